@@ -1,0 +1,49 @@
+"""Checks of arguments at trace time; each error names the argument, what fits and what came."""
+
+from typing import Any
+
+import chex
+import jax.numpy as jnp
+import numpy as np
+
+
+def check_array(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
+    """Checks a floating array whose last axes are given.
+
+    Args:
+      name: the argument's name, for the message.
+      x: what was passed.
+      trailing: the sizes of the last axes.
+
+    Raises:
+      TypeError: x is no array, or its numbers are not floating.
+      ValueError: the last axes are others.
+    """
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise TypeError(f"{name}: expected floating numbers, got {x.dtype}")
+    try:
+        chex.assert_shape(x, (..., *trailing))
+    except AssertionError:
+        wanted = ", ".join(["...", *map(str, trailing)])
+        raise ValueError(f"{name}: expected shape ({wanted}), got {x.shape}") from None
+
+
+def check_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The common shape of leading axes that broadcast.
+
+    Args:
+      **shapes: the leading axes of each argument, by its name.
+
+    Returns:
+      The shape that they broadcast to.
+
+    Raises:
+      ValueError: they do not broadcast.
+    """
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"leading axes do not broadcast: {listed}") from None

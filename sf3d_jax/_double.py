@@ -1,0 +1,127 @@
+"""Double-float arithmetic: a number as the unevaluated sum of two floats of one type.
+
+Where large terms cancel to a small difference (a camera that turns about what it looks at,
+a zoom on a still scene), the rounding of the terms is larger than the answer. These
+operations carry twice the digits on any device.
+
+Every product that must be exact is one of half-width factors, so a compiler that fuses a
+multiplication with an addition changes nothing. The derivative of an operation is that of
+the same operation on plain floats.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax.lax import bitcast_convert_type
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Double:
+    """The number hi + lo, with lo below the last digit of hi."""
+
+    hi: jax.Array
+    lo: jax.Array
+
+    # Arrays leave mixed operations to the methods below.
+    __array_ufunc__ = None
+
+    @classmethod
+    def of(cls, x: jax.Array) -> "Double":
+        """A float as a double-float."""
+        return cls(x, jnp.zeros_like(x))
+
+    @property
+    def rounded(self) -> jax.Array:
+        """The nearest float."""
+        return self.hi + self.lo
+
+    def __getitem__(self, index: Any) -> "Double":
+        """The same entries of both parts."""
+        return Double(self.hi[index], self.lo[index])
+
+    def __neg__(self) -> "Double":
+        """The negative."""
+        return Double(-self.hi, -self.lo)
+
+    def __add__(self, other: "Number") -> "Double":
+        """The sum."""
+        return _add(self, _double(other))
+
+    def __sub__(self, other: "Number") -> "Double":
+        """The difference."""
+        return _add(self, -_double(other))
+
+    def __mul__(self, other: "Number") -> "Double":
+        """The product."""
+        return _multiply(self, _double(other))
+
+    def __truediv__(self, other: "Number") -> "Double":
+        """The quotient."""
+        return _divide(self, _double(other))
+
+
+Number: TypeAlias = Double | jax.Array
+
+
+def _double(x: Number) -> Double:
+    return x if isinstance(x, Double) else Double.of(x)
+
+
+Operation: TypeAlias = Callable[[Double, Double], Double]
+
+
+def _with_derivative_of(plain: Callable[[Any, Any], Any]) -> Callable[[Operation], Operation]:
+    def decorate(operation: Operation) -> Operation:
+        differentiable = jax.custom_jvp(operation)
+
+        @differentiable.defjvp
+        def _(primals: Any, tangents: Any) -> Any:
+            value = differentiable(*primals)
+            highs = [[x.hi for x in pair] for pair in (primals, tangents)]
+            _, hi_dot = jax.jvp(plain, *highs)
+            return value, Double.of(hi_dot)
+
+        return differentiable
+
+    return decorate
+
+
+def _two_sum(a: jax.Array, b: jax.Array) -> Double:
+    """a + b without error (Knuth)."""
+    total = a + b
+    from_b = total - a
+    return Double(total, (a - (total - from_b)) + (b - from_b))
+
+
+def _halves(x: jax.Array) -> Double:
+    """x as the sum of two numbers of half as many digits each."""
+    bits, low = (jnp.uint64, 29) if x.dtype == jnp.float64 else (jnp.uint32, 12)
+    kept = ~jnp.zeros((), bits) << low
+    hi = bitcast_convert_type(bitcast_convert_type(x, bits) & kept, x.dtype)
+    return Double(hi, x - hi)
+
+
+@_with_derivative_of(lambda a, b: a + b)
+def _add(a: Double, b: Double) -> Double:
+    total = _two_sum(a.hi, b.hi)
+    return _two_sum(total.hi, total.lo + (a.lo + b.lo))
+
+
+@_with_derivative_of(lambda a, b: a * b)
+def _multiply(a: Double, b: Double) -> Double:
+    p, q = _halves(a.hi), _halves(b.hi)
+    middle = _two_sum(p.hi * q.lo, p.lo * q.hi)
+    total = _two_sum(p.hi * q.hi, middle.hi)
+    rest = (middle.lo + p.lo * q.lo) + (a.hi * b.lo + a.lo * b.hi)
+    return _two_sum(total.hi, total.lo + rest)
+
+
+@_with_derivative_of(lambda a, b: a / b)
+def _divide(a: Double, b: Double) -> Double:
+    quotient = Double.of(a.hi / b.hi)
+    rest = a - quotient * b
+    return quotient + rest.hi / b.hi

@@ -1,0 +1,131 @@
+"""Numerical pieces that every floor uses: masks, dtypes, channels, and the typed jit.
+
+Validity has one meaning here. A number takes part if its magnitude lies inside
+the range whose fourth power is still a normal number of its type, 3e-10 to 3e9 in
+float32: then 1 / (d0 d1) and the square of that, which derivatives need, are
+finite. Depths beyond 3e9 m, NaN and infinity are "no surface".
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P, R]:
+    """jax.jit that keeps the types and the signature for editors and checkers."""
+    return cast(Callable[P, R], jax.jit(function, static_argnames=static))
+
+
+def widen(*trees: Any) -> Any:
+    """The trees with every floating leaf in the widest type of all, float32 at least."""
+    floating = [x for x in jax.tree.leaves(trees) if jnp.issubdtype(x.dtype, jnp.floating)]
+    dtype = jnp.result_type(jnp.float32, *floating)
+    cast_leaf = lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
+    return jax.tree.map(cast_leaf, trees)
+
+
+def _limit(x: jax.Array) -> float:
+    return float(jnp.finfo(x.dtype).tiny) ** -0.25
+
+
+def bounded(x: jax.Array) -> jax.Array:
+    """Whether x is a number, and small enough to be multiplied without overflow."""
+    return jnp.abs(x) < _limit(x)
+
+
+def surface(inv_depth: jax.Array) -> jax.Array:
+    """Whether an inverse depth is that of a surface: positive, and so is its depth."""
+    limit = _limit(inv_depth)
+    return (inv_depth > 1 / limit) & (inv_depth < limit)
+
+
+def mask(valid: jax.Array, tree: Any, otherwise: Any = None) -> Any:
+    """The leaves of the tree where valid, elsewhere 0 or those of a tree like it.
+
+    A leaf with more axes than `valid` has its channels there.
+    """
+    if otherwise is None:
+        otherwise = jax.tree.map(lambda _: 0, tree)
+
+    def select(x: jax.Array, y: Any) -> jax.Array:
+        channels = (1,) * (x.ndim - valid.ndim)
+        return jnp.where(valid.reshape(valid.shape + channels), x, jnp.asarray(y, x.dtype))
+
+    return jax.tree.map(select, tree, otherwise)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def where_valid(
+    function: Callable[..., Any],
+    otherwise: tuple[float, ...],
+    valid: jax.Array,
+    pixels: tuple[jax.Array, ...],
+    parameters: Any,
+) -> Any:
+    """function(*pixels, parameters) where valid, 0 elsewhere, in value and in derivative.
+
+    The derivative is taken at inputs that were masked on the way in, since a NaN
+    masked on the way out is still in the derivative (0 * NaN). The value is masked
+    on the way out, which is the same number at half the memory traffic.
+
+    Args:
+      function: elementwise in `pixels`; may return a tree of arrays.
+      otherwise: for every entry of `pixels` a value at which `function` is smooth.
+      valid: which pixels count.
+      pixels: arrays with one number a pixel.
+      parameters: a tree of what the pixels share.
+    """
+    del otherwise
+    return mask(valid, function(*pixels, parameters))
+
+
+@where_valid.defjvp
+def _where_valid_jvp(
+    function: Callable[..., Any], otherwise: tuple[float, ...], primals: Any, tangents: Any
+) -> Any:
+    valid, pixels, parameters = primals
+    _, pixels_dot, parameters_dot = tangents
+    value, value_dot = jax.jvp(
+        lambda pixels, parameters: function(*pixels, parameters),
+        (mask(valid, pixels, otherwise), parameters),
+        (mask(valid, pixels_dot), parameters_dot),
+    )
+    return mask(valid, value), mask(valid, value_dot)
+
+
+@jax.custom_jvp
+def channels_last(*channels: jax.Array) -> jax.Array:
+    """Scalar maps of one shape as the channels of one array.
+
+    A select on the channel's index compiles to one vectorised loop with interleaved
+    stores, a stack to one strided loop a channel: half as fast (1080p, two cores).
+    The derivative is that of the stack, because its transpose slices where the
+    select's sums over the short axis.
+    """
+    index = jnp.arange(len(channels))
+    result = channels[-1][..., None]
+    for i, channel in reversed(list(enumerate(channels[:-1]))):
+        result = jnp.where(index == i, channel[..., None], result)
+    return jnp.broadcast_to(result, (*result.shape[:-1], len(channels)))
+
+
+@channels_last.defjvp
+def _channels_last_jvp(channels: Any, tangents: Any) -> Any:
+    return channels_last(*channels), jnp.stack(tangents, axis=-1)
+
+
+def narrow(valid: jax.Array, tree: Any, dtype: Any) -> tuple[Any, jax.Array]:
+    """The tree in the type of the inputs; what overflows a narrow type becomes invalid."""
+    narrowed = jax.tree.map(lambda x: x.astype(dtype), tree)
+    if jnp.finfo(dtype).max >= jnp.finfo(jnp.float32).max:
+        return narrowed, valid
+    fits = [jnp.isfinite(x) for x in jax.tree.leaves(narrowed)]
+    for fit in fits:
+        valid = valid & fit
+    return mask(valid, narrowed), valid

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from sf3d_jax import _lens
 from sf3d_jax._differences import Step
 from sf3d_jax._double import Double
-from sf3d_jax._numerics import bounded, mask
+from sf3d_jax._numerics import bounded, computed_once, mask
 from sf3d_jax._optics import Optics, per_pixel, rows, usable
 from sf3d_jax.camera import Camera
 
@@ -41,12 +41,14 @@ class Motion(NamedTuple):
       translation: t, three numbers.
       turn: D, three rows of three.
       back: R^-1 - I, three rows of three.
+      one: 1, for `computed_once`.
     """
 
     fixed: list[tuple[Double, Double]]
     translation: list[Double]
     turn: list[list[jax.Array]]
     back: list[list[jax.Array]]
+    one: jax.Array
 
 
 @jax.tree_util.register_dataclass
@@ -106,23 +108,28 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
     zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
     rays = plane if optics.model == "pinhole" else (Double.of(x), Double.of(y))
-    motion = _motion(camera.world_to_camera, next_camera.world_to_camera, rays)
+    one = jnp.where(good.all(), 1.0, 2.0)
+    motion = _motion(camera.world_to_camera, next_camera.world_to_camera, rays, one)
+    zoom = computed_once(zoom, one)
     return Views(u, v, x, y, valid, optics, next_optics, zoom, motion)
 
 
-def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> Motion:
+def _motion(
+    pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double], one: jax.Array
+) -> Motion:
     change = Double.of(next_pose) - pose
     # D_ij = sum_k (R1 - R0)_ik (R0)_jk
     turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
     shift = change[..., 3] - _dot(turn, pose[..., None, :, 3])
     split = lambda a: jax.tree.map(lambda x: per_pixel(x, _IMAGE_AXES), a)
     d = [[split(turn[..., i, j]) for j in range(3)] for i in range(3)]
-    return Motion(
+    parts = (
         [(row[0] * rays[0] + row[2], row[1] * rays[1]) for row in d],
         [split(shift[..., i]) for i in range(3)],
         rows(turn.hi, _IMAGE_AXES),
         rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
     )
+    return Motion(*computed_once(parts, one), one)
 
 
 def _dot(a: Double, b: jax.Array) -> Double:
@@ -142,10 +149,12 @@ def _inverse_minus_identity(d: jax.Array) -> jax.Array:
 def still(inv_depth: jax.Array, motion: Motion) -> Vector:
     """D r + t d: how far a still point moves, times its inverse depth."""
     d = Double.of(inv_depth)
-    return tuple(
+    moved = tuple(
         (column + row + t * d).rounded
         for (column, row), t in zip(motion.fixed, motion.translation, strict=True)
     )
+    # Each is needed for all three components of a vector in another camera's axes.
+    return computed_once(moved, motion.one)
 
 
 def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:

@@ -1,0 +1,46 @@
+"""What a caller hands over as a map: checked once, and turned into NumPy float32."""
+
+import numpy as np
+import numpy.typing as npt
+
+
+def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np.ndarray:
+    """The argument as float32 [H, W], or [H, W, channels] where channels are given.
+
+    Args:
+      name: of the argument, for the error message.
+      value: any real dtype, bfloat16 included.
+      channels: the length of the last axis, if there should be one.
+
+    Raises:
+      ValueError: a wrong shape, an empty map, or a dtype that is not real.
+    """
+    array = np.asarray(value)
+    tail = () if channels is None else (channels,)
+    if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
+        expected = ", ".join(["H", "W", *map(str, tail)])
+        raise ValueError(f"{name}: expected the shape [{expected}], got {list(array.shape)}")
+    if not np.can_cast(array.dtype, np.float32, "same_kind"):  # knows bfloat16, too
+        raise ValueError(f"{name}: expected real numbers, got {array.dtype}")
+
+    with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
+        return array.astype(np.float32)
+
+
+def valid_mask(valid: npt.ArrayLike | None, values: np.ndarray) -> np.ndarray:
+    """Where a map has values: bool [H, W], False where the map is not finite.
+
+    Args:
+      valid: the caller's mask, bool [H, W]; all True where not given.
+      values: [H, W] or [H, W, C], as `real_map` returns it.
+
+    Raises:
+      ValueError: the mask has another dtype or size.
+    """
+    size = values.shape[:2]
+    mask = np.ones(size, bool) if valid is None else np.asarray(valid)
+    if mask.dtype != bool or mask.shape != size:
+        got = f"{mask.dtype} {list(mask.shape)}"
+        raise ValueError(f"valid: expected bool {list(size)}, as the map, got {got}")
+
+    return mask & np.isfinite(values.reshape(*size, -1)).all(-1)

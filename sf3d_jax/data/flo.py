@@ -1,0 +1,56 @@
+"""The Middlebury .flo format of optical flow.
+
+Little endian: the float32 202021.25 (the letters PIEH), the int32 width and height, then
+float32 u, v of each pixel, row by row from the top. A component beyond 1e9 means unknown.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
+
+_MAGIC = b"PIEH"
+_HEADER = struct.Struct("<4sii")
+_LARGEST_KNOWN = 1e9
+_UNKNOWN = 1e10
+
+
+def read(path: PathLike) -> np.ndarray:
+    """Reads a .flo file.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W, 2], (u, v) in pixels, both NaN where the flow is unknown.
+
+    Raises:
+      FormatError: the file is not a .flo file, or not of the length its header says.
+    """
+    data = Path(path).read_bytes()
+    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
+        found = f"{data[:4]!r} in {len(data)} bytes"
+        raise FormatError(path, f"a .flo file, which begins with {_MAGIC!r}", found)
+    _, width, height = _HEADER.unpack_from(data)
+    check_size(path, width, height)
+    length = _HEADER.size + 8 * width * height
+    if len(data) != length:
+        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
+
+    flow = np.frombuffer(data, "<f4", offset=_HEADER.size).reshape(height, width, 2)
+    known = (np.abs(flow) <= _LARGEST_KNOWN).all(-1, keepdims=True)  # False for NaN, too
+    return np.where(known, flow, np.nan).astype(np.float32)
+
+
+def write(path: PathLike, flow: np.ndarray) -> None:
+    """Writes a .flo file.
+
+    Args:
+      path: of the file.
+      flow: float32 [H, W, 2], (u, v) in pixels, NaN where unknown.
+    """
+    height, width = flow.shape[:2]
+    flow = np.where(np.isfinite(flow).all(-1, keepdims=True), flow, _UNKNOWN)
+    write_bytes(path, _HEADER.pack(_MAGIC, width, height) + flow.astype("<f4").tobytes())

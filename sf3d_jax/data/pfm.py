@@ -1,0 +1,90 @@
+"""The portable float map: scalar maps (Pf) and flow (PF) as float32.
+
+Three lines of text (Pf or PF; width and height; a scale), then the rows **from the bottom up**.
+The sign of the scale tells the byte order, negative for little endian. Its magnitude is ignored,
+as by all readers of scene-flow data: the values are in pixels or metres as they stand.
+"""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
+
+# FlyingThings3D puts a space at the end of its first two lines.
+_HEADER = re.compile(rb"(PF|Pf)\s+(\d{1,9})\s+(\d{1,9})\s+(\S{1,32})[ \t]*\r?\n")
+
+
+def read_flow(path: PathLike) -> np.ndarray:
+    """Reads flow from a PFM of three channels; the third means nothing.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W, 2], (u, v) in pixels, as the file has them.
+
+    Raises:
+      FormatError: the file is not a three-channel PFM, or not of the length its header says.
+    """
+    return np.ascontiguousarray(_read(path, "PF", 3)[..., :2])
+
+
+def read_scalar(path: PathLike) -> np.ndarray:
+    """Reads a scalar map from a PFM of one channel.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W], as the file has them.
+
+    Raises:
+      FormatError: the file is not a one-channel PFM, or not of the length its header says.
+    """
+    return _read(path, "Pf", 1)[..., 0]
+
+
+def write(path: PathLike, values: np.ndarray) -> None:
+    """Writes a little-endian PFM.
+
+    Args:
+      path: of the file.
+      values: float32, a scalar map [H, W] or flow [H, W, 2], which gets a third channel of 0.
+    """
+    height, width = values.shape[:2]
+    kind = "Pf"
+    if values.ndim == 3:
+        kind, values = "PF", np.pad(values, ((0, 0), (0, 0), (0, 1)))
+    header = f"{kind}\n{width} {height}\n-1.0\n".encode()
+    write_bytes(path, header + values[::-1].astype("<f4").tobytes())
+
+
+def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
+    data = Path(path).read_bytes()
+    header = _HEADER.match(data)
+    if header is None:
+        raise FormatError(path, "the header of a PFM file", repr(data[:40]))
+    found, width, height = header[1].decode(), int(header[2]), int(header[3])
+    if found != kind:
+        raise FormatError(path, f"a PFM of the kind {kind} ({channels} channel(s))", found)
+    check_size(path, width, height)
+    order = _byte_order(path, header[4])
+    length = header.end() + 4 * channels * width * height
+    if len(data) != length:
+        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
+
+    values = np.frombuffer(data, f"{order}f4", offset=header.end())
+    return values.reshape(height, width, channels)[::-1].astype(np.float32)
+
+
+def _byte_order(path: PathLike, scale: bytes) -> str:
+    try:
+        number = float(scale)
+    except ValueError:
+        number = math.nan
+    if not abs(number) > 0:
+        raise FormatError(path, "a PFM scale, a number other than 0", repr(scale))
+    return "<" if number < 0 else ">"

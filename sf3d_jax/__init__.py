@@ -1,13 +1,78 @@
-"""3D scene flow geometry for JAX."""
+"""3D scene flow geometry for JAX: exact, differentiable, and as fast as memory allows.
 
-from sf3d_jax.camera import Camera, Points, Projection, pixel_grid, project, unproject
-from sf3d_jax.scene_flow import (
-    ImageMotion,
-    SceneFlow,
-    image_motion,
-    rigid_motion,
-    scene_flow,
-    scene_flow_covariance,
-)
+Optical flow, inverse depth and inverse-depth change, with the cameras, are a complete
+parameterisation of 3D scene flow. This package converts one into the other and back.
+
+Arrays are channels last with any leading batch axes; pixels are (u, v) = (column, row) with
+integers at pixel centres; axes are OpenCV's (x right, y down, z forward), in metres; what can
+be undefined comes with a validity, and invalid pixels are zero and pass no gradient.
+
+Names are looked up when first used, so that `sf3d --help` need not wait for JAX.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sf3d_jax import data as data
+    from sf3d_jax import depth_change as depth_change
+    from sf3d_jax import views as views
+    from sf3d_jax.camera import Camera as Camera
+    from sf3d_jax.camera import Points as Points
+    from sf3d_jax.camera import Projection as Projection
+    from sf3d_jax.camera import pixel_grid as pixel_grid
+    from sf3d_jax.camera import project as project
+    from sf3d_jax.camera import unproject as unproject
+    from sf3d_jax.scene_flow import ImageMotion as ImageMotion
+    from sf3d_jax.scene_flow import SceneFlow as SceneFlow
+    from sf3d_jax.scene_flow import image_motion as image_motion
+    from sf3d_jax.scene_flow import rigid_motion as rigid_motion
+    from sf3d_jax.scene_flow import scene_flow as scene_flow
+    from sf3d_jax.scene_flow import scene_flow_covariance as scene_flow_covariance
 
 __version__ = "0.1.0"
+
+_MODULES = ("data", "depth_change", "views")
+_HOMES = {
+    "Camera": "camera",
+    "Points": "camera",
+    "Projection": "camera",
+    "pixel_grid": "camera",
+    "project": "camera",
+    "unproject": "camera",
+    "ImageMotion": "scene_flow",
+    "SceneFlow": "scene_flow",
+    "image_motion": "scene_flow",
+    "rigid_motion": "scene_flow",
+    "scene_flow": "scene_flow",
+    "scene_flow_covariance": "scene_flow",
+}
+
+__all__ = ["__version__", *_MODULES, *_HOMES]
+
+
+class _Package(ModuleType):
+    """Keeps the module `scene_flow`, when it is imported, from taking its function's name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"sf3d_jax.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"sf3d_jax.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'sf3d_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -81,8 +81,8 @@ def _with_derivative_of(plain: Callable[[Any, Any], Any]) -> Callable[[Operation
         @differentiable.defjvp
         def _(primals: Any, tangents: Any) -> Any:
             value = differentiable(*primals)
-            highs = [[x.hi for x in pair] for pair in (primals, tangents)]
-            _, hi_dot = jax.jvp(plain, *highs)
+            (a, b), (a_dot, b_dot) = primals, tangents
+            _, hi_dot = jax.jvp(plain, (a.hi, b.hi), (a_dot.hi, b_dot.hi))
             return value, Double.of(hi_dot)
 
         return differentiable

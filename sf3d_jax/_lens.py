@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._differences import Step, Term, step
+from sf3d_jax._differences import Step, step
 from sf3d_jax._numerics import bounded, mask
 
 COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
@@ -31,7 +31,7 @@ Pair = tuple[Any, Any]
 _NEWTON_STEPS = 12
 
 
-def _power_series(coefficients: Coefficients, s: Term) -> Term:
+def _power_series(coefficients: Coefficients, s: Any) -> Any:
     """1 + c1 s + c2 s^2 + ..."""
     total: Any = 0.0
     for c in reversed(coefficients):
@@ -39,8 +39,8 @@ def _power_series(coefficients: Coefficients, s: Term) -> Term:
     return total + 1.0
 
 
-def _opencv(x: Term, y: Term, k: Coefficients) -> Pair:
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = (*k, *(0.0,) * (12 - len(k)))
+def _opencv(x: Any, y: Any, k: Coefficients) -> Pair:
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = k + (0.0,) * (12 - len(k))
     xx, xy, yy = x * x, x * y, y * y
     s = xx + yy
     g = _power_series((k1, k2, k3), s)
@@ -86,7 +86,7 @@ def _angle_ratio_change(s: Step) -> jax.Array:
     return jnp.where(near, step(series).change, jnp.where(far, far_change, between))
 
 
-def _fisheye(x: Term, y: Term, k: Coefficients) -> Pair:
+def _fisheye(x: Any, y: Any, k: Coefficients) -> Pair:
     s = x * x + y * y
     ratio = _angle_ratio(s)
     scale = ratio * _power_series(k, s * ratio * ratio)
@@ -188,8 +188,8 @@ def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
     """The growth of the radial part: by the radius at s = t, or by the angle at angle^2 = t."""
     if model == "fisheye":
         k1, k2, k3, k4 = k
-        return _power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)  # type: ignore[return-value]
-    k1, k2, _, _, k3, k4, k5, k6 = (*k, *(0.0,) * 8)[:8]
+        return _power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
+    k1, k2, _, _, k3, k4, k5, k6 = (k + (0.0,) * 8)[:8]
     top, bottom = _power_series((k1, k2, k3), t), _power_series((k4, k5, k6), t)
     top_slope = k1 + t * (2 * k2 + t * 3 * k3)
     bottom_slope = k4 + t * (2 * k5 + t * 3 * k6)
@@ -268,9 +268,8 @@ def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients
     target = mask(valid, jax.lax.stop_gradient((u, v)), (0, 0))
     k = jax.lax.stop_gradient(coefficients)
     limit = domain_limit(model, k)
-    x, y = solve(
-        partial(distort, model), _NEWTON_STEPS, _start(model, *target, k, limit), target, k, limit
-    )
+    start = _start(model, target[0], target[1], k, limit)
+    x, y = solve(partial(distort, model), _NEWTON_STEPS, start, target, k, limit)
 
     reached = distort(model, x, y, k)
     missed = jnp.abs(reached[0] - target[0]) + jnp.abs(reached[1] - target[1])
@@ -281,4 +280,5 @@ def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients
     # or their singular Jacobians would enter the derivative.
     start, target = mask(valid, ((x, y), (u, v)))
     x, y = solve(partial(distort, model), 1, start, target, coefficients, limit)
-    return Ray(*mask(valid, (x, y)), valid)
+    x, y = mask(valid, (x, y))
+    return Ray(x, y, valid)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax import _lens
-from sf3d_jax._numerics import bounded, mask
+from sf3d_jax._numerics import bounded, mask, surface
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -46,7 +46,7 @@ def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
         if x is None:
             continue
         axes = 2 if name == "world_to_camera" else 1
-        fits = bounded(x) & (x > 0) if name == "focal" else bounded(x)
+        fits = surface(x) if name == "focal" else bounded(x)
         fits = fits.all(axis=tuple(range(-axes, 0)))
         arrays[name] = mask(per_pixel(fits, axes), (x,), (other,))[0]
         good = good & fits
@@ -70,7 +70,8 @@ class Optics:
         """The optics of a camera, for so many pixel axes."""
         split = lambda x: tuple(per_pixel(x[..., i], axes) for i in range(x.shape[-1]))
         coefficients = () if camera.distortion is None else split(camera.distortion)
-        return cls(*split(camera.focal), *split(camera.principal_point), coefficients, camera.model)
+        (fx, fy), (cx, cy) = split(camera.focal), split(camera.principal_point)
+        return cls(fx, fy, cx, cy, coefficients, camera.model)
 
     def ray(self, u: jax.Array, v: jax.Array) -> _lens.Ray:
         """The ray (x, y, 1) of the pixel (u, v)."""

@@ -97,12 +97,17 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     optics = Optics.of(camera, _IMAGE_AXES)
     u = jnp.arange(width, dtype=optics.fx.dtype)
     v = jnp.arange(height, dtype=optics.fx.dtype)[:, None]
-    x, y, inside = optics.ray(u, v)
+    if optics.model == "pinhole":
+        # A row and a column, finite for any usable camera; a check would cost every pixel.
+        x, y = (u - optics.cx) / optics.fx, (v - optics.cy) / optics.fy
+    else:
+        x, y, inside = optics.ray(u, v)
+        valid = valid & inside
     if next_camera is None:
-        return Views(u, v, x, y, valid & inside, optics, None, None, None)
+        return Views(u, v, x, y, valid, optics, None, None, None)
 
     next_camera, good = usable(next_camera)
-    valid = valid & per_pixel(good, _IMAGE_AXES) & inside
+    valid = valid & per_pixel(good, _IMAGE_AXES)
     next_optics = Optics.of(next_camera, _IMAGE_AXES)
     plane = (Double.of(u) - optics.cx) / optics.fx, (Double.of(v) - optics.cy) / optics.fy
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
@@ -129,7 +134,8 @@ def _motion(
         rows(turn.hi, _IMAGE_AXES),
         rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
     )
-    return Motion(*computed_once(parts, one), one)
+    fixed, translation, forth, back = computed_once(parts, one)
+    return Motion(fixed, translation, forth, back, one)
 
 
 def _dot(a: Double, b: jax.Array) -> Double:
@@ -187,7 +193,8 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
         parameters = (*mask(valid, (views.x, views.y)), views.optics, views.next_optics)
         unlimited = jnp.asarray(jnp.inf, x.dtype)
         x, y = _lens.solve(_plane_change, _REFINEMENTS, (x, y), target, parameters, unlimited)
-    return _lens.Ray(*mask(valid, (x, y)), valid)
+    x, y = mask(valid, (x, y))
+    return _lens.Ray(x, y, valid)
 
 
 def pixel_change(x: jax.Array, y: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:

@@ -115,9 +115,8 @@ class Camera:
         if isinstance(matrix, np.ndarray) and np.any(matrix[..., 0, 1] != 0):
             raise ValueError(f"matrix: skew is not supported, got {matrix[..., 0, 1]}")
         model = model or ("pinhole" if distortion is None else "opencv")
-        camera = cls.pinhole(
-            *(matrix[..., i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2))), size, world_to_camera
-        )
+        fx, fy, cx, cy = (matrix[..., i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        camera = cls.pinhole(fx, fy, cx, cy, size, world_to_camera)
         distortion = None if distortion is None else _array(distortion)
         camera = dataclasses.replace(camera, distortion=distortion, model=model)
         _check_lens("", camera)

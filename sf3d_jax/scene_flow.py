@@ -217,7 +217,8 @@ def _show(
     # Behind the second camera the quotient is negative or infinite: no surface.
     valid = usable & surface(d0 / (1 + scaled[2]))
     if between.distorted:
-        dx, dy, _ = _seen(*mask(valid, (*scaled, d0), _STILL_SEEN), between)
+        sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
+        dx, dy, _ = _seen(sx, sy, sz, safe_d0, between)
         valid = valid & between.after.inside(between.x + dx, between.y + dy)
     shown = where_valid(_shown, _STILL_SEEN, valid, (*scaled, d0), between)
     (flow, change), valid = narrow(valid, shown, dtype)
@@ -279,7 +280,7 @@ def scene_flow_covariance(
     entries = mask(valid, entries)
 
     ones = [jnp.ones_like(x) for x in pixels]
-    _, push = jax.linearize(lambda *pixels: _lift(*pixels, between), *pixels)
+    _, push = jax.linearize(lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between), *pixels)
     unit = lambda k: [x if i == k else jnp.zeros_like(x) for i, x in enumerate(ones)]
     columns = [push(*unit(k)) for k in range(4)]
     spread = {

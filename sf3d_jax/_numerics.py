@@ -145,7 +145,6 @@ def narrow(valid: jax.Array, tree: Any, dtype: Any) -> tuple[Any, jax.Array]:
     narrowed = jax.tree.map(lambda x: x.astype(dtype), tree)
     if jnp.finfo(dtype).max >= jnp.finfo(jnp.float32).max:
         return narrowed, valid
-    fits = [jnp.isfinite(x) for x in jax.tree.leaves(narrowed)]
-    for fit in fits:
-        valid = valid & fit
+    for x in jax.tree.leaves(narrowed):
+        valid = valid & jnp.isfinite(x).all(axis=tuple(range(valid.ndim, x.ndim)))
     return mask(valid, narrowed), valid

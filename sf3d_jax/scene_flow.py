@@ -106,8 +106,17 @@ def scene_flow(
     """
     dtype = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     pixels, valid, between = _prepare(flow, inv_depth, inv_depth_change, camera, next_camera)
-    vectors = where_valid(_lifted, _STILL, valid, pixels, between)
-    return SceneFlow(*narrow(valid, vectors, dtype))
+    # The masked quotient says by itself which pixels are valid. Read back from it, the mask
+    # costs the loop over the vectors nothing; XLA would compute it again from all inputs.
+    valid_inputs, valid = valid, _both_depths(pixels[2], pixels[3], valid) > 0
+    vectors = where_valid(_lifted, _STILL, valid, pixels, (between, valid_inputs))
+    vectors, valid = narrow(valid, vectors, dtype)
+    return SceneFlow(vectors, valid)
+
+
+def _both_depths(d0: jax.Array, c: jax.Array, valid: jax.Array) -> jax.Array:
+    """z0 z1, from which one product gives either; 0 where not valid."""
+    return 1 / jnp.where(valid, d0 * (d0 + c), jnp.inf)
 
 
 def _prepare(
@@ -126,11 +135,12 @@ def _prepare(
     return (fu, fv, d0, c), valid, between
 
 
-def _lift(fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Views) -> Vector:
+def _lift(
+    fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Views, valid: jax.Array
+) -> Vector:
     """The scene flow of pixels; everything elementwise."""
-    d1 = d0 + c
-    both = 1 / (d0 * d1)
-    z0, z1, dz = d1 * both, d0 * both, -c * both
+    both = _both_depths(d0, c, valid)
+    z0, z1, dz = (d0 + c) * both, d0 * both, -c * both
     dx, dy, _ = ray_change(fu, fv, between)
     seen = (between.x * dz + dx * z1, between.y * dz + dy * z1, dz)
     if between.motion is None:
@@ -139,8 +149,8 @@ def _lift(fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Vi
     return turned(moved, between.motion.back)
 
 
-def _lifted(fu: Any, fv: Any, d0: Any, c: Any, between: Views) -> jax.Array:
-    return channels_last(*_lift(fu, fv, d0, c, between))
+def _lifted(fu: Any, fv: Any, d0: Any, c: Any, shared: tuple[Views, jax.Array]) -> jax.Array:
+    return channels_last(*_lift(fu, fv, d0, c, *shared))
 
 
 @jit
@@ -280,7 +290,8 @@ def scene_flow_covariance(
     entries = mask(valid, entries)
 
     ones = [jnp.ones_like(x) for x in pixels]
-    _, push = jax.linearize(lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between), *pixels)
+    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between, valid)
+    _, push = jax.linearize(lift, *pixels)
     unit = lambda k: [x if i == k else jnp.zeros_like(x) for i, x in enumerate(ones)]
     columns = [push(*unit(k)) for k in range(4)]
     spread = {

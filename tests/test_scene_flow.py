@@ -122,20 +122,20 @@ def check_float32(inputs, first, second):
     back = sf3d.image_motion(vectors, inputs[1], first, second)
     with float64():
         exact, exact_valid = sf3d.scene_flow(*cast((*inputs, first, second), jnp.float64))
-    use = np.array(valid & exact_valid & back.valid)
+    seen = displacement(*inputs, first, second)
+    use = np.array(valid & exact_valid & back.valid) & np.isfinite(seen)
     assert use.mean() > 0.6
 
-    seen = displacement(*inputs, first, second)
     scale = np.maximum(seen, np.linalg.norm(exact, axis=-1))[use]
     error = np.linalg.norm(np.float64(vectors) - exact, axis=-1)[use] / scale
     assert np.median(error) <= 1.5e-7
     assert np.percentile(error, 99.9) <= 6e-7
 
     flow, inv_depth, change = inputs
-    height, width = first.size
-    target = grid(first.size) + flow
-    inside = use & (target >= 0).all(-1) & (target <= [width - 1, height - 1]).all(-1)
-    assert np.percentile(np.abs(back.flow - flow)[inside], 99.9) <= 1e-7 * width
+    # A unit in the last place of a flow of half the width is half the bound already.
+    width = first.size[1]
+    ordinary = use & (np.abs(flow) <= width / 4).all(-1)
+    assert np.percentile(np.abs(back.flow - flow)[ordinary], 99.9) <= 1e-7 * width
     change_error = np.abs(np.float64(back.inv_depth_change) - change)[use]
     assert np.percentile(change_error / (scale * np.float64(inv_depth[use]) ** 2), 99.9) <= 1e-6
 

@@ -1,0 +1,156 @@
+"""A moving scene of which everything is known in closed form, in float64, without any file.
+
+An ellipsoid at the centre of the view deforms by a smooth field before a tilted wall that stays,
+while the camera turns and moves. The world's axes are those of the first camera. With the ray
+r = ((u - cx)/fx, (v - cy)/fy, 1) of a pixel:
+
+    wall        n . X = n . w                 z0 = (n . w) / (n . r)
+    ellipsoid   |(X - m) / s|^2 = 1           z0 = the smaller root of a quadratic equation
+    motion      X0 = z0 r,  X1 = X0 + field(X0) on the ellipsoid, X1 = X0 on the wall
+    image       p1 and z1 are seen by the second camera, R X1 + t
+    channels    F = p1 - p0,  d = 1/z0,  c = 1/z1 - 1/z0,  scene flow = X1 - X0
+
+What the deformed surface hides of the wall or of itself is not asked for.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_MIDDLE = np.array([0.0, 0.0, 1.0])
+_RADII = np.array([0.24, 0.2, 0.16])
+_WALL_POINT = np.array([0.0, 0.0, 1.6])
+_WALL_NORMAL = np.array([0.25, -0.15, -1.0])
+_TURN = np.array([0.006, -0.012, 0.009])  # axis times angle in radians
+_STEP = np.array([0.02, -0.01, 0.015])
+_LIGHT = np.array([-0.4, -0.6, -0.7])
+
+
+class ClosedFormScene(NamedTuple):
+    """Two views of a moving scene, on the pixel grid of the first; float64 but for the image.
+
+    Attributes:
+      camera: of the first image; the world has its axes.
+      next_camera: of the second image.
+      image: uint8 RGB [H, W, 3], the first image.
+      points: [H, W, 3], X0 in metres.
+      flow: [H, W, 2], (u, v) in pixels.
+      inv_depth: [H, W], d per metre.
+      inv_depth_change: [H, W], c per metre, of the same surface point.
+      vectors: [H, W, 3], scene flow in metres, in the first camera's axes; 0 on the wall.
+      valid: bool [H, W], where a surface lies before both cameras; elsewhere all maps are 0.
+    """
+
+    camera: "Camera"
+    next_camera: "Camera"
+    image: np.ndarray
+    points: np.ndarray
+    flow: np.ndarray
+    inv_depth: np.ndarray
+    inv_depth_change: np.ndarray
+    vectors: np.ndarray
+    valid: np.ndarray
+
+
+def deforming_scene(
+    size: tuple[int, int],
+    *,
+    amplitude: float = 0.01,
+    camera_motion: float = 1.0,
+    zoom: float = 1.0,
+) -> ClosedFormScene:
+    """Computes the scene.
+
+    Args:
+      size: (H, W) of both images.
+      amplitude: of the deformation, metres: the largest motion along an axis.
+      camera_motion: 0 keeps the camera still; 1 turns it by 0.9 degrees and moves it by 27 mm.
+      zoom: the second camera's focal length over the first's; when not 1, its principal point is
+        another one, too.
+
+    Returns:
+      The scene.
+
+    Raises:
+      ValueError: the size is not positive, or the zoom is not.
+    """
+    if not zoom > 0:
+        raise ValueError(f"zoom: expected a positive number, got {zoom}")
+    camera, next_camera = _cameras(size, camera_motion, zoom)
+    pixels = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in size[::-1])), axis=-1)
+    rays = _rays(pixels, camera)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        on_ellipsoid, depth = _hit(rays)
+        points = depth[..., None] * rays
+        vectors = np.where(on_ellipsoid[..., None], amplitude * _field(points), 0)
+        rotation, translation = np.split(next_camera.world_to_camera, [3], axis=1)
+        seen = (points + vectors) @ rotation.T + translation[:, 0]
+        places = seen[..., :2] / seen[..., 2:] * next_camera.focal + next_camera.principal_point
+        change = 1 / seen[..., 2] - 1 / depth
+    valid = np.isfinite(depth) & (depth > 0) & (seen[..., 2] > 0)
+
+    maps = points, places - pixels, 1 / depth, change, vectors
+    known = [np.where(valid.reshape(size + (1,) * (x.ndim - 2)), x, 0) for x in maps]
+    return ClosedFormScene(camera, next_camera, _paint(points, on_ellipsoid, valid), *known, valid)
+
+
+def _cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["Camera", "Camera"]:
+    from sf3d_jax.camera import Camera
+
+    height, width = size
+    focal = 1.1 * max(height, width)
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    camera = Camera.pinhole(focal, focal, *centre, size, np.eye(3, 4))
+    pose = np.column_stack([_rotation(motion * _TURN), motion * _STEP])
+    moved = centre if zoom == 1 else centre + [0.02 * width, -0.01 * height]
+    return camera, Camera.pinhole(zoom * focal, zoom * focal, *moved, size, pose)
+
+
+def _rotation(turn: np.ndarray) -> np.ndarray:
+    """The rotation by an axis times its angle (Rodrigues)."""
+    angle = np.linalg.norm(turn)
+    x, y, z = turn / angle if angle else turn
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+def _rays(pixels: np.ndarray, camera: "Camera") -> np.ndarray:
+    slopes = (pixels - camera.principal_point) / camera.focal
+    return np.concatenate([slopes, np.ones_like(slopes[..., :1])], axis=-1)
+
+
+def _hit(rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a ray meets the ellipsoid, and the depth of what it meets first."""
+    wall = (_WALL_NORMAL @ _WALL_POINT) / (rays @ _WALL_NORMAL)
+    ray, middle = rays / _RADII, _MIDDLE / _RADII
+    a, b, c = (ray**2).sum(-1), ray @ middle, middle @ middle - 1
+    root = b**2 - a * c
+    near = c / (b + np.sqrt(np.maximum(root, 0)))  # the smaller root, without cancellation
+    return root > 0, np.where(root > 0, near, np.where(wall > 0, wall, np.inf))
+
+
+def _field(points: np.ndarray) -> np.ndarray:
+    """The deformation for an amplitude of one metre: smooth, at most 1 along each axis."""
+    x, y, z = np.moveaxis((points - _MIDDLE) / _RADII, -1, 0)
+    waves = np.sin(2 * y + 1), np.sin(2.5 * x - z), np.cos(3 * x + 2 * y)
+    return np.stack(waves, axis=-1) * np.array([0.7, 0.6, 1.0])
+
+
+def _paint(points: np.ndarray, on_ellipsoid: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Stripes on the ellipsoid and tiles on the wall, lit from the top left."""
+    points = np.where(valid[..., None], points, _MIDDLE + _RADII)
+    normal = np.where(on_ellipsoid[..., None], (points - _MIDDLE) / _RADII**2, _WALL_NORMAL)
+    normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+    light = 0.35 + 0.65 * np.maximum(normal @ (_LIGHT / np.linalg.norm(_LIGHT)), 0)
+
+    x, y, z = np.moveaxis(points, -1, 0)
+    stripes = 0.5 + 0.5 * np.sin(60 * x + 8 * np.sin(20 * y))
+    tiles = ((np.floor(6 * x) + np.floor(6 * y)) % 2)[..., None]
+    skin = np.stack([0.95 - 0.25 * stripes, 0.45 + 0.3 * stripes, 0.3 + 0.1 * z], axis=-1)
+    wall = np.array([0.45, 0.5, 0.55]) + tiles * np.array([0.25, 0.25, 0.22])
+    color = np.where(on_ellipsoid[..., None], skin, wall) * light[..., None]
+    return np.where(valid[..., None], np.rint(255 * np.clip(color, 0, 1)), 0).astype(np.uint8)

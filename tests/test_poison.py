@@ -1,0 +1,143 @@
+"""A bad number in one pixel changes that pixel alone, in value and in gradient.
+
+Every public function of pixels has its place in CASES; a test of the house asks for it.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import MATRIX, NEAR, camera, motion
+
+import sf3d_jax as sf3d
+from sf3d_jax import depth_change
+
+SIZE = (6, 7)
+FLOW, INV_DEPTH, CHANGE = motion(SIZE)
+VECTORS = np.random.default_rng(1).normal(size=(*SIZE, 3)).astype(np.float32) * 0.1
+ONES = np.ones(SIZE, np.float32)
+SPREAD = np.random.default_rng(2).uniform(0.1, 1, size=(*SIZE, 4)).astype(np.float32)
+SMALL = MATRIX * [[0.25], [0.25], [1]]
+
+
+def pair(lens):
+    first = camera(lens, None, SMALL, SIZE)
+    return first, camera(lens, NEAR, SMALL, SIZE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A function of maps; `reach`: how far in pixels a value may be used by others."""
+
+    function: Callable
+    maps: tuple
+    reach: int = 0
+
+
+def of_lens(lens):
+    first, second = pair(lens)
+    return {
+        f"scene_flow {lens}": Case(
+            lambda *x: sf3d.scene_flow(*x, first, second), (FLOW, INV_DEPTH, CHANGE)
+        ),
+        f"image_motion {lens}": Case(
+            lambda *x: sf3d.image_motion(*x, first, second), (VECTORS, INV_DEPTH)
+        ),
+        f"rigid_motion {lens}": Case(lambda d: sf3d.rigid_motion(d, first, second), (INV_DEPTH,)),
+        f"project {lens}": Case(
+            lambda x: sf3d.project(x, first), (VECTORS + np.float32([0, 0, 1]),)
+        ),
+        f"unproject {lens}": Case(
+            lambda *x: sf3d.unproject(*x, first),
+            (np.array(sf3d.pixel_grid(SIZE)), INV_DEPTH),
+        ),
+    }
+
+
+ALONE = pair("pinhole")[0]
+CASES = {
+    **of_lens("pinhole"),
+    **of_lens("opencv"),
+    **of_lens("fisheye"),
+    "scene_flow alone": Case(lambda *x: sf3d.scene_flow(*x, ALONE), (FLOW, INV_DEPTH, CHANGE)),
+    "image_motion alone": Case(lambda *x: sf3d.image_motion(*x, ALONE), (VECTORS, INV_DEPTH)),
+    "scene_flow_covariance": Case(
+        lambda f, d, c, s: sf3d.scene_flow_covariance(f, d, c, ALONE, s),
+        (FLOW, INV_DEPTH, CHANGE, SPREAD),
+    ),
+    "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
+    "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),
+    "from_disparities": Case(depth_change.from_disparities, (ONES, 2 * ONES, 3 * ONES)),
+    "to_disparities": Case(depth_change.to_disparities, (INV_DEPTH, CHANGE, 3 * ONES)),
+    "from_scaled": Case(depth_change.from_scaled, (INV_DEPTH, CHANGE, 3 * ONES)),
+    "to_scaled": Case(depth_change.to_scaled, (INV_DEPTH, CHANGE, 3 * ONES)),
+    "from_motion_in_depth": Case(depth_change.from_motion_in_depth, (0.9 * ONES, INV_DEPTH)),
+    "to_motion_in_depth": Case(depth_change.to_motion_in_depth, (INV_DEPTH, CHANGE)),
+    "from_log_motion_in_depth": Case(
+        depth_change.from_log_motion_in_depth, (0.1 * ONES, INV_DEPTH)
+    ),
+    "to_log_motion_in_depth": Case(depth_change.to_log_motion_in_depth, (INV_DEPTH, CHANGE)),
+    "from_time_to_contact": Case(depth_change.from_time_to_contact, (3 * ONES, INV_DEPTH, ONES)),
+    "to_time_to_contact": Case(depth_change.to_time_to_contact, (INV_DEPTH, CHANGE, ONES)),
+    "optical_expansion": Case(depth_change.optical_expansion, (FLOW * 0.1,), reach=1),
+}
+
+POISONS = [np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 1e-40, -1e-40, 1e-30, 1e30, -1e38]
+
+
+def run(case):
+    """The function's results and its gradient, compiled once a case."""
+
+    @jax.jit
+    def both(maps):
+        def loss(maps):
+            leaves = jax.tree.leaves(case.function(*maps))
+            return sum(jnp.square(x).sum() for x in leaves if x.dtype != bool), leaves
+
+        return jax.value_and_grad(loss, has_aux=True)(maps)
+
+    return both
+
+
+RUNS = {name: run(case) for name, case in CASES.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_poison_stays_in_its_pixel(name, data):
+    case = CASES[name]
+    which = data.draw(st.integers(0, len(case.maps) - 1))
+    row, column = data.draw(st.integers(0, SIZE[0] - 1)), data.draw(st.integers(0, SIZE[1] - 1))
+    channel = data.draw(st.integers(0, np.prod(case.maps[which].shape[2:], dtype=int) - 1))
+    poisoned = [x.copy() for x in case.maps]
+    value = data.draw(st.sampled_from(POISONS))
+    poisoned[which].reshape(*SIZE, -1)[row, column, channel] = value
+
+    (_, clean), clean_gradient = RUNS[name](case.maps)
+    (_, results), gradient = RUNS[name](tuple(poisoned))
+    reached = np.zeros(SIZE, bool)
+    near = slice(max(0, row - case.reach), row + case.reach + 1)
+    reached[near, max(0, column - case.reach) : column + case.reach + 1] = True
+    # What reads a pixel passes its gradient to all that it reads.
+    back = np.zeros(SIZE, bool)
+    near = slice(max(0, row - 2 * case.reach), row + 2 * case.reach + 1)
+    back[near, max(0, column - 2 * case.reach) : column + 2 * case.reach + 1] = True
+    for x, expected in zip(results, clean, strict=True):
+        assert np.isfinite(x).all()
+        np.testing.assert_array_equal(x[~reached], expected[~reached])
+    for x, expected in zip(gradient, clean_gradient, strict=True):
+        assert np.isfinite(x).all()
+        np.testing.assert_array_equal(x[~back], expected[~back])
+    valid = [x for x in results if x.dtype == bool]
+    if valid and not valid[0][row, column]:
+        for x in results:
+            assert not np.any(x[row, column])
+        if case.reach == 0:
+            for x in gradient:
+                assert not np.any(x[row, column])

@@ -1,0 +1,197 @@
+"""Every way in which JAX transforms a function: derivatives, batches, devices, retracing."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
+
+import sf3d_jax as sf3d
+
+SMALL = (4, 5)
+SMALL_MATRIX = MATRIX * [[0.2], [0.2], [1]]
+NEXT_MATRIX = SMALL_MATRIX * [[1.2], [1.1], [1]]
+
+
+def cameras(lens):
+    return camera(lens, None, SMALL_MATRIX, SMALL), camera(lens, NEAR, NEXT_MATRIX, SMALL)
+
+
+def lift_loss(flow, inv_depth, change, first, second):
+    return jnp.sum(WEIGHTS * sf3d.scene_flow(flow, inv_depth, change, first, second).vectors ** 2)
+
+
+def show_loss(vectors, inv_depth, first, second):
+    seen = sf3d.image_motion(vectors, inv_depth, first, second)
+    return jnp.sum(WEIGHTS[..., :2] * seen.flow**2) + 10 * jnp.sum(seen.inv_depth_change**2)
+
+
+def still_loss(inv_depth, first, second):
+    seen = sf3d.rigid_motion(inv_depth, first, second)
+    return jnp.sum(WEIGHTS[..., :2] * seen.flow**2) + 10 * jnp.sum(seen.inv_depth_change**2)
+
+
+def spread_loss(flow, inv_depth, change, first, covariance, second):
+    return jnp.sum(
+        sf3d.scene_flow_covariance(flow, inv_depth, change, first, covariance, second) ** 2
+    )
+
+
+WEIGHTS = np.random.default_rng(3).normal(size=(*SMALL, 3))
+
+
+def case(name, lens):
+    first, second = cameras(lens)
+    flow, inv_depth, change = motion(SMALL)
+    vectors = np.random.default_rng(1).normal(size=(*SMALL, 3)) * 0.1
+    return {
+        "scene_flow": (lift_loss, (flow, inv_depth, change, first, second)),
+        "image_motion": (show_loss, (vectors, inv_depth, first, second)),
+        "rigid_motion": (still_loss, (inv_depth, first, second)),
+        "covariance": (
+            spread_loss,
+            (flow, inv_depth, change, first, 0.01 + WEIGHTS[..., [0, 1, 2, 0]] ** 2, second),
+        ),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name, lens",
+    [
+        ("scene_flow", "pinhole"),
+        ("image_motion", "pinhole"),
+        ("rigid_motion", "pinhole"),
+        ("covariance", "pinhole"),
+        ("scene_flow", "opencv"),
+        ("scene_flow", "fisheye"),
+        ("image_motion", "fisheye"),
+    ],
+)
+def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
+    """First derivatives in both modes, and Hessian-vector products, along random directions."""
+    loss, inputs = case(name, lens)
+    rng = np.random.default_rng(2)
+    with float64():
+        leaves, tree = jax.tree.flatten(cast(inputs, jnp.float64))
+        scale = lambda x: 0.3 * rng.normal(size=x.shape) * np.maximum(np.abs(x), 1e-2)
+        directions = [jnp.asarray(scale(x)) for x in leaves]
+        at = lambda t: [x + t * d for x, d in zip(leaves, directions, strict=True)]
+        value = jax.jit(lambda leaves: loss(*tree.unflatten(leaves)))
+        gradient = jax.jit(jax.grad(lambda leaves: loss(*tree.unflatten(leaves))))
+        along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
+        forward, hessian = jax.jit(
+            lambda d: (
+                jax.jvp(value, (leaves,), (d,))[1],
+                jax.jvp(gradient, (leaves,), (d,))[1],
+            )
+        )(directions)
+
+        slope = five_points(lambda t: value(at(t)))
+        curvature = five_points(lambda t: along(gradient(at(t))))
+        np.testing.assert_allclose(forward, slope, rtol=1e-6)
+        np.testing.assert_allclose(along(gradient(leaves)), slope, rtol=1e-6)
+        np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
+
+
+def five_points(f, h=1e-3):
+    return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
+
+
+def test_jacfwd_and_jacrev_agree():
+    first, second = cameras("pinhole")
+    flow, inv_depth, change = motion(SMALL)
+    f = lambda c: sf3d.scene_flow(flow, inv_depth, c, first, second).vectors
+    chex.assert_trees_all_close(jax.jacfwd(f)(change), jax.jacrev(f)(change), rtol=1e-5, atol=1e-5)
+
+
+def test_jit_checkpoint_and_vmap_change_nothing():
+    first, second = cast((camera(), camera(pose=NEAR)), jnp.float32)
+    inputs = motion(batch=(3,))
+    f = lambda *maps: sf3d.scene_flow(*maps, first, second).vectors
+    expected = f(*inputs)
+    np.testing.assert_array_equal(jax.jit(f)(*inputs), expected)
+    np.testing.assert_allclose(jax.vmap(f)(*inputs), expected, rtol=1e-6, atol=1e-7)
+    with jax.disable_jit():
+        np.testing.assert_allclose(f(*inputs), expected, rtol=1e-6, atol=1e-7)
+    loss = lambda *maps: jnp.square(f(*maps)).sum()
+    gradient = jax.grad(loss, argnums=(0, 1, 2))(*inputs)
+    again = jax.grad(jax.checkpoint(loss), argnums=(0, 1, 2))(*inputs)
+    chex.assert_trees_all_close(gradient, again, rtol=1e-5)
+
+
+@pytest.mark.parametrize("lens", ["pinhole", "opencv"])
+def test_a_batch_is_a_loop(lens):
+    first = camera(lens)
+    second = camera(lens, pose=np.stack([NEAR, pose([0.01, 0.02, 0], [0.1, 0, 0])]))
+    maps = motion(batch=(3, 2))
+    one = lambda i: jax.tree.map(lambda x: x[i] if x.shape == (2, 3, 4) else x, second)
+    got = sf3d.scene_flow(*maps, first, second)
+    back = sf3d.image_motion(got.vectors, maps[1], first, second)
+    for i in np.ndindex(3, 2):
+        expected = sf3d.scene_flow(*(x[i] for x in maps), first, one(i[1]))
+        np.testing.assert_array_equal(got.valid[i], expected.valid)
+        np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
+        expected = sf3d.image_motion(got.vectors[i], maps[1][i], first, one(i[1]))
+        np.testing.assert_allclose(back.flow[i], expected.flow, rtol=1e-5, atol=1e-5)
+
+
+def test_cameras_may_be_vmapped_and_bring_their_own_batch():
+    second = cast(camera(pose=np.stack([NEAR, 0.5 * NEAR + 0.5 * np.eye(3, 4)])), jnp.float32)
+    first = cast(camera(), jnp.float32)
+    maps = motion()
+    got = sf3d.scene_flow(*maps, first, second).vectors
+    assert got.shape == (2, *SIZE, 3)
+    mapped = jax.vmap(
+        lambda p: sf3d.scene_flow(
+            *maps, first, sf3d.Camera(first.focal, first.principal_point, p, size=SIZE)
+        ).vectors
+    )(second.world_to_camera)
+    np.testing.assert_allclose(mapped, got, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("lens", ["pinhole", "opencv"])
+def test_a_batch_is_sharded_over_eight_devices(lens):
+    assert jax.device_count() >= 8
+    mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
+    first, second = cast((camera(lens), camera(lens, NEAR)), jnp.float32)
+    maps = motion(batch=(8,))
+
+    def loss(maps, first, second):
+        return jnp.square(sf3d.scene_flow(*maps, first, second).vectors).mean()
+
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=(P("batch"), P(), P()), out_specs=P())
+    def sharded(maps, first, second):
+        value, gradient = jax.value_and_grad(loss)(maps, first, second)
+        return jax.lax.pmean(value, "batch"), jax.tree.map(lambda g: jax.lax.psum(jnp.square(g).sum(), "batch"), gradient)
+
+    placed = jax.device_put(maps, NamedSharding(mesh, P("batch")))
+    value, squares = jax.jit(sharded)(placed, first, second)
+    expected, gradient = jax.value_and_grad(loss)(maps, first, second)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    for a, b in zip(squares, gradient, strict=True):
+        np.testing.assert_allclose(a, 64 * jnp.square(b).sum(), rtol=1e-4)
+    by_jit = jax.jit(sf3d.scene_flow)(*placed, first, second).vectors
+    assert len(by_jit.sharding.device_set) == 8
+
+
+def test_the_same_shapes_are_traced_once():
+    chex.clear_trace_counter()
+    first, second = camera(), camera(pose=NEAR)
+
+    @jax.jit
+    @chex.assert_max_traces(n=1)
+    def step(maps, first, second):
+        vectors, _ = sf3d.scene_flow(*maps, first, second)
+        return sf3d.image_motion(vectors, maps[1], first, second)
+
+    for seed in range(3):
+        step(motion(seed=seed), first, second)
+    before = sf3d.scene_flow._cache_size()
+    for seed in range(3):
+        sf3d.scene_flow(*motion(seed=seed), camera(), camera(pose=NEAR * (1 + seed)))
+    assert sf3d.scene_flow._cache_size() <= before + 1

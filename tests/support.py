@@ -5,6 +5,7 @@ import pathlib
 
 import cv2
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ import sf3d_jax as sf3d
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
-if hasattr(jax, "enable_x64"):
-    float64 = lambda: jax.enable_x64(True)
-else:
-    from jax.experimental import enable_x64 as float64
+# JAX moved it out of jax.experimental.
+_enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
+
+
+def float64():
+    return _enable_x64(True)
+
 
 SIZE = (24, 32)
 MATRIX = np.array([[28.0, 0, 15.3], [0, 27.0, 11.8], [0, 0, 1]])

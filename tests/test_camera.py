@@ -34,7 +34,9 @@ def test_projects_like_opencv(lens):
         pixels, inv_depth, valid = sf3d.project(world, one)
     assert valid.all()
     np.testing.assert_allclose(pixels, opencv_projection(world, one), rtol=0, atol=1e-9)
-    np.testing.assert_allclose(1 / np.array(inv_depth), (world @ NEAR[:, :3].T + NEAR[:, 3])[:, 2], rtol=1e-12)
+    np.testing.assert_allclose(
+        1 / np.array(inv_depth), (world @ NEAR[:, :3].T + NEAR[:, 3])[:, 2], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("count", [4, 5, 8, 12])
@@ -130,7 +132,9 @@ def test_the_pixel_grid_counts_columns_then_rows():
     "shape, axis", [((3,), 0), ((3, 20), 0), ((3, 4, 5), 0), ((2, 3, 4, 5), 1)]
 )
 def test_cameras_of_a_batch_see_their_own_points(shape, axis):
-    poses = np.stack([pose([0, 0, 0.1], shift) for shift in ([0, 0, 0], [0.1, 0, 0], [0, -0.2, 0.3])])
+    poses = np.stack(
+        [pose([0, 0, 0.1], shift) for shift in ([0, 0, 0], [0.1, 0, 0], [0, -0.2, 0.3])]
+    )
     world = np.float32(np.resize(points(120), (*shape, 3)))
     pixels = np.array(sf3d.project(world, camera(pose=poses)).pixels)
     for i in range(3):

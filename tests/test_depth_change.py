@@ -56,7 +56,9 @@ def test_matches_the_definition_in_float64_and_inverts(name):
     assert valid.all() and inverse_valid.all()
     for got, expected in zip(values, channels, strict=True):
         # The definition itself cancels: its float64 is good to 1e-16 / 1e-7.
-        np.testing.assert_allclose(got, expected, rtol=1e-7 if "contact" in name else 1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            got, expected, rtol=1e-7 if "contact" in name else 1e-12, atol=1e-15
+        )
     np.testing.assert_allclose(inverse[-1], C, rtol=1e-7 if name in LOSSY else 1e-12, atol=0)
 
 

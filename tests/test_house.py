@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import itertools
 import json
 import pathlib
 import re
@@ -60,8 +61,8 @@ def imported_floors(path):
         if module.startswith("sf3d_jax."):
             yield module.split(".")[1]
         elif module == "sf3d_jax":
+            names = names or [FLOORS[-1]]
             yield from (sf3d._HOMES.get(n, n) for n in names if n != "__version__")
-            yield from [] if names else [FLOORS[-1]]
 
 
 def public_functions():
@@ -137,13 +138,14 @@ def test_the_core_imports_its_five_dependencies_only(path):
     assert roots <= CORE_IMPORTS, f"{path.name} imports {roots - CORE_IMPORTS}"
 
 
+# The time of this process alone: on a busy machine the clock on the wall runs for others too.
 IMPORT = """
 import json, sys, time
 import jax
-before, start = set(sys.modules), time.perf_counter()
+before, start = set(sys.modules), time.process_time()
 import sf3d_jax
 sf3d_jax.scene_flow, sf3d_jax.camera, sf3d_jax.depth_change
-print(json.dumps([time.perf_counter() - start, sorted(set(sys.modules) - before)]))
+print(json.dumps([time.process_time() - start, sorted(set(sys.modules) - before)]))
 """
 
 
@@ -154,7 +156,7 @@ def fresh_python(code):
 
 
 def test_the_import_costs_little_more_than_jax():
-    runs = [json.loads(fresh_python(IMPORT)) for _ in range(5)]
+    runs = [json.loads(fresh_python(IMPORT)) for _ in range(3)]
     modules = set().union(*(names for _, names in runs))
     assert "sf3d_jax.scene_flow" in modules
     heavy = {"cv2", "h5py", "scipy", "tyro", "tqdm"}
@@ -236,6 +238,6 @@ def test_the_dependencies_are_five_and_have_no_upper_caps():
     name = lambda requirement: re.split(r"[^\w-]", requirement)[0]
     five = ["jax", "jaxlib", "numpy", "chex", "optax"]
     assert [name(r) for r in project["dependencies"]] == five
-    extras = sum(project["optional-dependencies"].values(), [])
-    for requirement in [*project["dependencies"], *extras, f"python{project['requires-python']}"]:
+    listed = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in [*itertools.chain(*listed), f"python{project['requires-python']}"]:
         assert not re.search("[<~!]|==", requirement), requirement

@@ -27,7 +27,11 @@ from support import (
 
 import sf3d_jax as sf3d
 
-OTHER_MATRIX = MATRIX * [[1.2, 1, 1], [1, 1.25, 1], [1, 1, 1]] + [[0, 0, 1.5], [0, 0, -0.7], [0, 0, 0]]
+OTHER_MATRIX = MATRIX * [[1.2, 1, 1], [1, 1.25, 1], [1, 1, 1]] + [
+    [0, 0, 1.5],
+    [0, 0, -0.7],
+    [0, 0, 0],
+]
 FAR = pose([1, 0.2, -1], [50, 20, 130])
 FAR_NEXT = pose([1.01, 0.21, -1.02], [50.2, 20.1, 130])
 
@@ -324,12 +328,19 @@ def test_covariance_is_that_of_samples():
             samples[..., :2], samples[..., 2], samples[..., 3], first, second
         ).vectors.reshape(-1, 3)
         got = sf3d.scene_flow_covariance(
-            mean[None, None, :2], mean[None, None, 2], mean[None, None, 3], first, covariance, second
+            mean[None, None, :2],
+            mean[None, None, 2],
+            mean[None, None, 3],
+            first,
+            covariance,
+            second,
         )[0, 0]
     sampled = np.cov(vectors.T)
     deviations = np.sqrt(np.diag(sampled))
     np.testing.assert_allclose(
-        got / np.outer(deviations, deviations), sampled / np.outer(deviations, deviations), atol=0.02
+        got / np.outer(deviations, deviations),
+        sampled / np.outer(deviations, deviations),
+        atol=0.02,
     )
 
 

@@ -36,10 +36,9 @@ def still_loss(inv_depth, first, second):
     return jnp.sum(WEIGHTS[..., :2] * seen.flow**2) + 10 * jnp.sum(seen.inv_depth_change**2)
 
 
-def spread_loss(flow, inv_depth, change, first, covariance, second):
-    return jnp.sum(
-        sf3d.scene_flow_covariance(flow, inv_depth, change, first, covariance, second) ** 2
-    )
+def spread_loss(flow, inv_depth, change, covariance, first):
+    spread = sf3d.scene_flow_covariance(flow, inv_depth, change, first, covariance)
+    return jnp.sum(spread**2)
 
 
 WEIGHTS = np.random.default_rng(3).normal(size=(*SMALL, 3))
@@ -55,7 +54,7 @@ def case(name, lens):
         "rigid_motion": (still_loss, (inv_depth, first, second)),
         "covariance": (
             spread_loss,
-            (flow, inv_depth, change, first, 0.01 + WEIGHTS[..., [0, 1, 2, 0]] ** 2, second),
+            (flow, inv_depth, change, 0.01 + WEIGHTS[..., [0, 1, 2, 0]] ** 2, first),
         ),
     }[name]
 
@@ -73,7 +72,7 @@ def case(name, lens):
     ],
 )
 def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
-    """First derivatives in both modes, and Hessian-vector products, along random directions."""
+    """Along random directions in both modes; Hessian-vector products where they compile fast."""
     loss, inputs = case(name, lens)
     rng = np.random.default_rng(2)
     with float64():
@@ -84,18 +83,27 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
         value = jax.jit(lambda leaves: loss(*tree.unflatten(leaves)))
         gradient = jax.jit(jax.grad(lambda leaves: loss(*tree.unflatten(leaves))))
         along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
-        forward, hessian = jax.jit(
-            lambda d: (
-                jax.jvp(value, (leaves,), (d,))[1],
-                jax.jvp(gradient, (leaves,), (d,))[1],
-            )
-        )(directions)
-
         slope = five_points(lambda t: value(at(t)))
-        curvature = five_points(lambda t: along(gradient(at(t))))
+        forward = jax.jit(lambda d: jax.jvp(value, (leaves,), (d,))[1])(directions)
         np.testing.assert_allclose(forward, slope, rtol=1e-6)
         np.testing.assert_allclose(along(gradient(leaves)), slope, rtol=1e-6)
-        np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
+        if lens == "pinhole" and name in ("scene_flow", "image_motion"):
+            curvature = five_points(lambda t: along(gradient(at(t))))
+            hessian = jax.jit(lambda d: jax.jvp(gradient, (leaves,), (d,))[1])(directions)
+            np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
+
+
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+def test_hessian_vector_products_pass_through_undistortion(lens):
+    one = cameras(lens)[0]
+    rng = np.random.default_rng(0)
+    loss = lambda p: jnp.sum(jnp.sin(sf3d.unproject(p, jnp.ones(6), one).points))
+    with float64():
+        pixels, direction = (jnp.asarray(rng.uniform(0, 3, size=(6, 2))) for _ in range(2))
+        gradient = jax.jit(jax.grad(loss))
+        product = jax.jit(lambda p, d: jax.jvp(gradient, (p,), (d,))[1])(pixels, direction)
+        numeric = five_points(lambda t: gradient(pixels + t * direction))
+    np.testing.assert_allclose(product, numeric, rtol=1e-6, atol=1e-9)
 
 
 def five_points(f, h=1e-3):
@@ -110,9 +118,9 @@ def test_jacfwd_and_jacrev_agree():
 
 
 def test_jit_checkpoint_and_vmap_change_nothing():
-    first, second = cast((camera(), camera(pose=NEAR)), jnp.float32)
+    first = cast(camera(), jnp.float32)
     inputs = motion(batch=(3,))
-    f = lambda *maps: sf3d.scene_flow(*maps, first, second).vectors
+    f = lambda *maps: sf3d.scene_flow(*maps, first).vectors
     expected = f(*inputs)
     np.testing.assert_array_equal(jax.jit(f)(*inputs), expected)
     np.testing.assert_allclose(jax.vmap(f)(*inputs), expected, rtol=1e-6, atol=1e-7)
@@ -124,10 +132,9 @@ def test_jit_checkpoint_and_vmap_change_nothing():
     chex.assert_trees_all_close(gradient, again, rtol=1e-5)
 
 
-@pytest.mark.parametrize("lens", ["pinhole", "opencv"])
-def test_a_batch_is_a_loop(lens):
-    first = camera(lens)
-    second = camera(lens, pose=np.stack([NEAR, pose([0.01, 0.02, 0], [0.1, 0, 0])]))
+def test_a_batch_is_a_loop():
+    first = camera()
+    second = camera(pose=np.stack([NEAR, pose([0.01, 0.02, 0], [0.1, 0, 0])]))
     maps = motion(batch=(3, 2))
     one = lambda i: jax.tree.map(lambda x: x[i] if x.shape == (2, 3, 4) else x, second)
     got = sf3d.scene_flow(*maps, first, second)
@@ -140,6 +147,18 @@ def test_a_batch_is_a_loop(lens):
         np.testing.assert_allclose(back.flow[i], expected.flow, rtol=1e-5, atol=1e-5)
 
 
+def test_a_batch_of_lenses_is_a_loop():
+    coefficients = np.array([[-0.3, 0.1, 0, 0], [0.1, -0.02, 1e-3, 1e-3]])
+    batch = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=coefficients)
+    maps = motion()
+    got = sf3d.scene_flow(*maps, batch)
+    for i in range(2):
+        one = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=coefficients[i])
+        expected = sf3d.scene_flow(*maps, one)
+        np.testing.assert_array_equal(got.valid[i], expected.valid)
+        np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
+
+
 def test_cameras_may_be_vmapped_and_bring_their_own_batch():
     second = cast(camera(pose=np.stack([NEAR, 0.5 * NEAR + 0.5 * np.eye(3, 4)])), jnp.float32)
     first = cast(camera(), jnp.float32)
@@ -147,18 +166,19 @@ def test_cameras_may_be_vmapped_and_bring_their_own_batch():
     got = sf3d.scene_flow(*maps, first, second).vectors
     assert got.shape == (2, *SIZE, 3)
     mapped = jax.vmap(
-        lambda p: sf3d.scene_flow(
-            *maps, first, sf3d.Camera(first.focal, first.principal_point, p, size=SIZE)
-        ).vectors
+        lambda p: (
+            sf3d.scene_flow(
+                *maps, first, sf3d.Camera(first.focal, first.principal_point, p, size=SIZE)
+            ).vectors
+        )
     )(second.world_to_camera)
     np.testing.assert_allclose(mapped, got, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("lens", ["pinhole", "opencv"])
-def test_a_batch_is_sharded_over_eight_devices(lens):
+def test_a_batch_is_sharded_over_eight_devices():
     assert jax.device_count() >= 8
     mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
-    first, second = cast((camera(lens), camera(lens, NEAR)), jnp.float32)
+    first, second = cast((camera(), camera(pose=NEAR)), jnp.float32)
     maps = motion(batch=(8,))
 
     def loss(maps, first, second):
@@ -167,7 +187,9 @@ def test_a_batch_is_sharded_over_eight_devices(lens):
     @functools.partial(jax.shard_map, mesh=mesh, in_specs=(P("batch"), P(), P()), out_specs=P())
     def sharded(maps, first, second):
         value, gradient = jax.value_and_grad(loss)(maps, first, second)
-        return jax.lax.pmean(value, "batch"), jax.tree.map(lambda g: jax.lax.psum(jnp.square(g).sum(), "batch"), gradient)
+        return jax.lax.pmean(value, "batch"), jax.tree.map(
+            lambda g: jax.lax.psum(jnp.square(g).sum(), "batch"), gradient
+        )
 
     placed = jax.device_put(maps, NamedSharding(mesh, P("batch")))
     value, squares = jax.jit(sharded)(placed, first, second)

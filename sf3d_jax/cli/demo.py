@@ -1,0 +1,129 @@
+"""`sf3d demo`: a scene known in closed form, there and back."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Demo:
+    """Convert a moving scene that is known in closed form to 3D and back; needs no file."""
+
+    size: tuple[int, int] = (768, 1024)
+    """Height and width of the scene."""
+    output: Path = Path(".")
+    """Folder for the picture."""
+
+    def run(self) -> None:
+        """Prints the errors and the time, and draws the scene."""
+        import numpy as np
+
+        import sf3d_jax as sf3d
+        from sf3d_jax import data
+        from sf3d_jax.data.closed_form import deforming_scene
+        from sf3d_jax.views import picture_sheet
+
+        if min(self.size) < 16:
+            raise ValueError(f"--size: at least 16 x 16, got {self.size[0]} x {self.size[1]}")
+        scene = deforming_scene(self.size)
+        maps = [np.float32(x) for x in (scene.flow, scene.inv_depth, scene.inv_depth_change)]
+        cameras = scene.camera, scene.next_camera
+        vectors, valid = map(np.array, sf3d.scene_flow(*maps, *cameras))
+        back = sf3d.image_motion(vectors, maps[1], *cameras)
+        plain = np.array(_subtraction()(*maps, *_numbers(scene)))
+        use = valid & scene.valid
+        length = np.linalg.norm(scene.vectors[use], axis=-1).max()
+        worst = lambda a, b: float(np.abs(np.float64(a) - b)[use].max())
+        print(
+            f"A deforming surface before a still wall, moving camera, {_shape(self.size)}, float32"
+        )
+        print(f"  valid                      {100 * valid.mean():.1f} %")
+        print(f"  scene flow, longest        {1e3 * length:.1f} mm")
+        print("Worst error against the closed form")
+        ours, theirs = worst(vectors, scene.vectors), worst(plain, scene.vectors)
+        print(f"  scene flow                 {ours:.1e} m ({ours / length:.1e} of the longest)")
+        print(f"  by subtracting two points  {theirs:.1e} m ({theirs / ours:.0f} times as much)")
+        print(f"  flow, there and back       {worst(back.flow, scene.flow):.1e} px")
+        change = worst(back.inv_depth_change, scene.inv_depth_change)
+        print(f"  inverse-depth change       {change:.1e} /m")
+        self._time(maps, scene)
+
+        target = self.output / "sf3d_demo.png"
+        self.output.mkdir(parents=True, exist_ok=True)
+        shown = (maps[0], maps[1], vectors, valid)
+        data.write_image(target, picture_sheet(*shown, image=scene.image))
+        print(f"Picture: {target.resolve()}")
+
+    def _time(self, maps: list[Any], scene: Any) -> None:
+        """Prints the time of the conversion beside that of subtracting two points."""
+        import jax
+
+        import sf3d_jax as sf3d
+
+        arrays = [jax.device_put(x) for x in maps]
+        one = lambda: sf3d.scene_flow(*arrays, scene.camera)
+        two = lambda: sf3d.scene_flow(*arrays, scene.camera, scene.next_camera)
+        camera = _numbers(scene)[:2]
+        subtract = _subtraction()
+        plain = lambda: subtract(*arrays, *camera)
+        megapixels = self.size[0] * self.size[1] / 1e6
+        ours, both, theirs = (t / megapixels for t in _milliseconds([one, two, plain]))
+        print(f"Time per megapixel on {jax.devices()[0].device_kind}")
+        print(f"  scene flow, one camera     {ours:.2f} ms, with validity")
+        print(f"  scene flow, two cameras    {both:.2f} ms, with validity")
+        print(f"  subtracting two points     {theirs:.2f} ms, one camera, without validity")
+        print(f"  ratio                      {theirs / ours:.2f}")
+
+
+def _shape(size: tuple[int, int]) -> str:
+    return f"{size[1]} x {size[0]} px"
+
+
+def _numbers(scene: Any) -> tuple[Any, ...]:
+    import numpy as np
+
+    cameras = scene.camera, scene.next_camera
+    intrinsics = [np.float32(x) for x in (cameras[0].focal, cameras[0].principal_point)]
+    return (*intrinsics, *(np.float32(c.world_to_camera) for c in cameras))
+
+
+def _subtraction() -> Callable[..., Any]:
+    """The usual way: two points lifted into the world, and their difference."""
+    import jax
+    import jax.numpy as jnp
+
+    import sf3d_jax as sf3d
+
+    def lift(pixels: Any, inv_depth: Any, focal: Any, centre: Any, pose: Any) -> Any:
+        rays = jnp.concatenate([(pixels - centre) / focal, jnp.ones_like(pixels[..., :1])], -1)
+        points = rays / inv_depth[..., None]
+        return points if pose is None else (points - pose[:, 3]) @ pose[:, :3]
+
+    @jax.jit
+    def subtract(
+        flow: Any, d: Any, c: Any, focal: Any, centre: Any, first: Any = None, second: Any = None
+    ) -> Any:
+        pixels = sf3d.pixel_grid(d.shape)
+        end = lift(pixels + flow, d + c, focal, centre, second)
+        vectors = end - lift(pixels, d, focal, centre, first)
+        return vectors if first is None else vectors @ first[:, :3].T
+
+    return subtract
+
+
+def _milliseconds(functions: list[Callable[[], Any]], repeats: int = 15) -> list[float]:
+    """Median time of each, run in turn after one run that compiles."""
+    import jax
+
+    times: list[list[float]] = [[] for _ in functions]
+    for function in functions:
+        jax.block_until_ready(function())
+    for _ in range(repeats):
+        for function, taken in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            jax.block_until_ready(function())
+            taken.append(1e3 * (time.perf_counter() - start))
+    return [statistics.median(taken) for taken in times]

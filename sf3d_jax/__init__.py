@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sf3d_jax import depth_change as depth_change
     from sf3d_jax import views as views
     from sf3d_jax.camera import Camera as Camera
-    from sf3d_jax.camera import Points as Points
-    from sf3d_jax.camera import Projection as Projection
-    from sf3d_jax.camera import pixel_grid as pixel_grid
-    from sf3d_jax.camera import project as project
-    from sf3d_jax.camera import unproject as unproject
+    from sf3d_jax.projection import Points as Points
+    from sf3d_jax.projection import Projection as Projection
+    from sf3d_jax.projection import pixel_grid as pixel_grid
+    from sf3d_jax.projection import project as project
+    from sf3d_jax.projection import unproject as unproject
     from sf3d_jax.scene_flow import ImageMotion as ImageMotion
     from sf3d_jax.scene_flow import SceneFlow as SceneFlow
     from sf3d_jax.scene_flow import image_motion as image_motion
@@ -37,11 +37,11 @@ __version__ = "0.1.0"
 _MODULES = ("data", "depth_change", "views")
 _HOMES = {
     "Camera": "camera",
-    "Points": "camera",
-    "Projection": "camera",
-    "pixel_grid": "camera",
-    "project": "camera",
-    "unproject": "camera",
+    "Points": "projection",
+    "Projection": "projection",
+    "pixel_grid": "projection",
+    "project": "projection",
+    "unproject": "projection",
     "ImageMotion": "scene_flow",
     "SceneFlow": "scene_flow",
     "image_motion": "scene_flow",

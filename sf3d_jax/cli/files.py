@@ -57,9 +57,9 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
     valid = valid & known
     inv_depth, change = (np.where(valid, x, 0) for x in (inv_depth, change))
 
-    vectors, lifted = sf3d.scene_flow(flow, inv_depth, change, optics.camera)
-    valid = valid & np.array(lifted)
-    vectors = np.where(valid[..., None], vectors, 0)
+    lifted = sf3d.scene_flow(flow, inv_depth, change, optics.camera)
+    valid = valid & np.array(lifted.valid)
+    vectors = np.where(valid[..., None], lifted.vectors, 0)
     points = sf3d.unproject(sf3d.pixel_grid(size), inv_depth, optics.camera).points
     result = {
         "vectors": vectors,
@@ -93,10 +93,8 @@ def _read_map(name: str, path: Path, options: "Convert") -> tuple[np.ndarray, np
     if path.suffix.lower() == ".png" and scale is None:
         raise ValueError(f"{path}: say with --png-scale what a code of 1 means (code / scale)")
     values, known = data.read_map(path, scale=scale)
-    return values * METRES[options.depth_unit] if name.endswith("depth") and name in (
-        "depth",
-        "next_depth",
-    ) else values, known
+    unit = METRES[options.depth_unit] if name in ("depth", "next_depth") else 1.0
+    return values * np.float32(unit), known
 
 
 def _check_size(path: Path, shape: tuple[int, ...], flow: Path, size: tuple[int, ...]) -> None:
@@ -117,8 +115,8 @@ def _inverse_depths(maps: dict[str, np.ndarray], optics: Optics) -> Any:
     if "inverse_depth_change" in maps:
         change = maps["inverse_depth_change"]
         return inv_depth, change, (inv_depth > 0) & (inv_depth + change > 0)
-    change, valid = depth_change.from_motion_in_depth(maps["motion_in_depth"], inv_depth)
-    return inv_depth, np.array(change), np.array(valid)
+    converted = depth_change.from_motion_in_depth(maps["motion_in_depth"], inv_depth)
+    return inv_depth, np.array(converted.values), np.array(converted.valid)
 
 
 def _first_inverse_depth(maps: dict[str, np.ndarray], optics: Optics) -> np.ndarray:

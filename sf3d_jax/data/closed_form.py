@@ -94,8 +94,12 @@ def deforming_scene(
     valid = np.isfinite(depth) & (depth > 0) & (seen[..., 2] > 0)
 
     maps = points, places - pixels, 1 / depth, change, vectors
-    known = [np.where(valid.reshape(size + (1,) * (x.ndim - 2)), x, 0) for x in maps]
-    return ClosedFormScene(camera, next_camera, _paint(points, on_ellipsoid, valid), *known, valid)
+    masked = (np.where(valid.reshape(size + (1,) * (x.ndim - 2)), x, 0) for x in maps)
+    points, flow, inv_depth, change, vectors = masked
+    image = _paint(points, on_ellipsoid, valid)
+    return ClosedFormScene(
+        camera, next_camera, image, points, flow, inv_depth, change, vectors, valid
+    )
 
 
 def _cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["Camera", "Camera"]:
@@ -104,10 +108,11 @@ def _cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["Camera
     height, width = size
     focal = 1.1 * max(height, width)
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    camera = Camera.pinhole(focal, focal, *centre, size, np.eye(3, 4))
+    camera = Camera.pinhole(focal, focal, centre[0], centre[1], size, np.eye(3, 4))
     pose = np.column_stack([_rotation(motion * _TURN), motion * _STEP])
-    moved = centre if zoom == 1 else centre + [0.02 * width, -0.01 * height]
-    return camera, Camera.pinhole(zoom * focal, zoom * focal, *moved, size, pose)
+    shift = (0, 0) if zoom == 1 else (0.02 * width, -0.01 * height)
+    cx, cy = centre + shift
+    return camera, Camera.pinhole(zoom * focal, zoom * focal, cx, cy, size, pose)
 
 
 def _rotation(turn: np.ndarray) -> np.ndarray:

@@ -1,0 +1,184 @@
+"""`sf3d convert` against NumPy in float64, its own inverse, and everything a person gets wrong."""
+
+import pathlib
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from sf3d_jax import data
+from sf3d_jax.cli import main
+
+SIZE = (20, 30)
+FX, FY, CX, CY, BASELINE = 40.0, 41.0, 14.2, 9.1, 0.5
+CAMERA = ["--fx", str(FX), "--fy", str(FY), "--cx", str(CX), "--cy", str(CY)]
+SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "real" / "kitti_prediction"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with one motion in every representation, and that motion in float64."""
+    rng = np.random.default_rng(0)
+    flow = np.float32(rng.normal(size=(*SIZE, 2)) * 3)
+    depth = np.float32(rng.uniform(2, 5, SIZE))
+    next_depth = np.float32(depth * rng.uniform(0.9, 1.1, SIZE))
+    data.write_flow(tmp_path / "flow.flo", flow)
+    for name, values in {
+        "depth": depth,
+        "next_depth": next_depth,
+        "depth_mm": 1000 * depth,
+        "inverse": 1 / depth,
+        "change": 1 / next_depth - 1 / depth,
+        "tau": next_depth / depth,
+        "disparity": FX * BASELINE / depth,
+        "next_disparity": FX * BASELINE / next_depth,
+    }.items():
+        data.write_map(tmp_path / f"{name}.npy", values)
+    data.write_image(tmp_path / "image.png", rng.integers(0, 255, (*SIZE, 3), np.uint8))
+    monkeypatch.chdir(tmp_path)
+    u, v = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]))
+    lift = lambda u, v, z: np.stack([(u - CX) / FX * z, (v - CY) / FY * z, z], -1)
+    start = lift(u, v, np.float64(depth))
+    end = lift(u + flow[..., 0], v + flow[..., 1], np.float64(next_depth))
+    return start, end - start
+
+
+GEOMETRIES = [
+    "--depth depth.npy --next-depth next_depth.npy",
+    "--depth depth_mm.npy --depth-unit mm --inverse-depth-change change.npy",
+    "--inverse-depth inverse.npy --inverse-depth-change change.npy",
+    "--inverse-depth inverse.npy --motion-in-depth tau.npy",
+    "--depth depth.npy --motion-in-depth tau.npy",
+    "--disparity disparity.npy --motion-in-depth tau.npy --baseline 0.5",
+    "--disparity disparity.npy --next-disparity next_disparity.npy --baseline 0.5",
+]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_every_geometry_gives_the_scene_flow(folder, geometry):
+    points, vectors = folder
+    main(["convert", "--flow", "flow.flo", *geometry.split(), *CAMERA, "--output", "a.npz"])
+    result = np.load("a.npz")
+    assert result["valid"].all()
+    np.testing.assert_allclose(result["vectors"], vectors, atol=3e-6)
+    np.testing.assert_allclose(result["points"], points, atol=3e-6)
+    np.testing.assert_array_equal(result["camera_focal"], [FX, FY])
+
+
+def test_there_and_back_with_a_picture(folder):
+    words = f"convert --flow flow.flo {GEOMETRIES[-1]} --image image.png --picture --output out"
+    main([*words.split(), *CAMERA])
+    picture = cv2.imread("out/flow.png")
+    assert picture is not None and min(picture.shape[:2]) > 300
+    for format, flow_name, map_name in (
+        ("npy", "flow_flow.npy", "flow_disparity.npy"),
+        ("kitti", "flow_flow.png", "flow_disparity.png"),
+    ):
+        main(f"convert --inverse --input out/flow.npz --output back --format {format}".split())
+        quantum = 1e-5 if format == "npy" else 1 / 128
+        flow, valid = data.read_flow(f"back/{flow_name}")
+        assert valid.all()
+        np.testing.assert_allclose(flow, data.read_flow("flow.flo").flow, atol=quantum)
+        disparity = data.read_disparity(f"back/{map_name}").values
+        np.testing.assert_allclose(disparity, np.load("disparity.npy"), atol=quantum)
+
+
+def test_without_a_baseline_the_way_back_gives_depths(folder):
+    main([*f"convert --flow flow.flo {GEOMETRIES[0]} --output a.npz".split(), *CAMERA])
+    main("convert --inverse --input a.npz --output back".split())
+    np.testing.assert_allclose(
+        np.load("back/a_next_depth.npy"), np.load("next_depth.npy"), rtol=1e-6
+    )
+
+
+def test_what_is_not_known_stays_unknown(folder):
+    depth = np.load("depth.npy")
+    depth[3, 4] = 0
+    np.save("depth.npy", depth)
+    main([*f"convert --flow flow.flo {GEOMETRIES[0]} --output a.npz".split(), *CAMERA])
+    result = np.load("a.npz")
+    assert not result["valid"][3, 4] and result["valid"].sum() == depth.size - 1
+    assert not result["vectors"][3, 4].any() and not result["points"][3, 4].any()
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("", "--flow"),
+        ("--flow no.flo --depth depth.npy --next-depth next_depth.npy", "there is no file no.flo"),
+        ("--flow flow.flo", "exactly one pair"),
+        ("--flow flow.flo --depth depth.npy", "exactly one pair"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --motion-in-depth tau.npy", "exactly one pair"),
+        (f"--flow flow.flo {GEOMETRIES[-1].replace('--baseline 0.5', '')}", "needs --baseline"),
+        ("--flow short.flo --depth depth.npy --next-depth next_depth.npy", "short.flo: expected"),
+        ("--flow flow.flo --depth small.npy --next-depth next_depth.npy", "has 5 x 4 pixels"),
+        (f"--flow flow.flo flow.flo {GEOMETRIES[0]}", "1 files for 2"),
+        ("--inverse", "--input"),
+        ("--inverse --input flow.flo", "flow.flo: expected a result"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(folder, capsys, words, message):
+    pathlib.Path("short.flo").write_bytes(pathlib.Path("flow.flo").read_bytes()[:100])
+    np.save("small.npy", np.ones((4, 5), np.float32))
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", *words.split(), *CAMERA])
+    assert stopped.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0]
+
+
+def test_half_a_camera_is_refused(folder, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), "--fx", "40"])
+    assert stopped.value.code == 2 and "--calibration" in capsys.readouterr().err
+
+
+def test_a_broken_file_among_several_is_listed_and_the_rest_converted(folder, capsys):
+    pathlib.Path("short.flo").write_bytes(pathlib.Path("flow.flo").read_bytes()[:100])
+    words = "convert --flow short.flo flow.flo --output out"
+    pairs = [f"{word} {word}" if word.endswith(".npy") else word for word in GEOMETRIES[0].split()]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words.split(), *" ".join(pairs).split(), *CAMERA])
+    assert stopped.value.code == 2
+    out, err = capsys.readouterr()
+    assert pathlib.Path("out/flow.npz").exists() and not pathlib.Path("out/short.npz").exists()
+    assert "short.flo: expected" in out and "1 of 2" in err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["convert", "--help"], ["demo", "--help"]])
+def test_help_is_quick_and_does_not_wait_for_jax(words):
+    code = (
+        "import sys, time; start = time.process_time()\n"
+        "from sf3d_jax.cli import main\n"
+        f"try: main({words})\n"
+        "except SystemExit: pass\n"
+        "assert 'jax' not in sys.modules and 'cv2' not in sys.modules\n"
+        "assert time.process_time() - start < 0.3\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
+    if not SHARED.exists():
+        pytest.skip("needs a prediction for KITTI 000139, which is not part of a clone")
+    monkeypatch.chdir(tmp_path)
+    files = [
+        *("--flow", SHARED / "flow", "--disparity", SHARED / "disp_0"),
+        *("--next-disparity", SHARED / "disp_1", "--image", SHARED / "image_2/000139_10.png"),
+    ]
+    for calibration in ("calib_000139.txt", "calib_cam_to_cam_2011_09_26.txt"):
+        main(["convert", *map(str, files), "--calibration", str(SHARED / calibration), "--picture"])
+        result = np.load("000139_10.npz")
+        assert result["valid"].all()
+        np.testing.assert_allclose(result["camera_baseline"], 0.5327, atol=1e-4)
+    main("convert --inverse --input 000139_10.npz".split())
+    codes = lambda path: cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(int)
+    for name, back in (
+        ("disp_0", "disparity"),
+        ("disp_1", "next_disparity"),
+        ("flow", "flow"),
+    ):
+        original = codes(SHARED / name / "000139_10.png")
+        np.testing.assert_array_equal(codes(f"000139_10_{back}.png"), original)

@@ -15,7 +15,7 @@ import sf3d_jax as sf3d
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 # JAX moved it out of jax.experimental.
-_enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
+_enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
 
 def float64():

@@ -141,3 +141,15 @@ def test_poison_stays_in_its_pixel(name, data):
         if case.reach == 0:
             for x in gradient:
                 assert not np.any(x[row, column])
+
+
+def test_every_public_function_of_pixels_is_here():
+    covered = {name.split()[0] for name in CASES}
+    public = {
+        name
+        for module in (sf3d, depth_change)
+        for name in dir(module)
+        if name.islower() and name[0] != "_" and hasattr(getattr(module, name), "lower")
+    }
+    assert public - {"bounded", "surface"} <= covered
+    assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public

@@ -31,7 +31,7 @@ def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
       camera: of any batch shape.
 
     Returns:
-      A camera whose arrays are finite and whose focal lengths are positive, and (*b), bool.
+      A camera of finite arrays, positive focal lengths and an invertible rotation, and (*b), bool.
     """
     good = jnp.asarray(True)
     arrays = {}
@@ -48,9 +48,17 @@ def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
         axes = 2 if name == "world_to_camera" else 1
         fits = surface(x) if name == "focal" else bounded(x)
         fits = fits.all(axis=tuple(range(-axes, 0)))
+        if name == "world_to_camera":
+            # A rotation has 1; zeros, as of a pose that was never set, have no inverse.
+            fits = fits & (_determinant(x[..., :3]) > 0.5)
         arrays[name] = mask(per_pixel(fits, axes), (x,), (other,))[0]
         good = good & fits
     return dataclasses.replace(camera, **arrays), good
+
+
+def _determinant(matrix: jax.Array) -> jax.Array:
+    a, b, c = (matrix[..., i, :] for i in range(3))
+    return (a * jnp.cross(b, c)).sum(-1)
 
 
 @jax.tree_util.register_dataclass

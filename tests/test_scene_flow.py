@@ -391,6 +391,15 @@ def test_a_bad_camera_makes_its_own_pixels_invalid():
     chex.assert_tree_all_finite((gradient, of_camera))
 
 
+def test_a_pose_that_was_never_set_makes_all_pixels_invalid():
+    unset = cast(camera(pose=np.zeros((3, 4))), jnp.float32)
+    for cameras in ((camera(), unset), (unset, camera())):
+        vectors, valid = sf3d.scene_flow(*motion(), *cameras)
+        assert not valid.any() and not vectors.any()
+        loss = lambda *cameras: sf3d.scene_flow(*motion(), *cameras).vectors.sum()
+        chex.assert_tree_all_finite(jax.grad(loss, argnums=(0, 1))(*cast(cameras, jnp.float32)))
+
+
 def test_a_point_that_passes_the_camera_is_invalid():
     vectors = np.zeros((*SIZE, 3), np.float32)
     vectors[..., 2] = -2

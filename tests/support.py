@@ -126,3 +126,8 @@ def scene(name):
         inv_depth = np.where(valid, 1 / data["depth0"].astype(np.float64), 0)
     maps = data["flow_fw"], np.float32(inv_depth), data["inv_depth_change_fw"]
     return data, maps, first, second
+
+
+def as_numpy(tree):
+    """The arrays of a result as NumPy's: JAX's of float64 are of no use outside `float64`."""
+    return jax.tree.map(np.array, tree)

@@ -13,6 +13,7 @@ from support import (
     MATRIX,
     NEAR,
     SIZE,
+    as_numpy,
     camera,
     cast,
     definition,
@@ -58,7 +59,7 @@ def test_matches_the_definition(lens, which):
     first, second = pair(which, lens)
     with float64():
         inputs = cast(motion(), jnp.float64)
-        vectors, valid = sf3d.scene_flow(*inputs, first, second)
+        vectors, valid = as_numpy(sf3d.scene_flow(*inputs, first, second))
     expected = definition(*inputs, first, second)
     known = np.array(valid) & np.isfinite(expected).all(-1)
     assert known.mean() > 0.9
@@ -71,8 +72,8 @@ def test_there_and_back_in_float64(lens, which):
     first, second = pair(which, lens)
     with float64():
         flow, inv_depth, change = cast(motion(), jnp.float64)
-        vectors, valid = sf3d.scene_flow(flow, inv_depth, change, first, second)
-        back = sf3d.image_motion(vectors, inv_depth, first, second)
+        vectors, valid = as_numpy(sf3d.scene_flow(flow, inv_depth, change, first, second))
+        back = as_numpy(sf3d.image_motion(vectors, inv_depth, first, second))
     assert valid.mean() > 0.9 and back.valid[valid].all()
     np.testing.assert_allclose(back.flow[valid], flow[valid], atol=1e-12 * SIZE[1])
     np.testing.assert_allclose(back.inv_depth_change[valid], change[valid], atol=1e-12)
@@ -113,7 +114,7 @@ def hard_motion(which, lens, seed):
     vectors = rng.normal(size=(*size, 3))
     vectors *= (length / np.linalg.norm(vectors, axis=-1))[..., None]
     with float64():
-        seen = sf3d.image_motion(*cast((vectors, inv_depth, first, second), jnp.float64))
+        seen = as_numpy(sf3d.image_motion(*cast((vectors, inv_depth, first, second), jnp.float64)))
     inside = np.float64(seen.valid) > 0
     assert inside.mean() > 0.7
     return (np.float32(seen.flow), inv_depth, np.float32(seen.inv_depth_change)), first, second
@@ -125,7 +126,7 @@ def check_float32(inputs, first, second):
     assert vectors.dtype == jnp.float32
     back = sf3d.image_motion(vectors, inputs[1], first, second)
     with float64():
-        exact, exact_valid = sf3d.scene_flow(*cast((*inputs, first, second), jnp.float64))
+        exact, exact_valid = as_numpy(sf3d.scene_flow(*cast((*inputs, first, second), jnp.float64)))
     seen = displacement(*inputs, first, second)
     use = np.array(valid & exact_valid & back.valid) & np.isfinite(seen)
     assert use.mean() > 0.6
@@ -165,7 +166,7 @@ def test_a_rendered_scene_in_float32_is_within_a_few_ulp_of_float64(name):
 def check_scene(inputs, first, second):
     vectors, valid = sf3d.scene_flow(*inputs, first, second)
     with float64():
-        exact, _ = sf3d.scene_flow(*cast((*inputs, first, second), jnp.float64))
+        exact, _ = as_numpy(sf3d.scene_flow(*cast((*inputs, first, second), jnp.float64)))
     use = np.array(valid)
     with np.errstate(divide="ignore", invalid="ignore"):
         seen = displacement(*inputs, first, second)
@@ -238,8 +239,8 @@ def test_cameras_of_different_models_go_together():
     first, second = camera("opencv"), camera("fisheye", NEAR)
     with float64():
         inputs = cast(motion(), jnp.float64)
-        vectors, valid = sf3d.scene_flow(*inputs, first, second)
-        back = sf3d.image_motion(vectors, inputs[1], first, second)
+        vectors, valid = as_numpy(sf3d.scene_flow(*inputs, first, second))
+        back = as_numpy(sf3d.image_motion(vectors, inputs[1], first, second))
     expected = definition(*inputs, first, second)
     np.testing.assert_allclose(vectors[valid], expected[valid], atol=1e-12)
     np.testing.assert_allclose(back.flow[valid], inputs[0][valid], atol=1e-10)
@@ -265,10 +266,12 @@ def test_edit_then_convert_is_convert_then_edit(edit, lens):
     first, second = pair("moving and zooming", lens)
     with float64():
         inputs = cast(motion(), jnp.float64)
-        vectors, valid = sf3d.scene_flow(*inputs, first, second)
+        vectors, valid = as_numpy(sf3d.scene_flow(*inputs, first, second))
         flow, inv_depth, change = (of_image(np.array(x)) for x in inputs)
-        edited = sf3d.scene_flow(
-            flow * flow_factor, inv_depth, change, of_camera(first), of_camera(second)
+        edited = as_numpy(
+            sf3d.scene_flow(
+                flow * flow_factor, inv_depth, change, of_camera(first), of_camera(second)
+            )
         )
     inside = of_image(np.array(valid).astype(float)) == 1
     expected = of_image(np.array(vectors)) * vector_factor
@@ -281,9 +284,9 @@ def test_resizing_keeps_the_rays_of_areas():
     half = first.resize((SIZE[0] // 2, SIZE[1] // 4))
     with float64():
         ones = jnp.ones(half.size)
-        small = sf3d.unproject(sf3d.pixel_grid(half.size), ones, half).points
+        small = as_numpy(sf3d.unproject(sf3d.pixel_grid(half.size), ones, half)).points
         centres = (grid(half.size) + 0.5) * [4, 2] - 0.5
-        large = sf3d.unproject(jnp.asarray(centres), ones, first).points
+        large = as_numpy(sf3d.unproject(jnp.asarray(centres), ones, first)).points
     np.testing.assert_allclose(small, large, atol=1e-12)
 
 
@@ -324,16 +327,18 @@ def test_covariance_is_that_of_samples():
     mean = np.array([12.0, -7.0, 0.6, 0.05])
     samples = rng.multivariate_normal(mean, covariance, size=1_000_000)[:, None, None]
     with float64():
-        vectors = sf3d.scene_flow(
-            samples[..., :2], samples[..., 2], samples[..., 3], first, second
+        vectors = as_numpy(
+            sf3d.scene_flow(samples[..., :2], samples[..., 2], samples[..., 3], first, second)
         ).vectors.reshape(-1, 3)
-        got = sf3d.scene_flow_covariance(
-            mean[None, None, :2],
-            mean[None, None, 2],
-            mean[None, None, 3],
-            first,
-            covariance,
-            second,
+        got = as_numpy(
+            sf3d.scene_flow_covariance(
+                mean[None, None, :2],
+                mean[None, None, 2],
+                mean[None, None, 3],
+                first,
+                covariance,
+                second,
+            )
         )[0, 0]
     sampled = np.cov(vectors.T)
     deviations = np.sqrt(np.diag(sampled))
@@ -357,7 +362,7 @@ def test_covariance_is_that_of_the_jacobian(lens):
         lift = lambda x: sf3d.scene_flow(x[..., :2], x[..., 2], x[..., 3], first, second).vectors
         jacobian = np.array(jax.jacfwd(lift)(x))
         args = (x[..., :2], x[..., 2], x[..., 3], first)
-        got = sf3d.scene_flow_covariance(*args, covariance, second)
+        got = as_numpy(sf3d.scene_flow_covariance(*args, covariance, second))
     for i, j in np.ndindex(size):
         slope = jacobian[i, j, :, i, j]
         np.testing.assert_allclose(got[i, j], slope @ covariance[i, j] @ slope.T, rtol=1e-6)

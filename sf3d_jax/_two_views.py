@@ -113,7 +113,8 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
     zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
     rays = plane if optics.model == "pinhole" else (Double.of(x), Double.of(y))
-    one = jnp.where(good.all(), 1.0, 2.0)
+    # Usable cameras have positive focal lengths, which XLA cannot know.
+    one = jnp.where((next_camera.focal > 0).all(), 1.0, 2.0)
     motion = _motion(camera.world_to_camera, next_camera.world_to_camera, rays, one)
     zoom = computed_once(zoom, one)
     return Views(u, v, x, y, valid, optics, next_optics, zoom, motion)

@@ -221,7 +221,10 @@ def _array(x: Any) -> Any:
 def _stack(x: Any, y: Any) -> Any:
     """(x, y) as one array; NumPy where both are, since readers work in float64."""
     if isinstance(x, jax.Array) or isinstance(y, jax.Array):
-        return jnp.stack(jnp.broadcast_arrays(x, y), axis=-1)
+        both = jnp.stack(jnp.broadcast_arrays(x, y), axis=-1)
+        # Unsigned integers would wrap when they are negated.
+        floating = jnp.issubdtype(both.dtype, jnp.floating)
+        return both if floating else both.astype(jnp.float32)
     pair = np.stack(np.broadcast_arrays(x, y), axis=-1)
     return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)
 

@@ -396,6 +396,16 @@ def test_a_bad_camera_makes_its_own_pixels_invalid():
     chex.assert_tree_all_finite((gradient, of_camera))
 
 
+def test_a_bad_second_camera_leaves_its_neighbours_alone():
+    good, bad = NEAR.copy(), NEAR.copy()
+    bad[0, 0] = np.nan
+    inv_depth = motion()[1]
+    alone = sf3d.rigid_motion(inv_depth, camera(), camera(pose=np.stack([good, good])))
+    beside = sf3d.rigid_motion(inv_depth, camera(), camera(pose=np.stack([good, bad])))
+    np.testing.assert_array_equal(beside.flow[0], alone.flow[0])
+    assert beside.valid[0].all() and not beside.valid[1].any()
+
+
 def test_a_pose_that_was_never_set_makes_all_pixels_invalid():
     unset = cast(camera(pose=np.zeros((3, 4))), jnp.float32)
     for cameras in ((camera(), unset), (unset, camera())):

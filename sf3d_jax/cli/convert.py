@@ -1,6 +1,7 @@
 """`sf3d convert`: files of image motion to 3D scene flow, and back."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -118,6 +119,13 @@ class Convert:
         numbers = [self.fx, self.fy, self.cx, self.cy]
         if self.calibration is None and None in numbers:
             raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
+        sizes = {"fx": self.fx, "fy": self.fy, "baseline": self.baseline}
+        for name, value in sizes.items():
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
+        for name, value in {"cx": self.cx, "cy": self.cy}.items():
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{flag(name)}: expected a finite number, got {value}")
         if self.calibration is not None and any(x is not None for x in numbers):
             raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
         if self.disparity and self.calibration is None and self.baseline is None:

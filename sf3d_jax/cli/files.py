@@ -72,7 +72,7 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
     _prepare_folder(target.parent)
     _write_result(target, result, optics)
     if options.picture:
-        _draw(target.with_suffix(".png"), result, files.get("image"))
+        _draw(target.with_name(f"{target.stem}_picture.png"), result, files.get("image"))
     lengths = np.linalg.norm(vectors[valid], axis=-1)
     median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
     return f"{target}: {100 * valid.mean():.1f} % valid{median}"

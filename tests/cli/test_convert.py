@@ -70,7 +70,7 @@ def test_every_geometry_gives_the_scene_flow(folder, geometry):
 def test_there_and_back_with_a_picture(folder):
     words = f"convert --flow flow.flo {GEOMETRIES[-1]} --image image.png --picture --output out"
     main([*words.split(), *CAMERA])
-    picture = cv2.imread("out/flow.png")
+    picture = cv2.imread("out/flow_picture.png")
     assert picture is not None and min(picture.shape[:2]) > 300
     for format, flow_name, map_name in (
         ("npy", "flow_flow.npy", "flow_disparity.npy"),
@@ -115,6 +115,7 @@ def test_what_is_not_known_stays_unknown(folder):
         ("--flow short.flo --depth depth.npy --next-depth next_depth.npy", "short.flo: expected"),
         ("--flow flow.flo --depth small.npy --next-depth next_depth.npy", "has 5 x 4 pixels"),
         (f"--flow flow.flo flow.flo {GEOMETRIES[0]}", "1 files for 2"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --baseline -1", "--baseline: expected a positive"),
         ("--inverse", "--input"),
         ("--inverse --input flow.flo", "flow.flo: expected a result"),
     ],

@@ -4,12 +4,16 @@ Only the standard library and the command line's own packages are imported here,
 `sf3d --help` answers at once; each command imports what it needs when it runs.
 """
 
+import contextlib
+import io
+import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,27 +23,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
       arguments: the words after `sf3d`; those of the process if None.
     """
     try:
-        import tyro
-    except ImportError:
-        fail("the command line needs packages that are missing: pip install 'sf3d_jax[cli]'")
-    from sf3d_jax.cli.convert import Convert
-    from sf3d_jax.cli.demo import Demo
-
-    command = tyro.cli(
-        Annotated[Convert, tyro.conf.subcommand("convert")]
-        | Annotated[Demo, tyro.conf.subcommand("demo")],
-        args=arguments,
-        prog="sf3d",
-        description="3D scene flow from files of motion, and back.",
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
-    try:
-        command.run()
+        _parse(arguments).run()
     except KeyboardInterrupt:
         print("sf3d: interrupted; finished files are whole", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Writers have tidied up by now; XLA, stopped in a compilation, crashes at a normal exit.
+        os._exit(INTERRUPTED)
+    except ModuleNotFoundError as error:
+        fail(MISSING if error.name in ("tyro", "tqdm") else describe(error))
     except (ValueError, OSError, ImportError) as error:
-        fail(str(error))
+        fail(describe(error))
+
+
+def describe(error: Exception) -> str:
+    """What an error says to a person: of the system's errors the file and the reason.
+
+    Args:
+      error: any.
+
+    Returns:
+      Words without the system's number.
+    """
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"there is no file {error.filename}"
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def fail(message: str) -> None:
@@ -50,3 +60,37 @@ def fail(message: str) -> None:
     """
     print(f"sf3d: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(BAD_INPUT)
+
+
+def _parse(arguments: Sequence[str] | None) -> Any:
+    """The command that the words ask for."""
+    import tyro
+
+    from sf3d_jax.cli.convert import Convert
+    from sf3d_jax.cli.demo import Demo
+
+    return _in_one_line(
+        lambda: tyro.cli(
+            Annotated[Convert, tyro.conf.subcommand("convert")]
+            | Annotated[Demo, tyro.conf.subcommand("demo")],
+            args=arguments,
+            prog="sf3d",
+            description="3D scene flow from files of motion, and back.",
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
+    )
+
+
+def _in_one_line(parse: Callable[[], Any]) -> Any:
+    """Parses; what tyro says in a box about a wrong flag becomes one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return parse()
+    except SystemExit as stopped:
+        if stopped.code != BAD_INPUT:
+            raise
+    # Behind the first empty line or rule of the box stand details and the hint at --help.
+    lines = [line.strip("│╭╮╰╯ ") for line in said.getvalue().splitlines()[1:]]
+    end = next((i for i, line in enumerate(lines) if not line.strip("─")), len(lines))
+    return fail(" ".join([*lines[:end], "(see --help)"]))

@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
+
+from sf3d_jax.cli import describe
+from sf3d_jax.cli.inputs import check_folder, check_names, expand, flag, partners
 
 Paths = tuple[Path, ...]
 
@@ -76,24 +79,40 @@ class Convert:
 
     def run(self) -> None:
         """Converts every input; goes on after a bad one, and lists the bad ones at the end."""
+        self._check_direction()
         if self.inverse:
-            from sf3d_jax.cli.files import convert_back
-
-            inputs = expand("input", self.input)
-            if not inputs:
-                raise ValueError("--inverse: give results of a conversion with --input FILE.npz")
-            self._each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
+            self._run_back()
             return
-
-        from sf3d_jax.cli.files import convert_files
 
         maps = self._maps()
         flows = maps["flow"]
         targets = self._targets(flows)
+        from sf3d_jax.cli.files import convert_files
+
         one = lambda i: convert_files(
             {name: paths[i] for name, paths in maps.items()}, targets[i], self
         )
         self._each(flows, one)
+
+    def _run_back(self) -> None:
+        inputs = expand("input", self.input)
+        if not inputs:
+            raise ValueError("--inverse: give results of a conversion with --input FILE.npz")
+        check_names("input", inputs)
+        check_folder(self.output)
+        from sf3d_jax.cli.files import convert_back
+
+        self._each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
+
+    def _check_direction(self) -> None:
+        """Raises for a flag that belongs to the other direction, and would do nothing."""
+        there = {field.name for field in dataclasses.fields(self)}
+        there -= {"inverse", "input", "format", "output"}
+        idle = there if self.inverse else {"input", "format"}
+        for field in dataclasses.fields(self):
+            if field.name in idle and getattr(self, field.name) != field.default:
+                which = "does not go" if self.inverse else "goes only"
+                raise ValueError(f"{flag(field.name)} {which} with --inverse")
 
     def _maps(self) -> dict[str, list[Path]]:
         """The files of each flag; raises where they do not say one geometry for every flow."""
@@ -105,27 +124,18 @@ class Convert:
             choices = "; ".join(" ".join(map(flag, pair)) for pair in GEOMETRIES)
             got = " ".join(map(flag, sorted(given))) or "none"
             raise ValueError(f"give exactly one pair of maps beside --flow, got {got}: {choices}")
-        wanted = ["flow", *sorted(given), *(["image"] if self.image else [])]
-        maps = {name: expand(name, getattr(self, name)) for name in wanted}
-        for name, paths in maps.items():
-            if len(paths) != len(maps["flow"]):
-                raise ValueError(
-                    f"{flag(name)}: {len(paths)} files for {len(maps['flow'])} files of --flow"
-                )
         self._check_camera()
-        return maps
+        self._check_numbers()
+        flows = expand("flow", self.flow)
+        wanted = [*sorted(given), *(["image"] if self.image else [])]
+        return {"flow": flows} | {
+            name: partners(name, getattr(self, name), flows) for name in wanted
+        }
 
     def _check_camera(self) -> None:
         numbers = [self.fx, self.fy, self.cx, self.cy]
         if self.calibration is None and None in numbers:
             raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
-        sizes = {"fx": self.fx, "fy": self.fy, "baseline": self.baseline}
-        for name, value in sizes.items():
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
-        for name, value in {"cx": self.cx, "cy": self.cy}.items():
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{flag(name)}: expected a finite number, got {value}")
         if self.calibration is not None and any(x is not None for x in numbers):
             raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
         if self.disparity and self.calibration is None and self.baseline is None:
@@ -133,80 +143,41 @@ class Convert:
                 "--disparity needs --baseline METRES or a --calibration with both cameras"
             )
 
+    def _check_numbers(self) -> None:
+        for name in ("fx", "fy", "baseline", "png_scale"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
+        for name in ("cx", "cy"):
+            if not math.isfinite(getattr(self, name) or 0):
+                raise ValueError(f"{flag(name)}: expected a number, got {getattr(self, name)}")
+        if self.depth_unit != "m" and not self.depth:
+            raise ValueError("--depth-unit is for --depth; inverse depths are per metre")
+
     def _targets(self, flows: list[Path]) -> list[Path]:
         """Where each result goes."""
-        if len(flows) == 1 and self.output.suffix == ".npz":
-            return [self.output]
         if self.output.suffix == ".npz":
-            raise ValueError(f"--output: {len(flows)} conversions need a folder, got {self.output}")
-        names = [f"{path.stem}.npz" for path in flows]
-        if len(set(names)) < len(names):
-            raise ValueError("--flow: two files have one name; convert them into different folders")
-        return [self.output / name for name in names]
+            if len(flows) > 1:
+                raise ValueError(f"--output: {len(flows)} conversions need a folder")
+            check_folder(self.output.parent)
+            return [self.output]
+        check_folder(self.output)
+        check_names("flow", flows)
+        return [self.output / f"{path.stem}.npz" for path in flows]
 
     def _each(self, inputs: list[Path], one: Callable[[int], str]) -> None:
+        if len(inputs) == 1:
+            print(one(0))
+            return
+        from tqdm import tqdm
+
         bad = []
-        for i in progress(range(len(inputs)), len(inputs)):
+        for i in tqdm(range(len(inputs)), unit="file", leave=False):
             try:
-                print(one(i))
+                tqdm.write(one(i))
             except (ValueError, OSError) as error:
-                if len(inputs) == 1:
-                    raise
-                bad.append(str(error))
+                bad.append(describe(error))
         if bad:
             listed = "".join(f"\n  {message}" for message in bad)
             print(f"not converted:{listed}", flush=True)
             raise ValueError(f"{len(bad)} of {len(inputs)} inputs could not be converted")
-
-
-def flag(name: str) -> str:
-    """The flag of a field.
-
-    Args:
-      name: of the field.
-
-    Returns:
-      The flag as typed.
-    """
-    return "--" + name.replace("_", "-")
-
-
-def expand(name: str, paths: Iterable[Path]) -> list[Path]:
-    """The files meant by a flag: a folder stands for its files in order.
-
-    Args:
-      name: of the field, for the message.
-      paths: files and folders.
-
-    Returns:
-      Files.
-
-    Raises:
-      FileNotFoundError: one of them does not exist.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise FileNotFoundError(f"{flag(name)}: there is no file {path}")
-        if path.is_dir():
-            files += sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-        else:
-            files.append(path)
-    return files
-
-
-def progress(items: range, total: int) -> Iterable[int]:
-    """The items, with a progress bar where there is more than one.
-
-    Args:
-      items: what is done one by one.
-      total: how many.
-
-    Returns:
-      The same items.
-    """
-    if total == 1:
-        return items
-    from tqdm import tqdm
-
-    return tqdm(items, unit="file", leave=False)

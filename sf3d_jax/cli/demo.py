@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sf3d_jax.cli.inputs import check_folder
+
 
 @dataclasses.dataclass(frozen=True)
 class Demo:
@@ -28,6 +30,7 @@ class Demo:
 
         if min(self.size) < 16:
             raise ValueError(f"--size: at least 16 x 16, got {self.size[0]} x {self.size[1]}")
+        check_folder(self.output)
         scene = deforming_scene(self.size)
         maps = [np.float32(x) for x in (scene.flow, scene.inv_depth, scene.inv_depth_change)]
         cameras = scene.camera, scene.next_camera

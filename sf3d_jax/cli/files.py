@@ -20,6 +20,7 @@ ENDINGS = {
     "pfm": (".pfm", ".pfm"),
     "npy": (".npy", ".npy"),
 }
+_RESULT = "a result of `sf3d convert` (.npz)"
 
 
 class Optics(NamedTuple):
@@ -53,6 +54,7 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
         _check_size(files[name], values.shape, files["flow"], size)
         maps[name] = values
         valid = valid & known
+    picture = _read_image(files, size) if options.picture else None
     inv_depth, change, known = _inverse_depths(maps, optics)
     valid = valid & known
     inv_depth, change = (np.where(valid, x, 0) for x in (inv_depth, change))
@@ -72,7 +74,7 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
     _prepare_folder(target.parent)
     _write_result(target, result, optics)
     if options.picture:
-        _draw(target.with_name(f"{target.stem}_picture.png"), result, files.get("image"))
+        _draw(target.with_name(f"{target.stem}_picture.png"), result, picture)
     lengths = np.linalg.norm(vectors[valid], axis=-1)
     median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
     return f"{target}: {100 * valid.mean():.1f} % valid{median}"
@@ -154,12 +156,20 @@ def _write_result(target: Path, result: dict[str, Any], optics: Optics) -> None:
     write_bytes(target, buffer.getvalue())
 
 
-def _draw(target: Path, result: dict[str, Any], image: Path | None) -> None:
+def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | None:
+    """The first image, if there is one: before anything is written, as it may be a bad file."""
+    if "image" not in files:
+        return None
+    image = data.read_image(files["image"])
+    _check_size(files["image"], image.shape[:2], files["flow"], size)
+    return image
+
+
+def _draw(target: Path, result: dict[str, Any], image: np.ndarray | None) -> None:
     from sf3d_jax.views import picture_sheet
 
-    shown = None if image is None else data.read_image(image)
     names = ("flow", "inv_depth", "vectors", "valid")
-    data.write_image(target, picture_sheet(*(result[name] for name in names), image=shown))
+    data.write_image(target, picture_sheet(*(result[name] for name in names), image=image))
 
 
 def convert_back(path: Path, folder: Path, format: str) -> str:
@@ -206,8 +216,9 @@ def convert_back(path: Path, folder: Path, format: str) -> str:
 
 
 def _read_result(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, Optics]:
+    content = path.read_bytes()
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             result = dict(file)
         camera = sf3d.Camera(
             result["camera_focal"],
@@ -217,8 +228,13 @@ def _read_result(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, Optics
             model=str(result["camera_model"]),
         )
         baseline = float(result["camera_baseline"]) if "camera_baseline" in result else None
-        return result["vectors"], result["points"], result["valid"], Optics(camera, baseline)
-    except OSError:
-        raise
-    except Exception as error:  # a broken archive raises half a dozen kinds
-        raise data.FormatError(path, "a result of `sf3d convert` (.npz)", str(error)) from None
+        vectors, points, valid = (result[name] for name in ("vectors", "points", "valid"))
+    except KeyError as error:
+        raise data.FormatError(path, _RESULT, f"no array {error}") from None
+    except Exception:  # a broken archive raises half a dozen kinds
+        raise data.FormatError(path, _RESULT, "no whole archive of arrays") from None
+    wanted = (*camera.size, 3), (*camera.size, 3), camera.size
+    found = vectors.shape, points.shape, valid.shape
+    if found != wanted:
+        raise data.FormatError(path, f"maps of the shapes {wanted}", f"{found}")
+    return vectors, points, valid, Optics(camera, baseline)

@@ -115,19 +115,110 @@ def test_what_is_not_known_stays_unknown(folder):
         ("--flow short.flo --depth depth.npy --next-depth next_depth.npy", "short.flo: expected"),
         ("--flow flow.flo --depth small.npy --next-depth next_depth.npy", "has 5 x 4 pixels"),
         (f"--flow flow.flo flow.flo {GEOMETRIES[0]}", "1 files for 2"),
-        (f"--flow flow.flo {GEOMETRIES[0]} --baseline -1", "--baseline: expected a positive"),
         ("--inverse", "--input"),
         ("--inverse --input flow.flo", "flow.flo: expected a result"),
+        ("--inverse --input a.npz b/a.npz", "two files have one name"),
+        ("--inverse --input a.npz --baseline 0.5", "--baseline does not go with --inverse"),
+        ("--input a.npz", "--input goes only with --inverse"),
+        ("--flow empty --depth empty --next-depth empty", "--flow: the folder empty holds no"),
+        (f"--flow flow.flo {GEOMETRIES[-1].replace('0.5', '-0.5')}", "--baseline: expected a pos"),
+        (f"--flow flow.flo {GEOMETRIES[2]} --depth-unit mm", "--depth-unit is for --depth"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --output flow.flo", "flow.flo is a file"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --png-scale x", "--png-scale"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --dpeth a.npy", "--dpeth"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(folder, capsys, words, message):
     pathlib.Path("short.flo").write_bytes(pathlib.Path("flow.flo").read_bytes()[:100])
     np.save("small.npy", np.ones((4, 5), np.float32))
+    pathlib.Path("empty").mkdir()
     with pytest.raises(SystemExit) as stopped:
-        main(["convert", *words.split(), *CAMERA])
+        main(["convert", *words.split(), *([] if "--inverse" in words.split() else CAMERA)])
     assert stopped.value.code == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and message in lines[0]
+
+
+@pytest.mark.parametrize("focal", ["-40", "nan", "0"])
+def test_a_focal_length_that_is_none_is_refused(folder, capsys, focal):
+    camera = ["--fx", focal, *CAMERA[2:]]
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), *camera])
+    assert stopped.value.code == 2 and "--fx: expected" in capsys.readouterr().err
+    assert not pathlib.Path("flow.npz").exists()
+
+
+def fill(**folders):
+    """Folders of maps, each constant: its name's place in the alphabet, in metres."""
+    for folder, names in folders.items():
+        pathlib.Path(folder).mkdir()
+        for name in names:
+            values = np.full(SIZE, 1.0 + ord(name) - ord("a"), np.float32)
+            flow = np.zeros((*SIZE, 2), np.float32)
+            np.save(f"{folder}/{name}.npy", flow if folder == "flows" else values)
+
+
+FOLDERS = "convert --flow flows --depth first --next-depth second --output out".split()
+
+
+def test_files_of_folders_are_paired_by_their_names(folder):
+    fill(flows="bc", first="abc", second="bcd")
+    main([*FOLDERS, *CAMERA])
+    assert sorted(p.name for p in pathlib.Path("out").iterdir()) == ["b.npz", "c.npz"]
+    for name, depth in (("b", 2), ("c", 3)):
+        result = np.load(f"out/{name}.npz")
+        np.testing.assert_allclose(result["points"][..., 2], depth, rtol=1e-6)
+        assert not result["vectors"].any()
+
+
+def test_a_flow_without_its_partner_is_not_given_another(folder, capsys):
+    fill(flows="bc", first="ac", second="ab")
+    with pytest.raises(SystemExit) as stopped:
+        main([*FOLDERS, *CAMERA])
+    assert stopped.value.code == 2 and "--depth: there is no b.*" in capsys.readouterr().err
+    assert not pathlib.Path("out").exists()
+
+
+def test_a_missing_file_among_several_does_not_stop_the_rest(folder, capsys):
+    words = "--flow no.flo flow.flo --depth depth.npy depth.npy --next-depth depth.npy depth.npy"
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", *words.split(), *CAMERA, "--output", "out"])
+    assert stopped.value.code == 2 and pathlib.Path("out/flow.npz").exists()
+    assert "there is no file no.flo" in capsys.readouterr().out
+
+
+def test_an_image_that_does_not_fit_leaves_no_result(folder, capsys):
+    data.write_image("small.png", np.zeros((4, 5, 3), np.uint8))
+    words = f"convert --flow flow.flo {GEOMETRIES[0]} --image small.png --picture --output a.npz"
+    with pytest.raises(SystemExit) as stopped:
+        main([*words.split(), *CAMERA])
+    assert stopped.value.code == 2 and "small.png: has 5 x 4" in capsys.readouterr().err
+    assert not pathlib.Path("a.npz").exists()
+
+
+@pytest.mark.parametrize("change", ["cut", "shape", "lacking"])
+def test_a_result_that_is_none_is_named(folder, capsys, change):
+    main([*f"convert --flow flow.flo {GEOMETRIES[0]} --output a.npz".split(), *CAMERA])
+    if change == "cut":
+        path = pathlib.Path("a.npz")
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        result = dict(np.load("a.npz"))
+        vectors = result.pop("vectors")
+        more = {"vectors": vectors[:, 1:]} if change == "shape" else {}
+        np.savez("a.npz", **result, **more)
+    with pytest.raises(SystemExit) as stopped:
+        main("convert --inverse --input a.npz".split())
+    assert stopped.value.code == 2 and "a.npz: expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["tyro", "tqdm"])
+def test_a_missing_package_is_named_with_its_extra(folder, capsys, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    words = "--flow flow.flo b.flo --depth depth.npy depth.npy --next-depth depth.npy depth.npy"
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", *words.split(), *CAMERA])
+    assert stopped.value.code == 2 and "sf3d_jax[cli]" in capsys.readouterr().err
 
 
 def test_half_a_camera_is_refused(folder, capsys):
@@ -161,6 +252,17 @@ def test_help_is_quick_and_does_not_wait_for_jax(words):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_an_interruption_has_its_exit_code():
+    code = (
+        "from sf3d_jax.cli import demo, main\n"
+        "def interrupt(self): raise KeyboardInterrupt\n"
+        "demo.Demo.run = interrupt\n"
+        "main(['demo'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130 and len(done.stderr.splitlines()) == 1
+
+
 def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
     if not SHARED.exists():
         pytest.skip("needs a prediction for KITTI 000139, which is not part of a clone")
@@ -183,3 +285,12 @@ def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
     ):
         original = codes(SHARED / name / "000139_10.png")
         np.testing.assert_array_equal(codes(f"000139_10_{back}.png"), original)
+
+
+def test_a_picture_never_overwrites_the_flow_it_shows(folder):
+    flow = data.read_flow("flow.flo").flow
+    data.write_flow("flow.png", flow)
+    before = pathlib.Path("flow.png").read_bytes()
+    main([*f"convert --flow flow.png {GEOMETRIES[0]} --picture".split(), *CAMERA])
+    assert pathlib.Path("flow.png").read_bytes() == before
+    assert pathlib.Path("flow_picture.png").exists()

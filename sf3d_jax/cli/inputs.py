@@ -1,0 +1,98 @@
+"""Which files the flags mean, and which of them belong together."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def flag(name: str) -> str:
+    """The flag of a field.
+
+    Args:
+      name: of the field.
+
+    Returns:
+      The flag as typed.
+    """
+    return "--" + name.replace("_", "-")
+
+
+def expand(name: str, paths: Iterable[Path]) -> list[Path]:
+    """The files meant by a flag: a folder stands for its files in order.
+
+    Args:
+      name: of the field, for the message.
+      paths: files and folders. Whether a file exists is found out when it is read.
+
+    Returns:
+      Files.
+
+    Raises:
+      ValueError: a folder is empty.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+        if not found:
+            raise ValueError(f"{flag(name)}: the folder {path} holds no files")
+        files += found
+    return files
+
+
+def partners(name: str, paths: Iterable[Path], flows: list[Path]) -> list[Path]:
+    """The file that belongs to each flow: by its name from folders, else by its place.
+
+    Args:
+      name: of the field, for the message.
+      paths: files and folders of the flag.
+      flows: the files of --flow.
+
+    Returns:
+      As many files. Of a folder with names in common with the flows, those of the same name,
+      whatever else it holds.
+
+    Raises:
+      ValueError: not as many files as flows, or a flow without a file of its name.
+    """
+    paths = list(paths)
+    files = expand(name, paths)
+    by_name = {path.stem: path for path in files}
+    wanted = [path.stem for path in flows]
+    if any(path.is_dir() for path in paths) and not by_name.keys().isdisjoint(wanted):
+        lacking = [stem for stem in wanted if stem not in by_name]
+        if lacking:
+            raise ValueError(f"{flag(name)}: there is no {lacking[0]}.* for the flow of that name")
+        return [by_name[stem] for stem in wanted]
+    if len(files) != len(flows):
+        raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
+    return files
+
+
+def check_names(name: str, paths: list[Path]) -> None:
+    """Refuses files whose results would get one name.
+
+    Args:
+      name: of the field, for the message.
+      paths: its files.
+
+    Raises:
+      ValueError: two of them have one name.
+    """
+    if len({path.stem for path in paths}) < len(paths):
+        raise ValueError(f"{flag(name)}: two files have one name; convert into different folders")
+
+
+def check_folder(path: Path) -> None:
+    """Refuses an --output that cannot become a folder, before any work is done.
+
+    Args:
+      path: of the folder, which need not exist.
+
+    Raises:
+      ValueError: it, or a folder above it, is a file.
+    """
+    for folder in (path, *path.parents):
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--output: {folder} is a file; name a folder")

@@ -265,7 +265,7 @@ def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients
     valid = bounded(u) & bounded(v)
     if model == "pinhole":
         return Ray(u, v, valid)
-    target = mask(valid, jax.lax.stop_gradient((u, v)), (0, 0))
+    target = mask(valid, jax.lax.stop_gradient((u, v)))
     k = jax.lax.stop_gradient(coefficients)
     limit = domain_limit(model, k)
     start = _start(model, target[0], target[1], k, limit)

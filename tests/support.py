@@ -63,11 +63,16 @@ def motion(size=SIZE, seed=0, batch=()):
     return tuple(np.float32(x) for x in (flow, inv_depth, change))
 
 
+def opencv_matrix(camera):
+    """K of a camera, for OpenCV."""
+    matrix = np.diag([*np.float64(camera.focal), 1.0])
+    matrix[:2, 2] = camera.principal_point
+    return matrix
+
+
 def opencv_rays(pixels, camera):
     """(x, y, 1) of pixels, by OpenCV; NaN where its iteration does not arrive."""
-    matrix = np.eye(3)
-    matrix[[0, 1], [0, 1]] = camera.focal
-    matrix[:2, 2] = camera.principal_point
+    matrix = opencv_matrix(camera)
     points = np.float64(pixels).reshape(-1, 1, 2)
     coefficients = None if camera.distortion is None else np.float64(camera.distortion)
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-14)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import LENSES, MATRIX, NEAR, SIZE, camera, cast, float64, grid, pose
+from support import LENSES, MATRIX, NEAR, SIZE, camera, cast, float64, grid, opencv_matrix, pose
 
 import sf3d_jax as sf3d
 
@@ -17,8 +17,7 @@ def points(count=500, spread=0.5, seed=0):
 
 
 def opencv_projection(world, camera):
-    matrix = np.eye(3)
-    matrix[[0, 1], [0, 1]], matrix[:2, 2] = camera.focal, camera.principal_point
+    matrix = opencv_matrix(camera)
     rotation, _ = cv2.Rodrigues(np.float64(camera.world_to_camera[:, :3]))
     shift = np.float64(camera.world_to_camera[:, 3])
     coefficients = None if camera.distortion is None else np.float64(camera.distortion)

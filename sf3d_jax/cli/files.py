@@ -71,7 +71,7 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
         "inv_depth": inv_depth,
         "inv_depth_change": change,
     }
-    _prepare_folder(target.parent)
+    target.parent.mkdir(parents=True, exist_ok=True)
     _write_result(target, result, optics)
     if options.picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, picture)
@@ -116,7 +116,7 @@ def _inverse_depths(maps: dict[str, np.ndarray], optics: Optics) -> Any:
     inv_depth = _first_inverse_depth(maps, optics)
     if "inverse_depth_change" in maps:
         change = maps["inverse_depth_change"]
-        return inv_depth, change, (inv_depth > 0) & (inv_depth + change > 0)
+        return inv_depth, change, np.array(depth_change.to_depths(inv_depth, change).valid)
     converted = depth_change.from_motion_in_depth(maps["motion_in_depth"], inv_depth)
     return inv_depth, np.array(converted.values), np.array(converted.valid)
 
@@ -134,10 +134,6 @@ def _focal_baseline(optics: Optics) -> float:
     if optics.baseline is None:
         raise ValueError("disparities need --baseline METRES or a --calibration with both cameras")
     return float(optics.camera.focal[0] * optics.baseline)
-
-
-def _prepare_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _write_result(target: Path, result: dict[str, Any], optics: Optics) -> None:
@@ -191,7 +187,7 @@ def convert_back(path: Path, folder: Path, format: str) -> str:
     inv_depth = np.where(valid, 1 / np.where(valid, points[..., 2], 1), 0).astype(np.float32)
     flow, change, shown = map(np.array, sf3d.image_motion(vectors, inv_depth, optics.camera))
     valid = valid & shown
-    _prepare_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     of_flow, of_map = ENDINGS[format]
     write = lambda kind, ending: folder / f"{path.stem}_{kind}{ending}"
     written = [write("flow", of_flow)]

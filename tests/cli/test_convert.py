@@ -14,7 +14,6 @@ from sf3d_jax.cli import main
 SIZE = (20, 30)
 FX, FY, CX, CY, BASELINE = 40.0, 41.0, 14.2, 9.1, 0.5
 CAMERA = ["--fx", str(FX), "--fy", str(FY), "--cx", str(CX), "--cy", str(CY)]
-SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "real" / "kitti_prediction"
 
 
 @pytest.fixture
@@ -263,16 +262,28 @@ def test_an_interruption_has_its_exit_code():
     assert done.returncode == 130 and len(done.stderr.splitlines()) == 1
 
 
-def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
-    if not SHARED.exists():
-        pytest.skip("needs a prediction for KITTI 000139, which is not part of a clone")
+def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch, real):
+    prediction = real("kitti_prediction")
     monkeypatch.chdir(tmp_path)
     files = [
-        *("--flow", SHARED / "flow", "--disparity", SHARED / "disp_0"),
-        *("--next-disparity", SHARED / "disp_1", "--image", SHARED / "image_2/000139_10.png"),
+        *("--flow", prediction / "flow", "--disparity", prediction / "disp_0"),
+        *(
+            "--next-disparity",
+            prediction / "disp_1",
+            "--image",
+            prediction / "image_2/000139_10.png",
+        ),
     ]
     for calibration in ("calib_000139.txt", "calib_cam_to_cam_2011_09_26.txt"):
-        main(["convert", *map(str, files), "--calibration", str(SHARED / calibration), "--picture"])
+        main(
+            [
+                "convert",
+                *map(str, files),
+                "--calibration",
+                str(prediction / calibration),
+                "--picture",
+            ]
+        )
         result = np.load("000139_10.npz")
         assert result["valid"].all()
         np.testing.assert_allclose(result["camera_baseline"], 0.5327, atol=1e-4)
@@ -283,7 +294,7 @@ def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
         ("disp_1", "next_disparity"),
         ("flow", "flow"),
     ):
-        original = codes(SHARED / name / "000139_10.png")
+        original = codes(prediction / name / "000139_10.png")
         np.testing.assert_array_equal(codes(f"000139_10_{back}.png"), original)
 
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from support import opencv_matrix
 
 from sf3d_jax.data.closed_form import deforming_scene
 
@@ -23,8 +24,7 @@ def test_points_and_moved_points_project_to_the_pixels_and_the_flow(scene):
             scene.inv_depth + scene.inv_depth_change,
         ),
     ):
-        matrix = np.diag([*camera.focal, 1.0])
-        matrix[:2, 2] = camera.principal_point
+        matrix = opencv_matrix(camera)
         rotation, _ = cv2.Rodrigues(np.array(camera.world_to_camera[:, :3]))
         shift = np.array(camera.world_to_camera[:, 3])
         seen, _ = cv2.projectPoints(points.reshape(-1, 1, 3), rotation, shift, matrix, None)

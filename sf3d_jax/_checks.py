@@ -23,6 +23,28 @@ def check_array(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
         raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"{name}: expected floating numbers, got {x.dtype}")
+    _check_trailing(name, x, trailing)
+
+
+def check_mask(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
+    """Checks an array of bool whose last axes are given.
+
+    Args:
+      name: the argument's name, for the message.
+      x: what was passed.
+      trailing: the sizes of the last axes.
+
+    Raises:
+      TypeError: x is no array of bool.
+      ValueError: the last axes are others.
+    """
+    dtype = getattr(x, "dtype", type(x).__name__)
+    if dtype != np.bool_:
+        raise TypeError(f"{name}: expected an array of bool, got {dtype}")
+    _check_trailing(name, x, trailing)
+
+
+def _check_trailing(name: str, x: Any, trailing: tuple[int, ...]) -> None:
     try:
         chex.assert_shape(x, (..., *trailing))
     except AssertionError:

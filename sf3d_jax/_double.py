@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.lax import bitcast_convert_type
 
 
@@ -34,6 +35,12 @@ class Double:
         """A float as a double-float."""
         return cls(x, jnp.zeros_like(x))
 
+    @classmethod
+    def constant(cls, x: Any, dtype: Any) -> "Double":
+        """Numbers that NumPy has in float64, as double-floats of a type."""
+        hi = np.asarray(x, dtype)
+        return cls(jnp.asarray(hi), jnp.asarray(np.float64(x) - hi, dtype))
+
     @property
     def rounded(self) -> jax.Array:
         """The nearest float."""
@@ -49,26 +56,28 @@ class Double:
 
     def __add__(self, other: "Number") -> "Double":
         """The sum."""
-        return _add(self, _double(other))
+        return _add(self, self._double(other))
 
     def __sub__(self, other: "Number") -> "Double":
         """The difference."""
-        return _add(self, -_double(other))
+        return _add(self, -self._double(other))
 
     def __mul__(self, other: "Number") -> "Double":
         """The product."""
-        return _multiply(self, _double(other))
+        return _multiply(self, self._double(other))
 
     def __truediv__(self, other: "Number") -> "Double":
         """The quotient."""
-        return _divide(self, _double(other))
+        return _divide(self, self._double(other))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def _double(self, x: "Number") -> "Double":
+        return x if isinstance(x, Double) else Double.of(jnp.asarray(x, self.hi.dtype))
 
 
-Number: TypeAlias = Double | jax.Array
-
-
-def _double(x: Number) -> Double:
-    return x if isinstance(x, Double) else Double.of(x)
+Number: TypeAlias = Double | jax.Array | float
 
 
 Operation: TypeAlias = Callable[[Double, Double], Double]
@@ -93,8 +102,9 @@ def _with_derivative_of(plain: Callable[[Any, Any], Any]) -> Callable[[Operation
 def _two_sum(a: jax.Array, b: jax.Array) -> Double:
     """a + b without error (Knuth)."""
     total = a + b
-    from_b = total - a
-    return Double(total, (a - (total - from_b)) + (b - from_b))
+    # Not total - a: of a constant a, XLA simplifies (a + b) - a to b.
+    minus_b = a - total
+    return Double(total, (a - (total + minus_b)) + (b + minus_b))
 
 
 def _halves(x: jax.Array) -> Double:

@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._differences import Step, step
+from sf3d_jax._angle import angle_ratio, power_series
+from sf3d_jax._double import Double
 from sf3d_jax._numerics import bounded, mask
 
 COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
@@ -31,21 +33,13 @@ Pair = tuple[Any, Any]
 _NEWTON_STEPS = 12
 
 
-def _power_series(coefficients: Coefficients, s: Any) -> Any:
-    """1 + c1 s + c2 s^2 + ..."""
-    total: Any = 0.0
-    for c in reversed(coefficients):
-        total = s * (total + c)
-    return total + 1.0
-
-
 def _opencv(x: Any, y: Any, k: Coefficients) -> Pair:
     k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = k + (0.0,) * (12 - len(k))
     xx, xy, yy = x * x, x * y, y * y
     s = xx + yy
-    g = _power_series((k1, k2, k3), s)
+    g = power_series((k1, k2, k3), s)
     if len(k) > 5:
-        g = g / _power_series((k4, k5, k6), s)
+        g = g / power_series((k4, k5, k6), s)
     u = x * g + p1 * xy * 2.0 + p2 * (s + xx * 2.0)
     v = y * g + p1 * (s + yy * 2.0) + p2 * xy * 2.0
     if len(k) > 8:
@@ -53,43 +47,10 @@ def _opencv(x: Any, y: Any, k: Coefficients) -> Pair:
     return u, v
 
 
-# The series is at float64's rounding below twice this.
-_SERIES_BELOW = 0.02
-_ATAN_SERIES = tuple((-1) ** n / (2 * n + 1) for n in range(1, 13))
-
-
-def _angle_ratio(s: Any) -> Any:
-    """atan(r) / r of s = r^2; a series near 0, where the derivative of the root is infinite."""
-    if isinstance(s, Step):
-        return Step(_angle_ratio(s.value), _angle_ratio_change(s))
-    r = jnp.sqrt(jnp.maximum(s, _SERIES_BELOW))
-    return jnp.where(s < _SERIES_BELOW, _power_series(_ATAN_SERIES, s), jnp.arctan(r) / r)
-
-
-def _angle_ratio_change(s: Step) -> jax.Array:
-    """The change of atan(r) / r.
-
-    Between two ends far from 0 by atan b - atan a = atan((b - a) / (1 + a b)), near 0 that
-    of the series; from near to far the change is not small, and the plain difference does.
-    """
-    before, after, change = jnp.asarray(s.value), jnp.asarray(s.after), jnp.asarray(s.change)
-    near = jnp.maximum(before, after) < 2 * _SERIES_BELOW
-    far = jnp.minimum(before, after) > _SERIES_BELOW
-    series = _power_series(_ATAN_SERIES, Step(*mask(near, (before, change))))
-
-    r0, r1 = (jnp.sqrt(x) for x in mask(far, (before, after), (1, 1)))
-    growth = jnp.where(far, change, 0) / (r0 + r1)
-    angle = jnp.arctan(growth / (1 + r0 * r1))
-    far_change = (angle - jnp.arctan(r0) / r0 * growth) / r1
-
-    between = _angle_ratio(after) - _angle_ratio(before)
-    return jnp.where(near, step(series).change, jnp.where(far, far_change, between))
-
-
 def _fisheye(x: Any, y: Any, k: Coefficients) -> Pair:
     s = x * x + y * y
-    ratio = _angle_ratio(s)
-    scale = ratio * _power_series(k, s * ratio * ratio)
+    ratio = angle_ratio(s)
+    scale = ratio * power_series(k, s * ratio * ratio)
     return x * scale, y * scale
 
 
@@ -170,27 +131,88 @@ def solve(
     return jax.lax.fori_loop(0, steps, newton, start)
 
 
-@solve.defjvp
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def solve_exactly(
+    function: Callable[..., Pair], start: Pair, target: tuple[Double, Double], parameters: Any
+) -> Pair:
+    """What `solve` seeks, from a start at a float's rounding: right to the last digit or two.
+
+    What is missed is summed in double-floats. Towards the edge of a fisheye's image an ulp in
+    the plane is many in the ray, and of a small change all digits can be rounding.
+
+    Args:
+      function: as for `solve`, of floats and of double-floats.
+      start: where two steps begin.
+      target: the two values sought.
+      parameters: what else the function depends on, floats and double-floats.
+    """
+    plain = _rounded(parameters)
+
+    def newton(_: Any, xy: Pair) -> Pair:
+        x, y = xy
+        u, v = function(Double.of(x), Double.of(y), parameters)
+        _, slope = jacobian(lambda x, y: function(x, y, plain), x, y)
+        dx, dy = slope.solve((target[0] - u).rounded, (target[1] - v).rounded)
+        return x + dx, y + dy
+
+    return jax.lax.fori_loop(0, 2, newton, start)
+
+
+def _is_double(x: Any) -> bool:
+    return isinstance(x, Double)
+
+
+def _rounded(tree: Any) -> Any:
+    """The tree with floats for double-floats."""
+    return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
+
+
+def _implicit(function: Callable[..., Pair], xy: Pair, primals: Any, tangents: Any) -> Pair:
+    """The derivative of the solution (x, y) by the target and the parameters."""
+    (parameters,), (target_dot, parameters_dot) = primals, tangents
+    x, y = xy
+    _, slope = jacobian(lambda x, y: function(x, y, parameters), x, y)
+    u_dot, v_dot = (_instantiated(t) for t in target_dot)
+    # The parameters are mostly those of a calibration that nobody differentiates by.
+    if not all(isinstance(t, SymbolicZero) for t in jax.tree.leaves(parameters_dot)):
+        _, (u_moves, v_moves) = jax.jvp(
+            lambda parameters: function(x, y, parameters),
+            (parameters,),
+            (jax.tree.map(_instantiated, parameters_dot),),
+        )
+        u_dot, v_dot = u_dot - u_moves, v_dot - v_moves
+    return slope.solve(u_dot, v_dot)
+
+
+def _instantiated(tangent: Any) -> Any:
+    zero = isinstance(tangent, SymbolicZero)
+    return jnp.zeros(tangent.shape, tangent.dtype) if zero else tangent
+
+
+@partial(solve.defjvp, symbolic_zeros=True)
 def _solve_jvp(
     function: Callable[..., Pair], steps: int, primals: Any, tangents: Any
 ) -> tuple[Pair, Pair]:
-    parameters = primals[2]
-    _, target_dot, parameters_dot, _ = tangents
-    x, y = solve(function, steps, *primals)
-    _, slope = jacobian(lambda x, y: function(x, y, parameters), x, y)
-    _, (u_dot, v_dot) = jax.jvp(
-        lambda parameters: function(x, y, parameters), (parameters,), (parameters_dot,)
-    )
-    return (x, y), slope.solve(target_dot[0] - u_dot, target_dot[1] - v_dot)
+    xy = solve(function, steps, *primals)
+    return xy, _implicit(function, xy, primals[2:3], tangents[1:3])
+
+
+@partial(solve_exactly.defjvp, symbolic_zeros=True)
+def _solve_exactly_jvp(
+    function: Callable[..., Pair], primals: Any, tangents: Any
+) -> tuple[Pair, Pair]:
+    xy = solve_exactly(function, *primals)
+    high = jax.tree.map(lambda x: x.hi if _is_double(x) else x, tangents[1:3], is_leaf=_is_double)
+    return xy, _implicit(function, xy, _rounded(primals[2:3]), high)
 
 
 def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
     """The growth of the radial part: by the radius at s = t, or by the angle at angle^2 = t."""
     if model == "fisheye":
         k1, k2, k3, k4 = k
-        return _power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
+        return power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
     k1, k2, _, _, k3, k4, k5, k6 = (k + (0.0,) * 8)[:8]
-    top, bottom = _power_series((k1, k2, k3), t), _power_series((k4, k5, k6), t)
+    top, bottom = power_series((k1, k2, k3), t), power_series((k4, k5, k6), t)
     top_slope = k1 + t * (2 * k2 + t * 3 * k3)
     bottom_slope = k4 + t * (2 * k5 + t * 3 * k6)
     slope = top * bottom + 2 * t * (top_slope * bottom - top * bottom_slope)
@@ -229,8 +251,8 @@ def inside(
     return (x * x + y * y < limit) & (slope.determinant > 0)
 
 
-def _start(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.Array) -> Pair:
-    """A ray near the one of a plane point, inside the domain."""
+def _near(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.Array) -> Pair:
+    """A ray near the one of a plane point, inside the domain: a fisheye's own, to rounding."""
     centre = (u == 0) & (v == 0)
     radius = jnp.hypot(jnp.where(centre, 1, u), v)
     farthest = jnp.sqrt(limit)
@@ -243,10 +265,10 @@ def _start(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.A
 
 
 def _fisheye_angle(radius: jax.Array, k: Coefficients, farthest: jax.Array) -> jax.Array:
-    """The angle of a plane radius: Newton's method where the model is almost linear."""
+    """The angle of a plane radius, by Newton's method."""
 
     def newton(_: int, t: jax.Array) -> jax.Array:
-        value, slope = t * _power_series(k, t * t), _radial_slope("fisheye", t * t, k)
+        value, slope = t * power_series(k, t * t), _radial_slope("fisheye", t * t, k)
         return jnp.clip(t - (value - radius) / jnp.where(slope > 0, slope, 1), 0, farthest)
 
     return jax.lax.fori_loop(0, _NEWTON_STEPS, newton, jnp.minimum(radius, farthest))
@@ -268,8 +290,10 @@ def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients
     target = mask(valid, jax.lax.stop_gradient((u, v)))
     k = jax.lax.stop_gradient(coefficients)
     limit = domain_limit(model, k)
-    start = _start(model, target[0], target[1], k, limit)
-    x, y = solve(partial(distort, model), _NEWTON_STEPS, start, target, k, limit)
+    x, y = _near(model, target[0], target[1], k, limit)
+    # A fisheye bends a ray towards its axis only: one unknown, of which a tangent remains.
+    steps = 1 if model == "fisheye" else _NEWTON_STEPS
+    x, y = solve(partial(distort, model), steps, (x, y), target, k, limit)
 
     reached = distort(model, x, y, k)
     missed = jnp.abs(reached[0] - target[0]) + jnp.abs(reached[1] - target[1])
@@ -282,3 +306,21 @@ def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients
     x, y = solve(partial(distort, model), 1, start, target, coefficients, limit)
     x, y = mask(valid, (x, y))
     return Ray(x, y, valid)
+
+
+def exact_ray(
+    model: str, ray: Ray, target: tuple[Double, Double], coefficients: Coefficients
+) -> tuple[Double, Double]:
+    """The ray (x, y, 1) of a plane point with twice the digits; the derivative is the ray's."""
+    if model == "pinhole":
+        return target
+
+    def beside(dx: Any, dy: Any, parameters: Any) -> Pair:
+        x, y, k = parameters
+        return distort(model, dx + x, dy + y, k)
+
+    parameters = ray.x, ray.y, coefficients
+    target, parameters = jax.lax.stop_gradient((target, parameters))
+    start = jnp.zeros_like(ray.x), jnp.zeros_like(ray.y)
+    dx, dy = mask(ray.valid, solve_exactly(beside, start, target, parameters))
+    return Double.of(ray.x) + dx, Double.of(ray.y) + dy

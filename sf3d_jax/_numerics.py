@@ -60,24 +60,53 @@ def mask(valid: jax.Array, tree: Any, otherwise: Any = None) -> Any:
     return jax.tree.map(select, tree, otherwise)
 
 
+# From the bits of x this has those of 1 / x to an eighth; each step cubes the error.
+_RECIPROCAL_BITS = 0x7EF127EA
+_RECIPROCAL_STEPS = 2
+
+
 @jax.custom_jvp
-def computed_once(tree: Any, one: jax.Array) -> Any:
-    """The tree unchanged, kept from being computed again for every pixel that uses it.
+def reciprocal(x: jax.Array) -> jax.Array:
+    """1 / x of positive numbers whose reciprocal is normal, to one unit in the last place.
+
+    XLA on CPU writes a division that several results share to memory and reads it back for
+    each of them. Products it fuses, so in float32 this is made of them.
+    """
+    if x.dtype != jnp.float32:
+        return 1 / x
+    bits = jax.lax.bitcast_convert_type(x, jnp.int32)
+    result = jax.lax.bitcast_convert_type(_RECIPROCAL_BITS - bits, jnp.float32)
+    for _ in range(_RECIPROCAL_STEPS):
+        rest = 1 - x * result
+        result = result + result * (rest + rest * rest)
+    return result
+
+
+@reciprocal.defjvp
+def _reciprocal_jvp(primals: Any, tangents: Any) -> Any:
+    result = reciprocal(*primals)
+    return result, -(result * result) * tangents[0]
+
+
+def computed_once(tree: Any) -> Any:
+    """The tree unchanged, kept from being computed again for everything that uses it.
 
     XLA fuses what is cheap into the loop over its consumers, and a chain of hundreds of
-    cheap scalar operations with it. It does not fuse a division, so here is one, by a 1
-    that XLA cannot see; an optimization barrier is gone before fusion on CPU.
+    cheap operations with it. It does not fuse a division, so here is one, by a 1 that XLA
+    cannot see behind its barrier; a barrier around the tree is gone before fusion on CPU.
+    Tangents and cotangents are kept likewise.
 
     Args:
-      tree: arrays that are small and used by many pixels.
-      one: 1, computed from an input.
+      tree: floating arrays that many pixels, or many results, use.
     """
+    one = jax.lax.optimization_barrier(jnp.ones(()))
     return jax.tree.map(lambda x: x / one.astype(x.dtype), tree)
 
 
-@computed_once.defjvp
-def _computed_once_jvp(primals: Any, tangents: Any) -> Any:
-    return computed_once(*primals), tangents[0]
+def channels(x: jax.Array) -> tuple[jax.Array, ...]:
+    """The channels of an array, (..., n), as n scalar maps."""
+    parts = jax.lax.split(x, (1,) * x.shape[-1], axis=x.ndim - 1)
+    return tuple(part[..., 0] for part in parts)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -125,8 +154,9 @@ def channels_last(*channels: jax.Array) -> jax.Array:
 
     A select on the channel's index compiles to one vectorised loop with interleaved
     stores, a stack to one strided loop a channel: half as fast (1080p, two cores).
-    The derivative is that of the stack, because its transpose slices where the
-    select's sums over the short axis.
+    Mask the channels, not the result: XLA vectorises a select between scalar maps, and one
+    whose condition it has to repeat for the channels it does not. The derivative is that of
+    the stack, because its transpose slices where the select's sums over the short axis.
     """
     index = jnp.arange(len(channels))
     result = channels[-1][..., None]

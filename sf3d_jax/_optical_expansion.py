@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, where_valid, widen
 
 
@@ -47,7 +47,7 @@ def optical_expansion(
       gradient; an invalid vector makes the pixels invalid whose window holds it.
 
     Raises:
-      TypeError: flow is no floating array.
+      TypeError: flow is no floating array, or valid none of bool.
       ValueError: a shape does not fit, or window is even or below 3.
     """
     if window < 3 or window % 2 == 0:
@@ -55,12 +55,13 @@ def optical_expansion(
     check_array("flow", flow, (2,))
     if flow.ndim < 3:
         raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
-    if valid is not None and valid.shape[-2:] != flow.shape[-3:-1]:
-        raise ValueError(f"valid: expected shape (..., {flow.shape[-3:-1]}), got {valid.shape}")
+    if valid is not None:
+        check_mask("valid", valid, flow.shape[-3:-1])
+        check_batch(flow=flow.shape[:-3], valid=valid.shape[:-2])
     dtype = flow.dtype
     (flow,) = widen(flow)
     usable = bounded(flow).all(-1) if valid is None else bounded(flow).all(-1) & valid
-    flow = mask(usable, flow)
+    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
 
     half = window // 2
     offsets = jnp.arange(-half, half + 1, dtype=flow.dtype)

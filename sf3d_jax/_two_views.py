@@ -21,14 +21,11 @@ import jax.numpy as jnp
 from sf3d_jax import _lens
 from sf3d_jax._differences import Step
 from sf3d_jax._double import Double
-from sf3d_jax._numerics import bounded, computed_once, mask
+from sf3d_jax._numerics import bounded, computed_once, mask, where_valid
 from sf3d_jax._optics import Optics, per_pixel, rows, usable
 from sf3d_jax.camera import Camera
 
 _IMAGE_AXES = 2
-
-# The start is at rounding of the rays; a step squares its relative error.
-_REFINEMENTS = 2
 
 Vector = tuple[jax.Array, ...]
 
@@ -41,14 +38,12 @@ class Motion(NamedTuple):
       translation: t, three numbers.
       turn: D, three rows of three.
       back: R^-1 - I, three rows of three.
-      one: 1, for `computed_once`.
     """
 
     fixed: list[tuple[Double, Double]]
     translation: list[Double]
     turn: list[list[jax.Array]]
     back: list[list[jax.Array]]
-    one: jax.Array
 
 
 @jax.tree_util.register_dataclass
@@ -61,6 +56,7 @@ class Views:
       v: rows.
       x: of the rays (x, y, 1); 0 where there is none.
       y: likewise.
+      exact: both with twice the digits.
       valid: where there is one and both cameras are usable.
       optics: the intrinsics of the first camera.
       next_optics: those of the second, None where there is none.
@@ -72,6 +68,7 @@ class Views:
     v: jax.Array
     x: jax.Array
     y: jax.Array
+    exact: tuple[Double, Double]
     valid: jax.Array
     optics: Optics
     next_optics: Optics | None
@@ -99,30 +96,26 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     v = jnp.arange(height, dtype=optics.fx.dtype)[:, None]
     if optics.model == "pinhole":
         # A row and a column, finite for any usable camera; a check would cost every pixel.
-        x, y = (u - optics.cx) / optics.fx, (v - optics.cy) / optics.fy
+        ray = _lens.Ray((u - optics.cx) / optics.fx, (v - optics.cy) / optics.fy, valid)
     else:
-        x, y, inside = optics.ray(u, v)
-        valid = valid & inside
+        ray = optics.ray(u, v)
+        valid = valid & ray.valid
+    plane = (Double.of(u) - optics.cx) / optics.fx, (Double.of(v) - optics.cy) / optics.fy
+    exact = _lens.exact_ray(optics.model, ray, plane, optics.coefficients)
     if next_camera is None:
-        return Views(u, v, x, y, valid, optics, None, None, None)
+        return Views(u, v, ray.x, ray.y, exact, valid, optics, None, None, None)
 
     next_camera, good = usable(next_camera)
     valid = valid & per_pixel(good, _IMAGE_AXES)
     next_optics = Optics.of(next_camera, _IMAGE_AXES)
-    plane = (Double.of(u) - optics.cx) / optics.fx, (Double.of(v) - optics.cy) / optics.fy
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
     zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
-    rays = plane if optics.model == "pinhole" else (Double.of(x), Double.of(y))
-    # Usable cameras have positive focal lengths, which XLA cannot know.
-    one = jnp.where((next_camera.focal > 0).all(), 1.0, 2.0)
-    motion = _motion(camera.world_to_camera, next_camera.world_to_camera, rays, one)
-    zoom = computed_once(zoom, one)
-    return Views(u, v, x, y, valid, optics, next_optics, zoom, motion)
+    motion = _motion(camera.world_to_camera, next_camera.world_to_camera, exact)
+    zoom = computed_once(zoom)
+    return Views(u, v, ray.x, ray.y, exact, valid, optics, next_optics, zoom, motion)
 
 
-def _motion(
-    pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double], one: jax.Array
-) -> Motion:
+def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> Motion:
     change = Double.of(next_pose) - pose
     # D_ij = sum_k (R1 - R0)_ik (R0)_jk
     turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
@@ -135,8 +128,7 @@ def _motion(
         rows(turn.hi, _IMAGE_AXES),
         rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
     )
-    fixed, translation, forth, back = computed_once(parts, one)
-    return Motion(fixed, translation, forth, back, one)
+    return Motion(*computed_once(parts))
 
 
 def _dot(a: Double, b: jax.Array) -> Double:
@@ -153,15 +145,27 @@ def _inverse_minus_identity(d: jax.Array) -> jax.Array:
     return -(cofactors[..., None] * d[..., None, :, :]).sum(-2) / determinant
 
 
+@jax.custom_jvp
 def still(inv_depth: jax.Array, motion: Motion) -> Vector:
     """D r + t d: how far a still point moves, times its inverse depth."""
+    return _still(inv_depth, motion)
+
+
+def _still(inv_depth: jax.Array, motion: Motion) -> Vector:
     d = Double.of(inv_depth)
-    moved = tuple(
+    x, y, z = (
         (column + row + t * d).rounded
         for (column, row), t in zip(motion.fixed, motion.translation, strict=True)
     )
-    # Each is needed for all three components of a vector in another camera's axes.
-    return computed_once(moved, motion.one)
+    return x, y, z
+
+
+@still.defjvp
+def _still_jvp(primals: Any, tangents: Any) -> Any:
+    # The value is one loop over the pixels. A gradient has one for every input, and each
+    # would sum the double-float numbers again.
+    value, change = jax.jvp(_still, primals, tangents)
+    return computed_once(value), change
 
 
 def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
@@ -173,29 +177,39 @@ def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
 def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
     """How the ray of each pixel changes when it moves by (fu, fv) into the second image.
 
-    The plane point changes by p = (F - zoom) / f1. Between pinholes so does the ray. Where a
-    lens bends rays, the two rays are found one by one; their difference then is the start of
-    Newton's method on the exact difference of the two lenses.
+    Between pinholes that is the change of the plane point. Where a lens bends rays, the two
+    rays are found one by one; their difference then is the start of Newton's method on the
+    exact difference of the two lenses. Changes that are not valid are 0.
     """
-    plane_u, plane_v = fu, fv
-    if views.zoom is not None:
-        zoom_u, zoom_v = views.zoom
-        plane_u, plane_v = (fu - zoom_u.hi) - zoom_u.lo, (fv - zoom_v.hi) - zoom_v.lo
-    plane_u, plane_v = plane_u / views.after.fx, plane_v / views.after.fy
+    valid = bounded(fu) & bounded(fv) & views.valid
     if not views.distorted:
-        return _lens.Ray(plane_u, plane_v, jnp.asarray(True))
+        x, y = where_valid(_pinhole_change, (0.0, 0.0), valid, (fu, fv), views)
+        return _lens.Ray(x, y, valid)
 
-    finite = bounded(fu) & bounded(fv) & views.valid
-    ray = views.after.ray(*mask(finite, (views.u + fu, views.v + fv)))
-    valid = finite & ray.valid
+    fu, fv = mask(valid, (fu, fv))
+    ray = views.after.ray(views.u + fu, views.v + fv)
+    valid = valid & ray.valid
     x, y = mask(valid, (ray.x - views.x, ray.y - views.y))
     if _comparable(views):
-        target = mask(valid, (plane_u, plane_v))
-        parameters = (*mask(valid, (views.x, views.y)), views.optics, views.next_optics)
-        unlimited = jnp.asarray(jnp.inf, x.dtype)
-        x, y = _lens.solve(_plane_change, _REFINEMENTS, (x, y), target, parameters, unlimited)
-    x, y = mask(valid, (x, y))
+        plane, exact = mask(valid, (_flow_in_plane(fu, fv, views), views.exact))
+        parameters = (*exact, views.optics, views.next_optics)
+        x, y = _lens.solve_exactly(_plane_change, (x, y), plane, parameters)
+        x, y = mask(valid, (x, y))
     return _lens.Ray(x, y, valid)
+
+
+def _pinhole_change(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
+    if views.zoom is not None:
+        fu, fv = (fu - zoom.hi - zoom.lo for fu, zoom in zip((fu, fv), views.zoom, strict=True))
+    return fu / views.after.fx, fv / views.after.fy
+
+
+def _flow_in_plane(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[Double, Double]:
+    """How far the plane point moves: (F - zoom) / f1."""
+    flow = Double.of(fu), Double.of(fv)
+    if views.zoom is not None:
+        flow = flow[0] - views.zoom[0], flow[1] - views.zoom[1]
+    return flow[0] / views.after.fx, flow[1] / views.after.fy
 
 
 def pixel_change(x: jax.Array, y: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
@@ -218,7 +232,7 @@ def _comparable(views: Views) -> bool:
     return fisheyes[0] == fisheyes[1]
 
 
-def _plane_change(x: jax.Array, y: jax.Array, parameters: Any) -> tuple[jax.Array, jax.Array]:
+def _plane_change(x: Any, y: Any, parameters: Any) -> tuple[Any, Any]:
     """The exact change of the plane point when the ray changes by (x, y), and the lens too."""
     ray_x, ray_y, before, after = parameters
     model, coefficients = before.model, before.coefficients

@@ -375,7 +375,7 @@ def _convert(
       maps: the arrays whose dtype the result has, by name.
       parameters: arrays or numbers that every pixel may share, by name.
     """
-    parameters = {} if parameters is None else parameters
+    parameters = {name: _real(x) for name, x in (parameters or {}).items()}
     for name, x in (maps | parameters).items():
         check_array(name, x)
     check_batch(**{name: x.shape for name, x in (maps | parameters).items()})
@@ -385,3 +385,8 @@ def _convert(
     values = where_valid(lambda *x: function(*x[:-1]), otherwise, valid, arrays, None)
     values, valid = narrow(valid, values, dtype)
     return (*values, valid) if isinstance(values, tuple) else (values, valid)
+
+
+def _real(x: jax.Array) -> jax.Array:
+    """A number that was written without a point, as a floating one."""
+    return x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x

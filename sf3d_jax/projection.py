@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     bounded,
+    channels,
     channels_last,
     jit,
     mask,
@@ -99,18 +100,18 @@ def project(points: jax.Array, camera: Camera) -> Projection:
     camera, good = usable(camera)
     optics, pose = Optics.of(camera, axes), rows(camera.world_to_camera, axes)
     finite = bounded(points).all(-1)
-    x, y, z = (mask(finite, points[..., i]) for i in range(3))
+    x, y, z = mask(finite, channels(points))
     x, y, z = (a * x + b * y + c * z + t for a, b, c, t in pose)
 
     valid = finite & surface(z) & per_pixel(good, axes)
     valid = valid & optics.inside(*(a / jnp.where(valid, z, 1) for a in mask(valid, (x, y))))
-    pixels, inv_depth = where_valid(_see, (0.0, 0.0, 1.0), valid, (x, y, z), optics)
-    (pixels, inv_depth), valid = narrow(valid, (pixels, inv_depth), dtype)
+    u, v, inv_depth = where_valid(_see, (0.0, 0.0, 1.0), valid, (x, y, z), optics)
+    (pixels, inv_depth), valid = narrow(valid, (channels_last(u, v), inv_depth), dtype)
     return Projection(pixels, inv_depth, valid)
 
 
-def _see(x: jax.Array, y: jax.Array, z: jax.Array, optics: Optics) -> tuple[jax.Array, jax.Array]:
-    return channels_last(*optics.pixel(x / z, y / z)), 1 / z
+def _see(x: jax.Array, y: jax.Array, z: jax.Array, optics: Optics) -> tuple[jax.Array, ...]:
+    return *optics.pixel(x / z, y / z), 1 / z
 
 
 @jit
@@ -146,17 +147,18 @@ def unproject(pixels: jax.Array, inv_depth: jax.Array, camera: Camera) -> Points
     dtype = jnp.result_type(pixels, inv_depth)
     pixels, inv_depth, camera = widen(pixels, inv_depth, camera)
     camera, good = usable(camera)
-    ray = Optics.of(camera, axes).ray(pixels[..., 0], pixels[..., 1])
+    ray = Optics.of(camera, axes).ray(*channels(pixels))
     valid = ray.valid & surface(inv_depth) & per_pixel(good, axes)
     pose = rows(camera.world_to_camera, axes)
     points = where_valid(_place, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)
-    points, valid = narrow(valid, points, dtype)
+    points, valid = narrow(valid, channels_last(*points), dtype)
     return Points(points, valid)
 
 
-def _place(x: jax.Array, y: jax.Array, d: jax.Array, pose: list[list[jax.Array]]) -> jax.Array:
+def _place(
+    x: jax.Array, y: jax.Array, d: jax.Array, pose: list[list[jax.Array]]
+) -> tuple[jax.Array, ...]:
     z = 1 / d
     seen = [a - row[3] for a, row in zip((x * z, y * z, z), pose, strict=True)]
-    return channels_last(
-        *(sum(row[i] * a for a, row in zip(seen, pose, strict=True)) for i in range(3))
-    )
+    (x, y, z), (a, b, c) = seen, pose
+    return (*(a[i] * x + b[i] * y + c[i] * z for i in range(3)),)

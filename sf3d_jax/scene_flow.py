@@ -26,10 +26,12 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     bounded,
+    channels,
     channels_last,
     jit,
     mask,
     narrow,
+    reciprocal,
     surface,
     where_valid,
     widen,
@@ -72,7 +74,7 @@ class ImageMotion(NamedTuple):
     valid: jax.Array
 
 
-# A pixel at which every formula is smooth: it does not move, one metre away.
+# A pixel (dx, dy, d, c) at which every formula is smooth: it does not move, one metre away.
 _STILL = (0.0, 0.0, 1.0, 0.0)
 
 
@@ -105,52 +107,31 @@ def scene_flow(
       ValueError: shapes do not fit the camera's size or one another.
     """
     dtype = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
-    pixels, valid, between = _prepare(flow, inv_depth, inv_depth_change, camera, next_camera)
-    # The masked quotient says by itself which pixels are valid. Read back from it, the mask
-    # costs the loop over the vectors nothing; XLA would compute it again from all inputs.
-    valid_inputs, valid = valid, _both_depths(pixels[2], pixels[3], valid) > 0
-    vectors = where_valid(_lifted, _STILL, valid, pixels, (between, valid_inputs))
-    vectors, valid = narrow(valid, vectors, dtype)
+    flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
+    between = views(camera, next_camera)
+    fu, fv = channels(flow)
+    vectors, valid = _lift(fu, fv, d0, c, between)
+    vectors, valid = narrow(valid, channels_last(*vectors), dtype)
     return SceneFlow(vectors, valid)
 
 
-def _both_depths(d0: jax.Array, c: jax.Array, valid: jax.Array) -> jax.Array:
-    """z0 z1, from which one product gives either; 0 where not valid."""
-    return 1 / jnp.where(valid, d0 * (d0 + c), jnp.inf)
-
-
-def _prepare(
-    flow: jax.Array,
-    inv_depth: jax.Array,
-    inv_depth_change: jax.Array,
-    camera: Camera,
-    next_camera: Camera | None,
-) -> tuple[tuple[jax.Array, ...], jax.Array, Views]:
-    """The pixels (Fu, Fv, d, c) of a lift, which of them are valid, and the pair of cameras."""
-    flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
-    between = views(camera, next_camera)
-    fu, fv = flow[..., 0], flow[..., 1]
-    valid = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv) & between.valid
-    valid = valid & ray_change(fu, fv, between).valid
-    return (fu, fv, d0, c), valid, between
-
-
 def _lift(
-    fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Views, valid: jax.Array
-) -> Vector:
-    """The scene flow of pixels; everything elementwise."""
-    both = _both_depths(d0, c, valid)
+    fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Views
+) -> tuple[Vector, jax.Array]:
+    """The scene flow of pixels, coordinate by coordinate, and which of them are valid."""
+    dx, dy, seen = ray_change(fu, fv, between)
+    valid = seen & surface(d0) & surface(d0 + c)
+    return where_valid(_lifted, _STILL, valid, (dx, dy, d0, c), between), valid
+
+
+def _lifted(dx: jax.Array, dy: jax.Array, d0: jax.Array, c: jax.Array, between: Views) -> Vector:
+    both = reciprocal(d0 * (d0 + c))
     z0, z1, dz = (d0 + c) * both, d0 * both, -c * both
-    dx, dy, _ = ray_change(fu, fv, between)
     seen = (between.x * dz + dx * z1, between.y * dz + dy * z1, dz)
     if between.motion is None:
         return seen
     moved = tuple(s - z0 * m for s, m in zip(seen, still(d0, between.motion), strict=True))
     return turned(moved, between.motion.back)
-
-
-def _lifted(fu: Any, fv: Any, d0: Any, c: Any, shared: tuple[Views, jax.Array]) -> jax.Array:
-    return channels_last(*_lift(fu, fv, d0, c, *shared))
 
 
 @jit
@@ -184,7 +165,7 @@ def image_motion(
     dtype = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = views(camera, next_camera)
-    moved = tuple(vectors[..., i] for i in range(3))
+    moved = channels(vectors)
     usable = surface(d0) & bounded(vectors).all(-1) & between.valid
     moved, d0 = mask(usable, (moved, d0), ((0, 0, 0), 1))
     if between.motion is not None:
@@ -230,8 +211,8 @@ def _show(
         sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
         dx, dy, _ = _seen(sx, sy, sz, safe_d0, between)
         valid = valid & between.after.inside(between.x + dx, between.y + dy)
-    shown = where_valid(_shown, _STILL_SEEN, valid, (*scaled, d0), between)
-    (flow, change), valid = narrow(valid, shown, dtype)
+    fu, fv, change = where_valid(_shown, _STILL_SEEN, valid, (*scaled, d0), between)
+    (flow, change), valid = narrow(valid, (channels_last(fu, fv), change), dtype)
     return ImageMotion(flow, change, valid)
 
 
@@ -244,9 +225,9 @@ def _seen(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
     return (sx - between.x * sz) * nearer, (sy - between.y * sz) * nearer, -sz * (d0 * nearer)
 
 
-def _shown(sx: Any, sy: Any, sz: Any, d0: Any, between: Views) -> tuple[jax.Array, jax.Array]:
+def _shown(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
     dx, dy, change = _seen(sx, sy, sz, d0, between)
-    return channels_last(*pixel_change(dx, dy, between)), change
+    return *pixel_change(dx, dy, between), change
 
 
 @jit
@@ -281,19 +262,21 @@ def scene_flow_covariance(
     """
     dtype = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     check_array("covariance", covariance)
-    entries = _entries(covariance, camera.size)
-    entries, flow = widen(entries, flow)
-    pixels, valid, between = _prepare(flow, inv_depth, inv_depth_change, camera, next_camera)
+    entries, batch = _entries(covariance, camera.size, flow.ndim)
+    check_batch(flow=flow.shape[:-3], covariance=batch)
+    entries, flow, d0, c, camera, next_camera = widen(
+        entries, flow, inv_depth, inv_depth_change, camera, next_camera
+    )
+    between = views(camera, next_camera)
+    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)
+    pixels = *channels(flow), *jnp.broadcast_arrays(d0, c)
+    _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
     for entry in jax.tree.leaves(entries):
         valid = valid & bounded(entry)
-    pixels = mask(valid, pixels, _STILL)
     entries = mask(valid, entries)
 
-    ones = [jnp.ones_like(x) for x in pixels]
-    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between, valid)
-    _, push = jax.linearize(lift, *pixels)
-    unit = lambda k: [x if i == k else jnp.zeros_like(x) for i, x in enumerate(ones)]
-    columns = [push(*unit(k)) for k in range(4)]
+    unit = lambda k: [jnp.full_like(x, i == k) for i, x in enumerate(pixels)]
+    columns = [mask(valid, push(*unit(k))) for k in range(4)]
     spread = {
         (i, j): sum(a * columns[k][i] * columns[m][j] for (k, m), a in entries.items())
         for i in range(3)
@@ -304,13 +287,22 @@ def scene_flow_covariance(
     return result.reshape(*result.shape[:-1], 3, 3)
 
 
-def _entries(covariance: jax.Array, size: tuple[int, int]) -> dict[tuple[int, int], jax.Array]:
-    """The covariance's entries by row and column; variances have those of the diagonal."""
+def _entries(
+    covariance: jax.Array, size: tuple[int, int], flow_axes: int
+) -> tuple[dict[tuple[int, int], jax.Array], tuple[int, ...]]:
+    """The covariance's entries by row and column, and its batch shape.
+
+    Variances have the entries of the diagonal. On an image of 4 x 4 pixels they can look
+    like covariances; then they are those that have as many axes as the flow.
+    """
     shape = covariance.shape
-    if shape[-4:] == (*size, 4, 4) or shape == (4, 4):
-        return {(k, m): covariance[..., k, m] for k in range(4) for m in range(4)}
-    if shape[-3:] == (*size, 4) or shape == (4,):
-        return {(k, k): covariance[..., k] for k in range(4)}
+    full = shape == (4, 4) or shape[-4:] == (*size, 4, 4)
+    variances = shape == (4,) or shape[-3:] == (*size, 4)
+    if variances and (not full or len(shape) == flow_axes):
+        return {(k, k): covariance[..., k] for k in range(4)}, shape[:-3]
+    if full:
+        entries = {(k, m): covariance[..., k, m] for k in range(4) for m in range(4)}
+        return entries, shape[:-4]
     height, width = size
     raise ValueError(
         f"covariance: expected shape (..., {height}, {width}, 4, 4) or (..., {height}, {width}, 4),"
@@ -340,8 +332,8 @@ def _check_maps(camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Ar
     batches = {"camera": check_camera("camera", camera)}
     if next_camera is not None:
         batches["next_camera"] = check_camera("next_camera", next_camera)
-    for name, (x, channels) in maps.items():
-        trailing = (*camera.size, channels) if channels else camera.size
+    for name, (x, count) in maps.items():
+        trailing = (*camera.size, count) if count else camera.size
         check_array(name, x, trailing)
         batches[name] = x.shape[: x.ndim - len(trailing)]
     check_batch(**batches)

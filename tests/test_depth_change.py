@@ -173,3 +173,14 @@ def test_wrong_arguments_are_named():
         depth_change.optical_expansion(np.ones((4, 5, 2)), window=4)
     with pytest.raises(ValueError, match="flow: expected shape"):
         depth_change.optical_expansion(np.ones((5, 2)))
+    flow = np.ones((2, 4, 5, 2))
+    with pytest.raises(TypeError, match="valid: expected an array of bool, got float"):
+        depth_change.optical_expansion(flow, np.ones((2, 4, 5)))
+    with pytest.raises(ValueError, match=r"do not broadcast: flow \(2,\), valid \(3,\)"):
+        depth_change.optical_expansion(flow, np.ones((3, 4, 5), bool))
+
+
+def test_a_number_without_a_point_is_a_number():
+    d0, c = np.full((2, 3), 0.5, np.float32), np.full((2, 3), 0.1, np.float32)
+    got, expected = (depth_change.to_time_to_contact(d0, c, dt) for dt in (2, 2.0))
+    np.testing.assert_array_equal(got.values, expected.values)

@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 from support import LENSES, cast, float64
 
 from sf3d_jax import _lens
+from sf3d_jax._angle import angle_ratio
 from sf3d_jax._differences import Step
 from sf3d_jax._double import Double
-from sf3d_jax._numerics import channels_last, computed_once, narrow, where_valid, widen
+from sf3d_jax._numerics import (
+    channels_last,
+    computed_once,
+    narrow,
+    reciprocal,
+    where_valid,
+    widen,
+)
 
 NUMBERS = st.floats(2.0**-20, 2.0**20, width=32) | st.floats(-(2.0**20), -(2.0**-20), width=32)
 OPERATIONS = {
@@ -31,6 +39,20 @@ def test_double_floats_carry_twice_the_digits(name, a, b):
     got = jax.jit(lambda a, b: operation(Double.of(a), b))(a, b)
     exact = operation(np.float64(a), np.float64(b))
     np.testing.assert_allclose(np.float64(got.hi) + np.float64(got.lo), exact, rtol=2e-13)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("constant", ["first", "second"])
+def test_double_floats_of_constants_keep_their_digits(name, constant):
+    """A compiler may reorder sums with constants, such as a camera that a loss closes over."""
+    operation = OPERATIONS[name]
+    x = np.float32(np.random.default_rng(0).uniform(0.01, 100, 500))
+    ordered = lambda c, x: (c, x) if constant == "first" else (x, c)
+    c = np.float32(1 / 3)
+    got = jax.jit(lambda x: operation(*map(Double.of, ordered(jnp.asarray(c), x))))(x)
+    exact = operation(*map(np.float64, ordered(c, x)))
+    error = np.abs(np.float64(got.hi) + np.float64(got.lo) - exact)
+    assert (error <= 2e-13 * (np.abs(exact) + (1 if name in "+-" else 0))).all()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -87,9 +109,34 @@ def test_channels_last_is_a_stack_with_the_derivative_of_one(count):
 
 def test_computed_once_changes_nothing():
     x = jnp.float32([1 / 3, -0.0, 1e30])
-    one = jnp.float32(1)
-    np.testing.assert_array_equal(jax.jit(computed_once)({"x": x}, one)["x"], x)
-    np.testing.assert_array_equal(jax.grad(lambda x: computed_once(x, one).sum())(x), np.ones(3))
+    np.testing.assert_array_equal(jax.jit(computed_once)({"x": x})["x"], x)
+    np.testing.assert_array_equal(jax.grad(lambda x: computed_once(x).sum())(x), np.ones(3))
+
+
+@pytest.mark.parametrize("exponent", [-60, -1, 0, 60])
+def test_a_reciprocal_is_within_one_unit_in_the_last_place(exponent):
+    x = np.linspace(1, 2, 100_001, dtype=np.float32) * np.float32(2.0**exponent)
+    got = jax.jit(reciprocal)(x)
+    error = np.abs(np.float64(got) * np.float64(x) - 1)
+    assert error.max() <= 2.0**-23 and np.median(error) <= 3e-8
+    slope = jax.jvp(reciprocal, (x,), (x,))[1]
+    np.testing.assert_allclose(slope, -1 / x, rtol=4e-7)
+
+
+def test_a_reciprocal_in_float64_is_the_quotient():
+    with float64():
+        np.testing.assert_array_equal(
+            reciprocal(jnp.float64([3.0, 1e-9])), 1 / np.array([3.0, 1e-9])
+        )
+
+
+def test_the_angle_of_a_ray_carries_twice_the_digits():
+    slopes = np.exp(np.random.default_rng(0).uniform(np.log(1e-6), np.log(1e5), 20_000))
+    s = np.float32([0, *slopes])
+    got = jax.jit(lambda s: angle_ratio(Double.of(s)))(s)
+    r = np.sqrt(np.float64(s))
+    exact = np.divide(np.arctan(r), r, out=np.ones_like(r), where=r > 0)
+    np.testing.assert_allclose(np.float64(got.hi) + np.float64(got.lo), exact, rtol=1e-11)
 
 
 def test_half_precision_is_widened_and_what_does_not_fit_back_is_invalid():

@@ -133,7 +133,8 @@ def read_kitti_calibration(
       The left camera and the baseline in metres.
 
     Raises:
-      FormatError: the file lacks the matrices, or the size while none is given.
+      FormatError: the file lacks the matrices, or the size while none is given, or its right
+        camera is not to the right.
       ValueError: camera is neither 0 nor 2.
     """
     if camera not in (0, 2):
@@ -148,6 +149,12 @@ def read_kitti_calibration(
 
     (fx, _, cx, _), (_, fy, cy, _) = left[:2].tolist()
     baseline = (left[0, 3] - right[0, 3]) / left[0, 0]
+    if not baseline > 0:
+        raise FormatError(
+            path,
+            f"P{camera + 1} to the right of P{camera}",
+            f"a baseline of {baseline:g} m; are the two exchanged?",
+        )
     return Calibration(Camera.pinhole(fx, fy, cx, cy, size), float(baseline))
 
 

@@ -193,6 +193,10 @@ def test_the_grey_pair_has_its_own_baseline(real):
         (["S_rect_02: 9 8", P2[:-6], P3], "expected 12 numbers after P2:"),
         (["S_rect_02: 9 8", P2, P3.replace("170", "nan")], "expected 12 numbers after P3:"),
         (["S_rect_02: 9 8", P2.replace("700", "0"), P3], "positive focal lengths in P2"),
+        (
+            ["S_rect_02: 9 8", P2.replace("P2", "P3"), P3.replace("P3", "P2")],
+            "a baseline of -0.6 m; are the two exchanged",
+        ),
         (["S_rect_02: 9", P2, P3], "expected 2 numbers after S_rect_02:"),
     ],
 )

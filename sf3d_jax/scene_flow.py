@@ -205,8 +205,9 @@ def _show(
     scaled: Vector, d0: jax.Array, usable: jax.Array, between: Views, dtype: Any
 ) -> ImageMotion:
     """The image motion of the displacement times the inverse depth, d s."""
-    # Behind the second camera the quotient is negative or infinite: no surface.
-    valid = usable & surface(d0 / (1 + scaled[2]))
+    # Behind the second camera the ratio of the depths is negative.
+    ratio = 1 + scaled[2]
+    valid = usable & surface(ratio) & surface(d0 * reciprocal(ratio))
     if between.distorted:
         sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
         dx, dy, _ = _seen(sx, sy, sz, safe_d0, between)
@@ -221,7 +222,7 @@ _STILL_SEEN = (0.0, 0.0, 0.0, 1.0)
 
 def _seen(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
     """The change of the ray and of the inverse depth by the displacement times the latter."""
-    nearer = 1 / (1 + sz)
+    nearer = reciprocal(1 + sz)
     return (sx - between.x * sz) * nearer, (sy - between.y * sz) * nearer, -sz * (d0 * nearer)
 
 

@@ -1,0 +1,241 @@
+"""Splatting: carrying the values of one image forward along a flow.
+
+The pixel p goes to p + flow(p) and gives each of the four pixels q around it the weight
+
+    w(p, q) = (1 - |u(p) - u_q|) (1 - |v(p) - v_q|).
+
+What leaves the image is lost, corner by corner, and nothing else is.
+"""
+
+from functools import partial
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._numerics import bounded, channels, jit, mask, widen
+from sf3d_jax.sampling import bilinear_taps, pixel_windows, positions
+
+Mode = Literal["sum", "average", "linear", "softmax"]
+
+
+class Splatted(NamedTuple):
+    """Values that landed on the pixels of a grid.
+
+    Attributes:
+      values: (*b, H, W, C).
+      weight: (*b, H, W), the sum of w over the pixels that landed there; 0 in a hole.
+    """
+
+    values: jax.Array
+    weight: jax.Array
+
+
+class WarpedInverseDepth(NamedTuple):
+    """The inverse depth of the next frame, on its own grid.
+
+    Attributes:
+      inv_depth: (*b, H, W), per metre; 0 where not valid.
+      valid: (*b, H, W), bool.
+    """
+
+    inv_depth: jax.Array
+    valid: jax.Array
+
+
+class _Landing(NamedTuple):
+    """Where the pixels of a grid land: the first of the 2 x 2 pixels of each, and its weights.
+
+    Attributes:
+      row: (h, w), integers.
+      column: (h, w), integers.
+      weights: (h, w, 2, 2).
+    """
+
+    row: jax.Array
+    column: jax.Array
+    weights: jax.Array
+
+
+@partial(jit, static=("mode",))
+def forward_splat(
+    values: jax.Array,
+    flow: jax.Array,
+    *,
+    mode: Mode = "softmax",
+    importance: jax.Array | None = None,
+    valid: jax.Array | None = None,
+) -> Splatted:
+    """Carries values along a flow onto the grid of the next image.
+
+    With the weights w of this module and the importance m, the value at q is the sum over p of
+
+        sum      w v
+        average  w v / sum of w
+        linear   w m v / sum of w m
+        softmax  w exp(m) v / sum of w exp(m), each exponent less the greatest that lands on q,
+
+    so that importances of any size neither overflow nor vanish. Source: Niklaus and Liu,
+    "Softmax splatting for video frame interpolation" (CVPR 2020).
+
+    Args:
+      values: (*b, H, W, C).
+      flow: (*b, H, W, 2), in pixels.
+      mode: "sum", "average", "linear" or "softmax".
+      importance: (*b, H, W), m; needed by "linear", where it is at least 0, and "softmax".
+      valid: (*b, H, W), bool, which pixels are carried; all if None.
+
+    Returns:
+      Values and weight, in the dtype of the values. Values are 0 where nothing landed. A pixel
+      that is not valid, or has a number that is not finite, is not carried and gets no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit, mode is none of these, or the importance is missing.
+    """
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode: expected one of {get_args(Mode)}, got {mode!r}")
+    if (importance is not None) != (mode in ("linear", "softmax")):
+        raise ValueError(
+            f"importance: expected for the modes 'linear' and 'softmax' alone, mode is {mode!r}"
+        )
+    check_array("values", values)
+    if values.ndim < 3:
+        raise ValueError(f"values: expected shape (..., H, W, C), got {values.shape}")
+    size = values.shape[-3:-1]
+    check_array("flow", flow, (*size, 2))
+    batches = {"values": values.shape[:-3], "flow": flow.shape[:-3]}
+    maps = {"importance": importance, "valid": valid}
+    for name, x in maps.items():
+        if x is not None:
+            (check_mask if name == "valid" else check_array)(name, x, size)
+            batches[name] = x.shape[:-2]
+    check_batch(**batches)
+
+    dtype = values.dtype
+    if importance is None:
+        importance = jnp.zeros((), dtype)
+    values, flow, importance = widen(values, flow, importance)
+    carried = jnp.isfinite(values).all(-1) & bounded(flow).all(-1) & bounded(importance)
+    if mode == "linear":
+        carried = carried & (importance >= 0)
+    if valid is not None:
+        carried = carried & valid
+    values, flow, importance = (
+        mask(carried, jnp.broadcast_to(x, carried.shape + x.shape[n:]))
+        for x, n in (
+            (values, values.ndim - 1),
+            (flow, flow.ndim - 1),
+            (importance, importance.ndim),
+        )
+    )
+    of_one = jnp.vectorize(
+        partial(_splat, mode), signature="(m,n,c),(m,n),(m,n),(m,n),(m,n)->(m,n,c),(m,n)"
+    )
+    result, weight = of_one(values, *channels(flow), importance, carried)
+    return Splatted(result.astype(dtype), weight.astype(dtype))
+
+
+def _splat(
+    mode: Mode,
+    values: jax.Array,
+    fu: jax.Array,
+    fv: jax.Array,
+    importance: jax.Array,
+    carried: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """`forward_splat` of one image."""
+    landing = _landing(fu, fv, carried)
+    ones = jnp.ones_like(fu)[..., None]
+    height, width = fu.shape
+    size = height, width
+    if mode in ("sum", "average"):
+        total = _scatter_add(jnp.concatenate([values, ones], -1), landing, landing.weights, size)
+        total, weight = total[..., :-1], total[..., -1]
+        return (total if mode == "sum" else _quotient(total, weight)), weight
+
+    weight = _scatter_add(ones, landing, landing.weights, size)[..., 0]
+    if mode == "linear":
+        factors = importance[..., None, None]
+    else:
+        greatest = _greatest(importance, landing, landing.weights > 0, size)
+        below = importance[..., None, None] - _windows(greatest, landing)
+        # Above the greatest, or where nothing landed, is only what has no weight yet.
+        factors = jnp.exp(jnp.where(below > 0, 0, below))
+    weights = landing.weights * factors
+    total = _scatter_add(jnp.concatenate([values, ones], -1), landing, weights, size)
+    return _quotient(total[..., :-1], total[..., -1]), weight
+
+
+def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
+    """Where the pixels go; those that are not carried have no weight."""
+    height, width = fu.shape
+    u, v = positions(fu, fv)
+    (column, along), (row, across) = bilinear_taps(u, width), bilinear_taps(v, height)
+    weights = jnp.stack([jnp.stack([a * b for b in along], -1) for a in across], -2)
+    return _Landing(row, column, mask(carried, weights))
+
+
+def _quotient(total: jax.Array, weight: jax.Array) -> jax.Array:
+    """total / weight, 0 where there is no weight."""
+    covered = (weight > 0)[..., None]
+    return jnp.where(covered, total / jnp.where(covered, weight[..., None], 1), 0)
+
+
+@jax.custom_jvp
+def _windows_times(values: jax.Array, weights: jax.Array) -> jax.Array:
+    """What each pixel gives to its 2 x 2 targets: (h, w, 2, 2, C)."""
+    return values[..., None, None, :] * weights[..., None]
+
+
+@_windows_times.defjvp
+def _windows_times_jvp(primals: Any, tangents: Any) -> Any:
+    # The transpose by the weights sums over the channels. One by one: the axis is short.
+    (values, weights), (values_dot, weights_dot) = primals, tangents
+    reweighted = [values[..., c, None, None] * weights_dot for c in range(values.shape[-1])]
+    change = values_dot[..., None, None, :] * weights[..., None] + jnp.stack(reweighted, -1)
+    return _windows_times(values, weights), change
+
+
+def _scatter_add(
+    values: jax.Array, landing: _Landing, weights: jax.Array, size: tuple[int, int]
+) -> jax.Array:
+    """The sum at each pixel of what lands there, (H, W, C)."""
+    updates = _windows_times(values, weights)
+    return _scatter(lax.scatter_add, 0, updates, landing, size)
+
+
+def _greatest(
+    x: jax.Array, landing: _Landing, counts: jax.Array, size: tuple[int, int]
+) -> jax.Array:
+    """The greatest x, (h, w), that lands on each pixel with a weight that counts; or -inf.
+
+    A constant: which pixel wins does not change with a small step.
+    """
+    x, counts = lax.stop_gradient((x, counts))
+    updates = jnp.where(counts, x[..., None, None], -jnp.inf)[..., None]
+    return _scatter(lax.scatter_max, -jnp.inf, updates, landing, size)[..., 0]
+
+
+def _scatter(
+    scatter: Any, initial: float, updates: jax.Array, landing: _Landing, size: tuple[int, int]
+) -> jax.Array:
+    height, width = size
+    target = jnp.full((max(height, 2), max(width, 2), updates.shape[-1]), initial, updates.dtype)
+    numbers = lax.ScatterDimensionNumbers(
+        update_window_dims=(2, 3, 4),
+        inserted_window_dims=(),
+        scatter_dims_to_operand_dims=(0, 1),
+    )
+    places = jnp.stack([landing.row, landing.column], axis=-1)
+    mode = lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    return scatter(target, places, updates, numbers, mode=mode)[:height, :width]
+
+
+def _windows(x: jax.Array, landing: _Landing) -> jax.Array:
+    """The values of a map at the 2 x 2 targets of each pixel."""
+    height, width = x.shape
+    padded = jnp.pad(x, ((0, max(0, 2 - height)), (0, max(0, 2 - width))))
+    return pixel_windows(padded[..., None], landing.row, landing.column, 2)[..., 0]

@@ -25,12 +25,23 @@ if TYPE_CHECKING:
     from sf3d_jax.projection import pixel_grid as pixel_grid
     from sf3d_jax.projection import project as project
     from sf3d_jax.projection import unproject as unproject
+    from sf3d_jax.sampling import Sampled as Sampled
+    from sf3d_jax.sampling import backward_warp as backward_warp
+    from sf3d_jax.sampling import sample as sample
     from sf3d_jax.scene_flow import ImageMotion as ImageMotion
     from sf3d_jax.scene_flow import SceneFlow as SceneFlow
     from sf3d_jax.scene_flow import image_motion as image_motion
     from sf3d_jax.scene_flow import rigid_motion as rigid_motion
     from sf3d_jax.scene_flow import scene_flow as scene_flow
     from sf3d_jax.scene_flow import scene_flow_covariance as scene_flow_covariance
+    from sf3d_jax.splatting import Splatted as Splatted
+    from sf3d_jax.splatting import WarpedInverseDepth as WarpedInverseDepth
+    from sf3d_jax.splatting import forward_splat as forward_splat
+    from sf3d_jax.splatting import warp_inverse_depth as warp_inverse_depth
+    from sf3d_jax.visibility import Occlusion as Occlusion
+    from sf3d_jax.visibility import occlusion_from_consistency as occlusion_from_consistency
+    from sf3d_jax.visibility import occlusion_from_depth as occlusion_from_depth
+    from sf3d_jax.visibility import occlusion_from_range_map as occlusion_from_range_map
 
 __version__ = "0.1.0"
 
@@ -42,12 +53,23 @@ _HOMES = {
     "pixel_grid": "projection",
     "project": "projection",
     "unproject": "projection",
+    "Sampled": "sampling",
+    "backward_warp": "sampling",
+    "sample": "sampling",
     "ImageMotion": "scene_flow",
     "SceneFlow": "scene_flow",
     "image_motion": "scene_flow",
     "rigid_motion": "scene_flow",
     "scene_flow": "scene_flow",
     "scene_flow_covariance": "scene_flow",
+    "Splatted": "splatting",
+    "WarpedInverseDepth": "splatting",
+    "forward_splat": "splatting",
+    "warp_inverse_depth": "splatting",
+    "Occlusion": "visibility",
+    "occlusion_from_consistency": "visibility",
+    "occlusion_from_depth": "visibility",
+    "occlusion_from_range_map": "visibility",
 }
 
 __all__ = ["__version__", *_MODULES, *_HOMES]

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, channels, channels_last, jit, mask, widen
+from sf3d_jax._numerics import bounded, channels, channels_last, jit, mask, narrow, widen
 
 Method = Literal["nearest", "bilinear", "bicubic"]
 Border = Literal["zeros", "clamp", "reflect"]
@@ -68,7 +68,7 @@ def sample(
     """
     check_array("pixels", pixels, (2,))
     u, v = channels(pixels)
-    return _sample("pixels", image, u, v, method, border)
+    return sample_at("pixels", image, u, v, method, border)
 
 
 @partial(jit, static=("method", "border"))
@@ -98,7 +98,7 @@ def backward_warp(
     """
     check_array("flow", flow, (2,))
     u, v = positions(*widen(*channels(flow)))
-    return _sample("flow", image, u, v, method, border)
+    return sample_at("flow", image, u, v, method, border)
 
 
 def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -108,7 +108,7 @@ def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
     return columns + fu, rows[:, None] + fv
 
 
-def _sample(
+def sample_at(
     name: str, image: jax.Array, u: jax.Array, v: jax.Array, method: Method, border: Border
 ) -> Sampled:
     """Sampling at maps of columns and rows; `name` is that of the argument they come from."""
@@ -132,9 +132,10 @@ def _sample(
     u, v = (_continued(x, n, border, kernel) for x, n in ((u, width), (v, height)))
     image = _padded(image, border, kernel)
     of_one = jnp.vectorize(partial(_interpolate, kernel), signature="(a,b,c),(m,n),(m,n)->(m,n,c)")
-    values = of_one(image, u + kernel.margin, v + kernel.margin).astype(dtype)
-    finite = finite & jnp.isfinite(values).all(-1)
-    return Sampled(mask(finite, values), inside & finite)
+    values = of_one(image, u + kernel.margin, v + kernel.margin)
+    finite = finite & bounded(values).all(-1)
+    values, finite = narrow(finite, mask(finite, values), dtype)
+    return Sampled(values, inside & finite)
 
 
 class _Kernel(NamedTuple):
@@ -249,7 +250,7 @@ def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
             for j, b in enumerate(along)
         )
         # A pixel that is not finite has no slope; where it has a weight, no value either.
-        return jnp.where(jnp.isfinite(total), total, 0)
+        return jnp.where(bounded(total), total, 0)
 
     shifted = [
         u_dot * slope(c, across, along_slope) + v_dot * slope(c, across_slope, along)

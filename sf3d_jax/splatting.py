@@ -15,8 +15,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
-from sf3d_jax._numerics import bounded, channels, jit, mask, widen
+from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
 from sf3d_jax.sampling import bilinear_taps, pixel_windows, positions
+
+# The weight of a pixel at a target that the corner of its unit square touches.
+_COVERED = 0.25
 
 Mode = Literal["sum", "average", "linear", "softmax"]
 
@@ -118,7 +121,7 @@ def forward_splat(
     if importance is None:
         importance = jnp.zeros((), dtype)
     values, flow, importance = widen(values, flow, importance)
-    carried = jnp.isfinite(values).all(-1) & bounded(flow).all(-1) & bounded(importance)
+    carried = bounded(values).all(-1) & bounded(flow).all(-1) & bounded(importance)
     if mode == "linear":
         carried = carried & (importance >= 0)
     if valid is not None:
@@ -135,7 +138,8 @@ def forward_splat(
         partial(_splat, mode), signature="(m,n,c),(m,n),(m,n),(m,n),(m,n)->(m,n,c),(m,n)"
     )
     result, weight = of_one(values, *channels(flow), importance, carried)
-    return Splatted(result.astype(dtype), weight.astype(dtype))
+    result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
+    return Splatted(result, weight.astype(dtype))
 
 
 def _splat(
@@ -239,3 +243,91 @@ def _windows(x: jax.Array, landing: _Landing) -> jax.Array:
     height, width = x.shape
     padded = jnp.pad(x, ((0, max(0, 2 - height)), (0, max(0, 2 - width))))
     return pixel_windows(padded[..., None], landing.row, landing.column, 2)[..., 0]
+
+
+@jit
+def warp_inverse_depth(
+    inv_depth: jax.Array, inv_depth_change: jax.Array, flow: jax.Array
+) -> WarpedInverseDepth:
+    """The inverse depth that the next frame shows: d + c carried along the flow, nearest first.
+
+    A surface covers a pixel if its weights w there sum to a quarter; of those that do the nearest
+    is seen, and its inverse depth is the mean by w. Two pixels are of one surface if they differ
+    by no more than the surface rises in between, as measured beside each of them.
+
+    Args:
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
+      flow: (*b, H, W, 2), in pixels.
+
+    Returns:
+      1/z1 on the grid of the next frame, in the dtype of the maps, and validity; holes are not
+      valid. Pixels without a surface at both times, or whose flow is not finite, are not
+      carried and get no gradient. Differentiable by all that the winners are made of.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not fit.
+    """
+    check_array("flow", flow, (2,))
+    if flow.ndim < 3:
+        raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
+    check_array("inv_depth", inv_depth, flow.shape[-3:-1])
+    check_array("inv_depth_change", inv_depth_change, flow.shape[-3:-1])
+    check_batch(
+        flow=flow.shape[:-3],
+        inv_depth=inv_depth.shape[:-2],
+        inv_depth_change=inv_depth_change.shape[:-2],
+    )
+    dtype = jnp.result_type(inv_depth, inv_depth_change)
+    d0, c, flow = widen(inv_depth, inv_depth_change, flow)
+    fu, fv = channels(flow)
+    carried = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv)
+    moved = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
+    of_one = jnp.vectorize(_nearest_surface, signature="(m,n),(m,n),(m,n),(m,n)->(m,n),(m,n)")
+    result, valid = of_one(*moved, carried)
+    result, valid = narrow(valid, result, dtype)
+    return WarpedInverseDepth(result, valid)
+
+
+def _nearest_surface(
+    d1: jax.Array, fu: jax.Array, fv: jax.Array, carried: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """`warp_inverse_depth` of one image, from the inverse depth that each pixel will have."""
+    landing = _landing(fu, fv, carried)
+    height, width = d1.shape
+    size = height, width
+    # Two pixels that land beside one target are up to two pixels apart.
+    reach = (lax.stop_gradient(d1) + 2 * rise(d1, carried))[..., None, None]
+    both = jnp.stack([d1, jnp.ones_like(d1)], -1)
+
+    def layer(counts: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The inverse depth and the weight of the nearest surface, and what is not of it."""
+        front = _windows(_greatest(d1, landing, counts, size), landing)
+        of_it = counts & (reach >= front)
+        return _scatter_add(both, landing, jnp.where(of_it, landing.weights, 0), size), of_it
+
+    counts = landing.weights > 0
+    first, of_first = layer(counts)
+    second, _ = layer(counts & ~of_first)
+    seen = jnp.where(first[..., 1:] >= _COVERED, first, second)
+    valid = seen[..., 1] >= _COVERED
+    return jnp.where(valid, _quotient(seen[..., :1], seen[..., 1])[..., 0], 0), valid
+
+
+def rise(x: jax.Array, carried: jax.Array) -> jax.Array:
+    """How much a map changes from a pixel to the next on its own surface, rows plus columns.
+
+    The smaller of the differences on both sides: the larger may be that to another surface.
+    """
+    x = lax.stop_gradient(jnp.where(carried, x, jnp.inf))
+    rise: Any = 0
+    for axis in (0, 1):
+        padded = jnp.pad(
+            x, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], constant_values=jnp.inf
+        )
+        steps = jnp.abs(jnp.diff(padded, axis=axis))
+        length = x.shape[axis]
+        smaller = jnp.minimum(*(lax.slice_in_dim(steps, i, i + length, axis=axis) for i in (0, 1)))
+        rise = rise + jnp.where(jnp.isfinite(smaller), smaller, 0)
+    return rise

@@ -22,6 +22,8 @@ FLOW, INV_DEPTH, CHANGE = motion(SIZE)
 VECTORS = np.random.default_rng(1).normal(size=(*SIZE, 3)).astype(np.float32) * 0.1
 ONES = np.ones(SIZE, np.float32)
 SPREAD = np.random.default_rng(2).uniform(0.1, 1, size=(*SIZE, 4)).astype(np.float32)
+IMAGE = np.random.default_rng(3).normal(size=(*SIZE, 2)).astype(np.float32)
+SHIFT = np.random.default_rng(4).uniform(-0.4, 0.4, size=(*SIZE, 2)).astype(np.float32)
 SMALL = MATRIX * [[0.25], [0.25], [1]]
 
 
@@ -59,6 +61,11 @@ def of_lens(lens):
     }
 
 
+def sample_beside(image, shift, method):
+    pixels = sf3d.pixel_grid(SIZE) + shift
+    return sf3d.sample(image, pixels, method=method, border="clamp")
+
+
 ALONE = pair("pinhole")[0]
 CASES = {
     **of_lens("pinhole"),
@@ -85,6 +92,41 @@ CASES = {
     "from_time_to_contact": Case(depth_change.from_time_to_contact, (3 * ONES, INV_DEPTH, ONES)),
     "to_time_to_contact": Case(depth_change.to_time_to_contact, (INV_DEPTH, CHANGE, ONES)),
     "optical_expansion": Case(depth_change.optical_expansion, (FLOW * 0.1,), reach=1),
+    **{
+        f"{name} {method}": Case(
+            lambda i, f, function=function, method=method: function(i, f, method=method).values,
+            (IMAGE, SHIFT),
+            reach=reach,
+        )
+        for method, reach in (("nearest", 1), ("bilinear", 1), ("bicubic", 2))
+        for name, function in (("backward_warp", sf3d.backward_warp), ("sample", sample_beside))
+    },
+    **{
+        f"forward_splat {mode}": Case(
+            lambda i, f, mode=mode: sf3d.forward_splat(i, f, mode=mode), (IMAGE, SHIFT), reach=1
+        )
+        for mode in ("sum", "average")
+    },
+    **{
+        f"forward_splat {mode}": Case(
+            lambda i, f, m, mode=mode: sf3d.forward_splat(i, f, mode=mode, importance=m),
+            (IMAGE, SHIFT, SPREAD[..., 0]),
+            reach=1,
+        )
+        for mode in ("linear", "softmax")
+    },
+    "warp_inverse_depth": Case(sf3d.warp_inverse_depth, (INV_DEPTH, CHANGE, SHIFT), reach=2),
+    "occlusion_from_consistency": Case(
+        lambda f, b: sf3d.occlusion_from_consistency(f, b, temperature=0.1), (SHIFT, SHIFT), reach=1
+    ),
+    "occlusion_from_range_map": Case(
+        lambda b: sf3d.occlusion_from_range_map(b, temperature=0.1), (SHIFT,), reach=1
+    ),
+    "occlusion_from_depth": Case(
+        lambda *x: sf3d.occlusion_from_depth(*x, temperature=0.1),
+        (SHIFT, INV_DEPTH, CHANGE, INV_DEPTH),
+        reach=2,
+    ),
 }
 
 POISONS = [np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 1e-40, -1e-40, 1e-30, 1e30, -1e38]

@@ -11,14 +11,12 @@ subtract two unprojected points, without validity.
 """
 
 import argparse
-import json
 import platform
-import statistics
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from timing import Way, print_table, race, write_json
 
 import sf3d_jax as sf3d
 
@@ -94,25 +92,6 @@ def torch_peers(maps, camera):
     return forward, gradient
 
 
-class Way:
-    """A jitted function that is timed, with or without its last result to write into."""
-
-    def __init__(self, function, arguments, reuse):
-        self.arguments, self.reuse = arguments, reuse
-        run = (lambda old, *a: function(*a)) if reuse else (lambda *a: function(*a))
-        self.run = jax.jit(run, donate_argnums=0 if reuse else (), keep_unused=reuse)
-        self.last = jax.tree.map(jnp.copy, jax.jit(function)(*arguments)) if reuse else None
-        arguments = (self.last, *arguments) if reuse else arguments
-        memory = self.run.lower(*arguments).compile().memory_analysis()
-        self.temporary = memory.temp_size_in_bytes
-        self()
-
-    def __call__(self):
-        arguments = (self.last, *self.arguments) if self.reuse else self.arguments
-        result = jax.block_until_ready(self.run(*arguments))
-        self.last = result if self.reuse else None
-
-
 def gradient_of(function):
     loss = lambda maps, *rest: jnp.square(function(*maps, *rest)).sum()
     return lambda *a: jax.grad(loss)(a[:3], *a[3:])
@@ -150,19 +129,6 @@ def ways(size):
     return table
 
 
-def race(table, repeats):
-    """Median milliseconds of each, run in turn."""
-    times = {name: [] for name in table}
-    for _ in range(repeats):
-        for name, run in table.items():
-            # PyTorch's threads spin for a while after their work, on the cores of the next.
-            time.sleep(0.02)
-            start = time.perf_counter()
-            run()
-            times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(x) for name, x in times.items()}
-
-
 def linearity(sizes, repeats):
     """Nanoseconds a pixel of the conversion, by size."""
     rows = []
@@ -183,26 +149,15 @@ def main():
     size = (1080, 1920)
     table = ways(size)
     medians = race(table, options.repeats)
-    copy = medians["copy of the same bytes"]
     device = jax.devices()[0].device_kind
     print(f"{device}, {platform.machine()}, jax {jax.__version__}; 1080 x 1920, float32\n")
-    print(f"| {'way':<36} | {'ms':>7} | {'x copy':>7} | {'temporaries, MiB':>16} |")
-    print(f"|{'-' * 38}|{'-' * 9}|{'-' * 9}|{'-' * 18}|")
-    rows = []
-    for name, milliseconds in medians.items():
-        temporary = getattr(table[name], "temporary", None)
-        rows.append({"way": name, "ms": milliseconds, "temporary_bytes": temporary})
-        shown = "" if temporary is None else f"{temporary / 2**20:.1f}"
-        print(f"| {name:<36} | {milliseconds:7.2f} | {milliseconds / copy:7.2f} | {shown:>16} |")
+    rows = print_table(table, medians, "copy of the same bytes")
     scales = [(270, 384), (540, 960), (1080, 1920), (2160, 3840), (4320, 7680)]
     scaling = linearity(scales, options.repeats)
     print("\n| megapixels | ns a pixel |\n|---|---|")
     for row in scaling:
         print(f"| {row['megapixels']:.2f} | {row['ns_per_pixel']:.2f} |")
-    if options.json:
-        report = {"device": device, "jax": jax.__version__, "ways": rows, "scaling": scaling}
-        with open(options.json, "w") as file:
-            json.dump(report, file, indent=2)
+    write_json(options.json, {"device": device, "ways": rows, "scaling": scaling})
 
 
 if __name__ == "__main__":

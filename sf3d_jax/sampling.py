@@ -21,7 +21,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, channels, channels_last, jit, mask, narrow, widen
+from sf3d_jax._numerics import (
+    bounded,
+    channels,
+    channels_last,
+    computed_once,
+    jit,
+    mask,
+    narrow,
+    widen,
+)
 
 Method = Literal["nearest", "bilinear", "bicubic"]
 Border = Literal["zeros", "clamp", "reflect"]
@@ -133,7 +142,9 @@ def sample_at(
     image = _padded(image, border, kernel)
     of_one = jnp.vectorize(partial(_interpolate, kernel), signature="(a,b,c),(m,n),(m,n)->(m,n,c)")
     values = of_one(image, u + kernel.margin, v + kernel.margin)
-    finite = finite & bounded(values).all(-1)
+    # Kept, or XLA on CPU would keep every gather for the values and the validity instead.
+    greatest = jnp.abs(lax.stop_gradient(values)).max(-1, initial=0)
+    finite = bounded(computed_once(jnp.where(finite, greatest, jnp.inf)))
     values, finite = narrow(finite, mask(finite, values), dtype)
     return Sampled(values, inside & finite)
 

@@ -152,15 +152,15 @@ def _splat(
 ) -> tuple[jax.Array, jax.Array]:
     """`forward_splat` of one image."""
     landing = _landing(fu, fv, carried)
-    ones = jnp.ones_like(fu)[..., None]
     height, width = fu.shape
     size = height, width
+    given = landing.weights[..., None]
     if mode in ("sum", "average"):
-        total = _scatter_add(jnp.concatenate([values, ones], -1), landing, landing.weights, size)
+        updates = [_windows_times(values, landing.weights), given]
+        total = _scatter(lax.scatter_add, 0, jnp.concatenate(updates, -1), landing, size)
         total, weight = total[..., :-1], total[..., -1]
         return (total if mode == "sum" else _quotient(total, weight)), weight
 
-    weight = _scatter_add(ones, landing, landing.weights, size)[..., 0]
     if mode == "linear":
         factors = importance[..., None, None]
     else:
@@ -169,8 +169,9 @@ def _splat(
         # Above the greatest, or where nothing landed, is only what has no weight yet.
         factors = jnp.exp(jnp.where(below > 0, 0, below))
     weights = landing.weights * factors
-    total = _scatter_add(jnp.concatenate([values, ones], -1), landing, weights, size)
-    return _quotient(total[..., :-1], total[..., -1]), weight
+    updates = [_windows_times(values, weights), weights[..., None], given]
+    total = _scatter(lax.scatter_add, 0, jnp.concatenate(updates, -1), landing, size)
+    return _quotient(total[..., :-2], total[..., -2]), total[..., -1]
 
 
 def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
@@ -201,14 +202,6 @@ def _windows_times_jvp(primals: Any, tangents: Any) -> Any:
     reweighted = [values[..., c, None, None] * weights_dot for c in range(values.shape[-1])]
     change = values_dot[..., None, None, :] * weights[..., None] + jnp.stack(reweighted, -1)
     return _windows_times(values, weights), change
-
-
-def _scatter_add(
-    values: jax.Array, landing: _Landing, weights: jax.Array, size: tuple[int, int]
-) -> jax.Array:
-    """The sum at each pixel of what lands there, (H, W, C)."""
-    updates = _windows_times(values, weights)
-    return _scatter(lax.scatter_add, 0, updates, landing, size)
 
 
 def _greatest(
@@ -299,13 +292,16 @@ def _nearest_surface(
     size = height, width
     # Two pixels that land beside one target are up to two pixels apart.
     reach = (lax.stop_gradient(d1) + 2 * rise(d1, carried))[..., None, None]
-    both = jnp.stack([d1, jnp.ones_like(d1)], -1)
+
+    def splat(weights: jax.Array) -> jax.Array:
+        updates = jnp.stack([d1[..., None, None] * weights, weights], -1)
+        return _scatter(lax.scatter_add, 0, updates, landing, size)
 
     def layer(counts: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The inverse depth and the weight of the nearest surface, and what is not of it."""
         front = _windows(_greatest(d1, landing, counts, size), landing)
         of_it = counts & (reach >= front)
-        return _scatter_add(both, landing, jnp.where(of_it, landing.weights, 0), size), of_it
+        return splat(jnp.where(of_it, landing.weights, 0)), of_it
 
     counts = landing.weights > 0
     first, of_first = layer(counts)

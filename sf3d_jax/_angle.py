@@ -63,7 +63,12 @@ _ANCHORS = np.tan(np.arange(8) * np.pi / 16).astype(np.float32)
 
 
 def _double_angle_ratio(s: Double) -> Double:
-    """The ratio with twice the digits: atan(r) = atan(a) + atan((r - a) / (1 + a r))."""
+    """The ratio with twice a float32's digits, or a float64's.
+
+    atan(r) = atan(a) + atan((r - a) / (1 + a r)) with the anchor a nearest to r.
+    """
+    if s.hi.dtype != jnp.float32:
+        return Double.of(angle_ratio(s.hi))
     r = _root(s)
     index = jnp.clip(jnp.round(jnp.arctan(r.hi) * (16 / np.pi)), 0, 7).astype(int)
     anchor = jnp.asarray(_ANCHORS, r.hi.dtype)[index]
@@ -84,16 +89,21 @@ def _double_angle_ratio(s: Double) -> Double:
 def _double_angle_ratio_change(before: Double, after: Double, change: Double) -> Double:
     """As above between ends far from 0; the digits lost near it leave a float's."""
     r0, r1 = _root(before), _root(after)
-    both_zero = r0.hi + r1.hi == 0
-    one = lambda r: Double(*mask(~both_zero, (r.hi, r.lo), (1, 0)))
-    growth = change / one(r0 + r1)
+    both, to = r0.hi + r1.hi > 0, r1.hi > 0
+    growth = change / Double(*mask(both, ((r0 + r1).hi, (r0 + r1).lo), (1, 0)))
     slope = growth / (r0 * r1 + 1.0)
     angle = slope * _double_angle_ratio(slope * slope)
-    return (angle - _double_angle_ratio(before) * growth) / one(r1)
+    ratio = _double_angle_ratio(before)
+    result = (angle - ratio * growth) / Double(*mask(to, (r1.hi, r1.lo), (1, 0)))
+    # On the axis the ratio is 1.
+    onto = Double.of(jnp.ones_like(ratio.hi)) - ratio
+    return Double(*mask(to, (result.hi, result.lo), (onto.hi, onto.lo)))
 
 
 def _root(s: Double) -> Double:
-    """The square root: one step of Heron's from the float's; 0 of 0."""
-    root = jnp.sqrt(s.hi)
-    rest = (s - Double.of(root) * root).hi
-    return Double.of(root) + rest / jnp.where(root > 0, 2 * root, 1)
+    """The square root: one step of Heron's from the float's; 0 of what rounds to 0 or below."""
+    positive = s.hi > 0
+    root = jnp.sqrt(jnp.where(positive, s.hi, 1))
+    rest = (s - Double.of(root) * root).hi / (2 * root)
+    exact = Double.of(root) + rest
+    return Double(*mask(positive, (exact.hi, exact.lo)))

@@ -102,8 +102,10 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
         valid = valid & ray.valid
     plane = (Double.of(u) - optics.cx) / optics.fx, (Double.of(v) - optics.cy) / optics.fy
     exact = _lens.exact_ray(optics.model, ray, plane, optics.coefficients)
+    # The float32 ray of a pinhole is a row and a column; that of a lens is rounded from the exact.
+    x, y = (ray.x, ray.y) if optics.model == "pinhole" else (exact[0].rounded, exact[1].rounded)
     if next_camera is None:
-        return Views(u, v, ray.x, ray.y, exact, valid, optics, None, None, None)
+        return Views(u, v, x, y, exact, valid, optics, None, None, None)
 
     next_camera, good = usable(next_camera)
     valid = valid & per_pixel(good, _IMAGE_AXES)
@@ -112,7 +114,7 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
     motion = _motion(camera.world_to_camera, next_camera.world_to_camera, exact)
     zoom = computed_once(zoom)
-    return Views(u, v, ray.x, ray.y, exact, valid, optics, next_optics, zoom, motion)
+    return Views(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
 
 
 def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> Motion:
@@ -179,7 +181,8 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
 
     Between pinholes that is the change of the plane point. Where a lens bends rays, the two
     rays are found one by one; their difference then is the start of Newton's method on the
-    exact difference of the two lenses. Changes that are not valid are 0.
+    exact difference of the two lenses, or of two models is itself the answer, in double-float
+    numbers. Changes that are not valid are 0.
     """
     valid = bounded(fu) & bounded(fv) & views.valid
     if not views.distorted:
@@ -187,15 +190,29 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
         return _lens.Ray(x, y, valid)
 
     fu, fv = mask(valid, (fu, fv))
-    ray = views.after.ray(views.u + fu, views.v + fv)
-    valid = valid & ray.valid
-    x, y = mask(valid, (ray.x - views.x, ray.y - views.y))
+    after = views.after
+    ray = after.ray(views.u + fu, views.v + fv)
+    valid = valid & ray.valid & _not_grazing(ray)
     if _comparable(views):
+        start = mask(valid, (ray.x - views.x, ray.y - views.y))
         plane, exact = mask(valid, (_flow_in_plane(fu, fv, views), views.exact))
         parameters = (*exact, views.optics, views.next_optics)
-        x, y = _lens.solve_exactly(_plane_change, (x, y), plane, parameters)
-        x, y = mask(valid, (x, y))
+        x, y = _lens.solve_exactly(_plane_change, start, plane, parameters)
+    else:
+        # No formula serves both lenses: the difference of the two rays, to twice the digits.
+        there = Double.of(views.u) + fu, Double.of(views.v) + fv
+        plane = (there[0] - after.cx) / after.fx, (there[1] - after.cy) / after.fy
+        plane, ray = mask(valid, (plane, _lens.Ray(ray.x, ray.y, valid)))
+        exact = _lens.exact_ray(after.model, ray, plane, after.coefficients)
+        x, y = ((a - b).rounded for a, b in zip(exact, views.exact, strict=True))
+    x, y = mask(valid & jnp.isfinite(x) & jnp.isfinite(y), (x, y))
     return _lens.Ray(x, y, valid)
+
+
+def _not_grazing(ray: _lens.Ray) -> jax.Array:
+    """Whether a lens's polynomials, and products of their slopes, stay finite at a ray."""
+    steepest = float(jnp.finfo(ray.x.dtype).tiny) ** (-1 / 16)
+    return (jnp.abs(ray.x) < steepest) & (jnp.abs(ray.y) < steepest)
 
 
 def _pinhole_change(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
@@ -239,6 +256,8 @@ def _plane_change(x: Any, y: Any, parameters: Any) -> tuple[Any, Any]:
     if after is not None:
         model = after.model if model == "pinhole" else model
         pairs = itertools.zip_longest(coefficients, after.coefficients, fillvalue=0.0)
-        coefficients = tuple(Step(a, b - a) for a, b in pairs)
+        # In double-float numbers the change of a coefficient has its digits too.
+        exact: Any = lambda b: Double.of(jnp.asarray(b, x.hi.dtype)) if isinstance(x, Double) else b
+        coefficients = tuple(Step(a, exact(b) - a) for a, b in pairs)
     u, v = _lens.distort(model, Step(ray_x, x), Step(ray_y, y), coefficients)
     return u.change, v.change

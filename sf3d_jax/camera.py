@@ -293,7 +293,9 @@ def check_camera(name: str, camera: Any) -> tuple[int, ...]:
       ValueError: one of its arrays has a wrong shape.
     """
     if not isinstance(camera, Camera):
-        raise TypeError(f"{name}: expected a Camera, got {type(camera).__name__}")
+        # Inside jit a number is an array too.
+        got = "an array or a number" if isinstance(camera, jax.Array) else type(camera).__name__
+        raise TypeError(f"{name}: expected a Camera, got {got}")
     parts = {
         "focal": (camera.focal, (2,)),
         "principal_point": (camera.principal_point, (2,)),

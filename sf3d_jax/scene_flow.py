@@ -106,7 +106,7 @@ def scene_flow(
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
+    dtype, _ = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
     between = views(camera, next_camera)
     fu, fv = channels(flow)
@@ -162,7 +162,7 @@ def image_motion(
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    dtype, _ = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = views(camera, next_camera)
     moved = channels(vectors)
@@ -192,7 +192,7 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    dtype, _ = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
     between = views(camera, next_camera)
     assert between.motion is not None
@@ -261,10 +261,10 @@ def scene_flow_covariance(
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
+    dtype, maps = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     check_array("covariance", covariance)
     entries, batch = _entries(covariance, camera.size, flow.ndim)
-    check_batch(flow=flow.shape[:-3], covariance=batch)
+    check_batch(**{"maps and cameras": maps, "covariance": batch})
     entries, flow, d0, c, camera, next_camera = widen(
         entries, flow, inv_depth, inv_depth_change, camera, next_camera
     )
@@ -317,8 +317,8 @@ def _check_motion(
     inv_depth_change: jax.Array,
     camera: Camera,
     next_camera: Camera | None,
-) -> Any:
-    """Checks the inputs of a lift; returns the dtype of its result."""
+) -> tuple[Any, tuple[int, ...]]:
+    """Checks the inputs of a lift; returns the dtype and the batch shape of its result."""
     return _check_maps(
         camera,
         next_camera,
@@ -328,8 +328,14 @@ def _check_motion(
     )
 
 
-def _check_maps(camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]) -> Any:
-    """Checks maps of so many channels (0: no axis) against the cameras; returns their dtype."""
+def _check_maps(
+    camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
+) -> tuple[Any, tuple[int, ...]]:
+    """Checks maps of so many channels (0: no axis) against the cameras.
+
+    Returns:
+      The dtype of the maps, and the common batch shape.
+    """
     batches = {"camera": check_camera("camera", camera)}
     if next_camera is not None:
         batches["next_camera"] = check_camera("next_camera", next_camera)
@@ -337,5 +343,4 @@ def _check_maps(camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Ar
         trailing = (*camera.size, count) if count else camera.size
         check_array(name, x, trailing)
         batches[name] = x.shape[: x.ndim - len(trailing)]
-    check_batch(**batches)
-    return jnp.result_type(*(x.dtype for x, _ in maps.values()))
+    return jnp.result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

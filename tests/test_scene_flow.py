@@ -236,6 +236,74 @@ def test_an_opencv_camera_without_coefficients_is_a_pinhole():
         np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("off", [0, 1e-7, 1e-6, 1e-4])
+def test_a_fisheye_pixel_may_move_onto_the_axis(off, dtype):
+    first = sf3d.Camera.from_matrix(
+        np.array([[19.2, 0, 16], [0, 19.84, 12], [0, 0, 1]]),
+        SIZE,
+        distortion=[-0.02, 0.003, -0.001, 2e-4],
+        model="fisheye",
+    )
+    with float64():
+        flow = cast([16 + off, 12] - grid(), dtype)
+        inputs = flow, jnp.full(SIZE, 0.5, dtype), jnp.zeros(SIZE, dtype)
+        camera = cast(first, dtype)
+        vectors, valid = as_numpy(sf3d.scene_flow(*inputs, camera))
+        loss = lambda *x: jnp.square(sf3d.scene_flow(*x, camera).vectors).sum()
+        gradient = as_numpy(jax.grad(loss, (0, 1, 2))(*inputs))
+        exact = as_numpy(sf3d.scene_flow(*cast(inputs, jnp.float64), cast(camera, jnp.float64)))
+        expected = definition(*as_numpy(cast(inputs, jnp.float64)), cast(camera, jnp.float64))
+    assert valid.all() and all(np.isfinite(x).all() for x in gradient)
+    np.testing.assert_allclose(exact.vectors, expected, atol=1e-11)
+    error = np.linalg.norm(vectors - exact.vectors, axis=-1)
+    assert (error <= 6e-7 * np.linalg.norm(expected, axis=-1) + 1e-15).all()
+
+
+OTHER_LENSES = {
+    "opencv": [0.21, -0.03, -0.001, 0.002, -0.01],
+    "fisheye": [-0.05, 0.02, -0.004, 0.0015],
+}
+
+
+@pytest.mark.parametrize("lengths", [1e-5, 1e-2])
+@pytest.mark.parametrize(
+    "lenses",
+    [("opencv", "opencv"), ("fisheye", "fisheye"), ("pinhole", "fisheye"), ("fisheye", "opencv")],
+)
+def test_another_lens_costs_no_digits(lenses, lengths):
+    """A motion in 3D, seen by two cameras of which each has its own lens."""
+    rng = np.random.default_rng(0)
+    first, second = (camera(lens, where) for lens, where in zip(lenses, (None, NEAR), strict=True))
+    if lenses[0] == lenses[1]:
+        second = dataclasses.replace(second, distortion=np.array(OTHER_LENSES[lenses[1]]))
+    still = dataclasses.replace(second, world_to_camera=np.eye(3, 4))
+    first, still = cast((first, still), jnp.float32)
+    inv_depth = np.float32(rng.uniform(0.3, 1, SIZE))
+    with float64():
+        vectors = lengths * rng.normal(size=(*SIZE, 3))
+        seen = sf3d.image_motion(vectors, *cast((inv_depth, first, still), jnp.float64))
+        flow, change, _ = as_numpy(seen)
+    inputs = np.float32(flow), inv_depth, np.float32(change)
+    got, valid = sf3d.scene_flow(*inputs, first, still)
+    with float64():
+        exact = as_numpy(sf3d.scene_flow(*cast((*inputs, first, still), jnp.float64)))
+    use = np.array(valid) & exact.valid
+    assert use.mean() > 0.7
+    error = np.linalg.norm(np.float64(got) - exact.vectors, axis=-1)[use]
+    relative = error / np.linalg.norm(exact.vectors, axis=-1)[use]
+    assert np.median(relative) <= 1.5e-7 and np.percentile(relative, 99.9) <= 6e-7
+
+
+def test_a_flow_without_end_leaves_the_gradient_of_the_camera_finite():
+    flow, inv_depth, change = motion()
+    flow[3, 4] = 1e9
+    flow[5, 6] = 1e7
+    first, second = cast((camera("opencv"), camera("pinhole", NEAR)), jnp.float32)
+    loss = lambda *c: jnp.square(sf3d.scene_flow(flow, inv_depth, change, *c).vectors).sum()
+    chex.assert_tree_all_finite(jax.grad(loss, (0, 1))(first, second))
+
+
 def test_cameras_of_different_models_go_together():
     first, second = camera("opencv"), camera("fisheye", NEAR)
     with float64():
@@ -391,7 +459,7 @@ def test_variances_of_a_batch_of_small_images_are_no_covariances():
     for i in range(4):
         alone = sf3d.scene_flow_covariance(*(x[i] for x in maps), camera(size=size), variances[i])
         np.testing.assert_allclose(together[i], alone, rtol=1e-5, atol=1e-9)
-    with pytest.raises(ValueError, match=r"do not broadcast: flow \(4,\), covariance \(3,\)"):
+    with pytest.raises(ValueError, match=r"broadcast: maps and cameras \(4,\), covariance \(3,\)"):
         sf3d.scene_flow_covariance(*maps, camera(size=size), variances[:3])
 
 

@@ -201,6 +201,34 @@ def test_a_batch_is_sharded_over_eight_devices():
     assert len(by_jit.sharding.device_set) == 8
 
 
+def moved(image, flow, inv_depth, change):
+    """A number from all that moves pixels about, one for each of a batch."""
+    warped = sf3d.backward_warp(image, flow, method="bicubic").values
+    carried = sf3d.forward_splat(image, flow, importance=inv_depth).values
+    shown = sf3d.warp_inverse_depth(inv_depth, change, flow).inv_depth
+    hidden = sf3d.occlusion_from_depth(flow, inv_depth, change, inv_depth, temperature=0.1).hidden
+    total = lambda x: jnp.square(x).reshape(len(x), -1).sum(-1)
+    return total(warped) + total(carried) + total(shown) + total(hidden)
+
+
+def test_what_moves_pixels_is_sharded_and_checkpointed_too():
+    mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
+    flow, inv_depth, change = motion((6, 8), batch=(8,))
+    image = np.random.default_rng(1).normal(size=(8, 6, 8, 2)).astype(np.float32)
+    inputs = image, flow, inv_depth, change
+    gradient = lambda f: jax.grad(lambda x: f(*x).sum())
+    along = lambda f: lambda x: jax.jvp(f, x, x)[1]
+    for derived in (gradient, along):
+        expected = jax.jit(derived(moved))(inputs)
+        sharded = jax.shard_map(
+            derived(moved), mesh=mesh, in_specs=(P("batch"),), out_specs=P("batch")
+        )
+        placed = jax.device_put(inputs, NamedSharding(mesh, P("batch")))
+        chex.assert_trees_all_close(jax.jit(sharded)(placed), expected, rtol=1e-4, atol=1e-5)
+        again = jax.jit(derived(jax.checkpoint(moved)))(inputs)
+        chex.assert_trees_all_close(again, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_the_same_shapes_are_traced_once():
     chex.clear_trace_counter()
     first, second = camera(), camera(pose=NEAR)

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from sf3d_jax.projection import pixel_grid as pixel_grid
     from sf3d_jax.projection import project as project
     from sf3d_jax.projection import unproject as unproject
+    from sf3d_jax.resizing import Resized as Resized
+    from sf3d_jax.resizing import pyramid as pyramid
+    from sf3d_jax.resizing import resize_flow as resize_flow
+    from sf3d_jax.resizing import resize_image as resize_image
+    from sf3d_jax.resizing import resize_inv_depth as resize_inv_depth
+    from sf3d_jax.resizing import resize_mask as resize_mask
+    from sf3d_jax.resizing import resize_sparse_flow as resize_sparse_flow
     from sf3d_jax.sampling import Sampled as Sampled
     from sf3d_jax.sampling import backward_warp as backward_warp
     from sf3d_jax.sampling import sample as sample
@@ -53,6 +60,13 @@ _HOMES = {
     "pixel_grid": "projection",
     "project": "projection",
     "unproject": "projection",
+    "Resized": "resizing",
+    "pyramid": "resizing",
+    "resize_flow": "resizing",
+    "resize_image": "resizing",
+    "resize_inv_depth": "resizing",
+    "resize_mask": "resizing",
+    "resize_sparse_flow": "resizing",
     "Sampled": "sampling",
     "backward_warp": "sampling",
     "sample": "sampling",

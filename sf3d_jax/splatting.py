@@ -311,19 +311,29 @@ def _nearest_surface(
     return jnp.where(valid, _quotient(seen[..., :1], seen[..., 1])[..., 0], 0), valid
 
 
-def rise(x: jax.Array, carried: jax.Array) -> jax.Array:
-    """How much a map changes from a pixel to the next on its own surface, rows plus columns.
+def rise(x: jax.Array, known: jax.Array) -> jax.Array:
+    """How much a map (h, w) changes from a pixel to the next on its own surface, rows plus columns.
 
-    The smaller of the differences on both sides: the larger may be that to another surface.
+    Of the steps on both sides the smaller: the larger may be one to another surface. Where there
+    is no step on one side, the one behind the other side bears witness; 0 where there is none.
     """
-    x = lax.stop_gradient(jnp.where(carried, x, jnp.inf))
-    rise: Any = 0
+    x, known = lax.stop_gradient((x, known))
+    total = jnp.zeros_like(x)
     for axis in (0, 1):
-        padded = jnp.pad(
-            x, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], constant_values=jnp.inf
-        )
-        steps = jnp.abs(jnp.diff(padded, axis=axis))
         length = x.shape[axis]
-        smaller = jnp.minimum(*(lax.slice_in_dim(steps, i, i + length, axis=axis) for i in (0, 1)))
-        rise = rise + jnp.where(jnp.isfinite(smaller), smaller, 0)
-    return rise
+        part = lambda a, start, axis=axis, length=length: lax.slice_in_dim(
+            a, start, start + length, axis=axis
+        )
+        pad = lambda a, fill, axis=axis: jnp.pad(
+            a, [(2, 2) if a_ == axis else (0, 0) for a_ in (0, 1)], constant_values=fill
+        )
+        steps = jnp.abs(jnp.diff(pad(jnp.where(known, x, jnp.nan), jnp.nan), axis=axis))
+        steps = jnp.where(jnp.isnan(steps), jnp.inf, steps)
+        before_left, left, right, after_right = (part(steps, i) for i in range(4))
+        left, right = (
+            jnp.where(jnp.isinf(left), after_right, left),
+            jnp.where(jnp.isinf(right), before_left, right),
+        )
+        both = jnp.isfinite(left) & jnp.isfinite(right)
+        total = total + jnp.where(both, jnp.minimum(left, right), 0)
+    return total

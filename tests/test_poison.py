@@ -61,6 +61,17 @@ def of_lens(lens):
     }
 
 
+DOUBLE = (2 * SIZE[0], 2 * SIZE[1])
+
+
+def quarters(resized):
+    """The four new pixels that each old one became, as maps of the old size."""
+    values, valid = resized
+    values = values.reshape(*DOUBLE, -1)
+    places = [(i, j) for i in (0, 1) for j in (0, 1)]
+    return [values[i::2, j::2] for i, j in places], [valid[i::2, j::2] for i, j in places]
+
+
 def sample_beside(image, shift, method):
     pixels = sf3d.pixel_grid(SIZE) + shift
     return sf3d.sample(image, pixels, method=method, border="clamp")
@@ -115,6 +126,15 @@ CASES = {
         )
         for mode in ("linear", "softmax")
     },
+    "resize_image": Case(lambda x: quarters(sf3d.resize_image(x, DOUBLE)), (IMAGE,), reach=1),
+    "resize_flow": Case(lambda x: quarters(sf3d.resize_flow(x, DOUBLE)), (SHIFT,), reach=1),
+    "resize_sparse_flow": Case(
+        lambda x: quarters(sf3d.resize_sparse_flow(x, DOUBLE, valid=ONES > 0))[0][:1], (SHIFT,)
+    ),
+    "resize_inv_depth": Case(
+        lambda x: quarters(sf3d.resize_inv_depth(x, DOUBLE)), (INV_DEPTH,), reach=4
+    ),
+    "pyramid": Case(lambda x: sf3d.pyramid(x, 1), (IMAGE,)),
     "warp_inverse_depth": Case(sf3d.warp_inverse_depth, (INV_DEPTH, CHANGE, SHIFT), reach=2),
     "occlusion_from_consistency": Case(
         lambda f, b: sf3d.occlusion_from_consistency(f, b, temperature=0.1), (SHIFT, SHIFT), reach=1
@@ -125,7 +145,7 @@ CASES = {
     "occlusion_from_depth": Case(
         lambda *x: sf3d.occlusion_from_depth(*x, temperature=0.1),
         (SHIFT, INV_DEPTH, CHANGE, INV_DEPTH),
-        reach=2,
+        reach=3,
     ),
 }
 

@@ -1,0 +1,294 @@
+"""Resizing images, flows, inverse depths and masks, each with what must not be mixed kept apart.
+
+Pixels are areas, as in `Camera.resize`: the new pixel u' looks at u = (u' + 0.5) W / W' - 0.5. So
+the resized maps belong to `camera.resize(size)`.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, widen
+from sf3d_jax.camera import check_size
+from sf3d_jax.sampling import bilinear_taps, sample_at
+from sf3d_jax.splatting import rise
+
+# Of a kernel's weights that sum to one, what rounding alone can leave.
+_NO_WEIGHT = 1e-6
+
+
+class Resized(NamedTuple):
+    """A map on another grid.
+
+    Attributes:
+      values: as the map, on the new grid; 0 where not valid.
+      valid: (*b, *size), bool.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+def resize_image(image: jax.Array, size: tuple[int, int]) -> Resized:
+    """Resizes an image: linear, and where it shrinks a mean over areas (no aliasing).
+
+    Args:
+      image: (*b, H, W, C).
+      size: (H', W').
+
+    Returns:
+      (*b, H', W', C) in the image's dtype, valid where every pixel that has a weight is finite.
+      Others are 0 and pass no gradient.
+
+    Raises:
+      TypeError: image is no floating array.
+      ValueError: a shape or size does not fit.
+    """
+    check_array("image", image)
+    if image.ndim < 3:
+        raise ValueError(f"image: expected shape (..., H, W, C), got {image.shape}")
+    return _filtered(image, None, size=check_size(size))
+
+
+def resize_flow(
+    flow: jax.Array, size: tuple[int, int], *, valid: jax.Array | None = None
+) -> Resized:
+    """Resizes a dense flow field: linear at the new centres, vectors scaled as the grid, by axis.
+
+    Exact where the flow is affine, as the flow of a plane almost is.
+
+    Args:
+      flow: (*b, H, W, 2), in pixels.
+      size: (H', W').
+      valid: (*b, H, W), bool; all if None.
+
+    Returns:
+      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where every vector
+      that has a weight is valid and finite. Others are 0 and pass no gradient.
+
+    Raises:
+      TypeError: flow is no floating array, or valid none of bool.
+      ValueError: a shape or size does not fit.
+    """
+    size = _check_flow(flow, valid, size)
+    return _flow(flow, valid, size=size)
+
+
+def resize_sparse_flow(flow: jax.Array, size: tuple[int, int], *, valid: jax.Array) -> Resized:
+    """Resizes a flow field of few vectors, such as KITTI's: each goes to the pixel it falls in.
+
+    Nothing is interpolated. Of several that fall in one pixel the one nearest to its centre is
+    kept, the mean of those that are equally near. Row 0 and column 0 count like any other.
+
+    Args:
+      flow: (*b, H, W, 2), in pixels.
+      size: (H', W').
+      valid: (*b, H, W), bool.
+
+    Returns:
+      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where a vector fell
+      that is valid and finite. Others are 0 and pass no gradient.
+
+    Raises:
+      TypeError: flow is no floating array, or valid none of bool.
+      ValueError: a shape or size does not fit.
+    """
+    size = _check_flow(flow, valid, size)
+    return _sparse(flow, valid, size=size)
+
+
+def resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
+    """Resizes an inverse depth without inventing any between two surfaces.
+
+    Where the four pixels around the new centre are of one surface, that is, differ by no more
+    than twice what the surface rises from pixel to pixel, the value is linear in between, which
+    is exact for planes. Elsewhere it is that of the nearest pixel.
+
+    Args:
+      inv_depth: (*b, H, W), per metre.
+      size: (H', W').
+
+    Returns:
+      (*b, H', W'), in the same dtype, valid where the nearest pixel has a surface. Others are 0
+      and pass no gradient.
+
+    Raises:
+      TypeError: inv_depth is no floating array.
+      ValueError: a shape or size does not fit.
+    """
+    check_array("inv_depth", inv_depth)
+    if inv_depth.ndim < 2:
+        raise ValueError(f"inv_depth: expected shape (..., H, W), got {inv_depth.shape}")
+    return _inv_depth(inv_depth, size=check_size(size))
+
+
+def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Resizes a mask of what is valid: true where all is true that the new pixel is made of.
+
+    Args:
+      mask: (*b, H, W), bool.
+      size: (H', W').
+
+    Returns:
+      (*b, H', W'), bool: the validity of `resize_image` with such pixels.
+
+    Raises:
+      TypeError: mask is no array of bool.
+      ValueError: a shape or size does not fit.
+    """
+    check_mask("mask", mask)
+    if mask.ndim < 2:
+        raise ValueError(f"mask: expected shape (..., H, W), got {mask.shape}")
+    return _filtered(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
+
+
+def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
+    """An image at full size, half of it (rounded up), a quarter, and so on.
+
+    Args:
+      image: (*b, H, W, C).
+      levels: how many, at least 1.
+
+    Returns:
+      So many results of `resize_image`, the largest first, each made from the one before.
+
+    Raises:
+      TypeError: image is no floating array.
+      ValueError: a shape does not fit, or levels is below 1.
+    """
+    if levels < 1:
+        raise ValueError(f"levels: expected at least 1, got {levels}")
+    check_array("image", image)
+    if image.ndim < 3:
+        raise ValueError(f"image: expected shape (..., H, W, C), got {image.shape}")
+    height, width = image.shape[-3:-1]
+    result = [resize_image(image, (height, width))]
+    for _ in range(levels - 1):
+        values, valid = result[-1]
+        height, width = valid.shape[-2:]
+        half = (height + 1) // 2, (width + 1) // 2
+        result.append(_filtered(values, valid, size=half))
+    return tuple(result)
+
+
+def _check_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> tuple[int, int]:
+    check_array("flow", flow, (2,))
+    if flow.ndim < 3:
+        raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
+    if valid is not None:
+        check_mask("valid", valid, flow.shape[-3:-1])
+        check_batch(flow=flow.shape[:-3], valid=valid.shape[:-2])
+    return check_size(size)
+
+
+def _factors(flow: jax.Array, size: tuple[int, int]) -> np.ndarray:
+    """How much longer the vectors become, along u and v."""
+    height, width = flow.shape[-3:-1]
+    return np.array([size[1] / width, size[0] / height])
+
+
+def _filter(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    dtype = x.dtype
+    (x,) = widen(x)
+    usable = bounded(x).all(-1)
+    usable = usable if valid is None else usable & valid
+    x = mask(usable, jnp.broadcast_to(x, (*usable.shape, x.shape[-1])))
+    resize = lambda a: jax.image.resize(a, (*usable.shape[:-2], *size, a.shape[-1]), "linear")
+    unusable = resize((~usable).astype(x.dtype)[..., None])[..., 0]
+    whole = unusable < _NO_WEIGHT
+    values, whole = narrow(whole, mask(whole, resize(x)), dtype)
+    return Resized(values, whole)
+
+
+_filtered = jit(_filter, static=("size",))
+
+
+def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    dtype, factors = flow.dtype, _factors(flow, size)
+    (flow,) = widen(flow)
+    if valid is not None:
+        flow = jnp.where(valid[..., None], flow, jnp.nan)
+    v, u = (
+        _positions(length, target, flow.dtype)
+        for length, target in zip(flow.shape[-3:-1], size, strict=True)
+    )
+    u, v = jnp.broadcast_arrays(u, v[:, None])
+    values, whole = sample_at("flow", flow, u, v, "bilinear", "clamp")
+    return Resized(*narrow(whole, values * factors.astype(flow.dtype), dtype))
+
+
+_flow = jit(_resize_flow, static=("size",))
+
+
+def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> Resized:
+    dtype, factors = flow.dtype, _factors(flow, size)
+    (flow,) = widen(flow)
+    usable = bounded(flow).all(-1) & valid
+    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2))) * factors.astype(flow.dtype)
+    places, offsets = [], []
+    for length, target in zip(usable.shape[-2:], size, strict=True):
+        position = (np.arange(length) + 0.5) * (target / length) - 0.5
+        place = np.clip(np.round(position), 0, target - 1)
+        places.append(place.astype(int))
+        offsets.append(position - place)
+    row, column = places[0][:, None], places[1]
+    squared = jnp.asarray(offsets[0][:, None] ** 2 + offsets[1] ** 2, flow.dtype)
+
+    def of_one(flow: jax.Array, usable: jax.Array) -> tuple[jax.Array, jax.Array]:
+        distance = jnp.where(usable, squared, jnp.inf)
+        nearest = jnp.full(size, jnp.inf, flow.dtype).at[row, column].min(distance)
+        kept = (usable & (distance == nearest[row, column])).astype(flow.dtype)
+        count = jnp.zeros(size, flow.dtype).at[row, column].add(kept)
+        total = jnp.zeros((*size, 2), flow.dtype).at[row, column].add(flow * kept[..., None])
+        return total / jnp.maximum(count, 1)[..., None], count > 0
+
+    values, filled = jnp.vectorize(of_one, signature="(m,n,c),(m,n)->(h,w,c),(h,w)")(flow, usable)
+    return Resized(*narrow(filled, values, dtype))
+
+
+_sparse = jit(_resize_sparse, static=("size",))
+
+
+def _resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
+    dtype = inv_depth.dtype
+    (x,) = widen(inv_depth)
+    known = surface(x)
+    x = mask(known, x)
+    height, width = x.shape[-2:]
+    (row, across), (column, along) = (
+        bilinear_taps(_positions(length, target, x.dtype), length)
+        for length, target in zip((height, width), size, strict=True)
+    )
+    rows = [jnp.minimum(row + i, height - 1)[:, None] for i in (0, 1)]
+    columns = [jnp.minimum(column + j, width - 1) for j in (0, 1)]
+    corners = lambda a: [a[..., r, c] for r in rows for c in columns]
+    weights = [a[:, None] * b for a in across for b in along]
+    lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
+    of_nearest = lambda a: jnp.where(
+        lower, jnp.where(right, a[3], a[2]), jnp.where(right, a[1], a[0])
+    )
+
+    taps = corners(x)
+    nearest = of_nearest(taps)
+    slope = of_nearest(corners(jnp.vectorize(rise, signature="(m,n),(m,n)->(m,n)")(x, known)))
+    # A tap without weight has no say.
+    seen = [jnp.where(w > 0, tap, nearest) for w, tap in zip(weights, taps, strict=True)]
+    low, high = (lax.stop_gradient(end(jnp.stack(seen), 0)) for end in (jnp.min, jnp.max))
+    rounding = 4 * jnp.finfo(x.dtype).eps * high
+    together = (low > 0) & (high - low <= 2 * slope + rounding)
+    linear = sum(w * tap for w, tap in zip(weights, taps, strict=True))
+    values = jnp.where(together, linear, nearest)
+    return Resized(*narrow(nearest > 0, values, dtype))
+
+
+_inv_depth = jit(_resize_inv_depth, static=("size",))
+
+
+def _positions(length: int, target: int, dtype: jnp.dtype) -> jax.Array:
+    """Where the centres of the new pixels lie on the old grid, not beyond its outermost centres."""
+    position = (np.arange(target) + 0.5) * (length / target) - 0.5
+    return jnp.asarray(np.clip(position, 0, length - 1), dtype)

@@ -135,7 +135,7 @@ CASES = {
         lambda x: quarters(sf3d.resize_inv_depth(x, DOUBLE)), (INV_DEPTH,), reach=4
     ),
     "pyramid": Case(lambda x: sf3d.pyramid(x, 1), (IMAGE,)),
-    "warp_inverse_depth": Case(sf3d.warp_inverse_depth, (INV_DEPTH, CHANGE, SHIFT), reach=2),
+    "warp_inverse_depth": Case(sf3d.warp_inverse_depth, (INV_DEPTH, CHANGE, SHIFT), reach=3),
     "occlusion_from_consistency": Case(
         lambda f, b: sf3d.occlusion_from_consistency(f, b, temperature=0.1), (SHIFT, SHIFT), reach=1
     ),

@@ -109,6 +109,7 @@ class InTorch:
         torch = self.torch
         factor = self.importance.exp().flatten()
         total = self.splat_sum(torch.cat([self.image[0].flatten(1) * factor, factor[None]]))
+        # The constant is the peer's: it biases pixels of little weight, and ours has none.
         return total[:-1] / (total[-1:] + 1e-7)
 
     def gradient(self, function, *names):

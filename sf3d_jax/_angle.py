@@ -81,23 +81,22 @@ def _double_angle_ratio(s: Double) -> Double:
     tail = q * (1 / 5 - q * (1 / 7 - q * (1 / 9 - q * (1 / 11 - q / 13))))
     series = square * (Double.constant(-1 / 3, q.dtype) + tail) + 1.0
     centre = index == 0
-    divisor = Double(*mask(~centre, (r.hi, r.lo), (1, 0)))
-    ratio = (anchor_angle + rest * series) / divisor
-    return Double(*mask(centre, (series.hi, series.lo), (ratio.hi, ratio.lo)))
+    ratio = (anchor_angle + rest * series) / mask(centre, _one_like(r), r)
+    return mask(centre, series, ratio)
 
 
 def _double_angle_ratio_change(before: Double, after: Double, change: Double) -> Double:
     """As above between ends far from 0; the digits lost near it leave a float's."""
     r0, r1 = _root(before), _root(after)
-    both, to = r0.hi + r1.hi > 0, r1.hi > 0
-    growth = change / Double(*mask(both, ((r0 + r1).hi, (r0 + r1).lo), (1, 0)))
+    off_axis = r1.hi > 0
+    total = r0 + r1
+    growth = change / mask(total.hi > 0, total, _one_like(total))
     slope = growth / (r0 * r1 + 1.0)
     angle = slope * _double_angle_ratio(slope * slope)
     ratio = _double_angle_ratio(before)
-    result = (angle - ratio * growth) / Double(*mask(to, (r1.hi, r1.lo), (1, 0)))
+    result = (angle - ratio * growth) / mask(off_axis, r1, _one_like(r1))
     # On the axis the ratio is 1.
-    onto = Double.of(jnp.ones_like(ratio.hi)) - ratio
-    return Double(*mask(to, (result.hi, result.lo), (onto.hi, onto.lo)))
+    return mask(off_axis, result, _one_like(ratio) - ratio)
 
 
 def _root(s: Double) -> Double:
@@ -105,5 +104,8 @@ def _root(s: Double) -> Double:
     positive = s.hi > 0
     root = jnp.sqrt(jnp.where(positive, s.hi, 1))
     rest = (s - Double.of(root) * root).hi / (2 * root)
-    exact = Double.of(root) + rest
-    return Double(*mask(positive, (exact.hi, exact.lo)))
+    return mask(positive, Double.of(root) + rest)
+
+
+def _one_like(x: Double) -> Double:
+    return Double.of(jnp.ones_like(x.hi))

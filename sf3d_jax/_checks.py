@@ -44,6 +44,25 @@ def check_mask(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
     _check_trailing(name, x, trailing)
 
 
+def check_flow(flow: Any, valid: Any = None) -> None:
+    """Checks a flow field, (*b, H, W, 2), and, where there is one, its mask, (*b, H, W).
+
+    Args:
+      flow: what was passed.
+      valid: the mask, or None.
+
+    Raises:
+      TypeError: flow is no floating array, or valid none of bool.
+      ValueError: a shape does not fit.
+    """
+    check_array("flow", flow, (2,))
+    if flow.ndim < 3:
+        raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
+    if valid is not None:
+        check_mask("valid", valid, flow.shape[-3:-1])
+        check_batch(flow=flow.shape[:-3], valid=valid.shape[:-2])
+
+
 def _check_trailing(name: str, x: Any, trailing: tuple[int, ...]) -> None:
     try:
         chex.assert_shape(x, (..., *trailing))

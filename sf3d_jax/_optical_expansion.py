@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_flow
 from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, where_valid, widen
 
 
@@ -52,12 +52,7 @@ def optical_expansion(
     """
     if window < 3 or window % 2 == 0:
         raise ValueError(f"window: expected an odd number of at least 3, got {window}")
-    check_array("flow", flow, (2,))
-    if flow.ndim < 3:
-        raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
-    if valid is not None:
-        check_mask("valid", valid, flow.shape[-3:-1])
-        check_batch(flow=flow.shape[:-3], valid=valid.shape[:-2])
+    check_flow(flow, valid)
     dtype = flow.dtype
     (flow,) = widen(flow)
     usable = bounded(flow).all(-1) if valid is None else bounded(flow).all(-1) & valid

@@ -205,7 +205,9 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
         plane, ray = mask(valid, (plane, _lens.Ray(ray.x, ray.y, valid)))
         exact = _lens.exact_ray(after.model, ray, plane, after.coefficients)
         x, y = ((a - b).rounded for a, b in zip(exact, views.exact, strict=True))
-    x, y = mask(valid & jnp.isfinite(x) & jnp.isfinite(y), (x, y))
+    # A solution that was not found is no change of 0.
+    valid = valid & jnp.isfinite(x) & jnp.isfinite(y)
+    x, y = mask(valid, (x, y))
     return _lens.Ray(x, y, valid)
 
 

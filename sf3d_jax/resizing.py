@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_array, check_flow, check_mask
 from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, widen
 from sf3d_jax.camera import check_size
 from sf3d_jax.sampling import bilinear_taps, sample_at
@@ -74,8 +74,8 @@ def resize_flow(
       TypeError: flow is no floating array, or valid none of bool.
       ValueError: a shape or size does not fit.
     """
-    size = _check_flow(flow, valid, size)
-    return _flow(flow, valid, size=size)
+    check_flow(flow, valid)
+    return _flow(flow, valid, size=check_size(size))
 
 
 def resize_sparse_flow(flow: jax.Array, size: tuple[int, int], *, valid: jax.Array) -> Resized:
@@ -97,8 +97,8 @@ def resize_sparse_flow(flow: jax.Array, size: tuple[int, int], *, valid: jax.Arr
       TypeError: flow is no floating array, or valid none of bool.
       ValueError: a shape or size does not fit.
     """
-    size = _check_flow(flow, valid, size)
-    return _sparse(flow, valid, size=size)
+    check_flow(flow, valid)
+    return _sparse(flow, valid, size=check_size(size))
 
 
 def resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
@@ -173,16 +173,6 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
         half = (height + 1) // 2, (width + 1) // 2
         result.append(_filtered(values, valid, size=half))
     return tuple(result)
-
-
-def _check_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> tuple[int, int]:
-    check_array("flow", flow, (2,))
-    if flow.ndim < 3:
-        raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
-    if valid is not None:
-        check_mask("valid", valid, flow.shape[-3:-1])
-        check_batch(flow=flow.shape[:-3], valid=valid.shape[:-2])
-    return check_size(size)
 
 
 def _factors(flow: jax.Array, size: tuple[int, int]) -> np.ndarray:

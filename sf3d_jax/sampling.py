@@ -225,10 +225,10 @@ def _padded(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _interpolate(kernel: _Kernel, image: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
     """The image (H, W, C) at columns u and rows v, (h, w) each."""
-    rows, columns = _taps(kernel, v, image.shape[0]), _taps(kernel, u, image.shape[1])
     total: Any = 0
-    for row, across in zip(*_with_weight(*rows), strict=True):
-        for column, along in zip(*_with_weight(*columns), strict=True):
+    columns = _weighed(*_taps(kernel, u, image.shape[1]))
+    for row, across in _weighed(*_taps(kernel, v, image.shape[0])):
+        for column, along in columns:
             total = total + _pixels(image, row, column) * (across * along)[..., None]
     return total
 
@@ -280,14 +280,12 @@ def _slopes(kernel: _Kernel, f: jax.Array) -> tuple[jax.Array, ...]:
     return jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))[1]
 
 
-def _with_weight(
-    first: jax.Array, weights: tuple[jax.Array, ...]
-) -> tuple[list[jax.Array], tuple[jax.Array, ...]]:
-    """The index of each tap; one without weight stands on another, lest 0 times NaN be NaN."""
+def _weighed(first: jax.Array, weights: tuple[jax.Array, ...]) -> list[tuple[jax.Array, jax.Array]]:
+    """Index and weight of each tap; one without weight stands on another: 0 times NaN is NaN."""
     centre: Any = (len(weights) - 1) // 2
     if len(weights) > 1:
         centre = jnp.where(weights[centre] != 0, centre, centre + 1)
-    return [first + jnp.where(w != 0, i, centre) for i, w in enumerate(weights)], weights
+    return [(first + jnp.where(w != 0, i, centre), w) for i, w in enumerate(weights)]
 
 
 def _pixels(image: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_array, check_batch, check_flow, check_mask
 from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
 from sf3d_jax.sampling import bilinear_taps, pixel_windows, positions
 
@@ -262,9 +262,7 @@ def warp_inverse_depth(
       TypeError: an argument is no floating array.
       ValueError: shapes do not fit.
     """
-    check_array("flow", flow, (2,))
-    if flow.ndim < 3:
-        raise ValueError(f"flow: expected shape (..., H, W, 2), got {flow.shape}")
+    check_flow(flow)
     check_array("inv_depth", inv_depth, flow.shape[-3:-1])
     check_array("inv_depth_change", inv_depth_change, flow.shape[-3:-1])
     check_batch(

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sf3d_jax import augment as augment
     from sf3d_jax import data as data
     from sf3d_jax import depth_change as depth_change
     from sf3d_jax import views as views
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sf3d_jax.resizing import resize_inv_depth as resize_inv_depth
     from sf3d_jax.resizing import resize_mask as resize_mask
     from sf3d_jax.resizing import resize_sparse_flow as resize_sparse_flow
+    from sf3d_jax.samples import Sample as Sample
     from sf3d_jax.sampling import Sampled as Sampled
     from sf3d_jax.sampling import backward_warp as backward_warp
     from sf3d_jax.sampling import sample as sample
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("data", "depth_change", "views")
+_MODULES = ("augment", "data", "depth_change", "views")
 _HOMES = {
     "Camera": "camera",
     "Points": "projection",
@@ -67,6 +69,7 @@ _HOMES = {
     "resize_inv_depth": "resizing",
     "resize_mask": "resizing",
     "resize_sparse_flow": "resizing",
+    "Sample": "samples",
     "Sampled": "sampling",
     "backward_warp": "sampling",
     "sample": "sampling",

@@ -126,7 +126,7 @@ class Camera:
           ValueError: the window is known to leave the image.
         """
         _check_window("crop", top, left, check_size(size), self.size)
-        return self._shift(-_stack(left, top), size)
+        return shifted(self, -_stack(left, top), size)
 
     def pad(self, top: Any, left: Any, size: Size) -> "Camera":
         """The camera of an image with `top` rows and `left` columns added before it.
@@ -143,13 +143,7 @@ class Camera:
           ValueError: the image is known not to fit into the size.
         """
         _check_window("pad", top, left, self.size, check_size(size))
-        return self._shift(_stack(left, top), size)
-
-    def _shift(self, by: Any, size: Size) -> "Camera":
-        point = self.principal_point
-        return dataclasses.replace(
-            self, principal_point=point + by.astype(point.dtype), size=check_size(size)
-        )
+        return shifted(self, _stack(left, top), size)
 
     def resize(self, size: Size) -> "Camera":
         """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, areas onto areas.
@@ -161,14 +155,7 @@ class Camera:
           The camera of the resized image; each axis has its own factor.
         """
         size = check_size(size)
-        scale = np.array([size[1] / self.size[1], size[0] / self.size[0]])
-        scale = scale.astype(self.focal.dtype)
-        return dataclasses.replace(
-            self,
-            focal=self.focal * scale,
-            principal_point=(self.principal_point + 0.5) * scale - 0.5,
-            size=size,
-        )
+        return scaled(self, np.array([size[1] / self.size[1], size[0] / self.size[0]]), size)
 
     def flip(self) -> "Camera":
         """The camera of the image mirrored left to right, in the mirrored world.
@@ -212,6 +199,23 @@ class Camera:
             principal_point=(self.principal_point - offset) / step,
             size=(height, width),
         )
+
+
+def shifted(camera: Camera, by: Any, size: Size) -> Camera:
+    """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
+    point = camera.principal_point
+    return dataclasses.replace(
+        camera, principal_point=point + by.astype(point.dtype), size=check_size(size)
+    )
+
+
+def scaled(camera: Camera, scale: Any, size: Size) -> Camera:
+    """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
+    scale = scale.astype(camera.focal.dtype)
+    point = (camera.principal_point + 0.5) * scale - 0.5
+    return dataclasses.replace(
+        camera, focal=camera.focal * scale, principal_point=point, size=check_size(size)
+    )
 
 
 def _array(x: Any) -> Any:

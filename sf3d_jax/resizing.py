@@ -4,7 +4,8 @@ Pixels are areas, as in `Camera.resize`: the new pixel u' looks at u = (u' + 0.5
 the resized maps belong to `camera.resize(size)`.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -175,23 +176,35 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
     return tuple(result)
 
 
-def _factors(flow: jax.Array, size: tuple[int, int]) -> np.ndarray:
-    """How much longer the vectors become, along u and v."""
-    height, width = flow.shape[-3:-1]
+def _factors(x: jax.Array, size: tuple[int, int]) -> np.ndarray:
+    """The scale of the grid, along u and v."""
+    height, width = x.shape[-3:-1]
     return np.array([size[1] / width, size[0] / height])
 
 
-def _filter(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+def filtered(
+    x: jax.Array,
+    valid: jax.Array | None,
+    size: tuple[int, int],
+    move: Callable[[jax.Array, tuple[int, ...]], jax.Array],
+) -> Resized:
+    """An image, (*b, H, W, C), moved onto another grid; valid is what is made of valid pixels.
+
+    `move`, of an image and the shape wanted, is linear, and of an image of ones gives ones.
+    """
     dtype = x.dtype
     (x,) = widen(x)
     usable = bounded(x).all(-1)
     usable = usable if valid is None else usable & valid
     x = mask(usable, jnp.broadcast_to(x, (*usable.shape, x.shape[-1])))
-    resize = lambda a: jax.image.resize(a, (*usable.shape[:-2], *size, a.shape[-1]), "linear")
-    unusable = resize((~usable).astype(x.dtype)[..., None])[..., 0]
-    whole = unusable < _NO_WEIGHT
-    values, whole = narrow(whole, mask(whole, resize(x)), dtype)
+    moved = lambda a: move(a, (*usable.shape[:-2], *size, a.shape[-1]))
+    whole = moved((~usable).astype(x.dtype)[..., None])[..., 0] < _NO_WEIGHT
+    values, whole = narrow(whole, mask(whole, moved(x)), dtype)
     return Resized(values, whole)
+
+
+def _filter(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    return filtered(x, valid, size, lambda a, shape: jax.image.resize(a, shape, "linear"))
 
 
 _filtered = jit(_filter, static=("size",))
@@ -243,36 +256,70 @@ def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> 
 _sparse = jit(_resize_sparse, static=("size",))
 
 
+class Footprint(NamedTuple):
+    """What the pixels of a new grid are made of: up to four old ones, all of one surface.
+
+    Attributes:
+      corners: four pairs of rows (h, 1) and columns (w).
+      weights: of each corner, (*b, h, w); their sum is 1.
+      nearest: rows and columns of the nearest old pixel.
+      valid: (*b, h, w), bool, whether the nearest one is known.
+    """
+
+    corners: list[tuple[jax.Array, jax.Array]]
+    weights: list[jax.Array]
+    nearest: tuple[jax.Array, jax.Array]
+    valid: jax.Array
+
+    def mean(self, x: jax.Array) -> jax.Array:
+        """The weighted mean of a map (*b, H, W) that is finite everywhere."""
+        total: Any = 0
+        for weight, (row, column) in zip(self.weights, self.corners, strict=True):
+            total = total + weight * x[..., row, column]
+        return total
+
+
+def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Footprint:
+    """Where new pixels look at rows v, (h), and columns u, (w), of surfaces of inverse depth x.
+
+    Bilinear where the four pixels around, less those without weight, are known and differ by no
+    more than twice what the surface rises from pixel to pixel; elsewhere the nearest pixel.
+    """
+    height, width = x.shape[-2:]
+    x = mask(known, x)
+    (row, across), (column, along) = bilinear_taps(v, height), bilinear_taps(u, width)
+    rows = [jnp.minimum(row + i, height - 1)[:, None] for i in (0, 1)]
+    columns = [jnp.minimum(column + j, width - 1) for j in (0, 1)]
+    corners = [(r, c) for r in rows for c in columns]
+    weights = [a[:, None] * b for a in across for b in along]
+    lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
+    nearest = jnp.where(lower, rows[1], rows[0]), jnp.where(right, columns[1], columns[0])
+
+    slope = jnp.vectorize(rise, signature="(m,n),(m,n)->(m,n)")(x, known)[(..., *nearest)]
+    # A tap without weight has no say.
+    at_nearest = x[(..., *nearest)]
+    taps = [x[..., r, c] for r, c in corners]
+    seen = jnp.stack(
+        [jnp.where(w > 0, tap, at_nearest) for w, tap in zip(weights, taps, strict=True)]
+    )
+    low, high = (lax.stop_gradient(end(seen, 0)) for end in (jnp.min, jnp.max))
+    rounding = 4 * jnp.finfo(x.dtype).eps * high
+    together = (low > 0) & (high - low <= 2 * slope + rounding)
+    chosen = [(lower == i) & (right == j) for i in (False, True) for j in (False, True)]
+    weights = [jnp.where(together, w, one) for w, one in zip(weights, chosen, strict=True)]
+    return Footprint(corners, weights, nearest, known[(..., *nearest)])
+
+
 def _resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
     dtype = inv_depth.dtype
     (x,) = widen(inv_depth)
     known = surface(x)
-    x = mask(known, x)
-    height, width = x.shape[-2:]
-    (row, across), (column, along) = (
-        bilinear_taps(_positions(length, target, x.dtype), length)
-        for length, target in zip((height, width), size, strict=True)
+    v, u = (
+        _positions(length, target, x.dtype)
+        for length, target in zip(x.shape[-2:], size, strict=True)
     )
-    rows = [jnp.minimum(row + i, height - 1)[:, None] for i in (0, 1)]
-    columns = [jnp.minimum(column + j, width - 1) for j in (0, 1)]
-    corners = lambda a: [a[..., r, c] for r in rows for c in columns]
-    weights = [a[:, None] * b for a in across for b in along]
-    lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
-    of_nearest = lambda a: jnp.where(
-        lower, jnp.where(right, a[3], a[2]), jnp.where(right, a[1], a[0])
-    )
-
-    taps = corners(x)
-    nearest = of_nearest(taps)
-    slope = of_nearest(corners(jnp.vectorize(rise, signature="(m,n),(m,n)->(m,n)")(x, known)))
-    # A tap without weight has no say.
-    seen = [jnp.where(w > 0, tap, nearest) for w, tap in zip(weights, taps, strict=True)]
-    low, high = (lax.stop_gradient(end(jnp.stack(seen), 0)) for end in (jnp.min, jnp.max))
-    rounding = 4 * jnp.finfo(x.dtype).eps * high
-    together = (low > 0) & (high - low <= 2 * slope + rounding)
-    linear = sum(w * tap for w, tap in zip(weights, taps, strict=True))
-    values = jnp.where(together, linear, nearest)
-    return Resized(*narrow(nearest > 0, values, dtype))
+    at = footprint(x, known, v, u)
+    return Resized(*narrow(at.valid, at.mean(mask(known, x)), dtype))
 
 
 _inv_depth = jit(_resize_inv_depth, static=("size",))

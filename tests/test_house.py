@@ -21,7 +21,7 @@ PACKAGE = ROOT / "sf3d_jax"
 FILES = [p for p in sorted(PACKAGE.rglob("*.py")) if p != PACKAGE / "__init__.py"]
 
 # A file imports only what stands before it. The core ends with the gaussians.
-CORE = """_numerics _double _differences _angle _checks _lens _optics camera projection
+CORE = """_numerics _double _differences _angle _checks _lens _optics camera samples projection
     _two_views scene_flow _optical_expansion depth_change sampling splatting resizing visibility
     augment losses metrics fit gaussians""".split()
 FLOORS = [*CORE, "data", "head", "training", "views", "cli"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support import MATRIX, NEAR, camera, motion
 
 import sf3d_jax as sf3d
-from sf3d_jax import depth_change
+from sf3d_jax import augment, depth_change
 
 SIZE = (6, 7)
 FLOW, INV_DEPTH, CHANGE = motion(SIZE)
@@ -77,6 +77,28 @@ def sample_beside(image, shift, method):
     return sf3d.sample(image, pixels, method=method, border="clamp")
 
 
+def scaled(**maps):
+    """A sample on twice the grid."""
+    sample = sf3d.Sample(**maps, camera=ALONE)
+    key = jax.random.key(0)
+    return augment.random_scale(key, sample, DOUBLE, log2_scale=(1.0, 1.0), log2_stretch=0.0)
+
+
+def scaled_motion(flow, inv_depth, change):
+    sample = scaled(flow=flow, inv_depth=inv_depth, inv_depth_change=change)
+    motion = jnp.concatenate([sample.flow, sample.inv_depth_change[..., None]], axis=-1)
+    return quarters((motion, sample.valid))
+
+
+def scaled_image(image):
+    return quarters((scaled(image=image).image, jnp.ones(DOUBLE, bool)))[0]
+
+
+def recolored(image):
+    sample = sf3d.Sample(image=jnp.concatenate([image, image[..., :1]], axis=-1))
+    return augment.random_color(jax.random.key(0), sample).image
+
+
 ALONE = pair("pinhole")[0]
 CASES = {
     **of_lens("pinhole"),
@@ -135,6 +157,9 @@ CASES = {
         lambda x: quarters(sf3d.resize_inv_depth(x, DOUBLE)), (INV_DEPTH,), reach=4
     ),
     "pyramid": Case(lambda x: sf3d.pyramid(x, 1), (IMAGE,)),
+    "random_scale": Case(scaled_motion, (SHIFT, INV_DEPTH, CHANGE), reach=4),
+    "random_scale image": Case(scaled_image, (IMAGE,), reach=1),
+    "random_color": Case(recolored, (IMAGE,)),
     "warp_inverse_depth": Case(sf3d.warp_inverse_depth, (INV_DEPTH, CHANGE, SHIFT), reach=3),
     "occlusion_from_consistency": Case(
         lambda f, b: sf3d.occlusion_from_consistency(f, b, temperature=0.1), (SHIFT, SHIFT), reach=1
@@ -209,9 +234,12 @@ def test_every_public_function_of_pixels_is_here():
     covered = {name.split()[0] for name in CASES}
     public = {
         name
-        for module in (sf3d, depth_change)
+        for module in (sf3d, depth_change, augment)
         for name in dir(module)
         if name.islower() and name[0] != "_" and hasattr(getattr(module, name), "lower")
     }
-    assert public - {"bounded", "surface"} <= covered
+    # These move numbers or write over them, whatever they are.
+    moving = {"random_crop", "random_flip", "random_eraser"}
+    assert public - moving - {"bounded", "surface"} <= covered
     assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public
+    assert moving <= public

@@ -1,0 +1,145 @@
+"""Random changes of what the frames of a sample look like; its motion stays.
+
+Images are numbers from 0 to 1.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sf3d_jax._checks import check_array
+from sf3d_jax._numerics import bounded, channels, jit, mask, widen
+from sf3d_jax.samples import Sample, check_sample, given
+from sf3d_jax.sampling import positions
+
+
+@partial(jit, static=("count",))
+def random_eraser(
+    key: jax.Array,
+    sample: Sample,
+    *,
+    probability: float = 0.5,
+    count: int = 2,
+    sides: tuple[float, float] = (50.0, 100.0),
+) -> Sample:
+    """Hides parts of the next frame behind rectangles of random place, size and colour.
+
+    Source: Zhong et al., "Random erasing data augmentation" (AAAI 2020), on the next frame alone
+    as RAFT does it. The motion does not change.
+
+    Args:
+      key: of jax.random.
+      sample: with a next image, (*b, H, W, C), of numbers from 0 to 1.
+      probability: of each rectangle.
+      count: how many rectangles, static.
+      sides: least and greatest length of their sides, in pixels.
+
+    Returns:
+      The sample with another next image. Where it has both flow and occlusion, points that move
+      into a rectangle are hidden.
+
+    Raises:
+      TypeError: it is no sample, or a map of it has numbers of another kind.
+      ValueError: shapes do not fit, or there is no next image.
+    """
+    height, width = check_sample(sample)[-2:]
+    if sample.next_image is None:
+        raise ValueError("sample.next_image: needed to erase parts of it")
+    image, occlusion = sample.next_image, sample.occlusion
+    hides = occlusion is not None and sample.flow is not None
+    here = jnp.arange(width), jnp.arange(height)[:, None]
+    if hides:
+        there = positions(*widen(*channels(sample.flow)))
+    for of_one in jax.random.split(key, count):
+        of_place, of_size, of_color, of_chance = jax.random.split(of_one, 4)
+        middle = jax.random.uniform(of_place, (2,)) * jnp.array([width, height]) - 0.5
+        reach = jax.random.uniform(of_size, (2,), minval=sides[0], maxval=sides[1]) / 2
+        color = jax.random.uniform(of_color, (image.shape[-1],)).astype(image.dtype)
+        drawn = jax.random.bernoulli(of_chance, probability)
+        within = lambda at, m=middle, r=reach, drawn=drawn: (
+            drawn & (jnp.abs(at[0] - m[0]) < r[0]) & (jnp.abs(at[1] - m[1]) < r[1])
+        )
+        image = jnp.where(within(here)[..., None], color, image)
+        if hides:
+            occlusion = occlusion | within(there)
+    return dataclasses.replace(sample, next_image=image, occlusion=occlusion)
+
+
+@jit
+def random_color(
+    key: jax.Array,
+    sample: Sample,
+    *,
+    brightness: float = 0.4,
+    contrast: float = 0.4,
+    saturation: float = 0.4,
+    hue: float = 0.16,
+    asymmetric: float = 0.2,
+) -> Sample:
+    """Changes the colours of both images, a little differently in each once in a while.
+
+    With b, k, s and h drawn from U(-1, 1) times the options, a colour x becomes, in this order,
+
+        brightness  (1 + b) x
+        contrast    x + k (x - 1/2)
+        saturation  x + s (x - luma)
+        hue         x with its chroma turned by h turns in the plane of I and Q (YIQ)
+
+    and is cut to [0, 1] at the end.
+
+    Args:
+      key: of jax.random.
+      sample: with an image or both, (*b, H, W, 3), RGB from 0 to 1.
+      brightness: the greatest |b|.
+      contrast: the greatest |k|.
+      saturation: the greatest |s|.
+      hue: the greatest |h|, in turns.
+      asymmetric: the probability that the next image has numbers of its own.
+
+    Returns:
+      The sample with other images, in their type. Pixels that are not finite become 0.
+
+    Raises:
+      TypeError: it is no sample, or a map of it has numbers of another kind.
+      ValueError: shapes do not fit.
+    """
+    check_sample(sample)
+    of_first, of_next, of_chance = jax.random.split(key, 3)
+    most = jnp.array([brightness, contrast, saturation, hue])
+    first, other = (
+        most * jax.random.uniform(k, (4,), minval=-1, maxval=1) for k in (of_first, of_next)
+    )
+    other = jnp.where(jax.random.bernoulli(of_chance, asymmetric), other, first)
+    changes = {"image": first, "next_image": other}
+    images: dict[str, Any] = {
+        name: _recolored(name, x, changes[name]) for name, x in given(sample, *changes).items()
+    }
+    return dataclasses.replace(sample, **images)
+
+
+# Luma and chroma of RGB, as in NTSC; the first row sums to 1, the others to 0.
+_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+_RGB = np.linalg.inv(_YIQ).tolist()
+
+
+def _recolored(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
+    check_array(f"sample.{name}", image, (3,))
+    dtype = image.dtype
+    (image,) = widen(image)
+    image = mask(bounded(image).all(-1), image)
+    brightness, contrast, saturation, hue = change
+    cos, sin = jnp.cos(2 * jnp.pi * hue), jnp.sin(2 * jnp.pi * hue)
+    # All of it is one affine map: brightness and contrast scale, the rest acts on the chroma.
+    chroma = (1 + saturation) * jnp.array([[cos, -sin], [sin, cos]])
+    turned = jnp.eye(3).at[1:, 1:].set(chroma)
+    exact = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+    to_yiq, to_rgb = jnp.array(_YIQ, image.dtype), jnp.array(_RGB, image.dtype)
+    matrix = (1 + brightness) * (1 + contrast) * exact(exact(to_rgb, turned), to_yiq)
+    x = channels(image)
+    mixed = [sum(m * c for m, c in zip(row, x, strict=True)) - contrast / 2 for row in matrix]
+    return jnp.stack([jnp.clip(c, 0, 1) for c in mixed], axis=-1).astype(dtype)

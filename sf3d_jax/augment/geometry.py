@@ -1,0 +1,240 @@
+"""Random crops, flips and scales of a sample, under which its geometry still holds.
+
+The scene flow of the changed sample is the scene flow of the sample, changed.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
+from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
+from sf3d_jax.resizing import Footprint, filtered, footprint
+from sf3d_jax.samples import Sample, check_sample, given, map_cameras, map_pixels
+from sf3d_jax.scene_flow import image_motion, scene_flow
+
+_DEPTHS = ("inv_depth", "next_inv_depth")
+
+
+@partial(jit, static=("size",))
+def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
+    """Cuts the same window out of both frames, at a random place.
+
+    Args:
+      key: of jax.random.
+      sample: with maps (*b, H, W) or (*b, H, W, C) in any type.
+      size: (h, w) of the window, static.
+
+    Returns:
+      The sample of the window. Every pixel keeps its numbers, to the bit.
+
+    Raises:
+      TypeError: it is no sample, or a map of it has numbers of another kind.
+      ValueError: shapes do not fit, or the window is larger than the maps.
+    """
+    old, size = check_sample(sample)[-2:], check_size(size)
+    if size[0] > old[0] or size[1] > old[1]:
+        raise ValueError(f"size: expected at most {old}, got {size}")
+    limits = jnp.array(old) - jnp.array(size) + 1
+    top, left = jax.random.randint(key, (2,), 0, limits)
+
+    def window(x: jax.Array, axis: int) -> jax.Array:
+        x = lax.dynamic_slice_in_dim(x, top, size[0], x.ndim + axis)
+        return lax.dynamic_slice_in_dim(x, left, size[1], x.ndim + axis + 1)
+
+    return map_cameras(lambda c: c.crop(top, left, size), map_pixels(window, sample))
+
+
+@jit
+def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> Sample:
+    """Mirrors both frames, and with them the world, from left to right.
+
+    Args:
+      key: of jax.random.
+      sample: with maps (*b, H, W) or (*b, H, W, C) in any type.
+      probability: of the flip.
+
+    Returns:
+      The sample as it was, or mirrored: columns run backwards, the u of flows and the x of scene
+      flows change sign, and so do the cameras (see `Camera.flip`). Exact to the bit.
+
+    Raises:
+      TypeError: it is no sample, or a map of it has numbers of another kind.
+      ValueError: shapes do not fit.
+    """
+    check_sample(sample)
+    flipped = jax.random.bernoulli(key, probability)
+    mirrored = map_pixels(lambda x, axis: jnp.flip(x, axis + 1), sample)
+    mirrored = map_cameras(Camera.flip, mirrored)
+    signed = {
+        name: x * jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype)
+        for name in ("flow", "scene_flow")
+        if (x := getattr(mirrored, name)) is not None
+    }
+    mirrored = dataclasses.replace(mirrored, **signed)
+    return jax.tree.map(lambda a, b: jnp.where(flipped, a, b), mirrored, sample)
+
+
+@partial(jit, static=("size",))
+def random_scale(
+    key: jax.Array,
+    sample: Sample,
+    size: Size,
+    *,
+    log2_scale: tuple[float, float] = (-0.2, 0.5),
+    log2_stretch: float = 0.2,
+) -> Sample:
+    """Scales both frames by a random factor, each axis a little differently, and cuts a window.
+
+    Pixels are areas, as in `Camera.resize`. With a factor of s along u, s 2^U(-stretch, stretch)
+    and likewise along v; they are at least those that fill the window.
+
+    Images are linear, and where they shrink means over areas. Inverse depths are linear on
+    one surface, where that is exact for planes, and those of the nearest pixel at its edges, as
+    in `resize_inv_depth`. Motion is carried in space: the scene flow V of a pixel is the mean of
+    d V over that of d by the same weights, which is exact for planes in affine motion, and
+    flow and inverse-depth change are what the new cameras see of it. A flow without
+    inverse depth, change and camera is linear in its own pixels. Masks are those of the nearest
+    pixel.
+
+    Args:
+      key: of jax.random.
+      sample: with maps (*b, H, W) or (*b, H, W, C).
+      size: (h, w) of the window, static; may be larger than the maps.
+      log2_scale: least and greatest logarithm to base 2 of the factor s.
+      log2_stretch: greatest logarithm of what either axis differs by from it.
+
+    Returns:
+      The sample of the window, each map in its type. `valid`, there in any case, is false where the
+      nearest pixel has no motion; maps are 0 there, and 0 where an image has pixels that are not
+      finite. Occlusion is that of the nearest pixel.
+
+    Raises:
+      TypeError: it is no sample, or a map of it has numbers of another kind.
+      ValueError: shapes do not fit, or an inverse-depth change lacks the flow, inverse depth or
+        camera that it moves with.
+    """
+    *_, height, width = check_sample(sample)
+    size = check_size(size)
+    if sample.inv_depth_change is not None:
+        for name in ("flow", "inv_depth", "camera"):
+            if getattr(sample, name) is None:
+                raise ValueError(f"sample.{name}: needed to scale an inverse-depth change")
+    view = _random_view(key, (height, width), size, log2_scale, log2_stretch)
+    moved = map_cameras(view.camera, sample)
+    maps: dict[str, Any] = {
+        **{name: view.image(x) for name, x in given(sample, "image", "next_image").items()},
+        **{name: view.inv_depth(x) for name, x in given(sample, *_DEPTHS).items()},
+    }
+    moved = dataclasses.replace(moved, **maps)
+    return dataclasses.replace(moved, **_motion(sample, moved, view))
+
+
+@dataclasses.dataclass(frozen=True)
+class _View:
+    """How a window looks at the old grid: u = (u' + corner + 1/2) / scale - 1/2.
+
+    Attributes:
+      old: (H, W) of the old grid.
+      size: (h, w) of the window.
+      scale: (2), along u and v.
+      corner: (2), of the window in the scaled image, whole pixels.
+    """
+
+    old: Size
+    size: Size
+    scale: jax.Array
+    corner: jax.Array
+
+    def camera(self, camera: Camera) -> Camera:
+        return shifted(scaled(camera, self.scale, self.old), -self.corner, self.size)
+
+    def image(self, image: jax.Array) -> jax.Array:
+        def move(a: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+            axes = a.ndim - 2, a.ndim - 3
+            scale, shift = self.scale.astype(a.dtype), -self.corner.astype(a.dtype)
+            return jax.image.scale_and_translate(a, shape, axes, scale, shift, "linear")
+
+        return filtered(image, None, self.size, move).values
+
+    def inv_depth(self, inv_depth: jax.Array) -> jax.Array:
+        (d,) = widen(inv_depth)
+        values = self.footprint(d, surface(d)).mean(mask(surface(d), d))
+        return values.astype(inv_depth.dtype)
+
+    def footprint(self, inv_depth: jax.Array, known: jax.Array) -> Footprint:
+        """What new pixels are made of, not beyond the outermost centres."""
+        height, width = self.size
+        at = [
+            (jnp.arange(n, dtype=inv_depth.dtype) + c + 0.5) / s - 0.5
+            for n, c, s in zip((width, height), self.corner, self.scale, strict=True)
+        ]
+        u, v = (jnp.clip(x, 0, n - 1) for x, n in zip(at, self.old[::-1], strict=True))
+        return footprint(inv_depth, known, v, u)
+
+
+def _random_view(
+    key: jax.Array, old: Size, size: Size, log2_scale: Any, log2_stretch: Any
+) -> _View:
+    whole, window = jnp.array(old[::-1], jnp.float32), jnp.array(size[::-1], jnp.float32)
+    of_both, of_each, of_place = jax.random.split(key, 3)
+    exponent = jax.random.uniform(of_both, minval=log2_scale[0], maxval=log2_scale[1])
+    stretch = jax.random.uniform(of_each, (2,), minval=-log2_stretch, maxval=log2_stretch)
+    scale = jnp.maximum(2 ** (exponent + stretch), window / whole)
+    # The window stays inside: a part of a pixel that is left over is not used.
+    room = jnp.maximum(jnp.floor(whole * scale - window), 0)
+    corner = jnp.floor(jax.random.uniform(of_place, (2,)) * (room + 1))
+    return _View(old, size, scale, jnp.minimum(corner, room))
+
+
+def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
+    """The motion and the masks in the new view; `moved` has its cameras and inverse depth."""
+    had = given(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
+    maps, cameras, depth, next_cameras = widen(
+        had,
+        (sample.camera, sample.next_camera),
+        moved.inv_depth,
+        (moved.camera, moved.next_camera),
+    )
+    d = maps.get("inv_depth", jnp.ones(view.old))
+    known = jnp.broadcast_to(surface(d), check_sample(sample))
+    known = known if sample.valid is None else known & sample.valid
+    carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
+    if "inv_depth_change" in maps:
+        carried["flow"], lifts = scene_flow(maps["flow"], d, maps["inv_depth_change"], *cameras)
+        known = known & lifts
+    for x in carried.values():
+        known = known & bounded(x).all(-1)
+
+    at = view.footprint(d, known)
+    result = {
+        name: _mean(at, x, known, d if x.shape[-1] == 3 else jnp.ones_like(d))
+        for name, x in carried.items()
+    }
+    valid = at.valid
+    if "inv_depth_change" in maps:
+        result["flow"], result["inv_depth_change"], seen = image_motion(
+            result["flow"], depth, *next_cameras
+        )
+        valid = valid & seen
+    elif "flow" in maps:
+        result["flow"] = result["flow"] * view.scale.astype(d.dtype)
+    for name, x in result.items():
+        result[name], valid = narrow(valid, x, had[name].dtype)
+    result = mask(valid, result) | {"valid": valid}
+    if sample.occlusion is not None:
+        result["occlusion"] = sample.occlusion[(..., *at.nearest)]
+    return result
+
+
+def _mean(at: Footprint, x: jax.Array, known: jax.Array, weight: jax.Array) -> jax.Array:
+    """The mean of vectors with a weight of each pixel besides that of its place."""
+    weight = mask(known, weight)
+    total = at.mean(weight)
+    total = jnp.where(at.valid, total, 1)
+    means = [at.mean(weight * mask(known, c)) / total for c in channels(x)]
+    return jnp.stack(means, axis=-1)

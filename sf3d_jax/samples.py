@@ -1,0 +1,106 @@
+"""One sample of a data set: two images, the motion between them, and what belongs to it."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax.camera import Camera, check_camera
+
+# The maps on the first frame's grid or the next one's, with the axes that follow (*b, H, W).
+_IMAGES = ("image", "next_image")
+_VECTORS = {"flow": 2, "scene_flow": 3}
+_SCALARS = ("inv_depth", "inv_depth_change", "next_inv_depth")
+_MASKS = ("valid", "occlusion")
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Two frames and the motion between them; a frozen pytree. What is not known is None.
+
+    Attributes:
+      image: (*b, H, W, C), the first frame.
+      next_image: (*b, H, W, C), the next frame.
+      flow: (*b, H, W, 2), from the first frame to the next, in pixels.
+      inv_depth: (*b, H, W), of the first frame, per metre; not positive where no surface is.
+      inv_depth_change: (*b, H, W), 1/z1 - 1/z0 of the same point, on the first frame's grid.
+      next_inv_depth: (*b, H, W), of the next frame, on the next frame's grid.
+      scene_flow: (*b, H, W, 3), in metres, in the axes of the first camera.
+      valid: (*b, H, W), bool, where the motion is known; everywhere if None.
+      occlusion: (*b, H, W), bool, which points are hidden in the next frame.
+      camera: of the first frame.
+      next_camera: of the next frame; that of the first if None, as in `scene_flow`.
+    """
+
+    image: Any = None
+    next_image: Any = None
+    flow: Any = None
+    inv_depth: Any = None
+    inv_depth_change: Any = None
+    next_inv_depth: Any = None
+    scene_flow: Any = None
+    valid: Any = None
+    occlusion: Any = None
+    camera: Camera | None = None
+    next_camera: Camera | None = None
+
+
+def check_sample(sample: Any) -> tuple[int, ...]:
+    """Checks the types and shapes of a sample.
+
+    Args:
+      sample: what was passed.
+
+    Returns:
+      (*b, H, W), the shape of its scalar maps, those that broadcast to it included.
+
+    Raises:
+      TypeError: it is no sample, or a map of it has numbers of another kind.
+      ValueError: it has no map, or a shape does not fit the others; the field is named.
+    """
+    if not isinstance(sample, Sample):
+        raise TypeError(f"sample: expected a Sample, got {type(sample).__name__}")
+    maps = _maps(sample)
+    for name, x in maps.items():
+        check = check_mask if name in _MASKS else check_array
+        check(f"sample.{name}", x, (_VECTORS[name],) if name in _VECTORS else ())
+    shapes = {name: x.shape[: x.ndim - _channel_axes(name)] for name, x in maps.items()}
+    sizes = {name: shape[-2:] for name, shape in shapes.items()}
+    batches = {name: shape[:-2] for name, shape in shapes.items()}
+    for name, camera in given(sample, "camera", "next_camera").items():
+        batches[name] = check_camera(f"sample.{name}", camera)
+        sizes[name] = camera.size
+    if not maps or len(set(sizes.values())) > 1 or min(map(len, sizes.values())) < 2:
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise ValueError(f"sample: expected maps of one size (H, W), got {listed or 'none'}")
+    return *check_batch(**batches), *next(iter(sizes.values()))
+
+
+def map_pixels(function: Callable[[Any, int], Any], sample: Sample) -> Sample:
+    """The sample with every map x replaced by function(x, axis), `axis` being that of its rows."""
+    return dataclasses.replace(
+        sample,
+        **{name: function(x, -2 - _channel_axes(name)) for name, x in _maps(sample).items()},
+    )
+
+
+def map_cameras(function: Callable[[Camera], Camera], sample: Sample) -> Sample:
+    """The sample with its cameras replaced."""
+    cameras = given(sample, "camera", "next_camera")
+    return dataclasses.replace(sample, **{name: function(c) for name, c in cameras.items()})
+
+
+def given(sample: Sample, *names: str) -> dict[str, Any]:
+    """Those of the fields that the sample has."""
+    return {name: x for name in names if (x := getattr(sample, name)) is not None}
+
+
+def _maps(sample: Sample) -> dict[str, Any]:
+    return given(sample, *_IMAGES, *_VECTORS, *_SCALARS, *_MASKS)
+
+
+def _channel_axes(name: str) -> int:
+    return int(name in _IMAGES or name in _VECTORS)

@@ -88,19 +88,27 @@ def _reciprocal_jvp(primals: Any, tangents: Any) -> Any:
     return result, -(result * result) * tangents[0]
 
 
-def computed_once(tree: Any) -> Any:
+def computed_once(tree: Any, positive: jax.Array | None = None) -> Any:
     """The tree unchanged, kept from being computed again for everything that uses it.
 
     XLA fuses what is cheap into the loop over its consumers, and a chain of hundreds of
-    cheap operations with it. It does not fuse a division, so here is one, by a 1 that XLA
-    cannot see behind its barrier; a barrier around the tree is gone before fusion on CPU.
-    Tangents and cotangents are kept likewise.
+    cheap operations with it. It does not fuse a division into several, so here is one, by a 1
+    that XLA cannot see behind its barrier; a barrier around the tree is gone before fusion on
+    CPU. A divisor that all numbers share would become a product with its reciprocal, so XLA
+    cannot know either that they share it. Tangents and cotangents are kept likewise.
 
     Args:
       tree: floating arrays that many pixels, or many results, use.
+      positive: for a tree of tangents, which may not choose their divisors, numbers above zero
+        that broadcast against them.
     """
-    one = jax.lax.optimization_barrier(jnp.ones(()))
-    return jax.tree.map(lambda x: x / one.astype(x.dtype), tree)
+    one, two = jax.lax.optimization_barrier((jnp.ones(()), 2 * jnp.ones(())))
+
+    def kept(x: jax.Array) -> jax.Array:
+        always = x == x if positive is None else positive > 0
+        return x / jnp.where(always, one, two).astype(x.dtype)
+
+    return jax.tree.map(kept, tree)
 
 
 def channels(x: jax.Array) -> tuple[jax.Array, ...]:

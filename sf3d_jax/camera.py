@@ -8,6 +8,7 @@ integers at pixel centres: the top left centre is (0, 0), the image covers [-0.5
 """
 
 import dataclasses
+import operator
 from typing import Any
 
 import jax
@@ -252,11 +253,14 @@ def check_size(size: Size) -> Size:
       The size in Python integers.
 
     Raises:
-      ValueError: a side below 1.
+      ValueError: it is no pair of integers, or a side is below 1.
     """
-    height, width = (int(n) for n in size)
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        height = width = 0
     if height < 1 or width < 1:
-        raise ValueError(f"size: expected (height, width) of at least 1, got {size}")
+        raise ValueError(f"size: expected two integers (height, width), at least 1, got {size}")
     return height, width
 
 

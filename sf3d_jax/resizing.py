@@ -295,7 +295,7 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
     lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
     nearest = jnp.where(lower, rows[1], rows[0]), jnp.where(right, columns[1], columns[0])
 
-    slope = jnp.vectorize(rise, signature="(m,n),(m,n)->(m,n)")(x, known)[(..., *nearest)]
+    slope = rise(x, known)[(..., *nearest)]
     # A tap without weight has no say.
     at_nearest = x[(..., *nearest)]
     taps = [x[..., r, c] for r, c in corners]

@@ -73,9 +73,11 @@ def check_sample(sample: Any) -> tuple[int, ...]:
     for name, camera in given(sample, "camera", "next_camera").items():
         batches[name] = check_camera(f"sample.{name}", camera)
         sizes[name] = camera.size
-    if not maps or len(set(sizes.values())) > 1 or min(map(len, sizes.values())) < 2:
+    if not maps:
+        raise ValueError("sample: expected an image or a map, got none")
+    if len(set(sizes.values())) > 1 or min(map(len, sizes.values())) < 2:
         listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise ValueError(f"sample: expected maps of one size (H, W), got {listed or 'none'}")
+        raise ValueError(f"sample: expected maps of one size (H, W), got {listed}")
     return *check_batch(**batches), *next(iter(sizes.values()))
 
 

@@ -12,25 +12,27 @@ and the derivative is the slope towards the next pixel (at the last one, that of
 before), so that a flow of zeros learns.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     bounded,
     channels,
-    channels_last,
     computed_once,
     jit,
     mask,
     narrow,
     widen,
 )
+from sf3d_jax._windows import Maps, gathered, marked, reweighted, tall, weighed
 
 Method = Literal["nearest", "bilinear", "bicubic"]
 Border = Literal["zeros", "clamp", "reflect"]
@@ -140,13 +142,33 @@ def sample_at(
     kernel = _KERNELS[method]
     u, v = (_continued(x, n, border, kernel) for x, n in ((u, width), (v, height)))
     image = _padded(image, border, kernel)
-    of_one = jnp.vectorize(partial(_interpolate, kernel), signature="(a,b,c),(m,n),(m,n)->(m,n,c)")
-    values = of_one(image, u + kernel.margin, v + kernel.margin)
-    # Kept, or XLA on CPU would keep every gather for the values and the validity instead.
-    greatest = jnp.abs(lax.stop_gradient(values)).max(-1, initial=0)
-    finite = bounded(computed_once(jnp.where(finite, greatest, jnp.inf)))
-    values, finite = narrow(finite, mask(finite, values), dtype)
+    values, finite = _interpolated(kernel, image, u + kernel.margin, v + kernel.margin, finite)
+    values, finite = narrow(finite, values, dtype)
     return Sampled(values, inside & finite)
+
+
+def _interpolated(
+    kernel: "_Kernel", image: jax.Array, u: jax.Array, v: jax.Array, finite: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The image at positions inside it, and where it is finite: where all with a weight is."""
+    *images, height, width, _ = image.shape
+    batch = np.broadcast_shapes(tuple(images), u.shape[:-2])
+    u, v, finite = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (u, v, finite))
+    row, column = (lax.stop_gradient(kernel.start(x, n)) for x, n in ((v, height), (u, width)))
+    number = np.broadcast_to(np.arange(math.prod(images)).reshape(images), batch)[..., None, None]
+    first = (number * height + row.astype(jnp.int32)) * width + column.astype(jnp.int32)
+
+    image = tall(image, -3)
+    maps = tall((first, v - row, u - column, finite), -2)
+    first, dv, du, finite = maps
+    weights = _weights(kernel, dv, du, finite)
+    broken = marked(~bounded(image).all(-1), first, len(weights))
+    counts = jax.tree.map(lambda broken, w: broken & (w != 0), broken, weights)
+    finite = finite & ~jax.tree.reduce(jnp.logical_or, counts)
+    # Beside a pixel that is not finite there is no slope.
+    smooth = finite & ~jax.tree.reduce(jnp.logical_or, broken)
+    values = _interpolate(kernel, image, first, dv, du, finite, smooth)
+    return values.reshape(*u.shape, image.shape[-1]), finite.reshape(u.shape)
 
 
 class _Kernel(NamedTuple):
@@ -222,95 +244,54 @@ def _padded(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
     return image
 
 
+def _products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
+    return [[a * b for b in along] for a in across]
+
+
+def _weights(kernel: _Kernel, dv: jax.Array, du: jax.Array, valid: jax.Array) -> Maps:
+    """Of the pixels of a window, where valid; else 0."""
+    return mask(valid, _products(kernel.weights(dv), kernel.weights(du)))
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _interpolate(kernel: _Kernel, image: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
-    """The image (H, W, C) at columns u and rows v, (h, w) each."""
-    total: Any = 0
-    columns = _weighed(*_taps(kernel, u, image.shape[1]))
-    for row, across in _weighed(*_taps(kernel, v, image.shape[0])):
-        for column, along in columns:
-            total = total + _pixels(image, row, column) * (across * along)[..., None]
-    return total
+def _interpolate(
+    kernel: _Kernel,
+    image: jax.Array,
+    first: jax.Array,
+    dv: jax.Array,
+    du: jax.Array,
+    valid: jax.Array,
+    smooth: jax.Array,
+) -> jax.Array:
+    """The image (H, W, C) at offsets from the first pixels of windows, (h, w); 0 if not valid.
+
+    It has no slope where it is not smooth.
+    """
+    del smooth
+    # Kept, or XLA on CPU would keep every tap for all that uses the values.
+    return computed_once(weighed(image, first, _weights(kernel, dv, du, valid)))
 
 
 @_interpolate.defjvp
 def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
-    """The tangent, in forms whose transposes are fast too.
+    image, first, dv, du, valid, smooth = primals
+    image_dot, _, dv_dot, du_dot, _, _ = tangents
+    moved = gathered(image_dot, first, _weights(kernel, dv, du, valid))
 
-    That of the image gathers windows, which transposes to one scatter of windows. That of the
-    position goes channel by channel: a sum over the short axis of channels is slow.
-    """
-    (image, u, v), (image_dot, u_dot, v_dot) = primals, tangents
-    (row, across), (column, along) = (
-        _taps(kernel, v, image.shape[0]),
-        _taps(kernel, u, image.shape[1]),
+    dv_dot, du_dot = mask(smooth, (dv_dot, du_dot))
+    slopes = lambda f: jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))
+    (across, across_slope), (along, along_slope) = slopes(dv), slopes(du)
+    change = jax.tree.map(
+        lambda by_u, by_v: du_dot * by_u + dv_dot * by_v,
+        _products(across, along_slope),
+        _products(across_slope, along),
     )
-    weights = channels_last(*(a * b for a in across for b in along))
-    moved = pixel_windows(image_dot, row, column, len(along)).reshape(*u.shape, -1, image.shape[-1])
-    moved = (moved * weights[..., None]).sum(-2)
-
-    across_slope, along_slope = (_slopes(kernel, x - first) for x, first in ((v, row), (u, column)))
-    taps = [
-        [_pixels(image, row + i, column + j) for j in range(len(along))] for i in range(len(across))
-    ]
-
-    def slope(channel: int, across: Any, along: Any) -> jax.Array:
-        total = sum(
-            a * b * taps[i][j][..., channel]
-            for i, a in enumerate(across)
-            for j, b in enumerate(along)
-        )
-        # A pixel that is not finite has no slope; where it has a weight, no value either.
-        return jnp.where(bounded(total), total, 0)
-
-    shifted = [
-        u_dot * slope(c, across, along_slope) + v_dot * slope(c, across_slope, along)
-        for c in range(image.shape[-1])
-    ]
-    return _interpolate(kernel, image, u, v), moved + jnp.stack(shifted, axis=-1)
-
-
-def _taps(kernel: _Kernel, u: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """The index of the first tap of each position along an axis, and the weights of all."""
-    first = lax.stop_gradient(kernel.start(u, size))
-    return first.astype(jnp.int32), kernel.weights(u - first)
-
-
-def _slopes(kernel: _Kernel, f: jax.Array) -> tuple[jax.Array, ...]:
-    return jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))[1]
-
-
-def _weighed(first: jax.Array, weights: tuple[jax.Array, ...]) -> list[tuple[jax.Array, jax.Array]]:
-    """Index and weight of each tap; one without weight stands on another: 0 times NaN is NaN."""
-    centre: Any = (len(weights) - 1) // 2
-    if len(weights) > 1:
-        centre = jnp.where(weights[centre] != 0, centre, centre + 1)
-    return [(first + jnp.where(w != 0, i, centre), w) for i, w in enumerate(weights)]
-
-
-def _pixels(image: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
-    """The pixels at maps of indices, as one gather of whole pixels."""
-    flat = image.reshape(-1, image.shape[-1])
-    return flat.at[row * image.shape[1] + column].get(mode="promise_in_bounds")
+    return _interpolate(kernel, *primals), moved + reweighted(image, first, change)
 
 
 def bilinear_taps(u: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     """Of positions along an axis the index of the first of two pixels, and both weights."""
-    first, (before, after) = _taps(_KERNELS["bilinear"], u, max(size, 2))
-    return first, (before, after)
-
-
-def pixel_windows(image: jax.Array, row: jax.Array, column: jax.Array, taps: int) -> jax.Array:
-    """The windows (taps, taps, C) whose first pixels are given."""
-    numbers = lax.GatherDimensionNumbers(
-        offset_dims=(row.ndim, row.ndim + 1, row.ndim + 2),
-        collapsed_slice_dims=(),
-        start_index_map=(0, 1),
-    )
-    return lax.gather(
-        image,
-        jnp.stack([row, column], axis=-1),
-        numbers,
-        (taps, taps, image.shape[-1]),
-        mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
-    )
+    kernel = _KERNELS["bilinear"]
+    first = lax.stop_gradient(kernel.start(u, max(size, 2)))
+    before, after = kernel.weights(u - first)
+    return first.astype(jnp.int32), (before, after)

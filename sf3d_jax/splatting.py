@@ -7,8 +7,9 @@ The pixel p goes to p + flow(p) and gives each of the four pixels q around it th
 What leaves the image is lost, corner by corner, and nothing else is.
 """
 
+import math
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,8 @@ from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_flow, check_mask
 from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
-from sf3d_jax.sampling import bilinear_taps, pixel_windows, positions
+from sf3d_jax._windows import Maps, scattered, scattered_max, tall, windows
+from sf3d_jax.sampling import bilinear_taps, positions
 
 # The weight of a pixel at a target that the corner of its unit square touches.
 _COVERED = 0.25
@@ -52,14 +54,12 @@ class _Landing(NamedTuple):
     """Where the pixels of a grid land: the first of the 2 x 2 pixels of each, and its weights.
 
     Attributes:
-      row: (h, w), integers.
-      column: (h, w), integers.
-      weights: (h, w, 2, 2).
+      first: (h, w), integers: row times width plus column.
+      weights: two rows of two maps (h, w).
     """
 
-    row: jax.Array
-    column: jax.Array
-    weights: jax.Array
+    first: jax.Array
+    weights: Maps
 
 
 @partial(jit, static=("mode",))
@@ -126,116 +126,80 @@ def forward_splat(
         carried = carried & (importance >= 0)
     if valid is not None:
         carried = carried & valid
-    values, flow, importance = (
-        mask(carried, jnp.broadcast_to(x, carried.shape + x.shape[n:]))
-        for x, n in (
-            (values, values.ndim - 1),
-            (flow, flow.ndim - 1),
-            (importance, importance.ndim),
-        )
-    )
-    of_one = jnp.vectorize(
-        partial(_splat, mode), signature="(m,n,c),(m,n),(m,n),(m,n),(m,n)->(m,n,c),(m,n)"
-    )
-    result, weight = of_one(values, *channels(flow), importance, carried)
+    shape = carried.shape
+    values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
+    importance = mask(carried, jnp.broadcast_to(importance, shape))
+    flow = mask(carried, [jnp.broadcast_to(x, shape) for x in channels(flow)])
+    result, weight = _splat(mode, values, _landing(flow[0], flow[1], carried), importance)
     result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
     return Splatted(result, weight.astype(dtype))
 
 
 def _splat(
-    mode: Mode,
-    values: jax.Array,
-    fu: jax.Array,
-    fv: jax.Array,
-    importance: jax.Array,
-    carried: jax.Array,
+    mode: Mode, values: jax.Array, landing: _Landing, importance: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """`forward_splat` of one image."""
-    landing = _landing(fu, fv, carried)
-    height, width = fu.shape
-    size = height, width
-    given = landing.weights[..., None]
+    """`forward_splat` of values that are carried, and of what else has no weight."""
     if mode in ("sum", "average"):
-        updates = [_windows_times(values, landing.weights), given]
-        total = _scatter(lax.scatter_add, 0, jnp.concatenate(updates, -1), landing, size)
-        total, weight = total[..., :-1], total[..., -1]
-        return (total if mode == "sum" else _quotient(total, weight)), weight
+        total = _splat_with(landing, landing.weights, values)
+        return (total[..., :-1] if mode == "sum" else _quotient(total)), total[..., -1]
 
     if mode == "linear":
-        factors = importance[..., None, None]
+        factors = jax.tree.map(lambda _: importance, landing.weights)
     else:
-        greatest = _greatest(importance, landing, landing.weights > 0, size)
-        below = importance[..., None, None] - _windows(greatest, landing)
+        counts = jax.tree.map(lambda w: w > 0, landing.weights)
         # Above the greatest, or where nothing landed, is only what has no weight yet.
-        factors = jnp.exp(jnp.where(below > 0, 0, below))
-    weights = landing.weights * factors
-    updates = [_windows_times(values, weights), weights[..., None], given]
-    total = _scatter(lax.scatter_add, 0, jnp.concatenate(updates, -1), landing, size)
-    return _quotient(total[..., :-2], total[..., -2]), total[..., -1]
+        below = jax.tree.map(lambda x: importance - x, _greatest(landing, counts, importance))
+        factors = jax.tree.map(lambda x: jnp.exp(jnp.where(x > 0, 0, x)), below)
+    weights = jax.tree.map(jnp.multiply, landing.weights, factors)
+    total = _splat_with(landing, weights, values)
+    weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
+    return _quotient(total), weight
 
 
 def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
     """Where the pixels go; those that are not carried have no weight."""
-    height, width = fu.shape
+    *batch, height, width = fu.shape
     u, v = positions(fu, fv)
     (column, along), (row, across) = bilinear_taps(u, width), bilinear_taps(v, height)
-    weights = jnp.stack([jnp.stack([a * b for b in along], -1) for a in across], -2)
-    return _Landing(row, column, mask(carried, weights))
+    rows, columns = _at_least_two((height, width))
+    number = jnp.arange(math.prod(batch)).reshape(*batch, 1, 1)
+    first = (number * rows + row) * columns + column
+    return _Landing(first, mask(carried, [[a * b for b in along] for a in across]))
 
 
-def _quotient(total: jax.Array, weight: jax.Array) -> jax.Array:
-    """total / weight, 0 where there is no weight."""
-    covered = (weight > 0)[..., None]
-    return jnp.where(covered, total / jnp.where(covered, weight[..., None], 1), 0)
+def _quotient(total: jax.Array) -> jax.Array:
+    """The values of a total over its weight, its last channel; 0 where there is none."""
+    *values, weight = channels(total)
+    if not values:
+        return total[..., :0]
+    covered = weight > 0
+    weight = jnp.where(covered, weight, 1)
+    # Channel by channel: the derivative sums over them, and a sum over few is slow.
+    return jnp.stack([jnp.where(covered, x / weight, 0) for x in values], axis=-1)
 
 
-@jax.custom_jvp
-def _windows_times(values: jax.Array, weights: jax.Array) -> jax.Array:
-    """What each pixel gives to its 2 x 2 targets: (h, w, 2, 2, C)."""
-    return values[..., None, None, :] * weights[..., None]
-
-
-@_windows_times.defjvp
-def _windows_times_jvp(primals: Any, tangents: Any) -> Any:
-    # The transpose by the weights sums over the channels. One by one: the axis is short.
-    (values, weights), (values_dot, weights_dot) = primals, tangents
-    reweighted = [values[..., c, None, None] * weights_dot for c in range(values.shape[-1])]
-    change = values_dot[..., None, None, :] * weights[..., None] + jnp.stack(reweighted, -1)
-    return _windows_times(values, weights), change
-
-
-def _greatest(
-    x: jax.Array, landing: _Landing, counts: jax.Array, size: tuple[int, int]
-) -> jax.Array:
-    """The greatest x, (h, w), that lands on each pixel with a weight that counts; or -inf.
-
-    A constant: which pixel wins does not change with a small step.
-    """
-    x, counts = lax.stop_gradient((x, counts))
-    updates = jnp.where(counts, x[..., None, None], -jnp.inf)[..., None]
-    return _scatter(lax.scatter_max, -jnp.inf, updates, landing, size)[..., 0]
-
-
-def _scatter(
-    scatter: Any, initial: float, updates: jax.Array, landing: _Landing, size: tuple[int, int]
-) -> jax.Array:
+# A window of two by two needs as many pixels: smaller images have some more.
+def _at_least_two(size: tuple[int, ...]) -> tuple[int, int]:
     height, width = size
-    target = jnp.full((max(height, 2), max(width, 2), updates.shape[-1]), initial, updates.dtype)
-    numbers = lax.ScatterDimensionNumbers(
-        update_window_dims=(2, 3, 4),
-        inserted_window_dims=(),
-        scatter_dims_to_operand_dims=(0, 1),
-    )
-    places = jnp.stack([landing.row, landing.column], axis=-1)
-    mode = lax.GatherScatterMode.PROMISE_IN_BOUNDS
-    return scatter(target, places, updates, numbers, mode=mode)[:height, :width]
+    return max(height, 2), max(width, 2)
 
 
-def _windows(x: jax.Array, landing: _Landing) -> jax.Array:
-    """The values of a map at the 2 x 2 targets of each pixel."""
-    height, width = x.shape
-    padded = jnp.pad(x, ((0, max(0, 2 - height)), (0, max(0, 2 - width))))
-    return pixel_windows(padded[..., None], landing.row, landing.column, 2)[..., 0]
+def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Array:
+    """The sums of values (*b, h, w, C) times weights where they land, and of the weights."""
+    *batch, height, width = landing.first.shape
+    size = _at_least_two((height, width))
+    first, weights = tall((landing.first, weights), -2)
+    total = scattered((math.prod(batch) * size[0], size[1]), tall(values, -3), first, weights)
+    return total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
+
+
+def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
+    """The greatest x, (*b, h, w), of those that count where each pixel lands; or -inf."""
+    *batch, height, width = x.shape
+    size = _at_least_two((height, width))
+    x, first, counts = tall((x, landing.first, counts), -2)
+    greatest = scattered_max((math.prod(batch) * size[0], size[1]), x, first, counts)
+    return jax.tree.map(lambda x: x.reshape(landing.first.shape), windows(greatest, first, 2))
 
 
 @jit
@@ -274,9 +238,8 @@ def warp_inverse_depth(
     d0, c, flow = widen(inv_depth, inv_depth_change, flow)
     fu, fv = channels(flow)
     carried = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv)
-    moved = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
-    of_one = jnp.vectorize(_nearest_surface, signature="(m,n),(m,n),(m,n),(m,n)->(m,n),(m,n)")
-    result, valid = of_one(*moved, carried)
+    d1, fu, fv = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
+    result, valid = _nearest_surface(d1, fu, fv, carried)
     result, valid = narrow(valid, result, dtype)
     return WarpedInverseDepth(result, valid)
 
@@ -284,46 +247,43 @@ def warp_inverse_depth(
 def _nearest_surface(
     d1: jax.Array, fu: jax.Array, fv: jax.Array, carried: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """`warp_inverse_depth` of one image, from the inverse depth that each pixel will have."""
+    """`warp_inverse_depth` from the inverse depth that each pixel will have."""
     landing = _landing(fu, fv, carried)
-    height, width = d1.shape
-    size = height, width
     # Two pixels that land beside one target are up to two pixels apart.
-    reach = (lax.stop_gradient(d1) + 2 * rise(d1, carried))[..., None, None]
+    reach = lax.stop_gradient(d1) + 2 * rise(d1, carried)
 
-    def splat(weights: jax.Array) -> jax.Array:
-        updates = jnp.stack([d1[..., None, None] * weights, weights], -1)
-        return _scatter(lax.scatter_add, 0, updates, landing, size)
+    def layer(counts: Maps) -> tuple[jax.Array, Maps]:
+        """The inverse depth and the weight of the nearest surface, and what is of it."""
+        front = _greatest(landing, counts, d1)
+        of_it = jax.tree.map(lambda counts, x: counts & (reach >= x), counts, front)
+        weights = jax.tree.map(lambda w, of_it: jnp.where(of_it, w, 0), landing.weights, of_it)
+        return _splat_with(landing, weights, d1[..., None]), of_it
 
-    def layer(counts: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The inverse depth and the weight of the nearest surface, and what is not of it."""
-        front = _windows(_greatest(d1, landing, counts, size), landing)
-        of_it = counts & (reach >= front)
-        return splat(jnp.where(of_it, landing.weights, 0)), of_it
-
-    counts = landing.weights > 0
+    counts = jax.tree.map(lambda w: w > 0, landing.weights)
     first, of_first = layer(counts)
-    second, _ = layer(counts & ~of_first)
+    second, _ = layer(jax.tree.map(lambda counts, of_it: counts & ~of_it, counts, of_first))
     seen = jnp.where(first[..., 1:] >= _COVERED, first, second)
     valid = seen[..., 1] >= _COVERED
-    return jnp.where(valid, _quotient(seen[..., :1], seen[..., 1])[..., 0], 0), valid
+    return jnp.where(valid, _quotient(seen)[..., 0], 0), valid
 
 
 def rise(x: jax.Array, known: jax.Array) -> jax.Array:
-    """How much a map (h, w) changes from a pixel to the next on its own surface, rows plus columns.
+    """How much a map (*b, h, w) changes from a pixel to the next on its surface, rows plus columns.
 
     Of the steps on both sides the smaller: the larger may be one to another surface. Where there
     is no step on one side, the one behind the other side bears witness; 0 where there is none.
     """
     x, known = lax.stop_gradient((x, known))
     total = jnp.zeros_like(x)
-    for axis in (0, 1):
+    for axis in (-2, -1):
         length = x.shape[axis]
         part = lambda a, start, axis=axis, length=length: lax.slice_in_dim(
             a, start, start + length, axis=axis
         )
         pad = lambda a, fill, axis=axis: jnp.pad(
-            a, [(2, 2) if a_ == axis else (0, 0) for a_ in (0, 1)], constant_values=fill
+            a,
+            [(2, 2) if i == a.ndim + axis else (0, 0) for i in range(a.ndim)],
+            constant_values=fill,
         )
         steps = jnp.abs(jnp.diff(pad(jnp.where(known, x, jnp.nan), jnp.nan), axis=axis))
         steps = jnp.where(jnp.isnan(steps), jnp.inf, steps)

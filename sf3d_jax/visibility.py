@@ -152,7 +152,7 @@ def occlusion_from_depth(
     inside = inside & surface(d0) & surface(d0 + c)
     seen = surface(following)
     following = mask(seen, following)
-    slope = jnp.vectorize(rise, signature="(m,n),(m,n)->(m,n)")(following, seen)
+    slope = rise(following, seen)
     both = jnp.stack([following, slope], axis=-1)
     n, r = channels(sample_at("flow", both, *there, "nearest", "clamp").values)
     hides = inside & (n > 0)
@@ -176,7 +176,8 @@ def _occlusion(
     """The answer from what exceeds the threshold; not hidden where nothing is known."""
     margin = mask(known, margin)
     hidden = margin > 0 if temperature is None else jax.nn.sigmoid(margin / temperature)
-    return Occlusion(mask(known, hidden.astype(dtype)), inside)
+    hidden = mask(known, hidden.astype(dtype))
+    return Occlusion(hidden, jnp.broadcast_to(inside, hidden.shape))
 
 
 def _check_maps(**maps: tuple[jax.Array, int]) -> None:

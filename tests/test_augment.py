@@ -107,8 +107,9 @@ def largest_difference(sample):
     return (apart[valid] / length[valid]).max()
 
 
-@each_geometric
-@pytest.mark.parametrize("lens", ["pinhole", "opencv"])
+@pytest.mark.parametrize(
+    "name, lens", [*((name, "pinhole") for name in GEOMETRIC), ("random_scale", "opencv")]
+)
 def test_augment_then_convert_is_convert_then_augment(name, lens):
     sample = whole(lens)
     assert largest_difference(sample) < 1e-6
@@ -291,6 +292,18 @@ def test_nothing_is_mixed_with_another_surface_or_an_invalid_pixel():
         assert not np.array(got.flow)[~valid].any()
 
 
+def test_flow_needs_no_depth_where_there_is_none():
+    flow, inv_depth, _ = motion(SIZE)
+    inv_depth[:10] = 0
+    same = functools.partial(
+        augment.random_scale, size=SIZE, log2_scale=(0.0, 0.0), log2_stretch=0.0
+    )
+    got = same(key(), Sample(flow=flow, inv_depth=inv_depth))
+    assert np.array(got.valid).all()
+    np.testing.assert_allclose(got.flow, flow, atol=1e-5)
+    np.testing.assert_array_equal(got.inv_depth, inv_depth)
+
+
 def test_sparse_flow_keeps_its_density():
     """A bilinear filter would keep next to nothing of it."""
     flow, _, _ = motion(SIZE)
@@ -448,7 +461,7 @@ def test_the_eraser_hides_rectangles_and_what_moves_there():
         assert np.ptp(np.array(got.next_image)[box].reshape(-1, 3), axis=0).max() == 0
         hidden = np.array(got.occlusion)
         np.testing.assert_array_equal(hidden[3:, :-5], erased[:-3, 5:])
-    none = augment.random_eraser(key(), sample, probability=0.0)
+    none = augment.random_eraser(key(), sample, probability=0)
     np.testing.assert_array_equal(none.next_image, sample.next_image)
     assert not np.array(none.occlusion).any()
 
@@ -463,6 +476,24 @@ def test_any_key_leaves_all_finite_and_the_fields_as_they_were(seed, which):
     ) == jax.tree.structure(sample, is_leaf=lambda x: isinstance(x, sf3d.Camera))
     for x in jax.tree.leaves(got):
         assert np.isfinite(x).all()
+
+
+def test_a_pixel_that_is_not_finite_has_no_colour_afterwards():
+    frame = images()["image"]
+    frame[2, 3, 1] = np.nan
+    for seed in range(5):
+        got = np.array(augment.random_color(key(seed), Sample(image=frame)).image)
+        assert np.isfinite(got).all() and not got[2, 3].any() and got.any(-1).sum() > 500
+
+
+def test_a_point_that_leaves_the_image_is_not_hidden_by_a_rectangle():
+    size = (20, 20)
+    sample = Sample(
+        next_image=np.zeros((*size, 3), np.float32),
+        flow=np.full((*size, 2), 25, np.float32),
+        occlusion=np.zeros(size, bool),
+    )
+    assert not augment.random_eraser(key(), sample, probability=1).occlusion.any()
 
 
 def test_a_sample_may_lack_anything():
@@ -483,10 +514,14 @@ def test_wrong_samples_are_named():
     with pytest.raises(TypeError, match="sample: expected a Sample, got dict"):
         augment.random_flip(key(), {"flow": sample.flow})
     with pytest.raises(ValueError, match=r"size: expected at most \(24, 32\), got \(25, 32\)"):
-        augment.random_crop(key(), sample, (25, 32))
+        augment.random_crop(key(), sample, [25, 32])
+    with pytest.raises(ValueError, match=r"size: expected two integers .* got \(5.5, 4\)"):
+        augment.random_scale(key(), sample, (5.5, 4))
+    with pytest.raises(ValueError, match=r"log2_scale: expected \(least, greatest\), got 1.0"):
+        augment.random_scale(key(), sample, WINDOW, log2_scale=1.0)
     with pytest.raises(ValueError, match=r"one size .* flow \(24, 32\), inv_depth \(23, 32\)"):
         augment.random_flip(key(), Sample(flow=sample.flow, inv_depth=sample.inv_depth[1:]))
-    with pytest.raises(ValueError, match=r"one size \(H, W\), got none"):
+    with pytest.raises(ValueError, match="expected an image or a map, got none"):
         augment.random_flip(key(), Sample())
     with pytest.raises(TypeError, match=r"sample.image: expected floating numbers, got uint8"):
         augment.random_flip(key(), Sample(image=np.zeros((4, 5, 3), np.uint8)))

@@ -12,6 +12,7 @@ from jax.sharding import PartitionSpec as P
 from support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
 
 import sf3d_jax as sf3d
+from sf3d_jax import _windows
 
 SMALL = (4, 5)
 SMALL_MATRIX = MATRIX * [[0.2], [0.2], [1]]
@@ -227,6 +228,39 @@ def test_what_moves_pixels_is_sharded_and_checkpointed_too():
         chex.assert_trees_all_close(jax.jit(sharded)(placed), expected, rtol=1e-4, atol=1e-5)
         again = jax.jit(derived(jax.checkpoint(moved)))(inputs)
         chex.assert_trees_all_close(again, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_splat_in_chunks_is_sharded_too(monkeypatch):
+    """Also where the flow is the same on all devices."""
+    monkeypatch.setattr(_windows, "_CHUNK_BYTES", 256)
+    mesh = Mesh(np.array(jax.devices()[:2]), ("batch",))
+    rng = np.random.default_rng(5)
+    values, flow, importance = (
+        jnp.asarray(rng.normal(size=shape), jnp.float32)
+        for shape in ((2, 13, 11, 3), (1, 13, 11, 2), (2, 13, 11))
+    )
+
+    def gradient(values, flow, importance):
+        carry = lambda *x: sf3d.forward_splat(*x[:2], importance=x[2]).values
+        return jax.grad(lambda *x: jnp.square(carry(*x)).sum(), (0, 2))(values, flow, importance)
+
+    specs = P("batch"), P(), P("batch")
+    sharded = jax.shard_map(gradient, mesh=mesh, in_specs=specs, out_specs=(P("batch"), P("batch")))
+    got = jax.jit(sharded)(values, flow, importance)
+    expected = jax.jit(gradient)(values, flow, importance)
+    chex.assert_trees_all_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_comes_of_no_images():
+    image, flow, mask = jnp.ones((0, 5, 6, 3)), jnp.ones((0, 5, 6, 2)), jnp.ones((0, 5, 6))
+    assert sf3d.backward_warp(image, flow).values.shape == image.shape
+    assert sf3d.backward_warp(image[..., :0], flow).values.shape == (0, 5, 6, 0)
+    assert sf3d.forward_splat(image, flow, importance=mask).values.shape == image.shape
+    assert sf3d.forward_splat(image[..., :0], flow, mode="average").values.shape == (0, 5, 6, 0)
+    assert sf3d.warp_inverse_depth(mask, mask, flow).inv_depth.shape == mask.shape
+    assert sf3d.occlusion_from_consistency(flow, flow).hidden.shape == mask.shape
+    assert sf3d.resize_flow(flow, (3, 4)).values.shape == (0, 3, 4, 2)
+    assert sf3d.backward_warp(jnp.ones((5, 6, 3)), jnp.ones((0, 4, 2))).values.shape == (0, 4, 3)
 
 
 def test_the_same_shapes_are_traced_once():

@@ -1,5 +1,7 @@
 """Which pixels are hidden: on scenes whose truth is known by ray casting, and by hand."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -107,8 +109,10 @@ def test_half_precision_and_batches():
     flow, back, _, _, hidden = square()
     flow, back = cast((np.stack([flow, 0 * flow]), back), jnp.bfloat16)
     got = sf3d.occlusion_from_consistency(flow, back)
-    assert got.hidden.shape == (2, *SIZE) and got.hidden.dtype == jnp.bfloat16
+    assert got.hidden.shape == got.inside.shape == (2, *SIZE) and got.hidden.dtype == jnp.bfloat16
     np.testing.assert_array_equal(np.float32(got.hidden[0]), hidden)
+    one = sf3d.occlusion_from_consistency(flow[0], jnp.stack([back, back]))
+    assert one.hidden.shape == one.inside.shape == (2, *SIZE)
 
 
 def test_wrong_arguments_are_named():
@@ -124,6 +128,21 @@ def test_wrong_arguments_are_named():
 def f1(hidden, truth, among):
     hidden, truth = np.array(hidden)[among] > 0.5, truth[among]
     return 2 * (hidden & truth).sum() / (hidden.sum() + truth.sum())
+
+
+@pytest.mark.parametrize(
+    "motions, least",
+    [("small motions", (0.92, 0.78, 0.88)), ("large motions", (0.975, 0.94, 0.87))],
+)
+def test_balls_hide_as_ray_casting_says(motions, least, monkeypatch):
+    path = pathlib.Path(__file__).resolve().parents[1] / "benchmarks"
+    monkeypatch.syspath_prepend(path)
+    balls = pytest.importorskip("visibility", reason="needs the benchmarks of a checkout")
+    pooled = [balls.answers(balls.Scene(*balls.MOTIONS[motions], seed)) for seed in range(6)]
+    among = np.stack([inside for _, _, inside, _ in pooled])
+    truth = np.stack([hidden for _, hidden, _, _ in pooled])
+    for i, bound in enumerate(least):
+        assert f1(np.stack([found[i] for found, *_ in pooled]), truth, among) >= bound
 
 
 def test_rigid_objects_hide_as_ray_casting_says():

@@ -41,7 +41,7 @@ def random_eraser(
 
     Returns:
       The sample with another next image. Where it has both flow and occlusion, points that move
-      into a rectangle are hidden.
+      into a rectangle, and not out of the image, are hidden.
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
@@ -54,19 +54,20 @@ def random_eraser(
     hides = occlusion is not None and sample.flow is not None
     here = jnp.arange(width), jnp.arange(height)[:, None]
     if hides:
-        there = positions(*widen(*channels(sample.flow)))
+        u, v = there = positions(*widen(*channels(sample.flow)))
+        inside = (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
     for of_one in jax.random.split(key, count):
         of_place, of_size, of_color, of_chance = jax.random.split(of_one, 4)
         middle = jax.random.uniform(of_place, (2,)) * jnp.array([width, height]) - 0.5
         reach = jax.random.uniform(of_size, (2,), minval=sides[0], maxval=sides[1]) / 2
         color = jax.random.uniform(of_color, (image.shape[-1],)).astype(image.dtype)
-        drawn = jax.random.bernoulli(of_chance, probability)
+        drawn = jax.random.uniform(of_chance) < probability
         within = lambda at, m=middle, r=reach, drawn=drawn: (
             drawn & (jnp.abs(at[0] - m[0]) < r[0]) & (jnp.abs(at[1] - m[1]) < r[1])
         )
         image = jnp.where(within(here)[..., None], color, image)
         if hides:
-            occlusion = occlusion | within(there)
+            occlusion = occlusion | (within(there) & inside)
     return dataclasses.replace(sample, next_image=image, occlusion=occlusion)
 
 
@@ -114,7 +115,7 @@ def random_color(
     first, other = (
         most * jax.random.uniform(k, (4,), minval=-1, maxval=1) for k in (of_first, of_next)
     )
-    other = jnp.where(jax.random.bernoulli(of_chance, asymmetric), other, first)
+    other = jnp.where(jax.random.uniform(of_chance) < asymmetric, other, first)
     changes = {"image": first, "next_image": other}
     images: dict[str, Any] = {
         name: _recolored(name, x, changes[name]) for name, x in given(sample, *changes).items()
@@ -131,7 +132,7 @@ def _recolored(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
     check_array(f"sample.{name}", image, (3,))
     dtype = image.dtype
     (image,) = widen(image)
-    image = mask(bounded(image).all(-1), image)
+    finite = bounded(image).all(-1)
     brightness, contrast, saturation, hue = change
     cos, sin = jnp.cos(2 * jnp.pi * hue), jnp.sin(2 * jnp.pi * hue)
     # All of it is one affine map: brightness and contrast scale, the rest acts on the chroma.
@@ -140,6 +141,6 @@ def _recolored(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
     exact = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
     to_yiq, to_rgb = jnp.array(_YIQ, image.dtype), jnp.array(_RGB, image.dtype)
     matrix = (1 + brightness) * (1 + contrast) * exact(exact(to_rgb, turned), to_yiq)
-    x = channels(image)
+    x = channels(mask(finite, image))
     mixed = [sum(m * c for m, c in zip(row, x, strict=True)) - contrast / 2 for row in matrix]
-    return jnp.stack([jnp.clip(c, 0, 1) for c in mixed], axis=-1).astype(dtype)
+    return jnp.stack([mask(finite, jnp.clip(c, 0, 1)) for c in mixed], axis=-1).astype(dtype)

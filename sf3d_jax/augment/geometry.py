@@ -4,11 +4,11 @@ The scene flow of the changed sample is the scene flow of the sample, changed.
 """
 
 import dataclasses
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
@@ -20,13 +20,12 @@ from sf3d_jax.scene_flow import image_motion, scene_flow
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
 
-@partial(jit, static=("size",))
 def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
     """Cuts the same window out of both frames, at a random place.
 
     Args:
       key: of jax.random.
-      sample: with maps (*b, H, W) or (*b, H, W, C) in any type.
+      sample: with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
       size: (h, w) of the window, static.
 
     Returns:
@@ -36,7 +35,11 @@ def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
       TypeError: it is no sample, or a map of it has numbers of another kind.
       ValueError: shapes do not fit, or the window is larger than the maps.
     """
-    old, size = check_sample(sample)[-2:], check_size(size)
+    return _crop(key, sample, size=check_size(size))
+
+
+def _cut_out(key: jax.Array, sample: Sample, size: Size) -> Sample:
+    old = check_sample(sample)[-2:]
     if size[0] > old[0] or size[1] > old[1]:
         raise ValueError(f"size: expected at most {old}, got {size}")
     limits = jnp.array(old) - jnp.array(size) + 1
@@ -49,13 +52,16 @@ def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
     return map_cameras(lambda c: c.crop(top, left, size), map_pixels(window, sample))
 
 
+_crop = jit(_cut_out, static=("size",))
+
+
 @jit
 def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> Sample:
     """Mirrors both frames, and with them the world, from left to right.
 
     Args:
       key: of jax.random.
-      sample: with maps (*b, H, W) or (*b, H, W, C) in any type.
+      sample: with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
       probability: of the flip.
 
     Returns:
@@ -67,7 +73,7 @@ def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> 
       ValueError: shapes do not fit.
     """
     check_sample(sample)
-    flipped = jax.random.bernoulli(key, probability)
+    flipped = jax.random.uniform(key) < probability
     mirrored = map_pixels(lambda x, axis: jnp.flip(x, axis + 1), sample)
     mirrored = map_cameras(Camera.flip, mirrored)
     signed = {
@@ -79,7 +85,6 @@ def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> 
     return jax.tree.map(lambda a, b: jnp.where(flipped, a, b), mirrored, sample)
 
 
-@partial(jit, static=("size",))
 def random_scale(
     key: jax.Array,
     sample: Sample,
@@ -115,11 +120,18 @@ def random_scale(
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, or an inverse-depth change lacks the flow, inverse depth or
-        camera that it moves with.
+      ValueError: shapes do not fit, log2_scale is no pair, or an inverse-depth change lacks the
+        flow, inverse depth or camera that it moves with.
     """
+    if np.shape(log2_scale) != (2,):
+        raise ValueError(f"log2_scale: expected (least, greatest), got {log2_scale}")
+    return _scale(key, sample, log2_scale, log2_stretch, size=check_size(size))
+
+
+def _scale_and_cut(
+    key: jax.Array, sample: Sample, log2_scale: Any, log2_stretch: Any, size: Size
+) -> Sample:
     *_, height, width = check_sample(sample)
-    size = check_size(size)
     if sample.inv_depth_change is not None:
         for name in ("flow", "inv_depth", "camera"):
             if getattr(sample, name) is None:
@@ -132,6 +144,9 @@ def random_scale(
     }
     moved = dataclasses.replace(moved, **maps)
     return dataclasses.replace(moved, **_motion(sample, moved, view))
+
+
+_scale = jit(_scale_and_cut, static=("size",))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,9 +216,10 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
         (moved.camera, moved.next_camera),
     )
     d = maps.get("inv_depth", jnp.ones(view.old))
-    known = jnp.broadcast_to(surface(d), check_sample(sample))
-    known = known if sample.valid is None else known & sample.valid
+    known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
+    if "inv_depth_change" in maps or "scene_flow" in maps:
+        known = known & surface(d)
     if "inv_depth_change" in maps:
         carried["flow"], lifts = scene_flow(maps["flow"], d, maps["inv_depth_change"], *cameras)
         known = known & lifts

@@ -42,11 +42,13 @@ def ours(image, flow):
     return sf3d.backward_warp(image, flow).values
 
 
-def map_coordinates(image, flow):
-    height, width, _ = image.shape
+def map_coordinates(image, flow, mapped=True):
+    height, width, count = image.shape
     u, v = jnp.arange(width) + flow[..., 0], jnp.arange(height)[:, None] + flow[..., 1]
     one = lambda x: jax.scipy.ndimage.map_coordinates(x, (v, u), order=1, mode="constant")
-    return jax.vmap(one, in_axes=-1, out_axes=-1)(image)
+    if mapped:
+        return jax.vmap(one, in_axes=-1, out_axes=-1)(image)
+    return jnp.stack([one(image[..., c]) for c in range(count)], axis=-1)
 
 
 def in_dm_pix(image, flow):
@@ -132,6 +134,9 @@ def warps(image, flow, importance):
         "warp, gradient to image and flow": Way(square_gradient(ours, (0, 1)), arrays, False),
         "warp, gradient to flow": Way(square_gradient(ours, 1), arrays, False),
         "map_coordinates": Way(map_coordinates, arrays, False),
+        "map_coordinates, channel by channel": Way(
+            lambda *a: map_coordinates(*a, mapped=False), arrays, False
+        ),
         "map_coordinates, gradient": Way(square_gradient(map_coordinates, (0, 1)), arrays, False),
     }
     try:

@@ -44,6 +44,22 @@ def check_mask(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
     _check_trailing(name, x, trailing)
 
 
+def check_image(name: str, x: Any) -> None:
+    """Checks an image, (*b, H, W, C).
+
+    Args:
+      name: the argument's name, for the message.
+      x: what was passed.
+
+    Raises:
+      TypeError: x is no array, or its numbers are not floating.
+      ValueError: it has fewer axes.
+    """
+    check_array(name, x)
+    if x.ndim < 3:
+        raise ValueError(f"{name}: expected shape (..., H, W, C), got {x.shape}")
+
+
 def check_flow(flow: Any, valid: Any = None) -> None:
     """Checks a flow field, (*b, H, W, 2), and, where there is one, its mask, (*b, H, W).
 

@@ -49,6 +49,11 @@ def tall(tree: Any, axis: int) -> Any:
     return jax.tree.map(joined, tree)
 
 
+def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
+    """The weights of windows, from those of their rows and of their columns."""
+    return [[a * b for b in along] for a in across]
+
+
 def weighed(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     """Weighted sums over windows, in the form that is fast.
 

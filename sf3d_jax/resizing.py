@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_flow, check_mask
+from sf3d_jax._checks import check_array, check_flow, check_image, check_mask
 from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, widen
 from sf3d_jax.camera import check_size
 from sf3d_jax.sampling import bilinear_taps, sample_at
@@ -49,9 +49,7 @@ def resize_image(image: jax.Array, size: tuple[int, int]) -> Resized:
       TypeError: image is no floating array.
       ValueError: a shape or size does not fit.
     """
-    check_array("image", image)
-    if image.ndim < 3:
-        raise ValueError(f"image: expected shape (..., H, W, C), got {image.shape}")
+    check_image("image", image)
     return _filtered(image, None, size=check_size(size))
 
 
@@ -163,9 +161,7 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
     """
     if levels < 1:
         raise ValueError(f"levels: expected at least 1, got {levels}")
-    check_array("image", image)
-    if image.ndim < 3:
-        raise ValueError(f"image: expected shape (..., H, W, C), got {image.shape}")
+    check_image("image", image)
     height, width = image.shape[-3:-1]
     result = [resize_image(image, (height, width))]
     for _ in range(levels - 1):

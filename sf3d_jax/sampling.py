@@ -13,7 +13,7 @@ before), so that a flow of zeros learns.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -32,7 +32,7 @@ from sf3d_jax._numerics import (
     narrow,
     widen,
 )
-from sf3d_jax._windows import Maps, gathered, marked, reweighted, tall, weighed
+from sf3d_jax._windows import Maps, gathered, marked, products, reweighted, tall, weighed
 
 Method = Literal["nearest", "bilinear", "bicubic"]
 Border = Literal["zeros", "clamp", "reflect"]
@@ -119,6 +119,12 @@ def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
     return columns + fu, rows[:, None] + fv
 
 
+def within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
+    """Whether positions lie in an image (H, W), whose pixels are areas."""
+    height, width = size
+    return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+
+
 def sample_at(
     name: str, image: jax.Array, u: jax.Array, v: jax.Array, method: Method, border: Border
 ) -> Sampled:
@@ -159,8 +165,7 @@ def _interpolated(
     first = (number * height + row.astype(jnp.int32)) * width + column.astype(jnp.int32)
 
     image = tall(image, -3)
-    maps = tall((first, v - row, u - column, finite), -2)
-    first, dv, du, finite = maps
+    first, dv, du, finite = tall((first, v - row, u - column, finite), -2)
     weights = _weights(kernel, dv, du, finite)
     broken = marked(~bounded(image).all(-1), first, len(weights))
     counts = jax.tree.map(lambda broken, w: broken & (w != 0), broken, weights)
@@ -244,13 +249,9 @@ def _padded(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
     return image
 
 
-def _products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
-    return [[a * b for b in along] for a in across]
-
-
 def _weights(kernel: _Kernel, dv: jax.Array, du: jax.Array, valid: jax.Array) -> Maps:
     """Of the pixels of a window, where valid; else 0."""
-    return mask(valid, _products(kernel.weights(dv), kernel.weights(du)))
+    return mask(valid, products(kernel.weights(dv), kernel.weights(du)))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -283,8 +284,8 @@ def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
     (across, across_slope), (along, along_slope) = slopes(dv), slopes(du)
     change = jax.tree.map(
         lambda by_u, by_v: du_dot * by_u + dv_dot * by_v,
-        _products(across, along_slope),
-        _products(across_slope, along),
+        products(across, along_slope),
+        products(across_slope, along),
     )
     return _interpolate(kernel, *primals), moved + reweighted(image, first, change)
 

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_batch, check_flow, check_mask
+from sf3d_jax._checks import check_array, check_batch, check_flow, check_image, check_mask
 from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
-from sf3d_jax._windows import Maps, scattered, scattered_max, tall, windows
+from sf3d_jax._windows import Maps, products, scattered, scattered_max, tall, windows
 from sf3d_jax.sampling import bilinear_taps, positions
 
 # The weight of a pixel at a target that the corner of its unit square touches.
@@ -104,9 +104,7 @@ def forward_splat(
         raise ValueError(
             f"importance: expected for the modes 'linear' and 'softmax' alone, mode is {mode!r}"
         )
-    check_array("values", values)
-    if values.ndim < 3:
-        raise ValueError(f"values: expected shape (..., H, W, C), got {values.shape}")
+    check_image("values", values)
     size = values.shape[-3:-1]
     check_array("flow", flow, (*size, 2))
     batches = {"values": values.shape[:-3], "flow": flow.shape[:-3]}
@@ -164,7 +162,7 @@ def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
     rows, columns = _at_least_two((height, width))
     number = jnp.arange(math.prod(batch)).reshape(*batch, 1, 1)
     first = (number * rows + row) * columns + column
-    return _Landing(first, mask(carried, [[a * b for b in along] for a in across]))
+    return _Landing(first, mask(carried, products(across, along)))
 
 
 def _quotient(total: jax.Array) -> jax.Array:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import bounded, channels, jit, mask, surface, widen
-from sf3d_jax.sampling import positions, sample_at
+from sf3d_jax.sampling import positions, sample_at, within
 from sf3d_jax.splatting import forward_splat, rise
 
 
@@ -166,7 +166,7 @@ def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arra
     fu, fv = channels(flow)
     finite = bounded(fu) & bounded(fv)
     u, v = positions(*mask(finite, (fu, fv)))
-    inside = finite & (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+    inside = finite & within(u, v, (height, width))
     return (jnp.clip(u, 0, width - 1), jnp.clip(v, 0, height - 1)), inside
 
 

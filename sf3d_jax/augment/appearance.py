@@ -15,7 +15,7 @@ from jax import lax
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import bounded, channels, jit, mask, widen
 from sf3d_jax.samples import Sample, check_sample, given
-from sf3d_jax.sampling import positions
+from sf3d_jax.sampling import positions, within
 
 
 @partial(jit, static=("count",))
@@ -55,19 +55,19 @@ def random_eraser(
     here = jnp.arange(width), jnp.arange(height)[:, None]
     if hides:
         u, v = there = positions(*widen(*channels(sample.flow)))
-        inside = (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+        inside = within(u, v, (height, width))
     for of_one in jax.random.split(key, count):
         of_place, of_size, of_color, of_chance = jax.random.split(of_one, 4)
         middle = jax.random.uniform(of_place, (2,)) * jnp.array([width, height]) - 0.5
         reach = jax.random.uniform(of_size, (2,), minval=sides[0], maxval=sides[1]) / 2
         color = jax.random.uniform(of_color, (image.shape[-1],)).astype(image.dtype)
         drawn = jax.random.uniform(of_chance) < probability
-        within = lambda at, m=middle, r=reach, drawn=drawn: (
+        covers = lambda at, m=middle, r=reach, drawn=drawn: (
             drawn & (jnp.abs(at[0] - m[0]) < r[0]) & (jnp.abs(at[1] - m[1]) < r[1])
         )
-        image = jnp.where(within(here)[..., None], color, image)
+        image = jnp.where(covers(here)[..., None], color, image)
         if hides:
-            occlusion = occlusion | (within(there) & inside)
+            occlusion = occlusion | (covers(there) & inside)
     return dataclasses.replace(sample, next_image=image, occlusion=occlusion)
 
 

@@ -178,7 +178,8 @@ class _View:
 
     def inv_depth(self, inv_depth: jax.Array) -> jax.Array:
         (d,) = widen(inv_depth)
-        values = self.footprint(d, surface(d)).mean(mask(surface(d), d))
+        known = surface(d)
+        values = self.footprint(d, known).mean(mask(known, d))
         return values.astype(inv_depth.dtype)
 
     def footprint(self, inv_depth: jax.Array, known: jax.Array) -> Footprint:
@@ -227,6 +228,7 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
         known = known & bounded(x).all(-1)
 
     at = view.footprint(d, known)
+    # What is a motion in space is weighed by d, a flow is not.
     result = {
         name: _mean(at, x, known, d if x.shape[-1] == 3 else jnp.ones_like(d))
         for name, x in carried.items()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sf3d_jax import augment as augment
     from sf3d_jax import data as data
     from sf3d_jax import depth_change as depth_change
+    from sf3d_jax import losses as losses
+    from sf3d_jax import metrics as metrics
     from sf3d_jax import views as views
     from sf3d_jax.camera import Camera as Camera
     from sf3d_jax.projection import Points as Points
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("augment", "data", "depth_change", "views")
+_MODULES = ("augment", "data", "depth_change", "losses", "metrics", "views")
 _HOMES = {
     "Camera": "camera",
     "Points": "projection",

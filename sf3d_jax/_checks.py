@@ -6,6 +6,9 @@ import chex
 import jax.numpy as jnp
 import numpy as np
 
+# The axes after (*b, H, W) of each kind of map; an image has any number of channels.
+_KINDS: dict[str, tuple[int, ...]] = {"map": (), "mask": (), "flow": (2,), "vectors": (3,)}
+
 
 def check_array(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
     """Checks a floating array whose last axes are given.
@@ -77,6 +80,36 @@ def check_flow(flow: Any, valid: Any = None) -> None:
     if valid is not None:
         check_mask("valid", valid, flow.shape[-3:-1])
         check_batch(flow=flow.shape[:-3], valid=valid.shape[:-2])
+
+
+def check_maps(**maps: tuple[Any, str]) -> None:
+    """Checks maps of one size, that of the first.
+
+    Args:
+      **maps: of each argument, by its name, what was passed (None if nothing), and its kind: "map",
+        "mask", "image", "flow" or "vectors".
+
+    Raises:
+      TypeError: one of them is no array of its kind.
+      ValueError: a shape does not fit.
+    """
+    size: tuple[int, ...] = ()
+    batches = {}
+    for name, (x, kind) in maps.items():
+        if x is None:
+            continue
+        if kind == "image":
+            check_image(name, x)
+        behind = x.shape[-1:] if kind == "image" else _KINDS[kind]
+        check = check_mask if kind == "mask" else check_array
+        check(name, x, (*size, *behind))
+        rank = 2 + len(behind)
+        if x.ndim < rank:
+            wanted = ", ".join(["...", "H", "W", *map(str, behind)])
+            raise ValueError(f"{name}: expected shape ({wanted}), got {x.shape}")
+        size = size or x.shape[x.ndim - rank : x.ndim - len(behind)]
+        batches[name] = x.shape[: x.ndim - rank]
+    check_batch(**batches)
 
 
 def _check_trailing(name: str, x: Any, trailing: tuple[int, ...]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import bounded, channels, jit, mask, surface, widen
 from sf3d_jax.sampling import positions, sample_at, within
 from sf3d_jax.splatting import forward_splat, rise
@@ -60,7 +60,7 @@ def occlusion_from_consistency(
       TypeError: an argument is no floating array.
       ValueError: shapes do not fit.
     """
-    _check_maps(flow=(flow, 2), backward_flow=(backward_flow, 2))
+    check_maps(flow=(flow, "flow"), backward_flow=(backward_flow, "flow"))
     dtype = flow.dtype
     flow, back = widen(flow, backward_flow)
     there, inside = _destination(flow)
@@ -96,8 +96,7 @@ def occlusion_from_range_map(
       TypeError: an argument is no floating array.
       ValueError: shapes do not fit.
     """
-    other = {} if flow is None else {"flow": (flow, 2)}
-    _check_maps(backward_flow=(backward_flow, 2), **other)
+    check_maps(backward_flow=(backward_flow, "flow"), flow=(flow, "flow"))
     dtype = backward_flow.dtype
     (back,) = widen(backward_flow)
     # One channel of nothing: the weight alone is wanted.
@@ -140,11 +139,11 @@ def occlusion_from_depth(
       TypeError: an argument is no floating array.
       ValueError: shapes do not fit.
     """
-    _check_maps(
-        flow=(flow, 2),
-        inv_depth=(inv_depth, 0),
-        inv_depth_change=(inv_depth_change, 0),
-        next_inv_depth=(next_inv_depth, 0),
+    check_maps(
+        flow=(flow, "flow"),
+        inv_depth=(inv_depth, "map"),
+        inv_depth_change=(inv_depth_change, "map"),
+        next_inv_depth=(next_inv_depth, "map"),
     )
     dtype = flow.dtype
     flow, d0, c, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
@@ -178,17 +177,3 @@ def _occlusion(
     hidden = margin > 0 if temperature is None else jax.nn.sigmoid(margin / temperature)
     hidden = mask(known, hidden.astype(dtype))
     return Occlusion(hidden, jnp.broadcast_to(inside, hidden.shape))
-
-
-def _check_maps(**maps: tuple[jax.Array, int]) -> None:
-    """Checks maps of so many channels (0: no axis) against the first, which is a flow."""
-    size: tuple[int, ...] = ()
-    batches = {}
-    for name, (x, count) in maps.items():
-        trailing = (*size, *((count,) if count else ()))
-        check_array(name, x, trailing)
-        if x.ndim < 3 and not size:
-            raise ValueError(f"{name}: expected shape (..., H, W, 2), got {x.shape}")
-        size = size or x.shape[-3:-1]
-        batches[name] = x.shape[: x.ndim - (3 if count else 2)]
-    check_batch(**batches)

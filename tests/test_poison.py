@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support import MATRIX, NEAR, camera, motion
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, depth_change
+from sf3d_jax import augment, depth_change, losses
 
 SIZE = (6, 7)
 FLOW, INV_DEPTH, CHANGE = motion(SIZE)
@@ -100,7 +100,67 @@ def recolored(image):
 
 
 ALONE = pair("pinhole")[0]
+# The weights and the mask of losses, one number each.
+HALVES = np.full(SIZE, 0.5, np.float32)
+LOSSES = {
+    **{
+        name: Case(lambda x, name=name: getattr(losses, name)(x), (VECTORS,))
+        for name in ("l1", "l2", "charbonnier", "generalized_charbonnier", "huber")
+    },
+    "general_robust": Case(lambda x: losses.general_robust(x, alpha=-1.0), (VECTORS,)),
+    "mixture_of_laplace": Case(losses.mixture_of_laplace, (INV_DEPTH, IMAGE, SHIFT)),
+    "gaussian_nll": Case(
+        lambda x, s: losses.gaussian_nll(x, FLOW, s.reshape(*SIZE, 2, 2) + 2 * np.eye(2)),
+        (SHIFT, SPREAD),
+    ),
+    "brightness": Case(losses.brightness, (IMAGE, SHIFT)),
+    "census": Case(lambda *x: losses.census(*x, radius=1), (IMAGE, SHIFT), reach=1),
+    "ssim": Case(losses.ssim, (IMAGE, SHIFT), reach=1),
+    "ncc": Case(lambda *x: losses.ncc(*x, radius=1), (IMAGE, SHIFT), reach=1),
+    "photometric": Case(losses.photometric, (IMAGE, SHIFT), reach=1),
+    "first_order_smoothness": Case(losses.first_order_smoothness, (SHIFT, IMAGE), reach=1),
+    "second_order_smoothness": Case(losses.second_order_smoothness, (SHIFT, IMAGE), reach=1),
+    "total_variation": Case(losses.total_variation, (SHIFT,), reach=1),
+    "gradient_difference": Case(
+        lambda *x: losses.gradient_difference(*x, operator="sobel"), (IMAGE, SHIFT), reach=1
+    ),
+    "srflow_terms": Case(
+        lambda *x: [term.values for term in losses.srflow_terms(*x, ONES > 0)],
+        (FLOW, SHIFT),
+        reach=1,
+    ),
+    "end_point_error": Case(losses.end_point_error, (FLOW, SHIFT)),
+    "inverse_depth_change_error": Case(losses.inverse_depth_change_error, (CHANGE, INV_DEPTH)),
+    "log_motion_in_depth_error": Case(
+        losses.log_motion_in_depth_error, (CHANGE, 0.5 * CHANGE, INV_DEPTH)
+    ),
+    "depth_consistency": Case(
+        losses.depth_consistency, (SHIFT, INV_DEPTH, CHANGE, INV_DEPTH), reach=1
+    ),
+    "point_reconstruction": Case(
+        lambda x, d, n: losses.point_reconstruction(0.01 * x, d, n, ALONE),
+        (VECTORS, INV_DEPTH, INV_DEPTH),
+        reach=1,
+    ),
+    "forward_backward_error": Case(losses.forward_backward_error, (SHIFT, IMAGE), reach=1),
+    "rigidity": Case(lambda *x: losses.rigidity(*x, ALONE), (VECTORS, INV_DEPTH), reach=1),
+    "raft": Case(lambda x, y: losses.raft(jnp.stack([x, 2 * x]), y), (FLOW, SHIFT)),
+    "raft3d": Case(
+        lambda f, c: losses.raft3d(jnp.stack([f, f]), jnp.stack([c, 2 * c]), FLOW, CHANGE),
+        (SHIFT, INV_DEPTH),
+    ),
+    "self_supervision": Case(
+        lambda f, t, w: losses.self_supervision(f, t, weight=w, teacher_weight=HALVES),
+        (FLOW, SHIFT, HALVES),
+    ),
+    "consistency_weight": Case(losses.consistency_weight, (SHIFT, IMAGE), reach=1),
+    "multi_scale": Case(
+        lambda *x: losses.multi_scale(losses.brightness, *x, levels=1), (IMAGE, SHIFT)
+    ),
+    "multi_scale_flow": Case(lambda *x: losses.multi_scale_flow(x[:1], x[1]), (FLOW, SHIFT)),
+}
 CASES = {
+    **LOSSES,
     **of_lens("pinhole"),
     **of_lens("opencv"),
     **of_lens("fisheye"),
@@ -234,7 +294,7 @@ def test_every_public_function_of_pixels_is_here():
     covered = {name.split()[0] for name in CASES}
     public = {
         name
-        for module in (sf3d, augment)
+        for module in (sf3d, augment, losses)
         for name in module.__all__
         if name.islower() and callable(getattr(module, name))
     }
@@ -245,6 +305,8 @@ def test_every_public_function_of_pixels_is_here():
     }
     # No pixels, masks alone, and what moves numbers or writes over them, whatever they are.
     others = {"pixel_grid", "resize_mask", "random_crop", "random_flip", "random_eraser"}
+    # Means and sums of whole images.
+    others |= {"masked_mean", "compose", "balance"}
     assert others <= public
     assert public - others - {"bounded", "surface"} <= covered
     assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public

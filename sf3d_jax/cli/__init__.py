@@ -68,11 +68,15 @@ def _parse(arguments: Sequence[str] | None) -> Any:
 
     from sf3d_jax.cli.convert import Convert
     from sf3d_jax.cli.demo import Demo
+    from sf3d_jax.cli.evaluate import Evaluate
+    from sf3d_jax.cli.submit import Submit
 
     return _in_one_line(
         lambda: tyro.cli(
             Annotated[Convert, tyro.conf.subcommand("convert")]
-            | Annotated[Demo, tyro.conf.subcommand("demo")],
+            | Annotated[Demo, tyro.conf.subcommand("demo")]
+            | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+            | Annotated[Submit, tyro.conf.subcommand("submit")],
             args=arguments,
             prog="sf3d",
             description="3D scene flow from files of motion, and back.",

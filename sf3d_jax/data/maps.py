@@ -7,6 +7,8 @@ The format is told by the ending of the file, or by `format=`:
     .png     "kitti"   16-bit KITTI    16-bit, a code is a value times 256 (disparity) or `scale`
     .pfm     "pfm"     PF              Pf
     .npy     "npy"     [H, W, 2]       [H, W] or [H, W, 1]
+    .flo5    "spring"  HDF5 `flow`     -
+    .dsp5    "spring"  -               HDF5 `disparity`
 
 A pixel without a value holds 0 and is False in `valid`.
 """
@@ -19,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data import flo, kitti, npy, pfm
+from sf3d_jax.data import flo, kitti, npy, pfm, spring
 from sf3d_jax.data._arrays import real_map, valid_mask
 from sf3d_jax.data._files import FormatError, PathLike
 
@@ -61,6 +63,7 @@ _FLOW_FORMATS = {
     "kitti": _Format(".png", kitti.read_flow, kitti.write_flow),
     "pfm": _Format(".pfm", pfm.read_flow, pfm.write),
     "npy": _Format(".npy", npy.read_flow, npy.write),
+    "spring": _Format(".flo5", spring.read_flow, spring.write_flow),
 }
 
 
@@ -69,7 +72,7 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
 
     Args:
       path: of the file.
-      format: "flo", "kitti", "pfm" or "npy"; by the ending of the file when not given.
+      format: "flo", "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
 
     Returns:
       The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a KITTI PNG)
@@ -96,7 +99,7 @@ def write_flow(
       path: of the file.
       flow: real [H, W, 2], (u, v) in pixels. What is not finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "flo", "kitti", "pfm" or "npy"; by the ending of the file when not given.
+      format: "flo", "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
 
     Raises:
       FormatError: the ending is unknown.
@@ -113,7 +116,7 @@ def read_disparity(path: PathLike, *, format: str | None = None) -> ScalarMap:
 
     Args:
       path: of the file.
-      format: "kitti", "pfm" or "npy"; by the ending of the file when not given.
+      format: "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
 
     Returns:
       The disparity in pixels, positive: its sign is dropped, because both are in circulation.
@@ -140,7 +143,7 @@ def write_disparity(
       path: of the file.
       disparity: real [H, W] in pixels. What is not positive and finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "kitti", "pfm" or "npy"; by the ending of the file when not given.
+      format: "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
 
     Raises:
       FormatError: the ending is unknown.
@@ -157,7 +160,8 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
 
     Args:
       path: of the file.
-      format: "kitti" (any 16-bit PNG), "pfm" or "npy"; by the ending of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy" or "spring"; by the ending of the file when
+        not given.
       scale: for a PNG, and there required: a value is its code divided by this.
 
     Returns:
@@ -187,7 +191,8 @@ def write_map(
       values: real [H, W]. What is not finite is written as invalid; so is 0 in a PNG, where a
         positive value gets at least the code 1.
       valid: bool [H, W], all where not given.
-      format: "kitti" (any 16-bit PNG), "pfm" or "npy"; by the ending of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy" or "spring"; by the ending of the file when
+        not given.
       scale: for a PNG, and there required: the code is the value times this, rounded.
 
     Raises:
@@ -208,6 +213,7 @@ def _scalar_formats(scale: float) -> Mapping[str, _Format]:
         "kitti": _Format(".png", read_png, write_png),
         "pfm": _Format(".pfm", pfm.read_scalar, pfm.write),
         "npy": _Format(".npy", npy.read_scalar, npy.write),
+        "spring": _Format(".dsp5", spring.read_scalar, spring.write_scalar),
     }
 
 

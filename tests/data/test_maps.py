@@ -11,7 +11,14 @@ FLOW = np.arange(12.0).reshape(2, 3, 2)
 
 @pytest.mark.parametrize(
     "ending, first",
-    [("flo", b"PIEH"), ("png", b"\x89PNG"), ("pfm", b"PF\n"), ("npy", b"\x93NUMPY"), ("FLO", b"P")],
+    [
+        ("flo", b"PIEH"),
+        ("png", b"\x89PNG"),
+        ("pfm", b"PF\n"),
+        ("npy", b"\x93NUMPY"),
+        ("flo5", b"\x89HDF"),
+        ("FLO", b"P"),
+    ],
 )
 def test_the_ending_chooses_the_format_of_flow(tmp_path, ending, first):
     path = tmp_path / f"a.{ending}"
@@ -20,14 +27,14 @@ def test_the_ending_chooses_the_format_of_flow(tmp_path, ending, first):
     np.testing.assert_array_equal(data.read_flow(path).flow, FLOW)
 
 
-@pytest.mark.parametrize("name", ["flo", "kitti", "pfm", "npy"])
+@pytest.mark.parametrize("name", ["flo", "kitti", "pfm", "npy", "spring"])
 def test_the_named_format_goes_before_the_ending(tmp_path, name):
     path = tmp_path / "a.dat"
     data.write_flow(path, FLOW, format=name)
     np.testing.assert_array_equal(data.read_flow(path, format=name).flow, FLOW)
 
 
-@pytest.mark.parametrize("name", ["kitti", "pfm", "npy"])
+@pytest.mark.parametrize("name", ["kitti", "pfm", "npy", "spring"])
 def test_scalar_maps_go_there_and_back_in_every_format(tmp_path, name):
     values, valid = np.array([[1.5, 2.25, 9]]), np.array([[True, True, False]])
     path = tmp_path / "a.dat"
@@ -47,8 +54,8 @@ def test_an_unknown_ending_lists_the_endings_and_the_formats(tmp_path):
     with pytest.raises(data.FormatError) as error:
         data.read_flow(tmp_path / "a.exr")
     assert str(error.value) == (
-        f"{tmp_path / 'a.exr'}: expected one of the endings .flo, .png, .pfm, .npy "
-        "or a format= of 'flo', 'kitti', 'pfm', 'npy', found the ending '.exr'"
+        f"{tmp_path / 'a.exr'}: expected one of the endings .flo, .png, .pfm, .npy, "
+        ".flo5 or a format= of 'flo', 'kitti', 'pfm', 'npy', 'spring', found the ending '.exr'"
     )
 
 
@@ -59,7 +66,7 @@ def test_an_unknown_format_is_refused_even_with_a_known_ending(tmp_path):
 
 def test_a_flo_file_holds_no_disparity(tmp_path):
     data.write_flow(tmp_path / "a.flo", FLOW)
-    with pytest.raises(data.FormatError, match=r"endings \.png, \.pfm, \.npy or"):
+    with pytest.raises(data.FormatError, match=r"endings \.png, \.pfm, \.npy, \.dsp5 or"):
         data.read_disparity(tmp_path / "a.flo")
 
 

@@ -1,0 +1,96 @@
+"""What the losses of pixels share: their result, which pixels count, and differences on a grid."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._numerics import bounded, channels, mask, narrow
+
+
+class LossMap(NamedTuple):
+    """A loss of every pixel, to be reduced by `masked_mean(*loss_map)`.
+
+    Attributes:
+      values: (*b, H, W), finite; 0 where not valid.
+      valid: (*b, H, W), bool, where the loss is defined. Elsewhere no gradient passes.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+def check_alike(**images: jax.Array) -> None:
+    """Checks that two images have as many channels."""
+    (first, a), (second, b) = images.items()
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"{second}: expected {a.shape[-1]} channels as {first}, got {b.shape[-1]}")
+
+
+def numbers(x: jax.Array) -> jax.Array:
+    """Which pixels of an image, (*b, H, W, C), have numbers in all channels: (*b, H, W)."""
+    return functools.reduce(
+        jnp.logical_and, map(bounded, channels(x)), jnp.ones(x.shape[:-1], bool)
+    )
+
+
+def counted(valid: jax.Array | None, *images: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """Which pixels count, and the images with zeros elsewhere, all of one batch shape."""
+    known = functools.reduce(jnp.logical_and, map(numbers, images))
+    known = known if valid is None else known & valid
+    spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in images)
+    return known, tuple(mask(known, x) for x in spread)
+
+
+def loss_map(values: jax.Array, valid: jax.Array, dtype: Any) -> LossMap:
+    """The result, in the type of the inputs; what overflows it is not valid."""
+    values, valid = jnp.broadcast_arrays(values, valid)
+    return LossMap(*narrow(valid, mask(valid, values), dtype))
+
+
+def total(parts: Sequence[Any]) -> Any:
+    """Their sum, written out: XLA on CPU is slow at sums over a short axis."""
+    return functools.reduce(jnp.add, parts)
+
+
+def absolute(x: jax.Array) -> jax.Array:
+    """|x|, with the gradient 0 at 0, where JAX takes that of x."""
+    return x * lax.stop_gradient(jnp.sign(x))
+
+
+def length(*parts: jax.Array) -> jax.Array:
+    """Of vectors, given by their components, the Euclidean length; its gradient at 0 is 0."""
+    squared = total([x * x for x in parts])
+    moved = squared > 0
+    return mask(moved, jnp.sqrt(jnp.where(moved, squared, 1)))
+
+
+def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:
+    """So many maps, each shifted by one more along an axis, where all of them are."""
+    size = x.shape[axis] - count + 1
+    return [lax.slice_in_dim(x, k, k + size, axis=axis) for k in range(count)]
+
+
+def differences(
+    function: Callable[..., Any], known: jax.Array, count: int, axis: int, *maps: jax.Array
+) -> tuple[Any, jax.Array]:
+    """A function of neighbours along an axis, at the middle (or first) one, and where it counts.
+
+    Args:
+      function: of lists of so many neighbours, one list a map; returns a map.
+      known: (*b, H, W), the pixels that count.
+      count: 2 or 3 neighbours.
+      axis: -1 or -2 of the scalar maps.
+      *maps: (*b, H, W), zeros where they do not count.
+    """
+    size = known.shape[axis]
+    if size < count:
+        return jnp.zeros(known.shape, maps[0].dtype), jnp.zeros(known.shape, bool)
+    padding = [(0, 0)] * known.ndim
+    padding[axis] = ((count - 1) // 2, count // 2)
+    counts = functools.reduce(jnp.logical_and, taps(known, count, axis))
+    values = mask(counts, function(*(taps(x, count, axis) for x in maps)))
+    return jnp.pad(values, padding), jnp.pad(counts, padding)

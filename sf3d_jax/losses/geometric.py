@@ -1,0 +1,289 @@
+"""How far motions and depths are from a target, from each other, and from what images allow.
+
+With the flow F, inverse depth d, its change c, d1 = d + c, and n(q) the next inverse depth, sampled
+bilinearly at q = p + F:
+
+    end_point_error              |x - x*|, of flows in pixels, of scene flows in metres
+    inverse_depth_change_error   |c - c*|
+    log_motion_in_depth_error    |log tau - log tau*|, tau = z1 / z0 = d / (d + c)
+    depth_consistency            |n - d1| / (n + d1)                     (Bian et al. 2019)
+    point_reconstruction         |X1 - Y| / |X0|, X1 = X0 + scene flow, Y the point that the next
+                                 depth has where X1 is seen              (self-mono-sf)
+    forward_backward_error       |F + B(q)|, of flows in pixels, of scene flows in metres
+
+Lengths have the gradient 0 at 0, so a perfect prediction stays put.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax import _optics, depth_change
+from sf3d_jax._checks import check_maps
+from sf3d_jax._numerics import channels, jit, mask, surface, widen
+from sf3d_jax.camera import Camera
+from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, length, loss_map, total
+from sf3d_jax.sampling import positions, sample_at
+from sf3d_jax.scene_flow import image_motion
+
+
+@jit
+def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
+    """The distance between predicted and true vectors, of a flow or a scene flow.
+
+    Args:
+      x: (*b, H, W, C), a flow in pixels or vectors in metres.
+      target: (*b, H, W, C), in the same unit.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+
+    Returns:
+      LossMap in the unit and dtype of x, valid where the pixel counts and both are finite.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
+    check_alike(x=x, target=target)
+    known, (a, b) = counted(valid, *widen(x, target))
+    return loss_map(length(*channels(a - b)), known, x.dtype)
+
+
+@jit
+def inverse_depth_change_error(
+    inv_depth_change: jax.Array, target: jax.Array, *, valid: jax.Array | None = None
+) -> LossMap:
+    """The absolute error of the inverse-depth change, or of any scalar map.
+
+    Args:
+      inv_depth_change: (*b, H, W), c, per metre.
+      target: (*b, H, W), per metre.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+
+    Returns:
+      LossMap, per metre, in the dtype of the prediction; valid where the pixel counts and both are
+      finite.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(
+        inv_depth_change=(inv_depth_change, "map"),
+        target=(target, "map"),
+        valid=(valid, "mask"),
+    )
+    return end_point_error(inv_depth_change[..., None], target[..., None], valid=valid)
+
+
+@jit
+def log_motion_in_depth_error(
+    inv_depth_change: jax.Array,
+    target: jax.Array,
+    inv_depth: jax.Array,
+    *,
+    valid: jax.Array | None = None,
+) -> LossMap:
+    """The error of the logarithm of the ratio of depths, which has no unit.
+
+    Args:
+      inv_depth_change: (*b, H, W), c, per metre.
+      target: (*b, H, W), c*, per metre.
+      inv_depth: (*b, H, W), d, per metre.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+
+    Returns:
+      LossMap in the dtype of the prediction, valid where the pixel counts and d, d + c and d + c*
+      are those of surfaces.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(
+        inv_depth_change=(inv_depth_change, "map"),
+        target=(target, "map"),
+        inv_depth=(inv_depth, "map"),
+        valid=(valid, "mask"),
+    )
+    dtype = inv_depth_change.dtype
+    change, target, inv_depth = widen(inv_depth_change, target, inv_depth)
+    found = depth_change.to_log_motion_in_depth(inv_depth, change)
+    wanted = depth_change.to_log_motion_in_depth(inv_depth, target)
+    known = found.valid & wanted.valid
+    known = known if valid is None else known & valid
+    return loss_map(absolute(mask(known, found.values - wanted.values)), known, dtype)
+
+
+@jit
+def depth_consistency(
+    flow: jax.Array,
+    inv_depth: jax.Array,
+    inv_depth_change: jax.Array,
+    next_inv_depth: jax.Array,
+    *,
+    valid: jax.Array | None = None,
+) -> LossMap:
+    """Whether the next depth, where a point goes, is the one that the point has then.
+
+    Args:
+      flow: (*b, H, W, 2), F, in pixels.
+      inv_depth: (*b, H, W), d, per metre.
+      inv_depth_change: (*b, H, W), c, per metre.
+      next_inv_depth: (*b, H, W), n, per metre, on the next frame's grid.
+      valid: (*b, H, W), bool, the pixels that count, those that are not hidden; all if None.
+
+    Returns:
+      LossMap in the dtype of the flow, from 0 to 1, valid where the pixel counts, both depths of
+      the point are those of surfaces, and so is n all around where it goes.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(
+        flow=(flow, "flow"),
+        inv_depth=(inv_depth, "map"),
+        inv_depth_change=(inv_depth_change, "map"),
+        next_inv_depth=(next_inv_depth, "map"),
+        valid=(valid, "mask"),
+    )
+    dtype = flow.dtype
+    flow, d0, change, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
+    n, seen = _seen(flow, following)
+    d1 = d0 + change
+    known = seen & surface(d0) & surface(d1)
+    known = known if valid is None else known & valid
+    n, d1 = mask(known, (n, d1), (1, 1))
+    return loss_map(absolute(n - d1) / (n + d1), known, dtype)
+
+
+@jit
+def point_reconstruction(
+    vectors: jax.Array,
+    inv_depth: jax.Array,
+    next_inv_depth: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None = None,
+    *,
+    valid: jax.Array | None = None,
+) -> LossMap:
+    """How far a point lands from the surface that the next frame has there, over its distance.
+
+    Of self-mono-sf (Hur and Roth, CVPR 2020), but with inverse depths interpolated, which is exact
+    on planes, where it interpolates points.
+
+    Args:
+      vectors: (*b, H, W, 3), the scene flow, in metres, in the axes of the first camera.
+      inv_depth: (*b, H, W), per metre.
+      next_inv_depth: (*b, H, W), per metre, on the next frame's grid.
+      camera: of the first frame.
+      next_camera: of the next frame; that of the first if None.
+      valid: (*b, H, W), bool, the pixels that count, those that are not hidden; all if None.
+
+    Returns:
+      LossMap in the dtype of the vectors, valid where the pixel counts, the point is seen by both
+      cameras, and the next frame has surfaces all around where it is.
+
+    Raises:
+      TypeError: an argument is no floating array or no camera, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(
+        vectors=(vectors, "vectors"),
+        inv_depth=(inv_depth, "map"),
+        next_inv_depth=(next_inv_depth, "map"),
+        valid=(valid, "mask"),
+    )
+    dtype = vectors.dtype
+    vectors, d0, following = widen(vectors, inv_depth, next_inv_depth)
+    flow, change, known = image_motion(vectors, d0, camera, next_camera)
+    n, seen = _seen(flow, following)
+    still = jnp.zeros_like(flow)
+    distances = _slant(still, camera), _slant(flow, camera if next_camera is None else next_camera)
+    d1 = d0 + change
+    known = known & seen & surface(d1)
+    known = known if valid is None else known & valid
+    n, d0, d1 = mask(known, (n, d0, d1), (1, 1, 1))
+    # Both points lie on one ray, so their difference is that of its depths.
+    relative = distances[1] / distances[0] * d0 * absolute(n - d1) / (n * d1)
+    return loss_map(relative, known, dtype)
+
+
+@jit
+def forward_backward_error(
+    x: jax.Array,
+    backward: jax.Array,
+    *,
+    flow: jax.Array | None = None,
+    camera: Camera | None = None,
+    next_camera: Camera | None = None,
+    valid: jax.Array | None = None,
+) -> LossMap:
+    """How far the way there and back misses its start, for flows or for scene flows.
+
+        forward_backward_error(flow, backward_flow)
+        forward_backward_error(vectors, backward_vectors, flow=flow,
+                               camera=camera, next_camera=next_camera)
+
+    Args:
+      x: (*b, H, W, 2), F, in pixels; or (*b, H, W, 3), scene flow in metres, in the axes of the
+        first camera.
+      backward: the same from the next frame to the first, on its grid; scene flow in the axes of
+        the next camera.
+      flow: (*b, H, W, 2), where points go in the image; for scene flow, and only for it.
+      camera: of the first frame; with next_camera, where the axes of the two differ.
+      next_camera: of the next frame.
+      valid: (*b, H, W), bool, the pixels that count, those that are not hidden; all if None.
+
+    Returns:
+      LossMap in the unit and dtype of x, valid where the pixel counts and the way back is known.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit, scene flow comes without a flow, or one camera without the
+        other.
+    """
+    kind = "flow" if flow is None else "vectors"
+    check_maps(x=(x, kind), backward=(backward, kind), flow=(flow, "flow"), valid=(valid, "mask"))
+    if (camera is None) != (next_camera is None) or (camera is not None and flow is None):
+        raise ValueError("camera: expected both cameras and a flow, or neither camera")
+    dtype = x.dtype
+    x, backward, there = widen(x, backward, x if flow is None else flow)
+    back, seen = sample_at("flow", backward, *_positions(there), "bilinear", "zeros")
+    known, (x, back) = counted(valid, x, back)
+    known = known & seen
+    parts = list(channels(back))
+    if camera is not None and next_camera is not None:
+        parts, good = _turned(parts, *widen(camera, next_camera))
+        known = known & good
+    missed = mask(known, tuple(a + b for a, b in zip(channels(x), parts, strict=True)))
+    return loss_map(length(*missed), known, dtype)
+
+
+def _positions(flow: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return positions(*channels(flow))
+
+
+def _seen(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The next inverse depth where the pixels go, and whether it is that of surfaces."""
+    surfaces = jnp.where(surface(next_inv_depth), next_inv_depth, jnp.nan)[..., None]
+    values, seen = sample_at("flow", surfaces, *_positions(flow), "bilinear", "zeros")
+    return values[..., 0], seen
+
+
+def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
+    """The length of the ray (x, y, 1) of where pixels go."""
+    camera, _ = _optics.usable(widen(flow, camera)[1])
+    ray = _optics.Optics.of(camera, 2).ray(*_positions(flow))
+    return jnp.sqrt(ray.x * ray.x + ray.y * ray.y + 1)
+
+
+def _turned(
+    parts: list[jax.Array], camera: Camera, next_camera: Camera
+) -> tuple[list[jax.Array], jax.Array]:
+    """Vectors in the axes of the next camera, in those of the first; and where both are good."""
+    (camera, good), (next_camera, next_good) = map(_optics.usable, (camera, next_camera))
+    to_camera, to_next = (_optics.rows(c.world_to_camera, 2) for c in (camera, next_camera))
+    world = [total([to_next[i][k] * parts[i] for i in range(3)]) for k in range(3)]
+    turned = [total([row[k] * world[k] for k in range(3)]) for row in to_camera]
+    return turned, _optics.per_pixel(good & next_good, 2)

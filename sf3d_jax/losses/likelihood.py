@@ -1,0 +1,142 @@
+"""Negative log-likelihoods, for estimators that say how sure they are.
+
+gaussian_nll         (e^T S^-1 e + log det(2 pi S)) / 2,  e = x - x*
+mixture_of_laplace   log sum_m e^{w_m} - log sum_m e^{w_m - b_m - |x| e^{-b_m}} / 2
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array, check_maps
+from sf3d_jax._numerics import bounded, channels, jit, mask, widen
+from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, loss_map, total
+from sf3d_jax.losses.penalties import narrowed
+
+# Of variances: the square of a standard deviation.
+_SMALLEST = 1e-30
+
+
+@jit
+def gaussian_nll(
+    x: jax.Array, target: jax.Array, covariance: jax.Array, *, valid: jax.Array | None = None
+) -> LossMap:
+    """The negative log-likelihood of vectors under Gaussians of a covariance each.
+
+    For scene flow in metres, with what the network thinks of its four channels:
+
+        vectors, valid = scene_flow(flow, inv_depth, change, camera)
+        covariance = scene_flow_covariance(flow, inv_depth, change, camera, variances)
+        loss = gaussian_nll(vectors, target, covariance, valid=valid)
+
+    Args:
+      x: (*b, H, W, n), the means.
+      target: (*b, H, W, n), in the same unit.
+      covariance: (*b, H, W, n, n), S, in its square; only the lower triangle is read.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+
+    Returns:
+      LossMap in the dtype of x, the logarithm's unit being that of x; valid where the pixel counts
+      and S is positive definite to rounding, with e not beyond 3e9 standard deviations.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
+    check_alike(x=x, target=target)
+    n = x.shape[-1]
+    if covariance.shape[-2:] != (n, n):
+        raise ValueError(f"covariance: expected shape (..., {n}, {n}), got {covariance.shape}")
+    flat = covariance.reshape(*covariance.shape[:-2], n * n)
+    check_maps(x=(x, "image"), covariance=(flat, "image"))
+    known, (a, b, flat) = counted(valid, *widen(x, target, flat))
+
+    entries = channels(flat)
+    # In units of their spread, so that no square of metres leaves the range of float32.
+    size = total([entries[i * (n + 1)] for i in range(n)]) / n
+    known = known & (size > _SMALLEST)
+    size = jnp.where(known, size, 1)
+    errors = tuple(e * jax.lax.rsqrt(size) for e in channels(a - b))
+    known = functools.reduce(jnp.logical_and, map(bounded, errors), known)
+    matrix = [[entries[i * n + j] / size for j in range(i + 1)] for i in range(n)]
+    values, positive = _standardized(matrix, errors, known)
+    values = values + 0.5 * n * (jnp.log(size) + math.log(2 * math.pi))
+    return loss_map(values, known & positive, x.dtype)
+
+
+def _standardized(
+    matrix: list[list[jax.Array]], errors: tuple[jax.Array, ...], known: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Half of e^T S^-1 e + log det S by Cholesky's factors, and where S is positive definite."""
+    n = len(matrix)
+    identity = [[float(i == j) for j in range(i + 1)] for i in range(n)]
+    tiny = 8 * n * float(jnp.finfo(errors[0].dtype).eps)
+    positive = known
+    # Once to find out where, and again with what is harmless elsewhere: for the derivative.
+    for _ in range(2):
+        safe = mask(positive, matrix, identity)
+        factors, pivots = _factors(safe, tiny)
+        for pivot in pivots:
+            positive = positive & (pivot > tiny)
+    standard: list[jax.Array] = []
+    for i, e in enumerate(mask(positive, errors)):
+        rest = e - total([jnp.zeros_like(e), *(factors[i][j] * standard[j] for j in range(i))])
+        standard.append(rest / factors[i][i])
+    halves = [0.5 * y * y + jnp.log(factors[i][i]) for i, y in enumerate(standard)]
+    return total(halves), positive
+
+
+def _factors(
+    matrix: list[list[jax.Array]], tiny: float
+) -> tuple[list[list[jax.Array]], list[jax.Array]]:
+    """Cholesky's lower factor, and its squared diagonal before it is kept from 0."""
+    factors: list[list[jax.Array]] = []
+    pivots = []
+    for i, row in enumerate(matrix):
+        line: list[jax.Array] = []
+        for j, entry in enumerate(row):
+            above = line if i == j else factors[j]
+            rest = entry
+            for k in range(j):
+                rest = rest - line[k] * above[k]
+            if i == j:
+                pivots.append(rest)
+                line.append(jnp.sqrt(jnp.maximum(rest, tiny)))
+            else:
+                line.append(rest / factors[j][j])
+        factors.append(line)
+    return factors, pivots
+
+
+@jit
+def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -> jax.Array:
+    """Negative log-likelihood of residuals under a mixture of Laplace distributions (SEA-RAFT).
+
+    SEA-RAFT has two, the first log scale clipped to [0, 10], the second 0; the two components of
+    the flow share them: give `logits[..., None, :]`.
+
+    Args:
+      x: (...), residuals.
+      logits: (..., M), w_m, of the shares; broadcasts against x but for the last axis.
+      log_scales: (..., M), b_m, the logarithms of the scales; likewise.
+
+    Returns:
+      (...), as x. Where a parameter is no number, or a scale beyond e^30 or below e^-30, it counts
+      as 0 and passes no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+    """
+    for name, value in (("x", x), ("logits", logits), ("log_scales", log_scales)):
+        check_array(name, value)
+    dtype = x.dtype
+    x, logits, log_scales = widen(x, logits, log_scales)
+    known = bounded(x) & (bounded(logits) & (jnp.abs(log_scales) <= 30)).all(-1)
+    x, logits, log_scales = jnp.broadcast_arrays(x[..., None], logits, log_scales)
+    x, logits, log_scales = mask(known, (x, logits, log_scales))
+    log_likelihood = logits - log_scales - absolute(x) * jnp.exp(-log_scales) - jnp.log(2.0)
+    lse = jax.nn.logsumexp
+    return narrowed(known, lse(logits, axis=-1) - lse(log_likelihood, axis=-1), dtype)

@@ -1,0 +1,189 @@
+"""Penalties of a residual x, number by number; any shape, the result has it too.
+
+    l1                       |x|
+    l2                       x^2
+    charbonnier              sqrt(x^2 + s^2)
+    generalized_charbonnier  (|x| + e)^q
+    general_robust           |a - 2| / a (((x / s)^2 / |a - 2| + 1)^(a / 2) - 1)
+    huber                    x^2 / 2 for |x| < h, else h (|x| - h / 2)
+
+All are finite and so are their gradients: at x = 0 the gradient is 0. A residual that is no
+number, or beyond 3e9, counts as 0 and passes no gradient. What exceeds the range of a narrow type
+is its largest number.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sf3d_jax._checks import check_array
+from sf3d_jax._numerics import bounded, jit, mask, widen
+from sf3d_jax.losses._maps import absolute
+
+# Below, the series of (e^t - 1) / t is exact to the last place of float64.
+_SMALL = 0.01
+
+
+@jit
+def l1(x: jax.Array) -> jax.Array:
+    """The absolute value.
+
+    Args:
+      x: residuals, of any shape.
+
+    Returns:
+      As x.
+
+    Raises:
+      TypeError: x is no floating array.
+    """
+    return _penalty(absolute, x)
+
+
+@jit
+def l2(x: jax.Array) -> jax.Array:
+    """The square.
+
+    Args:
+      x: residuals, of any shape.
+
+    Returns:
+      As x.
+
+    Raises:
+      TypeError: x is no floating array.
+    """
+    return _penalty(jnp.square, x)
+
+
+@jit
+def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
+    """sqrt(x^2 + s^2): the absolute value, rounded off at 0 (SMURF's `robust_l1`).
+
+    Args:
+      x: residuals, of any shape.
+      scale: s, positive, in the unit of x.
+
+    Returns:
+      As x.
+
+    Raises:
+      TypeError: x is no floating array.
+    """
+    return _penalty(lambda x: jnp.sqrt(x * x + scale * scale), x)
+
+
+@jit
+def generalized_charbonnier(
+    x: jax.Array, *, epsilon: float = 0.01, exponent: float = 0.4
+) -> jax.Array:
+    """(|x| + e)^q: for q < 1 large residuals count less and less (Sun et al. 2010, M-FUSE).
+
+    Args:
+      x: residuals, of any shape.
+      epsilon: e, positive, in the unit of x.
+      exponent: q.
+
+    Returns:
+      As x.
+
+    Raises:
+      TypeError: x is no floating array.
+    """
+    return _penalty(lambda x: (absolute(x) + epsilon) ** exponent, x)
+
+
+@jit
+def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
+    """Half the square near 0, linear beyond: `optax.losses.huber_loss`.
+
+    Args:
+      x: residuals, of any shape.
+      delta: h, positive, in the unit of x.
+
+    Returns:
+      As x.
+
+    Raises:
+      TypeError: x is no floating array.
+    """
+    return _penalty(lambda x: optax.losses.huber_loss(x, delta=delta), x)
+
+
+@jit
+def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
+    """Barron's general and adaptive robust loss (CVPR 2019), exact at its limits too.
+
+    alpha = 2 is half the square, 1 is Charbonnier's less its minimum, 0 is Cauchy's
+    log((x/s)^2 / 2 + 1), -2 is Geman and McClure's, -inf is Welsch's 1 - exp(-(x/s)^2 / 2). It may
+    be learned: it has a gradient everywhere but at 2 (where that is unbounded and 0 stands for it).
+
+    Args:
+      x: residuals, of any shape.
+      alpha: shape parameter; a number or an array that broadcasts against x.
+      scale: s, positive, in the unit of x; likewise.
+
+    Returns:
+      As x, broadcast; 0 at x = 0. Where alpha > 2 it grows fast, and stops before it overflows.
+
+    Raises:
+      TypeError: x is no floating array.
+    """
+    check_array("x", x)
+    dtype = x.dtype
+    (x,) = widen(x)
+    alpha, scale = jnp.asarray(alpha, x.dtype), jnp.asarray(scale, x.dtype)
+    known = bounded(x / jnp.where(scale > 0, scale, 1)) & (scale > 0) & ~jnp.isnan(alpha)
+    x, scale, alpha = jnp.broadcast_arrays(x, scale, alpha)
+    x, scale, alpha = mask(known, (x, scale, alpha), (0, 1, 1))
+    return narrowed(known, _general(jnp.square(x / scale), alpha), dtype)
+
+
+def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
+    """Barron's loss of s = (x / scale)^2.
+
+    With b = |a - 2|, y = log(1 + s / b): for a <= 1 it is b y / 2 times (e^t - 1) / t, t = a y / 2,
+    which is smooth at 0; for a > 1, (s e^t + b (e^t - 1)) / a with t = (a - 2) y / 2, which does
+    not cancel near 2. Larger |a| than the limit give the same to rounding.
+    """
+    limit = 1 / jnp.finfo(s.dtype).eps ** 2
+    alpha = jnp.clip(alpha, -limit, limit)
+    square = alpha == 2
+    b = jnp.where(square, 1, jnp.abs(alpha - 2))
+    y = jnp.log1p(s / b)
+
+    low = alpha <= 1
+    lower = 0.5 * b * y * _expm1_ratio(0.5 * jnp.where(low, alpha, 1) * y)
+    # Of squares below 1e19, so that their product with this is finite.
+    most = 0.49 * math.log(float(jnp.finfo(s.dtype).max))
+    t = jnp.minimum(0.5 * (jnp.where(low | square, 2, alpha) - 2) * y, most)
+    upper = (s * jnp.exp(t) + b * jnp.expm1(t)) / jnp.where(low, 1, alpha)
+    return jnp.where(low, lower, upper)
+
+
+def _expm1_ratio(t: jax.Array) -> jax.Array:
+    """(e^t - 1) / t, 1 at 0."""
+    small = jnp.abs(t) < _SMALL
+    near, far = jnp.where(small, t, 0), jnp.where(small, 1, t)
+    series = jnp.ones_like(t)
+    for n in (7, 6, 5, 4, 3, 2):
+        series = 1 + near / n * series
+    return jnp.where(small, series, jnp.expm1(far) / far)
+
+
+def _penalty(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    check_array("x", x)
+    dtype = x.dtype
+    (x,) = widen(x)
+    known = bounded(x)
+    return narrowed(known, function(mask(known, x)), dtype)
+
+
+def narrowed(known: jax.Array, values: jax.Array, dtype: Any) -> jax.Array:
+    """The values where known, in a narrow type; what exceeds that is its largest number."""
+    largest = float(jnp.finfo(dtype).max)
+    return mask(known, jnp.clip(values, -largest, largest)).astype(dtype)

@@ -1,0 +1,259 @@
+"""How rough a map is, on its own, beside an image's edges, or beside a target.
+
+With D the difference to the next pixel along an axis (second order: x(p + 1) - 2 x(p) + x(p - 1)),
+E an edge weight, e^{-a mean_c |D I|} (second order: of (I(p + 1) - I(p - 1)) / 2), and sums over
+the channels of x:
+
+    first_order_smoothness    mean over axes of E sum penalty(D x)
+    second_order_smoothness   mean over axes of E sum penalty(D2 x)
+    total_variation           sum over axes of sum |D x|
+    gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
+
+A difference counts if its pixels do. `srflow_terms` are four regularisers under the names by which
+the SRFlow paper tells them; it gives no formulas, so these are ours:
+
+    mask                      |F| where the mask is false: what is not the subject rests
+    gradient                  gradient_difference(F, F*) on the mask
+    total_variation           total_variation(F) on the mask
+    flow_difference           |F - F*| on the mask
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_maps
+from sf3d_jax._numerics import channels, jit, widen
+from sf3d_jax.losses._maps import (
+    LossMap,
+    absolute,
+    check_alike,
+    counted,
+    differences,
+    length,
+    loss_map,
+    total,
+)
+from sf3d_jax.losses.penalties import l1
+
+Penalty = Callable[[jax.Array], jax.Array]
+Operator = Literal["difference", "sobel"]
+# A value and where it counts, one for each axis.
+Terms = list[tuple[Any, jax.Array]]
+
+
+@partial(jit, static=("penalty",))
+def first_order_smoothness(
+    x: jax.Array,
+    image: jax.Array,
+    *,
+    sharpness: float = 10.0,
+    valid: jax.Array | None = None,
+    penalty: Penalty = l1,
+) -> LossMap:
+    """Edge-aware differences between neighbours, 0 for a constant map; see this module.
+
+    Args:
+      x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.
+      image: (*b, H, W, K), whose edges allow edges in x; brightness in [0, 1].
+      sharpness: a; 0 for none.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+      penalty: of this package, or a function like them; keep one and the same, each new one is
+        compiled.
+
+    Returns:
+      LossMap in the dtype of x, valid where a difference counts. Pixels that are not finite in x
+      or in the image count for nothing.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    return _smoothness(x, image, sharpness, valid, penalty, count=2)
+
+
+@partial(jit, static=("penalty",))
+def second_order_smoothness(
+    x: jax.Array,
+    image: jax.Array,
+    *,
+    sharpness: float = 10.0,
+    valid: jax.Array | None = None,
+    penalty: Penalty = l1,
+) -> LossMap:
+    """Edge-aware second differences, 0 for a map that is affine; see this module.
+
+    Inverse depth and its change are affine on a plane that moves rigidly; its flow nearly so.
+
+    Args:
+      x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.
+      image: (*b, H, W, K), whose edges allow edges in x; brightness in [0, 1].
+      sharpness: a; 0 for none.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+      penalty: as for `first_order_smoothness`.
+
+    Returns:
+      LossMap in the dtype of x, valid where a difference counts; as there.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    return _smoothness(x, image, sharpness, valid, penalty, count=3)
+
+
+@jit
+def total_variation(x: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
+    """The sum of absolute differences to the next pixels (anisotropic); see this module.
+
+    Args:
+      x: (*b, H, W, C); a scalar map as `inv_depth[..., None]`.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+
+    Returns:
+      LossMap in the dtype of x, valid where the pixel counts; a difference to one that does not
+      is 0.
+
+    Raises:
+      TypeError: x is no floating array, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(x=(x, "image"), valid=(valid, "mask"))
+    dtype = x.dtype
+    known, (x,) = counted(valid, *widen(x))
+    steps = lambda *xs: total([absolute(b - a) for a, b in xs])
+    terms = [differences(steps, known, 2, axis, *channels(x)) for axis in (-1, -2)]
+    return loss_map(total([value for value, _ in terms]), known, dtype)
+
+
+@partial(jit, static=("operator", "penalty"))
+def gradient_difference(
+    x: jax.Array,
+    target: jax.Array,
+    *,
+    operator: Operator = "difference",
+    valid: jax.Array | None = None,
+    penalty: Penalty = l1,
+) -> LossMap:
+    """Whether a map changes from pixel to pixel as its target does; see this module.
+
+    Args:
+      x: (*b, H, W, C); a scalar map as `inv_depth[..., None]`.
+      target: (*b, H, W, C).
+      operator: "difference" to the next pixel, or "sobel", 3 x 3.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+      penalty: as for `first_order_smoothness`.
+
+    Returns:
+      LossMap in the dtype of x, valid where a derivative counts: all its pixels do.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit, or there is no such operator.
+    """
+    check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
+    check_alike(x=x, target=target)
+    if operator not in get_args(Operator):
+        raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
+    dtype = x.dtype
+    known, (x, target) = counted(valid, *widen(x, target))
+    errors = channels(x - target)
+    if operator == "difference":
+        steps = lambda *xs: total([penalty(b - a) for a, b in xs])
+        terms = [differences(steps, known, 2, axis, *errors) for axis in (-1, -2)]
+    else:
+        terms = [_sobel(errors, known, axis, penalty) for axis in (-1, -2)]
+    return _mean(terms, dtype)
+
+
+class SRFlowTerms(NamedTuple):
+    """The four regularisers of `srflow_terms`.
+
+    Attributes:
+      mask: LossMap, valid off the mask; the others on it.
+      gradient: LossMap.
+      total_variation: LossMap.
+      flow_difference: LossMap.
+    """
+
+    mask: LossMap
+    gradient: LossMap
+    total_variation: LossMap
+    flow_difference: LossMap
+
+
+@partial(jit, static=("operator",))
+def srflow_terms(
+    flow: jax.Array, target: jax.Array, mask: jax.Array, *, operator: Operator = "difference"
+) -> SRFlowTerms:
+    """Mask, gradient, total variation and flow difference, as this module defines them.
+
+    Args:
+      flow: (*b, H, W, 2), F, in pixels.
+      target: (*b, H, W, 2), F*, in pixels.
+      mask: (*b, H, W), bool, the subject, such as the face.
+      operator: of the gradient, "difference" or "sobel".
+
+    Returns:
+      SRFlowTerms, four maps in the dtype of the flow.
+
+    Raises:
+      TypeError: flow or target is no floating array, or mask none of bool.
+      ValueError: shapes do not fit, or there is no such operator.
+    """
+    check_maps(flow=(flow, "flow"), target=(target, "flow"), mask=(mask, "mask"))
+    dtype = flow.dtype
+    flow, target = widen(flow, target)
+    off, (still,) = counted(~mask, flow)
+    on, (moved, wanted) = counted(mask, flow, target)
+    return SRFlowTerms(
+        loss_map(length(*channels(still)), off, dtype),
+        loss_map(*gradient_difference(flow, target, operator=operator, valid=mask), dtype),
+        loss_map(*total_variation(flow, valid=mask), dtype),
+        loss_map(length(*channels(moved - wanted)), on, dtype),
+    )
+
+
+def _smoothness(
+    x: jax.Array,
+    image: jax.Array,
+    sharpness: Any,
+    valid: jax.Array | None,
+    penalty: Penalty,
+    count: int,
+) -> LossMap:
+    check_maps(x=(x, "image"), image=(image, "image"), valid=(valid, "mask"))
+    dtype, many = x.dtype, x.shape[-1]
+    known, (x, image) = counted(valid, *widen(x, image))
+
+    def rough(*maps: Any) -> jax.Array:
+        steps, edges = maps[:many], maps[many:]
+        edge = total([absolute(e[-1] - e[0]) for e in edges]) / (len(edges) * (count - 1))
+        change = [e[1] - e[0] if count == 2 else (e[2] - e[1]) - (e[1] - e[0]) for e in steps]
+        return jnp.exp(-sharpness * edge) * total([penalty(c) for c in change])
+
+    maps = *channels(x), *channels(image)
+    return _mean([differences(rough, known, count, axis, *maps) for axis in (-1, -2)], dtype)
+
+
+def _sobel(
+    maps: tuple[jax.Array, ...], known: jax.Array, axis: int, penalty: Penalty
+) -> tuple[Any, jax.Array]:
+    """Sobel's derivative along an axis: a mean across it of the slopes of three lines."""
+    across = -3 - axis
+    slopes, counts = [], known
+    for x in maps:
+        value, counts = differences(lambda xs: (xs[2] - xs[0]) / 2, known, 3, axis, x)
+        slopes.append(value)
+    smoothed = lambda *xs: total([penalty((a + 2 * b + c) / 4) for a, b, c in xs])
+    return differences(smoothed, counts, 3, across, *slopes)
+
+
+def _mean(terms: Terms, dtype: Any) -> LossMap:
+    """Of the terms of both axes, over those that count."""
+    count = total([counts.astype(jnp.float32) for _, counts in terms])
+    value = total([value for value, _ in terms])
+    return loss_map(value / jnp.maximum(count, 1).astype(value.dtype), count > 0, dtype)

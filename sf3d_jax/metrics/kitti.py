@@ -1,0 +1,252 @@
+"""The scene flow metrics of KITTI 2015, by the rules of its development kit.
+
+A disparity is an outlier if |d - d*| > 3 px and |d - d*| / |d*| > 0.05; a flow vector likewise by
+its end-point error and the length of the true vector; a scene flow if one of its three parts is.
+All pixels with a true value count, of all images together. Where the estimate has holes, these
+are filled before anything is compared: see `fill_holes`. A second set, "result", counts only
+pixels that had an estimate.
+
+Menze and Geiger, "Object Scene Flow for Autonomous Vehicles" (CVPR 2015).
+"""
+
+import dataclasses
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sf3d_jax._checks import check_array
+from sf3d_jax._numerics import channels, channels_last, jit
+from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._maps import SCALAR, Map, MapLike, distance, kept, length, read_maps
+
+_PIXELS = 3.0
+# The development kit compares a float with the double 0.05, so the float above it exceeds it.
+_SHARE = np.float32(0.05)
+
+_REGIONS = ("bg", "fg", "all")
+_TRUTHS = ("occ", "noc")
+_MAPS = {"D1": "disparity", "D2": "next_disparity", "Fl": "flow"}
+
+
+def _units() -> dict[str, float]:
+    units: dict[str, float] = {}
+    for truth in _TRUTHS:
+        end = "" if truth == "occ" else f"-{truth}"
+        for name in (*_MAPS, "SF"):
+            for kind in ("", "-result"):
+                units |= {f"{name}-{region}{kind}{end}": 100.0 for region in _REGIONS}
+                if name != "SF":
+                    units[f"{name}-epe{kind}{end}"] = 1.0
+            units[f"{name}-density{end}"] = 100.0
+    return units
+
+
+class Filled(NamedTuple):
+    """A map without holes.
+
+    Attributes:
+      values: (*b, H, W) or (*b, H, W, C).
+      valid: (*b, H, W), bool, False in the rows that could not be filled.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class KittiSceneFlow(Metric):
+    """Outliers of disparity, flow and scene flow in percent, as KITTI 2015 counts them.
+
+    The names that `compute` returns are made of
+
+        D1, D2, Fl, SF      first disparity, second disparity, flow, all of them
+        -bg, -fg, -all      outliers in percent, on background, on objects, on both
+        -epe                mean error in pixels
+        -density            pixels with an estimate, in percent of those with a true value
+        -result             only pixels with an estimate
+        -noc                only pixels that stay inside the image
+
+    so D1-all, Fl-bg-noc or SF-all-result. What cannot be told is left out: SF without a
+    disparity, -bg and -fg without objects, -noc without its truth. Only D1's estimates make the
+    density, and the result, of SF.
+    """
+
+    units: ClassVar[dict[str, float]] = _units()
+
+    @jit
+    def update(
+        self,
+        *,
+        flow: MapLike = None,
+        disparity: MapLike = None,
+        next_disparity: MapLike = None,
+        flow_occ: MapLike = None,
+        disparity_occ: MapLike = None,
+        next_disparity_occ: MapLike = None,
+        flow_noc: MapLike = None,
+        disparity_noc: MapLike = None,
+        next_disparity_noc: MapLike = None,
+        objects: Any = None,
+    ) -> "KittiSceneFlow":
+        """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
+
+        Args:
+          flow: (*b, H, W, 2), the estimate, in pixels; a number that is not finite is a hole.
+          disparity: (*b, H, W), of the first pair, in pixels; what is not positive is a hole.
+          next_disparity: (*b, H, W), of the second pair, on the grid of the first image.
+          flow_occ: (*b, H, W, 2), the truth, of all pixels.
+          disparity_occ: (*b, H, W), the truth, of all pixels; not positive is unknown.
+          next_disparity_occ: (*b, H, W), the truth, of all pixels.
+          flow_noc: (*b, H, W, 2), the truth, of pixels that stay inside the image.
+          disparity_noc: (*b, H, W), the truth, of pixels inside the other image.
+          next_disparity_noc: (*b, H, W), the truth, of pixels inside the other images.
+          objects: (*b, H, W), of bool or integers, above 0 on moving objects.
+
+        Returns:
+          The metric with these images.
+
+        Raises:
+          TypeError: a map is no floating array, or objects are floating.
+          ValueError: shapes do not fit, or there is no map.
+        """
+        given = locals()
+        names = [n + end for end in ("", "_occ", "_noc") for n in _MAPS.values()]
+        count = lambda name: 2 if name.startswith("flow") else SCALAR
+        maps = read_maps(**{name: (given[name], count(name)) for name in names})
+        maps = {n: m if count(n) else _positive(m) for n, m in maps.items()}
+        regions = kept(_regions(objects, next(iter(maps.values())).known))
+        terms: dict[str, Terms] = {}
+        estimates = {q: maps[name] for q, name in _MAPS.items() if name in maps}
+        filled = {q: _filled(estimate) for q, estimate in estimates.items()}
+        for truth in _TRUTHS:
+            truths = {q: maps.get(f"{name}_{truth}") for q, name in _MAPS.items()}
+            end = "" if truth == "occ" else f"-{truth}"
+            parts = {
+                q: _Part(*_errors(filled[q], known), known.known, estimates[q].known)
+                for q, known in truths.items()
+                if known is not None and q in estimates
+            }
+            parts = kept(parts)
+            for q, part in parts.items():
+                terms |= _terms(q, part, regions, end)
+                terms[f"{q}-epe{end}"] = part.error, part.use
+                terms[f"{q}-epe-result{end}"] = part.error, part.use & part.estimated
+            if len(parts) == len(_MAPS):
+                terms |= _terms("SF", _union(parts), regions, end)
+        return self._added(terms)
+
+
+class _Part(NamedTuple):
+    """The errors of one quantity."""
+
+    error: jax.Array
+    outlier: jax.Array
+    use: jax.Array
+    estimated: jax.Array
+
+
+def _terms(name: str, part: _Part, regions: dict[str, Any], end: str) -> dict[str, Terms]:
+    terms = {f"{name}-density{end}": (part.estimated, part.use)}
+    for region, inside in regions.items():
+        use = part.use & inside
+        terms[f"{name}-{region}{end}"] = part.outlier, use
+        terms[f"{name}-{region}-result{end}"] = part.outlier, use & part.estimated
+    return terms
+
+
+def _union(parts: dict[str, _Part]) -> _Part:
+    first, second, flow = (parts[q] for q in _MAPS)
+    outlier = first.outlier | second.outlier | flow.outlier
+    return _Part(flow.error, outlier, first.use & second.use & flow.use, first.estimated)
+
+
+def _regions(objects: Any, like: jax.Array) -> dict[str, jax.Array]:
+    everywhere = {"all": jnp.ones_like(like)}
+    if objects is None:
+        return everywhere
+    dtype = getattr(objects, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jnp.integer) or dtype == np.bool_):
+        raise TypeError(f"objects: expected an array of integers or bool, got {dtype}")
+    if objects.shape[-2:] != like.shape[-2:] or objects.ndim < 2:
+        raise ValueError(f"objects: expected shape (..., *{like.shape[-2:]}), got {objects.shape}")
+    inside = jnp.broadcast_to(objects > 0, like.shape)
+    return {"bg": ~inside, "fg": inside, **everywhere}
+
+
+def _errors(estimate: Map, truth: Map) -> tuple[jax.Array, jax.Array]:
+    """The error, and whether it is an outlier; any number where the truth is unknown."""
+    error = distance(estimate, truth)
+    size = length(truth.parts)
+    share = error / jnp.where(size > 0, size, 1)
+    # A true length of zero is exceeded by any share.
+    return error, (error > _PIXELS) & ((share >= _SHARE) | (size == 0))
+
+
+def _positive(x: Map) -> Map:
+    known = x.known & (x.values > 0)
+    return Map((jnp.where(known, x.values, 0),), known)
+
+
+def _filled(x: Map) -> Map:
+    """The estimate without holes. In a row that stays empty, it is what the kit's files say."""
+    parts, known = _fill(x.parts, x.known)
+    nothing = 0 if len(parts) > 1 else -1
+    return Map(tuple(jnp.where(known, part, nothing) for part in parts), jnp.ones_like(known))
+
+
+@jit
+def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
+    """Fills the holes of a map as KITTI does before it compares.
+
+    A gap within a row gets the smaller of its two ends, the start and the end of a row what
+    stands next to them. Then the rows above the first row with a value become that row, those
+    below the last one likewise. An empty row between others stays empty. Channels are filled
+    apart, so a filled vector may have u from one end and v from the other.
+
+    Args:
+      values: (*b, H, W) or (*b, H, W, C); whether there are channels is told by `valid`.
+      valid: (*b, H, W), bool.
+
+    Returns:
+      Filled, 0 where it is not valid.
+
+    Raises:
+      TypeError: values are not floating, or valid is not of bool.
+      ValueError: shapes do not fit.
+    """
+    check_array("values", values)
+    if valid.dtype != bool:
+        raise TypeError(f"valid: expected an array of bool, got {valid.dtype}")
+    several = values.ndim == valid.ndim + 1
+    if valid.ndim < 2 or values.shape[: valid.ndim] != valid.shape or values.ndim > valid.ndim + 1:
+        raise ValueError(f"valid: expected {values.shape} or without channels, got {valid.shape}")
+    parts = channels(values) if several else (values,)
+    parts, known = _fill(tuple(jnp.where(valid, part, 0) for part in parts), valid)
+    return Filled(channels_last(*parts) if several else parts[0], known)
+
+
+def _fill(parts: tuple[jax.Array, ...], known: jax.Array) -> tuple[Any, jax.Array]:
+    height, width = known.shape[-2:]
+    # The nearest column with a value to the left and to the right, in each row.
+    column = jnp.broadcast_to(jnp.arange(width), known.shape)
+    axis = known.ndim - 1
+    left = lax.cummax(jnp.where(known, column, -1), axis)
+    right = lax.cummin(jnp.where(known, column, width), axis, reverse=True)
+    left, right = jnp.where(left < 0, right, left), jnp.where(right == width, left, right)
+    # The nearest row with a value, of those above the first one and below the last one.
+    row = known.any(-1)
+    first = jnp.argmax(row, axis=-1)[..., None]
+    last = height - 1 - jnp.argmax(row[..., ::-1], axis=-1)[..., None]
+    source = jnp.clip(jnp.arange(height), first, last)
+    at = lambda x, index, axis: jnp.take_along_axis(x, index, axis, mode="clip")
+    row = at(row, source, -1)
+
+    def fill(part: jax.Array) -> jax.Array:
+        across = jnp.minimum(at(part, left, -1), at(part, right, -1))
+        return jnp.where(row[..., None], at(across, source[..., None], -2), 0)
+
+    return tuple(fill(part) for part in parts), jnp.broadcast_to(row[..., None], known.shape)

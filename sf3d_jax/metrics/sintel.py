@@ -1,0 +1,162 @@
+"""The metrics of optical flow of the Sintel benchmark: mean end-point errors over parts of it.
+
+    matched, unmatched       whether the next image shows the point
+    d0-10, d10-60, d60-140   by the distance to the nearest occlusion boundary, in pixels
+    s0-10, s10-40, s40+      by the true speed, in pixels a frame
+
+The benchmark's own code for the distance is not public. Here the boundary is made of the pixels
+whose upper, lower, left or right neighbour is occluded while they are not, or the other way round.
+
+Butler et al., "A naturalistic open source movie for optical flow evaluation" (ECCV 2012).
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._checks import check_mask
+from sf3d_jax._numerics import jit
+from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._maps import MASK, SCALAR, MapLike, distance, kept, length, read_maps
+
+_FARTHEST = 140
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SintelFlow(Metric):
+    """Mean end-point errors of flow in pixels, of all pixels and of Sintel's parts.
+
+    The names that `compute` returns are EPE, EPE-matched, EPE-unmatched, d0-10, d10-60, d60-140,
+    s0-10, s10-40, s40+ and, of the pixels whose estimate is not finite and which are of no EPE
+    a part, their share in percent: missing. What cannot be told is left out.
+    """
+
+    units: ClassVar[dict[str, float]] = {
+        "EPE": 1.0,
+        "EPE-matched": 1.0,
+        "EPE-unmatched": 1.0,
+        "d0-10": 1.0,
+        "d10-60": 1.0,
+        "d60-140": 1.0,
+        "s0-10": 1.0,
+        "s10-40": 1.0,
+        "s40+": 1.0,
+        "missing": 100.0,
+    }
+
+    @jit
+    def update(
+        self,
+        flow: MapLike,
+        true_flow: MapLike,
+        *,
+        occluded: Any = None,
+        boundary_distance: MapLike = None,
+    ) -> "SintelFlow":
+        """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
+
+        Args:
+          flow: (*b, H, W, 2), the estimate, in pixels.
+          true_flow: (*b, H, W, 2), in pixels.
+          occluded: (*b, H, W), bool, what the next image does not show.
+          boundary_distance: (*b, H, W), to the nearest occlusion boundary, in pixels; by
+            `occlusion_boundary_distance` if None.
+
+        Returns:
+          The metric with these images.
+
+        Raises:
+          TypeError: a map is no floating array, or occluded not of bool.
+          ValueError: shapes do not fit.
+        """
+        maps = read_maps(
+            flow=(flow, 2),
+            true_flow=(true_flow, 2),
+            occluded=(occluded, MASK),
+            boundary_distance=(boundary_distance, SCALAR),
+        )
+        truth, found = maps["true_flow"], maps["flow"].known
+        speed = length(truth.parts)
+        error, speed, use, found = kept((distance(maps["flow"], truth), speed, truth.known, found))
+        seen = use & found
+        terms: dict[str, Terms] = {"EPE": (error, seen), "missing": (~found, use)}
+        if "occluded" in maps:
+            hidden = maps["occluded"].values
+            terms["EPE-matched"] = error, seen & ~hidden
+            terms["EPE-unmatched"] = error, seen & hidden
+        away = None
+        if "boundary_distance" in maps:
+            # Farther than a number can tell is as far as it matters here.
+            given = maps["boundary_distance"]
+            away = jnp.where(given.known, given.values, jnp.inf)
+        elif occluded is not None:
+            away = kept(jnp.broadcast_to(occlusion_boundary_distance(occluded), error.shape))
+        if away is not None:
+            terms["d0-10"] = error, seen & (away < 10)
+            terms["d10-60"] = error, seen & (away >= 10) & (away < 60)
+            terms["d60-140"] = error, seen & (away >= 60) & (away <= _FARTHEST)
+        terms["s0-10"] = error, seen & (speed < 10)
+        terms["s10-40"] = error, seen & (speed >= 10) & (speed < 40)
+        terms["s40+"] = error, seen & (speed >= 40)
+        return self._added(terms)
+
+
+@jit
+def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
+    """How far each pixel is from the nearest occlusion boundary, up to 140 pixels.
+
+    Args:
+      occluded: (*b, H, W), bool.
+
+    Returns:
+      (*b, H, W), float32, the distance between the centres of pixels; 0 on the boundary, and
+      infinite where there is none within 140 pixels.
+
+    Raises:
+      TypeError: occluded is not of bool.
+      ValueError: it has fewer than two axes.
+    """
+    check_mask("occluded", occluded)
+    if occluded.ndim < 2:
+        raise ValueError(f"occluded: expected shape (..., H, W), got {occluded.shape}")
+    along = _to_nearest(_boundary(occluded))
+    far = 2.0 * _FARTHEST**2
+    squared = jnp.where(along <= _FARTHEST, along * along, far).astype(jnp.float32)
+    # Of the squares of the distances along columns, the least with that along the row added.
+    width = squared.shape[-1]
+    padding = [(0, 0)] * (squared.ndim - 1) + [(_FARTHEST, _FARTHEST)]
+    padded = jnp.pad(squared, padding, constant_values=far)
+
+    def nearer(shift: jax.Array, best: jax.Array) -> jax.Array:
+        other = lax.dynamic_slice_in_dim(padded, shift, width, padded.ndim - 1)
+        return jnp.minimum(best, other + jnp.square(shift - _FARTHEST).astype(jnp.float32))
+
+    least = lax.fori_loop(0, 2 * _FARTHEST + 1, nearer, squared)
+    return jnp.where(least <= _FARTHEST**2, jnp.sqrt(least), jnp.inf)
+
+
+def _boundary(x: jax.Array) -> jax.Array:
+    """Pixels with a neighbour of the other kind."""
+    across = x[..., :, 1:] != x[..., :, :-1]
+    down = x[..., 1:, :] != x[..., :-1, :]
+    pad = lambda m, axis, sides: jnp.pad(
+        m, [(0, 0)] * (m.ndim - 2 + axis) + [sides] + [(0, 0)] * (1 - axis)
+    )
+    before, after = (1, 0), (0, 1)
+    return (
+        pad(across, 1, before) | pad(across, 1, after) | pad(down, 0, before) | pad(down, 0, after)
+    )
+
+
+def _to_nearest(marks: jax.Array) -> jax.Array:
+    """The distance along its column from each pixel to the nearest mark, in whole pixels."""
+    rows, axis = marks.shape[-2], marks.ndim - 2
+    row = jnp.broadcast_to(jnp.arange(rows)[:, None], marks.shape)
+    none = rows + _FARTHEST + 1
+    above = lax.cummax(jnp.where(marks, row, -none), axis)
+    below = lax.cummin(jnp.where(marks, row, 2 * none), axis, reverse=True)
+    return jnp.minimum(row - above, below - row)

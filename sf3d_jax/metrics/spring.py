@@ -1,0 +1,263 @@
+"""The metrics of the Spring benchmark, by the rules of its evaluation server.
+
+The truth has twice the rows and columns of the images, so each pixel has four true values. Its
+error is the smallest of the four distances, and it counts only if all four are known. Then
+
+    1px      error > 1 px
+    Fl, D1, D2   error > 3 px and error > 0.05 times the largest of the four true lengths
+    WAUC     100 sum_i w_i [error <= i/20 px] / sum_i w_i,   w_i = 1 - (i - 1)/100,   i = 1..100
+
+Pixels are binned by the mean of the four true lengths: below 10 px, below 40 px, and the rest.
+For scene flow the bins are others: 40+ where any of the three is above 40, 10-40 where any is
+above 10 and none above 40, else 0-10.
+
+Mehl et al., "Spring: A High-Resolution High-Detail Dataset and Benchmark for Scene Flow, Optical
+Flow and Stereo" (CVPR 2023).
+"""
+
+import dataclasses
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sf3d_jax._numerics import jit
+from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._maps import (
+    MASK,
+    SCALAR,
+    Map,
+    MapLike,
+    apart,
+    distance,
+    kept,
+    length,
+    read_maps,
+)
+
+_MAPS = {"D1": "disparity", "D2": "next_disparity", "Fl": "flow"}
+_KINDS = {
+    "D1": ("D1-1px", "D1-abs", "D1"),
+    "D2": ("D2-1px", "D2-abs", "D2"),
+    "Fl": ("1px", "EPE", "Fl", "WAUC"),
+    "SF": ("SF-1px", "SF"),
+}
+# The bins that a mask makes, of the pixels where it is False and where it is True.
+_HALVES = {
+    "detail": ("low-detail", "high-detail"),
+    "nonrigid": ("rigid", "nonrigid"),
+    "unmatched": ("matched", "unmatched"),
+    "sky": ("not-sky", "sky"),
+}
+_SPEEDS = ("s0-10", "s10-40", "s40+")
+_STEPS = 100
+
+
+def _units() -> dict[str, float]:
+    bins = ["", *(f"-{b}" for b in _SPEEDS), *(f"-{b}" for pair in _HALVES.values() for b in pair)]
+    unit = lambda name: 1.0 if name in ("EPE", "D1-abs", "D2-abs") else 100.0
+    names = [*_KINDS["Fl"], *_KINDS["D1"], *_KINDS["D2"], *_KINDS["SF"]]
+    units = {f"{name}{end}": unit(name) for name in names for end in bins}
+    return units | {f"{q}-missing": 100.0 for q in _MAPS}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SpringSceneFlow(Metric):
+    """Errors of flow, disparity and scene flow as Spring counts them; rates in percent.
+
+    The names that `compute` returns are
+
+        1px, EPE, Fl, WAUC     of the flow (EPE in pixels; of WAUC more is better)
+        D1-1px, D1-abs, D1     of the first disparity (abs: the mean error in pixels)
+        D2-1px, D2-abs, D2     of the second
+        SF-1px, SF             of all three: 1px and outliers of any of them
+
+    over all pixels and, with the endings -s0-10, -s10-40, -s40+, -low-detail, -high-detail,
+    -rigid, -nonrigid, -matched, -unmatched, -sky and -not-sky, over part of them. What cannot be
+    told is left out. An estimate that is not finite is an outlier, and of EPE and abs no part;
+    Fl-missing, D1-missing and D2-missing are the share of such pixels. The server replaces such
+    numbers or refuses them.
+
+    One difference from the server: where one of the three truths is unknown it counts an error
+    of another one in SF, but not the pixel. Here neither counts.
+    """
+
+    units: ClassVar[dict[str, float]] = _units()
+
+    @jit
+    def update(
+        self,
+        *,
+        flow: MapLike = None,
+        disparity: MapLike = None,
+        next_disparity: MapLike = None,
+        true_flow: MapLike = None,
+        true_disparity: MapLike = None,
+        true_next_disparity: MapLike = None,
+        detail: Any = None,
+        nonrigid: Any = None,
+        unmatched: Any = None,
+        sky: Any = None,
+    ) -> "SpringSceneFlow":
+        """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
+
+        Args:
+          flow: (*b, H, W, 2), the estimate, in pixels of the images.
+          disparity: (*b, H, W), of the reference frame, positive, in pixels of the images.
+          next_disparity: (*b, H, W), of the other frame, on the grid of the reference frame.
+          true_flow: (*b, 2 H, 2 W, 2), in pixels of the images, as Spring's files are. One of the
+            size of the estimate is taken as it is; what that gives is not Spring's metric.
+          true_disparity: (*b, 2 H, 2 W) or (*b, H, W); 0 is the sky, infinitely far.
+          true_next_disparity: (*b, 2 H, 2 W) or (*b, H, W).
+          detail: (*b, H, W), bool, True where there is fine detail; or a dict of such masks,
+            under "flow", "disparity" and "next_disparity". A scene flow has detail where any of
+            the three has.
+          nonrigid: (*b, H, W), bool, True on what moves by itself.
+          unmatched: like `detail`, True where the other image does not show the point.
+          sky: (*b, H, W), bool.
+
+        Returns:
+          The metric with these images.
+
+        Raises:
+          TypeError: a map is no floating array, or a mask none of bool.
+          ValueError: shapes do not fit, or there is no estimate.
+        """
+        estimates = {"flow": flow, "disparity": disparity, "next_disparity": next_disparity}
+        truths = {
+            "flow": true_flow,
+            "disparity": true_disparity,
+            "next_disparity": true_next_disparity,
+        }
+        masks = {"detail": detail, "nonrigid": nonrigid, "unmatched": unmatched, "sky": sky}
+        maps = _read(estimates, truths, masks)
+        parts = {
+            q: _compare(maps[name], [maps[f"true_{name}{i}"] for i in range(4)])
+            for q, name in _MAPS.items()
+            if name in maps and f"true_{name}0" in maps
+        }
+        masks = {name: x.values for name, x in maps.items() if name.split("_")[0] in _HALVES}
+        parts, masks = kept((parts, masks))
+        terms: dict[str, Terms] = {}
+        for q, part in parts.items():
+            halves = _halves(masks, [_MAPS[q]])
+            found = part.found & part.use
+            kinds = (part.error > 1, part.error, part.outlier, part.wauc)
+            uses = (part.use, found, part.use, part.use)
+            for kind, values, use in zip(_KINDS[q], kinds, uses, strict=False):
+                terms |= _binned(kind, values, use, _speeds(part.size), halves)
+            terms[f"{q}-missing"] = ~part.found, part.use
+        if len(parts) == len(_MAPS):
+            terms |= _scene_flow(parts, _halves(masks, list(_MAPS.values())))
+        return self._added(terms)
+
+
+class _Part(NamedTuple):
+    """One quantity: its error, infinite where there is no estimate, and its true mean length."""
+
+    error: jax.Array
+    outlier: jax.Array
+    size: jax.Array
+    use: jax.Array
+    found: jax.Array
+    wauc: jax.Array
+
+
+def _read(estimates: dict[str, Any], truths: dict[str, Any], masks: dict[str, Any]) -> Any:
+    """All maps by name: truths as true_flow0 to true_flow3, masks of one quantity as detail_flow.
+
+    A truth of the size of its estimate is its four values.
+    """
+    count = lambda name: 2 if name == "flow" else SCALAR
+    maps = {name: (x, count(name)) for name, x in estimates.items()}
+    for name, truth in truths.items():
+        estimate = estimates[name]
+        if truth is None or estimate is None:
+            continue
+        for i, quarter in enumerate(_quarters(name, truth, estimate, int(name == "flow"))):
+            maps[f"true_{name}{i}"] = quarter, count(name)
+    for name, x in masks.items():
+        several = x if isinstance(x, dict) else {"": x}
+        if isinstance(x, dict) and not x.keys() <= estimates.keys():
+            raise ValueError(f"{name}: expected masks of {list(estimates)}, got {list(x)}")
+        maps |= {f"{name}_{of}" if of else name: (m, MASK) for of, m in several.items()}
+    return read_maps(**maps)
+
+
+def _quarters(name: str, truth: Any, estimate: Any, axes: int) -> list[Any]:
+    """The four true values of each pixel of an estimate with so many axes behind its pixels."""
+    end = (slice(None),) * axes
+    (of_truth, valid), (of_estimate, _) = apart(name, truth), apart(name, estimate)
+    size = lambda x: np.shape(x)[-2 - axes : np.ndim(x) - axes]
+    small = size(of_estimate)
+    if size(of_truth) == small:
+        return [truth] * 4
+    if size(of_truth) != tuple(2 * n for n in small):
+        wanted = f"(H, W) of {name}, {small}, or twice that"
+        raise ValueError(f"true_{name}: expected {wanted}, got {size(of_truth)}")
+    quarters = []
+    for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        at = (..., slice(i, None, 2), slice(j, None, 2))
+        quarters.append((of_truth[(*at, *end)], None if valid is None else valid[at]))
+    return quarters
+
+
+def _compare(estimate: Map, truths: list[Map]) -> _Part:
+    errors = jnp.stack([distance(estimate, truth) for truth in truths])
+    sizes = jnp.stack([length(truth.parts) for truth in truths])
+    use = jnp.stack([truth.known for truth in truths]).all(0)
+    error = jnp.where(estimate.known, errors.min(0), jnp.inf)
+    outlier = (error > 3) & (error > 0.05 * sizes.max(0))
+    return _Part(error, outlier, sizes.mean(0), use, estimate.known, _wauc(error))
+
+
+def _speeds(size: jax.Array) -> list[jax.Array]:
+    return [size < 10, (size >= 10) & (size < 40), size >= 40]
+
+
+def _scene_flow(parts: dict[str, _Part], halves: dict[str, Any]) -> dict[str, Terms]:
+    above = lambda limit: _any([part.size > limit for part in parts.values()])
+    speeds = [~above(10), above(10) & ~above(40), above(40)]
+    use = jnp.stack([part.use for part in parts.values()]).all(0)
+    one = _any([part.error > 1 for part in parts.values()])
+    outlier = _any([part.outlier for part in parts.values()])
+    return _binned("SF-1px", one, use, speeds, halves) | _binned("SF", outlier, use, speeds, halves)
+
+
+def _any(masks: list[jax.Array]) -> jax.Array:
+    return jnp.stack(masks).any(0)
+
+
+def _halves(masks: dict[str, jax.Array], quantities: list[str]) -> dict[str, jax.Array]:
+    """By name each mask that is known of all the quantities: where it is True of any of them."""
+    halves = {name: masks[name] for name in _HALVES if name in masks}
+    for name in _HALVES:
+        keys = [f"{name}_{q}" for q in quantities]
+        if all(key in masks for key in keys):
+            halves[name] = _any([masks[key] for key in keys])
+    return halves
+
+
+def _binned(
+    name: str, values: jax.Array, use: jax.Array, speeds: list[jax.Array], halves: dict[str, Any]
+) -> dict[str, Terms]:
+    terms = {name: (values, use)}
+    terms |= {f"{name}-{b}": (values, use & m) for b, m in zip(_SPEEDS, speeds, strict=True)}
+    for which, m in halves.items():
+        no, yes = _HALVES[which]
+        terms |= {f"{name}-{no}": (values, use & ~m), f"{name}-{yes}": (values, use & m)}
+    return terms
+
+
+def _wauc(error: jax.Array) -> jax.Array:
+    """What a pixel adds to WAUC / 100.
+
+    The error does not exceed the last m of the thresholds i/20 px, whose weights sum to
+    m (m + 1) / 200, of 50.5.
+    """
+    met = sum(
+        ((error <= i / 20).astype(error.dtype) for i in range(1, _STEPS + 1)), jnp.zeros_like(error)
+    )
+    return met * (met + 1) / (_STEPS * (_STEPS + 1))

@@ -1,0 +1,124 @@
+"""The errors of SRFlow3D: of the flow in pixels, and of the 3D scene flow in metres.
+
+    EPE    mean |F - F*|, pixels
+    EPE3D  mean |(X1 - X0) - (X1 - X0)*|, metres, and in millimetres
+
+over the pixels of the mask, the person. The 3D motion is given as it is, or is lifted from the
+flow, the inverse depth and its change by `sf3d.scene_flow`.
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._numerics import jit
+from sf3d_jax.camera import Camera
+from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, read_maps
+from sf3d_jax.scene_flow import scene_flow
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SRFlow3D(Metric):
+    """End-point errors of flow and of 3D scene flow within a mask.
+
+    The names that `compute` returns are EPE in pixels, EPE3D in metres, EPE3D-mm in millimetres
+    and, in percent, missing and missing3D: the pixels without an estimate, since it is not finite
+    or leads to a depth that is not positive. They have no part in the means. What cannot be told
+    is left out.
+    """
+
+    units: ClassVar[dict[str, float]] = {
+        "EPE": 1.0,
+        "EPE3D": 1.0,
+        "EPE3D-mm": 1e3,
+        "missing": 100.0,
+        "missing3D": 100.0,
+    }
+
+    @jit
+    def update(
+        self,
+        *,
+        flow: MapLike = None,
+        inv_depth_change: MapLike = None,
+        inv_depth: MapLike = None,
+        vectors: MapLike = None,
+        true_flow: MapLike = None,
+        true_inv_depth_change: MapLike = None,
+        true_inv_depth: MapLike = None,
+        true_vectors: MapLike = None,
+        mask: Any = None,
+        camera: Camera | None = None,
+        next_camera: Camera | None = None,
+    ) -> "SRFlow3D":
+        """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
+
+        Args:
+          flow: (*b, H, W, 2), the estimate, in pixels.
+          inv_depth_change: (*b, H, W), the estimated 1/z1 - 1/z0, per metre.
+          inv_depth: (*b, H, W), the estimated 1/z0, per metre; the true one if None.
+          vectors: (*b, H, W, 3), the estimated scene flow, in metres, in place of the two above.
+          true_flow: (*b, H, W, 2), in pixels.
+          true_inv_depth_change: (*b, H, W), per metre.
+          true_inv_depth: (*b, H, W), per metre.
+          true_vectors: (*b, H, W, 3), in metres, in place of the two above.
+          mask: (*b, H, W), bool, the pixels that count; all if None.
+          camera: of the first image; needed where vectors are to be lifted.
+          next_camera: of the second image; as in `sf3d.scene_flow`, that of the first if None.
+
+        Returns:
+          The metric with these images.
+
+        Raises:
+          TypeError: a map is no floating array, or the mask not of bool.
+          ValueError: shapes do not fit, or there is no map.
+        """
+        maps = read_maps(
+            flow=(flow, 2),
+            inv_depth_change=(inv_depth_change, SCALAR),
+            inv_depth=(inv_depth, SCALAR),
+            vectors=(vectors, 3),
+            true_flow=(true_flow, 2),
+            true_inv_depth_change=(true_inv_depth_change, SCALAR),
+            true_inv_depth=(true_inv_depth, SCALAR),
+            true_vectors=(true_vectors, 3),
+            mask=(mask, MASK),
+        )
+        terms: dict[str, Terms] = {}
+        if {"flow", "true_flow"} <= maps.keys():
+            terms |= _compared(("EPE",), "missing", maps["flow"], maps["true_flow"], maps)
+        depth = "inv_depth" if "inv_depth" in maps else "true_inv_depth"
+        estimate = _lifted(maps, "", depth, camera, next_camera)
+        truth = _lifted(maps, "true_", "true_inv_depth", camera, next_camera)
+        if estimate is not None and truth is not None:
+            terms |= _compared(("EPE3D", "EPE3D-mm"), "missing3D", estimate, truth, maps)
+        return self._added(terms)
+
+
+def _compared(
+    names: tuple[str, ...], missing: str, estimate: Map, truth: Map, maps: dict[str, Map]
+) -> dict[str, Terms]:
+    use = truth.known & maps["mask"].values if "mask" in maps else truth.known
+    error, use, found = kept((distance(estimate, truth), use, estimate.known))
+    return {name: (error, use & found) for name in names} | {missing: (~found, use)}
+
+
+def _lifted(
+    maps: dict[str, Map], kind: str, depth: str, camera: Camera | None, next_camera: Camera | None
+) -> Map | None:
+    """The scene flow that is given, or that follows from what is given."""
+    if f"{kind}vectors" in maps:
+        return maps[f"{kind}vectors"]
+    names = (f"{kind}flow", depth, f"{kind}inv_depth_change")
+    if camera is None or not set(names) <= maps.keys():
+        return None
+    flow, inv_depth, change = (maps[name] for name in names)
+    lifted = scene_flow(
+        jnp.stack(flow.parts, -1), inv_depth.values, change.values, camera, next_camera
+    )
+    known = flow.known & inv_depth.known & change.known & lifted.valid
+    return Map(tuple(jnp.moveaxis(lifted.vectors, -1, 0)), known)

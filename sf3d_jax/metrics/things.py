@@ -1,0 +1,135 @@
+"""The two protocols that papers report for FlyingThings3D, and mix.
+
+On pixels (RAFT-3D), of all with a true flow below 250 px and a true depth below 250 m:
+
+    EPE2D, EPE3D   mean distance of the flow in pixels, of the scene flow in metres
+    1px, 5cm, 10cm share of pixels that are closer than that
+
+On points (HPLFlowNet), of all that are given, with e the distance and r = e / (|true| + 1e-4):
+
+    Acc3DS         e < 0.05 m or r < 0.05
+    Acc3DR         e < 0.1 m or r < 0.1
+    Outliers3D     e > 0.3 m or r > 0.1
+
+Teed and Deng, "RAFT-3D" (CVPR 2021); Gu et al., "HPLFlowNet" (CVPR 2019).
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+
+from sf3d_jax._numerics import jit
+from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, length, read_maps
+
+_FARTHEST = 250.0
+_EXTRA = 1e-4
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class FlyingThings3D(Metric):
+    """Errors of flow and scene flow by both protocols for FlyingThings3D; shares in percent.
+
+    The names that `compute` returns are EPE2D, 1px, EPE3D, 5cm and 10cm of pixels, and
+    EPE3D-points, Acc3DS, Acc3DR and Outliers3D of points. Of all but EPE and outliers more is
+    better. What cannot be told is left out: those of pixels without the true inverse depth. An
+    estimate that is not finite is not accurate, an outlier, and of EPE no part; missing2D and
+    missing3D are the share of such pixels.
+    """
+
+    units: ClassVar[dict[str, float]] = {
+        "EPE2D": 1.0,
+        "1px": 100.0,
+        "EPE3D": 1.0,
+        "5cm": 100.0,
+        "10cm": 100.0,
+        "EPE3D-points": 1.0,
+        "Acc3DS": 100.0,
+        "Acc3DR": 100.0,
+        "Outliers3D": 100.0,
+        "missing2D": 100.0,
+        "missing3D": 100.0,
+    }
+
+    @jit
+    def update(
+        self,
+        *,
+        flow: MapLike = None,
+        vectors: MapLike = None,
+        true_flow: MapLike = None,
+        true_vectors: MapLike = None,
+        true_inv_depth: MapLike = None,
+        points: Any = None,
+    ) -> "FlyingThings3D":
+        """Adds images. Each map is an array or (values, valid), as `scene_flow` returns it.
+
+        Args:
+          flow: (*b, H, W, 2), the estimate, in pixels.
+          vectors: (*b, H, W, 3), the estimated scene flow, in metres. A cloud of N points is a
+            map of the size (N, 1).
+          true_flow: (*b, H, W, 2), in pixels.
+          true_vectors: (*b, H, W, 3), in metres.
+          true_inv_depth: (*b, H, W), of the first image, per metre.
+          points: (*b, H, W), bool, the points of the second protocol: those that are not
+            occluded, or a sample of them. All if None.
+
+        Returns:
+          The metric with these images.
+
+        Raises:
+          TypeError: a map is no floating array, or points are not of bool.
+          ValueError: shapes do not fit, or there is no map.
+        """
+        maps = read_maps(
+            flow=(flow, 2),
+            vectors=(vectors, 3),
+            true_flow=(true_flow, 2),
+            true_vectors=(true_vectors, 3),
+            true_inv_depth=(true_inv_depth, SCALAR),
+            points=(points, MASK),
+        )
+        near = _near(maps)
+        terms: dict[str, Terms] = {}
+        if near is not None and "flow" in maps:
+            error, use, found = kept(_compared(maps["flow"], maps["true_flow"], near))
+            terms["EPE2D"] = error, use & found
+            terms["1px"] = error < 1, use
+            terms["missing2D"] = ~found, use
+        if near is not None and {"vectors", "true_vectors"} <= maps.keys():
+            error, use, found = kept(_compared(maps["vectors"], maps["true_vectors"], near))
+            terms["EPE3D"] = error, use & found
+            terms |= {"5cm": (error < 0.05, use), "10cm": (error < 0.1, use)}
+            terms["missing3D"] = ~found, use
+        if {"vectors", "true_vectors"} <= maps.keys():
+            terms |= _of_points(maps)
+        return self._added(terms)
+
+
+def _near(maps: dict[str, Map]) -> jax.Array | None:
+    """The pixels of the first protocol, where they can be told."""
+    if not {"true_flow", "true_inv_depth"} <= maps.keys():
+        return None
+    flow, inv_depth = maps["true_flow"], maps["true_inv_depth"]
+    near = inv_depth.known & (inv_depth.values > 1 / _FARTHEST)
+    return near & flow.known & (length(flow.parts) < _FARTHEST)
+
+
+def _compared(estimate: Map, truth: Map, use: jax.Array) -> tuple[jax.Array, ...]:
+    return distance(estimate, truth), use & truth.known, estimate.known
+
+
+def _of_points(maps: dict[str, Map]) -> dict[str, Terms]:
+    truth, found = maps["true_vectors"], maps["vectors"].known
+    use = truth.known & maps["points"].values if "points" in maps else truth.known
+    error = distance(maps["vectors"], truth)
+    share = error / (length(truth.parts) + _EXTRA)
+    error, share, use, found = kept((error, share, use, found))
+    return {
+        "EPE3D-points": (error, use & found),
+        "Acc3DS": ((error < 0.05) | (share < 0.05), use),
+        "Acc3DR": ((error < 0.1) | (share < 0.1), use),
+        "Outliers3D": ((error > 0.3) | (share > 0.1), use),
+    } | ({} if {"true_flow", "true_inv_depth"} <= maps.keys() else {"missing3D": (~found, use)})

@@ -1,5 +1,7 @@
 """What all metrics share: counts and sums that add up, on any device, in any order."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,6 +125,17 @@ def test_psum_of_two_axes_is_that_of_one():
         out_specs=P(),
     )
     assert_same(jax.jit(everywhere)(arguments), updated("MotionInDepth", arguments))
+
+
+def test_psum_carries_from_word_to_word():
+    words = np.uint32([[0, 2**32 - 1], [3, 2**31 + 2**16 - 1]])
+    empty = metrics.MotionInDepth.empty()
+    each = jax.tree.map(lambda x: jnp.stack([x] * 8), empty)
+    each = dataclasses.replace(each, counts=jnp.asarray(np.stack([words] * 8)))
+    total = jax.vmap(lambda m: m.psum("i"), axis_name="i")(each)
+    expected = [list(divmod(8 * (int(high) * 2**32 + int(low)), 2**32)) for high, low in words]
+    for device in range(8):
+        assert total.counts[device].tolist() == expected
 
 
 def test_three_billion_pixels_agree_with_float64():
@@ -254,7 +267,7 @@ def test_wrong_maps_are_refused_by_name():
         sintel.update((flow, flow, flow), flow)
     with pytest.raises(ValueError, match="do not broadcast"):
         sintel.update(np.zeros((2, 4, 5, 2), np.float32), np.zeros((3, 4, 5, 2), np.float32))
-    with pytest.raises(ValueError, match="expected at least one of disparity"):
+    with pytest.raises(ValueError, match="expected at least one of flow"):
         metrics.KittiSceneFlow.empty().update()
     with pytest.raises(TypeError, match="objects: expected an array of integers"):
         metrics.KittiSceneFlow.empty().update(flow=flow, objects=flow[..., 0])

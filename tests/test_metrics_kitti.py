@@ -54,7 +54,7 @@ def test_holes_are_filled_as_the_loops_do(share):
     values = np.float32(rng.normal(size=(6, *SIZE, 2)))
     values[~valid] = np.nan
     got = metrics.fill_holes(values, valid)
-    one = metrics.fill_holes(values[0, ..., 0], valid[0])
+    one = metrics.fill_holes(values[0, ..., 0], np.ones(SIZE, bool))
     for i, c in itertools.product(range(6), range(2)):
         expected, known = filled_by_loops(values[i, ..., c], valid[i])
         np.testing.assert_array_equal(got.valid[i], known)

@@ -5,12 +5,21 @@ A kind of estimate of which there is no file at all is not evaluated; of any oth
 file is wanted for which there is a truth.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")
-MAP_ENDINGS = (".dsp5", ".png", ".pfm", ".npy")
+_FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")
+_MAP_ENDINGS = (".dsp5", ".png", ".pfm", ".npy")
+
+
+# The folders of flow and of the change of the scaled inverse depth, in SRFlow3D's layouts.
+_SRFLOW3D = (
+    ("flow_F", "scaled_inv_depth_CF"),
+    ("flow_B", "scaled_inv_depth_CB"),
+    ("flow", "scaled_inv_depth_change"),
+)
 
 
 class Item(NamedTuple):
@@ -44,7 +53,8 @@ def kitti(prediction: Path, truth: Path) -> list[Item]:
         truths = {name: stems[stem] for name, stems in found.items() if stem in stems}
         known = {name.rsplit("_", 1)[0] for name in truths}
         wanted = {name: folder for name, folder in has.items() if name in known}
-        items.append(Item(stem, _named(prediction, wanted, stem), truths))
+        estimates = {n: existing(prediction / f / stem, n, ".png") for n, f in wanted.items()}
+        items.append(Item(stem, estimates, truths))
     return _with_estimates(items)
 
 
@@ -89,8 +99,8 @@ def _spring_items(
             for name, folder in folders.items()
             if folder in kinds and f"true_{name}" in truths
         }
-        endings = lambda name: FLOW_ENDINGS if name == "flow" else MAP_ENDINGS
-        estimates = {name: existing(p, endings(name)) for name, p in estimates.items()}
+        own = lambda name: ".flo5" if name == "flow" else ".dsp5"
+        estimates = {name: existing(p, name, own(name)) for name, p in estimates.items()}
         yield Item(f"{scene.name} {way} {frame}", estimates, truths)
 
 
@@ -100,35 +110,32 @@ def things(prediction: Path, truth: Path) -> list[Item]:
     Those of optical_flow/SPLIT/LETTER/SCENE/DIRECTION/SIDE, with the disparity and its change.
     """
     items = []
+
+    @functools.cache
+    def has(kind: str, split: str, *rest: str) -> bool:
+        """Whether there is any estimate of a kind, whatever its scene."""
+        folders = (prediction / kind / split).glob("/".join(("*", "*", *rest)))
+        return any(_stems(folder) for folder in folders)
+
     for folder in sorted((truth / "optical_flow").glob("*/*/*/into_*/*")):
         split, letter, scene, way, side = folder.parts[-5:]
-        where = {
-            "flow": Path("optical_flow", *folder.parts[-5:]),
-            "disparity_change": Path("disparity_change", *folder.parts[-5:]),
-            "disparity": Path("disparity", split, letter, scene, side),
-        }
-        same = Path("*", "*")
-        given = {
-            "flow": Path("optical_flow", split, same, way, side),
-            "disparity_change": Path("disparity_change", split, same, way, side),
-            "disparity": Path("disparity", split, same, side),
-        }
-        has = {n for n, g in given.items() if any(_stems(p) for p in prediction.glob(str(g)))}
         for stem, path in _stems(folder).items():
-            stems = {"flow": stem, "disparity": stem.split("_")[1] if "_" in stem else stem}
-            stems["disparity_change"] = stems["disparity"]
-            in_truth = {n: existing(truth / where[n] / stems[n], MAP_ENDINGS) for n in where}
-            in_truth["flow"] = path
-            truths = {f"true_{n}": p for n, p in in_truth.items() if p.exists()}
-            estimates = {
-                n: existing(
-                    prediction / where[n] / stems[n], FLOW_ENDINGS if n == "flow" else MAP_ENDINGS
-                )
-                for n in where
-                if n in has and f"true_{n}" in truths
+            number = stem.split("_")[1] if "_" in stem else stem
+            where = {
+                "flow": Path("optical_flow", split, letter, scene, way, side, stem),
+                "disparity_change": Path(
+                    "disparity_change", split, letter, scene, way, side, number
+                ),
+                "disparity": Path("disparity", split, letter, scene, side, number),
             }
-            name = f"{split} {letter} {scene} {way} {side} {stems['disparity']}"
-            items.append(Item(name, estimates, truths))
+            truths = {f"true_{k}": existing(truth / p, k, ".pfm") for k, p in where.items()}
+            truths = {k: p for k, p in truths.items() if p.exists()} | {"true_flow": path}
+            estimates = {
+                k: existing(prediction / p, k, ".pfm")
+                for k, p in where.items()
+                if f"true_{k}" in truths and has(p.parts[0], split, *p.parts[4:-1])
+            }
+            items.append(Item(f"{split} {letter} {scene} {way} {side} {number}", estimates, truths))
     return _with_estimates(items)
 
 
@@ -138,34 +145,33 @@ def srflow3d(prediction: Path, truth: Path) -> list[Item]:
     The change of the inverse depth is in scaled_inv_depth_CF and _CB, with the flows flow_F and
     flow_B, or in scaled_inv_depth_change, with the flow `flow`.
     """
-    ways = {
-        ("flow_F", "scaled_inv_depth_CF"): "forward",
-        ("flow_B", "scaled_inv_depth_CB"): "backward",
-        ("flow", "scaled_inv_depth_change"): "forward",
-    }
-    splits = [p for p in (truth, *_subfolders(truth)) if any((p / f).is_dir() for f, _ in ways)]
-    items = []
-    for split in splits:
+    items: list[Item] = []
+    for split in (truth, *_subfolders(truth)):
         inside = prediction / split.relative_to(truth)
-        for (flow, change), way in ways.items():
+        for flow, change in _SRFLOW3D:
             kinds = {"flow": flow, "scaled_change": change}
-            both = {"scaled": "scaled_inv_depth", "depth": "depth", "mask": "mask"}
             has = {n for n, kind in kinds.items() if any(map(_stems, _subfolders(inside / kind)))}
+            kinds = {name: kind for name, kind in kinds.items() if name in has}
             for subject in _subfolders(split / flow):
-                found = {
-                    **{f"true_{n}": _stems(split / k / subject.name) for n, k in kinds.items()},
-                    **{n: _stems(split / k / subject.name) for n, k in both.items()},
-                }
-                for stem in found["true_flow"]:
-                    truths = {n: files[stem] for n, files in found.items() if stem in files}
-                    wanted = {
-                        n: f"{kind}/{subject.name}"
-                        for n, kind in kinds.items()
-                        if n in has and f"true_{n}" in truths
-                    }
-                    name = f"{split.name} {subject.name} {stem} {way}"
-                    items.append(Item(name, _named(inside, wanted, stem), truths))
+                items += _srflow3d_items(inside, split, subject.name, (flow, change), kinds)
     return _with_estimates(items)
+
+
+def _srflow3d_items(
+    inside: Path, split: Path, subject: str, motion: tuple[str, str], kinds: dict[str, str]
+) -> Iterable[Item]:
+    flow, change = motion
+    folders = {"true_flow": flow, "true_scaled_change": change}
+    folders |= {"scaled": "scaled_inv_depth", "depth": "depth", "mask": "mask"}
+    found = {name: _stems(split / folder / subject) for name, folder in folders.items()}
+    for stem in found["true_flow"]:
+        truths = {name: files[stem] for name, files in found.items() if stem in files}
+        estimates = {
+            name: existing(inside / kind / subject / stem, name, truths[f"true_{name}"].suffix)
+            for name, kind in kinds.items()
+            if f"true_{name}" in truths
+        }
+        yield Item(f"{split.name} {flow} {subject} {stem}", estimates, truths)
 
 
 LAYOUTS: dict[str, Callable[[Path, Path], list[Item]]] = {
@@ -176,29 +182,24 @@ LAYOUTS: dict[str, Callable[[Path, Path], list[Item]]] = {
 }
 
 
-def existing(path: Path, endings: Iterable[str]) -> Path:
-    """The file of that stem with one of the endings, or with the first if there is none.
+def existing(path: Path, kind: str, ending: str) -> Path:
+    """The file of that stem, in the benchmark's own format or in another one.
 
     Args:
       path: without an ending.
-      endings: in the order of preference.
+      kind: "flow", or of a scalar map any other name.
+      ending: the benchmark's own.
 
     Returns:
-      A path.
+      The file that is there, or else that with the benchmark's ending.
     """
-    choices = [path.with_name(path.name + ending) for ending in endings]
+    endings = (ending, *(_FLOW_ENDINGS if kind == "flow" else _MAP_ENDINGS))
+    choices = [path.with_name(path.name + end) for end in endings]
     return next((p for p in choices if p.exists()), choices[0])
 
 
 def _with_estimates(items: list[Item]) -> list[Item]:
     return [item for item in items if item.estimates]
-
-
-def _named(folder: Path, wanted: dict[str, str], stem: str) -> dict[str, Path]:
-    """The files of that stem below the folder, by kind; KITTI's ending if there is none."""
-    endings = lambda name: FLOW_ENDINGS if name == "flow" else MAP_ENDINGS
-    order = lambda name: sorted(endings(name), key=lambda e: e != ".png")
-    return {name: existing(folder / sub / stem, order(name)) for name, sub in wanted.items()}
 
 
 def _folders_with_files(root: Path, folders: dict[str, str]) -> dict[str, str]:

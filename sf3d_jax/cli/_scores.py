@@ -87,12 +87,15 @@ def _spring(item: Item, options: "Evaluate") -> dict[str, Arguments]:
 
 def _things(item: Item, options: "Evaluate") -> dict[str, Arguments]:
     del options
-    read = _read_all(item, {})
+    # In releases with negative disparities the changes have their sign, too.
+    signed = lambda path: tuple(data.read_map(path))
+    read = _read_all(item, {"true_disparity": signed, "disparity": signed})
     _check_sizes(item, read)
     arguments: Arguments = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": arguments}
     disparity, known = read["true_disparity"]
+    disparity = np.abs(disparity)
     same = depth_change.from_disparities(disparity, disparity, _THINGS[0])
     depth = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     arguments["true_inv_depth"] = depth
@@ -108,7 +111,7 @@ def _things(item: Item, options: "Evaluate") -> dict[str, Arguments]:
 
 def _lifted(flow: Any, disparity: Any, change: Any, camera: sf3d.Camera) -> Any:
     (f, f_known), (d, d_known), (c, c_known) = flow, disparity, change
-    depths = depth_change.from_disparities(d, np.float32(d + c), _THINGS[0])
+    depths = depth_change.from_disparities(np.abs(d), np.abs(d + c), _THINGS[0])
     inv_depth, inv_change = np.asarray(depths.inv_depth), np.asarray(depths.inv_depth_change)
     vectors, valid = sf3d.scene_flow(f, inv_depth, inv_change, camera)
     known = f_known & d_known & c_known & np.asarray(depths.valid) & np.asarray(valid)
@@ -206,7 +209,7 @@ def _read_detail(path: Path) -> np.ndarray:
 
 def _read_unmatched(path: Path) -> np.ndarray:
     colors = read_picture(path, cv2.IMREAD_UNCHANGED)
-    return colors > 0 if colors.ndim == 2 else (colors[..., :2] > 0).any(-1)
+    return np.asarray(colors > 0 if colors.ndim == 2 else (colors[..., :2] > 0).any(-1))
 
 
 def _read_half(path: Path) -> np.ndarray:

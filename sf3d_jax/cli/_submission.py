@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sf3d_jax import data
-from sf3d_jax.cli._layouts import FLOW_ENDINGS, MAP_ENDINGS, existing
+from sf3d_jax.cli._layouts import existing
 from sf3d_jax.data._files import FormatError
 
 # (height, width) of the images of KITTI 2015, and of those of Spring.
@@ -73,16 +73,14 @@ def source(prediction: Path, kind: str, path: Path) -> Path:
     Returns:
       A path, of a file or not.
     """
-    endings = FLOW_ENDINGS if kind == "flow" else MAP_ENDINGS
-    order = sorted(endings, key=lambda ending: ending != path.suffix)
-    return existing(prediction / path.with_suffix(""), order)
+    return existing(prediction / path.with_suffix(""), kind, path.suffix)
 
 
-def strangers(prediction: Path, files: list[Path]) -> list[Path]:
+def strangers(folder: Path, files: list[Path]) -> list[Path]:
     """The files in the folders of a kind that the submission has no place for.
 
     Args:
-      prediction: folder of the estimates.
+      folder: of the estimates, or of the submission.
       files: the submission's, of this kind.
 
     Returns:
@@ -90,12 +88,16 @@ def strangers(prediction: Path, files: list[Path]) -> list[Path]:
     """
     wanted = {path.with_suffix("") for path in files}
     found = [
-        path.relative_to(prediction)
-        for folder in sorted({path.parent for path in files})
-        if (prediction / folder).is_dir()
-        for path in sorted((prediction / folder).iterdir())
+        path
+        for inside in sorted({path.parent for path in files})
+        if (folder / inside).is_dir()
+        for path in sorted((folder / inside).iterdir())
     ]
-    return [p for p in found if p.with_suffix("") not in wanted and not p.name.startswith(".")]
+    return [
+        path
+        for path in found
+        if path.relative_to(folder).with_suffix("") not in wanted and path.name[0] != "."
+    ]
 
 
 def write(benchmark: str, kind: str, path: Path, target: Path) -> None:
@@ -129,26 +131,28 @@ def write(benchmark: str, kind: str, path: Path, target: Path) -> None:
         raise ValueError(f"{path}: {error}") from None
 
 
-def check(benchmark: str, kind: str, target: Path) -> tuple[int, ...]:
+def check(benchmark: str, kind: str, target: Path, sizes: dict[str, Any]) -> None:
     """Reads a file of a submission again, as the benchmark will.
 
     Args:
       benchmark: "kitti" or "spring".
       kind: as in `expected`.
       target: the file.
-
-    Returns:
-      (height, width).
+      sizes: by name of the image the file that was read first, and its size; it is added to.
 
     Raises:
-      ValueError: it has another format, bit depth or size.
+      ValueError: it has another format, bit depth or size, also than the image's other maps.
       OSError: it is missing.
     """
     values, known = read_estimate(kind, target)
-    _check_size(target, benchmark, values.shape[:2])
+    size = values.shape[:2]
+    _check_size(target, benchmark, size)
     if not known.any():
         raise FormatError(target, "values", "none at any pixel")
-    return values.shape[:2]
+    other, wanted = sizes.setdefault(target.name, (target, size))
+    if wanted != size:
+        found, right = (f"{w} x {h} pixels" for h, w in (size, wanted))
+        raise FormatError(target, f"{right}, as {other} has", found)
 
 
 def read_estimate(kind: str, path: Path) -> Any:

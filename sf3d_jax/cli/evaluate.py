@@ -110,13 +110,13 @@ class Evaluate:
             print(f"{self.benchmark}: {_UNITS[self.benchmark]}")
             print("\n".join(_tables(self.benchmark, results)))
         if self.json is not None:
-            self._write_json(results, count, bad)
+            self._write_json(self.json, results, count, bad)
         if bad:
             listed = "".join(f"\n  {line}" for line in bad)
             print(f"missing or bad files, whose images are not in the numbers:{listed}", flush=True)
             raise ValueError(f"{len(bad)} files are missing or bad, of {count} images to evaluate")
 
-    def _write_json(self, results: Results, count: int, bad: list[str]) -> None:
+    def _write_json(self, path: Path, results: Results, count: int, bad: list[str]) -> None:
         import json
 
         from sf3d_jax.data._files import write_bytes
@@ -128,8 +128,7 @@ class Evaluate:
             "results": results,
             "missing_or_bad": bad,
         }
-        assert self.json is not None
-        write_bytes(self.json, (json.dumps(content, indent=2) + "\n").encode())
+        write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _tables(benchmark: str, results: Results) -> list[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional
 
@@ -48,24 +48,24 @@ class Submit:
             raise ValueError(
                 f"--prediction: {self.prediction} has no file where --help says they are"
             )
-        complaints: list[str] = []
+        sizes: dict[str, Any] = {}
+        wrong = {kind: self._write(kind, paths, sizes) for kind, paths in files.items()}
         for kind, paths in files.items():
-            complaints += self._write(kind, paths)
-            odd = strangers(self.prediction, paths)
-            complaints += _shortened(
-                [f"{path}: a name the benchmark does not know" for path in odd]
+            odd = strangers(self.prediction, paths) + strangers(self.output, paths)
+            wrong[kind] += _shortened(
+                [f"{p}: a name that the benchmark does not know" for p in odd]
             )
-        complaints += self._check_sizes(files)
         for task, kinds in TASKS[self.benchmark].items():
             if set(kinds) <= files.keys():
-                print(f"{task}: {'complete' if not complaints else 'see below'}")
-        if complaints:
-            print("missing or wrong:" + "".join(f"\n  {line}" for line in complaints), flush=True)
-            raise ValueError(f"{self.output} is not yet a submission to {self.benchmark}")
+                print(f"{task}: {'not complete' if any(wrong[k] for k in kinds) else 'complete'}")
+        listed = [line for lines in wrong.values() for line in lines]
+        if listed:
+            print("missing or wrong:" + "".join(f"\n  {line}" for line in listed), flush=True)
+            raise ValueError(f"{self.output} is not yet a whole submission to {self.benchmark}")
         print(_NEXT[self.benchmark].format(self.output))
 
-    def _write(self, kind: str, paths: list[Path]) -> list[str]:
-        """Writes and checks the files of a kind; what is missing or wrong with them."""
+    def _write(self, kind: str, paths: list[Path], sizes: dict[str, Any]) -> list[str]:
+        """Writes the files of a kind and reads them again; what is missing or wrong with them."""
         from tqdm import tqdm
 
         from sf3d_jax.cli._submission import check, source, write
@@ -78,27 +78,12 @@ class Submit:
                 continue
             try:
                 write(self.benchmark, kind, estimate, target)
-                check(self.benchmark, kind, target)
+                check(self.benchmark, kind, target, sizes)
             except (ValueError, OSError) as error:
                 wrong.append(describe(error))
         good = len(paths) - len(missing) - len(wrong)
         print(f"{kind}: {good} of {len(paths)} files written and read again")
         return _shortened(missing) + _shortened(wrong)
-
-    def _check_sizes(self, files: dict[str, list[Path]]) -> list[str]:
-        """The images whose maps are of different sizes."""
-        if self.benchmark != "kitti":
-            return []
-        from sf3d_jax.cli._submission import check
-
-        wrong = []
-        for name in sorted({path.name for paths in files.values() for path in paths}):
-            written = {k: p for k in files if (p := self.output / k / name).exists()}
-            sizes = {kind: check("kitti", kind, path) for kind, path in written.items()}
-            if len(set(sizes.values())) > 1:
-                listed = ", ".join(f"{kind} {w} x {h}" for kind, (h, w) in sizes.items())
-                wrong.append(f"{name}: maps of different sizes, {listed}")
-        return _shortened(wrong)
 
 
 _NEXT = {

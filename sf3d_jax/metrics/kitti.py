@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import channels, channels_last, jit
+from sf3d_jax._numerics import bounded, channels, channels_last, jit
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import SCALAR, Map, MapLike, distance, kept, length, read_maps
 
@@ -113,11 +113,18 @@ class KittiSceneFlow(Metric):
           TypeError: a map is no floating array, or objects are floating.
           ValueError: shapes do not fit, or there is no map.
         """
-        given = locals()
-        names = [n + end for end in ("", "_occ", "_noc") for n in _MAPS.values()]
-        count = lambda name: 2 if name.startswith("flow") else SCALAR
-        maps = read_maps(**{name: (given[name], count(name)) for name in names})
-        maps = {n: m if count(n) else _positive(m) for n, m in maps.items()}
+        maps = read_maps(
+            flow=(flow, 2),
+            disparity=(disparity, SCALAR),
+            next_disparity=(next_disparity, SCALAR),
+            flow_occ=(flow_occ, 2),
+            disparity_occ=(disparity_occ, SCALAR),
+            next_disparity_occ=(next_disparity_occ, SCALAR),
+            flow_noc=(flow_noc, 2),
+            disparity_noc=(disparity_noc, SCALAR),
+            next_disparity_noc=(next_disparity_noc, SCALAR),
+        )
+        maps = {name: _positive(x) if len(x.parts) == 1 else x for name, x in maps.items()}
         regions = kept(_regions(objects, next(iter(maps.values())).known))
         terms: dict[str, Terms] = {}
         estimates = {q: maps[name] for q, name in _MAPS.items() if name in maps}
@@ -126,11 +133,10 @@ class KittiSceneFlow(Metric):
             truths = {q: maps.get(f"{name}_{truth}") for q, name in _MAPS.items()}
             end = "" if truth == "occ" else f"-{truth}"
             parts = {
-                q: _Part(*_errors(filled[q], known), known.known, estimates[q].known)
+                q: kept(_Part(*_errors(filled[q], known), known.known, estimates[q].known))
                 for q, known in truths.items()
                 if known is not None and q in estimates
             }
-            parts = kept(parts)
             for q, part in parts.items():
                 terms |= _terms(q, part, regions, end)
                 terms[f"{q}-epe{end}"] = part.error, part.use
@@ -209,10 +215,10 @@ def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
 
     Args:
       values: (*b, H, W) or (*b, H, W, C); whether there are channels is told by `valid`.
-      valid: (*b, H, W), bool.
+      valid: (*b, H, W), bool; a value that is not finite, or 3e9 and more, is a hole in any case.
 
     Returns:
-      Filled, 0 where it is not valid.
+      Filled, in the dtype of the values and 0 where it is not valid.
 
     Raises:
       TypeError: values are not floating, or valid is not of bool.
@@ -225,6 +231,8 @@ def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
     if valid.ndim < 2 or values.shape[: valid.ndim] != valid.shape or values.ndim > valid.ndim + 1:
         raise ValueError(f"valid: expected {values.shape} or without channels, got {valid.shape}")
     parts = channels(values) if several else (values,)
+    for part in parts:
+        valid = valid & bounded(part)
     parts, known = _fill(tuple(jnp.where(valid, part, 0) for part in parts), valid)
     return Filled(channels_last(*parts) if several else parts[0], known)
 

@@ -1,0 +1,427 @@
+"""`sf3d evaluate` and `sf3d submit` on made-up folders, and all that can be wrong with them."""
+
+import json
+import shutil
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+
+import sf3d_jax as sf3d
+from sf3d_jax import data, metrics
+from sf3d_jax.cli import _submission, main
+
+SIZE = (12, 16)
+
+
+@pytest.fixture
+def sf3d_command(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder: (exit code, what it printed, its errors)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        try:
+            main([str(word) for word in words])
+            code = 0
+        except SystemExit as stopped:
+            code = stopped.code
+        said = capsys.readouterr()
+        return code, said.out, said.err.replace("\r", "\n").strip().splitlines()[-1:]
+
+    return run
+
+
+def made(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def draw(seed, *channels, size=SIZE, low=5, high=60):
+    """Random numbers that a KITTI PNG holds exactly."""
+    rng = np.random.default_rng(seed)
+    return np.float32(np.round(64 * rng.uniform(low, high, (*size, *channels))) / 64)
+
+
+def results(path):
+    return json.loads(path.read_text())["results"]
+
+
+# KITTI
+
+
+@pytest.fixture
+def kitti(tmp_path):
+    """Two images with all kinds of truths and estimates; what they add up to."""
+    metric = metrics.KittiSceneFlow.empty()
+    for i in range(2):
+        name, rng = f"{i:06}_10.png", np.random.default_rng(i)
+        arguments = {"objects": rng.integers(0, 2, SIZE).astype(np.int32)}
+        cv2.imwrite(str(made(tmp_path / "truth/obj_map" / name)), np.uint8(arguments["objects"]))
+        kinds = {"flow": "flow", "disparity": "disp_0", "next_disparity": "disp_1"}
+        for k, (kind, folder) in enumerate(kinds.items()):
+            write = data.write_flow if kind == "flow" else data.write_disparity
+            values = draw(10 * i + k, *([2] if kind == "flow" else []))
+            base, _, number = folder.partition("_")
+            for end in ("occ", "noc"):
+                valid = rng.random(SIZE) < (0.8 if end == "occ" else 0.5)
+                where = f"truth/{base}_{end}{'_' * bool(number)}{number}/{name}"
+                write(made(tmp_path / where), values, valid)
+                arguments[f"{kind}_{end}"] = values, valid
+            estimate = values + np.float32(rng.integers(-320, 320, values.shape) / 64)
+            estimate = np.maximum(estimate, 1 / 64)
+            valid = rng.random(SIZE) < 0.9
+            write(made(tmp_path / "estimate" / folder / name), estimate, valid)
+            arguments[kind] = estimate, valid
+        metric = metric.update(**arguments)
+    return metric.compute()
+
+
+EVALUATE = ("--prediction", "estimate", "--truth", "truth", "--json", "numbers.json")
+
+
+def test_kitti_is_the_metric_of_its_files(kitti, tmp_path, sf3d_command):
+    code, out, _ = sf3d_command("evaluate", "kitti", *EVALUATE)
+    assert code == 0
+    assert results(tmp_path / "numbers.json") == pytest.approx(kitti)
+    for name in ("SF-all", "Fl-bg-noc", "D2-fg-result", "D1-density", "Fl-epe"):
+        assert f"{kitti[name]:.4f}" in out
+    assert "bg" in out and "Pixels that stay inside" in out and "with an estimate (noc)" in out
+
+
+def test_kitti_without_disparity_says_nothing_of_it(kitti, tmp_path, sf3d_command):
+    for folder in ("disp_0", "disp_1"):
+        shutil.rmtree(tmp_path / "estimate" / folder)
+    code, out, _ = sf3d_command("evaluate", "kitti", *EVALUATE)
+    assert code == 0 and "D1" not in out.partition("\n")[2] and "SF" not in out
+    only_flow = {name: x for name, x in kitti.items() if name.startswith("Fl")}
+    assert results(tmp_path / "numbers.json") == pytest.approx(only_flow)
+
+
+def test_kitti_of_images_is_the_mean_over_images(kitti, tmp_path, sf3d_command):
+    code, _, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--pool", "image")
+    assert code == 0
+    means = results(tmp_path / "numbers.json")
+    assert means.keys() == kitti.keys() and means != kitti
+
+
+def test_missing_and_bad_files_are_listed_by_name(kitti, tmp_path, sf3d_command):
+    names = [f"{i:06}_10.png" for i in range(2, 6)]
+    for folder in [*(tmp_path / "truth").iterdir(), *(tmp_path / "estimate").iterdir()]:
+        for name in names:
+            shutil.copy(folder / "000000_10.png", folder / name)
+    estimates = tmp_path / "estimate"
+    (estimates / "flow" / names[0]).unlink()
+    data.write_disparity(estimates / "disp_0" / names[1], draw(0, size=(12, 15)))
+    cut = estimates / "disp_1" / names[2]
+    cut.write_bytes(cut.read_bytes()[:-200])
+    cv2.imwrite(str(estimates / "disp_1" / names[3]), np.zeros(SIZE, np.uint8))
+    code, out, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
+    assert code == 2 and errors == ["sf3d: 4 files are missing or bad, of 6 images to evaluate"]
+    listed = out.partition("missing or bad")[2]
+    assert f"flow/{names[0]}: missing" in listed
+    assert f"disp_0/{names[1]}: expected 16 x 12 pixels" in listed and "15 x 12" in listed
+    assert f"disp_1/{names[2]}: expected a whole picture" in listed
+    assert f"disp_1/{names[3]}: expected" in listed and "8-bit" in listed
+    assert results(tmp_path / "numbers.json") == pytest.approx(kitti)
+
+
+def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command):
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "estimate").mkdir()
+    code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
+    assert code == 2 and "holds no estimate with a truth in truth" in errors[0]
+    code, _, errors = sf3d_command("evaluate", "spring", "--prediction", "no", "--truth", "truth")
+    assert code == 2 and errors == ["sf3d: --prediction: there is no folder no"]
+    code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE[:-1], "no/numbers.json")
+    assert code == 2 and errors == ["sf3d: --json: there is no folder no"]
+    code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE, "--scale", "2")
+    assert code == 2 and "for srflow3d only" in errors[0]
+    code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, "--scale", "-2")
+    assert code == 2 and "expected a positive number" in errors[0]
+    code, _, errors = sf3d_command("evaluate", "sintel", *EVALUATE)
+    assert code == 2 and "sintel" in errors[0]
+
+
+# Spring
+
+
+def spring_file(root, scene, folder, frame, ending):
+    return made(root / scene / folder / f"{folder.split('/')[-1]}_{frame:04}{ending}")
+
+
+@pytest.fixture
+def spring(tmp_path):
+    """A scene of two frames, forwards and backwards, with all maps; what they add up to."""
+    truth, estimates = tmp_path / "truth", tmp_path / "estimate"
+    metric = metrics.SpringSceneFlow.empty()
+    four = (2 * SIZE[0], 2 * SIZE[1])
+    for way, frame in (("FW", 1), ("BW", 2)):
+        rng = np.random.default_rng(frame)
+        folders = {
+            "flow": f"flow_{way}_left",
+            "next_disparity": f"disp2_{way}_left",
+            "disparity": "disp1_left",
+        }
+        masks = {"detail": {}, "unmatched": {}}
+        arguments = dict(masks)
+        for k, (kind, folder) in enumerate(folders.items()):
+            flow = kind == "flow"
+            values = draw(10 * frame + k, *([2] * flow), size=four)
+            values[0, 0] = 0
+            values[3, 4] = np.nan
+            estimate = values[::2, ::2] + draw(k, *([2] * flow), low=-5, high=5)
+            write = data.write_flow if flow else data.write_map
+            ending = ".flo5" if flow else ".dsp5"
+            write(spring_file(truth, "0001", folder, frame, ending), values)
+            write(spring_file(estimates, "0001", folder, frame, ending), estimate)
+            arguments[kind], arguments[f"true_{kind}"] = estimate, values
+            masks["detail"][kind] = rng.random(SIZE) < 0.5
+            masks["unmatched"][kind] = rng.random(SIZE) < 0.5
+            path = spring_file(truth, "0001", f"maps/detailmap_{folder}", frame, ".png")
+            cv2.imwrite(str(path), 255 * np.uint8(masks["detail"][kind]))
+            # Red where it leaves the image, green where it is hidden; blue means nothing.
+            colors = np.zeros((*SIZE, 3), np.uint8)
+            colors[..., 1 + frame % 2] = 255 * masks["unmatched"][kind]
+            colors[..., 0] = 255
+            path = spring_file(truth, "0001", f"maps/matchmap_{folder}", frame, ".png")
+            cv2.imwrite(str(path), colors)
+        large = rng.random(four) < 0.3
+        counts = sum(large[i::2, j::2].astype(int) for i in (0, 1) for j in (0, 1))
+        arguments |= {"nonrigid": counts >= 2, "sky": counts >= 1}
+        path = spring_file(truth, "0001", f"maps/rigidmap_{way}_left", frame, ".png")
+        cv2.imwrite(str(path), 255 * np.uint8(large), [cv2.IMWRITE_PNG_BILEVEL, 1])
+        path = spring_file(truth, "0001", "maps/skymap_left", frame, ".png")
+        cv2.imwrite(str(path), 255 * np.uint8(large))
+        metric = metric.update(**arguments)
+    return metric.compute()
+
+
+def test_spring_is_the_metric_of_its_files(spring, tmp_path, sf3d_command):
+    code, out, _ = sf3d_command("evaluate", "spring", *EVALUATE)
+    assert code == 0
+    assert results(tmp_path / "numbers.json") == pytest.approx(spring)
+    for name in ("1px", "WAUC-unmatched", "SF-s10-40", "D1-abs-low-detail", "D2-nonrigid"):
+        assert f"{spring[name]:.4f}" in out
+
+
+def test_spring_evaluates_the_folders_that_are_there(spring, tmp_path, sf3d_command):
+    scene = tmp_path / "estimate/0001"
+    for folder in ("flow_BW_left", "disp1_left", "disp2_BW_left", "disp2_FW_left"):
+        shutil.rmtree(scene / folder)
+    code, out, _ = sf3d_command("evaluate", "spring", *EVALUATE)
+    found = results(tmp_path / "numbers.json")
+    assert code == 0 and found["1px"] != spring["1px"]
+    assert not [name for name in found if name.startswith(("D1", "D2", "SF"))]
+    assert "disparity" not in out.partition("\n")[2]
+
+
+def test_spring_wants_every_frame_and_half_the_size_of_the_truth(spring, tmp_path, sf3d_command):
+    scene = tmp_path / "estimate/0001"
+    shutil.copytree(tmp_path / "truth/0001", tmp_path / "truth/0002")
+    whole = data.read_flow(tmp_path / "truth/0001/flow_FW_left/flow_FW_left_0001.flo5").flow
+    data.write_flow(scene / "flow_FW_left/flow_FW_left_0001.flo5", whole)
+    code, out, _ = sf3d_command("evaluate", "spring", *EVALUATE)
+    assert code == 2
+    assert "0001/flow_FW_left/flow_FW_left_0001.flo5: expected 16 x 12 pixels" in out
+    assert "0002/flow_BW_left/flow_BW_left_0002.flo5: missing" in out
+    assert out.count("0002/disp1_left/disp1_left_0001.dsp5: missing") == 1
+
+
+# FlyingThings3D
+
+
+def test_things_are_lifted_with_the_camera_of_the_data_set(tmp_path, sf3d_command):
+    scene, way = "TEST/A/0000", "into_future/left"
+    paths = {
+        "flow": f"optical_flow/{scene}/{way}/OpticalFlowIntoFuture_0006_L.pfm",
+        "disparity": f"disparity/{scene}/left/0006.pfm",
+        "change": f"disparity_change/{scene}/{way}/0006.pfm",
+    }
+    true = {"flow": draw(0, 2, low=-20, high=20), "disparity": -draw(1), "change": draw(2) / 20}
+    true["change"] = -true["change"]  # signed as the disparity
+    for kind, values in true.items():
+        write = data.write_flow if kind == "flow" else data.write_map
+        write(made(tmp_path / "truth" / paths[kind]), values)
+    flow, change = true["flow"] + draw(3, 2) / 50, true["change"] + draw(4) / 500
+    data.write_flow(made(tmp_path / "estimate" / paths["flow"]), flow)
+    code, out, _ = sf3d_command("evaluate", "things", *EVALUATE)
+    error = np.linalg.norm(np.float64(flow) - true["flow"], axis=-1)
+    found = results(tmp_path / "numbers.json")
+    assert code == 0 and "EPE3D" not in found
+    assert found["EPE2D"] == pytest.approx(error.mean(), rel=1e-5)
+
+    data.write_map(made(tmp_path / "estimate" / paths["change"]), change)
+    code, out, _ = sf3d_command("evaluate", "things", *EVALUATE)
+    found = results(tmp_path / "numbers.json")
+    u, v = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]))
+    disparity = np.abs(np.float64(true["disparity"]))
+
+    def lift(flow, change):
+        z = lambda d: 1050 / d
+        point = lambda u, v, z: np.stack([(u - 479.5) / 1050 * z, (v - 269.5) / 1050 * z, z], -1)
+        end = np.abs(true["disparity"].astype(float) + change)
+        flow = flow.astype(float)
+        return point(u + flow[..., 0], v + flow[..., 1], z(end)) - point(u, v, z(disparity))
+
+    error = np.linalg.norm(lift(flow, change) - lift(true["flow"], true["change"]), axis=-1)
+    assert code == 0 and found["EPE3D"] == pytest.approx(error.mean(), rel=1e-4)
+    assert found["10cm"] == 100 * (error < 0.1).mean() and "EPE3D" in out
+
+
+# SRFlow3D
+
+
+@pytest.mark.parametrize(
+    "flow, change",
+    [
+        ("flow", "scaled_inv_depth_change"),
+        ("flow_F", "scaled_inv_depth_CF"),
+        ("flow_B", "scaled_inv_depth_CB"),
+    ],
+)
+def test_srflow3d_in_each_layout(tmp_path, sf3d_command, flow, change):
+    scale = 0.2
+    depth = draw(0, low=0.8, high=1.2)
+    mask = np.zeros(SIZE, bool)
+    mask[2:9, 3:12] = True
+    true = {flow: draw(1, 2, low=-3, high=3), change: np.float32(draw(2) / 500 / scale)}
+    estimate = {
+        name: x + np.float32(draw(3)[..., None] / 100).reshape(*SIZE, *[1] * (x.ndim - 2))
+        for name, x in true.items()
+    }
+    files = {"depth": depth, "scaled_inv_depth": np.float32(1 / (scale * depth))}
+    for root, maps in (("truth", files | true), ("estimate", estimate)):
+        for kind, values in maps.items():
+            path = tmp_path / root / "test" / kind / "031" / "0000"
+            if values.ndim == 3:
+                data.write_flow(made(path.with_suffix(".flo")), values)
+            else:
+                data.write_map(made(path.with_suffix(".npy")), values)
+    picture = np.where(mask, 250, 3).astype(np.uint8)
+    path = made(tmp_path / "truth/test/mask/031/0000.jpg")
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    words = ("evaluate", "srflow3d", *EVALUATE)
+    code, out, _ = sf3d_command(*words)
+    found = results(tmp_path / "numbers.json")
+    error = np.linalg.norm(estimate[flow].astype(float) - true[flow], axis=-1)[mask]
+    assert code == 0 and found["EPE"] == pytest.approx(error.mean(), rel=1e-5)
+    assert "EPE3D" not in found
+    by_metre = lambda x: np.float64(x) * scale
+    error = np.abs(by_metre(estimate[change]) - by_metre(true[change]))[mask]
+    assert found["MAE"] == pytest.approx(error.mean(), rel=1e-4)
+
+    code, out, _ = sf3d_command(*words, "--intrinsics", "20", "21", "7.5", "5.5")
+    found = results(tmp_path / "numbers.json")
+    camera = sf3d.Camera.pinhole(20, 21, 7.5, 5.5, SIZE)
+    lift = lambda maps: np.asarray(
+        sf3d.scene_flow(maps[flow], 1 / depth, np.float32(by_metre(maps[change])), camera).vectors
+    )
+    error = np.linalg.norm(lift(estimate) - lift(true), axis=-1)[mask].mean()
+    assert code == 0 and found["EPE3D"] == pytest.approx(error, rel=1e-4)
+    assert found["EPE3D-mm"] == pytest.approx(1e3 * found["EPE3D"]) and "EPE3D-mm" in out
+
+    shutil.rmtree(tmp_path / "truth/test/depth")
+    code, out, _ = sf3d_command(*words)
+    assert code == 2 and "its scale needs the depth of that name, or --scale" in out
+    code, _, _ = sf3d_command(*words, "--scale", 1 / scale)
+    assert code == 0 and results(tmp_path / "numbers.json")["MAE"] == pytest.approx(found["MAE"])
+
+
+# Submissions
+
+
+SUBMIT = ("--prediction", "estimate", "--output", "submission")
+
+
+@pytest.fixture
+def three_images(monkeypatch):
+    monkeypatch.setattr(_submission, "_KITTI_IMAGES", 3)
+    monkeypatch.setattr(_submission, "_SPRING_SCENES", {3: 2})
+    monkeypatch.setitem(_submission.SIZES, "kitti", {SIZE, (12, 15)})
+    monkeypatch.setitem(_submission.SIZES, "spring", {SIZE})
+
+
+def kitti_estimates(root):
+    for i in range(3):
+        data.write_flow(made(root / f"flow/{i:06}_10.flo"), draw(i, 2))
+        data.write_disparity(made(root / f"disp_0/{i:06}_10.npy"), draw(i + 5))
+        data.write_disparity(made(root / f"disp_1/{i:06}_10.pfm"), draw(i + 9))
+
+
+def test_a_submission_to_kitti_is_sixteen_bit_png(three_images, tmp_path, sf3d_command):
+    kitti_estimates(tmp_path / "estimate")
+    code, out, _ = sf3d_command("submit", "kitti", *SUBMIT)
+    assert code == 0 and "flow: 3 of 3 files" in out and "scene flow: complete" in out
+    written = sorted(
+        p.relative_to(tmp_path / "submission") for p in (tmp_path / "submission").rglob("*.*")
+    )
+    kinds = ("disp_0", "disp_1", "flow")
+    assert [str(p) for p in written] == [f"{k}/{i:06}_10.png" for k in kinds for i in range(3)]
+    for path in written:
+        picture = cv2.imread(str(tmp_path / "submission" / path), cv2.IMREAD_UNCHANGED)
+        assert picture.dtype == np.uint16 and picture.shape[:2] == SIZE
+    read = data.read_flow(tmp_path / "submission/flow/000001_10.png")
+    np.testing.assert_array_equal(read.flow, draw(1, 2))
+
+
+def test_what_a_submission_lacks_is_listed(three_images, tmp_path, sf3d_command):
+    root = tmp_path / "estimate"
+    kitti_estimates(root)
+    (root / "flow/000001_10.flo").unlink()
+    data.write_flow(root / "flow/000002_10.flo", 1000 * draw(0, 2))
+    data.write_flow(root / "flow/1.flo", draw(0, 2))
+    data.write_disparity(root / "disp_1/000000_10.pfm", draw(0, size=(12, 15)))
+    data.write_disparity(root / "disp_1/000001_10.pfm", draw(0, size=(3, 4)))
+    (root / "disp_1/000002_10.pfm").write_bytes(b"Pf\n16 12\n-1.0\n")
+    code, out, errors = sf3d_command("submit", "kitti", *SUBMIT)
+    assert code == 2 and "not yet a whole submission to kitti" in errors[0]
+    assert "stereo: complete" in out and "scene flow: not complete" in out
+    listed = out.partition("missing or wrong")[2]
+    assert "flow/000001_10.*: missing" in listed
+    assert "flow/000002_10.flo: flow: 192 valid pixels lie outside" in listed
+    assert "flow/1.flo: a name that the benchmark does not know" in listed
+    assert "disp_1/000000_10.png: expected 16 x 12 pixels, as" in listed
+    assert "disp_1/000001_10.pfm: expected 15 x 12 or 16 x 12 pixels, found 4 x 3" in listed
+    assert "disp_1/000002_10.pfm: expected" in listed
+
+
+def test_a_submission_to_spring_is_hdf5(three_images, tmp_path, sf3d_command):
+    for side in ("left", "right"):
+        for frame in (1, 2):
+            folder = f"disp1_{side}"
+            path = spring_file(tmp_path / "estimate", "0003", folder, frame, ".npy")
+            data.write_map(path, draw(frame))
+        for way, frame in (("FW", 1), ("BW", 2)):
+            folder = f"flow_{way}_{side}"
+            path = spring_file(tmp_path / "estimate", "0003", folder, frame, ".pfm")
+            data.write_flow(path, draw(frame, 2))
+    code, out, _ = sf3d_command("submit", "spring", *SUBMIT)
+    assert code == 0 and "optical flow: complete" in out and "scene flow" not in out
+    assert len(list((tmp_path / "submission").rglob("*.flo5"))) == 4
+    with h5py.File(tmp_path / "submission/0003/flow_BW_right/flow_BW_right_0002.flo5") as file:
+        np.testing.assert_array_equal(file["flow"], draw(2, 2))
+    with h5py.File(tmp_path / "submission/0003/disp1_left/disp1_left_0001.dsp5") as file:
+        np.testing.assert_array_equal(file["disparity"], draw(1))
+
+    hole = draw(1)
+    hole[3, 4] = np.nan
+    data.write_map(tmp_path / "estimate/0003/disp1_left/disp1_left_0001.npy", hole)
+    code, out, _ = sf3d_command("submit", "spring", *SUBMIT)
+    assert code == 2 and "disp1_left_0001.npy: expected a number at every pixel" in out
+
+
+def test_the_counts_of_whole_submissions():
+    count = lambda name: {k: len(set(v)) for k, v in _submission.expected(name).items()}
+    assert count("kitti") == {"disp_0": 200, "disp_1": 200, "flow": 200}
+    assert count("spring") == {"disp1": 2000, "disp2": 3960, "flow": 3960}
+
+
+def test_a_submission_needs_estimates_and_a_folder_of_its_own(tmp_path, sf3d_command):
+    code, _, errors = sf3d_command("submit", "kitti", *SUBMIT)
+    assert code == 2 and "there is no folder estimate" in errors[0]
+    (tmp_path / "estimate").mkdir()
+    code, _, errors = sf3d_command("submit", "kitti", *SUBMIT)
+    assert code == 2 and "has no file where --help says" in errors[0]
+    code, _, errors = sf3d_command("submit", "kitti", *SUBMIT[:-1], "estimate")
+    assert code == 2 and "name another one" in errors[0]

@@ -139,6 +139,9 @@ def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command):
     assert code == 2 and "for srflow3d only" in errors[0]
     code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, "--scale", "-2")
     assert code == 2 and "expected a positive number" in errors[0]
+    words = ("--intrinsics", "20", "0", "7", "5")
+    code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, *words)
+    assert code == 2 and "--intrinsics: expected fx, fy > 0" in errors[0]
     code, _, errors = sf3d_command("evaluate", "sintel", *EVALUATE)
     assert code == 2 and "sintel" in errors[0]
 

@@ -80,7 +80,9 @@ class Evaluate:
             )
         scores = empty_scores(self.benchmark, self.pool)
         bad: list[str] = []
-        for item in tqdm(items, unit="image", leave=False):
+        progress = tqdm(items, unit="image", leave=False)
+        for item in progress:
+            progress.set_postfix_str(item.name, refresh=False)
             missing = [str(path) for path in item.estimates.values() if not path.exists()]
             bad += [f"{path}: missing" for path in missing if f"{path}: missing" not in bad]
             if missing:
@@ -101,6 +103,9 @@ class Evaluate:
             raise ValueError("--scale and --intrinsics are for srflow3d only")
         if self.scale is not None and not 0 < self.scale < math.inf:
             raise ValueError(f"--scale: expected a positive number, got {self.scale}")
+        numbers = self.intrinsics or (1.0, 1.0)
+        if not all(map(math.isfinite, numbers)) or min(numbers[:2]) <= 0:
+            raise ValueError(f"--intrinsics: expected fx, fy > 0 and cx, cy, got {numbers}")
 
     def _report(self, scores: dict[str, Any], count: int, bad: list[str]) -> None:
         results: Results = {}

@@ -13,9 +13,9 @@ images of the means over their pixels, as many papers do, in place of the benchm
 all pixels. The leading axes of what is given to `update` are images.
 
 A map is an array, or a pair (values, valid) as the readers of `sf3d_jax.data` return it. A true
-value that is not finite, or 3e9 and more, does not count; an estimate of that kind is wrong, but
-in a mean of errors has no part, and is counted by itself. What is not given is left out of the
-result.
+value that is not finite, or 3e9 and more, does not count. An estimate of that kind is an outlier,
+has no part in a mean of errors, and is counted by itself; only KITTI fills it in first. What is
+not given is left out of the result.
 """
 
 from sf3d_jax.metrics.kitti import Filled, KittiSceneFlow, fill_holes

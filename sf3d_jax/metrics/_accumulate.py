@@ -6,7 +6,6 @@ term far below the last digit of the sum is not lost, neither within an image no
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -205,6 +204,8 @@ def _totals(terms: list[Terms], flat: Callable[[jax.Array], jax.Array], dtype: A
 # XLA on CPU adds up a whole axis one number after the other; eight parts of it, element by
 # element, it adds as vectors.
 _PARTS = 8
+# How many steps a loop over parts of an image takes: few, for a device on which each is a call.
+_ROWS = 64
 
 
 def _parts(x: jax.Array) -> jax.Array:
@@ -232,13 +233,17 @@ def _exact(count: jax.Array, dtype: Any) -> Double:
 
 
 def _long_sums(x: jax.Array) -> Double:
-    """The sums over the last axis: of rows of about as many columns, then over the columns."""
-    rows = max(math.isqrt(x.shape[-1]), 1)
-    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % rows)])
-    x = jnp.moveaxis(x.reshape(*x.shape[:-1], rows, -1), -2, 0)
+    """The sums over the last axis: of some rows first, then of the columns that are left."""
     # Of zeros, shard_map would not know that they differ between devices as the sums do.
-    total = _added_up(Double(x, 0 * x))
-    return _added_up(jax.tree.map(lambda y: jnp.moveaxis(y, -1, 0), total))
+    total = Double(x, 0 * x)
+    while (count := total.hi.shape[-1]) > 1:
+        rows = min(count, _ROWS)
+        pad = [(0, 0)] * (x.ndim - 1) + [(0, -count % rows)]
+        fold = lambda y, pad=pad, rows=rows: jnp.moveaxis(
+            jnp.pad(y, pad).reshape(*y.shape[:-1], rows, -1), -2, 0
+        )
+        total = _added_up(jax.tree.map(fold, total))
+    return total[..., 0]
 
 
 def _added_up(x: Double) -> Double:

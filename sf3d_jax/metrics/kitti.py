@@ -132,11 +132,13 @@ class KittiSceneFlow(Metric):
         for truth in _TRUTHS:
             truths = {q: maps.get(f"{name}_{truth}") for q, name in _MAPS.items()}
             end = "" if truth == "occ" else f"-{truth}"
-            parts = {
-                q: kept(_Part(*_errors(filled[q], known), known.known, estimates[q].known))
-                for q, known in truths.items()
-                if known is not None and q in estimates
-            }
+            parts = kept(
+                {
+                    q: _Part(*_errors(filled[q], known), known.known, estimates[q].known)
+                    for q, known in truths.items()
+                    if known is not None and q in estimates
+                }
+            )
             for q, part in parts.items():
                 terms |= _terms(q, part, regions, end)
                 terms[f"{q}-epe{end}"] = part.error, part.use

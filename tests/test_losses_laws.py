@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import Mesh, PartitionSpec
-from support import as_numpy, float64
+from support import as_numpy, float64, grid, opencv_rays
 from test_losses import (
     CASES,
     CHANGE,
@@ -218,7 +218,7 @@ def test_balanced_terms_are_alike_and_their_weights_constant():
 
 def rotated(angle):
     """The motion of all points by one rotation about an axis off the camera, and a shift."""
-    points = np.float64(sf3d.unproject(sf3d.pixel_grid(SIZE), INV_DEPTH, FIRST).points)
+    points = opencv_rays(grid(SIZE), FIRST) / np.float64(INV_DEPTH)[..., None]
     turn = cv2.Rodrigues(np.array([0.3, -0.5, 0.8]) / np.linalg.norm([0.3, -0.5, 0.8]) * angle)[0]
     return (points - [0.1, 0.2, 1.0]) @ turn.T + [0.3, 0.2, 1.1] - points
 
@@ -230,7 +230,8 @@ def test_a_rigid_motion_costs_nothing(angle):
     with float64():
         loss = lambda x: losses.rigidity(x, np.float64(INV_DEPTH), FIRST, spread=10.0)
         values, valid = as_numpy(loss(vectors))
-        assert valid.all() and values.max() < 1e-12
+        # At half a turn k is infinite; at 2.5 it multiplies rounding by its square, 36.
+        assert valid.all() and values.max() < 1e-11
         assert np.array(loss(bent).values).mean() > 5e-3
     small = losses.rigidity(np.float32(rotated(0.01)), INV_DEPTH, FIRST, spread=10.0)
     assert small.values.max() < 1e-6

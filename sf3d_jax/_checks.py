@@ -100,6 +100,8 @@ def check_maps(**maps: tuple[Any, str]) -> None:
             continue
         if kind == "image":
             check_image(name, x)
+            if not x.shape[-1]:
+                raise ValueError(f"{name}: expected at least one channel, got {x.shape}")
         behind = x.shape[-1:] if kind == "image" else _KINDS[kind]
         check = check_mask if kind == "mask" else check_array
         check(name, x, (*size, *behind))

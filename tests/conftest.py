@@ -7,6 +7,29 @@ from support import SHARED
 jax.config.update("jax_num_cpu_devices", 8)
 
 
+# Of these files, which ask for laws on small maps, most of the time goes into machine code that runs
+# a few times. LLVM's optimizations are left out there; XLA's own, which rewrite the maths, are not.
+LAWS = {
+    "test_augment",
+    "test_evaluate",
+    "test_losses_laws",
+    "test_metrics",
+    "test_metrics_kitti",
+    "test_metrics_scene",
+    "test_metrics_spring",
+    "test_poison",
+    "test_transforms",
+}
+
+
+@pytest.fixture(autouse=True)
+def compilation(request):
+    """Compiles fast rather than for speed in the files of laws."""
+    jax.config.update("jax_disable_most_optimizations", request.module.__name__ in LAWS)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture
 def real():
     """Finds a real file by its name below the folder, or skips the test."""

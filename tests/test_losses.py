@@ -38,8 +38,8 @@ class Case(NamedTuple):
 
 
 def cameras(x):
-    """The cameras in the type of the maps."""
-    return cast((FIRST, SECOND), x.dtype)
+    """The cameras in the type of the maps, float32 at least."""
+    return cast((FIRST, SECOND), jnp.promote_types(x.dtype, jnp.float32))
 
 
 def plain(function, x, ref):

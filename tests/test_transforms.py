@@ -75,25 +75,22 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
     """Along random directions; in forward mode and twice where that compiles fast."""
     loss, inputs = case(name, lens)
     rng = np.random.default_rng(2)
-    # These are long programs, each run a few times: what counts is how long they compile.
-    options = {"xla_backend_optimization_level": 0}
-    compiled = functools.partial(jax.jit, compiler_options=options)
     with float64():
         leaves, tree = jax.tree.flatten(cast(inputs, jnp.float64))
         scale = lambda x: 0.3 * rng.normal(size=x.shape) * np.maximum(np.abs(x), 1e-2)
         directions = [jnp.asarray(scale(x)) for x in leaves]
         at = lambda t: [x + t * d for x, d in zip(leaves, directions, strict=True)]
         plain = lambda leaves: loss(*tree.unflatten(leaves))
-        value, gradient = compiled(plain), compiled(jax.grad(plain))
+        value, gradient = jax.jit(plain), jax.jit(jax.grad(plain))
         along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
         slope = five_points(lambda t: value(at(t)))
         np.testing.assert_allclose(along(gradient(leaves)), slope, rtol=1e-6)
         if lens != "fisheye":
-            forward = compiled(lambda d: jax.jvp(plain, (leaves,), (d,))[1])(directions)
+            forward = jax.jit(lambda d: jax.jvp(plain, (leaves,), (d,))[1])(directions)
             np.testing.assert_allclose(forward, slope, rtol=1e-6)
         if lens == "pinhole" and name in ("scene_flow", "image_motion"):
             curvature = five_points(lambda t: along(gradient(at(t))))
-            hessian = compiled(lambda d: jax.jvp(jax.grad(plain), (leaves,), (d,))[1])(directions)
+            hessian = jax.jit(lambda d: jax.jvp(jax.grad(plain), (leaves,), (d,))[1])(directions)
             np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
 
 
@@ -222,15 +219,14 @@ def test_what_moves_pixels_is_sharded_and_checkpointed_too():
     inputs = image, flow, inv_depth, change
     gradient = lambda f: jax.grad(lambda x: f(*x).sum())
     along = lambda f: lambda x: jax.jvp(f, x, x)[1]
-    compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     for derived in (gradient, along):
-        expected = compiled(derived(moved))(inputs)
+        expected = jax.jit(derived(moved))(inputs)
         sharded = jax.shard_map(
             derived(moved), mesh=mesh, in_specs=(P("batch"),), out_specs=P("batch")
         )
         placed = jax.device_put(inputs, NamedSharding(mesh, P("batch")))
-        chex.assert_trees_all_close(compiled(sharded)(placed), expected, rtol=1e-4, atol=1e-5)
-        again = compiled(derived(jax.checkpoint(moved)))(inputs)
+        chex.assert_trees_all_close(jax.jit(sharded)(placed), expected, rtol=1e-4, atol=1e-5)
+        again = jax.jit(derived(jax.checkpoint(moved)))(inputs)
         chex.assert_trees_all_close(again, expected, rtol=1e-4, atol=1e-5)
 
 

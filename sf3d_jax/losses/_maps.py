@@ -23,6 +23,12 @@ class LossMap(NamedTuple):
     valid: jax.Array
 
 
+def check_penalty(penalty: Any) -> None:
+    """Checks that a penalty can be called."""
+    if not callable(penalty):
+        raise TypeError(f"penalty: expected a function such as losses.l1, got {penalty!r}")
+
+
 def check_alike(**images: jax.Array) -> None:
     """Checks that two images have as many channels."""
     (first, a), (second, b) = images.items()
@@ -61,11 +67,15 @@ def absolute(x: jax.Array) -> jax.Array:
     return x * lax.stop_gradient(jnp.sign(x))
 
 
+def root(squared: jax.Array) -> jax.Array:
+    """The square root; its gradient at 0 is 0."""
+    positive = squared > 0
+    return mask(positive, jnp.sqrt(jnp.where(positive, squared, 1)))
+
+
 def length(*parts: jax.Array) -> jax.Array:
     """Of vectors, given by their components, the Euclidean length; its gradient at 0 is 0."""
-    squared = total([x * x for x in parts])
-    moved = squared > 0
-    return mask(moved, jnp.sqrt(jnp.where(moved, squared, 1)))
+    return root(total([x * x for x in parts]))
 
 
 def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:

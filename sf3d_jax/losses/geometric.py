@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from sf3d_jax import _optics, depth_change
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, mask, surface, widen
-from sf3d_jax.camera import Camera
+from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, length, loss_map, total
 from sf3d_jax.sampling import positions, sample_at
 from sf3d_jax.scene_flow import image_motion
@@ -244,9 +244,14 @@ def forward_backward_error(
         other.
     """
     kind = "flow" if flow is None else "vectors"
+    if flow is None and jnp.shape(x)[-1:] == (3,):
+        raise ValueError("flow: scene flow needs the flow, which tells where points go")
     check_maps(x=(x, kind), backward=(backward, kind), flow=(flow, "flow"), valid=(valid, "mask"))
     if (camera is None) != (next_camera is None) or (camera is not None and flow is None):
         raise ValueError("camera: expected both cameras and a flow, or neither camera")
+    for name, c in (("camera", camera), ("next_camera", next_camera)):
+        if c is not None:
+            check_camera(name, c)
     dtype = x.dtype
     x, backward, there = widen(x, backward, x if flow is None else flow)
     back, seen = sample_at("flow", backward, *_positions(there), "bilinear", "zeros")

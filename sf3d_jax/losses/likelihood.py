@@ -10,7 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array, check_maps
+from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import bounded, channels, jit, mask, widen
 from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, loss_map, total
 from sf3d_jax.losses.penalties import narrowed
@@ -39,7 +39,8 @@ def gaussian_nll(
 
     Returns:
       LossMap in the dtype of x, the logarithm's unit being that of x; valid where the pixel counts
-      and S is positive definite to rounding, with e not beyond 3e9 standard deviations.
+      and S is positive definite, its correlations to rounding, and its standard deviations are
+      above 1e-15, with e not beyond 3e9 of them.
 
     Raises:
       TypeError: an argument is no floating array, or valid none of bool.
@@ -48,22 +49,23 @@ def gaussian_nll(
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
     check_alike(x=x, target=target)
     n = x.shape[-1]
-    if covariance.shape[-2:] != (n, n):
-        raise ValueError(f"covariance: expected shape (..., {n}, {n}), got {covariance.shape}")
-    flat = covariance.reshape(*covariance.shape[:-2], n * n)
-    check_maps(x=(x, "image"), covariance=(flat, "image"))
-    known, (a, b, flat) = counted(valid, *widen(x, target, flat))
+    check_array("covariance", covariance, (*x.shape[-3:], n))
+    check_batch(x=x.shape[:-3], covariance=covariance.shape[:-4])
+    lower = jnp.stack([covariance[..., i, j] for i in range(n) for j in range(i + 1)], axis=-1)
+    known, (a, b, lower) = counted(valid, *widen(x, target, lower))
 
-    entries = channels(flat)
-    # In units of their spread, so that no square of metres leaves the range of float32.
-    size = total([entries[i * (n + 1)] for i in range(n)]) / n
-    known = known & (size > _SMALLEST)
-    size = jnp.where(known, size, 1)
-    errors = tuple(e * jax.lax.rsqrt(size) for e in channels(a - b))
+    entries = iter(channels(lower))
+    matrix = [[next(entries) for _ in range(i + 1)] for i in range(n)]
+    # In standard deviations of each: what is left to decompose are correlations.
+    for row in matrix:
+        known = known & (row[-1] > _SMALLEST)
+    scales = [jax.lax.rsqrt(jnp.where(known, row[-1], 1)) for row in matrix]
+    errors = tuple(e * scale for e, scale in zip(channels(a - b), scales, strict=True))
     known = functools.reduce(jnp.logical_and, map(bounded, errors), known)
-    matrix = [[entries[i * n + j] / size for j in range(i + 1)] for i in range(n)]
+    scaled = lambda row, scale: [x * scale * other for x, other in zip(row, scales, strict=False)]
+    matrix = [scaled(row, scale) for row, scale in zip(matrix, scales, strict=True)]
     values, positive = _standardized(matrix, errors, known)
-    values = values + 0.5 * n * (jnp.log(size) + math.log(2 * math.pi))
+    values = values - total([jnp.log(scale) for scale in scales]) + 0.5 * n * math.log(2 * math.pi)
     return loss_map(values, known & positive, x.dtype)
 
 
@@ -120,7 +122,8 @@ def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -
 
     Args:
       x: (...), residuals.
-      logits: (..., M), w_m, of the shares; broadcasts against x but for the last axis.
+      logits: (..., M), w_m, of the shares; broadcasts against x but for the last axis. One of
+        -inf is switched off.
       log_scales: (..., M), b_m, the logarithms of the scales; likewise.
 
     Returns:
@@ -129,12 +132,18 @@ def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -
 
     Raises:
       TypeError: an argument is no floating array.
+      ValueError: shapes do not fit.
     """
     for name, value in (("x", x), ("logits", logits), ("log_scales", log_scales)):
         check_array(name, value)
+        if name != "x" and not (value.ndim and value.shape[-1]):
+            raise ValueError(f"{name}: expected shape (..., M), M at least 1, got {value.shape}")
+    check_batch(x=(*x.shape, 1), logits=logits.shape, log_scales=log_scales.shape)
     dtype = x.dtype
     x, logits, log_scales = widen(x, logits, log_scales)
-    known = bounded(x) & (bounded(logits) & (jnp.abs(log_scales) <= 30)).all(-1)
+    off = jnp.isneginf(logits)
+    known = bounded(x) & ((bounded(logits) | off) & (jnp.abs(log_scales) <= 30)).all(-1)
+    known = known & ~off.all(-1)
     x, logits, log_scales = jnp.broadcast_arrays(x[..., None], logits, log_scales)
     x, logits, log_scales = mask(known, (x, logits, log_scales))
     log_likelihood = logits - log_scales - absolute(x) * jnp.exp(-log_scales) - jnp.log(2.0)

@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import bounded, jit, mask, widen
-from sf3d_jax.losses._maps import absolute
+from sf3d_jax.losses._maps import absolute, root
 
 # Below, the series of (e^t - 1) / t is exact to the last place of float64.
 _SMALL = 0.01
@@ -66,7 +66,7 @@ def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
 
     Args:
       x: residuals, of any shape.
-      scale: s, positive, in the unit of x.
+      scale: s, in the unit of x.
 
     Returns:
       As x.
@@ -74,7 +74,7 @@ def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
     Raises:
       TypeError: x is no floating array.
     """
-    return _penalty(lambda x: jnp.sqrt(x * x + scale * scale), x)
+    return _penalty(lambda x: root(x * x + scale * scale), x)
 
 
 @jit
@@ -85,8 +85,8 @@ def generalized_charbonnier(
 
     Args:
       x: residuals, of any shape.
-      epsilon: e, positive, in the unit of x.
-      exponent: q.
+      epsilon: e, not negative, in the unit of x.
+      exponent: q, positive.
 
     Returns:
       As x.
@@ -94,7 +94,13 @@ def generalized_charbonnier(
     Raises:
       TypeError: x is no floating array.
     """
-    return _penalty(lambda x: (absolute(x) + epsilon) ** exponent, x)
+
+    def power(x: jax.Array) -> jax.Array:
+        base = absolute(x) + epsilon
+        positive = base > 0
+        return mask(positive, jnp.where(positive, base, 1) ** exponent)
+
+    return _penalty(power, x)
 
 
 @jit
@@ -132,8 +138,10 @@ def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
 
     Raises:
       TypeError: x is no floating array.
+      ValueError: shapes do not broadcast.
     """
     check_array("x", x)
+    check_batch(x=x.shape, alpha=jnp.shape(alpha), scale=jnp.shape(scale))
     dtype = x.dtype
     (x,) = widen(x)
     alpha, scale = jnp.asarray(alpha, x.dtype), jnp.asarray(scale, x.dtype)
@@ -158,8 +166,8 @@ def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
 
     low = alpha <= 1
     lower = 0.5 * b * y * _expm1_ratio(0.5 * jnp.where(low, alpha, 1) * y)
-    # Of squares below 1e19, so that their product with this is finite.
-    most = 0.49 * math.log(float(jnp.finfo(s.dtype).max))
+    # Of squares below 1e19, so that their product with this, and its derivatives, are finite.
+    most = 0.43 * math.log(float(jnp.finfo(s.dtype).max))
     t = jnp.minimum(0.5 * (jnp.where(low | square, 2, alpha) - 2) * y, most)
     upper = (s * jnp.exp(t) + b * jnp.expm1(t)) / jnp.where(low, 1, alpha)
     return jnp.where(low, lower, upper)

@@ -25,7 +25,7 @@ import jax
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax.losses._census import unlike_neighbours
-from sf3d_jax.losses._maps import LossMap, check_alike, counted, loss_map, total
+from sf3d_jax.losses._maps import LossMap, check_alike, check_penalty, counted, loss_map, total
 from sf3d_jax.losses._moments import decorrelation, dissimilarity, of_windows
 from sf3d_jax.losses.penalties import l1
 
@@ -62,6 +62,7 @@ def brightness(
       ValueError: shapes do not fit.
     """
     dtype = _check_pair(image, other, valid)
+    check_penalty(penalty)
     known, (image, other) = counted(valid, *widen(image, other))
     parts = [penalty(a - b) for a, b in zip(channels(image), channels(other), strict=True)]
     return loss_map(total(parts) / len(parts), known, dtype)
@@ -146,9 +147,9 @@ def ncc(
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the image's dtype, from 0 to 2, valid where the window lies in the image, all its
-      pixels count, and neither image is flat there (a variance below 3e-10) in every channel.
-      Channels that are flat do not count. Differentiable in reverse mode.
+      LossMap in the image's dtype, from 0 to 2 to rounding, valid where the window lies in the
+      image, all its pixels count, and neither image is flat there (a variance below 3e-10) in
+      every channel. Channels that are flat do not count. Differentiable in reverse mode.
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
@@ -202,5 +203,5 @@ def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> 
 
 
 def _check_radius(radius: int) -> None:
-    if radius < 1:
-        raise ValueError(f"radius: expected at least 1, got {radius}")
+    if not isinstance(radius, int) or radius < 1:
+        raise ValueError(f"radius: expected an integer, at least 1, got {radius}")

@@ -5,10 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, jit
+from sf3d_jax._numerics import bounded, jit, surface
 from sf3d_jax._numerics import mask as masked
+from sf3d_jax.losses._maps import LossMap
 
 
 @jit
@@ -55,8 +57,8 @@ def compose(terms: Mapping[str, tuple[Any, Any]]) -> tuple[jax.Array, dict[str, 
     As the loss of `jax.value_and_grad(..., has_aux=True)` it needs no more.
 
     Args:
-      terms: {name: (weight, value)}, scalars. A term whose weight is the number 0 is not part of
-        the total, whatever its value is.
+      terms: {name: (weight, value)}, scalars. A term whose weight is 0 is not part of the total,
+        whatever its value is.
 
     Returns:
       (total, {name: value}): the sum of weight times value, and the values without weights.
@@ -64,19 +66,18 @@ def compose(terms: Mapping[str, tuple[Any, Any]]) -> tuple[jax.Array, dict[str, 
     Raises:
       ValueError: there is no term, or one is no pair of scalars; it is named.
     """
-    if not terms:
-        raise ValueError("terms: expected at least one {name: (weight, value)}")
+    if not isinstance(terms, Mapping) or not terms:
+        raise ValueError(f"terms: expected at least one {{name: (weight, value)}}, got {terms!r}")
     total, values = jnp.zeros(()), {}
     for name, term in terms.items():
-        if not isinstance(term, tuple) or len(term) != 2:
-            raise ValueError(f"terms[{name!r}]: expected (weight, value), got {term!r}")
-        weight, value = term
-        for what, x in (("weight", weight), ("value", value)):
-            if jnp.shape(x):
-                raise ValueError(f"terms[{name!r}]: expected a scalar {what}, got {jnp.shape(x)}")
-        values[name] = jnp.asarray(value)
-        if not (isinstance(weight, int | float) and weight == 0):
-            total = total + weight * values[name]
+        where = f"terms[{name!r}]"
+        if type(term) is not tuple or len(term) != 2:
+            raise ValueError(f"{where}: expected (weight, value), got {type(term).__name__}")
+        weight, value = _scalar(f"{where}: weight", term[0]), _scalar(f"{where}: value", term[1])
+        values[name] = value
+        # A term switched off by a number is not there at all, for the derivative either.
+        if isinstance(term[0], jax.Array) or term[0] != 0:
+            total = total + weight * jnp.where(weight == 0, 0, value)
     return total, values
 
 
@@ -92,20 +93,30 @@ def balance(values: Mapping[str, Any]) -> dict[str, jax.Array]:
       values: {name: value}, scalars that are not negative.
 
     Returns:
-      {name: weight}; 1 for a value that is 0 or not finite, and so are those that have no weight.
+      {name: weight}; 1 for a value that is not between 3e-10 and 3e9, which then does not count.
 
     Raises:
       ValueError: there is no value, or one is no scalar; it is named.
     """
-    if not values:
-        raise ValueError("values: expected at least one {name: value}")
-    for name, x in values.items():
-        if jnp.shape(x):
-            raise ValueError(f"values[{name!r}]: expected a scalar, got {jnp.shape(x)}")
-    fixed = {name: jax.lax.stop_gradient(jnp.asarray(x)) for name, x in values.items()}
-    counts = {name: bounded(x) & (x > 0) for name, x in fixed.items()}
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(f"values: expected at least one {{name: value}}, got {values!r}")
+    scalars = {name: _scalar(f"values[{name!r}]", x) for name, x in values.items()}
+    fixed = {name: jax.lax.stop_gradient(x) for name, x in scalars.items()}
+    counts = {name: surface(x) for name, x in fixed.items()}
     largest = jnp.stack([masked(counts[name], x) for name, x in fixed.items()]).max()
     return {
         name: jnp.where(counts[name], largest / jnp.where(counts[name], x, 1), 1)
         for name, x in fixed.items()
     }
+
+
+def _scalar(name: str, x: Any) -> jax.Array:
+    """A number as a floating array without axes."""
+    if isinstance(x, LossMap):
+        raise ValueError(f"{name}: expected a scalar, got a LossMap; give masked_mean(*loss_map)")
+    if not isinstance(x, bool | int | float | np.generic | np.ndarray | jax.Array):
+        raise ValueError(f"{name}: expected a scalar, got {type(x).__name__}")
+    if jnp.shape(x):
+        raise ValueError(f"{name}: expected a scalar, got shape {jnp.shape(x)}")
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)

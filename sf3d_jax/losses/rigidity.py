@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._checks import check_maps
+from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import channels, jit, mask, widen
-from sf3d_jax.camera import Camera
-from sf3d_jax.losses._maps import LossMap, counted, loss_map, total
+from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.losses._maps import LossMap, counted, loss_map, root, total
 from sf3d_jax.projection import pixel_grid, unproject
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
@@ -63,14 +63,16 @@ def rigidity(
       ValueError: shapes do not fit.
     """
     check_maps(vectors=(vectors, "vectors"), inv_depth=(inv_depth, "map"), valid=(valid, "mask"))
+    batch = check_camera("camera", camera)
+    batch = check_batch(inv_depth=inv_depth.shape[:-2], camera=batch)
     dtype = vectors.dtype
     vectors, inv_depth, camera = widen(vectors, inv_depth, camera)
+    height, width = inv_depth.shape[-2:]
+    inv_depth = jnp.broadcast_to(inv_depth, (*batch, height, width))
     # In the camera's own axes, wherever it stands.
     still = jnp.eye(3, 4, dtype=vectors.dtype)
     camera = dataclasses.replace(camera, world_to_camera=still)
-    points, seen = unproject(
-        pixel_grid((inv_depth.shape[-2], inv_depth.shape[-1])), inv_depth, camera
-    )
+    points, seen = unproject(pixel_grid((height, width)), inv_depth, camera)
     known, (vectors, points) = counted(seen if valid is None else seen & valid, vectors, points)
     inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
 
@@ -83,10 +85,7 @@ def rigidity(
         weight * total([e * e for e in _minus(s, _cross(turn, _middle(x, s)))])
         for weight, x, s in pairs
     ]
-    squared = total(left) / jnp.where(counts, whole, 1)
-    moved = squared > 0
-    root = mask(moved, jnp.sqrt(jnp.where(moved, squared, 1)))
-    return loss_map(root, known & counts, dtype)
+    return loss_map(root(total(left) / jnp.where(counts, whole, 1)), known & counts, dtype)
 
 
 def _pair(

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_maps
+from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import channels, jit, mask, widen
 from sf3d_jax.losses._maps import LossMap, absolute, counted, loss_map, numbers, total
 from sf3d_jax.losses.geometric import end_point_error
@@ -103,6 +103,10 @@ def raft3d(
     check_maps(target=(target, "flow"), target_change=(target_change, "map"), valid=(valid, "mask"))
     check_array("inv_depth_changes", inv_depth_changes)
     error, known = _error("flows", flows, target, valid)
+    for name, x in (("inv_depth_changes", inv_depth_changes), ("revisions", revisions)):
+        if x is not None and x.shape[:1] != flows.shape[:1]:
+            wanted = f"{flows.shape[0]} iterations as flows"
+            raise ValueError(f"{name}: expected {wanted}, got {x.shape}")
     pair = inv_depth_changes[..., None], target_change[..., None]
     change_error, known = _error("inv_depth_changes", *pair, known)
     error = error + change_weight * change_error
@@ -164,7 +168,7 @@ def multi_scale_flow(
       TypeError: an argument is no floating array, or valid none of bool.
       ValueError: shapes do not fit, or there is no flow.
     """
-    if not flows:
+    if len(flows) == 0:
         raise ValueError("flows: expected at least one")
     for i, flow in enumerate(flows):
         check_maps(**{f"flows[{i}]": (flow, "flow")})
@@ -224,7 +228,7 @@ def consistency_weight(
     Args:
       flow: (*b, H, W, 2), F, in pixels.
       backward_flow: (*b, H, W, 2), B, from the next frame to the first, in pixels.
-      sigma: s, a share of the image's diagonal.
+      sigma: s, positive, a share of the image's diagonal.
 
     Returns:
       (*b, H, W), in the dtype of the flow; 0 where the way back is not known.
@@ -239,7 +243,9 @@ def consistency_weight(
     back, known = sample_at("flow", backward, *positions(*channels(flow)), "bilinear", "zeros")
     missed = mask(known, tuple(a + b for a, b in zip(channels(flow), channels(back), strict=True)))
     height, width = flow.shape[-3:-1]
-    squared = total([x * x for x in missed]) / (sigma**2 * (height**2 + width**2))
+    spread = jnp.asarray(sigma, flow.dtype) ** 2 * (height**2 + width**2)
+    known = known & (spread > 0)
+    squared = total([x * x for x in missed]) / jnp.where(spread > 0, spread, 1)
     return mask(known, jnp.exp(-squared)).astype(dtype)
 
 
@@ -248,11 +254,16 @@ def _error(
 ) -> tuple[jax.Array, jax.Array]:
     """Of iterations (N, *b, H, W, C) the mean error over channels, and what counts in all."""
     check_array(name, x, target.shape[-3:])
-    if x.ndim < 4:
-        raise ValueError(f"{name}: expected shape (N, ..., H, W, C), got {x.shape}")
+    if x.ndim < 4 or not x.shape[0]:
+        raise ValueError(f"{name}: expected shape (N, ..., H, W, C), N at least 1, got {x.shape}")
+    batches = {name: x.shape[1:-3], "target": target.shape[:-3]}
+    batch = check_batch(**batches, valid=() if valid is None else valid.shape[:-2])
     x, target = widen(x, target)
+    # The iterations stay before whatever axes the batch has.
+    missing = (1,) * (len(batch) - len(x.shape[1:-3]))
+    x = x.reshape(x.shape[0], *missing, *x.shape[1:])
     known = numbers(x).all(0) & numbers(target)
-    known = known if valid is None else known & valid
+    known = jnp.broadcast_to(known if valid is None else known & valid, (*batch, *x.shape[-3:-1]))
     x, target = (jnp.where(known[..., None], a, 0) for a in (x, target))
     parts = zip(channels(x), channels(target), strict=True)
     return total([absolute(a - b) for a, b in parts]) / x.shape[-1], known

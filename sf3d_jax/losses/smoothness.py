@@ -31,6 +31,7 @@ from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
     check_alike,
+    check_penalty,
     counted,
     differences,
     length,
@@ -156,6 +157,7 @@ def gradient_difference(
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
     check_alike(x=x, target=target)
+    check_penalty(penalty)
     if operator not in get_args(Operator):
         raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
     dtype = x.dtype
@@ -226,6 +228,7 @@ def _smoothness(
     count: int,
 ) -> LossMap:
     check_maps(x=(x, "image"), image=(image, "image"), valid=(valid, "mask"))
+    check_penalty(penalty)
     dtype, many = x.dtype, x.shape[-1]
     known, (x, image) = counted(valid, *widen(x, image))
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import bounded, channels, jit, mask, widen
+from sf3d_jax.losses._cholesky import decomposed, forward
 from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, loss_map, total
 from sf3d_jax.losses.penalties import narrowed
 
@@ -72,7 +73,7 @@ def gaussian_nll(
 def _standardized(
     matrix: list[list[jax.Array]], errors: tuple[jax.Array, ...], known: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Half of e^T S^-1 e + log det S by Cholesky's factors, and where S is positive definite."""
+    """Half of e^T S^-1 e + log det S, and where S is positive definite."""
     n = len(matrix)
     identity = [[float(i == j) for j in range(i + 1)] for i in range(n)]
     tiny = 8 * n * float(jnp.finfo(errors[0].dtype).eps)
@@ -80,37 +81,12 @@ def _standardized(
     # Once to find out where, and again with what is harmless elsewhere: for the derivative.
     for _ in range(2):
         safe = mask(positive, matrix, identity)
-        factors, pivots = _factors(safe, tiny)
+        factor, pivots = decomposed(safe, tiny)
         for pivot in pivots:
             positive = positive & (pivot > tiny)
-    standard: list[jax.Array] = []
-    for i, e in enumerate(mask(positive, errors)):
-        rest = e - total([jnp.zeros_like(e), *(factors[i][j] * standard[j] for j in range(i))])
-        standard.append(rest / factors[i][i])
-    halves = [0.5 * y * y + jnp.log(factors[i][i]) for i, y in enumerate(standard)]
+    standard = forward(factor, mask(positive, errors))
+    halves = [0.5 * y * y + jnp.log(row[-1]) for y, row in zip(standard, factor, strict=True)]
     return total(halves), positive
-
-
-def _factors(
-    matrix: list[list[jax.Array]], tiny: float
-) -> tuple[list[list[jax.Array]], list[jax.Array]]:
-    """Cholesky's lower factor, and its squared diagonal before it is kept from 0."""
-    factors: list[list[jax.Array]] = []
-    pivots = []
-    for i, row in enumerate(matrix):
-        line: list[jax.Array] = []
-        for j, entry in enumerate(row):
-            above = line if i == j else factors[j]
-            rest = entry
-            for k in range(j):
-                rest = rest - line[k] * above[k]
-            if i == j:
-                pivots.append(rest)
-                line.append(jnp.sqrt(jnp.maximum(rest, tiny)))
-            else:
-                line.append(rest / factors[j][j])
-        factors.append(line)
-    return factors, pivots
 
 
 @jit

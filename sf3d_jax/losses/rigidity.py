@@ -22,13 +22,13 @@ from jax import lax
 from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import channels, jit, mask, widen
 from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.losses._cholesky import decomposed, solved
 from sf3d_jax.losses._maps import LossMap, counted, loss_map, root, total
 from sf3d_jax.projection import pixel_grid, unproject
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
-# In units of rounding, added to the normal equations: where neighbours lie on a line, they say
-# nothing of a turn about it, which moves none of them.
-_DAMPING = 16
+# In units of rounding, the least pivot of the normal equations.
+_NOTHING = 16
 # Of squared metres: nearer neighbours are one point.
 _SMALLEST = 1e-30
 
@@ -120,14 +120,11 @@ def _turn(pairs: list[tuple[jax.Array, Vector, Vector]]) -> Vector:
     )
     sides = [(w, _cross(m, s)) for w, m, s in weighted]
     b = tuple(scale * total([w * side[i] for w, side in sides]) for i in range(3))
-    # Symmetric and positive definite, its trace 2.
-    some = _DAMPING * float(jnp.finfo(scale.dtype).eps)
-    rows = (yy + zz + some, -xy, -xz), (-xy, xx + zz + some, -yz), (-xz, -yz, xx + yy + some)
-    minors = _cross(rows[1], rows[2]), _cross(rows[2], rows[0]), _cross(rows[0], rows[1])
-    determinant = _dot(rows[0], minors[0])
-    determinant = jnp.where(counts, determinant, 1)
-    k = tuple(total([minors[j][i] * b[j] for j in range(3)]) / determinant for i in range(3))
-    return mask(counts, k)
+    # Its trace is 2. Neighbours on a line say nothing of a turn about it, which moves none of
+    # them: along there k may be any number.
+    rows = (yy + zz,), (-xy, xx + zz), (-xz, -yz, xx + yy)
+    factor, _ = decomposed(rows, _NOTHING * float(jnp.finfo(scale.dtype).eps))
+    return mask(counts, tuple(solved(factor, b)))
 
 
 def _middle(x: Vector, s: Vector) -> Vector:
@@ -136,10 +133,6 @@ def _middle(x: Vector, s: Vector) -> Vector:
 
 def _minus(a: Vector, b: Vector) -> Vector:
     return tuple(x - y for x, y in zip(a, b, strict=True))
-
-
-def _dot(a: Vector, b: Vector) -> jax.Array:
-    return total([x * y for x, y in zip(a, b, strict=True)])
 
 
 def _cross(a: Vector, b: Vector) -> Vector:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sf3d_jax import augment as augment
     from sf3d_jax import data as data
     from sf3d_jax import depth_change as depth_change
+    from sf3d_jax import fit as fit
     from sf3d_jax import losses as losses
     from sf3d_jax import metrics as metrics
     from sf3d_jax import views as views
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("augment", "data", "depth_change", "losses", "metrics", "views")
+_MODULES = ("augment", "data", "depth_change", "fit", "losses", "metrics", "views")
 _HOMES = {
     "Camera": "camera",
     "Points": "projection",

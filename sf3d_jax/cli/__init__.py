@@ -6,24 +6,35 @@ Only the standard library and the command line's own packages are imported here,
 
 import contextlib
 import io
+import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+# What a shell reports of a program that writes to a pipe which nobody reads any more.
+UNREAD = 141
 MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 0 if all went well, 2 for bad input, 130 if interrupted.
 
+    Where nobody reads the output any more (`| head`), it exits without a word.
+
     Args:
       arguments: the words after `sf3d`; those of the process if None.
     """
     try:
         _parse(arguments).run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Else Python complains when it flushes at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(UNREAD)
     except KeyboardInterrupt:
         print("sf3d: interrupted; finished files are whole", file=sys.stderr)
         sys.stdout.flush()
@@ -69,6 +80,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     from sf3d_jax.cli.convert import Convert
     from sf3d_jax.cli.demo import Demo
     from sf3d_jax.cli.evaluate import Evaluate
+    from sf3d_jax.cli.fit import Fit
     from sf3d_jax.cli.submit import Submit
 
     return _in_one_line(
@@ -76,6 +88,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
             Annotated[Convert, tyro.conf.subcommand("convert")]
             | Annotated[Demo, tyro.conf.subcommand("demo")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+            | Annotated[Fit, tyro.conf.subcommand("fit")]
             | Annotated[Submit, tyro.conf.subcommand("submit")],
             args=arguments,
             prog="sf3d",
@@ -94,7 +107,11 @@ def _in_one_line(parse: Callable[[], Any]) -> Any:
     except SystemExit as stopped:
         if stopped.code != BAD_INPUT:
             raise
-    # Behind the first empty line or rule of the box stand details and the hint at --help.
-    lines = [line.strip("│╭╮╰╯ ") for line in said.getvalue().splitlines()[1:]]
-    end = next((i for i, line in enumerate(lines) if not line.strip("─")), len(lines))
-    return fail(" ".join([*lines[:end], "(see --help)"]))
+    # A title, the message, a rule or an empty line, and the hint at --help; in a box, or, where
+    # the output is not in UTF-8, between rules of hyphens.
+    lines = [re.sub("[│╭╮╰╯]", " ", line).rstrip() for line in said.getvalue().splitlines()[1:]]
+    # Under a flag, indented twice, stands what --help says of it.
+    lines = [line.strip() for line in lines if not line.startswith(10 * " ")]
+    is_rule = lambda line: not line.strip("─-")
+    message = itertools.takewhile(lambda x: not is_rule(x), itertools.dropwhile(is_rule, lines))
+    return fail(" ".join([*message, "(see --help)"]))

@@ -10,7 +10,10 @@ r = ((u - cx)/fx, (v - cy)/fy, 1) of a pixel:
     image       p1 and z1 are seen by the second camera, R X1 + t
     channels    F = p1 - p0,  d = 1/z0,  c = 1/z1 - 1/z0,  scene flow = X1 - X0
 
-What the deformed surface hides of the wall or of itself is not asked for.
+What the deformed surface hides of the wall or of itself is not asked for. The second image paints,
+at every pixel of the second camera, the point X0 of which X1 is seen there: that of the fixed point
+
+    X0 = where the ray, moved by -field(X0), meets the ellipsoid.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +30,11 @@ _WALL_NORMAL = np.array([0.25, -0.15, -1.0])
 _TURN = np.array([0.006, -0.012, 0.009])  # axis times angle in radians
 _STEP = np.array([0.02, -0.01, 0.015])
 _LIGHT = np.array([-0.4, -0.6, -0.7])
+# Wave vectors of the grain, per metre.
+_GRAIN = np.array(
+    [[260, 90, 60], [-110, 250, 0], [170, -190, 80], [80, 120, -50], [-60, 150, 40.0]]
+)
+_FIXED_POINT_STEPS = 12
 
 
 class ClosedFormScene(NamedTuple):
@@ -102,6 +110,34 @@ def deforming_scene(
     )
 
 
+def next_image(scene: ClosedFormScene, *, amplitude: float = 0.01) -> np.ndarray:
+    """Paints what the second camera sees, light and all carried along by the surface.
+
+    Args:
+      scene: of `deforming_scene`.
+      amplitude: of the deformation, as it was given there; a few centimetres at most.
+
+    Returns:
+      uint8 RGB [H, W, 3], black where nothing is.
+    """
+    height, width = scene.valid.shape
+    pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(float)
+    rotation, translation = np.split(scene.next_camera.world_to_camera, [3], axis=1)
+    start = -rotation.T @ translation[:, 0]
+    rays = _rays(pixels, scene.next_camera) @ rotation
+    shift = np.zeros_like(rays)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(_FIXED_POINT_STEPS):
+            on_ellipsoid, scale = _hit(rays, start - shift, grazing=True)
+            points = start - shift + scale[..., None] * rays
+            shift = amplitude * _field(points)
+        on_wall = _hit(rays, start)[1]
+        wall = start + on_wall[..., None] * rays
+    points = np.where(on_ellipsoid[..., None], points, wall)
+    valid = np.isfinite(points).all(-1) & (on_ellipsoid | (on_wall > 0))
+    return _paint(points, on_ellipsoid, valid)
+
+
 def _cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["Camera", "Camera"]:
     from sf3d_jax.camera import Camera
 
@@ -128,13 +164,20 @@ def _rays(pixels: np.ndarray, camera: "Camera") -> np.ndarray:
     return np.concatenate([slopes, np.ones_like(slopes[..., :1])], axis=-1)
 
 
-def _hit(rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether a ray meets the ellipsoid, and the depth of what it meets first."""
-    wall = (_WALL_NORMAL @ _WALL_POINT) / (rays @ _WALL_NORMAL)
-    ray, middle = rays / _RADII, _MIDDLE / _RADII
-    a, b, c = (ray**2).sum(-1), ray @ middle, middle @ middle - 1
+def _hit(
+    rays: np.ndarray, start: np.ndarray | float = 0.0, *, grazing: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a ray meets the ellipsoid, and how many times its length lie before what it meets.
+
+    The wall is not asked for where grazing; a ray beside the ellipsoid then goes as far as it.
+    """
+    wall = ((_WALL_POINT - start) @ _WALL_NORMAL) / (rays @ _WALL_NORMAL)
+    ray, middle = rays / _RADII, (_MIDDLE - start) / _RADII
+    a, b, c = (ray**2).sum(-1), (ray * middle).sum(-1), (middle**2).sum(-1) - 1
     root = b**2 - a * c
     near = c / (b + np.sqrt(np.maximum(root, 0)))  # the smaller root, without cancellation
+    if grazing:
+        return root > 0, np.where(root > 0, near, b / a)
     return root > 0, np.where(root > 0, near, np.where(wall > 0, wall, np.inf))
 
 
@@ -143,6 +186,12 @@ def _field(points: np.ndarray) -> np.ndarray:
     x, y, z = np.moveaxis((points - _MIDDLE) / _RADII, -1, 0)
     waves = np.sin(2 * y + 1), np.sin(2.5 * x - z), np.cos(3 * x + 2 * y)
     return np.stack(waves, axis=-1) * np.array([0.7, 0.6, 1.0])
+
+
+def _grain(points: np.ndarray) -> np.ndarray:
+    """Waves of 1.5 to 6 cm through space, so that no place looks like the next."""
+    waves = np.sin(points @ _GRAIN.T + np.arange(len(_GRAIN)) ** 2)
+    return 1 + 0.06 * waves.sum(-1)
 
 
 def _paint(points: np.ndarray, on_ellipsoid: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -157,5 +206,5 @@ def _paint(points: np.ndarray, on_ellipsoid: np.ndarray, valid: np.ndarray) -> n
     tiles = ((np.floor(6 * x) + np.floor(6 * y)) % 2)[..., None]
     skin = np.stack([0.95 - 0.25 * stripes, 0.45 + 0.3 * stripes, 0.3 + 0.1 * z], axis=-1)
     wall = np.array([0.45, 0.5, 0.55]) + tiles * np.array([0.25, 0.25, 0.22])
-    color = np.where(on_ellipsoid[..., None], skin, wall) * light[..., None]
+    color = np.where(on_ellipsoid[..., None], skin, wall) * (light * _grain(points))[..., None]
     return np.where(valid[..., None], np.rint(255 * np.clip(color, 0, 1)), 0).astype(np.uint8)

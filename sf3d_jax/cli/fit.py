@@ -1,0 +1,174 @@
+"""`sf3d fit`: optical flow, and with depth scene flow, of two images without a network."""
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from sf3d_jax.cli.inputs import check_folder, flag
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """Find the motion between two images, without a network.
+
+    Writes flow.flo and a picture, sheet.png; with both depths and a camera also scene_flow.npz,
+    which holds what `sf3d convert` writes. The camera is taken as fixed.
+    """
+
+    images: tyro.conf.Positional[tuple[Path, Path]]
+    """The first and the second image."""
+    out: Path
+    """Folder for the results."""
+    depth0: Path | None = None
+    """Depth of the first image, along the axis: .npy, .pfm or .png."""
+    depth1: Path | None = None
+    """Depth of the second image, on its own pixels."""
+    depth_unit: Literal["m", "cm", "mm"] = "m"
+    """Unit of the depth files."""
+    png_scale: float | None = None
+    """Depth of a 16-bit .png = code / this."""
+    calibration: Path | None = None
+    """KITTI calibration: P2 and P3, or P_rect_02 and P_rect_03."""
+    fx: float | None = None
+    """Focal length along rows, pixels; with --fy, --cx, --cy instead of --calibration."""
+    fy: float | None = None
+    """Focal length along columns, pixels."""
+    cx: float | None = None
+    """Column of the principal point; integers are pixel centres."""
+    cy: float | None = None
+    """Row of the principal point."""
+    smoothness: float = 1.0
+    """Times the usual one: more for noisy images, less for fine detail."""
+    reach: float = 0.3
+    """The longest motion looked for, as a share of width and height."""
+
+    # Read by what reads the files of `sf3d convert`.
+    baseline: tyro.conf.Suppress[None] = None
+
+    def run(self) -> None:
+        """Reads everything, fits, and writes the results."""
+        self._check()
+        images, depths, optics = self._read()
+        print(
+            f"Fitting two images of {images[0].shape[1]} x {images[0].shape[0]} pixels", flush=True
+        )
+        start = time.perf_counter()
+        result = self._fit(images, depths, optics)
+        print(f"  done in {time.perf_counter() - start:.1f} s, compilation included")
+        self._write(result, images[0], optics)
+
+    def _check(self) -> None:
+        """Raises for flags that do not go together, before any file is read."""
+        numbers = [self.fx, self.fy, self.cx, self.cy]
+        camera = self.calibration is not None or any(x is not None for x in numbers)
+        if (self.depth0 is None) != (self.depth1 is None):
+            raise ValueError("give both --depth0 and --depth1, or neither")
+        if self.depth0 is None and (camera or self.png_scale is not None):
+            raise ValueError("a camera and --png-scale go only with --depth0 and --depth1")
+        if self.depth0 is None and self.depth_unit != "m":
+            raise ValueError("--depth-unit goes only with --depth0 and --depth1")
+        if self.depth0 is not None:
+            self._check_camera(numbers)
+        for name in ("fx", "fy", "png_scale", "smoothness"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
+        for name in ("cx", "cy"):
+            if not math.isfinite(getattr(self, name) or 0):
+                raise ValueError(f"{flag(name)}: expected a number, got {getattr(self, name)}")
+        if not 0 <= self.reach <= 1:
+            raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
+        try:
+            check_folder(self.out)
+        except ValueError as error:
+            raise ValueError(str(error).replace("--output", "--out")) from None
+
+    def _check_camera(self, numbers: list[float | None]) -> None:
+        if self.calibration is None and None in numbers:
+            raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
+        if self.calibration is not None and any(x is not None for x in numbers):
+            raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
+
+    def _read(self) -> tuple[list[Any], list[Any], Any]:
+        """The images, their depths with what is known of them, and the camera."""
+        from sf3d_jax import data
+        from sf3d_jax.cli.files import _optics, _read_map
+
+        first = self.images[0]
+        images = [data.read_image(path) for path in self.images]
+        size = images[0].shape[:2]
+        _check_size(self.images[1], images[1], first, size)
+        if self.depth0 is None or self.depth1 is None:
+            return images, [], None
+        depths = []
+        for path in (self.depth0, self.depth1):
+            depths.append(_read_map("depth", path, self))
+            _check_size(path, depths[-1][0], first, size)
+        return images, depths, _optics(self, size)
+
+    def _fit(self, images: list[Any], depths: list[Any], optics: Any) -> dict[str, Any]:
+        """The maps of the result, by name."""
+        import numpy as np
+
+        import sf3d_jax as sf3d
+        from sf3d_jax import fit
+
+        pair = [np.float32(x) / 255 for x in images]
+        options = {"smoothness": self.smoothness, "reach": self.reach}
+        if not depths:
+            found = fit.flow(*pair, **options)
+            return {"flow": np.array(found.flow), "valid": np.array(found.valid)}
+        inverse = [
+            np.where(known & (z > 0), 1 / np.where(known & (z > 0), z, 1), 0).astype(np.float32)
+            for z, known in depths
+        ]
+        motion = fit.scene_flow(*pair, *inverse, optics.camera, **options)
+        vectors, valid = map(np.array, motion.scene_flow)
+        pixels = sf3d.pixel_grid(valid.shape)
+        points = np.array(sf3d.unproject(pixels, inverse[0], optics.camera).points)
+        return {
+            "vectors": vectors,
+            "valid": valid,
+            "points": np.where(valid[..., None], points, 0),
+            "flow": np.array(motion.flow),
+            "inv_depth": inverse[0],
+            "inv_depth_change": np.array(motion.inv_depth_change),
+        }
+
+    def _write(self, result: dict[str, Any], image: Any, optics: Any) -> None:
+        import numpy as np
+
+        from sf3d_jax import data
+        from sf3d_jax.cli.files import _write_result
+        from sf3d_jax.views import picture_sheet
+
+        self.out.mkdir(parents=True, exist_ok=True)
+        flow, valid = result["flow"], result["valid"]
+        data.write_flow(self.out / "flow.flo", flow)
+        length = np.linalg.norm(flow, axis=-1)
+        print(f"{self.out / 'flow.flo'}: {np.median(length):.3g} px in the median")
+        if optics is None:
+            print(f"  {100 * valid.mean():.1f} % seen in both images, the rest filled in")
+            nothing = np.zeros(valid.shape, np.float32)
+            shown = flow, nothing, np.zeros((*valid.shape, 3), np.float32)
+            sheet = picture_sheet(*shown, np.ones_like(valid), image=image)
+        else:
+            target = self.out / "scene_flow.npz"
+            _write_result(target, result, optics)
+            lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
+            median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
+            print(f"{target}: {100 * valid.mean():.1f} % valid{median}")
+            names = ("flow", "inv_depth", "vectors", "valid")
+            sheet = picture_sheet(*(result[name] for name in names), image=image)
+        data.write_image(self.out / "sheet.png", sheet)
+        print(f"{self.out / 'sheet.png'}: the picture")
+
+
+def _check_size(path: Path, values: Any, first: Path, size: tuple[int, int]) -> None:
+    if values.shape[:2] != size:
+        found, wanted = (f"{w} x {h}" for h, w in (values.shape[:2], size))
+        raise ValueError(f"{path}: has {found} pixels, but the first image {first} has {wanted}")

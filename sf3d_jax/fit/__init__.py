@@ -1,0 +1,254 @@
+"""Optical flow and scene flow of two images without a network.
+
+A coarse match of all displacements starts, and reweighted Gauss-Newton steps on brightness and
+gradient constancy with edge-aware, robust smoothness end, level by level, for both directions at
+once; `_matching` and `_level` hold the formulas. Nothing is learned and nothing is tuned to a
+scene: brightness counts in units of the images' own contrast, and depth relative to itself.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from sf3d_jax._checks import check_array, check_batch, check_image
+from sf3d_jax._numerics import bounded, jit, mask, surface, widen
+from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.fit._pyramid import fitted
+from sf3d_jax.fit._refine import Refined as Refined
+from sf3d_jax.fit._refine import refine as refine
+from sf3d_jax.scene_flow import SceneFlow
+from sf3d_jax.scene_flow import scene_flow as lift
+from sf3d_jax.visibility import Occlusion, occlusion_from_consistency
+
+
+class FittedFlow(NamedTuple):
+    """The optical flow between two images, both ways.
+
+    Attributes:
+      flow: (*b, H, W, 2), from the first image to the next, in pixels, everywhere finite.
+      backward_flow: (*b, H, W, 2), from the next image to the first.
+      occlusion: what the next image hides of the first, by forward-backward consistency.
+      backward_occlusion: what the first image hides of the next.
+      valid: (*b, H, W), bool, where the flow was seen: the pixel is known, its point neither
+        leaves the next image nor is hidden there. Elsewhere the flow is that of the surroundings.
+    """
+
+    flow: jax.Array
+    backward_flow: jax.Array
+    occlusion: Occlusion
+    backward_occlusion: Occlusion
+    valid: jax.Array
+
+
+class FittedSceneFlow(NamedTuple):
+    """The motion between two images with depth.
+
+    Attributes:
+      flow: (*b, H, W, 2), from the first image to the next, in pixels.
+      inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre; 0 where
+        the first image has no surface.
+      scene_flow: SceneFlow, in the axes of the first camera; invalid where no surface is.
+      backward_flow: (*b, H, W, 2), from the next image to the first.
+      occlusion: what the next image hides of the first, by forward-backward consistency.
+      valid: (*b, H, W), bool, where the flow was seen, as in FittedFlow, and the scene flow is
+        valid.
+    """
+
+    flow: jax.Array
+    inv_depth_change: jax.Array
+    scene_flow: SceneFlow
+    backward_flow: jax.Array
+    occlusion: Occlusion
+    valid: jax.Array
+
+
+def flow(
+    image: jax.Array,
+    next_image: jax.Array,
+    *,
+    smoothness: float = 1.0,
+    reach: float = 0.3,
+    refine: Callable[[jax.Array], jax.Array] | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    steps: int = 100,
+) -> FittedFlow:
+    """Optical flow of two images, by the method of this module.
+
+    Args:
+      image: (*b, H, W, C), the first image: any number of channels, which count alike, in any
+        units of brightness. What is not finite is unknown.
+      next_image: (*b, H, W, C), the next image, in the same units.
+      smoothness: times the usual one; more for noisy images, less for fine detail.
+      reach: the longest motion looked for, as a share of height and width, 0 to 1. A smaller one
+        is matched at a higher resolution.
+      refine: a loss of the flow, (*b, H, W, 2), that `fit.refine` lowers at the end; None ends
+        without.
+      optimizer: of the refinement; Adam with a step of 0.02 px if None.
+      steps: of the refinement.
+
+    Returns:
+      FittedFlow, in the dtype of the images. It passes no gradient to them.
+
+    Raises:
+      TypeError: an image is no floating array.
+      ValueError: shapes do not fit, or reach or steps is out of range.
+    """
+    check_image("image", image)
+    check_image("next_image", next_image)
+    _check_sizes(image=image.shape[-3:], next_image=next_image.shape[-3:])
+    check_batch(image=image.shape[:-3], next_image=next_image.shape[:-3])
+    _check_reach(reach)
+    motion, known = _fitted(image, next_image, None, None, smoothness, reach=reach)
+    forward, backward = motion
+    if refine is not None:
+        forward = _refined(refine, forward, optimizer, steps)
+    return _fitted_flow(forward, backward, known, image)
+
+
+def scene_flow(
+    image: jax.Array,
+    next_image: jax.Array,
+    inv_depth: jax.Array,
+    next_inv_depth: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None = None,
+    *,
+    smoothness: float = 1.0,
+    reach: float = 0.3,
+    refine: Callable[[tuple[jax.Array, jax.Array]], jax.Array] | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    steps: int = 100,
+) -> FittedSceneFlow:
+    """Flow and inverse-depth change jointly, from two images with depth, and the scene flow.
+
+    Depth joins as one more thing that stays: d0 + c is the next inverse depth where the point
+    goes. Steps of depth are edges of motion. Only ratios of depths count, so any unit will do.
+
+    Args:
+      image: (*b, H, W, C), the first image; see `flow`.
+      next_image: (*b, H, W, C), the next image.
+      inv_depth: (*b, H, W), of the first image, per metre; no surface where not positive or not
+        finite.
+      next_inv_depth: (*b, H, W), of the next image, on its own grid.
+      camera: of the first image.
+      next_camera: of the next image, as in `sf3d_jax.scene_flow`; None means a fixed camera.
+      smoothness: times the usual one.
+      reach: the longest motion looked for, as a share of height and width, 0 to 1.
+      refine: a loss of the pair (flow, inverse-depth change) that `fit.refine` lowers at the end;
+        None ends without. Both are stepped alike, so an optimizer of one's own suits it best.
+      optimizer: of the refinement; Adam with a step of 0.02 if None.
+      steps: of the refinement.
+
+    Returns:
+      FittedSceneFlow, in the dtype of the images. It passes no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit, or reach or steps is out of range.
+    """
+    _check_scene(image, next_image, inv_depth, next_inv_depth, camera, next_camera)
+    _check_reach(reach)
+    motion, known = _fitted(image, next_image, inv_depth, next_inv_depth, smoothness, reach=reach)
+    forward, backward = (x[..., :2] for x in motion)
+    d0 = lax.stop_gradient(inv_depth).astype(forward.dtype)
+    change = mask(surface(d0), motion[0][..., 2], 0.0) * mask(surface(d0), d0) / 100
+    if refine is not None:
+        forward, change = _refined(refine, (forward, change), optimizer, steps)
+    plain = _fitted_flow(forward, backward, known, image)
+    change = mask(surface(d0), change).astype(image.dtype)
+    lifted = lift(plain.flow, lax.stop_gradient(inv_depth), change, camera, next_camera)
+    return FittedSceneFlow(
+        plain.flow,
+        change,
+        lifted,
+        plain.backward_flow,
+        plain.occlusion,
+        plain.valid & lifted.valid,
+    )
+
+
+def _refined(loss: Any, values: Any, optimizer: Any, steps: int) -> Any:
+    return refine(loss, values, optimizer=optimizer, steps=steps).values
+
+
+@partial(jit, static=("reach",))
+def _fitted(
+    image: jax.Array,
+    next_image: jax.Array,
+    inv_depth: jax.Array | None,
+    next_inv_depth: jax.Array | None,
+    smoothness: Any,
+    *,
+    reach: float,
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """Both motions, (*b, H, W, K), and which pixels of both images are known, (*b, 2, H, W)."""
+    given = [x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None]
+    given = lax.stop_gradient(widen(*given))
+    axes = [3, 3, 2, 2]
+    batch = np.broadcast_shapes(*(x.shape[: x.ndim - n] for x, n in zip(given, axes, strict=False)))
+    pairs = []
+    for x, n in zip(given, axes, strict=False):
+        own = x.shape[x.ndim - n :]
+        pairs.append(jnp.broadcast_to(x, (*batch, *own)).reshape(math.prod(batch), *own))
+    images = jnp.stack(pairs[:2], axis=1)
+    depths = jnp.stack(pairs[2:], axis=1) if len(pairs) > 2 else None
+
+    size = images.shape[2:4]
+    count = 2 if depths is None else 3
+    if 0 in images.shape:
+        motion = jnp.zeros((images.shape[0], 2, count, *size), images.dtype)
+    else:
+        of_pair = lambda pair: fitted(pair[0], pair[1], smoothness, reach)
+        motion = lax.map(of_pair, (images, depths))
+    motion = jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *size, count)
+    known = bounded(images).all(-1).reshape(*batch, 2, *size)
+    return (motion[..., 0, :, :, :], motion[..., 1, :, :, :]), known
+
+
+def _fitted_flow(
+    forward: jax.Array, backward: jax.Array, known: jax.Array, image: jax.Array
+) -> FittedFlow:
+    forward, backward = forward.astype(image.dtype), backward.astype(image.dtype)
+    there = occlusion_from_consistency(forward, backward)
+    back = occlusion_from_consistency(backward, forward)
+    valid = known[..., 0, :, :] & there.inside & (there.hidden == 0)
+    return FittedFlow(forward, backward, there, back, valid)
+
+
+def _check_sizes(**sizes: tuple[int, ...]) -> None:
+    for name, size in sizes.items():
+        if 0 in size:
+            raise ValueError(f"{name}: expected at least one pixel, got {size}")
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise ValueError(f"expected images of one size and as many channels, got {listed}")
+
+
+def _check_reach(reach: float) -> None:
+    if not 0 <= reach <= 1:
+        raise ValueError(f"reach: expected a share from 0 to 1, got {reach}")
+
+
+def _check_scene(
+    image: Any, next_image: Any, inv_depth: Any, next_inv_depth: Any, camera: Any, next_camera: Any
+) -> None:
+    check_image("image", image)
+    check_image("next_image", next_image)
+    _check_sizes(image=image.shape[-3:], next_image=next_image.shape[-3:])
+    size = image.shape[-3:-1]
+    check_array("inv_depth", inv_depth, size)
+    check_array("next_inv_depth", next_inv_depth, size)
+    batches = {"image": image.shape[:-3], "next_image": next_image.shape[:-3]}
+    batches |= {"inv_depth": inv_depth.shape[:-2], "next_inv_depth": next_inv_depth.shape[:-2]}
+    for name, one in (("camera", camera), ("next_camera", next_camera)):
+        if one is not None or name == "camera":
+            batches[name] = check_camera(name, one)
+            _check_sizes(**{"image": size, name: tuple(one.size)})
+    check_batch(**batches)

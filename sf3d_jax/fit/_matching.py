@@ -1,0 +1,139 @@
+"""A coarse start for large motions: every displacement of a small image, matched semi-globally.
+
+The cost of the displacement o at the pixel p is the mean over a window of 3 x 3 of
+
+    min(|s I0(p) - s I1(p + o)| + |grad I0(p) - grad I1(p + o)|, t) / t,
+
+with t three times the mean slope, so that 1 is the cost of what has no partner. Along the rows
+and columns, both ways, costs of a path add up (Hirschmueller 2008, with labels of two dimensions)
+
+    L(p, o) = C(p, o) + min(L(q, o), L(q, o +- 1) + near, min over all L(q, .) + far) - min L(q, .)
+
+from the pixel q before p. The least sum over the four ways is the match; the same sums, read at
+p + o, give the matches of the other image. Those that do not lead back are filled in.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax.fit._maps import (
+    blurred,
+    filled,
+    grid,
+    mean,
+    median,
+    padded,
+    sampled,
+    slopes,
+)
+
+BRIGHTNESS = 0.1
+_BLUR = 0.4
+_TRUNCATION = 3.0
+_NEAR, _FAR = 0.2, 2.0
+_UNSEEN, _LENGTH = 0.7, 0.05
+# Pixels times displacements: what is held in memory, and takes the time.
+_COSTS = 6e6
+
+
+def matching_size(size: tuple[int, ...], reach: float) -> tuple[int, int]:
+    """The size at which all displacements within the reach are matched."""
+    height, width = size
+    share = max(2 * reach, 1e-3)
+    scale = min(1.0, (_COSTS / share**2) ** 0.25 / math.sqrt(height * width))
+    return max(1, round(scale * height)), max(1, round(scale * width))
+
+
+def match(images: jax.Array, known: jax.Array, reach: float) -> jax.Array:
+    """The matches of two small images.
+
+    Args:
+      images: (2, h, w), both.
+      known: (2, h, w), bool.
+      reach: the longest displacement, as a share of height and width.
+
+    Returns:
+      (2, 2, h, w): of both images the displacement (u, v) to the other, in pixels.
+    """
+    radii = tuple(math.ceil(reach * n) for n in images.shape[-2:])
+    costs = _smoothed(_costs(images, known, *radii))
+    there, back = _winners(costs, *radii)
+    result = jnp.stack([there, -back]).astype(images.dtype)
+    columns, rows = grid(images)
+    u, v = result[:, 0], result[:, 1]
+    ways = [result[::-1, 0], result[::-1, 1]]
+    bu, bv = sampled(ways, columns + u, rows + v, images.shape[-2:], "nearest")
+    agreed = jnp.abs(u + bu) + jnp.abs(v + bv) <= 1.5
+    agreed = jnp.broadcast_to(agreed[:, None], result.shape)
+    return median(filled(result, agreed))
+
+
+def _costs(images: jax.Array, known: jax.Array, down: int, along: int) -> jax.Array:
+    """(h, w, 2 down + 1, 2 along + 1)."""
+    images = blurred(images, _BLUR)
+    features = jnp.stack([BRIGHTNESS * images, *slopes(images)], axis=1)
+    size: jax.Array = jnp.abs(features[0, 1:]).mean()
+    limit = jnp.where(size > 0, _TRUNCATION * size, 1)
+    # Infinity is as far as the limit from everything.
+    other = jnp.where(known[1], features[1], jnp.inf)
+    other = padded(other, (down, down), (along, along), constant_values=jnp.inf)
+    count = 2 * along + 1
+
+    def of_displacement(i: jax.Array) -> jax.Array:
+        moved = lax.dynamic_slice(other, (0, i // count, i % count), features[0].shape)
+        a, b, c = jnp.abs(moved - features[0])
+        cost = jnp.where(jnp.isinf(a), _UNSEEN, jnp.minimum(a + b + c, limit) / limit)
+        along_u, down_v = i % count - along, i // count - down
+        far = jnp.hypot(along_u.astype(a.dtype), down_v) / math.hypot(along, down, 1)
+        return mean(jnp.where(known[0], cost, _UNSEEN), 1) + _LENGTH * far
+
+    costs = lax.map(of_displacement, jnp.arange(count * (2 * down + 1)))
+    costs = costs.reshape(2 * down + 1, count, *images.shape[-2:])
+    return costs.transpose(2, 3, 0, 1)
+
+
+def _smoothed(costs: jax.Array) -> jax.Array:
+    """The sums over paths in four directions."""
+
+    def step(before: jax.Array, cost: jax.Array) -> tuple[jax.Array, jax.Array]:
+        least = before.min(axis=(-2, -1), keepdims=True)
+        wide = padded(before, (1, 1), (1, 1), constant_values=jnp.inf)
+        beside = jnp.minimum(
+            jnp.minimum(wide[:, 2:, 1:-1], wide[:, :-2, 1:-1]),
+            jnp.minimum(wide[:, 1:-1, 2:], wide[:, 1:-1, :-2]),
+        )
+        onward = jnp.minimum(jnp.minimum(before, beside + _NEAR), least + _FAR)
+        after = cost + onward - least
+        return after, after
+
+    def both_ways(costs: jax.Array) -> jax.Array:
+        start = jnp.zeros_like(costs[0])
+        return lax.scan(step, start, costs)[1] + lax.scan(step, start, costs, reverse=True)[1]
+
+    return both_ways(costs) + both_ways(costs.swapaxes(0, 1)).swapaxes(0, 1)
+
+
+def _winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Array]:
+    """The cheapest displacement of every pixel, and that which leads to every pixel."""
+    height, width = costs.shape[:2]
+    count = 2 * along + 1
+    listed = costs.reshape(height, width, -1)
+    vector = lambda i: jnp.stack([i % count - along, i // count - down])
+
+    def arrive(state: tuple, one: tuple) -> tuple:
+        least, which = state
+        i, cost = one
+        wide = padded(cost, (down, down), (along, along), constant_values=jnp.inf)
+        u, v = vector(i)
+        cost = lax.dynamic_slice(wide, (down - v, along - u), (height, width))
+        cheaper = cost < least
+        return (jnp.where(cheaper, cost, least), jnp.where(cheaper, i, which)), None
+
+    still = jnp.full((height, width), count * down + along)
+    start = jnp.full((height, width), jnp.inf, costs.dtype), still
+    each = jnp.arange(listed.shape[-1]), jnp.moveaxis(listed, -1, 0)
+    (_, arrived), _ = lax.scan(arrive, start, each)
+    return vector(listed.argmin(-1)), vector(arrived)

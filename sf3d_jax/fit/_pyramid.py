@@ -1,0 +1,101 @@
+"""From two frames to the motion between them, both ways, from coarse to fine."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._numerics import bounded, surface
+from sf3d_jax.fit._level import Frames, improved
+from sf3d_jax.fit._maps import Size, nearest, resized, steps
+from sf3d_jax.fit._matching import match, matching_size
+
+_FACTOR = 0.6
+# The mean step from pixel to pixel that the images are scaled to.
+_MEAN_STEP = 0.014
+
+
+def fitted(images: jax.Array, inv_depths: jax.Array | None, strength: Any, reach: float) -> Any:
+    """The motion between two frames.
+
+    Args:
+      images: (2, H, W, C); not finite where unknown.
+      inv_depths: (2, H, W), no surface where not positive or not finite; or None.
+      strength: of the smoothness.
+      reach: the longest motion looked for, as a share of height and width.
+
+    Returns:
+      (2, K, H, W): the flow (u, v) of both frames to the other, in pixels, and, with depth, the
+      change of inverse depth in per cent of it.
+    """
+    frames = _prepared(images, inv_depths)
+    whole = frames.images.shape[-2:]
+    coarse = matching_size(whole, reach)
+    small = _at(frames, whole, coarse, coarse)
+    motion = match(small.images.mean(1), small.known, reach)
+    if inv_depths is not None:
+        motion = jnp.concatenate([motion, jnp.zeros_like(motion[:, :1])], axis=1)
+
+    levels = _levels(whole, coarse)
+    if levels:
+        shape = levels[-1]
+        base = _at(frames, whole, shape, shape)
+        motion = _moved(motion, coarse, levels[0], shape)
+        sizes = jnp.asarray(levels, motion.dtype)
+        before = jnp.concatenate([sizes[:1], sizes[:-1]])
+
+        def level(motion: jax.Array, pair: tuple) -> tuple[jax.Array, None]:
+            (source, size) = ((x[0], x[1]) for x in pair)
+            motion = _moved(motion, source, size, shape)
+            here = _at(base, shape, size, shape)
+            return improved(here, motion, size, strength, last=False), None
+
+        motion, _ = lax.scan(level, motion, (before, sizes))
+        coarse = shape
+    motion = _moved(motion, coarse, whole, whole)
+    return improved(frames, motion, whole, strength, last=True)
+
+
+def _levels(whole: tuple[int, ...], coarse: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The sizes between that of the matching and the whole, the smallest first."""
+    sizes = []
+    scale = _FACTOR
+    least = 0.9 * max(a / b for a, b in zip(coarse, whole, strict=True))
+    while scale >= least:
+        sizes.append((max(1, round(scale * whole[0])), max(1, round(scale * whole[1]))))
+        scale *= _FACTOR
+    return sizes[::-1]
+
+
+def _prepared(images: jax.Array, inv_depths: jax.Array | None) -> Frames:
+    """The frames in units of their own: of contrast, and of inverse depth."""
+    known = bounded(images).all(-1)
+    images = jnp.moveaxis(images, -1, 1)
+    count = jnp.maximum(known.sum(), 1) * images.shape[1]
+    images = jnp.where(known[:, None], images, 0)
+    images = jnp.where(known[:, None], images - images.sum() / count, 0)
+    change = sum(jnp.abs(step).sum() for step in steps(images)) / (2 * count)
+    images = images * (_MEAN_STEP / jnp.where(change > 0, change, 1))
+    if inv_depths is None:
+        return Frames(images, known, None)
+    seen = surface(inv_depths)
+    inv_depths = jnp.where(seen, inv_depths, 0)
+    middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1)
+    return Frames(images, known, inv_depths / jnp.where(middle > 0, middle, 1))
+
+
+def _at(frames: Frames, source: Size, size: Size, shape: tuple[int, ...]) -> Frames:
+    """The frames on another grid; depth is that of the nearest pixel, so that none is invented."""
+    images = resized(frames.images, source, size, shape)
+    known = resized(frames.known.astype(images.dtype), source, size, shape) > 0.5
+    if frames.inv_depths is None:
+        return Frames(images, known, None)
+    return Frames(images, known, nearest(frames.inv_depths, source, size, shape))
+
+
+def _moved(motion: jax.Array, source: Size, size: Size, shape: tuple[int, ...]) -> jax.Array:
+    """A motion on another grid, in its pixels."""
+    factors = [jnp.asarray(size[i] / source[i], motion.dtype) for i in (1, 0)]
+    factors += [jnp.ones((), motion.dtype)] * (motion.shape[1] - 2)
+    return resized(motion, source, size, shape) * jnp.stack(factors)[:, None, None]

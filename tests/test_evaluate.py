@@ -1,6 +1,7 @@
 """`sf3d evaluate` and `sf3d submit` on made-up folders, and all that can be wrong with them."""
 
 import json
+import os
 import shutil
 
 import cv2
@@ -51,9 +52,9 @@ def results(path):
 
 
 @pytest.fixture
-def kitti(tmp_path):
-    """Two images with all kinds of truths and estimates; what they add up to."""
-    metric = metrics.KittiSceneFlow.empty()
+def kitti_images(tmp_path):
+    """Two images with all kinds of truths and estimates; the arguments that they become."""
+    images = []
     for i in range(2):
         name, rng = f"{i:06}_10.png", np.random.default_rng(i)
         arguments = {"objects": rng.integers(0, 2, SIZE).astype(np.int32)}
@@ -73,8 +74,21 @@ def kitti(tmp_path):
             valid = rng.random(SIZE) < 0.9
             write(made(tmp_path / "estimate" / folder / name), estimate, valid)
             arguments[kind] = estimate, valid
+        images.append(arguments)
+    return images
+
+
+def added(images, pool="pixels"):
+    metric = metrics.KittiSceneFlow.empty(pool=pool)
+    for arguments in images:
         metric = metric.update(**arguments)
     return metric.compute()
+
+
+@pytest.fixture
+def kitti(kitti_images):
+    """What the two images add up to."""
+    return added(kitti_images)
 
 
 EVALUATE = ("--prediction", "estimate", "--truth", "truth", "--json", "numbers.json")
@@ -92,17 +106,19 @@ def test_kitti_is_the_metric_of_its_files(kitti, tmp_path, sf3d_command):
 def test_kitti_without_disparity_says_nothing_of_it(kitti, tmp_path, sf3d_command):
     for folder in ("disp_0", "disp_1"):
         shutil.rmtree(tmp_path / "estimate" / folder)
+    for folder in ("estimate/disp_1", "truth/flow_occ"):
+        made(tmp_path / folder / "readme.txt").write_text("Not a map.")
     code, out, _ = sf3d_command("evaluate", "kitti", *EVALUATE)
     assert code == 0 and "D1" not in out.partition("\n")[2] and "SF" not in out
     only_flow = {name: x for name, x in kitti.items() if name.startswith("Fl")}
     assert results(tmp_path / "numbers.json") == pytest.approx(only_flow)
 
 
-def test_kitti_of_images_is_the_mean_over_images(kitti, tmp_path, sf3d_command):
+def test_kitti_of_images_is_the_mean_over_images(kitti_images, tmp_path, sf3d_command):
     code, _, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--pool", "image")
     assert code == 0
     means = results(tmp_path / "numbers.json")
-    assert means.keys() == kitti.keys() and means != kitti
+    assert means == pytest.approx(added(kitti_images, "image")) and means != added(kitti_images)
 
 
 def test_missing_and_bad_files_are_listed_by_name(kitti, tmp_path, sf3d_command):
@@ -121,12 +137,12 @@ def test_missing_and_bad_files_are_listed_by_name(kitti, tmp_path, sf3d_command)
     listed = out.partition("missing or bad")[2]
     assert f"flow/{names[0]}: missing" in listed
     assert f"disp_0/{names[1]}: expected 16 x 12 pixels" in listed and "15 x 12" in listed
-    assert f"disp_1/{names[2]}: expected a whole picture" in listed
+    assert f"disp_1/{names[2]}: expected a whole PNG" in listed
     assert f"disp_1/{names[3]}: expected" in listed and "8-bit" in listed
     assert results(tmp_path / "numbers.json") == pytest.approx(kitti)
 
 
-def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command):
+def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command, monkeypatch):
     (tmp_path / "truth").mkdir()
     (tmp_path / "estimate").mkdir()
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
@@ -139,6 +155,14 @@ def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command):
     assert code == 2 and "for srflow3d only" in errors[0]
     code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, "--scale", "-2")
     assert code == 2 and "expected a positive number" in errors[0]
+    code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE[:-1], "truth")
+    assert code == 2 and errors == ["sf3d: --json: truth is a folder; name a file"]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda *_: False)
+        code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
+    assert code == 2 and errors == ["sf3d: --json: no file can be written in the folder ."]
+    code, _, errors = sf3d_command("evaluate", "kitti", "--prediction", "estimate")
+    assert code == 2 and errors == ["sf3d: Missing from sf3d evaluate: --truth PATH (see --help)"]
     words = ("--intrinsics", "20", "0", "7", "5")
     code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, *words)
     assert code == 2 and "--intrinsics: expected fx, fy > 0" in errors[0]
@@ -231,6 +255,18 @@ def test_spring_wants_every_frame_and_half_the_size_of_the_truth(spring, tmp_pat
     assert out.count("0002/disp1_left/disp1_left_0001.dsp5: missing") == 1
 
 
+def test_a_bad_disparity_of_spring_is_listed_once(spring, tmp_path, sf3d_command):
+    for root in ("truth", "estimate"):
+        for kind, ending in (("flow", ".flo5"), ("disp2", ".dsp5")):
+            path = tmp_path / root / f"0001/{kind}_BW_left/{kind}_BW_left_0002{ending}"
+            shutil.copy(path, path.with_stem(f"{kind}_BW_left_0001"))
+    path = tmp_path / "estimate/0001/disp1_left/disp1_left_0001.dsp5"
+    data.write_map(path, draw(0, size=(12, 15)))
+    code, out, errors = sf3d_command("evaluate", "spring", *EVALUATE)
+    assert code == 2 and out.count("disp1_left_0001.dsp5: expected 16 x 12 pixels") == 1
+    assert errors == ["sf3d: 1 file is missing or bad, of 3 images to evaluate"]
+
+
 # FlyingThings3D
 
 
@@ -253,6 +289,13 @@ def test_things_are_lifted_with_the_camera_of_the_data_set(tmp_path, sf3d_comman
     found = results(tmp_path / "numbers.json")
     assert code == 0 and "EPE3D" not in found
     assert found["EPE2D"] == pytest.approx(error.mean(), rel=1e-5)
+
+    disparity = tmp_path / "truth" / paths["disparity"]
+    kept = disparity.rename(tmp_path / "kept.pfm")
+    code, out, errors = sf3d_command("evaluate", "things", *EVALUATE)
+    assert code == 2 and not out and "nothing could be compared in truth" in errors[0]
+    assert "the true disparity" in errors[0]
+    kept.rename(disparity)
 
     data.write_map(made(tmp_path / "estimate" / paths["change"]), change)
     code, out, _ = sf3d_command("evaluate", "things", *EVALUATE)
@@ -312,7 +355,7 @@ def test_srflow3d_in_each_layout(tmp_path, sf3d_command, flow, change):
     assert "EPE3D" not in found
     by_metre = lambda x: np.float64(x) * scale
     error = np.abs(by_metre(estimate[change]) - by_metre(true[change]))[mask]
-    assert found["MAE"] == pytest.approx(error.mean(), rel=1e-4)
+    assert found["DepthChange-MAE"] == pytest.approx(error.mean(), rel=1e-4)
 
     code, out, _ = sf3d_command(*words, "--intrinsics", "20", "21", "7.5", "5.5")
     found = results(tmp_path / "numbers.json")
@@ -328,7 +371,16 @@ def test_srflow3d_in_each_layout(tmp_path, sf3d_command, flow, change):
     code, out, _ = sf3d_command(*words)
     assert code == 2 and "its scale needs the depth of that name, or --scale" in out
     code, _, _ = sf3d_command(*words, "--scale", 1 / scale)
-    assert code == 0 and results(tmp_path / "numbers.json")["MAE"] == pytest.approx(found["MAE"])
+    again = results(tmp_path / "numbers.json")
+    assert code == 0 and again["DepthChange-MAE"] == pytest.approx(found["DepthChange-MAE"])
+
+    estimate[change][:, 8:] = np.nan
+    data.write_map(tmp_path / f"estimate/test/{change}/031/0000.npy", estimate[change])
+    code, out, _ = sf3d_command(*words, "--scale", 1 / scale)
+    found = results(tmp_path / "numbers.json")
+    share = 100 * mask[:, 8:].sum() / mask.sum()
+    assert code == 0 and found["missing"] == 0 and "DepthChange-missing" in out
+    assert found["DepthChange-missing"] == pytest.approx(share)
 
 
 # Submissions

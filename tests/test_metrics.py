@@ -22,6 +22,10 @@ NAMES = [
     "SintelFlow",
     "SpringSceneFlow",
 ]
+# Where tests are spread over processes, one of them compiles all that a metric needs.
+each_metric = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
+)
 
 
 def inputs(name, images=(IMAGES,), seed=0):
@@ -30,7 +34,7 @@ def inputs(name, images=(IMAGES,), seed=0):
     draw = lambda *channels, scale=1.0: np.float32(
         scale * rng.normal(size=(*images, *SIZE, *channels))
     )
-    mask = rng.random((*images, *SIZE)) < 0.6
+    mask, found = rng.random((2, *images, *SIZE)) < [[[[0.6]]], [[[0.9]]]]
     near = lambda x, scale: np.float32(x + scale * rng.normal(size=x.shape))
     flow, vectors = draw(2, scale=20), draw(3)
     inv_depth = np.float32(rng.uniform(0.1, 1, (*images, *SIZE)))
@@ -38,36 +42,39 @@ def inputs(name, images=(IMAGES,), seed=0):
     disparity = 30 + draw(scale=5)
     return {
         "DepthChange": {
-            "inv_depth_change": near(change, 0.01),
+            "inv_depth_change": (near(change, 0.01), found),
             "true_inv_depth_change": (change, mask),
             "true_inv_depth": inv_depth,
         },
         "FlyingThings3D": {
-            "flow": near(flow, 1),
+            "flow": (near(flow, 1), found),
             "vectors": near(vectors, 0.1),
             "true_flow": flow,
             "true_vectors": (vectors, mask),
             "true_inv_depth": inv_depth,
         },
         "KittiSceneFlow": {
-            "flow": (near(flow, 3), mask),
+            "flow": (near(flow, 3), found),
             "disparity": near(disparity, 3),
             "flow_occ": flow,
             "disparity_occ": (disparity, mask),
         },
         "MotionInDepth": {
-            "log_motion_in_depth": near(change, 0.01),
+            "log_motion_in_depth": (near(change, 0.01), found),
             "true_log_motion_in_depth": (change, mask),
         },
         "SRFlow3D": {
-            "flow": near(flow, 1),
+            "flow": (near(flow, 1), found),
             "true_flow": flow,
             "vectors": near(vectors, 0.1),
             "true_vectors": vectors,
             "mask": mask,
         },
-        "SintelFlow": {"flow": near(flow, 1), "true_flow": flow, "occluded": mask},
-        "SpringSceneFlow": {"disparity": near(disparity, 3), "true_disparity": (disparity, mask)},
+        "SintelFlow": {"flow": (near(flow, 1), found), "true_flow": flow, "occluded": mask},
+        "SpringSceneFlow": {
+            "disparity": (near(disparity, 3), found),
+            "true_disparity": (disparity, mask),
+        },
     }[name]
 
 
@@ -88,8 +95,16 @@ def assert_same(got, expected, rtol=1e-6):
     np.testing.assert_allclose(list(got.values()), list(expected.values()), rtol=rtol)
 
 
-@pytest.mark.parametrize("pool", ["pixels", "image"])
-@pytest.mark.parametrize("name", NAMES)
+# What a pool does with the maps of a metric is the same for all of them.
+@pytest.mark.parametrize(
+    "name, pool",
+    [
+        pytest.param(name, pool, marks=pytest.mark.xdist_group(name))
+        for name in NAMES
+        for pool in ("pixels", "image")
+        if pool == "pixels" or name in ("DepthChange", "SpringSceneFlow")
+    ],
+)
 def test_devices_and_orders_give_the_counts_of_one_batch(name, pool):
     arguments = inputs(name)
     expected = updated(name, arguments, pool)
@@ -185,34 +200,63 @@ def test_the_means_of_images_are_of_images_with_pixels():
     assert per_image.counts[0].tolist() == [0, 2]
 
 
-@pytest.mark.parametrize("pool", ["pixels", "image"])
-@pytest.mark.parametrize("name", NAMES)
-def test_an_image_without_valid_pixels_adds_nothing(name, pool):
-    blank = lambda x, key: np.full_like(x, np.nan) if "true" in key or "occ" in key else x
+def test_a_batch_of_metrics_is_merged_with_one_of_its_shape_only():
+    arguments = inputs("MotionInDepth")
+    one = lambda x: updated("MotionInDepth", x)
+    batch, again = jax.vmap(one)(arguments), jax.vmap(one)(inputs("MotionInDepth", seed=1))
+    single, empty = one(at(arguments, 0)), metrics.MotionInDepth.empty()
+    with pytest.raises(ValueError, match=r"other: expected metrics of the batch shape \(8,\), got"):
+        batch.merge(single)
+    with pytest.raises(ValueError, match=r"other: .* \(\), got \(8,\)"):
+        single.merge(batch)
+    with pytest.raises(ValueError, match=r"self: expected one metric, .* vmap; got a batch of the"):
+        batch.update(**arguments)
+    with pytest.raises(ValueError, match="self: expected one metric"):
+        batch.update(**jax.tree.map(lambda x: x[:0], arguments))
+    both, expected = batch.merge(again), empty
+    for part in (batch, again):
+        for i in range(IMAGES):
+            expected = expected.merge(at(part, i))
+    assert both.counts.shape == batch.counts.shape
+    assert both.compute() == pytest.approx(expected.compute(), rel=1e-6)
+    twice = jax.vmap(lambda m, x: m.update(**x))(batch, arguments)
+    np.testing.assert_array_equal(twice.counts, batch.merge(batch).counts)
+
+
+def test_compute_inside_jit_is_refused():
+    with pytest.raises(TypeError, match="compute: works outside jit"):
+        jax.jit(lambda m: m.compute())(metrics.MotionInDepth.empty())
+
+
+@each_metric
+def test_an_image_without_valid_pixels_adds_nothing(name):
+    def blank(x, key):
+        unknown = x.dtype != bool and ("true" in key or "occ" in key)
+        return np.full_like(x, np.nan) if unknown else x
+
     arguments = {
         key: (blank(x[0], key), x[1]) if isinstance(x, tuple) else blank(x, key)
         for key, x in inputs(name).items()
-        if key != "occluded"
     }
-    empty = getattr(metrics, name).empty(pool=pool)
+    empty = getattr(metrics, name).empty()
     after = empty.update(**arguments)
     for got, expected in zip(jax.tree.leaves(after), jax.tree.leaves(empty), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert after.compute() == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_metric
 def test_no_images_add_nothing(name):
     arguments = jax.tree.map(lambda x: x[:0], inputs(name))
     assert updated(name, arguments).compute() == {}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
-@pytest.mark.parametrize("name", NAMES)
+@each_metric
 def test_an_estimate_that_is_no_number_leaves_the_others_alone(name, bad):
     arguments = inputs(name)
     key = next(iter(arguments))
-    values = arguments[key][0] if isinstance(arguments[key], tuple) else arguments[key]
+    values, _ = arguments[key]
     broken = values.copy()
     broken[2, 3, 4] = bad
     valid = np.ones(values.shape[:3], bool)
@@ -224,7 +268,7 @@ def test_an_estimate_that_is_no_number_leaves_the_others_alone(name, bad):
 
 
 def test_bfloat16_is_counted_in_float32():
-    arguments = support.cast(inputs("MotionInDepth")["log_motion_in_depth"], jnp.bfloat16)
+    arguments = support.cast(inputs("MotionInDepth")["log_motion_in_depth"][0], jnp.bfloat16)
     truth = jnp.zeros_like(arguments)
     got = metrics.MotionInDepth.empty().update(arguments, truth).compute()["MID"]
     expected = 1e4 * np.abs(np.float64(arguments)).mean()
@@ -265,19 +309,37 @@ def test_wrong_maps_are_refused_by_name():
         sintel.update((flow, flow[..., 0]), flow)
     with pytest.raises(ValueError, match="flow: expected an array or"):
         sintel.update((flow, flow, flow), flow)
+    with pytest.raises(TypeError, match=r"flow: expected an array or \(values, valid\), got list"):
+        sintel.update([flow, flow[..., 0] > 0], flow)
+    with pytest.raises(TypeError, match="occluded: expected an array of bool, got tuple"):
+        sintel.update(flow, flow, occluded=(flow[..., 0] > 0, flow[..., 0] > 0))
     with pytest.raises(ValueError, match="do not broadcast"):
         sintel.update(np.zeros((2, 4, 5, 2), np.float32), np.zeros((3, 4, 5, 2), np.float32))
-    with pytest.raises(ValueError, match="expected at least one of flow"):
-        metrics.KittiSceneFlow.empty().update()
-    with pytest.raises(TypeError, match="objects: expected an array of integers"):
-        metrics.KittiSceneFlow.empty().update(flow=flow, objects=flow[..., 0])
-    with pytest.raises(ValueError, match="objects: expected shape"):
-        metrics.KittiSceneFlow.empty().update(flow=flow, objects=np.zeros((4, 4), int))
+    kitti, objects = metrics.KittiSceneFlow.empty(), np.zeros((4, 5), int)
+    for given in ({}, {"objects": objects}):
+        with pytest.raises(ValueError, match=r"expected at least one of flow, .*_noc, got none"):
+            kitti.update(**given)
+    with pytest.raises(TypeError, match="objects: expected an array of integers or bool, got flo"):
+        kitti.update(flow=flow, objects=flow[..., 0])
+    with pytest.raises(TypeError, match="objects: expected an array of integers or bool, got list"):
+        kitti.update(flow=flow, objects=[0, 1])
+    with pytest.raises(ValueError, match=r"objects: expected \(H, W\) of flow, \(4, 5\), got"):
+        kitti.update(flow=flow, objects=objects[:, 1:])
+    with pytest.raises(ValueError, match=r"do not broadcast: flow \(2,\), objects \(3,\)"):
+        kitti.update(flow=np.stack([flow] * 2), objects=np.stack([objects] * 3))
+
+
+@pytest.mark.parametrize("name", ["SintelFlow", "MotionInDepth", "DepthChange"])
+def test_a_needed_map_that_is_none_is_named(name):
+    first, second, *_ = inputs(name).items()
+    for (key, _), (other, x) in ((first, second), (second, first)):
+        with pytest.raises(TypeError, match=f"{key}: expected an array or .* got None"):
+            updated(name, {key: None, other: x})
 
 
 def test_one_truth_serves_a_batch_of_estimates():
-    arguments = inputs("SintelFlow")
-    truth = arguments["true_flow"][0]
-    got = metrics.SintelFlow.empty().update(arguments["flow"], truth)
-    same = np.broadcast_to(truth, arguments["flow"].shape)
-    assert_same(got, metrics.SintelFlow.empty().update(arguments["flow"], same))
+    estimate, truth = inputs("MotionInDepth").values()
+    one = at(truth, 0)
+    got = metrics.MotionInDepth.empty().update(estimate, one)
+    same = jax.tree.map(lambda x: np.broadcast_to(x, (IMAGES, *SIZE)), one)
+    assert_same(got, metrics.MotionInDepth.empty().update(estimate, same))

@@ -68,6 +68,8 @@ def test_holes_are_refused_with_a_wrong_mask():
         metrics.fill_holes(values, np.ones((4, 4), bool))
     with pytest.raises(TypeError, match="valid: expected an array of bool"):
         metrics.fill_holes(values, np.ones((4, 5), int))
+    with pytest.raises(TypeError, match="valid: expected an array of bool, got list"):
+        metrics.fill_holes(values, [True])
 
 
 def images(count=3, seed=0):

@@ -1,5 +1,7 @@
 """The metrics of single benchmarks and channels against their definitions in float64 NumPy."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -245,3 +247,26 @@ def test_srflow3d_counts_a_depth_that_is_not_positive_as_missing():
         {"EPE": 0, "EPE3D": 0, "EPE3D-mm": 0, "missing": 0}
         | {"missing3D": 100 * 2 / flow[..., 0].size},
     )
+
+
+def test_a_camera_of_its_own_for_each_image_goes_with_one_set_of_maps():
+    cameras = [support.camera(), support.camera(pose=support.NEAR)]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *cameras)
+    flow, inv_depth, change = support.motion()
+    given = {
+        "flow": flow,
+        "inv_depth_change": change + np.float32(0.01),
+        "true_flow": flow + np.float32(1),
+        "true_inv_depth_change": change,
+        "true_inv_depth": inv_depth,
+    }
+    empty = metrics.SRFlow3D.empty()
+    got = empty.update(**given, camera=cameras[0], next_camera=stacked)
+    each = [empty.update(**given, camera=cameras[0], next_camera=c) for c in cameras]
+    close(got.compute(), each[0].merge(each[1]).compute())
+    np.testing.assert_array_equal(got.counts, each[0].merge(each[1]).counts)
+    three = jax.tree.map(lambda x: jnp.stack([x] * 3), given)
+    with pytest.raises(ValueError, match=r"broadcast: maps \(3,\), camera \(2,\)"):
+        empty.update(**three, camera=stacked)
+    with pytest.raises(TypeError, match="camera: expected a Camera"):
+        empty.update(**given, camera=flow)

@@ -146,3 +146,16 @@ def test_wrong_truths_and_masks_are_refused():
     with pytest.raises(ValueError, match="detail: expected masks of"):
         masks = {"depth": np.ones((4, 6), bool)}
         metrics.SpringSceneFlow.empty().update(flow=flow, true_flow=flow, detail=masks)
+    spring = metrics.SpringSceneFlow.empty()
+    with pytest.raises(TypeError, match=r"flow: expected an array or \(values, valid\), got list"):
+        spring.update(flow=[flow, flow[..., 0] > 0], true_flow=flow)
+    with pytest.raises(TypeError, match=r"true_flow: expected an array or .* got list"):
+        spring.update(flow=flow, true_flow=[flow, flow[..., 0] > 0])
+    with pytest.raises(ValueError, match=r"true_flow: expected shape \(..., 2\), got \(8, 12, 3\)"):
+        spring.update(flow=flow, true_flow=np.zeros((8, 12, 3), np.float32))
+    with pytest.raises(ValueError, match=r"broadcast: flow \(2,\), true_flow \(3,\)"):
+        spring.update(flow=np.stack([flow] * 2), true_flow=np.zeros((3, 8, 12, 2), np.float32))
+    with pytest.raises(
+        ValueError, match="expected at least one of flow, disparity, next_disparity, got none"
+    ):
+        spring.update(true_flow=flow)

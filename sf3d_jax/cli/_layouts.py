@@ -13,7 +13,6 @@ from typing import NamedTuple
 _FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")
 _MAP_ENDINGS = (".dsp5", ".png", ".pfm", ".npy")
 
-
 # The folders of flow and of the change of the scaled inverse depth, in SRFlow3D's layouts.
 _SRFLOW3D = (
     ("flow_F", "scaled_inv_depth_CF"),
@@ -162,8 +161,10 @@ def _srflow3d_items(
 ) -> Iterable[Item]:
     flow, change = motion
     folders = {"true_flow": flow, "true_scaled_change": change}
-    folders |= {"scaled": "scaled_inv_depth", "depth": "depth", "mask": "mask"}
+    folders |= {"scaled": "scaled_inv_depth", "depth": "depth"}
     found = {name: _stems(split / folder / subject) for name, folder in folders.items()}
+    # A mask may be a picture of any kind.
+    found["mask"] = {path.stem: path for path in _files(split / "mask" / subject)}
     for stem in found["true_flow"]:
         truths = {name: files[stem] for name, files in found.items() if stem in files}
         estimates = {
@@ -211,9 +212,14 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _stems(folder: Path) -> dict[str, Path]:
-    """The files of a folder by stem, in order."""
+    """The maps of a folder by stem, in order."""
+    endings = {*_FLOW_ENDINGS, *_MAP_ENDINGS}
+    return {path.stem: path for path in _files(folder) if path.suffix.lower() in endings}
+
+
+def _files(folder: Path) -> list[Path]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {p.stem: p for p in files if p.is_file() and not p.name.startswith(".")}
+    return [p for p in files if p.is_file() and not p.name.startswith(".")]
 
 
 def _frames(folder: Path) -> dict[str, Path]:

@@ -76,7 +76,7 @@ def source(prediction: Path, kind: str, path: Path) -> Path:
     return existing(prediction / path.with_suffix(""), kind, path.suffix)
 
 
-def strangers(folder: Path, files: list[Path]) -> list[Path]:
+def unexpected(folder: Path, files: list[Path]) -> list[Path]:
     """The files in the folders of a kind that the submission has no place for.
 
     Args:

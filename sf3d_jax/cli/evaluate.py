@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,19 +12,6 @@ from sf3d_jax.cli import describe
 
 Results = dict[str, float]
 
-_SPRING_BINS = (
-    "s0-10",
-    "s10-40",
-    "s40+",
-    "low-detail",
-    "high-detail",
-    "rigid",
-    "nonrigid",
-    "matched",
-    "unmatched",
-    "not-sky",
-    "sky",
-)
 _SPRING_COLUMNS = {
     "Flow": ("1px", "EPE", "Fl", "WAUC"),
     "First disparity": ("D1-1px", "D1-abs", "D1"),
@@ -36,6 +24,13 @@ _UNITS = {
     "things": "EPE2D in pixels, EPE3D in units of the baseline, the rest in %; all pixels count "
     "as points, occluded ones too",
     "srflow3d": "EPE in pixels, EPE3D in metres, MAE per metre, the rest in %",
+}
+# Without which there is not a single number.
+_NEEDS = {
+    "kitti": "pixels with a true value",
+    "spring": "pixels with four true values",
+    "things": "the true disparity beside the true flow, and pixels below 250 px and 250 m",
+    "srflow3d": "pixels with a true value within the mask",
 }
 
 
@@ -79,26 +74,28 @@ class Evaluate:
                 f"folders that --help names for {self.benchmark}?"
             )
         scores = empty_scores(self.benchmark, self.pool)
-        bad: list[str] = []
+        # By file: Spring reads a disparity once for each direction.
+        bad: dict[str, str] = {}
         progress = tqdm(items, unit="image", leave=False)
         for item in progress:
             progress.set_postfix_str(item.name, refresh=False)
             missing = [str(path) for path in item.estimates.values() if not path.exists()]
-            bad += [f"{path}: missing" for path in missing if f"{path}: missing" not in bad]
+            bad |= {path: f"{path}: missing" for path in missing}
             if missing:
                 continue
             try:
                 scores = add(scores, item, self)
             except (ValueError, OSError) as error:
-                bad.append(describe(error))
-        self._report(scores, len(items), bad)
+                said = describe(error)
+                bad.setdefault(str(getattr(error, "path", said)), said)
+        self._report(scores, len(items), list(bad.values()))
 
     def _check(self) -> None:
         for flag, folder in (("--prediction", self.prediction), ("--truth", self.truth)):
             if not folder.is_dir():
                 raise ValueError(f"{flag}: there is no folder {folder}")
-        if self.json is not None and not self.json.parent.is_dir():
-            raise ValueError(f"--json: there is no folder {self.json.parent}")
+        if self.json is not None:
+            _check_writable(self.json)
         if self.benchmark != "srflow3d" and (self.scale or self.intrinsics):
             raise ValueError("--scale and --intrinsics are for srflow3d only")
         if self.scale is not None and not 0 < self.scale < math.inf:
@@ -109,17 +106,23 @@ class Evaluate:
 
     def _report(self, scores: dict[str, Any], count: int, bad: list[str]) -> None:
         results: Results = {}
-        for score in scores.values():
-            results |= {name: x for name, x in score.compute().items() if name not in results}
+        for i, (metric, score) in enumerate(scores.items()):
+            begin = f"{metric}-" if i else ""
+            results |= {f"{begin}{name}": x for name, x in score.compute().items()}
+        if not results and not bad:
+            needs = _NEEDS[self.benchmark]
+            raise ValueError(f"nothing could be compared in {self.truth}: it takes {needs}")
+        if self.json is not None:
+            self._write_json(self.json, results, count, bad)
         if results:
             print(f"{self.benchmark}: {_UNITS[self.benchmark]}")
             print("\n".join(_tables(self.benchmark, results)))
-        if self.json is not None:
-            self._write_json(self.json, results, count, bad)
         if bad:
             listed = "".join(f"\n  {line}" for line in bad)
             print(f"missing or bad files, whose images are not in the numbers:{listed}", flush=True)
-            raise ValueError(f"{len(bad)} files are missing or bad, of {count} images to evaluate")
+            files = "1 file is" if len(bad) == 1 else f"{len(bad)} files are"
+            images = "1 image" if count == 1 else f"{count} images"
+            raise ValueError(f"{files} missing or bad, of {images} to evaluate")
 
     def _write_json(self, path: Path, results: Results, count: int, bad: list[str]) -> None:
         import json
@@ -134,6 +137,16 @@ class Evaluate:
             "missing_or_bad": bad,
         }
         write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _check_writable(path: Path) -> None:
+    """Refuses a file that cannot be written, before any work is done."""
+    if not path.parent.is_dir():
+        raise ValueError(f"--json: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ValueError(f"--json: {path} is a folder; name a file")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"--json: no file can be written in the folder {path.parent}")
 
 
 def _tables(benchmark: str, results: Results) -> list[str]:
@@ -164,11 +177,12 @@ def _kitti_tables(results: Results) -> list[str]:
 
 
 def _spring_tables(results: Results) -> list[str]:
+    from sf3d_jax.metrics.spring import BINS
+
     lines: list[str] = []
     for title, columns in _SPRING_COLUMNS.items():
         totals = {f"{name}-total": x for name, x in results.items()}
-        rows = ("total", *_SPRING_BINS)
-        lines += _table(title, rows, columns, "{column}-{row}", totals | results)
+        lines += _table(title, ("total", *BINS), columns, "{column}-{row}", totals | results)
     shares = {name: x for name, x in results.items() if "missing" in name and x}
     return lines + [f"  {name:<12} {x:10.4f}" for name, x in shares.items()]
 

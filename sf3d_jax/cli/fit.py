@@ -153,9 +153,7 @@ class Fit:
         print(f"{self.out / 'flow.flo'}: {np.median(length):.3g} px in the median")
         if optics is None:
             print(f"  {100 * valid.mean():.1f} % seen in both images, the rest filled in")
-            nothing = np.zeros(valid.shape, np.float32)
-            shown = flow, nothing, np.zeros((*valid.shape, 3), np.float32)
-            sheet = picture_sheet(*shown, np.ones_like(valid), image=image)
+            sheet = picture_sheet(flow, None, None, np.ones_like(valid), image=image)
         else:
             target = self.out / "scene_flow.npz"
             _write_result(target, result, optics)

@@ -37,7 +37,7 @@ class Submit:
         check_folder(self.output)
         if self.output.resolve() == self.prediction.resolve():
             raise ValueError("--output: is the folder of the estimates; name another one")
-        from sf3d_jax.cli._submission import TASKS, expected, source, strangers
+        from sf3d_jax.cli._submission import TASKS, expected, source, unexpected
 
         files = {
             kind: paths
@@ -51,7 +51,7 @@ class Submit:
         sizes: dict[str, Any] = {}
         wrong = {kind: self._write(kind, paths, sizes) for kind, paths in files.items()}
         for kind, paths in files.items():
-            odd = strangers(self.prediction, paths) + strangers(self.output, paths)
+            odd = unexpected(self.prediction, paths) + unexpected(self.output, paths)
             wrong[kind] += _shortened(
                 [f"{p}: a name that the benchmark does not know" for p in odd]
             )

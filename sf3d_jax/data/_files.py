@@ -7,6 +7,7 @@ names it.
 
 import os
 import secrets
+import zlib
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,8 @@ import numpy as np
 PathLike = str | os.PathLike[str]
 
 LARGEST_SIDE = 100_000
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class FormatError(ValueError):
@@ -58,8 +61,10 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         with open(temporary, "xb") as file:
             file.write(data)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:  # it names the temporary file, if any
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
@@ -90,6 +95,8 @@ def read_picture(path: PathLike, flags: int) -> np.ndarray:
 
     if data[:2] == b"\xff\xd8" and not _jpeg_is_whole(data):
         raise FormatError(path, "a whole JPEG", f"{len(data)} bytes without an end marker")
+    if data[:8] == _PNG and not _png_is_whole(data):
+        raise FormatError(path, "a whole PNG", f"{len(data)} bytes, cut off or damaged")
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # an empty file, or one of an absurd size
@@ -144,3 +151,18 @@ def _jpeg_is_whole(data: bytes) -> bool:
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return b"\xff\xd9" in data[at:]
+
+
+def _png_is_whole(data: bytes) -> bool:
+    """Whether all chunks are there and undamaged; of others the decoder prints complaints."""
+    rest = memoryview(data)[len(_PNG) :]
+    kind = b""
+    # A chunk is a length, a kind, its content, and a checksum of the last two.
+    while len(rest) >= 12 and kind != b"IEND":
+        end = 8 + int.from_bytes(rest[:4], "big")
+        kind, checksum = bytes(rest[4:8]), rest[end : end + 4]
+        # Without a chunk whose kind begins with a small letter the picture is the same.
+        if kind[:1].isupper() and zlib.crc32(rest[4:end]) != int.from_bytes(checksum, "big"):
+            return False
+        rest = rest[end + 4 :]
+    return kind == b"IEND"

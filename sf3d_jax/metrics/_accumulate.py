@@ -42,7 +42,7 @@ class Metric:
     """Means over pixels; a frozen pytree, and the base of every metric.
 
     Every method returns a new metric. Under `vmap` each image has a metric of its own; `compute`
-    takes such a batch of metrics for the merged one.
+    takes such a batch of metrics for the merged one, and only vmap updates one.
 
     Attributes:
       counts: (n, 2), uint32, the high and the low word of how many pixels, or images, each of
@@ -92,13 +92,17 @@ class Metric:
 
         Raises:
           TypeError: other is of another class.
-          ValueError: other has another pool.
+          ValueError: other has another pool, or one of them is a batch that the other is not.
         """
         if type(other) is not type(self):
             wanted, got = type(self).__name__, type(other).__name__
             raise TypeError(f"other: expected a {wanted}, got {got}")
         if other.pool != self.pool:
             raise ValueError(f"other: expected pool={self.pool!r}, got {other.pool!r}")
+        # Broadcast, it would count once for each member of the batch.
+        batch, others = self.counts.shape[:-2], other.counts.shape[:-2]
+        if others != batch:
+            raise ValueError(f"other: expected metrics of the batch shape {batch}, got {others}")
         return _merged(self, other)
 
     def psum(self, axis_name: Hashable) -> Self:
@@ -129,8 +133,14 @@ class Metric:
 
         Returns:
           By name, in a fixed order; a mean over no pixel is left out.
+
+        Raises:
+          TypeError: the metric is traced, inside jit or another transformation.
         """
-        counts, hits = _numbers(self.counts), _numbers(self.hits)
+        try:
+            counts, hits = _numbers(self.counts), _numbers(self.hits)
+        except jax.errors.TracerArrayConversionError:
+            raise TypeError("compute: works outside jit; return the metric from there") from None
         hi, lo = (np.asarray(x, np.float64) for x in (self.sums.hi, self.sums.lo))
         sums = (hi + lo).reshape(-1, len(self.units)).sum(0)
         return {
@@ -141,6 +151,9 @@ class Metric:
 
     def _added(self, terms: Mapping[str, Terms]) -> Self:
         """The metric with the pixels of an update; names that it lacks get none."""
+        if batch := self.counts.shape[:-2]:
+            wanted = "expected one metric, or an update of each under vmap"
+            raise ValueError(f"self: {wanted}; got a batch of the shape {batch}")
         given = [name for name in self.units if name in terms and terms[name][1].size]
         if not given:
             return self

@@ -37,6 +37,20 @@ class Map(NamedTuple):
         return part
 
 
+def check_given(**maps: MapLike) -> None:
+    """Refuses None in place of a map that is needed.
+
+    Args:
+      **maps: by argument name, what was passed.
+
+    Raises:
+      TypeError: one of them is None.
+    """
+    for name, x in maps.items():
+        if x is None:
+            raise TypeError(f"{name}: expected an array or (values, valid), got None")
+
+
 def read_maps(**maps: tuple[MapLike, int]) -> dict[str, Map]:
     """Checks the maps that are given against each other.
 
@@ -50,12 +64,17 @@ def read_maps(**maps: tuple[MapLike, int]) -> dict[str, Map]:
 
     Raises:
       TypeError: a map is no floating array, or a mask none of bool.
-      ValueError: shapes do not fit, or nothing was passed.
+      ValueError: shapes do not fit, or nothing but masks was passed.
     """
-    given = {name: (*apart(name, x), n) for name, (x, n) in maps.items() if x is not None}
-    if not given:
-        raise ValueError(f"expected at least one of {', '.join(maps)}, got none")
-    shapes = {name: _check_map(name, *x) for name, x in given.items()}
+    numbers = [name for name, (_, n) in maps.items() if n != MASK]
+    if all(maps[name][0] is None for name in numbers):
+        raise ValueError(f"expected at least one of {', '.join(numbers)}, got none")
+    given: dict[str, tuple[Any, Any, int]] = {
+        name: (x, None, n) if n == MASK else (*apart(name, x), n)
+        for name, (x, n) in maps.items()
+        if x is not None
+    }
+    shapes = {name: check_map(name, *x) for name, x in given.items()}
     first = next(iter(shapes))
     for name, shape in shapes.items():
         if shape[-2:] != shapes[first][-2:]:
@@ -79,14 +98,16 @@ def length(parts: tuple[jax.Array, ...]) -> jax.Array:
 
 def apart(name: str, x: MapLike) -> tuple[Any, Any]:
     """The values, and their mask or None."""
-    if not isinstance(x, tuple):
-        return x, None
-    if len(x) != 2:
+    if isinstance(x, tuple) and len(x) != 2:
         raise ValueError(f"{name}: expected an array or (values, valid), got {len(x)} arrays")
-    return x
+    values, valid = x if isinstance(x, tuple) else (x, None)
+    if not hasattr(values, "shape"):
+        got = type(values).__name__
+        raise TypeError(f"{name}: expected an array or (values, valid), got {got}")
+    return values, valid
 
 
-def _check_map(name: str, values: Any, valid: Any, count: int) -> tuple[int, ...]:
+def check_map(name: str, values: Any, valid: Any, count: int) -> tuple[int, ...]:
     """Checks one map; the shape of its pixels."""
     if count == MASK:
         check_mask(name, values)

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, check_mask
 from sf3d_jax._numerics import bounded, channels, channels_last, jit
 from sf3d_jax.metrics._accumulate import Metric, Terms
-from sf3d_jax.metrics._maps import SCALAR, Map, MapLike, distance, kept, length, read_maps
+from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, length, read_maps
 
 _PIXELS = 3.0
 # The development kit compares a float with the double 0.05, so the float above it exceeds it.
@@ -123,9 +123,11 @@ class KittiSceneFlow(Metric):
             flow_noc=(flow_noc, 2),
             disparity_noc=(disparity_noc, SCALAR),
             next_disparity_noc=(next_disparity_noc, SCALAR),
+            objects=(_inside(objects), MASK),
         )
-        maps = {name: _positive(x) if len(x.parts) == 1 else x for name, x in maps.items()}
-        regions = kept(_regions(objects, next(iter(maps.values())).known))
+        regions = kept(_regions(maps))
+        of_numbers = {name: x for name, x in maps.items() if name != "objects"}
+        maps = {n: _positive(x) if len(x.parts) == 1 else x for n, x in of_numbers.items()}
         terms: dict[str, Terms] = {}
         estimates = {q: maps[name] for q, name in _MAPS.items() if name in maps}
         filled = {q: _filled(estimate) for q, estimate in estimates.items()}
@@ -172,16 +174,21 @@ def _union(parts: dict[str, _Part]) -> _Part:
     return _Part(flow.error, outlier, first.use & second.use & flow.use, first.estimated)
 
 
-def _regions(objects: Any, like: jax.Array) -> dict[str, jax.Array]:
-    everywhere = {"all": jnp.ones_like(like)}
+def _inside(objects: Any) -> jax.Array | None:
+    """Where there is an object, if that is known."""
     if objects is None:
-        return everywhere
-    dtype = getattr(objects, "dtype", None)
-    if dtype is None or not (jnp.issubdtype(dtype, jnp.integer) or dtype == np.bool_):
+        return None
+    dtype = getattr(objects, "dtype", type(objects).__name__)
+    if not hasattr(objects, "shape") or jnp.issubdtype(dtype, jnp.inexact):
         raise TypeError(f"objects: expected an array of integers or bool, got {dtype}")
-    if objects.shape[-2:] != like.shape[-2:] or objects.ndim < 2:
-        raise ValueError(f"objects: expected shape (..., *{like.shape[-2:]}), got {objects.shape}")
-    inside = jnp.broadcast_to(objects > 0, like.shape)
+    return objects > 0
+
+
+def _regions(maps: dict[str, Map]) -> dict[str, jax.Array]:
+    everywhere = {"all": jnp.ones_like(next(iter(maps.values())).known)}
+    if "objects" not in maps:
+        return everywhere
+    inside = maps["objects"].values
     return {"bg": ~inside, "fg": inside, **everywhere}
 
 
@@ -227,8 +234,7 @@ def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
       ValueError: shapes do not fit.
     """
     check_array("values", values)
-    if valid.dtype != bool:
-        raise TypeError(f"valid: expected an array of bool, got {valid.dtype}")
+    check_mask("valid", valid)
     several = values.ndim == valid.ndim + 1
     if valid.ndim < 2 or values.shape[: valid.ndim] != valid.shape or values.ndim > valid.ndim + 1:
         raise ValueError(f"valid: expected {values.shape} or without channels, got {valid.shape}")

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._numerics import jit, surface
 from sf3d_jax.metrics._accumulate import Metric
-from sf3d_jax.metrics._maps import SCALAR, MapLike, distance, kept, read_maps
+from sf3d_jax.metrics._maps import SCALAR, MapLike, check_given, distance, kept, read_maps
 
 _LARGEST = math.log(2)
 
@@ -47,6 +47,10 @@ class MotionInDepth(Metric):
           TypeError: a map is no floating array.
           ValueError: shapes do not fit.
         """
+        check_given(
+            log_motion_in_depth=log_motion_in_depth,
+            true_log_motion_in_depth=true_log_motion_in_depth,
+        )
         maps = read_maps(
             log_motion_in_depth=(log_motion_in_depth, SCALAR),
             true_log_motion_in_depth=(true_log_motion_in_depth, SCALAR),
@@ -105,6 +109,7 @@ class DepthChange(Metric):
           TypeError: a map is no floating array.
           ValueError: shapes do not fit.
         """
+        check_given(inv_depth_change=inv_depth_change, true_inv_depth_change=true_inv_depth_change)
         maps = read_maps(
             inv_depth_change=(inv_depth_change, SCALAR),
             true_inv_depth_change=(true_inv_depth_change, SCALAR),

@@ -20,7 +20,16 @@ from jax import lax
 from sf3d_jax._checks import check_mask
 from sf3d_jax._numerics import jit
 from sf3d_jax.metrics._accumulate import Metric, Terms
-from sf3d_jax.metrics._maps import MASK, SCALAR, MapLike, distance, kept, length, read_maps
+from sf3d_jax.metrics._maps import (
+    MASK,
+    SCALAR,
+    MapLike,
+    check_given,
+    distance,
+    kept,
+    length,
+    read_maps,
+)
 
 _FARTHEST = 140
 
@@ -73,6 +82,7 @@ class SintelFlow(Metric):
           TypeError: a map is no floating array, or occluded not of bool.
           ValueError: shapes do not fit.
         """
+        check_given(flow=flow, true_flow=true_flow)
         maps = read_maps(
             flow=(flow, 2),
             true_flow=(true_flow, 2),

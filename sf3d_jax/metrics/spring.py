@@ -20,7 +20,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from sf3d_jax._numerics import jit
 from sf3d_jax.metrics._accumulate import Metric, Terms
@@ -30,6 +29,7 @@ from sf3d_jax.metrics._maps import (
     Map,
     MapLike,
     apart,
+    check_map,
     distance,
     kept,
     length,
@@ -37,12 +37,9 @@ from sf3d_jax.metrics._maps import (
 )
 
 _MAPS = {"D1": "disparity", "D2": "next_disparity", "Fl": "flow"}
-_KINDS = {
-    "D1": ("D1-1px", "D1-abs", "D1"),
-    "D2": ("D2-1px", "D2-abs", "D2"),
-    "Fl": ("1px", "EPE", "Fl", "WAUC"),
-    "SF": ("SF-1px", "SF"),
-}
+# What each part is called: the share above 1 px, the mean error, the outliers.
+_KINDS = {"Fl": ("1px", "EPE", "Fl"), "D1": ("D1-1px", "D1-abs", "D1")}
+_KINDS |= {"D2": ("D2-1px", "D2-abs", "D2")}
 # The bins that a mask makes, of the pixels where it is False and where it is True.
 _HALVES = {
     "detail": ("low-detail", "high-detail"),
@@ -51,14 +48,14 @@ _HALVES = {
     "sky": ("not-sky", "sky"),
 }
 _SPEEDS = ("s0-10", "s10-40", "s40+")
+BINS = (*_SPEEDS, *(name for pair in _HALVES.values() for name in pair))
 _STEPS = 100
 
 
 def _units() -> dict[str, float]:
-    bins = ["", *(f"-{b}" for b in _SPEEDS), *(f"-{b}" for pair in _HALVES.values() for b in pair)]
     unit = lambda name: 1.0 if name in ("EPE", "D1-abs", "D2-abs") else 100.0
-    names = [*_KINDS["Fl"], *_KINDS["D1"], *_KINDS["D2"], *_KINDS["SF"]]
-    units = {f"{name}{end}": unit(name) for name in names for end in bins}
+    names = [*_KINDS["Fl"], "WAUC", *_KINDS["D1"], *_KINDS["D2"], "SF-1px", "SF"]
+    units = {f"{name}{end}": unit(name) for name in names for end in ("", *(f"-{b}" for b in BINS))}
     return units | {f"{q}-missing": 100.0 for q in _MAPS}
 
 
@@ -134,19 +131,16 @@ class SpringSceneFlow(Metric):
         masks = {"detail": detail, "nonrigid": nonrigid, "unmatched": unmatched, "sky": sky}
         maps = _read(estimates, truths, masks)
         parts = {
-            q: _compare(maps[name], [maps[f"true_{name}{i}"] for i in range(4)])
+            q: _compare(maps[name], maps[f"true_{name}"])
             for q, name in _MAPS.items()
-            if name in maps and f"true_{name}0" in maps
+            if {name, f"true_{name}"} <= maps.keys()
         }
         masks = {name: x.values for name, x in maps.items() if name.split("_")[0] in _HALVES}
         parts, masks = kept((parts, masks))
         terms: dict[str, Terms] = {}
         for q, part in parts.items():
             halves = _halves(masks, [_MAPS[q]])
-            found = part.found & part.use
-            kinds = (part.error > 1, part.error, part.outlier, part.wauc)
-            uses = (part.use, found, part.use, part.use)
-            for kind, values, use in zip(_KINDS[q], kinds, uses, strict=False):
+            for kind, (values, use) in _kinds(q, part).items():
                 terms |= _binned(kind, values, use, _speeds(part.size), halves)
             terms[f"{q}-missing"] = ~part.found, part.use
         if len(parts) == len(_MAPS):
@@ -155,20 +149,34 @@ class SpringSceneFlow(Metric):
 
 
 class _Part(NamedTuple):
-    """One quantity: its error, infinite where there is no estimate, and its true mean length."""
+    """One quantity: its error, infinite where there is no estimate, and its true mean length.
+
+    What it adds to WAUC only a flow has.
+    """
 
     error: jax.Array
     outlier: jax.Array
     size: jax.Array
     use: jax.Array
     found: jax.Array
-    wauc: jax.Array
+    wauc: jax.Array | None
+
+
+def _kinds(q: str, part: _Part) -> dict[str, Terms]:
+    """What is reported of a quantity, over all pixels."""
+    near, mean, outliers = _KINDS[q]
+    terms = {
+        near: (part.error > 1, part.use),
+        mean: (part.error, part.found & part.use),
+        outliers: (part.outlier, part.use),
+    }
+    return terms if part.wauc is None else terms | {"WAUC": (part.wauc, part.use)}
 
 
 def _read(estimates: dict[str, Any], truths: dict[str, Any], masks: dict[str, Any]) -> Any:
-    """All maps by name: truths as true_flow0 to true_flow3, masks of one quantity as detail_flow.
+    """All maps by name, those of one quantity's masks as detail_flow.
 
-    A truth of the size of its estimate is its four values.
+    A truth has the size of its estimate, and the four values of each pixel as channels.
     """
     count = lambda name: 2 if name == "flow" else SCALAR
     maps = {name: (x, count(name)) for name, x in estimates.items()}
@@ -176,8 +184,7 @@ def _read(estimates: dict[str, Any], truths: dict[str, Any], masks: dict[str, An
         estimate = estimates[name]
         if truth is None or estimate is None:
             continue
-        for i, quarter in enumerate(_quarters(name, truth, estimate, int(name == "flow"))):
-            maps[f"true_{name}{i}"] = quarter, count(name)
+        maps[f"true_{name}"] = _four(name, truth, estimate, count(name))
     for name, x in masks.items():
         several = x if isinstance(x, dict) else {"": x}
         if isinstance(x, dict) and not x.keys() <= estimates.keys():
@@ -186,31 +193,36 @@ def _read(estimates: dict[str, Any], truths: dict[str, Any], masks: dict[str, An
     return read_maps(**maps)
 
 
-def _quarters(name: str, truth: Any, estimate: Any, axes: int) -> list[Any]:
-    """The four true values of each pixel of an estimate with so many axes behind its pixels."""
-    end = (slice(None),) * axes
-    (of_truth, valid), (of_estimate, _) = apart(name, truth), apart(name, estimate)
-    size = lambda x: np.shape(x)[-2 - axes : np.ndim(x) - axes]
-    small = size(of_estimate)
-    if size(of_truth) == small:
-        return [truth] * 4
-    if size(of_truth) != tuple(2 * n for n in small):
+def _four(name: str, truth: Any, estimate: Any, count: int) -> tuple[MapLike, int]:
+    """A truth with the four values of each pixel of its estimate as channels, and their number.
+
+    One of the size of the estimate stays as it is.
+    """
+    (of_truth, valid), of_estimate = apart(f"true_{name}", truth), apart(name, estimate)
+    size = check_map(f"true_{name}", of_truth, valid, count)[-2:]
+    small = check_map(name, *of_estimate, count)[-2:]
+    if size == small:
+        return truth, count
+    if size != tuple(2 * n for n in small):
         wanted = f"(H, W) of {name}, {small}, or twice that"
-        raise ValueError(f"true_{name}: expected {wanted}, got {size(of_truth)}")
-    quarters = []
-    for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        at = (..., slice(i, None, 2), slice(j, None, 2))
-        quarters.append((of_truth[(*at, *end)], None if valid is None else valid[at]))
-    return quarters
+        raise ValueError(f"true_{name}: expected {wanted}, got {size}")
+    phases = [(slice(i, None, 2), slice(j, None, 2)) for i in (0, 1) for j in (0, 1)]
+    values = of_truth if count else of_truth[..., None]
+    four = jnp.concatenate([values[(..., *at, slice(None))] for at in phases], axis=-1)
+    known = None if valid is None else jnp.stack([valid[(..., *at)] for at in phases]).all(0)
+    return (four, known), four.shape[-1]
 
 
-def _compare(estimate: Map, truths: list[Map]) -> _Part:
-    errors = jnp.stack([distance(estimate, truth) for truth in truths])
-    sizes = jnp.stack([length(truth.parts) for truth in truths])
-    use = jnp.stack([truth.known for truth in truths]).all(0)
+def _compare(estimate: Map, truth: Map) -> _Part:
+    count = len(estimate.parts)
+    values = [truth.parts[i : i + count] for i in range(0, len(truth.parts), count)]
+    truths = [Map(parts, truth.known) for parts in values]
+    errors = jnp.stack([distance(estimate, one) for one in truths])
+    sizes = jnp.stack([length(one.parts) for one in truths])
     error = jnp.where(estimate.known, errors.min(0), jnp.inf)
     outlier = (error > 3) & (error > 0.05 * sizes.max(0))
-    return _Part(error, outlier, sizes.mean(0), use, estimate.known, _wauc(error))
+    wauc = _wauc(error) if count > 1 else None
+    return _Part(error, outlier, sizes.mean(0), truth.known, estimate.known, wauc)
 
 
 def _speeds(size: jax.Array) -> list[jax.Array]:

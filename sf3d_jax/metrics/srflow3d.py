@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from sf3d_jax._checks import check_batch
 from sf3d_jax._numerics import jit
-from sf3d_jax.camera import Camera
+from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, read_maps
 from sf3d_jax.scene_flow import scene_flow
@@ -67,14 +68,15 @@ class SRFlow3D(Metric):
           true_inv_depth: (*b, H, W), per metre.
           true_vectors: (*b, H, W, 3), in metres, in place of the two above.
           mask: (*b, H, W), bool, the pixels that count; all if None.
-          camera: of the first image; needed where vectors are to be lifted.
+          camera: of the first image; needed where vectors are to be lifted. Its batch shape, and
+            that of the next one, broadcast against *b.
           next_camera: of the second image; as in `sf3d.scene_flow`, that of the first if None.
 
         Returns:
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array, or the mask not of bool.
+          TypeError: a map is no floating array, the mask not of bool, or a camera none.
           ValueError: shapes do not fit, or there is no map.
         """
         maps = read_maps(
@@ -88,6 +90,7 @@ class SRFlow3D(Metric):
             true_vectors=(true_vectors, 3),
             mask=(mask, MASK),
         )
+        maps = _spread(maps, camera=camera, next_camera=next_camera)
         terms: dict[str, Terms] = {}
         if {"flow", "true_flow"} <= maps.keys():
             terms |= _compared(("EPE",), "missing", maps["flow"], maps["true_flow"], maps)
@@ -97,6 +100,14 @@ class SRFlow3D(Metric):
         if estimate is not None and truth is not None:
             terms |= _compared(("EPE3D", "EPE3D-mm"), "missing3D", estimate, truth, maps)
         return self._added(terms)
+
+
+def _spread(maps: dict[str, Map], **cameras: Camera | None) -> dict[str, Map]:
+    """The maps in the batch shape of maps and cameras."""
+    batches = {n: check_camera(n, camera) for n, camera in cameras.items() if camera is not None}
+    *of_maps, height, width = next(iter(maps.values())).known.shape
+    shape = (*check_batch(maps=tuple(of_maps), **batches), height, width)
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, shape), maps)
 
 
 def _compared(

@@ -16,13 +16,13 @@ _PAPER = 225  # the grey beside a tall picture: neither white (no motion) nor bl
 
 def picture_sheet(
     flow: npt.ArrayLike,
-    inv_depth: npt.ArrayLike,
-    vectors: npt.ArrayLike,
+    inv_depth: npt.ArrayLike | None,
+    vectors: npt.ArrayLike | None,
     valid: npt.ArrayLike,
     *,
     image: npt.ArrayLike | None = None,
 ) -> np.ndarray:
-    """Draws four titled panels with their legends, two beside two.
+    """Draws four titled panels with their legends, two beside two; the first two without depth.
 
     Colours span what is common, and stay at the end of their scale beyond: inverse depth from its
     1st to its 99th percentile; flow up to the length that 98 % of what moves stay below; scene flow
@@ -31,9 +31,9 @@ def picture_sheet(
 
     Args:
       flow: [H, W, 2], (u, v) in pixels.
-      inv_depth: [H, W], per metre; unknown where it is not positive.
+      inv_depth: [H, W], per metre; unknown where it is not positive. None where there is no depth.
       vectors: [H, W, 3], scene flow in metres, axes x right, y down, z forward; unknown where the
-        inverse depth is.
+        inverse depth is. None without depth.
       valid: bool [H, W]. What is not finite is unknown, too.
       image: uint8 RGB [H, W, 3], the first frame; the mask is shown when it is not given.
 
@@ -43,20 +43,17 @@ def picture_sheet(
     Raises:
       ValueError: a wrong shape or dtype.
     """
-    flow, inv_depth = real_map("flow", flow, 2), real_map("inv_depth", inv_depth)
-    vectors = real_map("vectors", vectors, 3)
-    _check_same_size("inv_depth", inv_depth, flow)
-    _check_same_size("vectors", vectors, flow)
-
+    flow = real_map("flow", flow, 2)
     moves = valid_mask(valid, flow)
-    seen = valid_mask(valid, inv_depth) & (inv_depth > 0)
-    panels = [
-        _image_panel(image, moves),
-        _flow_panel(flow, moves),
-        _depth_panel(inv_depth, seen),
-        _scene_flow_panel(vectors, inv_depth, seen & valid_mask(valid, vectors)),
-    ]
-    sheet = np.vstack([np.hstack(panels[:2]), np.hstack(panels[2:])])
+    rows = [[_image_panel(image, moves), _flow_panel(flow, moves)]]
+    if inv_depth is not None and vectors is not None:
+        inv_depth, vectors = real_map("inv_depth", inv_depth), real_map("vectors", vectors, 3)
+        _check_same_size("inv_depth", inv_depth, flow)
+        _check_same_size("vectors", vectors, flow)
+        seen = valid_mask(valid, inv_depth) & (inv_depth > 0)
+        known = seen & valid_mask(valid, vectors)
+        rows.append([_depth_panel(inv_depth, seen), _scene_flow_panel(vectors, inv_depth, known)])
+    sheet = np.vstack([np.hstack(panels) for panels in rows])
     return np.pad(sheet, ((0, _MARGIN), (0, _MARGIN), (0, 0)), constant_values=legends.WHITE)
 
 

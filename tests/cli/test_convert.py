@@ -1,5 +1,6 @@
 """`sf3d convert` against NumPy in float64, its own inverse, and everything a person gets wrong."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -260,6 +261,19 @@ def test_an_interruption_has_its_exit_code():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 130 and len(done.stderr.splitlines()) == 1
+
+
+def test_output_that_nobody_reads_ends_the_command_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = (
+        "from sf3d_jax.cli import demo, main\n"
+        "demo.Demo.run = lambda self: print('done')\n"
+        "main(['demo'])"
+    )
+    with os.fdopen(writer) as pipe:
+        done = subprocess.run([sys.executable, "-c", code], stdout=pipe, stderr=subprocess.PIPE)
+    assert done.returncode == 141 and done.stderr == b""
 
 
 def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch, real):

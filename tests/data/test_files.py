@@ -1,5 +1,6 @@
 """What all formats share: whole files or none, and errors that name the file."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -50,6 +51,23 @@ def test_a_missing_folder_is_named_and_not_the_temporary_file(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         data.write_flow(path, np.zeros((2, 3, 2)))
     assert str(path) in str(error.value)
+
+
+def test_a_target_that_cannot_be_written_is_named_and_not_the_temporary_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.flo"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError) as error:
+        data.write_flow(path, np.zeros((2, 3, 2)))
+    assert error.value.filename == str(path) and error.value.filename2 is None
+    assert list(tmp_path.iterdir()) == [path]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        data.write_flow(tmp_path / "b.flo", np.zeros((2, 3, 2)))
+    assert error.value.filename == str(tmp_path / "b.flo")
 
 
 @pytest.mark.parametrize(

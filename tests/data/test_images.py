@@ -1,6 +1,7 @@
 """Pictures, written by OpenCV and by hand."""
 
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -9,6 +10,13 @@ import pytest
 from sf3d_jax import data
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+RGB_PNG = cv2.imencode(".png", RGB[..., ::-1])[1].tobytes()
+
+
+def chunk(kind, content):
+    """A chunk of a PNG."""
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 @pytest.mark.parametrize("ending", ["png", "ppm", "bmp"])
@@ -57,6 +65,24 @@ def test_sixteen_bits_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "deep.png"), RGB.astype(np.uint16) * 257)
     with pytest.raises(data.FormatError, match=r"deep\.png: expected an 8-bit image, found one of"):
         data.read_image(tmp_path / "deep.png")
+
+
+def test_a_broken_png_is_refused_without_a_word_of_its_decoder(tmp_path, capfd):
+    path = tmp_path / "broken.png"
+    noted = RGB_PNG[:33] + chunk(b"tEXt", b"by\0hand") + RGB_PNG[33:]
+    damaged = bytearray(RGB_PNG)
+    damaged[50] ^= 1
+    for content in (*(noted[:n] for n in (8, 20, 40, 60, 100, -12, -1)), bytes(damaged)):
+        path.write_bytes(content)
+        with pytest.raises(
+            data.FormatError, match=r"broken\.png: expected a whole PNG, found \d+ b"
+        ):
+            data.read_image(path)
+    assert capfd.readouterr().err == ""
+    # Behind the end may stand anything, and what is not the picture may be damaged.
+    for content in (noted, noted + b"more", noted.replace(b"hand", b"HAND")):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(data.read_image(path), RGB)
 
 
 def test_a_broken_file_is_named(tmp_path):

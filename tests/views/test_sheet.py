@@ -175,3 +175,11 @@ def test_titles_fit():
 def test_a_wrong_argument_is_named(name, value, says):
     with pytest.raises(ValueError, match=says):
         views.picture_sheet(**maps(2, 4) | {name: value})
+
+
+def test_without_depth_two_panels_are_drawn():
+    inputs = maps(24, 32)
+    whole = views.picture_sheet(**inputs)
+    flat = views.picture_sheet(**{**inputs, "inv_depth": None, "vectors": None})
+    assert flat.shape[0] < 0.6 * whole.shape[0]
+    np.testing.assert_array_equal(flat[:-40], whole[: flat.shape[0] - 40])

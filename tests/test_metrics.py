@@ -102,7 +102,7 @@ def assert_same(got, expected, rtol=1e-6):
         pytest.param(name, pool, marks=pytest.mark.xdist_group(name))
         for name in NAMES
         for pool in ("pixels", "image")
-        if pool == "pixels" or name in ("DepthChange", "SpringSceneFlow")
+        if pool == "pixels" or name in ("DepthChange", "MotionInDepth")
     ],
 )
 def test_devices_and_orders_give_the_counts_of_one_batch(name, pool):

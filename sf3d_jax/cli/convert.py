@@ -1,13 +1,20 @@
 """`sf3d convert`: files of image motion to 3D scene flow, and back."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from sf3d_jax.cli import describe
-from sf3d_jax.cli.inputs import check_folder, check_names, expand, flag, partners
+from sf3d_jax.cli.inputs import (
+    check_camera,
+    check_folder,
+    check_names,
+    check_numbers,
+    expand,
+    flag,
+    partners,
+)
 
 Paths = tuple[Path, ...]
 
@@ -125,7 +132,6 @@ class Convert:
             got = " ".join(map(flag, sorted(given))) or "none"
             raise ValueError(f"give exactly one pair of maps beside --flow, got {got}: {choices}")
         self._check_camera()
-        self._check_numbers()
         flows = expand("flow", self.flow)
         wanted = [*sorted(given), *(["image"] if self.image else [])]
         return {"flow": flows} | {
@@ -133,24 +139,12 @@ class Convert:
         }
 
     def _check_camera(self) -> None:
-        numbers = [self.fx, self.fy, self.cx, self.cy]
-        if self.calibration is None and None in numbers:
-            raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
-        if self.calibration is not None and any(x is not None for x in numbers):
-            raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
+        check_camera(self)
         if self.disparity and self.calibration is None and self.baseline is None:
             raise ValueError(
                 "--disparity needs --baseline METRES or a --calibration with both cameras"
             )
-
-    def _check_numbers(self) -> None:
-        for name in ("fx", "fy", "baseline", "png_scale"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
-        for name in ("cx", "cy"):
-            if not math.isfinite(getattr(self, name) or 0):
-                raise ValueError(f"{flag(name)}: expected a number, got {getattr(self, name)}")
+        check_numbers(self, "fx", "fy", "baseline", "png_scale")
         if self.depth_unit != "m" and not self.depth:
             raise ValueError("--depth-unit is for --depth; inverse depths are per metre")
 

@@ -12,6 +12,7 @@ from sf3d_jax.data._files import write_bytes
 
 if TYPE_CHECKING:
     from sf3d_jax.cli.convert import Convert
+    from sf3d_jax.cli.fit import Fit
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 ENDINGS = {
@@ -47,10 +48,10 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
     """
     flow, valid = data.read_flow(files["flow"])
     size = flow.shape[:2]
-    optics = _optics(options, size)
+    optics = read_optics(options, size)
     maps = {}
     for name in sorted(files.keys() - {"flow", "image"}):
-        values, known = _read_map(name, files[name], options)
+        values, known = read_map(name, files[name], options)
         _check_size(files[name], values.shape, files["flow"], size)
         maps[name] = values
         valid = valid & known
@@ -72,7 +73,7 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
         "inv_depth_change": change,
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_result(target, result, optics)
+    write_result(target, result, optics)
     if options.picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, picture)
     lengths = np.linalg.norm(vectors[valid], axis=-1)
@@ -80,15 +81,43 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
     return f"{target}: {100 * valid.mean():.1f} % valid{median}"
 
 
-def _optics(options: "Convert", size: tuple[int, int]) -> Optics:
+def read_optics(options: "Convert | Fit", size: tuple[int, int]) -> Optics:
+    """The camera that the flags say.
+
+    Args:
+      options: the command.
+      size: (height, width) of the images.
+
+    Returns:
+      The camera, and the baseline where it is known.
+
+    Raises:
+      ValueError: the calibration cannot be used.
+      OSError: it is missing.
+    """
+    given = getattr(options, "baseline", None)
     if options.calibration is None:
         numbers = options.fx, options.fy, options.cx, options.cy
-        return Optics(sf3d.Camera.pinhole(*numbers, size), options.baseline)
+        return Optics(sf3d.Camera.pinhole(*numbers, size), given)
     camera, baseline = data.read_kitti_calibration(options.calibration, size=size)
-    return Optics(camera, baseline if options.baseline is None else options.baseline)
+    return Optics(camera, baseline if given is None else given)
 
 
-def _read_map(name: str, path: Path, options: "Convert") -> tuple[np.ndarray, np.ndarray]:
+def read_map(name: str, path: Path, options: "Convert | Fit") -> tuple[np.ndarray, np.ndarray]:
+    """Reads one scalar map in the unit that the flags say.
+
+    Args:
+      name: of the kind of map.
+      path: of the file.
+      options: the command.
+
+    Returns:
+      Values, (H, W), depths in metres, and which are known.
+
+    Raises:
+      ValueError: the file cannot be used, or flags lack its scale.
+      OSError: it is missing.
+    """
     if name.endswith("disparity"):
         return data.read_disparity(path)
     scale = options.png_scale if path.suffix.lower() == ".png" else None
@@ -136,7 +165,17 @@ def _focal_baseline(optics: Optics) -> float:
     return float(optics.camera.focal[0] * optics.baseline)
 
 
-def _write_result(target: Path, result: dict[str, Any], optics: Optics) -> None:
+def write_result(target: Path, result: dict[str, Any], optics: Optics) -> None:
+    """Writes maps and their camera.
+
+    Args:
+      target: the .npz to write.
+      result: arrays by name.
+      optics: of the first image.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
     camera = optics.camera
     arrays = {
         "camera_focal": camera.focal,

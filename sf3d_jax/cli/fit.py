@@ -1,14 +1,13 @@
 """`sf3d fit`: optical flow, and with depth scene flow, of two images without a network."""
 
 import dataclasses
-import math
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 
-from sf3d_jax.cli.inputs import check_folder, flag
+from sf3d_jax.cli.inputs import check_camera, check_folder, check_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +45,6 @@ class Fit:
     reach: float = 0.3
     """The longest motion looked for, as a share of width and height."""
 
-    # Read by what reads the files of `sf3d convert`.
-    baseline: tyro.conf.Suppress[None] = None
-
     def run(self) -> None:
         """Reads everything, fits, and writes the results."""
         self._check()
@@ -63,8 +59,7 @@ class Fit:
 
     def _check(self) -> None:
         """Raises for flags that do not go together, before any file is read."""
-        numbers = [self.fx, self.fy, self.cx, self.cy]
-        camera = self.calibration is not None or any(x is not None for x in numbers)
+        camera = any(x is not None for x in (self.calibration, self.fx, self.fy, self.cx, self.cy))
         if (self.depth0 is None) != (self.depth1 is None):
             raise ValueError("give both --depth0 and --depth1, or neither")
         if self.depth0 is None and (camera or self.png_scale is not None):
@@ -72,31 +67,16 @@ class Fit:
         if self.depth0 is None and self.depth_unit != "m":
             raise ValueError("--depth-unit goes only with --depth0 and --depth1")
         if self.depth0 is not None:
-            self._check_camera(numbers)
-        for name in ("fx", "fy", "png_scale", "smoothness"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
-        for name in ("cx", "cy"):
-            if not math.isfinite(getattr(self, name) or 0):
-                raise ValueError(f"{flag(name)}: expected a number, got {getattr(self, name)}")
+            check_camera(self)
+        check_numbers(self, "fx", "fy", "png_scale", "smoothness")
         if not 0 <= self.reach <= 1:
             raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
-        try:
-            check_folder(self.out)
-        except ValueError as error:
-            raise ValueError(str(error).replace("--output", "--out")) from None
-
-    def _check_camera(self, numbers: list[float | None]) -> None:
-        if self.calibration is None and None in numbers:
-            raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
-        if self.calibration is not None and any(x is not None for x in numbers):
-            raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
+        check_folder(self.out, "out")
 
     def _read(self) -> tuple[list[Any], list[Any], Any]:
         """The images, their depths with what is known of them, and the camera."""
         from sf3d_jax import data
-        from sf3d_jax.cli.files import _optics, _read_map
+        from sf3d_jax.cli.files import read_map, read_optics
 
         first = self.images[0]
         images = [data.read_image(path) for path in self.images]
@@ -106,9 +86,9 @@ class Fit:
             return images, [], None
         depths = []
         for path in (self.depth0, self.depth1):
-            depths.append(_read_map("depth", path, self))
+            depths.append(read_map("depth", path, self))
             _check_size(path, depths[-1][0], first, size)
-        return images, depths, _optics(self, size)
+        return images, depths, read_optics(self, size)
 
     def _fit(self, images: list[Any], depths: list[Any], optics: Any) -> dict[str, Any]:
         """The maps of the result, by name."""
@@ -143,7 +123,7 @@ class Fit:
         import numpy as np
 
         from sf3d_jax import data
-        from sf3d_jax.cli.files import _write_result
+        from sf3d_jax.cli.files import write_result
         from sf3d_jax.views import picture_sheet
 
         self.out.mkdir(parents=True, exist_ok=True)
@@ -156,7 +136,7 @@ class Fit:
             sheet = picture_sheet(flow, None, None, np.ones_like(valid), image=image)
         else:
             target = self.out / "scene_flow.npz"
-            _write_result(target, result, optics)
+            write_result(target, result, optics)
             lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
             median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
             print(f"{target}: {100 * valid.mean():.1f} % valid{median}")

@@ -1,7 +1,9 @@
 """Which files the flags mean, and which of them belong together."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 def flag(name: str) -> str:
@@ -84,15 +86,52 @@ def check_names(name: str, paths: list[Path]) -> None:
         raise ValueError(f"{flag(name)}: two files have one name; convert into different folders")
 
 
-def check_folder(path: Path) -> None:
-    """Refuses an --output that cannot become a folder, before any work is done.
+def check_folder(path: Path, name: str = "output") -> None:
+    """Refuses what cannot become a folder, before any work is done.
 
     Args:
       path: of the folder, which need not exist.
+      name: of the field, for the message.
 
     Raises:
       ValueError: it, or a folder above it, is a file.
     """
     for folder in (path, *path.parents):
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"--output: {folder} is a file; name a folder")
+            raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
+
+
+def check_camera(options: Any) -> None:
+    """Refuses flags that do not say one camera.
+
+    Args:
+      options: a command with calibration, fx, fy, cx and cy.
+
+    Raises:
+      ValueError: none, or two.
+    """
+    numbers = [options.fx, options.fy, options.cx, options.cy]
+    if options.calibration is None and None in numbers:
+        raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
+    if options.calibration is not None and any(x is not None for x in numbers):
+        raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
+
+
+def check_numbers(options: Any, *positive: str) -> None:
+    """Refuses numbers that cannot be meant.
+
+    Args:
+      options: a command with cx and cy.
+      *positive: names of further fields, which are positive where they are given.
+
+    Raises:
+      ValueError: one of them is not; its flag is named.
+    """
+    for name in positive:
+        value = getattr(options, name)
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
+    for name in ("cx", "cy"):
+        value = getattr(options, name)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{flag(name)}: expected a number, got {value}")

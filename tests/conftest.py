@@ -7,17 +7,20 @@ from support import SHARED
 jax.config.update("jax_num_cpu_devices", 8)
 
 
-# Of these files, which ask for laws on small maps, most of the time goes into machine code that runs
-# a few times. LLVM's optimizations are left out there; XLA's own, which rewrite the maths, are not.
+# In these files, which ask for laws on small maps, most of the time would go into machine code that
+# runs a few times. LLVM's optimizations are left out; XLA's own, which rewrite the maths, are not.
 LAWS = {
     "test_augment",
+    "test_cli_fit",
     "test_evaluate",
+    "test_fit",
     "test_losses_laws",
     "test_metrics",
     "test_metrics_kitti",
     "test_metrics_scene",
     "test_metrics_spring",
     "test_poison",
+    "test_readme",
     "test_transforms",
 }
 

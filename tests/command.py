@@ -1,0 +1,34 @@
+"""The command line in this process, and files for it."""
+
+import numpy as np
+
+from sf3d_jax.cli import main
+
+SIZE = (12, 16)
+
+
+def run(words, capsys):
+    """Runs `sf3d` with these words: (exit code, what it printed, the last line of its errors)."""
+    try:
+        main([str(word) for word in words])
+        code = 0
+    except SystemExit as stopped:
+        code = stopped.code
+    said = capsys.readouterr()
+    return code, said.out, said.err.replace("\r", "\n").strip().splitlines()[-1:]
+
+
+def made(path):
+    """The path, in a folder that is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def draw(seed, *channels, size=SIZE, low=5, high=60):
+    """Random numbers that a KITTI PNG holds exactly."""
+    rng = np.random.default_rng(seed)
+    return np.float32(np.round(64 * rng.uniform(low, high, (*size, *channels))) / 64)
+
+
+def spring_file(root, scene, folder, frame, ending):
+    return made(root / scene / folder / f"{folder.split('/')[-1]}_{frame:04}{ending}")

@@ -52,7 +52,7 @@ def convert_files(files: dict[str, Path], target: Path, options: "Convert") -> s
     maps = {}
     for name in sorted(files.keys() - {"flow", "image"}):
         values, known = read_map(name, files[name], options)
-        _check_size(files[name], values.shape, files["flow"], size)
+        check_size(files[name], values.shape, files["flow"], size)
         maps[name] = values
         valid = valid & known
     picture = _read_image(files, size) if options.picture else None
@@ -128,10 +128,24 @@ def read_map(name: str, path: Path, options: "Convert | Fit") -> tuple[np.ndarra
     return values * np.float32(unit), known
 
 
-def _check_size(path: Path, shape: tuple[int, ...], flow: Path, size: tuple[int, ...]) -> None:
+def check_size(
+    path: Path, shape: tuple[int, ...], first: Path, size: tuple[int, ...], what: str = "flow"
+) -> None:
+    """Refuses a map of another size than the first one.
+
+    Args:
+      path: of the map.
+      shape: (height, width).
+      first: the path of the first one.
+      size: its (height, width).
+      what: the first one is.
+
+    Raises:
+      ValueError: they differ.
+    """
     if shape != size:
         found, wanted = (f"{w} x {h}" for h, w in (shape, size))
-        raise ValueError(f"{path}: has {found} pixels, but the flow {flow} has {wanted}")
+        raise ValueError(f"{path}: has {found} pixels, but the {what} {first} has {wanted}")
 
 
 def _inverse_depths(maps: dict[str, np.ndarray], optics: Optics) -> Any:
@@ -196,7 +210,7 @@ def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | N
     if "image" not in files:
         return None
     image = data.read_image(files["image"])
-    _check_size(files["image"], image.shape[:2], files["flow"], size)
+    check_size(files["image"], image.shape[:2], files["flow"], size)
     return image
 
 

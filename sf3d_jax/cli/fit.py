@@ -15,7 +15,8 @@ class Fit:
     """Find the motion between two images, without a network.
 
     Writes flow.flo and a picture, sheet.png; with both depths and a camera also scene_flow.npz,
-    which holds what `sf3d convert` writes. The camera is taken as fixed.
+    which holds what `sf3d convert` writes and which pixels were seen in both images. The camera is
+    taken as fixed.
     """
 
     images: tyro.conf.Positional[tuple[Path, Path]]
@@ -49,6 +50,7 @@ class Fit:
         """Reads everything, fits, and writes the results."""
         self._check()
         images, depths, optics = self._read()
+        self._make_folder()
         print(
             f"Fitting two images of {images[0].shape[1]} x {images[0].shape[0]} pixels", flush=True
         )
@@ -73,21 +75,29 @@ class Fit:
             raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
         check_folder(self.out, "out")
 
+    def _make_folder(self) -> None:
+        """Before the work, so that it is not lost."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"no folder can be made at {self.out}: {error.strerror}"
+            raise ValueError(f"--out: {reason}") from None
+
     def _read(self) -> tuple[list[Any], list[Any], Any]:
         """The images, their depths with what is known of them, and the camera."""
         from sf3d_jax import data
-        from sf3d_jax.cli.files import read_map, read_optics
+        from sf3d_jax.cli.files import check_size, read_map, read_optics
 
         first = self.images[0]
         images = [data.read_image(path) for path in self.images]
         size = images[0].shape[:2]
-        _check_size(self.images[1], images[1], first, size)
+        check_size(self.images[1], images[1].shape[:2], first, size, "image")
         if self.depth0 is None or self.depth1 is None:
             return images, [], None
         depths = []
         for path in (self.depth0, self.depth1):
             depths.append(read_map("depth", path, self))
-            _check_size(path, depths[-1][0], first, size)
+            check_size(path, depths[-1][0].shape, first, size, "image")
         return images, depths, read_optics(self, size)
 
     def _fit(self, images: list[Any], depths: list[Any], optics: Any) -> dict[str, Any]:
@@ -101,7 +111,7 @@ class Fit:
         options = {"smoothness": self.smoothness, "reach": self.reach}
         if not depths:
             found = fit.flow(*pair, **options)
-            return {"flow": np.array(found.flow), "valid": np.array(found.valid)}
+            return {"flow": np.array(found.flow), "seen": np.array(found.valid)}
         inverse = [
             np.where(known & (z > 0), 1 / np.where(known & (z > 0), z, 1), 0).astype(np.float32)
             for z, known in depths
@@ -117,6 +127,7 @@ class Fit:
             "flow": np.array(motion.flow),
             "inv_depth": inverse[0],
             "inv_depth_change": np.array(motion.inv_depth_change),
+            "seen": np.array(motion.valid),
         }
 
     def _write(self, result: dict[str, Any], image: Any, optics: Any) -> None:
@@ -126,17 +137,17 @@ class Fit:
         from sf3d_jax.cli.files import write_result
         from sf3d_jax.views import picture_sheet
 
-        self.out.mkdir(parents=True, exist_ok=True)
-        flow, valid = result["flow"], result["valid"]
+        flow, seen = result["flow"], result["seen"]
         data.write_flow(self.out / "flow.flo", flow)
         length = np.linalg.norm(flow, axis=-1)
         print(f"{self.out / 'flow.flo'}: {np.median(length):.3g} px in the median")
+        print(f"  {100 * seen.mean():.1f} % seen in both images, the rest filled in")
         if optics is None:
-            print(f"  {100 * valid.mean():.1f} % seen in both images, the rest filled in")
-            sheet = picture_sheet(flow, None, None, np.ones_like(valid), image=image)
+            sheet = picture_sheet(flow, None, None, np.ones_like(seen), image=image)
         else:
             target = self.out / "scene_flow.npz"
             write_result(target, result, optics)
+            valid = result["valid"]
             lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
             median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
             print(f"{target}: {100 * valid.mean():.1f} % valid{median}")
@@ -144,9 +155,3 @@ class Fit:
             sheet = picture_sheet(*(result[name] for name in names), image=image)
         data.write_image(self.out / "sheet.png", sheet)
         print(f"{self.out / 'sheet.png'}: the picture")
-
-
-def _check_size(path: Path, values: Any, first: Path, size: tuple[int, int]) -> None:
-    if values.shape[:2] != size:
-        found, wanted = (f"{w} x {h}" for h, w in (values.shape[:2], size))
-        raise ValueError(f"{path}: has {found} pixels, but the first image {first} has {wanted}")

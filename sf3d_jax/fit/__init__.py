@@ -22,7 +22,9 @@ from sf3d_jax._numerics import bounded, jit, mask, surface, widen
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.fit._pyramid import fitted
 from sf3d_jax.fit._refine import Refined as Refined
+from sf3d_jax.fit._refine import checked
 from sf3d_jax.fit._refine import refine as refine
+from sf3d_jax.sampling import backward_warp
 from sf3d_jax.scene_flow import SceneFlow
 from sf3d_jax.scene_flow import scene_flow as lift
 from sf3d_jax.visibility import Occlusion, occlusion_from_consistency
@@ -57,8 +59,8 @@ class FittedSceneFlow(NamedTuple):
       scene_flow: SceneFlow, in the axes of the first camera; invalid where no surface is.
       backward_flow: (*b, H, W, 2), from the next image to the first.
       occlusion: what the next image hides of the first, by forward-backward consistency.
-      valid: (*b, H, W), bool, where the flow was seen, as in FittedFlow, and the scene flow is
-        valid.
+      valid: (*b, H, W), bool, where the motion was seen: the flow as in FittedFlow, and surfaces
+        in both images. Elsewhere it is that of the surroundings.
     """
 
     flow: jax.Array
@@ -75,7 +77,7 @@ def flow(
     *,
     smoothness: float = 1.0,
     reach: float = 0.3,
-    refine: Callable[[jax.Array], jax.Array] | None = None,
+    refine: Callable[[jax.Array], Any] | None = None,
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> FittedFlow:
@@ -85,11 +87,13 @@ def flow(
       image: (*b, H, W, C), the first image: any number of channels, which count alike, in any
         units of brightness. What is not finite is unknown.
       next_image: (*b, H, W, C), the next image, in the same units.
-      smoothness: times the usual one; more for noisy images, less for fine detail.
+      smoothness: times the usual one, not negative; less for fine detail.
       reach: the longest motion looked for, as a share of height and width, 0 to 1. A smaller one
-        is matched at a higher resolution.
+        is matched at a higher resolution; what is smaller than a few pixels there, and moves
+        farther than its own size, is not found.
       refine: a loss of the flow, (*b, H, W, 2), that `fit.refine` lowers at the end; None ends
-        without.
+        without. Each new function is compiled: for many pairs call `fit.refine` itself, whose
+        loss takes the images as arguments.
       optimizer: of the refinement; Adam with a step of 0.02 px if None.
       steps: of the refinement.
 
@@ -98,14 +102,14 @@ def flow(
 
     Raises:
       TypeError: an image is no floating array.
-      ValueError: shapes do not fit, or reach or steps is out of range.
+      ValueError: shapes do not fit, or smoothness, reach or steps is out of range.
     """
     check_image("image", image)
     check_image("next_image", next_image)
     _check_sizes(image=image.shape[-3:], next_image=next_image.shape[-3:])
     check_batch(image=image.shape[:-3], next_image=next_image.shape[:-3])
-    _check_reach(reach)
-    motion, known = _fitted(image, next_image, None, None, smoothness, reach=reach)
+    strength = _options(smoothness, reach, refine, optimizer, steps)
+    motion, known = _fitted(image, next_image, None, None, strength, reach=float(reach))
     forward, backward = motion
     if refine is not None:
         forward = _refined(refine, forward, optimizer, steps)
@@ -122,7 +126,7 @@ def scene_flow(
     *,
     smoothness: float = 1.0,
     reach: float = 0.3,
-    refine: Callable[[tuple[jax.Array, jax.Array]], jax.Array] | None = None,
+    refine: Callable[[tuple[jax.Array, jax.Array]], Any] | None = None,
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> FittedSceneFlow:
@@ -139,7 +143,7 @@ def scene_flow(
       next_inv_depth: (*b, H, W), of the next image, on its own grid.
       camera: of the first image.
       next_camera: of the next image, as in `sf3d_jax.scene_flow`; None means a fixed camera.
-      smoothness: times the usual one.
+      smoothness: times the usual one, not negative.
       reach: the longest motion looked for, as a share of height and width, 0 to 1.
       refine: a loss of the pair (flow, inverse-depth change) that `fit.refine` lowers at the end;
         None ends without. Both are stepped alike, so an optimizer of one's own suits it best.
@@ -151,11 +155,12 @@ def scene_flow(
 
     Raises:
       TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit, or reach or steps is out of range.
+      ValueError: shapes do not fit, or smoothness, reach or steps is out of range.
     """
     _check_scene(image, next_image, inv_depth, next_inv_depth, camera, next_camera)
-    _check_reach(reach)
-    motion, known = _fitted(image, next_image, inv_depth, next_inv_depth, smoothness, reach=reach)
+    strength = _options(smoothness, reach, refine, optimizer, steps)
+    depths = inv_depth, next_inv_depth
+    motion, known = _fitted(image, next_image, *depths, strength, reach=float(reach))
     forward, backward = (x[..., :2] for x in motion)
     d0 = lax.stop_gradient(inv_depth).astype(forward.dtype)
     change = mask(surface(d0), motion[0][..., 2], 0.0) * mask(surface(d0), d0) / 100
@@ -164,13 +169,15 @@ def scene_flow(
     plain = _fitted_flow(forward, backward, known, image)
     change = mask(surface(d0), change).astype(image.dtype)
     lifted = lift(plain.flow, lax.stop_gradient(inv_depth), change, camera, next_camera)
+    surfaces = surface(lax.stop_gradient(next_inv_depth)).astype(plain.flow.dtype)[..., None]
+    there = backward_warp(surfaces, plain.flow, method="nearest", border="clamp").values[..., 0]
     return FittedSceneFlow(
         plain.flow,
         change,
         lifted,
         plain.backward_flow,
         plain.occlusion,
-        plain.valid & lifted.valid,
+        plain.valid & lifted.valid & (there > 0),
     )
 
 
@@ -191,6 +198,8 @@ def _fitted(
     """Both motions, (*b, H, W, K), and which pixels of both images are known, (*b, 2, H, W)."""
     given = [x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None]
     given = lax.stop_gradient(widen(*given))
+    sane = (smoothness >= 0) & bounded(smoothness)
+    smoothness = lax.stop_gradient(jnp.where(sane, smoothness, 1).astype(given[0].dtype))
     axes = [3, 3, 2, 2]
     batch = np.broadcast_shapes(*(x.shape[: x.ndim - n] for x, n in zip(given, axes, strict=False)))
     pairs = []
@@ -208,7 +217,8 @@ def _fitted(
         of_pair = lambda pair: fitted(pair[0], pair[1], smoothness, reach)
         motion = lax.map(of_pair, (images, depths))
     motion = jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *size, count)
-    known = bounded(images).all(-1).reshape(*batch, 2, *size)
+    motion = lax.stop_gradient(motion)
+    known = bounded(images).all(-1).reshape(*batch, 2, *size) & sane
     return (motion[..., 0, :, :, :], motion[..., 1, :, :, :]), known
 
 
@@ -231,9 +241,20 @@ def _check_sizes(**sizes: tuple[int, ...]) -> None:
         raise ValueError(f"expected images of one size and as many channels, got {listed}")
 
 
-def _check_reach(reach: float) -> None:
-    if not 0 <= reach <= 1:
+def _options(smoothness: Any, reach: Any, refine: Any, optimizer: Any, steps: Any) -> jax.Array:
+    """The smoothness, after all options are checked."""
+    if not isinstance(reach, int | float | np.floating) or not 0 <= float(reach) <= 1:
         raise ValueError(f"reach: expected a share from 0 to 1, got {reach}")
+    scalar = isinstance(smoothness, int | float | np.generic | np.ndarray | jax.Array)
+    if not scalar or jnp.shape(smoothness):
+        raise ValueError(f"smoothness: expected a number, got {smoothness!r}")
+    if not isinstance(smoothness, jax.core.Tracer) and not 0 <= smoothness < math.inf:
+        raise ValueError(f"smoothness: expected a number, not negative, got {smoothness}")
+    if refine is None and optimizer is not None:
+        raise ValueError("optimizer: goes only with refine")
+    if refine is not None:
+        checked(refine, optimizer, steps)
+    return jnp.asarray(smoothness, jnp.float32)
 
 
 def _check_scene(

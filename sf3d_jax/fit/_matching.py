@@ -4,8 +4,11 @@ The cost of the displacement o at the pixel p is the mean over a window of 3 x 3
 
     min(|s I0(p) - s I1(p + o)| + |grad I0(p) - grad I1(p + o)|, t) / t,
 
-with t three times the mean slope, so that 1 is the cost of what has no partner. Along the rows
-and columns, both ways, costs of a path add up (Hirschmueller 2008, with labels of two dimensions)
+with t three times the mean slope, so that 1 is the cost of what has no partner. One displacement
+that is not whole competes as well: that which steps from rest find. Without it, a texture that
+repeats would rather move by many periods that happen to be whole than by a fraction of a pixel.
+Along the rows and columns, both ways, costs of a path add up (Hirschmueller 2008, with labels of
+two dimensions)
 
     L(p, o) = C(p, o) + min(L(q, o), L(q, o +- 1) + near, min over all L(q, .) + far) - min L(q, .)
 
@@ -23,11 +26,13 @@ from sf3d_jax.fit._maps import (
     blurred,
     filled,
     grid,
+    inside,
     mean,
     median,
     padded,
     sampled,
     slopes,
+    smoothly_sampled,
 )
 
 BRIGHTNESS = 0.1
@@ -47,19 +52,21 @@ def matching_size(size: tuple[int, ...], reach: float) -> tuple[int, int]:
     return max(1, round(scale * height)), max(1, round(scale * width))
 
 
-def match(images: jax.Array, known: jax.Array, reach: float) -> jax.Array:
+def match(images: jax.Array, known: jax.Array, found: jax.Array, reach: float) -> jax.Array:
     """The matches of two small images.
 
     Args:
       images: (2, h, w), both.
       known: (2, h, w), bool.
+      found: (2, h, w), a displacement (u, v) of the first image that is not whole; the whole one
+        next to it costs no more than it.
       reach: the longest displacement, as a share of height and width.
 
     Returns:
       (2, 2, h, w): of both images the displacement (u, v) to the other, in pixels.
     """
     radii = tuple(math.ceil(reach * n) for n in images.shape[-2:])
-    costs = _smoothed(_costs(images, known, *radii))
+    costs = _smoothed(_costs(images, known, found, *radii))
     there, back = _winners(costs, *radii)
     result = jnp.stack([there, -back]).astype(images.dtype)
     columns, rows = grid(images)
@@ -71,7 +78,9 @@ def match(images: jax.Array, known: jax.Array, reach: float) -> jax.Array:
     return median(filled(result, agreed))
 
 
-def _costs(images: jax.Array, known: jax.Array, down: int, along: int) -> jax.Array:
+def _costs(
+    images: jax.Array, known: jax.Array, found: jax.Array, down: int, along: int
+) -> jax.Array:
     """(h, w, 2 down + 1, 2 along + 1)."""
     images = blurred(images, _BLUR)
     features = jnp.stack([BRIGHTNESS * images, *slopes(images)], axis=1)
@@ -82,17 +91,33 @@ def _costs(images: jax.Array, known: jax.Array, down: int, along: int) -> jax.Ar
     other = padded(other, (down, down), (along, along), constant_values=jnp.inf)
     count = 2 * along + 1
 
+    def cost_of(moved: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+        a, b, c = jnp.abs(moved - features[0])
+        cost = jnp.where(jnp.isfinite(a), jnp.minimum(a + b + c, limit) / limit, _UNSEEN)
+        far = jnp.hypot(u, v) / math.hypot(along, down, 1)
+        return mean(jnp.where(known[0], cost, _UNSEEN), 1) + _LENGTH * far
+
+    of_found = cost_of(_at(features[1], known[1], *found), *found)
+    nearest = jnp.round(found)
+
     def of_displacement(i: jax.Array) -> jax.Array:
         moved = lax.dynamic_slice(other, (0, i // count, i % count), features[0].shape)
-        a, b, c = jnp.abs(moved - features[0])
-        cost = jnp.where(jnp.isinf(a), _UNSEEN, jnp.minimum(a + b + c, limit) / limit)
-        along_u, down_v = i % count - along, i // count - down
-        far = jnp.hypot(along_u.astype(a.dtype), down_v) / math.hypot(along, down, 1)
-        return mean(jnp.where(known[0], cost, _UNSEEN), 1) + _LENGTH * far
+        u, v = (x.astype(images.dtype) for x in (i % count - along, i // count - down))
+        cost = cost_of(moved, u, v)
+        return jnp.where((nearest[0] == u) & (nearest[1] == v), jnp.minimum(cost, of_found), cost)
 
     costs = lax.map(of_displacement, jnp.arange(count * (2 * down + 1)))
     costs = costs.reshape(2 * down + 1, count, *images.shape[-2:])
     return costs.transpose(2, 3, 0, 1)
+
+
+def _at(maps: jax.Array, known: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+    """Maps (n, h, w) where the pixels go, and infinity where nothing is known there."""
+    columns, rows = grid(u)
+    u, v, size = columns + u, rows + v, u.shape[-2:]
+    listed = [x[None] for x in (*maps, known.astype(maps.dtype))]
+    *values, sure = smoothly_sampled(listed, u[None], v[None], size)
+    return jnp.where(inside(u, v, size) & (sure > 0.99), jnp.concatenate(values), jnp.inf)
 
 
 def _smoothed(costs: jax.Array) -> jax.Array:

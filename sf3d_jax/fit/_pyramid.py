@@ -12,6 +12,8 @@ from sf3d_jax.fit._maps import Size, nearest, resized, steps
 from sf3d_jax.fit._matching import match, matching_size
 
 _FACTOR = 0.6
+# Of the side of the level at which a motion starts at rest.
+_SMALLEST = 12
 # The mean step from pixel to pixel that the images are scaled to.
 _MEAN_STEP = 0.014
 
@@ -31,35 +33,55 @@ def fitted(images: jax.Array, inv_depths: jax.Array | None, strength: Any, reach
     """
     frames = _prepared(images, inv_depths)
     whole = frames.images.shape[-2:]
-    coarse = matching_size(whole, reach)
+    coarse: tuple[int, ...] = matching_size(whole, reach)
     small = _at(frames, whole, coarse, coarse)
-    motion = match(small.images.mean(1), small.known, reach)
+    found = _from_rest(small, coarse, strength)
+    motion = match(small.images.mean(1), small.known, found[0], reach)
     if inv_depths is not None:
         motion = jnp.concatenate([motion, jnp.zeros_like(motion[:, :1])], axis=1)
 
     levels = _levels(whole, coarse)
     if levels:
         shape = levels[-1]
-        base = _at(frames, whole, shape, shape)
         motion = _moved(motion, coarse, levels[0], shape)
-        sizes = jnp.asarray(levels, motion.dtype)
-        before = jnp.concatenate([sizes[:1], sizes[:-1]])
-
-        def level(motion: jax.Array, pair: tuple) -> tuple[jax.Array, None]:
-            (source, size) = ((x[0], x[1]) for x in pair)
-            motion = _moved(motion, source, size, shape)
-            here = _at(base, shape, size, shape)
-            return improved(here, motion, size, strength, last=False), None
-
-        motion, _ = lax.scan(level, motion, (before, sizes))
+        motion = _climbed(_at(frames, whole, shape, shape), motion, levels, strength)
         coarse = shape
     motion = _moved(motion, coarse, whole, whole)
     return improved(frames, motion, whole, strength, last=True)
 
 
-def _levels(whole: tuple[int, ...], coarse: tuple[int, ...]) -> list[tuple[int, int]]:
+def _from_rest(frames: Frames, size: tuple[int, ...], strength: Any) -> jax.Array:
+    """The flow, (2, 2, h, w), that steps from coarse to fine find when they start at rest."""
+    sizes = [size]
+    while min(sizes[-1]) > _SMALLEST:
+        sizes.append(tuple(round(_FACTOR * n) for n in sizes[-1]))
+    still = jnp.zeros((2, 2, *size), frames.images.dtype)
+    return _climbed(frames._replace(inv_depths=None), still, sizes[::-1], strength)
+
+
+def _climbed(
+    frames: Frames, motion: jax.Array, sizes: list[tuple[int, ...]], strength: Any
+) -> jax.Array:
+    """A motion of the first size, improved at every size; the last one is that of the frames.
+
+    All lie in arrays of the last size, so that one program serves them.
+    """
+    shape = sizes[-1]
+    each = jnp.asarray(sizes, motion.dtype)
+    before = jnp.concatenate([each[:1], each[:-1]])
+
+    def level(motion: jax.Array, pair: tuple) -> tuple[jax.Array, None]:
+        (source, size) = ((x[0], x[1]) for x in pair)
+        motion = _moved(motion, source, size, shape)
+        here = _at(frames, shape, size, shape)
+        return improved(here, motion, size, strength, last=False), None
+
+    return lax.scan(level, motion, (before, each))[0]
+
+
+def _levels(whole: tuple[int, ...], coarse: tuple[int, ...]) -> list[tuple[int, ...]]:
     """The sizes between that of the matching and the whole, the smallest first."""
-    sizes = []
+    sizes: list[tuple[int, ...]] = []
     scale = _FACTOR
     least = 0.9 * max(a / b for a, b in zip(coarse, whole, strict=True))
     while scale >= least:

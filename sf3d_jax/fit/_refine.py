@@ -25,7 +25,7 @@ class Refined(NamedTuple):
 
 
 def refine(
-    loss: Callable[..., jax.Array],
+    loss: Callable[..., Any],
     start: Any,
     *arguments: Any,
     optimizer: optax.GradientTransformation | None = None,
@@ -34,22 +34,35 @@ def refine(
     """Lowers a loss of the caller's, such as one composed of `losses`, with an optimizer of optax.
 
     Args:
-      loss: of values and arguments, returns a scalar. It is compiled once for every function
-        object, so pass what changes as an argument rather than with a new function.
+      loss: of values and arguments, returns a scalar, or (scalar, anything) as `losses.compose`
+        does. It is compiled once for every function object, so pass what changes as an argument
+        rather than with a new function.
       start: an array or a tree of them: the values to begin with.
       *arguments: what else the loss is given, constant.
-      optimizer: Adam with a step of 0.02 if None.
+      optimizer: Adam with a step of 0.02 if None. Those with a line search work, too.
       steps: how many.
 
     Returns:
-      Refined. A step whose loss is not finite is not kept.
+      Refined. A step whose loss is not finite is not kept. No gradient passes.
 
     Raises:
-      ValueError: steps is negative.
+      TypeError: loss is no function, or optimizer none of optax.
+      ValueError: steps is no integer from 0 on, or the loss no scalar.
     """
-    if steps < 0:
-        raise ValueError(f"steps: expected 0 or more, got {steps}")
-    return _refine(loss, start, arguments, optimizer=optimizer or _ADAM, steps=steps)
+    optimizer = checked(loss, optimizer, steps)
+    return lax.stop_gradient(_refine(loss, start, arguments, optimizer=optimizer, steps=steps))
+
+
+def checked(loss: Any, optimizer: Any, steps: Any) -> Any:
+    """Checks the options of a refinement; the optimizer, Adam if None."""
+    if not callable(loss):
+        raise TypeError(f"loss: expected a function, got {type(loss).__name__}")
+    if not isinstance(steps, int) or steps < 0:
+        raise ValueError(f"steps: expected an integer, 0 or more, got {steps}")
+    if not isinstance(optimizer, optax.GradientTransformation | None):
+        got = type(optimizer).__name__
+        raise TypeError(f"optimizer: expected one of optax, such as optax.adam(0.1), got a {got}")
+    return optimizer or _ADAM
 
 
 _ADAM = optax.adam(0.02)
@@ -57,14 +70,23 @@ _ADAM = optax.adam(0.02)
 
 @partial(jit, static=("loss", "optimizer", "steps"))
 def _refine(
-    loss: Callable[..., jax.Array],
+    loss: Callable[..., Any],
     start: Any,
     arguments: tuple,
     *,
     optimizer: optax.GradientTransformation,
     steps: int,
 ) -> Refined:
-    of_values = jax.value_and_grad(lambda values: loss(values, *arguments))
+    optimizer = optax.with_extra_args_support(optimizer)
+
+    def scalar(values: Any) -> jax.Array:
+        value = loss(values, *arguments)
+        value = jnp.asarray(value[0] if isinstance(value, tuple) else value)
+        if value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
+            raise ValueError(f"loss: expected a floating scalar, got {value.dtype} {value.shape}")
+        return value
+
+    of_values = jax.value_and_grad(scalar)
 
     def kept(best: Any, values: Any, least: jax.Array, now: jax.Array) -> tuple[Any, jax.Array]:
         better = now < least
@@ -75,12 +97,13 @@ def _refine(
         values, state, best, least = carry
         now, gradient = of_values(values)
         best, least = kept(best, values, least, now)
-        updates, state = optimizer.update(gradient, state, values)
+        more = {"value": now, "grad": gradient, "value_fn": scalar}
+        updates, state = optimizer.update(gradient, state, values, **more)
         return (optax.apply_updates(values, updates), state, best, least), now
 
     first, _ = of_values(start)
     carry = start, optimizer.init(start), start, jnp.full_like(first, jnp.inf)
     (values, _, best, least), losses = lax.scan(step, carry, length=steps)
-    final = loss(values, *arguments)
+    final = scalar(values)
     best, _ = kept(best, values, least, final)
     return Refined(best, jnp.append(losses, final))

@@ -14,6 +14,7 @@ LAWS = {
     "test_cli_fit",
     "test_evaluate",
     "test_fit",
+    "test_fit_pairs",
     "test_losses_laws",
     "test_metrics",
     "test_metrics_kitti",
@@ -21,7 +22,12 @@ LAWS = {
     "test_metrics_spring",
     "test_poison",
     "test_readme",
+    "test_resizing",
+    "test_sampling",
+    "test_splatting",
     "test_transforms",
+    "test_visibility",
+    "test_windows",
 }
 
 

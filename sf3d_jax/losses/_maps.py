@@ -43,10 +43,15 @@ def numbers(x: jax.Array) -> jax.Array:
     )
 
 
+def which(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
+    """Which pixels count: they have numbers in all images and are valid."""
+    known = functools.reduce(jnp.logical_and, map(numbers, images))
+    return known if valid is None else known & valid
+
+
 def counted(valid: jax.Array | None, *images: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Which pixels count, and the images with zeros elsewhere, all of one batch shape."""
-    known = functools.reduce(jnp.logical_and, map(numbers, images))
-    known = known if valid is None else known & valid
+    known = which(valid, *images)
     spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in images)
     return known, tuple(mask(known, x) for x in spread)
 

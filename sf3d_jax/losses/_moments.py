@@ -25,6 +25,8 @@ Weights = tuple[float, ...]
 # Means of both, variances of both, covariance.
 Moments = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 
+# So many taps are computed anew for all that use them.
+_FEW = 3
 # Of Wang et al. 2004, for brightness up to 1.
 _C1, _C2 = 0.01**2, 0.03**2
 
@@ -42,7 +44,7 @@ def of_windows(
       function: of moments; returns values and which of them count.
       weights: along a row, and along a column; of odd number, symmetric, their sum 1.
       known: (*b, H, W), bool.
-      image: (*b, H, W, C), 0 where not known.
+      image: (*b, H, W, C), anything where not known.
       other: likewise.
 
     Returns:
@@ -55,7 +57,8 @@ def of_windows(
     whole = known
     for axis in (-1, -2):
         whole = jnp.all(jnp.stack(taps(whole, len(weights), axis)), axis=0)
-    planes = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), (image, other))
+    # As planes, because a select between images of channels is not vectorised.
+    planes = [jnp.where(known, jnp.moveaxis(x, -1, 0), 0) for x in (image, other)]
 
     # A channel at a time, to stay in the cache; nothing is kept for the derivative.
     @partial(jax.checkpoint, prevent_cse=False)
@@ -64,8 +67,8 @@ def of_windows(
         counts = counts & whole
         return (sums[0] + mask(counts, values), sums[1] + counts), None
 
-    zeros = jnp.zeros(whole.shape, image.dtype), jnp.zeros(whole.shape, jnp.int16)
-    values, count = lax.scan(add, tied(zeros, (known, *planes)), planes)[0]
+    sums = jnp.zeros(whole.shape, image.dtype), jnp.zeros(whole.shape, jnp.int16)
+    (values, count), _ = lax.scan(add, tied(sums, (known, *planes)), planes)
     margin = [(0, 0)] * (known.ndim - 2) + [(radius, radius)] * 2
     mean = values / jnp.maximum(count, 1).astype(values.dtype)
     return jnp.pad(mean, margin), jnp.pad(count > 0, margin)
@@ -91,8 +94,9 @@ def decorrelation(moments: Moments) -> tuple[jax.Array, jax.Array]:
 def _moments(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
     """Of maps (*b, H, W), on the windows that lie in them."""
     nothing = (jnp.zeros((), image.dtype),) * 3
-    along = computed_once(_pass(weights, -1, (image, other, *nothing)))
-    return _pass(weights, -2, along)
+    along = _pass(weights, -1, (image, other, *nothing))
+    # Of three taps it is faster to compute the first pass thrice than to write and read it.
+    return _pass(weights, -2, along if len(weights) <= _FEW else computed_once(along))
 
 
 def _pass(weights: Weights, axis: int, moments: Any) -> Moments:

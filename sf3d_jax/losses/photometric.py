@@ -21,11 +21,20 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 import jax
+import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax.losses._census import unlike_neighbours
-from sf3d_jax.losses._maps import LossMap, check_alike, check_penalty, counted, loss_map, total
+from sf3d_jax.losses._maps import (
+    LossMap,
+    check_alike,
+    check_penalty,
+    counted,
+    loss_map,
+    total,
+    which,
+)
 from sf3d_jax.losses._moments import decorrelation, dissimilarity, of_windows
 from sf3d_jax.losses.penalties import l1
 
@@ -93,8 +102,9 @@ def census(
     """
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
-    known, images = counted(valid, *widen(image, other))
-    grey = lambda x: total(channels(x)) * (255 / x.shape[-1])
+    images = widen(image, other)
+    known = which(valid, *images)
+    grey = lambda x: jnp.where(known, total(channels(x)) * (255 / x.shape[-1]), 0)
     values, count = unlike_neighbours(radius, *map(grey, images), known)
     return loss_map(values, known & (count > 0), dtype)
 
@@ -127,8 +137,8 @@ def ssim(
     if window not in get_args(Window):
         raise ValueError(f"window: expected one of {get_args(Window)}, got {window!r}")
     weights = _UNIFORM if window == "uniform" else _GAUSSIAN
-    known, images = counted(valid, *widen(image, other))
-    values, whole = of_windows(dissimilarity, weights, known, *images)
+    images = widen(image, other)
+    values, whole = of_windows(dissimilarity, weights, which(valid, *images), *images)
     return loss_map(values, whole, dtype)
 
 
@@ -158,8 +168,9 @@ def ncc(
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
     count = 2 * radius + 1
-    known, images = counted(valid, *widen(image, other))
-    values, whole = of_windows(decorrelation, (1 / count,) * count, known, *images)
+    images = widen(image, other)
+    weights = (1 / count,) * count
+    values, whole = of_windows(decorrelation, weights, which(valid, *images), *images)
     return loss_map(values, whole, dtype)
 
 

@@ -1,5 +1,7 @@
 """Eight virtual devices, so that sharding is tested on any machine, and the files of others."""
 
+import gc
+
 import jax
 import pytest
 from support import SHARED
@@ -37,6 +39,14 @@ def compilation(request):
     jax.config.update("jax_disable_most_optimizations", request.module.__name__ in LAWS)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs():
+    """Lets go of a file's programs: a process may map no more than 65530 pieces of memory."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture

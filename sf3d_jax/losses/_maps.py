@@ -45,7 +45,11 @@ def numbers(x: jax.Array) -> jax.Array:
 
 def which(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
     """Which pixels count: they have numbers in all images and are valid."""
-    known = functools.reduce(jnp.logical_and, map(numbers, images))
+    return both(functools.reduce(jnp.logical_and, map(numbers, images)), valid)
+
+
+def both(known: jax.Array, valid: jax.Array | None) -> jax.Array:
+    """Which of the known pixels are valid; all if None."""
     return known if valid is None else known & valid
 
 

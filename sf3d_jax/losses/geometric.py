@@ -21,7 +21,16 @@ from sf3d_jax import _optics, depth_change
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, mask, surface, widen
 from sf3d_jax.camera import Camera, check_camera
-from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, length, loss_map, total
+from sf3d_jax.losses._maps import (
+    LossMap,
+    absolute,
+    both,
+    check_alike,
+    counted,
+    length,
+    loss_map,
+    total,
+)
 from sf3d_jax.sampling import positions, sample_at
 from sf3d_jax.scene_flow import image_motion
 
@@ -109,8 +118,7 @@ def log_motion_in_depth_error(
     change, target, inv_depth = widen(inv_depth_change, target, inv_depth)
     found = depth_change.to_log_motion_in_depth(inv_depth, change)
     wanted = depth_change.to_log_motion_in_depth(inv_depth, target)
-    known = found.valid & wanted.valid
-    known = known if valid is None else known & valid
+    known = both(found.valid & wanted.valid, valid)
     return loss_map(absolute(mask(known, found.values - wanted.values)), known, dtype)
 
 
@@ -151,8 +159,7 @@ def depth_consistency(
     flow, d0, change, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
     n, seen = _seen(flow, following)
     d1 = d0 + change
-    known = seen & surface(d0) & surface(d1)
-    known = known if valid is None else known & valid
+    known = both(seen & surface(d0) & surface(d1), valid)
     n, d1 = mask(known, (n, d1), (1, 1))
     return loss_map(absolute(n - d1) / (n + d1), known, dtype)
 
@@ -201,8 +208,7 @@ def point_reconstruction(
     still = jnp.zeros_like(flow)
     distances = _slant(still, camera), _slant(flow, camera if next_camera is None else next_camera)
     d1 = d0 + change
-    known = known & seen & surface(d1)
-    known = known if valid is None else known & valid
+    known = both(known & seen & surface(d1), valid)
     n, d0, d1 = mask(known, (n, d0, d1), (1, 1, 1))
     # Both points lie on one ray, so their difference is that of its depths.
     relative = distances[1] / distances[0] * d0 * absolute(n - d1) / (n * d1)

@@ -23,7 +23,7 @@ from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import channels, jit, mask, widen
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.losses._cholesky import decomposed, solved
-from sf3d_jax.losses._maps import LossMap, counted, loss_map, root, total
+from sf3d_jax.losses._maps import LossMap, both, counted, loss_map, root, total
 from sf3d_jax.projection import pixel_grid, unproject
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
@@ -73,7 +73,7 @@ def rigidity(
     still = jnp.eye(3, 4, dtype=vectors.dtype)
     camera = dataclasses.replace(camera, world_to_camera=still)
     points, seen = unproject(pixel_grid((height, width)), inv_depth, camera)
-    known, (vectors, points) = counted(seen if valid is None else seen & valid, vectors, points)
+    known, (vectors, points) = counted(both(seen, valid), vectors, points)
     inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
 
     maps = *channels(points), *channels(vectors)

@@ -19,11 +19,10 @@ from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import channels, jit, mask, widen
-from sf3d_jax.losses._maps import LossMap, absolute, counted, loss_map, numbers, total
-from sf3d_jax.losses.geometric import end_point_error
+from sf3d_jax.losses._maps import LossMap, absolute, both, counted, loss_map, numbers, total
+from sf3d_jax.losses.geometric import end_point_error, forward_backward_error
 from sf3d_jax.losses.penalties import charbonnier
 from sf3d_jax.resizing import pyramid, resize_flow
-from sf3d_jax.sampling import positions, sample_at
 
 
 @jit
@@ -239,13 +238,12 @@ def consistency_weight(
     """
     check_maps(flow=(flow, "flow"), backward_flow=(backward_flow, "flow"))
     dtype = flow.dtype
-    flow, backward = widen(flow, backward_flow)
-    back, known = sample_at("flow", backward, *positions(*channels(flow)), "bilinear", "zeros")
-    missed = mask(known, tuple(a + b for a, b in zip(channels(flow), channels(back), strict=True)))
+    flow, backward_flow = widen(flow, backward_flow)
+    missed, known = forward_backward_error(flow, backward_flow)
     height, width = flow.shape[-3:-1]
     spread = jnp.asarray(sigma, flow.dtype) ** 2 * (height**2 + width**2)
     known = known & (spread > 0)
-    squared = total([x * x for x in missed]) / jnp.where(spread > 0, spread, 1)
+    squared = missed * missed / jnp.where(spread > 0, spread, 1)
     return mask(known, jnp.exp(-squared)).astype(dtype)
 
 
@@ -262,8 +260,8 @@ def _error(
     # The iterations stay before whatever axes the batch has.
     missing = (1,) * (len(batch) - len(x.shape[1:-3]))
     x = x.reshape(x.shape[0], *missing, *x.shape[1:])
-    known = numbers(x).all(0) & numbers(target)
-    known = jnp.broadcast_to(known if valid is None else known & valid, (*batch, *x.shape[-3:-1]))
+    known = both(numbers(x).all(0) & numbers(target), valid)
+    known = jnp.broadcast_to(known, (*batch, *x.shape[-3:-1]))
     x, target = (jnp.where(known[..., None], a, 0) for a in (x, target))
     parts = zip(channels(x), channels(target), strict=True)
     return total([absolute(a - b) for a, b in parts]) / x.shape[-1], known

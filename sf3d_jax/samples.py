@@ -16,10 +16,12 @@ _SCALARS = ("inv_depth", "inv_depth_change", "next_inv_depth")
 _MASKS = ("valid", "occlusion")
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sample:
     """Two frames and the motion between them; a frozen pytree. What is not known is None.
+
+    The name is for people: it is no part of the pytree, so what comes out of `jit` or
+    `jax.tree.map` has none, and another name compiles nothing anew.
 
     Attributes:
       image: (*b, H, W, C), the first frame.
@@ -33,6 +35,9 @@ class Sample:
       occlusion: (*b, H, W), bool, which points are hidden in the next frame.
       camera: of the first frame.
       next_camera: of the next frame; that of the first if None, as in `scene_flow`.
+      scale: (*b), scaled inverse depth of the data set over inverse depth in 1/m; it is not
+        applied: all maps here are per metre.
+      name: of the sample; a tuple of names for a batch.
     """
 
     image: Any = None
@@ -46,6 +51,16 @@ class Sample:
     occlusion: Any = None
     camera: Camera | None = None
     next_camera: Camera | None = None
+    scale: Any = None
+    name: str | tuple[str, ...] | None = None
+
+
+jax.tree_util.register_dataclass(
+    Sample,
+    data_fields=[field.name for field in dataclasses.fields(Sample) if field.name != "name"],
+    meta_fields=[],
+    drop_fields=["name"],
+)
 
 
 def check_sample(sample: Any) -> tuple[int, ...]:
@@ -73,6 +88,9 @@ def check_sample(sample: Any) -> tuple[int, ...]:
     for name, camera in given(sample, "camera", "next_camera").items():
         batches[name] = check_camera(f"sample.{name}", camera)
         sizes[name] = camera.size
+    for name, scale in given(sample, "scale").items():
+        check_array(f"sample.{name}", scale)
+        batches[name] = scale.shape
     if not maps:
         raise ValueError("sample: expected an image or a map, got none")
     if len(set(sizes.values())) > 1 or min(map(len, sizes.values())) < 2:
@@ -92,7 +110,8 @@ def map_pixels(function: Callable[[Any, int], Any], sample: Sample) -> Sample:
 def map_cameras(function: Callable[[Camera], Camera], sample: Sample) -> Sample:
     """The sample with its cameras replaced."""
     cameras = given(sample, "camera", "next_camera")
-    return dataclasses.replace(sample, **{name: function(c) for name, c in cameras.items()})
+    moved: dict[str, Any] = {name: function(camera) for name, camera in cameras.items()}
+    return dataclasses.replace(sample, **moved)
 
 
 def given(sample: Sample, *names: str) -> dict[str, Any]:

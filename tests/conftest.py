@@ -9,8 +9,9 @@ from support import SHARED
 jax.config.update("jax_num_cpu_devices", 8)
 
 
-# In these files, which ask for laws on small maps, most of the time would go into machine code that
-# runs a few times. LLVM's optimizations are left out; XLA's own, which rewrite the maths, are not.
+# In these files, and in tests marked as laws, which ask for laws on small maps, most of the time
+# would go into machine code that runs a few times. LLVM's optimizations are left out; XLA's own,
+# which rewrite the maths, are not.
 LAWS = {
     "test_augment",
     "test_cli_fit",
@@ -35,8 +36,9 @@ LAWS = {
 
 @pytest.fixture(autouse=True)
 def compilation(request):
-    """Compiles fast rather than for speed in the files of laws."""
-    jax.config.update("jax_disable_most_optimizations", request.module.__name__ in LAWS)
+    """Compiles fast rather than for speed what tests laws."""
+    law = request.module.__name__ in LAWS or request.node.get_closest_marker("law") is not None
+    jax.config.update("jax_disable_most_optimizations", law)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 

@@ -7,17 +7,16 @@ names it.
 
 import os
 import secrets
-import zlib
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from sf3d_jax.data import _pictures
+
 PathLike = str | os.PathLike[str]
 
 LARGEST_SIDE = 100_000
-
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class FormatError(ValueError):
@@ -90,13 +89,14 @@ def read_picture(path: PathLike, flags: int) -> np.ndarray:
     Raises:
       FormatError: the file is cut off, or no picture at all.
     """
-    cv2 = import_cv2()
-    data = Path(path).read_bytes()
+    return decode_picture(path, Path(path).read_bytes(), flags)
 
-    if data[:2] == b"\xff\xd8" and not _jpeg_is_whole(data):
-        raise FormatError(path, "a whole JPEG", f"{len(data)} bytes without an end marker")
-    if data[:8] == _PNG and not _png_is_whole(data):
-        raise FormatError(path, "a whole PNG", f"{len(data)} bytes, cut off or damaged")
+
+def decode_picture(path: PathLike, data: bytes, flags: int) -> np.ndarray:
+    """Decodes the bytes of a picture, as `read_picture`; the path is for the error."""
+    cv2 = import_cv2()
+    if complaint := _pictures.complaint(data):
+        raise FormatError(path, *complaint)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # an empty file, or one of an absurd size
@@ -120,12 +120,21 @@ def read_png16(path: PathLike, channels: int, content: str) -> np.ndarray:
     Raises:
       FormatError: the file has other bits or channels, or does not decode.
     """
+    return _read_codes(path, np.dtype(np.uint16), channels, content)
+
+
+def read_png8(path: PathLike, channels: int, content: str) -> np.ndarray:
+    """Reads an 8-bit picture of numbers, as `read_png16` one of 16 bits."""
+    return _read_codes(path, np.dtype(np.uint8), channels, content)
+
+
+def _read_codes(path: PathLike, dtype: np.dtype, channels: int, content: str) -> np.ndarray:
     picture = read_picture(path, import_cv2().IMREAD_UNCHANGED)
     found = picture.shape[2] if picture.ndim == 3 else 1
-    if picture.dtype != np.uint16 or found != channels:
+    if picture.dtype != dtype or found != channels:
         raise FormatError(
             path,
-            f"{content}, a 16-bit PNG with {channels} channel(s)",
+            f"{content}, a {8 * dtype.itemsize}-bit PNG with {channels} channel(s)",
             f"a {8 * picture.itemsize}-bit picture with {found} channel(s)",
         )
     return picture
@@ -133,7 +142,31 @@ def read_png16(path: PathLike, channels: int, content: str) -> np.ndarray:
 
 def write_png(path: PathLike, picture: np.ndarray) -> None:
     """Writes [H, W] or RGB [H, W, 3] of uint8 or uint16 as a PNG."""
-    _, data = import_cv2().imencode(".png", _swap_red_and_blue(picture))
+    _write_picture(path, picture, ".png", [])
+
+
+def write_jpeg(path: PathLike, picture: np.ndarray, quality: int) -> None:
+    """Writes [H, W] or RGB [H, W, 3] of uint8 as a JPEG, colour at full resolution.
+
+    Args:
+      path: of the file.
+      picture: the pixels.
+      quality: from 1 to 100.
+    """
+    cv2 = import_cv2()
+    full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _write_picture(path, picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *full])
+
+
+def _write_picture(path: PathLike, picture: np.ndarray, kind: str, options: list[int]) -> None:
+    cv2 = import_cv2()
+    try:
+        done, data = cv2.imencode(kind, _swap_red_and_blue(picture), options)
+    except cv2.error:
+        done = False
+    if not done:
+        height, width = picture.shape[:2]
+        raise ValueError(f"{path}: OpenCV does not write {width} x {height} pixels as {kind}")
     write_bytes(path, data.tobytes())
 
 
@@ -142,27 +175,3 @@ def _swap_red_and_blue(picture: np.ndarray) -> np.ndarray:
     if picture.ndim == 2:
         return picture
     return np.ascontiguousarray(picture[..., [2, 1, 0, 3][: picture.shape[2]]])
-
-
-def _jpeg_is_whole(data: bytes) -> bool:
-    """Whether the end marker follows the picture; OpenCV 4 fills missing rows with grey."""
-    at = 2
-    # The header's segments are skipped by their lengths: a thumbnail in one has an end of its own.
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return b"\xff\xd9" in data[at:]
-
-
-def _png_is_whole(data: bytes) -> bool:
-    """Whether all chunks are there and undamaged; of others the decoder prints complaints."""
-    rest = memoryview(data)[len(_PNG) :]
-    kind = b""
-    # A chunk is a length, a kind, its content, and a checksum of the last two.
-    while len(rest) >= 12 and kind != b"IEND":
-        end = 8 + int.from_bytes(rest[:4], "big")
-        kind, checksum = bytes(rest[4:8]), rest[end : end + 4]
-        # Without a chunk whose kind begins with a small letter the picture is the same.
-        if kind[:1].isupper() and zlib.crc32(rest[4:end]) != int.from_bytes(checksum, "big"):
-            return False
-        rest = rest[end + 4 :]
-    return kind == b"IEND"

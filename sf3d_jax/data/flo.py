@@ -11,7 +11,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
 
-_MAGIC = b"PIEH"
+MAGIC = b"PIEH"
 _HEADER = struct.Struct("<4sii")
 _LARGEST_KNOWN = 1e9
 _UNKNOWN = 1e10
@@ -29,17 +29,7 @@ def read(path: PathLike) -> np.ndarray:
     Raises:
       FormatError: the file is not a .flo file, or not of the length its header says.
     """
-    data = Path(path).read_bytes()
-    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
-        found = f"{data[:4]!r} in {len(data)} bytes"
-        raise FormatError(path, f"a .flo file, which begins with {_MAGIC!r}", found)
-    _, width, height = _HEADER.unpack_from(data)
-    check_size(path, width, height)
-    length = _HEADER.size + 8 * width * height
-    if len(data) != length:
-        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
-
-    flow = np.frombuffer(data, "<f4", offset=_HEADER.size).reshape(height, width, 2)
+    flow = read_floats(path, 2, ".flo")
     known = (np.abs(flow) <= _LARGEST_KNOWN).all(-1, keepdims=True)  # False for NaN, too
     return np.where(known, flow, np.nan).astype(np.float32)
 
@@ -51,6 +41,43 @@ def write(path: PathLike, flow: np.ndarray) -> None:
       path: of the file.
       flow: float32 [H, W, 2], (u, v) in pixels, NaN where unknown.
     """
-    height, width = flow.shape[:2]
-    flow = np.where(np.isfinite(flow).all(-1, keepdims=True), flow, _UNKNOWN)
-    write_bytes(path, _HEADER.pack(_MAGIC, width, height) + flow.astype("<f4").tobytes())
+    write_floats(path, np.where(np.isfinite(flow).all(-1, keepdims=True), flow, _UNKNOWN))
+
+
+def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
+    """Reads the header and the numbers of a .flo file, or of one made like it.
+
+    Args:
+      path: of the file.
+      channels: numbers a pixel.
+      ending: of such files, for the error.
+
+    Returns:
+      float32 [H, W, channels], as the file has them.
+
+    Raises:
+      FormatError: the file begins otherwise, or is not of the length its header says.
+    """
+    data = Path(path).read_bytes()
+    if len(data) < _HEADER.size or not data.startswith(MAGIC):
+        found = f"{data[:4]!r} in {len(data)} bytes"
+        raise FormatError(path, f"a {ending} file, which begins with {MAGIC!r}", found)
+    _, width, height = _HEADER.unpack_from(data)
+    check_size(path, width, height)
+    length = _HEADER.size + 4 * channels * width * height
+    if len(data) != length:
+        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
+
+    values = np.frombuffer(data, "<f4", offset=_HEADER.size).reshape(height, width, channels)
+    return values.astype(np.float32)
+
+
+def write_floats(path: PathLike, values: np.ndarray) -> None:
+    """Writes the header and the numbers of a .flo file, or of one made like it.
+
+    Args:
+      path: of the file.
+      values: [H, W, channels].
+    """
+    height, width = values.shape[:2]
+    write_bytes(path, _HEADER.pack(MAGIC, width, height) + values.astype("<f4").tobytes())

@@ -1,11 +1,23 @@
-"""Pictures: 8-bit RGB, channels last."""
+"""Pictures, 8 bits a channel and channels last: images in colour, and masks."""
 
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files import FormatError, PathLike, import_cv2, read_picture, write_png
+from sf3d_jax.data import _pictures
+from sf3d_jax.data._files import (
+    FormatError,
+    PathLike,
+    decode_picture,
+    import_cv2,
+    read_picture,
+    write_jpeg,
+    write_png,
+)
+
+_JPEG_ENDINGS = (".jpg", ".jpeg")
+_IMAGE_QUALITY, _MASK_QUALITY = 95, 100
 
 
 def read_image(path: PathLike) -> np.ndarray:
@@ -25,28 +37,85 @@ def read_image(path: PathLike) -> np.ndarray:
     """
     cv2 = import_cv2()
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-    image = read_picture(path, flags)
-    if image.dtype != np.uint8:
-        raise FormatError(path, "an 8-bit image", f"one of {8 * image.itemsize} bits")
-    return image
+    return _check_depth(path, read_picture(path, flags))
 
 
 def write_image(path: PathLike, image: npt.ArrayLike) -> None:
-    """Writes a PNG.
+    """Writes a PNG, or a JPEG of quality 95 with colour at full resolution.
 
     Args:
-      path: of the file, ending in .png.
+      path: of the file, ending in .png, .jpg or .jpeg.
       image: uint8, RGB [H, W, 3] or grey [H, W].
 
     Raises:
-      ValueError: the path ends otherwise, or the image has another dtype or shape.
+      ValueError: the path ends otherwise, the image has another dtype or shape, or is too large
+        for the format.
     """
     image = np.asarray(image)
-    if Path(path).suffix.lower() != ".png":
-        raise ValueError(f"path: expected an ending of .png, got {path}")
     if image.dtype != np.uint8:
         raise ValueError(f"image: expected uint8, got {image.dtype}")
     if image.shape[2:] not in [(), (3,)] or image.ndim < 2 or image.size == 0:
         raise ValueError(f"image: expected [H, W, 3] or [H, W], got {list(image.shape)}")
+    _write(path, image, _IMAGE_QUALITY)
 
-    write_png(path, image)
+
+def read_mask(path: PathLike, *, threshold: int = 128) -> np.ndarray:
+    """Reads a picture of black and white as a mask.
+
+    A JPEG does not keep black and white apart exactly, so that a pixel counts by its brightness.
+    Some masks are made of 0 and 1: in a picture that is no JPEG and has no brightness above 1, 1 is
+    True.
+
+    Args:
+      path: of a PNG, a JPEG or whatever else OpenCV reads, grey or in colour.
+      threshold: the least brightness that is True, from 1 to 255.
+
+    Returns:
+      bool [H, W].
+
+    Raises:
+      FormatError: the file does not decode, or has more than 8 bits a channel.
+      ValueError: the threshold is out of range.
+    """
+    if not 1 <= threshold <= 255:
+        raise ValueError(f"threshold: expected a number from 1 to 255, got {threshold}")
+    cv2 = import_cv2()
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    data = Path(path).read_bytes()
+    grey = _check_depth(path, decode_picture(path, data, flags))
+    if not data.startswith(_pictures.JPEG) and grey.max() <= 1:
+        threshold = 1
+    return grey >= threshold
+
+
+def write_mask(path: PathLike, mask: npt.ArrayLike) -> None:
+    """Writes a mask as a grey picture, 0 and 255; a JPEG in quality 100, so that it reads the same.
+
+    Args:
+      path: of the file, ending in .png, .jpg or .jpeg.
+      mask: bool [H, W].
+
+    Raises:
+      ValueError: the path ends otherwise, the mask has another dtype or shape, or is too large for
+        the format.
+    """
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.ndim != 2 or mask.size == 0:
+        raise ValueError(f"mask: expected bool [H, W], got {mask.dtype} {list(mask.shape)}")
+    _write(path, np.where(mask, np.uint8(255), np.uint8(0)), _MASK_QUALITY)
+
+
+def _check_depth(path: PathLike, picture: np.ndarray) -> np.ndarray:
+    if picture.dtype != np.uint8:
+        raise FormatError(path, "an 8-bit image", f"one of {8 * picture.itemsize} bits")
+    return picture
+
+
+def _write(path: PathLike, picture: np.ndarray, quality: int) -> None:
+    ending = Path(path).suffix.lower()
+    if ending == ".png":
+        write_png(path, picture)
+    elif ending in _JPEG_ENDINGS:
+        write_jpeg(path, picture, quality)
+    else:
+        raise ValueError(f"path: expected an ending of .png, .jpg or .jpeg, got {path}")

@@ -6,12 +6,15 @@ is none; depth maps are written the same way with other divisors. In memory, a p
 value is NaN.
 """
 
-from pathlib import Path
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, read_png16, write_png
+from sf3d_jax.data._cameras import make_camera
+from sf3d_jax.data._files import FormatError, PathLike, check_size, read_png16, write_png
+from sf3d_jax.data._pinhole import LARGEST, pinhole_argument
+from sf3d_jax.data._text import numbers, read_rows, write_rows
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -139,57 +142,95 @@ def read_kitti_calibration(
     """
     if camera not in (0, 2):
         raise ValueError(f"camera: expected 0 or 2, a left camera, got {camera}")
-    from sf3d_jax.camera import Camera
-
     entries = _read_entries(path)
     left = _projection(path, entries, camera)
     right = _projection(path, entries, camera + 1)
     if size is None:
         size = _rectified_size(path, entries, camera)
 
-    (fx, _, cx, _), (_, fy, cy, _) = left[:2].tolist()
-    baseline = (left[0, 3] - right[0, 3]) / left[0, 0]
-    if not baseline > 0:
+    (fx, _, cx, left_shift), (_, fy, cy, _) = left[:2].tolist()
+    baseline = (left_shift - right[0, 3].item()) / fx
+    if not 0 < baseline <= LARGEST:
         raise FormatError(
             path,
             f"P{camera + 1} to the right of P{camera}",
             f"a baseline of {baseline:g} m; are the two exchanged?",
         )
-    return Calibration(Camera.pinhole(fx, fy, cx, cy, size), float(baseline))
+    made = make_camera(
+        path,
+        f"P{camera}",
+        focal=(fx, fy),
+        principal_point=(cx, cy),
+        size=size,
+        world_to_camera=np.eye(3, 4),
+    )
+    return Calibration(made, baseline)
 
 
-def _read_entries(path: PathLike) -> dict[str, str]:
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    lines = [line.partition(":") for line in text.splitlines()]
-    return {key.strip(): value for key, colon, value in lines if colon}
+def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
+    """Writes the lines S_rect and P_rect of a calib_cam_to_cam.txt, for the cameras 2 and 3.
+
+    Both cameras get the intrinsics of the left one, as they have in rectified images.
+
+    Args:
+      path: of the file.
+      calibration: one pinhole camera without a pose, and the baseline in metres. What
+        `read_kitti_calibration` makes of the file is equal; the baseline, which is stored times fx,
+        to a unit in its last place.
+
+    Raises:
+      TypeError: the camera is none.
+      ValueError: the camera is a batch, has a distorting lens or a pose, or the baseline is not
+        positive.
+    """
+    (fx, fy, cx, cy), pose = pinhole_argument("calibration.camera", calibration.camera)
+    baseline = float(calibration.baseline)
+    if not 0 < baseline <= LARGEST:
+        raise ValueError(f"calibration.baseline: expected a positive number, got {baseline}")
+    if (pose != np.eye(3, 4)).any():
+        raise ValueError("calibration.camera: a KITTI calibration holds no pose, but it has one")
+
+    height, width = calibration.camera.size
+    rows: list[list[str | float]] = []
+    for number, shift in ((2, 0.0), (3, _shift(fx, baseline))):
+        rows.append([f"S_rect_{number:02d}:", float(width), float(height)])
+        row = [fx, 0.0, cx, shift, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+        rows.append([f"P_rect_{number:02d}:", *row])
+    write_rows(path, rows)
 
 
-def _numbers(path: PathLike, key: str, text: str, count: int) -> np.ndarray:
-    try:
-        numbers = np.array(text.split(), np.float64)
-    except ValueError:
-        numbers = np.array([])
-    if numbers.size != count or not np.isfinite(numbers).all():
-        raise FormatError(path, f"{count} numbers after {key}:", repr(text.strip()[:60]))
-    return numbers
+def _shift(fx: float, baseline: float) -> float:
+    """P[0, 3] of the right camera: the number next to -fx times the baseline that reads as it."""
+    product = -fx * baseline
+    near = (product, math.nextafter(product, 0), math.nextafter(product, -math.inf))
+    return min(near, key=lambda shift: abs(-shift / fx - baseline))
 
 
-def _projection(path: PathLike, entries: dict[str, str], camera: int) -> np.ndarray:
+def _read_entries(path: PathLike) -> dict[str, list[str]]:
+    """The words behind each key and its colon."""
+    lines = [" ".join(row).partition(":") for row in read_rows(path)]
+    return {key.strip(): value.split() for key, colon, value in lines if colon}
+
+
+def _projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> np.ndarray:
     """The 3x4 projection of a camera, in either layout."""
     names = f"P_rect_{camera:02d}", f"P{camera}"
     key = next((name for name in names if name in entries), None)
     if key is None:
         raise FormatError(path, f"a line {names[0]}: or {names[1]}:", f"{len(entries)} others")
-    projection = _numbers(path, key, entries[key], 12).reshape(3, 4)
+    projection = numbers(path, entries[key], 12, f"after {key}:").reshape(3, 4)
     if not (projection[0, 0] > 0 and projection[1, 1] > 0):
-        raise FormatError(path, f"positive focal lengths in {key}", repr(entries[key].strip()))
+        raise FormatError(path, f"positive focal lengths in {key}", repr(" ".join(entries[key])))
     return projection
 
 
-def _rectified_size(path: PathLike, entries: dict[str, str], camera: int) -> tuple[int, int]:
+def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> tuple[int, int]:
     """(height, width), which the file has the other way round."""
     key = f"S_rect_{camera:02d}"
     if key not in entries:
         raise FormatError(path, f"a line {key}: or size=(height, width) from the caller", "neither")
-    width, height = _numbers(path, key, entries[key], 2)
+    width, height = numbers(path, entries[key], 2, f"after {key}:").tolist()
+    if not (width.is_integer() and height.is_integer()):
+        raise FormatError(path, f"whole numbers after {key}:", f"{width} {height}")
+    check_size(path, int(width), int(height))
     return int(height), int(width)

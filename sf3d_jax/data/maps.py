@@ -9,6 +9,8 @@ The format is told by the ending of the file, or by `format=`:
     .npy     "npy"     [H, W, 2]       [H, W] or [H, W, 1]
     .flo5    "spring"  HDF5 `flow`     -
     .dsp5    "spring"  -               HDF5 `disparity`
+    .dpt     "sintel"  -               depth, so that only `read_map` and `write_map` have it
+    -        "vkitti2" Virtual KITTI 2 -
 
 A pixel without a value holds 0 and is False in `valid`.
 """
@@ -21,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data import flo, kitti, npy, pfm, spring
+from sf3d_jax.data import flo, kitti, npy, pfm, sintel, spring, vkitti2
 from sf3d_jax.data._arrays import real_map, valid_mask
 from sf3d_jax.data._files import FormatError, PathLike
 
@@ -53,7 +55,7 @@ class ScalarMap(NamedTuple):
 class _Format(NamedTuple):
     """A format of one kind of map, an array with NaN where there is no value."""
 
-    ending: str
+    ending: str | None
     read: Callable[[PathLike], np.ndarray]
     write: Callable[[PathLike, np.ndarray], None]
 
@@ -64,6 +66,7 @@ _FLOW_FORMATS = {
     "pfm": _Format(".pfm", pfm.read_flow, pfm.write),
     "npy": _Format(".npy", npy.read_flow, npy.write),
     "spring": _Format(".flo5", spring.read_flow, spring.write_flow),
+    "vkitti2": _Format(None, vkitti2.read_flow, vkitti2.write_flow),
 }
 
 
@@ -72,11 +75,12 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
 
     Args:
       path: of the file.
-      format: "flo", "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
+      format: "flo", "kitti", "pfm", "npy", "spring" or "vkitti2"; by the ending of the file when
+        not given, a .png as KITTI's.
 
     Returns:
-      The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a KITTI PNG)
-      and what is not finite.
+      The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a PNG) and what
+      is not finite.
 
     Raises:
       FormatError: the file does not hold flow in this format, or its ending is unknown.
@@ -99,11 +103,12 @@ def write_flow(
       path: of the file.
       flow: real [H, W, 2], (u, v) in pixels. What is not finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "flo", "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
+      format: "flo", "kitti", "pfm", "npy", "spring" or "vkitti2"; by the ending of the file when
+        not given, a .png as KITTI's.
 
     Raises:
       FormatError: the ending is unknown.
-      ValueError: a wrong shape or dtype, or a value that a KITTI PNG cannot hold.
+      ValueError: a wrong shape or dtype, or a value that a PNG cannot hold.
     """
     writer = _choose(path, format, _FLOW_FORMATS)
     flow = real_map("flow", flow, channels=2)
@@ -160,8 +165,8 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
 
     Args:
       path: of the file.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy" or "spring"; by the ending of the file when
-        not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring" or "sintel" (depth); by the ending
+        of the file when not given.
       scale: for a PNG, and there required: a value is its code divided by this.
 
     Returns:
@@ -191,8 +196,8 @@ def write_map(
       values: real [H, W]. What is not finite is written as invalid; so is 0 in a PNG, where a
         positive value gets at least the code 1.
       valid: bool [H, W], all where not given.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy" or "spring"; by the ending of the file when
-        not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring" or "sintel" (depth); by the ending
+        of the file when not given.
       scale: for a PNG, and there required: the code is the value times this, rounded.
 
     Raises:
@@ -217,13 +222,18 @@ def _scalar_formats(scale: float) -> Mapping[str, _Format]:
     }
 
 
+def _map_formats(scale: float) -> Mapping[str, _Format]:
+    depth = _Format(".dpt", sintel.read_depth, sintel.write_depth)
+    return {**_scalar_formats(scale), "sintel": depth}
+
+
 def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) -> _Format:
     ending = Path(path).suffix.lower()
     for name, candidate in formats.items():
         if name == format or (format is None and candidate.ending == ending):
             return candidate
 
-    endings = ", ".join(candidate.ending for candidate in formats.values())
+    endings = ", ".join(chosen.ending for chosen in formats.values() if chosen.ending)
     raise FormatError(
         path,
         f"one of the endings {endings} or a format= of {', '.join(map(repr, formats))}",
@@ -232,7 +242,7 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
 
 
 def _choose_scaled(path: PathLike, format: str | None, scale: float | None) -> _Format:
-    chosen = _choose(path, format, _scalar_formats(1 if scale is None else scale))
+    chosen = _choose(path, format, _map_formats(1 if scale is None else scale))
     if (chosen.ending == ".png") != (scale is not None):
         need = "needs one" if scale is None else "has none"
         raise ValueError(f"scale: {path} as {chosen.ending} {need}; only a PNG is scaled")

@@ -1,11 +1,24 @@
-"""Maps as plain NumPy .npy files, of any real dtype."""
+"""Maps as plain NumPy .npy files, of any real dtype.
+
+The letters \\x93NUMPY, two bytes of a version, the length of the header (two bytes, from version
+2 on four), the header, a Python dict of descr, fortran_order and shape as text, and the numbers.
+"""
 
 import io
+import math
+import re
 from pathlib import Path
 
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+
+_MAGIC = b"\x93NUMPY"
+_DTYPE = re.compile(rb"""['"]descr['"]\s*:\s*['"]([<>|=]?\w{1,20})['"]""")
+_ORDER = re.compile(rb"""['"]fortran_order['"]\s*:\s*(True|False)\b""")
+_SHAPE = re.compile(rb"""['"]shape['"]\s*:\s*\(([\d\s,L]{0,80})\)""")
+_NUMBERS = re.compile(r"[<>|=]?[?biufc]\d{1,2}")
+_LARGEST = 2**19, 4  # of an axis, and of their number: beyond, the sizes of nothing overflow
 
 
 def read_flow(path: PathLike) -> np.ndarray:
@@ -20,17 +33,18 @@ def read_flow(path: PathLike) -> np.ndarray:
     Raises:
       FormatError: the file is no whole .npy file of real numbers of the shape [H, W, 2].
     """
-    flow = _read(path)
+    flow = read_array(path)
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.size == 0:
         raise FormatError(path, "an array of the shape [H, W, 2]", f"{list(flow.shape)}")
     return flow
 
 
-def read_scalar(path: PathLike) -> np.ndarray:
+def read_scalar(path: PathLike, *, floating: bool = False) -> np.ndarray:
     """Reads a scalar map.
 
     Args:
       path: of the file.
+      floating: refuse integers, as they would leave the unit open.
 
     Returns:
       float32 [H, W], as the file has them.
@@ -38,7 +52,7 @@ def read_scalar(path: PathLike) -> np.ndarray:
     Raises:
       FormatError: the file is no whole .npy file of real numbers of the shape [H, W] or [H, W, 1].
     """
-    values = _read(path)
+    values = read_array(path, floating=floating)
     if values.shape[2:] not in [(), (1,)] or values.ndim < 2 or values.size == 0:
         expected = "an array of the shape [H, W] or [H, W, 1]"
         raise FormatError(path, expected, f"{list(values.shape)}")
@@ -57,17 +71,63 @@ def write(path: PathLike, values: np.ndarray) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def _read(path: PathLike) -> np.ndarray:
-    data = Path(path).read_bytes()
-    stream = io.BytesIO(data)
-    try:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, MemoryError) as error:
-        raise FormatError(path, "a whole .npy file of numbers", f"{error}") from error
-    if stream.tell() != len(data):
-        raise FormatError(path, f"{stream.tell()} bytes for {list(array.shape)}", f"{len(data)}")
-    if not np.can_cast(array.dtype, np.float32, "same_kind"):
-        raise FormatError(path, "real numbers", f"the dtype {array.dtype}")
+def read_array(
+    path: PathLike, dtype: type[np.floating] = np.float32, *, floating: bool = False
+) -> np.ndarray:
+    """Reads real numbers of any shape.
 
-    with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
-        return np.ascontiguousarray(array, np.float32)
+    NumPy's own reader allocates what the header claims, and evaluates it as Python.
+
+    Args:
+      path: of the file.
+      dtype: of the result, float32 or float64.
+      floating: refuse integers.
+
+    Returns:
+      The numbers, of the shape that the file says.
+
+    Raises:
+      FormatError: the file is no whole .npy file, or holds something else than real numbers.
+    """
+    data = Path(path).read_bytes()
+    header, start = _header(path, data)
+    found = [pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE)]
+    if not all(found):
+        raise FormatError(path, "descr, fortran_order and shape in the header", f"{header[:80]!r}")
+    kind, order, sizes = (match[1].decode("ascii", "replace") for match in found if match)
+    real = _real_dtype(path, kind)
+    if floating and real.kind != "f":
+        raise FormatError(path, "floating numbers", f"the dtype {real}")
+    shape = tuple(int(size) for size in re.findall(r"\d+", sizes))
+
+    length = start + real.itemsize * math.prod(shape)
+    if max(shape, default=0) > _LARGEST[0] or len(shape) > _LARGEST[1]:
+        raise FormatError(path, f"at most {_LARGEST[1]} axes of {_LARGEST[0]:,}", f"{list(shape)}")
+    if len(data) != length:
+        raise FormatError(path, f"{length} bytes for {list(shape)}", f"{len(data)}")
+    array = np.frombuffer(data, real, offset=start).reshape(
+        shape, order="F" if order == "True" else "C"
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinite: no value
+        return np.ascontiguousarray(array, dtype).reshape(shape)
+
+
+def _header(path: PathLike, data: bytes) -> tuple[bytes, int]:
+    """The text of the header, and where the numbers begin."""
+    wide = 2 if data[6:7] == b"\x01" else 4
+    start = 8 + wide + int.from_bytes(data[8 : 8 + wide], "little")
+    if not data.startswith(_MAGIC) or data[6:7] not in (b"\x01", b"\x02", b"\x03"):
+        raise FormatError(path, f"a .npy file, which begins with {_MAGIC!r}", f"{data[:8]!r}")
+    if start > len(data):
+        raise FormatError(path, f"a header of {start} bytes", f"{len(data)} bytes in all")
+    return data[8 + wide : start], start
+
+
+def _real_dtype(path: PathLike, kind: str) -> np.dtype:
+    try:
+        found = np.dtype(kind) if _NUMBERS.fullmatch(kind) else None
+    except TypeError:
+        found = None
+    if found is None or not np.can_cast(found, np.float32, "same_kind"):
+        raise FormatError(path, "real numbers", f"the dtype {kind if found is None else found}")
+    return found

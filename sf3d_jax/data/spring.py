@@ -2,18 +2,21 @@
 
 A file holds one array, `flow` [H, W, 2] or `disparity` [H, W], of floats. The truth has twice the
 rows and columns of the images, while its values are in pixels of the images. NaN is unknown; a
-disparity of 0 is infinitely far away.
+disparity of 0 is infinitely far away. The cameras are in text files: see `spring_cameras`.
 """
 
 import io
+import math
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
 
 _COMPRESSION = {"compression": "gzip", "compression_opts": 5}
+_LARGEST_RATIO = 1032  # bytes that gzip can make of one
 
 
 def read_flow(path: PathLike) -> np.ndarray:
@@ -83,6 +86,7 @@ def _read(path: PathLike, key: str, tail: tuple[int, ...]) -> np.ndarray:
             if not isinstance(found, h5py.Dataset):
                 raise FormatError(path, f"an array `{key}`", f"{sorted(file)}")
             _check_array(path, key, found.shape, found.dtype, tail)
+            _check_bytes(path, key, found, len(data))
             array = found[()]
     except FormatError:
         raise
@@ -90,7 +94,7 @@ def _read(path: PathLike, key: str, tail: tuple[int, ...]) -> np.ndarray:
         what = f"{len(data)} bytes that HDF5 does not read"
         raise FormatError(path, "a whole HDF5 file", what) from None
 
-    with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinite: no value
         return np.ascontiguousarray(array, np.float32)
 
 
@@ -104,6 +108,15 @@ def _check_array(
     if not np.can_cast(dtype, np.float32, "same_kind"):
         raise FormatError(path, f"`{key}` of real numbers", f"the dtype {dtype}")
     check_size(path, shape[1], shape[0])
+
+
+def _check_bytes(path: PathLike, key: str, found: Any, length: int) -> None:
+    """Refuses more numbers than the file can hold: HDF5 makes up those that are not stored."""
+    stored = min(found.id.get_storage_size(), length)
+    pieces = [found.shape, *([] if found.chunks is None else [found.chunks])]
+    claimed = max(math.prod(map(int, piece)) * found.dtype.itemsize for piece in pieces)
+    if claimed > _LARGEST_RATIO * stored:
+        raise FormatError(path, f"`{key}` as large as its file", f"{claimed} bytes in {stored}")
 
 
 def _write(path: PathLike, key: str, values: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sf3d_jax import data
+from sf3d_jax.data.images import read_mask, write_mask
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 RGB_PNG = cv2.imencode(".png", RGB[..., ::-1])[1].tobytes()
@@ -110,7 +111,7 @@ def test_what_we_write_is_what_opencv_reads(tmp_path, image):
 @pytest.mark.parametrize(
     "name, image, says",
     [
-        ("a.jpg", RGB, r"path: expected an ending of \.png"),
+        ("a.gif", RGB, r"path: expected an ending of \.png, \.jpg or \.jpeg"),
         ("a.png", RGB / 255, "image: expected uint8, got float64"),
         ("a.png", RGB[..., :2], r"image: expected \[H, W, 3\] or \[H, W\], got \[6, 9, 2\]"),
         ("a.png", RGB[:0], r"got \[0, 9, 3\]"),
@@ -119,3 +120,115 @@ def test_what_we_write_is_what_opencv_reads(tmp_path, image):
 def test_a_wrong_argument_is_named(tmp_path, name, image, says):
     with pytest.raises(ValueError, match=says):
         data.write_image(tmp_path / name, image)
+
+
+def test_a_jpeg_keeps_its_colours_at_full_resolution(tmp_path):
+    # Columns of red and blue in turn: halved in resolution they would be one colour.
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:, ::2, 0] = image[:, 1::2, 2] = 200
+    for name in ("a.jpg", "a.JPEG"):
+        data.write_image(tmp_path / name, image)
+        assert (tmp_path / name).read_bytes().startswith(b"\xff\xd8")
+        assert cv2.absdiff(data.read_image(tmp_path / name), image).max() < 40
+    halved = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    (tmp_path / "b.jpg").write_bytes(halved.tobytes())
+    assert cv2.absdiff(data.read_image(tmp_path / "b.jpg"), image).max() > 60
+
+
+def test_a_grey_jpeg_is_written(tmp_path):
+    smooth = jpeg()[0]
+    data.write_image(tmp_path / "a.jpg", smooth[..., 0])
+    found = cv2.imread(str(tmp_path / "a.jpg"), cv2.IMREAD_UNCHANGED)
+    assert found.ndim == 2 and cv2.absdiff(found, smooth[..., 0]).mean() < 4
+
+
+def test_a_picture_that_is_too_large_for_a_jpeg_is_refused(tmp_path, capfd):
+    with pytest.raises(ValueError, match=r"OpenCV does not write 70000 x 1 pixels as \.jpg"):
+        data.write_image(tmp_path / "a.jpg", np.zeros((1, 70_000), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+BLOBS = cv2.resize(RGB[..., 0], (90, 60), interpolation=cv2.INTER_CUBIC) > 128
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "jpeg"])
+def test_a_mask_there_and_back_is_the_same(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    write_mask(path, BLOBS)
+    mask = read_mask(path)
+    assert mask.dtype == bool
+    np.testing.assert_array_equal(mask, BLOBS)
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert found.shape == BLOBS.shape and cv2.absdiff(found, np.uint8(255 * BLOBS)).max() < 20
+
+
+def test_a_png_of_zeros_and_ones_is_a_mask(tmp_path):
+    path = tmp_path / "a.png"
+    for picture, expected in (
+        (np.uint8([[0, 1, 0]]), [False, True, False]),
+        (np.uint8([[0, 0, 0]]), [False, False, False]),
+        (np.uint8([[0, 1, 255]]), [False, False, True]),
+        (np.uint8([[127, 128, 255]]), [False, True, True]),
+        (np.uint8([[[0, 0, 0], [1, 1, 1], [1, 1, 1]]]), [False, True, True]),
+        (np.uint8([[[0, 0, 0], [255, 255, 255], [255, 255, 255]]]), [False, True, True]),
+    ):
+        cv2.imwrite(str(path), picture)
+        np.testing.assert_array_equal(read_mask(path), [expected])
+
+
+def test_the_noise_of_a_black_jpeg_is_no_mask(tmp_path):
+    content = cv2.imencode(".jpg", np.ones((8, 8), np.uint8))[1].tobytes()
+    (tmp_path / "a.png").write_bytes(content)  # whatever its name
+    assert cv2.imread(str(tmp_path / "a.png"), 0).max() == 1
+    assert not read_mask(tmp_path / "a.png").any()
+
+
+def test_the_threshold_is_the_least_brightness(tmp_path):
+    data.write_image(tmp_path / "a.png", np.uint8([[9, 10, 200]]))
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.png", threshold=10), [[0, 1, 1]])
+    for threshold in (0, 256):
+        with pytest.raises(ValueError, match="threshold: expected a number from 1 to 255"):
+            read_mask(tmp_path / "a.png", threshold=threshold)
+
+
+def test_a_deep_or_broken_mask_is_named(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((2, 3), 65535, np.uint16))
+    with pytest.raises(data.FormatError, match=r"a\.png: expected an 8-bit image"):
+        read_mask(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(RGB_PNG[:-20])
+    with pytest.raises(data.FormatError, match=r"b\.png: expected a whole PNG"):
+        read_mask(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(
+    "name, mask, says",
+    [
+        ("a.gif", BLOBS, r"path: expected an ending of \.png, \.jpg or \.jpeg"),
+        ("a.png", np.uint8(BLOBS), r"mask: expected bool \[H, W\], got uint8"),
+        ("a.png", BLOBS[None], r"got bool \[1, 60, 90\]"),
+        ("a.png", BLOBS[:0], r"got bool \[0, 90\]"),
+    ],
+)
+def test_a_wrong_mask_is_named(tmp_path, name, mask, says):
+    with pytest.raises(ValueError, match=says):
+        write_mask(tmp_path / name, mask)
+    assert not list(tmp_path.iterdir())
+
+
+def test_real_masks_of_others_are_read(real):
+    occluded = read_mask(real("crops/0000000-occ_01.png"))
+    picture = cv2.imread(str(real("crops/0000000-occ_01.png")), cv2.IMREAD_UNCHANGED)
+    assert occluded.shape == picture.shape[:2]
+    np.testing.assert_array_equal(occluded, picture.reshape(*occluded.shape, -1)[..., 0] > 0)
+
+
+def test_a_blank_picture_is_not_taken_for_a_false_claim(tmp_path):
+    blank = np.full((3000, 4000), 255, np.uint8)
+    for name, options in (
+        ("a.png", [cv2.IMWRITE_PNG_COMPRESSION, 9]),
+        ("b.png", [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_BILEVEL, 1]),
+        ("a.jpg", [cv2.IMWRITE_JPEG_QUALITY, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1]),
+        ("b.jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1]),
+    ):
+        assert cv2.imwrite(str(tmp_path / name), blank, options)
+        assert read_mask(tmp_path / name).all()

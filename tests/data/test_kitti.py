@@ -3,11 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+import support
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import sf3d_jax as sf3d
 from sf3d_jax import data
+from sf3d_jax.data import kitti
 
 
 def png(path, *channels):
@@ -198,12 +201,61 @@ def test_the_grey_pair_has_its_own_baseline(real):
             "a baseline of -0.6 m; are the two exchanged",
         ),
         (["S_rect_02: 9", P2, P3], "expected 2 numbers after S_rect_02:"),
+        (["S_rect_02: 9.5 8", P2, P3], r"whole numbers after S_rect_02:, found 9\.5 8\.0"),
+        (["S_rect_02: 9 -8", P2, P3], "a width and a height of 1 to 100,000"),
+        (["S_rect_02: 1e9 8", P2, P3], "a width and a height of 1 to 100,000"),
+        (["S_rect_02: 9 8", P2, P3.replace("-350", "-1e29")], r"a baseline of 1\.\d+e\+26 m"),
     ],
 )
 def test_a_broken_calibration_is_named(tmp_path, lines, says):
     with pytest.raises(data.FormatError, match=says) as error:
         data.read_kitti_calibration(calibration(tmp_path, *lines))
     assert str(error.value).startswith(str(tmp_path / "calib.txt"))
+
+
+def test_a_calibration_there_and_back_is_equal(tmp_path, real):
+    first = data.read_kitti_calibration(real("kitti_prediction/calib_cam_to_cam_2011_09_26.txt"))
+    kitti.write_kitti_calibration(tmp_path / "a.txt", first)
+    again = data.read_kitti_calibration(tmp_path / "a.txt")
+    for name in ("focal", "principal_point", "world_to_camera", "size"):
+        np.testing.assert_array_equal(getattr(again.camera, name), getattr(first.camera, name))
+    assert again.baseline == first.baseline
+
+
+@given(st.floats(1e-3, 1e5), st.floats(1e-3, 1e5))
+def test_the_baseline_is_kept_to_its_last_place(tmp_path_factory, focal, baseline):
+    path = tmp_path_factory.mktemp("kitti") / "a.txt"
+    camera = sf3d.Camera.pinhole(focal, 2 * focal, 600.5, 170, (375, 1242))
+    kitti.write_kitti_calibration(path, kitti.Calibration(camera, baseline))
+    again = data.read_kitti_calibration(path)
+    assert abs(again.baseline - baseline) <= np.spacing(baseline)
+    np.testing.assert_array_equal(again.camera.focal, [focal, 2 * focal])
+
+
+def test_a_written_calibration_has_the_lines_of_the_devkit(tmp_path):
+    camera = sf3d.Camera.pinhole(*np.float32([700.5, 710, 600.25, 170]), (375, 1242))
+    kitti.write_kitti_calibration(tmp_path / "a.txt", kitti.Calibration(camera, 0.5))
+    lines = dict(line.split(": ") for line in (tmp_path / "a.txt").read_text().splitlines())
+    numbers = {key: [float(x) for x in words.split()] for key, words in lines.items()}
+    assert numbers == {
+        "S_rect_02": [1242, 375],
+        "P_rect_02": [700.5, 0, 600.25, 0, 0, 710, 170, 0, 0, 0, 1, 0],
+        "S_rect_03": [1242, 375],
+        "P_rect_03": [700.5, 0, 600.25, -350.25, 0, 710, 170, 0, 0, 0, 1, 0],
+    }
+
+
+def test_a_calibration_that_the_format_cannot_hold_is_refused(tmp_path):
+    plain = support.camera()
+    for camera, baseline, says in (
+        (plain, 0, "baseline: expected a positive number, got 0"),
+        (plain, np.nan, "baseline: expected a positive number, got nan"),
+        (support.camera(pose=support.NEAR), 0.5, "holds no pose"),
+        (support.camera("opencv"), 0.5, "camera: expected one pinhole camera"),
+    ):
+        with pytest.raises(ValueError, match=rf"calibration\.(camera|baseline).*{says}|{says}"):
+            kitti.write_kitti_calibration(tmp_path / "a.txt", kitti.Calibration(camera, baseline))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_right_camera_is_refused(tmp_path):

@@ -50,12 +50,18 @@ def test_scalar_maps_go_there_and_back_in_every_format(tmp_path, name):
     np.testing.assert_array_equal(read.valid, valid)
 
 
+def test_a_format_without_an_ending_is_not_taken_for_a_name_without_one(tmp_path):
+    with pytest.raises(data.FormatError, match="found the ending ''"):
+        data.write_flow(tmp_path / "flow", FLOW)
+
+
 def test_an_unknown_ending_lists_the_endings_and_the_formats(tmp_path):
     with pytest.raises(data.FormatError) as error:
         data.read_flow(tmp_path / "a.exr")
     assert str(error.value) == (
         f"{tmp_path / 'a.exr'}: expected one of the endings .flo, .png, .pfm, .npy, "
-        ".flo5 or a format= of 'flo', 'kitti', 'pfm', 'npy', 'spring', found the ending '.exr'"
+        ".flo5 or a format= of 'flo', 'kitti', 'pfm', 'npy', 'spring', 'vkitti2', found the ending "
+        "'.exr'"
     )
 
 

@@ -64,3 +64,19 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(data.FormatError, match="expected a whole HDF5 file"):
         data.read_flow(path)
+
+
+def test_a_blank_file_is_not_taken_for_a_false_claim(tmp_path):
+    flow = np.full((1080, 1920, 2), np.nan)
+    for dtype, shuffle in ((np.float32, False), (np.float64, True)):
+        options = {"compression": "gzip", "compression_opts": 9, "shuffle": shuffle}
+        with h5py.File(tmp_path / "a.flo5", "w") as file:
+            file.create_dataset("flow", data=flow.astype(dtype), **options)
+        assert not data.read_flow(tmp_path / "a.flo5").valid.any()
+
+
+def test_an_array_that_is_not_stored_is_refused_by_name(tmp_path):
+    with h5py.File(tmp_path / "a.flo5", "w") as file:
+        file.create_dataset("flow", shape=(20, 30, 2), dtype="f4")
+    with pytest.raises(data.FormatError, match=r"`flow` as large as its file, found 4800 bytes"):
+        data.read_flow(tmp_path / "a.flo5")

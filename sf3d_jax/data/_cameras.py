@@ -1,0 +1,156 @@
+"""Cameras made of the numbers of a file, with the file named where they make no sense."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sf3d_jax.data import _poses
+from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._json import check_numbers
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+Size = tuple[int, int]
+
+# Of the last row of a pose and of the zeros of a matrix of intrinsics.
+_TOLERANCE = 1e-4
+
+
+def make_camera(
+    path: PathLike,
+    where: str,
+    *,
+    focal: npt.ArrayLike,
+    principal_point: npt.ArrayLike,
+    size: Size,
+    world_to_camera: np.ndarray,
+    distortion: npt.ArrayLike | None = None,
+    model: str = "pinhole",
+) -> "Camera":
+    """A camera of numbers that were read.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      focal: (2,), (fx, fy) in pixels.
+      principal_point: (2,), (cx, cy), integers at pixel centres.
+      size: (H, W) of the image.
+      world_to_camera: (3, 4), in OpenCV's axes, as `rigid_pose` returns it.
+      distortion: the coefficients of the model, or None.
+      model: of `Camera`.
+
+    Returns:
+      The camera, float64.
+
+    Raises:
+      FormatError: a focal length is not positive, a number absurd, or there are too many or too
+        few coefficients.
+    """
+    from sf3d_jax.camera import Camera
+
+    check_size(path, size[1], size[0])
+    focal, point = np.asarray(focal, np.float64), np.asarray(principal_point, np.float64)
+    for key, x in (("focal length", focal), ("principal point", point), ("distortion", distortion)):
+        if x is not None:
+            check_numbers(path, f"the {key} of {where}", np.asarray(x, np.float64))
+    if not (focal > 0).all():
+        raise FormatError(path, f"positive focal lengths in {where}", f"{focal.tolist()}")
+    matrix = np.diag([*focal, 1.0])
+    matrix[:2, 2] = point
+    try:
+        return Camera.from_matrix(
+            matrix,
+            size,
+            world_to_camera=world_to_camera,
+            distortion=None if distortion is None else np.asarray(distortion, np.float64),
+            model=model,
+        )
+    except ValueError as error:  # too many coefficients, or too few
+        raise FormatError(path, f"a camera in {where}", f"{error}") from None
+
+
+def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
+    """Checks a pose.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      pose: (3, 4) or (4, 4).
+
+    Returns:
+      (3, 4), the rotation and the translation.
+
+    Raises:
+      FormatError: it has something else than a rotation, or its last row is not 0 0 0 1.
+    """
+    check_numbers(path, where, pose)
+    if not ends_in_one(pose) or not _poses.is_rigid(pose):
+        rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in pose)
+        raise FormatError(path, f"a rotation and a translation in {where}", f"[{rows}]")
+    return pose[:3]
+
+
+def ends_in_one(pose: np.ndarray) -> bool:
+    """Whether the fourth row is 0 0 0 1, or missing."""
+    return bool((np.abs(pose[3:] - [0, 0, 0, 1]) <= _TOLERANCE).all())
+
+
+def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The focal lengths and the principal point of a matrix K.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      matrix: (3, 3), [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels.
+
+    Returns:
+      (fx, fy) and (cx, cy).
+
+    Raises:
+      FormatError: it is no such matrix; one with skew is none either.
+    """
+    check_numbers(path, where, matrix)
+    rest = matrix - np.diag(np.diagonal(matrix)) + np.diag([0, 0, matrix[2, 2]])
+    rest[:2, 2] = 0
+    if not (np.abs(rest - np.diag([0.0, 0, 1])) <= _TOLERANCE).all():
+        expected = f"[fx 0 cx; 0 fy cy; 0 0 1] in {where}"
+        rows = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in matrix)
+        raise FormatError(path, expected, f"[{rows}]")
+    return np.diagonal(matrix)[:2], matrix[:2, 2]
+
+
+def resized(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera":
+    """The camera of the image at another resolution, areas onto areas.
+
+    Args:
+      path: of the file, for the error.
+      where: what has the size of the camera, for the error.
+      camera: of the size that the file says.
+      size: (H, W) that is wanted.
+
+    Returns:
+      The camera; untouched if it has that size.
+
+    Raises:
+      FormatError: the sizes do not differ by a common factor.
+    """
+    if camera.size == size:
+        return camera
+    check_size(path, size[1], size[0])
+    if not same_shape(camera.size, size):
+        (height, width), (found_height, found_width) = size, camera.size
+        raise FormatError(
+            path,
+            f"{width} x {height} pixels, or a multiple or fraction, for {where}",
+            f"{found_width} x {found_height}",
+        )
+    return camera.resize(size)
+
+
+def same_shape(first: Size, second: Size) -> bool:
+    """Whether two sizes differ by a common factor, up to rounding to whole pixels."""
+    # Both sides of the larger one may be off by half a pixel of the smaller.
+    gap = abs(first[0] * second[1] - first[1] * second[0])
+    return 2 * gap <= max(sum(first), sum(second))

@@ -1,0 +1,58 @@
+"""The numbers of frames in the names of files and in keys."""
+
+import re
+from typing import Any, NamedTuple
+
+# A path without folders and ending; its digits come last, and are no decimals.
+_NAME = re.compile(
+    r"(?:.*[/\\])?(?:[^/\\]*[^0-9/\\.]\.?)?(\d{1,15})(?:\.[A-Za-z]\w*)?", re.ASCII | re.DOTALL
+)
+
+
+class Frame(NamedTuple):
+    """A frame of a sequence.
+
+    Attributes:
+      name: its digits, such as 0007.
+      number: what they say.
+    """
+
+    name: str
+    number: int
+
+
+def frame_of(text: str) -> Frame | None:
+    """The frame that a key or the name of a file stands for.
+
+    Args:
+      text: such as 0007, frame_0007 or render/031/0007.jpg.
+
+    Returns:
+      The frame; None where the name does not end in digits.
+    """
+    # Names are short; others are not worth the search.
+    found = _NAME.fullmatch(text) if len(text) < 1000 else None
+    return Frame(found[1], int(found[1])) if found else None
+
+
+def numbered(number: int) -> Frame:
+    """The frame of a number or a position, named with four digits as SRFlow3D's files are."""
+    return Frame(f"{number:04d}", number)
+
+
+def frame_of_value(value: Any) -> Frame | None:
+    """The frame of a value in a JSON file.
+
+    Args:
+      value: a name, or a whole number.
+
+    Returns:
+      The frame; None for anything else.
+    """
+    if isinstance(value, str):
+        return frame_of(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if not 0 <= value < 10**15 or value != int(value):
+        return None
+    return numbered(int(value))

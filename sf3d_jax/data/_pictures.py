@@ -1,0 +1,98 @@
+"""What encoded pictures say of themselves, told before a decoder sees them.
+
+Decoders fill what is missing, print complaints, and allocate what a header claims. Here a picture
+that is cut off, damaged or far larger than its bytes can hold is found without decoding it.
+"""
+
+import struct
+import zlib
+
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8"
+_GIF = b"GIF8"
+
+# What a byte can hold. Deflate makes at most 1032 bytes of one. JPEG's Huffman codes spend a bit
+# or more on a block of 8 x 8 pixels, its arithmetic ones less; LZW repeats its longest run.
+_DEFLATE, _HUFFMAN, _ARITHMETIC, _LZW = 1032, 512, 8192, 4096
+_SLACK = 65536
+
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_NO_FRAMES = {0xC4, 0xC8, 0xCC}  # of the markers C0 to CF, those that do not begin a frame
+_ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
+
+
+def complaint(data: bytes) -> tuple[str, str] | None:
+    """What is wrong with a picture.
+
+    Args:
+      data: the whole file, of any format.
+
+    Returns:
+      What was expected and what was found; None if nothing is known to be wrong.
+    """
+    if data.startswith(PNG):
+        return _png_complaint(data)
+    if data.startswith(JPEG):
+        return _jpeg_complaint(data)
+    if data.startswith(_GIF) and len(data) >= 10:
+        width, height = struct.unpack_from("<HH", data, 6)
+        return _size_complaint(data, width, height, _LZW * len(data))
+    return None
+
+
+def _size_complaint(
+    data: bytes, width: int, height: int, most: int, each: int = 1
+) -> tuple[str, str] | None:
+    """Tells a picture of width x height x each units if the bytes hold fewer, `most` of them."""
+    if width * height * each <= most + _SLACK:
+        return None
+    return "a size that fits the file", f"{width} x {height} pixels claimed by {len(data)} bytes"
+
+
+def _png_complaint(data: bytes) -> tuple[str, str] | None:
+    """All chunks are there and undamaged; of others the decoder prints complaints."""
+    cut = "a whole PNG", f"{len(data)} bytes, cut off or damaged"
+    rest = memoryview(data)[len(PNG) :]
+    kind, header, content = b"", b"", 0
+    # A chunk is a length, a kind, its content, and a checksum of the last two.
+    while len(rest) >= 12 and kind != b"IEND":
+        end = 8 + int.from_bytes(rest[:4], "big")
+        kind, checksum = bytes(rest[4:8]), rest[end : end + 4]
+        # Without a chunk whose kind begins with a small letter the picture is the same.
+        if kind[:1].isupper() and zlib.crc32(rest[4:end]) != int.from_bytes(checksum, "big"):
+            return cut
+        if kind == b"IHDR":
+            header = bytes(rest[8:end])
+        if len(header) != 13:  # it is not the first
+            return cut
+        content += len(rest[8:end]) * (kind == b"IDAT")
+        rest = rest[end + 4 :]
+    if kind != b"IEND" or not content:
+        return cut
+
+    width, height, depth, colour = struct.unpack_from(">IIBB", header)
+    bits = depth * _PNG_CHANNELS.get(colour, 4)
+    return _size_complaint(data, width, height, 8 * _DEFLATE * content, bits)
+
+
+def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
+    """The end marker follows the picture; OpenCV 4 fills missing rows with grey."""
+    at = len(JPEG)
+    size = None
+    # The segments are skipped by their lengths: a thumbnail in one has an end of its own. What
+    # stands between them is passed over, as by the decoder.
+    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
+        at += 1
+        kind = data[at]
+        if kind == 0xFF or kind in _ALONE:
+            continue
+        if kind in (0xD9, 0xDA):
+            break
+        if 0xC0 <= kind <= 0xCF and kind not in _NO_FRAMES and at + 8 <= len(data):
+            height, width = struct.unpack_from(">HH", data, at + 4)
+            holds = _HUFFMAN if kind < 0xC8 else _ARITHMETIC
+            size = size or _size_complaint(data, width, height, holds * len(data))
+        at += 1 + int.from_bytes(data[at + 1 : at + 3], "big")
+    if at < 0 or b"\xff\xd9" not in data[at - 1 :]:
+        return "a whole JPEG", f"{len(data)} bytes without an end marker"
+    return size

@@ -1,0 +1,183 @@
+"""Cameras of a sequence in JSON, such as SRFlow3D's `camera/ID/spirals.json`.
+
+SRFlow3D does not publish what its file looks like. What is read is told by its content. A camera is
+
+- a matrix K [3, 3] (also intrinsics, camera_matrix, ...), or fx fy cx cy, or focal and
+  principal_point, or fov; without a principal point it is the image's centre;
+- with a pose [3, 4] or [4, 4], or R (or rvec, qvec, quaternion_wxyz, quaternion_xyzw) and t;
+- and, if it is there, distortion or k1 k2 p1 p2 k3, `model` being fisheye or not, and h and w.
+
+Cameras stand in a list with one object a frame, in an object by frame ("0000", "frame_0000",
+"render/031/0000.jpg"), or in columns ({"K": [N, 3, 3], "w2c": [N, 4, 4]}); what all frames have in
+common may stand beside them, and anything may be wrapped ({"spirals": ...}). One camera alone is
+that of all frames. A NeRF's transforms.json is read by the rules of `transforms`. Names are
+compared without case, underscores, hyphens, spaces, and a plural s.
+
+What the file does not say is taken so:
+
+- Poses called w2c, world_to_camera, world_2_cam and the like are world to camera; so are
+  extrinsics, Rt, and R with t, as in K [R | t], and, if there is none of these, `matrix`,
+  `transform`, T and a matrix straight under the frame. c2w, camera_to_world, cam2world, pose and
+  camera_pose are camera to world, and so is `rotation` with `position`, as in the cameras.json of
+  3D Gaussian Splatting.
+- Axes are OpenCV's, but OpenGL's under transform_matrix.
+- A matrix with the translation in its last row is transposed, as world_view_transform of 3D
+  Gaussian Splatting always is.
+- Where a frame has several poses, those with the names that say most must agree and count.
+- Principal points are those of OpenCV, integers at pixel centres, but counted from the image's edge
+  beside fl_x and in transforms.json.
+- `fov` is across the image, in radians up to pi and in degrees beyond.
+- Intrinsics are of the size that the file says, or of the one wanted if it says none. A pair such
+  as `size` is (H, W) or (W, H), whichever fits what is wanted.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._camera_fields import MissingError, camera_of
+from sf3d_jax.data._camera_table import collect, named_frames
+from sf3d_jax.data._cameras import Size
+from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._frames import frame_of, numbered
+from sf3d_jax.data._json import outline, read_json, write_json
+from sf3d_jax.data._pinhole import poses_argument
+from sf3d_jax.data.transforms import frames_of
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_TRANSFORMS = "transforms.json (camera to world, OpenGL)"
+_TRANSFORMS_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
+
+_CONVENTION = (
+    "K in pixels, integers at pixel centres; size is [height, width]; world_to_camera is [R | t] "
+    "in metres, X_camera = R X_world + t, with the axes x right, y down, z forward"
+)
+
+
+class FrameCamera(NamedTuple):
+    """The camera of a frame.
+
+    Attributes:
+      frame: its name as in the file without what surrounds its digits, such as 0007; of a list
+        without names its position, in four digits; None if one camera is that of all frames.
+      camera: float64, with the world of the file.
+      form: what it was made of, such as "K and w2c (world to camera)".
+    """
+
+    frame: str | None
+    camera: "Camera"
+    form: str
+
+
+def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCamera, ...]:
+    """Reads the cameras of a sequence.
+
+    Args:
+      path: of the file.
+      size: (H, W) of the images. If the file has another one, the cameras are resized, areas onto
+        areas. None takes the size that the file has, a pair as (H, W).
+
+    Returns:
+      One camera a frame in the order of their numbers, or the one that all frames have.
+
+    Raises:
+      FormatError: the file is no JSON or of no known form, a pose is no rotation and translation,
+        a frame lacks a part, or the sizes do not differ by a common factor.
+      ValueError: size is no pair of positive integers.
+    """
+    from sf3d_jax.camera import check_size
+
+    size = None if size is None else check_size(size)
+    tree = read_json(path)
+    size = _own_size(path, tree) if size is None else size
+    if (cameras := _transforms(path, tree, size)) is not None:
+        return cameras
+    shared, frames = collect(path, tree)
+    try:
+        if not frames:
+            return (FrameCamera(None, *camera_of(path, "all frames", {}, shared, size)),)
+        return tuple(
+            FrameCamera(frame.name, *camera_of(path, f"frame {frame.name}", own, shared, size))
+            for _, (frame, own) in sorted(frames.items())
+        )
+    except MissingError as error:
+        raise FormatError(path, f"{error}", outline(tree)) from None
+
+
+def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
+    """Writes cameras by frame, of which `read_json_cameras` gives back every bit.
+
+        {"convention": ..., "size": [H, W], "frames": {"0000": {"K": [3, 3],
+         "world_to_camera": [3, 4], "model": "opencv", "distortion": [..]}, ...}}
+
+    Args:
+      path: of the file.
+      cameras: by frame, such as 0007; at least one, all of one size.
+
+    Raises:
+      ValueError: there is none, sizes differ, a name is not that of a frame or twice, a camera is a
+        batch, or its pose is no rotation and translation.
+    """
+    if not cameras:
+        raise ValueError("cameras: expected at least one, got none")
+    sizes = {camera.size for camera in cameras.values()}
+    if len(sizes) > 1:
+        raise ValueError(f"cameras: expected one size, got {sorted(sizes)}")
+    frames = [frame_of(name) for name in cameras]
+    if len({frame.number for frame in frames if frame is not None}) < len(cameras):
+        raise ValueError(f"cameras: expected frames with numbers, got {list(cameras)[:8]}")
+    tree = {name: _written(name, camera) for name, camera in cameras.items()}
+    size = list(next(iter(sizes)))
+    write_json(path, {"convention": _CONVENTION, "size": size, "frames": tree})
+
+
+def _own_size(path: PathLike, tree: Any) -> Size:
+    """The size that `write_json_cameras` puts beside the frames."""
+    size = tree.get("size") if isinstance(tree, dict) else None
+    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)):
+        expected = '"size": [H, W] beside the frames, or size=(H, W) from the caller'
+        raise FormatError(path, expected, outline(tree))
+    check_size(path, size[1], size[0])
+    return size[0], size[1]
+
+
+def _transforms(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...] | None:
+    """The cameras of a transforms.json, wrapped or not; None where it is something else."""
+    while isinstance(tree, dict) and not _is_transforms(tree):
+        tree = next(iter(tree.values())) if len(tree) == 1 else None
+    if not isinstance(tree, dict):
+        return None
+    read = frames_of(path, tree, size)
+    names = named_frames(path, tree["frames"])
+    if names is None and len(read) == 1:
+        return (FrameCamera(None, read[0].camera, _TRANSFORMS),)
+    frames = names or [numbered(i) for i in range(len(read))]
+    pairs = sorted(zip(frames, read, strict=True), key=lambda pair: pair[0].number)
+    return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS) for frame, x in pairs)
+
+
+def _is_transforms(tree: dict[str, Any]) -> bool:
+    """Whether it has frames with transform_matrix, and that format's own intrinsics."""
+    frames = tree.get("frames")
+    if not isinstance(frames, list) or not frames:
+        return False
+    posed = all(isinstance(frame, dict) and "transform_matrix" in frame for frame in frames)
+    return posed and any(key in tree or key in frames[0] for key in _TRANSFORMS_KEYS)
+
+
+def _written(name: str, camera: "Camera") -> dict[str, Any]:
+    """One camera as an object."""
+    focal, point = (np.asarray(x, np.float64) for x in (camera.focal, camera.principal_point))
+    if focal.shape != (2,) or point.shape != (2,):
+        raise ValueError(f"cameras: expected one camera as {name}, got a batch")
+    [pose] = poses_argument(f"cameras[{name!r}]", np.asarray(camera.world_to_camera)[None])
+    matrix = np.diag([*focal, 1.0])
+    matrix[:2, 2] = point
+    tree = {"K": matrix.tolist(), "world_to_camera": pose.tolist()}
+    if camera.distortion is None:
+        return tree
+    distortion = np.asarray(camera.distortion, np.float64).tolist()
+    return {**tree, "model": camera.model, "distortion": distortion}

@@ -1,0 +1,225 @@
+"""What the data sets share: samples by index, of files that were listed once.
+
+A data set lists its files when it is made and reads nothing; a sample is read when it is asked
+for. It is a plain random-access source: it has a length, it is indexed by integers, it survives
+pickling, and it may be read by several threads at once. `torch.utils.data.DataLoader` and grain
+take it as it is.
+
+`read` gives what the files say: poses in the data set's own world, in float64, and maps with NaN
+where a file holds no number although `valid` says that the data set claims one. `d[i]` is made of
+it: the world at the first camera, float32, no NaN anywhere, and invalid what had none.
+"""
+
+import dataclasses
+import operator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, SupportsIndex
+
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data import _poses
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.samples import Sample
+
+_MOTION = ("flow", "inv_depth_change", "scene_flow")
+
+
+class Entry(NamedTuple):
+    """One sample before it is read.
+
+    Attributes:
+      sequence: of frames, such as a subject or a scene.
+      frame: the first one, as its files name it.
+      next_frame: the next one, as its files name it; earlier in time for backward motion.
+      files: the files that are expected, by what they hold.
+    """
+
+    sequence: str
+    frame: str
+    next_frame: str
+    files: Mapping[str, Path]
+
+    @property
+    def name(self) -> str:
+        """The name of the sample: of the sequence and of the first frame."""
+        return f"{self.sequence}/{self.frame}"
+
+
+class Dataset:
+    """Samples by index.
+
+    A subclass lists its entries and says how one of them is read.
+
+    Attributes:
+      root: the folder of the data set.
+      entries: what there is, in order.
+    """
+
+    def __init__(self, root: PathLike, entries: Sequence[Entry]) -> None:
+        """Keeps the list.
+
+        Args:
+          root: the folder of the data set.
+          entries: in the order of the samples.
+
+        Raises:
+          FileNotFoundError: there is nothing to read.
+        """
+        self.root = Path(root)
+        self.entries = tuple(entries)
+        if not self.entries:
+            raise FileNotFoundError(f"{self.root}: {self._missing()}")
+
+    def _missing(self) -> str:
+        """What was looked for in vain."""
+        there = "no sample here" if self.root.is_dir() else "there is no such folder"
+        return f"{there}; {type(self).__name__} was expected"
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.entries)
+
+    def __getitem__(self, index: SupportsIndex) -> Sample:
+        """Reads one sample.
+
+        Args:
+          index: from 0, or from the end if negative.
+
+        Returns:
+          NumPy arrays, float32 and bool, without a batch axis; images in [0, 1].
+
+        Raises:
+          IndexError: there are not so many.
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        entry = self.entries[operator.index(index)]
+        return finished(self.read(entry))
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Reads one sample after the other."""
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        """The class, the folder, and the number of samples."""
+        return f"{type(self).__name__}({str(self.root)!r}, {len(self)} samples)"
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          Poses in the world of the data set; NaN where a value is claimed and none is there.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        raise NotImplementedError
+
+    def other_direction(self) -> "Dataset | None":
+        """The same data set with the motion of the other direction of time.
+
+        Returns:
+          The data set, or None if it has no such motion.
+        """
+        return None
+
+
+def finished(sample: Sample) -> Sample:
+    """A sample for training: the world at the first camera, float32, and no NaN.
+
+    Args:
+      sample: as its files have it.
+
+    Returns:
+      The sample; a pixel of which a motion or the first inverse depth is NaN is not valid. What
+      is not valid is 0.
+    """
+    known = _known(sample)
+    if sample.valid is not None or not known.all():
+        sample = dataclasses.replace(sample, valid=known)
+    maps: dict[str, Any] = {
+        name: _clean(getattr(sample, name), known)
+        for name in _MOTION
+        if getattr(sample, name) is not None
+    }
+    for name in ("inv_depth", "next_inv_depth"):
+        if (depth := getattr(sample, name)) is not None:
+            maps[name] = _clean(depth, depth > 0)  # False for NaN, too
+    cameras = _at_first_camera(sample.camera, sample.next_camera)
+    return dataclasses.replace(sample, **maps, **cameras)
+
+
+def _known(sample: Sample) -> np.ndarray:
+    """Where the sample claims a motion, and has one."""
+    first = next(x for x in (sample.flow, sample.inv_depth, sample.image) if x is not None)
+    known = np.ones(first.shape[:2], bool) if sample.valid is None else sample.valid
+    for name in (*_MOTION, "inv_depth"):
+        if (x := getattr(sample, name)) is not None:
+            known = known & np.isfinite(x.reshape(*known.shape, -1)).all(-1)
+    return known
+
+
+def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
+        values = values.astype(np.float32)
+    known = known.reshape(*known.shape, *[1] * (values.ndim - 2))
+    return np.where(known & np.isfinite(values), values, np.float32(0))
+
+
+def _at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:
+    """The two cameras with the world at the first one; only their difference counts here."""
+    if camera is None:
+        return {}
+    moved = {"camera": single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))}
+    if next_camera is not None:
+        poses = camera.world_to_camera, next_camera.world_to_camera
+        # Of a camera that stays, not even rounding is left.
+        moves = not np.array_equal(*poses)
+        pose = _poses.compose(poses[1], _poses.inverse(poses[0])) if moves else np.eye(3, 4)
+        moved["next_camera"] = single_precision(
+            dataclasses.replace(next_camera, world_to_camera=pose)
+        )
+    return moved
+
+
+def single_precision(camera: Camera) -> Camera:
+    """The camera in float32."""
+    names = ("focal", "principal_point", "world_to_camera", "distortion")
+    arrays = {name: getattr(camera, name) for name in names}
+    single: dict[str, Any] = {
+        name: np.asarray(x, np.float32) for name, x in arrays.items() if x is not None
+    }
+    return dataclasses.replace(camera, **single)
+
+
+def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Any]) -> None:
+    """Refuses maps of different sizes, by the names of their files.
+
+    Args:
+      files: by what they hold.
+      maps: [H, W, ...] by what they are, read from the files of the same names.
+
+    Raises:
+      FormatError: one has another size than most.
+    """
+    sizes = {name: np.shape(x)[:2] for name, x in maps.items() if x is not None}
+    if not sizes:
+        return
+    usual, _ = Counter(sizes.values()).most_common(1)[0]
+    like = next(name for name, size in sizes.items() if size == usual)
+    for name, size in sizes.items():
+        if size != usual:
+            pixels = f"{usual[1]} x {usual[0]} pixels, as in {files[like]}"
+            raise FormatError(files[name], pixels, f"{size[1]} x {size[0]}")
+
+
+def unit_image(image: np.ndarray) -> np.ndarray:
+    """An image of uint8 as float32 in [0, 1]."""
+    return image.astype(np.float32) / np.float32(255)

@@ -1,0 +1,203 @@
+"""Which data set a folder holds, told by the names of the folders in it."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.sets import kitti2015, sintel, spring, tartanair, things, vkitti2
+from sf3d_jax.data.sets._dataset import Dataset
+from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._sequences import SIDES
+from sf3d_jax.data.sets._things import RENDERS, Render
+from sf3d_jax.data.sets.srflow3d import SRFlow3D
+
+_SRFLOW3D_SPLITS = ("train", "test")
+_SRFLOW3D = {"flow_F", "scaled_inv_depth", "scaled_inv_depth_CF", "scaled_inv_depth_change"}
+_KITTI = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0"}
+_SINTEL = {"clean", "final", "clean_left", "final_left"}
+_SPRING = {f"{kind}_{side}" for kind in ("frame", "flow_FW", "flow_BW") for side in SIDES}
+_VKITTI2 = {"rgb", "depth", "forwardFlow", "backwardFlow", "forwardSceneFlow", "backwardSceneFlow"}
+_THINGS = ("optical_flow", "disparity", *(f"frames_{r}{e}" for r in RENDERS for e in ("", "_webp")))
+
+# Makes a data set, or raises FileNotFoundError where there is none of that split or camera.
+_Make = Callable[[], Dataset]
+
+
+class _Known(NamedTuple):
+    """A data set that can be recognised.
+
+    Attributes:
+      candidates: of a folder and a split, or None for all: what may be there.
+      looks_for: what the folder must hold, to a person.
+      splits: their names.
+    """
+
+    candidates: Callable[[Path, str | None], Iterable[_Make]]
+    looks_for: str
+    splits: Sequence[str] = ()
+
+
+def recognise(
+    path: PathLike, *, dataset: str | None = None, split: str | None = None
+) -> tuple[Dataset, ...]:
+    """The data sets that a folder holds: one for each split and each camera, forward in time.
+
+    Of two renderings of the same images the clean one is taken, if it is there.
+
+    Args:
+      path: the folder of a data set, of one of its splits, or of one of its scenes.
+      dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "monkaa", "driving", "sintel",
+        "virtualkitti2" or "tartanair"; told by the folders if None.
+      split: as the data set calls it; all that are there if None.
+
+    Returns:
+      At least one.
+
+    Raises:
+      FileNotFoundError: there is no such folder, or it holds nothing that is known.
+      ValueError: there is no such data set or split.
+    """
+    if dataset is not None and dataset not in _KNOWN:
+        raise ValueError(f"dataset: expected one of {', '.join(_KNOWN)}, got {dataset!r}")
+    known = _KNOWN if dataset is None else {dataset: _KNOWN[dataset]}
+    splits = dict.fromkeys(name for one in known.values() for name in one.splits)
+    if split is not None and split not in splits:
+        expected = f"one of {', '.join(splits)}" if splits else f"none, as {dataset} has no splits"
+        raise ValueError(f"split: expected {expected}, got {split!r}")
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path}: there is no such folder")
+
+    # The folders above tell a split or a scene; "." does not name them.
+    place = path if path.name else path.resolve()
+    for one in known.values():
+        if split is None or split in one.splits:
+            if found := tuple(_there(one.candidates(place, split))):
+                return found
+    listed = "".join(f"\n  {name}: {one.looks_for}" for name, one in known.items())
+    raise FileNotFoundError(f"{path}: no data set that is known; looked for{listed}")
+
+
+def _there(candidates: Iterable[_Make]) -> Iterator[Dataset]:
+    for make in candidates:
+        try:
+            yield make()
+        except FileNotFoundError:
+            continue
+
+
+def _subfolders(*paths: Path) -> set[str]:
+    return set().union(*(Folder(path, "").subfolders for path in paths))
+
+
+def _inside(path: Path) -> set[str]:
+    """The subfolders of the subfolders."""
+    return _subfolders(*(path / name for name in _subfolders(path)))
+
+
+def _splits(
+    path: Path, split: str | None, splits: Sequence[str], fits: Callable[[Path], object]
+) -> Iterator[str]:
+    """The splits in a folder, or the one that it is; without a name of one, the one asked for."""
+    found = [name for name in splits if fits(path / name)]
+    if not found and fits(path):
+        found = [path.name if path.name in splits else split or splits[0]]
+    return (name for name in found if split in (None, name))
+
+
+def _srflow3d(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _splits(path, split, _SRFLOW3D_SPLITS, lambda p: _SRFLOW3D & _subfolders(p)):
+        yield partial(SRFlow3D, path, at)
+
+
+def _kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _splits(path, split, kitti2015.SPLITS, lambda p: _KITTI & _subfolders(p)):
+        yield partial(kitti2015.Kitti2015, path, at)
+
+
+def _spring(path: Path, split: str | None) -> Iterator[_Make]:
+    scenes: Collection[str] | None = None
+    if _SPRING & _subfolders(path):
+        path, scenes = path.parent, (path.name,)
+    for at in _splits(path, split, spring.SPLITS, lambda p: _SPRING & _inside(p)):
+        for side in SIDES:
+            yield partial(spring.Spring, path, at, side=side, scenes=scenes)
+
+
+def _sintel(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _splits(path, split, sintel.SPLITS, lambda p: _SINTEL & _subfolders(p)):
+        there = _subfolders(path / at) or _subfolders(path)
+        render: sintel.Render = "clean" if {"clean", "clean_left"} & there else "final"
+        yield partial(sintel.Sintel, path, at, render=render)
+
+
+def _of_things(path: Path) -> tuple[set[str], Render]:
+    """What is inside of the kinds of FlyingThings3D, Monkaa and Driving, and the rendering."""
+    clean = any(name.startswith("frames_cleanpass") for name in _subfolders(path))
+    inside = _subfolders(*(path / name for name in _THINGS))
+    final = any(name.startswith("frames_finalpass") for name in _subfolders(path))
+    return inside, "finalpass" if final and not clean else "cleanpass"
+
+
+def _flyingthings3d(path: Path, split: str | None) -> Iterator[_Make]:
+    inside, render = _of_things(path)
+    for at in things.SPLITS:
+        for side in SIDES:
+            if at in inside and split in (None, at):
+                yield partial(things.FlyingThings3D, path, at, side=side, render=render)
+
+
+def _monkaa(path: Path, split: str | None) -> Iterator[_Make]:
+    inside, render = _of_things(path)
+    if not inside & {*things.SPLITS, *things.FOCALS}:
+        for side in SIDES:
+            yield partial(things.Monkaa, path, side=side, render=render)
+
+
+def _driving(path: Path, split: str | None) -> Iterator[_Make]:
+    inside, render = _of_things(path)
+    for focal in things.FOCALS:
+        for side in SIDES:
+            if focal in inside:
+                yield partial(things.Driving, path, focal=focal, side=side, render=render)
+
+
+def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
+    options: dict[str, Any] = {}
+    if _VKITTI2 & _subfolders(path / "frames"):
+        options = {"scenes": (path.parent.name,), "variations": (path.name,)}
+        path = path.parent.parent
+    elif any(_VKITTI2 & _subfolders(path / name / "frames") for name in _subfolders(path)):
+        path, options = path.parent, {"scenes": (path.name,)}
+    for camera in vkitti2.CAMERAS:
+        yield partial(vkitti2.VirtualKitti2, path, camera=camera, **options)
+
+
+def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
+    options: dict[str, Any] = {}
+    if path.name in tartanair.DIFFICULTIES:
+        path, options = path.parent, {"difficulty": path.name}
+    if {*tartanair.DIFFICULTIES} & _subfolders(path):
+        path, options = path.parent, {**options, "environments": (path.name,)}
+    yield partial(tartanair.TartanAir, path, **options)
+
+
+_KNOWN = {
+    "srflow3d": _Known(
+        _srflow3d, "train/ or test/ with flow_F/ or scaled_inv_depth/", _SRFLOW3D_SPLITS
+    ),
+    "kitti2015": _Known(
+        _kitti2015, "training/ or testing/ with image_2/ or flow_occ/", kitti2015.SPLITS
+    ),
+    "spring": _Known(_spring, "train/ or test/ with 0001/frame_left/", spring.SPLITS),
+    "flyingthings3d": _Known(
+        _flyingthings3d, "frames_cleanpass/ or optical_flow/ with TRAIN/ or TEST/", things.SPLITS
+    ),
+    "monkaa": _Known(_monkaa, "frames_cleanpass/ or optical_flow/ with the scenes"),
+    "driving": _Known(_driving, "frames_cleanpass/ or optical_flow/ with 35mm_focallength/"),
+    "sintel": _Known(_sintel, "training/ or test/ with clean/ or final/", sintel.SPLITS),
+    "virtualkitti2": _Known(_virtualkitti2, "Scene01/clone/frames/"),
+    "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
+}

@@ -1,0 +1,200 @@
+"""Sequences of frames that are numbered, one file a frame and kind, and the pairs among them."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.images import read_image
+from sf3d_jax.data.maps import ScalarMap
+from sf3d_jax.data.sets._dataset import unit_image
+from sf3d_jax.data.sets._listing import Folder
+
+Direction = Literal["forward", "backward"]
+Side = Literal["left", "right"]
+
+DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
+SIDES: tuple[Side, ...] = ("left", "right")
+
+_FIELD = re.compile(r"\{:0\d+d\}")
+
+
+class Frames(NamedTuple):
+    """The files of one kind, of one sequence.
+
+    Attributes:
+      folder: that they lie in; it may be missing.
+      stem: of their names, with a field for the number, such as "frame_{:04d}".
+    """
+
+    folder: Folder
+    stem: str
+
+    @property
+    def numbers(self) -> set[int]:
+        """The frames of which there is a file."""
+        before, after = map(re.escape, _FIELD.split(self.stem))
+        pattern = re.compile(f"{before}([0-9]+){after}")
+        found = (pattern.fullmatch(stem) for stem in self.folder.stems)
+        return {int(match[1]) for match in found if match}
+
+    def file(self, number: int) -> Path:
+        """The file of a frame, be it there or missing."""
+        return self.folder.file(self.stem.format(number))
+
+
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
+    """Refuses the value of an option.
+
+    Args:
+      name: of the option.
+      value: that was given.
+      choices: that there are.
+
+    Raises:
+      ValueError: it is none of them.
+    """
+    if value not in choices:
+        listed = " or ".join(map(repr, choices))
+        raise ValueError(f"{name}: expected {listed}, got {value!r}")
+
+
+def step_of(direction: str) -> int:
+    """How far the next frame is: 1, or -1 backward.
+
+    Raises:
+      ValueError: there is no such direction.
+    """
+    check_choice("direction", direction, DIRECTIONS)
+    return 1 if direction == "forward" else -1
+
+
+def opposite(direction: Direction) -> Direction:
+    """The other direction."""
+    return "backward" if direction == "forward" else "forward"
+
+
+def split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
+    """The folder of a split: inside the root, or the root itself.
+
+    Args:
+      root: of the data set, or of one split.
+      split: that is wanted.
+      splits: that there are, by the names of their folders.
+
+    Raises:
+      FileNotFoundError: the root is another split.
+      ValueError: there is no such split.
+    """
+    check_choice("split", split, splits)
+    inside = Path(root) / split
+    if inside.is_dir():
+        return inside
+    if Path(root).name in splits and Path(root).name != split:
+        raise FileNotFoundError(f"{inside}: there is no such folder, and {root} is another split")
+    return Path(root)
+
+
+def chosen(found: Iterable[str], wanted: Collection[str] | None, root: PathLike) -> list[str]:
+    """The sequences to read, in order.
+
+    Args:
+      found: the sequences that are there.
+      wanted: those to read; all if None.
+      root: of the data set, for the message.
+
+    Raises:
+      FileNotFoundError: a sequence that is wanted is not there.
+    """
+    there = set(found)
+    if wanted is None:
+        return sorted(there)
+    if lacking := sorted(set(wanted) - there):
+        raise FileNotFoundError(f"{root}: there is no {lacking[0]}; there are {sorted(there)[:20]}")
+    return sorted(set(wanted))
+
+
+def numbers(kinds: Mapping[str, Frames], *names: str) -> set[int] | None:
+    """The frames of the first of those kinds that is there; None if none of them is.
+
+    Args:
+      kinds: the files of a sequence by kind.
+      names: of kinds.
+    """
+    return next((kinds[name].numbers for name in names if name in kinds), None)
+
+
+def first_frames(
+    frames: Collection[int] | None, motion: Collection[int] | None, step: int
+) -> list[int]:
+    """The first frames of the pairs of a sequence.
+
+    A pair is one if both of its frames are there, or if its motion is: a file that is missing in
+    the middle of a sequence is missed when the pair is read. Before the first and behind the last
+    frame there is no pair, although some data sets have a motion that leads there.
+
+    Args:
+      frames: of which there is an image; None if there are no images.
+      motion: of which there is a flow; None if there is no flow.
+      step: 1, or -1 backward.
+
+    Returns:
+      Their numbers, in order.
+    """
+    moving, there = set(motion or ()), set(frames or ())
+    pairs = {n for n in there if n + step in there}
+    if there:
+        inside = range(min(there), max(there) + 1)
+        moving = {n for n in moving if n in inside and n + step in inside}
+    return sorted(pairs | moving)
+
+
+def read_images(files: Mapping[str, Path]) -> dict[str, Any]:
+    """The images among the files of a sample, by the names of its fields.
+
+    Args:
+      files: "image" and "next_image" are read.
+
+    Returns:
+      float32 [H, W, 3] in [0, 1].
+
+    Raises:
+      FormatError: a file is no image.
+      OSError: a file is missing.
+    """
+    names = [name for name in ("image", "next_image") if name in files]
+    return {name: unit_image(read_image(files[name])) for name in names}
+
+
+def inverse_depth(depth: ScalarMap) -> np.ndarray:
+    """1/z: 0 where a depth is not positive, as no surface is there, and NaN where it is no number.
+
+    Args:
+      depth: in metres.
+
+    Returns:
+      float32 [H, W].
+    """
+    positive = depth.values > 0
+    with np.errstate(over="ignore"):  # of a depth that is nearly 0
+        inverse = np.divide(1, depth.values, out=np.zeros_like(depth.values), where=positive)
+    return np.where(depth.valid, inverse, np.float32(np.nan))
+
+
+def as_float32(maps: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Those maps in float32; what is too large becomes infinite, which is no number for a sample.
+
+    Args:
+      maps: by name.
+    """
+    with np.errstate(over="ignore"):
+        return {name: values.astype(np.float32) for name, values in maps.items()}
+
+
+def all_valid(*masks: np.ndarray | None) -> np.ndarray | None:
+    """Where all of those masks are True that are not None; None if there is none."""
+    given = [mask for mask in masks if mask is not None]
+    return np.logical_and.reduce(given) if given else None

@@ -1,0 +1,230 @@
+"""Data sets told by their folders, and what all of them have in common."""
+
+import pickle
+import threading
+
+import jax
+import numpy as np
+import pytest
+import trees
+
+from sf3d_jax import data
+from sf3d_jax.data.sets._recognise import recognise
+from sf3d_jax.data.sets.things import FlyingThings3D
+from sf3d_jax.samples import check_sample
+
+
+def srflow3d(root):
+    for number in (0, 1):
+        for kind, value in (("depth", 2.0), ("scaled_inv_depth", 0.1)):
+            path = trees.made(root / f"train/{kind}/031/{number:04d}.npy")
+            np.save(path, np.full(trees.SIZE, value, np.float32))
+    data.write_flow(trees.made(root / "train/flow_F/031/0000.flo"), np.zeros((*trees.SIZE, 2)))
+
+
+def flyingthings3d(root):
+    trees.things(root)
+
+
+def monkaa(root):
+    trees.things(root, "funnyworld_x2", start=0)
+
+
+def driving(root):
+    trees.things(root, "15mm_focallength/scene_backwards/slow", focal=450.0, start=1)
+
+
+BUILDERS = {
+    "srflow3d": srflow3d,
+    "kitti2015": trees.kitti2015,
+    "spring": trees.spring,
+    "flyingthings3d": flyingthings3d,
+    "monkaa": monkaa,
+    "driving": driving,
+    "sintel": trees.sintel,
+    "virtualkitti2": trees.virtualkitti2,
+    "tartanair": trees.tartanair,
+}
+# A split, or a scene, by its path inside the data set.
+INSIDE = {
+    "srflow3d": ["train"],
+    "kitti2015": ["training"],
+    "spring": ["train", "train/0005"],
+    "flyingthings3d": [],
+    "monkaa": [],
+    "driving": [],
+    "sintel": ["training"],
+    "virtualkitti2": ["Scene01", "Scene01/clone"],
+    "tartanair": ["abandonedfactory", "abandonedfactory/Easy"],
+}
+
+
+@pytest.fixture(params=BUILDERS)
+def tree(request, tmp_path):
+    """A data set's name and its folder."""
+    root = tmp_path / "root"
+    BUILDERS[request.param](root)
+    return request.param, root
+
+
+def test_every_data_set_is_recognised(tree, monkeypatch):
+    name, root = tree
+    (dataset,) = recognise(root)
+    assert type(dataset).__name__.lower() == name
+    assert [d.entries for d in recognise(root, dataset=name)] == [dataset.entries]
+    for inside in INSIDE[name]:
+        (again,) = recognise(root / inside)
+        assert again.entries == dataset.entries
+    monkeypatch.chdir(root)
+    (again,) = recognise(".")
+    assert [e.name for e in again.entries] == [e.name for e in dataset.entries]
+
+
+def test_a_data_set_is_a_source_of_samples(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    samples = list(dataset)
+    assert len(samples) == len(dataset) > 0
+    same = lambda a, b: jax.tree.map(np.testing.assert_array_equal, a, b)
+    for sample, entry in zip(samples, dataset.entries, strict=True):
+        assert sample.name == entry.name
+        check_sample(sample)
+        for x in jax.tree.leaves(sample):
+            assert x.dtype in (np.float32, bool)
+            assert x.dtype == bool or np.isfinite(x).all()
+    same(dataset[-1], samples[-1])
+    same(dataset[np.int64(0)], samples[0])
+    for index in (len(dataset), -len(dataset) - 1):
+        with pytest.raises(IndexError):
+            dataset[index]
+    with pytest.raises(TypeError):
+        dataset[0.5]
+    again = pickle.loads(pickle.dumps(dataset))
+    assert again.entries == dataset.entries
+    same(again[0], samples[0])
+    other, back = dataset.other_direction(), again.other_direction()
+    assert (other is None) == (back is None)
+    assert (
+        repr(dataset) == f"{type(dataset).__name__}({str(dataset.root)!r}, {len(dataset)} samples)"
+    )
+
+
+def test_several_threads_read_at_once(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    results = [None] * 8
+
+    def read(i):
+        results[i] = dataset[i % len(dataset)]
+
+    threads = [threading.Thread(target=read, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, sample in enumerate(results):
+        jax.tree.map(np.testing.assert_array_equal, sample, dataset[i % len(dataset)])
+
+
+def test_a_cut_off_file_is_named(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    for path in set(dataset.entries[0].files.values()):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        (cut,) = recognise(root)
+        try:
+            cut[0]
+        except data.FormatError as error:
+            assert error.path == path
+        else:  # text of several frames, of which these are whole
+            assert path.suffix in (".txt", ".jpg")
+        path.write_bytes(content)
+
+
+def test_a_missing_file_is_named(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    # Of a kind of which there is but one file, the whole kind would be missing.
+    paths = {p for p in dataset.entries[0].files.values() if len(list(p.parent.iterdir())) > 1}
+    for path in paths - {p for p in paths if p.suffix == ".txt"}:
+        path.rename(root / "elsewhere")
+        (again,) = recognise(root)
+        # Without its first or last image a film is shorter.
+        if len(again) == len(dataset):
+            with pytest.raises(FileNotFoundError) as error:
+                again[0]
+            assert str(path) in str(error.value)
+        (root / "elsewhere").rename(path)
+
+
+def test_splits_and_cameras_are_data_sets_of_their_own(tmp_path):
+    for split in ("TRAIN", "TEST"):
+        for side in ("left", "right"):
+            trees.things(tmp_path, f"{split}/A/0000", side=side)
+    found = recognise(tmp_path)
+    assert [(d.split, d.side) for d in found] == [
+        ("TRAIN", "left"),
+        ("TRAIN", "right"),
+        ("TEST", "left"),
+        ("TEST", "right"),
+    ]
+    assert {type(d) for d in found} == {FlyingThings3D}
+    found = recognise(tmp_path, split="TEST")
+    assert [(d.split, d.side, d.direction) for d in found] == [
+        ("TEST", "left", "forward"),
+        ("TEST", "right", "forward"),
+    ]
+
+
+def test_the_rendering_that_is_there_is_taken(tmp_path):
+    trees.sintel(tmp_path / "sintel")
+    (tmp_path / "sintel/training/clean").rename(tmp_path / "sintel/training/final")
+    (dataset,) = recognise(tmp_path / "sintel")
+    assert dataset.render == "final"
+    trees.things(tmp_path / "things")
+    (tmp_path / "things/frames_cleanpass").rename(tmp_path / "things/frames_finalpass")
+    (dataset,) = recognise(tmp_path / "things")
+    assert dataset.render == "finalpass" and dataset[0].image is not None
+
+
+def test_a_folder_of_predictions_is_kitti(real):
+    (dataset,) = recognise(real("kitti_prediction/flow").parent)
+    assert [e.name for e in dataset.entries] == ["000139/10"]
+    assert recognise(dataset.root, dataset="kitti2015", split="testing")[0].split == "testing"
+
+
+def test_an_unknown_folder_says_what_was_looked_for(tmp_path):
+    trees.write_image(tmp_path / "frames/0001.png", 1)
+    for place in (tmp_path, tmp_path / "frames"):
+        with pytest.raises(FileNotFoundError) as error:
+            recognise(place)
+        assert str(error.value).startswith(f"{place}: no data set")
+        for name in BUILDERS:
+            assert f"\n  {name}: " in str(error.value)
+    with pytest.raises(FileNotFoundError, match="looked for\n  spring: train/") as error:
+        recognise(tmp_path, dataset="spring")
+    assert "sintel" not in str(error.value)
+    with pytest.raises(FileNotFoundError, match="nowhere: there is no such folder"):
+        recognise(tmp_path / "nowhere")
+
+
+def test_a_folder_beside_a_data_set_is_none(tmp_path):
+    trees.kitti2015(tmp_path)
+    trees.write_image(tmp_path / "mine/0001.png", 1)
+    with pytest.raises(FileNotFoundError, match="no data set"):
+        recognise(tmp_path / "mine")
+
+
+def test_unknown_names_are_refused(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"dataset: expected one of srflow3d, kitti2015, .*'kitti'"
+    ):
+        recognise(tmp_path, dataset="kitti")
+    with pytest.raises(ValueError, match="split: expected one of training, testing, got 'val'"):
+        recognise(tmp_path, dataset="kitti2015", split="val")
+    with pytest.raises(ValueError, match="split: expected none, as monkaa has no splits"):
+        recognise(tmp_path, dataset="monkaa", split="train")
+    trees.kitti2015(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no data set"):
+        recognise(tmp_path, split="testing")

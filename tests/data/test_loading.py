@@ -1,0 +1,215 @@
+"""The loader: order, batches, padding, processes, resuming; against plain loops."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import sf3d_jax as sf3d
+from sf3d_jax import Sample, augment
+from sf3d_jax.data.loading import loader
+
+SIZE = (4, 6)
+COUNT = 7
+
+
+def sample(i, size=SIZE):
+    rng = np.random.default_rng(i)
+    return Sample(
+        image=np.float32(rng.uniform(size=(*size, 3))),
+        flow=np.float32(rng.normal(size=(*size, 2))),
+        inv_depth=np.float32(rng.uniform(1, 2, size)),
+        camera=sf3d.Camera.pinhole(*np.float32([5, 5, 2.5, 1.5]), size),
+        name=f"walk/{i:04}",
+    )
+
+
+class Samples:
+    def __init__(self, make=sample, count=COUNT):
+        self.make, self.count = make, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        if not -self.count <= i < self.count:
+            raise IndexError(i)
+        return self.make(i)
+
+
+def noisy(key, x):
+    """Every pixel of the image gets a number drawn for the sample."""
+    return dataclasses.replace(x, image=x.image + jax.random.normal(key))
+
+
+def rows(batches):
+    """(name, arrays) of every sample of the batches that is none of padding."""
+    for batch in batches:
+        for i, name in enumerate(batch.name):
+            if name:
+                yield name, jax.tree.map(lambda x, i=i: x[i], batch)
+
+
+def same(a, b):
+    equal = jax.tree.map(np.array_equal, a, b)
+    return all(jax.tree.leaves(equal))
+
+
+def test_a_batch_is_its_samples_stacked():
+    batch = next(iter(loader(Samples(), 3, 0, shuffle=False)))
+    assert batch.name == ("walk/0000", "walk/0001", "walk/0002")
+    for name, row in rows([batch]):
+        one = sample(int(name[-1]))
+        assert same(row, dataclasses.replace(one, valid=np.ones(SIZE, bool)))
+    leaves = jax.tree.leaves(batch)
+    assert all(type(x) is np.ndarray and x.dtype in (np.float32, bool) for x in leaves)
+
+
+def test_every_epoch_has_every_sample_once_in_an_order_of_its_own():
+    names = [name for name, _ in rows(loader(Samples(), 3, 5, epochs=4))]
+    epochs = [tuple(names[i * COUNT : (i + 1) * COUNT]) for i in range(4)]
+    assert all(sorted(epoch) == sorted(epochs[0]) for epoch in epochs)
+    assert len(set(epochs[0])) == COUNT and len(set(epochs)) == 4
+    assert names != [name for name, _ in rows(loader(Samples(), 3, 6, epochs=4))]
+
+
+def test_without_epochs_it_does_not_end():
+    batches = iter(loader(Samples(), 4, 0))
+    assert len([next(batches) for _ in range(50)]) == 50
+
+
+def test_what_fills_up_the_last_batch_is_not_valid_anywhere():
+    batches = list(loader(Samples(), 3, 0, epochs=2, shuffle=False))
+    assert [batch.name[-1] for batch in batches] == ["walk/0002", "walk/0005", ""] * 2
+    for batch in batches:
+        padding = np.array([name == "" for name in batch.name])
+        assert (batch.valid == ~padding[:, None, None]).all()
+        assert batch.flow.shape == (3, *SIZE, 2)
+
+
+@pytest.mark.parametrize("changes", [{"threads": 1}, {"threads": 5}, {"batch_size": 2}])
+def test_a_sample_depends_on_seed_epoch_and_index_alone(changes):
+    options = {"batch_size": 3, "seed": 3, "epochs": 2, "threads": 3, "transform": noisy}
+    usual = list(rows(loader(Samples(), **options)))
+    other = list(rows(loader(Samples(), **options | changes)))
+    assert len(usual) == len(other) == 2 * COUNT
+    for (name, a), (other_name, b) in zip(usual, other, strict=True):
+        assert name == other_name and same(a, b)
+    drawn = {float((a.image - sample(int(name[-1])).image).mean()) for name, a in usual}
+    assert len(drawn) == 2 * COUNT
+
+
+def test_processes_share_the_batches_of_one(monkeypatch):
+    options = {"batch_size": 4, "seed": 1, "epochs": 3, "transform": noisy}
+    alone = list(loader(Samples(), **options))
+    shares = []
+    for process in range(2):
+        monkeypatch.setattr(jax, "process_count", lambda *_: 2)
+        monkeypatch.setattr(jax, "process_index", lambda *_, p=process: p)
+        shares.append(list(loader(Samples(), **options)))
+    assert len(alone) == len(shares[0]) == len(shares[1])
+    for batch, *parts in zip(alone, *shares, strict=True):
+        assert all(len(part.name) == 2 for part in parts)
+        together = dict(rows(parts))
+        assert together.keys() == {name for name in batch.name if name}
+        assert all(same(row, together[name]) for name, row in rows([batch]))
+    with pytest.raises(ValueError, match="multiple of the 2 processes, got 3"):
+        loader(Samples(), 3, 0)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 5])
+def test_a_saved_state_goes_on_with_the_next_batch(after):
+    make = lambda threads: iter(loader(Samples(), 2, 9, transform=noisy, threads=threads))
+    batches = make(3)
+    for _ in range(after):
+        next(batches)
+    state = json.dumps(batches.get_state())
+    expected = [next(batches) for _ in range(6)]
+    again = make(2)
+    next(again)
+    again.set_state(json.loads(state))
+    for batch in expected:
+        got = next(again)
+        assert got.name == batch.name and same(got, batch)
+
+
+def test_smaller_samples_are_padded_and_the_cameras_stay_with_their_pixels():
+    sizes = Samples(lambda i: sample(i, (4 + i % 2, 6 - i % 3)))
+    with pytest.raises(ValueError, match=r"walk/0000 and walk/0001 have .*; give size="):
+        next(iter(loader(sizes, 3, 0, shuffle=False)))
+    batch = next(iter(loader(sizes, 3, 0, shuffle=False, size=(8, 7))))
+    assert batch.camera.size == (8, 7) and batch.image.shape == (3, 8, 7, 3)
+    for i in range(3):
+        one = sizes[i]
+        height, width = one.flow.shape[:2]
+        assert batch.valid[i, :height, :width].all() and batch.valid[i].sum() == height * width
+        assert (batch.flow[i, :height, :width] == one.flow).all()
+        assert (batch.camera.principal_point[i] == one.camera.principal_point).all()
+    with pytest.raises(ValueError, match=r"sample walk/0001 of \(5, 5\).* does not fit into"):
+        list(loader(sizes, 1, 0, shuffle=False, epochs=1, size=(4, 8)))
+
+
+def test_augment_changes_a_sample_as_it_does_outside():
+    def transform(key, x):
+        return augment.random_crop(key, x, (3, 4))
+
+    seed, epoch = 2, 1
+    batches = list(loader(Samples(), 7, seed, epochs=2, transform=transform))
+    for name, row in rows(batches[epoch:]):
+        index = int(name[-1])
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), epoch), index)
+        expected = transform(key, sample(index))
+        assert same(dataclasses.replace(row, valid=None), expected)
+
+
+def test_a_missing_next_camera_and_next_depth_are_filled_up_and_nothing_else():
+    full = dataclasses.replace(
+        sample(0), next_camera=sample(0).camera, next_inv_depth=np.ones(SIZE, np.float32)
+    )
+    mixed = Samples(lambda i: sample(i) if i else full)
+    batch = next(iter(loader(mixed, 2, 0, shuffle=False)))
+    assert (batch.next_camera.focal == 5).all()
+    assert (batch.next_inv_depth == np.float32([1, 0])[:, None, None]).all()
+    mixed = Samples(lambda i: dataclasses.replace(sample(i), **{} if i else {"flow": None}))
+    with pytest.raises(ValueError, match="walk/0000 and walk/0001 only one has flow"):
+        next(iter(loader(mixed, 2, 0, shuffle=False)))
+
+
+def test_lenses_of_a_batch_must_be_of_one_kind():
+    def make(i):
+        camera = sf3d.Camera.from_matrix(np.eye(3), SIZE, distortion=np.zeros(4 + i))
+        return dataclasses.replace(sample(i), camera=camera)
+
+    with pytest.raises(ValueError, match=r"camera of the .*opencv with 4 coeff.* with 5 coeff"):
+        next(iter(loader(Samples(make), 2, 0, shuffle=False)))
+
+
+def test_a_bad_file_is_named_by_the_batch_that_needs_it():
+    def make(i):
+        if i == 4:
+            raise sf3d.data.FormatError("walk/0004.flo", "a .flo file", "nothing")
+        return sample(i)
+
+    batches = iter(loader(Samples(make), 2, 0, shuffle=False))
+    assert [next(batches).name[0] for _ in range(2)] == ["walk/0000", "walk/0002"]
+    with pytest.raises(sf3d.data.FormatError, match=r"walk/0004\.flo"):
+        next(batches)
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"batch_size": 0}, "batch_size: expected a positive"),
+        ({"seed": -1}, "seed: expected"),
+        ({"epochs": 0}, "epochs: expected at least 1"),
+        ({"threads": 0}, "threads: expected at least 1"),
+        ({"size": (4,)}, "size: expected two integers"),
+        ({"dataset": Samples(count=0)}, "dataset: it is empty"),
+    ],
+)
+def test_arguments_out_of_range_are_named(changes, says):
+    options = {"dataset": Samples(), "batch_size": 2, "seed": 0}
+    with pytest.raises(ValueError, match=says):
+        loader(**options | changes)

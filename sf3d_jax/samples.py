@@ -55,12 +55,23 @@ class Sample:
     name: str | tuple[str, ...] | None = None
 
 
-jax.tree_util.register_dataclass(
-    Sample,
-    data_fields=[field.name for field in dataclasses.fields(Sample) if field.name != "name"],
-    meta_fields=[],
-    drop_fields=["name"],
-)
+_IN_TREE = tuple(field.name for field in dataclasses.fields(Sample) if field.name != "name")
+
+
+def _flatten(sample: Sample) -> tuple[list[Any], None]:
+    return [getattr(sample, name) for name in _IN_TREE], None
+
+
+def _flatten_with_keys(sample: Sample) -> tuple[list[tuple[Any, Any]], None]:
+    return [(jax.tree_util.GetAttrKey(name), getattr(sample, name)) for name in _IN_TREE], None
+
+
+def _unflatten(_: None, children: Any) -> Sample:
+    return Sample(**dict(zip(_IN_TREE, children, strict=True)))
+
+
+# Not register_dataclass: its drop_fields does not work before JAX 0.7.2.
+jax.tree_util.register_pytree_with_keys(Sample, _flatten_with_keys, _unflatten, _flatten)
 
 
 def check_sample(sample: Any) -> tuple[int, ...]:

@@ -172,6 +172,9 @@ def _write_picture(path: PathLike, picture: np.ndarray, kind: str, options: list
 
 def _swap_red_and_blue(picture: np.ndarray) -> np.ndarray:
     """From OpenCV's order of the channels (BGR) to that of the file (RGB), or back."""
-    if picture.ndim == 2:
+    cv2 = import_cv2()
+    # What swaps them back is the same code.
+    swaps = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+    if picture.ndim == 2 or picture.shape[2] not in swaps:
         return picture
-    return np.ascontiguousarray(picture[..., [2, 1, 0, 3][: picture.shape[2]]])
+    return cv2.cvtColor(picture, swaps[picture.shape[2]])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sf3d_jax.data._arrays import finite, in_all_channels
 from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
 
 MAGIC = b"PIEH"
@@ -30,8 +31,10 @@ def read(path: PathLike) -> np.ndarray:
       FormatError: the file is not a .flo file, or not of the length its header says.
     """
     flow = read_floats(path, 2, ".flo")
-    known = (np.abs(flow) <= _LARGEST_KNOWN).all(-1, keepdims=True)  # False for NaN, too
-    return np.where(known, flow, np.nan).astype(np.float32)
+    known = in_all_channels(np.abs(flow) <= _LARGEST_KNOWN)  # False for NaN, too
+    if not known.all():
+        flow[~known] = np.nan
+    return flow
 
 
 def write(path: PathLike, flow: np.ndarray) -> None:
@@ -41,7 +44,7 @@ def write(path: PathLike, flow: np.ndarray) -> None:
       path: of the file.
       flow: float32 [H, W, 2], (u, v) in pixels, NaN where unknown.
     """
-    write_floats(path, np.where(np.isfinite(flow).all(-1, keepdims=True), flow, _UNKNOWN))
+    write_floats(path, np.where(finite(flow)[..., None], flow, _UNKNOWN))
 
 
 def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:

@@ -49,7 +49,9 @@ def read_flow(path: PathLike) -> np.ndarray:
       FormatError: the file is not a 16-bit PNG of three channels.
     """
     codes = read_png16(path, 3, "KITTI flow")
-    flow = (codes[..., :2].astype(np.float32) - _FLOW_ZERO) / _FLOW_SCALE
+    flow = codes[..., :2].astype(np.float32)
+    flow -= _FLOW_ZERO
+    flow /= _FLOW_SCALE
     flow[codes[..., 2] == 0] = np.nan
     return flow
 
@@ -91,7 +93,9 @@ def read_scalar(path: PathLike, scale: float) -> np.ndarray:
       FormatError: the file is not a 16-bit PNG of one channel.
     """
     codes = read_png16(path, 1, "a scalar map such as KITTI disparity")
-    return np.where(codes > 0, codes / scale, np.nan).astype(np.float32)
+    values = (codes / np.float64(scale)).astype(np.float32)
+    values[codes == 0] = np.nan
+    return values
 
 
 def write_scalar(path: PathLike, values: np.ndarray, scale: float) -> None:

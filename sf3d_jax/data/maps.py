@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data import flo, kitti, npy, pfm, sintel, spring, vkitti2
-from sf3d_jax.data._arrays import real_map, valid_mask
+from sf3d_jax.data._arrays import finite, real_map, valid_mask, zero_unless
 from sf3d_jax.data._files import FormatError, PathLike
 
 
@@ -86,8 +86,8 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
       FormatError: the file does not hold flow in this format, or its ending is unknown.
     """
     flow = _choose(path, format, _FLOW_FORMATS).read(path)
-    valid = np.isfinite(flow).all(-1)
-    return FlowMap(np.where(valid[..., None], flow, np.float32(0)), valid)
+    valid = finite(flow)
+    return FlowMap(zero_unless(valid, flow), valid)
 
 
 def write_flow(
@@ -252,4 +252,4 @@ def _choose_scaled(path: PathLike, format: str | None, scale: float | None) -> _
 
 
 def _scalar_map(values: np.ndarray, valid: np.ndarray) -> ScalarMap:
-    return ScalarMap(np.where(valid, values, np.float32(0)), valid)
+    return ScalarMap(zero_unless(valid, values), valid)

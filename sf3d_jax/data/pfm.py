@@ -29,7 +29,7 @@ def read_flow(path: PathLike) -> np.ndarray:
     Raises:
       FormatError: the file is not a three-channel PFM, or not of the length its header says.
     """
-    return np.ascontiguousarray(_read(path, "PF", 3)[..., :2])
+    return _read(path, "PF", 3)[..., :2].astype(np.float32)
 
 
 def read_scalar(path: PathLike) -> np.ndarray:
@@ -44,7 +44,7 @@ def read_scalar(path: PathLike) -> np.ndarray:
     Raises:
       FormatError: the file is not a one-channel PFM, or not of the length its header says.
     """
-    return _read(path, "Pf", 1)[..., 0]
+    return _read(path, "Pf", 1)[..., 0].astype(np.float32)
 
 
 def write(path: PathLike, values: np.ndarray) -> None:
@@ -63,6 +63,7 @@ def write(path: PathLike, values: np.ndarray) -> None:
 
 
 def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
+    """The numbers as they lie in the file, rows from the top."""
     data = Path(path).read_bytes()
     header = _HEADER.match(data)
     if header is None:
@@ -77,7 +78,7 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
         raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
 
     values = np.frombuffer(data, f"{order}f4", offset=header.end())
-    return values.reshape(height, width, channels)[::-1].astype(np.float32)
+    return values.reshape(height, width, channels)[::-1]
 
 
 def _byte_order(path: PathLike, scale: bytes) -> str:

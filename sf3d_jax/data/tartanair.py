@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data import _poses, npy
+from sf3d_jax.data._arrays import finite, zero_unless
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._pinhole import LARGEST, poses_argument
 from sf3d_jax.data._text import read_table, write_rows
@@ -117,11 +118,11 @@ def read_tartanair_flow(flow_path: PathLike, mask_path: PathLike | None = None) 
       FormatError: a file is no such .npy file, or the mask has another size.
     """
     flow = npy.read_flow(flow_path)
-    valid = np.isfinite(flow).all(-1)
+    valid = finite(flow)
     if mask_path is not None:
         mask = npy.read_scalar(mask_path)
         if mask.shape != valid.shape:
             expected = f"the size {list(valid.shape)} of {flow_path}"
             raise FormatError(mask_path, expected, f"{list(mask.shape)}")
         valid &= mask == 0
-    return FlowMap(np.where(valid[..., None], flow, np.float32(0)), valid)
+    return FlowMap(zero_unless(valid, flow), valid)

@@ -66,9 +66,13 @@ def read_flow(path: PathLike) -> np.ndarray:
       FormatError: the file is not a 16-bit PNG of three channels.
     """
     codes = read_png16(path, 3, "Virtual KITTI 2 flow")
-    flow = (codes[..., :2] * (2 / _LARGEST_CODE) - 1) * _largest_flow(codes)
+    # A channel has few codes, so that the maths need not be done in every pixel.
+    table = np.arange(_LARGEST_CODE + 1) * (2 / _LARGEST_CODE) - 1
+    flow = np.empty((*codes.shape[:2], 2), np.float32)
+    for channel, largest in enumerate(_largest_flow(codes)):
+        flow[..., channel] = (table * largest).astype(np.float32)[codes[..., channel]]
     flow[codes[..., 2] == 0] = np.nan
-    return flow.astype(np.float32)
+    return flow
 
 
 def write_flow(path: PathLike, flow: np.ndarray) -> None:

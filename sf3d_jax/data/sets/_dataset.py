@@ -21,6 +21,7 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data import _poses
+from sf3d_jax.data._arrays import finite, zero_unless
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.samples import Sample
 
@@ -162,15 +163,14 @@ def _known(sample: Sample) -> np.ndarray:
     known = np.ones(first.shape[:2], bool) if sample.valid is None else sample.valid
     for name in (*_MOTION, "inv_depth"):
         if (x := getattr(sample, name)) is not None:
-            known = known & np.isfinite(x.reshape(*known.shape, -1)).all(-1)
+            known = known & finite(x)
     return known
 
 
 def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
-        values = values.astype(np.float32)
-    known = known.reshape(*known.shape, *[1] * (values.ndim - 2))
-    return np.where(known & np.isfinite(values), values, np.float32(0))
+        values = values.astype(np.float32, copy=False)
+    return zero_unless(known & finite(values), values)
 
 
 def _at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:

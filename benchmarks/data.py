@@ -1,0 +1,256 @@
+"""How fast files are read, beside the libraries that others read them with.
+
+    python benchmarks/data.py [--repeats N] [--json FILE] [--folder FOLDER]
+
+All ways of a format run in turn in one loop, so that what disturbs the machine disturbs them alike;
+the files lie in the page cache, the figures are medians, and the ratios are what holds on another
+machine. Ours check the whole file, convert to float32 and say which pixels are valid. "Decoded"
+peers stop at the numbers as the file has them; the others do what their data loaders do.
+
+The loader reads two JPEGs, flow and inverse depth a sample into batches of four, by threads.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from timing import race, write_json
+
+from sf3d_jax import data
+from sf3d_jax.samples import Sample
+
+SIZES = ((540, 960), (375, 1242))
+SAMPLES, BATCH = 64, 4
+
+
+def smooth(size, channels, low, high, seed=0):
+    """A smooth field with some noise: it compresses about as well as those of data sets."""
+    height, width = size
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(low, high, (9, 16, channels)).astype(np.float32)
+    field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    field = field.reshape(height, width, channels)
+    field = field + rng.normal(0, (high - low) / 500, field.shape)
+    return np.clip(field, low, high).astype(np.float32)
+
+
+def write_files(folder, size):
+    """A file of each format, by name."""
+    flow, depth = smooth(size, 2, -40, 40), smooth(size, 1, 1, 90)[..., 0]
+    image = smooth(size, 3, 0, 255).astype(np.uint8)
+    names = "a.flo kitti.png vkitti2.png flow.pfm a.flo5 flow.npy disparity.png disparity.pfm a.dpt"
+    paths = {name: folder / name for name in [*names.split(), "image.png", "image.jpg"]}
+    for name in ("a.flo", "kitti.png", "flow.pfm", "a.flo5", "flow.npy"):
+        data.write_flow(paths[name], flow)
+    data.write_flow(paths["vkitti2.png"], flow, format="vkitti2")
+    data.write_disparity(paths["disparity.png"], depth)
+    data.write_disparity(paths["disparity.pfm"], depth)
+    data.write_map(paths["a.dpt"], depth)
+    for name in ("image.png", "image.jpg"):
+        cv2.imwrite(str(paths[name]), image)
+    return paths
+
+
+def bytes_after(header, shape):
+    """A reader of the float32 after a header, checking nothing."""
+    count = int(np.prod(shape))
+    return lambda path: np.fromfile(path, "<f4", count, offset=header).reshape(shape)
+
+
+def decoded(path):
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+
+
+def raft_kitti_flow(path):
+    """As RAFT's loader."""
+    codes = cv2.imread(str(path), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)[:, :, ::-1]
+    codes = codes.astype(np.float32)
+    return (codes[:, :, :2] - 2**15) / 64.0, codes[:, :, 2]
+
+
+def raft_kitti_disparity(path):
+    """As RAFT's loader."""
+    disparity = cv2.imread(str(path), cv2.IMREAD_ANYDEPTH) / 256.0
+    return disparity, disparity > 0
+
+
+def published_vkitti2_flow(path):
+    """As the snippet that Virtual KITTI 2 publishes."""
+    bgr = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    height, width, _ = bgr.shape
+    invalid = bgr[..., 0] == 0
+    flow = 2.0 / (2**16 - 1.0) * bgr[..., 2:0:-1].astype("f4") - 1
+    flow[..., 0] *= width - 1
+    flow[..., 1] *= height - 1
+    flow[invalid] = 0
+    return flow, ~invalid
+
+
+def raft_pfm(path):
+    """As RAFT's loader, which most others have copied."""
+    with open(path, "rb") as file:
+        channels = 3 if file.readline().rstrip() == b"PF" else 1
+        width, height = map(int, file.readline().split())
+        order = "<" if float(file.readline()) < 0 else ">"
+        values = np.fromfile(file, f"{order}f")
+    shape = (height, width, channels) if channels == 3 else (height, width)
+    return np.flipud(values.reshape(shape))
+
+
+def hdf5(path):
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return file["flow"][()]
+
+
+def others(size):
+    """(format, name, reader) of the peers that are installed."""
+    rows = [
+        ("a.flo", "np.fromfile", bytes_after(12, (*size, 2))),
+        ("kitti.png", "OpenCV, decoded", decoded),
+        ("kitti.png", "RAFT's (OpenCV)", raft_kitti_flow),
+        ("vkitti2.png", "OpenCV, decoded", decoded),
+        ("vkitti2.png", "published (OpenCV)", published_vkitti2_flow),
+        ("flow.pfm", "RAFT's (NumPy)", raft_pfm),
+        ("flow.pfm", "OpenCV, decoded", decoded),
+        ("a.flo5", "h5py, decoded", hdf5),
+        ("flow.npy", "np.load, decoded", np.load),
+        ("disparity.png", "OpenCV, decoded", decoded),
+        ("disparity.png", "RAFT's (OpenCV)", raft_kitti_disparity),
+        ("disparity.pfm", "RAFT's (NumPy)", raft_pfm),
+        ("disparity.pfm", "OpenCV, decoded", decoded),
+        ("a.dpt", "np.fromfile", bytes_after(12, size)),
+        ("image.png", "OpenCV, BGR", lambda path: cv2.imread(str(path))),
+        ("image.jpg", "OpenCV, BGR", lambda path: cv2.imread(str(path))),
+    ]
+    if hasattr(cv2, "readOpticalFlow"):
+        rows.append(("a.flo", "OpenCV", lambda path: cv2.readOpticalFlow(str(path))))
+    try:
+        import png
+    except ImportError:
+        pass
+    else:
+        lines = lambda path: np.vstack([np.uint16(x) for x in png.Reader(str(path)).asDirect()[2]])
+        rows += [(name, "pypng, decoded", lines) for name in ("kitti.png", "disparity.png")]
+    try:
+        import imageio.v3
+    except ImportError:
+        pass
+    else:
+        # Not for flow, of which Pillow behind it keeps 8 bits.
+        names = ("disparity.png", "image.png", "image.jpg")
+        rows += [(name, "imageio, decoded", imageio.v3.imread) for name in names]
+    return rows
+
+
+OURS = {
+    "a.flo": data.read_flow,
+    "kitti.png": data.read_flow,
+    "vkitti2.png": lambda path: data.read_flow(path, format="vkitti2"),
+    "flow.pfm": data.read_flow,
+    "a.flo5": data.read_flow,
+    "flow.npy": data.read_flow,
+    "disparity.png": data.read_disparity,
+    "disparity.pfm": data.read_disparity,
+    "a.dpt": data.read_map,
+    "image.png": data.read_image,
+    "image.jpg": data.read_image,
+}
+
+
+def readers(folder, size, repeats):
+    """Milliseconds, megapixels a second and ratios of all ways, as rows; printed as a table."""
+    paths = write_files(folder, size)
+    height, width = size
+    megapixels = height * width / 1e6
+    print(f"{width} x {height}\n\n| file | way | ms | megapixels/s | time / ours |\n|{'---|' * 5}")
+    rows = []
+    for name, ours in OURS.items():
+        ways = {"sf3d_jax": ours} | {who: read for n, who, read in others(size) if n == name}
+        table = {who: lambda read=read, path=paths[name]: read(path) for who, read in ways.items()}
+        for run in table.values():
+            run()
+        medians = race(table, repeats)
+        for who, milliseconds in medians.items():
+            ratio = milliseconds / medians["sf3d_jax"]
+            speed = 1e3 * megapixels / milliseconds
+            rows.append({"file": name, "way": who, "ms": milliseconds, "ratio": ratio})
+            rows[-1] |= {"size": size, "megapixels_per_second": speed}
+            print(f"| {name} | {who} | {milliseconds:.2f} | {speed:.1f} | {ratio:.2f} |")
+    print()
+    return rows
+
+
+class Files(data.Dataset):
+    """The same few files over and over."""
+
+    def __init__(self, folder):
+        names = ("image.jpg", "a.flo", "flow.npy", "disparity.pfm")
+        files = {name: folder / name for name in names}
+        super().__init__(
+            folder, [data.Entry("", str(i), str(i + 1), files) for i in range(SAMPLES)]
+        )
+
+    def read(self, entry):
+        image = np.float32(data.read_image(entry.files["image.jpg"])) / 255
+        other = np.float32(data.read_image(entry.files["image.jpg"])) / 255
+        flow, valid = data.read_flow(entry.files["a.flo"])
+        disparity, known = data.read_disparity(entry.files["disparity.pfm"])
+        return Sample(
+            image=image,
+            next_image=other,
+            flow=flow,
+            inv_depth=disparity / 100,
+            valid=valid & known,
+        )
+
+
+def loading(folder, size):
+    """Samples a second by threads, as rows, printed as a table."""
+    loader = getattr(data, "loader", None)
+    if loader is None:
+        return []
+    height, width = size
+    print(f"loader, {width} x {height}, {os.cpu_count()} cores\n")
+    print(f"| threads | samples/s | megapixels/s | to 1 thread |\n|{'---|' * 4}")
+    dataset, rows = Files(folder), []
+    for threads in (1, 2, 4, 8):
+        batches = loader(dataset, batch_size=BATCH, seed=0, epochs=2, threads=threads)
+        start, count = None, 0
+        for _ in batches:
+            if start is None:  # the first batch also starts the threads
+                start = time.perf_counter()
+            else:
+                count += BATCH
+        speed = count / (time.perf_counter() - start)
+        rows.append({"threads": threads, "samples_per_second": speed, "size": size})
+        rows[-1]["speedup"] = speed / rows[0]["samples_per_second"]
+        megapixels = speed * height * width / 1e6
+        print(f"| {threads} | {speed:.1f} | {megapixels:.1f} | {rows[-1]['speedup']:.2f} |")
+    print()
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--json", help="write the figures there")
+    parser.add_argument("--folder", help="where the files are put; a temporary folder by default")
+    options = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, OpenCV {cv2.__version__}\n")
+    report = {"readers": [], "loader": [], "opencv": cv2.__version__}
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for size in SIZES:
+            report["readers"] += readers(Path(folder), size, options.repeats)
+        report["loader"] += loading(Path(folder), SIZES[-1])
+    write_json(options.json, report)
+
+
+if __name__ == "__main__":
+    main()

@@ -81,7 +81,7 @@ from sf3d_jax.data.vkitti2 import (
 )
 
 if TYPE_CHECKING:
-    from sf3d_jax.data.loading import loader
+    from sf3d_jax.data.loading import loader, stack
     from sf3d_jax.data.sets import (
         Dataset,
         Driving,
@@ -102,6 +102,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "loader": "loading",
+    "stack": "loading",
     "Dataset": "sets",
     "Driving": "sets",
     "Entry": "sets",
@@ -170,6 +171,7 @@ __all__ = [
     "read_vkitti2_depth",
     "read_vkitti2_scene_flow",
     "recognise",
+    "stack",
     "tartanair_camera",
     "things_camera",
     "write_clips",

@@ -103,7 +103,7 @@ def loader(
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + own)
     places = grain.MapDataset.source(plan)[process::processes]
     samples = places.map(read).to_iter_dataset(options)
-    return samples.batch(own, drop_remainder=True, batch_fn=_stacked)
+    return samples.batch(own, drop_remainder=True, batch_fn=stack)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,12 +152,19 @@ def _read(
     name = sample.name or str(place.number)
     if transform is not None:
         sample = _transformed(transform, seed, place, sample)
-    shape = check_sample(sample)
-    valid = np.ones(shape, bool) if sample.valid is None else np.asarray(sample.valid)
+    sample = dataclasses.replace(_with_valid(sample), name=name)
+    if size is not None:
+        sample = _padded(sample, size)
     if place.padding:
-        name, valid = "", np.zeros_like(valid)
-    sample = dataclasses.replace(sample, valid=valid, name=name)
-    return sample if size is None else _padded(sample, shape, size)
+        sample = dataclasses.replace(sample, valid=np.zeros_like(sample.valid), name="")
+    return sample
+
+
+def _with_valid(sample: Sample) -> Sample:
+    shape = check_sample(sample)
+    if sample.valid is not None:
+        return sample
+    return dataclasses.replace(sample, valid=np.ones(shape, bool))
 
 
 def _transformed(transform: Transform, seed: int, place: _Place, sample: Sample) -> Sample:
@@ -168,7 +175,8 @@ def _transformed(transform: Transform, seed: int, place: _Place, sample: Sample)
         return jax.tree.map(np.asarray, sample)
 
 
-def _padded(sample: Sample, shape: tuple[int, ...], size: tuple[int, int]) -> Sample:
+def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
+    shape = sample.valid.shape
     below, right = (wanted - n for wanted, n in zip(size, shape, strict=True))
     if below < 0 or right < 0:
         raise ValueError(
@@ -185,8 +193,24 @@ def _padded(sample: Sample, shape: tuple[int, ...], size: tuple[int, int]) -> Sa
     return map_cameras(lambda camera: camera.pad(0, 0, size), padded)
 
 
-def _stacked(samples: Sequence[Sample]) -> Sample:
-    """A batch. What only some samples have is filled up where that is no claim."""
+def stack(samples: Sequence[Sample]) -> Sample:
+    """A batch of samples; the `collate_fn` of PyTorch's DataLoader, for one.
+
+    A next camera that only some have is that of the first frame for the others, and a next inverse
+    depth is 0, no surface: neither claims anything.
+
+    Args:
+      samples: of NumPy arrays, without a batch axis, of one size and with the same fields.
+
+    Returns:
+      A sample with a batch axis first; `valid` is always there, and `name` is a tuple.
+
+    Raises:
+      ValueError: there is none, or they differ in size, in their fields or in their lens.
+    """
+    if not samples:
+        raise ValueError("samples: expected at least one, got none")
+    samples = [_with_valid(sample) for sample in samples]
     samples = [_filled(sample, samples) for sample in samples]
     first = samples[0]
     for sample in samples[1:]:

@@ -9,7 +9,7 @@ import pytest
 
 import sf3d_jax as sf3d
 from sf3d_jax import Sample, augment
-from sf3d_jax.data.loading import loader
+from sf3d_jax.data import loader, stack
 
 SIZE = (4, 6)
 COUNT = 7
@@ -175,6 +175,15 @@ def test_a_missing_next_camera_and_next_depth_are_filled_up_and_nothing_else():
     mixed = Samples(lambda i: dataclasses.replace(sample(i), **{} if i else {"flow": None}))
     with pytest.raises(ValueError, match="walk/0000 and walk/0001 only one has flow"):
         next(iter(loader(mixed, 2, 0, shuffle=False)))
+
+
+def test_pytorch_loads_the_samples_too():
+    torch_data = pytest.importorskip("torch.utils.data")
+    batches = list(torch_data.DataLoader(Samples(), batch_size=3, collate_fn=stack))
+    assert [len(batch.name) for batch in batches] == [3, 3, 1]
+    assert same(batches[0], next(iter(loader(Samples(), 3, 0, shuffle=False))))
+    with pytest.raises(ValueError, match="samples: expected at least one"):
+        stack([])
 
 
 def test_lenses_of_a_batch_must_be_of_one_kind():

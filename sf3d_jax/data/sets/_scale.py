@@ -43,7 +43,7 @@ def measured_scale(path: Path, evidence: ScaleEvidence, *, constant: bool = Fals
     Raises:
       FormatError: no pixel has both, or the product varies although it should not.
     """
-    depth, scaled = (np.float64(x) for x in (evidence.depth, evidence.scaled_inv_depth))
+    depth, scaled = (x.astype(np.float64) for x in (evidence.depth, evidence.scaled_inv_depth))
     both = np.isfinite(depth) & np.isfinite(scaled) & (depth > 0) & (scaled > 0)
     if not both.any():
         expected = "a pixel with a depth and a scaled inverse depth"

@@ -238,7 +238,11 @@ class SRFlow3D(Dataset):
         path = self._top / "camera" / subject / "clip.json"
         if not (self.use_clips and frames and path.is_file()):
             return [set(frames)]
-        return [set(clip) for clip in clip_frames(read_clips(path), max(frames) + 1)]
+        clips, count = read_clips(path), max(frames) + 1
+        try:
+            return [set(clip) for clip in clip_frames(clips, count)]
+        except ValueError as error:
+            raise FormatError(path, f"clips of {count} frames", f"{error}") from None
 
     def _camera_file(self, subject: str) -> dict[str, Path]:
         folder = self._top / "camera" / subject

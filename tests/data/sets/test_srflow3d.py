@@ -197,6 +197,9 @@ def test_clips_leave_out_pairs_between_them(own_tree):
     names = lambda **options: [e.frame for e in data.SRFlow3D(own_tree, "train", **options).entries]
     assert names() == ["0000", "0001", "0003", "0004"]
     assert names(use_clips=False) == [f"{i:04}" for i in range(5)]
+    (top / "camera" / SUBJECT / "clip.json").write_text("[[0, 30]]")
+    with pytest.raises(data.FormatError, match=r"clip\.json: expected clips of 6 frames"):
+        names()
 
 
 def test_a_file_that_is_missing_is_named(own_tree):

@@ -81,7 +81,8 @@ from sf3d_jax.data.vkitti2 import (
 )
 
 if TYPE_CHECKING:
-    from sf3d_jax.data.loading import loader, stack
+    from sf3d_jax.data._stacking import stack
+    from sf3d_jax.data.loading import loader
     from sf3d_jax.data.sets import (
         Dataset,
         Driving,
@@ -101,8 +102,8 @@ if TYPE_CHECKING:
     )
 
 _LATER = {
+    "stack": "_stacking",
     "loader": "loading",
-    "stack": "loading",
     "Dataset": "sets",
     "Driving": "sets",
     "Entry": "sets",

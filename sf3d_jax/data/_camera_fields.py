@@ -1,5 +1,6 @@
 """The values that a JSON file has for one frame, as a camera. `camera_json` says the rules."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -7,8 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from sf3d_jax.data import _poses
-from sf3d_jax.data._camera_names import MODELS, NAMES
-from sf3d_jax.data._camera_table import Field, Fields
+from sf3d_jax.data._camera_names import (
+    EXAMPLES,
+    NAMES,
+    POSES,
+    ROTATION_AND_TRANSLATION,
+    ROTATIONS,
+    Name,
+    stated,
+)
+from sf3d_jax.data._camera_table import CONVENTION, MODEL, Field, Fields
 from sf3d_jax.data._cameras import (
     Size,
     ends_in_one,
@@ -20,28 +29,39 @@ from sf3d_jax.data._cameras import (
 )
 from sf3d_jax.data._files import FormatError, PathLike, check_size
 from sf3d_jax.data._json import check_numbers
+from sf3d_jax.data._json_lens import coefficients, focal_of_angle, lens_model
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
-# Intrinsics per width and height of the image are no more than that.
-_FEW_PIXELS = 20
+# What `write_json_cameras` says of its files. In them nothing has to be told by its looks.
+OURS = (
+    "K in pixels, integers at pixel centres; size is [height, width]; world_to_camera is [R | t] "
+    "in metres, X_camera = R X_world + t, with the axes x right, y down, z forward"
+)
+
+# Focal lengths per width or height of the image, but for lenses of more than 168 degrees.
+_SMALLEST_FOCAL = 0.05
+
+# Twice the principal point per width and height, where nothing else tells the resolution. Of an
+# image of half or twice the size it is about 2 and .5.
+_CENTRED = (0.6, 1.5)
 
 # Two poses of one frame may differ by rounding.
 _AGREEMENT = 1e-3
 
-_OPENCV = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
-_FISHEYE = ("k1", "k2", "k3", "k4")
 _SMALLEST_QUATERNION = 1e-6
-_SMALLEST_ANGLE = 1e-6
+_COUNTS = {"opencv": (4, 5, 8, 12), "fisheye": (4,)}
 
 _T = TypeVar("_T")
-
-_COUNTS = {"opencv": (4, 5, 8, 12), "fisheye": (4,)}
 
 
 class MissingError(Exception):
     """A camera lacks a part, which is named."""
+
+    def __init__(self, part: str, where: str) -> None:
+        """Says which names the part might have."""
+        super().__init__(f"{part} for {where} (such as {EXAMPLES[part]})")
 
 
 class _Part(NamedTuple):
@@ -57,6 +77,20 @@ class _Lens(NamedTuple):
     focal: np.ndarray
     point: np.ndarray | None
     form: str
+
+
+class _Said(NamedTuple):
+    """What the file says of its conventions in words; None where it does not.
+
+    Attributes:
+      axes: "opencv" or "opengl".
+      direction: "w2c" or "c2w", which names that do not say one have.
+      ours: it says that `write_json_cameras` wrote it.
+    """
+
+    axes: str | None
+    direction: str | None
+    ours: bool
 
 
 class _View(NamedTuple):
@@ -79,15 +113,23 @@ class _View(NamedTuple):
         """The value of a role."""
         found = [field for _, field in self.all(role)]
         if any(not np.array_equal(field.value, found[0].value) for field in found[1:]):
-            keys = ", ".join(field.key for field in found)
-            raise FormatError(self.path, f"one {role} for {self.where}", f"several: {keys}")
+            places = ", ".join(field.place for field in found)
+            raise FormatError(self.path, f"one {role} for {self.where}", f"several: {places}")
         if found:
-            check_numbers(self.path, f"{found[0].key} of {self.where}", found[0].value)
+            check_numbers(self.path, f"{found[0].place} of {self.where}", found[0].value)
         return found[0] if found else None
 
     def number(self, role: str) -> float | None:
         field = self.one(role)
         return None if field is None else float(field.value.flat[0])
+
+    def texts(self, name: str) -> list[str]:
+        return [str(field.value) for field in self.fields.get(name, [])]
+
+    def under(self, pose: str | None) -> "_View":
+        """What stands under a name of a pose."""
+        kept = {name: [f for f in found if f.pose == pose] for name, found in self.fields.items()}
+        return self._replace(fields=kept)
 
 
 def camera_of(
@@ -111,21 +153,22 @@ def camera_of(
     """
     every = _View(path, where, {**shared, **own})
     views = _View(path, where, own), every
-    pose = _first(views, _pose)
+    said = _said(every)
+    pose = _first(views, lambda view: _pose(view, said))
     if pose is None:
-        raise MissingError(f"a pose for {where}")
-    said = _first(views, lambda view: _size(view, size))
-    file_size = said or size
+        raise MissingError("a pose", where)
+    found_size = _first(views, lambda view: _size(view, size, said.ours))
+    file_size = found_size or size
     if file_size is None:
-        raise MissingError(f"height and width for {where}, or size=(height, width) from the caller")
+        raise MissingError("height and width", f"{where}, or size=(height, width) from the caller")
     lens = _first(views, lambda view: _lens(view, file_size))
     if lens is None:
-        raise MissingError(f"intrinsics for {where}")
+        raise MissingError("intrinsics", where)
     height, width = file_size
     point = np.array([(width - 1) / 2, (height - 1) / 2]) if lens.point is None else lens.point
-    if said is None:
-        _check_fits(every, lens.focal, point, file_size)
-    model, distortion = _distortion(every) or ("pinhole", None)
+    if not said.ours:
+        _check_fits(every, lens.focal, point, file_size, told=found_size is not None)
+    model, distortion = _distortion(every)
     camera = make_camera(
         path,
         where,
@@ -145,96 +188,121 @@ def _first(views: Iterable[_View], part: Callable[[_View], _T | None]) -> _T | N
     return next((x for x in found if x is not None), None)
 
 
-def _check_fits(view: _View, focal: np.ndarray, point: np.ndarray, size: Size) -> None:
-    """Refuses intrinsics of another resolution where the file does not say of which."""
-    height, width = size
-    inside = -0.5 <= point[0] <= width - 0.5 and -0.5 <= point[1] <= height - 0.5
-    per_image = (0 < point).all() and (point <= 1).all() and (focal < _FEW_PIXELS).all()
-    if not inside or (per_image and max(size) > _FEW_PIXELS):
-        raise FormatError(
-            view.path,
-            f"intrinsics of an image of {width} x {height} pixels for {view.where}",
-            f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
-            f"({point[0]:g}, {point[1]:g}); are they those of another size?",
-        )
+def _said(view: _View) -> _Said:
+    """What the file says of its conventions."""
+    texts = view.texts(CONVENTION)
+    ours = OURS in texts
+    found = [stated(text) for text in texts if text != OURS]
+    axes = {pair[0] for pair in found if pair[0]}
+    directions = {pair[1] for pair in found if pair[1]}
+    if any(pair == (None, None) for pair in found) or len(axes) > 1 or len(directions) > 1:
+        expected = f"a convention for {view.where}: OpenCV or OpenGL, w2c or c2w"
+        raise FormatError(view.path, expected, ", ".join(repr(text[:40]) for text in texts[:4]))
+    return _Said(next(iter(axes), None), next(iter(directions), None), ours)
 
 
-def _pose(view: _View) -> _Part | None:
-    """The pose, by the names that say most about it."""
-    found: list[tuple[int, _Part]] = []
-    for name, field in view.all("w2c", "c2w", "opengl", "transposed", "translation"):
-        if field.value.size < 12:
-            continue
-        role, rank = NAMES[name].role, NAMES[name].rank
-        role, rank = ("w2c", 3) if role == "translation" else (role, rank)
-        found.append((rank, _matrix_pose(view, field, role)))
-    if (parts := _rotation_and_translation(view)) is not None:
-        found.append((2, parts))
-    if not found:
+def _check_fits(
+    view: _View, focal: np.ndarray, point: np.ndarray, size: Size, *, told: bool
+) -> None:
+    """Refuses intrinsics of another resolution or unit; `told` where the file says the size."""
+    sides = np.array([size[1], size[0]])
+    least, most = (0, 2) if told else _CENTRED
+    ratio = (2 * point + 1) / sides
+    if (
+        (least <= ratio).all()
+        and (ratio <= most).all()
+        and (focal >= _SMALLEST_FOCAL * sides).all()
+    ):
+        return
+    raise FormatError(
+        view.path,
+        f"intrinsics of an image of {size[1]} x {size[0]} pixels for {view.where}",
+        f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
+        f"({point[0]:g}, {point[1]:g}); are they those of another size?",
+    )
+
+
+def _pose(view: _View, said: _Said) -> _Part | None:
+    """The pose, by the names that say most about it; others are not looked at."""
+    candidates: list[tuple[int, Callable[[], _Part]]] = [
+        (NAMES[name].rank, functools.partial(_matrix_pose, view, NAMES[name], field, said))
+        for name, field in view.all(*POSES)
+    ]
+    for pose in dict.fromkeys(field.pose for _, field in view.all(*ROTATIONS)):
+        part, name = view.under(pose), ROTATION_AND_TRANSLATION if pose is None else NAMES[pose]
+        if part.all("translation", "position"):
+            make = functools.partial(_rotation_and_translation, part, name, said)
+            candidates.append((name.rank, make))
+    if not candidates:
         return None
-    best = min(rank for rank, _ in found)
-    parts_of_best = [part for rank, part in found if rank == best]
-    first = parts_of_best[0]
-    for part in parts_of_best[1:]:
-        gap = np.abs(part.value - first.value).max()
+    best = min(rank for rank, _ in candidates)
+    first, *others = [make() for rank, make in candidates if rank == best]
+    for other in others:
+        gap = np.abs(other.value - first.value).max()
         if gap > _AGREEMENT * max(1, np.abs(first.value).max()):
             expected = f"poses that agree for {view.where}"
-            raise FormatError(view.path, expected, f"{first.form}, and another {part.form}")
+            raise FormatError(view.path, expected, f"{first.form}, and another {other.form}")
     return first
 
 
-def _matrix_pose(view: _View, field: Field, role: str) -> _Part:
+def _matrix_pose(view: _View, name: Name, field: Field, said: _Said) -> _Part:
     """A pose from a matrix [3, 4] or [4, 4], or from its numbers in a row."""
-    where = f"{field.key} of {view.where}"
     pose = field.value
     pose = pose.reshape(-1, 4) if pose.ndim == 1 else pose
     # With the translation in the last row it is a transposed matrix, whatever its name.
-    if len(pose) == 4 and ends_in_one(pose.T) and (role == "transposed" or not ends_in_one(pose)):
-        pose = pose.T
-    pose = rigid_pose(view.path, where, pose)
-    if role in ("c2w", "opengl"):
-        axes = _poses.OPENGL if role == "opengl" else None
-        says = "camera to world, OpenGL" if role == "opengl" else "camera to world"
-        return _Part(_poses.from_camera_to_world(pose, axes), f"{field.key} ({says})")
-    return _Part(pose, f"{field.key} (world to camera)")
+    if len(pose) == 4 and ends_in_one(pose.T):
+        pose = pose.T if name.role == "transposed" or not ends_in_one(pose) else pose
+    pose = rigid_pose(view.path, f"{field.place} of {view.where}", pose)
+    return _oriented(pose, field.key, _direction(name, said), said.axes or name.axes)
 
 
-def _rotation_and_translation(view: _View) -> _Part | None:
-    """[R | t], or the rotation and the position of a camera as 3D Gaussian Splatting has them."""
-    rotation = _rotation(view)
-    if rotation is None:
-        return None
-    small = {
-        name: [field for field in found if field.value.size == 3]
-        for name, found in view.fields.items()
-        if name in NAMES and NAMES[name].role in ("translation", "position")
-    }
-    vectors = _View(view.path, view.where, {name: found for name, found in small.items() if found})
+def _rotation_and_translation(view: _View, name: Name, said: _Said) -> _Part:
+    """[R | t], or a rotation and the place of the camera."""
+    rotation, with_position = _rotation(view)
+    position, translation = view.one("position"), view.one("translation")
+    if translation is None and name is ROTATION_AND_TRANSLATION:
+        name = name._replace(role=with_position)
+    direction = _direction(name, said)
+    field = translation or position
+    column = np.zeros((3, 1)) if field is None else field.value.reshape(3, 1)
+    if translation is None and direction == "w2c":
+        column = -rotation.value @ column
     where = f"{rotation.form} of {view.where}"
-    if (translation := vectors.one("translation")) is not None:
-        pose = np.c_[rotation.value, translation.value.reshape(3, 1)]
-        form = f"{rotation.form} and {translation.key} (world to camera)"
-        return _Part(rigid_pose(view.path, where, pose), form)
-    position = vectors.one("position")
-    if position is None or "rotation" not in view.fields:
-        return None
-    pose = rigid_pose(view.path, where, np.c_[rotation.value, position.value.reshape(3, 1)])
-    return _Part(_poses.inverse(pose), "rotation and position (camera to world)")
+    pose = rigid_pose(view.path, where, np.c_[rotation.value, column])
+    form = f"{rotation.form} and {'' if field is None else field.key}"
+    return _oriented(pose, form, direction, said.axes or name.axes)
 
 
-def _rotation(view: _View) -> _Part | None:
-    if (field := view.one("rotation")) is not None:
-        return _Part(field.value.reshape(3, 3), field.key)
-    if (field := view.one("rotationvector")) is not None:
-        return _Part(_turned(field.value.reshape(3)), field.key)
-    for role, order in (("wxyz", [0, 1, 2, 3]), ("xyzw", [3, 0, 1, 2])):
-        if (field := view.one(role)) is not None:
-            quaternion = field.value[order]
-            if not np.linalg.norm(quaternion) > _SMALLEST_QUATERNION:
-                expected = f"a quaternion in {field.key} of {view.where}"
-                raise FormatError(view.path, expected, f"{field.value.tolist()}")
-            return _Part(_poses.from_quaternion(quaternion), field.key)
-    return None
+def _direction(name: Name, said: _Said) -> str:
+    """That of the name if it says one, else what is said in words, else what the name implies."""
+    implied = "c2w" if name.role in ("c2w", "opengl") else "w2c"
+    return implied if name.rank == 0 else said.direction or implied
+
+
+def _oriented(pose: np.ndarray, form: str, direction: str, axes: str) -> _Part:
+    says = "camera to world" if direction == "c2w" else "world to camera"
+    pose = _poses.inverse(pose) if direction == "c2w" else pose
+    if axes == "opengl":
+        return _Part(_poses.OPENGL @ pose, f"{form} ({says}, OpenGL)")
+    return _Part(pose, f"{form} ({says})")
+
+
+def _rotation(view: _View) -> tuple[_Part, str]:
+    """The rotation, and its direction beside the place of the camera."""
+    role = next(role for role in ROTATIONS if view.all(role))
+    [(name, _), *_], field = view.all(role), view.one(role)
+    assert field is not None
+    value = field.value
+    if role == "rotation":
+        value = value.reshape(3, 3)
+    elif role == "rotationvector":
+        value = _turned(value.reshape(3))
+    else:
+        if not np.linalg.norm(value) > _SMALLEST_QUATERNION:
+            expected = f"a quaternion in {field.place} of {view.where}"
+            raise FormatError(view.path, expected, f"{value.tolist()}")
+        value = _poses.from_quaternion(value if role == "wxyz" else value[[3, 0, 1, 2]])
+    return _Part(value, field.key), NAMES[name].with_position
 
 
 def _turned(vector: np.ndarray) -> np.ndarray:
@@ -247,32 +315,36 @@ def _turned(vector: np.ndarray) -> np.ndarray:
     return np.eye(3) + first * cross + second * (cross @ cross)
 
 
-def _size(view: _View, wanted: Size | None) -> Size | None:
+def _size(view: _View, wanted: Size | None, ours: bool) -> Size | None:
     """(H, W) that the file says; of a pair, the order is the one that fits what is wanted."""
     height, width = view.number("height"), view.number("width")
-    pair = view.one("size")
-    if height is not None and width is not None:
-        pair = None
-    elif pair is None:
+    ordered = height is not None and width is not None
+    for role, order in (("hw", 1), ("wh", -1), ("size", 1)):
+        if (height is None or width is None) and (pair := view.one(role)) is not None:
+            height, width = pair.value[::order].tolist()
+            ordered = role != "size" or ours or height == width
+    if height is None or width is None:
         return None
-    else:
-        height, width = pair.value.tolist()
     if height != int(height) or width != int(width):
         raise FormatError(view.path, f"a size in whole pixels for {view.where}", f"{width:g}")
     check_size(view.path, int(width), int(height))
     size, other = (int(height), int(width)), (int(width), int(height))
-    if pair is None or wanted is None or same_shape(size, wanted):
+    if ordered or (wanted is not None and same_shape(size, wanted)):
         return size
+    if wanted is None:
+        expected = f"height and width for {view.where}, or size=(height, width) from the caller"
+        raise FormatError(view.path, expected, f"the pair {list(size)} in an order nobody says")
     return other if same_shape(other, wanted) else size
 
 
 def _lens(view: _View, size: Size) -> _Lens | None:
     """The intrinsics: a matrix rather than numbers, those rather than an angle of view."""
     if (field := view.one("matrix")) is not None:
-        where = f"{field.key} of {view.where}"
-        if field.value.shape == (4,):
-            return _Lens(field.value[:2], field.value[2:], field.key)
-        matrix = field.value.reshape(3, 3) if field.value.size == 9 else field.value[:3, :3]
+        where, matrix = f"{field.place} of {view.where}", field.value
+        if matrix.shape == (4,):
+            return _Lens(matrix[:2], matrix[2:], field.key)
+        matrix = np.r_[matrix, [[0, 0, 1]]] if matrix.shape == (2, 3) else matrix
+        matrix = matrix.reshape(3, 3) if matrix.size == 9 else matrix[:3, :3]
         return _Lens(*intrinsics(view.path, where, matrix), field.key)
     cx, cy, pair = view.number("cx"), view.number("cy"), view.one("principalpoint")
     point = None if pair is None else pair.value
@@ -301,30 +373,21 @@ def _focal(view: _View, field: Field, side: int) -> float:
     """The focal length of an angle; beyond pi it is in degrees."""
     angle = float(field.value)
     angle = math.radians(angle) if angle > math.pi else angle
-    if not _SMALLEST_ANGLE < angle < math.pi:
-        expected = f"an angle of view in {field.key} of {view.where}"
-        raise FormatError(view.path, expected, f"{float(field.value):g}")
-    return 0.5 * side / math.tan(angle / 2)
+    return focal_of_angle(view.path, f"{field.place} of {view.where}", angle, side)
 
 
-def _distortion(view: _View) -> tuple[str, np.ndarray] | None:
+def _distortion(view: _View) -> tuple[str, np.ndarray | None]:
     """The model and its coefficients, with zeros for those that are not given."""
-    texts = [str(f.value) for name in MODELS for f in view.fields.get(name, [])]
-    model = "fisheye" if any("fisheye" in text.lower() for text in texts) else "opencv"
+    model = lens_model(view.path, view.where, view.texts(MODEL))
     field = view.one("distortion")
-    if field is not None:
-        key, coefficients = field.key, field.value.reshape(-1)
-    else:
-        names = _FISHEYE if model == "fisheye" else _OPENCV
-        key, coefficients = "k1", np.array([view.number(name) or 0.0 for name in names])
-        if model == "opencv" and not coefficients.any():
-            return None
-        while len(coefficients) > 4 and coefficients[-1] == 0:
-            coefficients = coefficients[:-1]
-    counts = _COUNTS[model]
-    if coefficients[counts[-1] :].any():
-        expected = f"at most {counts[-1]} coefficients in {key} of {view.where}, model {model}"
-        raise FormatError(view.path, expected, f"{len(coefficients)}")
-    coefficients = coefficients[: counts[-1]]
-    count = next(n for n in counts if n >= len(coefficients))
-    return model, np.pad(coefficients, (0, count - len(coefficients)))
+    if field is None:
+        model, numbers = coefficients(view.path, view.where, model, view.number)
+        return model, None if numbers is None else np.array(numbers)
+    found, counts = field.value.reshape(-1), _COUNTS[model]
+    if found[counts[-1] :].any():
+        where = f"{field.place} of {view.where}"
+        expected = f"at most {counts[-1]} coefficients in {where}, model {model}"
+        raise FormatError(view.path, expected, f"{len(found)}")
+    found = found[: counts[-1]]
+    count = next(n for n in counts if n >= len(found))
+    return model, np.pad(found, (0, count - len(found)))

@@ -3,6 +3,7 @@
 Names are compared without case, underscores, hyphens, spaces, and a plural s.
 """
 
+import re
 from typing import NamedTuple
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -15,11 +16,15 @@ class Name(NamedTuple):
       role: the part of a camera.
       shapes: of one camera; with one more axis before them they are a column of several.
       rank: of poses, lower ones are trusted more.
+      with_position: the direction of a rotation that stands beside the place of the camera.
+      axes: of the camera where the file says nothing else, "opencv" or "opengl".
     """
 
     role: str
     shapes: Shapes
     rank: int = 0
+    with_position: str = "w2c"
+    axes: str = "opencv"
 
 
 def simple(key: str) -> str:
@@ -40,46 +45,69 @@ def simple(key: str) -> str:
 _NUMBER: Shapes = ((),)
 _PAIR: Shapes = ((2,),)
 _VECTOR: Shapes = ((3,), (3, 1))
-_POSE: Shapes = ((4, 4), (3, 4), (16,), (12,))
+POSE_SHAPES: Shapes = ((4, 4), (3, 4), (16,), (12,))
 _LENS: Shapes = tuple((n, 1) for n in (4, 5, 8, 12, 14)) + tuple((n,) for n in range(1, 15))
 
 NAMES: dict[str, Name] = {}
 
 
-def _add(role: str, shapes: Shapes, names: str, rank: int = 0, endings: str = "") -> None:
+def _add(
+    role: str,
+    shapes: Shapes,
+    names: str,
+    rank: int = 0,
+    endings: str = "",
+    with_position: str = "w2c",
+) -> None:
     for name in names.split():
         for ending in ("", *endings.split()):
-            NAMES[simple(name + ending)] = Name(role, shapes, rank)
+            NAMES[simple(name + ending)] = Name(role, shapes, rank, with_position)
 
 
 _add(
     "matrix",
-    ((3, 3), (4, 4), (9,), (4,)),
-    "k kmat kmatrix intrinsic intrinsicmatrix intr camintrinsic cameraintrinsic cameramatrix "
+    ((3, 3), (4, 4), (9,), (4,), (2, 3)),
+    "k kmat kmatrix camk intrinsic intrinsicmatrix intr camintrinsic cameraintrinsic cameramatrix "
     "intrinsicsmatrix cameraintrinsicmatrix camintrinsicmatrix",
 )
 
-# Poses: names that say the direction, then those that imply it, then those that say nothing.
+# Poses: names that say the direction, then those that imply it, then [R | t], then those that say
+# nothing and take the name of what they stand under.
+POSES = ("w2c", "c2w", "opengl", "transposed")
+ROTATION_AND_TRANSLATION = Name("w2c", (), 2)
+SAYS_NOTHING = 3
 _SUFFIXES = "matrix mat transform"
-_add("w2c", _POSE, "w2c world2cam world2camera worldtocam worldtocamera", 0, _SUFFIXES)
-_add("c2w", _POSE, "c2w cam2world camera2world camtoworld cameratoworld", 0, _SUFFIXES)
-_add("opengl", _POSE, "transformmatrix", 0)
-_add("transposed", _POSE, "worldviewtransform", 0)
+_DIRECTIONS = {
+    "w2c": "w2c world2cam world2camera worldtocamera worldtocam",
+    "c2w": "c2w cam2world camera2world cameratoworld camtoworld",
+}
+for _role, _words in _DIRECTIONS.items():
+    _add(_role, POSE_SHAPES, _words, 0, _SUFFIXES)
+NAMES["transformmatrix"] = Name("opengl", POSE_SHAPES, axes="opengl")
+_add("transposed", POSE_SHAPES, "worldviewtransform", 0)
 _add(
     "w2c",
-    _POSE,
-    "extrinsic extr camextrinsic cameraextrinsic rt extrinsicsmatrix extrinsicmatrix",
+    POSE_SHAPES,
+    "extrinsic extr camextrinsic cameraextrinsic rt extrinsicsmatrix extrinsicmatrix "
+    "viewmat viewmatrix tcw",
     1,
 )
-_add("c2w", _POSE, "pose campose camerapose posematrix", 1)
-_add("w2c", _POSE, "matrix transform transformation", 3)
+_add("c2w", POSE_SHAPES, "pose campose camerapose posematrix twc", 1)
+_add("w2c", POSE_SHAPES, "matrix transform transformation", SAYS_NOTHING)
 
-_add("rotation", ((3, 3), (9,)), "r rot rotation rotationmatrix rmat rotmat")
+ROTATIONS = ("rotation", "rotationvector", "wxyz", "xyzw")
+_add("rotation", ((3, 3), (9,)), "r rot rotationmatrix rmat rotmat")
+_add("rotation", ((3, 3), (9,)), "rotation", with_position="c2w")
 _add("rotationvector", _VECTOR, "rvec rotvec rotationvector rodrigues axisangle")
-_add("wxyz", ((4,),), "qvec quaternionwxyz quatwxyz qwxyz rotationwxyz wxyz")
-_add("xyzw", ((4,),), "quaternionxyzw quatxyzw qxyzw rotationxyzw xyzw")
-_add("translation", (*_VECTOR, *_POSE), "t tvec tran translation translationvector tvector")
-_add("position", _VECTOR, "position")
+_add("wxyz", ((4,),), "qvec")
+_add("wxyz", ((4,),), "quaternionwxyz quatwxyz qwxyz rotationwxyz wxyz", with_position="c2w")
+_add("xyzw", ((4,),), "quaternionxyzw quatxyzw qxyzw rotationxyzw xyzw", with_position="c2w")
+_add("translation", (*_VECTOR, *POSE_SHAPES), "t tvec tran translation translationvector tvector")
+_add(
+    "position",
+    _VECTOR,
+    "position campos cameraposition camcenter cameracenter camcentre cameracentre",
+)
 
 _add("flx", _NUMBER, "flx")
 _add("fly", _NUMBER, "fly")
@@ -91,6 +119,7 @@ _add("cy", _NUMBER, "cy ppy principalpointy")
 _add("principalpoint", _PAIR, "principalpoint pp")
 _add("fovx", _NUMBER, "fov fovx xfov hfov fieldofview cameraanglex")
 _add("fovy", _NUMBER, "fovy yfov vfov cameraangley")
+INTRINSICS = ("matrix", "flx", "fx", "focal", "fovx", "fovy")
 
 _add("distortion", _LENS, "distortion dist distcoeff distcoef distortioncoefficient d")
 for _number in ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"):
@@ -98,10 +127,29 @@ for _number in ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"):
 
 _add("height", _NUMBER, "h height imageheight imgheight imgh imh")
 _add("width", _NUMBER, "w width imagewidth imgwidth imgw imw")
-_add("size", _PAIR, "size imagesize imgsize resolution imageresolution hw wh shape imageshape")
+_add("size", _PAIR, "size imagesize imgsize resolution imageresolution shape imageshape")
+_add("hw", _PAIR, "hw")
+_add("wh", _PAIR, "wh")
 
-# Text.
+# What a file is asked for where a part is missing.
+EXAMPLES = {
+    "a pose": "w2c, extrinsics, viewmat, c2w, pose, transform_matrix, or R and t",
+    "intrinsics": "K, intrinsics, fx, fl_x, focal, or fov",
+    "height and width": "h and w, height and width, hw, wh",
+}
+
+# Text. The last may mean anything, and counts where it says a direction.
 MODELS = {simple(x) for x in ("model", "camera_model", "lens_model", "camera_type")}
+CONVENTIONS = {
+    simple(x)
+    for x in (
+        "convention camera_convention pose_convention coordinate_convention coordinate_system "
+        "camera_coordinate_system axes camera_axes axes_convention"
+    ).split()
+}
+TYPES = {simple(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "matrix")} | {
+    "direction"
+}
 
 # What may name the frame of an object in a list, the best first. The last may mean anything else
 # as well, so that they count only where they differ.
@@ -110,3 +158,57 @@ FRAME_NAMES = (
     "imagepath imagename imgname filename file image"
 ).split()
 OTHER_NAMES = [simple(x) for x in ("name", "id", "index", "idx")]
+
+_AXES = {"opencv": r"opencv|colmap|^cv$|^rdf$", "opengl": r"opengl|blender|nerf|^gl$|^rub$"}
+_WORDS = {role: words.replace(" ", "|") for role, words in _DIRECTIONS.items()}
+_AFFIX = re.compile(
+    "(?P<direction>{0})(?P<after>.*)|(?P<before>.*?)(?P<last>{0})".format(
+        "|".join(sorted("|".join(_WORDS.values()).split("|"), key=len, reverse=True))
+    )
+)
+
+
+def known_name(key: str) -> tuple[str, str | None] | None:
+    """The part of a camera that a key names.
+
+    A direction before or after the name of a pose, a rotation or a translation counts, as in
+    poses_c2w, cam_c2w and cam_R_w2c.
+
+    Args:
+      key: as it stands in a file.
+
+    Returns:
+      One of NAMES, and the direction of a rotation or a translation if it is said; None for
+      another key.
+    """
+    name = simple(key)
+    if name in NAMES:
+        return name, None
+    if (found := _AFFIX.fullmatch(name)) is None:
+        return None
+    word = found["direction"] or found["last"]
+    direction = next(role for role, words in _DIRECTIONS.items() if word in words.split())
+    rest = simple(found["after"] or found["before"] or "")
+    if rest in ("", "cam", "camera") or (rest in NAMES and NAMES[rest].role in POSES):
+        return direction, None
+    rest = rest.removeprefix("camera").removeprefix("cam")
+    if rest in NAMES and NAMES[rest].role in (*ROTATIONS, "translation"):
+        return rest, direction
+    return None
+
+
+def stated(text: str) -> tuple[str | None, str | None]:
+    """What a text says of the conventions of poses.
+
+    Args:
+      text: such as "OpenGL", or "opencv, camera to world".
+
+    Returns:
+      "opencv" or "opengl", and "w2c" or "c2w"; None where it says neither, or both.
+    """
+    words = simple(text)
+    both = []
+    for choices in (_AXES, _WORDS):
+        found = [choice for choice, pattern in choices.items() if re.search(pattern, words)]
+        both.append(found[0] if len(found) == 1 else None)
+    return both[0], both[1]

@@ -9,9 +9,8 @@ import numpy as np
 
 from sf3d_jax.data import _poses
 from sf3d_jax.data._cameras import make_camera, rigid_pose
-from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files import LARGEST_SIDE, FormatError, PathLike
 from sf3d_jax.data._json import LARGEST_NUMBER, check_numbers
-from sf3d_jax.data._pinhole import poses_argument
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -144,7 +143,8 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
     """A camera as COLMAP's.
 
     Raises:
-      ValueError: it is a batch, or has coefficients that COLMAP's models lack.
+      ValueError: it is a batch, has coefficients that COLMAP's models lack, or numbers or a size
+        that no reader takes.
     """
     from sf3d_jax.camera import check_camera
 
@@ -168,6 +168,9 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
     if not (np.abs(numbers) <= LARGEST_NUMBER).all() or min(numbers[:2]) <= 0:
         raise ValueError(f"{name}: expected positive focal lengths and numbers, got {numbers}")
     height, width = camera.size
+    if not 1 <= min(camera.size) <= max(camera.size) <= LARGEST_SIDE:
+        expected = f"a width and a height of 1 to {LARGEST_SIDE:,}"
+        raise ValueError(f"{name}: expected {expected}, got {width} x {height}")
     return CameraRecord(model, width, height, numbers)
 
 
@@ -178,7 +181,9 @@ def record_of_image(image_id: int, image: ColmapImage) -> ImageRecord:
       ValueError: its pose is no rotation and translation, or its name cannot be written.
     """
     name = f"images[{image_id}]"
-    pose = poses_argument(f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None])[0]
+    pose = _poses.poses_argument(
+        f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None]
+    )[0]
     if not image.name or not image.name.isprintable():
         raise ValueError(f"{name}: expected a name, got {image.name!r}")
     numbers = [*_poses.to_quaternion(pose[:, :3]).tolist(), *pose[:, 3].tolist()]

@@ -5,8 +5,10 @@ alphabet work, a writer that fails leaves no half-written file, and a broken fil
 names it.
 """
 
+import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 from types import ModuleType
 
@@ -49,17 +51,29 @@ def check_size(path: PathLike, width: int, height: int) -> None:
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
-    """Writes a whole file or, when that fails or is interrupted, leaves what was there before."""
+    """Writes a whole file or, when that fails or is interrupted, leaves what was there before.
+
+    Args:
+      path: of the file. A file that is replaced keeps its permissions, and a symbolic link its
+        place: the file that it points to is written.
+      data: all of the bytes.
+
+    Raises:
+      FileNotFoundError: there is no folder for the file.
+    """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
 
     # Opened like any other new file, and not by tempfile, which makes it private to its owner.
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    temporary = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         with open(temporary, "xb") as file:
             file.write(data)
-        os.replace(temporary, path)
+        with contextlib.suppress(OSError):  # there is no file yet, or a disk without permissions
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno:  # it names the temporary file, if any

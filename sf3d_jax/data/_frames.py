@@ -15,10 +15,12 @@ class Frame(NamedTuple):
     Attributes:
       name: its digits, such as 0007.
       number: what they say.
+      named: False for a position in a list that names no frames.
     """
 
     name: str
     number: int
+    named: bool = True
 
 
 def frame_of(text: str) -> Frame | None:
@@ -35,9 +37,9 @@ def frame_of(text: str) -> Frame | None:
     return Frame(found[1], int(found[1])) if found else None
 
 
-def numbered(number: int) -> Frame:
-    """The frame of a number or a position, named with four digits as SRFlow3D's files are."""
-    return Frame(f"{number:04d}", number)
+def numbered(number: int, *, named: bool = True) -> Frame:
+    """The frame of a number or a position, with four digits as SRFlow3D's files have."""
+    return Frame(f"{number:04d}", number, named)
 
 
 def frame_of_value(value: Any) -> Frame | None:

@@ -9,11 +9,19 @@ import zlib
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
-_GIF = b"GIF8"
+_GIF, _BMP, _TIFF = b"GIF8", b"BM", (b"II*\0", b"MM\0*")
+_BMP_HEADER = 40  # bytes; shorter ones of old files have sides of two bytes
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
-# What a byte can hold. Deflate makes at most 1032 bytes of one. JPEG's Huffman codes spend a bit
-# or more on a block of 8 x 8 pixels, its arithmetic ones less; LZW repeats its longest run.
-_DEFLATE, _HUFFMAN, _ARITHMETIC, _LZW = 1032, 512, 8192, 4096
+# Of any picture, however well it compresses: a file of a megabyte may hold gigabytes of one colour.
+LARGEST_PICTURE = 2**28
+
+# What a byte can hold. Deflate makes at most 1032 bytes of one; LZW repeats its longest run.
+_DEFLATE, _LZW = 1032, 4096
+# What a bit of a JPEG can hold, in pixels of one component. A block of 8 x 8 takes a Huffman code
+# of its mean and one of the rest; a progressive file shares the latter, arithmetic codes are short.
+_BASELINE, _PROGRESSIVE, _ARITHMETIC = 32, 64, 1024
+_BASELINE_FRAMES = {0xC0, 0xC1}
 _SLACK = 65536
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -37,16 +45,43 @@ def complaint(data: bytes) -> tuple[str, str] | None:
     if data.startswith(_GIF) and len(data) >= 10:
         width, height = struct.unpack_from("<HH", data, 6)
         return _size_complaint(data, width, height, _LZW * len(data))
+    if data.startswith(_BMP) and len(data) >= 26:
+        header, width, height = struct.unpack_from("<Iii", data, 14)
+        return size_complaint(width, abs(height)) if header >= _BMP_HEADER else None
+    if data.startswith(_TIFF):
+        return size_complaint(*_tiff_size(data))
     return None
 
 
+def size_complaint(width: int, height: int) -> tuple[str, str] | None:
+    """What is wrong with a size: it is larger than any picture that is decoded."""
+    if width * height <= LARGEST_PICTURE:
+        return None
+    return f"at most {LARGEST_PICTURE:,} pixels", f"{width} x {height}"
+
+
 def _size_complaint(
-    data: bytes, width: int, height: int, most: int, each: int = 1
+    data: bytes, width: int, height: int, most: int, each: float = 1
 ) -> tuple[str, str] | None:
     """Tells a picture of width x height x each units if the bytes hold fewer, `most` of them."""
     if width * height * each <= most + _SLACK:
-        return None
+        return size_complaint(width, height)
     return "a size that fits the file", f"{width} x {height} pixels claimed by {len(data)} bytes"
+
+
+def _tiff_size(data: bytes) -> tuple[int, int]:
+    """The width and height of the first picture; 0 for what is not there."""
+    order = "<" if data.startswith(b"II") else ">"
+    (at,) = struct.unpack_from(f"{order}I", data, 4) if len(data) >= 8 else (len(data),)
+    count = struct.unpack_from(f"{order}H", data, at)[0] if at + 2 <= len(data) else 0
+    sizes = {_TIFF_WIDTH: 0, _TIFF_HEIGHT: 0}
+    # An entry is a tag, a type, a count, and the value, short (3) or long.
+    for entry in range(at + 2, min(at + 2 + 12 * count, len(data) - 11), 12):
+        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
+        if tag in sizes:
+            form = f"{order}H" if kind == 3 else f"{order}I"
+            (sizes[tag],) = struct.unpack_from(form, data, entry + 8)
+    return sizes[_TIFF_WIDTH], sizes[_TIFF_HEIGHT]
 
 
 def _png_complaint(data: bytes) -> tuple[str, str] | None:
@@ -89,10 +124,22 @@ def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
         if kind in (0xD9, 0xDA):
             break
         if 0xC0 <= kind <= 0xCF and kind not in _NO_FRAMES and at + 8 <= len(data):
-            height, width = struct.unpack_from(">HH", data, at + 4)
-            holds = _HUFFMAN if kind < 0xC8 else _ARITHMETIC
-            size = size or _size_complaint(data, width, height, holds * len(data))
+            size = size or _frame_complaint(data, at)
         at += 1 + int.from_bytes(data[at + 1 : at + 3], "big")
     if at < 0 or b"\xff\xd9" not in data[at - 1 :]:
         return "a whole JPEG", f"{len(data)} bytes without an end marker"
     return size
+
+
+def _frame_complaint(data: bytes, at: int) -> tuple[str, str] | None:
+    """The size of a frame of a JPEG fits the file: every component has blocks of its own."""
+    height, width = struct.unpack_from(">HH", data, at + 4)
+    count = int.from_bytes(data[at + 8 : at + 9])
+    # A component is a name, its sampling along x and y in half a byte each, and a table.
+    samplings = [divmod(x, 16) for x in data[at + 10 : at + 9 + 3 * count : 3]]
+    largest = max((x for x, _ in samplings), default=0) * max((y for _, y in samplings), default=0)
+    components = sum(x * y for x, y in samplings) / largest if largest else 1
+    kind = data[at]
+    holds = _BASELINE if kind in _BASELINE_FRAMES else _PROGRESSIVE
+    holds = holds if kind < 0xC8 else _ARITHMETIC
+    return _size_complaint(data, width, height, 8 * holds * len(data), components)

@@ -1,4 +1,4 @@
-"""Poses of cameras in float64: from one convention into another, and two of them compared.
+"""Poses of cameras in float64: from one convention into another, and checked.
 
 A pose [R | t] takes points of the world into a camera, X_camera = R X_world + t, in OpenCV's axes
 (x right, y down, z forward). Axes of other conventions, as rotations into OpenCV's:
@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 OPENGL = np.diag([1.0, -1.0, -1.0])
 NED = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
+
+# No reader takes a pose or a camera with larger numbers; in float32 their products would overflow.
+LARGEST = 1e9
 
 
 def inverse(pose: npt.ArrayLike) -> np.ndarray:
@@ -136,3 +139,30 @@ def is_rigid(pose: npt.ArrayLike, tolerance: float = 1e-3) -> bool:
     gap = rotation @ np.swapaxes(rotation, -1, -2) - np.eye(3)
     turned = np.abs(np.linalg.det(rotation) - 1) <= tolerance
     return bool((np.abs(gap) <= tolerance).all() and turned.all())
+
+
+def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
+    """Poses as they are written.
+
+    Args:
+      name: of the argument, for the error.
+      poses: [N, 3, 4] or [N, 4, 4].
+
+    Returns:
+      float64 [N, 3, 4].
+
+    Raises:
+      ValueError: another shape, or one that is no rotation and translation.
+    """
+    array = np.asarray(poses, np.float64)
+    if array.ndim != 3 or array.shape[1:] not in ((3, 4), (4, 4)) or len(array) == 0:
+        raise ValueError(f"{name}: expected the shape [N, 3, 4], got {list(array.shape)}")
+    if not (np.abs(array) <= LARGEST).all() or not is_rigid(array):
+        raise ValueError(f"{name}: expected rotations and translations, got something else")
+    return array[:, :3]
+
+
+def homogeneous(poses: np.ndarray) -> np.ndarray:
+    """Poses [N, 3, 4] with the row 0 0 0 1 below: [N, 4, 4]."""
+    bottom = np.broadcast_to([0.0, 0, 0, 1], (len(poses), 1, 4))
+    return np.concatenate([poses, bottom], axis=1)

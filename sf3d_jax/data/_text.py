@@ -16,7 +16,8 @@ _LARGEST = 1e30
 _LONGEST = 400  # characters of a number
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
-_INDEX = re.compile(r"\d{1,9}", re.ASCII)
+_INDEX = re.compile(r"\d{1,10}", re.ASCII)
+_LARGEST_INDEX = 2**32 - 1
 
 
 def read_rows(path: PathLike) -> list[list[str]]:
@@ -63,12 +64,12 @@ def index(path: PathLike, word: str, where: str) -> int:
       where: it stands, for the error.
 
     Returns:
-      The number, not negative.
+      The number, from 0 to 2^32 - 1.
 
     Raises:
       FormatError: it is no such number.
     """
-    if not _INDEX.fullmatch(word):
+    if not _INDEX.fullmatch(word) or int(word) > _LARGEST_INDEX:
         raise FormatError(path, f"a whole number {where}", repr(word[:60]))
     return int(word)
 

@@ -36,10 +36,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._camera_fields import MissingError, camera_of
+from sf3d_jax.data._camera_fields import OURS, MissingError, camera_of
 from sf3d_jax.data._camera_table import collect, named_frames
 from sf3d_jax.data._cameras import Size
-from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._frames import frame_of, numbered
 from sf3d_jax.data._json import outline, read_json, write_json
 from sf3d_jax.data._pinhole import poses_argument
@@ -49,12 +49,8 @@ if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
 _TRANSFORMS = "transforms.json (camera to world, OpenGL)"
-_TRANSFORMS_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
 
-_CONVENTION = (
-    "K in pixels, integers at pixel centres; size is [height, width]; world_to_camera is [R | t] "
-    "in metres, X_camera = R X_world + t, with the axes x right, y down, z forward"
-)
+_TRANSFORMS_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
 
 
 class FrameCamera(NamedTuple):
@@ -65,11 +61,13 @@ class FrameCamera(NamedTuple):
         without names its position, in four digits; None if one camera is that of all frames.
       camera: float64, with the world of the file.
       form: what it was made of, such as "K and w2c (world to camera)".
+      named: False where the file names no frames, so that `frame` is a position in a list.
     """
 
     frame: str | None
     camera: "Camera"
     form: str
+    named: bool = True
 
 
 def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCamera, ...]:
@@ -92,7 +90,6 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
 
     size = None if size is None else check_size(size)
     tree = read_json(path)
-    size = _own_size(path, tree) if size is None else size
     if (cameras := _transforms(path, tree, size)) is not None:
         return cameras
     shared, frames = collect(path, tree)
@@ -100,7 +97,11 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
         if not frames:
             return (FrameCamera(None, *camera_of(path, "all frames", {}, shared, size)),)
         return tuple(
-            FrameCamera(frame.name, *camera_of(path, f"frame {frame.name}", own, shared, size))
+            FrameCamera(
+                frame.name,
+                *camera_of(path, f"frame {frame.name}", own, shared, size),
+                named=frame.named,
+            )
             for _, (frame, own) in sorted(frames.items())
         )
     except MissingError as error:
@@ -131,17 +132,7 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
         raise ValueError(f"cameras: expected frames with numbers, got {list(cameras)[:8]}")
     tree = {name: _written(name, camera) for name, camera in cameras.items()}
     size = list(next(iter(sizes)))
-    write_json(path, {"convention": _CONVENTION, "size": size, "frames": tree})
-
-
-def _own_size(path: PathLike, tree: Any) -> Size:
-    """The size that `write_json_cameras` puts beside the frames."""
-    size = tree.get("size") if isinstance(tree, dict) else None
-    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)):
-        expected = '"size": [H, W] beside the frames, or size=(H, W) from the caller'
-        raise FormatError(path, expected, outline(tree))
-    check_size(path, size[1], size[0])
-    return size[0], size[1]
+    write_json(path, {"convention": OURS, "size": size, "frames": tree})
 
 
 def _transforms(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...] | None:
@@ -154,9 +145,9 @@ def _transforms(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCame
     names = named_frames(path, tree["frames"])
     if names is None and len(read) == 1:
         return (FrameCamera(None, read[0].camera, _TRANSFORMS),)
-    frames = names or [numbered(i) for i in range(len(read))]
+    frames = names or [numbered(i, named=False) for i in range(len(read))]
     pairs = sorted(zip(frames, read, strict=True), key=lambda pair: pair[0].number)
-    return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS) for frame, x in pairs)
+    return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS, frame.named) for frame, x in pairs)
 
 
 def _is_transforms(tree: dict[str, Any]) -> bool:

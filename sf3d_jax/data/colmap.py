@@ -35,6 +35,7 @@ from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
+_LARGEST_ID = 2**32 - 1
 _ENDINGS = {".bin": colmap_binary, ".txt": colmap_text}
 
 
@@ -111,9 +112,12 @@ def read_colmap(folder: PathLike) -> dict[str, "Camera"]:
 def write_colmap_cameras(path: PathLike, cameras: Mapping[int, "Camera"]) -> None:
     """Writes cameras as PINHOLE, OPENCV, FULL_OPENCV or OPENCV_FISHEYE; their poses are not.
 
+    The file has principal points plus 0.5, which are rounded once; what was read from such a file
+    is read again as it was, and so is all else.
+
     Args:
       path: of the file, ending in .bin or .txt.
-      cameras: by id, a positive integer.
+      cameras: by id, an integer from 0 to 2^32 - 1.
 
     Raises:
       ValueError: the path ends otherwise, or the format cannot hold a camera.
@@ -127,9 +131,12 @@ def write_colmap_cameras(path: PathLike, cameras: Mapping[int, "Camera"]) -> Non
 def write_colmap_images(path: PathLike, images: Mapping[int, ColmapImage]) -> None:
     """Writes images without points.
 
+    The file has quaternions, so that a rotation is read to a few units in the last place of 1;
+    translations are read as they were.
+
     Args:
       path: of the file, ending in .bin or .txt.
-      images: by id, a positive integer.
+      images: by id, an integer from 0 to 2^32 - 1.
 
     Raises:
       ValueError: the path ends otherwise, or the format cannot hold an image.
@@ -155,6 +162,6 @@ def _kind_to_write(path: PathLike) -> ModuleType:
 
 
 def _check_ids(name: str, things: Mapping[int, object]) -> None:
-    bad = [key for key in things if not 0 <= key < 10**9]
+    bad = [key for key in things if not 0 <= key <= _LARGEST_ID]
     if bad:
-        raise ValueError(f"{name}: expected ids from 0 to 999,999,999, got {bad[0]}")
+        raise ValueError(f"{name}: expected ids from 0 to {_LARGEST_ID:,}, got {bad[0]}")

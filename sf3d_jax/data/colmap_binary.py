@@ -1,7 +1,7 @@
 """COLMAP's cameras.bin and images.bin, little endian.
 
-    cameras   u64 count; of each: i32 id, i32 model, u64 width, u64 height, f64 parameters
-    images    u64 count; of each: i32 id, f64 qw qx qy qz tx ty tz, i32 camera id, the name and a
+    cameras   u64 count; of each: u32 id, i32 model, u64 width, u64 height, f64 parameters
+    images    u64 count; of each: u32 id, f64 qw qx qy qz tx ty tz, u32 camera id, the name and a
               byte 0, u64 number of points; of each point: f64 x, f64 y, i64 id
 
 The points of images are skipped, and written as none. `colmap` says the conventions.
@@ -20,8 +20,8 @@ from sf3d_jax.data._colmap_models import (
 from sf3d_jax.data._files import FormatError, PathLike
 
 _COUNT = struct.Struct("<Q")
-_CAMERA = struct.Struct("<iiQQ")
-_IMAGE = struct.Struct("<i7di")
+_CAMERA = struct.Struct("<IiQQ")
+_IMAGE = struct.Struct("<I7dI")
 _POINT_SIZE = 24
 
 _NAMES = {model.number: name for name, model in MODELS.items()} | OTHERS

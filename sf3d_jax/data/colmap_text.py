@@ -1,5 +1,6 @@
 """COLMAP's cameras.txt and images.txt. `colmap` says the lines and the conventions."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from sf3d_jax.data import _text
@@ -10,6 +11,8 @@ _CAMERAS = "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"
 _IMAGES = (
     "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# POINTS2D[] as (X, Y, POINT3D_ID)"
 )
+# Not every number is looked at, as there may be millions of them.
+_POINTS = re.compile(r"[-+.\deE\s]*", re.ASCII)
 
 
 def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
@@ -27,6 +30,8 @@ def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
     """
     cameras: dict[int, CameraRecord] = {}
     for number, line in _lines(path, data):
+        if not _holds_data(line):
+            continue
         where, words = f"in line {number}", line.split()
         if len(words) < 4:
             raise FormatError(path, f"CAMERA_ID MODEL WIDTH HEIGHT {where}", repr(line[:60]))
@@ -50,11 +55,14 @@ def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
       The images by id.
 
     Raises:
-      FormatError: a line is no image, or an id stands twice.
+      FormatError: a line is no image, the line behind one holds no points and is not empty, or an
+        id stands twice.
     """
     images: dict[int, ImageRecord] = {}
-    lines = _lines(path, data, points_between=True)
+    lines = _lines(path, data)
     for number, line in lines:
+        if not _holds_data(line):
+            continue
         where, words = f"in line {number}", line.split(maxsplit=9)
         if len(words) < 10:
             expected = f"IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME {where}"
@@ -63,6 +71,10 @@ def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
         pose = _text.numbers(path, words[1:8], 7, where)
         if image_id in images:
             raise FormatError(path, "every image once", f"image {image_id} twice")
+        _, points = next(lines, (number, ""))
+        if not _POINTS.fullmatch(points) or len(points.split()) % 3:
+            expected = f"the points of image {image_id} (may be an empty line) in line {number + 1}"
+            raise FormatError(path, expected, repr(points[:60]))
         images[image_id] = ImageRecord(pose.tolist(), camera_id, words[9])
     return images
 
@@ -90,18 +102,15 @@ def pack_images(images: Mapping[int, ImageRecord]) -> bytes:
     return "\n".join([_IMAGES, *lines, ""]).encode()
 
 
-def _lines(
-    path: PathLike, data: bytes, *, points_between: bool = False
-) -> Iterator[tuple[int, str]]:
-    """(number, line) of what is neither empty nor a comment, or the line of points after one."""
+def _lines(path: PathLike, data: bytes) -> Iterator[tuple[int, str]]:
+    """(number, line) of all lines."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(path, "text in UTF-8", f"{error}") from None
-    lines = enumerate(text.split("\n"), 1)
-    for number, line in lines:
-        line = line.strip()
-        if line and not line.startswith("#"):
-            yield number, line
-            if points_between:
-                next(lines, None)
+    return enumerate(map(str.strip, text.split("\n")), 1)
+
+
+def _holds_data(line: str) -> bool:
+    """Whether a line is neither empty nor a comment."""
+    return bool(line) and not line.startswith("#")

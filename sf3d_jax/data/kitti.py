@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._cameras import make_camera
+from sf3d_jax.data._cameras import intrinsics, make_camera
 from sf3d_jax.data._files import FormatError, PathLike, check_size, read_png16, write_png
-from sf3d_jax.data._pinhole import LARGEST, pinhole_argument
+from sf3d_jax.data._pinhole import pinhole_argument
+from sf3d_jax.data._poses import LARGEST
 from sf3d_jax.data._text import numbers, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _LARGEST_CODE = 65535
 _FLOW_ZERO, _FLOW_SCALE = 32768, 64
 DISPARITY_SCALE = 256
+_SAME_K = 1e-5  # of two cameras: calibrations are printed with seven digits
 
 
 class Calibration(NamedTuple):
@@ -140,20 +142,22 @@ def read_kitti_calibration(
       The left camera and the baseline in metres.
 
     Raises:
-      FormatError: the file lacks the matrices, or the size while none is given, or its right
-        camera is not to the right.
-      ValueError: camera is neither 0 nor 2.
+      FormatError: the file lacks the matrices, or the size while none is given, has a key twice, a
+        matrix K with skew, or a right camera that has another K or is not to the right.
+      ValueError: camera is neither 0 nor 2, or size is no size.
     """
+    from sf3d_jax.camera import check_size as check_argument
+
     if camera not in (0, 2):
         raise ValueError(f"camera: expected 0 or 2, a left camera, got {camera}")
+    size = None if size is None else check_argument(size)
     entries = _read_entries(path)
     left = _projection(path, entries, camera)
     right = _projection(path, entries, camera + 1)
-    if size is None:
-        size = _rectified_size(path, entries, camera)
+    _check_same_k(path, camera, left[:, :3], right[:, :3])
 
-    (fx, _, cx, left_shift), (_, fy, cy, _) = left[:2].tolist()
-    baseline = (left_shift - right[0, 3].item()) / fx
+    (fx, fy), point = intrinsics(path, f"P{camera}", left[:, :3])
+    baseline = (left[0, 3] - right[0, 3]).item() / fx.item()
     if not 0 < baseline <= LARGEST:
         raise FormatError(
             path,
@@ -164,8 +168,8 @@ def read_kitti_calibration(
         path,
         f"P{camera}",
         focal=(fx, fy),
-        principal_point=(cx, cy),
-        size=size,
+        principal_point=point,
+        size=size or _rectified_size(path, entries, camera),
         world_to_camera=np.eye(3, 4),
     )
     return Calibration(made, baseline)
@@ -212,8 +216,15 @@ def _shift(fx: float, baseline: float) -> float:
 
 def _read_entries(path: PathLike) -> dict[str, list[str]]:
     """The words behind each key and its colon."""
-    lines = [" ".join(row).partition(":") for row in read_rows(path)]
-    return {key.strip(): value.split() for key, colon, value in lines if colon}
+    entries: dict[str, list[str]] = {}
+    for row in read_rows(path):
+        key, colon, value = " ".join(row).partition(":")
+        if not colon:
+            continue
+        if key.strip() in entries:
+            raise FormatError(path, "every key once", f"{key[:40]!r} twice")
+        entries[key.strip()] = value.split()
+    return entries
 
 
 def _projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> np.ndarray:
@@ -226,6 +237,15 @@ def _projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> n
     if not (projection[0, 0] > 0 and projection[1, 1] > 0):
         raise FormatError(path, f"positive focal lengths in {key}", repr(" ".join(entries[key])))
     return projection
+
+
+def _check_same_k(path: PathLike, camera: int, left: np.ndarray, right: np.ndarray) -> None:
+    """Refuses a pair that is not rectified: disparity in its images would be no depth."""
+    gap = np.abs(left - right)
+    if not (gap <= _SAME_K * max(1.0, left[0, 0])).all():
+        row, column = np.unravel_index(gap.argmax(), gap.shape)
+        expected = f"the same K in P{camera} and P{camera + 1}, as rectified cameras have"
+        raise FormatError(path, expected, f"{left[row, column]:g} and {right[row, column]:g}")
 
 
 def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> tuple[int, int]:

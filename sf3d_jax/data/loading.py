@@ -13,18 +13,16 @@ import dataclasses
 import functools
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
-from sf3d_jax.camera import Camera, check_size
-from sf3d_jax.samples import Sample, check_sample, given, map_cameras, map_pixels
-
-if TYPE_CHECKING:
-    import grain
+from sf3d_jax.camera import check_size
+from sf3d_jax.data._stacking import stack, with_valid
+from sf3d_jax.samples import Sample, map_cameras, map_pixels
 
 Transform = Callable[[jax.Array, Sample], Sample]
 
@@ -50,6 +48,9 @@ class _Place(NamedTuple):
     padding: bool
 
 
+_Read = Callable[[_Place], Sample]
+
+
 def loader(
     dataset: Source,
     batch_size: int,
@@ -60,11 +61,12 @@ def loader(
     transform: Transform | None = None,
     size: tuple[int, int] | None = None,
     threads: int | None = None,
-) -> "grain.IterDataset[Sample]":
+) -> "Loader":
     """Batches of samples for training.
 
     Iterate over the result. Its iterator has `get_state()` and `set_state(state)`: a run that is
-    given the state saved after a batch goes on with the next one, exactly.
+    given the state saved after a batch goes on with the next one, exactly, on any number of
+    processes.
 
         batches = iter(data.loader(dataset, batch_size=8, seed=0, transform=augmentation))
         batch = next(batches)
@@ -73,7 +75,7 @@ def loader(
     Args:
       dataset: samples by index, such as those of this package.
       batch_size: of all processes of `jax.distributed` together; each gets its part.
-      seed: of the order and of the transform, not negative.
+      seed: of the order and of the transform, from 0 to 2^32 - 1.
       epochs: how often every sample comes; for ever if None.
       shuffle: another order in each epoch; that of the data set if False.
       transform: (key, sample) -> sample, such as functions of `augment`; it runs on the CPU, in
@@ -92,18 +94,111 @@ def loader(
         samples of a batch differ in size, in their fields or in their lens.
       ImportError: grain is missing.
     """
-    processes, process = jax.process_count(), jax.process_index()
     size = None if size is None else check_size(size)
-    _check(dataset, batch_size, seed, epochs, threads, processes)
-    grain = _import_grain()
+    _check(dataset, batch_size, seed, epochs, threads)
+    _import_grain()
     plan = _Plan(len(dataset), batch_size, seed, epochs, shuffle)
     read = functools.partial(_read, dataset, seed, transform, size)
-    own = batch_size // processes
-    threads = threads or os.cpu_count() or 1
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + own)
-    places = grain.MapDataset.source(plan)[process::processes]
-    samples = places.map(read).to_iter_dataset(options)
-    return samples.batch(own, drop_remainder=True, batch_fn=stack)
+    return Loader(plan, read, threads or os.cpu_count() or 1)
+
+
+class Loader:
+    """What `loader` returns: batches, from the first one on whenever it is iterated over."""
+
+    def __init__(self, plan: "_Plan", read: "_Read", threads: int) -> None:
+        """Keeps what the batches are made of."""
+        self._plan, self._read, self._threads = plan, read, threads
+
+    def __iter__(self) -> "Batches":
+        """Starts reading."""
+        return Batches(self)
+
+    def __repr__(self) -> str:
+        """The plan."""
+        return f"Loader({self._plan})"
+
+    def start(self, batch: int) -> Iterator[Sample]:
+        """Starts reading at a batch.
+
+        Args:
+          batch: its number, over all epochs.
+
+        Returns:
+          The batches from there on, the part of this process.
+        """
+        grain, plan = _import_grain(), self._plan
+        processes, process = jax.process_count(), jax.process_index()
+        own = plan.batch_size // processes
+        options = grain.ReadOptions(
+            num_threads=self._threads, prefetch_buffer_size=self._threads + own
+        )
+        places = grain.MapDataset.source(plan)[batch * plan.batch_size + process :: processes]
+        samples = places.map(self._read).to_iter_dataset(options)
+        batches = samples.batch(own, drop_remainder=True, batch_fn=stack)
+        # Else the batch would be put together while the accelerator waits.
+        return iter(grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=1))
+
+
+class Batches(Iterator[Sample]):
+    """Batches one after the other, with a state that can be saved."""
+
+    def __init__(self, source: Loader) -> None:
+        """Begins with the first batch."""
+        self._source = source
+        self._next = 0
+        self._batches: Iterator[Sample] | None = None
+        self._failed = False
+
+    def __next__(self) -> Sample:
+        """The next batch.
+
+        Returns:
+          The part of this process.
+
+        Raises:
+          FormatError: a file is not what it should be. After an error there are no more batches,
+            until `set_state` says where to go on.
+        """
+        if self._failed:
+            raise RuntimeError(
+                f"batch {self._next} could not be made; set_state says where to go on"
+            )
+        if self._batches is None:
+            self._batches = self._source.start(self._next)
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            raise
+        except BaseException:
+            self._failed, self._batches = True, None
+            raise
+        self._next += 1
+        return batch
+
+    def get_state(self) -> dict[str, int]:
+        """Where the next batch is.
+
+        Returns:
+          Whole numbers, for json; the same in all processes.
+        """
+        return {"batch": self._next, **self._source._plan.identity}
+
+    def set_state(self, state: Mapping[str, int]) -> None:
+        """Goes on with the batch that follows those made before `get_state`.
+
+        Args:
+          state: as `get_state` returns it.
+
+        Raises:
+          ValueError: it belongs to another data set, seed, order or batch size.
+        """
+        identity = self._source._plan.identity
+        other = {name: state.get(name) for name, x in identity.items() if state.get(name) != x}
+        if other:
+            expected = {name: identity[name] for name in other}
+            raise ValueError(f"state: expected that of {expected}, got {other}")
+        self._next = operator.index(state["batch"])
+        self._failed, self._batches = False, None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +210,12 @@ class _Plan(Sequence[_Place]):
     seed: int
     epochs: int | None
     shuffle: bool
+
+    @property
+    def identity(self) -> dict[str, int]:
+        """What batches depend on, but for the samples themselves."""
+        names = ("samples", "batch_size", "seed", "shuffle")
+        return {name: int(getattr(self, name)) for name in names}
 
     @property
     def per_epoch(self) -> int:
@@ -152,7 +253,7 @@ def _read(
     name = sample.name or str(place.number)
     if transform is not None:
         sample = _transformed(transform, seed, place, sample)
-    sample = dataclasses.replace(_with_valid(sample), name=name)
+    sample = dataclasses.replace(with_valid(sample), name=name)
     if size is not None:
         sample = _padded(sample, size)
     if place.padding:
@@ -160,19 +261,20 @@ def _read(
     return sample
 
 
-def _with_valid(sample: Sample) -> Sample:
-    shape = check_sample(sample)
-    if sample.valid is not None:
-        return sample
-    return dataclasses.replace(sample, valid=np.ones(shape, bool))
-
-
 def _transformed(transform: Transform, seed: int, place: _Place, sample: Sample) -> Sample:
-    # The accelerator is busy with training, and a sample is small.
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with jax.default_device(_cpu()):
         key = jax.random.fold_in(jax.random.key(seed), place.epoch)
         sample = transform(jax.random.fold_in(key, place.number), sample)
         return jax.tree.map(np.asarray, sample)
+
+
+@functools.cache
+def _cpu() -> jax.Device | None:
+    """The CPU: the accelerator is busy with training. None where JAX was told to use no CPU."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
 
 
 def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -193,82 +295,17 @@ def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
     return map_cameras(lambda camera: camera.pad(0, 0, size), padded)
 
 
-def stack(samples: Sequence[Sample]) -> Sample:
-    """A batch of samples; the `collate_fn` of PyTorch's DataLoader, for one.
-
-    A next camera that only some have is that of the first frame for the others, and a next inverse
-    depth is 0, no surface: neither claims anything.
-
-    Args:
-      samples: of NumPy arrays, without a batch axis, of one size and with the same fields.
-
-    Returns:
-      A sample with a batch axis first; `valid` is always there, and `name` is a tuple.
-
-    Raises:
-      ValueError: there is none, or they differ in size, in their fields or in their lens.
-    """
-    if not samples:
-        raise ValueError("samples: expected at least one, got none")
-    samples = [_with_valid(sample) for sample in samples]
-    samples = [_filled(sample, samples) for sample in samples]
-    first = samples[0]
-    for sample in samples[1:]:
-        _check_alike(first, sample)
-    names = tuple(str(sample.name) for sample in samples)
-    batch = jax.tree.map(lambda *x: np.stack(x), *samples)
-    return dataclasses.replace(batch, name=names)
-
-
-def _filled(sample: Sample, others: Sequence[Sample]) -> Sample:
-    """The sample with a next camera, and with no surface in the next frame, if others have one."""
-    fields: dict[str, Any] = {}
-    if sample.next_camera is None and any(other.next_camera for other in others):
-        fields["next_camera"] = sample.camera
-    depths = [other.next_inv_depth for other in others if other.next_inv_depth is not None]
-    if sample.next_inv_depth is None and depths:
-        fields["next_inv_depth"] = np.zeros(sample.valid.shape, depths[0].dtype)
-    return dataclasses.replace(sample, **fields)
-
-
-def _check_alike(first: Sample, sample: Sample) -> None:
-    names = [field.name for field in dataclasses.fields(Sample) if field.name != "name"]
-    ours, theirs = given(first, *names), given(sample, *names)
-    pair = f"samples {first.name} and {sample.name}"
-    if ours.keys() != theirs.keys():
-        some = ", ".join(sorted(ours.keys() ^ theirs.keys()))
-        raise ValueError(f"dataset: of the {pair} only one has {some}; drop it in a transform")
-    if first.valid.shape != sample.valid.shape:
-        sizes = f"{first.valid.shape} and {sample.valid.shape}"
-        raise ValueError(f"size: {pair} have {sizes} (H, W); give size=, or crop in a transform")
-    for name, ours_shape, theirs_shape in _camera_shapes(first, sample):
-        if ours_shape != theirs_shape:
-            raise ValueError(f"dataset: {name} of the {pair}: {ours_shape} and {theirs_shape}")
-    for name, x in ours.items():
-        if not isinstance(x, Camera) and np.shape(x) != np.shape(theirs[name]):
-            shapes = f"{np.shape(x)} and {np.shape(theirs[name])}"
-            raise ValueError(f"dataset: {name} of the {pair} has the shapes {shapes}")
-
-
-def _camera_shapes(first: Sample, sample: Sample) -> list[tuple[str, str, str]]:
-    """(name, lens, lens) of the cameras of two samples."""
-
-    def lens(camera: Camera) -> str:
-        count = 0 if camera.distortion is None else np.shape(camera.distortion)[-1]
-        return f"{camera.model} with {count} coefficients"
-
-    pairs = ((n, getattr(first, n), getattr(sample, n)) for n in ("camera", "next_camera"))
-    return [(n, lens(a), lens(b)) for n, a, b in pairs if a is not None]
-
-
 def _check(
     dataset: Source,
     batch_size: int,
     seed: int,
     epochs: int | None,
     threads: int | None,
-    processes: int,
 ) -> None:
+    processes = jax.process_count()
+    for name, number in (("batch_size", batch_size), ("seed", seed)):
+        if not isinstance(number, int | np.integer):
+            raise TypeError(f"{name}: expected a whole number, got {number!r}")
     if len(dataset) < 1:
         raise ValueError("dataset: it is empty")
     if batch_size < 1 or batch_size % processes:
@@ -278,9 +315,9 @@ def _check(
         )
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed: expected a number from 0 to 2^32 - 1, got {seed}")
-    for name, number in (("epochs", epochs), ("threads", threads)):
-        if number is not None and number < 1:
-            raise ValueError(f"{name}: expected at least 1, got {number}")
+    for name, count in (("epochs", epochs), ("threads", threads)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name}: expected at least 1, got {count}")
 
 
 def _import_grain() -> ModuleType:

@@ -85,9 +85,25 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
     Raises:
       FormatError: the file does not hold flow in this format, or its ending is unknown.
     """
-    flow = _choose(path, format, _FLOW_FORMATS).read(path)
+    flow = read_flow_numbers(path, format=format)
     valid = finite(flow)
     return FlowMap(zero_unless(valid, flow), valid)
+
+
+def read_flow_numbers(path: PathLike, *, format: str | None = None) -> np.ndarray:
+    """Reads optical flow as `read_flow`, with NaN where it is unknown.
+
+    Args:
+      path: of the file.
+      format: as for `read_flow`.
+
+    Returns:
+      float32 [H, W, 2].
+
+    Raises:
+      FormatError: the file does not hold flow in this format, or its ending is unknown.
+    """
+    return _choose(path, format, _FLOW_FORMATS).read(path)
 
 
 def write_flow(

@@ -129,5 +129,9 @@ def _real_dtype(path: PathLike, kind: str) -> np.dtype:
     except TypeError:
         found = None
     if found is None or not np.can_cast(found, np.float32, "same_kind"):
-        raise FormatError(path, "real numbers", f"the dtype {kind if found is None else found}")
+        # NumPy saves bfloat16 as two bytes of no meaning.
+        expected = (
+            "real numbers; save bfloat16 as float32" if kind.endswith("V2") else "real numbers"
+        )
+        raise FormatError(path, expected, f"the dtype {kind if found is None else found}")
     return found

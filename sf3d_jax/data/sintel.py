@@ -124,7 +124,11 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> "Camera":
 
     Raises:
       FormatError: the file is not a .cam file, or M and N are no camera.
+      ValueError: size is no size.
     """
+    from sf3d_jax.camera import check_size
+
+    size = check_size(size)
     data = Path(path).read_bytes()
     if len(data) != _CAMERA.size or not data.startswith(flo.MAGIC):
         expected = f"a .cam file, {_CAMERA.size} bytes that begin with {flo.MAGIC!r}"

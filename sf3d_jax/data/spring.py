@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sf3d_jax.data import _pictures
 from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
 
 _COMPRESSION = {"compression": "gzip", "compression_opts": 5}
@@ -112,11 +113,22 @@ def _check_array(
 
 def _check_bytes(path: PathLike, key: str, found: Any, length: int) -> None:
     """Refuses more numbers than the file can hold: HDF5 makes up those that are not stored."""
+    if found.is_virtual or found.external:
+        raise FormatError(path, f"`{key}` in the file itself", "one that is stored in other files")
     stored = min(found.id.get_storage_size(), length)
     pieces = [found.shape, *([] if found.chunks is None else [found.chunks])]
+    for height, width, *_ in pieces:
+        if complaint := _pictures.size_complaint(int(width), int(height)):
+            raise FormatError(path, *complaint)
     claimed = max(math.prod(map(int, piece)) * found.dtype.itemsize for piece in pieces)
-    if claimed > _LARGEST_RATIO * stored:
+    if claimed > (1 if found.chunks is None else _LARGEST_RATIO) * stored:
         raise FormatError(path, f"`{key}` as large as its file", f"{claimed} bytes in {stored}")
+    if found.chunks is None:
+        return
+    count = math.prod(-(-n // chunk) for n, chunk in zip(found.shape, found.chunks, strict=True))
+    if found.id.get_num_chunks() != count:
+        written = f"{found.id.get_num_chunks()} of them"
+        raise FormatError(path, f"all {count} chunks of `{key}`", written)
 
 
 def _write(path: PathLike, key: str, values: np.ndarray) -> None:

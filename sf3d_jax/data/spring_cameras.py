@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sf3d_jax.data._cameras import rigid_pose
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._pinhole import LARGEST, homogeneous, poses_argument
+from sf3d_jax.data._poses import LARGEST, homogeneous, poses_argument
 from sf3d_jax.data._text import read_table, write_rows
 
 

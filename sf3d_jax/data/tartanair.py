@@ -25,7 +25,7 @@ import numpy.typing as npt
 from sf3d_jax.data import _poses, npy
 from sf3d_jax.data._arrays import finite, zero_unless
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._pinhole import LARGEST, poses_argument
+from sf3d_jax.data._poses import LARGEST
 from sf3d_jax.data._text import read_table, write_rows
 from sf3d_jax.data.maps import FlowMap
 
@@ -70,6 +70,9 @@ def read_tartanair_poses(path: PathLike) -> np.ndarray:
 def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> None:
     """Writes the poses of a trajectory as text.
 
+    The file has quaternions of camera-to-world, so that what is read agrees to a few units in the
+    last place of the largest numbers.
+
     Args:
       path: of the file.
       world_to_camera: [N, 3, 4] or [N, 4, 4], in OpenCV's axes.
@@ -77,30 +80,32 @@ def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> Non
     Raises:
       ValueError: another shape, or one that is no rotation and translation.
     """
-    poses = poses_argument("world_to_camera", world_to_camera)
+    poses = _poses.poses_argument("world_to_camera", world_to_camera)
     camera_to_world = _poses.to_camera_to_world(poses, _poses.NED)
     quaternions = _poses.to_quaternion(camera_to_world[..., :3])[:, [1, 2, 3, 0]]
     write_rows(path, np.concatenate([camera_to_world[..., 3], quaternions], axis=-1).tolist())
 
 
-def tartanair_camera(size: tuple[int, int], pose: npt.ArrayLike | None = None) -> "Camera":
+def tartanair_camera(
+    size: tuple[int, int], world_to_camera: npt.ArrayLike | None = None
+) -> "Camera":
     """TartanAir's camera.
 
     Args:
       size: (H, W) of the images as they were rendered, 480 and 640 in the data set. The camera of
         a resized image is `tartanair_camera((480, 640)).resize(size)`.
-      pose: [3, 4], world-to-camera in metres; None puts the world at the camera.
+      world_to_camera: [3, 4], in metres; None puts the world at the camera.
 
     Returns:
       The camera, float64: 90 degrees wide, focal = W / 2, principal point (W / 2, H / 2).
 
     Raises:
-      ValueError: size is no size, or pose has another shape.
+      ValueError: size is no size, or the pose has another shape.
     """
     from sf3d_jax.camera import Camera, check_size
 
     height, width = check_size(size)
-    pose = np.eye(3, 4) if pose is None else np.asarray(pose, np.float64)
+    pose = np.eye(3, 4) if world_to_camera is None else np.asarray(world_to_camera, np.float64)
     return Camera.pinhole(width / 2, width / 2, width / 2, height / 2, (height, width), pose)
 
 

@@ -21,7 +21,6 @@ import numpy.typing as npt
 from sf3d_jax.data import _poses
 from sf3d_jax.data._cameras import rigid_pose
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._pinhole import homogeneous, poses_argument
 from sf3d_jax.data._text import index, numbers, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -72,6 +71,9 @@ def read_things_cameras(path: PathLike) -> dict[int, StereoPoses]:
 def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> None:
     """Writes a camera_data.txt.
 
+    The file has camera-to-world, so that translations are read to a few units in the last place of
+    the largest number; rotations are read as they were.
+
     Args:
       path: of the file.
       cameras: left and right world-to-camera poses [3, 4] by frame, in OpenCV's axes.
@@ -83,8 +85,8 @@ def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> 
         raise ValueError(f"cameras: expected frames from 0 on, got {list(cameras)}")
     rows: list[list[str | float]] = []
     for frame in sorted(cameras):
-        poses = poses_argument(f"cameras[{frame}]", np.stack([*cameras[frame]]))
-        matrices = homogeneous(_poses.to_camera_to_world(poses, _poses.OPENGL))
+        poses = _poses.poses_argument(f"cameras[{frame}]", np.stack([*cameras[frame]]))
+        matrices = _poses.homogeneous(_poses.to_camera_to_world(poses, _poses.OPENGL))
         left, right = matrices.reshape(2, 16).tolist()
         rows += [["Frame", int(frame)], ["L", *left], ["R", *right], []]
     write_rows(path, rows)
@@ -110,11 +112,12 @@ def things_camera(
     Raises:
       ValueError: size is no size, or the pose has another shape.
     """
-    from sf3d_jax.camera import Camera
+    from sf3d_jax.camera import Camera, check_size
 
+    size = check_size(size)
     pose = np.eye(3, 4) if world_to_camera is None else np.asarray(world_to_camera, np.float64)
     camera = Camera.pinhole(float(focal), float(focal), *_POINT, _SIZE, pose)
-    return camera if tuple(size) == _SIZE else camera.resize(size)
+    return camera if size == _SIZE else camera.resize(size)
 
 
 def _frame(path: PathLike, row: list[str]) -> int:

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._arrays import real_map, valid_mask
+from sf3d_jax.data._arrays import in_all_channels, real_map, valid_mask, zero_unless
 from sf3d_jax.data._cameras import make_camera, rigid_pose
 from sf3d_jax.data._files import FormatError, PathLike, read_png16, write_png
-from sf3d_jax.data._pinhole import homogeneous, pinhole_argument
+from sf3d_jax.data._pinhole import pinhole_argument
+from sf3d_jax.data._poses import homogeneous
 from sf3d_jax.data._text import index, numbers, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -153,9 +154,10 @@ def read_vkitti2_scene_flow(path: PathLike) -> VectorMap:
       FormatError: the file is not a 16-bit PNG of three channels.
     """
     codes = read_png16(path, 3, "Virtual KITTI 2 scene flow")
-    valid = np.all((codes > 0) & (codes < _LARGEST_CODE), axis=-1)
-    vectors = (codes * (2 / _LARGEST_CODE) - 1) * _REACH
-    return VectorMap(np.where(valid[..., None], vectors, 0).astype(np.float32), valid)
+    valid = in_all_channels((codes > 0) & (codes < _LARGEST_CODE))
+    # A channel has few codes, so that the maths need not be done in every pixel.
+    table = (np.arange(_LARGEST_CODE + 1) * (2 / _LARGEST_CODE) - 1) * _REACH
+    return VectorMap(zero_unless(valid, table.astype(np.float32)[codes]), valid)
 
 
 def write_vkitti2_scene_flow(
@@ -201,7 +203,11 @@ def read_vkitti2_cameras(
     Raises:
       FormatError: a file lacks its headings, has a row that is no camera, one twice, or not those
         of the other.
+      ValueError: size is no size.
     """
+    from sf3d_jax.camera import check_size
+
+    size = check_size(size)
     optics = _read_rows(intrinsic_path, _INTRINSIC)
     matrices = _read_rows(extrinsic_path, _EXTRINSIC)
     if optics.keys() != matrices.keys():

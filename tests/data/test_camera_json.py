@@ -148,7 +148,7 @@ ALL = {
 def check(found, size, matrices, poses, frames=None):
     expected = [f"{i:04d}" for i in range(len(poses))] if frames is None else frames
     assert [x.frame for x in found] == expected
-    for (_, camera, form), matrix, world_to_camera in zip(found, matrices, poses, strict=True):
+    for (_, camera, form, _), matrix, world_to_camera in zip(found, matrices, poses, strict=True):
         assert camera.size == tuple(size) and camera.distortion is None and form
         assert camera.focal.dtype == camera.world_to_camera.dtype == np.float64
         np.testing.assert_allclose(camera.focal, np.diagonal(matrix)[:2], rtol=1e-12)
@@ -180,7 +180,7 @@ COLUMNS = {
         "viewpoints": {"pose": np.linalg.inv(w)},
     },
     "columns by frame": lambda k, w: {"intrinsics": by_frame(k), "extrinsics": by_frame(w)},
-    "columns of one and by frame": lambda k, w: {"K": k, "w2c": by_frame(w, "{}.jpg")},
+    "columns of one and by frame": lambda k, w: {"K": k, "w2c": by_frame(w, "a/{:04d}.jpg")},
     "a list of objects each": lambda k, w: {
         "intrinsics": [numbers(x) for x in k],
         "extrinsics": [{"R": x[:3, :3], "t": x[:3, 3]} for x in w],
@@ -245,6 +245,22 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path):
     tree = {"K": matrices[0], "w2c": dict(zip(["10", "9", "frame_0100"], poses, strict=True))}
     found = read_json_cameras(saved(tmp_path, tree), size)
     check(found, size, [matrices[0]] * 3, poses[[1, 0, 2]], ["9", "10", "0100"])
+
+
+def test_positions_in_a_list_are_no_names(tmp_path):
+    size, [matrix, *_], poses = closed_form_cameras()
+    each = [{"w2c": x} for x in poses]
+    named = [{"frame": i, **x} for i, x in enumerate(each)]
+    for tree, names in [
+        ({"K": matrix, "frames": each}, False),
+        ({"K": matrix, "w2c": poses}, False),
+        ({"K": matrix, "frames": named}, True),
+        ({"K": matrix, **by_frame(each)}, True),
+        ({"K": [matrix] * 3, "w2c": by_frame(poses)}, True),
+        ({"K": matrix, **each[0]}, True),
+    ]:
+        found = read_json_cameras(saved(tmp_path, tree), size)
+        assert {x.named for x in found} == {names}
 
 
 def test_a_transforms_file_is_read_by_its_own_rules(tmp_path):
@@ -322,7 +338,7 @@ def test_a_matrix_per_width_and_height_is_refused(tmp_path):
 def test_distortion_is_padded_with_zeros(tmp_path, values, model, distortion):
     _, (matrix, *_), (world_to_camera, *_) = closed_form_cameras()
     tree = {**values, "K": matrix, "frames": {"0000": {"w2c": world_to_camera}}}
-    [(_, camera, _)] = read_json_cameras(saved(tmp_path, tree), SIZE)
+    [(_, camera, *_)] = read_json_cameras(saved(tmp_path, tree), SIZE)
     assert camera.model == model
     if distortion is None:
         assert camera.distortion is None

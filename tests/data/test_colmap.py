@@ -1,5 +1,6 @@
 """COLMAP's files, against bytes and lines written by hand and a real cameras.bin."""
 
+import dataclasses
 import struct
 
 import cv2
@@ -304,6 +305,7 @@ def test_a_bad_line_of_cameras_is_named(tmp_path, line, says):
         (b"1 1 0 0 0 0 0 0 7 a\n\n1 1 0 0 0 0 0 0 7 b", "every image once"),
         (b"1 1 0 0 0 0 0 0 7 \xff.jpg", "text in UTF-8"),
         (b"1 0 0 0 0 0 0 0 7 a.jpg", "expected a quaternion in image 1"),
+        (b"4294967296 1 0 0 0 0 0 0 7 a.jpg", "a whole number in line 1, found '4294967296'"),
     ],
 )
 def test_a_bad_line_of_images_is_named(tmp_path, content, says):
@@ -320,12 +322,14 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         (".bin", {-1: camera}, "cameras: expected ids from 0"),
         (".bin", {1: sf3d.Camera.pinhole([3.0], 3, 2, 2, (5, 7))}, "got a batch"),
         (".txt", {1: sf3d.Camera.pinhole(-3.0, 3, 2, 2, (5, 7))}, "positive focal lengths"),
+        (".bin", {1: sf3d.Camera.pinhole(3.0, 3, 2, 2, (5, 100_001))}, "got 100001 x 5"),
+        (".txt", {1: dataclasses.replace(camera, size=(0, 7))}, "a width and a height of 1 to"),
     ]:
         with pytest.raises(ValueError, match=says):
             write_colmap_cameras(tmp_path / f"a{ending}", cameras)
     for ending, images, says in [
         (".json", {1: image}, r"an ending of \.bin or \.txt"),
-        (".bin", {10**9: image}, "images: expected ids from 0"),
+        (".bin", {2**32: image}, "images: expected ids from 0 to 4,294,967,295"),
         (".bin", {1: image._replace(camera_id=-1)}, "images' cameras: expected ids"),
         (".bin", {1: image._replace(name="a\0b")}, r"images\[1\]: expected a name"),
         (".txt", {1: image._replace(name="a b")}, "a text file holds no spaces"),
@@ -334,3 +338,47 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         with pytest.raises(ValueError, match=says):
             write_colmap_images(tmp_path / f"a{ending}", images)
     assert not list(tmp_path.iterdir())
+
+
+LINE = "{} 1 0 0 0 0 0 0 7 {}.png\n"
+
+
+@pytest.mark.parametrize(
+    "points", [LINE.format(2, "a2"), "# a comment\n", "1.5 2.5\n", "1 2 3 4\n", "1 x 3\n"]
+)
+def test_a_line_that_holds_no_points_is_not_skipped(tmp_path, points):
+    path = tmp_path / "images.txt"
+    path.write_text("# images\n" + LINE.format(1, "a1") + points + LINE.format(3, "a3") + "\n")
+    says = r"expected the points of image 1 \(may be an empty line\) in line 3"
+    with pytest.raises(FormatError, match=says):
+        read_colmap_images(path)
+
+
+@pytest.mark.parametrize("points", ["\n", " \n", "1.5 2.5e1 -1 +3. 4.5 12\n", "\r\n"])
+def test_a_line_of_points_may_be_empty(tmp_path, points):
+    (tmp_path / "a.txt").write_text(LINE.format(1, "a1") + points + LINE.format(2, "a2"))
+    assert [image.name for image in read_colmap_images(tmp_path / "a.txt").values()] == [
+        "a1.png",
+        "a2.png",
+    ]
+
+
+@pytest.mark.parametrize("ending", ["bin", "txt"])
+def test_the_largest_ids_are_kept(tmp_path, ending):
+    key = 2**32 - 1
+    images, cameras = tmp_path / f"images.{ending}", tmp_path / f"cameras.{ending}"
+    write_colmap_images(images, {key: ColmapImage("a.jpg", key - 1, np.eye(3, 4))})
+    write_colmap_cameras(cameras, {key - 1: sf3d.Camera.pinhole(3.0, 3, 2, 2, (5, 7))})
+    [(found, image)] = read_colmap_images(images).items()
+    assert (found, image.camera_id) == (key, key - 1)
+    assert list(read_colmap_cameras(cameras)) == [key - 1]
+
+
+def test_a_camera_that_was_read_is_written_as_it_was(tmp_path):
+    first, again = tmp_path / "a.bin", tmp_path / "b.txt"
+    for point in np.random.default_rng(0).uniform(-2, 2, (100, 2)).tolist():
+        first.write_bytes(counted(packed_camera(1, 0, [300.0, *point])))
+        camera = read_colmap_cameras(first)[1]
+        write_colmap_cameras(again, {1: camera})
+        found = read_colmap_cameras(again)[1]
+        np.testing.assert_array_equal(found.principal_point, camera.principal_point)

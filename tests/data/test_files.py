@@ -37,6 +37,30 @@ def test_a_written_file_has_the_usual_permissions(tmp_path):
     assert (tmp_path / "a.bin").stat().st_mode & 0o777 == 0o640
 
 
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    for mode in (0o400, 0o600, 0o666):
+        path.chmod(mode)
+        _files.write_bytes(path, b"new")
+        assert path.read_bytes() == b"new" and path.stat().st_mode & 0o777 == mode
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
+    (tmp_path / "far").mkdir()
+    target, link = tmp_path / "far" / "a.bin", tmp_path / "b.bin"
+    link.symlink_to(target)
+    for content in (b"first", b"second"):  # there is no file at first
+        _files.write_bytes(link, content)
+        assert link.is_symlink() and target.read_bytes() == content
+        assert not target.is_symlink()
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.bin", "b.bin", "far"]
+
+    (tmp_path / "c.bin").symlink_to(tmp_path / "none" / "c.bin")
+    with pytest.raises(FileNotFoundError, match=r"c\.bin: there is no folder .*none"):
+        _files.write_bytes(tmp_path / "c.bin", b"x")
+
+
 def test_the_temporary_file_stands_beside_the_target_with_its_ending(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(os, "replace", lambda a, b: seen.append((Path(a), Path(b))))

@@ -168,6 +168,7 @@ def test_a_png_of_zeros_and_ones_is_a_mask(tmp_path):
         (np.uint8([[0, 1, 0]]), [False, True, False]),
         (np.uint8([[0, 0, 0]]), [False, False, False]),
         (np.uint8([[0, 1, 255]]), [False, False, True]),
+        (np.uint8([[0, 127, 128]]), [False, False, True]),
         (np.uint8([[127, 128, 255]]), [False, True, True]),
         (np.uint8([[[0, 0, 0], [1, 1, 1], [1, 1, 1]]]), [False, True, True]),
         (np.uint8([[[0, 0, 0], [255, 255, 255], [255, 255, 255]]]), [False, True, True]),
@@ -189,6 +190,49 @@ def test_the_threshold_is_the_least_brightness(tmp_path):
     for threshold in (0, 256):
         with pytest.raises(ValueError, match="threshold: expected a number from 1 to 255"):
             read_mask(tmp_path / "a.png", threshold=threshold)
+
+
+def palette(*colours):
+    """A PNG of a row of pixels, each with a colour of its own."""
+    indices = bytes(range(len(colours)))
+    return (
+        RGB_PNG[:8]
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", len(colours), 1, 8, 3, 0, 0, 0))
+        + chunk(b"PLTE", bytes(np.ravel(colours).tolist()))
+        + chunk(b"IDAT", zlib.compress(b"\0" + indices))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_a_dark_colour_of_a_palette_counts(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(palette((0, 0, 0), (128, 0, 0), (0, 128, 0), (127, 127, 127)))
+    np.testing.assert_array_equal(read_mask(path), [[False, True, True, False]])
+
+
+def test_a_mask_too_dark_for_its_threshold_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.uint8([[0, 1, 2, 38]]))
+    says = r"a\.png: expected .*\(pass threshold=\), found a brightness of 38 at most"
+    with pytest.raises(data.FormatError, match=says):
+        read_mask(path)
+    np.testing.assert_array_equal(read_mask(path, threshold=2), [[False, False, True, True]])
+    assert not read_mask(path, threshold=39).any()
+    dim = cv2.imencode(".jpg", np.full((8, 8), 38, np.uint8))[1]
+    (tmp_path / "a.jpg").write_bytes(dim.tobytes())
+    assert not read_mask(tmp_path / "a.jpg").any()
+
+
+def test_a_mask_in_alpha_is_refused(tmp_path):
+    path, white = tmp_path / "a.png", np.full((2, 3, 3), 255, np.uint8)
+    cv2.imwrite(str(path), np.dstack([white, np.uint8(255 * np.eye(2, 3))]))
+    says = r"a\.png: expected a mask in black and white, found alpha"
+    with pytest.raises(data.FormatError, match=says):
+        read_mask(path)
+    # The same alpha everywhere holds nothing.
+    white[0] = 0
+    cv2.imwrite(str(path), np.dstack([white, np.full((2, 3), 255, np.uint8)]))
+    np.testing.assert_array_equal(read_mask(path), [[False] * 3, [True] * 3])
 
 
 def test_a_deep_or_broken_mask_is_named(tmp_path):
@@ -232,3 +276,12 @@ def test_a_blank_picture_is_not_taken_for_a_false_claim(tmp_path):
     ):
         assert cv2.imwrite(str(tmp_path / name), blank, options)
         assert read_mask(tmp_path / name).all()
+
+
+def test_pictures_of_old_headers_are_read(tmp_path):
+    # A bitmap of OS/2 has sides of two bytes each.
+    header = struct.pack("<2sIIIIHHHH", b"BM", 26 + 24, 0, 26, 12, 2, 3, 1, 24)
+    (tmp_path / "a.bmp").write_bytes(header + bytes(range(24)))
+    assert data.read_image(tmp_path / "a.bmp").shape == (3, 2, 3)
+    cv2.imwrite(str(tmp_path / "a.tif"), RGB[..., ::-1])
+    np.testing.assert_array_equal(data.read_image(tmp_path / "a.tif"), RGB)

@@ -163,6 +163,12 @@ def calibration(tmp_path, *lines):
     return tmp_path / "calib.txt"
 
 
+def test_the_last_digit_of_the_intrinsics_may_differ(tmp_path):
+    right = P3.replace("700", "700.0001")
+    camera, baseline = data.read_kitti_calibration(calibration(tmp_path, P2, right), size=(5, 7))
+    assert camera.focal[0] == 700 and baseline == 420 / 700
+
+
 def test_the_calibration_gives_the_left_camera_and_the_baseline(tmp_path):
     camera, baseline = data.read_kitti_calibration(calibration(tmp_path, P2, P3), size=(375, 1242))
     np.testing.assert_array_equal(camera.focal, [700, 710])
@@ -200,6 +206,13 @@ def test_the_grey_pair_has_its_own_baseline(real):
             ["S_rect_02: 9 8", P2.replace("P2", "P3"), P3.replace("P3", "P2")],
             "a baseline of -0.6 m; are the two exchanged",
         ),
+        (
+            ["S_rect_02: 9 8", P2.replace("700 0", "700 50"), P3.replace("700 0", "700 50")],
+            "fx 0 cx",
+        ),
+        (["S_rect_02: 9 8", P2, P3.replace("700", "720")], "same K in P2 and P3, .* 700 and 720"),
+        (["S_rect_02: 9 8", P2, P3.replace("170", "170.01")], "the same K in P2 and P3"),
+        (["S_rect_02: 9 8", P2, P2, P3], "expected every key once, found 'P2' twice"),
         (["S_rect_02: 9", P2, P3], "expected 2 numbers after S_rect_02:"),
         (["S_rect_02: 9.5 8", P2, P3], r"whole numbers after S_rect_02:, found 9\.5 8\.0"),
         (["S_rect_02: 9 -8", P2, P3], "a width and a height of 1 to 100,000"),
@@ -261,3 +274,9 @@ def test_a_calibration_that_the_format_cannot_hold_is_refused(tmp_path):
 def test_a_right_camera_is_refused(tmp_path):
     with pytest.raises(ValueError, match="camera: expected 0 or 2"):
         data.read_kitti_calibration(calibration(tmp_path, P2, P3), camera=3)
+
+
+@pytest.mark.parametrize("size", [(0, 1024), (5.5, 4), "ab", (5,)])
+def test_a_wrong_size_is_the_fault_of_the_caller(tmp_path, size):
+    with pytest.raises(ValueError, match=r"^size: expected two integers"):
+        data.read_kitti_calibration(calibration(tmp_path, P2, P3), size=size)

@@ -205,6 +205,34 @@ def test_a_bad_file_is_named_by_the_batch_that_needs_it():
     assert [next(batches).name[0] for _ in range(2)] == ["walk/0000", "walk/0002"]
     with pytest.raises(sf3d.data.FormatError, match=r"walk/0004\.flo"):
         next(batches)
+    with pytest.raises(RuntimeError, match="batch 2 could not be made; set_state says"):
+        next(batches)
+    batches.set_state({**batches.get_state(), "batch": 3})
+    assert next(batches).name == ("walk/0006", "")
+
+
+def test_a_state_of_other_batches_is_refused_and_that_of_other_processes_is_not(monkeypatch):
+    batches = iter(loader(Samples(), 4, 1))
+    next(batches)
+    state = batches.get_state()
+    expected = next(batches)
+    for changes in (
+        {"batch_size": 2},
+        {"seed": 2},
+        {"shuffle": False},
+        {"dataset": Samples(count=6)},
+    ):
+        options = {"dataset": Samples(), "batch_size": 4, "seed": 1} | changes
+        with pytest.raises(ValueError, match=r"state: expected that of \{'"):
+            iter(loader(**options)).set_state(state)
+    monkeypatch.setattr(jax, "process_count", lambda *_: 2)
+    shares = []
+    for process in range(2):
+        monkeypatch.setattr(jax, "process_index", lambda *_, p=process: p)
+        part = iter(loader(Samples(), 4, 1, threads=1))
+        part.set_state(state)
+        shares.append(next(part))
+    assert {n for part in shares for n in part.name} == set(expected.name)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +240,7 @@ def test_a_bad_file_is_named_by_the_batch_that_needs_it():
     [
         ({"batch_size": 0}, "batch_size: expected a positive"),
         ({"seed": -1}, "seed: expected"),
+        ({"seed": 2**32}, "seed: expected"),
         ({"epochs": 0}, "epochs: expected at least 1"),
         ({"threads": 0}, "threads: expected at least 1"),
         ({"size": (4,)}, "size: expected two integers"),

@@ -114,3 +114,10 @@ def test_tartanair_depth_is_read_as_it_stands(real):
     values, valid = data.read_map(path)
     assert values.shape == (384, 512) and valid.all()
     np.testing.assert_array_equal(values, np.load(path))
+
+
+def test_bfloat16_that_numpy_saved_is_refused_with_what_to_do(tmp_path):
+    path = saved(tmp_path / "a.npy", np.array(jnp.ones((2, 3), jnp.bfloat16)))
+    says = r"real numbers; save bfloat16 as float32, found the dtype [<|]V2"
+    with pytest.raises(data.FormatError, match=says):
+        data.read_map(path)

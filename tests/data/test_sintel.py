@@ -160,3 +160,9 @@ def test_a_camera_that_the_format_cannot_hold_is_refused(tmp_path):
     with pytest.raises(TypeError, match="camera: expected a Camera"):
         sintel.write_sintel_camera(tmp_path / "a.cam", np.eye(3))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [(0, 1024), (5.5, 4), "ab", None])
+def test_a_wrong_size_is_the_fault_of_the_caller(tmp_path, size):
+    with pytest.raises(ValueError, match=r"^size: expected two integers"):
+        sintel.read_sintel_camera(packed(tmp_path / "a.cam"), size)

@@ -80,3 +80,33 @@ def test_an_array_that_is_not_stored_is_refused_by_name(tmp_path):
         file.create_dataset("flow", shape=(20, 30, 2), dtype="f4")
     with pytest.raises(data.FormatError, match=r"`flow` as large as its file, found 4800 bytes"):
         data.read_flow(tmp_path / "a.flo5")
+
+
+def test_chunks_that_are_not_stored_are_not_made_up(tmp_path):
+    path = tmp_path / "a.dsp5"
+    with h5py.File(path, "w") as file:
+        options = {"chunks": (10, 10), "compression": "gzip", "fillvalue": 7.0}
+        made = file.create_dataset("disparity", shape=(25, 30), dtype="f4", **options)
+        made[:10, :10] = np.random.default_rng(0).uniform(1, 9, (10, 10))
+    with pytest.raises(data.FormatError, match="all 9 chunks of `disparity`, found 1 of them"):
+        data.read_disparity(path)
+    with h5py.File(path, "r+") as file:
+        file["disparity"][:] = 3
+    assert data.read_disparity(path).valid.all()
+
+
+def test_an_array_in_other_files_is_refused(tmp_path):
+    path = tmp_path / "a.flo5"
+    other = saved(tmp_path / "b.flo5", flow=FLOW)
+    FLOW.tofile(tmp_path / "raw")
+    layout = h5py.VirtualLayout(shape=FLOW.shape, dtype="f4")
+    layout[:] = h5py.VirtualSource(other, "flow", shape=FLOW.shape)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("flow", layout)
+    with pytest.raises(data.FormatError, match="`flow` in the file itself"):
+        data.read_flow(path)
+    with h5py.File(path, "w") as file:
+        parts = [(str(tmp_path / "raw"), 0, FLOW.nbytes)]
+        file.create_dataset("flow", shape=FLOW.shape, dtype="f4", external=parts)
+    with pytest.raises(data.FormatError, match="`flow` in the file itself"):
+        data.read_flow(path)

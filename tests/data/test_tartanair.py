@@ -94,7 +94,7 @@ def test_the_camera_is_ninety_degrees_wide():
     np.testing.assert_array_equal(camera.focal, [320, 320])
     np.testing.assert_array_equal(camera.principal_point, [320, 240])
     np.testing.assert_array_equal(camera.world_to_camera, np.eye(3, 4))
-    small = tartanair.tartanair_camera((384, 512), POSES[0])
+    small = tartanair.tartanair_camera((384, 512), world_to_camera=POSES[0])
     np.testing.assert_array_equal(small.focal, [256, 256])
     np.testing.assert_array_equal(small.principal_point, [256, 192])
     np.testing.assert_array_equal(small.world_to_camera, POSES[0])

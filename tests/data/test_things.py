@@ -114,3 +114,9 @@ def test_another_size_is_that_of_resized_images():
     np.testing.assert_array_equal(camera.focal, [525, 525])
     np.testing.assert_array_equal(camera.principal_point, [239.5, 134.5])
     assert isinstance(camera, sf3d.Camera) and camera.size == (270, 480)
+
+
+@pytest.mark.parametrize("size", [(0, 1024), (5.5, 4), "ab", None])
+def test_a_wrong_size_is_the_fault_of_the_caller(size):
+    with pytest.raises(ValueError, match=r"^size: expected two integers"):
+        things.things_camera(size)

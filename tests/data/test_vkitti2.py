@@ -215,3 +215,9 @@ def test_no_cameras_are_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"cameras\[\(0, 0\)\]: expected one pinhole camera"):
         vkitti2.write_vkitti2_cameras(*paths, {(0, 0): support.camera("fisheye")})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [(0, 1024), (5.5, 4), "ab", None])
+def test_a_wrong_size_is_the_fault_of_the_caller(tmp_path, size):
+    with pytest.raises(ValueError, match=r"^size: expected two integers"):
+        vkitti2.read_vkitti2_cameras(*texts(tmp_path), size)

@@ -26,6 +26,8 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.samples import Sample
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
+# Options that a data set may have, and that its name is told with.
+_TOLD = ("split", "focal", "render", "side", "camera", "difficulty", "direction")
 
 
 class Entry(NamedTuple):
@@ -105,8 +107,11 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        """The class, the folder, and the number of samples."""
-        return f"{type(self).__name__}({str(self.root)!r}, {len(self)} samples)"
+        """The class, the folder, what tells data sets of one folder apart, and how many samples."""
+        options = {name: getattr(self, name, None) for name in _TOLD}
+        told = [f"{name}={x!r}" for name, x in options.items() if isinstance(x, str | int)]
+        count = "1 sample" if len(self) == 1 else f"{len(self)} samples"
+        return f"{type(self).__name__}({', '.join([repr(str(self.root)), *told, count])})"
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.

@@ -5,14 +5,21 @@ import functools
 import os
 from pathlib import Path
 
+# A file may have another ending than its data set was published with, but not one of another kind.
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".ppm", ".bmp")
+_MAPS = (".npy", ".flo", ".pfm", ".png", ".flo5", ".dsp5", ".dpt")
+
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
     """A folder that may be missing, and the files in it by stem.
 
+    Of several files of a stem that with the folder's own ending counts, then one of the same kind,
+    a picture or a map. Files of other kinds, and hidden ones, are none.
+
     Attributes:
       path: of the folder.
-      ending: of the files, where there is no other beside them.
+      ending: of the files, in lower case; "" if only the folders in it are wanted.
     """
 
     path: Path
@@ -30,8 +37,14 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             entries = []
         folders = frozenset(e.name for e in entries if e.is_dir())
-        names = sorted(e.name for e in entries if e.name not in folders)
-        return {os.path.splitext(name)[0]: name for name in names}, folders
+        ranks = _ranks(self.ending)
+        found = []
+        for name in (e.name for e in entries if e.name not in folders):
+            stem, ending = os.path.splitext(name)
+            if (rank := ranks.get(ending.lower())) is not None:
+                found.append((rank, name, stem))
+        # The last one of a stem stays.
+        return {stem: name for _, name, stem in sorted(found, reverse=True)}, folders
 
     @property
     def stems(self) -> frozenset[str]:
@@ -67,5 +80,17 @@ class Folder:
         if stem in names:
             return self.path / names[stem]
         # A missing file would end as those beside it do.
-        endings = {os.path.splitext(name)[1] for name in names.values()}
-        return self.path / (stem + (endings.pop() if len(endings) == 1 else self.ending))
+        return self.path / (stem + self._usual_ending)
+
+    @functools.cached_property
+    def _usual_ending(self) -> str:
+        endings = {os.path.splitext(name)[1] for name in self._listed[0].values()}
+        return endings.pop() if len(endings) == 1 else self.ending
+
+
+@functools.cache
+def _ranks(ending: str) -> dict[str, int]:
+    """The endings that count beside the own one of a folder, the better ones first."""
+    kinds = [kind for kind in (PICTURES, _MAPS) if ending in kind]
+    endings = dict.fromkeys((ending, *(e for kind in kinds for e in kind)))
+    return {e: i for i, e in enumerate(endings)} if ending else {}

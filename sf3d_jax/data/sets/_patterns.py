@@ -1,12 +1,16 @@
 """Files by patterns with wildcards, and which of them belong together."""
 
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_WILDCARD = re.compile(r"([*?])")
+from sf3d_jax.data.sets._listing import PICTURES
+
+# Wildcards side by side are one: ???? is a number of four digits.
+_WILDCARDS = re.compile(r"([*?]+)")
 
 
 class Match(NamedTuple):
@@ -15,47 +19,68 @@ class Match(NamedTuple):
     Attributes:
       path: of the file.
       folder: that it lies in, below the root, with slashes.
-      key: what the wildcards stood for.
+      key: what the wildcards stood for, but for the ending; numbers by their value.
     """
 
     path: Path
     folder: str
-    key: tuple[str, ...]
+    key: tuple[str | int, ...]
 
 
-def find(root: Path, pattern: str) -> list[Match]:
+def find(root: Path, pattern: str, *, pictures: bool = False) -> list[Match]:
     """The files that fit a pattern, by folder, then by name, numbers by their value.
 
     Args:
       root: the folder that the pattern begins in.
       pattern: a path below it, in which `*` stands for any part of a name and `?` for one letter.
+      pictures: whether it is pictures alone that fit, where the pattern leaves the ending open.
 
     Raises:
       FileNotFoundError: no file fits.
-      ValueError: the pattern leaves the root, or has other wildcards.
+      ValueError: the pattern leaves the root, has other wildcards, or two files stand for the same.
     """
     parts = Path(pattern).parts
     if "**" in pattern or "[" in pattern or ".." in parts or Path(pattern).is_absolute():
         raise ValueError(f"{pattern}: expected a path below {root}, with no wildcards but * and ?")
-    wild = {"*": "([^/]*)", "?": "([^/])"}
-    tokens = _WILDCARD.split("/".join(parts))
-    regex = re.compile("".join(wild.get(token, re.escape(token)) for token in tokens))
-    matches = []
+    stem, ending = os.path.splitext("/".join(parts))
+    is_open = bool(_WILDCARDS.search(ending or stem[-1:]))
+    tokens = _WILDCARDS.split(stem if is_open else stem + ending)
+    regex = re.compile("".join(map(_part, tokens)))
+    matches: dict[tuple[str | int, ...], Match] = {}
     for path in root.glob(pattern):
         inside = path.relative_to(root)
-        fits = regex.fullmatch(inside.as_posix())
-        if fits and not any(part.startswith(".") for part in inside.parts):
-            matches.append(Match(path, inside.parent.as_posix(), fits.groups()))
+        if any(part.startswith(".") for part in inside.parts) or path.is_dir():
+            continue
+        if is_open and pictures and path.suffix.lower() not in PICTURES:
+            continue
+        name = inside.as_posix()
+        if fits := regex.fullmatch(os.path.splitext(name)[0] if is_open else name):
+            match = Match(path, inside.parent.as_posix(), tuple(map(_value, fits.groups())))
+            if (other := matches.setdefault(match.key, match)) is not match:
+                same = " and ".join(sorted(f"{m.path}" for m in (match, other)))
+                raise ValueError(f"{pattern}: its wildcards stand for the same in {same}")
     if not matches:
         raise FileNotFoundError(f"{root / pattern}: no file fits")
-    return sorted(matches, key=lambda m: (_natural(m.folder), _natural(m.path.name)))
+    return sorted(matches.values(), key=lambda m: (_natural(m.folder), _natural(m.path.name)))
+
+
+def _part(token: str) -> str:
+    """The regular expression of wildcards, or of what is between them."""
+    if not _WILDCARDS.fullmatch(token):
+        return re.escape(token)
+    return f"({token.replace('*', '[^/]*').replace('?', '[^/]')})"
+
+
+def _value(name: str) -> str | int:
+    return int(name) if name.isascii() and name.isdecimal() else name
 
 
 def partners(of: Sequence[Match], among: Sequence[Match], matches: Sequence[Match]) -> list[Path]:
     """The file that belongs to each of others.
 
-    It is the one of which the wildcards stood for the same. Where that is true of none, the files
-    belong together in their order, folder by folder, if there are equally many.
+    It is the one of which the wildcards stood for the same; the file of a pattern without wildcards
+    belongs to all. Where no wildcards stood for the same, the files belong together in their order,
+    folder by folder, if there are equally many.
 
     Args:
       of: those that need a partner.
@@ -68,6 +93,8 @@ def partners(of: Sequence[Match], among: Sequence[Match], matches: Sequence[Matc
     Raises:
       FileNotFoundError: one has no partner, on either side.
     """
+    if matches[0].key == ():
+        return [matches[0].path] * len(of)
     by_key = {match.key: match.path for match in matches}
     keys = {match.key for match in among}
     if by_key.keys() & keys:

@@ -1,5 +1,6 @@
 """Which data set a folder holds, told by the names of the folders in it."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ _KITTI = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0
 _SINTEL = {"clean", "final", "clean_left", "final_left"}
 _SPRING = {f"{kind}_{side}" for kind in ("frame", "flow_FW", "flow_BW") for side in SIDES}
 _VKITTI2 = {"rgb", "depth", "forwardFlow", "backwardFlow", "forwardSceneFlow", "backwardSceneFlow"}
+_TARTANAIR = {"image_left", "depth_left", "flow"}
 _THINGS = ("optical_flow", "disparity", *(f"frames_{r}{e}" for r in RENDERS for e in ("", "_webp")))
 
 # Makes a data set, or raises FileNotFoundError where there is none of that split or camera.
@@ -47,7 +49,7 @@ def recognise(
     Of two renderings of the same images the clean one is taken, if it is there.
 
     Args:
-      path: the folder of a data set, of one of its splits, or of one of its scenes.
+      path: the folder of a data set, or of one of its splits, scenes or flights.
       dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "monkaa", "driving", "sintel",
         "virtualkitti2" or "tartanair"; told by the folders if None.
       split: as the data set calls it; all that are there if None.
@@ -70,8 +72,8 @@ def recognise(
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: there is no such folder")
 
-    # The folders above tell a split or a scene; "." does not name them.
-    place = path if path.name else path.resolve()
+    # The folders above tell a split or a scene; a relative path does not name all of them.
+    place = Path(os.path.abspath(path))
     for one in known.values():
         if split is None or split in one.splits:
             if found := tuple(_there(one.candidates(place, split))):
@@ -108,8 +110,13 @@ def _splits(
 
 
 def _srflow3d(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, _SRFLOW3D_SPLITS, lambda p: _SRFLOW3D & _subfolders(p)):
+    for at in _splits(path, split, _SRFLOW3D_SPLITS, _is_srflow3d):
         yield partial(SRFlow3D, path, at)
+
+
+def _is_srflow3d(path: Path) -> bool:
+    there = _subfolders(path)
+    return bool(_SRFLOW3D & there) or {"flow", "render"} <= there
 
 
 def _kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
@@ -177,8 +184,10 @@ def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
 
 def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
     options: dict[str, Any] = {}
+    if path.parent.name in tartanair.DIFFICULTIES and _TARTANAIR & _subfolders(path):
+        path, options = path.parent, {"flights": (path.name,)}
     if path.name in tartanair.DIFFICULTIES:
-        path, options = path.parent, {"difficulty": path.name}
+        path, options = path.parent, {**options, "difficulty": path.name}
     if {*tartanair.DIFFICULTIES} & _subfolders(path):
         path, options = path.parent, {**options, "environments": (path.name,)}
     yield partial(tartanair.TartanAir, path, **options)
@@ -186,7 +195,9 @@ def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
 
 _KNOWN = {
     "srflow3d": _Known(
-        _srflow3d, "train/ or test/ with flow_F/ or scaled_inv_depth/", _SRFLOW3D_SPLITS
+        _srflow3d,
+        "train/ or test/ with flow_F/, or flow/ and render/, or scaled_inv_depth/",
+        _SRFLOW3D_SPLITS,
     ),
     "kitti2015": _Known(
         _kitti2015, "training/ or testing/ with image_2/ or flow_occ/", kitti2015.SPLITS

@@ -10,7 +10,8 @@ from sf3d_jax.data._files import FormatError
 
 # A product that is off by more, in more than a pixel of a hundred, is no scale; numbers of 16 bits
 # are off by half of this.
-SCALE_TOLERANCE = 2e-3
+_TOLERANCE = 2e-3
+_MOST_OFF = 0.01
 
 
 class ScaleEvidence(NamedTuple):
@@ -29,29 +30,59 @@ class ScaleEvidence(NamedTuple):
     camera: Camera | None
 
 
-def measured_scale(path: Path, evidence: ScaleEvidence, *, constant: bool = False) -> float:
+def measured_scale(evidence: ScaleEvidence) -> float | None:
     """The median of depth times scaled inverse depth.
 
     Args:
-      path: of the depth, for the error.
       evidence: of one frame.
-      constant: refuse a product that is not one number.
 
     Returns:
-      The scale.
+      The scale; None where no pixel has both.
+    """
+    products = _products(evidence)
+    return float(np.median(products)) if products.size else None
+
+
+def check_scale(path: Path, evidence: ScaleEvidence, scale: float) -> None:
+    """Refuses a frame of another scale, or of none; one that has no pixel with both passes.
+
+    Args:
+      path: of the depth, for the error.
+      evidence: of the frame.
+      scale: of the data set.
 
     Raises:
-      FormatError: no pixel has both, or the product varies although it should not.
+      FormatError: the product of a pixel in a hundred is another.
     """
-    depth, scaled = (x.astype(np.float64) for x in (evidence.depth, evidence.scaled_inv_depth))
-    both = np.isfinite(depth) & np.isfinite(scaled) & (depth > 0) & (scaled > 0)
-    if not both.any():
-        expected = "a pixel with a depth and a scaled inverse depth"
-        raise FormatError(path, expected, "none")
-    products = depth[both] * scaled[both]
-    low, scale, high = np.quantile(products, [0.005, 0.5, 0.995]).tolist()
-    if constant and high - low > 2 * SCALE_TOLERANCE * scale:
-        expected = "depth x scaled_inv_depth to be one number in all pixels"
-        found = f"{low:.6g} to {high:.6g}; `sf3d check` looks for the reason"
-        raise FormatError(path, expected, found)
-    return scale
+    products = _products(evidence)
+    off = np.abs(products - scale) > _TOLERANCE * scale
+    if off.sum() > _MOST_OFF * off.size:
+        low, median, high = np.quantile(products, [0.01, 0.5, 0.99]).tolist()
+        raise FormatError(
+            path,
+            f"depth x scaled_inv_depth to be {scale:.6g}, as in the first sample, or scale= from "
+            "the caller",
+            f"{median:.6g} in the median, {low:.6g} to {high:.6g}; `sf3d check` looks for the "
+            "reason",
+        )
+
+
+def _products(evidence: ScaleEvidence) -> np.ndarray:
+    """Depth times scaled inverse depth of the pixels that have both, inside the mask."""
+    depth, scaled = evidence.depth, evidence.scaled_inv_depth
+    both = (depth > 0) & (scaled > 0)
+    if evidence.mask is not None:
+        both &= _eroded(evidence.mask)
+    with np.errstate(over="ignore"):
+        products = depth[both] * scaled[both]
+    return products[np.isfinite(products)]
+
+
+def _eroded(mask: np.ndarray) -> np.ndarray:
+    """The mask without its border of a pixel: there, surface and background may be mixed."""
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    return inner

@@ -1,16 +1,18 @@
 """Sequences of frames that are numbered, one file a frame and kind, and the pairs among them."""
 
+import dataclasses
+import functools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.images import read_image
 from sf3d_jax.data.maps import ScalarMap
-from sf3d_jax.data.sets._dataset import unit_image
+from sf3d_jax.data.sets._dataset import Dataset, Entry, unit_image
 from sf3d_jax.data.sets._listing import Folder
 
 Direction = Literal["forward", "backward"]
@@ -22,28 +24,59 @@ SIDES: tuple[Side, ...] = ("left", "right")
 _FIELD = re.compile(r"\{:0\d+d\}")
 
 
-class Frames(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Frames:
     """The files of one kind, of one sequence.
 
     Attributes:
       folder: that they lie in; it may be missing.
-      stem: of their names, with a field for the number, such as "frame_{:04d}".
+      stem: of their names, with a field for the number, such as "frame_{:04d}", and perhaps one
+        for the number after it.
     """
 
     folder: Folder
     stem: str
 
-    @property
-    def numbers(self) -> set[int]:
+    @functools.cached_property
+    def numbers(self) -> frozenset[int]:
         """The frames of which there is a file."""
-        before, after = map(re.escape, _FIELD.split(self.stem))
-        pattern = re.compile(f"{before}([0-9]+){after}")
-        found = (pattern.fullmatch(stem) for stem in self.folder.stems)
-        return {int(match[1]) for match in found if match}
+        pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
+        matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
+        found = ([int(number) for number in match.groups()] for match in matches if match)
+        return frozenset(n for n, *others in found if others in ([], [n + 1]))
 
     def file(self, number: int) -> Path:
         """The file of a frame, be it there or missing."""
-        return self.folder.file(self.stem.format(number))
+        return self.folder.file(self.stem.format(number, number + 1))
+
+
+class TwoWays(Dataset):
+    """A data set that may have a motion in both directions of time.
+
+    Attributes:
+      direction: the one that is read.
+    """
+
+    direction: Direction
+
+    def _options(self) -> dict[str, Any]:
+        """What it was made with, but for the root and the direction."""
+        raise NotImplementedError
+
+    def _has_motion(self, direction: Direction) -> bool:
+        """Whether there is any motion of a direction."""
+        raise NotImplementedError
+
+    def other_direction(self) -> Self | None:
+        """The same frames with the motion of the other direction of time.
+
+        Returns:
+          The data set, or None if it has no such motion.
+        """
+        other, make = opposite(self.direction), cast(Any, type(self))
+        if not self._has_motion(other):
+            return None
+        return make(self.root, direction=other, **self._options())
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
@@ -117,16 +150,6 @@ def chosen(found: Iterable[str], wanted: Collection[str] | None, root: PathLike)
     return sorted(set(wanted))
 
 
-def numbers(kinds: Mapping[str, Frames], *names: str) -> set[int] | None:
-    """The frames of the first of those kinds that is there; None if none of them is.
-
-    Args:
-      kinds: the files of a sequence by kind.
-      names: of kinds.
-    """
-    return next((kinds[name].numbers for name in names if name in kinds), None)
-
-
 def first_frames(
     frames: Collection[int] | None, motion: Collection[int] | None, step: int
 ) -> list[int]:
@@ -150,6 +173,38 @@ def first_frames(
         inside = range(min(there), max(there) + 1)
         moving = {n for n in moving if n in inside and n + step in inside}
     return sorted(pairs | moving)
+
+
+def pairs(
+    sequence: str,
+    kinds: Mapping[str, Frames],
+    of_both: Sequence[str],
+    *,
+    digits: int,
+    step: int = 1,
+    shared: Mapping[str, Path] | None = None,
+) -> Iterator[Entry]:
+    """The samples of a sequence.
+
+    Args:
+      sequence: its name.
+      kinds: its files by kind; those of "flow" are a motion.
+      of_both: kinds that are read of the next frame, too, as "next_" and the kind. The first of
+        them that is there tells which frames there are.
+      digits: of the number of a frame, as its files name it.
+      step: 1, or -1 backward.
+      shared: files of all frames.
+
+    Returns:
+      Them in the order of their first frames; see `first_frames`.
+    """
+    both = [kind for kind in of_both if kind in kinds]
+    frames = kinds[both[0]].numbers if both else None
+    motion = kinds["flow"].numbers if "flow" in kinds else None
+    for number in first_frames(frames, motion, step):
+        files = {kind: of.file(number) for kind, of in kinds.items()} | dict(shared or {})
+        files |= {f"next_{kind}": kinds[kind].file(number + step) for kind in both}
+        yield Entry(sequence, f"{number:0{digits}d}", f"{number + step:0{digits}d}", files)
 
 
 def read_images(files: Mapping[str, Path]) -> dict[str, Any]:

@@ -9,18 +9,19 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import FlowMap, ScalarMap, read_flow, read_map
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._dataset import Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
     Frames,
     Side,
+    TwoWays,
     as_float32,
     check_choice,
     chosen,
-    first_frames,
-    numbers,
+    pairs,
     read_images,
     step_of,
 )
@@ -34,7 +35,7 @@ RENDERS = ("cleanpass", "finalpass")
 _WAYS = {"forward": "future", "backward": "past"}
 
 
-class Things(Dataset):
+class Things(TwoWays):
     """What the three have in common.
 
     A scene is `_levels` folders below the folder `_under` of each kind.
@@ -44,6 +45,8 @@ class Things(Dataset):
     _levels = 1
     _focal = 1050.0
     _exclude: frozenset[str] = frozenset()
+    # How to leave out an image without a pose.
+    _advice = ""
 
     def __init__(
         self,
@@ -65,12 +68,10 @@ class Things(Dataset):
             f"no frames_{self.render}/{scene}/{self.side}/0000.png, as {type(self).__name__} has it"
         )
 
-    @property
     def _options(self) -> dict[str, Any]:
         return {"render": self.render, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        """Whether there is any motion of a direction."""
         kinds = _kinds(self.root, self._under, self.render, self.side, direction)
         names = _scenes(kinds.values(), self._levels)
         return any(kinds[kind].is_there(name) for kind in ("flow", "change") for name in names)
@@ -86,17 +87,12 @@ class Things(Dataset):
             scene = "/".join(filter(None, [self._under, name]))
             of = {kind: place.frames(name) for kind, place in kinds.items()}
             shared = {"poses": cameras / name / "camera_data.txt"} if cameras.is_dir() else {}
-            frames, motion = numbers(of, "image", "disparity"), numbers(of, "flow")
-            for number in first_frames(frames, motion, self._step):
-                other = number + self._step
-                images = {f"{scene}/{self.side}/{n:04d}" for n in (number, other)}
-                if scene in self._exclude or images & self._exclude:
-                    continue
-                files = {kind: frames.file(number) for kind, frames in of.items()} | shared
-                for kind in ("image", "disparity"):
-                    if kind in of:
-                        files[f"next_{kind}"] = of[kind].file(other)
-                yield Entry(f"{scene}/{self.side}", f"{number:04d}", f"{other:04d}", files)
+            sequence, both = f"{scene}/{self.side}", ("image", "disparity")
+            of_scene = pairs(sequence, of, both, digits=4, step=self._step, shared=shared)
+            for entry in of_scene:
+                images = {f"{sequence}/{frame}" for frame in (entry.frame, entry.next_frame)}
+                if not ({scene} | images) & self._exclude:
+                    yield entry
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.
@@ -142,18 +138,22 @@ class Things(Dataset):
         if "poses" not in entry.files:
             return {}
         path = entry.files["poses"]
-        poses = read_things_cameras(path)
+        poses = _read_poses(path)
         numbers = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
         for number in numbers.values():
             if number not in poses:
                 expected = f"poses of the frames {entry.frame} and {entry.next_frame}"
-                raise FormatError(path, expected, f"{len(poses)} frames, not that of {number:04d}")
+                found = f"{len(poses)} frames, not that of {number:04d}"
+                image = f"{entry.sequence}/{number:04d}.png"
+                raise FormatError(path, expected, found + self._advice.format(image))
         which = SIDES.index(self.side)
         return {
             name: things_camera(size, poses[number][which], focal=self._focal)
             for name, number in numbers.items()
         }
 
+
+_read_poses = cached_by_file(read_things_cameras)
 
 _FIELDS = {
     "disparity": "inv_depth",

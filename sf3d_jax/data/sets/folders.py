@@ -34,8 +34,9 @@ class FolderPairs(Dataset):
 
     Without `next_image`, every image of a folder and the one after it are a pair, in the order of
     their names, numbers by their value; a pattern that spans several folders makes no pair across
-    them. Files belong together if their wildcards stand for the same. Where no wildcard does, they
-    belong together in their order, if each folder has as many files as there are frames, or pairs.
+    them. Files belong together if their wildcards stand for the same, 0001 for the same as 1. Where
+    no wildcard does, they belong together in their order, if each folder has as many files as there
+    are frames, or pairs. A pattern without wildcards names one file that belongs to all.
 
     Flow may be of any format that `data.read_flow` knows, maps of those of `data.read_map`; masks
     are pictures. What a format marks as unknown, or is not finite, is not valid in a motion, and
@@ -83,7 +84,8 @@ class FolderPairs(Dataset):
 
         Raises:
           FileNotFoundError: no file fits a pattern, or one has no partner.
-          ValueError: two ways to say the same, or what is needed to understand a map is missing.
+          ValueError: two ways to say the same, two files for one frame, or what is needed to
+            understand a map is missing.
         """
         patterns = {
             "flow": flow,
@@ -199,10 +201,10 @@ def _check_options(
 def _entries(
     root: Path, image: str, next_image: str | None, given: Mapping[str, str]
 ) -> Iterator[Entry]:
-    frames = find(root, image)
-    found = {name: find(root, pattern) for name, pattern in given.items()}
+    frames = find(root, image, pictures=True)
+    found = {name: find(root, of, pictures=name in _MASKS) for name, of in given.items()}
     if next_image is not None:
-        firsts, nexts = frames, partners(frames, frames, find(root, next_image))
+        firsts, nexts = frames, partners(frames, frames, find(root, next_image, pictures=True))
     else:
         pairs = [(a, b) for a, b in itertools.pairwise(frames) if a.folder == b.folder]
         firsts, nexts = [a for a, _ in pairs], [b.path for _, b in pairs]

@@ -28,9 +28,8 @@ from sf3d_jax.data.sets._sequences import (
     as_float32,
     check_choice,
     chosen,
-    first_frames,
     inverse_depth,
-    numbers,
+    pairs,
     read_images,
     split_folder,
 )
@@ -104,13 +103,7 @@ class Sintel(Dataset):
             of = {
                 kind: Frames(folder.inside(scene), "frame_{:04d}") for kind, folder in kinds.items()
             }
-            frames, motion = numbers(of, "image", "depth"), numbers(of, "flow")
-            for number in first_frames(frames, motion, 1):
-                files = {kind: frames.file(number) for kind, frames in of.items()}
-                for kind in _OF_BOTH:
-                    if kind in of:
-                        files[f"next_{kind}"] = of[kind].file(number + 1)
-                yield Entry(scene, f"{number:04d}", f"{number + 1:04d}", files)
+            yield from pairs(scene, of, _OF_BOTH, digits=4)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.

@@ -30,20 +30,20 @@ from sf3d_jax.camera import Camera
 from sf3d_jax.data import _poses
 from sf3d_jax.data._files import FormatError, PathLike, import_cv2, read_picture
 from sf3d_jax.data.maps import read_flow, read_map
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._dataset import Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
     Frames,
     Side,
+    TwoWays,
     all_valid,
     as_float32,
     check_choice,
     chosen,
-    first_frames,
-    numbers,
-    opposite,
+    pairs,
     read_images,
     split_folder,
     step_of,
@@ -57,7 +57,7 @@ BASELINE = 0.065
 _WAYS = {"forward": "FW", "backward": "BW"}
 
 
-class Spring(Dataset):
+class Spring(TwoWays):
     """Pairs of frames of Spring, in the size of the images.
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
@@ -94,18 +94,12 @@ class Spring(Dataset):
         self._top = split_folder(root, split, SPLITS)
         super().__init__(root, list(self._entries()))
 
-    def other_direction(self) -> "Spring | None":
-        """The same frames with the motion of the other direction of time.
+    def _options(self) -> dict[str, Any]:
+        return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
-        Returns:
-          The data set, or None if it has no such motion.
-        """
-        other = opposite(self.direction)
-        kinds = {f"flow_{_WAYS[other]}_{self.side}", f"disp2_{_WAYS[other]}_{self.side}"}
-        if not any(kinds & scene.subfolders for scene in self._scenes().values()):
-            return None
-        options: dict[str, Any] = {"side": self.side, "scenes": self.scenes}
-        return Spring(self.root, self.split, direction=other, **options)
+    def _has_motion(self, direction: Direction) -> bool:
+        kinds = {f"{kind}_{_WAYS[direction]}_{self.side}" for kind in ("flow", "disp2")}
+        return any(kinds & scene.subfolders for scene in self._scenes().values())
 
     def _missing(self) -> str:
         return f"no {self.split}/SCENE/frame_{self.side}/*.png, as Spring has it"
@@ -138,14 +132,10 @@ class Spring(Dataset):
             }
             cameras = ("intrinsics", "extrinsics") if "cam_data" in there else ()
             shared = {of: scene.path / "cam_data" / f"{of}.txt" for of in cameras}
-            frames, motion = numbers(kinds, "image", "disparity"), numbers(kinds, "flow")
-            for number in first_frames(frames, motion, self._step):
-                other = number + self._step
-                files = {kind: of.file(number) for kind, of in kinds.items()} | shared
-                for kind in ("image", "disparity"):
-                    if kind in kinds:
-                        files[f"next_{kind}"] = kinds[kind].file(other)
-                yield Entry(f"{name}/{side}", f"{number:04d}", f"{other:04d}", files)
+            both = ("image", "disparity")
+            yield from pairs(
+                f"{name}/{side}", kinds, both, digits=4, step=self._step, shared=shared
+            )
 
     @np.errstate(over="ignore", invalid="ignore")
     def read(self, entry: Entry) -> Sample:
@@ -195,8 +185,8 @@ class Spring(Dataset):
         files = entry.files
         if "intrinsics" not in files:
             return {}
-        intrinsics = read_spring_intrinsics(files["intrinsics"])
-        poses = read_spring_extrinsics(files["extrinsics"])
+        intrinsics = _read_intrinsics(files["intrinsics"])
+        poses = _read_extrinsics(files["extrinsics"])
         # A point of the left camera lies further to the left in the right one.
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
@@ -213,6 +203,9 @@ class Spring(Dataset):
             cameras[name] = Camera.pinhole(fx, fy, cx, cy, size, pose)
         return cameras
 
+
+_read_intrinsics = cached_by_file(read_spring_intrinsics)
+_read_extrinsics = cached_by_file(read_spring_extrinsics)
 
 _READERS: dict[str, Any] = {
     "flow": read_flow,

@@ -12,25 +12,22 @@ inverse depth; as nothing moves, it is that of `rigid_motion(inv_depth, camera, 
 Wang et al., "TartanAir: A Dataset to Push the Limits of Visual SLAM" (IROS 2020).
 """
 
-import functools
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_map
+from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
     Frames,
     check_choice,
     chosen,
-    first_frames,
     inverse_depth,
-    numbers,
+    pairs,
     read_images,
 )
 from sf3d_jax.data.tartanair import read_tartanair_flow, read_tartanair_poses, tartanair_camera
@@ -41,6 +38,8 @@ DIFFICULTIES = ("Easy", "Hard")
 _KINDS = {
     "image": ("image_left", "{:06d}_left", ".png"),
     "depth": ("depth_left", "{:06d}_left_depth", ".npy"),
+    "flow": ("flow", "{:06d}_{:06d}_flow", ".npy"),
+    "mask": ("flow", "{:06d}_{:06d}_mask", ".npy"),
 }
 
 
@@ -57,6 +56,7 @@ class TartanAir(Dataset):
         *,
         environments: Collection[str] | None = None,
         difficulty: Literal["Easy", "Hard"] | None = None,
+        flights: Collection[str] | None = None,
     ) -> None:
         """Lists the files.
 
@@ -64,14 +64,15 @@ class TartanAir(Dataset):
           root: the folder that holds the environments.
           environments: to read, such as "abandonedfactory"; all if None.
           difficulty: "Easy" or "Hard"; both if None.
+          flights: to read, such as "P000", of every environment that has them; all if None.
 
         Raises:
-          FileNotFoundError: there is nothing, or an environment is missing.
+          FileNotFoundError: there is nothing, or an environment or a flight is missing.
           ValueError: there is no such difficulty.
         """
         if difficulty is not None:
             check_choice("difficulty", difficulty, DIFFICULTIES)
-        self.environments, self.difficulty = environments, difficulty
+        self.environments, self.difficulty, self.flights = environments, difficulty, flights
         super().__init__(root, list(self._entries(Path(root))))
 
     def _missing(self) -> str:
@@ -88,35 +89,25 @@ class TartanAir(Dataset):
             for difficulty in sorted(folder.subfolders & {*DIFFICULTIES})
             if self.difficulty in (None, difficulty)
         }
-        wanted = chosen({name for name, _ in flights}, self.environments, root)
+        environments = chosen({name for name, _ in flights}, self.environments, root)
+        names = [key for key in flights if key[0] in environments]
+        wanted = {*chosen(set().union(*(flights[key] for key in names)), self.flights, root)}
         return {
             f"{name}/{difficulty}/{flight}": root / name / difficulty / flight
-            for name in wanted
-            for difficulty in DIFFICULTIES
-            for flight in sorted(flights.get((name, difficulty), ()))
+            for name, difficulty in sorted(names)
+            for flight in sorted(flights[name, difficulty] & wanted)
         }
 
     def _entries(self, root: Path) -> Iterator[Entry]:
         sequences = self._sequences(root)
-        there = set().union(*(Folder(path, "").subfolders for path in sequences.values()))
-        kinds = {kind: place for kind, place in _KINDS.items() if place[0] in there}
+        of = {name: _frames(path) for name, path in sequences.items()}
+        # A kind of which there is no file in any flight was not fetched.
+        there = {kind for kinds in of.values() for kind, frames in kinds.items() if frames.numbers}
         has_poses = any((path / "pose_left.txt").is_file() for path in sequences.values())
-        flows = {name: Folder(path / "flow", ".npy") for name, path in sequences.items()}
-        has = lambda end: any(stem.endswith(end) for of in flows.values() for stem in of.stems)
-        motion = {kind for kind in ("flow", "mask") if has(f"_{kind}")}
-        for name, path in sequences.items():
-            of = {
-                kind: Frames(Folder(path / folder, end), stem)
-                for kind, (folder, stem, end) in kinds.items()
-            }
-            shared = {"poses": path / "pose_left.txt"} if has_poses else {}
-            moving = _numbers_of_flow(flows[name]) if "flow" in motion else None
-            for number in first_frames(numbers(of, "image", "depth"), moving, 1):
-                files = {kind: frames.file(number) for kind, frames in of.items()} | shared
-                files |= {f"next_{kind}": frames.file(number + 1) for kind, frames in of.items()}
-                pair = f"{number:06d}_{number + 1:06d}"
-                files |= {kind: flows[name].file(f"{pair}_{kind}") for kind in motion}
-                yield Entry(name, f"{number:06d}", f"{number + 1:06d}", files)
+        for name, kinds in of.items():
+            fetched = {kind: frames for kind, frames in kinds.items() if kind in there}
+            shared = {"poses": sequences[name] / "pose_left.txt"} if has_poses else {}
+            yield from pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.
@@ -150,25 +141,21 @@ class TartanAir(Dataset):
         )
 
 
-def _numbers_of_flow(folder: Folder) -> set[int]:
-    """The frames with a flow to the next one."""
-    pairs = (stem.split("_") for stem in folder.stems if stem.count("_") == 2)
-    numbers = {(int(a), int(b)) for a, b, end in pairs if end == "flow" and (a + b).isdecimal()}
-    return {a for a, b in numbers if b == a + 1}
+def _frames(flight: Path) -> dict[str, Frames]:
+    """The files of a flight by kind; a folder of two kinds is listed once."""
+    folders = {place: Folder(flight / place, ending) for place, _, ending in _KINDS.values()}
+    return {kind: Frames(folders[place], stem) for kind, (place, stem, _) in _KINDS.items()}
 
 
 def _pair(entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
     if "poses" not in entry.files:
         return {}
     path = entry.files["poses"]
-    poses = _poses(path)
+    poses = _read_poses(path)
     frames = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
     if max(frames.values()) >= len(poses):
         raise FormatError(path, f"a line of the frame {entry.next_frame}", f"{len(poses)} lines")
     return {name: tartanair_camera(size, poses[frame]) for name, frame in frames.items()}
 
 
-@functools.lru_cache(maxsize=64)
-def _poses(path: Path) -> np.ndarray:
-    """The poses of a flight, for the next sample, too."""
-    return read_tartanair_poses(path)
+_read_poses = cached_by_file(read_tartanair_poses)

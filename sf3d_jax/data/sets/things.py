@@ -19,9 +19,10 @@ Scene Flow Estimation" (CVPR 2016).
 """
 
 from collections.abc import Collection
+from typing import Any
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.sets._sequences import Direction, Side, check_choice, opposite
+from sf3d_jax.data.sets._sequences import Direction, Side, check_choice
 from sf3d_jax.data.sets._things import Render, Things
 
 SPLITS = ("TRAIN", "TEST")
@@ -33,10 +34,12 @@ class FlyingThings3D(Things):
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change`, `next_inv_depth` and the cameras. A few scenes have no pose of some frames:
-    to read such a sample is an error; leave them out by `exclude`.
+    where there is a camera_data, to read a pair with such a frame is a `FormatError` that says
+    which image to `exclude`.
     """
 
     _levels = 2
+    _advice = "; exclude=[{!r}] leaves it out"
 
     def __init__(
         self,
@@ -59,7 +62,8 @@ class FlyingThings3D(Things):
           direction: of time, "forward" or "backward".
           scenes: to read, such as "A/0000"; all if None.
           exclude: scenes and images to leave out, such as "TRAIN/A/0000" and, like the lines of
-            the benchmark's all_unused_files.txt, "TRAIN/A/0000/left/0006.png".
+            the benchmark's all_unused_files.txt, "TRAIN/A/0000/left/0006.png". Pairs with one of
+            these images are left out, such as those of a frame without a pose.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene is missing.
@@ -70,17 +74,8 @@ class FlyingThings3D(Things):
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
         super().__init__(root, render, side, direction, scenes)
 
-    def other_direction(self) -> "FlyingThings3D | None":
-        """The same frames with the motion of the other direction of time.
-
-        Returns:
-          The data set, or None if it has no such motion.
-        """
-        other = opposite(self.direction)
-        if not self._has_motion(other):
-            return None
-        options = self._options | {"direction": other, "exclude": self._exclude}
-        return FlyingThings3D(self.root, self.split, **options)
+    def _options(self) -> dict[str, Any]:
+        return super()._options() | {"split": self.split, "exclude": self._exclude}
 
 
 class Monkaa(Things):
@@ -109,17 +104,6 @@ class Monkaa(Things):
           ValueError: an option is none of those.
         """
         super().__init__(root, render, side, direction, scenes)
-
-    def other_direction(self) -> "Monkaa | None":
-        """The same frames with the motion of the other direction of time.
-
-        Returns:
-          The data set, or None if it has no such motion.
-        """
-        other = opposite(self.direction)
-        if not self._has_motion(other):
-            return None
-        return Monkaa(self.root, direction=other, **self._options)
 
 
 class Driving(Things):
@@ -156,13 +140,5 @@ class Driving(Things):
         self._focal = FOCALS[focal]
         super().__init__(root, render, side, direction, scenes)
 
-    def other_direction(self) -> "Driving | None":
-        """The same frames with the motion of the other direction of time.
-
-        Returns:
-          The data set, or None if it has no such motion.
-        """
-        other = opposite(self.direction)
-        if not self._has_motion(other):
-            return None
-        return Driving(self.root, focal=self.focal, direction=other, **self._options)
+    def _options(self) -> dict[str, Any]:
+        return super()._options() | {"focal": self.focal}

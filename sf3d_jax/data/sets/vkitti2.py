@@ -20,8 +20,7 @@ Gaidon et al., "Virtual Worlds as Proxy for Multi-Object Tracking Analysis" (CVP
 Murray and Humenberger, "Virtual KITTI 2" (2020).
 """
 
-import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +29,17 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import ScalarMap, read_flow
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._dataset import Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
     Direction,
     Frames,
+    TwoWays,
     all_valid,
     chosen,
-    first_frames,
     inverse_depth,
-    numbers,
-    opposite,
+    pairs,
     read_images,
     step_of,
 )
@@ -71,7 +70,7 @@ _MOTION = {
 }
 
 
-class VirtualKitti2(Dataset):
+class VirtualKitti2(TwoWays):
     """Pairs of frames of Virtual KITTI 2.
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
@@ -108,19 +107,13 @@ class VirtualKitti2(Dataset):
         self.camera, self.direction = camera, direction
         super().__init__(root, list(self._entries(Path(root))))
 
-    def other_direction(self) -> "VirtualKitti2 | None":
-        """The same frames with the motion of the other direction of time.
+    def _options(self) -> dict[str, Any]:
+        return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
-        Returns:
-          The data set, or None if it has no such motion.
-        """
-        other = opposite(self.direction)
-        places = {place for place, _, _ in _MOTION[other].values()}
-        sequences = self._sequences(self.root)
-        if not any(places & Folder(path / "frames", "").subfolders for path in sequences.values()):
-            return None
-        options: dict[str, Any] = {"scenes": self.scenes, "variations": self.variations}
-        return VirtualKitti2(self.root, camera=self.camera, direction=other, **options)
+    def _has_motion(self, direction: Direction) -> bool:
+        places = {place for place, _, _ in _MOTION[direction].values()}
+        sequences = self._sequences(self.root).values()
+        return any(places & Folder(path / "frames", "").subfolders for path in sequences)
 
     def _missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
@@ -158,15 +151,8 @@ class VirtualKitti2(Dataset):
                 for kind, (folder, stem, end) in kinds.items()
             }
             shared = {of: path / f"{of}.txt" for of in names} if has_cameras else {}
-            frames, motion = numbers(of, "image", "depth"), numbers(of, "flow")
-            for number in first_frames(frames, motion, self._step):
-                other = number + self._step
-                files = {kind: frames.file(number) for kind, frames in of.items()} | shared
-                for kind in _STEMS:
-                    if kind in of:
-                        files[f"next_{kind}"] = of[kind].file(other)
-                sequence = f"{name}/Camera_{self.camera}"
-                yield Entry(sequence, f"{number:05d}", f"{other:05d}", files)
+            sequence = f"{name}/Camera_{self.camera}"
+            yield from pairs(sequence, of, [*_STEMS], digits=5, step=self._step, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.
@@ -214,7 +200,7 @@ class VirtualKitti2(Dataset):
         files = entry.files
         if "extrinsic" not in files:
             return {}
-        cameras = _cameras(files["intrinsic"], files["extrinsic"], size)
+        cameras = _read_cameras(files["intrinsic"], files["extrinsic"], size)
         numbers = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
         for number in numbers.values():
             if (number, self.camera) not in cameras:
@@ -223,12 +209,7 @@ class VirtualKitti2(Dataset):
         return {name: cameras[number, self.camera] for name, number in numbers.items()}
 
 
-@functools.lru_cache(maxsize=64)
-def _cameras(
-    intrinsic: Path, extrinsic: Path, size: tuple[int, int]
-) -> Mapping[tuple[int, int], Camera]:
-    """The cameras of a sequence, for the next sample, too."""
-    return read_vkitti2_cameras(intrinsic, extrinsic, size)
+_read_cameras = cached_by_file(read_vkitti2_cameras)
 
 
 def _inverse(depth: ScalarMap) -> np.ndarray:

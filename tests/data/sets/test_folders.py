@@ -18,7 +18,7 @@ EXACT = {"flow": 2e-6, "inv_depth": 2e-7, "vectors": 5e-5}
 
 def frames(root, *numbers, name="frames/{}.png"):
     for number in numbers:
-        trees.write_image(root / name.format(number), number)
+        trees.write_image(root / name.format(number), int(number))
 
 
 def saved(path, values):
@@ -192,3 +192,53 @@ def test_hidden_files_are_no_frames(tmp_path):
     frames(tmp_path, 1, 2)
     (tmp_path / "frames/._1.png").write_bytes(b"")
     assert len(FolderPairs(tmp_path, image="frames/*.png")) == 1
+
+
+def test_numbers_are_the_same_by_their_value(tmp_path):
+    for number in (8, 9, 10):
+        frames(tmp_path, f"{number:04d}")
+    flows(tmp_path, "flow/f_8.flo", "flow/f_9.flo")
+    for image in ("frames/*.png", "frames/????.png"):
+        pairs = FolderPairs(tmp_path, image=image, flow="flow/f_*.flo")
+        assert [e.files["flow"].name for e in pairs.entries] == ["f_8.flo", "f_9.flo"]
+
+
+def test_flow_that_begins_a_frame_late_is_not_matched_by_its_order(tmp_path):
+    for number in range(5):
+        frames(tmp_path, f"{number:04d}")
+    flows(tmp_path, *(f"flow/{number}.flo" for number in range(1, 5)))
+    with pytest.raises(FileNotFoundError, match=r"frames/0000\.png: has no partner"):
+        FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
+
+
+def test_two_files_of_one_number_are_refused(tmp_path):
+    frames(tmp_path, 1, "01", 2)
+    with pytest.raises(ValueError, match=r"the same in .*/01\.png and .*/1\.png"):
+        FolderPairs(tmp_path, image="frames/*.png")
+    (tmp_path / "frames/01.png").rename(tmp_path / "frames/2.jpg")
+    with pytest.raises(ValueError, match=r"the same in .*/2\.jpg and .*/2\.png"):
+        FolderPairs(tmp_path, image="frames/*")
+    assert len(FolderPairs(tmp_path, image="frames/*.png")) == 1
+
+
+@pytest.mark.parametrize("image", ["frames/*", "frames/*.*", "frames/*.p*"])
+def test_an_open_ending_takes_pictures_alone(tmp_path, image):
+    frames(tmp_path, 1, 2)
+    flows(tmp_path, "flow/1.flo", "flow/5.flo")
+    for name in ("1.txt", "2.pickle", "3.pfm"):
+        (tmp_path / "frames" / name).write_bytes(b"")
+    (tmp_path / "frames/3.png").mkdir()
+    pairs = FolderPairs(tmp_path, image=image)
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("1", "2")]
+    # The number is compared, and not the number with its ending.
+    with pytest.raises(FileNotFoundError, match=r"flow/5\.flo: has no partner"):
+        FolderPairs(tmp_path, image=image, flow="flow/*.flo")
+
+
+def test_a_file_without_wildcards_belongs_to_all(tmp_path):
+    patterns = own(tmp_path)
+    depth = {"inv_depth": "inv/1.npy"}
+    pairs = FolderPairs(tmp_path, **(patterns | depth), mask="mask/1.png")
+    assert [e.files["mask"].name for e in pairs.entries] == ["1.png"] * 2
+    assert not pairs[1].valid[0, :3].any() and pairs[1].valid.sum() == pairs[1].valid.size - 3
+    np.testing.assert_array_equal(pairs[1].next_inv_depth, pairs[0].inv_depth)

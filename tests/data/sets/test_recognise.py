@@ -55,7 +55,7 @@ INSIDE = {
     "driving": [],
     "sintel": ["training"],
     "virtualkitti2": ["Scene01", "Scene01/clone"],
-    "tartanair": ["abandonedfactory", "abandonedfactory/Easy"],
+    "tartanair": ["abandonedfactory", "abandonedfactory/Easy", "abandonedfactory/Easy/P000"],
 }
 
 
@@ -74,6 +74,9 @@ def test_every_data_set_is_recognised(tree, monkeypatch):
     assert [d.entries for d in recognise(root, dataset=name)] == [dataset.entries]
     for inside in INSIDE[name]:
         (again,) = recognise(root / inside)
+        assert again.entries == dataset.entries
+        monkeypatch.chdir((root / inside).parent)
+        (again,) = recognise((root / inside).name)
         assert again.entries == dataset.entries
     monkeypatch.chdir(root)
     (again,) = recognise(".")
@@ -104,9 +107,6 @@ def test_a_data_set_is_a_source_of_samples(tree):
     same(again[0], samples[0])
     other, back = dataset.other_direction(), again.other_direction()
     assert (other is None) == (back is None)
-    assert (
-        repr(dataset) == f"{type(dataset).__name__}({str(dataset.root)!r}, {len(dataset)} samples)"
-    )
 
 
 def test_several_threads_read_at_once(tree):
@@ -146,7 +146,7 @@ def test_a_missing_file_is_named(tree):
     _, root = tree
     (dataset,) = recognise(root)
     # Of a kind of which there is but one file, the whole kind would be missing.
-    paths = {p for p in dataset.entries[0].files.values() if len(list(p.parent.iterdir())) > 1}
+    paths = {p for p in set(dataset.entries[0].files.values()) if len(list(p.parent.iterdir())) > 1}
     for path in paths - {p for p in paths if p.suffix == ".txt"}:
         path.rename(root / "elsewhere")
         (again,) = recognise(root)
@@ -175,6 +175,51 @@ def test_splits_and_cameras_are_data_sets_of_their_own(tmp_path):
         ("TEST", "left", "forward"),
         ("TEST", "right", "forward"),
     ]
+
+
+def test_what_tells_data_sets_apart_is_in_their_names(tmp_path):
+    name = str(tmp_path / "spring")
+    for side in ("left", "right"):
+        trees.spring(tmp_path / "spring", side=side)
+    left, right = recognise(name)
+    assert (
+        repr(left)
+        == f"Spring({name!r}, split='train', side='left', direction='forward', 2 samples)"
+    )
+    back = f"Spring({name!r}, split='train', side='right', direction='backward', 2 samples)"
+    assert repr(right.other_direction()) == back
+    trees.kitti2015(tmp_path / "kitti")
+    name = str(tmp_path / "kitti")
+    assert repr(*recognise(name)) == f"Kitti2015({name!r}, split='training', 1 sample)"
+    name = str(tmp_path / "driving")
+    for focal in (15, 35):
+        trees.things(tmp_path / "driving", f"{focal}mm_focallength/scene_forwards/fast", start=1)
+    told = "render='cleanpass', side='left', direction='forward', 2 samples)"
+    assert [repr(one) for one in recognise(name)] == [
+        f"Driving({name!r}, focal='{focal}mm_focallength', {told}" for focal in (15, 35)
+    ]
+    name = str(tmp_path / "tartanair")
+    trees.tartanair(tmp_path / "tartanair")
+    assert repr(*recognise(name)) == f"TartanAir({name!r}, 2 samples)"
+    (easy,) = recognise(f"{name}/abandonedfactory/Easy")
+    assert repr(easy) == f"TartanAir({name!r}, difficulty='Easy', 2 samples)"
+
+
+def test_flow_and_images_alone_are_srflow3d(tmp_path):
+    for number in (0, 1):
+        trees.write_image(tmp_path / f"train/render/031/{number:04d}.jpg", number)
+    data.write_flow(trees.made(tmp_path / "train/flow/031/0000.flo"), np.ones((*trees.SIZE, 2)))
+    for place in (tmp_path, tmp_path / "train"):
+        (dataset,) = recognise(place)
+        assert type(dataset).__name__ == "SRFlow3D" and len(dataset) == 1
+    assert dataset[0].image is not None and (dataset[0].flow == 1).all()
+
+
+def test_a_flight_is_read_without_those_beside_it(tmp_path):
+    for flight in ("ocean/Easy/P000", "ocean/Easy/P001", "ocean/Hard/P001", "office/Easy/P001"):
+        trees.tartanair(tmp_path, flight)
+    (dataset,) = recognise(tmp_path / "ocean/Easy/P001")
+    assert {e.sequence for e in dataset.entries} == {"ocean/Easy/P001"}
 
 
 def test_the_rendering_that_is_there_is_taken(tmp_path):

@@ -85,7 +85,8 @@ def test_a_sample_has_all_that_the_tree_has_per_metre(tree):
 
 def test_a_data_set_is_a_plain_source(tree):
     dataset = data.SRFlow3D(tree, "train")
-    assert len(dataset) == 1 and repr(dataset) == f"SRFlow3D({str(tree)!r}, 1 samples)"
+    assert len(dataset) == 1 and str(tree) in repr(dataset)
+    assert repr(dataset).endswith("split='train', direction='forward', 1 sample)")
     again = pickle.loads(pickle.dumps(dataset))
     assert (again[0].flow == dataset[-1].flow).all()
     assert len(list(dataset)) == 1
@@ -116,7 +117,7 @@ def test_backward_maps_may_be_named_after_the_frame_they_lead_to(own_tree):
 
 def test_a_scale_that_is_given_needs_no_depth(own_tree):
     shutil.rmtree(own_tree / "train" / "depth")
-    with pytest.raises(ValueError, match="has no depth to measure it from; give scale="):
+    with pytest.raises(ValueError, match="has no depth and scaled_inv_depth to measure it from"):
         data.SRFlow3D(own_tree, "train")
     sample = data.SRFlow3D(own_tree, "train", scale=2 * SCALE)[0]
     there = sample.valid
@@ -151,7 +152,7 @@ def test_a_scale_that_differs_between_samples_is_refused(tmp_path):
     path = top / "depth" / SUBJECT / "0002.npy"
     np.save(path, np.load(path) * np.float32(1.5))
     assert dataset[1].name.endswith("0001")
-    with pytest.raises(data.FormatError, match="as in the first sample"):
+    with pytest.raises(data.FormatError, match="depth x scaled_inv_depth to be"):
         dataset[2]
 
 
@@ -207,10 +208,106 @@ def test_a_file_that_is_missing_is_named(own_tree):
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"scaled_inv_depth/031/0001\.npy"):
         data.SRFlow3D(own_tree, "train")[0]
-    with pytest.raises(FileNotFoundError, match="no sample here; SRFlow3D was expected"):
-        data.SRFlow3D(own_tree, "test")
-    with pytest.raises(FileNotFoundError, match="there is no such folder"):
-        data.SRFlow3D(own_tree / "none", "train")
+
+
+def test_a_split_is_no_other_split(own_tree):
+    for root, split in ((own_tree / "train", "test"), (own_tree, "val"), (own_tree / "no", "test")):
+        with pytest.raises(FileNotFoundError):
+            data.SRFlow3D(root, split)
+    (own_tree / "train").rename(own_tree / "val")
+    assert len(data.SRFlow3D(own_tree, "val")) == len(data.SRFlow3D(own_tree / "val", "val")) == 1
+
+
+def rename_frames(top, by):
+    """Counts the frames from another number on."""
+    for path in sorted(top.glob("*/*/0*"), reverse=by > 0):
+        path.rename(path.with_stem(f"{int(path.stem) + by:04}"))
+
+
+def cameras_of(top):
+    path = top / "camera" / SUBJECT / "spirals.json"
+    return path, json.loads(path.read_text())
+
+
+def test_a_list_of_cameras_without_names_belongs_to_the_frames_in_order(own_tree, tree):
+    rename_frames(own_tree / "train", 7)
+    path, cameras = cameras_of(own_tree / "train")
+    path.write_text(json.dumps([cameras["0000"], cameras["0001"]]))
+    sample, expected = data.SRFlow3D(own_tree, "train")[0], data.SRFlow3D(tree, "train")[0]
+    assert sample.name == f"{SUBJECT}/0007"
+    assert (sample.next_camera.focal == expected.next_camera.focal).all()
+    assert (sample.next_camera.world_to_camera == expected.next_camera.world_to_camera).all()
+    path.write_text(json.dumps([cameras["0000"]] + 2 * [cameras["0001"]]))
+    with pytest.raises(data.FormatError, match=r"expected 2 cameras, as many as frames, .* found 3"):
+        data.SRFlow3D(own_tree, "train")[0]
+
+
+def copy_subject(top, subject, *, without=()):
+    for folder in top.glob(f"*/{SUBJECT}"):
+        if folder.parent.name not in without:
+            shutil.copytree(folder, folder.with_name(subject))
+
+
+@pytest.mark.parametrize("kind", ["depth", "scaled_inv_depth", "flow_F", "render", "camera"])
+@pytest.mark.parametrize("subject", ["001", "099"])
+def test_what_one_subject_has_is_expected_of_all(own_tree, kind, subject):
+    copy_subject(own_tree / "train", subject, without=[kind])
+    dataset = data.SRFlow3D(own_tree, "train")
+    assert len(dataset) == 2
+    with pytest.raises(FileNotFoundError, match=f"{kind}/{subject}/"):
+        list(dataset)
+
+
+def test_stray_files_are_no_frames(own_tree, tree):
+    top = own_tree / "train"
+    for name in ("scaled_inv_depth/031/old_0001.npy", "mask/031/backup_9.jpg"):
+        shutil.copy(top / "depth/031/0000.npy", top / name)
+    (top / "render/031/0000.txt").write_text("a note")
+    (top / "depth/099").mkdir()
+    (top / "depth/099/readme.txt").write_text("no frame")
+    for direction in ("forward", "backward"):
+        [sample] = data.SRFlow3D(own_tree, "train", direction)
+        assert (sample.flow == data.SRFlow3D(tree, "train", direction)[0].flow).all()
+
+
+def test_frames_may_have_names_before_their_numbers(own_tree):
+    for path in (own_tree / "train" / "render" / SUBJECT).iterdir():
+        path.rename(path.with_stem(f"frame_{path.stem}"))
+    assert data.SRFlow3D(own_tree, "train")[0].image is not None
+
+
+def test_the_scale_is_that_inside_the_mask(own_tree):
+    top, mask = own_tree / "train", truth("head")["valid"]
+    for kind, value in (("depth", 2), ("scaled_inv_depth", 0.01)):
+        path = top / kind / SUBJECT / "0000.npy"
+        np.save(path, np.where(mask, np.load(path), np.float32(value)))
+    assert abs(data.SRFlow3D(own_tree, "train")[0].scale / SCALE - 1) < 1e-5
+    for path in (top / "mask" / SUBJECT).iterdir():  # nobody is there
+        cv2.imwrite(str(path), np.zeros(mask.shape, np.uint8))
+    with pytest.raises(data.FormatError, match="expected a depth and a scaled inverse depth"):
+        data.SRFlow3D(own_tree, "train").scale  # noqa: B018
+    assert not data.SRFlow3D(own_tree, "train", scale=SCALE)[0].valid.any()
+
+
+def test_depth_serves_where_nothing_is_scaled(own_tree):
+    top = own_tree / "train"
+    shutil.rmtree(top / "scaled_inv_depth")
+    with pytest.raises(ValueError, match="give scale="):
+        data.SRFlow3D(own_tree, "train")
+    scene = truth("head")
+    for options in ({"scale": SCALE}, {}):
+        sample = data.SRFlow3D(own_tree, "train", **options)[0]
+        there = sample.valid
+        np.testing.assert_allclose(sample.inv_depth[there], 1 / scene["depth0"][there], rtol=2e-7)
+        assert sample.next_inv_depth.max() > 0
+        shutil.rmtree(top / "scaled_inv_depth_CF", ignore_errors=True)
+    assert sample.scale is None and sample.inv_depth_change is None
+
+
+def test_layouts_may_be_mixed(own_tree):
+    (own_tree / "train" / "flow_F").rename(own_tree / "train" / "flow")
+    sample = data.SRFlow3D(own_tree, "train")[0]
+    assert sample.flow is not None and sample.inv_depth_change is not None
 
 
 @pytest.mark.parametrize("kind", ["depth", "scaled_inv_depth", "scaled_inv_depth_CF"])

@@ -112,9 +112,48 @@ def test_a_second_writer_goes_on_where_the_first_stopped(tmp_path):
     assert [s.name for s in data.SRFlow3D(tmp_path, "train")] == ["018/0000"]
 
 
+def test_a_frame_is_written_again_without_its_old_motion(tmp_path):
+    writer = SRFlow3DWriter(tmp_path, "train", scale=SCALE)
+    for i in range(2):
+        writer.write("018", i, **frame(i))
+    writer.write("018", 0, **{**frame(2), "backward": None})
+    assert not (tmp_path / "train/flow_F/018/0000.flo").exists()
+    assert writer.has("018", 0) and writer.has("018", 1)
+    (tmp_path / "train/depth/018/0001.npy").unlink()
+    assert not writer.has("018", 1)
+
+
+def test_another_scale_than_that_of_the_frames_there_is_refused(tmp_path):
+    SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 0, **frame(0))
+    with pytest.raises(ValueError, match=r"scale: expected 1\.75, that of .*, got 3"):
+        SRFlow3DWriter(tmp_path, "train", scale=3).has("018", 0)
+    assert not SRFlow3DWriter(tmp_path, "test", scale=3).has("018", 0)
+
+
+def test_a_write_that_failed_leaves_the_writer_as_it_was(tmp_path):
+    writer = SRFlow3DWriter(tmp_path, "train", scale=SCALE)
+    one = frame(0)
+    twice = sf3d.Camera.pinhole(*np.ones((4, 2)), SIZE)
+    with pytest.raises(ValueError, match="camera"):
+        writer.write("018", 0, **{**one, "camera": twice})
+    assert not writer.has("018", 0) and not [p for p in tmp_path.rglob("*") if p.is_file()]
+    writer.write("018", 0, **one)
+    assert writer.has("018", 0)
+
+
+def test_an_inverse_depth_of_nearly_nothing_is_no_surface(tmp_path):
+    one = frame(0)
+    one["inv_depth"][0, 0] = 1e-41
+    SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 0, **one)
+    assert np.load(tmp_path / "train/depth/018/0000.npy")[0, 0] == 0
+
+
 @pytest.mark.parametrize(
     "changes, says",
     [
+        ({"subject": ".."}, "subject: expected letters"),
+        ({"subject": "a/b"}, "subject: expected letters"),
+        ({"subject": ""}, "subject: expected letters"),
         ({"image": np.zeros((12, 16, 3))}, r"image: expected uint8 \[12, 16, 3\], got float64"),
         ({"mask": np.ones((12, 15), bool)}, r"mask: expected bool \[12, 16\], got bool"),
         ({"camera": frame(0, (11, 16))["camera"]}, r"camera: expected the size \(12, 16\)"),

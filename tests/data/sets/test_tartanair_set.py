@@ -43,6 +43,9 @@ def test_environments_and_difficulties_are_chosen(tmp_path):
     assert names() == ["ocean/Easy/P001", "ocean/Hard/P000", "office/Easy/P000"]
     assert names(difficulty="Easy") == ["ocean/Easy/P001", "office/Easy/P000"]
     assert names(environments=["ocean"]) == ["ocean/Easy/P001", "ocean/Hard/P000"]
+    assert names(flights=["P000"]) == ["ocean/Hard/P000", "office/Easy/P000"]
+    with pytest.raises(FileNotFoundError, match="there is no P002; there are"):
+        TartanAir(tmp_path, flights=["P002"])
     with pytest.raises(FileNotFoundError, match="there is no hospital; there are"):
         TartanAir(tmp_path, environments=["hospital"])
     with pytest.raises(ValueError, match="difficulty: expected 'Easy' or 'Hard', got 'easy'"):
@@ -57,6 +60,25 @@ def test_a_frame_without_a_pose_is_named(tmp_path):
     assert film[0].camera is not None
     with pytest.raises(data.FormatError, match="a line of the frame 000002, found 2 lines"):
         film[1]
+
+
+def test_a_flow_that_skips_a_frame_is_none(tmp_path):
+    trees.tartanair(tmp_path)
+    folder = tmp_path / "abandonedfactory/Easy/P000/flow"
+    for kind in ("flow", "mask"):
+        (folder / f"000001_000002_{kind}.npy").rename(folder / f"000001_000003_{kind}.npy")
+    film = TartanAir(tmp_path)
+    assert len(film) == 2 and film[0].flow is not None
+    with pytest.raises(FileNotFoundError, match=r"000001_000002_flow\.npy"):
+        film[1]
+
+
+def test_masks_that_were_not_fetched_are_none(tmp_path):
+    trees.tartanair(tmp_path)
+    for path in tmp_path.rglob("*_mask.npy"):
+        path.unlink()
+    sample = TartanAir(tmp_path)[0]
+    assert sample.valid.all() and sample.flow is not None
 
 
 def test_depth_alone_makes_pairs_too(tmp_path):

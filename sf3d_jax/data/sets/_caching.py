@@ -1,0 +1,48 @@
+"""Files of many frames, such as those of cameras, parsed once and not for every sample."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LARGEST = 128
+
+
+def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
+    """Keeps what a reader returned, of the last 128 files, for as long as they stay the same.
+
+    A file has changed if its size or its time has. What is returned is shared by all callers, in
+    all threads: nobody may write into it.
+
+    Args:
+      read: its first argument is the path of a file; other files are given as `Path`. All of its
+        arguments can be keys of a dictionary.
+
+    Returns:
+      A function of the same arguments. It raises what the reader raises, and does not keep it; a
+      file that is missing is a FileNotFoundError.
+    """
+    anything: Callable[..., T] = read
+
+    @functools.lru_cache(maxsize=_LARGEST)
+    def kept(_: tuple[tuple[int, int], ...], args: Any, options: Any) -> T:
+        return anything(*args, **dict(options))
+
+    @functools.wraps(read)
+    def cached(*args: P.args, **options: P.kwargs) -> T:
+        given: tuple[Any, ...] = args
+        values = [*given, *options.values()]
+        files = [values[0], *(x for x in values[1:] if isinstance(x, Path))]
+        return kept(tuple(map(_stamp, files)), given, tuple(options.items()))
+
+    return cached
+
+
+def _stamp(path: Any) -> tuple[int, int]:
+    """What changes with the content of a file."""
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size

@@ -77,6 +77,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     """The command that the words ask for."""
     import tyro
 
+    from sf3d_jax.cli.check import Check
     from sf3d_jax.cli.convert import Convert
     from sf3d_jax.cli.demo import Demo
     from sf3d_jax.cli.evaluate import Evaluate
@@ -85,7 +86,8 @@ def _parse(arguments: Sequence[str] | None) -> Any:
 
     return _in_one_line(
         lambda: tyro.cli(
-            Annotated[Convert, tyro.conf.subcommand("convert")]
+            Annotated[Check, tyro.conf.subcommand("check")]
+            | Annotated[Convert, tyro.conf.subcommand("convert")]
             | Annotated[Demo, tyro.conf.subcommand("demo")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
             | Annotated[Fit, tyro.conf.subcommand("fit")]

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional
 
 from sf3d_jax.cli import describe
+from sf3d_jax.cli.inputs import check_writable
 
 Results = dict[str, float]
 
@@ -95,7 +95,7 @@ class Evaluate:
             if not folder.is_dir():
                 raise ValueError(f"{flag}: there is no folder {folder}")
         if self.json is not None:
-            _check_writable(self.json)
+            check_writable("--json", self.json)
         if self.benchmark != "srflow3d" and (self.scale or self.intrinsics):
             raise ValueError("--scale and --intrinsics are for srflow3d only")
         if self.scale is not None and not 0 < self.scale < math.inf:
@@ -137,16 +137,6 @@ class Evaluate:
             "missing_or_bad": bad,
         }
         write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
-
-
-def _check_writable(path: Path) -> None:
-    """Refuses a file that cannot be written, before any work is done."""
-    if not path.parent.is_dir():
-        raise ValueError(f"--json: there is no folder {path.parent}")
-    if path.is_dir():
-        raise ValueError(f"--json: {path} is a folder; name a file")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise ValueError(f"--json: no file can be written in the folder {path.parent}")
 
 
 def _tables(benchmark: str, results: Results) -> list[str]:

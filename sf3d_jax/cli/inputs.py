@@ -1,6 +1,7 @@
 """Which files the flags mean, and which of them belong together."""
 
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,24 @@ def check_folder(path: Path, name: str = "output") -> None:
     for folder in (path, *path.parents):
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
+
+
+def check_writable(name: str, path: Path) -> None:
+    """Refuses a file that cannot be written, before any work is done.
+
+    Args:
+      name: of the flag.
+      path: of the file.
+
+    Raises:
+      ValueError: there is no such folder, it cannot be written to, or the path is one.
+    """
+    if not path.parent.is_dir():
+        raise ValueError(f"{name}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ValueError(f"{name}: {path} is a folder; name a file")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"{name}: no file can be written in the folder {path.parent}")
 
 
 def check_camera(options: Any) -> None:

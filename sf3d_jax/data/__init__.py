@@ -82,6 +82,7 @@ from sf3d_jax.data.vkitti2 import (
 
 if TYPE_CHECKING:
     from sf3d_jax.data._stacking import stack
+    from sf3d_jax.data.checking import Finding, Report, check, check_dataset
     from sf3d_jax.data.loading import loader
     from sf3d_jax.data.sets import (
         Dataset,
@@ -103,6 +104,10 @@ if TYPE_CHECKING:
 
 _LATER = {
     "stack": "_stacking",
+    "Finding": "checking",
+    "Report": "checking",
+    "check": "checking",
+    "check_dataset": "checking",
     "loader": "loading",
     "Dataset": "sets",
     "Driving": "sets",
@@ -128,6 +133,7 @@ __all__ = [
     "Dataset",
     "Driving",
     "Entry",
+    "Finding",
     "FlowMap",
     "FlyingThings3D",
     "FolderPairs",
@@ -136,6 +142,7 @@ __all__ = [
     "Kitti2015",
     "Monkaa",
     "Motion",
+    "Report",
     "SRFlow3D",
     "SRFlow3DWriter",
     "ScalarMap",
@@ -146,6 +153,8 @@ __all__ = [
     "TransformsFrame",
     "VectorMap",
     "VirtualKitti2",
+    "check",
+    "check_dataset",
     "clip_frames",
     "loader",
     "read_clips",

@@ -16,13 +16,12 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sf3d_jax.data._camera_labels import labels, named_frames
 from sf3d_jax.data._camera_names import (
     CONVENTIONS,
-    FRAME_NAMES,
     INTRINSICS,
     MODELS,
     NAMES,
-    OTHER_NAMES,
     POSE_SHAPES,
     POSES,
     ROTATIONS,
@@ -33,7 +32,7 @@ from sf3d_jax.data._camera_names import (
     stated,
 )
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._frames import Frame, frame_of, frame_of_value, numbered
+from sf3d_jax.data._frames import Frame, frame_of, numbered
 from sf3d_jax.data._json import numbers, outline, shortened
 
 _DEEPEST = 10
@@ -133,43 +132,11 @@ def collect(path: PathLike, tree: Any) -> Table:
     return table
 
 
-def named_frames(path: PathLike, items: list[dict[str, Any]]) -> list[Frame] | None:
-    """The frames that objects of a list name by one of their values.
-
-    Args:
-      path: of the file, for the error.
-      items: the objects.
-
-    Returns:
-      A frame for each, all different; None where they name none.
-
-    Raises:
-      FormatError: several say that they are the same frame, or only some say theirs.
-    """
-    complaint = None
-    simplified = [{simple(key): x for key, x in item.items()} for item in items]
-    for name in (*FRAME_NAMES, *OTHER_NAMES):
-        found = [frame_of_value(item.get(name)) for item in simplified]
-        frames = [frame for frame in found if frame is not None]
-        if len({frame.number for frame in frames}) == len(items):
-            return frames
-        if not frames or name in OTHER_NAMES:
-            continue
-        if len(frames) == len(items):
-            complaint = f"another {name} in each camera", outline(items)
-        elif complaint is None:
-            missing = found.index(None)
-            complaint = f"a frame as {name} of each camera", f"none in number {missing} of the list"
-    if complaint is not None:
-        raise FormatError(path, *complaint)
-    return None
-
-
 def _collect(place: _Place, node: Any) -> Table:
     if len(place.keys) >= _DEEPEST:
         return Table({}, {})
     if isinstance(node, dict):
-        place = place._replace(labels=_labels(node) or place.labels)
+        place = place._replace(labels=labels(node) or place.labels)
         bare = _bare_frames(place, node)
         others = [_child(place, key, x) for key, x in node.items() if key not in bare]
         return _merged(place, [*others, *bare.values()])
@@ -309,8 +276,8 @@ def _merged(place: _Place, children: list[_Child]) -> Table:
         holders = [c for c in children if any(_has(f, roles) for _, f in c.table.frames.values())]
         if len(holders) > 1 and any(child.wraps for child in holders):
             _refuse(place, "sequence", holders)
-    roles = (*POSES, *ROTATIONS)
-    holders = [c for c in children if c.wraps and _has(c.table.shared, roles)]
+    poses = (*POSES, *ROTATIONS)
+    holders = [c for c in children if c.wraps and _has(c.table.shared, poses)]
     if len(holders) > 1:
         _refuse(place, "camera", holders)
     table = Table({}, {})
@@ -344,13 +311,3 @@ def _extend(fields: Fields, others: Fields) -> None:
 
 def _is_list_of_objects(node: Any) -> bool:
     return isinstance(node, list) and len(node) > 0 and all(isinstance(x, dict) for x in node)
-
-
-def _labels(node: dict[str, Any]) -> list[Frame]:
-    """The frames that a list of names says columns beside it have, if there is one."""
-    for key, value in node.items():
-        if simple(key) in (*FRAME_NAMES, *OTHER_NAMES) and isinstance(value, list) and value:
-            found = [frame for x in value if (frame := frame_of_value(x)) is not None]
-            if len({frame.number for frame in found}) == len(value):
-                return found
-    return []

@@ -1,6 +1,6 @@
 """Cameras made of the numbers of a file, with the file named where they make no sense."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sf3d_jax.data import _poses
 from sf3d_jax.data._files import FormatError, PathLike, check_size
 from sf3d_jax.data._json import check_numbers
+from sf3d_jax.data._poses import LARGEST, poses_argument
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -16,6 +17,87 @@ Size = tuple[int, int]
 
 # Of the last row of a pose and of the zeros of a matrix of intrinsics.
 _TOLERANCE = 1e-4
+
+
+# Focal lengths per width or height of the image, but for lenses of more than 168 degrees.
+_SMALLEST_FOCAL = 0.05
+
+# Twice the principal point per width and height, where nothing else tells the resolution. Of an
+# image of half or twice the size it is about 2 and .5.
+_CENTRED = (0.6, 1.5)
+
+
+class CameraArgument(NamedTuple):
+    """A camera as it is written.
+
+    Attributes:
+      size: (H, W).
+      optics: fx, fy, cx, cy.
+      pose: world-to-camera, float64 (3, 4).
+      model: of `Camera`.
+      distortion: the coefficients of the model, or None.
+    """
+
+    size: Size
+    optics: tuple[float, float, float, float]
+    pose: np.ndarray
+    model: str
+    distortion: list[float] | None
+
+
+def camera_argument(name: str, camera: "Camera") -> CameraArgument:
+    """Checks a camera that a caller hands over to be written.
+
+    Args:
+      name: of the argument, for the error.
+      camera: without batch axes.
+
+    Returns:
+      Its numbers, of which `make_camera` makes it again.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: it is a batch, or has numbers that no reader takes.
+    """
+    from sf3d_jax.camera import check_camera
+
+    if check_camera(name, camera) != ():
+        raise ValueError(f"{name}: expected one camera, got a batch")
+    parts = [camera.focal, camera.principal_point]
+    parts += [] if camera.distortion is None else [camera.distortion]
+    numbers = np.concatenate([np.asarray(x, np.float64) for x in parts])
+    if not (np.abs(numbers) <= LARGEST).all() or not (numbers[:2] > 0).all():
+        expected = f"positive focal lengths, and numbers up to {LARGEST:g}"
+        raise ValueError(f"{name}: expected {expected}, got {numbers.tolist()}")
+    pose = poses_argument(f"{name}.world_to_camera", np.asarray(camera.world_to_camera)[None])
+    fx, fy, cx, cy, *coefficients = numbers.tolist()
+    return CameraArgument(
+        camera.size,
+        (fx, fy, cx, cy),
+        pose[0],
+        camera.model,
+        None if camera.distortion is None else coefficients,
+    )
+
+
+def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
+    """Checks a camera that is written to a format without lenses.
+
+    Args:
+      name: of the argument, for the error.
+      camera: without batch axes.
+
+    Returns:
+      Its numbers.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: it is a batch, has a distorting lens, or numbers that no reader takes.
+    """
+    argument = camera_argument(name, camera)
+    if argument.model != "pinhole":
+        raise ValueError(f"{name}: expected one pinhole camera, got a distorting lens")
+    return argument
 
 
 def make_camera(
@@ -69,6 +151,36 @@ def make_camera(
         )
     except ValueError as error:  # too many coefficients, or too few
         raise FormatError(path, f"a camera in {where}", f"{error}") from None
+
+
+def check_fits(
+    path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size, *, told: bool
+) -> None:
+    """Refuses intrinsics of another resolution or unit.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      focal: (fx, fy).
+      point: the principal point, integers at pixel centres.
+      size: (H, W) of the image.
+      told: whether the file says the size. If so the principal point may be anywhere in the image,
+        as in one that was cut out, else it must be about its centre.
+
+    Raises:
+      FormatError: they are no intrinsics of such an image.
+    """
+    sides = np.array([size[1], size[0]])
+    least, most = (0, 2) if told else _CENTRED
+    ratio = (2 * point + 1) / sides
+    inside = (least <= ratio).all() and (ratio <= most).all()
+    if not inside or (focal < _SMALLEST_FOCAL * sides).any():
+        raise FormatError(
+            path,
+            f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",
+            f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
+            f"({point[0]:g}, {point[1]:g}); are they those of another size?",
+        )
 
 
 def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sf3d_jax.data import _poses
-from sf3d_jax.data._cameras import make_camera, rigid_pose
+from sf3d_jax.data._cameras import camera_argument, make_camera, rigid_pose
 from sf3d_jax.data._files import LARGEST_SIDE, FormatError, PathLike
-from sf3d_jax.data._json import LARGEST_NUMBER, check_numbers
+from sf3d_jax.data._json import check_numbers
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -146,13 +146,9 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
       ValueError: it is a batch, has coefficients that COLMAP's models lack, or numbers or a size
         that no reader takes.
     """
-    from sf3d_jax.camera import check_camera
-
     name = f"cameras[{camera_id}]"
-    if check_camera(name, camera) != ():
-        raise ValueError(f"{name}: expected one camera, got a batch")
-    lens = () if camera.distortion is None else camera.distortion
-    distortion: list[float] = np.asarray(lens, np.float64).tolist()
+    one = camera_argument(name, camera)
+    distortion = one.distortion or []
     if any(distortion[8:]):
         raise ValueError(f"{name}: COLMAP has no thin prism coefficients, got {distortion[8:]}")
     distortion = distortion[:8]
@@ -163,10 +159,8 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
         model = {"pinhole": "PINHOLE", "opencv": "OPENCV", "fisheye": "OPENCV_FISHEYE"}[
             camera.model
         ]
-    point = np.asarray(camera.principal_point, np.float64) + 0.5
-    numbers = [*np.asarray(camera.focal, np.float64).tolist(), *point.tolist(), *distortion]
-    if not (np.abs(numbers) <= LARGEST_NUMBER).all() or min(numbers[:2]) <= 0:
-        raise ValueError(f"{name}: expected positive focal lengths and numbers, got {numbers}")
+    fx, fy, cx, cy = one.optics
+    numbers = [fx, fy, cx + 0.5, cy + 0.5, *distortion]
     height, width = camera.size
     if not 1 <= min(camera.size) <= max(camera.size) <= LARGEST_SIDE:
         expected = f"a width and a height of 1 to {LARGEST_SIDE:,}"

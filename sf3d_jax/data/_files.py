@@ -40,6 +40,14 @@ class FormatError(ValueError):
         return f"{os.fspath(self.path)}: expected {self.expected}, found {self.found}"
 
 
+class SizeError(FormatError):
+    """A map has another size than what belongs to it."""
+
+
+class DtypeError(FormatError):
+    """A file holds numbers of another kind, or of other bits."""
+
+
 def check_size(path: PathLike, width: int, height: int) -> None:
     """Refuses the image size of a header, before anything is allocated for it."""
     if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
@@ -146,7 +154,7 @@ def _read_codes(path: PathLike, dtype: np.dtype, channels: int, content: str) ->
     picture = read_picture(path, import_cv2().IMREAD_UNCHANGED)
     found = picture.shape[2] if picture.ndim == 3 else 1
     if picture.dtype != dtype or found != channels:
-        raise FormatError(
+        raise DtypeError(
             path,
             f"{content}, a {8 * dtype.itemsize}-bit PNG with {channels} channel(s)",
             f"a {8 * picture.itemsize}-bit picture with {found} channel(s)",

@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.data._poses import LARGEST
 
-LARGEST_FILE = 256 * 2**20  # bytes
+LARGEST_FILE = 32 * 2**20  # bytes
 
-# In pixels or metres. Beyond it there is no camera, and products might overflow.
-LARGEST_NUMBER = 1e9
 
 _DEEPEST_ARRAY = 4
+
+# Of an outline: characters, levels, keys of an object, and those whose values are shown.
+_LONGEST_OUTLINE = 1200
+_DEEPEST_OUTLINE = 6
+_MOST_KEYS = 40
+_MOST_VALUES = 6
 
 
 class _TwiceError(ValueError):
@@ -109,37 +114,51 @@ def matrix(path: PathLike, key: str, value: Any, *shapes: tuple[int, ...]) -> np
 
 def check_numbers(path: PathLike, key: str, array: np.ndarray) -> None:
     """Refuses numbers that are not finite or absurdly large."""
-    if not (np.abs(array) <= LARGEST_NUMBER).all():  # False for NaN, too
-        worst = array[~(np.abs(array) <= LARGEST_NUMBER)].flat[0]
-        raise FormatError(path, f"numbers up to {LARGEST_NUMBER:g} in {key}", f"{worst:g}")
+    if not (np.abs(array) <= LARGEST).all():  # False for NaN, too
+        worst = array[~(np.abs(array) <= LARGEST)].flat[0]
+        raise FormatError(path, f"numbers up to {LARGEST:g} in {key}", f"{worst:g}")
 
 
-def outline(value: Any, depth: int = 4) -> str:
-    """What a value is, in a line: keys and shapes, shortened.
+def outline(value: Any) -> str:
+    """What a value is, in a line: all keys but of the largest objects, and some shapes.
 
     Args:
       value: of a JSON file.
-      depth: of the levels that are shown.
 
     Returns:
       Such as {K: numbers [3, 3], frames: 256 of {c2w: numbers [4, 4]}}.
     """
+    return _outline(value, _DEEPEST_OUTLINE, _LONGEST_OUTLINE)
+
+
+def _outline(value: Any, depth: int, room: int) -> str:
+    """An outline of a value in about so many characters, as far as keys leave them."""
     if isinstance(value, dict):
-        keys = list(value)
-        if depth == 0:
-            return f"{{{len(keys)} keys}}"
-        shown = [f"{shortened(key)}: {outline(value[key], depth - 1)}" for key in keys[:6]]
-        more = [f"{len(keys) - 6} more"] if len(keys) > 6 else []
-        return f"{{{', '.join(shown + more)}}}"
+        return _outline_of_object(value, depth, room)
     if isinstance(value, list):
         array = numbers(value[:100])
         if array is not None and len(value) > 0:
             return _shape((len(value), *array.shape[1:]))
-        inside = f" of {outline(value[0], depth - 1)}" if value and depth > 0 else " in a list"
+        inside = (
+            f" of {_outline(value[0], depth - 1, room)}" if value and depth > 0 else " in a list"
+        )
         return f"{len(value)}{inside}"
     if isinstance(value, str):
         return repr(shortened(value))
     return "a number" if numbers(value) is not None else f"{value}"
+
+
+def _outline_of_object(tree: dict[str, Any], depth: int, room: int) -> str:
+    keys = [shortened(key) for key in tree][:_MOST_KEYS]
+    room -= sum(len(key) + 2 for key in keys)
+    if depth == 0 or (tree and room < 0):
+        return f"{{{len(tree)} keys}}"
+    share = room // max(1, min(len(keys), _MOST_VALUES))
+    for i, value in enumerate([*tree.values()][:_MOST_VALUES]):
+        shown = _outline(value, depth - 1, share)
+        keys[i] += f": {shown}" if len(shown) <= max(share, 24) else ""
+    more = [f"{len(tree) - len(keys)} more"] if len(tree) > len(keys) else []
+    return f"{{{', '.join(keys + more)}}}"
 
 
 def shortened(text: str) -> str:

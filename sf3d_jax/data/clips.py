@@ -4,6 +4,7 @@ SRFlow3D does not publish what its file looks like. What is read is told by its 
 
     [0, 20]                              the first and the last frame of one clip
     {"start": 0, "end": 20}              the same, by name (begin, first; stop, last)
+    {"start": 0, "num_frames": 20}       so many frames from one on (length, count)
     [0, 1, 2, 3]                         the frames of one clip, one by one
     ["0000", "0001"], ["0000.jpg"]       the same, by the names of their files
     [[0, 20], [30, 50]]                  clips, each in any form above
@@ -13,21 +14,37 @@ SRFlow3D does not publish what its file looks like. What is read is told by its 
 Two increasing numbers are the first and the last frame. So are two names of frames with others
 between them, unless they stand in {"frames": [...]}, which is where `write_clips` puts frames that
 are named one by one. Whether the last frame is a part of the clip is not said in the file;
-`clip_frames` has the rule.
+`clip_frames` has the rule. A step of more than one frame is refused.
 """
 
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sf3d_jax.data._camera_names import simple
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._frames import frame_of_value, numbered
 from sf3d_jax.data._json import outline, read_json, write_json
 
-_WRAPPERS = {"clip", "clips", "segments", "sequences"}
-_START = {"start", "begin", "first", "startframe", "framestart", "startindex", "startidx"}
-_END = {"end", "stop", "last", "endframe", "frameend", "endindex", "endidx"}
-_FRAMES = {"frames", "frameids", "indices"}
+# Names as `simple` has them.
+_WRAPPERS = {"clip", "segment", "sequence"}
+_START = set("start begin first startframe framestart beginframe framebegin firstframe".split())
+_START |= {"startindex", "startidx"}
+_END = {
+    "end",
+    "stop",
+    "last",
+    "endframe",
+    "frameend",
+    "stopframe",
+    "lastframe",
+    "endindex",
+    "endidx",
+}
+_LENGTH = {"length", "count", "numframe", "nframe", "framecount"}
+_STEP = {"step", "stride", "framestep", "interval"}
+_FRAMES = {"frame", "frameid", "indice"}
+_LONGEST = 1_000_000  # frames
 _DEEPEST = 6
 
 
@@ -141,7 +158,7 @@ def _clips(node: Any, depth: int) -> tuple[Clip, ...] | None:
         return None
     inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
     for key in inside:
-        if _simple(key) in _WRAPPERS:
+        if simple(key) in _WRAPPERS:
             return _clips(inside[key], depth - 1)
     return _joined([_named(key, _clips(x, depth - 1)) for key, x in inside.items()])
 
@@ -164,12 +181,17 @@ def _clip(node: Any) -> Clip | None:
         return _listed(node)
     if not isinstance(node, dict):
         return None
-    fields = {_simple(key): x for key, x in node.items()}
+    fields = {simple(key): x for key, x in node.items()}
     name = fields.get("name")
     name = name if isinstance(name, str) else None
-    start, end, frames = (_one(fields, keys) for keys in (_START, _END, _FRAMES))
+    kinds = (_START, _END, _LENGTH, _FRAMES, _STEP)
+    start, end, length, frames, step = (_one(fields, keys) for keys in kinds)
+    if step not in (None, 1):
+        return None
     if start is not None and end is not None:
         clip = _range(start, end)
+    elif start is not None and length is not None:
+        clip = _counted(start, length)
     elif isinstance(frames, list):
         clip = _listed(frames, names_are_ends=False)
     else:
@@ -203,5 +225,9 @@ def _range(start: Any, end: Any) -> Clip | None:
     return Clip(start=first.number, end=last.number)
 
 
-def _simple(key: str) -> str:
-    return key.lower().replace("_", "").replace("-", "").replace(" ", "")
+def _counted(start: Any, length: Any) -> Clip | None:
+    """The frames one by one, as their end needs no rule."""
+    first = frame_of_value(start)
+    if first is None or type(length) is not int or not 1 <= length <= _LONGEST:
+        return None
+    return Clip(frames=tuple(range(first.number, first.number + length)))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._cameras import intrinsics, make_camera
+from sf3d_jax.data._cameras import intrinsics, make_camera, pinhole_argument
 from sf3d_jax.data._files import FormatError, PathLike, check_size, read_png16, write_png
-from sf3d_jax.data._pinhole import pinhole_argument
 from sf3d_jax.data._poses import LARGEST
 from sf3d_jax.data._text import numbers, read_rows, write_rows
 
@@ -191,7 +190,8 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
       ValueError: the camera is a batch, has a distorting lens or a pose, or the baseline is not
         positive.
     """
-    (fx, fy, cx, cy), pose = pinhole_argument("calibration.camera", calibration.camera)
+    camera = pinhole_argument("calibration.camera", calibration.camera)
+    (fx, fy, cx, cy), pose = camera.optics, camera.pose
     baseline = float(calibration.baseline)
     if not 0 < baseline <= LARGEST:
         raise ValueError(f"calibration.baseline: expected a positive number, got {baseline}")

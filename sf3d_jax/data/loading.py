@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import operator
 import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -117,14 +118,14 @@ class Loader:
         """The plan."""
         return f"Loader({self._plan})"
 
-    def start(self, batch: int) -> Iterator[Sample]:
+    def start(self, batch: int) -> Any:
         """Starts reading at a batch.
 
         Args:
           batch: its number, over all epochs.
 
         Returns:
-          The batches from there on, the part of this process.
+          grain's iterator over the batches from there on, the part of this process.
         """
         grain, plan = _import_grain(), self._plan
         processes, process = jax.process_count(), jax.process_index()
@@ -146,7 +147,10 @@ class Batches(Iterator[Sample]):
         """Begins with the first batch."""
         self._source = source
         self._next = 0
-        self._batches: Iterator[Sample] | None = None
+        # One iterator of grain or none. It must be gone, with its threads, before the interpreter
+        # comes to its end.
+        self._running: list[Any] = []
+        weakref.finalize(self, _close, self._running)
         self._failed = False
 
     def __next__(self) -> Sample:
@@ -163,14 +167,15 @@ class Batches(Iterator[Sample]):
             raise RuntimeError(
                 f"batch {self._next} could not be made; set_state says where to go on"
             )
-        if self._batches is None:
-            self._batches = self._source.start(self._next)
+        if not self._running:
+            self._running.append(self._source.start(self._next))
         try:
-            batch = next(self._batches)
+            batch = next(self._running[0])
         except StopIteration:
             raise
         except BaseException:
-            self._failed, self._batches = True, None
+            self._failed = True
+            _close(self._running)
             raise
         self._next += 1
         return batch
@@ -198,7 +203,13 @@ class Batches(Iterator[Sample]):
             expected = {name: identity[name] for name in other}
             raise ValueError(f"state: expected that of {expected}, got {other}")
         self._next = operator.index(state["batch"])
-        self._failed, self._batches = False, None
+        self._failed = False
+        _close(self._running)
+
+
+def _close(running: list[Any]) -> None:
+    while running:
+        running.pop().close()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,12 +11,18 @@ taken as OpenCV's, integers at pixel centres. Images of other sizes are those ma
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sf3d_jax.data._cameras import Size, intrinsics, make_camera, resized, rigid_pose, same_shape
+from sf3d_jax.data._cameras import (
+    Size,
+    camera_argument,
+    intrinsics,
+    make_camera,
+    resized,
+    rigid_pose,
+    same_shape,
+)
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._json import matrix, outline, read_json, write_json
-from sf3d_jax.data._pinhole import homogeneous, poses_argument
+from sf3d_jax.data._poses import homogeneous
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -75,24 +81,29 @@ def write_nersemble_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> 
         size (3208, 2200) or a fraction of it.
 
     Raises:
+      TypeError: it is no mapping, a serial number is no string, or a value is no camera.
       ValueError: the format cannot hold them.
     """
+    from sf3d_jax.camera import Camera
+
+    if not isinstance(cameras, Mapping) or not all(isinstance(serial, str) for serial in cameras):
+        raise TypeError("cameras: expected a mapping from serial numbers such as '220700191'")
     if not cameras:
         raise ValueError("cameras: expected at least one, got none")
     lenses, poses = [], {}
     for serial, camera in cameras.items():
-        if camera.distortion is not None or camera.model != "pinhole":
-            raise ValueError(f"cameras: expected no distortion, got {camera.model} in {serial}")
-        if not same_shape(FULL_SIZE, camera.size):
-            raise ValueError(f"cameras: expected a fraction of {FULL_SIZE}, got {camera.size}")
-        full = camera if camera.size == FULL_SIZE else camera.resize(FULL_SIZE)
-        lenses.append(np.concatenate([full.focal, full.principal_point]).astype(np.float64))
-        if lenses[-1].shape != (4,):
-            raise ValueError(f"cameras: expected one camera as {serial}, got a batch")
-        pose = poses_argument(f"cameras[{serial!r}]", np.asarray(full.world_to_camera)[None])
-        poses[serial] = homogeneous(pose)[0].tolist()
-    if any((lens != lenses[0]).any() for lens in lenses):
+        checked = camera_argument(f"cameras[{serial!r}]", camera)
+        if checked.model != "pinhole":
+            raise ValueError(f"cameras: expected no distortion, got {checked.model} in {serial}")
+        if not same_shape(FULL_SIZE, checked.size):
+            raise ValueError(f"cameras: expected a fraction of {FULL_SIZE}, got {checked.size}")
+        fx, fy, cx, cy = checked.optics
+        full = Camera.pinhole(fx, fy, cx, cy, checked.size)  # widened to float64 before
+        full = full if full.size == FULL_SIZE else full.resize(FULL_SIZE)
+        lenses.append([*full.focal.tolist(), *full.principal_point.tolist()])
+        poses[serial] = homogeneous(checked.pose[None])[0].tolist()
+    if any(lens != lenses[0] for lens in lenses):
         raise ValueError("cameras: expected the same intrinsics in all of them")
-    fx, fy, cx, cy = lenses[0].tolist()
+    fx, fy, cx, cy = lenses[0]
     k = [[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]
     write_json(path, {"world_2_cam": poses, "intrinsics": k})

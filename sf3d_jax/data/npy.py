@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.data._files import DtypeError, FormatError, PathLike, write_bytes
 
 _MAGIC = b"\x93NUMPY"
 _DTYPE = re.compile(rb"""['"]descr['"]\s*:\s*['"]([<>|=]?\w{1,20})['"]""")
@@ -97,7 +97,7 @@ def read_array(
     kind, order, sizes = (match[1].decode("ascii", "replace") for match in found if match)
     real = _real_dtype(path, kind)
     if floating and real.kind != "f":
-        raise FormatError(path, "floating numbers", f"the dtype {real}")
+        raise DtypeError(path, "floating numbers", f"the dtype {real}")
     shape = tuple(int(size) for size in re.findall(r"\d+", sizes))
 
     length = start + real.itemsize * math.prod(shape)
@@ -133,5 +133,5 @@ def _real_dtype(path: PathLike, kind: str) -> np.dtype:
         expected = (
             "real numbers; save bfloat16 as float32" if kind.endswith("V2") else "real numbers"
         )
-        raise FormatError(path, expected, f"the dtype {kind if found is None else found}")
+        raise DtypeError(path, expected, f"the dtype {kind if found is None else found}")
     return found

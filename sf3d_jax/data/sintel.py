@@ -25,9 +25,8 @@ import numpy.typing as npt
 
 from sf3d_jax.data import flo
 from sf3d_jax.data._arrays import real_map, valid_mask
-from sf3d_jax.data._cameras import intrinsics, make_camera, rigid_pose
+from sf3d_jax.data._cameras import intrinsics, make_camera, pinhole_argument, rigid_pose
 from sf3d_jax.data._files import FormatError, PathLike, read_png8, write_bytes, write_png
-from sf3d_jax.data._pinhole import pinhole_argument
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -152,6 +151,7 @@ def write_sintel_camera(path: PathLike, camera: "Camera") -> None:
       TypeError: it is no camera.
       ValueError: it is a batch, has a distorting lens, or numbers that no camera has.
     """
-    (fx, fy, cx, cy), pose = pinhole_argument("camera", camera)
+    argument = pinhole_argument("camera", camera)
+    (fx, fy, cx, cy), pose = argument.optics, argument.pose
     matrix = [fx, 0, cx, 0, fy, cy, 0, 0, 1]
     write_bytes(path, _CAMERA.pack(flo.MAGIC, *matrix, *pose.ravel().tolist()))

@@ -3,38 +3,45 @@
     {"camera_angle_x": 0.69, "frames": [{"file_path": "./train/r_0", "transform_matrix": ...}]}
     {"fl_x": .., "fl_y": .., "cx": .., "cy": .., "w": .., "h": .., "k1": .., "frames": [...]}
 
-`transform_matrix` takes a camera with OpenGL's axes (x right, y up, z back) to the world; cameras
-here have OpenCV's. The intrinsics stand in the frame or, for all frames, beside them. The focal
-length in pixels is fl_x or .5 w / tan(camera_angle_x / 2). The principal point is counted from the
-image's edge, w/2 being its centre, so half a pixel is subtracted; without one it is the centre.
-k1 k2 p1 p2 k3 are OpenCV's distortion, and k1 to k4 that of its fisheye where `camera_model` is
-OPENCV_FISHEYE or `is_fisheye` is true, as in nerfstudio and instant-ngp. VHAP adds
-`timestep_index`, `camera_index` and `fg_mask_path`.
+`transform_matrix` takes a camera with OpenGL's axes (x right, y up, z back) to the world, unless
+`convention` or the like says OpenCV; cameras here have OpenCV's. The intrinsics stand in the frame
+or, for all frames, beside them. The focal length in pixels is fl_x or .5 w / tan(camera_angle_x /
+2). The principal point is counted from the image's edge, w/2 being its centre, so half a pixel is
+subtracted; without one it is the centre. k1 k2 p1 p2 k3 are OpenCV's distortion, as are k4 k5 k6 if
+all are given, and k1 to k4 that of its fisheye where `camera_model` is OPENCV_FISHEYE or
+`is_fisheye` is true, as in nerfstudio and instant-ngp. VHAP adds `timestep_index`, `camera_index`
+and `fg_mask_path`.
 """
 
 import math
+import operator
 from collections import ChainMap
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sf3d_jax.data import _poses
-from sf3d_jax.data._cameras import Size, make_camera, resized, rigid_pose
-from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._camera_names import CONVENTIONS, simple, stated
+from sf3d_jax.data._cameras import (
+    CameraArgument,
+    Size,
+    camera_argument,
+    check_fits,
+    make_camera,
+    resized,
+    rigid_pose,
+)
+from sf3d_jax.data._files import FormatError, PathLike, check_size, import_cv2, read_picture
 from sf3d_jax.data._json import matrix, outline, read_json, write_json
-from sf3d_jax.data._pinhole import homogeneous, poses_argument
-from sf3d_jax.data.images import read_image
+from sf3d_jax.data._json_lens import COEFFICIENTS, coefficients, focal_of_angle, lens_model
+from sf3d_jax.data._poses import homogeneous
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
 _ENDINGS = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG")
-_PERSPECTIVE = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL")
-_FISHEYE = ("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
-_COEFFICIENTS = {"opencv": ("k1", "k2", "p1", "p2", "k3"), "fisheye": ("k1", "k2", "k3", "k4")}
-_UNUSED = {"opencv": ("k4", "k5", "k6"), "fisheye": ("p1", "p2", "k5", "k6")}
 
 
 class TransformsFrame(NamedTuple):
@@ -68,7 +75,8 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
 
     Raises:
       FormatError: the file is no transforms.json, a pose is no rotation and translation, nobody
-        says the size or it differs by no common factor, or a lens is of another model.
+        says the size or it differs by no common factor, the intrinsics are those of another size,
+        or a lens is of another model.
       ValueError: size is no pair of positive integers.
     """
     from sf3d_jax.camera import check_size as check_argument
@@ -96,24 +104,30 @@ def frames_of(path: PathLike, tree: Any, size: Size | None) -> tuple[TransformsF
 def write_transforms(path: PathLike, frames: Sequence[TransformsFrame]) -> None:
     """Writes a transforms.json, with the intrinsics in every frame and, if common, beside them.
 
+    Read again, focal lengths and coefficients have every bit, poses and principal points all but
+    the last: the file has the inverse pose, and counts pixels from the edge.
+
     Args:
       path: of the file.
       frames: at least one; all with a fisheye, or none.
 
     Raises:
-      ValueError: there is no frame, a camera is a batch, or has a lens that the format lacks.
+      TypeError: a camera is none, or an index no whole number.
+      ValueError: there is no frame, a camera is a batch or has numbers that none has, or a lens
+        that the format lacks.
     """
     if not frames:
         raise ValueError("frames: expected at least one, got none")
-    models = {frame.camera.model for frame in frames}
+    checked = [camera_argument(f"frames[{i}].camera", x.camera) for i, x in enumerate(frames)]
+    models = {camera.model for camera in checked}
     if "fisheye" in models and len(models) > 1:
         raise ValueError(f"frames: expected one kind of lens, got {sorted(models)}")
     name = {"fisheye": "OPENCV_FISHEYE", "pinhole": "PINHOLE"}
-    lenses = [_written_intrinsics(frame.camera) for frame in frames]
+    lenses = [_written_intrinsics(camera) for camera in checked]
     common = lenses[0] if all(lens == lenses[0] for lens in lenses) else {}
     entries = [
-        {**_written_names(frame), **lens, "transform_matrix": _written_pose(frame.camera)}
-        for frame, lens in zip(frames, lenses, strict=True)
+        {**_written_names(frame), **lens, "transform_matrix": _written_pose(camera.pose)}
+        for frame, lens, camera in zip(frames, lenses, checked, strict=True)
     ]
     model = name.get(models.pop(), "OPENCV") if len(models) == 1 else "OPENCV"
     write_json(path, {"camera_model": model, **common, "frames": entries})
@@ -161,15 +175,19 @@ def _frame(values: _Values, size: Size | None, fallback: Size | None) -> Transfo
             f"w and h of {values.where}, or size=(height, width) from the caller, or an image",
             "none of them",
         )
+    focal = _focal(values, own)
+    sides = ("cx", own[1]), ("cy", own[0])
+    found = [(values.number(key), side) for key, side in sides]
+    point = [x - 0.5 if x is not None else (side - 1) / 2 for x, side in found]
+    if values.size() is None:
+        lens = np.array(focal), np.array(point)
+        check_fits(values.path, values.where, *lens, own, told=False)
     model, distortion = _lens(values)
     camera = make_camera(
         values.path,
         values.where,
-        focal=_focal(values, own),
-        principal_point=[
-            x - 0.5 if x is not None else (side - 1) / 2
-            for x, side in ((values.number("cx"), own[1]), (values.number("cy"), own[0]))
-        ],
+        focal=focal,
+        principal_point=point,
         size=own,
         world_to_camera=_pose(values),
         distortion=distortion,
@@ -201,37 +219,36 @@ def _focal(values: _Values, size: Size) -> list[float]:
 
 def _focal_of_angle(values: _Values, key: str, side: int) -> float | None:
     angle = values.number(key)
-    if angle is None:
-        return None
-    if not 1e-6 < angle < math.pi:
-        expected = f"an angle between 0 and pi as {key} of {values.where}"
-        raise FormatError(values.path, expected, f"{angle:g}")
-    return 0.5 * side / math.tan(angle / 2)
+    where = f"{key} of {values.where}"
+    return None if angle is None else focal_of_angle(values.path, where, angle, side)
 
 
 def _pose(values: _Values) -> np.ndarray:
     name = f"transform_matrix of {values.where}"
     pose = matrix(values.path, name, values.values.get("transform_matrix"), (4, 4), (3, 4))
-    return _poses.from_camera_to_world(rigid_pose(values.path, name, pose), _poses.OPENGL)
+    return _poses.from_camera_to_world(rigid_pose(values.path, name, pose), _axes(values))
+
+
+def _axes(values: _Values) -> np.ndarray | None:
+    """OpenGL's axes, unless the file says that they are OpenCV's."""
+    axes: np.ndarray | None = _poses.OPENGL
+    for key, text in values.values.items():
+        if simple(key) in CONVENTIONS and isinstance(text, str):
+            said, direction = stated(text)
+            if said is None or direction == "w2c":
+                expected = f"OpenGL or OpenCV, camera to world, as {key} of {values.where}"
+                raise FormatError(values.path, expected, repr(text[:40]))
+            axes = None if said == "opencv" else _poses.OPENGL
+    return axes
 
 
 def _lens(values: _Values) -> tuple[str, list[float] | None]:
     """The model and its coefficients; a pinhole where all are zero, but for a fisheye."""
-    name = (values.text("camera_model") or "OPENCV").upper()
-    if name not in _PERSPECTIVE + _FISHEYE:
-        expected = f"camera_model {' or '.join(_PERSPECTIVE + _FISHEYE)} in {values.where}"
-        raise FormatError(values.path, expected, repr(name[:40]))
-    fisheye = name in _FISHEYE or values.values.get("is_fisheye") is True
-    model = "fisheye" if fisheye else "opencv"
-    for key in _UNUSED[model]:
-        if number := values.number(key):
-            expected = f"a lens of {' '.join(_COEFFICIENTS[model])} in {values.where}"
-            raise FormatError(values.path, expected, f"{key} = {number:g}")
-    coefficients = [values.number(key) or 0.0 for key in _COEFFICIENTS[model]]
-    if fisheye or any(coefficients):
-        # Without a third radial coefficient OpenCV's model has four.
-        return model, coefficients if fisheye or coefficients[4] else coefficients[:4]
-    return "pinhole", None
+    name = values.text("camera_model")
+    names = [] if name is None else [name]
+    names += ["fisheye"] if values.values.get("is_fisheye") is True else []
+    model = lens_model(values.path, values.where, names)
+    return coefficients(values.path, values.where, model, values.number)
 
 
 def _size_of_image(path: PathLike, frames: list[_Values]) -> Size | None:
@@ -245,20 +262,15 @@ def _size_of_image(path: PathLike, frames: list[_Values]) -> Size | None:
             except (OSError, ValueError):  # no name that the file system could have
                 found = False
             if found:
-                height, width = read_image(image).shape[:2]
+                # Of any depth; only its size counts.
+                height, width = read_picture(image, import_cv2().IMREAD_UNCHANGED).shape[:2]
                 return height, width
     return None
 
 
-def _written_intrinsics(camera: "Camera") -> dict[str, Any]:
-    (height, width), model = camera.size, camera.model
-    numbers = [np.asarray(x, np.float64) for x in (camera.focal, camera.principal_point)]
-    if numbers[0].shape != (2,) or numbers[1].shape != (2,):
-        raise ValueError(f"frames: expected one camera each, got a batch {numbers[0].shape[:-1]}")
-    (fx, fy), (cx, cy) = (x.tolist() for x in numbers)
-    names = _COEFFICIENTS.get(model, ())
-    lens = () if camera.distortion is None else camera.distortion
-    distortion: list[float] = np.asarray(lens, np.float64).tolist()
+def _written_intrinsics(camera: CameraArgument) -> dict[str, Any]:
+    (height, width), (fx, fy, cx, cy) = camera.size, camera.optics
+    names, distortion = COEFFICIENTS.get(camera.model, ()), camera.distortion or []
     if any(distortion[len(names) :]):
         raise ValueError(f"frames: this format holds {' '.join(names)}, got {distortion}")
     return {
@@ -274,20 +286,17 @@ def _written_intrinsics(camera: "Camera") -> dict[str, Any]:
     }
 
 
-def _written_pose(camera: "Camera") -> list[list[float]]:
-    world_to_camera = poses_argument("frames", np.asarray(camera.world_to_camera)[None])
+def _written_pose(world_to_camera: np.ndarray) -> list[list[float]]:
     pose = _poses.to_camera_to_world(world_to_camera, _poses.OPENGL)
     # The reader's inverse undone: of a rotation in float32 the transpose is not quite the inverse.
     rotation, translation = np.split(world_to_camera, [3], axis=-1)
-    pose[..., 3:] = -np.linalg.solve(rotation, translation)
-    return homogeneous(pose)[0].tolist()
+    pose[:, 3:] = -np.linalg.solve(rotation, translation)
+    return homogeneous(pose[None])[0].tolist()
 
 
 def _written_names(frame: TransformsFrame) -> dict[str, Any]:
-    names = {
-        "file_path": frame.image,
-        "timestep_index": frame.timestep,
-        "camera_index": frame.camera_index,
-        "fg_mask_path": frame.mask,
-    }
+    names: dict[str, Any] = {"file_path": frame.image, "fg_mask_path": frame.mask}
+    names = {key: x.as_posix() if isinstance(x, PurePath) else x for key, x in names.items()}
+    numbers = {"timestep_index": frame.timestep, "camera_index": frame.camera_index}
+    names |= {key: x if x is None else operator.index(x) for key, x in numbers.items()}
     return {key: x for key, x in names.items() if x is not None}

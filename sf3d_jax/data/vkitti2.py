@@ -23,9 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._arrays import in_all_channels, real_map, valid_mask, zero_unless
-from sf3d_jax.data._cameras import make_camera, rigid_pose
+from sf3d_jax.data._cameras import make_camera, pinhole_argument, rigid_pose
 from sf3d_jax.data._files import FormatError, PathLike, read_png16, write_png
-from sf3d_jax.data._pinhole import pinhole_argument
 from sf3d_jax.data._poses import homogeneous
 from sf3d_jax.data._text import index, numbers, read_rows, write_rows
 
@@ -249,9 +248,10 @@ def write_vkitti2_cameras(
     intrinsic: list[list[str | float]] = [[*_INTRINSIC]]
     extrinsic: list[list[str | float]] = [[*_EXTRINSIC]]
     for frame, camera in sorted(cameras):
-        optics, pose = pinhole_argument(f"cameras[{frame, camera}]", cameras[frame, camera])
-        intrinsic.append([int(frame), int(camera), *optics])
-        extrinsic.append([int(frame), int(camera), *homogeneous(pose[None]).ravel().tolist()])
+        one = pinhole_argument(f"cameras[{frame, camera}]", cameras[frame, camera])
+        pose = homogeneous(one.pose[None]).ravel().tolist()
+        intrinsic.append([int(frame), int(camera), *one.optics])
+        extrinsic.append([int(frame), int(camera), *pose])
     write_rows(intrinsic_path, intrinsic)
     write_rows(extrinsic_path, extrinsic)
 

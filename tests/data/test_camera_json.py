@@ -354,9 +354,9 @@ MIRRORED = np.diag([1.0, 1, -1, 1])
 @pytest.mark.parametrize(
     "tree, says",
     [
-        ({}, r"expected a pose for all frames, found \{\}"),
+        ({}, r"expected a pose for all frames, as w2c, .* found \{\}"),
         ({"a": 1, "b": {"c": [1, 2]}}, r"found \{a: a number, b: \{c: numbers \[2\]\}\}"),
-        ({"K": K}, r"expected a pose for all frames, found \{K: numbers \[3, 3\]\}"),
+        ({"K": K}, r"a pose for all frames, as .*, found \{K: numbers \[3, 3\]\}"),
         ({"w2c": W}, "expected intrinsics for all frames"),
         ({"K": K, "0": {"w2c": W}, "1": {"fx": 3}}, "expected a pose for frame 1"),
         ({"K": K, "w2c": 2 * W}, "expected a rotation and a translation in w2c of all frames"),
@@ -374,16 +374,17 @@ MIRRORED = np.diag([1.0, 1, -1, 1])
         ({"K": K, "quaternion": [1, 0, 0, 0], "t": [0, 0, 0]}, "expected a pose"),
         ({"K": K, "qvec": [0, 0, 0, 0], "t": [0, 0, 0]}, "expected a quaternion in qvec"),
         ({"K": K, "rotation": [0, 0, 0], "t": [0, 0, 0]}, "expected a pose"),
-        ({"fov": -1, "w2c": W}, "expected an angle of view in fov"),
-        ({"fov": 180, "w2c": W}, "expected an angle of view in fov"),
+        ({"fov": -1, "w2c": W}, "expected an angle between 0 and pi as fov"),
+        ({"fov": 180, "w2c": W}, "expected an angle between 0 and pi as fov"),
         ({"K": K, "w2c": W, "h": 240.5, "w": 320}, "whole pixels"),
         ({"K": K, "w2c": W, "h": 0, "w": 320}, "a width and a height"),
         ({"K": K, "w2c": W, "dist": list(range(13))}, "at most 12 coefficients"),
         ({"K": K, "w2c": W, "dist": [1] * 5, "model": "fisheye"}, "at most 4 coefficients"),
-        ({"a": {"0": {"K": K, "w2c": W}}, "b": {"0": {"K": 2 * K, "w2c": W}}}, "one matrix"),
+        ({"a": {"0": {"K": K, "w2c": W}}, "b": {"0": {"K": K, "w2c": W}}}, "2 sequences: a, b"),
+        ({"a": {"K": K}, "b": {"K": 2 * K}, "w2c": W}, "one matrix for all frames, found .* b/K"),
         ([{"frame": 1, "K": K, "w2c": W}, {"frame": 1, "K": K, "w2c": W}], "another frame in each"),
         ({"names": ["1", "2"], "K": K, "w2c": [W, W, W]}, "expected 2 of w2c"),
-        ({"fx": [1, 2, 3], "K": K, "w2c": [W, W]}, "a pose for frame 0002"),
+        ({"fx": [300, 300, 300], "K": K, "w2c": [W, W]}, "a pose for frame 0002"),
     ],
 )
 def test_what_makes_no_camera_is_refused_by_name(tmp_path, tree, says):
@@ -463,8 +464,209 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         ({"0": camera, "00": camera}, "expected frames with numbers"),
         ({"0": sf3d.Camera.pinhole([3.0], 3.0, 2.0, 2.0, (5, 7), W)}, "a batch"),
         ({"0": sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7), 2 * W)}, "expected rotations"),
-        ({"0": sf3d.Camera.pinhole(np.nan, 3.0, 2.0, 2.0, (5, 7), W)}, "JSON compliant"),
+        ({"0": sf3d.Camera.pinhole(np.nan, 3.0, 2.0, 2.0, (5, 7), W)}, r"cameras\['0'\]: .*nan"),
+        ({"0": sf3d.Camera.pinhole(-1.0, 3.0, 2.0, 2.0, (5, 7), W)}, "positive focal lengths"),
+        ({"0": sf3d.Camera.pinhole(1e12, 3.0, 2.0, 2.0, (5, 7), W)}, "numbers up to 1e"),
+        ({0: camera}, "a mapping from names of frames"),
+        ([camera], "a mapping from names of frames"),
+        ({"0": None}, r"cameras\['0'\]: expected a Camera, got NoneType"),
     ]:
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises((ValueError, TypeError), match=says):
             write_json_cameras(tmp_path / "a.json", cameras)
     assert not list(tmp_path.iterdir())
+
+
+def gl(poses):
+    return c2w(poses) @ OPENGL
+
+
+# Trees that say the direction of their poses, or the axes, elsewhere than in the matrix's own name.
+STATED = {
+    "a null": lambda k, w: {"K": k, "c2w": {"0000": c2w(w)[0], "fps": None, "0001": c2w(w)[1]}},
+    "a text": lambda k, w: {"K": k, "c2w": {"convention": "opencv", **by_frame(c2w(w))}},
+    "a wrapper": lambda k, w: {"K": k, "c2w": {"left": by_frame(c2w(w))}},
+    "poses": lambda k, w: {"K": k, "poses": {"spiral": by_frame(c2w(w))}},
+    "a list": lambda k, w: {
+        "K": k,
+        "poses": [{"frame": i, "matrix": x} for i, x in enumerate(c2w(w))],
+    },
+    "matrix": lambda k, w: {"K": k, "c2w": by_frame([{"matrix": x} for x in c2w(w)])},
+    "T": lambda k, w: {"K": k, "c2w": by_frame([{"T": x} for x in c2w(w)])},
+    "type": lambda k, w: {
+        "K": k,
+        "frames": [{"pose": {"matrix": x, "type": "c2w"}} for x in c2w(w)],
+    },
+    "the other type": lambda k, w: {
+        "K": k,
+        "frames": [{"pose": {"matrix": x, "type": "w2c"}} for x in w],
+    },
+    "R, t": lambda k, w: [{"K": k, "c2w": {"R": x[:3, :3], "t": x[:3, 3]}} for x in c2w(w)],
+    "words": lambda k, w: [
+        {"K": k, "camera_to_world": {"rotation": x[:3, :3], "translation": x[:3, 3]}}
+        for x in c2w(w)
+    ],
+    "OpenGL's axes below": lambda k, w: {"K": k, "transform_matrix": {"n": "x", **by_frame(gl(w))}},
+    "OpenGL in words": lambda k, w: {
+        "camera_convention": "OpenGL",
+        "frames": [{"K": k, "camera_to_world": x} for x in gl(w)],
+    },
+    "world to camera in OpenGL": lambda k, w: {
+        "convention": "opengl",
+        "frames": [{"K": k, "w2c": OPENGL @ x} for x in w],
+    },
+    "OpenCV in words": lambda k, w: {
+        "coordinate_system": "opencv",
+        "frames": [{"K": k, "transform_matrix": x} for x in c2w(w)],
+    },
+    "an extrinsic from the camera": lambda k, w: {
+        "K": k,
+        "extrinsics_type": "camera to world",
+        "extrinsics": c2w(w),
+    },
+    "a trusted one": lambda k, w: {"K": k, "frames": [{"w2c": x, "T": 2 * x} for x in w]},
+    "viewmats": lambda k, w: {"Ks": [k] * len(w), "viewmats": w},
+    "view_matrix": lambda k, w: [{"K": k, "view_matrix": x} for x in w],
+    "T_wc": lambda k, w: {"K": k, "T_wc": c2w(w)},
+    "T_cw": lambda k, w: {"K": k, "T_cw": w},
+    "poses_c2w": lambda k, w: {"K": k, "poses_c2w": c2w(w)},
+    "cam_c2w": lambda k, w: [{"cam_K": k, "cam_c2w": x} for x in c2w(w)],
+    "extrinsics_w2c": lambda k, w: {"K": k, "extrinsics_w2c": w},
+    "BOP": lambda k, w: by_frame(
+        [{"cam_K": k.ravel(), "cam_R_w2c": x[:3, :3].ravel(), "cam_t_w2c": x[:3, 3]} for x in w]
+    ),
+    "R_c2w": lambda k, w: [{"K": k, "R_c2w": x[:3, :3], "t_c2w": x[:3, 3]} for x in c2w(w)],
+    "a centre": lambda k, w: [
+        {"K": k, "R": x[:3, :3], "camera_center": y[:3, 3]} for x, y in zip(w, c2w(w), strict=True)
+    ],
+    "a quaternion at a position": lambda k, w: [
+        {
+            "K": k[:2],
+            "position": x[:3, 3],
+            "quaternion_wxyz": Rotation.from_matrix(x[:3, :3]).as_quat()[[3, 0, 1, 2]],
+        }
+        for x in c2w(w)
+    ],
+    "a list in a list": lambda k, w: [[{"K": k, "matrix": x} for x in w]],
+}
+
+
+@pytest.mark.parametrize("form", STATED)
+def test_what_stands_above_or_beside_a_pose_says_its_direction(tmp_path, form):
+    size, [matrix, *_], poses = closed_form_cameras()
+    poses = poses[:2] if form == "a null" else poses
+    found = read_json_cameras(saved(tmp_path, STATED[form](matrix, poses)), size)
+    check(found, size, [matrix] * len(poses), poses)
+
+
+@pytest.mark.parametrize(
+    "tree, says",
+    [
+        ({"K": K, "c2w": {"0000": W, "0001": None}}, "a value as c2w/0001, found None"),
+        ({"K": K, "c2w": {"0000": W, "0001": [1, 2]}}, r"c2w/0001, found numbers \[2\]"),
+        ({"K": K, "w2c": {"0": W, "00": W}}, "every frame of w2c once, found 0 and 00"),
+        ({"K": K, "w2c": W, "axes": "right-handed"}, "a convention for .* found 'right-handed'"),
+        ({"K": K, "w2c": W, "convention": "PyTorch3D"}, "OpenCV or OpenGL.* found 'PyTorch3D'"),
+        ({"K": K, "w2c": W, "camera_model": "EQUIRECTANGULAR"}, "found 'EQUIRECTANGULAR'"),
+        ({"K": K, "w2c": W, "camera_model": "FOV"}, "found 'FOV'"),
+        ({"K": K, "w2c": W, "camera_model": "THIN_PRISM_FISHEYE"}, "found 'THIN_PRISM_FISHEYE'"),
+        ({"K": K, "w2c": W, "k1": 0.1, "k4": 0.2}, "a lens of k1 k2 p1 p2 k3"),
+        ({"focal": [1.5, 1.5], "w2c": W, "h": 240, "w": 320}, "are they those of another size"),
+        ({"K": K / [[320], [240], [1]], "w2c": W, "h": 240, "w": 320}, "those of another size"),
+        ({"K": K * [[4], [4], [1]], "w2c": W, "h": 240, "w": 320}, "those of another size"),
+        ({"K": K / [[4], [4], [1]], "w2c": W}, "are they those of another size"),
+        ({"K": K / [[2], [2], [1]], "w2c": W}, "are they those of another size"),
+        ({"K": K, "train": {"031": by_frame([W] * 3), "032": by_frame([W] * 3)}}, "train/031, tr"),
+        (
+            {"031": [{"frame": i, "K": K, "w2c": W} for i in range(3)]}
+            | {"032": [{"frame": i, "K": K, "w2c": W} for i in range(3, 6)]},
+            "found 2 sequences: 031, 032",
+        ),
+        (
+            {"left": {"K": K, "w2c": by_frame([W])}, "right": {"K": K, "extrinsic": by_frame([W])}},
+            "found 2 sequences: left, right",
+        ),
+        (
+            {"0000_left": {"K": K, "w2c": W}, "0001_left": {"K": K, "w2c": W}},
+            "found 2 cameras: 0000",
+        ),
+        (
+            [{"frame": 5, "w2c": W}, {"w2c": W}, {"frame": 7, "w2c": W}],
+            "a frame as frame of each camera, found none in number 1 of the list",
+        ),
+        ({"focal": [300.0, 301], "w2c": [W, W]}, "focal that is clearly of one frame"),
+        ([{"K": K, "w2c": W}, {}], "a pose for frame 0001"),
+        (
+            {"id": 1, "img_name": "a", "width": 9, "height": 9, "fx": 1, "fy": 1, "cx": 1, "v": W},
+            r"as w2c, .* fy: a number, cx, v\}",
+        ),
+        ({f"a{'x' * 30}{i}": {"b": [1] * 9} for i in range(100)}, "60 more"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(tmp_path, tree, says):
+    path = saved(tmp_path, tree)
+    with pytest.raises(FormatError, match=says) as error:
+        read_json_cameras(path, SIZE)
+    assert str(error.value).startswith(str(path)) and len(str(error.value)) < 2000
+
+
+def test_the_intrinsics_of_a_crop_need_its_size_beside_them(tmp_path):
+    crop = K - [[0, 0, 130], [0, 0, 80], [0, 0, 0]]
+    with pytest.raises(FormatError, match="are they those of another size"):
+        read_json_cameras(saved(tmp_path, {"K": crop, "w2c": W}), SIZE)
+    [found] = read_json_cameras(saved(tmp_path, {"K": crop, "w2c": W, "hw": SIZE}), SIZE)
+    np.testing.assert_array_equal(found.camera.principal_point, [30, 40])
+
+
+@pytest.mark.parametrize("flag", [{"is_fisheye": True}, {"camera_model": "fisheye"}])
+def test_a_fisheye_is_told_by_its_model_or_a_flag(tmp_path, flag):
+    tree = {"K": K, "w2c": W, "k1": 0.1, "k2": 0.2, "k3": 0.3, "k4": 0.4, **flag}
+    [found] = read_json_cameras(saved(tmp_path, tree), SIZE)
+    assert found.camera.model == "fisheye"
+    np.testing.assert_array_equal(found.camera.distortion, [0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_list_that_names_no_frames_labels_no_columns(tmp_path):
+    names = {"sequences": ["EMO-1", "EMO-4", "EXP-9"]}
+    found = read_json_cameras(saved(tmp_path, {**names, "K": K, "w2c": [W] * 3}), SIZE)
+    assert [(x.frame, x.named) for x in found] == [(f"{i:04d}", False) for i in range(3)]
+    tree = {"timesteps": [5, 6, 8], "cameras": {"K": K, "w2c": [W] * 3}}
+    found = read_json_cameras(saved(tmp_path, tree), SIZE)
+    assert [(x.frame, x.named) for x in found] == [("0005", True), ("0006", True), ("0008", True)]
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"h": 240, "w": 320},
+        {"width": 320, "height": 240},
+        {"hw": [240, 320]},
+        {"wh": [320, 240]},
+    ],
+)
+def test_the_size_may_be_that_of_the_file(tmp_path, size):
+    tree = {"data": {**size, "frames": [{"K": K, "w2c": W}, {"K": K, "w2c": W}]}}
+    assert [x.camera.size for x in read_json_cameras(saved(tmp_path, tree))] == [SIZE] * 2
+    frames = [{"transform_matrix": W}] * 2
+    tree = {"fl_x": 300, "w": 320, "h": 240, "frames": frames}
+    assert [x.camera.size for x in read_json_cameras(saved(tmp_path, tree))] == [SIZE] * 2
+
+
+def test_a_pair_is_no_size_if_nobody_says_its_order(tmp_path):
+    with pytest.raises(FormatError, match=r"the pair \[550, 802\] in an order nobody says"):
+        read_json_cameras(saved(tmp_path, {"K": K, "w2c": W, "size": [550, 802]}))
+    with pytest.raises(FormatError, match=r"height and width .* or size=\(height, width\)"):
+        read_json_cameras(saved(tmp_path, {"K": K, "w2c": W}))
+    [found] = read_json_cameras(saved(tmp_path, {"K": K, "w2c": W, "size": [320, 320]}))
+    assert found.camera.size == (320, 320)
+
+
+def test_several_cameras_a_timestep_are_another_readers(tmp_path):
+    frames = [{"transform_matrix": W, "timestep_index": 0, "camera_index": i} for i in range(3)]
+    tree = {"fl_x": 300, "w": 320, "h": 240, "frames": frames}
+    with pytest.raises(FormatError, match=r"`read_transforms` reads .* camera_index 0, 1, 2"):
+        read_json_cameras(saved(tmp_path, tree), SIZE)
+
+
+def test_a_wrapper_named_after_a_head_model_is_entered(tmp_path):
+    tree = {"flame_031": by_frame([{"K": K, "w2c": W}] * 2)}
+    assert [x.frame for x in read_json_cameras(saved(tmp_path, tree), SIZE)] == ["0000", "0001"]

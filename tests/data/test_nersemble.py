@@ -86,11 +86,22 @@ def test_cameras_of_a_quarter_are_written_for_the_full_size(tmp_path):
     np.testing.assert_allclose(json.loads((tmp_path / "a.json").read_text())["intrinsics"], K)
 
 
+def test_cameras_in_float32_are_widened_before_they_are_resized(tmp_path):
+    numbers = np.float32([2047.3, 2047.6, 255.7, 400.7])
+    camera = sf3d.Camera.pinhole(*numbers, (802, 550))
+    assert camera.principal_point.dtype == np.float32
+    write_nersemble_cameras(tmp_path / "a.json", {"1": camera})
+    k = json.loads((tmp_path / "a.json").read_text())["intrinsics"]
+    expected = 4 * (np.float64(camera.principal_point) + 0.5) - 0.5
+    np.testing.assert_array_equal([k[0][2], k[1][2]], expected)
+
+
 def test_what_would_not_be_read_is_not_written(tmp_path):
     camera = sf3d.Camera.from_matrix(np.array(K), FULL_SIZE)
     other = sf3d.Camera.from_matrix(np.array(K) * 2, FULL_SIZE)
     small = sf3d.Camera.from_matrix(np.array(K), (5, 7))
     bent = sf3d.Camera.from_matrix(np.array(K), FULL_SIZE, distortion=LENSES["opencv"][0])
+    negative = sf3d.Camera.pinhole(-1.0, 1.0, 1.0, 1.0, FULL_SIZE)
     mirrored = np.diag([1.0, 1, -1, 1])
     turned = sf3d.Camera.from_matrix(np.array(K), FULL_SIZE, world_to_camera=mirrored)
     for cameras, says in [
@@ -99,7 +110,10 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         ({"1": small}, "a fraction"),
         ({"1": bent}, "no distortion"),
         ({"1": turned}, "expected rotations and translations"),
+        ({"1": negative}, r"cameras\['1'\]: expected positive focal lengths"),
+        ({"1": None}, r"cameras\['1'\]: expected a Camera, got NoneType"),
+        ([camera], "a mapping from serial numbers"),
     ]:
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises((ValueError, TypeError), match=says):
             write_nersemble_cameras(tmp_path / "a.json", cameras)
     assert not list(tmp_path.iterdir())

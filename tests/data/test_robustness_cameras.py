@@ -72,7 +72,7 @@ FORMATS = [
     Format("fov.json", tree({"fovx": 1.5, "frames": {"3": {"Rt": POSE[:3]}}}), read_cameras),
     Format(
         "rvec.json",
-        tree({"f": 30, "pp": [3, 4], "rvec": [0.1, 0, 0], "t": [0, 0, 1]}),
+        tree({"f": 30, "pp": [15, 12], "rvec": [0.1, 0, 0], "t": [0, 0, 1]}),
         read_cameras,
     ),
     Format("nested.json", lambda path: write_transforms(path, frames), read_cameras),

@@ -129,6 +129,7 @@ def test_the_focal_length_is_in_pixels_or_an_angle(tmp_path, values, focal):
         ({"k1": 0.1, "k4": 0.4, "camera_model": "OPENCV_FISHEYE"}, "fisheye", [0.1, 0, 0, 0.4]),
         ({"k2": 0.1, "is_fisheye": True}, "fisheye", [0, 0.1, 0, 0]),
         ({"camera_model": "OPENCV_FISHEYE"}, "fisheye", [0, 0, 0, 0]),
+        ({"k1": 1, "k4": 4, "k5": 5, "k6": 6}, "opencv", [1, 0, 0, 0, 0, 4, 5, 6]),
     ],
 )
 def test_distortion_is_opencvs(tmp_path, values, model, distortion):
@@ -160,6 +161,7 @@ def test_distortion_is_opencvs(tmp_path, values, model, distortion):
         ({**LENS, "cx": math.inf, "frames": [FRAME]}, "numbers up to 1e.09 in cx of frame 0"),
         ({"camera_angle_x": 4, "w": 9, "h": 9, "frames": [FRAME]}, "an angle between 0 and pi"),
         ({**LENS, "camera_model": "EQUIRECTANGULAR", "frames": [FRAME]}, "found 'EQUIRECTANGULAR'"),
+        ({**LENS, "convention": "NED", "frames": [FRAME]}, "OpenGL or OpenCV.* as convention"),
         ({**LENS, "k4": 0.1, "frames": [FRAME]}, r"a lens of k1 k2 p1 p2 k3 .* k4 = 0\.1"),
         ({**LENS, "p1": 1, "is_fisheye": True, "frames": [FRAME]}, "k1 k2 k3 k4 .* p1 = 1"),
     ],
@@ -214,13 +216,51 @@ def test_a_real_file_is_written_back_as_it_was(real, tmp_path):
 def test_what_would_not_be_read_is_not_written(tmp_path):
     camera = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7), 2 * np.eye(4))
     batch = sf3d.Camera.pinhole([3.0], 3.0, 2.0, 2.0, (5, 7))
+    negative = sf3d.Camera.pinhole(-1.0, 3.0, 2.0, 2.0, (5, 7))
+    fine = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7))
     for frames, says in [
         ([], "at least one"),
         ([*frames_of("opencv"), *frames_of("fisheye")], "one kind of lens"),
         (frames_of("rational"), "this format holds k1 k2 p1 p2 k3"),
         ([TransformsFrame(camera)], "expected rotations and translations"),
         ([TransformsFrame(batch)], "got a batch"),
+        ([TransformsFrame(negative)], r"frames\[0\].camera: expected positive focal lengths"),
+        ([TransformsFrame(None)], r"frames\[0\].camera: expected a Camera, got NoneType"),
+        ([TransformsFrame(fine, timestep=1.5)], "float"),
     ]:
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises((ValueError, TypeError), match=says):
             write_transforms(tmp_path / "a.json", frames)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_may_say_that_its_axes_are_opencvs(tmp_path):
+    tree = {**LENS, "camera_convention": "OpenCV", "frames": [FRAME]}
+    [frame] = read_transforms(saved(tmp_path, tree))
+    expected = np.linalg.inv(LOOKING)[:3]
+    np.testing.assert_allclose(frame.camera.world_to_camera, expected, atol=1e-15)
+
+
+def test_an_image_of_16_bits_has_a_size_too(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((6, 8, 3), np.uint16))
+    tree = {"camera_angle_x": 1.0, "frames": [{**FRAME, "file_path": "a.png"}]}
+    [frame] = read_transforms(saved(tmp_path, tree))
+    assert frame.camera.size == (6, 8)
+
+
+def test_paths_and_numbers_of_numpy_are_written(tmp_path):
+    camera = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7))
+    frame = TransformsFrame(
+        camera, tmp_path / "a.png", np.int64(3), np.int32(1), tmp_path / "m.png"
+    )
+    write_transforms(tmp_path / "a.json", [frame])
+    [found] = read_transforms(tmp_path / "a.json")
+    paths = [(tmp_path / name).as_posix() for name in ("a.png", "m.png")]
+    assert found[1:] == (paths[0], 3, 1, paths[1])
+
+
+def test_intrinsics_of_another_size_than_the_callers_are_refused(tmp_path):
+    lens = {key: LENS[key] for key in ("fl_x", "cx", "cy")}
+    path = saved(tmp_path, {**lens, "frames": [FRAME]})
+    assert read_transforms(path, size=SIZE)[0].camera.size == SIZE
+    with pytest.raises(FormatError, match="are they those of another size"):
+        read_transforms(path, size=(480, 640))

@@ -22,7 +22,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data import _poses
 from sf3d_jax.data._arrays import finite, zero_unless
-from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files import PathLike, SizeError
 from sf3d_jax.samples import Sample
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
@@ -212,7 +212,7 @@ def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Any]) -> None:
       maps: [H, W, ...] by what they are, read from the files of the same names.
 
     Raises:
-      FormatError: one has another size than most.
+      SizeError: one has another size than most.
     """
     sizes = {name: np.shape(x)[:2] for name, x in maps.items() if x is not None}
     if not sizes:
@@ -222,7 +222,7 @@ def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Any]) -> None:
     for name, size in sizes.items():
         if size != usual:
             pixels = f"{usual[1]} x {usual[0]} pixels, as in {files[like]}"
-            raise FormatError(files[name], pixels, f"{size[1]} x {size[0]}")
+            raise SizeError(files[name], pixels, f"{size[1]} x {size[0]}")
 
 
 def unit_image(image: np.ndarray) -> np.ndarray:

@@ -106,23 +106,42 @@ class SRFlow3D(TwoWays):
     def _has_motion(self, direction: Direction) -> bool:
         return has_motion(self._top, direction)
 
+    def with_scale(self, scale: float | None) -> "SRFlow3D":
+        """The same samples with a scale that is given.
+
+        Args:
+          scale: scaled inverse depth over inverse depth; measured if None.
+
+        Returns:
+          The data set.
+        """
+        options = {**self._options(), "scale": scale}
+        return SRFlow3D(self.root, direction=self.direction, **options)
+
     @functools.cached_property
     def scale(self) -> float | None:
-        """Scaled inverse depth over inverse depth: given, or measured from the first sample.
+        """Scaled inverse depth over inverse depth: given, or measured from the first good sample.
 
         None where nothing is scaled.
 
         Raises:
           FormatError: no sample has a pixel with both maps.
+          OSError: files are missing in all of them.
         """
         files = self.entries[0].files
         if self._given_scale is not None or "scaled_inv_depth" not in files:
             return self._given_scale
+        broken: Exception | None = None
         for entry in self.entries:
-            scale = measured_scale(self.scale_evidence(entry))
+            try:
+                scale = measured_scale(self.scale_evidence(entry))
+            except (FormatError, OSError) as error:  # the sample will say so when it is read
+                broken = broken or error
+                continue
             if scale is not None:
                 return scale
-        raise FormatError(files["depth"], "a depth and a scaled inverse depth", "none anywhere")
+        expected = "a depth and a scaled inverse depth"
+        raise broken or FormatError(files["depth"], expected, "none anywhere")
 
     def __getitem__(self, index: SupportsIndex) -> Sample:
         """Reads one sample, and makes sure of its scale where none was given.

@@ -20,11 +20,9 @@ import numpy.typing as npt
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._arrays import real_map, valid_mask
+from sf3d_jax.data._cameras import camera_argument
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.camera_json import (
-    read_json_cameras,
-    write_json_cameras,
-)
+from sf3d_jax.data.camera_json import read_json_cameras, write_json_cameras
 from sf3d_jax.data.images import write_image, write_mask
 from sf3d_jax.data.maps import read_map, write_flow, write_map
 from sf3d_jax.data.sets._scale import ScaleEvidence, measured_scale
@@ -121,8 +119,8 @@ class SRFlow3DWriter:
         """
         inv_depth = real_map("inv_depth", inv_depth)
         size, stem = inv_depth.shape, _stem(frame)
+        camera_argument("camera", camera)
         image, mask = _checked(size, camera, image, mask)
-        pass
         motions = {
             name: _checked_motion(name, size, motion, mask)
             for name, motion in (("forward", forward), ("backward", backward))

@@ -238,7 +238,9 @@ def test_a_list_of_cameras_without_names_belongs_to_the_frames_in_order(own_tree
     assert (sample.next_camera.focal == expected.next_camera.focal).all()
     assert (sample.next_camera.world_to_camera == expected.next_camera.world_to_camera).all()
     path.write_text(json.dumps([cameras["0000"]] + 2 * [cameras["0001"]]))
-    with pytest.raises(data.FormatError, match=r"expected 2 cameras, as many as frames, .* found 3"):
+    with pytest.raises(
+        data.FormatError, match=r"expected 2 cameras, as many as frames, .* found 3"
+    ):
         data.SRFlow3D(own_tree, "train")[0]
 
 

@@ -1,0 +1,173 @@
+"""`sf3d check`: what is wrong with a data set."""
+
+import dataclasses
+import json
+import os
+import statistics
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional
+
+from sf3d_jax.cli.inputs import check_writable
+
+if TYPE_CHECKING:
+    from sf3d_jax.data import Dataset, Finding, Report
+
+Name = Literal[
+    "srflow3d",
+    "kitti2015",
+    "spring",
+    "flyingthings3d",
+    "monkaa",
+    "driving",
+    "sintel",
+    "virtualkitti2",
+    "tartanair",
+]
+SOMETHING_WRONG = 1
+_WIDTH = 100
+_EXAMPLES = 3
+# Findings of which every message names another file; each is shown.
+_OF_FILES = ("missing", "unreadable", "size", "dtype")
+_MOST_FILES = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Look for what is wrong with a data set, before weeks go into it.
+
+    Missing and broken files; (v, u) for (u, v), signs, backward for forward; ray lengths for
+    depths; half a pixel in the principal point; inverted poses, OpenGL's axes; a scale that varies;
+    a change on the wrong grid; masks beside the surface; values that are none. The exit code is 1
+    if something is wrong.
+    """
+
+    path: Annotated[Path, Positional]
+    """Folder of a data set: SRFlow3D, KITTI 2015, Spring, FlyingThings3D, Monkaa, Driving, Sintel,
+    Virtual KITTI 2 or TartanAir; or of a split or a scene of one."""
+    dataset: Name | None = None
+    """Which data set it is, such as srflow3d; told by its folders if not given."""
+    split: str | None = None
+    """Such as train; all that are there if not given."""
+    limit: int | None = None
+    """Check so many samples of each split, evenly spread."""
+    jobs: int | None = None
+    """Samples at the same time; as many as there are CPU cores if not given."""
+    json: Path | None = None
+    """Also write all that was measured to this file."""
+
+    def run(self) -> None:
+        """Prints a table of findings, and exits with 1 if there are any."""
+        self._check()
+        from sf3d_jax import data
+        from sf3d_jax.data.checking._dataset import other_direction
+
+        try:
+            datasets = data.recognise(self.path, dataset=self.dataset, split=self.split)
+        except data.FormatError as error:  # a list of clips, without which there are no samples
+            print(f"{self.path}: cannot be listed\n  unreadable: {error}")
+            sys.exit(SOMETHING_WRONG)
+        both = [way for one in datasets for way in (one, other_direction(one)) if way is not None]
+        checked = [(repr(one), self._reports(one)) for one in both]
+        if self.json is not None:
+            _write_json(self.json, checked)
+        for name, reports in checked:
+            print("\n".join(_summary(name, reports)))
+        if any(not report.ok for _, reports in checked for report in reports):
+            sys.stdout.flush()
+            sys.exit(SOMETHING_WRONG)
+
+    def _check(self) -> None:
+        for flag, number in (("--limit", self.limit), ("--jobs", self.jobs)):
+            if number is not None and number < 1:
+                raise ValueError(f"{flag}: expected at least 1, got {number}")
+        if self.json is not None:
+            check_writable("--json", self.json)
+
+    def _reports(self, dataset: "Dataset") -> list["Report"]:
+        from tqdm import tqdm
+
+        from sf3d_jax.data import check_dataset
+
+        count = len(dataset) if self.limit is None else min(self.limit, len(dataset))
+        jobs = self.jobs or os.cpu_count() or 1
+        reports = []
+        with tqdm(total=count, unit="sample", leave=False) as progress:
+            for report in check_dataset(dataset, limit=self.limit, jobs=jobs):
+                reports.append(report)
+                progress.set_postfix_str(report.name or "", refresh=False)
+                progress.update()
+        return reports
+
+
+def _write_json(path: Path, checked: list[tuple[str, list["Report"]]]) -> None:
+    from sf3d_jax.data._files import write_bytes
+
+    tree = [
+        {"dataset": name, "reports": [report.to_json() for report in reports]}
+        for name, reports in checked
+    ]
+    write_bytes(path, (json.dumps(tree, indent=1) + "\n").encode())
+
+
+def _summary(name: str, reports: list["Report"]) -> list[str]:
+    """One data set: a table of the kinds of findings, then what is known of each."""
+    wrong = sum(not report.ok for report in reports)
+    if not wrong:
+        return [f"{name}: checked {len(reports)}, nothing wrong was found"]
+    kinds = _by_kind(reports)
+    lines = [f"{name}: checked {len(reports)}, something is wrong with {wrong}", ""]
+    width = max(len(kind) for kind in kinds)
+    lines.append(f"  {'what':<{width}}  samples  sure   seen in")
+    for kind, found in kinds.items():
+        names = list(dict.fromkeys(sample for sample, _ in found))
+        more = ", ..." if len(names) > _EXAMPLES else ""
+        sure = statistics.median(finding.confidence for _, finding in found)
+        seen = ", ".join(names[:_EXAMPLES]) + more
+        lines.append(f"  {kind:<{width}}  {len(names):>7}  {sure:>4.0%}   {seen}")
+    for kind, found in kinds.items():
+        lines += ["", f"  {kind}", *_details(kind, found)]
+    return [*lines, ""]
+
+
+def _by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Finding"]]]:
+    """Findings with the names of their samples; the kinds that come first most often lead."""
+    kinds: dict[str, list[tuple[str, Finding]]] = {}
+    weight: dict[str, float] = {}
+    for report in reports:
+        for place, finding in enumerate(report.findings):
+            kinds.setdefault(finding.name, []).append((report.name or "", finding))
+            weight[finding.name] = weight.get(finding.name, 0) + 1 / (1 + place)
+    return dict(sorted(kinds.items(), key=lambda item: -weight[item[0]]))
+
+
+def _details(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
+    """What was measured, and what would explain it."""
+    if kind in _OF_FILES:
+        messages = list(dict.fromkeys(finding.message for _, finding in found))
+        lines = [line for message in messages[:_MOST_FILES] for line in _indented(message)]
+        if len(messages) > _MOST_FILES:
+            lines += _indented(f"... and {len(messages) - _MOST_FILES} more; see --json")
+    else:
+        sample, first = max(found, key=lambda item: item[1].confidence)
+        lines = _indented(f"measured in {sample}: {first.message}")
+    explanations = dict.fromkeys(f.explanation for _, f in found if f.explanation)
+    alternatives = dict.fromkeys(name for _, f in found for name in f.alternatives)
+    lines += [line for why in explanations for line in _indented(f"would explain it: {why}")]
+    if alternatives:
+        lines += _indented(f"explains it about as well: {', '.join(alternatives)}")
+    return lines
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=4 * " ",
+        subsequent_indent=6 * " ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

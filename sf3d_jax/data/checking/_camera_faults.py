@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def _pose_faults(view: View) -> Iterator[Hypothesis]:
     for name, axes in _AXES.items():
         said = f"the poses' camera axes are {name}; turn them into OpenCV's"
         cost = 1.0 if axes is _poses.OPENGL else 1.3
-        turn = lambda pose, axes=axes: axes @ pose
+        turn: Any = lambda pose, axes=axes: axes @ pose
         yield own_only("pose_axes", said, _posed(turn), cost=cost)
         said = f"the poses are camera-to-world and their camera axes are {name}; invert, then turn"
         turn = lambda pose, axes=axes: axes @ _poses.inverse(pose)

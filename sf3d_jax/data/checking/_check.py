@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from sf3d_jax.data.checking._evidence import Levels, known_points
+from sf3d_jax.data.checking._evidence import Levels
 from sf3d_jax.data.checking._explain import Explanation, State, explained, without_flow
 from sf3d_jax.data.checking._facts import mask_facts, shape_facts, value_facts, with_arrays
 from sf3d_jax.data.checking._remains import remaining
 from sf3d_jax.data.checking._report import Finding, Report
-from sf3d_jax.data.checking._views import Case, chosen_pixels, view_of
+from sf3d_jax.data.checking._views import Case, chosen_pixels, known_points, view_of
 from sf3d_jax.samples import Sample
 
 _MAPS = ("flow", "inv_depth", "inv_depth_change", "next_inv_depth", "scene_flow")

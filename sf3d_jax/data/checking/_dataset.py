@@ -30,8 +30,8 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
       limit: check so many samples, evenly spread; all if None.
       jobs: threads.
 
-    Yields:
-      The reports, by the names and in the order of the samples.
+    Returns:
+      An iterator over the reports, by the names and in the order of the samples.
 
     Raises:
       ValueError: limit or jobs is below 1.

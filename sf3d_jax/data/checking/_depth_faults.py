@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from sf3d_jax.data.checking._evidence import change_of_vectors, target_depth
+from sf3d_jax.data.checking._both_ways import change_of_vectors
 from sf3d_jax.data.checking._hypotheses import Hypothesis, Repair, each_direction, scaled
+from sf3d_jax.data.checking._measures import target_depth
 from sf3d_jax.data.checking._optics import Optics
 from sf3d_jax.data.checking._views import Case, Field, View, known_points, rigid, sampled
 
@@ -67,7 +69,7 @@ def _along_rays(fields: tuple[str, ...], power: int) -> Repair:
         if view.camera is None or not _fits(view, fields):
             return None
         second = view.next_camera or view.camera
-        made: dict[str, Field] = {}
+        made: dict[str, Any] = {}
         if "inv_depth" in fields and view.inv_depth is not None:
             made["inv_depth"] = stretched(view.inv_depth, view.camera)
         if "next_inv_depth" in fields and view.next_inv_depth is not None:
@@ -94,7 +96,7 @@ def _negated(fields: tuple[str, ...]) -> Repair:
             return None
         minus = lambda field: lambda r, c: -field(r, c)
         given = {name: getattr(view, name) for name in fields}
-        made = {name: minus(x) for name, x in given.items() if x is not None}
+        made: dict[str, Any] = {name: minus(x) for name, x in given.items() if x is not None}
         return dataclasses.replace(view, **made)
 
     return repair
@@ -110,7 +112,7 @@ def _reciprocals(fields: tuple[str, ...]) -> Repair:
             return None
         over = lambda field: lambda r, c: _inverse(field(r, c))
         given = {n: getattr(view, n) for n in _DEPTHS if n in fields}
-        made: dict[str, Field] = {n: over(x) for n, x in given.items() if x is not None}
+        made: dict[str, Any] = {n: over(x) for n, x in given.items() if x is not None}
         z, change = view.inv_depth, view.change
         if "change" in fields and z is not None and change is not None:
             made["change"] = lambda r, c: _inverse(z(r, c) + change(r, c)) - _inverse(z(r, c))
@@ -255,7 +257,7 @@ def _change_scales(
     numbers = {"scale": factor}
     said = f"the change is {factor:.6g} times too large for the inverse depth: the one is scaled, "
     said += "the other is not"
-    options = {"strict": True, "measured": numbers, "cost": 1.5}
+    options: dict[str, Any] = {"strict": True, "measured": numbers, "cost": 1.5}
     yield from each_direction(
         "change_scale", f"{said}; divide the change", scaled(("change",), 1 / factor), **options
     )
@@ -267,7 +269,7 @@ def _change_scales(
 
 
 def _depth_scales(d: np.ndarray, change: np.ndarray, there: np.ndarray) -> Iterator[Hypothesis]:
-    options = {"strict": True}
+    options: dict[str, Any] = {"strict": True}
     for field, ratio, said in (
         ("inv_depth", d / (there - change), "the first inverse depth"),
         ("next_inv_depth", there / (d + change), "the next inverse depth"),

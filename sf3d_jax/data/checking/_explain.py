@@ -16,9 +16,10 @@ import numpy as np
 
 from sf3d_jax.data.checking._camera_faults import camera_faults
 from sf3d_jax.data.checking._depth_faults import depth_faults
-from sf3d_jax.data.checking._evidence import Level, Levels, measured, unchanged
+from sf3d_jax.data.checking._evidence import Levels, measured, unchanged
 from sf3d_jax.data.checking._flow_faults import flow_faults
 from sf3d_jax.data.checking._hypotheses import Hypothesis
+from sf3d_jax.data.checking._levels import Level
 from sf3d_jax.data.checking._views import Case
 
 _MOST_FAULTS = 4
@@ -43,7 +44,7 @@ RULES = {
     "mask": Rule(2e-4, 3, 0.3),
     "depths": Rule(2e-5, 3, 0.2),
     "still_flow": Rule(1e-5, 4, 0.2),
-    "still_change": Rule(1e-4, 4, 0.2),
+    "still_change": Rule(1e-3, 4, 0.2),
     "still_depths": Rule(2e-5, 4, 0.2),
     "flow_back": Rule(1e-4, 3, 0.3),
     "change_back": Rule(1e-3, 3, 0.3),
@@ -66,7 +67,6 @@ _OPTIONAL = ("surface", "mask", "same_depth")
 # In the score: of every further fault, and between those that explain about as much.
 _WORTH_A_FAULT = 0.3
 _ALIKE = 0.5
-_SMALL = 0.3
 _FOLLOWED = 4
 _OTHERS = 5
 _OTHER_FLOWS = {"flow_order", "flow_sign", "flow_v_sign", "flow_direction"}
@@ -251,9 +251,11 @@ def _with_parsimony(states: list[State]) -> list[State]:
         for name, rule in RULES.items():
             if state.levels[name] is None and name in _OPTIONAL:
                 continue
-            its, mine = (1.0 if x is None else x.level for x in (best.levels[name], state.levels[name]))
-            log = float(np.log((mine + rule.floor) / (its + rule.floor)))
-            score += np.sign(log) * max(0.0, abs(log) - _SMALL)
+            its, mine = best.levels[name], state.levels[name]
+            if its is mine or (its and mine and abs(certainty(its, mine)) < _SURE):
+                continue
+            left, of_best = (1.0 if x is None else x.level for x in (mine, its))
+            score += float(np.log((left + rule.floor) / (of_best + rule.floor)))
         return score + sum(_images_gain(best.levels[n], state.levels[n]) for n in _IMAGES)
 
     return [state._replace(score=corrected(state)) for state in states]
@@ -283,13 +285,24 @@ def without_flow(case: Case) -> Level | None:
 
 
 def certainty(before: Level, after: Level) -> float:
-    """By how many standard errors the images agree better, from block to block."""
-    assert before.blocks is not None and after.blocks is not None
-    gain = before.blocks - after.blocks
-    gain = gain[np.isfinite(gain)]
-    if len(gain) < 4 or not gain.std() > 0:
+    """By how many standard errors two levels differ, from block to block of the image.
+
+    Args:
+      before: one of them.
+      after: the other one.
+
+    Returns:
+      Positive where it is the lower one; 0 where there are too few blocks.
+    """
+    first, second = before.by_block, after.by_block
+    if first is None or second is None:
+        return float(np.sign(before.level - after.level)) * np.inf
+    good = (first > 0) & (second > 0)
+    gain = np.log(first[good]) - np.log(second[good])
+    if len(gain) < 4:
         return 0.0
-    return float(gain.mean() / gain.std() * np.sqrt(len(gain)))
+    error = gain.std() / np.sqrt(len(gain))
+    return float(gain.mean() / error) if error > 0 else float(np.sign(gain.mean())) * np.inf
 
 
 def _judged(
@@ -326,8 +339,16 @@ def _judged(
     after |= measured(case, [name for name in before if name not in known])
     step = Explanation(hypothesis, tuple(evidence), float(np.mean(shares)), before, after)
     steps = (*state.steps, step)
+    if not all(x.evidence for x in steps) and not _worthwhile(given, after):
+        return None
     score = _score(after, given, steps)
     return State(case, after, score, steps) if score < state.score - _WORTH_A_FAULT else None
+
+
+def _worthwhile(given: Levels, after: Levels) -> bool:
+    """Whether anything is much better than at the beginning."""
+    pairs = [(rule, given[name], after[name]) for name, rule in RULES.items()]
+    return any(a and b and _verdict(rule, a, b, False) for rule, a, b in pairs)
 
 
 def _sees_anew(case: Case, old: Case) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data import _poses
-from sf3d_jax.data.checking._evidence import has_content
+from sf3d_jax.data.checking._measures import has_content
 from sf3d_jax.data.checking._report import Finding
 from sf3d_jax.data.checking._views import UNKNOWN, Case, Points
 from sf3d_jax.samples import Sample
@@ -25,7 +25,9 @@ _BORDER_SHARE = 0.01
 
 def with_arrays(sample: Sample) -> Sample:
     """The sample with NumPy arrays."""
-    maps = {n: np.asarray(x) for n in _MAPS if (x := getattr(sample, n)) is not None}
+    maps: dict[str, Any] = {
+        n: np.asarray(x) for n in _MAPS if (x := getattr(sample, n)) is not None
+    }
     return dataclasses.replace(sample, **maps)
 
 
@@ -38,8 +40,9 @@ def shape_facts(sample: Sample) -> tuple[Sample, list[Finding]]:
     Returns:
       The sample without what cannot be compared, and the findings.
     """
-    findings, keep = [], {}
-    shapes = {}
+    findings: list[Finding] = []
+    keep: dict[str, Any] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for name in _MAPS:
         if (x := getattr(sample, name)) is None:
             continue
@@ -53,8 +56,8 @@ def shape_facts(sample: Sample) -> tuple[Sample, list[Finding]]:
         if shape != size:
             keep[name] = None
             findings.append(_size(name, shape, size))
-    cameras, said = _cameras(sample, size)
-    return dataclasses.replace(sample, **keep, **cameras), [*findings, *said]
+    cameras, of_cameras = _cameras(sample, size)
+    return dataclasses.replace(sample, **keep, **cameras), [*findings, *of_cameras]
 
 
 def _common(shapes: list[tuple[int, ...]]) -> tuple[int, ...] | None:

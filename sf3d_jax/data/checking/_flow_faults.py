@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from sf3d_jax.data.checking._evidence import has_content
 from sf3d_jax.data.checking._hypotheses import (
     Hypothesis,
     Repair,
@@ -13,6 +13,7 @@ from sf3d_jax.data.checking._hypotheses import (
     each_direction,
     own_only,
 )
+from sf3d_jax.data.checking._measures import has_content
 from sf3d_jax.data.checking._optics import between
 from sf3d_jax.data.checking._views import Case, Field, View, all_points, sampled
 
@@ -152,7 +153,7 @@ def _turned_round(with_change: bool) -> Hypothesis:
 
 
 def _vectors_back(view: View) -> Field | None:
-    """The scene flow of the way back, on the next frame's grid, where the flow leads to this one."""
+    """The scene flow of the way back; the flow leads from the next frame's grid to this one."""
     given, flow = view.scene_flow, view.flow
     assert given is not None and flow is not None
     turn = np.eye(3)
@@ -196,9 +197,8 @@ def _rows() -> Iterator[Hypothesis]:
             if any(x is None for x in maps.values()):
                 return None
             height = view.size[0]
-            return dataclasses.replace(
-                view, **{name: _from_below(x, height) for name, x in maps.items()}
-            )
+            made: dict[str, Any] = {name: _from_below(x, height) for name, x in maps.items()}
+            return dataclasses.replace(view, **made)
 
         said = f"the rows of {' and '.join(fields)} run from the bottom to the top; reverse them"
         cost = 1.4 + 0.05 * len(fields)
@@ -244,7 +244,8 @@ def _inverted(name: str) -> Repair:
     def repair(view: View) -> View | None:
         if (field := getattr(view, name)) is None:
             return None
-        return dataclasses.replace(view, **{name: lambda r, c: 1 - field(r, c)})
+        made: dict[str, Any] = {name: lambda r, c: 1 - field(r, c)}
+        return dataclasses.replace(view, **made)
 
     return repair
 

@@ -6,6 +6,7 @@ data set is wrong in both.
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sf3d_jax.data.checking._views import Case, View
 
@@ -102,6 +103,7 @@ def scaled(fields: tuple[str, ...], factor: float) -> Repair:
 
     def repair(view: View) -> View | None:
         maps = {n: x for n in fields if (x := getattr(view, n)) is not None}
-        return dataclasses.replace(view, **{n: times(x) for n, x in maps.items()})
+        made: dict[str, Any] = {n: times(x) for n, x in maps.items()}
+        return dataclasses.replace(view, **made)
 
     return repair

@@ -10,6 +10,7 @@ from sf3d_jax.data import _poses
 
 _NEWTON_STEPS = 20
 _STEP = 1e-6
+_STEPS = _STEP * np.eye(2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _distorted(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
         powers = 1 + sum(c * angle ** (2 * i + 2) for i, c in enumerate(k))
         ratio = np.divide(angle, radius, out=np.ones_like(s), where=radius > 0)
         return plane * (ratio * powers)[:, None]
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = (*k, *np.zeros(12 - len(k)))
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = np.pad(k, (0, 12 - len(k)))
     growth = (1 + s * (k1 + s * (k2 + s * k3))) / (1 + s * (k4 + s * (k5 + s * k6)))
     u = x * growth + 2 * p1 * x * y + p2 * (s + 2 * x * x) + s * (s1 + s2 * s)
     v = y * growth + p1 * (s + 2 * y * y) + 2 * p2 * x * y + s * (s3 + s4 * s)
@@ -107,8 +108,7 @@ def _undistorted(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         for _ in range(_NEWTON_STEPS):
             missing = plane - see(found)
-            by_x = (see(found + [_STEP, 0]) - see(found - [_STEP, 0])) / (2 * _STEP)
-            by_y = (see(found + [0, _STEP]) - see(found - [0, _STEP])) / (2 * _STEP)
+            by_x, by_y = ((see(found + e) - see(found - e)) / (2 * _STEP) for e in _STEPS)
             determinant = by_x[:, 0] * by_y[:, 1] - by_x[:, 1] * by_y[:, 0]
             dx = (by_y[:, 1] * missing[:, 0] - by_y[:, 0] * missing[:, 1]) / determinant
             dy = (by_x[:, 0] * missing[:, 1] - by_x[:, 1] * missing[:, 0]) / determinant

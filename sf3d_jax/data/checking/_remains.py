@@ -7,8 +7,9 @@ exact in one respect, to a thousandth, is none of a network's, so that more may 
 
 import numpy as np
 
-from sf3d_jax.data.checking._evidence import Level, Levels
+from sf3d_jax.data.checking._evidence import Levels
 from sf3d_jax.data.checking._explain import certainty
+from sf3d_jax.data.checking._levels import Level
 from sf3d_jax.data.checking._report import Finding
 
 _EXACT = 1e-3

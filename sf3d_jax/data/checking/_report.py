@@ -25,7 +25,11 @@ class Finding:
     alternatives: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as plain Python objects."""
+        """The finding for `json.dumps`.
+
+        Returns:
+          Plain Python objects.
+        """
         return {
             "name": self.name,
             "message": self.message,
@@ -69,7 +73,11 @@ class Report:
         return not self.findings
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain Python objects, for `json.dumps`."""
+        """The report for `json.dumps`.
+
+        Returns:
+          Plain Python objects.
+        """
         return {
             "name": self.name,
             "ok": self.ok,

@@ -6,7 +6,7 @@ hypothesis makes of a map is a field made of another.
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def view_of(sample: Sample) -> View:
         x for name in _MAPS if (x := getattr(sample, name)) is not None and np.ndim(x) >= 2
     )
     size = np.shape(first)[:2]
-    fields = {
+    fields: dict[str, Any] = {
         _NAMES.get(name, name): field_of(getattr(sample, name))
         for name in _MAPS[2:]
         if getattr(sample, name) is not None
@@ -89,12 +89,11 @@ def view_of(sample: Sample) -> View:
     for name in _MAPS[:2]:
         if (picture := getattr(sample, name)) is not None:
             fields[name] = field_of(detail(np.asarray(picture)))
-    cameras = {}
-    if sample.camera is not None:
-        cameras["camera"] = Optics.of(sample.camera)
-        if sample.next_camera is not None:
-            cameras["next_camera"] = Optics.of(sample.next_camera)
-    return View(size=(int(size[0]), int(size[1])), **fields, **cameras)
+    optics = lambda camera: None if camera is None else Optics.of(camera)
+    first_camera = optics(sample.camera)
+    after = None if first_camera is None else optics(sample.next_camera)
+    size = int(size[0]), int(size[1])
+    return View(size=size, camera=first_camera, next_camera=after, **fields)
 
 
 _MAPS = (

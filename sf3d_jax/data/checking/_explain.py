@@ -44,7 +44,7 @@ RULES = {
     "mask": Rule(2e-4, 3, 0.3),
     "depths": Rule(2e-5, 3, 0.2),
     "still_flow": Rule(1e-5, 4, 0.2),
-    "still_change": Rule(1e-3, 4, 0.2),
+    "still_change": Rule(1e-4, 4, 0.2),
     "still_depths": Rule(2e-5, 4, 0.2),
     "flow_back": Rule(1e-4, 3, 0.3),
     "change_back": Rule(1e-3, 3, 0.3),

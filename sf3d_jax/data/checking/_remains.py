@@ -29,7 +29,7 @@ def remaining(levels: Levels, without_flow: Level | None, flow_size: float) -> l
     """
     exact = {
         name: level.level < _EXACT
-        for name in ("depths", "still_flow", "flow_back")
+        for name in ("depths", "still_flow", "flow_back", "change_back")
         if (level := levels[name]) is not None
     }
     others = lambda name: any(known for other, known in exact.items() if other != name)

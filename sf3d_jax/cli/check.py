@@ -71,11 +71,11 @@ class Check:
             print(f"{self.path}: cannot be listed\n  unreadable: {error}")
             sys.exit(SOMETHING_WRONG)
         both = [way for one in datasets for way in (one, other_direction(one)) if way is not None]
-        checked = [(repr(one), self._reports(one)) for one in both]
+        checked = [(one, self._reports(one)) for one in both]
         if self.json is not None:
             _write_json(self.json, checked)
-        for name, reports in checked:
-            print("\n".join(_summary(name, reports)))
+        for one, reports in checked:
+            print("\n".join(_summary(_title(one), reports)))
         if any(not report.ok for _, reports in checked for report in reports):
             sys.stdout.flush()
             sys.exit(SOMETHING_WRONG)
@@ -103,12 +103,18 @@ class Check:
         return reports
 
 
-def _write_json(path: Path, checked: list[tuple[str, list["Report"]]]) -> None:
+def _title(dataset: "Dataset") -> str:
+    """The data set, and the kinds of files that are compared: others may have been forgotten."""
+    kinds = {kind for kind in dataset.entries[0].files if not kind.startswith("next_")}
+    return f"{dataset}\n  of {', '.join(sorted(kinds))}"
+
+
+def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> None:
     from sf3d_jax.data._files import write_bytes
 
     tree = [
-        {"dataset": name, "reports": [report.to_json() for report in reports]}
-        for name, reports in checked
+        {"dataset": repr(dataset), "reports": [report.to_json() for report in reports]}
+        for dataset, reports in checked
     ]
     write_bytes(path, (json.dumps(tree, indent=1) + "\n").encode())
 
@@ -117,9 +123,9 @@ def _summary(name: str, reports: list["Report"]) -> list[str]:
     """One data set: a table of the kinds of findings, then what is known of each."""
     wrong = sum(not report.ok for report in reports)
     if not wrong:
-        return [f"{name}: checked {len(reports)}, nothing wrong was found"]
+        return [name, f"  checked {len(reports)}, nothing wrong was found"]
     kinds = _by_kind(reports)
-    lines = [f"{name}: checked {len(reports)}, something is wrong with {wrong}", ""]
+    lines = [name, f"  checked {len(reports)}, something is wrong with {wrong}", ""]
     width = max(len(kind) for kind in kinds)
     lines.append(f"  {'what':<{width}}  samples  sure   seen in")
     for kind, found in kinds.items():

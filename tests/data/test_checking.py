@@ -150,6 +150,8 @@ FAULTS = {
     "NaN": (with_nan, "not_finite"),
     "unknown": (with_unknown, "unknown_values"),
 }
+# Where next to nothing moves, what moves still shows them.
+OF_WHAT_MOVES = ("(v, u)", "sign", "sign of the change", "change of depth", "scaled change")
 # What only a moving camera shows.
 CAMERA_FAULTS = {
     "camera-to-world": (of_poses(np.linalg.inv), "pose_direction"),
@@ -306,6 +308,38 @@ def test_the_closed_form_scene_has_nothing_wrong_and_its_faults_are_named(size, 
     for fault in CAMERA_FAULTS:
         inject, expected = CAMERA_FAULTS[fault]
         assert not check(inject(sample, None)).ok, fault
+
+
+@pytest.mark.parametrize("fault", OF_WHAT_MOVES)
+def test_a_fault_is_named_where_little_moves(scenes, fault):
+    """Of the head only a part, before the background of the camera that rests."""
+    sample, back = scenes["head", "fw"], scenes["head", "bw"]
+    # The lower part moves as it does; the rest is a copy of itself in both frames.
+    rows = np.arange(sample.valid.shape[0])[:, None] > 290
+    still = {
+        "flow": np.where(rows[..., None], sample.flow, 0),
+        "inv_depth_change": np.where(rows, sample.inv_depth_change, 0),
+        "next_inv_depth": np.where(rows, sample.next_inv_depth, sample.inv_depth),
+        "next_image": np.where(rows[..., None], sample.next_image, sample.image),
+    }
+    partly = replace(sample, **still)
+    inject, expected = FAULTS[fault]
+    assert check(partly).ok
+    assert first_name(check(inject(partly, back))) == expected
+
+
+def test_exchanged_images_are_named(scenes):
+    for name in ("objects", "head"):
+        sample = scenes[name, "fw"]
+        exchanged = replace(sample, image=sample.next_image, next_image=sample.image)
+        assert first_name(check(exchanged)) == "images_exchanged"
+
+
+def test_the_principal_point_of_one_camera_is_told_from_that_of_both(scenes):
+    sample = scenes["objects", "fw"]
+    moved = replace(sample.next_camera, principal_point=sample.next_camera.principal_point + 0.5)
+    finding = check(replace(sample, next_camera=moved)).findings[0]
+    assert finding.name == "principal_point" and "`next_camera` alone" in finding.explanation
 
 
 def test_findings_say_what_was_measured_and_how_sure_that_is(scenes):

@@ -11,6 +11,7 @@ from sf3d_jax.data.checking._levels import (
     middle_of,
     ratio_of,
     relative,
+    that_count,
 )
 from sf3d_jax.data.checking._measures import one_surface
 from sf3d_jax.data.checking._optics import between
@@ -49,6 +50,10 @@ def _back(case: Case, name: str) -> Level | None:
             found = sampled(depth, ends, own.size)
             smooth = one_surface(found.corners, np.isfinite(found.values))
             returned[~smooth] = np.nan
+    if own.inv_depth is not None:
+        change = None if own.change is None else points.at(own.change)
+        count = that_count(points.at(own.flow), change, points.at(own.inv_depth))
+        returned[~count] = np.nan
     size = length(values) + length(returned)
     if name == "change" and own.inv_depth is not None:
         if is_nothing(size, points.at(own.inv_depth)):

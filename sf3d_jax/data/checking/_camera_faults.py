@@ -54,6 +54,18 @@ def _each(change: Callable[[Optics], Optics]) -> Repair:
     return repair
 
 
+def _one(name: str, change: Callable[[Optics], Optics]) -> Repair:
+    """A change of one of the cameras."""
+
+    def repair(view: View) -> View | None:
+        if view.camera is None or view.next_camera is None:
+            return None
+        made: dict[str, Any] = {name: change(getattr(view, name))}
+        return dataclasses.replace(view, **made)
+
+    return repair
+
+
 def _posed(change: Callable[[np.ndarray], np.ndarray]) -> Repair:
     return _each(lambda optics: dataclasses.replace(optics, pose=change(optics.pose)))
 
@@ -103,6 +115,10 @@ def _intrinsics(size: tuple[int, int]) -> Iterator[Hypothesis]:
         said = f"the principal point {said}; add {by:g} to it"
         move = lambda c, by=by: c + by
         yield own_only("principal_point", said, _lens(1, move), measured={"add": by})
+        for name in ("camera", "next_camera"):
+            of_one = f"{said}, in `{name}` alone"
+            repair = _one(name, _moved_by(by))
+            yield own_only("principal_point", of_one, repair, measured={"add": by}, cost=1.4)
     for by in (2.0, 0.5):
         said = f"the focal length belongs to another resolution; multiply it by {by:g}"
         keep = lambda c: c
@@ -114,6 +130,10 @@ def _intrinsics(size: tuple[int, int]) -> Iterator[Hypothesis]:
     yield own_only("principal_point", said, _lens(1, lambda c: c[::-1]), cost=1.3)
     swap = lambda o: dataclasses.replace(o, focal=o.focal[::-1])
     yield own_only("focal", "the focal lengths are stored as (fy, fx)", _each(swap), cost=1.3)
+
+
+def _moved_by(by: float) -> Callable[[Optics], Optics]:
+    return lambda o: dataclasses.replace(o, principal_point=o.principal_point + by)
 
 
 def _lengths(case: Case) -> Iterator[Hypothesis]:

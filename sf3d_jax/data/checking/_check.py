@@ -76,6 +76,9 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
             return Report(tuple(findings), name=_name(sample))
         raise ValueError("sample: expected an image or a map, got none")
     findings += value_facts(sample)
+    if any(finding.name == "nothing_known" for finding in findings):
+        # What would be explained by maps of nothing is not worth much.
+        return Report(tuple(findings), name=_name(sample))
     case = _case(sample, backward)
     state = explained(case)
     findings = [*_explanations(state), *findings, *mask_facts(state.case)]
@@ -130,7 +133,7 @@ def _of_step(step: Explanation, share: float, alternatives: tuple[str, ...]) -> 
         before, after = step.before[name], step.after[name]
         assert before is not None and after is not None
         numbers[f"{name} before"], numbers[f"{name} after"] = before.level, after.level
-        said.append(f"{WORDS[name]}: {before.level:.3g}, undone {after.level:.3g}")
+        said.append(f"{WORDS[name]}: {before.level:.3g}, mended {after.level:.3g}")
     message = "; ".join(said) or "seen together with the next finding"
     if len(hypothesis.names) > 1:
         message = f"{' and '.join(hypothesis.names)} together. {message}"

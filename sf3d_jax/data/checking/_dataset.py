@@ -39,11 +39,13 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
     for name, number in (("limit", limit), ("jobs", jobs)):
         if number is not None and number < 1:
             raise ValueError(f"{name}: expected at least 1, got {number}")
-    dataset = with_any_scale(dataset)
+    metric = True
+    if isinstance(dataset, SRFlow3D):
+        dataset, metric = _with_scale(dataset)
     entries = _spread(dataset.entries, limit)
     partner = _partners(dataset)
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(_report, dataset, entry, partner) for entry in entries]
+        waiting = [pool.submit(_report, dataset, entry, partner, metric) for entry in entries]
         try:
             for future in waiting:
                 yield future.result()
@@ -60,28 +62,27 @@ def other_direction(dataset: Dataset) -> Dataset | None:
     Returns:
       The data set, scaled alike, even if the scale is what is wrong; None if there is none.
     """
-    dataset, other = with_any_scale(dataset), dataset.other_direction()
+    other = dataset.other_direction()
     if isinstance(dataset, SRFlow3D) and isinstance(other, SRFlow3D):
-        return other.with_scale(dataset.scale)
+        return other.with_scale(_with_scale(dataset)[0].scale)
     return other
 
 
-def with_any_scale(dataset: Dataset) -> Dataset:
-    """The data set, with a scale even if what it is measured from is what is wrong.
+def _with_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
+    """The data set with a scale that is given, and whether that means anything.
 
-    Args:
-      dataset: any.
-
-    Returns:
-      One of which samples can be read as far as their files can.
+    Else samples could not be read because of the depths alone, which may be what is wrong.
     """
-    if not isinstance(dataset, SRFlow3D):
-        return dataset
-    try:
-        return dataset.with_scale(dataset.scale)
-    except (ValueError, OSError):
-        scales = (_any_scale(dataset, entry) for entry in dataset.entries)
-        return dataset.with_scale(next((scale for scale in scales if scale), 1.0))
+    other = dataset.other_direction()
+    ways = [dataset] if other is None else [dataset, other]
+    for way in ways:
+        try:
+            return dataset.with_scale(way.scale), True
+        except (ValueError, OSError):  # that is said of each sample
+            continue
+    scales = (_any_scale(dataset, entry) for way in ways for entry in way.entries)
+    scale = next((scale for scale in scales if scale), None)
+    return dataset.with_scale(scale or 1.0), scale is not None
 
 
 def _any_scale(dataset: SRFlow3D, entry: Entry) -> float | None:
@@ -116,12 +117,18 @@ def _partners(dataset: Dataset) -> Callable[[Entry], Sample | None]:
     return partner
 
 
-def _report(dataset: Dataset, entry: Entry, partner: Callable[[Entry], Sample | None]) -> Report:
+def _report(
+    dataset: Dataset, entry: Entry, partner: Callable[[Entry], Sample | None], metric: bool
+) -> Report:
+    """The report of one sample; `metric` tells whether its depths are in metres."""
     sample, findings = _readable(dataset, entry)
     if isinstance(dataset, SRFlow3D):
-        findings += _scale(dataset, entry)
+        scale = dataset.scale if metric else None
+        findings += _scale(dataset, entry, scale, [finding.message for finding in findings])
     if sample is None:
         return Report(tuple(findings), name=entry.name)
+    if not metric:  # the cameras' places are
+        sample = dataclasses.replace(sample, camera=None, next_camera=None)
     report = check(sample, backward=partner(entry))
     return dataclasses.replace(report, findings=(*findings, *report.findings), name=entry.name)
 
@@ -165,11 +172,14 @@ def _broken(error: FormatError) -> Finding:
     return Finding(name, str(error), {}, why[name])
 
 
-def _scale(dataset: SRFlow3D, entry: Entry) -> list[Finding]:
+def _scale(dataset: SRFlow3D, entry: Entry, scale: float | None, said: list[str]) -> list[Finding]:
+    """What is wrong with the scale, or with the depth, which only the scale is measured from."""
     if not {"depth", "scaled_inv_depth"} <= entry.files.keys():
         return []
     try:
         depth, scaled, mask, camera = dataset.scale_evidence(entry)
-        return scale_facts(depth, scaled, camera, mask=mask, scale=dataset.scale)
-    except (ValueError, OSError):  # those files were named already
+    except FormatError as error:
+        return [] if str(error) in said else [_broken(error)]
+    except OSError:  # missing files were named already
         return []
+    return scale_facts(depth, scaled, camera, mask=mask, scale=scale)

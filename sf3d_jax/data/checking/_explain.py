@@ -19,7 +19,7 @@ from sf3d_jax.data.checking._depth_faults import depth_faults
 from sf3d_jax.data.checking._evidence import Levels, measured, unchanged
 from sf3d_jax.data.checking._flow_faults import flow_faults
 from sf3d_jax.data.checking._hypotheses import Hypothesis
-from sf3d_jax.data.checking._levels import Level
+from sf3d_jax.data.checking._levels import Level, length
 from sf3d_jax.data.checking._views import Case
 
 _MOST_FAULTS = 4
@@ -70,6 +70,7 @@ _ALIKE = 0.5
 _FOLLOWED = 4
 _OTHERS = 5
 _OTHER_FLOWS = {"flow_order", "flow_sign", "flow_v_sign", "flow_direction"}
+_FEWER = 0.5
 _STRICT = Rule(0, 10, 0.1)
 
 
@@ -330,7 +331,7 @@ def _judged(
             speaks = _verdict(RULES[name], known[name], left, hypothesis.strict)
         if speaks is None:
             return None
-        if speaks and left is not None:
+        if speaks and left is not None and _same_pixels_agree(name, known[name], left):
             evidence.append(name)
             shares.append(1 - left.level / known[name].level)
     if all(name in _ONLY_FOR and not _ONLY_FOR[name] & {*hypothesis.names} for name in evidence):
@@ -343,6 +344,22 @@ def _judged(
         return None
     score = _score(after, given, steps)
     return State(case, after, score, steps) if score < state.score - _WORTH_A_FAULT else None
+
+
+def _same_pixels_agree(name: str, before: Level, after: Level) -> bool:
+    """Whether the pixels that are left agree better, and not only those that disagreed are gone."""
+    if before.difference is None or after.difference is None:
+        return True
+    first, second = length(before.difference), length(after.difference)
+    if len(first) != len(second):  # of another mask
+        return np.isfinite(second).sum() > _FEWER * np.isfinite(first).sum()
+    both = np.isfinite(first) & np.isfinite(second)
+    if not both.any():
+        return False
+    # Of a still world a quarter counts; see `_measures`.
+    quantile = 0.25 if name.startswith("still") else 0.5
+    old, new = (float(np.quantile(x[both], quantile)) for x in (first, second))
+    return new < 0.7 * old
 
 
 def _worthwhile(given: Levels, after: Levels) -> bool:

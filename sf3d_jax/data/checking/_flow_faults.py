@@ -49,6 +49,8 @@ def flow_faults(case: Case) -> Iterator[Hypothesis]:
         yield from each_direction(("flow_order", name), both, compose(swap, other), cost=2)
     yield from _units(case.own.size)
     yield from _directions()
+    pictures = "image and next_image are exchanged; exchange them"
+    yield own_only("images_exchanged", pictures, _images_exchanged, cost=1.2)
     yield from _rows()
     yield from _masks(case)
 
@@ -150,6 +152,12 @@ def _turned_round(with_change: bool) -> Hypothesis:
     what = "flow and change belong" if with_change else "the flow belongs"
     said = f"{what} to the other direction: from the next frame to this one, on the next one's grid"
     return Hypothesis(("flow_direction",), said, apply, cost=1.1)
+
+
+def _images_exchanged(view: View) -> View | None:
+    if view.image is None or view.next_image is None:
+        return None
+    return dataclasses.replace(view, image=view.next_image, next_image=view.image)
 
 
 def _vectors_back(view: View) -> Field | None:

@@ -9,6 +9,12 @@ from sf3d_jax.data.checking._views import Case, Points
 FEWEST = 30
 BLOCKS = 10
 _BLOCK_FEWEST = 12
+# What is less is no motion: pixels, and a share of the inverse depth.
+_STILL_FLOW = 0.05
+_STILL_CHANGE = 1e-5
+# Shares of the points.
+_FEW = 0.02
+_HALF = 0.5
 
 
 class Level(NamedTuple):
@@ -97,4 +103,22 @@ def middle_of(values: np.ndarray) -> float:
 
 def is_nothing(change: np.ndarray, inv_depth: np.ndarray) -> bool:
     """Whether changes of the inverse depth are too small to be compared."""
-    return not middle_of(change) > 1e-5 * middle_of(np.abs(inv_depth))
+    return not middle_of(change) > _STILL_CHANGE * middle_of(np.abs(inv_depth))
+
+
+def that_count(flow: np.ndarray, change: np.ndarray | None, inv_depth: np.ndarray) -> np.ndarray:
+    """Which points to compare: all, or, where few move, those that do; the rest says nothing.
+
+    Args:
+      flow: (n, 2), in pixels.
+      change: (n,), of the inverse depth; None if it is not known.
+      inv_depth: (n,).
+
+    Returns:
+      bool (n,).
+    """
+    moving = length(flow) > _STILL_FLOW
+    if change is not None:
+        moving |= np.abs(change) > _STILL_CHANGE * np.abs(inv_depth)
+    enough = moving.sum() >= max(2 * FEWEST, _FEW * len(moving))
+    return moving if enough and moving.mean() < _HALF else np.ones_like(moving)

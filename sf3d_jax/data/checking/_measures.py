@@ -11,6 +11,7 @@ from sf3d_jax.data.checking._levels import (
     length,
     ratio_of,
     relative,
+    that_count,
 )
 from sf3d_jax.data.checking._views import Case, Points, all_points, known_points, rigid, sampled
 
@@ -147,8 +148,9 @@ def depths(case: Case) -> Level | None:
     if own.inv_depth is None:
         return None
     points = known_points(case, visible=True)
-    after = points.at(own.inv_depth) + points.at(own.change)
-    return _closed(case, points, after, target_depth(case, points, points.at(own.flow)), 0.5)
+    d, change, flow = (points.at(x) for x in (own.inv_depth, own.change, own.flow))
+    after = np.where(that_count(flow, change, d), d + change, np.nan)
+    return _closed(case, points, after, target_depth(case, points, flow), 0.5)
 
 
 def _closed(

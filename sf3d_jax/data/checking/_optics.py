@@ -10,6 +10,7 @@ from sf3d_jax.data import _poses
 
 _NEWTON_STEPS = 20
 _STEP = 1e-6
+_ARRIVED = 1e-13
 _STEPS = _STEP * np.eye(2)
 
 
@@ -113,6 +114,8 @@ def _undistorted(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
             dx = (by_y[:, 1] * missing[:, 0] - by_y[:, 0] * missing[:, 1]) / determinant
             dy = (by_x[:, 0] * missing[:, 1] - by_x[:, 1] * missing[:, 0]) / determinant
             found = found + np.stack([dx, dy], axis=1)
+            if not np.abs(np.stack([dx, dy])).max(initial=0, where=np.isfinite(dx)) > _ARRIVED:
+                break
         missed = np.abs(see(found) - plane).max(axis=1)
         reached = missed <= 1e-9 * (1 + np.abs(plane).max(axis=1))
     return np.where(reached[:, None], found, np.nan)

@@ -14,6 +14,8 @@ from sf3d_jax.data.checking._report import Finding
 
 _EXACT = 1e-3
 _SHARED = 0.5
+# Pixels by which a network may be wrong all over an image.
+_PLAUSIBLE = 3.0
 
 
 def remaining(levels: Levels, without_flow: Level | None, flow_size: float) -> list[Finding]:
@@ -42,7 +44,7 @@ def remaining(levels: Levels, without_flow: Level | None, flow_size: float) -> l
         if level.level > relative and level.systematic > absolute:
             findings.append(_finding(name, level))
     images = levels["images"]
-    if images is not None and without_flow is not None and flow_size > 1:
+    if images is not None and without_flow is not None and flow_size > _PLAUSIBLE:
         sure = certainty(images, without_flow)
         if images.level > 1.1 * without_flow.level and sure > 5:
             findings.append(_no_better(images, without_flow))
@@ -52,7 +54,7 @@ def remaining(levels: Levels, without_flow: Level | None, flow_size: float) -> l
 # (level, systematic part in its unit) that is too much, of data that is exact otherwise, and else.
 _LIMITS = {
     "depths": ((0.01, 0.01), (0.1, 0.1)),
-    "flow_back": ((0.015, 0.25), (0.35, 1.5)),
+    "flow_back": ((0.015, 0.25), (0.35, 4.0)),
     "change_back": ((0.05, 0.0), (np.inf, np.inf)),
     "same_depth": ((0.003, 0.003), (0.2, 0.2)),
     "vectors": ((0.02, 0.01), (0.2, 0.1)),

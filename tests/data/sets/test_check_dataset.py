@@ -133,6 +133,19 @@ def test_values_that_are_none_in_the_mask_are_named(tree):
     assert finding.name == "not_finite" and finding.measured["pixels"] == 1
 
 
+@pytest.mark.parametrize("kind", ["depth", "scaled_inv_depth", "scaled_inv_depth_CF"])
+@pytest.mark.parametrize("frames", [(0,), (0, 1)])
+def test_a_map_that_is_cut_off_is_named_and_nothing_else(tree, kind, frames):
+    _, root = tree
+    for frame in frames:
+        path = root / "train" / kind / SUBJECT / f"{frame:04}.npy"
+        if path.exists():
+            path.write_bytes(path.read_bytes()[:500])
+    [report] = reports(root)
+    assert {finding.name for finding in report.findings} == {"unreadable"}
+    assert any(f"{kind}/{SUBJECT}/0000.npy" in finding.message for finding in report.findings)
+
+
 def test_an_inverted_mask_is_named(tree):
     _, root = tree
     for frame in range(2):

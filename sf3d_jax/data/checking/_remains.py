@@ -15,7 +15,7 @@ from sf3d_jax.data.checking._report import Finding
 _EXACT = 1e-3
 _SHARED = 0.5
 # Pixels by which a network may be wrong all over an image.
-_PLAUSIBLE = 3.0
+_PLAUSIBLE = 5.0
 
 
 def remaining(levels: Levels, without_flow: Level | None, flow_size: float) -> list[Finding]:

@@ -54,6 +54,8 @@ RULES = {
 _IMAGES = ("images", "still_images")
 _IMAGES_GAIN = 0.8
 _SURE = 4.0
+# The same between two explanations of which one must be the better one.
+_LIKELY = 2.0
 _MOVING = 0.75
 # In floors: what agrees so well is not made worse by undoing a fault.
 _AGREES = 100.0
@@ -231,8 +233,8 @@ def _score(levels: Levels, given: Levels, steps: tuple[Explanation, ...]) -> flo
     return score
 
 
-def _images_gain(before: Level | None, after: Level | None) -> float:
-    if before is None or after is None or abs(certainty(before, after)) < _SURE:
+def _images_gain(before: Level | None, after: Level | None, sure: float = _SURE) -> float:
+    if before is None or after is None or abs(certainty(before, after)) < sure:
         return 0.0
     return 2 * float(np.log(max(after.level, 1e-3) / max(before.level, 1e-3)))
 
@@ -253,11 +255,12 @@ def _with_parsimony(states: list[State]) -> list[State]:
             if state.levels[name] is None and name in _OPTIONAL:
                 continue
             its, mine = best.levels[name], state.levels[name]
-            if its is mine or (its and mine and abs(certainty(its, mine)) < _SURE):
+            if its is mine or (its and mine and abs(certainty(its, mine)) < _LIKELY):
                 continue
             left, of_best = (1.0 if x is None else x.level for x in (mine, its))
             score += float(np.log((left + rule.floor) / (of_best + rule.floor)))
-        return score + sum(_images_gain(best.levels[n], state.levels[n]) for n in _IMAGES)
+        pairs = ((best.levels[name], state.levels[name]) for name in _IMAGES)
+        return score + sum(_images_gain(*pair, _LIKELY) for pair in pairs)
 
     return [state._replace(score=corrected(state)) for state in states]
 

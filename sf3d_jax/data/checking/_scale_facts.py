@@ -9,6 +9,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data.checking._optics import Optics
 from sf3d_jax.data.checking._report import Finding
+from sf3d_jax.data.sets._scale import eroded
 
 # Of the middle 98 % of the pixels, relative: rounding of 16 bits is below the first; what is below
 # the second is rounding of 32 bits.
@@ -42,7 +43,7 @@ def scale_facts(
     """
     depth, scaled = depth.astype(np.float64), scaled_inv_depth.astype(np.float64)
     both = np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
-    both &= True if mask is None else _eroded(mask)
+    both &= True if mask is None else eroded(mask)
     if both.sum() < _FEWEST:
         return []
     product = depth[both] * scaled[both]
@@ -115,12 +116,3 @@ def _lengths(camera: Camera | None, pixels: np.ndarray) -> np.ndarray | None:
         return None
     rows, columns = np.nonzero(pixels)
     return Optics.of(camera).stretch(np.stack([columns, rows], -1).astype(np.float64))
-
-
-def _eroded(mask: np.ndarray) -> np.ndarray:
-    inner = mask.copy()
-    inner[1:] &= mask[:-1]
-    inner[:-1] &= mask[1:]
-    inner[:, 1:] &= mask[:, :-1]
-    inner[:, :-1] &= mask[:, 1:]
-    return inner

@@ -72,14 +72,21 @@ def _products(evidence: ScaleEvidence) -> np.ndarray:
     depth, scaled = evidence.depth, evidence.scaled_inv_depth
     both = (depth > 0) & (scaled > 0)
     if evidence.mask is not None:
-        both &= _eroded(evidence.mask)
+        both &= eroded(evidence.mask)
     with np.errstate(over="ignore"):
         products = depth[both] * scaled[both]
     return products[np.isfinite(products)]
 
 
-def _eroded(mask: np.ndarray) -> np.ndarray:
-    """The mask without its border of a pixel: there, surface and background may be mixed."""
+def eroded(mask: np.ndarray) -> np.ndarray:
+    """The mask without its border of a pixel, where surface and background may be mixed.
+
+    Args:
+      mask: bool [H, W].
+
+    Returns:
+      bool [H, W].
+    """
     inner = mask.copy()
     inner[1:] &= mask[:-1]
     inner[:-1] &= mask[1:]

@@ -213,8 +213,8 @@ def loading(folder):
     dataset = data.SRFlow3D(folder, "train")
     dataset[0]
     start = time.perf_counter()
-    for i in range(TREE):
-        dataset[i]
+    for i in range(0, TREE, BATCH):
+        data.stack([dataset[j] for j in range(i, i + BATCH)])
     alone = TREE / (time.perf_counter() - start)
     height, width = TREE_SIZE
     print(f"loader, SRFlow3D of {width} x {height}, {os.cpu_count()} cores\n")

@@ -239,6 +239,7 @@ def test_an_opencv_camera_without_coefficients_is_a_pinhole():
         np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.law
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize("off", [0, 1e-7, 1e-6, 1e-4])
 def test_a_fisheye_pixel_may_move_onto_the_axis(off, dtype):
@@ -269,6 +270,7 @@ OTHER_LENSES = {
 }
 
 
+@pytest.mark.law
 @pytest.mark.parametrize("lengths", [1e-5, 1e-2])
 @pytest.mark.parametrize(
     "lenses",

@@ -29,8 +29,6 @@ OURS = (
 # Two poses of one frame may differ by rounding.
 _AGREEMENT = 1e-3
 
-_SMALLEST_QUATERNION = 1e-6
-
 
 class Part(NamedTuple):
     """A part of a camera, and what it was made of."""
@@ -202,7 +200,7 @@ def _rotation(view: View) -> tuple[Part, str]:
     elif role == "rotationvector":
         value = _turned(value.reshape(3))
     else:
-        if not np.linalg.norm(value) > _SMALLEST_QUATERNION:
+        if not np.linalg.norm(value) > _poses.SMALLEST_QUATERNION:
             expected = f"a quaternion in {field.place} of {view.where}"
             raise FormatError(view.path, expected, f"{value.tolist()}")
         value = _poses.from_quaternion(value if role == "wxyz" else value[[3, 0, 1, 2]])

@@ -15,8 +15,6 @@ from sf3d_jax.data._json import check_numbers
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
-_SMALLEST_QUATERNION = 1e-6
-
 
 class Model(NamedTuple):
     """One of COLMAP's models.
@@ -133,7 +131,7 @@ def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> Colma
     where = f"image {image_id}"
     numbers = np.array(record.pose, np.float64)
     check_numbers(path, where, numbers)
-    if not np.linalg.norm(numbers[:4]) > _SMALLEST_QUATERNION:
+    if not np.linalg.norm(numbers[:4]) > _poses.SMALLEST_QUATERNION:
         raise FormatError(path, f"a quaternion in {where}", f"{record.pose[:4]}")
     pose = np.c_[_poses.from_quaternion(numbers[:4]), numbers[4:]]
     return ColmapImage(record.name, record.camera_id, rigid_pose(path, where, pose))

@@ -16,6 +16,9 @@ NED = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 # No reader takes a pose or a camera with larger numbers; in float32 their products would overflow.
 LARGEST = 1e9
 
+# What is shorter has no direction to speak of.
+SMALLEST_QUATERNION = 1e-6
+
 
 def inverse(pose: npt.ArrayLike) -> np.ndarray:
     """From world-to-camera to camera-to-world, or back.

@@ -1,7 +1,5 @@
 """The check of one sample."""
 
-import dataclasses
-
 import numpy as np
 
 from sf3d_jax.data.checking._evidence import Levels
@@ -143,16 +141,3 @@ def _of_step(step: Explanation, share: float, alternatives: tuple[str, ...]) -> 
         Finding(name, message, numbers, hypothesis.explanation, confidence, alternatives)
         for name in hypothesis.names
     ]
-
-
-def renamed(report: Report, name: str) -> Report:
-    """The report under another name.
-
-    Args:
-      report: any.
-      name: of the sample.
-
-    Returns:
-      The report.
-    """
-    return dataclasses.replace(report, name=name)

@@ -64,7 +64,9 @@ def other_direction(dataset: Dataset) -> Dataset | None:
     """
     other = dataset.other_direction()
     if isinstance(dataset, SRFlow3D) and isinstance(other, SRFlow3D):
-        return other.with_scale(_with_scale(dataset)[0].scale)
+        scaled, metric = _with_scale(dataset)
+        # A scale that was made up would count as one that was given.
+        return other.with_scale(scaled.scale) if metric else other
     return other
 
 
@@ -73,16 +75,21 @@ def _with_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
 
     Else samples could not be read because of the depths alone, which may be what is wrong.
     """
-    other = dataset.other_direction()
-    ways = [dataset] if other is None else [dataset, other]
-    for way in ways:
+    for way in _ways(dataset):
         try:
             return dataset.with_scale(way.scale), True
         except (ValueError, OSError):  # that is said of each sample
             continue
-    scales = (_any_scale(dataset, entry) for way in ways for entry in way.entries)
+    scales = (_any_scale(dataset, entry) for way in _ways(dataset) for entry in way.entries)
     scale = next((scale for scale in scales if scale), None)
     return dataset.with_scale(scale or 1.0), scale is not None
+
+
+def _ways(dataset: SRFlow3D) -> Iterator[SRFlow3D]:
+    """Both directions of time; the other one is listed only if it is needed."""
+    yield dataset
+    if (other := dataset.other_direction()) is not None:
+        yield other
 
 
 def _any_scale(dataset: SRFlow3D, entry: Entry) -> float | None:

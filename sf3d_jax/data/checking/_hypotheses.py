@@ -46,10 +46,7 @@ def each_direction(
 ) -> Iterator[Hypothesis]:
     """The fault in both directions of time, in this one only, and in the other one only."""
     names = (name,) if isinstance(name, str) else name
-
-    def own(case: Case) -> Case | None:
-        view = repair(case.own)
-        return None if view is None else dataclasses.replace(case, own=view)
+    own = _on_own(repair)
 
     def other(case: Case) -> Case | None:
         view = None if case.other is None else repair(case.other)
@@ -77,12 +74,17 @@ def own_only(
 ) -> Hypothesis:
     """The fault where the other direction does not matter."""
     names = (name,) if isinstance(name, str) else name
+    return Hypothesis(names, explanation, _on_own(repair), measured or {}, cost, strict)
+
+
+def _on_own(repair: Repair) -> Callable[[Case], Case | None]:
+    """The repair of what is checked, and not of the other direction."""
 
     def apply(case: Case) -> Case | None:
         view = repair(case.own)
         return None if view is None else dataclasses.replace(case, own=view)
 
-    return Hypothesis(names, explanation, apply, measured or {}, cost, strict)
+    return apply
 
 
 def compose(*repairs: Repair) -> Repair:

@@ -11,6 +11,7 @@ from srflow3d_tree import SUBJECT, truth, write_tree
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
+from sf3d_jax.data.checking._dataset import other_direction
 from sf3d_jax.data.checking._scale_facts import scale_facts
 
 SCENES = ("objects", "head")
@@ -142,7 +143,9 @@ def test_a_map_that_is_cut_off_is_named_and_nothing_else(tree, kind, frames):
         if path.exists():
             path.write_bytes(path.read_bytes()[:500])
     [report] = reports(root)
+    [back] = data.check_dataset(other_direction(data.SRFlow3D(root, "train")))
     assert {finding.name for finding in report.findings} == {"unreadable"}
+    assert {finding.name for finding in back.findings} <= {"unreadable"}
     assert any(f"{kind}/{SUBJECT}/0000.npy" in finding.message for finding in report.findings)
 
 

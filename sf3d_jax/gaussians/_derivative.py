@@ -1,0 +1,185 @@
+"""The derivative of compositing: front to back once more, in the same steps.
+
+With q_k the values of the k-th Gaussian times the cotangents, summed over the images, and
+S = sum_k w_k q_k, which the images tell,
+
+    dS/dalpha_k = T_k q_k - (S - sum_{j <= k} w_j q_j) / (1 - alpha_k).
+
+What a Gaussian's numbers gain is a sum over pixels of maps times powers of the pixel's offset, or
+times cotangents: a few matrix products a step.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sf3d_jax.gaussians._blending import CAP, STOP, Layout, crossing, weigh
+from sf3d_jax.gaussians._lockstep import ACROSS, DOWN, STEP, Batch, batch_of, group_of, grouped
+from sf3d_jax.gaussians._tiles import Tiles
+
+# The powers of the pixels' offsets from the middle of the tile whose sums are needed.
+_POWERS = np.stack([ACROSS**0, ACROSS, DOWN, ACROSS * ACROSS, ACROSS * DOWN, DOWN * DOWN], -1)
+
+
+def derivative(
+    table: jax.Array,
+    tiles: Tiles,
+    sums: jax.Array,
+    cotangents: jax.Array,
+    layout: Layout,
+    size: tuple[int, int],
+) -> jax.Array:
+    """The cotangent of the table.
+
+    Args:
+      table: (N, D).
+      tiles: the lists.
+      sums: (T, images, P), what was drawn.
+      cotangents: (T, images, P).
+      layout: which numbers there are.
+      size: (H, W).
+
+    Returns:
+      (N, D).
+    """
+
+    def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
+        group = group_of(tile, tiles, size, table.dtype)
+        given = jnp.moveaxis(cotangents[tile], 1, 0)
+        blended = [i for i in range(layout.images) if not layout.halved(i)]
+        rest = sum(sums[tile, i] * given[i] for i in blended if i != layout.depth_image + 1)
+
+        def unfinished(state: Any) -> jax.Array:
+            first, clear, _, _ = state
+            return (first < group.longest) & (clear.max() > STOP)
+
+        def step(state: Any) -> Any:
+            first, clear, rest, gradient = state
+            batch = batch_of(table, tiles, group, first, layout)
+            shares, clear, rest = _shares(batch, given, clear, rest, layout)
+            change = _pulled(batch, shares, given, layout)
+            return first + STEP, clear, rest, gradient.at[batch.ids].add(change)
+
+        state = jnp.int32(0), group.inside, rest, gradient
+        return jax.lax.while_loop(unfinished, step, state)[3], None
+
+    return jax.lax.scan(add, jnp.zeros_like(table), grouped(tiles))[0]
+
+
+class _Shares(NamedTuple):
+    """Maps (G, K, P) of a step.
+
+    Attributes:
+      weight: w.
+      half: 1 where the Gaussian is the median.
+      fall: alpha times the cotangent of alpha: minus that of the exponent.
+    """
+
+    weight: jax.Array
+    half: jax.Array
+    fall: jax.Array
+
+
+def _shares(
+    batch: Batch, given: jax.Array, clear: jax.Array, rest: jax.Array, layout: Layout
+) -> tuple[_Shares, jax.Array, jax.Array]:
+    """The shares of the Gaussians of a step, and T and S - sum w q behind them."""
+    shares = []
+    for k in range(STEP):
+        alpha = batch.alpha[:, k]
+        after = clear * (1 - alpha)
+        weight = weigh(alpha, clear, after)
+        worth = sum(
+            given[i] * value[:, k]
+            for i, value in enumerate(batch.values)
+            if not layout.halved(i) and i != layout.depth_image + 1
+        )
+        rest = rest - weight * worth
+        slope = clear * worth - rest / (1 - alpha)
+        fall = jnp.where((after > STOP) & (alpha < CAP), slope * alpha, 0)
+        shares.append((weight, crossing(clear, after), fall))
+        clear = after
+    stacked = (jnp.stack(maps, 1) for maps in zip(*shares, strict=True))
+    return _Shares(*stacked), clear, rest
+
+
+def _pulled(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:
+    """(G, K, D), what the numbers of the Gaussians of a step gain."""
+    columns = batch.columns
+    a, b, c, opacity = columns[2:6]
+    l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
+    tau, s, inverse = batch.peak
+    lengthened = _lengthened(batch, shares, given, layout)
+    bent = lengthened * tau * inverse
+    slid = lengthened * inverse - 2 * bent
+    fall, linear, square = (_moments(share, batch.offset) for share in (shares.fall, slid, -bent))
+    seen = jnp.stack([shares.weight, shares.weight * s], 2)
+    shown = _product(seen, given[: layout.depth_image + 1])
+    colors = shown[..., 0, : layout.colors]
+    depth = shown[..., 0, -1:] - shown[..., 1, -1:]
+    u = a * fall[1] + b * fall[2] - l1 * linear[0] - 2 * q1 * square[1] - q2 * square[2]
+    v = b * fall[1] + c * fall[2] - l2 * linear[0] - q2 * square[1] - 2 * q3 * square[2]
+    motions = []
+    if layout.motion is not None:
+        share = shares.half if layout.motion == "median" else shares.weight
+        kinds = [share, share * tau * batch.x, share * tau * batch.y, -share * s]
+        first = layout.motion_image
+        gains = _product(jnp.stack(kinds, 2), given[first : first + 3])
+        motions = [gains.reshape(*gains.shape[:2], 12)]
+        followed = gains[..., 0, :] + gains[..., 3, :]
+        along, across = (
+            jnp.concatenate(columns[first : first + 3], -1)
+            for first in (layout.motion_column + 3, layout.motion_column + 6)
+        )
+        u = u - (along * followed).sum(-1, keepdims=True)
+        v = v - (across * followed).sum(-1, keepdims=True)
+        if layout.motion == "median":
+            halved = _product(jnp.stack([share, share * s], 2), given[-1:])
+            depth = depth + halved[..., 0, :] - halved[..., 1, :]
+    conic = [-0.5 * fall[3], -fall[4], -0.5 * fall[5]]
+    peaks = [linear[1], linear[2], square[3], square[4], square[5]]
+    lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
+    return jnp.concatenate([u, v, *conic, lifted, colors, depth, *peaks, *motions], -1)
+
+
+def _lengthened(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:
+    """(G, K, P), the cotangent of tau."""
+    columns = batch.columns
+    depth = columns[layout.depth_column]
+    result = shares.weight * (given[layout.depth_image][:, None] * depth)
+    if layout.motion is None:
+        return result
+    share = shares.half if layout.motion == "median" else shares.weight
+    _, along, across, centre = (columns[layout.motion_column + i :][:3] for i in range(0, 12, 3))
+    for i in range(3):
+        cotangent = given[layout.motion_image + i][:, None]
+        path = along[i] * batch.x + across[i] * batch.y + centre[i]
+        result = result + share * (cotangent * path)
+    if layout.motion == "median":
+        result = result + share * (given[-1][:, None] * depth)
+    return result
+
+
+def _moments(share: jax.Array, offset: tuple[jax.Array, jax.Array]) -> list[jax.Array]:
+    """The sums over pixels of a map times 1, x, y, x^2, x y and y^2, each (G, K, 1)."""
+    powers = jnp.asarray(_POWERS, share.dtype)
+    sums = jnp.einsum("gkp,pm->gkm", share, powers, precision=jax.lax.Precision.HIGHEST)
+    one, x, y, xx, xy, yy = (sums[..., i, None] for i in range(6))
+    # From the middle of the tile to the mean.
+    du, dv = offset
+    return [
+        one,
+        x - du * one,
+        y - dv * one,
+        xx - 2 * du * x + du * du * one,
+        xy - du * y - dv * x + du * dv * one,
+        yy - 2 * dv * y + dv * dv * one,
+    ]
+
+
+def _product(shares: jax.Array, given: jax.Array) -> jax.Array:
+    """(G, K, n, m), the sums over pixels of n maps times m cotangents."""
+    precision = jax.lax.Precision.HIGHEST
+    return jnp.einsum("gknp,mgp->gknm", shares, given, precision=precision)

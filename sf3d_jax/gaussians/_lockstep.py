@@ -1,0 +1,111 @@
+"""Tiles in lockstep: the next Gaussians of a group of tiles, and what they are at each pixel.
+
+Tiles are taken in groups of similar length. All tiles of a group go on together, some Gaussians
+of each at a step, so XLA has long loops over pixels and memory holds one step.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, moved, peak_at
+from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
+
+GROUP = 128
+STEP = 8
+PIXELS = SIDE * SIDE
+
+# The offset of each pixel of a tile from its middle.
+_PLACE = np.arange(PIXELS)
+MIDDLE = (SIDE - 1) / 2
+ACROSS, DOWN = _PLACE % SIDE - MIDDLE, _PLACE // SIDE - MIDDLE
+
+
+class Group(NamedTuple):
+    """Tiles that are drawn together.
+
+    Attributes:
+      start: (G), where their lists start.
+      end: (G), where they end.
+      middle: (G, 2), their middles, in pixels.
+      inside: (G, P), 1 at the pixels of the image, 0 beyond it.
+    """
+
+    start: jax.Array
+    end: jax.Array
+    middle: jax.Array
+    inside: jax.Array
+
+    @property
+    def longest(self) -> jax.Array:
+        """The length of the longest list."""
+        return (self.end - self.start).max()
+
+
+class Batch(NamedTuple):
+    """The next STEP Gaussians of each tile of a group.
+
+    Attributes:
+      ids: (G, K).
+      columns: those of the table, each (G, K, 1).
+      offset: (G, K, 1) twice, the means from the middle of the tile.
+      x: (G, K, P), the pixels from the means.
+      y: likewise.
+      alpha: (G, K, P), 0 where the list has ended.
+      peak: (G, K, P), where the rays are densest.
+      values: for every image (G, K, 1) or (G, K, P), what the Gaussian shows.
+    """
+
+    ids: jax.Array
+    columns: list[jax.Array]
+    offset: tuple[jax.Array, jax.Array]
+    x: jax.Array
+    y: jax.Array
+    alpha: jax.Array
+    peak: Peak
+    values: list[jax.Array]
+
+
+def grouped(tiles: Tiles) -> jax.Array:
+    """(groups, GROUP), the tiles by length, longest first; -1 where there is none."""
+    order = jnp.argsort(tiles.starts[:-1] - tiles.starts[1:])
+    order = jnp.pad(order, (0, -len(order) % GROUP), constant_values=-1)
+    return order.reshape(-1, GROUP)
+
+
+def group_of(tile: jax.Array, tiles: Tiles, size: tuple[int, int], dtype: jnp.dtype) -> Group:
+    """The group of these tiles, GROUP of them."""
+    columns = grid_of(size)[1]
+    start = tiles.starts[tile]
+    end = jnp.where(tile < 0, start, tiles.starts[tile + 1])
+    corner = jnp.stack([tile % columns, tile // columns], -1) * SIDE
+    middle = corner.astype(dtype) + jnp.asarray(MIDDLE, dtype)
+    u, v = middle[:, :1] + ACROSS, middle[:, 1:] + DOWN
+    inside = (u < size[1]) & (v < size[0])
+    return Group(start, end, middle, inside.astype(dtype))
+
+
+def batch_of(
+    table: jax.Array, tiles: Tiles, group: Group, first: jax.Array, layout: Layout
+) -> Batch:
+    """The Gaussians number `first` and following of each tile."""
+    place = group.start[:, None] + first + jnp.arange(STEP, dtype=jnp.int32)
+    ids = tiles.ids[jnp.minimum(place, len(tiles.ids) - 1)]
+    rows = table[ids]
+    columns = [rows[..., i, None] for i in range(table.shape[-1])]
+    # First the difference of the two large numbers, which is exact, then the pixel.
+    offset = tuple(columns[i] - group.middle[:, i, None, None] for i in range(2))
+    x = jnp.asarray(ACROSS, table.dtype) - offset[0]
+    y = jnp.asarray(DOWN, table.dtype) - offset[1]
+    alpha = alpha_at(x, y, columns[2:5], columns[5])
+    alpha = jnp.where((place < group.end[:, None])[..., None], alpha, 0)
+    depth = layout.depth_column
+    peak = peak_at(x, y, columns[depth + 1 : depth + 6])
+    values = [*columns[6:depth], jnp.ones_like(columns[0]), columns[depth] * peak.tau]
+    if layout.motion is not None:
+        values += [values[-1] * values[-1], *moved(x, y, peak, columns[layout.motion_column :])]
+    if layout.motion == "median":
+        values += [values[layout.depth_image]]
+    return Batch(ids, columns, offset, x, y, alpha, peak, values)

@@ -1,0 +1,171 @@
+"""Which Gaussians each tile of the image has to draw, front to back.
+
+A Gaussian is listed in the tiles of SIDE x SIDE pixels that its ellipse of alpha >= 1/255 meets: for
+each row of tiles those between the ellipse's leftmost and rightmost points in it. All lists lie
+behind one another in one array of a fixed length.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax.gaussians._splats import Splats
+
+SIDE = 8
+
+# The ellipse is found to rounding; a pixel at its rim must not be missed.
+_ROUNDING = 1e-3
+_BITS = 32
+_LARGEST = 2**31 - 1
+
+
+class Tiles(NamedTuple):
+    """The lists of the tiles of an image, row by row.
+
+    Attributes:
+      ids: (M), Gaussians, those of a tile by depth.
+      starts: (T + 1), where the list of each tile starts, and where the last one ends.
+      overflow: (), how many entries found no place. The lists are of no use then.
+    """
+
+    ids: jax.Array
+    starts: jax.Array
+    overflow: jax.Array
+
+
+class _Spans(NamedTuple):
+    """Rows of tiles of each Gaussian, front to back: the first, how many, and all together."""
+
+    order: jax.Array
+    first: jax.Array
+    count: jax.Array
+
+
+def grid_of(size: tuple[int, int]) -> tuple[int, int]:
+    """How many rows and columns of tiles cover an image of a size."""
+    return -(-size[0] // SIDE), -(-size[1] // SIDE)
+
+
+def listed(splats: Splats, size: tuple[int, int], capacity: int) -> Tiles:
+    """The tiles' lists, with room for so many entries."""
+    rows, columns = grid_of(size)
+    spans = _spans(splats, size)
+    owner, row, used = _expanded(spans.count, capacity)
+    row = spans.first[owner] + row
+    owner = spans.order[owner]
+    first, last = _columns(splats, owner, row, columns)
+    count = jnp.where(used, last - first + 1, 0)
+    entry, column, used = _expanded(count, capacity)
+    tile = jnp.where(used, row[entry] * columns + first[entry] + column, rows * columns)
+    places = _places(tile, rows * columns)
+    lengths = jnp.zeros(rows * columns + 1, jnp.int32).at[tile].add(1)
+    starts = jnp.cumsum(lengths, dtype=jnp.int32) - lengths
+    needed = jnp.maximum(_total(spans.count), _total(count))
+    # Where not even the rows fit, what they need is more, but not known.
+    overflow = jnp.maximum(needed - capacity, 0)
+    return Tiles(owner[entry][places], starts, overflow)
+
+
+def needed(splats: Splats, size: tuple[int, int]) -> jax.Array:
+    """How many entries the lists of all tiles have."""
+    rows, columns = grid_of(size)
+    spans = _spans(splats, size)
+
+    def add(k: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        first, last = _columns(splats, spans.order, spans.first + k, columns)
+        count = jnp.where(k < spans.count, last - first + 1, 0)
+        # Integers wrap; floats tell when.
+        return total[0] + count.sum(dtype=jnp.int32), total[1] + count.astype(jnp.float32).sum()
+
+    most = spans.count.max(initial=0)
+    exact, rough = jax.lax.fori_loop(0, most, add, (jnp.int32(0), jnp.float32(0)))
+    return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
+
+
+def _total(count: jax.Array) -> jax.Array:
+    """The sum, or the largest integer where it is larger."""
+    rough = count.astype(jnp.float32).sum()
+    return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, count.sum(dtype=jnp.int32))
+
+
+def _spans(splats: Splats, size: tuple[int, int]) -> _Spans:
+    low = splats.pixels - splats.reach - _ROUNDING
+    high = splats.pixels + splats.reach + _ROUNDING
+    # A NaN of rounding would be cast to any integer.
+    inside = splats.seen & (high >= 0).all(-1)
+    inside = inside & (low[:, 0] <= size[1] - 1) & (low[:, 1] <= size[0] - 1)
+    # Pixels are at integers, so the ellipse first meets them at the next one.
+    first, last = (
+        jnp.clip(x, 0, size[0] - 1).astype(jnp.int32) // SIDE
+        for x in (jnp.ceil(low[:, 1]), jnp.floor(high[:, 1]))
+    )
+    order = jnp.argsort(jnp.where(inside, splats.depths, jnp.inf)).astype(jnp.int32)
+    count = jnp.where(inside, jnp.maximum(last - first + 1, 1), 0)
+    return _Spans(order, first[order], count[order])
+
+
+def _columns(
+    splats: Splats, owner: jax.Array, row: jax.Array, columns: int
+) -> tuple[jax.Array, jax.Array]:
+    """The first and last column of tiles that a Gaussian meets in a row of tiles; one at least."""
+    u, v = splats.pixels[owner].T
+    a, b, c = splats.conics[owner].T
+    power = splats.power[owner]
+    wide, high = splats.reach[owner].T
+    # Offsets of the row's pixels from the mean, within the ellipse.
+    top = jnp.clip(row * SIDE - v - _ROUNDING, -high, high)
+    bottom = jnp.clip(row * SIDE + (SIDE - 1) - v + _ROUNDING, -high, high)
+    # The ellipse is widest at the height y = -b / c x, and narrower on both sides of it.
+    widest = -b / c * wide
+    ends = []
+    for sign in (-1, 1):
+        y = jnp.clip(sign * widest, top, bottom)
+        # (b^2 - a c) y^2 + a p, of which the root is half the chord at the height y.
+        rest = jnp.maximum(a * (power - c * y * y) + (b * y) ** 2, 0)
+        ends.append(u + (sign * jnp.sqrt(rest) - b * y) / a + sign * _ROUNDING)
+    left, right = jnp.ceil(ends[0]), jnp.floor(ends[1])
+    limit = columns * SIDE - 1
+    first = jnp.clip(left, 0, limit).astype(jnp.int32) // SIDE
+    last = jnp.clip(right, 0, limit).astype(jnp.int32) // SIDE
+    return first, jnp.maximum(last, first)
+
+
+def _expanded(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """As many entries as each owner counts, in their order: (owner, number among its own, used)."""
+    ends = jnp.cumsum(count, dtype=jnp.int32)
+    owner = jnp.repeat(jnp.arange(len(count), dtype=jnp.int32), count, total_repeat_length=capacity)
+    slot = jnp.arange(capacity, dtype=jnp.int32)
+    return owner, slot - (ends - count)[owner], slot < ends[-1]
+
+
+def _places(tile: jax.Array, tiles: int) -> jax.Array:
+    """Where to find the entries in the order of their tiles; those of a tile keep theirs.
+
+    XLA sorts one array of integers several times faster than one that carries another. So the key
+    is the tile with the entry's own place in its low bits; where both do not fit into an integer,
+    entries are sorted in parts, which are put together by counting.
+    """
+    bits = _BITS - tiles.bit_length()
+    total = len(tile)
+    length = min(1 << bits, total)
+    parts = -(-total // length)
+    tile = jnp.pad(tile, (0, parts * length - total), constant_values=tiles)
+    tile = tile.reshape(parts, length)
+    place = jnp.arange(length, dtype=jnp.uint32)
+    key = jnp.sort((tile.astype(jnp.uint32) << bits) | place, axis=-1)
+    place = (key & ((1 << bits) - 1)).astype(jnp.int32)
+    if parts == 1:
+        return place[0, :total]
+    tile = (key >> bits).astype(jnp.int32)
+    part = jnp.arange(parts, dtype=jnp.int32)[:, None]
+    counts = jnp.zeros((parts, tiles + 1), jnp.int32).at[part, tile].add(1)
+    everywhere = counts.sum(0, dtype=jnp.int32)
+    # Where the tile starts, after the parts before, and by how much the part is on.
+    base = (jnp.cumsum(everywhere, dtype=jnp.int32) - everywhere) + (
+        jnp.cumsum(counts, 0, dtype=jnp.int32) - counts
+    )
+    base = base - (jnp.cumsum(counts, 1, dtype=jnp.int32) - counts)
+    target = jnp.take_along_axis(base, tile, 1) + jnp.arange(length, dtype=jnp.int32)
+    source = part * length + place
+    return jnp.zeros(parts * length, jnp.int32).at[target].set(source, unique_indices=True)[:total]

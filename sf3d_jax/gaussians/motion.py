@@ -1,0 +1,180 @@
+"""Images of moving 3D Gaussians with exact annotations of their motion.
+
+The point X_k of a Gaussian that the pixel's ray sees, and where it goes with the Gaussian, X'_k, are
+blended with the weights of the image into two points,
+
+    X = sum_k w_k X_k / alpha,   X' = sum_k w_k X'_k / alpha      (the mean), or
+    X = X_m, X' = X'_m of the Gaussian at which half of the light is gone   (the median),
+
+and everything that is annotated is said about these two: X lies on the ray, inv_depth is 1 / X_z,
+scene_flow X' - X, and flow and inv_depth_change are what `image_motion` makes of them. So they agree
+with one another to rounding. X' - X is summed as such, not as a difference.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._numerics import channels_last, jit, mask, narrow, surface
+from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.gaussians._blending import HALF, Layout
+from sf3d_jax.gaussians._compositing import composite
+from sf3d_jax.gaussians._splats import splats
+from sf3d_jax.gaussians.rendering import (
+    blended,
+    check_background,
+    check_room,
+    check_scene_camera,
+    inverse_depth,
+    loud,
+    prepared,
+    room,
+)
+from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
+from sf3d_jax.scene_flow import image_motion
+
+METHODS = ("mean", "median")
+
+# A pixel sees more than one surface, or less than one, where depths spread by more than this part
+# of their mean, or light passes.
+SPREAD = 0.01
+LEAK = 0.1
+
+
+class Annotation(NamedTuple):
+    """What a camera sees of moving Gaussians, and how each pixel's surface point moves.
+
+    Attributes:
+      colors: (H, W, C).
+      alpha: (H, W), how much of what is behind them the Gaussians hide, 0 to 1.
+      inv_depth: (H, W), 1 / Z, per metre.
+      flow: (H, W, 2), pixels, to the next image.
+      inv_depth_change: (H, W), 1/z1 - 1/z0 of the same point, per metre.
+      scene_flow: (H, W, 3), metres, in the axes of the first camera.
+      valid: (H, W), bool, where the Gaussians hide at least half of what is behind, and both
+        points are in front of their cameras. Elsewhere the annotations are 0.
+      edge: (H, W), bool, valid pixels that see more than one surface or shine through: the depths
+        that are blended spread by more than 1 % of their mean, or alpha is below .9. Annotations
+        are exact for single surfaces; here they are a mixture.
+      overflow: (), integers: how many intersections found no place in `max_intersections`. If
+        there is any, colours and alpha are NaN and no pixel is valid.
+    """
+
+    colors: jax.Array
+    alpha: jax.Array
+    inv_depth: jax.Array
+    flow: jax.Array
+    inv_depth_change: jax.Array
+    scene_flow: jax.Array
+    valid: jax.Array
+    edge: jax.Array
+    overflow: jax.Array
+
+
+def render_motion(
+    gaussians: Gaussians,
+    next_gaussians: Gaussians,
+    camera: Camera,
+    next_camera: Camera | None = None,
+    *,
+    method: str = "mean",
+    background: jax.Array | None = None,
+    max_intersections: int | None = None,
+    antialias: bool = False,
+) -> Annotation:
+    """Draws Gaussians as `render` does, and annotates their motion to the next image.
+
+    The backward motion is that of the two times, and cameras, swapped. What the next image hides
+    tells `occlusion_from_depth(flow, inv_depth, inv_depth_change, next_inv_depth)` with the
+    inverse depth that `render` gives for the next time.
+
+    Args:
+      gaussians: (N), the first time, in world axes.
+      next_gaussians: (N), the same Gaussians at the second time; only means and factors are read.
+      camera: of the first image, one pinhole.
+      next_camera: of the second image; None is the first camera, at rest.
+      method: "mean" blends the points of all Gaussians of a pixel, which is exact for surfaces;
+        "median" takes that of the Gaussian at which half of the light is gone, which is better
+        where thick translucent Gaussians overlap.
+      background: (C), the colour where nothing is; None is 0.
+      max_intersections: as for `render`.
+      antialias: as for `render`.
+
+    Returns:
+      The annotation, in the dtype of the colours. A Gaussian with a number that is not finite at
+      either time, a singular factor at the first, or behind the camera gives nothing, and gets
+      zero gradient. `overflow` is to be checked if max_intersections is yours.
+
+    Raises:
+      TypeError: an argument is no array, no camera, or no Gaussians.
+      ValueError: shapes do not fit, the first camera has a lens, the method is none of the two, or
+        max_intersections is missing.
+    """
+    count, channels = check_gaussians("gaussians", gaussians)
+    next_count, _ = check_gaussians("next_gaussians", next_gaussians)
+    if count != next_count:
+        raise ValueError(
+            f"next_gaussians: expected {count}, as at the first time, got {next_count}"
+        )
+    check_scene_camera("camera", camera)
+    if next_camera is not None and check_camera("next_camera", next_camera):
+        raise ValueError("next_camera: expected one camera, got a batch; use jax.vmap")
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {METHODS}, got {method!r}")
+    check_background(background, channels)
+    if max_intersections is None:
+        max_intersections = room(gaussians, camera, antialias=antialias)
+    check_room(max_intersections)
+    return _render_motion(
+        *(gaussians, next_gaussians, camera, next_camera, background),
+        method=method,
+        max_intersections=max_intersections,
+        antialias=antialias,
+    )
+
+
+@partial(jit, static=("method", "max_intersections", "antialias"))
+def _render_motion(
+    gaussians: Gaussians,
+    next_gaussians: Gaussians,
+    camera: Camera,
+    next_camera: Camera | None,
+    background: jax.Array | None,
+    *,
+    method: str,
+    max_intersections: int,
+    antialias: bool,
+) -> Annotation:
+    dtype = gaussians.colors.dtype
+    layout = Layout(gaussians.colors.shape[-1], method)
+    scene = splats(gaussians, camera, next_gaussians=next_gaussians, antialias=antialias)
+    table, tiles = prepared(scene, camera, max_intersections)
+    sums = composite(table, tiles, layout, camera.size)
+    colors, alpha, inv_depth = blended(sums, layout, background)
+    first = layout.motion_image
+    vectors = tuple(sums[..., first + i] for i in range(3))
+    weight = alpha
+    if method == "median":
+        inv_depth = inverse_depth(jnp.ones_like(alpha), sums[..., -1])
+        weight = jnp.ones_like(alpha)
+    valid = (alpha >= HALF) & surface(inv_depth) & (tiles.overflow == 0)
+    edge = valid & _mixed(alpha, sums[..., layout.depth_image], sums[..., layout.depth_image + 1])
+    weight, *vectors = mask(valid, (weight, *vectors), (1, 0, 0, 0))
+    vectors = channels_last(*(x / weight for x in vectors))
+    inv_depth = mask(valid, inv_depth)
+    seen = image_motion(vectors, inv_depth, camera, next_camera)
+    annotations = inv_depth, seen.flow, seen.inv_depth_change, vectors
+    annotations, valid = narrow(valid & seen.valid, annotations, dtype)
+    inv_depth, flow, change, vectors = mask(valid, annotations)
+    colors, alpha = loud((colors, alpha), tiles.overflow, dtype)
+    return Annotation(
+        colors, alpha, inv_depth, flow, change, vectors, valid, edge & valid, tiles.overflow
+    )
+
+
+def _mixed(alpha: jax.Array, depth: jax.Array, square: jax.Array) -> jax.Array:
+    """Whether the depths of a pixel are those of more than one surface, or of less."""
+    variance = square * alpha - depth * depth
+    return (variance > (SPREAD * depth) ** 2) | (alpha < 1 - LEAK)

@@ -1,0 +1,163 @@
+"""The Flow Rasterizer once more, slow and plain: every Gaussian against every pixel, one by one.
+
+This is what the fast one is tested against. It has the formulas as they are thought of, matrix by
+matrix, without tiles, rewritten terms or a derivative of its own, and expects what is well: finite
+numbers and invertible factors. Use it in float64.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.gaussians.harmonics import spherical_harmonics
+from sf3d_jax.gaussians.motion import Annotation
+from sf3d_jax.gaussians.rendering import Rendering
+from sf3d_jax.gaussians.scene import Gaussians
+from sf3d_jax.projection import pixel_grid
+
+
+def render(
+    gaussians: Gaussians, camera: Camera, *, background: Any = 0.0, antialias: bool = False
+) -> Rendering:
+    """What `gaussians.render` draws.
+
+    Args:
+      gaussians: (N).
+      camera: one pinhole.
+      background: (C), or 0.
+      antialias: as there.
+
+    Returns:
+      The rendering.
+    """
+    sums = _sums(gaussians, gaussians, camera, camera, antialias)
+    colors = sums["color"] + (1 - sums["alpha"])[..., None] * background
+    there = sums["alpha"] > 0
+    depth = jnp.where(there, sums["depth"] / jnp.where(there, sums["alpha"], 1), 1)
+    return Rendering(colors, sums["alpha"], jnp.where(there, 1 / depth, 0), jnp.int32(0))
+
+
+def render_motion(
+    gaussians: Gaussians,
+    next_gaussians: Gaussians,
+    camera: Camera,
+    next_camera: Camera | None = None,
+    *,
+    method: str = "mean",
+    background: Any = 0.0,
+    antialias: bool = False,
+) -> Annotation:
+    """What `gaussians.render_motion` draws.
+
+    Args:
+      gaussians: (N), the first time.
+      next_gaussians: (N), the second time.
+      camera: of the first image, one pinhole.
+      next_camera: of the second image, one pinhole, or None.
+      method: "mean" or "median".
+      background: (C), or 0.
+      antialias: as there.
+
+    Returns:
+      The annotation.
+    """
+    after = camera if next_camera is None else next_camera
+    sums = _sums(gaussians, next_gaussians, camera, after, antialias)
+    alpha = sums["alpha"]
+    valid = alpha >= 0.5
+    weight = jnp.where(valid, alpha, 1)
+    chosen = {
+        "mean": (sums["point"] / weight[..., None], sums["next"] / weight[..., None]),
+        "median": (sums["median"], sums["next median"]),
+    }
+    first, second = (jnp.where(valid[..., None], x, 1) for x in chosen[method])
+    rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
+    next_rotation, next_shift = after.world_to_camera[:, :3], after.world_to_camera[:, 3]
+    x = first @ rotation.T + shift
+    y = second @ next_rotation.T + next_shift
+    flow = after.focal * y[..., :2] / y[..., 2:] + after.principal_point - pixel_grid(camera.size)
+    depth = sums["depth"] / weight
+    spread = sums["square"] / weight - depth**2
+    edge = valid & ((spread > (0.01 * depth) ** 2) | (alpha < 0.9))
+    change = 1 / y[..., 2] - 1 / x[..., 2]
+    motion = (second - first) @ rotation.T
+    where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)
+    return Annotation(
+        *(sums["color"] + (1 - alpha)[..., None] * background, alpha),
+        *(where(1 / x[..., 2]), where(flow), where(change), where(motion)),
+        *(valid, edge, jnp.int32(0)),
+    )
+
+
+def _sums(
+    gaussians: Gaussians, later: Gaussians, camera: Camera, after: Camera, antialias: bool
+) -> dict[str, jax.Array]:
+    """What pixels sum over the Gaussians, points in world axes."""
+    rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
+    eye = -rotation.T @ shift
+    uv = pixel_grid(camera.size).astype(gaussians.means.dtype)
+    rays = jnp.concatenate(
+        [(uv - camera.principal_point) / camera.focal, jnp.ones_like(uv[..., :1])], -1
+    )
+    means = gaussians.means @ rotation.T + shift
+    colors = gaussians.colors
+    if colors.ndim == 3:
+        colors = spherical_harmonics(colors, gaussians.means - eye)
+
+    def add(state: Any, k: jax.Array) -> tuple[Any, None]:
+        clear, sums = state
+        x, factor = means[k], rotation @ gaussians.factors[k]
+        falloff, fade = _footprint(x, factor, camera, antialias)
+        offset = uv - camera.focal * x[:2] / x[2] - camera.principal_point
+        exponent = jnp.einsum("hwi,ij,hwj->hw", offset, falloff, offset) / 2
+        opacity = fade * gaussians.opacities[k]
+        raw = jnp.where(x[2] > 0.01, opacity * jnp.exp(-exponent), 0)
+        alpha = jnp.where(raw >= 1 / 255, jnp.minimum(raw, 0.99), 0)
+        passed = clear * (1 - alpha)
+        weight = jnp.where(passed > 1e-4, alpha * clear, 0)
+        half = (clear > 0.5) & (passed <= 0.5)
+
+        a, m = rays @ jnp.linalg.inv(factor).T, jnp.linalg.inv(factor) @ x
+        depth = (a @ m) / (a * a).sum(-1)
+        inner = a * depth[..., None] - m
+        point = inner @ gaussians.factors[k].T + gaussians.means[k]
+        moved = inner @ later.factors[k].T + later.means[k]
+        values = {
+            "color": (weight, jnp.broadcast_to(colors[k], (*uv.shape[:2], colors.shape[-1]))),
+            "alpha": (weight, jnp.ones_like(depth)),
+            "depth": (weight, depth),
+            "square": (weight, depth**2),
+            "point": (weight, point),
+            "next": (weight, moved),
+            "median": (half, point),
+            "next median": (half, moved),
+        }
+        for name, (share, value) in values.items():
+            share = share.reshape(share.shape + (1,) * (value.ndim - 2))
+            sums = sums | {name: sums[name] + share * value}
+        return (passed, sums), None
+
+    scalar, vector = jnp.zeros_like(uv[..., 0]), jnp.zeros_like(rays)
+    nothing = {name: scalar for name in ("alpha", "depth", "square")}
+    nothing |= {name: vector for name in ("point", "next", "median", "next median")}
+    nothing |= {"color": jnp.zeros((*uv.shape[:2], colors.shape[-1]), uv.dtype)}
+    front_to_back = jnp.argsort(means[:, 2])
+    return jax.lax.scan(add, (scalar + 1, nothing), front_to_back)[0][1]
+
+
+def _footprint(
+    x: jax.Array, factor: jax.Array, camera: Camera, antialias: bool
+) -> tuple[jax.Array, Any]:
+    """The inverse covariance in the image, and by how much a small Gaussian fades."""
+    (fx, fy), (height, width) = camera.focal, camera.size
+    size = jnp.array([width, height])
+    low = (-0.5 - 0.15 * size - camera.principal_point) / camera.focal
+    high = (1.15 * size - 0.5 - camera.principal_point) / camera.focal
+    tx, ty = jnp.clip(x[:2] / x[2], low, high)
+    slope = jnp.array([[fx, 0, -fx * tx], [0, fy, -fy * ty]]) / x[2]
+    covariance = slope @ factor @ factor.T @ slope.T
+    wide = covariance + 0.3 * jnp.eye(2)
+    ratio = jnp.linalg.det(covariance) / jnp.linalg.det(wide)
+    return jnp.linalg.inv(wide), jnp.sqrt(ratio) if antialias else 1.0

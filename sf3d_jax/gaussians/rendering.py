@@ -1,0 +1,251 @@
+"""Images of 3D Gaussians: colours, coverage and inverse depth, differentiable by everything."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array
+from sf3d_jax._numerics import jit, mask, surface
+from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.gaussians._blending import Layout
+from sf3d_jax.gaussians._compositing import composite
+from sf3d_jax.gaussians._splats import Splats, splats
+from sf3d_jax.gaussians._tiles import Tiles, listed, needed
+from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
+
+
+class Rendering(NamedTuple):
+    """What a camera sees of Gaussians.
+
+    Attributes:
+      colors: (H, W, C).
+      alpha: (H, W), how much of what is behind them the Gaussians hide, 0 to 1.
+      inv_depth: (H, W), 1 / Z, per metre, of the mean of the points that the ray of the pixel sees;
+        0 where there is none.
+      overflow: (), integers: how many intersections found no place in `max_intersections`. If
+        there is any, the rest is NaN and passes no gradient.
+    """
+
+    colors: jax.Array
+    alpha: jax.Array
+    inv_depth: jax.Array
+    overflow: jax.Array
+
+
+def render(
+    gaussians: Gaussians,
+    camera: Camera,
+    *,
+    background: jax.Array | None = None,
+    max_intersections: int | None = None,
+    antialias: bool = False,
+) -> Rendering:
+    """Draws Gaussians, as gsplat does: what was trained there looks the same here.
+
+    Front to back by the depth of the means, color = sum_k w_k color_k + (1 - alpha) background
+    with w_k = alpha_k prod_{j < k} (1 - alpha_j) and alpha_k the opacity times the Gaussian of the
+    projected covariance, widened by .3 pixels^2. Means nearer than .01 m are not drawn, alpha_k is
+    .99 at most, below 1/255 it is 0, and what lies behind 99.99 % is left out. The depth is that
+    of the means of the points where the pixel's ray meets the Gaussians, so a flat Gaussian is a
+    plane, not all at the depth of its mean.
+
+    Args:
+      gaussians: (N), in world axes. A Gaussian with a number that is not finite, a singular factor
+        (a scale of 0), or behind the camera gives nothing, and gets zero gradient.
+      camera: one pinhole. Batches of scenes or cameras are drawn by `jax.vmap`.
+      background: (C), the colour where nothing is; None is 0.
+      max_intersections: how many pairs of Gaussians and 8 x 8 tiles there is room for, static. None
+        counts them first and rounds up, outside of jit; inside it must be given, and
+        `intersections_needed` tells it. Room that is not used costs time.
+      antialias: lets a Gaussian smaller than a pixel fade instead of growing: opacities times the
+        root of the determinants' ratio before and after widening.
+
+    Returns:
+      The rendering, in the dtype of the colours. Check `overflow`, if max_intersections is yours.
+
+    Raises:
+      TypeError: an argument is no array, no camera, or no Gaussians.
+      ValueError: shapes do not fit, the camera has a lens, or max_intersections is missing.
+    """
+    channels = check_gaussians("gaussians", gaussians)[1]
+    check_scene_camera("camera", camera)
+    check_background(background, channels)
+    if max_intersections is None:
+        max_intersections = room(gaussians, camera, antialias=antialias)
+    check_room(max_intersections)
+    return _render(gaussians, camera, background, max_intersections, antialias)
+
+
+def intersections_needed(
+    gaussians: Gaussians, camera: Camera, *, antialias: bool = False
+) -> jax.Array:
+    """How many pairs of Gaussians and tiles of 8 x 8 pixels `render` has to draw.
+
+    Args:
+      gaussians: (N), in world axes.
+      camera: one pinhole.
+      antialias: as for `render`; it only leaves out Gaussians.
+
+    Returns:
+      (), an integer; 2^31 - 1 if there are more.
+
+    Raises:
+      TypeError: an argument is no camera, or no Gaussians.
+      ValueError: shapes do not fit, or the camera has a lens.
+    """
+    check_gaussians("gaussians", gaussians)
+    check_scene_camera("camera", camera)
+    return _needed(gaussians, camera, antialias)
+
+
+def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
+    """Enough intersections, rounded up to one of few sizes: an eighth to a quarter apart.
+
+    Args:
+      gaussians: (N).
+      camera: one pinhole.
+      antialias: as for `render`.
+
+    Returns:
+      A number of intersections.
+
+    Raises:
+      ValueError: the arrays are traced, so nothing can be counted.
+    """
+    try:
+        count = int(_needed(jax.lax.stop_gradient(gaussians), camera, antialias))
+    except jax.errors.ConcretizationTypeError:
+        raise ValueError(
+            "max_intersections: expected a number inside jit and vmap; take what "
+            "intersections_needed(gaussians, camera) gives for such a scene, and some more"
+        ) from None
+    return rounded_up(count)
+
+
+def rounded_up(count: int) -> int:
+    """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
+
+    Args:
+      count: a number.
+
+    Returns:
+      A number not below it.
+    """
+    unit = 1 << max(count - 1, 1).bit_length() - 3
+    return max(-(-count // unit) * unit, 1024)
+
+
+def check_room(max_intersections: int) -> None:
+    """Checks max_intersections.
+
+    Args:
+      max_intersections: what was passed.
+
+    Raises:
+      TypeError: it is no Python integer.
+      ValueError: it is below 1, or no index can count so many.
+    """
+    if isinstance(max_intersections, bool) or not isinstance(max_intersections, int):
+        raise TypeError(
+            f"max_intersections: expected a Python integer, got {type(max_intersections).__name__}"
+        )
+    if not 1 <= max_intersections < 2**30:
+        raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {max_intersections}")
+
+
+def check_scene_camera(name: str, camera: Any) -> None:
+    """Checks that a camera is one pinhole.
+
+    Args:
+      name: the argument's name, for the message.
+      camera: what was passed.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: it is a batch, or has a lens.
+    """
+    batch = check_camera(name, camera)
+    if batch:
+        raise ValueError(f"{name}: expected one camera, got a batch {batch}; use jax.vmap")
+    if camera.model != "pinhole":
+        raise ValueError(
+            f"{name}: expected a pinhole, got the lens {camera.model!r}; draw with its focal "
+            "length and sample the result where the lens looks"
+        )
+
+
+def check_background(background: Any, channels: int) -> None:
+    """Checks a background colour.
+
+    Args:
+      background: what was passed; None is fine.
+      channels: how many numbers a colour has.
+
+    Raises:
+      TypeError: it is no floating array.
+      ValueError: it has another shape.
+    """
+    if background is None:
+        return
+    check_array("background", background)
+    if background.shape != (channels,):
+        raise ValueError(f"background: expected shape ({channels},), got {background.shape}")
+
+
+@partial(jit, static=("antialias",))
+def _needed(gaussians: Gaussians, camera: Camera, antialias: bool) -> jax.Array:
+    return needed(splats(gaussians, camera, antialias=antialias), camera.size)
+
+
+@partial(jit, static=("max_intersections", "antialias"))
+def _render(
+    gaussians: Gaussians,
+    camera: Camera,
+    background: jax.Array | None,
+    max_intersections: int,
+    antialias: bool,
+) -> Rendering:
+    dtype = gaussians.colors.dtype
+    layout = Layout(gaussians.colors.shape[-1])
+    table, tiles = prepared(
+        splats(gaussians, camera, antialias=antialias), camera, max_intersections
+    )
+    sums = composite(table, tiles, layout, camera.size)
+    colors, alpha, inv_depth = blended(sums, layout, background)
+    images = loud((colors, alpha, inv_depth), tiles.overflow, dtype)
+    return Rendering(*images, tiles.overflow)
+
+
+def prepared(scene: Splats, camera: Camera, max_intersections: int) -> tuple[jax.Array, Tiles]:
+    """The table to be drawn, and the lists of the tiles."""
+    tiles = listed(jax.lax.stop_gradient(scene), camera.size, max_intersections)
+    # If not all find a place, nothing that is drawn means anything.
+    table = jnp.where(tiles.overflow > 0, jax.lax.stop_gradient(scene.table), scene.table)
+    return table, tiles
+
+
+def blended(
+    sums: jax.Array, layout: Layout, background: jax.Array | None
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Colours before a background, alpha and inverse depth."""
+    colors, alpha = sums[..., : layout.colors], sums[..., layout.colors]
+    if background is not None:
+        colors = colors + (1 - alpha)[..., None] * background.astype(colors.dtype)
+    return colors, alpha, inverse_depth(alpha, sums[..., layout.depth_image])
+
+
+def inverse_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
+    """The inverse of a depth that is a sum of weights; 0 where it is none."""
+    there = (weight > 0) & surface(
+        jnp.where(weight > 0, depth / jnp.where(weight > 0, weight, 1), 0)
+    )
+    weight, depth = mask(there, (weight, depth), (0, 1))
+    return weight / depth
+
+
+def loud(images: Any, overflow: jax.Array, dtype: Any) -> Any:
+    """The images in a dtype; NaN, without a gradient, where lists overflowed."""
+    silent = lambda x: jnp.where(overflow > 0, jnp.nan, x.astype(dtype))
+    return jax.tree.map(silent, images)

@@ -1,0 +1,134 @@
+"""A scene of 3D Gaussians, each an ellipsoid of colour that fades from its mean.
+
+The Gaussian of mean mu and factor M is the image of the standard one, X = mu + M xi, so its
+covariance is M M^T. The factor says more than the covariance: with the factor at a second time it
+says where each point X of the Gaussian has gone to.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array
+from sf3d_jax._numerics import jit, mask, widen
+from sf3d_jax.gaussians.harmonics import DEGREES
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Gaussians:
+    """Gaussians of one scene at one time; a frozen pytree. Scenes of one size batch by vmap.
+
+    Attributes:
+      means: (N, 3), metres, in world axes.
+      factors: (N, 3, 3), M of X = mu + M xi, metres: rotation times scales, say, but any
+        invertible matrix will do.
+      opacities: (N), in (0, 1].
+      colors: (N, C) of any number of channels; or (N, K, C), coefficients of spherical harmonics of
+        degree 0 to 3 (K = 1, 4, 9, 16), of which the colours are made as `spherical_harmonics`
+        says.
+    """
+
+    means: Any
+    factors: Any
+    opacities: Any
+    colors: Any
+
+    @classmethod
+    def from_scales_rotations(
+        cls, means: Any, scales: Any, rotations: Any, opacities: Any, colors: Any
+    ) -> "Gaussians":
+        """Gaussians whose axes are given by lengths and a rotation, as 3DGS has them.
+
+        Args:
+          means: (N, 3), metres, in world axes.
+          scales: (N, 3), standard deviations along the axes, metres.
+          rotations: (N, 4), quaternions (w, x, y, z) of any length but 0, or (N, 3, 3) matrices;
+            from the axes of the Gaussian to the world's.
+          opacities: (N), in (0, 1].
+          colors: (N, C), or (N, K, C) of spherical harmonics.
+
+        Returns:
+          The Gaussians, M = rotation diag(scales). A quaternion of zeros or NaN gives a factor of
+          zeros: a Gaussian that is not drawn.
+
+        Raises:
+          TypeError: an argument is no floating array.
+          ValueError: shapes do not fit.
+        """
+        check_array("scales", scales, (3,))
+        check_array("rotations", rotations)
+        if rotations.shape[-2:] != (3, 3) and rotations.shape[-1:] != (4,):
+            raise ValueError(
+                f"rotations: expected shape (..., 4) or (..., 3, 3), got {rotations.shape}"
+            )
+        factors = _factors(jnp.asarray(scales), jnp.asarray(rotations))
+        return cls(means, factors, opacities, colors)
+
+
+def check_gaussians(name: str, gaussians: Any) -> tuple[int, int]:
+    """Checks an argument of Gaussians.
+
+    Args:
+      name: the argument's name, for the message.
+      gaussians: what was passed.
+
+    Returns:
+      How many there are, and how many channels their colours have.
+
+    Raises:
+      TypeError: they are no Gaussians, or one of the arrays is not floating.
+      ValueError: a shape does not fit.
+    """
+    if not isinstance(gaussians, Gaussians):
+        raise TypeError(f"{name}: expected Gaussians, got {type(gaussians).__name__}")
+    shapes = {"means": (3,), "factors": (3, 3), "opacities": (), "colors": ()}
+    for field, trailing in shapes.items():
+        check_array(f"{name}.{field}", getattr(gaussians, field), trailing)
+    count = gaussians.opacities.shape[0] if gaussians.opacities.ndim == 1 else None
+    for field, trailing in shapes.items():
+        shape = getattr(gaussians, field).shape
+        rest = shape[1:] if field == "colors" else trailing
+        if count is None or shape != (count, *rest):
+            listed = ", ".join(f"{f} {getattr(gaussians, f).shape}" for f in shapes)
+            raise ValueError(
+                f"{name}: expected means (N, 3), factors (N, 3, 3), opacities (N) and colors "
+                f"(N, C) of one scene, got {listed}; a batch is drawn by jax.vmap"
+            )
+    colors = gaussians.colors.shape
+    harmonics = len(colors) == 3 and colors[1] in DEGREES
+    if not (len(colors) == 2 or harmonics) or not colors[-1]:
+        raise ValueError(
+            f"{name}.colors: expected shape (N, C), or (N, K, C) with K one of {[*DEGREES]}, "
+            f"got {colors}"
+        )
+    return int(colors[0]), int(colors[-1])
+
+
+@jit
+def _factors(scales: jax.Array, rotations: jax.Array) -> jax.Array:
+    dtype = jnp.result_type(scales, rotations)
+    scales, rotations = widen(scales, rotations)
+    if rotations.shape[-1] == 4 and rotations.shape[-2:] != (3, 3):
+        rotations = _matrix(rotations)
+    return (rotations * scales[..., None, :]).astype(dtype)
+
+
+def _matrix(quaternions: jax.Array) -> jax.Array:
+    """The rotations of quaternions (w, x, y, z), zeros where there is none."""
+    # Scaled by the largest part first: the square of a small quaternion would vanish.
+    largest = jnp.abs(quaternions).max(-1)
+    given = (largest > 0) & jnp.isfinite(largest)
+    (q,) = mask(given, (quaternions,))
+    q = q / jnp.where(given, largest, 1)[..., None]
+    w, x, y, z = (q[..., i] for i in range(4))
+    two = jnp.where(given, 2 / jnp.where(given, (q * q).sum(-1), 1), 0)
+    one = given.astype(q.dtype)
+    entries = (
+        (one - two * (y * y + z * z), two * (x * y - w * z), two * (x * z + w * y)),
+        (two * (x * y + w * z), one - two * (x * x + z * z), two * (y * z - w * x)),
+        (two * (x * z - w * y), two * (y * z + w * x), one - two * (x * x + y * y)),
+    )
+    return jnp.stack([jnp.stack(row, -1) for row in entries], -2)

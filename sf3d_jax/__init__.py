@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sf3d_jax import data as data
     from sf3d_jax import depth_change as depth_change
     from sf3d_jax import fit as fit
+    from sf3d_jax import gaussians as gaussians
     from sf3d_jax import losses as losses
     from sf3d_jax import metrics as metrics
     from sf3d_jax import views as views
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("augment", "data", "depth_change", "fit", "losses", "metrics", "views")
+_MODULES = ("augment", "data", "depth_change", "fit", "gaussians", "losses", "metrics", "views")
 _HOMES = {
     "Camera": "camera",
     "Points": "projection",

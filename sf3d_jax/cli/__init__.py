@@ -82,6 +82,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     from sf3d_jax.cli.demo import Demo
     from sf3d_jax.cli.evaluate import Evaluate
     from sf3d_jax.cli.fit import Fit
+    from sf3d_jax.cli.render import Render
     from sf3d_jax.cli.submit import Submit
 
     return _in_one_line(
@@ -91,6 +92,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
             | Annotated[Demo, tyro.conf.subcommand("demo")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
             | Annotated[Fit, tyro.conf.subcommand("fit")]
+            | Annotated[Render, tyro.conf.subcommand("render")]
             | Annotated[Submit, tyro.conf.subcommand("submit")],
             args=arguments,
             prog="sf3d",

@@ -15,7 +15,8 @@ Conventions, whatever the file's own are:
 A file that is not what it should be raises `FormatError`, a ValueError that names it. Writers put
 a whole new file in place, or leave the old one.
 
-Data sets, `loader` and `check` are imported when first used: they need JAX, which files do not.
+Data sets, `loader`, `check` and scenes of Gaussians are imported when first used: they need JAX,
+which other files do not.
 """
 
 import importlib
@@ -83,6 +84,7 @@ from sf3d_jax.data.vkitti2 import (
 if TYPE_CHECKING:
     from sf3d_jax.data._stacking import stack
     from sf3d_jax.data.checking import Finding, Report, check, check_dataset
+    from sf3d_jax.data.gaussian_ply import read_gaussian_ply, write_gaussian_ply
     from sf3d_jax.data.loading import loader
     from sf3d_jax.data.sets import (
         Dataset,
@@ -108,6 +110,8 @@ _LATER = {
     "Report": "checking",
     "check": "checking",
     "check_dataset": "checking",
+    "read_gaussian_ply": "gaussian_ply",
+    "write_gaussian_ply": "gaussian_ply",
     "loader": "loading",
     "Dataset": "sets",
     "Driving": "sets",
@@ -163,6 +167,7 @@ __all__ = [
     "read_colmap_images",
     "read_disparity",
     "read_flow",
+    "read_gaussian_ply",
     "read_image",
     "read_json_cameras",
     "read_kitti_calibration",
@@ -189,6 +194,7 @@ __all__ = [
     "write_colmap_images",
     "write_disparity",
     "write_flow",
+    "write_gaussian_ply",
     "write_image",
     "write_json_cameras",
     "write_kitti_calibration",

@@ -4,9 +4,9 @@
 and 3D scene flow to its next state. Both are differentiable by everything that goes in.
 """
 
+from sf3d_jax.gaussians.harmonics import spherical_harmonics as spherical_harmonics
 from sf3d_jax.gaussians.motion import Annotation as Annotation
 from sf3d_jax.gaussians.motion import render_motion as render_motion
-from sf3d_jax.gaussians.harmonics import spherical_harmonics as spherical_harmonics
 from sf3d_jax.gaussians.rendering import Rendering as Rendering
 from sf3d_jax.gaussians.rendering import intersections_needed as intersections_needed
 from sf3d_jax.gaussians.rendering import render as render

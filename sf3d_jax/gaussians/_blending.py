@@ -1,4 +1,4 @@
-"""How one Gaussian weighs on one pixel, and what it shows there; the rules that all back ends share.
+"""How one Gaussian weighs on one pixel, and what it shows there: what all back ends share.
 
 Front to back, with alpha_k of the k-th Gaussian at the pixel and T_k = prod_{j < k} (1 - alpha_j),
 

@@ -47,7 +47,7 @@ def _composite_bwd(
     table, tiles, sums = residuals
     cotangents = _tiled(cotangent, size)
     # A batch is drawn one by one: in lockstep all would wait for the deepest.
-    draw = sequential_vmap(lambda *arrays: derivative(*arrays, layout, size))
+    draw = sequential_vmap(partial(derivative, layout=layout, size=size))
     return draw(table, tiles, sums, cotangents), None
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sf3d_jax._numerics import computed_once
 from sf3d_jax.gaussians._blending import CAP, STOP, Layout, crossing, weigh
 from sf3d_jax.gaussians._lockstep import ACROSS, DOWN, STEP, Batch, batch_of, group_of, grouped
 from sf3d_jax.gaussians._tiles import Tiles
@@ -28,6 +29,7 @@ def derivative(
     tiles: Tiles,
     sums: jax.Array,
     cotangents: jax.Array,
+    *,
     layout: Layout,
     size: tuple[int, int],
 ) -> jax.Array:
@@ -86,23 +88,27 @@ def _shares(
     batch: Batch, given: jax.Array, clear: jax.Array, rest: jax.Array, layout: Layout
 ) -> tuple[_Shares, jax.Array, jax.Array]:
     """The shares of the Gaussians of a step, and T and S - sum w q behind them."""
-    shares = []
-    for k in range(STEP):
-        alpha = batch.alpha[:, k]
-        after = clear * (1 - alpha)
-        weight = weigh(alpha, clear, after)
-        worth = sum(
-            given[i] * value[:, k]
+    worth = computed_once(
+        sum(
+            given[i][:, None] * value
             for i, value in enumerate(batch.values)
             if not layout.halved(i) and i != layout.depth_image + 1
         )
-        rest = rest - weight * worth
-        slope = clear * worth - rest / (1 - alpha)
-        fall = jnp.where((after > STOP) & (alpha < CAP), slope * alpha, 0)
-        shares.append((weight, crossing(clear, after), fall))
+    )
+    weights, halves, rests = [], [], []
+    for k in range(STEP):
+        after = clear * (1 - batch.alpha[:, k])
+        weights.append(weigh(batch.alpha[:, k], clear, after))
+        halves.append(crossing(clear, after))
         clear = after
-    stacked = (jnp.stack(maps, 1) for maps in zip(*shares, strict=True))
-    return _Shares(*stacked), clear, rest
+    weight = jnp.stack(weights, 1)
+    gain = weight * worth
+    for k in range(STEP):
+        rest = rest - gain[:, k]
+        rests.append(rest)
+    fall = gain - jnp.stack(rests, 1) * batch.alpha / (1 - batch.alpha)
+    fall = jnp.where((weight > 0) & (batch.alpha < CAP), fall, 0)
+    return _Shares(weight, jnp.stack(halves, 1), fall), clear, rest
 
 
 def _pulled(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:

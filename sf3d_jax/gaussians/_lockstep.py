@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sf3d_jax._numerics import computed_once
 from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, moved, peak_at
 from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
 
@@ -96,11 +97,11 @@ def batch_of(
     rows = table[ids]
     columns = [rows[..., i, None] for i in range(table.shape[-1])]
     # First the difference of the two large numbers, which is exact, then the pixel.
-    offset = tuple(columns[i] - group.middle[:, i, None, None] for i in range(2))
-    x = jnp.asarray(ACROSS, table.dtype) - offset[0]
-    y = jnp.asarray(DOWN, table.dtype) - offset[1]
-    alpha = alpha_at(x, y, columns[2:5], columns[5])
-    alpha = jnp.where((place < group.end[:, None])[..., None], alpha, 0)
+    u, v = (columns[i] - group.middle[:, i, None, None] for i in range(2))
+    x, y = jnp.asarray(ACROSS, table.dtype) - u, jnp.asarray(DOWN, table.dtype) - v
+    opacity = jnp.where((place < group.end[:, None])[..., None], columns[5], 0)
+    # Every image would find them again.
+    alpha = computed_once(alpha_at(x, y, columns[2:5], opacity))
     depth = layout.depth_column
     peak = peak_at(x, y, columns[depth + 1 : depth + 6])
     values = [*columns[6:depth], jnp.ones_like(columns[0]), columns[depth] * peak.tau]
@@ -108,4 +109,4 @@ def batch_of(
         values += [values[-1] * values[-1], *moved(x, y, peak, columns[layout.motion_column :])]
     if layout.motion == "median":
         values += [values[layout.depth_image]]
-    return Batch(ids, columns, offset, x, y, alpha, peak, values)
+    return Batch(ids, columns, (u, v), x, y, alpha, peak, values)

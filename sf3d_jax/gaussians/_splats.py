@@ -18,7 +18,7 @@ M', that point goes by the small difference
     X' - X = (mu' - mu) + (M' - M) xi = dmu + tau P (x, y) - s Q.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -148,7 +148,8 @@ def _given(*scenes: Gaussians | None) -> jax.Array:
 def _safe(given: jax.Array, gaussians: Gaussians) -> tuple[jax.Array, ...]:
     """Means, factors, opacities and colours; where not given those of a Gaussian of no weight."""
     parts = gaussians.means, gaussians.factors, gaussians.opacities, gaussians.colors
-    return mask(given, parts, (0, jnp.eye(3), 0, 0))  # type: ignore[no-any-return]
+    safe: tuple[jax.Array, ...] = mask(given, parts, (0, jnp.eye(3), 0, 0))
+    return safe
 
 
 def _entries(matrix: jax.Array) -> Matrix:
@@ -159,8 +160,8 @@ def _identity() -> list[list[int]]:
     return [[int(i == j) for j in range(3)] for i in range(3)]
 
 
-def _dot(a: Any, b: Any) -> jax.Array:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]  # type: ignore[no-any-return]
+def _dot(a: Vector, b: Vector) -> jax.Array:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _cross(a: Vector, b: Vector) -> Vector:

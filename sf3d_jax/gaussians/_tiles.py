@@ -1,8 +1,8 @@
 """Which Gaussians each tile of the image has to draw, front to back.
 
-A Gaussian is listed in the tiles of SIDE x SIDE pixels that its ellipse of alpha >= 1/255 meets: for
-each row of tiles those between the ellipse's leftmost and rightmost points in it. All lists lie
-behind one another in one array of a fixed length.
+A Gaussian is listed in the tiles of SIDE x SIDE pixels that its ellipse of alpha >= 1/255 meets:
+for each row of tiles those between the ellipse's leftmost and rightmost points in it. All lists
+lie behind one another in one array of a fixed length.
 """
 
 from typing import NamedTuple
@@ -35,11 +35,11 @@ class Tiles(NamedTuple):
 
 
 class _Spans(NamedTuple):
-    """Rows of tiles of each Gaussian, front to back: the first, how many, and all together."""
+    """Which rows of tiles the Gaussians meet: front to back the first, and how many."""
 
     order: jax.Array
     first: jax.Array
-    count: jax.Array
+    rows: jax.Array
 
 
 def grid_of(size: tuple[int, int]) -> tuple[int, int]:
@@ -51,7 +51,7 @@ def listed(splats: Splats, size: tuple[int, int], capacity: int) -> Tiles:
     """The tiles' lists, with room for so many entries."""
     rows, columns = grid_of(size)
     spans = _spans(splats, size)
-    owner, row, used = _expanded(spans.count, capacity)
+    owner, row, used = _expanded(spans.rows, capacity)
     row = spans.first[owner] + row
     owner = spans.order[owner]
     first, last = _columns(splats, owner, row, columns)
@@ -61,7 +61,7 @@ def listed(splats: Splats, size: tuple[int, int], capacity: int) -> Tiles:
     places = _places(tile, rows * columns)
     lengths = jnp.zeros(rows * columns + 1, jnp.int32).at[tile].add(1)
     starts = jnp.cumsum(lengths, dtype=jnp.int32) - lengths
-    needed = jnp.maximum(_total(spans.count), _total(count))
+    needed = jnp.maximum(_total(spans.rows), _total(count))
     # Where not even the rows fit, what they need is more, but not known.
     overflow = jnp.maximum(needed - capacity, 0)
     return Tiles(owner[entry][places], starts, overflow)
@@ -69,16 +69,16 @@ def listed(splats: Splats, size: tuple[int, int], capacity: int) -> Tiles:
 
 def needed(splats: Splats, size: tuple[int, int]) -> jax.Array:
     """How many entries the lists of all tiles have."""
-    rows, columns = grid_of(size)
+    columns = grid_of(size)[1]
     spans = _spans(splats, size)
 
     def add(k: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         first, last = _columns(splats, spans.order, spans.first + k, columns)
-        count = jnp.where(k < spans.count, last - first + 1, 0)
+        count = jnp.where(k < spans.rows, last - first + 1, 0)
         # Integers wrap; floats tell when.
         return total[0] + count.sum(dtype=jnp.int32), total[1] + count.astype(jnp.float32).sum()
 
-    most = spans.count.max(initial=0)
+    most = spans.rows.max(initial=0)
     exact, rough = jax.lax.fori_loop(0, most, add, (jnp.int32(0), jnp.float32(0)))
     return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
 

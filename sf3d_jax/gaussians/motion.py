@@ -1,14 +1,14 @@
 """Images of moving 3D Gaussians with exact annotations of their motion.
 
-The point X_k of a Gaussian that the pixel's ray sees, and where it goes with the Gaussian, X'_k, are
-blended with the weights of the image into two points,
+The point X_k of a Gaussian that the pixel's ray sees, and where it goes with the Gaussian, X'_k,
+are blended with the weights of the image into two points,
 
     X = sum_k w_k X_k / alpha,   X' = sum_k w_k X'_k / alpha      (the mean), or
     X = X_m, X' = X'_m of the Gaussian at which half of the light is gone   (the median),
 
 and everything that is annotated is said about these two: X lies on the ray, inv_depth is 1 / X_z,
-scene_flow X' - X, and flow and inv_depth_change are what `image_motion` makes of them. So they agree
-with one another to rounding. X' - X is summed as such, not as a difference.
+scene_flow X' - X, and flow and inv_depth_change are what `image_motion` makes of them. So they
+agree with one another to rounding. X' - X is summed as such, not as a difference.
 """
 
 from functools import partial
@@ -154,15 +154,14 @@ def _render_motion(
     sums = composite(table, tiles, layout, camera.size)
     colors, alpha, inv_depth = blended(sums, layout, background)
     first = layout.motion_image
-    vectors = tuple(sums[..., first + i] for i in range(3))
     weight = alpha
     if method == "median":
         inv_depth = inverse_depth(jnp.ones_like(alpha), sums[..., -1])
         weight = jnp.ones_like(alpha)
     valid = (alpha >= HALF) & surface(inv_depth) & (tiles.overflow == 0)
     edge = valid & _mixed(alpha, sums[..., layout.depth_image], sums[..., layout.depth_image + 1])
-    weight, *vectors = mask(valid, (weight, *vectors), (1, 0, 0, 0))
-    vectors = channels_last(*(x / weight for x in vectors))
+    weight, *moved = mask(valid, (weight, *(sums[..., first + i] for i in range(3))), (1, 0, 0, 0))
+    vectors = channels_last(*(x / weight for x in moved))
     inv_depth = mask(valid, inv_depth)
     seen = image_motion(vectors, inv_depth, camera, next_camera)
     annotations = inv_depth, seen.flow, seen.inv_depth_change, vectors

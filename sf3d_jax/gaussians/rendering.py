@@ -101,7 +101,7 @@ def intersections_needed(
 
 
 def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
-    """Enough intersections, rounded up to one of few sizes: an eighth to a quarter apart.
+    """Enough intersections, rounded up to one of few sizes, so that few programs are compiled.
 
     Args:
       gaussians: (N).
@@ -133,8 +133,9 @@ def rounded_up(count: int) -> int:
     Returns:
       A number not below it.
     """
-    unit = 1 << max(count - 1, 1).bit_length() - 3
-    return max(-(-count // unit) * unit, 1024)
+    count = max(count, 1024)
+    unit = 1 << (count - 1).bit_length() - 3
+    return -(-count // unit) * unit
 
 
 def check_room(max_intersections: int) -> None:
@@ -214,8 +215,8 @@ def _render(
     )
     sums = composite(table, tiles, layout, camera.size)
     colors, alpha, inv_depth = blended(sums, layout, background)
-    images = loud((colors, alpha, inv_depth), tiles.overflow, dtype)
-    return Rendering(*images, tiles.overflow)
+    colors, alpha, inv_depth = loud((colors, alpha, inv_depth), tiles.overflow, dtype)
+    return Rendering(colors, alpha, inv_depth, tiles.overflow)
 
 
 def prepared(scene: Splats, camera: Camera, max_intersections: int) -> tuple[jax.Array, Tiles]:

@@ -1,0 +1,356 @@
+"""The .ply of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
+
+A header of text, lines that end in \\n or \\r\\n, and then the numbers of each element in turn:
+
+    ply
+    format binary_little_endian 1.0          or binary_big_endian, or ascii
+    element vertex 1000000
+    property float x                         ... y z nx ny nz f_dc_0 f_dc_1 f_dc_2
+    property float f_rest_0                  ... f_rest_8, 23 or 44 of degree 1, 2 or 3; or none
+    property float opacity                   ... scale_0 scale_1 scale_2 rot_0 rot_1 rot_2 rot_3
+    end_header
+
+The opacity is a logit, the scales are natural logarithms of standard deviations in metres, the
+rotation is a quaternion w x y z of any length. Colours are coefficients of spherical harmonics in
+the basis of `gaussians.spherical_harmonics`: f_dc those of degree 0, and f_rest the others, first
+all of red, then of green, then of blue. Properties may have any order and any type of the format;
+others are passed over, as are elements beside `vertex`.
+"""
+
+import functools
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data import _poses
+from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
+
+_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
+_TYPES = {
+    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
+    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
+    **{"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"},
+}
+_END = re.compile(rb"\nend_header[ \t]*\r?\n")
+_LONGEST_HEADER = 2**20
+_COUNT = re.compile(r"\d{1,18}", re.ASCII)
+
+_MEAN = ("x", "y", "z")
+_BASE = ("f_dc_0", "f_dc_1", "f_dc_2")
+_OPACITY = ("opacity",)
+_SCALE = ("scale_0", "scale_1", "scale_2")
+_ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
+_NEEDED = (*_MEAN, *_BASE, *_OPACITY, *_SCALE, *_ROTATION)
+_COLORS = {"red", "green", "blue"}
+# Of Gaussians that a moving mesh carries, as in GaussianAvatars: they are not in world axes.
+_BOUND = "binding_0"
+_RESTS = (0, 9, 24, 45)
+# The first function of the basis, by which a colour without direction is multiplied.
+_FIRST = math.sqrt(1 / (4 * math.pi))
+# Columns of a rotation times scales, rounded to float32, are as upright as this.
+_UPRIGHT = 4 * float(np.finfo(np.float32).eps)
+_SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
+_OPACITIES = float(np.finfo(np.float64).tiny), 1 - float(np.finfo(np.float64).epsneg)
+
+
+class _Property(NamedTuple):
+    """A number of an element; a list of numbers if it has the type of the list's length."""
+
+    name: str
+    dtype: np.dtype
+    length: np.dtype | None = None
+
+
+class _Element(NamedTuple):
+    """So many rows of the same properties."""
+
+    name: str
+    rows: int
+    properties: list[_Property]
+
+    def has_lists(self) -> bool:
+        """Whether the rows have lengths of their own."""
+        return any(p.length is not None for p in self.properties)
+
+    def row(self) -> int:
+        """Bytes of a row without lists."""
+        return sum(p.dtype.itemsize for p in self.properties)
+
+
+def read_gaussian_ply(path: PathLike) -> Gaussians:
+    """Reads a scene of 3D Gaussians.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      Gaussians of N: NumPy float32, in the file's own world and unit. Colours are coefficients of
+      spherical harmonics, (N, K, 3) with K = 1, 4, 9 or 16. Factors are rotation times scales,
+      zeros where the quaternion is. A number that is NaN or infinite gives others.
+
+    Raises:
+      FormatError: the file is no whole PLY file, is another one (a plain cloud of points, say),
+        or has Gaussians in the axes of triangles that move (`binding_0`).
+    """
+    data = Path(path).read_bytes()
+    form, elements, start = _header(path, data)
+    names = [element.name for element in elements]
+    if names.count("vertex") != 1:
+        raise FormatError(path, "one element `vertex`", f"{', '.join(names)[:200] or 'none'}")
+    coefficients = _check_vertex(path, elements[names.index("vertex")])
+    if form == "ascii":
+        table = _ascii_table(path, data[start:], elements)
+    else:
+        table = _binary_table(path, data, start, elements)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is data
+        return _gaussians(table, coefficients)
+
+
+def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
+    """Writes a scene of 3D Gaussians, binary and little endian, in float32.
+
+    The format has a rotation and three scales, so that not every factor fits. One of perpendicular
+    columns, as `read_gaussian_ply` gives, is kept, but for a mirroring. Of another one, M = U S V^T
+    by its singular values, U S is written: factors are kept up to a rotation and a mirroring on
+    their right, which leave the ellipsoid, M M^T, as it is to the rounding of float32.
+
+    Args:
+      path: of the file.
+      gaussians: N, NumPy's or JAX's. Colours (N, 3) are written as degree 0; (N, K, 3) as they are.
+        Scales of 0 become the least normal number of float32. Opacities below 0 and above 1 become
+        0 and 1, and those a logit of -708 and of 37, which is read as 0 and 1 again. A factor that
+        is not finite is written as NaN.
+
+    Raises:
+      TypeError: they are no Gaussians.
+      ValueError: shapes do not fit, or the colours have other than 3 channels.
+      FileNotFoundError: there is no folder for the file.
+    """
+    count, channels = check_gaussians("gaussians", gaussians)
+    if channels != 3:
+        raise ValueError(f"gaussians.colors: expected 3 channels, got {channels}")
+    wide = lambda x: np.asarray(x).astype(np.float64)
+    colors = wide(gaussians.colors)
+    if colors.ndim == 2:
+        colors = (colors[:, None] - 0.5) / _FIRST
+    rest = _rest(colors.shape[1])
+    least, most = _OPACITIES
+    opacities = np.clip(wide(gaussians.opacities), least, most)
+    scales, quaternions = _decompose(wide(gaussians.factors))
+    columns = {
+        _MEAN: wide(gaussians.means),
+        ("nx", "ny", "nz"): np.zeros((count, 3)),
+        _BASE: colors[:, 0],
+        rest: colors[:, 1:].swapaxes(1, 2).reshape(count, len(rest)),
+        _OPACITY: (np.log(opacities) - np.log1p(-opacities))[:, None],
+        _SCALE: np.log(np.maximum(scales, _SMALLEST_SCALE)),
+        _ROTATION: quaternions,
+    }
+    names = [name for group in columns for name in group]
+    table, begin = np.empty((count, len(names)), "<f4"), 0
+    with np.errstate(over="ignore"):  # beyond float32 is infinite
+        for group, values in columns.items():
+            table[:, begin : begin + len(group)] = values
+            begin += len(group)
+    properties = "".join(f"property float {name}\n" for name in names)
+    header = (
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {count}\n{properties}end_header\n"
+    )
+    write_bytes(path, header.encode() + table.tobytes())
+
+
+def _rest(count: int) -> tuple[str, ...]:
+    """The names of all coefficients but the first, in the order of the file."""
+    return tuple(f"f_rest_{i}" for i in range(3 * (count - 1)))
+
+
+def _header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
+    """The form of the numbers, the elements, and where the numbers begin."""
+    if not re.match(rb"ply[ \t]*\r?\n", data):
+        raise FormatError(path, "a PLY file, which begins with the line `ply`", repr(data[:40]))
+    end = _END.search(data, 0, _LONGEST_HEADER)
+    if end is None:
+        raise FormatError(path, "a header that ends in the line end_header", "no such line")
+    form = ""
+    elements: list[_Element] = []
+    for line in data[: end.start()].decode("latin-1").split("\n")[1:]:
+        match line.split():
+            case [] | ["comment" | "obj_info", *_]:
+                continue
+            case ["format", name, "1.0"] if name in _ORDERS and not form and not elements:
+                form = name
+            case ["element", name, count] if form and _COUNT.fullmatch(count):
+                elements.append(_Element(name, int(count), []))
+            case ["property", kind, name] if elements and kind in _TYPES:
+                _add(path, elements[-1], _Property(name, _dtype(form, kind)))
+            case ["property", "list", of, kind, name] if (
+                elements and {of, kind} <= _TYPES.keys() and "f" not in _TYPES[of]
+            ):
+                both = _dtype(form, kind), _dtype(form, of)
+                _add(path, elements[-1], _Property(name, *both))
+            case _:
+                raise FormatError(path, "a line of a PLY 1.0 header", repr(line[:80]))
+    return form, elements, end.end()
+
+
+def _dtype(form: str, kind: str) -> np.dtype:
+    # Text says the value, and some programs write 1.0 for an integer.
+    return np.dtype(_ORDERS[form] + _TYPES[kind]) if form != "ascii" else np.dtype(np.float64)
+
+
+def _add(path: PathLike, element: _Element, new: _Property) -> None:
+    if any(p.name == new.name for p in element.properties):
+        raise FormatError(path, "every property once", f"{new.name[:80]} twice")
+    element.properties.append(new)
+
+
+def _check_vertex(path: PathLike, vertex: _Element) -> int:
+    """How many coefficients a colour has; raises where the vertices are no Gaussians."""
+    names = {p.name for p in vertex.properties}
+    missing = ", ".join(name for name in _NEEDED if name not in names)
+    if missing:
+        plain = "a plain cloud of points with red, green and blue, " if names >= _COLORS else ""
+        expected = "a scene of 3D Gaussians"
+        raise FormatError(path, expected, f"{plain}no property {missing}")
+    if vertex.has_lists():
+        raise FormatError(path, "a number for each property of vertex", "a list")
+    if _BOUND in names:
+        expected = "Gaussians in world axes"
+        raise FormatError(path, expected, f"{_BOUND}: they are in the axes of moving triangles")
+    rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name, re.ASCII)}
+    count = 1 + len(rest) // 3
+    if len(rest) not in _RESTS or rest != {*_rest(count)}:
+        expected = "f_rest_0 to f_rest_8, 23 or 44 without gaps, or none"
+        raise FormatError(path, expected, f"{len(rest)} properties f_rest_*")
+    return count
+
+
+def _binary_table(path: PathLike, data: bytes, place: int, elements: list[_Element]) -> np.ndarray:
+    """The rows of `vertex`, [N] of a structured type: a view of the bytes."""
+    for element in elements:
+        if element.name == "vertex":
+            vertex = element
+            break
+        place = _end_of_lists(path, data, place, element)
+        if not element.has_lists():
+            place += element.rows * element.row()
+    length = place + vertex.rows * vertex.row()
+    if len(data) < length or (vertex is elements[-1] and len(data) > length):
+        expected = f"{length} bytes for {vertex.rows} Gaussians of {vertex.row()} bytes"
+        raise FormatError(path, expected, f"{len(data)}")
+    dtype = np.dtype([(p.name, p.dtype) for p in vertex.properties])
+    return np.frombuffer(data, dtype, vertex.rows, place)
+
+
+def _end_of_lists(path: PathLike, data: bytes, place: int, element: _Element) -> int:
+    """The end of an element with lists, found row by row: each has at least one byte."""
+    for _ in range(element.rows if element.has_lists() else 0):
+        for p in element.properties:
+            size = p.dtype.itemsize
+            if p.length is not None:
+                begin, place = place, place + p.length.itemsize
+                size *= _integer(data[begin:place], p.length)
+            place += size
+            if size < 0 or place > len(data):
+                expected = f"{element.rows} rows of {element.name[:80]}"
+                raise FormatError(path, expected, "fewer, or a list of negative length")
+    return place
+
+
+def _integer(data: bytes, dtype: np.dtype) -> int:
+    big = dtype.str[0] == ">"
+    return int.from_bytes(data, "big" if big else "little", signed=dtype.kind == "i")
+
+
+def _ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.ndarray:
+    """The rows of `vertex`, [N] of a structured type, each from a line of its own."""
+    lines = [line for line in text.splitlines() if line and not line.isspace()]
+    index = [element.name for element in elements].index("vertex")
+    vertex, before = elements[index], sum(element.rows for element in elements[:index])
+    last = index == len(elements) - 1
+    lines = lines[before:] if last else lines[before : before + vertex.rows]
+    if len(lines) != vertex.rows:
+        raise FormatError(path, f"{vertex.rows} lines of Gaussians", f"{len(lines)}")
+    dtype = np.dtype([(p.name, np.float64) for p in vertex.properties])
+    if not lines:
+        return np.empty(0, dtype)
+    try:
+        return np.loadtxt(lines, dtype, comments=None, ndmin=1)
+    except ValueError as error:
+        raise FormatError(path, "numbers in every line", f"{error}"[:200]) from None
+
+
+def _columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """[N, len(names)]: a view where they lie side by side, which is ten times as fast."""
+    fields: Mapping[str, Any] = table.dtype.fields or {}
+    kind, start = fields[names[0]][:2]
+    steps = [(kind, start + i * kind.itemsize) for i in range(len(names))]
+    if [fields[name][:2] for name in names] != steps:
+        return np.stack([table[name].astype(np.float64) for name in names], axis=-1)
+    whole: Any = {
+        "names": ["all"],
+        "formats": [(kind, (len(names),))],
+        "offsets": [start],
+        "itemsize": table.dtype.itemsize,
+    }
+    return table.view(np.dtype(whole))["all"]
+
+
+def _gaussians(table: np.ndarray, count: int) -> Gaussians:
+    colors = np.empty((len(table), count, 3), np.float32)
+    colors[:, 0] = _columns(table, _BASE)
+    if count > 1:
+        rest = _columns(table, _rest(count))
+        colors[:, 1:] = rest.reshape(len(table), 3, count - 1).swapaxes(1, 2)
+    logits = _columns(table, _OPACITY)[:, 0].astype(np.float64)
+    small = np.exp(-np.abs(logits))
+    opacities = np.where(logits < 0, small, 1) / (1 + small)
+    return Gaussians(
+        _columns(table, _MEAN).astype(np.float32),
+        _factors(_columns(table, _SCALE), _columns(table, _ROTATION)),
+        opacities.astype(np.float32),
+        colors,
+    )
+
+
+def _factors(logarithms: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
+    """Rotation times scales, [N, 3, 3] in float32, calculated in float64."""
+    parts = [quaternions[:, i].astype(np.float64) for i in range(4)]
+    largest = functools.reduce(np.maximum, map(np.abs, parts))
+    none = largest == 0
+    w, x, y, z = (part / np.where(none, 1, largest) for part in parts)
+    two = 2 / np.where(none, 1, w * w + x * x + y * y + z * z)
+    one = 1.0 - none
+    rows = (
+        (one - two * (y * y + z * z), two * (x * y - w * z), two * (x * z + w * y)),
+        (two * (x * y + w * z), one - two * (x * x + z * z), two * (y * z - w * x)),
+        (two * (x * z - w * y), two * (y * z + w * x), one - two * (x * x + y * y)),
+    )
+    factors = np.empty((len(one), 3, 3), np.float32)
+    for j in range(3):
+        scale = np.exp(logarithms[:, j].astype(np.float64))
+        for i in range(3):
+            factors[:, i, j] = rows[i][j] * scale
+    return factors
+
+
+def _decompose(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(scales [N, 3], quaternions [N, 4]) of factors [N, 3, 3]; NaN where one is not finite."""
+    finite = np.isfinite(factors).all((1, 2))
+    largest = np.abs(factors).max((1, 2), initial=0)
+    size = np.where(finite & (largest > 0), largest, 1)
+    factors = np.where(finite[:, None, None], factors, 0) / size[:, None, None]
+    scales = np.sqrt((factors * factors).sum(1))
+    upright = (scales > 0).all(1)
+    rotations = factors / np.where(scales > 0, scales, 1)[:, None]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        upright &= np.abs((rotations[:, :, i] * rotations[:, :, j]).sum(1)) < _UPRIGHT
+    rotations[~upright], scales[~upright], _ = np.linalg.svd(factors[~upright])
+    rotations[np.linalg.det(rotations) < 0, :, 0] *= -1
+    scales = np.where(finite[:, None], scales * size[:, None], np.nan)
+    return scales, np.where(finite[:, None], _poses.to_quaternion(rotations), np.nan)

@@ -50,6 +50,7 @@ def derivative(
     def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
         group = group_of(tile, tiles, size, table.dtype)
         given = jnp.moveaxis(cotangents[tile], 1, 0)
+        across = jnp.swapaxes(cotangents[tile], 1, 2)
         blended = [i for i in range(layout.images) if not layout.halved(i)]
         rest = sum(sums[tile, i] * given[i] for i in blended if i != layout.depth_image + 1)
 
@@ -61,7 +62,7 @@ def derivative(
             first, clear, rest, gradient = state
             batch = batch_of(table, tiles, group, first, layout)
             shares, clear, rest = _shares(batch, given, clear, rest, layout)
-            change = _pulled(batch, shares, given, layout)
+            change = _pulled(batch, shares, given, across, layout)
             return first + STEP, clear, rest, gradient.at[batch.ids].add(change)
 
         state = jnp.int32(0), group.inside, rest, gradient
@@ -111,43 +112,60 @@ def _shares(
     return _Shares(weight, jnp.stack(halves, 1), fall), clear, rest
 
 
-def _pulled(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:
+def _pulled(
+    batch: Batch, shares: _Shares, given: jax.Array, across: jax.Array, layout: Layout
+) -> jax.Array:
     """(G, K, D), what the numbers of the Gaussians of a step gain."""
     columns = batch.columns
     a, b, c, opacity = columns[2:6]
     l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
-    tau, s, inverse = batch.peak
-    lengthened = _lengthened(batch, shares, given, layout)
-    bent = lengthened * tau * inverse
-    slid = lengthened * inverse - 2 * bent
-    fall, linear, square = (_moments(share, batch.offset) for share in (shares.fall, slid, -bent))
-    seen = jnp.stack([shares.weight, shares.weight * s], 2)
-    shown = _product(seen, given[: layout.depth_image + 1])
-    colors = shown[..., 0, : layout.colors]
-    depth = shown[..., 0, -1:] - shown[..., 1, -1:]
-    u = a * fall[1] + b * fall[2] - l1 * linear[0] - 2 * q1 * square[1] - q2 * square[2]
-    v = b * fall[1] + c * fall[2] - l2 * linear[0] - q2 * square[1] - 2 * q3 * square[2]
-    motions = []
-    if layout.motion is not None:
-        share = shares.half if layout.motion == "median" else shares.weight
-        kinds = [share, share * tau * batch.x, share * tau * batch.y, -share * s]
-        first = layout.motion_image
-        gains = _product(jnp.stack(kinds, 2), given[first : first + 3])
-        motions = [gains.reshape(*gains.shape[:2], 12)]
-        followed = gains[..., 0, :] + gains[..., 3, :]
-        along, across = (
-            jnp.concatenate(columns[first : first + 3], -1)
-            for first in (layout.motion_column + 3, layout.motion_column + 6)
-        )
-        u = u - (along * followed).sum(-1, keepdims=True)
-        v = v - (across * followed).sum(-1, keepdims=True)
-        if layout.motion == "median":
-            halved = _product(jnp.stack([share, share * s], 2), given[-1:])
-            depth = depth + halved[..., 0, :] - halved[..., 1, :]
+    pull = _lengthened(batch, shares, given, layout) * batch.peak.inverse
+    fall, linear, square = (
+        _moments(x, batch.offset) for x in (shares.fall, pull, pull * batch.peak.tau)
+    )
+    colors, depth, motions, followed = _shown(batch, shares, across, linear, layout)
+    slid = [x - 2 * y for x, y in zip(linear[:3], square[:3], strict=True)]
+    u = a * fall[1] + b * fall[2] - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
+    v = b * fall[1] + c * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
     conic = [-0.5 * fall[3], -fall[4], -0.5 * fall[5]]
-    peaks = [linear[1], linear[2], square[3], square[4], square[5]]
+    peaks = [*slid[1:], *(-x for x in square[3:])]
     lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
-    return jnp.concatenate([u, v, *conic, lifted, colors, depth, *peaks, *motions], -1)
+    pixel = [x - y for x, y in zip((u, v), followed, strict=True)]
+    return jnp.concatenate([*pixel, *conic, lifted, colors, depth, *peaks, *motions], -1)
+
+
+def _shown(
+    batch: Batch, shares: _Shares, across: jax.Array, linear: list[jax.Array], layout: Layout
+) -> tuple[jax.Array, jax.Array, list[jax.Array], tuple[Any, Any]]:
+    """What colours, depth and motion gain, and the pixel by the motion."""
+    columns, (tau, s, _) = batch.columns, batch.peak
+    weight, depth = shares.weight, columns[layout.depth_column]
+    if layout.motion is None:
+        colors = _product([weight], across[..., : layout.colors])[0]
+        # Depth is tau times the mean's, and tau is (1 + l) times the map's last factor.
+        l1, l2 = columns[layout.depth_column + 1 : layout.depth_column + 3]
+        return colors, (linear[0] + l1 * linear[1] + l2 * linear[2]) / depth, [], (0, 0)
+
+    first = layout.motion_image
+    kinds = lambda share: [share, share * tau * batch.x, share * tau * batch.y, share * s]
+    if layout.motion == "mean":
+        gains = _product(kinds(weight), across)
+        front = gains
+    else:
+        gains = _product(kinds(shares.half), across[..., first:])
+        gains = [jnp.pad(gain, ((0, 0), (0, 0), (first, 0))) for gain in gains]
+        front = _product([weight, weight * s], across[..., :first])
+    colors, seen = front[0][..., : layout.colors], layout.depth_image
+    deep = front[0][..., seen : seen + 1] - front[-1][..., seen : seen + 1]
+    if layout.motion == "median":
+        deep = deep + gains[0][..., -1:] - gains[3][..., -1:]
+    start, along, aside, centre = (gain[..., first : first + 3] for gain in gains)
+    sides = (
+        jnp.concatenate(columns[i : i + 3], -1)
+        for i in (layout.motion_column + 3, layout.motion_column + 6)
+    )
+    followed = tuple((side * (start - centre)).sum(-1, keepdims=True) for side in sides)
+    return colors, deep, [start, along, aside, -centre], followed
 
 
 def _lengthened(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:
@@ -158,10 +176,10 @@ def _lengthened(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout)
     if layout.motion is None:
         return result
     share = shares.half if layout.motion == "median" else shares.weight
-    _, along, across, centre = (columns[layout.motion_column + i :][:3] for i in range(0, 12, 3))
+    _, along, aside, centre = (columns[layout.motion_column + i :][:3] for i in range(0, 12, 3))
     for i in range(3):
         cotangent = given[layout.motion_image + i][:, None]
-        path = along[i] * batch.x + across[i] * batch.y + centre[i]
+        path = along[i] * batch.x + aside[i] * batch.y + centre[i]
         result = result + share * (cotangent * path)
     if layout.motion == "median":
         result = result + share * (given[-1][:, None] * depth)
@@ -185,7 +203,9 @@ def _moments(share: jax.Array, offset: tuple[jax.Array, jax.Array]) -> list[jax.
     ]
 
 
-def _product(shares: jax.Array, given: jax.Array) -> jax.Array:
-    """(G, K, n, m), the sums over pixels of n maps times m cotangents."""
-    precision = jax.lax.Precision.HIGHEST
-    return jnp.einsum("gknp,mgp->gknm", shares, given, precision=precision)
+def _product(shares: list[jax.Array], across: jax.Array) -> list[jax.Array]:
+    """For every map the sums over pixels of it times the cotangents, (G, K, m)."""
+    sums = jax.lax.batch_matmul(
+        jnp.concatenate(shares, 1), across, precision=jax.lax.Precision.HIGHEST
+    )
+    return jnp.split(sums, len(shares), axis=1)

@@ -18,6 +18,7 @@ LAWS = {
     "test_evaluate",
     "test_fit",
     "test_fit_pairs",
+    "test_gaussians",
     "test_losses_laws",
     "test_metrics",
     "test_metrics_kitti",

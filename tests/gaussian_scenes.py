@@ -1,21 +1,23 @@
 """A sphere of flat Gaussians that deforms before a wall of others, and the truth by ray casting.
 
-Both are known in closed form: the sphere's points X go to f(X), each of its Gaussians to f(mean) with
-the factor (df/dX) factor, and the wall stays. The truth is float64 NumPy, pixel by pixel.
+Both are known in closed form: the sphere's points X go to f(X), each of its Gaussians to f(mean)
+with the factor (df/dX) factor, and the wall stays. The truth is float64 NumPy, pixel by pixel.
 """
 
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from support import pose
 
 import sf3d_jax as sf3d
 
+SIZE = (144, 160)
 MIDDLE = np.array([0.0, 0.0, 1.0])
 RADIUS = 0.1
 WALL = 1.5
-# Standard deviations: in the surface, as a part of the distance between neighbours, and across it.
-ACROSS, THICKNESS = 0.6, 1e-4
+# Standard deviations: in the surface, in distances between neighbours, and across it, in radii.
+ACROSS, THICKNESS = 0.8, 1e-3
 OPACITY = 0.99
 
 
@@ -76,6 +78,29 @@ def stretch(points, middle, radius):
 MOTIONS = {f.__name__: f for f in (rigid, waves, twist, stretch)}
 
 
+def cameras(name):
+    """The first and the next camera; the sphere is seen whole by both."""
+    turn, step = [0.006, -0.012, 0.009], [0.02, -0.01, 0.015]
+    away, next_away = (
+        pose([0.15, -0.25, 0.1], [0.22, 0.16, 0.05]),
+        pose([0.155, -0.24, 0.11], [0.21, 0.165, 0.04]),
+    )
+    one = lambda *numbers: sf3d.Camera.pinhole(*numbers[:4], SIZE, numbers[4])
+    square = (500.0, 500.0, 79.5, 71.5)
+    return {
+        "still": (one(*square, np.eye(3, 4)), one(*square, np.eye(3, 4))),
+        "moving": (one(*square, np.eye(3, 4)), one(*square, pose(turn, step))),
+        "posed": (one(*square, away), one(*square, next_away)),
+        "zoom": (
+            one(430.0, 460.0, 70.3, 80.9, np.eye(3, 4)),
+            one(470.0, 450.0, 84.0, 66.0, pose(turn, step)),
+        ),
+    }[name]
+
+
+CAMERAS = "still", "moving", "posed", "zoom"
+
+
 def directions(count, seed):
     """Unit vectors spread evenly over the sphere, turned at random."""
     rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]
@@ -101,26 +126,31 @@ def sphere(
     middle=MIDDLE,
     radius=RADIUS,
     wall=WALL,
-    span=0.6,
+    span=0.4,
     across=ACROSS,
     thickness=THICKNESS,
     opacity=OPACITY,
     jitter=0.0,
     dtype=np.float32,
 ):
-    """The Gaussians at both times; `span` is how far the wall reaches to each side, in metres."""
+    """The Gaussians at both times.
+
+    `across` is the standard deviation in the surface in distances between neighbours, `thickness`
+    that across it and `jitter` that of the means from the surface, both in radii; `span` is how far
+    the wall reaches to each side, in its own distances.
+    """
     normals = directions(count, seed)
     spacing = radius * np.sqrt(4 * np.pi / count)
     rng = np.random.default_rng(seed + 1)
-    means = middle + (radius + jitter * rng.normal(size=(count, 1))) * normals
-    scales = np.array([across * spacing, across * spacing, thickness])
+    means = middle + radius * (1 + jitter * rng.normal(size=(count, 1))) * normals
+    scales = np.array([across * spacing, across * spacing, thickness * radius])
     factors = frames(normals) * scales
     moved, slope = motion(means, middle, radius)
-    step = span / 20
-    along = np.arange(-span, span + step / 2, step)
+    step = span * wall / 20
+    along = step * np.arange(-20, 21)
     x, y = np.meshgrid(along, along)
     still = np.stack([x.ravel(), y.ravel(), np.full(x.size, wall)], -1)
-    flat = np.broadcast_to(np.diag([step, step, thickness]), (len(still), 3, 3))
+    flat = np.broadcast_to(np.diag([step, step, thickness * radius]), (len(still), 3, 3))
     colors = np.concatenate([0.5 + 0.4 * normals, np.full(still.shape, 0.3)])
     opacities = np.concatenate([np.full(count, opacity), np.full(len(still), 0.99)])
 

@@ -136,7 +136,7 @@ def _pulled(
 
 def _shown(
     batch: Batch, shares: _Shares, across: jax.Array, linear: list[jax.Array], layout: Layout
-) -> tuple[jax.Array, jax.Array, list[jax.Array], tuple[Any, Any]]:
+) -> tuple[jax.Array, jax.Array, list[jax.Array], tuple[Any, ...]]:
     """What colours, depth and motion gain, and the pixel by the motion."""
     columns, (tau, s, _) = batch.columns, batch.peak
     weight, depth = shares.weight, columns[layout.depth_column]

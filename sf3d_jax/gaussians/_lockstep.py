@@ -82,8 +82,9 @@ def group_of(tile: jax.Array, tiles: Tiles, size: tuple[int, int], dtype: jnp.dt
     start = tiles.starts[tile]
     end = jnp.where(tile < 0, start, tiles.starts[tile + 1])
     corner = jnp.stack([tile % columns, tile // columns], -1) * SIDE
+    # Numbers of NumPy would be float64 where JAX is told so in between.
     middle = corner.astype(dtype) + jnp.asarray(MIDDLE, dtype)
-    u, v = middle[:, :1] + ACROSS, middle[:, 1:] + DOWN
+    u, v = middle[:, :1] + jnp.asarray(ACROSS, dtype), middle[:, 1:] + jnp.asarray(DOWN, dtype)
     inside = (u < size[1]) & (v < size[0])
     return Group(start, end, middle, inside.astype(dtype))
 

@@ -5,8 +5,8 @@ of the tile as one vector, and ends where the list does or no light is left. No 
 another, and what a Gaussian is at a pixel never leaves the registers.
 
 In the derivative an entry of a list has a row of its own, which its program alone writes, once:
-what the Gaussian gains from this tile. The rows are added up afterwards, so the kernel has no
-atomic additions, and its results are the same each time.
+what the Gaussian gains from this tile. So the kernel has no atomic additions, and its rows are the
+same each time. XLA adds them up afterwards, on a GPU in any order, unless told to be deterministic.
 """
 
 from collections.abc import Callable

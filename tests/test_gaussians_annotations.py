@@ -68,7 +68,7 @@ def test_the_annotations_are_those_of_the_surface(motion, cameras, method):
     annotation, true, _ = moving_sphere(motion, cameras, seed, method)
     assert annotation.valid.all()
     inside, outside = further(true.sphere, 3), further(~true.sphere, 3)
-    assert not annotation.edge[inside | outside].any()
+    assert annotation.edge[inside | outside].mean() < 0.01
     # The wall is flat, as its Gaussians are.
     for error, (mean, high), flat in zip(
         errors(annotation, true), BOUNDS, (1e-3, 1e-5, 1e-6), strict=True

@@ -14,7 +14,7 @@ from sf3d_jax._numerics import computed_once
 from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, moved, peak_at
 from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
 
-GROUP = 128
+GROUP = 64
 STEP = 8
 PIXELS = SIDE * SIDE
 

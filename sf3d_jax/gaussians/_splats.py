@@ -23,7 +23,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import bounded, mask, surface, widen
+from sf3d_jax._numerics import bounded, computed_once, mask, surface, widen
 from sf3d_jax._optics import usable
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
@@ -107,7 +107,7 @@ def splats(
     (factor,) = mask(narrow, (factor,), (_identity(),))
     x, y, z = mean
     fx, fy = camera.focal
-    pixels = jnp.stack([fx * x / z, fy * y / z], -1) + camera.principal_point
+    pixels = _columns([fx * x / z, fy * y / z]) + camera.principal_point
 
     *spread, area = _spread(mean, factor, camera)
     blurred = spread[0] + BLUR, spread[1], spread[2] + BLUR
@@ -119,7 +119,7 @@ def splats(
         )
         seen = seen & (opacities >= CUT)
     opacities = jnp.where(seen, opacities, 0)
-    conics = jnp.stack([blurred[2], -blurred[1], blurred[0]], -1) / blurred_area[:, None]
+    conics = _columns([x / blurred_area for x in (blurred[2], -blurred[1], blurred[0])])
     power = 2 * jnp.log(jax.lax.stop_gradient(jnp.where(seen, opacities, CUT)) / CUT)
     power = jnp.maximum(power, 0)
     width = jax.lax.stop_gradient(jnp.stack([blurred[0], blurred[2]], -1))
@@ -136,6 +136,11 @@ def splats(
     return Splats(
         pixels, conics, opacities, colors, z, _peaks(centre, sides), motions, reach, power, seen
     )
+
+
+def _columns(columns: Vector) -> jax.Array:
+    """(N, n) of n columns, of which each is found in a loop of its own."""
+    return jnp.stack(computed_once(columns), axis=-1)
 
 
 def _given(*scenes: Gaussians | None) -> jax.Array:
@@ -223,15 +228,14 @@ def _spread(mean: Vector, factor: Matrix, camera: Camera) -> tuple[jax.Array, ..
 def _peaks(centre: Vector, sides: Matrix) -> jax.Array:
     along, across = sides
     total = _dot(centre, centre)
-    return jnp.stack(
+    return _columns(
         [
             _dot(centre, along) / total,
             _dot(centre, across) / total,
             _dot(along, along) / total,
             2 * _dot(along, across) / total,
             _dot(across, across) / total,
-        ],
-        axis=-1,
+        ]
     )
 
 
@@ -249,7 +253,7 @@ def _motions(
     change = _turn(rotation, after[0] - before[0])
     stretch = _product(rotation, after[1] - before[1])
     columns = [change] + [[depth * _dot(row, side) for row in stretch] for side in (*sides, centre)]
-    return jnp.stack([x for column in columns for x in column], axis=-1)
+    return _columns([x for column in columns for x in column])
 
 
 def _centre(camera: Camera) -> jax.Array:

@@ -100,7 +100,7 @@ def _spans(splats: Splats, size: tuple[int, int]) -> _Spans:
         jnp.clip(x, 0, size[0] - 1).astype(jnp.int32) // SIDE
         for x in (jnp.ceil(low[:, 1]), jnp.floor(high[:, 1]))
     )
-    order = jnp.argsort(jnp.where(inside, splats.depths, jnp.inf)).astype(jnp.int32)
+    order = _by_depth(jnp.where(inside, splats.depths, jnp.inf))
     count = jnp.where(inside, jnp.maximum(last - first + 1, 1), 0)
     return _Spans(order, first[order], count[order])
 
@@ -139,33 +139,44 @@ def _expanded(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.Array, ja
     return owner, slot - (ends - count)[owner], slot < ends[-1]
 
 
-def _places(tile: jax.Array, tiles: int) -> jax.Array:
-    """Where to find the entries in the order of their tiles; those of a tile keep theirs.
+def _by_depth(depths: jax.Array) -> jax.Array:
+    """The Gaussians front to back, by depths that are not negative; of two alike the first first.
 
-    XLA sorts one array of integers several times faster than one that carries another. So the key
-    is the tile with the entry's own place in its low bits; where both do not fit into an integer,
-    entries are sorted in parts, which are put together by counting.
+    Such floats are ordered as their bits are; these are sorted sixteen at a time, the last first.
     """
-    bits = _BITS - tiles.bit_length()
-    total = len(tile)
+    words = jax.lax.bitcast_convert_type(depths, jnp.uint32).reshape(len(depths), -1)
+    order = jnp.arange(len(depths), dtype=jnp.int32)
+    for i in range(words.shape[1]):
+        for shift in (0, 16):
+            digits = (words[order, i] >> shift) & 0xFFFF
+            order = order[_places(digits.astype(jnp.int32), 0xFFFF)]
+    return order
+
+
+def _places(key: jax.Array, largest: int) -> jax.Array:
+    """Where to find the entries in the order of their keys, 0 to `largest`; equal ones keep theirs.
+
+    XLA sorts one array of integers several times faster than one that carries another. So what is
+    sorted is the key with the entry's own place in its low bits; where both do not fit into an
+    integer, entries are sorted in parts, which are put together by counting.
+    """
+    bits = _BITS - largest.bit_length()
+    total = len(key)
     length = min(1 << bits, total)
     parts = -(-total // length)
-    tile = jnp.pad(tile, (0, parts * length - total), constant_values=tiles)
-    tile = tile.reshape(parts, length)
+    key = jnp.pad(key, (0, parts * length - total), constant_values=largest)
+    key = key.reshape(parts, length)
     place = jnp.arange(length, dtype=jnp.uint32)
-    key = jnp.sort((tile.astype(jnp.uint32) << bits) | place, axis=-1)
-    place = (key & ((1 << bits) - 1)).astype(jnp.int32)
+    both = jnp.sort((key.astype(jnp.uint32) << bits) | place, axis=-1)
+    place = (both & ((1 << bits) - 1)).astype(jnp.int32)
     if parts == 1:
-        return place[0, :total]
-    tile = (key >> bits).astype(jnp.int32)
+        return place[0]
+    key = (both >> bits).astype(jnp.int32)
     part = jnp.arange(parts, dtype=jnp.int32)[:, None]
-    counts = jnp.zeros((parts, tiles + 1), jnp.int32).at[part, tile].add(1)
-    everywhere = counts.sum(0, dtype=jnp.int32)
-    # Where the tile starts, after the parts before, and by how much the part is on.
-    base = (jnp.cumsum(everywhere, dtype=jnp.int32) - everywhere) + (
-        jnp.cumsum(counts, 0, dtype=jnp.int32) - counts
-    )
-    base = base - (jnp.cumsum(counts, 1, dtype=jnp.int32) - counts)
-    target = jnp.take_along_axis(base, tile, 1) + jnp.arange(length, dtype=jnp.int32)
+    counts = jnp.zeros((parts, largest + 1), jnp.int32).at[part, key].add(1)
+    before = lambda x, axis: jnp.cumsum(x, axis, dtype=jnp.int32) - x
+    # Where the key starts, behind the parts before, less where it starts in its own part.
+    base = before(counts.sum(0, dtype=jnp.int32), 0) + before(counts, 0) - before(counts, 1)
+    target = jnp.take_along_axis(base, key, 1) + jnp.arange(length, dtype=jnp.int32)
     source = part * length + place
     return jnp.zeros(parts * length, jnp.int32).at[target].set(source, unique_indices=True)[:total]

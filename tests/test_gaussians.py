@@ -512,6 +512,7 @@ def test_wrong_arguments_are_named():
         (TypeError, "max_inter", lambda: gs.render(first, camera, max_intersections=2.0)),
         (ValueError, "next_gaussians", lambda: gs.render_motion(first, fewer, camera)),
         (ValueError, "next_camera", lambda: gs.render_motion(first, after, camera, batch)),
+        (ValueError, "backend", lambda: gs.render(first, camera, backend="cuda")),
         (ValueError, "method", lambda: gs.render_motion(first, after, camera, method="mode")),
     ]:  # fmt: skip
         with pytest.raises(error, match=text):

@@ -11,7 +11,7 @@ import support
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _pallas
 from sf3d_jax.gaussians._blending import Layout
-from sf3d_jax.gaussians._compositing import _sums
+from sf3d_jax.gaussians._compositing import _plain_sums
 from sf3d_jax.gaussians._derivative import derivative
 from sf3d_jax.gaussians._splats import splats
 from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of, listed
@@ -69,7 +69,7 @@ def cotangents_of(table, tiles, layout):
 
 @partial(jax.jit, static_argnames="layout")
 def plain(table, tiles, cotangents, layout):
-    sums = _sums(table, tiles, layout, SIZE)
+    sums = _plain_sums(table, tiles, layout, SIZE)
     return sums, derivative(table, tiles, sums, cotangents, layout=layout, size=SIZE)
 
 

@@ -101,8 +101,19 @@ def peak_at(x: jax.Array, y: jax.Array, peaks: list[jax.Array]) -> Peak:
     squares = peaks[2] * x * x + peaks[3] * x * y + peaks[4] * y * y
     # |a|^2 / |a0|^2 is positive, but its terms cancel where a flat Gaussian is seen from the side.
     length = jnp.maximum(1 + 2 * linear + squares, 4 * jnp.finfo(x.dtype).eps)
-    inverse = 1 / length
-    return Peak((1 + linear) * inverse, (squares + linear) * inverse, inverse)
+    s = (squares + linear) / length
+    return Peak(1 - s, s, 1 / length)
+
+
+def values_at(
+    x: jax.Array, y: jax.Array, peak: Peak, columns: list[jax.Array], layout: Layout
+) -> list[jax.Array]:
+    """What a Gaussian shows at the offset (x, y) from the mean, for every image."""
+    depth = columns[layout.depth_column] * peak.tau
+    values = [*columns[6 : layout.depth_column], jnp.ones_like(columns[0]), depth]
+    if layout.motion is not None:
+        values += [depth * depth, *moved(x, y, peak, columns[layout.motion_column :])]
+    return [*values, depth] if layout.motion == "median" else values
 
 
 def moved(x: jax.Array, y: jax.Array, peak: Peak, motions: list[jax.Array]) -> list[jax.Array]:

@@ -50,7 +50,7 @@ def derivative(
     def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
         group = group_of(tile, tiles, size, table.dtype)
         given = jnp.moveaxis(cotangents[tile], 1, 0)
-        across = jnp.swapaxes(cotangents[tile], 1, 2)
+        across = jnp.swapaxes(cotangents[tile, : layout.depth_image + 1], 1, 2)
         blended = [i for i in range(layout.images) if not layout.halved(i)]
         rest = sum(sums[tile, i] * given[i] for i in blended if i != layout.depth_image + 1)
 
@@ -121,51 +121,53 @@ def _pulled(
     l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
     pull = _lengthened(batch, shares, given, layout) * batch.peak.inverse
     fall, linear, square = (
-        _moments(x, batch.offset) for x in (shares.fall, pull, pull * batch.peak.tau)
+        _moments(x, batch.offset, 6) for x in (shares.fall, pull, pull * batch.peak.tau)
     )
-    colors, depth, motions, followed = _shown(batch, shares, across, linear, layout)
     slid = [x - 2 * y for x, y in zip(linear[:3], square[:3], strict=True)]
     u = a * fall[1] + b * fall[2] - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
     v = b * fall[1] + c * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
     conic = [-0.5 * fall[3], -fall[4], -0.5 * fall[5]]
     peaks = [*slid[1:], *(-x for x in square[3:])]
     lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
-    pixel = [x - y for x, y in zip((u, v), followed, strict=True)]
-    return jnp.concatenate([*pixel, *conic, lifted, colors, depth, *peaks, *motions], -1)
+    colors, depth = _shown(batch, shares, given, across, layout)
+    motions = []
+    if layout.motion is not None:
+        motions, du, dv = _moved(batch, shares, given, layout)
+        u, v = u + du, v + dv
+    return jnp.concatenate([u, v, *conic, lifted, colors, depth, *peaks, *motions], -1)
 
 
 def _shown(
-    batch: Batch, shares: _Shares, across: jax.Array, linear: list[jax.Array], layout: Layout
-) -> tuple[jax.Array, jax.Array, list[jax.Array], tuple[Any, ...]]:
-    """What colours, depth and motion gain, and the pixel by the motion."""
-    columns, (tau, s, _) = batch.columns, batch.peak
-    weight, depth = shares.weight, columns[layout.depth_column]
-    if layout.motion is None:
-        colors = _product([weight], across[..., : layout.colors])[0]
-        # Depth is tau times the mean's, and tau is (1 + l) times the map's last factor.
-        l1, l2 = columns[layout.depth_column + 1 : layout.depth_column + 3]
-        return colors, (linear[0] + l1 * linear[1] + l2 * linear[2]) / depth, [], (0, 0)
-
-    first = layout.motion_image
-    kinds = lambda share: [share, share * tau * batch.x, share * tau * batch.y, share * s]
-    if layout.motion == "mean":
-        gains = _product(kinds(weight), across)
-        front = gains
-    else:
-        gains = _product(kinds(shares.half), across[..., first:])
-        gains = [jnp.pad(gain, ((0, 0), (0, 0), (first, 0))) for gain in gains]
-        front = _product([weight, weight * s], across[..., :first])
-    colors, seen = front[0][..., : layout.colors], layout.depth_image
-    deep = front[0][..., seen : seen + 1] - front[-1][..., seen : seen + 1]
+    batch: Batch, shares: _Shares, given: jax.Array, across: jax.Array, layout: Layout
+) -> tuple[jax.Array, jax.Array]:
+    """(G, K, C) and (G, K, 1), what colours and the mean's depth gain."""
+    product = jax.lax.batch_matmul(shares.weight, across, precision=jax.lax.Precision.HIGHEST)
+    colors, deep = product[..., : layout.colors], product[..., -1:]
+    # Of the cotangents times tau, that is 1 - s; s alone has more digits.
+    depth = given[layout.depth_image][:, None]
+    deep = deep - _moments(shares.weight * batch.peak.s * depth, batch.offset, 1)[0]
     if layout.motion == "median":
-        deep = deep + gains[0][..., -1:] - gains[3][..., -1:]
-    start, along, aside, centre = (gain[..., first : first + 3] for gain in gains)
-    sides = (
-        jnp.concatenate(columns[i : i + 3], -1)
-        for i in (layout.motion_column + 3, layout.motion_column + 6)
-    )
-    followed = tuple((side * (start - centre)).sum(-1, keepdims=True) for side in sides)
-    return colors, deep, [start, along, aside, -centre], followed
+        depth = given[-1][:, None]
+        deep = deep + _moments(shares.half * batch.peak.tau * depth, batch.offset, 1)[0]
+    return colors, deep
+
+
+def _moved(
+    batch: Batch, shares: _Shares, given: jax.Array, layout: Layout
+) -> tuple[list[jax.Array], jax.Array, jax.Array]:
+    """What dmu, P and Q gain, 12 of (G, K, 1), and the means' pixels along u and v by them."""
+    share = shares.half if layout.motion == "median" else shares.weight
+    first = layout.motion_column
+    along, aside = batch.columns[first + 3 : first + 6], batch.columns[first + 6 : first + 9]
+    gains, u, v = [], jnp.zeros_like(along[0]), jnp.zeros_like(along[0])
+    for i in range(3):
+        pull = share * given[layout.motion_image + i][:, None]
+        whole = _moments(pull, batch.offset, 3)
+        less = _moments(pull * batch.peak.s, batch.offset, 3)
+        one, x, y = (a - b for a, b in zip(whole, less, strict=True))
+        gains.append([whole[0], x, y, -less[0]])
+        u, v = u - along[i] * one, v - aside[i] * one
+    return [gains[i][k] for k in range(4) for i in range(3)], u, v
 
 
 def _lengthened(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:
@@ -186,26 +188,22 @@ def _lengthened(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout)
     return result
 
 
-def _moments(share: jax.Array, offset: tuple[jax.Array, jax.Array]) -> list[jax.Array]:
-    """The sums over pixels of a map times 1, x, y, x^2, x y and y^2, each (G, K, 1)."""
-    powers = jnp.asarray(_POWERS, share.dtype)
+def _moments(share: jax.Array, offset: tuple[jax.Array, jax.Array], count: int) -> list[jax.Array]:
+    """The sums over pixels of a map times the first of 1, x, y, x^2, xy and y^2, each (G, K, 1)."""
+    powers = jnp.asarray(_POWERS[:, :count], share.dtype)
     sums = jnp.einsum("gkp,pm->gkm", share, powers, precision=jax.lax.Precision.HIGHEST)
-    one, x, y, xx, xy, yy = (sums[..., i, None] for i in range(6))
+    one, *moments = (sums[..., i, None] for i in range(count))
+    if count == 1:
+        return [one]
     # From the middle of the tile to the mean.
-    du, dv = offset
+    (x, y), (du, dv) = moments[:2], offset
+    centred = [one, x - du * one, y - dv * one]
+    if count == 3:
+        return centred
+    xx, xy, yy = moments[2:]
     return [
-        one,
-        x - du * one,
-        y - dv * one,
+        *centred,
         xx - 2 * du * x + du * du * one,
         xy - du * y - dv * x + du * dv * one,
         yy - 2 * dv * y + dv * dv * one,
     ]
-
-
-def _product(shares: list[jax.Array], across: jax.Array) -> list[jax.Array]:
-    """For every map the sums over pixels of it times the cotangents, (G, K, m)."""
-    sums = jax.lax.batch_matmul(
-        jnp.concatenate(shares, 1), across, precision=jax.lax.Precision.HIGHEST
-    )
-    return jnp.split(sums, len(shares), axis=1)

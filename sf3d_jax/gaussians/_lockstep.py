@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import computed_once
-from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, moved, peak_at
+from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, peak_at, values_at
 from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
 
-GROUP = 64
+GROUP = 128
 STEP = 8
 PIXELS = SIDE * SIDE
 
@@ -105,9 +105,5 @@ def batch_of(
     alpha = computed_once(alpha_at(x, y, columns[2:5], opacity))
     depth = layout.depth_column
     peak = peak_at(x, y, columns[depth + 1 : depth + 6])
-    values = [*columns[6:depth], jnp.ones_like(columns[0]), columns[depth] * peak.tau]
-    if layout.motion is not None:
-        values += [values[-1] * values[-1], *moved(x, y, peak, columns[layout.motion_column :])]
-    if layout.motion == "median":
-        values += [values[layout.depth_image]]
+    values = values_at(x, y, peak, columns, layout)
     return Batch(ids, columns, (u, v), x, y, alpha, peak, values)

@@ -25,8 +25,8 @@ from sf3d_jax.gaussians._blending import (
     Peak,
     alpha_at,
     crossing,
-    moved,
     peak_at,
+    values_at,
     weigh,
 )
 from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
@@ -280,12 +280,7 @@ def _shown(columns: Columns, tile: _Tile, layout: Layout) -> _Shown:
     alpha = alpha_at(x, y, columns[2:5], columns[5])
     depth = layout.depth_column
     peak = peak_at(x, y, columns[depth + 1 : depth + 6])
-    values = [*columns[6:depth], jnp.ones_like(x), columns[depth] * peak.tau]
-    if layout.motion is not None:
-        values += [values[-1] * values[-1], *moved(x, y, peak, columns[layout.motion_column :])]
-    if layout.motion == "median":
-        values += [values[layout.depth_image]]
-    return _Shown(x, y, alpha, peak, values)
+    return _Shown(x, y, alpha, peak, values_at(x, y, peak, columns, layout))
 
 
 def _gains(

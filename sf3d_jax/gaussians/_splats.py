@@ -90,6 +90,10 @@ def splats(
     antialias: bool = False,
 ) -> Splats:
     """What a camera sees of every Gaussian, and how it moves to its next state."""
+    if not len(gaussians.opacities):
+        # One that is not drawn, since nothing can be gathered from no Gaussians.
+        nothing = lambda x: jnp.zeros((1, *x.shape[1:]), x.dtype)
+        gaussians, next_gaussians = jax.tree.map(nothing, (gaussians, next_gaussians))
     gaussians, next_gaussians, camera = widen(gaussians, next_gaussians, camera)
     camera, good = usable(camera)
     given = _given(gaussians, next_gaussians) & good

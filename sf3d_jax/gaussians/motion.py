@@ -24,6 +24,7 @@ from sf3d_jax.gaussians._compositing import composite
 from sf3d_jax.gaussians._splats import splats
 from sf3d_jax.gaussians.rendering import (
     blended,
+    check_backend,
     check_background,
     check_room,
     check_scene_camera,
@@ -55,9 +56,10 @@ class Annotation(NamedTuple):
       scene_flow: (H, W, 3), metres, in the axes of the first camera.
       valid: (H, W), bool, where the Gaussians hide at least half of what is behind, and both
         points are in front of their cameras. Elsewhere the annotations are 0.
-      edge: (H, W), bool, valid pixels that see more than one surface or shine through: the depths
-        that are blended spread by more than 1 % of their mean, or alpha is below .9. Annotations
-        are exact for single surfaces; here they are a mixture.
+      edge: (H, W), bool, valid pixels that see more than one surface or shine through, and their
+        neighbours: the depths that are blended spread by more than 1 % of their mean, or alpha is
+        below .9. Annotations are exact for single surfaces; here they are a mixture, or those of
+        Gaussians that reach over their surface's rim.
       overflow: (), integers: how many intersections found no place in `max_intersections`. If
         there is any, colours and alpha are NaN and no pixel is valid.
     """
@@ -83,6 +85,7 @@ def render_motion(
     background: jax.Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
+    backend: str = "xla",
 ) -> Annotation:
     """Draws Gaussians as `render` does, and annotates their motion to the next image.
 
@@ -97,10 +100,11 @@ def render_motion(
       next_camera: of the second image; None is the first camera, at rest.
       method: "mean" blends the points of all Gaussians of a pixel, which is exact for surfaces;
         "median" takes that of the Gaussian at which half of the light is gone, which is better
-        where thick translucent Gaussians overlap.
+        where light passes between the Gaussians of a surface and what is behind would be mixed in.
       background: (C), the colour where nothing is; None is 0.
       max_intersections: as for `render`.
       antialias: as for `render`.
+      backend: as for `render`.
 
     Returns:
       The annotation, in the dtype of the colours. A Gaussian with a number that is not finite at
@@ -109,8 +113,8 @@ def render_motion(
 
     Raises:
       TypeError: an argument is no array, no camera, or no Gaussians.
-      ValueError: shapes do not fit, the first camera has a lens, the method is none of the two, or
-        max_intersections is missing.
+      ValueError: shapes do not fit, the first camera has a lens, there is no such method or back
+        end, or max_intersections is missing.
     """
     count, channels = check_gaussians("gaussians", gaussians)
     next_count, _ = check_gaussians("next_gaussians", next_gaussians)
@@ -127,15 +131,17 @@ def render_motion(
     if max_intersections is None:
         max_intersections = room(gaussians, camera, antialias=antialias)
     check_room(max_intersections)
+    check_backend(backend)
     return _render_motion(
         *(gaussians, next_gaussians, camera, next_camera, background),
         method=method,
         max_intersections=max_intersections,
         antialias=antialias,
+        backend=backend,
     )
 
 
-@partial(jit, static=("method", "max_intersections", "antialias"))
+@partial(jit, static=("method", "max_intersections", "antialias", "backend"))
 def _render_motion(
     gaussians: Gaussians,
     next_gaussians: Gaussians,
@@ -146,21 +152,22 @@ def _render_motion(
     method: str,
     max_intersections: int,
     antialias: bool,
+    backend: str,
 ) -> Annotation:
     dtype = gaussians.colors.dtype
     layout = Layout(gaussians.colors.shape[-1], method)
     scene = splats(gaussians, camera, next_gaussians=next_gaussians, antialias=antialias)
     table, tiles = prepared(scene, camera, max_intersections)
-    sums = composite(table, tiles, layout, camera.size)
+    sums = composite(table, tiles, layout, camera.size, backend)
     colors, alpha, inv_depth = blended(sums, layout, background)
     first = layout.motion_image
     weight = alpha
     if method == "median":
-        inv_depth = inverse_depth(jnp.ones_like(alpha), sums[..., -1])
+        inv_depth = inverse_depth(jnp.ones_like(alpha), sums[-1])
         weight = jnp.ones_like(alpha)
     valid = (alpha >= HALF) & surface(inv_depth) & (tiles.overflow == 0)
-    edge = valid & _mixed(alpha, sums[..., layout.depth_image], sums[..., layout.depth_image + 1])
-    weight, *moved = mask(valid, (weight, *(sums[..., first + i] for i in range(3))), (1, 0, 0, 0))
+    edge = _mixed(alpha, *sums[layout.depth_image : layout.depth_image + 2])
+    weight, *moved = mask(valid, (weight, *sums[first : first + 3]), (1, 0, 0, 0))
     vectors = channels_last(*(x / weight for x in moved))
     inv_depth = mask(valid, inv_depth)
     seen = image_motion(vectors, inv_depth, camera, next_camera)
@@ -169,7 +176,7 @@ def _render_motion(
     inv_depth, flow, change, vectors = mask(valid, annotations)
     colors, alpha = loud((colors, alpha), tiles.overflow, dtype)
     return Annotation(
-        colors, alpha, inv_depth, flow, change, vectors, valid, edge & valid, tiles.overflow
+        colors, alpha, inv_depth, flow, change, vectors, valid, _grown(edge) & valid, tiles.overflow
     )
 
 
@@ -177,3 +184,8 @@ def _mixed(alpha: jax.Array, depth: jax.Array, square: jax.Array) -> jax.Array:
     """Whether the depths of a pixel are those of more than one surface, or of less."""
     variance = square * alpha - depth * depth
     return (variance > (SPREAD * depth) ** 2) | (alpha < 1 - LEAK)
+
+
+def _grown(mask: jax.Array) -> jax.Array:
+    """The mask and all neighbours of its pixels."""
+    return jax.lax.reduce_window(mask, False, jax.lax.bitwise_or, (3, 3), (1, 1), "SAME")

@@ -80,7 +80,9 @@ def render_motion(
     flow = after.focal * y[..., :2] / y[..., 2:] + after.principal_point - pixel_grid(camera.size)
     depth = sums["depth"] / weight
     spread = sums["square"] / weight - depth**2
-    edge = valid & ((spread > (0.01 * depth) ** 2) | (alpha < 0.9))
+    mixed = (spread > (0.01 * depth) ** 2) | (alpha < 0.9)
+    near = jax.scipy.signal.convolve(mixed.astype(float), jnp.ones((3, 3)), "same")
+    edge = valid & (near > 0.5)
     change = 1 / y[..., 2] - 1 / x[..., 2]
     motion = (second - first) @ rotation.T
     where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import jit, mask, surface
+from sf3d_jax._numerics import channels_last, jit, mask, surface
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.gaussians._blending import Layout
-from sf3d_jax.gaussians._compositing import composite
+from sf3d_jax.gaussians._compositing import BACKENDS, composite
 from sf3d_jax.gaussians._splats import Splats, splats
 from sf3d_jax.gaussians._tiles import Tiles, listed, needed
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
@@ -41,6 +41,7 @@ def render(
     background: jax.Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
+    backend: str = "xla",
 ) -> Rendering:
     """Draws Gaussians, as gsplat does: what was trained there looks the same here.
 
@@ -61,13 +62,16 @@ def render(
         `intersections_needed` tells it. Room that is not used costs time.
       antialias: lets a Gaussian smaller than a pixel fade instead of growing: opacities times the
         root of the determinants' ratio before and after widening.
+      backend: "xla", plain JAX for every device, or "pallas", one program of a GPU for each tile,
+        which other devices interpret, slowly. Both give the same to rounding.
 
     Returns:
       The rendering, in the dtype of the colours. Check `overflow`, if max_intersections is yours.
 
     Raises:
       TypeError: an argument is no array, no camera, or no Gaussians.
-      ValueError: shapes do not fit, the camera has a lens, or max_intersections is missing.
+      ValueError: shapes do not fit, the camera has a lens, there is no such back end, or
+        max_intersections is missing.
     """
     channels = check_gaussians("gaussians", gaussians)[1]
     check_scene_camera("camera", camera)
@@ -75,7 +79,13 @@ def render(
     if max_intersections is None:
         max_intersections = room(gaussians, camera, antialias=antialias)
     check_room(max_intersections)
-    return _render(gaussians, camera, background, max_intersections, antialias)
+    check_backend(backend)
+    return _render(
+        *(gaussians, camera, background),
+        max_intersections=max_intersections,
+        antialias=antialias,
+        backend=backend,
+    )
 
 
 def intersections_needed(
@@ -156,6 +166,19 @@ def check_room(max_intersections: int) -> None:
         raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {max_intersections}")
 
 
+def check_backend(backend: str) -> None:
+    """Checks the name of a back end.
+
+    Args:
+      backend: what was passed.
+
+    Raises:
+      ValueError: there is none of this name.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
+
+
 def check_scene_camera(name: str, camera: Any) -> None:
     """Checks that a camera is one pinhole.
 
@@ -200,20 +223,22 @@ def _needed(gaussians: Gaussians, camera: Camera, antialias: bool) -> jax.Array:
     return needed(splats(gaussians, camera, antialias=antialias), camera.size)
 
 
-@partial(jit, static=("max_intersections", "antialias"))
+@partial(jit, static=("max_intersections", "antialias", "backend"))
 def _render(
     gaussians: Gaussians,
     camera: Camera,
     background: jax.Array | None,
+    *,
     max_intersections: int,
     antialias: bool,
+    backend: str,
 ) -> Rendering:
     dtype = gaussians.colors.dtype
     layout = Layout(gaussians.colors.shape[-1])
     table, tiles = prepared(
         splats(gaussians, camera, antialias=antialias), camera, max_intersections
     )
-    sums = composite(table, tiles, layout, camera.size)
+    sums = composite(table, tiles, layout, camera.size, backend)
     colors, alpha, inv_depth = blended(sums, layout, background)
     colors, alpha, inv_depth = loud((colors, alpha, inv_depth), tiles.overflow, dtype)
     return Rendering(colors, alpha, inv_depth, tiles.overflow)
@@ -228,13 +253,15 @@ def prepared(scene: Splats, camera: Camera, max_intersections: int) -> tuple[jax
 
 
 def blended(
-    sums: jax.Array, layout: Layout, background: jax.Array | None
+    sums: tuple[jax.Array, ...], layout: Layout, background: jax.Array | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Colours before a background, alpha and inverse depth."""
-    colors, alpha = sums[..., : layout.colors], sums[..., layout.colors]
+    *channels, alpha = sums[: layout.colors + 1]
+    # Of many channels, choosing would take longer than moving.
+    colors = channels_last(*channels) if layout.colors <= 8 else jnp.stack(channels, -1)
     if background is not None:
         colors = colors + (1 - alpha)[..., None] * background.astype(colors.dtype)
-    return colors, alpha, inverse_depth(alpha, sums[..., layout.depth_image])
+    return colors, alpha, inverse_depth(alpha, sums[layout.depth_image])
 
 
 def inverse_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:

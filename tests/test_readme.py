@@ -31,7 +31,7 @@ def files(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("files")
 def test_every_python_block_runs():
-    assert README.read_text().count("```python") == 8
+    assert README.read_text().count("```python") == 9
     check_md_file(README, memory=True)
 
 

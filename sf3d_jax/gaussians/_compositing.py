@@ -48,8 +48,9 @@ def _composite_fwd(
 def _composite_bwd(
     layout: Layout, size: Size, backend: str, residuals: Any, cotangents: tuple[jax.Array, ...]
 ) -> tuple[jax.Array, None]:
+    table, tiles, sums = residuals
     tiled = jnp.stack([_tiled(x, size) for x in cotangents], axis=1)
-    return _BACKENDS[backend].derivative(*residuals, tiled, layout, size), None
+    return _BACKENDS[backend].derivative(table, tiles, sums, tiled, layout, size), None
 
 
 composite.defvjp(_composite_fwd, _composite_bwd)

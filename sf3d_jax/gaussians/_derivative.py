@@ -130,7 +130,7 @@ def _pulled(
     peaks = [*slid[1:], *(-x for x in square[3:])]
     lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
     colors, depth = _shown(batch, shares, given, across, layout)
-    motions = []
+    motions: list[jax.Array] = []
     if layout.motion is not None:
         motions, du, dv = _moved(batch, shares, given, layout)
         u, v = u + du, v + dv

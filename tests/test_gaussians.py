@@ -16,6 +16,7 @@ from sf3d_jax import gaussians as gs
 from sf3d_jax.gaussians import reference
 from sf3d_jax.gaussians._tiles import _places
 
+# What is compiled for one test serves the next, so one worker runs all.
 pytestmark = pytest.mark.xdist_group("gaussians")
 
 SIZE = (37, 50)

@@ -28,6 +28,9 @@ from support import (
 
 import sf3d_jax as sf3d
 
+# What is compiled for one test serves the next, so one worker runs all.
+pytestmark = pytest.mark.xdist_group("scene flow")
+
 OTHER_MATRIX = MATRIX * [[1.2, 1, 1], [1, 1.25, 1], [1, 1, 1]] + [
     [0, 0, 1.5],
     [0, 0, -0.7],

@@ -67,6 +67,7 @@ def render(
 
     Returns:
       The rendering, in the dtype of the colours. Check `overflow`, if max_intersections is yours.
+      Derivatives are those of reverse mode (jax.grad, jax.vjp), of first order.
 
     Raises:
       TypeError: an argument is no array, no camera, or no Gaussians.

@@ -58,7 +58,7 @@ def prepared(motion, dtype, scene=None):
 
 @jax.jit
 def table_and_lists(now, after):
-    seen = splats(now, CAMERA, next_gaussians=after)
+    seen = splats(now, CAMERA, later=(after.means, after.factors))
     return seen.table, listed(seen, SIZE, ROOM)
 
 

@@ -1,9 +1,13 @@
 """`sf3d render`: pictures of a scene of 3D Gaussians from given cameras."""
 
+import contextlib
 import dataclasses
+import itertools
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -11,6 +15,18 @@ from sf3d_jax.cli.inputs import check_folder, check_writable
 
 # The folder of each map, and the ending of its files.
 _MAPS = {"colors": ".png", "inv_depth": ".npy", "alpha": ".png"}
+# What the renderer has numbers for.
+_MOST_INTERSECTIONS = 2**30 - 1
+# Keys of an image in JSON, without underscores and in lower case.
+_IMAGES = "filepath imagepath imagename imgname filename file image".split()
+# tyro's own for `tuple[int, int] | None` speaks of types where a number is missing.
+_SIZE = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=2,
+    metavar="HEIGHT WIDTH",
+    instance_from_str=lambda words: (int(words[0]), int(words[1])),
+    is_instance=lambda x: x is None or isinstance(x, tuple),
+    str_from_instance=lambda size: ["None"] if size is None else [*map(str, size)],
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +34,10 @@ class Render:
     """Draw a scene of 3D Gaussians (.ply) from given cameras.
 
     Writes for every frame colors/NAME.png (8 bits), inv_depth/NAME.npy (per metre, 0 where nothing
-    is) and alpha/NAME.png (8 bits), with the names of the images in the camera file, or 0000, 0001
-    and so on. Files of the same names are replaced. Colours are written as they were trained.
+    is) and alpha/NAME.png (8 bits). NAME is that of the image in the camera file, or, if it has
+    none, the frame's number there. Where images share a name, all get their folders too: x_a for
+    x/a.png. Where even so they have no names of their own, they are called 0000, 0001 and so on.
+    Files of the same names are replaced. Colours are written as they were trained.
     """
 
     scene: tyro.conf.Positional[Path]
@@ -28,14 +46,14 @@ class Render:
     """Cameras in JSON: transforms.json, cameras.json of 3D Gaussian Splatting, or other ones."""
     out: Path
     """Folder for the results."""
-    size: tuple[int, int] | None = None
+    size: Annotated[tuple[int, int] | None, _SIZE] = None
     """Height and width of the pictures, if not those in the camera file."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Red, green and blue where nothing is, 0 to 1."""
     antialias: bool = False
     """For scenes that were trained so: a Gaussian smaller than a pixel fades."""
     resume: bool = False
-    """Leave the frames whose files are there, of a run that was interrupted."""
+    """Leave frames that are there in this size; scene, cameras and options must be the same."""
 
     def run(self) -> None:
         """Reads everything, draws, and writes frame by frame."""
@@ -45,14 +63,18 @@ class Render:
         folders = self._make_folders()
         from tqdm import tqdm
 
-        is_there = lambda name: all(path.exists() for path in self._files(name).values())
-        left = [name for name in cameras if not (self.resume and is_there(name))]
+        done = {name for name in cameras if self.resume and self._is_done(name, cameras[name])}
         print(f"{self.scene}: {len(gaussians.means)} Gaussians, {_count(cameras)}", flush=True)
-        if len(left) < len(cameras):
-            print(f"  {_count(cameras.keys() - left)} there already, {len(left)} to draw")
-        gaussians, cameras = _near_origin(gaussians, cameras)
-        for name in tqdm(left, unit="frame", leave=False):
-            self._write(name, gaussians, cameras[name])
+        if done:
+            print(f"  {_count(done)} there already, {len(cameras) - len(done)} to draw", flush=True)
+        with _in_memory(f"{self.scene}: {len(gaussians.means)} Gaussians do not fit into memory"):
+            gaussians, cameras = _near_origin(gaussians, cameras)
+            cameras = {name: cameras[name] for name in cameras if name not in done}
+            counts = self._intersections(gaussians, cameras)
+        _say_unseen(counts)
+        rooms = _rooms(counts, cameras)
+        for name in tqdm(cameras, unit="frame", leave=False):
+            self._write(name, gaussians, cameras[name], rooms[name])
         print(f"{self.out}: {', '.join(folders)}")
 
     def _check(self) -> None:
@@ -68,17 +90,13 @@ class Render:
         from sf3d_jax import data
 
         try:
-            frames = data.read_transforms(self.camera, size=self.size)
-            names: list[str | None] = [_stem(frame.image) for frame in frames]
-            cameras = [frame.camera for frame in frames]
-        except data.FormatError:
-            # Of another form, or broken: then this says in which way.
-            others = data.read_json_cameras(self.camera, size=self.size)
-            names = [frame.frame for frame in others]
-            cameras = [frame.camera for frame in others]
-        if len({name.casefold() for name in names if name}) < len(names):
-            names = [f"{i:04d}" for i in range(len(names))]
-        by_name = {str(name): camera for name, camera in zip(names, cameras, strict=True)}
+            cameras, images = _cameras_and_images(self.camera, self.size)
+        except data.FormatError as error:
+            # Readers speak to programs.
+            flag = "--size HEIGHT WIDTH"
+            expected = error.expected.replace("size=(height, width) from the caller", flag)
+            raise data.FormatError(error.path, expected, error.found) from None
+        by_name = dict(zip(_names(images), cameras, strict=True))
         for name, camera in by_name.items():
             if camera.model != "pinhole":
                 raise ValueError(
@@ -110,30 +128,186 @@ class Render:
     def _files(self, name: str) -> dict[str, Path]:
         return {kind: self.out / kind / f"{name}{ending}" for kind, ending in _MAPS.items()}
 
-    def _write(self, name: str, gaussians: Any, camera: Any) -> None:
+    def _is_done(self, name: str, camera: Any) -> bool:
+        """Whether all files of a frame are there, in the size that is wanted."""
+        files = self._files(name).values()
+        return all(path.exists() and _size_of(path) == camera.size for path in files)
+
+    def _intersections(self, gaussians: Any, cameras: dict[str, Any]) -> dict[str, int]:
+        """How many each frame has to draw: all are counted before any is drawn, see `_rooms`."""
+        import jax
+        from tqdm import tqdm
+
+        from sf3d_jax.gaussians import intersections_needed
+
+        needed = lambda camera: intersections_needed(gaussians, camera, antialias=self.antialias)
+        progress = tqdm(cameras.items(), "counting", unit="frame", leave=False)
+        return {name: int(jax.block_until_ready(needed(camera))) for name, camera in progress}
+
+    def _write(self, name: str, gaussians: Any, camera: Any, room: int) -> None:
+        import jax
         import numpy as np
 
         from sf3d_jax import data
         from sf3d_jax.gaussians import render
 
-        drawn = render(
-            gaussians,
-            camera,
-            background=np.float32(self.background),
-            antialias=self.antialias,
+        size = "{} x {}".format(*camera.size)
+        too_large = (
+            f"frame {name}: {size} with {room} intersections does not fit into memory; "
+            "use a smaller --size"
         )
+        if room > _MOST_INTERSECTIONS:
+            raise ValueError(too_large)
+        with _in_memory(too_large):
+            drawn = render(
+                gaussians,
+                camera,
+                background=np.float32(self.background),
+                max_intersections=room,
+                antialias=self.antialias,
+            )
+            # Else NumPy's look at what was not drawn would end the process.
+            jax.block_until_ready(drawn)
+            colors, inv_depth, alpha, overflow = map(
+                np.array, (drawn.colors, drawn.inv_depth, drawn.alpha, drawn.overflow)
+            )
+        if overflow:
+            raise ValueError(f"frame {name}: {overflow} intersections more than were counted")
         files = self._files(name)
-        eight_bits = lambda x: np.round(255 * np.clip(np.array(x), 0, 1)).astype(np.uint8)
-        data.write_image(files["colors"], eight_bits(drawn.colors))
-        data.write_map(files["inv_depth"], np.array(drawn.inv_depth))
-        data.write_image(files["alpha"], eight_bits(drawn.alpha))
+        eight_bits = lambda x: np.round(255 * np.clip(x, 0, 1)).astype(np.uint8)
+        data.write_image(files["colors"], eight_bits(colors))
+        data.write_map(files["inv_depth"], inv_depth)
+        data.write_image(files["alpha"], eight_bits(alpha))
 
 
-def _stem(image: str | None) -> str | None:
-    """The name of an image without folders and ending, if files can have it."""
-    name = re.split(r"[/\\]", image or "")[-1]
-    name = re.sub(r"\.[A-Za-z]\w*$", "", name)
-    return name if re.fullmatch(r"\w[\w .+-]{0,99}", name) else None
+def _cameras_and_images(
+    path: Path, size: tuple[int, int] | None
+) -> tuple[list[Any], list[str | None]]:
+    """The cameras of a file and the images they belong to, or the numbers of their frames."""
+    from sf3d_jax import data
+
+    try:
+        frames = data.read_transforms(path, size=size)
+    except data.FormatError as error:
+        try:
+            others = data.read_json_cameras(path, size=size)
+        except data.FormatError:
+            # Neither: the reader of the form that it has says what is wrong.
+            if _is_like_transforms(path):
+                raise error from None
+            raise
+        return [x.camera for x in others], _images(path, others)
+    return [x.camera for x in frames], [x.image for x in frames]
+
+
+def _is_like_transforms(path: Path) -> bool:
+    """Whether a file that is broken was to be a transforms.json."""
+    from sf3d_jax.data import FormatError
+    from sf3d_jax.data._json import read_json
+
+    try:
+        tree = read_json(path)
+    except FormatError:
+        return False
+    frames = tree.get("frames") if isinstance(tree, dict) else None
+    if not isinstance(frames, list):
+        return False
+    keys = {key for node in (tree, *frames) if isinstance(node, dict) for key in node}
+    return not frames or not keys.isdisjoint({"transform_matrix", "fl_x", "camera_angle_x"})
+
+
+def _images(path: Path, frames: Any) -> list[str | None]:
+    """The images of frames that `read_json_cameras` gave; else the numbers of the frames."""
+    from sf3d_jax.data._camera_labels import named_frames
+    from sf3d_jax.data._camera_names import simple
+    from sf3d_jax.data._json import read_json
+
+    tree = read_json(path)
+    items: Any = tree.get("frames") if isinstance(tree, dict) else tree
+    is_list = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    if not is_list or len(items) != len(frames):
+        return [frame.frame for frame in frames]
+    # The reader sorts them by their numbers, where they have any.
+    numbers = named_frames(path, items)
+    order = [*range(len(items))]
+    if numbers is not None:
+        order.sort(key=[frame.number for frame in numbers].__getitem__)
+    images: list[str | None] = []
+    for i, frame in zip(order, frames, strict=True):
+        values = {simple(key): x for key, x in items[i].items()}
+        found = (values[key] for key in _IMAGES if isinstance(values.get(key), str))
+        images.append(next(found, frame.frame))
+    return images
+
+
+def _names(images: list[str | None]) -> list[str]:
+    """Names for the files of frames: without folders, or with them, or positions."""
+    # Without what would lead out of a folder, and without the ending.
+    paths = [[x for x in re.split(r"[/\\]", image or "") if x.strip(".")] for image in images]
+    stem = lambda path: re.sub(r"\.[A-Za-z]\w*$", "", path[-1]) if path else ""
+    paths = [[*path[:-1], stem(path)] for path in paths]
+    levels = zip(*(path[:-1] for path in paths), strict=False)
+    common = len([*itertools.takewhile(lambda level: len(set(level)) == 1, levels)])
+    for start in (-1, common):
+        names = ["_".join(path[start:]) for path in paths]
+        if all(re.fullmatch(r"\w[\w .+-]{0,99}", name) for name in names) and (
+            len({name.casefold() for name in names}) == len(names)
+        ):
+            return names
+    return [f"{i:04d}" for i in range(len(images))]
+
+
+def _size_of(path: Path) -> tuple[int, ...]:
+    """The height and width of a .png or .npy, by its header; () if it has none."""
+    import numpy as np
+
+    if path.suffix == ".npy":
+        try:
+            return np.load(path, mmap_mode="r").shape
+        except (ValueError, EOFError):
+            return ()
+    with path.open("rb") as file:
+        header = file.read(24)
+    if not header.startswith(b"\x89PNG"):
+        return ()
+    width, height = (int.from_bytes(header[i : i + 4], "big") for i in (16, 20))
+    return height, width
+
+
+def _rooms(counts: dict[str, int], cameras: dict[str, Any]) -> dict[str, int]:
+    """Room for the intersections of each frame: one for all of a size, so that one program does."""
+    from sf3d_jax.gaussians.rendering import rounded_up
+
+    most: dict[Any, int] = {}
+    for name, count in counts.items():
+        most[cameras[name].size] = max(count, most.get(cameras[name].size, 0))
+    return {name: rounded_up(most[camera.size]) for name, camera in cameras.items()}
+
+
+def _say_unseen(counts: dict[str, int]) -> None:
+    """Notes the frames in which nothing is; if it is so in all, then why that may be."""
+    unseen = [name for name in counts if not counts[name]]
+    if unseen and len(unseen) == len(counts):
+        which = f"frame {unseen[0]}" if len(unseen) == 1 else f"all {len(unseen)} frames"
+        note = "the cameras may have other axes or units than the scene"
+        print(f"sf3d: {which}: no Gaussian is seen; {note}", file=sys.stderr)
+        return
+    for name in unseen:
+        print(f"sf3d: frame {name}: no Gaussian is seen", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _in_memory(message: str) -> Iterator[None]:
+    """Running out of memory, of the host or of the device, is an error with this message."""
+    import jax
+
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        said = str(error)
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in said:
+            raise
+        raise ValueError(message) from None
 
 
 def _count(frames: Any) -> str:
@@ -150,7 +324,9 @@ def _near_origin(gaussians: Any, cameras: dict[str, Any]) -> tuple[Any, dict[str
 
     rotation, translation = np.split(next(iter(cameras.values())).world_to_camera, [3], axis=1)
     origin = -(rotation.T @ translation)[:, 0]
-    near = dataclasses.replace(gaussians, means=np.float32(np.float64(gaussians.means) - origin))
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and not drawn
+        means = np.float32(np.float64(gaussians.means) - origin)
+    near = dataclasses.replace(gaussians, means=means)
     moved = {}
     for name, camera in cameras.items():
         turn, shift = np.split(np.float64(camera.world_to_camera), [3], axis=1)

@@ -59,11 +59,15 @@ _OPACITIES = float(np.finfo(np.float64).tiny), 1 - float(np.finfo(np.float64).ep
 
 
 class _Property(NamedTuple):
-    """A number of an element; a list of numbers if it has the type of the list's length."""
+    """A number of an element; a list of numbers if it has the type of the list's length.
+
+    It is `wide` where the file calls it a double: text is read as doubles, whatever it is called.
+    """
 
     name: str
     dtype: np.dtype
     length: np.dtype | None = None
+    wide: bool = False
 
 
 class _Element(NamedTuple):
@@ -77,6 +81,10 @@ class _Element(NamedTuple):
         """Whether the rows have lengths of their own."""
         return any(p.length is not None for p in self.properties)
 
+    def has_wide_means(self) -> bool:
+        """Whether the file says that a mean needs float64."""
+        return any(p.wide for p in self.properties if p.name in _MEAN)
+
     def row(self) -> int:
         """Bytes of a row without lists."""
         return sum(p.dtype.itemsize for p in self.properties)
@@ -89,26 +97,30 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
       path: of the file.
 
     Returns:
-      Gaussians of N: NumPy float32, in the file's own world and unit. Colours are coefficients of
+      Gaussians of N: NumPy float32, in the file's own world and unit. Means are float64 where the
+      file has doubles: far from the origin, subtract one before they go to JAX, which rounds to
+      float32 unless told otherwise. Colours are coefficients of
       spherical harmonics, (N, K, 3) with K = 1, 4, 9 or 16. Factors are rotation times scales,
       zeros where the quaternion is. A number that is NaN or infinite gives others.
 
     Raises:
-      FormatError: the file is no whole PLY file, is another one (a plain cloud of points, say),
-        or has Gaussians in the axes of triangles that move (`binding_0`).
+      FormatError: the file is no whole PLY file, is another one (a plain cloud of points, flat
+        Gaussians of 2DGS, a compressed scene of PlayCanvas), or has Gaussians in the axes of
+        triangles that move (`binding_0`).
     """
     data = Path(path).read_bytes()
     form, elements, start = _header(path, data)
     names = [element.name for element in elements]
     if names.count("vertex") != 1:
         raise FormatError(path, "one element `vertex`", f"{', '.join(names)[:200] or 'none'}")
-    coefficients = _check_vertex(path, elements[names.index("vertex")])
+    vertex = elements[names.index("vertex")]
+    coefficients = _check_vertex(path, vertex)
     if form == "ascii":
         table = _ascii_table(path, data[start:], elements)
     else:
         table = _binary_table(path, data, start, elements)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is data
-        return _gaussians(table, coefficients)
+        return _gaussians(table, coefficients, vertex.has_wide_means())
 
 
 def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
@@ -187,7 +199,7 @@ def _header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
             case ["element", name, count] if form and _COUNT.fullmatch(count):
                 elements.append(_Element(name, int(count), []))
             case ["property", kind, name] if elements and kind in _TYPES:
-                _add(path, elements[-1], _Property(name, _dtype(form, kind)))
+                _add(path, elements[-1], _number(form, kind, name))
             case ["property", "list", of, kind, name] if (
                 elements and {of, kind} <= _TYPES.keys() and "f" not in _TYPES[of]
             ):
@@ -196,6 +208,10 @@ def _header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
             case _:
                 raise FormatError(path, "a line of a PLY 1.0 header", repr(line[:80]))
     return form, elements, end.end()
+
+
+def _number(form: str, kind: str, name: str) -> _Property:
+    return _Property(name, _dtype(form, kind), wide=_TYPES[kind] == "f8")
 
 
 def _dtype(form: str, kind: str) -> np.dtype:
@@ -214,9 +230,12 @@ def _check_vertex(path: PathLike, vertex: _Element) -> int:
     names = {p.name for p in vertex.properties}
     missing = ", ".join(name for name in _NEEDED if name not in names)
     if missing:
-        plain = "a plain cloud of points with red, green and blue, " if names >= _COLORS else ""
-        expected = "a scene of 3D Gaussians"
-        raise FormatError(path, expected, f"{plain}no property {missing}")
+        other = "a plain cloud of points with red, green and blue, " if names >= _COLORS else ""
+        if missing == "scale_2":
+            other = "flat ones as of 2DGS, which are not read, "
+        if "packed_position" in names:
+            other = "a compressed scene of PlayCanvas, which is not read, "
+        raise FormatError(path, "a scene of 3D Gaussians", f"{other}no property {missing}")
     if vertex.has_lists():
         raise FormatError(path, "a number for each property of vertex", "a list")
     if _BOUND in names:
@@ -281,8 +300,22 @@ def _ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.nd
         return np.empty(0, dtype)
     try:
         return np.loadtxt(lines, dtype, comments=None, ndmin=1)
-    except ValueError as error:
-        raise FormatError(path, "numbers in every line", f"{error}"[:200]) from None
+    except ValueError:
+        raise FormatError(path, *_complaint(lines, len(vertex.properties))) from None
+
+
+def _complaint(lines: list[bytes], count: int) -> tuple[str, str]:
+    """What was expected and what was found in the first row that is wrong; rows count from 1."""
+    for row, line in enumerate(lines, 1):
+        words = line.split()
+        if len(words) != count:
+            return f"{count} numbers in row {row} of vertex", f"{len(words)}"
+        for word in words:
+            try:
+                float(word)
+            except ValueError:
+                return f"numbers in row {row} of vertex", repr(word[:40])
+    return "numbers in every row of vertex", "something else"
 
 
 def _columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -301,7 +334,7 @@ def _columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return table.view(np.dtype(whole))["all"]
 
 
-def _gaussians(table: np.ndarray, count: int) -> Gaussians:
+def _gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
     colors = np.empty((len(table), count, 3), np.float32)
     colors[:, 0] = _columns(table, _BASE)
     if count > 1:
@@ -311,7 +344,7 @@ def _gaussians(table: np.ndarray, count: int) -> Gaussians:
     small = np.exp(-np.abs(logits))
     opacities = np.where(logits < 0, small, 1) / (1 + small)
     return Gaussians(
-        _columns(table, _MEAN).astype(np.float32),
+        _columns(table, _MEAN).astype(np.float64 if wide else np.float32),
         _factors(_columns(table, _SCALE), _columns(table, _ROTATION)),
         opacities.astype(np.float32),
         colors,

@@ -80,7 +80,7 @@ class Peak(NamedTuple):
     Attributes:
       tau: its depth, in depths of the mean.
       s: 1 - tau, with all its digits.
-      inverse: 1 / (1 + 2 l + q).
+      inverse: 1 / (1 + 2 l + q); 0, as is tau, where the densest point is behind the camera.
     """
 
     tau: jax.Array
@@ -88,10 +88,10 @@ class Peak(NamedTuple):
     inverse: jax.Array
 
 
-def alpha_at(x: jax.Array, y: jax.Array, conic: list[jax.Array], opacity: jax.Array) -> jax.Array:
+def alpha_at(x: jax.Array, y: jax.Array, roots: list[jax.Array], opacity: jax.Array) -> jax.Array:
     """alpha at the offset (x, y) from the mean; 0 below the cut."""
-    a, b, c = conic
-    raw = opacity * jnp.exp(-0.5 * (a * x * x + c * y * y) - b * x * y)
+    p, q, r = roots
+    raw = opacity * jnp.exp(-0.5 * ((p * x + q * y) ** 2 + (r * y) ** 2))
     return jnp.where(raw >= CUT, jnp.minimum(raw, CAP), 0)
 
 
@@ -101,8 +101,9 @@ def peak_at(x: jax.Array, y: jax.Array, peaks: list[jax.Array]) -> Peak:
     squares = peaks[2] * x * x + peaks[3] * x * y + peaks[4] * y * y
     # |a|^2 / |a0|^2 is positive, but its terms cancel where a flat Gaussian is seen from the side.
     length = jnp.maximum(1 + 2 * linear + squares, 4 * jnp.finfo(x.dtype).eps)
-    s = (squares + linear) / length
-    return Peak(1 - s, s, 1 / length)
+    ahead = 1 + linear > 0
+    s = jnp.where(ahead, (squares + linear) / length, 1)
+    return Peak(1 - s, s, jnp.where(ahead, 1 / length, 0))
 
 
 def values_at(

@@ -154,7 +154,7 @@ def _drawn(
     table: jax.Array, tiles: Tiles, tile: jax.Array, layout: Layout, size: Size
 ) -> jax.Array:
     """(G, images, P), the sums of a group of tiles."""
-    group = group_of(tile, tiles, size, table.dtype)
+    group = group_of(tile, table, tiles, size)
 
     def unfinished(state: Any) -> jax.Array:
         first, clear, _ = state

@@ -6,7 +6,14 @@ S = sum_k w_k q_k, which the images tell,
     dS/dalpha_k = T_k q_k - (S - sum_{j <= k} w_j q_j) / (1 - alpha_k).
 
 What a Gaussian's numbers gain is a sum over pixels of maps times powers of the pixel's offset, or
-times cotangents: a few matrix products a step.
+times cotangents: a few matrix products a step. Of the formulas of `_splats`,
+
+    dalpha = alpha (do / o - d((p x + q y)^2 + (r y)^2) / 2),
+    dtau = (1 - 2 tau) dl / L - tau dq / L,  L = 1 + 2 l + q,
+    d(X' - X) = ddmu + tau dP (x, y) - s dQ + (P (x, y) + Q) dtau + tau P (dx, dy),
+
+and (x, y) falls by what the mean's pixel rises. The image of squared depths tells edges only, which
+have no derivative, so its cotangent is left out.
 """
 
 from typing import Any, NamedTuple
@@ -48,7 +55,7 @@ def derivative(
     """
 
     def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
-        group = group_of(tile, tiles, size, table.dtype)
+        group = group_of(tile, table, tiles, size)
         given = jnp.moveaxis(cotangents[tile], 1, 0)
         across = jnp.swapaxes(cotangents[tile, : layout.depth_image + 1], 1, 2)
         blended = [i for i in range(layout.images) if not layout.halved(i)]
@@ -68,7 +75,7 @@ def derivative(
         state = jnp.int32(0), group.inside, rest, gradient
         return jax.lax.while_loop(unfinished, step, state)[3], None
 
-    return jax.lax.scan(add, jnp.zeros_like(table), grouped(tiles))[0]
+    return jax.lax.scan(add, 0 * table, grouped(tiles))[0]
 
 
 class _Shares(NamedTuple):
@@ -117,16 +124,18 @@ def _pulled(
 ) -> jax.Array:
     """(G, K, D), what the numbers of the Gaussians of a step gain."""
     columns = batch.columns
-    a, b, c, opacity = columns[2:6]
+    p, q, r, opacity = columns[2:6]
     l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
     pull = _lengthened(batch, shares, given, layout) * batch.peak.inverse
     fall, linear, square = (
         _moments(x, batch.offset, 6) for x in (shares.fall, pull, pull * batch.peak.tau)
     )
     slid = [x - 2 * y for x, y in zip(linear[:3], square[:3], strict=True)]
-    u = a * fall[1] + b * fall[2] - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
-    v = b * fall[1] + c * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
-    conic = [-0.5 * fall[3], -fall[4], -0.5 * fall[5]]
+    along = p * fall[1] + q * fall[2]
+    u = p * along - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
+    v = q * along + r * r * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
+    xx, xy, yy = fall[3:]
+    roots = [-(p * xx + q * xy), -(p * xy + q * yy), -r * yy]
     peaks = [*slid[1:], *(-x for x in square[3:])]
     lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
     colors, depth = _shown(batch, shares, given, across, layout)
@@ -134,7 +143,7 @@ def _pulled(
     if layout.motion is not None:
         motions, du, dv = _moved(batch, shares, given, layout)
         u, v = u + du, v + dv
-    return jnp.concatenate([u, v, *conic, lifted, colors, depth, *peaks, *motions], -1)
+    return jnp.concatenate([u, v, *roots, lifted, colors, depth, *peaks, *motions], -1)
 
 
 def _shown(

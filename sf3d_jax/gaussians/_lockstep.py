@@ -76,8 +76,9 @@ def grouped(tiles: Tiles) -> jax.Array:
     return order.reshape(-1, GROUP)
 
 
-def group_of(tile: jax.Array, tiles: Tiles, size: tuple[int, int], dtype: jnp.dtype) -> Group:
+def group_of(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int, int]) -> Group:
     """The group of these tiles, GROUP of them."""
+    dtype = table.dtype
     columns = grid_of(size)[1]
     start = tiles.starts[tile]
     end = jnp.where(tile < 0, start, tiles.starts[tile + 1])
@@ -86,7 +87,8 @@ def group_of(tile: jax.Array, tiles: Tiles, size: tuple[int, int], dtype: jnp.dt
     middle = corner.astype(dtype) + jnp.asarray(MIDDLE, dtype)
     u, v = middle[:, :1] + jnp.asarray(ACROSS, dtype), middle[:, 1:] + jnp.asarray(DOWN, dtype)
     inside = (u < size[1]) & (v < size[0])
-    return Group(start, end, middle, inside.astype(dtype))
+    # Loops start from here, and under shard_map must start as what differs between devices.
+    return Group(start, end, middle, inside.astype(dtype) + 0 * table[0, 0])
 
 
 def batch_of(

@@ -287,7 +287,7 @@ def _gains(
     columns: Columns, shown: _Shown, shares: _Shares, given: list[jax.Array], layout: Layout
 ) -> list[jax.Array]:
     """What the numbers of the Gaussian gain from each pixel, D maps (P)."""
-    a, b, c, opacity = columns[2:6]
+    p, q, r, opacity = columns[2:6]
     l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
     x, y = shown.x, shown.y
     tau, s, inverse = shown.peak
@@ -296,7 +296,8 @@ def _gains(
     if layout.motion == "median":
         depth = depth + share * given[-1]
     lengthened = depth * columns[layout.depth_column]
-    u, v = fall * (a * x + b * y), fall * (b * x + c * y)
+    slope = p * x + q * y
+    u, v = fall * p * slope, fall * (q * slope + r * r * y)
     motions = []
     if layout.motion is not None:
         _, along, across, centre = (columns[layout.motion_column + i :][:3] for i in (0, 3, 6, 9))
@@ -305,7 +306,7 @@ def _gains(
         kinds = [None, tau * x, tau * y, -s]
         motions = [m if kind is None else m * kind for kind in kinds for m in moving]
         pulled_along, pulled_across, pulled_centre = (
-            _sum([m * p for m, p in zip(moving, path, strict=True)])
+            _sum([m * part for m, part in zip(moving, path, strict=True)])
             for path in (along, across, centre)
         )
         lengthened = lengthened + pulled_along * x + pulled_across * y + pulled_centre
@@ -315,11 +316,11 @@ def _gains(
     slid = lengthened * inverse - 2 * bent
     u = u - l1 * slid + (2 * q1 * x + q2 * y) * bent
     v = v - l2 * slid + (q2 * x + 2 * q3 * y) * bent
-    conic = [-0.5 * fall * x * x, -fall * x * y, -0.5 * fall * y * y]
+    roots = [-fall * slope * x, -fall * slope * y, -fall * r * y * y]
     lifted = fall / jnp.where(opacity > 0, opacity, 1)
     colors = [weight * cotangent for cotangent in given[: layout.colors]]
     peaks = [slid * x, slid * y, -bent * x * x, -bent * x * y, -bent * y * y]
-    return [u, v, *conic, lifted, *colors, depth * tau, *peaks, *motions]
+    return [u, v, *roots, lifted, *colors, depth * tau, *peaks, *motions]
 
 
 def _sum(terms: list[jax.Array]) -> jax.Array:

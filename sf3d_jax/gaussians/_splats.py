@@ -3,22 +3,23 @@
 In the axes of the camera a Gaussian has the mean mu and the factor M; d0 = mu / mu_z is the ray
 through its mean and (x, y) a pixel's offset from where that ray is seen. Its weight there is
 
-    alpha = min(.99, o exp(-(a x^2 + c y^2) / 2 - b x y)),
-    [a b; b c] = (J M M^T J^T + .3 I)^-1,  J = d(u, v) / dX at the mean,
+    alpha = min(.99, o exp(-((p x + q y)^2 + (r y)^2) / 2)),
+    [p q; 0 r]^T [p q; 0 r] = (J M M^T J^T + .3 I)^-1,  J = d(u, v) / dX at the mean,
 
 the splatting of Zwicker et al. (EWA, 2001) with the numbers of gsplat and 3DGS. The pixel's own ray
 is d = d0 + (x / fx, y / fy, 0). The Gaussian is densest on it at the depth tau mu_z, where
 
     A = M^-1,  a0 = A d0,  b = A (d - d0),  tau = a0.(a0 + b) / |a0 + b|^2 = (1 + l) / (1 + 2 l + q)
 
-with l = a0.b / a0.a0 linear and q = b.b / a0.a0 quadratic in (x, y), and the point there is
-xi = mu_z (tau b - s a0) in the Gaussian's own axes, s = 1 - tau. When the Gaussian goes to mu' and
-M', that point goes by the small difference
+with l = a0.b / a0.a0 linear and q = b.b / a0.a0 quadratic in (x, y); one behind the camera counts
+as at it, tau = 0. In the Gaussian's own axes the point is xi = mu_z (tau b - s a0), s = 1 - tau.
+When the Gaussian goes to mu' and M', the point goes by the small difference
 
-    X' - X = (mu' - mu) + (M' - M) xi = dmu + tau P (x, y) - s Q.
+    X' - X = (mu' - mu) + (M' - M) xi = dmu + tau P (x, y) - s Q,
+    P = mu_z (M' - M) A [e_x / fx, e_y / fy],  Q = mu_z (M' - M) a0,  in the axes of the camera.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,11 +35,15 @@ NEAR = 0.01
 FAR = 1e10
 BLUR = 0.3
 CUT = 1 / 255
-# How far beyond the image, in parts of it, the slope of the projection still follows the mean.
+# How far beyond the image, in parts of it, the slope of the projection still follows the mean;
+# gsplat's .3 times the tangent of half the field of view.
 _MARGIN = 0.15
-# Volumes below this, next to the cube of the largest entry, are those of singular factors; the
-# square of the inverse is still a number of float32.
+# Factors whose determinant is below this, next to the cube of the largest entry, are singular, and
+# so are those so thin, in metres, that the inverse has no square in float32.
 _FLAT = 1e-18
+_THIN = 1e-15
+# How far rounding may be off in the exponent where alpha falls below the cut.
+_SLACK = 1e-5
 # Variances, in pixels^2, and their products that are too large to be multiplied further.
 _WIDE = 1e36
 
@@ -51,19 +56,19 @@ class Splats(NamedTuple):
 
     Attributes:
       pixels: (N, 2), where the means are seen.
-      conics: (N, 3), a, b and c.
+      roots: (N, 3), p, q and r of the exponent.
       opacities: (N).
       colors: (N, C).
       depths: (N), mu_z.
       peaks: (N, 5), the coefficients of x and y in l, and of x^2, x y and y^2 in q.
       motions: (N, 12), dmu, P and Q, a column of three after the other; or None.
       reach: (N, 2), how far from its mean, along u and v, alpha is at least 1/255.
-      power: (N), what a x^2 + 2 b x y + c y^2 is there at most.
+      power: (N), what (p x + q y)^2 + (r y)^2 is there at most.
       seen: (N), bool, which are drawn. The others hold finite numbers.
     """
 
     pixels: jax.Array
-    conics: jax.Array
+    roots: jax.Array
     opacities: jax.Array
     colors: jax.Array
     depths: jax.Array
@@ -76,7 +81,7 @@ class Splats(NamedTuple):
     @property
     def table(self) -> jax.Array:
         """(N, D), what compositing reads of each, in the order of the attributes."""
-        columns = [self.pixels, self.conics, self.opacities[:, None], self.colors]
+        columns = [self.pixels, self.roots, self.opacities[:, None], self.colors]
         columns += [self.depths[:, None], self.peaks]
         columns += [] if self.motions is None else [self.motions]
         return jnp.concatenate(columns, axis=-1)
@@ -86,17 +91,17 @@ def splats(
     gaussians: Gaussians,
     camera: Camera,
     *,
-    next_gaussians: Gaussians | None = None,
+    later: tuple[jax.Array, jax.Array] | None = None,
     antialias: bool = False,
 ) -> Splats:
-    """What a camera sees of every Gaussian, and how it moves to its next state."""
+    """What a camera sees of every Gaussian, and how it moves to its later means and factors."""
     if not len(gaussians.opacities):
         # One that is not drawn, since nothing can be gathered from no Gaussians.
         nothing = lambda x: jnp.zeros((1, *x.shape[1:]), x.dtype)
-        gaussians, next_gaussians = jax.tree.map(nothing, (gaussians, next_gaussians))
-    gaussians, next_gaussians, camera = widen(gaussians, next_gaussians, camera)
+        gaussians, later = jax.tree.map(nothing, (gaussians, later))
+    gaussians, later, camera = widen(gaussians, later, camera)
     camera, good = usable(camera)
-    given = _given(gaussians, next_gaussians) & good
+    given = _given(gaussians, later) & good
     means, factors, opacities, colors = _safe(given, gaussians)
     rotation = _entries(camera.world_to_camera[:, :3])
     shift = camera.world_to_camera[:, 3]
@@ -123,9 +128,12 @@ def splats(
         )
         seen = seen & (opacities >= CUT)
     opacities = jnp.where(seen, opacities, 0)
-    conics = _columns([x / blurred_area for x in (blurred[2], -blurred[1], blurred[0])])
+    # A sum of squares: the inverse's own terms cancel along a thin Gaussian.
+    height = jnp.sqrt(blurred[2])
+    root = jnp.sqrt(blurred_area)
+    roots = _columns([height / root, -blurred[1] / (height * root), 1 / height])
     power = 2 * jnp.log(jax.lax.stop_gradient(jnp.where(seen, opacities, CUT)) / CUT)
-    power = jnp.maximum(power, 0)
+    power = jnp.maximum(power, 0) + _SLACK
     width = jax.lax.stop_gradient(jnp.stack([blurred[0], blurred[2]], -1))
     reach = jnp.sqrt(power[:, None] * width)
     seen = seen & bounded(pixels).all(-1)
@@ -135,10 +143,12 @@ def splats(
     centre = [_dot(row, [x / z, y / z, jnp.ones_like(z)]) for row in inverse]
     sides = [[row[i] / f for row in inverse] for i, f in enumerate((fx, fy))]
     motions = None
-    if next_gaussians is not None:
-        motions = _motions(gaussians, next_gaussians, given, rotation, z, centre, sides)
+    if later is not None:
+        change, stretch = (b - a for a, b in zip((gaussians.means, gaussians.factors), later, strict=True))
+        change, stretch = mask(given, (change, stretch))
+        motions = _motions(change, stretch, rotation, z, centre, sides)
     return Splats(
-        pixels, conics, opacities, colors, z, _peaks(centre, sides), motions, reach, power, seen
+        pixels, roots, opacities, colors, z, _peaks(centre, sides), motions, reach, power, seen
     )
 
 
@@ -147,9 +157,9 @@ def _columns(columns: Vector) -> jax.Array:
     return jnp.stack(computed_once(columns), axis=-1)
 
 
-def _given(*scenes: Gaussians | None) -> jax.Array:
+def _given(*arrays: Any) -> jax.Array:
     """Which Gaussians are finite, at every time."""
-    leaves = jax.tree.leaves(scenes)
+    leaves = jax.tree.leaves(arrays)
     fine = [bounded(x).reshape(len(x), -1).all(-1) for x in leaves]
     return jnp.stack(fine).all(0)
 
@@ -198,7 +208,7 @@ def _inverse(factor: Matrix) -> tuple[Matrix, jax.Array]:
     largest = jax.lax.stop_gradient(jnp.where(solid, largest, 1))
     columns = [[factor[i][j] / largest for i in range(3)] for j in range(3)]
     volume = _dot(columns[0], _cross(columns[1], columns[2]))
-    solid = solid & (jnp.abs(volume) > _FLAT) & surface(largest)
+    solid = solid & (jnp.abs(volume) > jnp.maximum(_FLAT, _THIN / largest)) & surface(largest)
     columns, volume = mask(solid, (columns, volume), (_identity(), 1))
     largest = jnp.where(solid, largest, 1)
     pairs = (1, 2), (2, 0), (0, 1)
@@ -244,19 +254,17 @@ def _peaks(centre: Vector, sides: Matrix) -> jax.Array:
 
 
 def _motions(
-    gaussians: Gaussians,
-    next_gaussians: Gaussians,
-    given: jax.Array,
+    change: jax.Array,
+    stretch: jax.Array,
     rotation: Matrix,
     depth: jax.Array,
     centre: Vector,
     sides: Matrix,
 ) -> jax.Array:
     """dmu, P and Q in the axes of the camera."""
-    before, after = (_safe(given, g)[:2] for g in (gaussians, next_gaussians))
-    change = _turn(rotation, after[0] - before[0])
-    stretch = _product(rotation, after[1] - before[1])
-    columns = [change] + [[depth * _dot(row, side) for row in stretch] for side in (*sides, centre)]
+    turned = _product(rotation, stretch)
+    columns = [_turn(rotation, change)]
+    columns += [[depth * _dot(row, side) for row in turned] for side in (*sides, centre)]
     return _columns([x for column in columns for x in column])
 
 

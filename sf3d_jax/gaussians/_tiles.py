@@ -61,9 +61,9 @@ def listed(splats: Splats, size: tuple[int, int], capacity: int) -> Tiles:
     places = _places(tile, rows * columns)
     lengths = jnp.zeros(rows * columns + 1, jnp.int32).at[tile].add(1)
     starts = jnp.cumsum(lengths, dtype=jnp.int32) - lengths
-    needed = jnp.maximum(_total(spans.rows), _total(count))
-    # Where not even the rows fit, what they need is more, but not known.
-    overflow = jnp.maximum(needed - capacity, 0)
+    # Where not even the rows fit, what their tiles need is more, but not known.
+    wanted = jnp.maximum(_total(spans.rows), _total(count))
+    overflow = jnp.maximum(wanted - capacity, 0)
     return Tiles(owner[entry][places], starts, overflow)
 
 
@@ -78,8 +78,10 @@ def needed(splats: Splats, size: tuple[int, int]) -> jax.Array:
         # Integers wrap; floats tell when.
         return total[0] + count.sum(dtype=jnp.int32), total[1] + count.astype(jnp.float32).sum()
 
-    most = spans.rows.max(initial=0)
-    exact, rough = jax.lax.fori_loop(0, most, add, (jnp.int32(0), jnp.float32(0)))
+    # Not constants, which under shard_map are alike on all devices.
+    none = 0 * spans.rows[0]
+    start = none, none.astype(jnp.float32)
+    exact, rough = jax.lax.fori_loop(0, spans.rows.max(), add, start)
     return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
 
 
@@ -110,20 +112,19 @@ def _columns(
 ) -> tuple[jax.Array, jax.Array]:
     """The first and last column of tiles that a Gaussian meets in a row of tiles; one at least."""
     u, v = splats.pixels[owner].T
-    a, b, c = splats.conics[owner].T
+    p, q, r = splats.roots[owner].T
     power = splats.power[owner]
     wide, high = splats.reach[owner].T
     # Offsets of the row's pixels from the mean, within the ellipse.
     top = jnp.clip(row * SIDE - v - _ROUNDING, -high, high)
     bottom = jnp.clip(row * SIDE + (SIDE - 1) - v + _ROUNDING, -high, high)
-    # The ellipse is widest at the height y = -b / c x, and narrower on both sides of it.
-    widest = -b / c * wide
+    # Where the ellipse is widest, and narrower above and below.
+    widest = -p * q / (q * q + r * r) * wide
     ends = []
     for sign in (-1, 1):
         y = jnp.clip(sign * widest, top, bottom)
-        # (b^2 - a c) y^2 + a p, of which the root is half the chord at the height y.
-        rest = jnp.maximum(a * (power - c * y * y) + (b * y) ** 2, 0)
-        ends.append(u + (sign * jnp.sqrt(rest) - b * y) / a + sign * _ROUNDING)
+        chord = jnp.sqrt(jnp.maximum(power - (r * y) ** 2, 0))
+        ends.append(u + (sign * chord - q * y) / p + sign * _ROUNDING)
     left, right = jnp.ceil(ends[0]), jnp.floor(ends[1])
     limit = columns * SIDE - 1
     first = jnp.clip(left, 0, limit).astype(jnp.int32) // SIDE
@@ -164,6 +165,11 @@ def _places(key: jax.Array, largest: int) -> jax.Array:
     total = len(key)
     length = min(1 << bits, total)
     parts = -(-total // length)
+    if parts > 1 and parts * (largest + 1) > 4 * total:
+        # The counts would be larger than what is sorted: the low half of the key first.
+        half = largest.bit_length() // 2
+        order = _places(key & ((1 << half) - 1), (1 << half) - 1)
+        return order[_places(key[order] >> half, largest >> half)]
     key = jnp.pad(key, (0, parts * length - total), constant_values=largest)
     key = key.reshape(parts, length)
     place = jnp.arange(length, dtype=jnp.uint32)

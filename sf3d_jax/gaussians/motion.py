@@ -130,7 +130,7 @@ def render_motion(
     check_background(background, channels)
     if max_intersections is None:
         max_intersections = room(gaussians, camera, antialias=antialias)
-    check_room(max_intersections)
+    max_intersections = check_room(max_intersections)
     check_backend(backend)
     return _render_motion(
         *(gaussians, next_gaussians, camera, next_camera, background),
@@ -156,7 +156,8 @@ def _render_motion(
 ) -> Annotation:
     dtype = gaussians.colors.dtype
     layout = Layout(gaussians.colors.shape[-1], method)
-    scene = splats(gaussians, camera, next_gaussians=next_gaussians, antialias=antialias)
+    later = next_gaussians.means, next_gaussians.factors
+    scene = splats(gaussians, camera, later=later, antialias=antialias)
     table, tiles = prepared(scene, camera, max_intersections)
     sums = composite(table, tiles, layout, camera.size, backend)
     colors, alpha, inv_depth = blended(sums, layout, background)
@@ -186,6 +187,6 @@ def _mixed(alpha: jax.Array, depth: jax.Array, square: jax.Array) -> jax.Array:
     return (variance > (SPREAD * depth) ** 2) | (alpha < 1 - LEAK)
 
 
-def _grown(mask: jax.Array) -> jax.Array:
-    """The mask and all neighbours of its pixels."""
-    return jax.lax.reduce_window(mask, False, jax.lax.bitwise_or, (3, 3), (1, 1), "SAME")
+def _grown(edge: jax.Array) -> jax.Array:
+    """The pixels and all their neighbours."""
+    return jax.lax.reduce_window(edge, False, jax.lax.bitwise_or, (3, 3), (1, 1), "SAME")

@@ -66,23 +66,26 @@ def render_motion(
     after = camera if next_camera is None else next_camera
     sums = _sums(gaussians, next_gaussians, camera, after, antialias)
     alpha = sums["alpha"]
-    valid = alpha >= 0.5
-    weight = jnp.where(valid, alpha, 1)
+    seen = alpha >= 0.5
+    weight = jnp.where(seen, alpha, 1)
     chosen = {
         "mean": (sums["point"] / weight[..., None], sums["next"] / weight[..., None]),
         "median": (sums["median"], sums["next median"]),
     }
-    first, second = (jnp.where(valid[..., None], x, 1) for x in chosen[method])
+    first, second = chosen[method]
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
     next_rotation, next_shift = after.world_to_camera[:, :3], after.world_to_camera[:, 3]
     x = first @ rotation.T + shift
     y = second @ next_rotation.T + next_shift
+    valid = seen & (x[..., 2] > 1e-9) & (y[..., 2] > 1e-9)
+    x, y = (jnp.where(valid[..., None], point, 1) for point in (x, y))
     flow = after.focal * y[..., :2] / y[..., 2:] + after.principal_point - pixel_grid(camera.size)
     depth = sums["depth"] / weight
     spread = sums["square"] / weight - depth**2
     mixed = (spread > (0.01 * depth) ** 2) | (alpha < 0.9)
-    near = jax.scipy.signal.convolve(mixed.astype(float), jnp.ones((3, 3)), "same")
-    edge = valid & (near > 0.5)
+    (height, width), padded = mixed.shape, jnp.pad(mixed, 1)
+    around = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    edge = valid & jnp.stack(around).any(0)
     change = 1 / y[..., 2] - 1 / x[..., 2]
     motion = (second - first) @ rotation.T
     where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)
@@ -122,7 +125,7 @@ def _sums(
         half = (clear > 0.5) & (passed <= 0.5)
 
         a, m = rays @ jnp.linalg.inv(factor).T, jnp.linalg.inv(factor) @ x
-        depth = (a @ m) / (a * a).sum(-1)
+        depth = jnp.maximum((a @ m) / (a * a).sum(-1), 0)
         inner = a * depth[..., None] - m
         point = inner @ gaussians.factors[k].T + gaussians.means[k]
         moved = inner @ later.factors[k].T + later.means[k]

@@ -1,5 +1,6 @@
 """Images of 3D Gaussians: colours, coverage and inverse depth, differentiable by everything."""
 
+import operator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,8 +23,8 @@ class Rendering(NamedTuple):
     Attributes:
       colors: (H, W, C).
       alpha: (H, W), how much of what is behind them the Gaussians hide, 0 to 1.
-      inv_depth: (H, W), 1 / Z, per metre, of the mean of the points that the ray of the pixel sees;
-        0 where there is none.
+      inv_depth: (H, W), 1 / Z, per metre, of the mean of the points where the pixel's ray meets the
+        Gaussians, those behind the camera counted as at it; 0 where there is none.
       overflow: (), integers: how many intersections found no place in `max_intersections`. If
         there is any, the rest is NaN and passes no gradient.
     """
@@ -79,7 +80,7 @@ def render(
     check_background(background, channels)
     if max_intersections is None:
         max_intersections = room(gaussians, camera, antialias=antialias)
-    check_room(max_intersections)
+    max_intersections = check_room(max_intersections)
     check_backend(backend)
     return _render(
         *(gaussians, camera, background),
@@ -129,8 +130,8 @@ def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
         count = int(_needed(jax.lax.stop_gradient(gaussians), camera, antialias))
     except jax.errors.ConcretizationTypeError:
         raise ValueError(
-            "max_intersections: expected a number inside jit and vmap; take what "
-            "intersections_needed(gaussians, camera) gives for such a scene, and some more"
+            "max_intersections: expected a number where JAX traces (jit, vmap, scan, checkpoint); "
+            "take int(intersections_needed(gaussians, camera)) of such a scene, and some more"
         ) from None
     return rounded_up(count)
 
@@ -149,22 +150,28 @@ def rounded_up(count: int) -> int:
     return -(-count // unit) * unit
 
 
-def check_room(max_intersections: int) -> None:
+def check_room(max_intersections: Any) -> int:
     """Checks max_intersections.
 
     Args:
       max_intersections: what was passed.
 
+    Returns:
+      It as a Python integer.
+
     Raises:
-      TypeError: it is no Python integer.
+      TypeError: it is no integer that is known when the program is compiled.
       ValueError: it is below 1, or no index can count so many.
     """
-    if isinstance(max_intersections, bool) or not isinstance(max_intersections, int):
+    try:
+        number = operator.index(max_intersections)
+    except TypeError:
         raise TypeError(
-            f"max_intersections: expected a Python integer, got {type(max_intersections).__name__}"
-        )
-    if not 1 <= max_intersections < 2**30:
-        raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {max_intersections}")
+            f"max_intersections: expected an integer, not traced, got {max_intersections!r}"
+        ) from None
+    if not 1 <= number < 2**30:
+        raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {number}")
+    return number
 
 
 def check_backend(backend: str) -> None:

@@ -1,11 +1,13 @@
 """`sf3d render`: the renderer's pictures in files, and everything a person gets wrong."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import command
 import cv2
+import jax
 import numpy as np
 import pytest
 
@@ -122,24 +124,121 @@ def test_a_world_far_away_is_drawn_as_well(sf3d_command, tmp_path):
         check_frame(tmp_path, name, wanted[frame])
 
 
-def test_a_camera_that_sees_nothing_draws_the_background(sf3d_command, tmp_path):
+def test_a_world_too_far_for_float32_is_drawn_from_doubles(sf3d_command, tmp_path):
+    wanted = [drawn(0), drawn(1)]
+    path = tmp_path / "scene.ply"
+    header, _, body = path.read_bytes().partition(b"end_header\n")
+    rows = np.float64(np.frombuffer(body, "<f4").reshape(40, -1))
+    kinds = [("means", "<f8", 3), ("others", "<f4", rows.shape[1] - 3)]
+    table = np.empty(40, kinds)
+    table["means"], table["others"] = rows[:, :3] + 2.0**28, rows[:, 3:]
+    for axis in (b"x", b"y", b"z"):
+        header = header.replace(b"float " + axis + b"\n", b"double " + axis + b"\n")
+    path.write_bytes(header + b"end_header\n" + table.tobytes())
+    write(transforms(2.0**28))
+    assert sf3d_command(*WORDS)[0] == 0
+    for frame, name in enumerate(("front", "side")):
+        check_frame(tmp_path, name, wanted[frame], 2e-5)
+
+
+def errors_of_a_run(tmp_path, capsys, **options):
+    """All that a run says beside its results."""
+    capsys.readouterr()
+    Render(*map(tmp_path.joinpath, ("scene.ply", "transforms.json", "out")), **options).run()
+    return capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("sf3d_command")
+def test_a_camera_that_sees_nothing_draws_the_background(tmp_path, capsys):
     away = np.float64(MATRICES[0])
     away[:3, :3] *= [-1, 1, -1]  # turned about
     tree = transforms()
     tree["frames"][1]["transform_matrix"] = away.tolist()
     write(tree)
-    code, _, _ = sf3d_command(*WORDS, "--background", "1", "0", "0")
-    assert code == 0
+    errors = errors_of_a_run(tmp_path, capsys, background=(1.0, 0.0, 0.0))
+    assert "sf3d: frame side: no Gaussian is seen\n" in errors and "front" not in errors
     assert (data.read_image("out/colors/side.png") == [255, 0, 0]).all()
     assert not data.read_image("out/alpha/side.png").any()
     assert not np.load("out/inv_depth/side.npy").any()
 
 
-def test_cameras_of_3d_gaussian_splatting_are_read(sf3d_command, tmp_path):
+@pytest.mark.usefixtures("sf3d_command")
+def test_cameras_that_all_see_nothing_may_have_other_axes(tmp_path, capsys):
+    tree = transforms()
+    for frame in tree["frames"]:  # as OpenCV has them, in a file that means OpenGL's
+        matrix = np.float64(frame["transform_matrix"])
+        frame["transform_matrix"] = (matrix @ np.diag([1, -1, -1, 1])).tolist()
+    write(tree)
+    said = "sf3d: all 2 frames: no Gaussian is seen; the cameras may have other axes or units"
+    assert said in errors_of_a_run(tmp_path, capsys)
+
+
+def test_a_trajectory_of_one_size_is_drawn_by_one_program(sf3d_command, monkeypatch):
+    tree, frame = transforms(), transforms()["frames"][0]
+    matrices = np.repeat([frame["transform_matrix"]], 6, axis=0)
+    matrices[:, 2, 3] = -np.geomspace(1.5, 60, 6)  # many tiles, then few
+    frames = [{"transform_matrix": matrix.tolist()} for matrix in matrices]
+    frames[5] |= {"w": 16, "h": 12, "cx": 8.5, "cy": 6.0}
+    write(tree | {"frames": frames})
+    rooms, draw = [], gaussians.render
+
+    def recorded(scene, camera, *, max_intersections, **options):
+        rooms.append((camera.size, max_intersections))
+        needed = gaussians.intersections_needed(scene, camera)
+        assert needed <= max_intersections
+        return draw(scene, camera, max_intersections=max_intersections, **options)
+
+    many = gaussians.Gaussians(*(np.repeat(x, 40, axis=0) for x in dataclasses.astuple(scene())))
+    data.write_gaussian_ply("scene.ply", many)
+    monkeypatch.setattr(gaussians, "render", recorded)
+    assert sf3d_command(*WORDS)[0] == 0
+    assert len(rooms) == 6 and len(set(rooms)) == 2 and rooms[0][1] > rooms[5][1] >= 1024
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")]
+)
+def test_too_little_memory_is_said_in_one_line(sf3d_command, monkeypatch, error):
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr(gaussians, "render", full)
+    code, _, errors = sf3d_command(*WORDS)
+    said = "frame front: 24 x 32 with 1024 intersections does not fit into memory; use a smaller"
+    assert code == 2 and said in errors[0]
+    monkeypatch.setattr(gaussians, "intersections_needed", full)
+    code, _, errors = sf3d_command(*WORDS)
+    assert code == 2 and "scene.ply: 40 Gaussians do not fit into memory" in errors[0]
+    monkeypatch.setattr(gaussians, "intersections_needed", lambda *_, **__: 2**31 - 1)
+    code, _, errors = sf3d_command(*WORDS)
+    assert code == 2 and "2147483648 intersections does not fit" in errors[0]
+
+
+def test_another_failure_of_jax_is_not_taken_for_memory(sf3d_command, monkeypatch):
+    def fails(*_, **__):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something")
+
+    monkeypatch.setattr(gaussians, "render", fails)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        sf3d_command(*WORDS)
+
+
+@pytest.mark.parametrize(
+    "images, names",
+    [
+        (["view_7", "view_8"], ["view_7", "view_8"]),
+        (["front", "back"], ["front", "back"]),
+        (["DSC05565_left", "DSC05565_right"], ["DSC05565_left", "DSC05565_right"]),
+        (["a/7", "b/8.png"], ["7", "8"]),
+        (["a/7", "b/7.png"], ["a_7", "b_7"]),
+        ([None, None], ["0000", "0001"]),
+    ],
+)
+def test_cameras_of_3d_gaussian_splatting_are_read(sf3d_command, images, names):
     centres = [(-pose[:, :3].T @ pose[:, 3]).tolist() for pose in POSES]
     cameras = [
         {
-            **{"id": i, "img_name": f"view_{i + 7}", "width": 33, "height": 24},
+            **{"id": i, "img_name": images[i], "width": 33, "height": 24},
             **{"position": centres[i], "rotation": POSES[i][:, :3].T.tolist()},
             **{"fy": 29.0, "fx": 30.0},
         }
@@ -148,10 +247,24 @@ def test_cameras_of_3d_gaussian_splatting_are_read(sf3d_command, tmp_path):
     write(cameras, "cameras.json")
     # One column more, so that the principal point, the centre, is that of the other file.
     read = Render("scene.ply", "cameras.json", "out")._read_cameras()
-    assert list(read) == ["7", "8"]
+    assert list(read) == names
     for i, camera in enumerate(read.values()):
         assert camera.size == (24, 33) and camera.principal_point.tolist() == [16, 11.5]
         np.testing.assert_allclose(camera.world_to_camera, POSES[i], atol=1e-12)
+
+
+def test_names_stay_with_their_cameras_where_the_reader_sorts(sf3d_command):
+    frame = lambda image, x: {"img_name": image, "K": K.tolist(), "w2c": [*np.c_[np.eye(3), x]]}
+    K = np.array([[30.0, 0, 16], [0, 29, 11.5], [0, 0, 1]])
+    trees = [frame("late_9", [9.0, 0, 0]), frame("early_2", [2.0, 0, 0])]
+    for tree in trees:
+        tree["w2c"] = np.array(tree["w2c"]).tolist()
+    write({"h": 24, "w": 32, "frames": trees})
+    read = Render("scene.ply", "transforms.json", "out")._read_cameras()
+    assert {name: c.world_to_camera[0, 3] for name, c in read.items()} == {
+        "early_2": 2,
+        "late_9": 9,
+    }
 
 
 @pytest.mark.parametrize(
@@ -159,7 +272,14 @@ def test_cameras_of_3d_gaussian_splatting_are_read(sf3d_command, tmp_path):
     [
         (["a/front.png", "b\\side.exr"], ["front", "side"]),
         (["r_0", "frame.0001"], ["r_0", "frame.0001"]),
-        (["a/0001.png", "b/0001.png"], ["0000", "0001"]),
+        (["a/0001.png", "b/0001.png"], ["a_0001", "b_0001"]),
+        (["./s/x/a.png", "s\\y\\a.png"], ["x_a", "y_a"]),
+        (["s/a.png", "s/x/a.png"], ["a", "x_a"]),
+        (["../../a.png", "/etc/b.png"], ["a", "b"]),
+        (["../../a.png", "/etc/a.png"], ["a", "etc_a"]),
+        (["x/a.png", "q/x_a.png"], ["a", "x_a"]),
+        (["x.png", ".hidden"], ["0000", "0001"]),
+        (["x/a.png", "x/a.jpg"], ["0000", "0001"]),
         (["a/x.png", "a/X.png"], ["0000", "0001"]),
         (["x.png", ".."], ["0000", "0001"]),
         (["x.png", "y\0.png"], ["0000", "0001"]),
@@ -198,14 +318,31 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(sf3d_command, tmp_pat
     assert files() == ["front.npy", "front.png", "front.png"]
 
     monkeypatch.setattr(gaussians, "render", draw)
-    (tmp_path / "out/colors/front.png").write_bytes(b"kept")
+    kept = np.full((*SIZE, 3), 7, np.uint8)
+    data.write_image("out/colors/front.png", kept)
     code, out, _ = sf3d_command(*WORDS, "--resume")
     assert code == 0 and "1 frame there already, 1 to draw" in out
-    assert (tmp_path / "out/colors/front.png").read_bytes() == b"kept"
+    np.testing.assert_array_equal(data.read_image("out/colors/front.png"), kept)
     check_frame(tmp_path, "side", drawn(1))
     code, out, _ = sf3d_command(*WORDS)
     assert code == 0 and "already" not in out
     check_frame(tmp_path, "front", drawn(0))
+
+
+@pytest.mark.parametrize("kind, ending", [("colors", ".png"), ("inv_depth", ".npy")])
+def test_a_frame_of_another_size_or_broken_is_drawn_again(sf3d_command, tmp_path, kind, ending):
+    assert sf3d_command(*WORDS)[0] == 0
+    path, other = tmp_path / f"out/{kind}/front{ending}", ("--size", "12", "16", "--resume")
+    for content in (b"", path.read_bytes()[:20], b"something else"):
+        path.write_bytes(content)
+        code, out, _ = sf3d_command(*WORDS, "--resume")
+        assert code == 0 and "1 frame there already, 1 to draw" in out
+    check_frame(tmp_path, "front", drawn(0))
+    code, out, _ = sf3d_command(*WORDS, *other)
+    assert code == 0 and "already" not in out
+    assert data.read_image("out/colors/side.png").shape == (12, 16, 3)
+    code, out, _ = sf3d_command(*WORDS, *other)
+    assert code == 0 and "2 frames there already, 0 to draw" in out
 
 
 def point_cloud(path):
@@ -223,12 +360,20 @@ def point_cloud(path):
         (["empty.ply"], "empty.ply: holds no Gaussians"),
         (["scene.ply", "--camera", "none.json"], "there is no file none.json"),
         (["scene.ply", "--camera", "scene.ply"], "scene.ply: expected JSON"),
-        (["scene.ply", "--camera", "no_size.json"], "no_size.json: expected w and h of frame 0"),
+        (
+            ["scene.ply", "--camera", "no_size.json"],
+            "no_size.json: expected w and h of frame 0, or --size HEIGHT WIDTH, or an image",
+        ),
+        (["scene.ply", "--camera", "none_there.json"], "expected a list `frames` of at least one"),
+        (["scene.ply", "--camera", "no_pose.json"], "expected transform_matrix of frame 1 as"),
+        (["scene.ply", "--camera", "no_focal.json"], "expected fl_x or camera_angle_x of frame 0"),
         (["scene.ply", "--camera", "lens.json"], "lens.json: frame front has a lens, opencv"),
         (["scene.ply", "--camera", "fisheye.json"], "the renderer draws pinholes"),
         (["scene.ply", "--background", "255", "0", "0"], "--background: expected three numbers"),
         (["scene.ply", "--background", "nan", "0", "0"], "--background: expected three numbers"),
         (["scene.ply", "--size", "0", "5"], "--size: at least 1 x 1"),
+        (["scene.ply", "--size", "120"], "argument '--size'. Expected 2 values"),
+        (["scene.ply", "--size", "120", "x"], "Error parsing --size: invalid literal"),
         (["scene.ply", "--out", "scene.ply"], "--out: scene.ply is a file"),
         (["scene.ply", "--out", "scene.ply/out"], "--out: scene.ply is a file"),
     ],
@@ -240,6 +385,11 @@ def test_what_is_wrong_is_said_in_one_line(sf3d_command, tmp_path, words, said):
     no_size = transforms()
     del no_size["w"]
     write(no_size, "no_size.json")
+    write(transforms(frames=[]), "none_there.json")
+    no_pose, no_focal = transforms(), transforms()
+    del no_pose["frames"][1]["transform_matrix"], no_focal["fl_x"], no_focal["fl_y"]
+    write(no_pose, "no_pose.json")
+    write(no_focal, "no_focal.json")
     write(transforms(k1=0.1), "lens.json")
     write(transforms(camera_model="OPENCV_FISHEYE"), "fisheye.json")
     camera = [] if "--camera" in words else ["--camera", "transforms.json"]
@@ -265,3 +415,4 @@ def test_help_does_not_wait_for_jax():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "transforms.json" in done.stdout, done.stderr
+    assert "--size HEIGHT WIDTH" in done.stdout

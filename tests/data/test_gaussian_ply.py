@@ -84,10 +84,11 @@ def refused(read):
     return refused
 
 
-def check_values(gaussians, degree=3, rtol=1e-6):
+def check_values(gaussians, degree=3, rtol=1e-6, means=np.float32):
     """What the numbers of VALUES mean, calculated by hand."""
     for field in (gaussians.means, gaussians.factors, gaussians.opacities, gaussians.colors):
-        assert isinstance(field, np.ndarray) and field.dtype == np.float32
+        dtype = means if field is gaussians.means else np.float32
+        assert isinstance(field, np.ndarray) and field.dtype == dtype
     close = lambda x, y: np.testing.assert_allclose(x, y, rtol=rtol, atol=3 * rtol)
     close(gaussians.means, [[1, 2, 3], [-4, -5, -6]])
     # The x axis, of length 1, points along y; the y axis, of length 2, against x.
@@ -149,7 +150,19 @@ def test_numbers_of_other_types_count(read):
     kinds |= {"z": "int32", "f_rest_3": "uint8"}
     values = VALUES | {name: [int(v) for v in VALUES[name]] for name in ("rot_1", "y", "z")}
     values["f_rest_3"] = [int(v) for v in VALUES["f_rest_3"]]
-    check_values(read(ply(kinds, packed(kinds, values))), 1)
+    check_values(read(ply(kinds, packed(kinds, values))), 1, means=np.float64)
+
+
+@pytest.mark.parametrize("form", ["binary_little_endian", "binary_big_endian", "ascii"])
+def test_means_keep_the_bits_of_doubles(read, form):
+    kinds = floats(0) | dict.fromkeys("xyz", "double")
+    values = VALUES | {"x": (4e6 + 1 / 3, 1.0), "y": (-1e300, 2.0)}
+    order = ">" if "big" in form else "<"
+    body = text(kinds, values) if form == "ascii" else packed(kinds, values, order)
+    means = read(ply(kinds, body, form)).means
+    assert means.dtype == np.float64 and means.dtype.isnative
+    np.testing.assert_array_equal(means, [[4e6 + 1 / 3, -1e300, 3], [1, 2, -6]])
+    assert read(ply(floats(0), text(floats(0)), "ascii")).means.dtype == np.float32
 
 
 def test_a_file_without_normals_is_read(read):
@@ -201,6 +214,17 @@ def test_what_is_missing_is_named(refused):
     assert "without gaps" in refused(ply(kinds, packed(kinds, values)))
 
 
+def test_scenes_of_other_formats_are_told_by_name(refused):
+    kinds = {name: kind for name, kind in floats().items() if name != "scale_2"}
+    assert "of 2DGS, which are not read, no property scale_2" in refused(ply(kinds, packed(kinds)))
+    packs = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
+    kinds, before = dict.fromkeys(packs, "uint"), "element chunk 1\nproperty float min_x\n"
+    body = struct.pack("<f", 0) + packed(kinds, dict.fromkeys(packs, (0, 1)))
+    assert "compressed scene of PlayCanvas, which is not read" in refused(
+        ply(kinds, body, before=before)
+    )
+
+
 def test_gaussians_on_triangles_are_not_taken_for_a_scene(refused):
     kinds = {**floats(), "binding_0": "int"}
     said = refused(ply(kinds, packed(kinds, VALUES | {"binding_0": (3, 4)})))
@@ -234,9 +258,18 @@ BODY = packed(floats())
         (ply(floats(), b"\x09" + bytes(37), before=LISTS), "2 rows of face"),
         (ply(floats(), text(floats()), "ascii", count=3), "3 lines of Gaussians, found 2"),
         (ply(floats(), text(floats()), "ascii", count=1), "1 lines of Gaussians, found 2"),
-        (ply(floats(), text(floats())[:-9] + b"\n", "ascii"), "numbers in every line"),
-        (ply(floats(), text(floats()).replace(b"44", b"4x"), "ascii"), "numbers in every line"),
-        (ply(floats(), b"\xff" + text(floats()), "ascii"), "numbers in every line"),
+        (
+            ply(floats(), text(floats())[:-9] + b"\n", "ascii"),
+            "62 numbers in row 2 of vertex, found 60",
+        ),
+        (
+            ply(floats(), text(floats()).replace(b" 144.0", b" 4x"), "ascii"),
+            "numbers in row 2 of vertex, found b'4x'",
+        ),
+        (
+            ply(floats(), b"\xff" + text(floats()), "ascii"),
+            "numbers in row 1 of vertex, found b'\\xff1.0'",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_refused(refused, content, said):

@@ -133,6 +133,21 @@ def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
                 np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12, err_msg=field)
 
 
+@pytest.mark.parametrize("name", ["mean", "median"])
+def test_annotations_agree_to_the_rounding_of_float64(name):
+    with float64():
+        given = inputs(np.float64)
+        seen = drawn(name, 0, *given)
+        lifted = sf3d.scene_flow(seen.flow, seen.inv_depth, seen.inv_depth_change, *given[2:4])
+        shown = sf3d.image_motion(seen.scene_flow, seen.inv_depth, *given[2:4])
+        seen, lifted, shown = as_numpy((seen, lifted, shown))
+    assert seen.valid.mean() > 0.3
+    np.testing.assert_array_equal(lifted.valid, seen.valid)
+    np.testing.assert_allclose(lifted.vectors, seen.scene_flow, atol=1e-12)
+    np.testing.assert_allclose(shown.flow, seen.flow, atol=1e-10)
+    np.testing.assert_allclose(shown.inv_depth_change, seen.inv_depth_change, atol=1e-12)
+
+
 def tangents(gradient, camera):
     """A pose's derivative by turning and moving the camera: all else leaves the rotations."""
     turns = np.array([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
@@ -343,7 +358,7 @@ def test_room_is_found_outside_of_jit():
 
 
 def test_sizes_of_room_are_few_and_enough():
-    from sf3d_jax.gaussians.rendering import rounded_up
+    from sf3d_jax.gaussians._options import rounded_up
 
     sizes = [rounded_up(n) for n in range(0, 100_000, 7)]
     assert all(n * 7 <= size <= max(1.25 * n * 7 + 1, 1024) for n, size in enumerate(sizes))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from gaussian_scenes import MIDDLE, RADIUS, WALL, errors, further, rigid, sphere, truth, waves
 from scipy.ndimage import map_coordinates
-from support import as_numpy, cast, float64, grid, scene
+from support import as_numpy, cast, grid, scene
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import Gaussians, render_motion
@@ -163,15 +163,6 @@ def test_the_annotations_agree_with_one_another(cameras, method):
 
 
 @pytest.mark.law
-def test_in_float64_they_agree_to_its_rounding():
-    with float64():
-        pair = [c.resize((36, 40)) for c in cast(scenes.cameras("zoom"), jnp.float64)]
-        gaussians = sphere(1000, waves, dtype=np.float64)
-        annotation = render_motion(*gaussians, *pair, max_intersections=10_000)
-        assert annotation.flow.dtype == jnp.float64 and annotation.overflow == 0
-        assert_agree(as_numpy(annotation), *pair, flow_atol=1e-10, atol=1e-12)
-
-
 def at(image, places):
     """The image between its pixels, linearly."""
     rows_columns = np.moveaxis(places, -1, 0)[::-1]

@@ -276,7 +276,7 @@ def _size_of(path: Path) -> tuple[int, ...]:
 
 def _rooms(counts: dict[str, int], cameras: dict[str, Any]) -> dict[str, int]:
     """Room for the intersections of each frame: one for all of a size, so that one program does."""
-    from sf3d_jax.gaussians.rendering import rounded_up
+    from sf3d_jax.gaussians._options import rounded_up
 
     most: dict[Any, int] = {}
     for name, count in counts.items():

@@ -119,6 +119,6 @@ def values_at(
 
 def moved(x: jax.Array, y: jax.Array, peak: Peak, motions: list[jax.Array]) -> list[jax.Array]:
     """X' - X of the densest point: dmu + tau P (x, y) - s Q."""
-    start, along, across, centre = (motions[i : i + 3] for i in range(0, 12, 3))
+    start, along, aside, centre = (motions[i : i + 3] for i in range(0, 12, 3))
     x, y = peak.tau * x, peak.tau * y
-    return [start[i] + along[i] * x + across[i] * y - centre[i] * peak.s for i in range(3)]
+    return [start[i] + along[i] * x + aside[i] * y - centre[i] * peak.s for i in range(3)]

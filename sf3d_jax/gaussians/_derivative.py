@@ -57,7 +57,7 @@ def derivative(
     def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
         group = group_of(tile, table, tiles, size)
         given = jnp.moveaxis(cotangents[tile], 1, 0)
-        across = jnp.swapaxes(cotangents[tile, : layout.depth_image + 1], 1, 2)
+        turned = jnp.swapaxes(cotangents[tile, : layout.depth_image + 1], 1, 2)
         blended = [i for i in range(layout.images) if not layout.halved(i)]
         rest = sum(sums[tile, i] * given[i] for i in blended if i != layout.depth_image + 1)
 
@@ -69,7 +69,7 @@ def derivative(
             first, clear, rest, gradient = state
             batch = batch_of(table, tiles, group, first, layout)
             shares, clear, rest = _shares(batch, given, clear, rest, layout)
-            change = _pulled(batch, shares, given, across, layout)
+            change = _pulled(batch, shares, given, turned, layout)
             return first + STEP, clear, rest, gradient.at[batch.ids].add(change)
 
         state = jnp.int32(0), group.inside, rest, gradient
@@ -120,7 +120,7 @@ def _shares(
 
 
 def _pulled(
-    batch: Batch, shares: _Shares, given: jax.Array, across: jax.Array, layout: Layout
+    batch: Batch, shares: _Shares, given: jax.Array, turned: jax.Array, layout: Layout
 ) -> jax.Array:
     """(G, K, D), what the numbers of the Gaussians of a step gain."""
     columns = batch.columns
@@ -138,7 +138,7 @@ def _pulled(
     roots = [-(p * xx + q * xy), -(p * xy + q * yy), -r * yy]
     peaks = [*slid[1:], *(-x for x in square[3:])]
     lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
-    colors, depth = _shown(batch, shares, given, across, layout)
+    colors, depth = _shown(batch, shares, given, turned, layout)
     motions: list[jax.Array] = []
     if layout.motion is not None:
         motions, du, dv = _moved(batch, shares, given, layout)
@@ -147,10 +147,10 @@ def _pulled(
 
 
 def _shown(
-    batch: Batch, shares: _Shares, given: jax.Array, across: jax.Array, layout: Layout
+    batch: Batch, shares: _Shares, given: jax.Array, turned: jax.Array, layout: Layout
 ) -> tuple[jax.Array, jax.Array]:
     """(G, K, C) and (G, K, 1), what colours and the mean's depth gain."""
-    product = jax.lax.batch_matmul(shares.weight, across, precision=jax.lax.Precision.HIGHEST)
+    product = jax.lax.batch_matmul(shares.weight, turned, precision=jax.lax.Precision.HIGHEST)
     colors, deep = product[..., : layout.colors], product[..., -1:]
     # Of the cotangents times tau, that is 1 - s; s alone has more digits.
     depth = given[layout.depth_image][:, None]

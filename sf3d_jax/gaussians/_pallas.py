@@ -300,17 +300,17 @@ def _gains(
     u, v = fall * p * slope, fall * (q * slope + r * r * y)
     motions = []
     if layout.motion is not None:
-        _, along, across, centre = (columns[layout.motion_column + i :][:3] for i in (0, 3, 6, 9))
+        _, along, aside, centre = (columns[layout.motion_column + i :][:3] for i in (0, 3, 6, 9))
         first = layout.motion_image
         moving = [share * cotangent for cotangent in given[first : first + 3]]
         kinds = [None, tau * x, tau * y, -s]
         motions = [m if kind is None else m * kind for kind in kinds for m in moving]
-        pulled_along, pulled_across, pulled_centre = (
+        pulled_along, pulled_aside, pulled_centre = (
             _sum([m * part for m, part in zip(moving, path, strict=True)])
-            for path in (along, across, centre)
+            for path in (along, aside, centre)
         )
-        lengthened = lengthened + pulled_along * x + pulled_across * y + pulled_centre
-        u, v = u - tau * pulled_along, v - tau * pulled_across
+        lengthened = lengthened + pulled_along * x + pulled_aside * y + pulled_centre
+        u, v = u - tau * pulled_along, v - tau * pulled_aside
     # The cotangents of l and, but for the sign, of q.
     bent = lengthened * tau * inverse
     slid = lengthened * inverse - 2 * bent

@@ -144,7 +144,9 @@ def splats(
     sides = [[row[i] / f for row in inverse] for i, f in enumerate((fx, fy))]
     motions = None
     if later is not None:
-        change, stretch = (b - a for a, b in zip((gaussians.means, gaussians.factors), later, strict=True))
+        change, stretch = (
+            b - a for a, b in zip((gaussians.means, gaussians.factors), later, strict=True)
+        )
         change, stretch = mask(given, (change, stretch))
         motions = _motions(change, stretch, rotation, z, centre, sides)
     return Splats(

@@ -21,18 +21,15 @@ from sf3d_jax._numerics import channels_last, jit, mask, narrow, surface
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.gaussians._blending import HALF, Layout
 from sf3d_jax.gaussians._compositing import composite
-from sf3d_jax.gaussians._splats import splats
-from sf3d_jax.gaussians.rendering import (
-    blended,
+from sf3d_jax.gaussians._images import blended, inverse_depth, loud, prepared
+from sf3d_jax.gaussians._options import (
     check_backend,
     check_background,
     check_room,
     check_scene_camera,
-    inverse_depth,
-    loud,
-    prepared,
-    room,
 )
+from sf3d_jax.gaussians._splats import splats
+from sf3d_jax.gaussians.rendering import room
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 from sf3d_jax.scene_flow import image_motion
 

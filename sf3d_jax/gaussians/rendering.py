@@ -1,19 +1,24 @@
 """Images of 3D Gaussians: colours, coverage and inverse depth, differentiable by everything."""
 
-import operator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import channels_last, jit, mask, surface
-from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax._numerics import jit
+from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._blending import Layout
-from sf3d_jax.gaussians._compositing import BACKENDS, composite
-from sf3d_jax.gaussians._splats import Splats, splats
-from sf3d_jax.gaussians._tiles import Tiles, listed, needed
+from sf3d_jax.gaussians._compositing import composite
+from sf3d_jax.gaussians._images import blended, loud, prepared
+from sf3d_jax.gaussians._options import (
+    check_backend,
+    check_background,
+    check_room,
+    check_scene_camera,
+    rounded_up,
+)
+from sf3d_jax.gaussians._splats import splats
+from sf3d_jax.gaussians._tiles import needed
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 
@@ -133,97 +138,8 @@ def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
             "max_intersections: expected a number where JAX traces (jit, vmap, scan, checkpoint); "
             "take int(intersections_needed(gaussians, camera)) of such a scene, and some more"
         ) from None
-    return rounded_up(count)
-
-
-def rounded_up(count: int) -> int:
-    """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
-
-    Args:
-      count: a number.
-
-    Returns:
-      A number not below it.
-    """
-    count = max(count, 1024)
-    unit = 1 << (count - 1).bit_length() - 3
-    return -(-count // unit) * unit
-
-
-def check_room(max_intersections: Any) -> int:
-    """Checks max_intersections.
-
-    Args:
-      max_intersections: what was passed.
-
-    Returns:
-      It as a Python integer.
-
-    Raises:
-      TypeError: it is no integer that is known when the program is compiled.
-      ValueError: it is below 1, or no index can count so many.
-    """
-    try:
-        number = operator.index(max_intersections)
-    except TypeError:
-        raise TypeError(
-            f"max_intersections: expected an integer, not traced, got {max_intersections!r}"
-        ) from None
-    if not 1 <= number < 2**30:
-        raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {number}")
-    return number
-
-
-def check_backend(backend: str) -> None:
-    """Checks the name of a back end.
-
-    Args:
-      backend: what was passed.
-
-    Raises:
-      ValueError: there is none of this name.
-    """
-    if backend not in BACKENDS:
-        raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
-
-
-def check_scene_camera(name: str, camera: Any) -> None:
-    """Checks that a camera is one pinhole.
-
-    Args:
-      name: the argument's name, for the message.
-      camera: what was passed.
-
-    Raises:
-      TypeError: it is no camera.
-      ValueError: it is a batch, or has a lens.
-    """
-    batch = check_camera(name, camera)
-    if batch:
-        raise ValueError(f"{name}: expected one camera, got a batch {batch}; use jax.vmap")
-    if camera.model != "pinhole":
-        raise ValueError(
-            f"{name}: expected a pinhole, got the lens {camera.model!r}; draw with its focal "
-            "length and sample the result where the lens looks"
-        )
-
-
-def check_background(background: Any, channels: int) -> None:
-    """Checks a background colour.
-
-    Args:
-      background: what was passed; None is fine.
-      channels: how many numbers a colour has.
-
-    Raises:
-      TypeError: it is no floating array.
-      ValueError: it has another shape.
-    """
-    if background is None:
-        return
-    check_array("background", background)
-    if background.shape != (channels,):
-        raise ValueError(f"background: expected shape ({channels},), got {background.shape}")
+    # The program that draws may round otherwise at a tile's border than the one that counts.
+    return rounded_up(count + count // 256 + 16)
 
 
 @partial(jit, static=("antialias",))
@@ -250,38 +166,3 @@ def _render(
     colors, alpha, inv_depth = blended(sums, layout, background)
     colors, alpha, inv_depth = loud((colors, alpha, inv_depth), tiles.overflow, dtype)
     return Rendering(colors, alpha, inv_depth, tiles.overflow)
-
-
-def prepared(scene: Splats, camera: Camera, max_intersections: int) -> tuple[jax.Array, Tiles]:
-    """The table to be drawn, and the lists of the tiles."""
-    tiles = listed(jax.lax.stop_gradient(scene), camera.size, max_intersections)
-    # If not all find a place, nothing that is drawn means anything.
-    table = jnp.where(tiles.overflow > 0, jax.lax.stop_gradient(scene.table), scene.table)
-    return table, tiles
-
-
-def blended(
-    sums: tuple[jax.Array, ...], layout: Layout, background: jax.Array | None
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Colours before a background, alpha and inverse depth."""
-    *channels, alpha = sums[: layout.colors + 1]
-    # Of many channels, choosing would take longer than moving.
-    colors = channels_last(*channels) if layout.colors <= 8 else jnp.stack(channels, -1)
-    if background is not None:
-        colors = colors + (1 - alpha)[..., None] * background.astype(colors.dtype)
-    return colors, alpha, inverse_depth(alpha, sums[layout.depth_image])
-
-
-def inverse_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
-    """The inverse of a depth that is a sum of weights; 0 where it is none."""
-    there = (weight > 0) & surface(
-        jnp.where(weight > 0, depth / jnp.where(weight > 0, weight, 1), 0)
-    )
-    weight, depth = mask(there, (weight, depth), (0, 1))
-    return weight / depth
-
-
-def loud(images: Any, overflow: jax.Array, dtype: Any) -> Any:
-    """The images in a dtype; NaN, without a gradient, where lists overflowed."""
-    silent = lambda x: jnp.where(overflow > 0, jnp.nan, x.astype(dtype))
-    return jax.tree.map(silent, images)

@@ -1,0 +1,98 @@
+"""What `render` and `render_motion` take beside the Gaussians: checks of it."""
+
+import operator
+from typing import Any
+
+from sf3d_jax._checks import check_array
+from sf3d_jax.camera import check_camera
+from sf3d_jax.gaussians._compositing import BACKENDS
+
+
+def check_scene_camera(name: str, camera: Any) -> None:
+    """Checks that a camera is one pinhole.
+
+    Args:
+      name: the argument's name, for the message.
+      camera: what was passed.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: it is a batch, or has a lens.
+    """
+    batch = check_camera(name, camera)
+    if batch:
+        raise ValueError(f"{name}: expected one camera, got a batch {batch}; use jax.vmap")
+    if camera.model != "pinhole":
+        raise ValueError(
+            f"{name}: expected a pinhole, got the lens {camera.model!r}; draw with its focal "
+            "length and sample the result where the lens looks"
+        )
+
+
+def check_background(background: Any, channels: int) -> None:
+    """Checks a background colour.
+
+    Args:
+      background: what was passed; None is fine.
+      channels: how many numbers a colour has.
+
+    Raises:
+      TypeError: it is no floating array.
+      ValueError: it has another shape.
+    """
+    if background is None:
+        return
+    check_array("background", background)
+    if background.shape != (channels,):
+        raise ValueError(f"background: expected shape ({channels},), got {background.shape}")
+
+
+def check_room(max_intersections: Any) -> int:
+    """Checks max_intersections.
+
+    Args:
+      max_intersections: what was passed.
+
+    Returns:
+      It as a Python integer.
+
+    Raises:
+      TypeError: it is no integer that is known when the program is compiled.
+      ValueError: it is below 1, or no index can count so many.
+    """
+    try:
+        number = operator.index(max_intersections)
+    except TypeError:
+        raise TypeError(
+            f"max_intersections: expected an integer, not traced, got {max_intersections!r}"
+        ) from None
+    if not 1 <= number < 2**30:
+        raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {number}")
+    return number
+
+
+def check_backend(backend: str) -> None:
+    """Checks the name of a back end.
+
+    Args:
+      backend: what was passed.
+
+    Raises:
+      ValueError: there is none of this name.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
+
+
+def rounded_up(count: int) -> int:
+    """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
+
+    Args:
+      count: a number.
+
+    Returns:
+      A number not below it.
+    """
+    count = max(count, 1024)
+    unit = 1 << (count - 1).bit_length() - 3
+    return -(-count // unit) * unit

@@ -73,8 +73,9 @@ class Render:
             counts = self._intersections(gaussians, cameras)
         _say_unseen(counts)
         rooms = _rooms(counts, cameras)
-        for name in tqdm(cameras, unit="frame", leave=False):
-            self._write(name, gaussians, cameras[name], rooms[name])
+        with tqdm(cameras, unit="frame", leave=False) as names:
+            for name in names:
+                self._write(name, gaussians, cameras[name], rooms[name])
         print(f"{self.out}: {', '.join(folders)}")
 
     def _check(self) -> None:
@@ -141,8 +142,8 @@ class Render:
         from sf3d_jax.gaussians import intersections_needed
 
         needed = lambda camera: intersections_needed(gaussians, camera, antialias=self.antialias)
-        progress = tqdm(cameras.items(), "counting", unit="frame", leave=False)
-        return {name: int(jax.block_until_ready(needed(camera))) for name, camera in progress}
+        with tqdm(cameras.items(), "counting", unit="frame", leave=False) as frames:
+            return {name: int(jax.block_until_ready(needed(camera))) for name, camera in frames}
 
     def _write(self, name: str, gaussians: Any, camera: Any, room: int) -> None:
         import jax

@@ -111,32 +111,21 @@ def splats(
     seen = given & solid & (mean[2] > NEAR) & (mean[2] < FAR) & (opacities >= CUT)
     # What is not drawn must have a derivative too.
     mean, inverse, factor = mask(seen, (mean, inverse, factor), ([0, 0, 1], *2 * [_identity()]))
-    narrow = jnp.stack(_spread(*jax.lax.stop_gradient((mean, factor, camera)))).max(0) < _WIDE
-    seen = seen & narrow
-    (factor,) = mask(narrow, (factor,), (_identity(),))
+    moderate = jnp.stack(_spread(*jax.lax.stop_gradient((mean, factor, camera)))).max(0) < _WIDE
+    seen = seen & moderate
+    (factor,) = mask(moderate, (factor,), (_identity(),))
     x, y, z = mean
     fx, fy = camera.focal
     pixels = _columns([fx * x / z, fy * y / z]) + camera.principal_point
-
-    *spread, area = _spread(mean, factor, camera)
-    blurred = spread[0] + BLUR, spread[1], spread[2] + BLUR
-    blurred_area = area + BLUR * (spread[0] + spread[2]) + BLUR * BLUR
+    footprint = _footprint(mean, factor, camera)
     if antialias:
-        thin = area > 0
-        opacities = opacities * jnp.where(
-            thin, jnp.sqrt(mask(thin, (area,), (1.0,))[0] / blurred_area), 0
-        )
+        opacities = opacities * footprint.fade
         seen = seen & (opacities >= CUT)
     opacities = jnp.where(seen, opacities, 0)
-    # A sum of squares: the inverse's own terms cancel along a thin Gaussian.
-    height = jnp.sqrt(blurred[2])
-    root = jnp.sqrt(blurred_area)
-    roots = _columns([height / root, -blurred[1] / (height * root), 1 / height])
+    seen = seen & bounded(pixels).all(-1)
     power = 2 * jnp.log(jax.lax.stop_gradient(jnp.where(seen, opacities, CUT)) / CUT)
     power = jnp.maximum(power, 0) + _SLACK
-    width = jax.lax.stop_gradient(jnp.stack([blurred[0], blurred[2]], -1))
-    reach = jnp.sqrt(power[:, None] * width)
-    seen = seen & bounded(pixels).all(-1)
+    reach = jnp.sqrt(power[:, None] * jax.lax.stop_gradient(footprint.variances))
     if gaussians.colors.ndim == 3:
         colors = spherical_harmonics(colors, means - _centre(camera))
 
@@ -149,9 +138,9 @@ def splats(
         )
         change, stretch = mask(given, (change, stretch))
         motions = _motions(change, stretch, rotation, z, centre, sides)
-    return Splats(
-        pixels, roots, opacities, colors, z, _peaks(centre, sides), motions, reach, power, seen
-    )
+    peaks = _peaks(centre, sides)
+    roots = footprint.roots
+    return Splats(pixels, roots, opacities, colors, z, peaks, motions, reach, power, seen)
 
 
 def _columns(columns: Vector) -> jax.Array:
@@ -216,6 +205,32 @@ def _inverse(factor: Matrix) -> tuple[Matrix, jax.Array]:
     pairs = (1, 2), (2, 0), (0, 1)
     rows = [_cross(columns[j], columns[k]) for j, k in pairs]
     return [[x / volume / largest for x in row] for row in rows], solid
+
+
+class _Footprint(NamedTuple):
+    """The blurred Gaussians in the image.
+
+    Attributes:
+      roots: (N, 3), p, q and r of the exponent.
+      variances: (N, 2), along u and v, in pixels^2.
+      fade: (N), by how much a Gaussian is smaller than its blurred self.
+    """
+
+    roots: jax.Array
+    variances: jax.Array
+    fade: jax.Array
+
+
+def _footprint(mean: Vector, factor: Matrix, camera: Camera) -> _Footprint:
+    *spread, area = _spread(mean, factor, camera)
+    across, both, down = spread[0] + BLUR, spread[1], spread[2] + BLUR
+    blurred_area = area + BLUR * (spread[0] + spread[2]) + BLUR * BLUR
+    thick = area > 0
+    fade = jnp.sqrt(mask(thick, (area,), (1,))[0] / blurred_area)
+    # The exponent as a sum of squares: the inverse's own terms cancel along a thin Gaussian.
+    height, root = jnp.sqrt(down), jnp.sqrt(blurred_area)
+    roots = _columns([height / root, -both / (height * root), 1 / height])
+    return _Footprint(roots, jnp.stack([across, down], -1), jnp.where(thick, fade, 0))
 
 
 def _spread(mean: Vector, factor: Matrix, camera: Camera) -> tuple[jax.Array, ...]:

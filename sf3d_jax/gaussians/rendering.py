@@ -53,10 +53,11 @@ def render(
 
     Front to back by the depth of the means, color = sum_k w_k color_k + (1 - alpha) background
     with w_k = alpha_k prod_{j < k} (1 - alpha_j) and alpha_k the opacity times the Gaussian of the
-    projected covariance, widened by .3 pixels^2. Means nearer than .01 m are not drawn, alpha_k is
-    .99 at most, below 1/255 it is 0, and what lies behind 99.99 % is left out. The depth is that
-    of the means of the points where the pixel's ray meets the Gaussians, so a flat Gaussian is a
-    plane, not all at the depth of its mean.
+    projected covariance (EWA), widened by .3 pixels^2. Means nearer than .01 m are not drawn,
+    alpha_k is .99 at most, below 1/255 it is 0, and what lies behind 99.99 % is left out. The
+    inverse depth is alpha / sum_k w_k z_k, with z_k where the Gaussian is densest on the pixel's
+    ray; so a flat Gaussian is a plane, not all at the depth of its mean, and one that is seen from
+    its edge has the depths of its plane, far beyond it even.
 
     Args:
       gaussians: (N), in world axes. A Gaussian with a number that is not finite, a singular factor

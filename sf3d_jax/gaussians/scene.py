@@ -25,7 +25,7 @@ class Gaussians:
       means: (N, 3), metres, in world axes.
       factors: (N, 3, 3), M of X = mu + M xi, metres: rotation times scales, say, but any
         invertible matrix will do.
-      opacities: (N), in (0, 1].
+      opacities: (N), in (0, 1]; one above is a Gaussian that is opaque further from its mean.
       colors: (N, C) of any number of channels; or (N, K, C), coefficients of spherical harmonics of
         degree 0 to 3 (K = 1, 4, 9, 16), of which the colours are made as `spherical_harmonics`
         says.

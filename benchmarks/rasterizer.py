@@ -34,7 +34,7 @@ from timing import Way, print_table, race, write_json
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
-from sf3d_jax.gaussians._options import rounded_up
+from sf3d_jax.gaussians._options import room_for
 
 # Repetitions by number of Gaussians and side of the image.
 SIZES = {(1_000, 256): 15, (5_000, 256): 11, (20_000, 512): 7, (50_000, 512): 5, (200_000, 1024): 5}
@@ -145,7 +145,7 @@ def random_numbers(images):
 def needed(now, camera):
     """(intersections, the size that they are rounded up to)."""
     count = int(intersections_needed(Gaussians.from_scales_rotations(*now), camera))
-    return count, rounded_up(count)
+    return count, room_for(count)
 
 
 # Figures

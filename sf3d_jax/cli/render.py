@@ -277,12 +277,12 @@ def _size_of(path: Path) -> tuple[int, ...]:
 
 def _rooms(counts: dict[str, int], cameras: dict[str, Any]) -> dict[str, int]:
     """Room for the intersections of each frame: one for all of a size, so that one program does."""
-    from sf3d_jax.gaussians._options import rounded_up
+    from sf3d_jax.gaussians._options import room_for
 
     most: dict[Any, int] = {}
     for name, count in counts.items():
         most[cameras[name].size] = max(count, most.get(cameras[name].size, 0))
-    return {name: rounded_up(most[camera.size]) for name, camera in cameras.items()}
+    return {name: room_for(most[camera.size]) for name, camera in cameras.items()}
 
 
 def _say_unseen(counts: dict[str, int]) -> None:

@@ -17,7 +17,6 @@ all of red, then of green, then of blue. Properties may have any order and any t
 others are passed over, as are elements beside `vertex`.
 """
 
-import functools
 import math
 import re
 from collections.abc import Mapping
@@ -352,24 +351,12 @@ def _gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
 
 
 def _factors(logarithms: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
-    """Rotation times scales, [N, 3, 3] in float32, calculated in float64."""
-    parts = [quaternions[:, i].astype(np.float64) for i in range(4)]
-    largest = functools.reduce(np.maximum, map(np.abs, parts))
-    none = largest == 0
-    w, x, y, z = (part / np.where(none, 1, largest) for part in parts)
-    two = 2 / np.where(none, 1, w * w + x * x + y * y + z * z)
-    one = 1.0 - none
-    rows = (
-        (one - two * (y * y + z * z), two * (x * y - w * z), two * (x * z + w * y)),
-        (two * (x * y + w * z), one - two * (x * x + z * z), two * (y * z - w * x)),
-        (two * (x * z - w * y), two * (y * z + w * x), one - two * (x * x + y * y)),
-    )
-    factors = np.empty((len(one), 3, 3), np.float32)
-    for j in range(3):
-        scale = np.exp(logarithms[:, j].astype(np.float64))
-        for i in range(3):
-            factors[:, i, j] = rows[i][j] * scale
-    return factors
+    """Rotation times scales, [N, 3, 3] in float32, by float64; zeros where no rotation is."""
+    none = np.logical_not(quaternions.any(axis=1))
+    rotations = _poses.from_quaternion(np.where(none[:, None], [1.0, 0, 0, 0], quaternions))
+    factors = rotations * np.exp(logarithms.astype(np.float64))[:, None, :]
+    factors[none] = 0
+    return factors.astype(np.float32)
 
 
 def _decompose(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

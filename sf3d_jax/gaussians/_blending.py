@@ -59,6 +59,15 @@ class Layout(NamedTuple):
         """Which image is the first of the motion's."""
         return self.depth_image + 2
 
+    @property
+    def blended(self) -> tuple[int, ...]:
+        """The images of which the weights have a derivative.
+
+        Those of the median are not weighted, and the square of the depth tells edges only.
+        """
+        square = self.depth_image + 1
+        return tuple(i for i in range(self.images) if not self.halved(i) and i != square)
+
     def halved(self, image: int) -> bool:
         """Whether an image shows the Gaussian where half of the light is gone, and no other."""
         return self.motion == "median" and image >= self.motion_image
@@ -72,6 +81,21 @@ def weigh(alpha: jax.Array, clear: jax.Array, after: jax.Array) -> jax.Array:
 def crossing(clear: jax.Array, after: jax.Array) -> jax.Array:
     """1 for the Gaussian at which T falls to a half or below, otherwise 0."""
     return ((clear > HALF) & (after <= HALF)).astype(clear.dtype)
+
+
+def blend(
+    sums: tuple[jax.Array, ...],
+    clear: jax.Array,
+    alpha: jax.Array,
+    values: list[jax.Array],
+    layout: Layout,
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """T behind a Gaussian, and the sums of all images with it."""
+    after = clear * (1 - alpha)
+    weight, half = weigh(alpha, clear, after), crossing(clear, after)
+    shares = (half if layout.halved(i) else weight for i in range(layout.images))
+    parts = zip(sums, shares, values, strict=True)
+    return after, tuple(total + share * value for total, share, value in parts)
 
 
 class Peak(NamedTuple):

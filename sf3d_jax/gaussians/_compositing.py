@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 
-from sf3d_jax.gaussians._blending import STOP, Layout, crossing, weigh
+from sf3d_jax.gaussians._blending import STOP, Layout, blend
 from sf3d_jax.gaussians._derivative import derivative
-from sf3d_jax.gaussians._lockstep import PIXELS, STEP, batch_of, group_of, grouped
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
+from sf3d_jax.gaussians._lockstep import STEP, batch_of, group_of, grouped
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
 Size = tuple[int, int]
 
@@ -164,14 +164,8 @@ def _drawn(
         first, clear, sums = state
         batch = batch_of(table, tiles, group, first, layout)
         for k in range(STEP):
-            after = clear * (1 - batch.alpha[:, k])
-            weight = weigh(batch.alpha[:, k], clear, after)
-            half = crossing(clear, after)
-            sums = tuple(
-                total + (half if layout.halved(i) else weight) * value[:, k]
-                for i, (total, value) in enumerate(zip(sums, batch.values, strict=True))
-            )
-            clear = after
+            values = [value[:, k] for value in batch.values]
+            clear, sums = blend(sums, clear, batch.alpha[:, k], values, layout)
         return first + STEP, clear, sums
 
     nothing = (jnp.zeros_like(group.inside),) * layout.images

@@ -58,8 +58,7 @@ def derivative(
         group = group_of(tile, table, tiles, size)
         given = jnp.moveaxis(cotangents[tile], 1, 0)
         turned = jnp.swapaxes(cotangents[tile, : layout.depth_image + 1], 1, 2)
-        blended = [i for i in range(layout.images) if not layout.halved(i)]
-        rest = sum(sums[tile, i] * given[i] for i in blended if i != layout.depth_image + 1)
+        rest = sum(sums[tile, i] * given[i] for i in layout.blended)
 
         def unfinished(state: Any) -> jax.Array:
             first, clear, _, _ = state
@@ -96,13 +95,7 @@ def _shares(
     batch: Batch, given: jax.Array, clear: jax.Array, rest: jax.Array, layout: Layout
 ) -> tuple[_Shares, jax.Array, jax.Array]:
     """The shares of the Gaussians of a step, and T and S - sum w q behind them."""
-    worth = computed_once(
-        sum(
-            given[i][:, None] * value
-            for i, value in enumerate(batch.values)
-            if not layout.halved(i) and i != layout.depth_image + 1
-        )
-    )
+    worth = computed_once(sum(given[i][:, None] * batch.values[i] for i in layout.blended))
     weights, halves, rests = [], [], []
     for k in range(STEP):
         after = clear * (1 - batch.alpha[:, k])

@@ -43,5 +43,4 @@ def inverse_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
 
 def loud(images: Any, overflow: jax.Array, dtype: Any) -> Any:
     """The images in a dtype; NaN, without a gradient, where lists overflowed."""
-    silent = lambda x: jnp.where(overflow > 0, jnp.nan, x.astype(dtype))
-    return jax.tree.map(silent, images)
+    return jax.tree.map(lambda x: jnp.where(overflow > 0, jnp.nan, x.astype(dtype)), images)

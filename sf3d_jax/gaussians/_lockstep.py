@@ -12,11 +12,10 @@ import numpy as np
 
 from sf3d_jax._numerics import computed_once
 from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, peak_at, values_at
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
 GROUP = 128
 STEP = 8
-PIXELS = SIDE * SIDE
 
 # The offset of each pixel of a tile from its middle.
 _PLACE = np.arange(PIXELS)

@@ -84,6 +84,20 @@ def check_backend(backend: str) -> None:
         raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
 
 
+def room_for(count: int) -> int:
+    """Room for intersections that were counted, of few sizes, so that few programs are compiled.
+
+    Args:
+      count: what `intersections_needed` gives.
+
+    Returns:
+      A number not below it.
+    """
+    # The program that draws may round otherwise at a tile's border than the one that counts, which
+    # ends at the largest integer.
+    return rounded_up(min(count + count // 256 + 16, 2**31 - 1))
+
+
 def rounded_up(count: int) -> int:
     """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
 

@@ -24,14 +24,14 @@ from sf3d_jax.gaussians._blending import (
     Layout,
     Peak,
     alpha_at,
+    blend,
     crossing,
     peak_at,
     values_at,
     weigh,
 )
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
-PIXELS = SIDE * SIDE
 # So a sum over the pixels stays within a warp: no shared memory, no barrier.
 _WARPS = 1
 
@@ -127,14 +127,7 @@ def _draw(table: Any, ids: Any, starts: Any, sums: Any, *, layout: Layout, size:
         place: jax.Array, columns: Columns, clear: jax.Array, totals: Any
     ) -> tuple[jax.Array, Any]:
         shown = _shown(columns, tile, layout)
-        after = clear * (1 - shown.alpha)
-        weight = weigh(shown.alpha, clear, after)
-        half = crossing(clear, after)
-        totals = tuple(
-            total + (half if layout.halved(i) else weight) * value
-            for i, (total, value) in enumerate(zip(totals, shown.values, strict=True))
-        )
-        return after, totals
+        return blend(totals, clear, shown.alpha, shown.values, layout)
 
     nothing = (jnp.zeros_like(tile.inside),) * layout.images
     for i, total in enumerate(_walked(table, ids, starts, tile.inside, nothing, step)):
@@ -156,10 +149,6 @@ def _pull(
     """The kernel of `derivative`; all but the options are references to memory."""
     tile = _tile(size, table.dtype)
     given = [cotangents[i, :] for i in range(layout.images)]
-    # The square of the depth passes no gradient.
-    blended = [
-        i for i in range(layout.images) if not layout.halved(i) and i != layout.depth_image + 1
-    ]
 
     def step(
         place: jax.Array, columns: Columns, clear: jax.Array, rest: jax.Array
@@ -167,7 +156,7 @@ def _pull(
         shown = _shown(columns, tile, layout)
         after = clear * (1 - shown.alpha)
         weight = weigh(shown.alpha, clear, after)
-        gain = weight * _sum([given[i] * shown.values[i] for i in blended])
+        gain = weight * _sum([given[i] * shown.values[i] for i in layout.blended])
         rest = rest - gain
         fall = gain - rest * shown.alpha / (1 - shown.alpha)
         fall = jnp.where((weight > 0) & (shown.alpha < CAP), fall, 0)
@@ -177,7 +166,7 @@ def _pull(
             rows[place, i] = gained.sum()
         return after, rest
 
-    rest = _sum([sums[i, :] * given[i] for i in blended])
+    rest = _sum([sums[i, :] * given[i] for i in layout.blended])
     _walked(table, ids, starts, tile.inside, rest, step)
 
 

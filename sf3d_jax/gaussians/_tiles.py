@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from sf3d_jax.gaussians._splats import Splats
 
 SIDE = 8
+PIXELS = SIDE * SIDE
 
 # The ellipse is found to rounding; a pixel at its rim must not be missed.
 _ROUNDING = 1e-3
@@ -75,20 +76,28 @@ def needed(splats: Splats, size: tuple[int, int]) -> jax.Array:
     def add(k: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         first, last = _columns(splats, spans.order, spans.first + k, columns)
         count = jnp.where(k < spans.rows, last - first + 1, 0)
-        # Integers wrap; floats tell when.
-        return total[0] + count.sum(dtype=jnp.int32), total[1] + count.astype(jnp.float32).sum()
+        exact, rough = _sum(count)
+        return total[0] + exact, total[1] + rough
 
     # Not constants, which under shard_map are alike on all devices.
     none = 0 * spans.rows[0]
     start = none, none.astype(jnp.float32)
     exact, rough = jax.lax.fori_loop(0, spans.rows.max(), add, start)
-    return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
+    return _saturated(exact, rough)
 
 
 def _total(count: jax.Array) -> jax.Array:
+    return _saturated(*_sum(count))
+
+
+def _sum(count: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """As an integer, which may wrap, and as a float, which tells whether it did."""
+    return count.sum(dtype=jnp.int32), count.astype(jnp.float32).sum()
+
+
+def _saturated(exact: jax.Array, rough: jax.Array) -> jax.Array:
     """The sum, or the largest integer where it is larger."""
-    rough = count.astype(jnp.float32).sum()
-    return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, count.sum(dtype=jnp.int32))
+    return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
 
 
 def _spans(splats: Splats, size: tuple[int, int]) -> _Spans:

@@ -15,7 +15,7 @@ from sf3d_jax.gaussians._options import (
     check_background,
     check_room,
     check_scene_camera,
-    rounded_up,
+    room_for,
 )
 from sf3d_jax.gaussians._splats import splats
 from sf3d_jax.gaussians._tiles import needed
@@ -119,7 +119,7 @@ def intersections_needed(
 
 
 def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
-    """Enough intersections, rounded up to one of few sizes, so that few programs are compiled.
+    """Room for the intersections of a scene, which are counted.
 
     Args:
       gaussians: (N).
@@ -139,8 +139,7 @@ def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
             "max_intersections: expected a number where JAX traces (jit, vmap, scan, checkpoint); "
             "take int(intersections_needed(gaussians, camera)) of such a scene, and some more"
         ) from None
-    # The program that draws may round otherwise at a tile's border than the one that counts.
-    return rounded_up(count + count // 256 + 16)
+    return room_for(count)
 
 
 @partial(jit, static=("antialias",))

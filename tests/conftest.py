@@ -1,10 +1,11 @@
 """Eight virtual devices, so that sharding is tested on any machine, and the files of others."""
 
 import gc
+import pathlib
 
 import jax
 import pytest
-from support import SHARED
+from helpers.support import SHARED
 
 jax.config.update("jax_num_cpu_devices", 8)
 
@@ -12,33 +13,26 @@ jax.config.update("jax_num_cpu_devices", 8)
 # In these files, and in tests marked as laws, which ask for laws on small maps, most of the time
 # would go into machine code that runs a few times. LLVM's optimizations are left out; XLA's own,
 # which rewrite the maths, are not.
-LAWS = {
-    "test_augment",
-    "test_cli_fit",
-    "test_evaluate",
-    "test_fit",
-    "test_fit_pairs",
-    "test_gaussians",
-    "test_losses_laws",
-    "test_metrics",
-    "test_metrics_kitti",
-    "test_metrics_scene",
-    "test_metrics_spring",
+LAWS = (
+    "augment/",
+    "cli/test_evaluate",
+    "cli/test_fit",
+    "fit/",
+    "gaussians/test_rendering",
+    "house/test_readme",
+    "losses/test_laws",
+    "metrics/",
     "test_poison",
-    "test_readme",
-    "test_resizing",
-    "test_sampling",
-    "test_splatting",
     "test_transforms",
-    "test_visibility",
-    "test_windows",
-}
+    "warping/",
+)
 
 
 @pytest.fixture(autouse=True)
 def compilation(request):
     """Compiles fast rather than for speed what tests laws."""
-    law = request.module.__name__ in LAWS or request.node.get_closest_marker("law") is not None
+    path = request.path.relative_to(pathlib.Path(__file__).parent).as_posix()
+    law = path.startswith(LAWS) or request.node.get_closest_marker("law") is not None
     jax.config.update("jax_disable_most_optimizations", law)
     yield
     jax.config.update("jax_disable_most_optimizations", False)

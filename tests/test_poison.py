@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.support import MATRIX, NEAR, camera, motion
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import MATRIX, NEAR, camera, motion
 
 import sf3d_jax as sf3d
 from sf3d_jax import augment, depth_change, losses

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
 
 import sf3d_jax as sf3d
-from sf3d_jax import _windows
+from sf3d_jax.warping import _windows
 
 SMALL = (4, 5)
 SMALL_MATRIX = MATRIX * [[0.2], [0.2], [1]]

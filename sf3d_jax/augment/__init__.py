@@ -6,7 +6,6 @@ All images of a batch get the same change; for one of its own each, map the func
     jax.vmap(augment.random_flip)(jax.random.split(key, batch_size), batch)
 """
 
-from sf3d_jax.augment.appearance import random_color, random_eraser
-from sf3d_jax.augment.geometry import random_crop, random_flip, random_scale
+from sf3d_jax import _lazy
 
-__all__ = ["random_color", "random_crop", "random_eraser", "random_flip", "random_scale"]
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

@@ -15,7 +15,7 @@ from jax import lax
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import bounded, channels, jit, mask, widen
 from sf3d_jax.samples import Sample, check_sample, given
-from sf3d_jax.sampling import positions, within
+from sf3d_jax.warping.sampling import positions, within
 
 
 @partial(jit, static=("count",))

@@ -13,9 +13,9 @@ from jax import lax
 
 from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
 from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
-from sf3d_jax.resizing import Footprint, filtered, footprint
+from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
 from sf3d_jax.samples import Sample, check_sample, given, map_cameras, map_pixels
-from sf3d_jax.scene_flow import image_motion, scene_flow
+from sf3d_jax.warping.resizing import Footprint, filtered, footprint
 
 _DEPTHS = ("inv_depth", "next_inv_depth")
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-BAD_INPUT = 2
+from sf3d_jax.cli._errors import BAD_INPUT, describe, fail
+
 INTERRUPTED = 130
 # What a shell reports of a program that writes to a pipe which nobody reads any more.
 UNREAD = 141
@@ -45,32 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(MISSING if error.name in ("tyro", "tqdm") else describe(error))
     except (ValueError, OSError, ImportError) as error:
         fail(describe(error))
-
-
-def describe(error: Exception) -> str:
-    """What an error says to a person: of the system's errors the file and the reason.
-
-    Args:
-      error: any.
-
-    Returns:
-      Words without the system's number.
-    """
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return f"there is no file {error.filename}"
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
-def fail(message: str) -> None:
-    """Says in one line what is wrong and ends with the exit code of bad input.
-
-    Args:
-      message: what is wrong and what to do.
-    """
-    print(f"sf3d: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
 
 
 def _parse(arguments: Sequence[str] | None) -> Any:

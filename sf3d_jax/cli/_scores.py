@@ -11,7 +11,8 @@ import sf3d_jax as sf3d
 from sf3d_jax import data, depth_change, metrics
 from sf3d_jax.cli._layouts import Item
 from sf3d_jax.cli._submission import read_disparity
-from sf3d_jax.data._files import FormatError, read_picture
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data._files.pictures import read_picture
 
 if TYPE_CHECKING:
     from sf3d_jax.cli.evaluate import Evaluate

@@ -63,7 +63,7 @@ class Check:
         """Prints a table of findings, and exits with 1 if there are any."""
         self._check()
         from sf3d_jax import data
-        from sf3d_jax.data.checking._dataset import other_direction
+        from sf3d_jax.data.checking.dataset import other_direction
 
         try:
             datasets = data.recognise(self.path, dataset=self.dataset, split=self.split)

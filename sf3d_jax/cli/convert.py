@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from sf3d_jax.cli import describe
+from sf3d_jax.cli._errors import describe
 from sf3d_jax.cli.inputs import (
     check_camera,
     check_folder,

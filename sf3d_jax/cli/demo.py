@@ -69,7 +69,7 @@ class Demo:
         import numpy as np
 
         from sf3d_jax import fit
-        from sf3d_jax.data._files import import_cv2
+        from sf3d_jax.data._files.pictures import import_cv2
         from sf3d_jax.data.closed_form import deforming_scene, next_image
 
         cv2 = import_cv2()

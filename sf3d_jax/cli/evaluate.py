@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional
 
-from sf3d_jax.cli import describe
+from sf3d_jax.cli._errors import describe
 from sf3d_jax.cli.inputs import check_writable
 
 Results = dict[str, float]

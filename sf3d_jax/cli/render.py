@@ -204,7 +204,7 @@ def _cameras_and_images(
 def _is_like_transforms(path: Path) -> bool:
     """Whether a file that is broken was to be a transforms.json."""
     from sf3d_jax.data import FormatError
-    from sf3d_jax.data._json import read_json
+    from sf3d_jax.data._files.json import read_json
 
     try:
         tree = read_json(path)
@@ -219,9 +219,9 @@ def _is_like_transforms(path: Path) -> bool:
 
 def _images(path: Path, frames: Any) -> list[str | None]:
     """The images of frames that `read_json_cameras` gave; else the numbers of the frames."""
-    from sf3d_jax.data._camera_labels import named_frames
-    from sf3d_jax.data._camera_names import simple
-    from sf3d_jax.data._json import read_json
+    from sf3d_jax.data._files.json import read_json
+    from sf3d_jax.data.cameras.by_content.labels import named_frames
+    from sf3d_jax.data.cameras.names import simple
 
     tree = read_json(path)
     items: Any = tree.get("frames") if isinstance(tree, dict) else tree

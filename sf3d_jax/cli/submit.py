@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional
 
-from sf3d_jax.cli import describe
+from sf3d_jax.cli._errors import describe
 from sf3d_jax.cli.inputs import check_folder
 
 # How many lines of one kind of complaint are printed.

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data import _poses
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.data.cameras import poses
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
@@ -353,7 +353,7 @@ def _gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
 def _factors(logarithms: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
     """Rotation times scales, [N, 3, 3] in float32, by float64; zeros where no rotation is."""
     none = np.logical_not(quaternions.any(axis=1))
-    rotations = _poses.from_quaternion(np.where(none[:, None], [1.0, 0, 0, 0], quaternions))
+    rotations = poses.from_quaternion(np.where(none[:, None], [1.0, 0, 0, 0], quaternions))
     factors = rotations * np.exp(logarithms.astype(np.float64))[:, None, :]
     factors[none] = 0
     return factors.astype(np.float32)
@@ -373,4 +373,4 @@ def _decompose(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rotations[~upright], scales[~upright], _ = np.linalg.svd(factors[~upright])
     rotations[np.linalg.det(rotations) < 0, :, 0] *= -1
     scales = np.where(finite[:, None], scales * size[:, None], np.nan)
-    return scales, np.where(finite[:, None], _poses.to_quaternion(rotations), np.nan)
+    return scales, np.where(finite[:, None], poses.to_quaternion(rotations), np.nan)

@@ -20,14 +20,14 @@ from jax import lax
 from sf3d_jax._checks import check_array, check_batch, check_image
 from sf3d_jax._numerics import bounded, jit, mask, surface, widen
 from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.conversion.scene_flow import SceneFlow
+from sf3d_jax.conversion.scene_flow import scene_flow as lift
 from sf3d_jax.fit._pyramid import fitted
 from sf3d_jax.fit._refine import Refined as Refined
 from sf3d_jax.fit._refine import checked
 from sf3d_jax.fit._refine import refine as refine
-from sf3d_jax.sampling import backward_warp
-from sf3d_jax.scene_flow import SceneFlow
-from sf3d_jax.scene_flow import scene_flow as lift
-from sf3d_jax.visibility import Occlusion, occlusion_from_consistency
+from sf3d_jax.warping.sampling import backward_warp
+from sf3d_jax.warping.visibility import Occlusion, occlusion_from_consistency
 
 
 class FittedFlow(NamedTuple):

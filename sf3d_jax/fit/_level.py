@@ -40,7 +40,7 @@ from sf3d_jax.fit._maps import (
 )
 from sf3d_jax.fit._matching import BRIGHTNESS
 from sf3d_jax.fit._solver import Links, Maps, roughness, solve
-from sf3d_jax.visibility import occlusion_from_consistency
+from sf3d_jax.warping.visibility import occlusion_from_consistency
 
 _BLUR = 0.6
 _TINY_DATA, _TINY_STEP, _TINY_DEPTH = 1e-3, 2e-2, 5e-2

@@ -13,9 +13,9 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import channels, computed_once
-from sf3d_jax._windows import products, tall
-from sf3d_jax._windows import weighed as windows_weighed
-from sf3d_jax.sampling import Method, sample_at
+from sf3d_jax.warping._windows import products, tall
+from sf3d_jax.warping._windows import weighed as windows_weighed
+from sf3d_jax.warping.sampling import Method, sample_at
 
 # (rows, columns): numbers or traced scalars.
 Size = tuple[Any, ...]

@@ -4,10 +4,6 @@
 and 3D scene flow to its next state. Both are differentiable by everything that goes in.
 """
 
-from sf3d_jax.gaussians.harmonics import spherical_harmonics as spherical_harmonics
-from sf3d_jax.gaussians.motion import Annotation as Annotation
-from sf3d_jax.gaussians.motion import render_motion as render_motion
-from sf3d_jax.gaussians.rendering import Rendering as Rendering
-from sf3d_jax.gaussians.rendering import intersections_needed as intersections_needed
-from sf3d_jax.gaussians.rendering import render as render
-from sf3d_jax.gaussians.scene import Gaussians as Gaussians
+from sf3d_jax import _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

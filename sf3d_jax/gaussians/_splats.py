@@ -25,8 +25,8 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._numerics import bounded, computed_once, mask, surface, widen
-from sf3d_jax._optics import usable
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._optics import usable
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
 from sf3d_jax.gaussians.scene import Gaussians
 

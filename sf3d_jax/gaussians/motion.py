@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._numerics import channels_last, jit, mask, narrow, surface
 from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.gaussians._blending import HALF, Layout
 from sf3d_jax.gaussians._compositing import composite
 from sf3d_jax.gaussians._images import blended, inverse_depth, loud, prepared
@@ -31,7 +32,6 @@ from sf3d_jax.gaussians._options import (
 from sf3d_jax.gaussians._splats import splats
 from sf3d_jax.gaussians.rendering import room
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
-from sf3d_jax.scene_flow import image_motion
 
 METHODS = ("mean", "median")
 

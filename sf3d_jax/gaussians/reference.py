@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera.projection import pixel_grid
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
 from sf3d_jax.gaussians.motion import Annotation
 from sf3d_jax.gaussians.rendering import Rendering
 from sf3d_jax.gaussians.scene import Gaussians
-from sf3d_jax.projection import pixel_grid
 
 
 def render(

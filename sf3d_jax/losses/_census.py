@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import mask
-from sf3d_jax._windows import tied
+from sf3d_jax.warping._windows import tied
 
 # Of Zach, Pock and Bischof's soft census as SMURF has it, for grey values up to 255.
 _SOFT_SIGN, _SOFT_COUNT = 0.81, 0.1

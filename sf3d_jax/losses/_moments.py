@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import computed_once, mask, surface
-from sf3d_jax._windows import tied
 from sf3d_jax.losses._maps import taps, total
+from sf3d_jax.warping._windows import tied
 
 Weights = tuple[float, ...]
 # Means of both, variances of both, covariance.

@@ -17,10 +17,11 @@ Lengths have the gradient 0 at 0, so a perfect prediction stays put.
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax import _optics, depth_change
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, mask, surface, widen
-from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera import Camera, _optics, check_camera
+from sf3d_jax.conversion import depth_change
+from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
@@ -31,8 +32,7 @@ from sf3d_jax.losses._maps import (
     loss_map,
     total,
 )
-from sf3d_jax.sampling import positions, sample_at
-from sf3d_jax.scene_flow import image_motion
+from sf3d_jax.warping.sampling import positions, sample_at
 
 
 @jit

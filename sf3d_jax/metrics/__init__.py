@@ -18,22 +18,6 @@ has no part in a mean of errors, and is counted by itself; only KITTI fills it i
 not given is left out of the result.
 """
 
-from sf3d_jax.metrics.kitti import Filled, KittiSceneFlow, fill_holes
-from sf3d_jax.metrics.motion import DepthChange, MotionInDepth
-from sf3d_jax.metrics.sintel import SintelFlow, occlusion_boundary_distance
-from sf3d_jax.metrics.spring import SpringSceneFlow
-from sf3d_jax.metrics.srflow3d import SRFlow3D
-from sf3d_jax.metrics.things import FlyingThings3D
+from sf3d_jax import _lazy
 
-__all__ = [
-    "DepthChange",
-    "Filled",
-    "FlyingThings3D",
-    "KittiSceneFlow",
-    "MotionInDepth",
-    "SRFlow3D",
-    "SintelFlow",
-    "SpringSceneFlow",
-    "fill_holes",
-    "occlusion_boundary_distance",
-]
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

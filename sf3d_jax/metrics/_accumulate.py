@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._double import Double
 from sf3d_jax._numerics import jit
+from sf3d_jax._numerics.double import Double
 
 POOLS = ("pixels", "image")
 

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_batch
 from sf3d_jax._numerics import jit
 from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.conversion.scene_flow import scene_flow
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, read_maps
-from sf3d_jax.scene_flow import scene_flow
 
 
 @jax.tree_util.register_dataclass

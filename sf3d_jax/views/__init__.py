@@ -1,6 +1,5 @@
 """Motion and depth as pictures."""
 
-from sf3d_jax.views.colors import flow_to_color, scalar_to_color, scene_flow_to_color
-from sf3d_jax.views.sheet import picture_sheet
+from sf3d_jax import _lazy
 
-__all__ = ["flow_to_color", "picture_sheet", "scalar_to_color", "scene_flow_to_color"]
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

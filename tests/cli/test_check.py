@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from command import run
+from helpers.command import run
 
 import sf3d_jax as sf3d
 from sf3d_jax import data

@@ -5,11 +5,11 @@ import json
 import subprocess
 import sys
 
-import command
 import cv2
 import jax
 import numpy as np
 import pytest
+from helpers import command
 
 import sf3d_jax as sf3d
 from sf3d_jax import data, gaussians

@@ -1,11 +1,11 @@
 """`sf3d submit` on made-up folders, and all that can be wrong with them."""
 
-import command
 import cv2
 import h5py
 import numpy as np
 import pytest
-from command import SIZE, draw, made, spring_file
+from helpers import command
+from helpers.command import SIZE, draw, made, spring_file
 
 from sf3d_jax import data
 from sf3d_jax.cli import _submission

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from support import opencv_matrix
+from helpers.support import opencv_matrix
 
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 

@@ -7,7 +7,7 @@ import cv2
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from damage import Format, check_damaged, refused_with
+from helpers.damage import Format, check_damaged, refused_with
 
 from sf3d_jax import data
 from sf3d_jax.data.gaussian_ply import read_gaussian_ply, write_gaussian_ply

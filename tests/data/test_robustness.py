@@ -11,13 +11,18 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-import support
-from damage import Format, check_damaged, refused_with
+from helpers import support
+from helpers.damage import Format, check_damaged, refused_with
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
-from sf3d_jax.data import kitti, sintel, spring_cameras, tartanair, things, vkitti2
-from sf3d_jax.data.images import read_mask, write_mask
+from sf3d_jax.data.maps.images import read_mask, write_mask
+from sf3d_jax.data.sets.kitti import calibration as kitti
+from sf3d_jax.data.sets.sintel import files as sintel
+from sf3d_jax.data.sets.spring import cameras as spring_cameras
+from sf3d_jax.data.sets.tartanair import files as tartanair
+from sf3d_jax.data.sets.things import cameras as things
+from sf3d_jax.data.sets.vkitti2 import files as vkitti2
 
 RNG = np.random.default_rng(0)
 SIZE = (5, 7)

@@ -6,21 +6,25 @@ from functools import partial
 
 import numpy as np
 import pytest
-from damage import Format, check_damaged, refused_with
-from support import NEAR, camera
+from helpers.damage import Format, check_damaged, refused_with
+from helpers.support import NEAR, camera
 
 import sf3d_jax as sf3d
-from sf3d_jax.data.camera_json import read_json_cameras, write_json_cameras
-from sf3d_jax.data.clips import Clip, clip_frames, read_clips, write_clips
-from sf3d_jax.data.colmap import (
+from sf3d_jax.data.cameras.by_content import read_json_cameras, write_json_cameras
+from sf3d_jax.data.cameras.colmap import (
     ColmapImage,
     read_colmap_cameras,
     read_colmap_images,
     write_colmap_cameras,
     write_colmap_images,
 )
-from sf3d_jax.data.nersemble import FULL_SIZE, read_nersemble_cameras, write_nersemble_cameras
-from sf3d_jax.data.transforms import TransformsFrame, read_transforms, write_transforms
+from sf3d_jax.data.cameras.nersemble import (
+    FULL_SIZE,
+    read_nersemble_cameras,
+    write_nersemble_cameras,
+)
+from sf3d_jax.data.cameras.transforms import TransformsFrame, read_transforms, write_transforms
+from sf3d_jax.data.sets.srflow3d.clips import Clip, clip_frames, read_clips, write_clips
 
 SIZE = (24, 32)
 CAMERA = camera("opencv", NEAR)

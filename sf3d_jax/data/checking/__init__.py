@@ -1,7 +1,5 @@
 """What is wrong with a data set of scene flow."""
 
-from sf3d_jax.data.checking._check import check
-from sf3d_jax.data.checking._dataset import check_dataset
-from sf3d_jax.data.checking._report import Finding, Report
+from sf3d_jax import _lazy
 
-__all__ = ["Finding", "Report", "check", "check_dataset"]
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.data import _poses
-from sf3d_jax.data._arrays import finite, zero_unless
 from sf3d_jax.data._files import PathLike, SizeError
+from sf3d_jax.data._files.arrays import finite, zero_unless
+from sf3d_jax.data.cameras import poses
 from sf3d_jax.samples import Sample
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
@@ -184,10 +184,10 @@ def _at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[
         return {}
     moved = {"camera": single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))}
     if next_camera is not None:
-        poses = camera.world_to_camera, next_camera.world_to_camera
+        both = camera.world_to_camera, next_camera.world_to_camera
         # Of a camera that stays, not even rounding is left.
-        moves = not np.array_equal(*poses)
-        pose = _poses.compose(poses[1], _poses.inverse(poses[0])) if moves else np.eye(3, 4)
+        moves = not np.array_equal(*both)
+        pose = poses.compose(both[1], poses.inverse(both[0])) if moves else np.eye(3, 4)
         moved["next_camera"] = single_precision(
             dataclasses.replace(next_camera, world_to_camera=pose)
         )

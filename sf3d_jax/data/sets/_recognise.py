@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.sets import kitti2015, sintel, spring, tartanair, things, vkitti2
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import SIDES
-from sf3d_jax.data.sets._things import RENDERS, Render
-from sf3d_jax.data.sets.srflow3d import SRFlow3D
+from sf3d_jax.data.sets.kitti import dataset as kitti2015
+from sf3d_jax.data.sets.sintel import dataset as sintel
+from sf3d_jax.data.sets.spring import dataset as spring
+from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
+from sf3d_jax.data.sets.tartanair import dataset as tartanair
+from sf3d_jax.data.sets.things import dataset as things
+from sf3d_jax.data.sets.things.common import RENDERS, Render
+from sf3d_jax.data.sets.vkitti2 import dataset as vkitti2
 
 _SRFLOW3D_SPLITS = ("train", "test")
 _SRFLOW3D = {"flow_F", "scaled_inv_depth", "scaled_inv_depth_CF", "scaled_inv_depth_change"}

@@ -10,8 +10,8 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.images import read_image
-from sf3d_jax.data.maps import ScalarMap
+from sf3d_jax.data.maps.images import read_image
+from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry, unit_image
 from sf3d_jax.data.sets._listing import Folder
 

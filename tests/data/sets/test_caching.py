@@ -6,14 +6,14 @@ import threading
 
 import numpy as np
 import pytest
-import trees
+from helpers import trees
 
 from sf3d_jax.data import FormatError
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets.spring import Spring
-from sf3d_jax.data.sets.tartanair import TartanAir
-from sf3d_jax.data.sets.things import FlyingThings3D
-from sf3d_jax.data.sets.vkitti2 import VirtualKitti2
+from sf3d_jax.data.sets.spring.dataset import Spring
+from sf3d_jax.data.sets.tartanair.dataset import TartanAir
+from sf3d_jax.data.sets.things.dataset import FlyingThings3D
+from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2
 
 
 class Reader:

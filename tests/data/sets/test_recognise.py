@@ -6,11 +6,11 @@ import threading
 import jax
 import numpy as np
 import pytest
-import trees
+from helpers import trees
 
 from sf3d_jax import data
 from sf3d_jax.data.sets._recognise import recognise
-from sf3d_jax.data.sets.things import FlyingThings3D
+from sf3d_jax.data.sets.things.dataset import FlyingThings3D
 from sf3d_jax.samples import check_sample
 
 

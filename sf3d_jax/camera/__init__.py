@@ -1,0 +1,319 @@
+"""Cameras: what connects pixels with rays, and rays with the world.
+
+Axes are OpenCV's, x right, y down, z forward, in metres. A pixel (u, v) is (column, row) with
+integers at pixel centres: the top left centre is (0, 0), the image covers [-0.5, W - 0.5].
+
+    X_camera = R X_world + t,  [R | t] = world_to_camera
+    (u, v) = focal * lens(X / Z, Y / Z) + principal_point
+"""
+
+import dataclasses
+import operator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax.camera import _lens
+
+Size = tuple[int, int]
+
+
+def _no_pose() -> Any:
+    return np.eye(3, 4, dtype=np.float32)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """One camera or a batch of cameras of one size and lens model; a frozen pytree.
+
+    The edits give the camera of the edited image. Each array may have batch axes (*b) of
+    its own; they broadcast.
+
+    Attributes:
+      focal: (*b, 2), (fx, fy) in pixels, positive.
+      principal_point: (*b, 2), (cx, cy) in pixels.
+      world_to_camera: (*b, 3, 4), a rotation and a translation in metres; the identity
+        unless given.
+      distortion: (*b, K) coefficients in OpenCV's order, or None for a pinhole.
+      size: (H, W), static.
+      model: "pinhole", "opencv" (k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4]]]) or "fisheye"
+        (Kannala-Brandt k1 k2 k3 k4), static.
+    """
+
+    focal: Any
+    principal_point: Any
+    world_to_camera: Any = dataclasses.field(default_factory=_no_pose)
+    distortion: Any = None
+    size: Size = dataclasses.field(kw_only=True, metadata={"static": True})
+    model: str = dataclasses.field(default="pinhole", kw_only=True, metadata={"static": True})
+
+    @classmethod
+    def pinhole(
+        cls, fx: Any, fy: Any, cx: Any, cy: Any, size: Size, world_to_camera: Any = None
+    ) -> "Camera":
+        """A camera without distortion.
+
+        Args:
+          fx: (*b), focal length in pixels along the row.
+          fy: (*b), focal length in pixels along the column.
+          cx: (*b), column of the principal point, in pixels.
+          cy: (*b), row of the principal point, in pixels.
+          size: (H, W) of the image.
+          world_to_camera: (*b, 3, 4) or (*b, 4, 4), metres; None puts the world at the camera.
+
+        Returns:
+          The camera. NumPy and Python numbers stay NumPy, in their precision.
+
+        Raises:
+          ValueError: world_to_camera has another shape.
+        """
+        pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
+        return cls(_stack(fx, fy), _stack(cx, cy), pose, size=check_size(size))
+
+    @classmethod
+    def from_matrix(
+        cls,
+        matrix: Any,
+        size: Size,
+        *,
+        world_to_camera: Any = None,
+        distortion: Any = None,
+        model: str | None = None,
+    ) -> "Camera":
+        """A camera from its 3x3 matrix K, with OpenCV's distortion if there is any.
+
+        Args:
+          matrix: (*b, 3, 3), [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels.
+          size: (H, W) of the image.
+          world_to_camera: (*b, 3, 4) or (*b, 4, 4), metres; None puts the world at the camera.
+          distortion: (*b, K) coefficients, or None.
+          model: "pinhole", "opencv" or "fisheye"; "opencv" where there are coefficients.
+
+        Returns:
+          The camera.
+
+        Raises:
+          ValueError: a wrong shape, a skewed matrix, or coefficients that the model lacks.
+        """
+        matrix = _array(matrix)
+        if matrix.shape[-2:] != (3, 3):
+            raise ValueError(f"matrix: expected shape (..., 3, 3), got {matrix.shape}")
+        if isinstance(matrix, np.ndarray) and np.any(matrix[..., 0, 1] != 0):
+            raise ValueError(f"matrix: skew is not supported, got {matrix[..., 0, 1]}")
+        model = model or ("pinhole" if distortion is None else "opencv")
+        fx, fy, cx, cy = (matrix[..., i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        camera = cls.pinhole(fx, fy, cx, cy, size, world_to_camera)
+        distortion = None if distortion is None else _array(distortion)
+        camera = dataclasses.replace(camera, distortion=distortion, model=model)
+        _check_lens("", camera)
+        return camera
+
+    def crop(self, top: Any, left: Any, size: Size) -> "Camera":
+        """The camera of the window image[top : top + h, left : left + w].
+
+        Args:
+          top: (*b), first row, an integer; may be traced.
+          left: (*b), first column, an integer; may be traced.
+          size: (h, w) of the window.
+
+        Returns:
+          The camera of the window.
+
+        Raises:
+          ValueError: the window is known to leave the image.
+        """
+        _check_window("crop", top, left, check_size(size), self.size)
+        return shifted(self, -_stack(left, top), size)
+
+    def pad(self, top: Any, left: Any, size: Size) -> "Camera":
+        """The camera of an image with `top` rows and `left` columns added before it.
+
+        Args:
+          top: (*b), rows added above, an integer; may be traced.
+          left: (*b), columns added on the left, an integer; may be traced.
+          size: (h, w) of the padded image.
+
+        Returns:
+          The camera of the padded image.
+
+        Raises:
+          ValueError: the image is known not to fit into the size.
+        """
+        _check_window("pad", top, left, self.size, check_size(size))
+        return shifted(self, _stack(left, top), size)
+
+    def resize(self, size: Size) -> "Camera":
+        """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, areas onto areas.
+
+        Args:
+          size: (h, w) of the resized image.
+
+        Returns:
+          The camera of the resized image; each axis has its own factor.
+        """
+        size = check_size(size)
+        return scaled(self, np.array([size[1] / self.size[1], size[0] / self.size[0]]), size)
+
+    def flip(self) -> "Camera":
+        """The camera of the image mirrored left to right, in the mirrored world.
+
+        Returns:
+          The camera; the x of every vector seen with it changes sign.
+        """
+        mirror = np.array([-1, 1, 1, 1], dtype=np.float32)
+        centre = self.principal_point
+        distortion = self.distortion
+        if self.model == "opencv":
+            # x' is odd in x but for p2, s1 and s2, and y' is even.
+            odd = np.isin(np.arange(12), [3, 8, 9])[: distortion.shape[-1]]
+            distortion = distortion * np.where(odd, -1, 1).astype(np.float32)
+        return dataclasses.replace(
+            self,
+            principal_point=_stack(self.size[1] - 1 - centre[..., 0], centre[..., 1]),
+            world_to_camera=self.world_to_camera * mirror[:3, None] * mirror,
+            distortion=distortion,
+        )
+
+    def stride(self, step: int, offset: int = 0) -> "Camera":
+        """The camera of the pixels image[offset::step, offset::step].
+
+        Args:
+          step: distance of the pixels kept, at least 1.
+          offset: first row and column kept.
+
+        Returns:
+          The camera of the thinned image.
+
+        Raises:
+          ValueError: step below 1, or offset outside the image.
+        """
+        if step < 1 or not 0 <= offset < min(self.size):
+            raise ValueError(f"stride: step {step} and offset {offset} do not fit {self.size}")
+        height, width = (-(-(n - offset) // step) for n in self.size)
+        return dataclasses.replace(
+            self,
+            focal=self.focal / step,
+            principal_point=(self.principal_point - offset) / step,
+            size=(height, width),
+        )
+
+
+def shifted(camera: Camera, by: Any, size: Size) -> Camera:
+    """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
+    point = camera.principal_point
+    return dataclasses.replace(
+        camera, principal_point=point + by.astype(point.dtype), size=check_size(size)
+    )
+
+
+def scaled(camera: Camera, scale: Any, size: Size) -> Camera:
+    """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
+    scale = scale.astype(camera.focal.dtype)
+    point = (camera.principal_point + 0.5) * scale - 0.5
+    return dataclasses.replace(
+        camera, focal=camera.focal * scale, principal_point=point, size=check_size(size)
+    )
+
+
+def _array(x: Any) -> Any:
+    return x if isinstance(x, jax.Array) else np.asarray(x)
+
+
+def _stack(x: Any, y: Any) -> Any:
+    """(x, y) as one array; NumPy where both are, since readers work in float64."""
+    if isinstance(x, jax.Array) or isinstance(y, jax.Array):
+        both = jnp.stack(jnp.broadcast_arrays(x, y), axis=-1)
+        # Unsigned integers would wrap when they are negated.
+        floating = jnp.issubdtype(both.dtype, jnp.floating)
+        return both if floating else both.astype(jnp.float32)
+    pair = np.stack(np.broadcast_arrays(x, y), axis=-1)
+    return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)
+
+
+def _pose(matrix: Any) -> Any:
+    matrix = _array(matrix)
+    if matrix.shape[-2:] not in ((3, 4), (4, 4)):
+        raise ValueError(
+            f"world_to_camera: expected (..., 3, 4) or (..., 4, 4), got {matrix.shape}"
+        )
+    return matrix[..., :3, :]
+
+
+def check_size(size: Size) -> Size:
+    """Checks the size of an image.
+
+    Args:
+      size: (height, width).
+
+    Returns:
+      The size in Python integers.
+
+    Raises:
+      ValueError: it is no pair of integers, or a side is below 1.
+    """
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if height < 1 or width < 1:
+        raise ValueError(f"size: expected two integers (height, width), at least 1, got {size}")
+    return height, width
+
+
+def _check_window(name: str, top: Any, left: Any, inner: Size, outer: Size) -> None:
+    """Raises where a window of known position does not fit; traced positions pass."""
+    for start, part, whole in ((top, inner[0], outer[0]), (left, inner[1], outer[1])):
+        if isinstance(start, jax.core.Tracer):
+            continue
+        if np.any(np.asarray(start) < 0) or np.any(np.asarray(start) + part > whole):
+            raise ValueError(
+                f"{name}: {inner} at top {top}, left {left} does not fit into {outer} (H, W)"
+            )
+
+
+def _check_lens(name: str, camera: Camera) -> None:
+    if camera.model not in _lens.COEFFICIENTS:
+        raise ValueError(f"{name}model: expected {set(_lens.COEFFICIENTS)}, got {camera.model!r}")
+    count = 0 if camera.distortion is None else camera.distortion.shape[-1]
+    if count not in _lens.COEFFICIENTS[camera.model]:
+        fits = " or ".join(map(str, _lens.COEFFICIENTS[camera.model]))
+        raise ValueError(
+            f"{name}distortion: model {camera.model!r} has {fits} coefficients, got {count}"
+        )
+
+
+def check_camera(name: str, camera: Any) -> tuple[int, ...]:
+    """Checks a camera argument.
+
+    Args:
+      name: the argument's name, for the message.
+      camera: what was passed.
+
+    Returns:
+      Its batch shape.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: one of its arrays has a wrong shape.
+    """
+    if not isinstance(camera, Camera):
+        # Inside jit a number is an array too.
+        got = "an array or a number" if isinstance(camera, jax.Array) else type(camera).__name__
+        raise TypeError(f"{name}: expected a Camera, got {got}")
+    parts = {
+        "focal": (camera.focal, (2,)),
+        "principal_point": (camera.principal_point, (2,)),
+        "world_to_camera": (camera.world_to_camera, (3, 4)),
+    }
+    _check_lens(f"{name}.", camera)
+    if camera.distortion is not None:
+        parts["distortion"] = (camera.distortion, (camera.distortion.shape[-1],))
+    for part, (x, trailing) in parts.items():
+        check_array(f"{name}.{part}", x, trailing)
+    return check_batch(
+        **{f"{name}.{part}": x.shape[: -len(trailing)] for part, (x, trailing) in parts.items()}
+    )

@@ -1,0 +1,326 @@
+"""Lens models: the map from a ray (x, y, 1) to the plane that the sensor samples.
+
+    opencv    x' = x g + 2 p1 x y + p2 (s + 2 x^2) + s1 s + s2 s^2,
+              y' = y g + p1 (s + 2 y^2) + 2 p2 x y + s3 s + s4 s^2,
+              g = (1 + k1 s + k2 s^2 + k3 s^3) / (1 + k4 s + k5 s^2 + k6 s^3), s = x^2 + y^2;
+              4, 5, 8 or 12 coefficients k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4]]]
+    fisheye   (x', y') = (x, y) t (1 + k1 t^2 + k2 t^4 + k3 t^6 + k4 t^8) / r,
+              t = atan r, r^2 = s; 4 coefficients (Kannala and Brandt 2006)
+
+as OpenCV defines them. A model is one-to-one out to the first circle on which its radial
+part stops growing, and as far as its Jacobian's determinant is positive; nothing outside is
+valid. Coefficients come as tuples of arrays that broadcast against x and y.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
+
+from sf3d_jax._numerics import bounded, mask
+from sf3d_jax._numerics.double import Double
+from sf3d_jax.camera._angle import angle_ratio, power_series
+
+COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
+Coefficients = tuple[Any, ...]
+Pair = tuple[Any, Any]
+
+# Newton's method from the starts below is at rounding after 6 steps where the lens bends
+# moderately, after 12 where its radial part has lost nine tenths of its slope.
+_NEWTON_STEPS = 12
+
+
+def _opencv(x: Any, y: Any, k: Coefficients) -> Pair:
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = k + (0.0,) * (12 - len(k))
+    xx, xy, yy = x * x, x * y, y * y
+    s = xx + yy
+    g = power_series((k1, k2, k3), s)
+    if len(k) > 5:
+        g = g / power_series((k4, k5, k6), s)
+    u = x * g + p1 * xy * 2.0 + p2 * (s + xx * 2.0)
+    v = y * g + p1 * (s + yy * 2.0) + p2 * xy * 2.0
+    if len(k) > 8:
+        u, v = u + s * (s * s2 + s1), v + s * (s * s4 + s3)
+    return u, v
+
+
+def _fisheye(x: Any, y: Any, k: Coefficients) -> Pair:
+    s = x * x + y * y
+    ratio = angle_ratio(s)
+    scale = ratio * power_series(k, s * ratio * ratio)
+    return x * scale, y * scale
+
+
+_MODELS: dict[str, Callable[[Any, Any, Coefficients], Pair]] = {
+    "opencv": _opencv,
+    "fisheye": _fisheye,
+}
+
+
+def distort(model: str, x: Any, y: Any, coefficients: Coefficients) -> Pair:
+    """The plane point of the ray (x, y, 1); of steps, the change of the plane point too."""
+    return (x, y) if model == "pinhole" else _MODELS[model](x, y, coefficients)
+
+
+class Jacobian(NamedTuple):
+    """The derivative of (u, v) by (x, y), one array an entry."""
+
+    ux: jax.Array
+    uy: jax.Array
+    vx: jax.Array
+    vy: jax.Array
+
+    @property
+    def determinant(self) -> jax.Array:
+        """The signed area that the unit square is mapped to."""
+        return self.ux * self.vy - self.uy * self.vx
+
+    def solve(self, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The (x, y) that is mapped to (u, v); 0 where there is none."""
+        regular = self.determinant != 0
+        inverse = jnp.where(regular, 1 / jnp.where(regular, self.determinant, 1), 0)
+        return (self.vy * u - self.uy * v) * inverse, (self.ux * v - self.vx * u) * inverse
+
+
+def jacobian(function: Callable[..., Pair], x: jax.Array, y: jax.Array) -> tuple[Pair, Jacobian]:
+    """function(x, y) and its derivative, pixel by pixel."""
+    one, zero = jnp.ones_like(x), jnp.zeros_like(x)
+    value, (ux, vx) = jax.jvp(function, (x, y), (one, zero))
+    _, (uy, vy) = jax.jvp(function, (x, y), (zero, one))
+    return value, Jacobian(ux, uy, vx, vy)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def solve(
+    function: Callable[..., Pair],
+    steps: int,
+    start: Pair,
+    target: Pair,
+    parameters: Any,
+    limit: jax.Array,
+) -> Pair:
+    """The (x, y) with function(x, y, parameters) = target, by Newton's method.
+
+    The derivative is the implicit one, J (dx, dy) = dtarget - df: exact at the solution,
+    in both modes and at every order, at the cost of one more step.
+
+    Args:
+      function: maps two arrays and the parameters to two arrays, elementwise.
+      steps: how many Newton steps are made.
+      start: where they begin.
+      target: the two values sought.
+      parameters: what else the function depends on.
+      limit: the largest x^2 + y^2 allowed; a step beyond goes half of the way instead.
+    """
+
+    def newton(_: int, xy: Pair) -> Pair:
+        x, y = xy
+        (u, v), slope = jacobian(lambda x, y: function(x, y, parameters), x, y)
+        dx, dy = slope.solve(target[0] - u, target[1] - v)
+        x1, y1 = x + dx, y + dy
+        outside = x1 * x1 + y1 * y1 > limit
+        radius = jnp.hypot(jnp.where(outside, x1, 1), jnp.where(outside, y1, 0))
+        shrink = jnp.where(outside, 0.5 * (jnp.sqrt(limit) + jnp.hypot(x, y)) / radius, 1)
+        # An unlimited model has an infinite radius to go half way to: stay.
+        shrink = jnp.where(jnp.isfinite(shrink), shrink, 1)
+        return x1 * shrink, y1 * shrink
+
+    return jax.lax.fori_loop(0, steps, newton, start)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def solve_exactly(
+    function: Callable[..., Pair], start: Pair, target: tuple[Double, Double], parameters: Any
+) -> Pair:
+    """What `solve` seeks, from a start at a float's rounding: right to the last digit or two.
+
+    What is missed is summed in double-floats. Towards the edge of a fisheye's image an ulp in
+    the plane is many in the ray, and of a small change all digits can be rounding.
+
+    Args:
+      function: as for `solve`, of floats and of double-floats.
+      start: where two steps begin.
+      target: the two values sought.
+      parameters: what else the function depends on, floats and double-floats.
+    """
+    plain = _rounded(parameters)
+
+    def newton(_: Any, xy: Pair) -> Pair:
+        x, y = xy
+        u, v = function(Double.of(x), Double.of(y), parameters)
+        _, slope = jacobian(lambda x, y: function(x, y, plain), x, y)
+        dx, dy = slope.solve((target[0] - u).rounded, (target[1] - v).rounded)
+        return x + dx, y + dy
+
+    return jax.lax.fori_loop(0, 2, newton, start)
+
+
+def _is_double(x: Any) -> bool:
+    return isinstance(x, Double)
+
+
+def _rounded(tree: Any) -> Any:
+    """The tree with floats for double-floats."""
+    return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
+
+
+def _implicit(function: Callable[..., Pair], xy: Pair, primals: Any, tangents: Any) -> Pair:
+    """The derivative of the solution (x, y) by the target and the parameters."""
+    (parameters,), (target_dot, parameters_dot) = primals, tangents
+    x, y = xy
+    _, slope = jacobian(lambda x, y: function(x, y, parameters), x, y)
+    u_dot, v_dot = (_instantiated(t) for t in target_dot)
+    # The parameters are mostly those of a calibration that nobody differentiates by.
+    if not all(isinstance(t, SymbolicZero) for t in jax.tree.leaves(parameters_dot)):
+        _, (u_moves, v_moves) = jax.jvp(
+            lambda parameters: function(x, y, parameters),
+            (parameters,),
+            (jax.tree.map(_instantiated, parameters_dot),),
+        )
+        u_dot, v_dot = u_dot - u_moves, v_dot - v_moves
+    return slope.solve(u_dot, v_dot)
+
+
+def _instantiated(tangent: Any) -> Any:
+    zero = isinstance(tangent, SymbolicZero)
+    return jnp.zeros(tangent.shape, tangent.dtype) if zero else tangent
+
+
+@partial(solve.defjvp, symbolic_zeros=True)
+def _solve_jvp(
+    function: Callable[..., Pair], steps: int, primals: Any, tangents: Any
+) -> tuple[Pair, Pair]:
+    xy = solve(function, steps, *primals)
+    return xy, _implicit(function, xy, primals[2:3], tangents[1:3])
+
+
+@partial(solve_exactly.defjvp, symbolic_zeros=True)
+def _solve_exactly_jvp(
+    function: Callable[..., Pair], primals: Any, tangents: Any
+) -> tuple[Pair, Pair]:
+    xy = solve_exactly(function, *primals)
+    high = jax.tree.map(lambda x: x.hi if _is_double(x) else x, tangents[1:3], is_leaf=_is_double)
+    return xy, _implicit(function, xy, _rounded(primals[2:3]), high)
+
+
+def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
+    """The growth of the radial part: by the radius at s = t, or by the angle at angle^2 = t."""
+    if model == "fisheye":
+        k1, k2, k3, k4 = k
+        return power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
+    k1, k2, _, _, k3, k4, k5, k6 = (k + (0.0,) * 8)[:8]
+    top, bottom = power_series((k1, k2, k3), t), power_series((k4, k5, k6), t)
+    top_slope = k1 + t * (2 * k2 + t * 3 * k3)
+    bottom_slope = k4 + t * (2 * k5 + t * 3 * k6)
+    slope = top * bottom + 2 * t * (top_slope * bottom - top * bottom_slope)
+    return jnp.where(bottom > 0, slope, -1.0)
+
+
+def domain_limit(model: str, k: Coefficients) -> jax.Array:
+    """The largest x^2 + y^2 up to which the radial part grows; inf where it always does.
+
+    The sign of the slope is looked up every 0.02 degrees out to 89, then the first
+    change of sign is bisected.
+    """
+    k = tuple(jax.lax.stop_gradient(jnp.asarray(c)[..., None]) for c in k)
+    angles = jnp.linspace(0.0, jnp.deg2rad(89.0), 4450, dtype=jnp.result_type(*k))
+    of_angle = (lambda a: a * a) if model == "fisheye" else (lambda a: jnp.tan(a) ** 2)
+    grows = lambda a: _radial_slope(model, of_angle(a), k) > 0
+    falling = ~grows(angles)
+    first = jnp.argmax(falling, axis=-1, keepdims=True)
+    inside, outside = angles[jnp.maximum(first - 1, 0)], angles[first]
+
+    def bisect(_: int, ends: Pair) -> Pair:
+        middle = 0.5 * (ends[0] + ends[1])
+        up = grows(middle)
+        return jnp.where(up, middle, ends[0]), jnp.where(up, ends[1], middle)
+
+    inside, _ = jax.lax.fori_loop(0, 40, bisect, (inside, outside))
+    limit = jnp.where(falling.any(-1, keepdims=True), jnp.tan(inside) ** 2, jnp.inf)
+    return limit[..., 0]
+
+
+def inside(
+    model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients, limit: jax.Array
+) -> jax.Array:
+    """Whether the lens is one-to-one at the ray (x, y, 1)."""
+    _, slope = jacobian(lambda x, y: distort(model, x, y, coefficients), x, y)
+    return (x * x + y * y < limit) & (slope.determinant > 0)
+
+
+def _near(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.Array) -> Pair:
+    """A ray near the one of a plane point, inside the domain: a fisheye's own, to rounding."""
+    centre = (u == 0) & (v == 0)
+    radius = jnp.hypot(jnp.where(centre, 1, u), v)
+    farthest = jnp.sqrt(limit)
+    if model == "fisheye":
+        start = jnp.tan(_fisheye_angle(radius, k, jnp.arctan(farthest)))
+    else:
+        start = jnp.where(radius < farthest, radius, 0.95 * farthest)
+    scale = jnp.where(centre, 1, start / radius)
+    return u * scale, v * scale
+
+
+def _fisheye_angle(radius: jax.Array, k: Coefficients, farthest: jax.Array) -> jax.Array:
+    """The angle of a plane radius, by Newton's method."""
+
+    def newton(_: int, t: jax.Array) -> jax.Array:
+        value, slope = t * power_series(k, t * t), _radial_slope("fisheye", t * t, k)
+        return jnp.clip(t - (value - radius) / jnp.where(slope > 0, slope, 1), 0, farthest)
+
+    return jax.lax.fori_loop(0, _NEWTON_STEPS, newton, jnp.minimum(radius, farthest))
+
+
+class Ray(NamedTuple):
+    """The ray (x, y, 1), and whether the lens is one-to-one there."""
+
+    x: jax.Array
+    y: jax.Array
+    valid: jax.Array
+
+
+def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients) -> Ray:
+    """The ray that `distort` maps to the plane point (u, v); 0 where there is none."""
+    valid = bounded(u) & bounded(v)
+    if model == "pinhole":
+        return Ray(u, v, valid)
+    target = mask(valid, jax.lax.stop_gradient((u, v)))
+    k = jax.lax.stop_gradient(coefficients)
+    limit = domain_limit(model, k)
+    x, y = _near(model, target[0], target[1], k, limit)
+    # A fisheye bends a ray towards its axis only: one unknown, of which a tangent remains.
+    steps = 1 if model == "fisheye" else _NEWTON_STEPS
+    x, y = solve(partial(distort, model), steps, (x, y), target, k, limit)
+
+    reached = distort(model, x, y, k)
+    missed = jnp.abs(reached[0] - target[0]) + jnp.abs(reached[1] - target[1])
+    tolerance = 64 * jnp.finfo(x.dtype).eps * (1 + jnp.abs(target[0]) + jnp.abs(target[1]))
+    valid = valid & (missed <= tolerance) & inside(model, x, y, k, limit)
+
+    # Once more from the solution, now differentiably: pixels without one become the centre,
+    # or their singular Jacobians would enter the derivative.
+    start, target = mask(valid, ((x, y), (u, v)))
+    x, y = solve(partial(distort, model), 1, start, target, coefficients, limit)
+    x, y = mask(valid, (x, y))
+    return Ray(x, y, valid)
+
+
+def exact_ray(
+    model: str, ray: Ray, target: tuple[Double, Double], coefficients: Coefficients
+) -> tuple[Double, Double]:
+    """The ray (x, y, 1) of a plane point with twice the digits; the derivative is the ray's."""
+    if model == "pinhole":
+        return target
+
+    def beside(dx: Any, dy: Any, parameters: Any) -> Pair:
+        x, y, k = parameters
+        return distort(model, dx + x, dy + y, k)
+
+    parameters = ray.x, ray.y, coefficients
+    target, parameters = jax.lax.stop_gradient((target, parameters))
+    start = jnp.zeros_like(ray.x), jnp.zeros_like(ray.y)
+    dx, dy = mask(ray.valid, solve_exactly(beside, start, target, parameters))
+    return Double.of(ray.x) + dx, Double.of(ray.y) + dy

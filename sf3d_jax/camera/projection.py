@@ -1,0 +1,164 @@
+"""Projection: where points of the world are seen, and what lies at pixels.
+
+Conventions and formulas are those of the camera; see `Camera`.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._numerics import (
+    bounded,
+    channels,
+    channels_last,
+    jit,
+    mask,
+    narrow,
+    surface,
+    where_valid,
+    widen,
+)
+from sf3d_jax.camera import Camera, check_camera, check_size
+from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
+
+
+class Projection(NamedTuple):
+    """Where points are seen.
+
+    Attributes:
+      pixels: (..., 2), (u, v); 0 where not valid.
+      inv_depth: (...), 1 / Z, per metre; 0 where not valid.
+      valid: (...), bool.
+    """
+
+    pixels: jax.Array
+    inv_depth: jax.Array
+    valid: jax.Array
+
+
+class Points(NamedTuple):
+    """Points of the world.
+
+    Attributes:
+      points: (..., 3), metres, in world axes; 0 where not valid.
+      valid: (...), bool.
+    """
+
+    points: jax.Array
+    valid: jax.Array
+
+
+def pixel_grid(size: tuple[int, int]) -> jax.Array:
+    """The pixel (u, v) at every place of an image.
+
+    Args:
+      size: (H, W).
+
+    Returns:
+      (H, W, 2): column and row; [0, 0] holds (0, 0).
+    """
+    height, width = check_size(size)
+    u, v = jnp.meshgrid(jnp.arange(width, dtype=float), jnp.arange(height, dtype=float))
+    return jnp.stack([u, v], axis=-1)
+
+
+def _pixel_axes(axes: int, camera_axes: int) -> int:
+    """How many of the leading axes belong to the pixels of one camera: an image or a list."""
+    return max(0, min(2, axes - camera_axes))
+
+
+@jit
+def project(points: jax.Array, camera: Camera) -> Projection:
+    """Projects points of the world into the image.
+
+    X = R X_world + t, then (u, v) = focal * lens(X/Z, Y/Z) + principal_point. The inverse
+    of `unproject`.
+
+    Args:
+      points: (*b, h, w, 3), or a list (*b, n, 3) where *b are the axes of the camera's batch;
+        metres, in world axes (those of the camera, if its pose is the identity).
+      camera: its batch shape broadcasts against *b.
+
+    Returns:
+      Pixels, inverse depth and validity, in the dtype of the points. A point is valid if it
+      is finite, before the camera and where the lens is one-to-one; that it lies inside the
+      image is not asked. Other points get zeros and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit.
+    """
+    check_array("points", points, (3,))
+    batch = check_camera("camera", camera)
+    axes = _pixel_axes(points.ndim - 1, len(batch))
+    check_batch(points=points.shape[: points.ndim - 1 - axes], camera=batch)
+
+    dtype = points.dtype
+    points, camera = widen(points, camera)
+    camera, good = usable(camera)
+    optics, pose = Optics.of(camera, axes), rows(camera.world_to_camera, axes)
+    finite = bounded(points).all(-1)
+    x, y, z = mask(finite, channels(points))
+    x, y, z = (a * x + b * y + c * z + t for a, b, c, t in pose)
+
+    valid = finite & surface(z) & per_pixel(good, axes)
+    valid = valid & optics.inside(*(a / jnp.where(valid, z, 1) for a in mask(valid, (x, y))))
+    u, v, inv_depth = where_valid(_see, (0.0, 0.0, 1.0), valid, (x, y, z), optics)
+    (pixels, inv_depth), valid = narrow(valid, (channels_last(u, v), inv_depth), dtype)
+    return Projection(pixels, inv_depth, valid)
+
+
+def _see(x: jax.Array, y: jax.Array, z: jax.Array, optics: Optics) -> tuple[jax.Array, ...]:
+    return *optics.pixel(x / z, y / z), 1 / z
+
+
+@jit
+def unproject(pixels: jax.Array, inv_depth: jax.Array, camera: Camera) -> Points:
+    """The points of the world that are seen at pixels.
+
+    X = lens^-1((u - cx)/fx, (v - cy)/fy) / d, then X_world = R^T (X - t). The inverse of
+    `project`.
+
+    Args:
+      pixels: (*b, h, w, 2), or a list (*b, n, 2) where *b are the axes of the camera's
+        batch; (u, v) in pixels, anywhere in the plane. `pixel_grid(size)` is the whole image.
+      inv_depth: (*b, h, w) or (*b, n), d = 1 / Z, per metre; broadcasts against the pixels.
+      camera: its batch shape broadcasts against *b.
+
+    Returns:
+      Points in metres, in world axes (those of the camera, if its pose is the identity), in
+      the dtype of pixels and inverse depth. A pixel is valid if it is finite, its inverse
+      depth is finite and positive, and the lens is one-to-one there. Other pixels get zeros
+      and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit.
+    """
+    check_array("pixels", pixels, (2,))
+    check_array("inv_depth", inv_depth)
+    batch = check_camera("camera", camera)
+    shape = check_batch(pixels=pixels.shape[:-1], inv_depth=inv_depth.shape)
+    axes = _pixel_axes(len(shape), len(batch))
+    check_batch(pixels=shape[: len(shape) - axes], camera=batch)
+
+    dtype = jnp.result_type(pixels, inv_depth)
+    pixels, inv_depth, camera = widen(pixels, inv_depth, camera)
+    camera, good = usable(camera)
+    ray = Optics.of(camera, axes).ray(*channels(pixels))
+    valid = ray.valid & surface(inv_depth) & per_pixel(good, axes)
+    pose = rows(camera.world_to_camera, axes)
+    points = where_valid(_place, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)
+    points, valid = narrow(valid, channels_last(*points), dtype)
+    return Points(points, valid)
+
+
+def _place(
+    x: jax.Array, y: jax.Array, d: jax.Array, pose: list[list[jax.Array]]
+) -> tuple[jax.Array, ...]:
+    z = 1 / d
+    seen = [a - row[3] for a, row in zip((x * z, y * z, z), pose, strict=True)]
+    (x, y, z), (a, b, c) = seen, pose
+    return (*(a[i] * x + b[i] * y + c[i] * z for i in range(3)),)

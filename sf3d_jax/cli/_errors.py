@@ -1,0 +1,31 @@
+"""What a command says when something is wrong."""
+
+import sys
+
+BAD_INPUT = 2
+
+
+def describe(error: Exception) -> str:
+    """What an error says to a person: of the system's errors the file and the reason.
+
+    Args:
+      error: any.
+
+    Returns:
+      Words without the system's number.
+    """
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"there is no file {error.filename}"
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def fail(message: str) -> None:
+    """Says in one line what is wrong and ends with the exit code of bad input.
+
+    Args:
+      message: what is wrong and what to do.
+    """
+    print(f"sf3d: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(BAD_INPUT)

@@ -1,0 +1,264 @@
+"""What connects the two images of a scene: rays that change, and a frame that moves.
+
+With r = (x, y, 1) the ray of the pixel in the first camera, d the inverse depth there, and
+R_i, t_i the two poses,
+
+    D = R - I = (R1 - R0) R0^T,   t = (t1 - t0) - D t0,   X1 = R (X0 + scene flow) + t,
+
+so a still point moves, between the axes of the two cameras, by m = D X0 + t = (D r + d t) / d.
+Where a camera turns about what it looks at, the terms of m cancel; where it zooms on a still
+scene, those of the ray's change do. Both are therefore summed in double-float numbers, which
+costs little: what depends on the column or the row alone is computed once for it.
+"""
+
+import dataclasses
+import itertools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._numerics import bounded, computed_once, mask, where_valid
+from sf3d_jax._numerics.differences import Step
+from sf3d_jax._numerics.double import Double
+from sf3d_jax.camera import Camera, _lens
+from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
+
+_IMAGE_AXES = 2
+
+Vector = tuple[jax.Array, ...]
+
+
+class Motion(NamedTuple):
+    """The second camera in the axes of the first, number by number.
+
+    Attributes:
+      fixed: (D r) split into what the column and what the row decides, three each.
+      translation: t, three numbers.
+      turn: D, three rows of three.
+      back: R^-1 - I, three rows of three.
+    """
+
+    fixed: list[tuple[Double, Double]]
+    translation: list[Double]
+    turn: list[list[jax.Array]]
+    back: list[list[jax.Array]]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """The rays of the first camera's pixels, and the second camera seen from there.
+
+    Attributes:
+      u: columns.
+      v: rows.
+      x: of the rays (x, y, 1); 0 where there is none.
+      y: likewise.
+      exact: both with twice the digits.
+      valid: where there is one and both cameras are usable.
+      optics: the intrinsics of the first camera.
+      next_optics: those of the second, None where there is none.
+      zoom: how far a plane point that stays moves in the image; None with one camera.
+      motion: None where there is no second camera.
+    """
+
+    u: jax.Array
+    v: jax.Array
+    x: jax.Array
+    y: jax.Array
+    exact: tuple[Double, Double]
+    valid: jax.Array
+    optics: Optics
+    next_optics: Optics | None
+    zoom: tuple[Double, Double] | None
+    motion: Motion | None
+
+    @property
+    def after(self) -> Optics:
+        """The intrinsics of the camera of the second image."""
+        return self.next_optics or self.optics
+
+    @property
+    def distorted(self) -> bool:
+        """Whether a lens bends the rays of one of the cameras."""
+        return self.optics.model != "pinhole" or self.after.model != "pinhole"
+
+
+def views(camera: Camera, next_camera: Camera | None) -> Views:
+    """What a pair of cameras makes of every pixel of the first image."""
+    height, width = camera.size
+    camera, good = usable(camera)
+    valid = per_pixel(good, _IMAGE_AXES)
+    optics = Optics.of(camera, _IMAGE_AXES)
+    u = jnp.arange(width, dtype=optics.fx.dtype)
+    v = jnp.arange(height, dtype=optics.fx.dtype)[:, None]
+    if optics.model == "pinhole":
+        # A row and a column, finite for any usable camera; a check would cost every pixel.
+        ray = _lens.Ray((u - optics.cx) / optics.fx, (v - optics.cy) / optics.fy, valid)
+    else:
+        ray = optics.ray(u, v)
+        valid = valid & ray.valid
+    plane = (Double.of(u) - optics.cx) / optics.fx, (Double.of(v) - optics.cy) / optics.fy
+    exact = _lens.exact_ray(optics.model, ray, plane, optics.coefficients)
+    # The float32 ray of a pinhole is a row and a column; that of a lens is rounded from the exact.
+    x, y = (ray.x, ray.y) if optics.model == "pinhole" else (exact[0].rounded, exact[1].rounded)
+    if next_camera is None:
+        return Views(u, v, x, y, exact, valid, optics, None, None, None)
+
+    next_camera, good = usable(next_camera)
+    valid = valid & per_pixel(good, _IMAGE_AXES)
+    next_optics = Optics.of(next_camera, _IMAGE_AXES)
+    change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
+    zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
+    motion = _motion(camera.world_to_camera, next_camera.world_to_camera, exact)
+    zoom = computed_once(zoom)
+    return Views(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
+
+
+def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> Motion:
+    change = Double.of(next_pose) - pose
+    # D_ij = sum_k (R1 - R0)_ik (R0)_jk
+    turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
+    shift = change[..., 3] - _dot(turn, pose[..., None, :, 3])
+    split = lambda a: jax.tree.map(lambda x: per_pixel(x, _IMAGE_AXES), a)
+    d = [[split(turn[..., i, j]) for j in range(3)] for i in range(3)]
+    parts = (
+        [(row[0] * rays[0] + row[2], row[1] * rays[1]) for row in d],
+        [split(shift[..., i]) for i in range(3)],
+        rows(turn.hi, _IMAGE_AXES),
+        rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
+    )
+    return Motion(*computed_once(parts))
+
+
+def _dot(a: Double, b: jax.Array) -> Double:
+    """The sum of a_k b_k over a last axis of three."""
+    products = a * b
+    return products[..., 0] + products[..., 1] + products[..., 2]
+
+
+def _inverse_minus_identity(d: jax.Array) -> jax.Array:
+    """(I + D)^-1 - I = -(I + D)^-1 D by cofactors: the inverse of whatever pose is given."""
+    a, b, c = (d[..., i, :] + jnp.eye(3, dtype=d.dtype)[i] for i in range(3))
+    cofactors = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=-1)
+    determinant = (a * cofactors[..., 0]).sum(-1)[..., None, None]
+    return -(cofactors[..., None] * d[..., None, :, :]).sum(-2) / determinant
+
+
+@jax.custom_jvp
+def still(inv_depth: jax.Array, motion: Motion) -> Vector:
+    """D r + t d: how far a still point moves, times its inverse depth."""
+    return _still(inv_depth, motion)
+
+
+def _still(inv_depth: jax.Array, motion: Motion) -> Vector:
+    d = Double.of(inv_depth)
+    x, y, z = (
+        (column + row + t * d).rounded
+        for (column, row), t in zip(motion.fixed, motion.translation, strict=True)
+    )
+    return x, y, z
+
+
+@still.defjvp
+def _still_jvp(primals: Any, tangents: Any) -> Any:
+    # The value is one loop over the pixels. A gradient has one for every input, and each
+    # would sum the double-float numbers again.
+    value, change = jax.jvp(_still, primals, tangents)
+    return computed_once(value), change
+
+
+def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
+    """vector + matrix vector."""
+    x, y, z = vector
+    return tuple(a + (m[0] * x + m[1] * y + m[2] * z) for a, m in zip(vector, matrix, strict=True))
+
+
+def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
+    """How the ray of each pixel changes when it moves by (fu, fv) into the second image.
+
+    Between pinholes that is the change of the plane point. Where a lens bends rays, the two
+    rays are found one by one; their difference then is the start of Newton's method on the
+    exact difference of the two lenses, or of two models is itself the answer, in double-float
+    numbers. Changes that are not valid are 0.
+    """
+    valid = bounded(fu) & bounded(fv) & views.valid
+    if not views.distorted:
+        x, y = where_valid(_pinhole_change, (0.0, 0.0), valid, (fu, fv), views)
+        return _lens.Ray(x, y, valid)
+
+    fu, fv = mask(valid, (fu, fv))
+    after = views.after
+    ray = after.ray(views.u + fu, views.v + fv)
+    valid = valid & ray.valid & _not_grazing(ray)
+    if _comparable(views):
+        start = mask(valid, (ray.x - views.x, ray.y - views.y))
+        plane, exact = mask(valid, (_flow_in_plane(fu, fv, views), views.exact))
+        parameters = (*exact, views.optics, views.next_optics)
+        x, y = _lens.solve_exactly(_plane_change, start, plane, parameters)
+    else:
+        # No formula serves both lenses: the difference of the two rays, to twice the digits.
+        there = Double.of(views.u) + fu, Double.of(views.v) + fv
+        plane = (there[0] - after.cx) / after.fx, (there[1] - after.cy) / after.fy
+        plane, ray = mask(valid, (plane, _lens.Ray(ray.x, ray.y, valid)))
+        exact = _lens.exact_ray(after.model, ray, plane, after.coefficients)
+        x, y = ((a - b).rounded for a, b in zip(exact, views.exact, strict=True))
+    # A solution that was not found is no change of 0.
+    valid = valid & jnp.isfinite(x) & jnp.isfinite(y)
+    x, y = mask(valid, (x, y))
+    return _lens.Ray(x, y, valid)
+
+
+def _not_grazing(ray: _lens.Ray) -> jax.Array:
+    """Whether a lens's polynomials, and products of their slopes, stay finite at a ray."""
+    steepest = float(jnp.finfo(ray.x.dtype).tiny) ** (-1 / 16)
+    return (jnp.abs(ray.x) < steepest) & (jnp.abs(ray.y) < steepest)
+
+
+def _pinhole_change(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
+    if views.zoom is not None:
+        fu, fv = (fu - zoom.hi - zoom.lo for fu, zoom in zip((fu, fv), views.zoom, strict=True))
+    return fu / views.after.fx, fv / views.after.fy
+
+
+def _flow_in_plane(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[Double, Double]:
+    """How far the plane point moves: (F - zoom) / f1."""
+    flow = Double.of(fu), Double.of(fv)
+    if views.zoom is not None:
+        flow = flow[0] - views.zoom[0], flow[1] - views.zoom[1]
+    return flow[0] / views.after.fx, flow[1] / views.after.fy
+
+
+def pixel_change(x: jax.Array, y: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
+    """How far each pixel moves when its ray changes by (x, y); the inverse of `ray_change`."""
+    after = views.after
+    if views.distorted and not _comparable(views):
+        now, before = after.pixel(views.x + x, views.y + y), views.optics.pixel(views.x, views.y)
+        return now[0] - before[0], now[1] - before[1]
+    if views.distorted:
+        x, y = _plane_change(x, y, (views.x, views.y, views.optics, views.next_optics))
+    x, y = after.fx * x, after.fy * y
+    if views.zoom is None:
+        return x, y
+    return x + views.zoom[0].rounded, y + views.zoom[1].rounded
+
+
+def _comparable(views: Views) -> bool:
+    """Whether one formula, with other coefficients, serves both lenses."""
+    fisheyes = [optics.model == "fisheye" for optics in (views.optics, views.after)]
+    return fisheyes[0] == fisheyes[1]
+
+
+def _plane_change(x: Any, y: Any, parameters: Any) -> tuple[Any, Any]:
+    """The exact change of the plane point when the ray changes by (x, y), and the lens too."""
+    ray_x, ray_y, before, after = parameters
+    model, coefficients = before.model, before.coefficients
+    if after is not None:
+        model = after.model if model == "pinhole" else model
+        pairs = itertools.zip_longest(coefficients, after.coefficients, fillvalue=0.0)
+        # In double-float numbers the change of a coefficient has its digits too.
+        exact: Any = lambda b: Double.of(jnp.asarray(b, x.hi.dtype)) if isinstance(x, Double) else b
+        coefficients = tuple(Step(a, exact(b) - a) for a, b in pairs)
+    u, v = _lens.distort(model, Step(ray_x, x), Step(ray_y, y), coefficients)
+    return u.change, v.change

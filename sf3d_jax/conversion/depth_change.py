@@ -1,0 +1,392 @@
+"""The third channel of motion: inverse-depth change, and whatever else is used for it.
+
+One surface point has the depth z0 in the first camera and z1 in the second. Its inverse-depth
+change is c = 1/z1 - 1/z0 = d1 - d0, on the grid of the first image. In use are also
+
+    depths                  z0, z1                         d0 = 1/z0, c = (z0 - z1) d0 d1
+    disparities             e0 = fb d0, e1 = fb d1         fb: focal length x baseline, px m
+    scaled inverse depth    s d0, s c                      s: of the data set
+    motion in depth         tau = z1/z0                    c = d0 (1 - tau) / tau
+    log motion in depth     L = log tau                    c = d0 expm1(-L)
+    time to contact         T = z0 dt / (z0 - z1)          c = d0 dt / (T - dt)
+    optical expansion       the growth of a patch's image, 1 / tau where it faces the camera
+
+Every conversion is exact near no motion: none subtracts two nearly equal numbers that it
+computed itself.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._numerics import bounded, jit, narrow, surface, where_valid, widen
+from sf3d_jax.conversion._optical_expansion import Expansion as Expansion
+from sf3d_jax.conversion._optical_expansion import optical_expansion as optical_expansion
+
+
+class InverseDepths(NamedTuple):
+    """The two channels that the library works with.
+
+    Attributes:
+      inv_depth: (...), d0, per metre; 0 where not valid.
+      inv_depth_change: (...), c, per metre; 0 where not valid.
+      valid: (...), bool.
+    """
+
+    inv_depth: jax.Array
+    inv_depth_change: jax.Array
+    valid: jax.Array
+
+
+class Pair(NamedTuple):
+    """A quantity of one surface point at both times, on the first image's grid.
+
+    Attributes:
+      first: (...), in the first camera; 0 where not valid.
+      second: (...), of the same point in the second camera; 0 where not valid.
+      valid: (...), bool.
+    """
+
+    first: jax.Array
+    second: jax.Array
+    valid: jax.Array
+
+
+class Channel(NamedTuple):
+    """One map.
+
+    Attributes:
+      values: (...); 0 where not valid.
+      valid: (...), bool.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+@jit
+def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
+    """Two depths to inverse depth and its change: d0 = 1/z0, c = (z0 - z1) / (z0 z1).
+
+    Args:
+      depth: (...), z0, metres.
+      next_depth: (...), z1 of the same surface point, metres: not the second depth map at
+        the same pixel.
+
+    Returns:
+      Per metre; valid where both depths are positive and finite. Other pixels get zeros and pass
+      no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda z0, z1: (1 / z0, (z0 - z1) / (z0 * z1))
+    usable = lambda z0, z1: surface(z0) & surface(z1)
+    maps = {"depth": depth, "next_depth": next_depth}
+    return InverseDepths(*_convert(convert, usable, (1.0, 1.0), maps))
+
+
+@jit
+def to_depths(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Pair:
+    """Inverse depth and its change to two depths: z0 = 1/d0, z1 = 1/(d0 + c).
+
+    Args:
+      inv_depth: (...), d0, per metre.
+      inv_depth_change: (...), c of the same surface point, per metre.
+
+    Returns:
+      Metres; valid where both depths are positive and finite. Other pixels get zeros and pass no
+      gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c: (1 / d0, 1 / (d0 + c))
+    maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    return Pair(*_convert(convert, _two_surfaces, (1.0, 0.0), maps))
+
+
+@jit
+def from_disparities(
+    disparity: jax.Array, next_disparity: jax.Array, focal_baseline: jax.Array
+) -> InverseDepths:
+    """Two disparities to inverse depth and its change: d0 = e0 / fb, c = (e1 - e0) / fb.
+
+    Args:
+      disparity: (...), e0, positive, pixels.
+      next_disparity: (...), e1 of the same surface point, on the first image's grid, pixels.
+      focal_baseline: (...) or a number, fb = focal length (pixels) x baseline (metres), positive.
+
+    Returns:
+      Per metre; valid where both disparities and fb are positive and finite. Other pixels get
+      zeros and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda e0, e1, fb: (e0 / fb, (e1 - e0) / fb)
+    usable = lambda e0, e1, fb: (
+        surface(e0) & surface(e1) & surface(fb) & surface(e0 / fb) & surface(e1 / fb)
+    )
+    maps = {"disparity": disparity, "next_disparity": next_disparity}
+    parameters = {"focal_baseline": focal_baseline}
+    return InverseDepths(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, parameters))
+
+
+@jit
+def to_disparities(
+    inv_depth: jax.Array, inv_depth_change: jax.Array, focal_baseline: jax.Array
+) -> Pair:
+    """Inverse depth and its change to two disparities: e0 = fb d0, e1 = fb (d0 + c).
+
+    Args:
+      inv_depth: (...), d0, per metre.
+      inv_depth_change: (...), c of the same surface point, per metre.
+      focal_baseline: (...) or a number, fb = focal length (pixels) x baseline (metres), positive.
+
+    Returns:
+      Pixels; valid where both depths and fb are positive and finite. Other pixels get zeros and
+      pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c, fb: (fb * d0, fb * (d0 + c))
+    usable = lambda d0, c, fb: _two_surfaces(d0, c) & surface(fb)
+    maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    parameters = {"focal_baseline": focal_baseline}
+    return Pair(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, parameters))
+
+
+@jit
+def from_scaled(
+    scaled_inv_depth: jax.Array, scaled_inv_depth_change: jax.Array, scale: jax.Array
+) -> InverseDepths:
+    """Scaled inverse depth and its change to metric ones: d0 = (s d0) / s, c = (s c) / s.
+
+    Args:
+      scaled_inv_depth: (...), s d0.
+      scaled_inv_depth_change: (...), s c of the same surface point.
+      scale: (...) or a number, s, positive, metres; it belongs to the data set.
+
+    Returns:
+      Per metre; valid where both depths and s are positive and finite. Other pixels get zeros and
+      pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c, s: (d0 / s, c / s)
+    usable = lambda d0, c, s: surface(s) & _two_surfaces(d0, c) & _two_surfaces(d0 / s, c / s)
+    maps = {
+        "scaled_inv_depth": scaled_inv_depth,
+        "scaled_inv_depth_change": scaled_inv_depth_change,
+    }
+    return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
+
+
+@jit
+def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Array) -> InverseDepths:
+    """Metric inverse depth and its change to scaled ones: s d0 and s c.
+
+    Args:
+      inv_depth: (...), d0, per metre.
+      inv_depth_change: (...), c of the same surface point, per metre.
+      scale: (...) or a number, s, positive, metres; it belongs to the data set.
+
+    Returns:
+      Both times s; valid where both depths and s are positive and finite. Other pixels get zeros
+      and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c, s: (d0 * s, c * s)
+    usable = lambda d0, c, s: surface(s) & _two_surfaces(d0, c) & _two_surfaces(d0 * s, c * s)
+    maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
+
+
+@jit
+def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Channel:
+    """Motion in depth tau = z1/z0 to inverse-depth change: c = d0 (1 - tau) / tau.
+
+    Args:
+      motion_in_depth: (...), tau, positive; 1 where nothing moves in depth.
+      inv_depth: (...), d0, per metre.
+
+    Returns:
+      c per metre; valid where both depths are positive and finite. Other pixels get zeros and
+      pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda tau, d0: d0 * ((1 - tau) / tau)
+    usable = lambda tau, d0: surface(tau) & surface(d0) & surface(d0 / tau)
+    maps = {"motion_in_depth": motion_in_depth, "inv_depth": inv_depth}
+    return Channel(*_convert(convert, usable, (1.0, 1.0), maps))
+
+
+@jit
+def to_motion_in_depth(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Channel:
+    """Inverse-depth change to motion in depth: tau = z1/z0 = d0 / (d0 + c).
+
+    Args:
+      inv_depth: (...), d0, per metre.
+      inv_depth_change: (...), c of the same surface point, per metre.
+
+    Returns:
+      tau, without unit; valid where both depths are positive and finite. Other pixels get zeros
+      and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c: d0 / (d0 + c)
+    maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    return Channel(*_convert(convert, _two_surfaces, (1.0, 0.0), maps))
+
+
+@jit
+def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Array) -> Channel:
+    """Log motion in depth L = log(z1/z0) to inverse-depth change: c = d0 expm1(-L).
+
+    Args:
+      log_motion_in_depth: (...), L, natural logarithm; positive where the point recedes.
+      inv_depth: (...), d0, per metre.
+
+    Returns:
+      c per metre; valid where both depths are positive and finite. Other pixels get zeros and
+      pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
+    usable = lambda log_tau, d0: bounded(log_tau) & surface(d0) & surface(d0 * jnp.exp(-log_tau))
+    maps = {"log_motion_in_depth": log_motion_in_depth, "inv_depth": inv_depth}
+    return Channel(*_convert(convert, usable, (0.0, 1.0), maps))
+
+
+@jit
+def to_log_motion_in_depth(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Channel:
+    """Inverse-depth change to log motion in depth: L = log(z1/z0) = -log1p(c / d0).
+
+    Args:
+      inv_depth: (...), d0, per metre.
+      inv_depth_change: (...), c of the same surface point, per metre.
+
+    Returns:
+      L, natural logarithm; valid where both depths are positive and finite. Other pixels get
+      zeros and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c: -jnp.log1p(c / d0)
+    maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    return Channel(*_convert(convert, _two_surfaces, (1.0, 0.0), maps))
+
+
+@jit
+def from_time_to_contact(
+    time_to_contact: jax.Array, inv_depth: jax.Array, interval: jax.Array
+) -> Channel:
+    """Time to contact T to inverse-depth change: c = d0 dt / (T - dt).
+
+    Args:
+      time_to_contact: (...), T, seconds from the first image until the point would reach the
+        camera's plane at constant speed; negative where it recedes, infinite where it keeps its
+        depth.
+      inv_depth: (...), d0, per metre.
+      interval: (...) or a number, dt, seconds between the images, positive.
+
+    Returns:
+      c per metre; valid where both depths are positive and finite, so not for 0 <= T <= dt. Other
+      pixels get zeros and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda t, d0, dt: d0 * (dt / (t - dt))
+    usable = lambda t, d0, dt: surface(dt) & _two_surfaces(d0, convert(t, d0, dt))
+    maps = {"time_to_contact": time_to_contact, "inv_depth": inv_depth}
+    return Channel(*_convert(convert, usable, (2.0, 1.0, 1.0), maps, {"interval": interval}))
+
+
+@jit
+def to_time_to_contact(
+    inv_depth: jax.Array, inv_depth_change: jax.Array, interval: jax.Array
+) -> Channel:
+    """Inverse-depth change to time to contact: T = dt (d0 + c) / c.
+
+    Args:
+      inv_depth: (...), d0, per metre.
+      inv_depth_change: (...), c of the same surface point, per metre.
+      interval: (...) or a number, dt, seconds between the images, positive.
+
+    Returns:
+      T in seconds from the first image, negative where the point recedes; valid where both
+      depths are positive and finite and T is finite, so not where c = 0. Other pixels get
+      zeros and pass no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not broadcast.
+    """
+    convert = lambda d0, c, dt: dt * ((d0 + c) / c)
+    usable = lambda d0, c, dt: _two_surfaces(d0, c) & surface(dt) & bounded(convert(d0, c, dt))
+    maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    return Channel(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, {"interval": interval}))
+
+
+def _two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
+    return surface(d0) & surface(d0 + c)
+
+
+def _convert(
+    function: Callable[..., Any],
+    usable: Callable[..., jax.Array],
+    otherwise: tuple[float, ...],
+    maps: dict[str, jax.Array],
+    parameters: dict[str, jax.Array] | None = None,
+) -> Any:
+    """Checks, converts where usable, and returns the results and the validity.
+
+    Args:
+      function: elementwise, from the maps and parameters to an array or a tuple of arrays.
+      usable: from the same to which pixels are valid.
+      otherwise: for each of them a value at which the function is smooth.
+      maps: the arrays whose dtype the result has, by name.
+      parameters: arrays or numbers that every pixel may share, by name.
+    """
+    parameters = {name: _real(x) for name, x in (parameters or {}).items()}
+    for name, x in (maps | parameters).items():
+        check_array(name, x)
+    check_batch(**{name: x.shape for name, x in (maps | parameters).items()})
+    dtype = jnp.result_type(*(x.dtype for x in maps.values()))
+    arrays = widen(*maps.values(), *parameters.values())
+    valid = usable(*arrays)
+    values = where_valid(lambda *x: function(*x[:-1]), otherwise, valid, arrays, None)
+    values, valid = narrow(valid, values, dtype)
+    return (*values, valid) if isinstance(values, tuple) else (values, valid)
+
+
+def _real(x: jax.Array) -> jax.Array:
+    """A number that was written without a point, as a floating one."""
+    return x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x

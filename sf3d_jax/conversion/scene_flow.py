@@ -1,0 +1,346 @@
+"""3D scene flow from optical flow, inverse depth and its change, and back.
+
+The pixel (u, v) of inverse depth d moves by the flow (Fu, Fv) while the inverse depth of its
+surface point changes by c. With r = (x, y, 1) the ray of the pixel, dr the change of the ray,
+z0 = 1/d and z1 = 1/(d + c), the point is displaced between the axes of the two cameras by
+
+    s = X1 - X0 = (x dz + dx z1, y dz + dy z1, dz),    dz = -c z0 z1,
+
+where dx = Fu/fx, dy = Fv/fy for one pinhole. All of it is products: z1 - z0 and the difference
+of two unprojected points lose the digits of a small motion. With a second camera whose axes
+are R, t from the first's, a still point is displaced by m = (R - I) X0 + t, and
+
+    scene flow = R^-1 (s - m),    s = R (scene flow) + m.
+
+Without one the camera is the reference, and scene flow = s.
+
+Formulas: Vedula et al., "Three-dimensional scene flow" (PAMI 2005); inverse-depth change as
+the third channel: Teed and Deng, "RAFT-3D" (CVPR 2021).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._numerics import (
+    bounded,
+    channels,
+    channels_last,
+    jit,
+    mask,
+    narrow,
+    reciprocal,
+    surface,
+    where_valid,
+    widen,
+)
+from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.conversion._two_views import (
+    Vector,
+    Views,
+    pixel_change,
+    ray_change,
+    still,
+    turned,
+    views,
+)
+
+
+class SceneFlow(NamedTuple):
+    """Motion of the surface point behind every pixel of the first image.
+
+    Attributes:
+      vectors: (*b, H, W, 3), metres, in the axes of the first camera; 0 where not valid.
+      valid: (*b, H, W), bool.
+    """
+
+    vectors: jax.Array
+    valid: jax.Array
+
+
+class ImageMotion(NamedTuple):
+    """What a motion looks like, on the grid of the first image.
+
+    Attributes:
+      flow: (*b, H, W, 2), pixels; 0 where not valid.
+      inv_depth_change: (*b, H, W), 1/z1 - 1/z0 of the same point, per metre; 0 where not valid.
+      valid: (*b, H, W), bool.
+    """
+
+    flow: jax.Array
+    inv_depth_change: jax.Array
+    valid: jax.Array
+
+
+# A pixel (dx, dy, d, c) at which every formula is smooth: it does not move, one metre away.
+_STILL = (0.0, 0.0, 1.0, 0.0)
+
+
+@jit
+def scene_flow(
+    flow: jax.Array,
+    inv_depth: jax.Array,
+    inv_depth_change: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None = None,
+) -> SceneFlow:
+    """Lifts image motion to 3D: scene flow = R^-1 (s - m), by the formulas of this module.
+
+    Args:
+      flow: (*b, H, W, 2), (Fu, Fv) in pixels, on the first image's grid.
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
+      camera: of the first image; its batch shape broadcasts against *b.
+      next_camera: of the second image. With it the motion of the camera is removed, so a
+        still world has zero scene flow; without it the camera is the reference.
+
+    Returns:
+      The motion in metres, in the axes of the first camera and the dtype of the maps. A
+      pixel is valid if its inputs are finite, both depths are positive (below 3e9 m in
+      float32) and both ends lie where the lens is one-to-one; any other pixel gets zeros and
+      passes no gradient. A camera with a number that is not finite makes all pixels invalid.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit the camera's size or one another.
+    """
+    dtype, _ = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
+    flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
+    between = views(camera, next_camera)
+    fu, fv = channels(flow)
+    vectors, valid = _lift(fu, fv, d0, c, between)
+    vectors, valid = narrow(valid, channels_last(*vectors), dtype)
+    return SceneFlow(vectors, valid)
+
+
+def _lift(
+    fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Views
+) -> tuple[Vector, jax.Array]:
+    """The scene flow of pixels, coordinate by coordinate, and which of them are valid."""
+    dx, dy, seen = ray_change(fu, fv, between)
+    valid = seen & surface(d0) & surface(d0 + c)
+    return where_valid(_lifted, _STILL, valid, (dx, dy, d0, c), between), valid
+
+
+def _lifted(dx: jax.Array, dy: jax.Array, d0: jax.Array, c: jax.Array, between: Views) -> Vector:
+    both = reciprocal(d0 * (d0 + c))
+    z0, z1, dz = (d0 + c) * both, d0 * both, -c * both
+    seen = (between.x * dz + dx * z1, between.y * dz + dy * z1, dz)
+    if between.motion is None:
+        return seen
+    moved = tuple(s - z0 * m for s, m in zip(seen, still(d0, between.motion), strict=True))
+    return turned(moved, between.motion.back)
+
+
+@jit
+def image_motion(
+    vectors: jax.Array,
+    inv_depth: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None = None,
+) -> ImageMotion:
+    """Projects 3D motion into the image; the inverse of `scene_flow`.
+
+    With s = R (scene flow) + m and e = d s_z: c = -d e / (1 + e), and the ray changes by
+    dr = d (s - r s_z) / (1 + e); without distortion Fu = fx dx.
+
+    Args:
+      vectors: (*b, H, W, 3), scene flow in metres, in the axes of the first camera.
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      camera: of the first image; its batch shape broadcasts against *b.
+      next_camera: of the second image, as in `scene_flow`.
+
+    Returns:
+      Flow in pixels and inverse-depth change per metre, in the dtype of the maps. A pixel is
+      valid if its inputs are finite, both depths are positive and both ends lie where the
+      lens is one-to-one; any other pixel gets zeros and passes no gradient. That it stays
+      inside the image is not asked.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit the camera's size or one another.
+    """
+    dtype, _ = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
+    between = views(camera, next_camera)
+    moved = channels(vectors)
+    usable = surface(d0) & bounded(vectors).all(-1) & between.valid
+    moved, d0 = mask(usable, (moved, d0), ((0, 0, 0), 1))
+    if between.motion is not None:
+        moved = turned(moved, between.motion.turn)
+    scaled = tuple(d0 * a for a in moved)
+    if between.motion is not None:
+        scaled = tuple(a + b for a, b in zip(scaled, still(d0, between.motion), strict=True))
+    return _show(scaled, d0, usable, between, dtype)
+
+
+@jit
+def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> ImageMotion:
+    """What a still scene shows between two cameras: `image_motion` of zero scene flow.
+
+    Args:
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      camera: of the first image; its batch shape broadcasts against *b.
+      next_camera: of the second image.
+
+    Returns:
+      As `image_motion`.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit the camera's size or one another.
+    """
+    dtype, _ = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    d0, camera, next_camera = widen(inv_depth, camera, next_camera)
+    between = views(camera, next_camera)
+    assert between.motion is not None
+    usable = surface(d0) & between.valid
+    d0 = mask(usable, d0, 1)
+    return _show(still(d0, between.motion), d0, usable, between, dtype)
+
+
+def _show(
+    scaled: Vector, d0: jax.Array, usable: jax.Array, between: Views, dtype: Any
+) -> ImageMotion:
+    """The image motion of the displacement times the inverse depth, d s."""
+    # Behind the second camera the ratio of the depths is negative.
+    ratio = 1 + scaled[2]
+    valid = usable & surface(ratio) & surface(d0 * reciprocal(ratio))
+    if between.distorted:
+        sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
+        dx, dy, _ = _seen(sx, sy, sz, safe_d0, between)
+        valid = valid & between.after.inside(between.x + dx, between.y + dy)
+    fu, fv, change = where_valid(_shown, _STILL_SEEN, valid, (*scaled, d0), between)
+    (flow, change), valid = narrow(valid, (channels_last(fu, fv), change), dtype)
+    return ImageMotion(flow, change, valid)
+
+
+_STILL_SEEN = (0.0, 0.0, 0.0, 1.0)
+
+
+def _seen(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
+    """The change of the ray and of the inverse depth by the displacement times the latter."""
+    nearer = reciprocal(1 + sz)
+    return (sx - between.x * sz) * nearer, (sy - between.y * sz) * nearer, -sz * (d0 * nearer)
+
+
+def _shown(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
+    dx, dy, change = _seen(sx, sy, sz, d0, between)
+    return *pixel_change(dx, dy, between), change
+
+
+@jit
+def scene_flow_covariance(
+    flow: jax.Array,
+    inv_depth: jax.Array,
+    inv_depth_change: jax.Array,
+    camera: Camera,
+    covariance: jax.Array,
+    next_camera: Camera | None = None,
+) -> jax.Array:
+    """How uncertain the scene flow is, to first order: J covariance J^T.
+
+    J (3 x 4) is the derivative of `scene_flow` by (Fu, Fv, d, c).
+
+    Args:
+      flow: (*b, H, W, 2), (Fu, Fv) in pixels.
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      inv_depth_change: (*b, H, W), c of the same surface point, per metre.
+      camera: of the first image.
+      covariance: of (Fu, Fv, d, c): (*b, H, W, 4, 4) or one (4, 4) for all pixels; or only
+        its diagonal, the variances: (*b, H, W, 4) or one (4).
+      next_camera: of the second image, as in `scene_flow`.
+
+    Returns:
+      (*b, H, W, 3, 3) in square metres, symmetric, in the dtype of the maps. Where
+      `scene_flow` is not valid or the covariance is not finite: zeros, and no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array, or no camera.
+      ValueError: shapes do not fit the camera's size or one another.
+    """
+    dtype, maps = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
+    check_array("covariance", covariance)
+    entries, batch = _entries(covariance, camera.size, flow.ndim)
+    check_batch(**{"maps and cameras": maps, "covariance": batch})
+    entries, flow, d0, c, camera, next_camera = widen(
+        entries, flow, inv_depth, inv_depth_change, camera, next_camera
+    )
+    between = views(camera, next_camera)
+    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)
+    pixels = *channels(flow), *jnp.broadcast_arrays(d0, c)
+    _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
+    for entry in jax.tree.leaves(entries):
+        valid = valid & bounded(entry)
+    entries = mask(valid, entries)
+
+    unit = lambda k: [jnp.full_like(x, i == k) for i, x in enumerate(pixels)]
+    columns = [mask(valid, push(*unit(k))) for k in range(4)]
+    spread = {
+        (i, j): sum(a * columns[k][i] * columns[m][j] for (k, m), a in entries.items())
+        for i in range(3)
+        for j in range(i, 3)
+    }
+    result = channels_last(*(spread[min(i, j), max(i, j)] for i in range(3) for j in range(3)))
+    result, _ = narrow(valid, result, dtype)
+    return result.reshape(*result.shape[:-1], 3, 3)
+
+
+def _entries(
+    covariance: jax.Array, size: tuple[int, int], flow_axes: int
+) -> tuple[dict[tuple[int, int], jax.Array], tuple[int, ...]]:
+    """The covariance's entries by row and column, and its batch shape.
+
+    Variances have the entries of the diagonal. On an image of 4 x 4 pixels they can look
+    like covariances; then they are those that have as many axes as the flow.
+    """
+    shape = covariance.shape
+    full = shape == (4, 4) or shape[-4:] == (*size, 4, 4)
+    variances = shape == (4,) or shape[-3:] == (*size, 4)
+    if variances and (not full or len(shape) == flow_axes):
+        return {(k, k): covariance[..., k] for k in range(4)}, shape[:-3]
+    if full:
+        entries = {(k, m): covariance[..., k, m] for k in range(4) for m in range(4)}
+        return entries, shape[:-4]
+    height, width = size
+    raise ValueError(
+        f"covariance: expected shape (..., {height}, {width}, 4, 4) or (..., {height}, {width}, 4),"
+        f" or one (4, 4) or (4,) for all pixels, got {shape}"
+    )
+
+
+def _check_motion(
+    flow: jax.Array,
+    inv_depth: jax.Array,
+    inv_depth_change: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None,
+) -> tuple[Any, tuple[int, ...]]:
+    """Checks the inputs of a lift; returns the dtype and the batch shape of its result."""
+    return _check_maps(
+        camera,
+        next_camera,
+        flow=(flow, 2),
+        inv_depth=(inv_depth, 0),
+        inv_depth_change=(inv_depth_change, 0),
+    )
+
+
+def _check_maps(
+    camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
+) -> tuple[Any, tuple[int, ...]]:
+    """Checks maps of so many channels (0: no axis) against the cameras.
+
+    Returns:
+      The dtype of the maps, and the common batch shape.
+    """
+    batches = {"camera": check_camera("camera", camera)}
+    if next_camera is not None:
+        batches["next_camera"] = check_camera("next_camera", next_camera)
+    for name, (x, count) in maps.items():
+        trailing = (*camera.size, count) if count else camera.size
+        check_array(name, x, trailing)
+        batches[name] = x.shape[: x.ndim - len(trailing)]
+    return jnp.result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

@@ -1,0 +1,96 @@
+"""What every file format here needs: whole files in and out, and one error for a bad file.
+
+Files are read and written as a whole, as bytes, so that a codec never sees a path: names in any
+alphabet work, a writer that fails leaves no half-written file, and a broken file is an error that
+names it.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+import numpy as np
+
+PathLike = str | os.PathLike[str]
+
+LARGEST_SIDE = 100_000
+
+# No reader takes a pose or a camera with larger numbers; in float32 their products would overflow.
+LARGEST = 1e9
+
+
+class FormatError(ValueError):
+    """A file does not hold what its name, or the caller, says it holds.
+
+    Attributes:
+      path: the file.
+      expected: what should have been there.
+      found: what is there instead.
+    """
+
+    def __init__(self, path: PathLike, expected: str, found: str) -> None:
+        """Keeps the three parts apart, so that the error also survives pickling."""
+        super().__init__(path, expected, found)
+        self.path, self.expected, self.found = path, expected, found
+
+    def __str__(self) -> str:
+        """The message: the path, what was expected and what was found."""
+        return f"{os.fspath(self.path)}: expected {self.expected}, found {self.found}"
+
+
+class SizeError(FormatError):
+    """A map has another size than what belongs to it."""
+
+
+class DtypeError(FormatError):
+    """A file holds numbers of another kind, or of other bits."""
+
+
+def check_size(path: PathLike, width: int, height: int) -> None:
+    """Refuses the image size of a header, before anything is allocated for it."""
+    if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
+        raise FormatError(
+            path,
+            f"a width and a height of 1 to {LARGEST_SIDE:,}",
+            f"a header that says {width} x {height}",
+        )
+
+
+def write_bytes(path: PathLike, data: bytes) -> None:
+    """Writes a whole file or, when that fails or is interrupted, leaves what was there before.
+
+    Args:
+      path: of the file. A file that is replaced keeps its permissions, and a symbolic link its
+        place: the file that it points to is written.
+      data: all of the bytes.
+
+    Raises:
+      FileNotFoundError: there is no folder for the file.
+    """
+    path = Path(path)
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
+
+    # Opened like any other new file, and not by tempfile, which makes it private to its owner.
+    temporary = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+        with contextlib.suppress(OSError):  # there is no file yet, or a disk without permissions
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:  # it names the temporary file, if any
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
+
+
+def check_numbers(path: PathLike, key: str, array: np.ndarray) -> None:
+    """Refuses numbers that are not finite or absurdly large."""
+    if not (np.abs(array) <= LARGEST).all():  # False for NaN, too
+        worst = array[~(np.abs(array) <= LARGEST)].flat[0]
+        raise FormatError(path, f"numbers up to {LARGEST:g} in {key}", f"{worst:g}")

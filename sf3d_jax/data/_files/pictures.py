@@ -1,0 +1,121 @@
+"""Pictures and PNG maps, decoded and encoded with OpenCV."""
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from sf3d_jax.data._files import DtypeError, FormatError, PathLike, headers, write_bytes
+
+
+def import_cv2() -> ModuleType:
+    """OpenCV, which only pictures and PNG maps need."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise ImportError("pictures need OpenCV: pip install 'sf3d_jax[data]'") from error
+    return cv2
+
+
+def read_picture(path: PathLike, flags: int) -> np.ndarray:
+    """Decodes a picture with OpenCV.
+
+    Args:
+      path: of the file.
+      flags: a sum of cv2.IMREAD_* flags.
+
+    Returns:
+      [H, W] or [H, W, C], channels in the order red, green, blue, alpha.
+
+    Raises:
+      FormatError: the file is cut off, or no picture at all.
+    """
+    return decode_picture(path, Path(path).read_bytes(), flags)
+
+
+def decode_picture(path: PathLike, data: bytes, flags: int) -> np.ndarray:
+    """Decodes the bytes of a picture, as `read_picture`; the path is for the error."""
+    cv2 = import_cv2()
+    if complaint := headers.complaint(data):
+        raise FormatError(path, *complaint)
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # an empty file, or one of an absurd size
+        picture = None
+    if picture is None:
+        raise FormatError(path, "a whole picture", f"{len(data)} bytes that do not decode")
+    return _swap_red_and_blue(picture)
+
+
+def read_png16(path: PathLike, channels: int, content: str) -> np.ndarray:
+    """Reads a 16-bit picture without touching its numbers.
+
+    Args:
+      path: of the file.
+      channels: 1 or 3.
+      content: what the picture should be, for the error message.
+
+    Returns:
+      uint16 [H, W] or [H, W, 3], in the order of the file.
+
+    Raises:
+      FormatError: the file has other bits or channels, or does not decode.
+    """
+    return _read_codes(path, np.dtype(np.uint16), channels, content)
+
+
+def read_png8(path: PathLike, channels: int, content: str) -> np.ndarray:
+    """Reads an 8-bit picture of numbers, as `read_png16` one of 16 bits."""
+    return _read_codes(path, np.dtype(np.uint8), channels, content)
+
+
+def _read_codes(path: PathLike, dtype: np.dtype, channels: int, content: str) -> np.ndarray:
+    picture = read_picture(path, import_cv2().IMREAD_UNCHANGED)
+    found = picture.shape[2] if picture.ndim == 3 else 1
+    if picture.dtype != dtype or found != channels:
+        raise DtypeError(
+            path,
+            f"{content}, a {8 * dtype.itemsize}-bit PNG with {channels} channel(s)",
+            f"a {8 * picture.itemsize}-bit picture with {found} channel(s)",
+        )
+    return picture
+
+
+def write_png(path: PathLike, picture: np.ndarray) -> None:
+    """Writes [H, W] or RGB [H, W, 3] of uint8 or uint16 as a PNG."""
+    _write_picture(path, picture, ".png", [])
+
+
+def write_jpeg(path: PathLike, picture: np.ndarray, quality: int) -> None:
+    """Writes [H, W] or RGB [H, W, 3] of uint8 as a JPEG, colour at full resolution.
+
+    Args:
+      path: of the file.
+      picture: the pixels.
+      quality: from 1 to 100.
+    """
+    cv2 = import_cv2()
+    full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _write_picture(path, picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *full])
+
+
+def _write_picture(path: PathLike, picture: np.ndarray, kind: str, options: list[int]) -> None:
+    cv2 = import_cv2()
+    try:
+        done, data = cv2.imencode(kind, _swap_red_and_blue(picture), options)
+    except cv2.error:
+        done = False
+    if not done:
+        height, width = picture.shape[:2]
+        raise ValueError(f"{path}: OpenCV does not write {width} x {height} pixels as {kind}")
+    write_bytes(path, data.tobytes())
+
+
+def _swap_red_and_blue(picture: np.ndarray) -> np.ndarray:
+    """From OpenCV's order of the channels (BGR) to that of the file (RGB), or back."""
+    cv2 = import_cv2()
+    # What swaps them back is the same code.
+    swaps = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+    if picture.ndim == 2 or picture.shape[2] not in swaps:
+        return picture
+    return cv2.cvtColor(picture, swaps[picture.shape[2]])

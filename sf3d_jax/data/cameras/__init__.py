@@ -1,0 +1,1 @@
+"""Cameras from and to files that more than one data set uses."""

@@ -1,0 +1,178 @@
+"""The values that a JSON file has for one frame, as a camera. `camera_json` says the rules."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data.cameras.by_content.poses import View, pose_of, said_of
+from sf3d_jax.data.cameras.by_content.table import MODEL, Field, Fields
+from sf3d_jax.data.cameras.checks import (
+    Size,
+    check_fits,
+    intrinsics,
+    make_camera,
+    resized,
+    same_shape,
+)
+from sf3d_jax.data.cameras.lens import coefficients, focal_of_angle, lens_model
+from sf3d_jax.data.cameras.names import EXAMPLES
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_COUNTS = {"opencv": (4, 5, 8, 12), "fisheye": (4,)}
+
+_T = TypeVar("_T")
+
+
+class MissingError(Exception):
+    """A camera lacks a part, which is named."""
+
+    def __init__(self, part: str, where: str) -> None:
+        """Says which names the part might have."""
+        super().__init__(f"{part} for {where}, as {EXAMPLES[part]}")
+
+
+class _Lens(NamedTuple):
+    """Focal lengths and principal point, None being the centre; integers at pixel centres."""
+
+    focal: np.ndarray
+    point: np.ndarray | None
+    form: str
+
+
+def camera_of(
+    path: PathLike, where: str, own: Fields, shared: Fields, size: Size | None
+) -> tuple["Camera", str]:
+    """The camera of a frame.
+
+    Args:
+      path: of the file, for the error.
+      where: the frame, for the error.
+      own: what the file says of the frame.
+      shared: what the file says of all frames.
+      size: (H, W) that is wanted; None takes that of the file.
+
+    Returns:
+      The camera and its form, such as "K and w2c (world to camera)".
+
+    Raises:
+      MissingError: there is no pose or no size, or there are no intrinsics.
+      FormatError: a part makes no sense.
+    """
+    every = View(path, where, {**shared, **own})
+    views = View(path, where, own), every
+    said = said_of(every)
+    pose = _first(views, lambda view: pose_of(view, said))
+    if pose is None:
+        raise MissingError("a pose", where)
+    found_size = _first(views, lambda view: _size(view, size, said.ours))
+    file_size = found_size or size
+    if file_size is None:
+        raise MissingError("height and width", f"{where}, or size=(height, width) from the caller")
+    lens = _first(views, lambda view: _lens(view, file_size))
+    if lens is None:
+        raise MissingError("intrinsics", where)
+    height, width = file_size
+    point = np.array([(width - 1) / 2, (height - 1) / 2]) if lens.point is None else lens.point
+    if not said.ours:
+        check_fits(path, where, lens.focal, point, file_size, told=found_size is not None)
+    model, distortion = _distortion(every)
+    camera = make_camera(
+        path,
+        where,
+        focal=lens.focal,
+        principal_point=point,
+        size=file_size,
+        world_to_camera=pose.value,
+        distortion=distortion,
+        model=model,
+    )
+    return resized(path, where, camera, size or file_size), f"{lens.form} and {pose.form}"
+
+
+def _first(views: Iterable[View], part: Callable[[View], _T | None]) -> _T | None:
+    """A part by what the frame says itself or, failing that, by what all frames have too."""
+    found = (part(view) for view in views)
+    return next((x for x in found if x is not None), None)
+
+
+def _size(view: View, wanted: Size | None, ours: bool) -> Size | None:
+    """(H, W) that the file says; of a pair, the order is the one that fits what is wanted."""
+    height, width = view.number("height"), view.number("width")
+    ordered = height is not None and width is not None
+    for role, order in (("hw", 1), ("wh", -1), ("size", 1)):
+        if (height is None or width is None) and (pair := view.one(role)) is not None:
+            height, width = pair.value[::order].tolist()
+            ordered = role != "size" or ours or height == width
+    if height is None or width is None:
+        return None
+    if height != int(height) or width != int(width):
+        raise FormatError(view.path, f"a size in whole pixels for {view.where}", f"{width:g}")
+    check_size(view.path, int(width), int(height))
+    size, other = (int(height), int(width)), (int(width), int(height))
+    if ordered or (wanted is not None and same_shape(size, wanted)):
+        return size
+    if wanted is None:
+        expected = f"height and width for {view.where}, or size=(height, width) from the caller"
+        raise FormatError(view.path, expected, f"the pair {list(size)} in an order nobody says")
+    return other if same_shape(other, wanted) else size
+
+
+def _lens(view: View, size: Size) -> _Lens | None:
+    """The intrinsics: a matrix rather than numbers, those rather than an angle of view."""
+    if (field := view.one("matrix")) is not None:
+        where, matrix = f"{field.place} of {view.where}", field.value
+        if matrix.shape == (4,):
+            return _Lens(matrix[:2], matrix[2:], field.key)
+        matrix = np.r_[matrix, [[0, 0, 1]]] if matrix.shape == (2, 3) else matrix
+        matrix = matrix.reshape(3, 3) if matrix.size == 9 else matrix[:3, :3]
+        return _Lens(*intrinsics(view.path, where, matrix), field.key)
+    cx, cy, pair = view.number("cx"), view.number("cy"), view.one("principalpoint")
+    point = None if pair is None else pair.value
+    point = point if cx is None or cy is None else np.array([cx, cy])
+    for first, second, form in (("flx", "fly", "fl_x"), ("fx", "fy", "fx")):
+        if (fx := view.number(first)) is not None:
+            fy = view.number(second)
+            point = point - 0.5 if point is not None and first == "flx" else point
+            return _Lens(np.array([fx, fx if fy is None else fy]), point, form)
+    if (field := view.one("focal")) is not None:
+        return _Lens(np.broadcast_to(field.value, 2), point, field.key)
+    return _lens_of_angles(view, size, point)
+
+
+def _lens_of_angles(view: View, size: Size, point: np.ndarray | None) -> _Lens | None:
+    """The intrinsics by the angle of view across the image, or up and down."""
+    x, y = (
+        None if (field := view.one(role)) is None else _focal(view, field, side)
+        for role, side in (("fovx", size[1]), ("fovy", size[0]))
+    )
+    x, y = (y if x is None else x), (x if y is None else y)
+    return None if x is None or y is None else _Lens(np.array([x, y]), point, "angle of view")
+
+
+def _focal(view: View, field: Field, side: int) -> float:
+    """The focal length of an angle; beyond pi it is in degrees."""
+    angle = float(field.value)
+    angle = math.radians(angle) if angle > math.pi else angle
+    return focal_of_angle(view.path, f"{field.place} of {view.where}", angle, side)
+
+
+def _distortion(view: View) -> tuple[str, np.ndarray | None]:
+    """The model and its coefficients, with zeros for those that are not given."""
+    model = lens_model(view.path, view.where, view.texts(MODEL))
+    field = view.one("distortion")
+    if field is None:
+        model, numbers = coefficients(view.path, view.where, model, view.number)
+        return model, None if numbers is None else np.array(numbers)
+    found, counts = field.value.reshape(-1), _COUNTS[model]
+    if found[counts[-1] :].any():
+        where = f"{field.place} of {view.where}"
+        expected = f"at most {counts[-1]} coefficients in {where}, model {model}"
+        raise FormatError(view.path, expected, f"{len(found)}")
+    found = found[: counts[-1]]
+    count = next(n for n in counts if n >= len(found))
+    return model, np.pad(found, (0, count - len(found)))

@@ -1,0 +1,57 @@
+"""The frames that the objects of a list, or the rows of columns, are named after in JSON."""
+
+from typing import Any
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.frames import Frame, frame_of_value
+from sf3d_jax.data._files.json import outline
+from sf3d_jax.data.cameras.names import FRAME_NAMES, OTHER_NAMES, simple
+
+
+def named_frames(path: PathLike, items: list[dict[str, Any]]) -> list[Frame] | None:
+    """The frames that objects of a list name by one of their values.
+
+    Args:
+      path: of the file, for the error.
+      items: the objects.
+
+    Returns:
+      A frame for each, all different; None where they name none.
+
+    Raises:
+      FormatError: several say that they are the same frame, or only some say theirs.
+    """
+    complaint = None
+    simplified = [{simple(key): x for key, x in item.items()} for item in items]
+    for name in (*FRAME_NAMES, *OTHER_NAMES):
+        found = [frame_of_value(item.get(name)) for item in simplified]
+        frames = [frame for frame in found if frame is not None]
+        if len({frame.number for frame in frames}) == len(items):
+            return frames
+        if not frames or name in OTHER_NAMES:
+            continue
+        if len(frames) == len(items):
+            complaint = f"another {name} in each camera", outline(items)
+        elif complaint is None:
+            missing = found.index(None)
+            complaint = f"a frame as {name} of each camera", f"none in number {missing} of the list"
+    if complaint is not None:
+        raise FormatError(path, *complaint)
+    return None
+
+
+def labels(node: dict[str, Any]) -> list[Frame]:
+    """The frames of columns, by a list of names or numbers beside them.
+
+    Args:
+      node: an object with the columns.
+
+    Returns:
+      The frames, all different; empty where there is no such list.
+    """
+    for key, value in node.items():
+        if simple(key) in (*FRAME_NAMES, *OTHER_NAMES) and isinstance(value, list) and value:
+            found = [frame for x in value if (frame := frame_of_value(x)) is not None]
+            if len({frame.number for frame in found}) == len(value):
+                return found
+    return []

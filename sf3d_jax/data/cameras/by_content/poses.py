@@ -1,0 +1,218 @@
+"""The pose that a JSON file has for one frame. `camera_json` says the rules."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike, check_numbers
+from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.cameras.by_content.table import CONVENTION, Field, Fields
+from sf3d_jax.data.cameras.checks import ends_in_one, rigid_pose
+from sf3d_jax.data.cameras.names import (
+    NAMES,
+    POSES,
+    ROTATION_AND_TRANSLATION,
+    ROTATIONS,
+    Name,
+    stated,
+)
+
+# What `write_json_cameras` says of its files. In them nothing has to be told by its looks.
+OURS = (
+    "K in pixels, integers at pixel centres; size is [height, width]; world_to_camera is [R | t] "
+    "in metres, X_camera = R X_world + t, with the axes x right, y down, z forward"
+)
+
+# Two poses of one frame may differ by rounding.
+_AGREEMENT = 1e-3
+
+
+class Part(NamedTuple):
+    """A part of a camera, and what it was made of."""
+
+    value: np.ndarray
+    form: str
+
+
+class Said(NamedTuple):
+    """What the file says of its conventions in words; None where it does not.
+
+    Attributes:
+      axes: "opencv" or "opengl".
+      direction: "w2c" or "c2w", which names that do not say one have.
+      ours: it says that `write_json_cameras` wrote it.
+    """
+
+    axes: str | None
+    direction: str | None
+    ours: bool
+
+
+class View(NamedTuple):
+    """Some values of a frame, by their roles."""
+
+    path: PathLike
+    where: str
+    fields: Fields
+
+    def all(self, *roles: str) -> list[tuple[str, Field]]:
+        """Every value of some roles, with its simple name."""
+        return [
+            (name, field)
+            for name, found in self.fields.items()
+            if name in NAMES and NAMES[name].role in roles
+            for field in found
+        ]
+
+    def one(self, role: str) -> Field | None:
+        """The value of a role."""
+        found = [field for _, field in self.all(role)]
+        if any(not np.array_equal(field.value, found[0].value) for field in found[1:]):
+            places = ", ".join(field.place for field in found)
+            raise FormatError(self.path, f"one {role} for {self.where}", f"several: {places}")
+        if found:
+            check_numbers(self.path, f"{found[0].place} of {self.where}", found[0].value)
+        return found[0] if found else None
+
+    def number(self, role: str) -> float | None:
+        """The number of a role, or None."""
+        field = self.one(role)
+        return None if field is None else float(field.value.flat[0])
+
+    def texts(self, name: str) -> list[str]:
+        """All texts under a name."""
+        return [str(field.value) for field in self.fields.get(name, [])]
+
+    def under(self, pose: str | None) -> "View":
+        """What stands under a name of a pose."""
+        kept = {name: [f for f in found if f.pose == pose] for name, found in self.fields.items()}
+        return self._replace(fields=kept)
+
+
+def said_of(view: View) -> Said:
+    """What the file says of its conventions.
+
+    Args:
+      view: every value that holds for the frame.
+
+    Returns:
+      The conventions.
+
+    Raises:
+      FormatError: a text is not understood, or they contradict each other.
+    """
+    texts = view.texts(CONVENTION)
+    ours = OURS in texts
+    found = [stated(text) for text in texts if text != OURS]
+    axes = {pair[0] for pair in found if pair[0]}
+    directions = {pair[1] for pair in found if pair[1]}
+    if any(pair == (None, None) for pair in found) or len(axes) > 1 or len(directions) > 1:
+        expected = f"a convention for {view.where}: OpenCV or OpenGL, w2c or c2w"
+        raise FormatError(view.path, expected, ", ".join(repr(text[:40]) for text in texts[:4]))
+    return Said(next(iter(axes), None), next(iter(directions), None), ours)
+
+
+def pose_of(view: View, said: Said) -> Part | None:
+    """The pose, by the names that say most about it; others are not looked at.
+
+    Args:
+      view: the values of the frame.
+      said: what the file says of its conventions.
+
+    Returns:
+      World to camera (3, 4) with OpenCV's axes; None where there is no pose.
+
+    Raises:
+      FormatError: a pose is no rotation and translation, or those that say most disagree.
+    """
+    candidates: list[tuple[int, Callable[[], Part]]] = [
+        (NAMES[name].rank, functools.partial(_matrix_pose, view, NAMES[name], field, said))
+        for name, field in view.all(*POSES)
+    ]
+    for pose in dict.fromkeys(field.pose for _, field in view.all(*ROTATIONS)):
+        part, name = view.under(pose), ROTATION_AND_TRANSLATION if pose is None else NAMES[pose]
+        if part.all("translation", "position"):
+            make = functools.partial(_rotation_and_translation, part, name, said)
+            candidates.append((name.rank, make))
+    if not candidates:
+        return None
+    best = min(rank for rank, _ in candidates)
+    first, *others = [make() for rank, make in candidates if rank == best]
+    for other in others:
+        gap = np.abs(other.value - first.value).max()
+        if gap > _AGREEMENT * max(1, np.abs(first.value).max()):
+            expected = f"poses that agree for {view.where}"
+            raise FormatError(view.path, expected, f"{first.form}, and another {other.form}")
+    return first
+
+
+def _matrix_pose(view: View, name: Name, field: Field, said: Said) -> Part:
+    """A pose from a matrix [3, 4] or [4, 4], or from its numbers in a row."""
+    pose = field.value
+    pose = pose.reshape(-1, 4) if pose.ndim == 1 else pose
+    # With the translation in the last row it is a transposed matrix, whatever its name.
+    if len(pose) == 4 and ends_in_one(pose.T):
+        pose = pose.T if name.role == "transposed" or not ends_in_one(pose) else pose
+    pose = rigid_pose(view.path, f"{field.place} of {view.where}", pose)
+    return _oriented(pose, field.key, _direction(name, said), said.axes or name.axes)
+
+
+def _rotation_and_translation(view: View, name: Name, said: Said) -> Part:
+    """[R | t], or a rotation and the place of the camera."""
+    rotation, with_position = _rotation(view)
+    position, translation = view.one("position"), view.one("translation")
+    if translation is None and name is ROTATION_AND_TRANSLATION:
+        name = name._replace(role=with_position)
+    direction = _direction(name, said)
+    field = translation or position
+    column = np.zeros((3, 1)) if field is None else field.value.reshape(3, 1)
+    if translation is None and direction == "w2c":
+        column = -rotation.value @ column
+    where = f"{rotation.form} of {view.where}"
+    pose = rigid_pose(view.path, where, np.c_[rotation.value, column])
+    form = f"{rotation.form} and {'' if field is None else field.key}"
+    return _oriented(pose, form, direction, said.axes or name.axes)
+
+
+def _direction(name: Name, said: Said) -> str:
+    """That of the name if it says one, else what is said in words, else what the name implies."""
+    implied = "c2w" if name.role in ("c2w", "opengl") else "w2c"
+    return implied if name.rank == 0 else said.direction or implied
+
+
+def _oriented(pose: np.ndarray, form: str, direction: str, axes: str) -> Part:
+    says = "camera to world" if direction == "c2w" else "world to camera"
+    pose = poses.inverse(pose) if direction == "c2w" else pose
+    if axes == "opengl":
+        return Part(poses.OPENGL @ pose, f"{form} ({says}, OpenGL)")
+    return Part(pose, f"{form} ({says})")
+
+
+def _rotation(view: View) -> tuple[Part, str]:
+    """The rotation, and its direction beside the place of the camera."""
+    role = next(role for role in ROTATIONS if view.all(role))
+    [(name, _), *_], field = view.all(role), view.one(role)
+    assert field is not None
+    value = field.value
+    if role == "rotation":
+        value = value.reshape(3, 3)
+    elif role == "rotationvector":
+        value = _turned(value.reshape(3))
+    else:
+        if not np.linalg.norm(value) > poses.SMALLEST_QUATERNION:
+            expected = f"a quaternion in {field.place} of {view.where}"
+            raise FormatError(view.path, expected, f"{value.tolist()}")
+        value = poses.from_quaternion(value if role == "wxyz" else value[[3, 0, 1, 2]])
+    return Part(value, field.key), NAMES[name].with_position
+
+
+def _turned(vector: np.ndarray) -> np.ndarray:
+    """The rotation about a vector by its length in radians (Rodrigues)."""
+    angle = np.linalg.norm(vector)
+    x, y, z = vector
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    # sin(a) / a, and (1 - cos a) / a^2; both are finite at 0.
+    first, second = np.sinc(angle / np.pi), 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    return np.eye(3) + first * cross + second * (cross @ cross)

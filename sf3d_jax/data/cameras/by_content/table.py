@@ -1,0 +1,313 @@
+"""A tree of JSON as a table of cameras: what is said of all frames, and what of each.
+
+Keys are told apart by what they are called and what stands under them:
+
+- a name of a part of a camera, with one value, a column of values, or values under further keys
+  such as "0000" (`_camera_names`); a matrix under it that has no name of its own is that part;
+- a frame, such as "0000", "frame_0000" or "render/031/0000.jpg", with its camera under it;
+- anything else with an object or a list under it is a wrapper, and is entered.
+
+A list of objects is one camera an object: the frame is named by one of the object's values, or is
+its position. A frame in a frame counts, the outer one is then a wrapper. Of two wrappers beside
+each other only one may hold poses: they would be two sequences.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.frames import Frame, frame_of, numbered
+from sf3d_jax.data._files.json import numbers, outline, shortened
+from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
+from sf3d_jax.data.cameras.names import (
+    CONVENTIONS,
+    INTRINSICS,
+    MODELS,
+    NAMES,
+    POSE_SHAPES,
+    POSES,
+    ROTATIONS,
+    SAYS_NOTHING,
+    TYPES,
+    known_name,
+    simple,
+    stated,
+)
+
+_DEEPEST = 10
+
+# Names of text in a table.
+MODEL, CONVENTION = "model", "convention"
+
+
+class Field(NamedTuple):
+    """One value of a camera.
+
+    Attributes:
+      key: as it stands in the file.
+      place: the key with those above it, for errors.
+      value: an array, or text.
+      pose: the name of the pose under which it stands, which says the direction; or None.
+      rows: of the column that it is of, or might be as well; or 0.
+    """
+
+    key: str
+    place: str
+    value: Any
+    pose: str | None = None
+    rows: int = 0
+
+
+# By simple names.
+Fields = dict[str, list[Field]]
+
+
+class Table(NamedTuple):
+    """What a tree says.
+
+    Attributes:
+      shared: of all frames.
+      frames: of each, by number.
+    """
+
+    shared: Fields
+    frames: dict[int, tuple[Frame, Fields]]
+
+
+class _Place(NamedTuple):
+    """A place in the tree.
+
+    Attributes:
+      path: of the file.
+      keys: that lead there.
+      part: the name of the part of a camera that is nearest above.
+      key: that name as it stands in the file.
+      pose: the name of the pose that is nearest above.
+      labels: the frames of columns.
+    """
+
+    path: PathLike
+    keys: tuple[str, ...] = ()
+    part: str | None = None
+    key: str = ""
+    pose: str | None = None
+    labels: Sequence[Frame] = ()
+
+    def under(self, key: str) -> "_Place":
+        return self._replace(keys=(*self.keys, key))
+
+    def __str__(self) -> str:
+        return "/".join(map(shortened, self.keys))
+
+
+class _Child(NamedTuple):
+    """What stands under a key; `wraps` where the key is neither a part nor a frame."""
+
+    key: str
+    wraps: bool
+    table: Table
+
+
+def collect(path: PathLike, tree: Any) -> Table:
+    """The table of a tree.
+
+    Args:
+      path: of the file, for the error.
+      tree: what is in the file.
+
+    Returns:
+      The table; empty where there is nothing of a camera.
+
+    Raises:
+      FormatError: there are several sequences, frames are twice there or have no value, columns
+        have other lengths than their names, or cannot be told from one value.
+    """
+    table = _collect(_Place(path), tree)
+    counts = {field.rows for _, fields in table.frames.values() for field in _fields(fields)}
+    for field in _fields(table.shared):
+        if field.rows and field.rows in counts:
+            expected = f"{field.place} that is clearly of one frame or of each of {field.rows}"
+            raise FormatError(path, expected, f"{field.value.tolist()}")
+    return table
+
+
+def _collect(place: _Place, node: Any) -> Table:
+    if len(place.keys) >= _DEEPEST:
+        return Table({}, {})
+    if isinstance(node, dict):
+        place = place._replace(labels=labels(node) or place.labels)
+        bare = _bare_frames(place, node)
+        others = [_child(place, key, x) for key, x in node.items() if key not in bare]
+        return _merged(place, [*others, *bare.values()])
+    if _is_list_of_objects(node) and (len(node) > 1 or named_frames(place.path, node)):
+        return _merged(place, _listed(place, node))
+    if isinstance(node, list) and len(node) == 1:
+        return _collect(place.under("0"), node[0])
+    return Table({}, {})
+
+
+def _listed(place: _Place, items: list[dict[str, Any]]) -> list[_Child]:
+    """The cameras of a list, all of them if there is one."""
+    frames = named_frames(place.path, items)
+    frames = frames or [numbered(i, named=False) for i in range(len(items))]
+    inner = [_collect(place.under(str(i)), x) for i, x in enumerate(items)]
+    cameras = any(table.shared for table in inner)
+    return [
+        _Child(str(i), bool(table.frames), _framed(table, frame, keep=cameras))
+        for i, (table, frame) in enumerate(zip(inner, frames, strict=True))
+    ]
+
+
+def _child(place: _Place, key: str, value: Any) -> _Child:
+    """What stands under a key that is no frame with a bare value."""
+    frame, nothing = frame_of(key), _Child(key, False, Table({}, {}))
+    if simple(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
+        return nothing
+    inside, is_tree = place.under(key), isinstance(value, dict) or _is_list_of_objects(value)
+    if text := _text(inside, key, value):
+        return _Child(key, False, Table(text, {}))
+    if (known := known_name(key)) is not None:
+        inside = _part(inside, key, *known)
+        return _Child(key, False, _collect(inside, value) if is_tree else _field(inside, value))
+    if not isinstance(value, dict | list):
+        return nothing
+    if frame is None:
+        return _Child(key, True, _collect(inside, value))
+    if is_tree:
+        inner = _collect(inside, value)
+    else:  # a column
+        inner = _field(inside._replace(part=inside.part or "matrix", key=inside.key or key), value)
+    return _Child(key, bool(inner.frames), _framed(inner, frame))
+
+
+def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
+    """The place under a name of a part."""
+    says_nothing = NAMES[name].rank == SAYS_NOTHING
+    if says_nothing and inside.part is not None:
+        return inside._replace(key=f"{inside.key} {key}")
+    is_pose = NAMES[name].role in POSES and not says_nothing
+    return inside._replace(part=name, key=key, pose=direction or (name if is_pose else inside.pose))
+
+
+def _text(inside: _Place, key: str, value: Any) -> Fields:
+    """What a text or a flag says of lenses and conventions."""
+    name = simple(key)
+    if name == "isfisheye" and value is True:
+        return {MODEL: [Field(key, str(inside), "fisheye")]}
+    if not isinstance(value, str):
+        return {}
+    if name in MODELS:
+        return {MODEL: [Field(key, str(inside), value)]}
+    if name in CONVENTIONS or (name in TYPES and any(stated(value))):
+        return {CONVENTION: [Field(key, str(inside), value)]}
+    return {}
+
+
+def _bare_frames(place: _Place, node: dict[str, Any]) -> dict[str, _Child]:
+    """The frames of an object whose values are those of a part, or bare matrices."""
+    found: dict[str, _Child] = {}
+    missing: list[str] = []
+    frames: dict[int, str] = {}
+    inside = place if place.part else place._replace(part="matrix")
+    for key, value in node.items():
+        frame = frame_of(key)
+        if frame is None or known_name(key) or isinstance(value, dict):
+            continue
+        inner = _field(inside.under(key)._replace(labels=(), key=place.key or key), value)
+        if inner.shared:
+            found[key] = _Child(key, False, _framed(inner, frame))
+            if frames.setdefault(frame.number, key) != key:
+                twice = f"{frames[frame.number]} and {key}"
+                raise FormatError(place.path, f"every frame of {place} once", twice)
+        elif not _is_list_of_objects(value):
+            missing.append(key)
+    if found and missing and place.part:
+        where, key = place.under(missing[0]), missing[0]
+        raise FormatError(place.path, f"a value as {where}", outline(node[key]))
+    return found
+
+
+def _field(place: _Place, value: Any) -> Table:
+    """A value of the part that the place is in, or a column of them."""
+    array, name = numbers(value), place.part
+    if array is None or name is None:
+        return Table({}, {})
+    role, shapes, *_ = NAMES[name]
+    if array.ndim > 1 and len(array) == 1 and array.shape[1:] in shapes:
+        array = array[0]
+    # A matrix K of four rows has zeros in its last; four times fx fy cx cy has none.
+    rows_of_four = role == "matrix" and array.shape == (4, 4) and bool(array[3, :3].any())
+    is_one = array.shape in shapes and not rows_of_four
+    is_column = array.ndim > 0 and len(array) > 0 and array.shape[1:] in shapes
+    if not is_one and not is_column:
+        return Table({}, {})
+    if role == "translation" and array.shape[not is_one :] in POSE_SHAPES:
+        name = place.pose or "matrix"
+    pose = place.pose if role in (*ROTATIONS, "translation", "position") else None
+    if is_one:
+        rows = len(array) if is_column and role != "matrix" else 0
+        return Table({name: [Field(place.key, str(place), array, pose, rows)]}, {})
+    frames = place.labels or [numbered(i, named=False) for i in range(len(array))]
+    if len(frames) != len(array):
+        expected = f"{len(frames)} of {place}, as there are names"
+        raise FormatError(place.path, expected, f"{len(array)}")
+    pairs = zip(frames, array, strict=True)
+    column = {
+        frame.number: (frame, {name: [Field(place.key, str(place), x, pose, len(array))]})
+        for frame, x in pairs
+    }
+    return Table({}, column)
+
+
+def _framed(inner: Table, frame: Frame, *, keep: bool = False) -> Table:
+    """What stands under a frame; what is said of all frames in it is so of each."""
+    if not inner.frames:
+        return Table({}, {frame.number: (frame, inner.shared)} if inner.shared or keep else {})
+    for _, fields in inner.frames.values():
+        for name, found in inner.shared.items():
+            fields.setdefault(name, found)
+    return Table({}, inner.frames)
+
+
+def _merged(place: _Place, children: list[_Child]) -> Table:
+    """The children of a place together; at most one sequence is among them."""
+    for roles in (POSES, INTRINSICS):
+        holders = [c for c in children if any(_has(f, roles) for _, f in c.table.frames.values())]
+        if len(holders) > 1 and any(child.wraps for child in holders):
+            _refuse(place, "sequence", holders)
+    poses = (*POSES, *ROTATIONS)
+    holders = [c for c in children if c.wraps and _has(c.table.shared, poses)]
+    if len(holders) > 1:
+        _refuse(place, "camera", holders)
+    table = Table({}, {})
+    for child in children:
+        _extend(table.shared, child.table.shared)
+        for number, (frame, fields) in child.table.frames.items():
+            known, own = table.frames.get(number, (frame, {}))
+            _extend(own, fields)
+            table.frames[number] = (known if known.named else frame), own
+    return table
+
+
+def _refuse(place: _Place, kind: str, holders: list[_Child]) -> None:
+    found = ", ".join(str(place.under(child.key)) for child in holders[:8])
+    expected = f"one {kind}, or names of frames that end in digits"
+    raise FormatError(place.path, expected, f"{len(holders)} {kind}s: {found}")
+
+
+def _fields(fields: Fields) -> list[Field]:
+    return list(itertools.chain(*fields.values()))
+
+
+def _has(fields: Fields, roles: tuple[str, ...]) -> bool:
+    return any(name in NAMES and NAMES[name].role in roles for name in fields)
+
+
+def _extend(fields: Fields, others: Fields) -> None:
+    for name, found in others.items():
+        fields[name] = fields.get(name, []) + found
+
+
+def _is_list_of_objects(node: Any) -> bool:
+    return isinstance(node, list) and len(node) > 0 and all(isinstance(x, dict) for x in node)

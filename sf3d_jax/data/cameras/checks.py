@@ -1,0 +1,267 @@
+"""Cameras made of the numbers of a file, with the file named where they make no sense."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_numbers, check_size
+from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.cameras.poses import poses_argument
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+Size = tuple[int, int]
+
+# Of the last row of a pose and of the zeros of a matrix of intrinsics.
+_TOLERANCE = 1e-4
+
+
+# Focal lengths per width or height of the image, but for lenses of more than 168 degrees.
+_SMALLEST_FOCAL = 0.05
+
+# Twice the principal point per width and height, where nothing else tells the resolution. Of an
+# image of half or twice the size it is about 2 and .5.
+_CENTRED = (0.6, 1.5)
+
+
+class CameraArgument(NamedTuple):
+    """A camera as it is written.
+
+    Attributes:
+      size: (H, W).
+      optics: fx, fy, cx, cy.
+      pose: world-to-camera, float64 (3, 4).
+      model: of `Camera`.
+      distortion: the coefficients of the model, or None.
+    """
+
+    size: Size
+    optics: tuple[float, float, float, float]
+    pose: np.ndarray
+    model: str
+    distortion: list[float] | None
+
+
+def camera_argument(name: str, camera: "Camera") -> CameraArgument:
+    """Checks a camera that a caller hands over to be written.
+
+    Args:
+      name: of the argument, for the error.
+      camera: without batch axes.
+
+    Returns:
+      Its numbers, of which `make_camera` makes it again.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: it is a batch, or has numbers that no reader takes.
+    """
+    from sf3d_jax.camera import check_camera
+
+    if check_camera(name, camera) != ():
+        raise ValueError(f"{name}: expected one camera, got a batch")
+    parts = [camera.focal, camera.principal_point]
+    parts += [] if camera.distortion is None else [camera.distortion]
+    numbers = np.concatenate([np.asarray(x, np.float64) for x in parts])
+    if not (np.abs(numbers) <= LARGEST).all() or not (numbers[:2] > 0).all():
+        expected = f"positive focal lengths, and numbers up to {LARGEST:g}"
+        raise ValueError(f"{name}: expected {expected}, got {numbers.tolist()}")
+    pose = poses_argument(f"{name}.world_to_camera", np.asarray(camera.world_to_camera)[None])
+    fx, fy, cx, cy, *coefficients = numbers.tolist()
+    return CameraArgument(
+        camera.size,
+        (fx, fy, cx, cy),
+        pose[0],
+        camera.model,
+        None if camera.distortion is None else coefficients,
+    )
+
+
+def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
+    """Checks a camera that is written to a format without lenses.
+
+    Args:
+      name: of the argument, for the error.
+      camera: without batch axes.
+
+    Returns:
+      Its numbers.
+
+    Raises:
+      TypeError: it is no camera.
+      ValueError: it is a batch, has a distorting lens, or numbers that no reader takes.
+    """
+    argument = camera_argument(name, camera)
+    if argument.model != "pinhole":
+        raise ValueError(f"{name}: expected one pinhole camera, got a distorting lens")
+    return argument
+
+
+def make_camera(
+    path: PathLike,
+    where: str,
+    *,
+    focal: npt.ArrayLike,
+    principal_point: npt.ArrayLike,
+    size: Size,
+    world_to_camera: np.ndarray,
+    distortion: npt.ArrayLike | None = None,
+    model: str = "pinhole",
+) -> "Camera":
+    """A camera of numbers that were read.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      focal: (2,), (fx, fy) in pixels.
+      principal_point: (2,), (cx, cy), integers at pixel centres.
+      size: (H, W) of the image.
+      world_to_camera: (3, 4), in OpenCV's axes, as `rigid_pose` returns it.
+      distortion: the coefficients of the model, or None.
+      model: of `Camera`.
+
+    Returns:
+      The camera, float64.
+
+    Raises:
+      FormatError: a focal length is not positive, a number absurd, or there are too many or too
+        few coefficients.
+    """
+    from sf3d_jax.camera import Camera
+
+    check_size(path, size[1], size[0])
+    focal, point = np.asarray(focal, np.float64), np.asarray(principal_point, np.float64)
+    for key, x in (("focal length", focal), ("principal point", point), ("distortion", distortion)):
+        if x is not None:
+            check_numbers(path, f"the {key} of {where}", np.asarray(x, np.float64))
+    if not (focal > 0).all():
+        raise FormatError(path, f"positive focal lengths in {where}", f"{focal.tolist()}")
+    matrix = np.diag([*focal, 1.0])
+    matrix[:2, 2] = point
+    try:
+        return Camera.from_matrix(
+            matrix,
+            size,
+            world_to_camera=world_to_camera,
+            distortion=None if distortion is None else np.asarray(distortion, np.float64),
+            model=model,
+        )
+    except ValueError as error:  # too many coefficients, or too few
+        raise FormatError(path, f"a camera in {where}", f"{error}") from None
+
+
+def check_fits(
+    path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size, *, told: bool
+) -> None:
+    """Refuses intrinsics of another resolution or unit.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      focal: (fx, fy).
+      point: the principal point, integers at pixel centres.
+      size: (H, W) of the image.
+      told: whether the file says the size. If so the principal point may be anywhere in the image,
+        as in one that was cut out, else it must be about its centre.
+
+    Raises:
+      FormatError: they are no intrinsics of such an image.
+    """
+    sides = np.array([size[1], size[0]])
+    least, most = (0, 2) if told else _CENTRED
+    ratio = (2 * point + 1) / sides
+    inside = (least <= ratio).all() and (ratio <= most).all()
+    if not inside or (focal < _SMALLEST_FOCAL * sides).any():
+        raise FormatError(
+            path,
+            f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",
+            f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
+            f"({point[0]:g}, {point[1]:g}); are they those of another size?",
+        )
+
+
+def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
+    """Checks a pose.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      pose: (3, 4) or (4, 4).
+
+    Returns:
+      (3, 4), the rotation and the translation.
+
+    Raises:
+      FormatError: it has something else than a rotation, or its last row is not 0 0 0 1.
+    """
+    check_numbers(path, where, pose)
+    if not ends_in_one(pose) or not poses.is_rigid(pose):
+        rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in pose)
+        raise FormatError(path, f"a rotation and a translation in {where}", f"[{rows}]")
+    return pose[:3]
+
+
+def ends_in_one(pose: np.ndarray) -> bool:
+    """Whether the fourth row is 0 0 0 1, or missing."""
+    return bool((np.abs(pose[3:] - [0, 0, 0, 1]) <= _TOLERANCE).all())
+
+
+def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The focal lengths and the principal point of a matrix K.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      matrix: (3, 3), [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels.
+
+    Returns:
+      (fx, fy) and (cx, cy).
+
+    Raises:
+      FormatError: it is no such matrix; one with skew is none either.
+    """
+    check_numbers(path, where, matrix)
+    rest = matrix - np.diag(np.diagonal(matrix)) + np.diag([0, 0, matrix[2, 2]])
+    rest[:2, 2] = 0
+    if not (np.abs(rest - np.diag([0.0, 0, 1])) <= _TOLERANCE).all():
+        expected = f"[fx 0 cx; 0 fy cy; 0 0 1] in {where}"
+        rows = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in matrix)
+        raise FormatError(path, expected, f"[{rows}]")
+    return np.diagonal(matrix)[:2], matrix[:2, 2]
+
+
+def resized(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera":
+    """The camera of the image at another resolution, areas onto areas.
+
+    Args:
+      path: of the file, for the error.
+      where: what has the size of the camera, for the error.
+      camera: of the size that the file says.
+      size: (H, W) that is wanted.
+
+    Returns:
+      The camera; untouched if it has that size.
+
+    Raises:
+      FormatError: the sizes do not differ by a common factor.
+    """
+    if camera.size == size:
+        return camera
+    check_size(path, size[1], size[0])
+    if not same_shape(camera.size, size):
+        (height, width), (found_height, found_width) = size, camera.size
+        raise FormatError(
+            path,
+            f"{width} x {height} pixels, or a multiple or fraction, for {where}",
+            f"{found_width} x {found_height}",
+        )
+    return camera.resize(size)
+
+
+def same_shape(first: Size, second: Size) -> bool:
+    """Whether two sizes differ by a common factor, up to rounding to whole pixels."""
+    # Both sides of the larger one may be off by half a pixel of the smaller.
+    gap = abs(first[0] * second[1] - first[1] * second[0])
+    return 2 * gap <= max(sum(first), sum(second))

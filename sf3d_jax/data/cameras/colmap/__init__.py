@@ -1,0 +1,165 @@
+"""The cameras and images of a COLMAP model, as text or binary.
+
+cameras.txt has one line a camera, CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]; images.txt two lines an
+image, IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, and its points, which may be none: an empty
+line. Lines that begin with # are comments. `binary` has the bytes of the .bin files.
+
+The pose of an image is world to camera with OpenCV's axes, a quaternion and a translation, in the
+unit of the model, which is no metre unless the model was aligned. Principal points count from the
+image's edge: the centre of the first pixel is at 0.5, which is subtracted here. COLMAP's models
+become those of `Camera`, with zeros for the coefficients that they lack:
+
+    SIMPLE_PINHOLE, PINHOLE                                 pinhole
+    SIMPLE_RADIAL, RADIAL, OPENCV, FULL_OPENCV              opencv, 4 or 8 coefficients
+    SIMPLE_RADIAL_FISHEYE, RADIAL_FISHEYE, OPENCV_FISHEYE   fisheye
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.data.cameras.colmap import binary, text
+from sf3d_jax.data.cameras.colmap.models import ColmapImage as ColmapImage
+from sf3d_jax.data.cameras.colmap.models import (
+    camera_of_record,
+    image_of_record,
+    record_of_camera,
+    record_of_image,
+)
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_LARGEST_ID = 2**32 - 1
+_ENDINGS = {".bin": binary, ".txt": text}
+
+
+def read_colmap_cameras(path: PathLike) -> dict[int, "Camera"]:
+    """Reads a cameras.bin or cameras.txt.
+
+    Args:
+      path: of the file; if it ends otherwise, a byte 0 in it tells that it is binary.
+
+    Returns:
+      The cameras by id, float64, with no pose (the identity).
+
+    Raises:
+      FormatError: the file is no such file, or has a model that `Camera` lacks, which is named.
+    """
+    data = Path(path).read_bytes()
+    records = _kind(path, data).parse_cameras(path, data)
+    return {key: camera_of_record(path, key, record) for key, record in records.items()}
+
+
+def read_colmap_images(path: PathLike) -> dict[int, ColmapImage]:
+    """Reads an images.bin or images.txt; the points of the images are skipped.
+
+    Args:
+      path: of the file; if it ends otherwise, a byte 0 in it tells that it is binary.
+
+    Returns:
+      The images by id.
+
+    Raises:
+      FormatError: the file is no such file.
+    """
+    data = Path(path).read_bytes()
+    records = _kind(path, data).parse_images(path, data)
+    return {key: image_of_record(path, key, record) for key, record in records.items()}
+
+
+def read_colmap(folder: PathLike) -> dict[str, "Camera"]:
+    """Reads a model.
+
+    Args:
+      folder: with cameras and images, both .bin or both .txt; .bin is read if both are there, as
+        COLMAP does.
+
+    Returns:
+      The cameras by the name of the image, with their poses.
+
+    Raises:
+      FormatError: a file is not what it should be, an image has a camera that is not there, or two
+        images have one name.
+      FileNotFoundError: there is no model.
+    """
+    folder = Path(folder)
+    kinds = [
+        e for e in _ENDINGS if all((folder / f"{n}{e}").is_file() for n in ("cameras", "images"))
+    ]
+    if not kinds:
+        expected = "cameras.bin and images.bin, or cameras.txt and images.txt"
+        raise FileNotFoundError(f"{folder}: there are no {expected}")
+    cameras = read_colmap_cameras(folder / f"cameras{kinds[0]}")
+    path = folder / f"images{kinds[0]}"
+    found: dict[str, Camera] = {}
+    for image in read_colmap_images(path).values():
+        if image.camera_id not in cameras:
+            expected = f"a camera of {sorted(cameras)[:8]} for {image.name[:80]!r}"
+            raise FormatError(path, expected, f"{image.camera_id}")
+        if image.name in found:
+            raise FormatError(path, "every name once", f"{image.name[:80]!r} twice")
+        camera = cameras[image.camera_id]
+        found[image.name] = dataclasses.replace(camera, world_to_camera=image.world_to_camera)
+    return found
+
+
+def write_colmap_cameras(path: PathLike, cameras: Mapping[int, "Camera"]) -> None:
+    """Writes cameras as PINHOLE, OPENCV, FULL_OPENCV or OPENCV_FISHEYE; their poses are not.
+
+    The file has principal points plus 0.5, which are rounded once; what was read from such a file
+    is read again as it was, and so is all else.
+
+    Args:
+      path: of the file, ending in .bin or .txt.
+      cameras: by id, an integer from 0 to 2^32 - 1.
+
+    Raises:
+      ValueError: the path ends otherwise, or the format cannot hold a camera.
+    """
+    kind = _kind_to_write(path)
+    _check_ids("cameras", cameras)
+    records = {key: record_of_camera(key, camera) for key, camera in cameras.items()}
+    write_bytes(path, kind.pack_cameras(records))
+
+
+def write_colmap_images(path: PathLike, images: Mapping[int, ColmapImage]) -> None:
+    """Writes images without points.
+
+    The file has quaternions, so that a rotation is read to a few units in the last place of 1;
+    translations are read as they were.
+
+    Args:
+      path: of the file, ending in .bin or .txt.
+      images: by id, an integer from 0 to 2^32 - 1.
+
+    Raises:
+      ValueError: the path ends otherwise, or the format cannot hold an image.
+    """
+    kind = _kind_to_write(path)
+    _check_ids("images", images)
+    _check_ids("images' cameras", {image.camera_id: image for image in images.values()})
+    records = {key: record_of_image(key, image) for key, image in images.items()}
+    write_bytes(path, kind.pack_images(records))
+
+
+def _kind(path: PathLike, data: bytes) -> ModuleType:
+    """The module that reads a file."""
+    by_content = binary if b"\0" in data else text
+    return _ENDINGS.get(Path(path).suffix.lower(), by_content)
+
+
+def _kind_to_write(path: PathLike) -> ModuleType:
+    ending = Path(path).suffix.lower()
+    if ending not in _ENDINGS:
+        raise ValueError(f"path: expected an ending of .bin or .txt, got {path}")
+    return _ENDINGS[ending]
+
+
+def _check_ids(name: str, things: Mapping[int, object]) -> None:
+    bad = [key for key in things if not 0 <= key <= _LARGEST_ID]
+    if bad:
+        raise ValueError(f"{name}: expected ids from 0 to {_LARGEST_ID:,}, got {bad[0]}")

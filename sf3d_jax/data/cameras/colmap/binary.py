@@ -1,0 +1,137 @@
+"""COLMAP's cameras.bin and images.bin, little endian.
+
+    cameras   u64 count; of each: u32 id, i32 model, u64 width, u64 height, f64 parameters
+    images    u64 count; of each: u32 id, f64 qw qx qy qz tx ty tz, u32 camera id, the name and a
+              byte 0, u64 number of points; of each point: f64 x, f64 y, i64 id
+
+The points of images are skipped, and written as none. `colmap` says the conventions.
+"""
+
+import struct
+from collections.abc import Mapping
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.cameras.colmap.models import (
+    MODELS,
+    OTHERS,
+    CameraRecord,
+    ImageRecord,
+    known_model,
+)
+
+_COUNT = struct.Struct("<Q")
+_CAMERA = struct.Struct("<IiQQ")
+_IMAGE = struct.Struct("<I7dI")
+_POINT_SIZE = 24
+
+_NAMES = {model.number: name for name, model in MODELS.items()} | OTHERS
+
+
+class _Bytes:
+    """The bytes of a file, taken from the front."""
+
+    def __init__(self, path: PathLike, data: bytes) -> None:
+        self.path, self.data, self.at = path, data, 0
+
+    def skip(self, count: int, what: str) -> int:
+        """Where the next bytes begin, which must be there."""
+        start, self.at = self.at, self.at + count
+        if self.at > len(self.data):
+            expected = f"{what}, {count} bytes from byte {start} on"
+            raise FormatError(self.path, expected, f"the end after {len(self.data)} bytes")
+        return start
+
+    def take(self, form: struct.Struct, what: str) -> tuple[int | float, ...]:
+        return form.unpack_from(self.data, self.skip(form.size, what))
+
+    def name(self, what: str) -> str:
+        """Text up to a byte 0."""
+        start, end = self.at, self.data.find(b"\0", self.at)
+        self.at = end + 1
+        try:
+            text = self.data[start : max(end, start)].decode()
+        except UnicodeDecodeError:
+            text = ""
+        if not text:  # without a byte 0, too
+            found = repr(self.data[start : start + 40])
+            raise FormatError(self.path, f"{what} in UTF-8 and a byte 0", found)
+        return text
+
+    def finish(self) -> None:
+        if self.at != len(self.data):
+            raise FormatError(self.path, f"{self.at} bytes", f"{len(self.data)}")
+
+
+def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
+    """The cameras of a cameras.bin.
+
+    Args:
+      path: of the file, for the error.
+      data: the whole file.
+
+    Returns:
+      The cameras by id.
+
+    Raises:
+      FormatError: the file is cut off or too long, an id stands twice, or a model is unknown.
+    """
+    rest = _Bytes(path, data)
+    cameras: dict[int, CameraRecord] = {}
+    (count,) = rest.take(_COUNT, "the number of cameras")
+    while len(cameras) < count:
+        what = f"camera {len(cameras)} of {count}"
+        camera_id, number, width, height = map(int, rest.take(_CAMERA, what))
+        name = _NAMES.get(number, f"number {number}")
+        form = struct.Struct(f"<{known_model(path, name).parameters}d")
+        parameters = rest.take(form, what)
+        if camera_id in cameras:
+            raise FormatError(path, "every camera once", f"camera {camera_id} twice")
+        cameras[camera_id] = CameraRecord(name, width, height, list(parameters))
+    rest.finish()
+    return cameras
+
+
+def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
+    """The images of an images.bin, without their points.
+
+    Args:
+      path: of the file, for the error.
+      data: the whole file.
+
+    Returns:
+      The images by id.
+
+    Raises:
+      FormatError: the file is cut off or too long, an id stands twice, or a name is no text.
+    """
+    rest = _Bytes(path, data)
+    images: dict[int, ImageRecord] = {}
+    (count,) = rest.take(_COUNT, "the number of images")
+    while len(images) < count:
+        what = f"image {len(images)} of {count}"
+        image_id, *pose, camera_id = rest.take(_IMAGE, what)
+        name = rest.name(f"the name of {what}")
+        (points,) = rest.take(_COUNT, what)
+        rest.skip(_POINT_SIZE * int(points), f"the points of {what}")
+        if image_id in images:
+            raise FormatError(path, "every image once", f"image {image_id} twice")
+        images[int(image_id)] = ImageRecord(pose, int(camera_id), name)
+    rest.finish()
+    return images
+
+
+def pack_cameras(cameras: Mapping[int, CameraRecord]) -> bytes:
+    """The bytes of a cameras.bin."""
+    parts = [_COUNT.pack(len(cameras))]
+    for camera_id, (model, width, height, parameters) in cameras.items():
+        parts.append(_CAMERA.pack(camera_id, MODELS[model].number, width, height))
+        parts.append(struct.pack(f"<{len(parameters)}d", *parameters))
+    return b"".join(parts)
+
+
+def pack_images(images: Mapping[int, ImageRecord]) -> bytes:
+    """The bytes of an images.bin, without points."""
+    parts = [_COUNT.pack(len(images))]
+    for image_id, (pose, camera_id, name) in images.items():
+        parts += [_IMAGE.pack(image_id, *pose, camera_id), name.encode(), b"\0", _COUNT.pack(0)]
+    return b"".join(parts)

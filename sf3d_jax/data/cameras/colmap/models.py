@@ -1,0 +1,181 @@
+"""COLMAP's camera models as those of `Camera`, and back; the poses of its images.
+
+`colmap` has the table of the models and says the conventions.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import LARGEST_SIDE, FormatError, PathLike, check_numbers
+from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.cameras.checks import camera_argument, make_camera, rigid_pose
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+
+class Model(NamedTuple):
+    """One of COLMAP's models.
+
+    Attributes:
+      number: in binary files.
+      focals: how many focal lengths come first.
+      distortion: how many coefficients follow the principal point.
+      ours: the model of `Camera`.
+    """
+
+    number: int
+    focals: int
+    distortion: int
+    ours: str
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters."""
+        return self.focals + 2 + self.distortion
+
+
+MODELS = {
+    "SIMPLE_PINHOLE": Model(0, 1, 0, "pinhole"),
+    "PINHOLE": Model(1, 2, 0, "pinhole"),
+    "SIMPLE_RADIAL": Model(2, 1, 1, "opencv"),
+    "RADIAL": Model(3, 1, 2, "opencv"),
+    "OPENCV": Model(4, 2, 4, "opencv"),
+    "OPENCV_FISHEYE": Model(5, 2, 4, "fisheye"),
+    "FULL_OPENCV": Model(6, 2, 8, "opencv"),
+    "SIMPLE_RADIAL_FISHEYE": Model(8, 1, 1, "fisheye"),
+    "RADIAL_FISHEYE": Model(9, 1, 2, "fisheye"),
+}
+
+# Those that no camera here has, by number.
+OTHERS = {7: "FOV", 10: "THIN_PRISM_FISHEYE", 11: "RAD_TAN_THIN_PRISM_FISHEYE"}
+
+
+class CameraRecord(NamedTuple):
+    """A camera as COLMAP has it.
+
+    Attributes:
+      model: its name.
+      width: of the image in pixels.
+      height: of the image in pixels.
+      parameters: as many as the model has.
+    """
+
+    model: str
+    width: int
+    height: int
+    parameters: list[float]
+
+
+class ImageRecord(NamedTuple):
+    """An image as COLMAP has it.
+
+    Attributes:
+      pose: the quaternion w x y z and the translation, world to camera.
+      camera_id: of its camera.
+      name: of its file.
+    """
+
+    pose: list[float]
+    camera_id: int
+    name: str
+
+
+class ColmapImage(NamedTuple):
+    """An image of a model.
+
+    Attributes:
+      name: of its file, relative to the folder of the images.
+      camera_id: of its camera.
+      world_to_camera: float64 [3, 4] in OpenCV's axes and the unit of the model.
+    """
+
+    name: str
+    camera_id: int
+    world_to_camera: np.ndarray
+
+
+def known_model(path: PathLike, name: str) -> Model:
+    """A model by its name.
+
+    Raises:
+      FormatError: no camera here has it.
+    """
+    if name not in MODELS:
+        raise FormatError(path, f"a camera model of {', '.join(MODELS)}", name[:40])
+    return MODELS[name]
+
+
+def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "Camera":
+    """A camera, of which the pose is the identity."""
+    model = known_model(path, record.model)
+    numbers = np.array(record.parameters, np.float64)
+    focal, point, distortion = np.split(numbers, [model.focals, model.focals + 2])
+    count = 8 if model.distortion > 4 else 4
+    return make_camera(
+        path,
+        f"camera {camera_id}",
+        focal=np.broadcast_to(focal, 2),
+        principal_point=point - 0.5,
+        size=(record.height, record.width),
+        world_to_camera=np.eye(3, 4),
+        distortion=np.pad(distortion, (0, count - len(distortion))) if len(distortion) else None,
+        model=model.ours,
+    )
+
+
+def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> ColmapImage:
+    """An image with its pose as a matrix."""
+    where = f"image {image_id}"
+    numbers = np.array(record.pose, np.float64)
+    check_numbers(path, where, numbers)
+    if not np.linalg.norm(numbers[:4]) > poses.SMALLEST_QUATERNION:
+        raise FormatError(path, f"a quaternion in {where}", f"{record.pose[:4]}")
+    pose = np.c_[poses.from_quaternion(numbers[:4]), numbers[4:]]
+    return ColmapImage(record.name, record.camera_id, rigid_pose(path, where, pose))
+
+
+def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
+    """A camera as COLMAP's.
+
+    Raises:
+      ValueError: it is a batch, has coefficients that COLMAP's models lack, or numbers or a size
+        that no reader takes.
+    """
+    name = f"cameras[{camera_id}]"
+    one = camera_argument(name, camera)
+    distortion = one.distortion or []
+    if any(distortion[8:]):
+        raise ValueError(f"{name}: COLMAP has no thin prism coefficients, got {distortion[8:]}")
+    distortion = distortion[:8]
+    if camera.model == "opencv" and len(distortion) > 4:
+        model = "FULL_OPENCV"
+        distortion += [0.0] * (8 - len(distortion))
+    else:
+        model = {"pinhole": "PINHOLE", "opencv": "OPENCV", "fisheye": "OPENCV_FISHEYE"}[
+            camera.model
+        ]
+    fx, fy, cx, cy = one.optics
+    numbers = [fx, fy, cx + 0.5, cy + 0.5, *distortion]
+    height, width = camera.size
+    if not 1 <= min(camera.size) <= max(camera.size) <= LARGEST_SIDE:
+        expected = f"a width and a height of 1 to {LARGEST_SIDE:,}"
+        raise ValueError(f"{name}: expected {expected}, got {width} x {height}")
+    return CameraRecord(model, width, height, numbers)
+
+
+def record_of_image(image_id: int, image: ColmapImage) -> ImageRecord:
+    """An image as COLMAP's.
+
+    Raises:
+      ValueError: its pose is no rotation and translation, or its name cannot be written.
+    """
+    name = f"images[{image_id}]"
+    pose = poses.poses_argument(f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None])[
+        0
+    ]
+    if not image.name or not image.name.isprintable():
+        raise ValueError(f"{name}: expected a name, got {image.name!r}")
+    numbers = [*poses.to_quaternion(pose[:, :3]).tolist(), *pose[:, 3].tolist()]
+    return ImageRecord(numbers, image.camera_id, image.name)

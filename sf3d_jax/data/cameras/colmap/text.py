@@ -1,0 +1,115 @@
+"""COLMAP's cameras.txt and images.txt. `colmap` says the lines and the conventions."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from sf3d_jax.data._files import FormatError, PathLike, text
+from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, known_model
+
+_CAMERAS = "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"
+_IMAGES = (
+    "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# POINTS2D[] as (X, Y, POINT3D_ID)"
+)
+# Not every number is looked at, as there may be millions of them.
+_POINTS = re.compile(r"[-+.\deE\s]*", re.ASCII)
+
+
+def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
+    """The cameras of a cameras.txt.
+
+    Args:
+      path: of the file, for the error.
+      data: the whole file.
+
+    Returns:
+      The cameras by id.
+
+    Raises:
+      FormatError: a line is no camera, an id stands twice, or a model is unknown.
+    """
+    cameras: dict[int, CameraRecord] = {}
+    for number, line in _lines(path, data):
+        if not _holds_data(line):
+            continue
+        where, words = f"in line {number}", line.split()
+        if len(words) < 4:
+            raise FormatError(path, f"CAMERA_ID MODEL WIDTH HEIGHT {where}", repr(line[:60]))
+        camera_id, width, height = (text.index(path, words[i], where) for i in (0, 2, 3))
+        count = known_model(path, words[1]).parameters
+        parameters = text.numbers(path, words[4:], count, where)
+        if camera_id in cameras:
+            raise FormatError(path, "every camera once", f"camera {camera_id} twice")
+        cameras[camera_id] = CameraRecord(words[1], width, height, parameters.tolist())
+    return cameras
+
+
+def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
+    """The images of an images.txt, without their points.
+
+    Args:
+      path: of the file, for the error.
+      data: the whole file.
+
+    Returns:
+      The images by id.
+
+    Raises:
+      FormatError: a line is no image, the line behind one holds no points and is not empty, or an
+        id stands twice.
+    """
+    images: dict[int, ImageRecord] = {}
+    lines = _lines(path, data)
+    for number, line in lines:
+        if not _holds_data(line):
+            continue
+        where, words = f"in line {number}", line.split(maxsplit=9)
+        if len(words) < 10:
+            expected = f"IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME {where}"
+            raise FormatError(path, expected, repr(line[:60]))
+        image_id, camera_id = (text.index(path, words[i], where) for i in (0, 8))
+        pose = text.numbers(path, words[1:8], 7, where)
+        if image_id in images:
+            raise FormatError(path, "every image once", f"image {image_id} twice")
+        _, points = next(lines, (number, ""))
+        if not _POINTS.fullmatch(points) or len(points.split()) % 3:
+            expected = f"the points of image {image_id} (may be an empty line) in line {number + 1}"
+            raise FormatError(path, expected, repr(points[:60]))
+        images[image_id] = ImageRecord(pose.tolist(), camera_id, words[9])
+    return images
+
+
+def pack_cameras(cameras: Mapping[int, CameraRecord]) -> bytes:
+    """The bytes of a cameras.txt."""
+    lines = [
+        f"{camera_id} {model} {width} {height} {' '.join(map(repr, parameters))}"
+        for camera_id, (model, width, height, parameters) in cameras.items()
+    ]
+    return "\n".join([_CAMERAS, *lines, ""]).encode()
+
+
+def pack_images(images: Mapping[int, ImageRecord]) -> bytes:
+    """The bytes of an images.txt, without points.
+
+    Raises:
+      ValueError: a name has a space, which only a binary file can hold.
+    """
+    lines = []
+    for image_id, (pose, camera_id, name) in images.items():
+        if len(name.split()) != 1:
+            raise ValueError(f"images[{image_id}]: a text file holds no spaces in {name!r}")
+        lines += [f"{image_id} {' '.join(map(repr, pose))} {camera_id} {name}", ""]
+    return "\n".join([_IMAGES, *lines, ""]).encode()
+
+
+def _lines(path: PathLike, data: bytes) -> Iterator[tuple[int, str]]:
+    """(number, line) of all lines."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(path, "text in UTF-8", f"{error}") from None
+    return enumerate(map(str.strip, text.split("\n")), 1)
+
+
+def _holds_data(line: str) -> bool:
+    """Whether a line is neither empty nor a comment."""
+    return bool(line) and not line.startswith("#")

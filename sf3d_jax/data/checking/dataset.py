@@ -1,0 +1,192 @@
+"""The check of a data set: sample by sample, with the files that are missing or broken."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import DtypeError, FormatError, SizeError
+from sf3d_jax.data.checking.report import Finding, Report
+from sf3d_jax.data.checking.sample import check
+from sf3d_jax.data.checking.scale_facts import scale_facts
+from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
+from sf3d_jax.samples import Sample
+
+_NAMES: dict[type, str] = {SizeError: "size", DtypeError: "dtype"}
+
+
+def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) -> Iterator[Report]:
+    """Checks the samples of a data set.
+
+    Files that are missing or broken are findings, by their paths; what is left of a sample is
+    checked without them. Where the data set has the motion of the other direction of time, it is
+    compared with that.
+
+    Args:
+      dataset: such as `SRFlow3D`.
+      limit: check so many samples, evenly spread; all if None.
+      jobs: threads.
+
+    Returns:
+      An iterator over the reports, by the names and in the order of the samples.
+
+    Raises:
+      ValueError: limit or jobs is below 1.
+    """
+    for name, number in (("limit", limit), ("jobs", jobs)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name}: expected at least 1, got {number}")
+    metric = True
+    if isinstance(dataset, SRFlow3D):
+        dataset, metric = _with_scale(dataset)
+    entries = _spread(dataset.entries, limit)
+    partner = _partners(dataset)
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(_report, dataset, entry, partner, metric) for entry in entries]
+        try:
+            for future in waiting:
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def other_direction(dataset: Dataset) -> Dataset | None:
+    """The same samples with the motion of the other direction of time.
+
+    Args:
+      dataset: any.
+
+    Returns:
+      The data set, scaled alike, even if the scale is what is wrong; None if there is none.
+    """
+    other = dataset.other_direction()
+    if isinstance(dataset, SRFlow3D) and isinstance(other, SRFlow3D):
+        scaled, metric = _with_scale(dataset)
+        # A scale that was made up would count as one that was given.
+        return other.with_scale(scaled.scale) if metric else other
+    return other
+
+
+def _with_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
+    """The data set with a scale that is given, and whether that means anything.
+
+    Else samples could not be read because of the depths alone, which may be what is wrong.
+    """
+    for way in _ways(dataset):
+        try:
+            return dataset.with_scale(way.scale), True
+        except (ValueError, OSError):  # that is said of each sample
+            continue
+    scales = (_any_scale(dataset, entry) for way in _ways(dataset) for entry in way.entries)
+    scale = next((scale for scale in scales if scale), None)
+    return dataset.with_scale(scale or 1.0), scale is not None
+
+
+def _ways(dataset: SRFlow3D) -> Iterator[SRFlow3D]:
+    """Both directions of time; the other one is listed only if it is needed."""
+    yield dataset
+    if (other := dataset.other_direction()) is not None:
+        yield other
+
+
+def _any_scale(dataset: SRFlow3D, entry: Entry) -> float | None:
+    try:
+        depth, scaled, _, _ = dataset.scale_evidence(entry)
+    except (ValueError, OSError):
+        return None
+    both = np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
+    return abs(float(np.median(depth[both] * scaled[both]))) if both.any() else None
+
+
+def _spread(entries: tuple[Entry, ...], limit: int | None) -> list[Entry]:
+    count = len(entries) if limit is None else min(limit, len(entries))
+    return [entries[i * len(entries) // count] for i in range(count)]
+
+
+def _partners(dataset: Dataset) -> Callable[[Entry], Sample | None]:
+    """What finds the sample that leads back from the next frame, if there is one."""
+    other = other_direction(dataset)
+    all_entries = () if other is None else other.entries
+    entries = {(e.sequence, e.frame, e.next_frame): e for e in all_entries}
+
+    def partner(entry: Entry) -> Sample | None:
+        back = entries.get((entry.sequence, entry.next_frame, entry.frame))
+        if other is None or back is None:
+            return None
+        try:
+            return other.read(back)
+        except (ValueError, OSError):  # its files are named where it is itself checked
+            return None
+
+    return partner
+
+
+def _report(
+    dataset: Dataset, entry: Entry, partner: Callable[[Entry], Sample | None], metric: bool
+) -> Report:
+    """The report of one sample; `metric` tells whether its depths are in metres."""
+    sample, findings = _readable(dataset, entry)
+    if isinstance(dataset, SRFlow3D):
+        scale = dataset.scale if metric else None
+        findings += _scale(dataset, entry, scale, [finding.message for finding in findings])
+    if sample is None:
+        return Report(tuple(findings), name=entry.name)
+    if not metric:  # the cameras' places are
+        sample = dataclasses.replace(sample, camera=None, next_camera=None)
+    report = check(sample, backward=partner(entry))
+    return dataclasses.replace(report, findings=(*findings, *report.findings), name=entry.name)
+
+
+def _readable(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]:
+    """What can be read of a sample, and the files that stand in the way."""
+    files = dict(entry.files)
+    findings = [_missing(path) for path in files.values() if not path.exists()]
+    files = {name: path for name, path in files.items() if path.exists()}
+    while files:
+        try:
+            return dataset.read(entry._replace(files=files)), findings
+        except FormatError as error:
+            findings.append(_broken(error))
+            bad = Path(error.path)
+        except OSError as error:
+            bad = Path(error.filename or "")
+            if bad in files.values():
+                findings.append(Finding("unreadable", f"{bad}: {error.strerror}"))
+        except (KeyError, StopIteration, TypeError, ValueError):
+            # Without those files the rest is no sample.
+            return None, findings
+        left = {name: path for name, path in files.items() if path != bad}
+        if len(left) == len(files):
+            return None, findings
+        files = left
+    return None, findings
+
+
+def _missing(path: Path) -> Finding:
+    return Finding("missing", f"{path}: missing", {}, "it was not written, or not downloaded")
+
+
+def _broken(error: FormatError) -> Finding:
+    why = {
+        "size": "it belongs to another image, or was resized",
+        "dtype": "it was saved as another kind of numbers, or as codes",
+        "unreadable": "it was cut off or damaged, or is something else than its name says",
+    }
+    name = _NAMES.get(type(error), "unreadable")
+    return Finding(name, str(error), {}, why[name])
+
+
+def _scale(dataset: SRFlow3D, entry: Entry, scale: float | None, said: list[str]) -> list[Finding]:
+    """What is wrong with the scale, or with the depth, which only the scale is measured from."""
+    if not {"depth", "scaled_inv_depth"} <= entry.files.keys():
+        return []
+    try:
+        depth, scaled, mask, camera = dataset.scale_evidence(entry)
+    except FormatError as error:
+        return [] if str(error) in said else [_broken(error)]
+    except OSError:  # missing files were named already
+        return []
+    return scale_facts(depth, scaled, camera, mask=mask, scale=scale)

@@ -1,0 +1,1 @@
+"""What may be wrong with a sample, and what undoes it."""

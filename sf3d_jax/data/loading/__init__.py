@@ -1,0 +1,339 @@
+"""Batches of a data set, shuffled, augmented and read ahead by threads, on grain.
+
+The samples of an epoch are put in an order that depends on the seed and the epoch alone; what a
+transform draws depends on the seed, the epoch and the sample's index in the data set alone. So
+neither the number of threads nor that of processes changes a sample, and global batch number b
+holds the same samples however many processes share it.
+
+Every epoch ends with whole batches: the last one is filled up with samples that are not valid
+anywhere, so that all processes take the same number of steps.
+"""
+
+import dataclasses
+import functools
+import operator
+import os
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from sf3d_jax.camera import check_size
+from sf3d_jax.data.loading.stacking import stack, with_valid
+from sf3d_jax.samples import Sample, map_cameras, map_pixels
+
+Transform = Callable[[jax.Array, Sample], Sample]
+
+# Enough to never end: a run of a thousand steps a second takes 10 million years.
+_POSITIONS = 2**58
+
+
+class Source(Protocol):
+    """Samples by index."""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+
+    def __getitem__(self, index: int, /) -> Sample:
+        """One sample, of NumPy arrays without a batch axis."""
+
+
+class _Place(NamedTuple):
+    """What is read for one place of a batch."""
+
+    epoch: int
+    number: int
+    padding: bool
+
+
+_Read = Callable[[_Place], Sample]
+
+
+def loader(
+    dataset: Source,
+    batch_size: int,
+    seed: int,
+    *,
+    epochs: int | None = None,
+    shuffle: bool = True,
+    transform: Transform | None = None,
+    size: tuple[int, int] | None = None,
+    threads: int | None = None,
+) -> "Loader":
+    """Batches of samples for training.
+
+    Iterate over the result. Its iterator has `get_state()` and `set_state(state)`: a run that is
+    given the state saved after a batch goes on with the next one, exactly, on any number of
+    processes.
+
+        batches = iter(data.loader(dataset, batch_size=8, seed=0, transform=augmentation))
+        batch = next(batches)
+        saved = json.dumps(batches.get_state())
+
+    Args:
+      dataset: samples by index, such as those of this package.
+      batch_size: of all processes of `jax.distributed` together; each gets its part.
+      seed: of the order and of the transform, from 0 to 2^32 - 1.
+      epochs: how often every sample comes; for ever if None.
+      shuffle: another order in each epoch; that of the data set if False.
+      transform: (key, sample) -> sample, such as functions of `augment`; it runs on the CPU, in
+        the threads that read. One key belongs to one sample of one epoch.
+      size: (H, W) that smaller samples are padded to, below and on the right; what is added is
+        not valid. Needed where samples differ in size after the transform.
+      threads: that read; as many as there are CPU cores if None.
+
+    Returns:
+      Batches as samples of NumPy arrays with a batch axis (batch_size / processes) first. `valid`
+      is always there; `name` is a tuple, with "" for what fills up the last batch of an epoch,
+      which is not valid anywhere.
+
+    Raises:
+      ValueError: an argument is out of its range, or the data set is empty. While iterating: the
+        samples of a batch differ in size, in their fields or in their lens.
+      ImportError: grain is missing.
+    """
+    size = None if size is None else check_size(size)
+    _check(dataset, batch_size, seed, epochs, threads)
+    _import_grain()
+    plan = _Plan(len(dataset), batch_size, seed, epochs, shuffle)
+    read = functools.partial(_read, dataset, seed, transform, size)
+    return Loader(plan, read, threads or os.cpu_count() or 1)
+
+
+class Loader:
+    """What `loader` returns: batches, from the first one on whenever it is iterated over."""
+
+    def __init__(self, plan: "_Plan", read: "_Read", threads: int) -> None:
+        """Keeps what the batches are made of."""
+        self._plan, self._read, self._threads = plan, read, threads
+
+    def __iter__(self) -> "Batches":
+        """Starts reading."""
+        return Batches(self)
+
+    def __repr__(self) -> str:
+        """The plan."""
+        return f"Loader({self._plan})"
+
+    def start(self, batch: int) -> Any:
+        """Starts reading at a batch.
+
+        Args:
+          batch: its number, over all epochs.
+
+        Returns:
+          grain's iterator over the batches from there on, the part of this process.
+        """
+        grain, plan = _import_grain(), self._plan
+        processes, process = jax.process_count(), jax.process_index()
+        own = plan.batch_size // processes
+        options = grain.ReadOptions(
+            num_threads=self._threads, prefetch_buffer_size=self._threads + own
+        )
+        places = grain.MapDataset.source(plan)[batch * plan.batch_size + process :: processes]
+        samples = places.map(self._read).to_iter_dataset(options)
+        batches = samples.batch(own, drop_remainder=True, batch_fn=stack)
+        # Else the batch would be put together while the accelerator waits.
+        return iter(grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=1))
+
+
+class Batches(Iterator[Sample]):
+    """Batches one after the other, with a state that can be saved."""
+
+    def __init__(self, source: Loader) -> None:
+        """Begins with the first batch."""
+        self._source = source
+        self._next = 0
+        # One iterator of grain or none. It must be gone, with its threads, before the interpreter
+        # comes to its end.
+        self._running: list[Any] = []
+        weakref.finalize(self, _close, self._running)
+        self._failed = False
+
+    def __next__(self) -> Sample:
+        """The next batch.
+
+        Returns:
+          The part of this process.
+
+        Raises:
+          FormatError: a file is not what it should be. After an error there are no more batches,
+            until `set_state` says where to go on.
+        """
+        if self._failed:
+            raise RuntimeError(
+                f"batch {self._next} could not be made; set_state says where to go on"
+            )
+        if not self._running:
+            self._running.append(self._source.start(self._next))
+        try:
+            batch = next(self._running[0])
+        except StopIteration:
+            raise
+        except BaseException:
+            self._failed = True
+            _close(self._running)
+            raise
+        self._next += 1
+        return batch
+
+    def get_state(self) -> dict[str, int]:
+        """Where the next batch is.
+
+        Returns:
+          Whole numbers, for json; the same in all processes.
+        """
+        return {"batch": self._next, **self._source._plan.identity}
+
+    def set_state(self, state: Mapping[str, int]) -> None:
+        """Goes on with the batch that follows those made before `get_state`.
+
+        Args:
+          state: as `get_state` returns it.
+
+        Raises:
+          ValueError: it belongs to another data set, seed, order or batch size.
+        """
+        identity = self._source._plan.identity
+        other = {name: state.get(name) for name, x in identity.items() if state.get(name) != x}
+        if other:
+            expected = {name: identity[name] for name in other}
+            raise ValueError(f"state: expected that of {expected}, got {other}")
+        self._next = operator.index(state["batch"])
+        self._failed = False
+        _close(self._running)
+
+
+def _close(running: list[Any]) -> None:
+    while running:
+        running.pop().close()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan(Sequence[_Place]):
+    """The places of all batches of all epochs, one after the other."""
+
+    samples: int
+    batch_size: int
+    seed: int
+    epochs: int | None
+    shuffle: bool
+
+    @property
+    def identity(self) -> dict[str, int]:
+        """What batches depend on, but for the samples themselves."""
+        names = ("samples", "batch_size", "seed", "shuffle")
+        return {name: int(getattr(self, name)) for name in names}
+
+    @property
+    def per_epoch(self) -> int:
+        """Places in an epoch: those of whole batches."""
+        return -(-self.samples // self.batch_size) * self.batch_size
+
+    def __len__(self) -> int:
+        epochs = _POSITIONS // self.per_epoch if self.epochs is None else self.epochs
+        return epochs * self.per_epoch
+
+    def __getitem__(self, position: Any) -> Any:
+        epoch, place = divmod(operator.index(position), self.per_epoch)
+        padding = place >= self.samples
+        place %= self.samples
+        if self.shuffle:
+            place = int(_order(self.seed, epoch, self.samples)[place])
+        return _Place(epoch, place, padding)
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    # NumPy keeps the numbers of this older generator for ever; those of the newer may change.
+    return np.random.RandomState([seed, epoch]).permutation(count)
+
+
+def _read(
+    dataset: Source,
+    seed: int,
+    transform: Transform | None,
+    size: tuple[int, int] | None,
+    place: _Place,
+) -> Sample:
+    """One sample as it goes into a batch."""
+    sample = dataset[place.number]
+    name = sample.name or str(place.number)
+    if transform is not None:
+        sample = _transformed(transform, seed, place, sample)
+    sample = dataclasses.replace(with_valid(sample), name=name)
+    if size is not None:
+        sample = _padded(sample, size)
+    if place.padding:
+        sample = dataclasses.replace(sample, valid=np.zeros_like(sample.valid), name="")
+    return sample
+
+
+def _transformed(transform: Transform, seed: int, place: _Place, sample: Sample) -> Sample:
+    with jax.default_device(_cpu()):
+        key = jax.random.fold_in(jax.random.key(seed), place.epoch)
+        sample = transform(jax.random.fold_in(key, place.number), sample)
+        return jax.tree.map(np.asarray, sample)
+
+
+@functools.cache
+def _cpu() -> jax.Device | None:
+    """The CPU: the accelerator is busy with training. None where JAX was told to use no CPU."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
+
+
+def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
+    shape = sample.valid.shape
+    below, right = (wanted - n for wanted, n in zip(size, shape, strict=True))
+    if below < 0 or right < 0:
+        raise ValueError(
+            f"size: sample {sample.name} of {shape} (H, W) does not fit into {size}; crop it in a "
+            "transform"
+        )
+
+    def pad(x: np.ndarray, rows: int) -> np.ndarray:
+        widths = [(0, 0)] * x.ndim
+        widths[rows], widths[rows + 1] = (0, below), (0, right)
+        return np.pad(x, widths)
+
+    padded = map_pixels(pad, sample)
+    return map_cameras(lambda camera: camera.pad(0, 0, size), padded)
+
+
+def _check(
+    dataset: Source,
+    batch_size: int,
+    seed: int,
+    epochs: int | None,
+    threads: int | None,
+) -> None:
+    processes = jax.process_count()
+    for name, number in (("batch_size", batch_size), ("seed", seed)):
+        if not isinstance(number, int | np.integer):
+            raise TypeError(f"{name}: expected a whole number, got {number!r}")
+    if len(dataset) < 1:
+        raise ValueError("dataset: it is empty")
+    if batch_size < 1 or batch_size % processes:
+        raise ValueError(
+            f"batch_size: expected a positive multiple of the {processes} processes, "
+            f"got {batch_size}"
+        )
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: expected a number from 0 to 2^32 - 1, got {seed}")
+    for name, count in (("epochs", epochs), ("threads", threads)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name}: expected at least 1, got {count}")
+
+
+def _import_grain() -> ModuleType:
+    try:
+        import grain
+    except ImportError as error:
+        raise ImportError("the loader needs grain: pip install 'sf3d_jax[data]'") from error
+    return grain

@@ -1,0 +1,103 @@
+"""16-bit PNG maps of KITTI.
+
+Flow: u = (R - 2^15) / 64, v = (G - 2^15) / 64 pixels, valid where B > 0 and nowhere else: files
+differ in what they put into R and G of an invalid pixel. Disparity: I / 256 pixels, 0 where there
+is none; depth maps are written the same way with other divisors. In memory, a pixel without a
+value is NaN.
+"""
+
+import numpy as np
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files.pictures import read_png16, write_png
+
+_LARGEST_CODE = 65535
+_FLOW_ZERO, _FLOW_SCALE = 32768, 64
+DISPARITY_SCALE = 256
+
+
+def read_flow(path: PathLike) -> np.ndarray:
+    """Reads a flow PNG.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
+
+    Raises:
+      FormatError: the file is not a 16-bit PNG of three channels.
+    """
+    codes = read_png16(path, 3, "KITTI flow")
+    flow = codes[..., :2].astype(np.float32)
+    flow -= _FLOW_ZERO
+    flow /= _FLOW_SCALE
+    flow[codes[..., 2] == 0] = np.nan
+    return flow
+
+
+def write_flow(path: PathLike, flow: np.ndarray) -> None:
+    """Writes a flow PNG, rounding to the nearest 1/64 pixel.
+
+    Args:
+      path: of the file.
+      flow: float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
+
+    Raises:
+      ValueError: a valid pixel lies outside [-512, 511.98].
+    """
+    valid = np.isfinite(flow).all(-1, keepdims=True)
+    codes = np.rint(flow.astype(np.float64) * _FLOW_SCALE) + _FLOW_ZERO
+    bad = valid[..., 0] & ((codes < 0) | (codes > _LARGEST_CODE)).any(-1)
+    if bad.any():
+        raise ValueError(
+            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of a KITTI PNG: "
+            "mark them invalid, or write another format"
+        )
+
+    codes = np.where(valid, codes, 0)
+    write_png(path, np.concatenate([codes, valid], axis=-1).astype(np.uint16))
+
+
+def read_scalar(path: PathLike, scale: float) -> np.ndarray:
+    """Reads a scalar PNG.
+
+    Args:
+      path: of the file.
+      scale: the codes of one unit: a value is its code divided by this.
+
+    Returns:
+      float32 [H, W], NaN where the file has 0.
+
+    Raises:
+      FormatError: the file is not a 16-bit PNG of one channel.
+    """
+    codes = read_png16(path, 1, "a scalar map such as KITTI disparity")
+    values = (codes / np.float64(scale)).astype(np.float32)
+    values[codes == 0] = np.nan
+    return values
+
+
+def write_scalar(path: PathLike, values: np.ndarray, scale: float) -> None:
+    """Writes a scalar PNG, rounding to the nearest code.
+
+    Args:
+      path: of the file.
+      values: float32 [H, W]; 0 and NaN become 0, which means invalid. A positive value gets at
+        least the code 1, as in the benchmark's own code, so that it stays valid.
+      scale: the codes of one unit: a value times this is its code.
+
+    Raises:
+      ValueError: a value is negative or too large.
+    """
+    valid = np.isfinite(values)
+    codes = np.rint(np.where(valid, values, 0).astype(np.float64) * scale)
+    codes = np.where(values > 0, np.maximum(codes, 1), codes)
+    bad = (values < 0) | (codes > _LARGEST_CODE)
+    if bad.any():
+        raise ValueError(
+            f"{bad.sum()} valid pixels lie outside [0, {_LARGEST_CODE / scale:.6g}], the range of "
+            f"a 16-bit PNG with scale {scale:g}: mark them invalid, or write another format"
+        )
+
+    write_png(path, codes.astype(np.uint16))

@@ -1,0 +1,60 @@
+"""Flow of Virtual KITTI 2, 16-bit PNG; see `sets.vkitti2.files` for its other maps."""
+
+import numpy as np
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files.pictures import read_png16, write_png
+
+_LARGEST_CODE = 65535
+
+
+def read_flow(path: PathLike) -> np.ndarray:
+    """Reads a flow PNG.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
+
+    Raises:
+      FormatError: the file is not a 16-bit PNG of three channels.
+    """
+    codes = read_png16(path, 3, "Virtual KITTI 2 flow")
+    # A channel has few codes, so that the maths need not be done in every pixel.
+    table = np.arange(_LARGEST_CODE + 1) * (2 / _LARGEST_CODE) - 1
+    flow = np.empty((*codes.shape[:2], 2), np.float32)
+    for channel, largest in enumerate(_largest_flow(codes)):
+        flow[..., channel] = (table * largest).astype(np.float32)[codes[..., channel]]
+    flow[codes[..., 2] == 0] = np.nan
+    return flow
+
+
+def write_flow(path: PathLike, flow: np.ndarray) -> None:
+    """Writes a flow PNG, rounding to the nearest of 65536 steps across the image.
+
+    Args:
+      path: of the file.
+      flow: float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
+
+    Raises:
+      ValueError: a valid pixel moves by more than the image's size less 1.
+    """
+    largest = _largest_flow(flow)
+    valid = np.isfinite(flow).all(-1, keepdims=True)
+    known = np.where(valid, flow, 0).astype(np.float64)
+    codes = np.rint((known / np.maximum(largest, 1) + 1) * _LARGEST_CODE / 2)
+    bad = (np.abs(known) > largest).any(-1)
+    if bad.any():
+        raise ValueError(
+            f"flow: {bad.sum()} valid pixels lie outside +-{largest.tolist()}, the range of a "
+            "Virtual KITTI 2 PNG of this size: mark them invalid, or write another format"
+        )
+    codes = np.concatenate([codes, np.full_like(codes[..., :1], _LARGEST_CODE)], axis=-1)
+    write_png(path, np.where(valid, codes, 0).astype(np.uint16))
+
+
+def _largest_flow(pixels: np.ndarray) -> np.ndarray:
+    """The largest u and v that fit: from one end of the image [H, W, C] to the other."""
+    height, width = pixels.shape[:2]
+    return np.array([width - 1.0, height - 1.0])

@@ -1,0 +1,15 @@
+from sf3d_jax.data.sets._dataset import Dataset as Dataset
+from sf3d_jax.data.sets._dataset import Entry as Entry
+from sf3d_jax.data.sets._recognise import recognise as recognise
+from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
+from sf3d_jax.data.sets.kitti.dataset import Kitti2015 as Kitti2015
+from sf3d_jax.data.sets.sintel.dataset import Sintel as Sintel
+from sf3d_jax.data.sets.spring.dataset import Spring as Spring
+from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D as SRFlow3D
+from sf3d_jax.data.sets.srflow3d.writer import Motion as Motion
+from sf3d_jax.data.sets.srflow3d.writer import SRFlow3DWriter as SRFlow3DWriter
+from sf3d_jax.data.sets.tartanair.dataset import TartanAir as TartanAir
+from sf3d_jax.data.sets.things.dataset import Driving as Driving
+from sf3d_jax.data.sets.things.dataset import FlyingThings3D as FlyingThings3D
+from sf3d_jax.data.sets.things.dataset import Monkaa as Monkaa
+from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2 as VirtualKitti2

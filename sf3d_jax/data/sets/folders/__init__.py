@@ -1,0 +1,1 @@
+"""Pairs of files in folders of your own."""

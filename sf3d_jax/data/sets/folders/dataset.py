@@ -1,0 +1,227 @@
+"""Files of one's own, by patterns: frames and, where they are there, the motion between them."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.maps import read_disparity, read_flow, read_map
+from sf3d_jax.data.maps.images import read_mask
+from sf3d_jax.data.maps.kinds import ScalarMap
+from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.sets._sequences import all_valid, as_float32, read_images
+from sf3d_jax.data.sets.folders.patterns import find, partners
+from sf3d_jax.samples import Sample
+
+# Ways to give the inverse depth of a frame, and that of its points in the next frame.
+_DEPTHS = ("inv_depth", "depth", "disparity")
+_CHANGES = ("inv_depth_change", "next_depth", "next_disparity")
+# The inverse depth of the next frame, on its own grid.
+_AFTER = tuple(f"after_{name}" for name in _DEPTHS)
+_INVERTED = {*_DEPTHS, "next_depth", "next_disparity", *_AFTER}
+_MASKS = ("mask", "occlusion")
+
+
+class FolderPairs(Dataset):
+    """Pairs of frames of one's own files.
+
+        FolderPairs(
+            "my", image="frames/*.png", flow="flow/*.flo", inv_depth="inv/*.npy", mask="mask/*.png"
+        )
+
+    Without `next_image`, every image of a folder and the one after it are a pair, in the order of
+    their names, numbers by their value; a pattern that spans several folders makes no pair across
+    them. Files belong together if their wildcards stand for the same, 0001 for the same as 1. Where
+    no wildcard does, they belong together in their order, if each folder has as many files as there
+    are frames, or pairs. A pattern without wildcards names one file that belongs to all.
+
+    Flow may be of any format that `data.read_flow` knows, maps of those of `data.read_map`; masks
+    are pictures. What a format marks as unknown, or is not finite, is not valid in a motion, and
+    no surface in a depth.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        *,
+        image: str,
+        next_image: str | None = None,
+        flow: str | None = None,
+        inv_depth: str | None = None,
+        depth: str | None = None,
+        disparity: str | None = None,
+        inv_depth_change: str | None = None,
+        next_depth: str | None = None,
+        next_disparity: str | None = None,
+        mask: str | None = None,
+        occlusion: str | None = None,
+        camera: Camera | None = None,
+        baseline: float | None = None,
+        depth_scale: float | None = None,
+    ) -> None:
+        """Lists the files. All patterns begin in `root`, with `*` and `?` as wildcards.
+
+        Args:
+          root: the folder that the patterns begin in.
+          image: the frames, or the first ones of the pairs.
+          next_image: the next frames; those that follow in the folder if None.
+          flow: from each frame to the next, in pixels.
+          inv_depth: of the frames, per metre; no more than one of this, depth and disparity.
+          depth: of the frames, along the optical axis, in metres.
+          disparity: of the frames, in pixels, of a rectified pair.
+          inv_depth_change: 1/z1 - 1/z0 of each point, on its first frame's grid, per metre; no
+            more than one of this, next_depth and next_disparity.
+          next_depth: the depth that each point has in the next frame, on the first frame's grid.
+          next_disparity: the disparity of each point in the next frame, on the first frame's grid.
+          mask: where the motion is valid, white.
+          occlusion: what the next frame hides, white.
+          camera: of all frames. It is the reference: what moves before it may be the camera.
+          baseline: in metres, for disparities, together with the camera.
+          depth_scale: the codes of a metre, of depth in PNGs.
+
+        Raises:
+          FileNotFoundError: no file fits a pattern, or one has no partner.
+          ValueError: two ways to say the same, two files for one frame, or what is needed to
+            understand a map is missing.
+        """
+        patterns = {
+            "flow": flow,
+            "inv_depth": inv_depth,
+            "depth": depth,
+            "disparity": disparity,
+            "inv_depth_change": inv_depth_change,
+            "next_depth": next_depth,
+            "next_disparity": next_disparity,
+            "mask": mask,
+            "occlusion": occlusion,
+        }
+        given = {name: pattern for name, pattern in patterns.items() if pattern is not None}
+        _check_options(given, camera, baseline, depth_scale)
+        self._camera, self._baseline, self._depth_scale = camera, baseline, depth_scale
+        super().__init__(root, list(_entries(Path(root), image, next_image, given)))
+
+    def _missing(self) -> str:
+        return "no folder has two images that fit the pattern, so there is no pair"
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; what is unknown is not valid.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        files = entry.files
+        images = read_images(files)
+        maps = {name: self._map(name, p) for name, p in files.items() if name not in images}
+        sizes = {name: x if isinstance(x, np.ndarray) else x.valid for name, x in maps.items()}
+        check_sizes(files, images | sizes)
+        size = images["image"].shape[:2]
+        if self._camera is not None and self._camera.size != size:
+            height, width = self._camera.size
+            expected = f"{width} x {height} pixels, the size of the camera"
+            raise FormatError(files["image"], expected, f"{size[1]} x {size[0]}")
+
+        depths = {name: self._inverse(name, x) for name, x in maps.items() if name in _INVERTED}
+        first, moved, after = (
+            next((depths[n] for n in names if n in depths), None)
+            for names in (_DEPTHS, _CHANGES, _AFTER)
+        )
+        flow, change = maps.get("flow"), maps.get("inv_depth_change")
+        channels = {"inv_depth": first, "next_inv_depth": after}
+        if moved is not None and first is not None:
+            change = ScalarMap(moved - first, (moved > 0) & (first > 0))
+        channels["inv_depth_change"] = None if change is None else change.values
+        valid = (x.valid for x in (flow, change) if x is not None)
+        return Sample(
+            **images,
+            flow=None if flow is None else flow.flow,
+            **as_float32({n: x for n, x in channels.items() if x is not None}),
+            valid=all_valid(*valid, maps.get("mask")),
+            occlusion=maps.get("occlusion"),
+            camera=self._camera,
+            name=entry.name,
+        )
+
+    def _map(self, name: str, path: Path) -> Any:
+        """A file that is no image, by its name in the list."""
+        if name == "flow":
+            return read_flow(path)
+        if name in _MASKS:
+            return read_mask(path)
+        if name.endswith("disparity"):
+            return read_disparity(path)
+        scaled = path.suffix.lower() == ".png" and not name.endswith("inv_depth")
+        return read_map(path, scale=self._depth_scale if scaled else None)
+
+    def _inverse(self, name: str, read: ScalarMap) -> np.ndarray:
+        """The inverse depth, 0 where no surface is."""
+        values = np.where(read.valid & (read.values > 0), read.values, 0).astype(np.float64)
+        if name.endswith("inv_depth"):
+            return values
+        if name.endswith("disparity"):
+            assert self._camera is not None and self._baseline is not None
+            return values / (float(self._camera.focal[0]) * self._baseline)
+        return np.divide(1, values, out=np.zeros_like(values), where=values > 0)
+
+
+def _check_options(
+    given: Mapping[str, str],
+    camera: Camera | None,
+    baseline: float | None,
+    depth_scale: float | None,
+) -> None:
+    """Refuses maps that would have no meaning, or two."""
+    for ways in (_DEPTHS, _CHANGES):
+        if len(twice := [name for name in ways if name in given]) > 1:
+            raise ValueError(f"{twice[1]}: {twice[0]} is given, too; give one of them")
+    for name, pattern in given.items():
+        if name.endswith("disparity") and (camera is None or baseline is None):
+            raise ValueError(f"{name}: is of no use without camera= and baseline=")
+        if name in ("next_depth", "next_disparity") and not set(_DEPTHS) & given.keys():
+            raise ValueError(f"{name}: is of no use without a depth of the first frame")
+        if pattern.lower().endswith(".png"):
+            if name in ("depth", "next_depth") and depth_scale is None:
+                raise ValueError(f"depth_scale: a PNG needs one, got {name}={pattern!r} alone")
+            if name in ("inv_depth", "inv_depth_change"):
+                raise ValueError(f"{name}: a PNG has no unit for it, got {pattern!r}")
+    for option, value in (("baseline", baseline), ("depth_scale", depth_scale)):
+        if value is not None and not 0 < value < np.inf:
+            raise ValueError(f"{option}: expected a positive number, got {value}")
+
+
+def _entries(
+    root: Path, image: str, next_image: str | None, given: Mapping[str, str]
+) -> Iterator[Entry]:
+    frames = find(root, image, pictures=True)
+    found = {name: find(root, of, pictures=name in _MASKS) for name, of in given.items()}
+    if next_image is not None:
+        firsts, nexts = frames, partners(frames, frames, find(root, next_image, pictures=True))
+    else:
+        pairs = [(a, b) for a, b in itertools.pairwise(frames) if a.folder == b.folder]
+        firsts, nexts = [a for a, _ in pairs], [b.path for _, b in pairs]
+    if not firsts:
+        return
+    of_frame = [name for name in _DEPTHS if name in found and next_image is None]
+    files = {
+        name: partners(firsts, frames, of) for name, of in found.items() if name not in of_frame
+    }
+    for name in of_frame:
+        by_frame = dict(
+            zip((m.path for m in frames), partners(frames, frames, found[name]), strict=True)
+        )
+        files[name] = [by_frame[match.path] for match in firsts]
+        files[f"after_{name}"] = [by_frame[path] for path in nexts]
+    for i, (match, after) in enumerate(zip(firsts, nexts, strict=True)):
+        listed = {"image": match.path, "next_image": after}
+        listed |= {name: paths[i] for name, paths in files.items()}
+        yield Entry(match.folder, match.path.stem, after.stem, listed)

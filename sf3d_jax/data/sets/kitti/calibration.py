@@ -1,0 +1,163 @@
+"""The calibration files of KITTI: a rectified stereo pair."""
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_size
+from sf3d_jax.data._files.text import numbers, read_rows, write_rows
+from sf3d_jax.data.cameras.checks import intrinsics, make_camera, pinhole_argument
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_SAME_K = 1e-5  # of two cameras: calibrations are printed with seven digits
+
+
+class Calibration(NamedTuple):
+    """A rectified stereo pair.
+
+    Attributes:
+      camera: the left camera, pinhole, taken as the reference (no rotation, no translation).
+      baseline: the distance of the right camera in metres.
+    """
+
+    camera: "Camera"
+    baseline: float
+
+
+def read_kitti_calibration(
+    path: PathLike, *, size: tuple[int, int] | None = None, camera: int = 2
+) -> Calibration:
+    """Reads the rectified cameras from a calib_cam_to_cam.txt or a file of P0 to P3.
+
+    K is the left 3x3 of the left camera's projection P. As P[0, 3] = -fx times the camera's place
+    to the right, the baseline is (P_left[0, 3] - P_right[0, 3]) / fx.
+
+    Args:
+      path: of the file.
+      size: (height, width) of the images; needed where the file does not say it (S_rect).
+      camera: the left camera of the pair, 2 for colour (2 and 3), 0 for grey (0 and 1).
+
+    Returns:
+      The left camera and the baseline in metres.
+
+    Raises:
+      FormatError: the file lacks the matrices, or the size while none is given, has a key twice, a
+        matrix K with skew, or a right camera that has another K or is not to the right.
+      ValueError: camera is neither 0 nor 2, or size is no size.
+    """
+    from sf3d_jax.camera import check_size as check_argument
+
+    if camera not in (0, 2):
+        raise ValueError(f"camera: expected 0 or 2, a left camera, got {camera}")
+    size = None if size is None else check_argument(size)
+    entries = _read_entries(path)
+    left = _projection(path, entries, camera)
+    right = _projection(path, entries, camera + 1)
+    _check_same_k(path, camera, left[:, :3], right[:, :3])
+
+    (fx, fy), point = intrinsics(path, f"P{camera}", left[:, :3])
+    baseline = (left[0, 3] - right[0, 3]).item() / fx.item()
+    if not 0 < baseline <= LARGEST:
+        raise FormatError(
+            path,
+            f"P{camera + 1} to the right of P{camera}",
+            f"a baseline of {baseline:g} m; are the two exchanged?",
+        )
+    made = make_camera(
+        path,
+        f"P{camera}",
+        focal=(fx, fy),
+        principal_point=point,
+        size=size or _rectified_size(path, entries, camera),
+        world_to_camera=np.eye(3, 4),
+    )
+    return Calibration(made, baseline)
+
+
+def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
+    """Writes the lines S_rect and P_rect of a calib_cam_to_cam.txt, for the cameras 2 and 3.
+
+    Both cameras get the intrinsics of the left one, as they have in rectified images.
+
+    Args:
+      path: of the file.
+      calibration: one pinhole camera without a pose, and the baseline in metres. What
+        `read_kitti_calibration` makes of the file is equal; the baseline, which is stored times fx,
+        to a unit in its last place.
+
+    Raises:
+      TypeError: the camera is none.
+      ValueError: the camera is a batch, has a distorting lens or a pose, or the baseline is not
+        positive.
+    """
+    camera = pinhole_argument("calibration.camera", calibration.camera)
+    (fx, fy, cx, cy), pose = camera.optics, camera.pose
+    baseline = float(calibration.baseline)
+    if not 0 < baseline <= LARGEST:
+        raise ValueError(f"calibration.baseline: expected a positive number, got {baseline}")
+    if (pose != np.eye(3, 4)).any():
+        raise ValueError("calibration.camera: a KITTI calibration holds no pose, but it has one")
+
+    height, width = calibration.camera.size
+    rows: list[list[str | float]] = []
+    for number, shift in ((2, 0.0), (3, _shift(fx, baseline))):
+        rows.append([f"S_rect_{number:02d}:", float(width), float(height)])
+        row = [fx, 0.0, cx, shift, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+        rows.append([f"P_rect_{number:02d}:", *row])
+    write_rows(path, rows)
+
+
+def _shift(fx: float, baseline: float) -> float:
+    """P[0, 3] of the right camera: the number next to -fx times the baseline that reads as it."""
+    product = -fx * baseline
+    near = (product, math.nextafter(product, 0), math.nextafter(product, -math.inf))
+    return min(near, key=lambda shift: abs(-shift / fx - baseline))
+
+
+def _read_entries(path: PathLike) -> dict[str, list[str]]:
+    """The words behind each key and its colon."""
+    entries: dict[str, list[str]] = {}
+    for row in read_rows(path):
+        key, colon, value = " ".join(row).partition(":")
+        if not colon:
+            continue
+        if key.strip() in entries:
+            raise FormatError(path, "every key once", f"{key[:40]!r} twice")
+        entries[key.strip()] = value.split()
+    return entries
+
+
+def _projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> np.ndarray:
+    """The 3x4 projection of a camera, in either layout."""
+    names = f"P_rect_{camera:02d}", f"P{camera}"
+    key = next((name for name in names if name in entries), None)
+    if key is None:
+        raise FormatError(path, f"a line {names[0]}: or {names[1]}:", f"{len(entries)} others")
+    projection = numbers(path, entries[key], 12, f"after {key}:").reshape(3, 4)
+    if not (projection[0, 0] > 0 and projection[1, 1] > 0):
+        raise FormatError(path, f"positive focal lengths in {key}", repr(" ".join(entries[key])))
+    return projection
+
+
+def _check_same_k(path: PathLike, camera: int, left: np.ndarray, right: np.ndarray) -> None:
+    """Refuses a pair that is not rectified: disparity in its images would be no depth."""
+    gap = np.abs(left - right)
+    if not (gap <= _SAME_K * max(1.0, left[0, 0])).all():
+        row, column = np.unravel_index(gap.argmax(), gap.shape)
+        expected = f"the same K in P{camera} and P{camera + 1}, as rectified cameras have"
+        raise FormatError(path, expected, f"{left[row, column]:g} and {right[row, column]:g}")
+
+
+def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> tuple[int, int]:
+    """(height, width), which the file has the other way round."""
+    key = f"S_rect_{camera:02d}"
+    if key not in entries:
+        raise FormatError(path, f"a line {key}: or size=(height, width) from the caller", "neither")
+    width, height = numbers(path, entries[key], 2, f"after {key}:").tolist()
+    if not (width.is_integer() and height.is_integer()):
+        raise FormatError(path, f"whole numbers after {key}:", f"{width} {height}")
+    check_size(path, int(width), int(height))
+    return int(height), int(width)

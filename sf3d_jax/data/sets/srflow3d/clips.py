@@ -1,0 +1,233 @@
+"""Clips of a sequence in JSON, such as SRFlow3D's `camera/ID/clip.json`.
+
+SRFlow3D does not publish what its file looks like. What is read is told by its content:
+
+    [0, 20]                              the first and the last frame of one clip
+    {"start": 0, "end": 20}              the same, by name (begin, first; stop, last)
+    {"start": 0, "num_frames": 20}       so many frames from one on (length, count)
+    [0, 1, 2, 3]                         the frames of one clip, one by one
+    ["0000", "0001"], ["0000.jpg"]       the same, by the names of their files
+    [[0, 20], [30, 50]]                  clips, each in any form above
+    {"smile": [0, 20], "jaw": {...}}     clips with names
+    {"clips": ...}                       any form above, as are clip, segments and sequences
+
+Two increasing numbers are the first and the last frame. So are two names of frames with others
+between them, unless they stand in {"frames": [...]}, which is where `write_clips` puts frames that
+are named one by one. Whether the last frame is a part of the clip is not said in the file;
+`clip_frames` has the rule. A step of more than one frame is refused.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.frames import frame_of_value, numbered
+from sf3d_jax.data._files.json import outline, read_json, write_json
+from sf3d_jax.data.cameras.names import simple
+
+# Names as `simple` has them.
+_WRAPPERS = {"clip", "segment", "sequence"}
+_START = set("start begin first startframe framestart beginframe framebegin firstframe".split())
+_START |= {"startindex", "startidx"}
+_END = {
+    "end",
+    "stop",
+    "last",
+    "endframe",
+    "frameend",
+    "stopframe",
+    "lastframe",
+    "endindex",
+    "endidx",
+}
+_LENGTH = {"length", "count", "numframe", "nframe", "framecount"}
+_STEP = {"step", "stride", "framestep", "interval"}
+_FRAMES = {"frame", "frameid", "indice"}
+_LONGEST = 1_000_000  # frames
+_DEEPEST = 6
+
+
+class Clip(NamedTuple):
+    """A part of a sequence: from a start to an end, or frame by frame.
+
+    Attributes:
+      name: if the file has one.
+      start: number of the first frame, or None.
+      end: number of the last frame or of the one after it, as in `clip_frames`, or None.
+      frames: numbers of the frames, increasing, or None where there are a start and an end.
+    """
+
+    name: str | None = None
+    start: int | None = None
+    end: int | None = None
+    frames: tuple[int, ...] | None = None
+
+
+def read_clips(path: PathLike) -> tuple[Clip, ...]:
+    """Reads a file of clips.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      The clips in the order of the file, at least one.
+
+    Raises:
+      FormatError: the file is no JSON, or of none of the known forms.
+    """
+    tree = read_json(path)
+    clips = _clips(tree, _DEEPEST)
+    if not clips:
+        expected = 'clips, such as [[0, 20], [30, 50]] or {"name": {"start": 0, "end": 20}}'
+        raise FormatError(path, expected, outline(tree))
+    return clips
+
+
+def clip_frames(clips: Clip | Sequence[Clip], count: int) -> tuple[tuple[int, ...], ...]:
+    """The frames of clips.
+
+    The end is the last frame of its clip, unless the end of some clip is the number of frames:
+    then all ends are those of Python's `range`, one beyond the last frame.
+
+    Args:
+      clips: one, or several of the same file.
+      count: of the frames, which are numbered from 0.
+
+    Returns:
+      For every clip the numbers of its frames.
+
+    Raises:
+      ValueError: a clip has no frames, or some that are not there.
+    """
+    clips = (clips,) if isinstance(clips, Clip) else tuple(clips)
+    past = 0 if any(clip.end == count for clip in clips) else 1
+    return tuple(_frames(clip, count, past) for clip in clips)
+
+
+def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
+    """Writes clips as {"clips": [{"name": ..., "start": ..., "end": ...}, ...]}.
+
+    Args:
+      path: of the file.
+      clips: at least one.
+
+    Raises:
+      ValueError: there is none, or one would be refused when read.
+    """
+    if not clips:
+        raise ValueError("clips: expected at least one, got none")
+    tree = [_written(clip) for clip in clips]
+    for clip, written in zip(clips, tree, strict=True):
+        if _clips(written, _DEEPEST) != (clip,):
+            expected = "a start before an end, or frames that increase"
+            raise ValueError(f"clips: expected {expected}, got {clip}")
+    write_json(path, {"clips": tree})
+
+
+def _written(clip: Clip) -> dict[str, Any]:
+    name = {} if clip.name is None else {"name": clip.name}
+    if clip.frames is None:
+        ends = {"start": clip.start, "end": clip.end}
+        return {**name, **{key: None if x is None else int(x) for key, x in ends.items()}}
+    # As names, since two numbers would be the start and the end.
+    return {**name, "frames": [numbered(int(frame)).name for frame in clip.frames]}
+
+
+def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
+    if clip.frames is None and clip.start is not None and clip.end is not None:
+        first, after = clip.start, clip.end + past
+    elif clip.frames:
+        first, after = min(clip.frames), max(clip.frames) + 1
+    else:
+        first = after = 0
+    if not 0 <= first < after <= count:
+        raise ValueError(f"clips: expected frames out of {count}, counted from 0, got {clip}")
+    return tuple(range(first, after)) if clip.frames is None else clip.frames
+
+
+def _clips(node: Any, depth: int) -> tuple[Clip, ...] | None:
+    """The clips of a file or of a part of it; None where it has another form."""
+    if depth == 0:
+        return None
+    if (clip := _clip(node)) is not None:
+        return (clip,)
+    if isinstance(node, list):
+        return _joined([_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node])
+    if not isinstance(node, dict):
+        return None
+    inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
+    for key in inside:
+        if simple(key) in _WRAPPERS:
+            return _clips(inside[key], depth - 1)
+    return _joined([_named(key, _clips(x, depth - 1)) for key, x in inside.items()])
+
+
+def _joined(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
+    found = [part for part in parts if part is not None]
+    return tuple(itertools.chain(*found)) if len(found) == len(parts) else None
+
+
+def _named(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
+    """The one clip by its key; of several the key is no name."""
+    if clips is None or len(clips) != 1 or clips[0].name is not None:
+        return clips
+    return (clips[0]._replace(name=key),)
+
+
+def _clip(node: Any) -> Clip | None:
+    """The clip that a value is by itself; None where it has another form."""
+    if isinstance(node, list):
+        return _listed(node)
+    if not isinstance(node, dict):
+        return None
+    fields = {simple(key): x for key, x in node.items()}
+    name = fields.get("name")
+    name = name if isinstance(name, str) else None
+    kinds = (_START, _END, _LENGTH, _FRAMES, _STEP)
+    start, end, length, frames, step = (_one(fields, keys) for keys in kinds)
+    if step not in (None, 1):
+        return None
+    if start is not None and end is not None:
+        clip = _range(start, end)
+    elif start is not None and length is not None:
+        clip = _counted(start, length)
+    elif isinstance(frames, list):
+        clip = _listed(frames, names_are_ends=False)
+    else:
+        return None
+    return None if clip is None else clip._replace(name=name)
+
+
+def _one(fields: dict[str, Any], keys: set[str]) -> Any:
+    return next((x for key, x in fields.items() if key in keys), None)
+
+
+def _listed(values: list[Any], *, names_are_ends: bool = True) -> Clip | None:
+    """A list of frames, or of the first and the last of them."""
+    if not values or isinstance(values[0], dict | list):
+        return None
+    found = [frame_of_value(x) for x in values]
+    frames = tuple(frame.number for frame in found if frame is not None)
+    if len(frames) < len(values) or any(a >= b for a, b in itertools.pairwise(frames)):
+        return None
+    if len(frames) == 2:
+        named = any(isinstance(x, str) for x in values)
+        if not named or (names_are_ends and frames[1] > frames[0] + 1):
+            return Clip(start=frames[0], end=frames[1])
+    return Clip(frames=frames)
+
+
+def _range(start: Any, end: Any) -> Clip | None:
+    first, last = frame_of_value(start), frame_of_value(end)
+    if first is None or last is None or first.number > last.number:
+        return None
+    return Clip(start=first.number, end=last.number)
+
+
+def _counted(start: Any, length: Any) -> Clip | None:
+    """The frames one by one, as their end needs no rule."""
+    first = frame_of_value(start)
+    if first is None or type(length) is not int or not 1 <= length <= _LONGEST:
+        return None
+    return Clip(frames=tuple(range(first.number, first.number + length)))

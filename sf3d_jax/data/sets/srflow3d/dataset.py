@@ -1,0 +1,315 @@
+"""SRFlow3D: the motion of faces, rendered from moving 3D Gaussians.
+
+    SPLIT/camera/ID/spirals.json       cameras, one for each frame or one for all
+    SPLIT/camera/ID/clip.json          the clips that are evaluated, where there are any
+    SPLIT/render/ID/NNNN.jpg           images
+    SPLIT/mask/ID/NNNN.jpg             where the face is
+    SPLIT/depth/ID/NNNN.npy            z in metres
+    SPLIT/scaled_inv_depth/ID/NNNN.npy             s / z
+    SPLIT/flow_F/ID/NNNN.flo           flow from a frame to the next one
+    SPLIT/scaled_inv_depth_CF/ID/NNNN.npy          s (1/z1 - 1/z0) of the same point
+    SPLIT/flow_B, scaled_inv_depth_CB              the same to the frame before
+
+The other published layout has `flow` and `scaled_inv_depth_change`, forward only. The scale s is
+not published: it is the median of depth times scaled inverse depth inside the mask, and must be one
+number.
+
+Backward maps are named after the frame that they start from. Where there is one of the first frame
+and none of the last, they are taken as named after the frame that they lead to. Frames may begin
+with any number; where numbers are left out throughout, neighbours are pairs. Pictures may be PNGs.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.frames import frame_of
+from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
+from sf3d_jax.data.maps import read_flow_numbers
+from sf3d_jax.data.maps.images import read_image, read_mask
+from sf3d_jax.data.maps.npy import read_scalar
+from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._dataset import Entry, check_sizes, finished, unit_image
+from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
+from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measured_scale
+from sf3d_jax.data.sets.srflow3d.tree import has_motion, list_tree
+from sf3d_jax.samples import Sample
+
+SPLITS = ("train", "test")
+
+_Maps = dict[str, np.ndarray]
+
+
+class SRFlow3D(TwoWays):
+    """Pairs of frames of SRFlow3D, in either of its layouts.
+
+    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    `inv_depth_change` and `next_inv_depth` (all per metre: the scale is taken out), `scale`,
+    the cameras, and `valid`: in the mask, with a surface and all its motion. The next frame is
+    the one before if the direction is backward.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        split: str,
+        direction: Direction = "forward",
+        *,
+        scale: float | None = None,
+        use_clips: bool = True,
+    ) -> None:
+        """Lists the files.
+
+        Args:
+          root: the folder that holds the splits, or one split.
+          split: "train", "test", or another folder that is there.
+          direction: of time, "forward" or "backward".
+          scale: scaled inverse depth over inverse depth, taken as it is; if None it is measured,
+            and compared with that of every sample.
+          use_clips: where there is a clip.json, only pairs of frames of one clip.
+
+        Raises:
+          FileNotFoundError: there is nothing, or nothing in this direction.
+          FormatError: a clip.json is not what it should be.
+          ValueError: an option is none of those, or there is nothing to measure the scale from.
+        """
+        check_choice("direction", direction, ("forward", "backward"))
+        if scale is not None and not 0 < scale < np.inf:
+            raise ValueError(f"scale: expected a positive number, got {scale}")
+        self.split, self.direction, self.use_clips = split, direction, use_clips
+        self._given_scale = scale
+        self._top = _split_folder(Path(root), split)
+        other = opposite(direction)
+        if has_motion(self._top, other) and not has_motion(self._top, direction):
+            raise FileNotFoundError(f"{self._top}: no flow of the direction {direction}")
+        entries, self._frames = list_tree(self._top, direction, use_clips=use_clips)
+        super().__init__(root, entries)
+        kinds = self.entries[0].files.keys()
+        scaled = kinds & {"scaled_inv_depth", "change"}
+        if scale is None and scaled and not {"depth", "scaled_inv_depth"} <= kinds:
+            raise ValueError(
+                f"scale: {self._top} has no depth and scaled_inv_depth to measure it from; give "
+                "scale="
+            )
+
+    def _missing(self) -> str:
+        return f"no render/ID/0000.jpg or other kind in {self._top}, as SRFlow3D has it"
+
+    def _options(self) -> dict[str, Any]:
+        return {"split": self.split, "scale": self._given_scale, "use_clips": self.use_clips}
+
+    def _has_motion(self, direction: Direction) -> bool:
+        return has_motion(self._top, direction)
+
+    def with_scale(self, scale: float | None) -> "SRFlow3D":
+        """The same samples with a scale that is given.
+
+        Args:
+          scale: scaled inverse depth over inverse depth; measured if None.
+
+        Returns:
+          The data set.
+        """
+        options = {**self._options(), "scale": scale}
+        return SRFlow3D(self.root, direction=self.direction, **options)
+
+    @functools.cached_property
+    def scale(self) -> float | None:
+        """Scaled inverse depth over inverse depth: given, or measured from the first good sample.
+
+        None where nothing is scaled.
+
+        Raises:
+          FormatError: no sample has a pixel with both maps.
+          OSError: files are missing in all of them.
+        """
+        files = self.entries[0].files
+        if self._given_scale is not None or "scaled_inv_depth" not in files:
+            return self._given_scale
+        broken: Exception | None = None
+        for entry in self.entries:
+            try:
+                scale = measured_scale(self.scale_evidence(entry))
+            except (FormatError, OSError) as error:  # the sample will say so when it is read
+                broken = broken or error
+                continue
+            if scale is not None:
+                return scale
+        expected = "a depth and a scaled inverse depth"
+        raise broken or FormatError(files["depth"], expected, "none anywhere")
+
+    def __getitem__(self, index: SupportsIndex) -> Sample:
+        """Reads one sample, and makes sure of its scale where none was given.
+
+        Args:
+          index: from 0, or from the end if negative.
+
+        Returns:
+          NumPy arrays, float32 and bool, without a batch axis; images in [0, 1].
+
+        Raises:
+          IndexError: there are not so many.
+          FormatError: a file is not what it should be, or the scale is not the same everywhere.
+          OSError: a file is missing.
+        """
+        entry = self.entries[index]
+        maps = self._maps(entry)
+        if self._given_scale is None and self.scale is not None:
+            check_scale(entry.files["depth"], _evidence(maps, None), self.scale)
+        sample = finished(self._sample(entry, maps))
+        if sample.inv_depth is None:
+            return sample
+        return dataclasses.replace(sample, valid=sample.valid & (sample.inv_depth > 0))
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it, but for the scale, which is taken out.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample. `valid` is the mask; without one, where there is a surface.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        return self._sample(entry, self._maps(entry))
+
+    def scale_evidence(self, entry: Entry) -> ScaleEvidence:
+        """What the scale of one sample is measured from.
+
+        Args:
+          entry: one of `entries`, with depth and scaled inverse depth.
+
+        Returns:
+          The maps of its first frame.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        names = ("depth", "scaled_inv_depth", "mask")
+        maps = {name: _READERS[name](entry.files[name]) for name in names if name in entry.files}
+        check_sizes(entry.files, maps)
+        return _evidence(maps, self._pair(entry, maps["depth"].shape)[0])
+
+    def _maps(self, entry: Entry) -> _Maps:
+        """All that is needed of the files of a sample."""
+        unused = {"camera"}
+        if "scaled_inv_depth" in entry.files and self._given_scale is not None:
+            unused.add("depth")
+        files = {name: path for name, path in entry.files.items() if name not in unused}
+        maps = {name: _READERS[name.removeprefix("next_")](path) for name, path in files.items()}
+        check_sizes(files, maps)
+        return maps
+
+    def _sample(self, entry: Entry, maps: _Maps) -> Sample:
+        size = next(iter(maps.values())).shape[:2]
+        camera, next_camera = self._pair(entry, size)
+        inv_depth = self._inverse_depth(maps, "")
+        valid = maps.get("mask")
+        if valid is None:
+            valid = np.ones(size, bool) if inv_depth is None else inv_depth > 0
+        return Sample(
+            image=maps.get("render"),
+            next_image=maps.get("next_render"),
+            flow=maps.get("flow"),
+            inv_depth=inv_depth,
+            inv_depth_change=self._metric(maps.get("change")),
+            next_inv_depth=self._inverse_depth(maps, "next_"),
+            valid=valid,
+            camera=camera,
+            next_camera=next_camera,
+            scale=None if self.scale is None else np.float32(self.scale),
+            name=entry.name,
+        )
+
+    def _metric(self, scaled: np.ndarray | None) -> np.ndarray | None:
+        if scaled is None or self.scale is None:
+            return None
+        with np.errstate(over="ignore"):  # a number beyond float32 is infinite: no value
+            return scaled / np.float32(self.scale)
+
+    def _inverse_depth(self, maps: _Maps, which: str) -> np.ndarray | None:
+        """Of the scaled one where there is one, else of the depth."""
+        if f"{which}scaled_inv_depth" in maps:
+            return self._metric(maps[f"{which}scaled_inv_depth"])
+        if f"{which}depth" not in maps:
+            return None
+        depth = maps[f"{which}depth"]
+        with np.errstate(over="ignore"):
+            return np.divide(1, depth, out=np.zeros_like(depth), where=depth != 0)
+
+    def _pair(self, entry: Entry, size: tuple[int, ...]) -> tuple[Camera | None, Camera | None]:
+        """The cameras of both frames, in the world of the data set."""
+        path = entry.files.get("camera")
+        if path is None:
+            return None, None
+        cameras = _cameras(path, (size[0], size[1]))
+        if len(cameras) == 1 and cameras[0].frame is None:
+            return cameras[0].camera, cameras[0].camera
+        numbers = _numbers(path, cameras, self._frames[entry.sequence])
+        by_number = {n: c.camera for n, c in zip(numbers, cameras, strict=True)}
+        pair = [by_number.get(int(frame)) for frame in (entry.frame, entry.next_frame)]
+        if None in pair:
+            raise FormatError(
+                path,
+                f"cameras of the frames {entry.frame} and {entry.next_frame}, or one of no frame "
+                "for all",
+                f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}",
+            )
+        return pair[0], pair[1]
+
+
+def _split_folder(root: Path, split: str) -> Path:
+    """The folder of a split: inside the root, or the root itself."""
+    inside = root / split
+    if inside.is_dir():
+        return inside
+    if split != root.name and (root.name in SPLITS or split not in SPLITS):
+        raise FileNotFoundError(f"{inside}: there is no such folder")
+    return root
+
+
+@cached_by_file
+def _cameras(path: Path, size: tuple[int, int]) -> tuple[FrameCamera, ...]:
+    return read_json_cameras(path, size)
+
+
+def _numbers(path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]) -> list[int]:
+    """The frames of the cameras; a list without names has one for each frame there is."""
+    if all(camera.named for camera in cameras):
+        found = (frame_of(camera.frame or "") for camera in cameras)
+        return [frame.number for frame in found if frame is not None]
+    if len(cameras) != len(frames):
+        expected = f"{len(frames)} cameras, as many as frames, in a list without their names"
+        raise FormatError(path, expected, f"{len(cameras)}")
+    return frames
+
+
+def _evidence(maps: _Maps, camera: Camera | None) -> ScaleEvidence:
+    return ScaleEvidence(maps["depth"], maps["scaled_inv_depth"], maps.get("mask"), camera)
+
+
+def _read_floats(path: Path) -> np.ndarray:
+    return read_scalar(path, floating=True)
+
+
+def _read_image(path: Path) -> np.ndarray:
+    return unit_image(read_image(path))
+
+
+_READERS: dict[str, Any] = {
+    "render": _read_image,
+    "mask": read_mask,
+    "depth": _read_floats,
+    "scaled_inv_depth": _read_floats,
+    "flow": read_flow_numbers,
+    "change": _read_floats,
+}

@@ -1,0 +1,176 @@
+"""Which files of SRFlow3D's tree belong to which pair of frames."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data._files.frames import frame_of
+from sf3d_jax.data.sets._dataset import Entry
+from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._sequences import Direction, step_of
+from sf3d_jax.data.sets.srflow3d.clips import clip_frames, read_clips
+
+CLIPS = "clip.json"
+CAMERAS = "spirals.json"
+
+_Places = dict[str, tuple[tuple[str, ...], str]]
+
+# Kinds by what they are called here: the folders they may be in, the first that is there, and the
+# ending of their files.
+_FRAMES: _Places = {
+    "render": (("render",), ".jpg"),
+    "mask": (("mask",), ".jpg"),
+    "depth": (("depth",), ".npy"),
+    "scaled_inv_depth": (("scaled_inv_depth",), ".npy"),
+}
+_MOTION: dict[Direction, _Places] = {
+    "forward": {
+        "flow": (("flow_F", "flow"), ".flo"),
+        "change": (("scaled_inv_depth_CF", "scaled_inv_depth_change"), ".npy"),
+    },
+    "backward": {
+        "flow": (("flow_B",), ".flo"),
+        "change": (("scaled_inv_depth_CB",), ".npy"),
+    },
+}
+
+
+class Tree(NamedTuple):
+    """What is listed of a split.
+
+    Attributes:
+      entries: the pairs.
+      frames: the numbers of all frames of a subject, in order.
+    """
+
+    entries: list[Entry]
+    frames: dict[str, list[int]]
+
+
+class _Numbered(NamedTuple):
+    """The files of one kind and one subject, by the number of their frame."""
+
+    folder: Folder
+    stems: dict[int, str]
+
+    def file(self, number: int) -> Path:
+        """The file of a frame, be it there or missing."""
+        return self.folder.file(self.stems.get(number, f"{number:04d}"))
+
+
+def has_motion(top: Path, direction: Direction) -> bool:
+    """Whether there is any folder of motion of a direction.
+
+    Args:
+      top: the folder of the split.
+      direction: "forward" or "backward".
+    """
+    return bool(_kinds(top, _MOTION[direction]))
+
+
+def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
+    """Lists the pairs of a split.
+
+    A kind that any subject has is expected of every subject, so that a file that is missing is
+    missed when its pair is read, and all samples have the same fields.
+
+    Args:
+      top: the folder of the split.
+      direction: "forward" or "backward".
+      use_clips: only pairs of frames of one clip, where there is a clip.json.
+
+    Returns:
+      The pairs, subject by subject.
+
+    Raises:
+      FormatError: a clip.json is not what it should be.
+    """
+    kinds = _kinds(top, _FRAMES) | _kinds(top, _MOTION[direction])
+    cameras = Folder(top / "camera", ".json")
+    tree = Tree([], {})
+    for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
+        of = {name: _numbered(kind.inside(subject)) for name, kind in kinds.items()}
+        frames = _frames(of)
+        tree.frames[subject] = frames
+        shared = {}
+        if any(map(cameras.inside, cameras.subfolders)):
+            shared = {"camera": _camera_file(cameras.inside(subject))}
+        clips = _clips(top / "camera" / subject / CLIPS, frames) if use_clips else [set(frames)]
+        for number, other in _pairs(frames, clips, step_of(direction)):
+            files = _files(of, number, other, frames)
+            tree.entries.append(Entry(subject, f"{number:04d}", f"{other:04d}", files | shared))
+    return tree
+
+
+def _kinds(top: Path, kinds: _Places) -> dict[str, Folder]:
+    """The folders of those kinds of which any subject has a file."""
+    found = {}
+    for name, (folders, ending) in kinds.items():
+        for folder in (Folder(top / place, ending) for place in folders):
+            if name not in found and any(map(folder.inside, folder.subfolders)):
+                found[name] = folder
+    return found
+
+
+def _numbered(folder: Folder) -> _Numbered:
+    """The files by number. Where any name is a plain number, others are strays."""
+    plain = {stem for stem in folder.stems if stem.isdecimal()}
+    stems: dict[int, str] = {}
+    for stem in sorted(plain or folder.stems, key=lambda stem: (len(stem), stem)):
+        if (frame := frame_of(stem)) is not None:
+            stems.setdefault(frame.number, stem)
+    return _Numbered(folder, stems)
+
+
+def _frames(of: Mapping[str, _Numbered]) -> list[int]:
+    """The numbers of a subject's frames: those of its images and maps, not of its motion."""
+    of_frames = [files.stems for name, files in of.items() if name in _FRAMES]
+    of_motion = [files.stems for name, files in of.items() if name not in _FRAMES]
+    return sorted(set().union(*(of_frames or of_motion)))
+
+
+def _pairs(frames: list[int], clips: list[set[int]], step: int) -> Iterator[tuple[int, int]]:
+    """(first, next): neighbours at the least distance that there is, of one clip."""
+    gap = min((b - a for a, b in itertools.pairwise(frames)), default=1)
+    there = set(frames)
+    for number in frames:
+        other = number + step * gap
+        if other in there and any({number, other} <= clip for clip in clips):
+            yield number, other
+
+
+def _files(
+    of: Mapping[str, _Numbered], number: int, other: int, frames: list[int]
+) -> dict[str, Path]:
+    files = {name: of[name].file(number) for name in _FRAMES if name in of}
+    # Where there is no scaled inverse depth, the depth serves.
+    depth = "scaled_inv_depth" if "scaled_inv_depth" in of else "depth"
+    files |= {f"next_{name}": of[name].file(other) for name in ("render", depth) if name in of}
+    for name in ("flow", "change"):
+        if name in of:
+            stems = of[name].stems
+            # Backward maps of the first frame, and none of the last: named by where they lead.
+            late = other < number and frames[0] in stems and frames[-1] not in stems
+            files[name] = of[name].file(other if late else number)
+    return files
+
+
+def _clips(path: Path, frames: list[int]) -> list[set[int]]:
+    """The sets of frames of which pairs are taken."""
+    if not (frames and path.is_file()):
+        return [set(frames)]
+    clips, count = read_clips(path), frames[-1] + 1
+    try:
+        return [set(clip) for clip in clip_frames(clips, count)]
+    except ValueError as error:
+        expected = f"clips of {count} frames, or use_clips=False from the caller"
+        raise FormatError(path, expected, f"{error}") from None
+
+
+def _camera_file(folder: Folder) -> Path:
+    """The file of the cameras, or the only one that may be it."""
+    stems = folder.stems - {Path(CLIPS).stem}
+    usual = Path(CAMERAS).stem
+    return folder.file(next(iter(stems)) if len(stems) == 1 else usual)

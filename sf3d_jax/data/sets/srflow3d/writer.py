@@ -1,0 +1,252 @@
+"""Writes data in the tree of SRFlow3D, frame by frame, so that its readers read it.
+
+Each file is written under a temporary name and renamed. The cameras, camera/ID/spirals.json, are
+written anew after the maps of each frame: a frame counts as written when its camera is there. A
+frame that is written again loses its camera first. An interrupted job goes on where it stopped:
+
+    writer = SRFlow3DWriter(root, "train", scale=2.0)
+    for frame in range(256):
+        if not writer.has("018", frame):
+            writer.write("018", frame, camera=..., image=..., mask=..., inv_depth=..., ...)
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files.arrays import real_map, valid_mask
+from sf3d_jax.data.cameras.by_content import read_json_cameras, write_json_cameras
+from sf3d_jax.data.cameras.checks import camera_argument
+from sf3d_jax.data.maps import read_map, write_flow, write_map
+from sf3d_jax.data.maps.images import write_image, write_mask
+from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, measured_scale
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.\w+")
+_FOLDERS = {"depth": ".npy", "scaled_inv_depth": ".npy", "mask": ".jpg", "render": ".jpg"}
+_LEAST = 1e-30
+_MOTION_FOLDERS = {
+    "forward": ("flow_F", "scaled_inv_depth_CF"),
+    "backward": ("flow_B", "scaled_inv_depth_CB"),
+}
+
+
+class Motion(NamedTuple):
+    """The motion from a frame to another.
+
+    Attributes:
+      flow: [H, W, 2] in pixels, on the grid of the frame it starts from.
+      inv_depth_change: [H, W], 1/z1 - 1/z0 of the same point, per metre, on that grid.
+    """
+
+    flow: npt.ArrayLike
+    inv_depth_change: npt.ArrayLike
+
+
+class SRFlow3DWriter:
+    """Writes one split. Of one subject there may be one writer at a time."""
+
+    def __init__(self, root: PathLike, split: str, *, scale: float) -> None:
+        """Opens a split; what is there already stays.
+
+        Args:
+          root: the folder that holds the splits; made where it is missing.
+          split: "train", "test" or another name.
+          scale: scaled inverse depth over inverse depth, one for the whole data set.
+
+        Raises:
+          ValueError: the scale is not positive, or the split no name of a folder.
+        """
+        if not 0 < scale < np.inf:
+            raise ValueError(f"scale: expected a positive number, got {scale}")
+        self.top = Path(root) / _name("split", split)
+        self.scale = float(scale)
+        self._cameras: dict[str, dict[str, Camera]] = {}
+
+    def has(self, subject: str, frame: int) -> bool:
+        """Whether a frame was written, by this writer or before.
+
+        Args:
+          subject: its identifier, the name of its folders.
+          frame: its number.
+
+        Returns:
+          True if its camera is there, which is written last, and so are its images and depths.
+
+        Raises:
+          FormatError: there are cameras, in a file that cannot be read.
+          ValueError: the subject is no name of a folder, or there are frames of another scale.
+        """
+        stem = _stem(frame)
+        return stem in self._subject(subject) and all(
+            (self.top / folder / subject / f"{stem}{ending}").is_file()
+            for folder, ending in _FOLDERS.items()
+        )
+
+    def write(
+        self,
+        subject: str,
+        frame: int,
+        *,
+        camera: Camera,
+        image: npt.ArrayLike,
+        mask: npt.ArrayLike,
+        inv_depth: npt.ArrayLike,
+        forward: Motion | None = None,
+        backward: Motion | None = None,
+    ) -> None:
+        """Writes all that is known of a frame, its camera last.
+
+        Args:
+          subject: its identifier, the name of its folders.
+          frame: its number, from 0.
+          camera: of the frame; all of a subject in one world.
+          image: uint8 [H, W, 3].
+          mask: bool [H, W], where the subject is.
+          inv_depth: real [H, W], per metre; not positive where no surface is.
+          forward: to the next frame; None for the last one.
+          backward: to the frame before; None for the first one.
+
+        Raises:
+          ValueError: a wrong shape or dtype, a camera of another size or a batch of them, a motion
+            that is not finite somewhere in the mask, or frames of another scale are there.
+          OSError: a file cannot be written.
+        """
+        inv_depth = real_map("inv_depth", inv_depth)
+        size, stem = inv_depth.shape, _stem(frame)
+        camera_argument("camera", camera)
+        image, mask = _checked(size, camera, image, mask)
+        motions = {
+            name: _checked_motion(name, size, motion, mask)
+            for name, motion in (("forward", forward), ("backward", backward))
+            if motion is not None
+        }
+        cameras = self._subject(subject)
+        if cameras and (first := next(iter(cameras.values()))).size != size:
+            raise ValueError(f"inv_depth: expected {first.size}, as the other frames, got {size}")
+        # Of an inverse depth that is nearly 0 the depth would be infinite.
+        surface = valid_mask(None, inv_depth) & (inv_depth > _LEAST)
+        inv_depth = np.where(surface, inv_depth, np.float32(0))
+        depth = np.divide(1, inv_depth, out=np.zeros_like(inv_depth), where=surface)
+
+        if cameras.pop(stem, None) is not None:
+            self._write_cameras(subject)
+        write_image(self._file("render", subject, f"{stem}.jpg"), image)
+        write_mask(self._file("mask", subject, f"{stem}.jpg"), mask)
+        write_map(self._file("depth", subject, f"{stem}.npy"), depth)
+        scaled = inv_depth * np.float32(self.scale)
+        write_map(self._file("scaled_inv_depth", subject, f"{stem}.npy"), scaled)
+        for name, (of_flow, of_change) in _MOTION_FOLDERS.items():
+            if name not in motions:
+                (self.top / of_flow / subject / f"{stem}.flo").unlink(missing_ok=True)
+                (self.top / of_change / subject / f"{stem}.npy").unlink(missing_ok=True)
+                continue
+            flow, change = motions[name]
+            write_flow(self._file(of_flow, subject, f"{stem}.flo"), flow)
+            scaled = change * np.float32(self.scale)
+            write_map(self._file(of_change, subject, f"{stem}.npy"), scaled)
+        cameras[stem] = camera
+        self._write_cameras(subject)
+
+    def _write_cameras(self, subject: str) -> None:
+        path, cameras = self._camera_file(subject), self._cameras[subject]
+        if cameras:
+            write_json_cameras(path, dict(sorted(cameras.items())))
+        else:
+            path.unlink(missing_ok=True)
+
+    def _subject(self, subject: str) -> dict[str, Camera]:
+        """The cameras of the frames that are written; the first time, tidies up."""
+        if subject not in self._cameras:
+            _name("subject", subject)
+            for folder in (*_FOLDERS, *_MOTION_FOLDERS["forward"], *_MOTION_FOLDERS["backward"]):
+                _remove_temporary(self.top / folder / subject)
+            path = self._camera_file(subject)
+            _remove_temporary(path.parent)
+            cameras = _read_cameras(path) if path.exists() else {}
+            self._check_scale(subject, cameras)
+            self._cameras[subject] = cameras
+        return self._cameras[subject]
+
+    def _check_scale(self, subject: str, stems: Iterable[str]) -> None:
+        """Refuses to go on with another scale than that of the frames that are there."""
+        for stem in stems:
+            paths = [self.top / f / subject / f"{stem}.npy" for f in ("depth", "scaled_inv_depth")]
+            if not all(path.is_file() for path in paths):
+                continue
+            depth, scaled = (read_map(path).values for path in paths)
+            scale = measured_scale(ScaleEvidence(depth, scaled, None, None))
+            if scale is not None and abs(scale / self.scale - 1) > 1e-3:
+                there = f"{scale:.6g}, that of {paths[0].parent}"
+                raise ValueError(f"scale: expected {there}, got {self.scale:.6g}")
+            if scale is not None:
+                return
+
+    def _camera_file(self, subject: str) -> Path:
+        return self._file("camera", subject, "spirals.json")
+
+    def _file(self, folder: str, subject: str, name: str) -> Path:
+        path = self.top / folder / subject / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def _name(argument: str, name: str) -> str:
+    """Refuses what is no plain name of a folder."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"{argument}: expected letters, digits, _, - and dots, got {name!r}")
+    return name
+
+
+def _stem(frame: int) -> str:
+    if not 0 <= frame < 10**9:
+        raise ValueError(f"frame: expected a number from 0 to 10^9, got {frame}")
+    return f"{frame:04d}"
+
+
+def _checked(
+    size: tuple[int, ...], camera: Camera, image: npt.ArrayLike, mask: npt.ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    image, mask = np.asarray(image), np.asarray(mask)
+    if camera.size != size:
+        raise ValueError(f"camera: expected the size {size}, as inv_depth, got {camera.size}")
+    if image.dtype != np.uint8 or image.shape != (*size, 3):
+        got = f"{image.dtype} {list(image.shape)}"
+        raise ValueError(f"image: expected uint8 {[*size, 3]}, got {got}")
+    if mask.dtype != bool or mask.shape != size:
+        raise ValueError(f"mask: expected bool {list(size)}, got {mask.dtype} {list(mask.shape)}")
+    return image, mask
+
+
+def _checked_motion(
+    name: str, size: tuple[int, ...], motion: Motion, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    flow = real_map(f"{name}.flow", motion.flow, channels=2)
+    change = real_map(f"{name}.inv_depth_change", motion.inv_depth_change)
+    for part, x in (("flow", flow), ("inv_depth_change", change)):
+        if x.shape[:2] != size:
+            got = list(x.shape[:2])
+            raise ValueError(f"{name}.{part}: expected {list(size)}, as inv_depth, got {got}")
+        known = valid_mask(None, x)
+        if (mask & ~known).any():
+            count = int((mask & ~known).sum())
+            raise ValueError(f"{name}.{part}: {count} pixels of the mask are not finite")
+    return flow, change
+
+
+def _read_cameras(path: Path) -> dict[str, Camera]:
+    cameras = read_json_cameras(path)
+    return {c.frame: c.camera for c in cameras if c.frame is not None}
+
+
+def _remove_temporary(folder: Path) -> None:
+    """Removes what a killed writer left under a temporary name."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)

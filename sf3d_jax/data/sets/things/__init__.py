@@ -1,0 +1,1 @@
+"""FlyingThings3D, Monkaa and Driving."""

@@ -1,0 +1,135 @@
+"""The cameras of FlyingThings3D, Monkaa and Driving; their maps are .pfm files.
+
+camera_data.txt has a block a frame, `Frame` and its number, `L` and `R` with sixteen numbers
+each, and an empty line. The numbers are a 4x4 matrix, row by row, from the left or right camera to
+the world; the camera's axes are those of OpenGL: x right, y up, z back. Here they become OpenCV's;
+the world keeps its own. Some frames are missing in some sequences.
+
+The images have 960 x 540 pixels, the focal length 1050 (35 mm), in half of Driving 450 (15 mm), the
+principal point (479.5, 269.5): the middle of the image with integers at pixel centres. The
+baseline is 1, which is taken as a metre.
+
+Source: the description of the Scene Flow Datasets (lmb.informatik.uni-freiburg.de).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
+from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.cameras.checks import rigid_pose
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_SIZE = 540, 960
+_POINT = 479.5, 269.5
+
+
+class StereoPoses(NamedTuple):
+    """Where the two cameras of a stereo pair stand.
+
+    Attributes:
+      left: float64 [3, 4], world-to-camera.
+      right: float64 [3, 4], world-to-camera.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+
+
+def read_things_cameras(path: PathLike) -> dict[int, StereoPoses]:
+    """Reads a camera_data.txt.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      The poses by frame, in OpenCV's axes and in the world of the file.
+
+    Raises:
+      FormatError: the file has other lines, a frame twice, or a matrix that is no pose.
+    """
+    rows = read_rows(path)
+    if not rows or len(rows) % 3:
+        raise FormatError(path, "three lines a frame: Frame, L and R", f"{len(rows)} lines")
+    frames: dict[int, StereoPoses] = {}
+    for i in range(0, len(rows), 3):
+        frame = _frame(path, rows[i])
+        if frame in frames:
+            raise FormatError(path, f"frame {frame} once", f"it again in line {i + 1}")
+        frames[frame] = StereoPoses(
+            _pose(path, rows[i + 1], "L", frame), _pose(path, rows[i + 2], "R", frame)
+        )
+    return frames
+
+
+def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> None:
+    """Writes a camera_data.txt.
+
+    The file has camera-to-world, so that translations are read to a few units in the last place of
+    the largest number; rotations are read as they were.
+
+    Args:
+      path: of the file.
+      cameras: left and right world-to-camera poses [3, 4] by frame, in OpenCV's axes.
+
+    Raises:
+      ValueError: there is no frame, a negative one, or one with something else than poses.
+    """
+    if not cameras or any(frame < 0 for frame in cameras):
+        raise ValueError(f"cameras: expected frames from 0 on, got {list(cameras)}")
+    rows: list[list[str | float]] = []
+    for frame in sorted(cameras):
+        pair = poses.poses_argument(f"cameras[{frame}]", np.stack([*cameras[frame]]))
+        matrices = poses.homogeneous(poses.to_camera_to_world(pair, poses.OPENGL))
+        left, right = matrices.reshape(2, 16).tolist()
+        rows += [["Frame", int(frame)], ["L", *left], ["R", *right], []]
+    write_rows(path, rows)
+
+
+def things_camera(
+    size: tuple[int, int],
+    world_to_camera: npt.ArrayLike | None = None,
+    *,
+    focal: float = 1050.0,
+) -> "Camera":
+    """The camera of FlyingThings3D, Monkaa and Driving.
+
+    Args:
+      size: (H, W) of the images, 540 and 960 in the data sets. Another size is that of resized
+        images, areas onto areas; for others use `Camera.crop`.
+      world_to_camera: [3, 4], in metres; None puts the world at the camera.
+      focal: in pixels of an image of 960 x 540: 1050, or 450 for Driving with 15 mm.
+
+    Returns:
+      The camera, float64.
+
+    Raises:
+      ValueError: size is no size, or the pose has another shape.
+    """
+    from sf3d_jax.camera import Camera, check_size
+
+    size = check_size(size)
+    pose = np.eye(3, 4) if world_to_camera is None else np.asarray(world_to_camera, np.float64)
+    camera = Camera.pinhole(float(focal), float(focal), *_POINT, _SIZE, pose)
+    return camera if size == _SIZE else camera.resize(size)
+
+
+def _frame(path: PathLike, row: list[str]) -> int:
+    if len(row) != 2 or row[0] != "Frame":
+        raise FormatError(path, "a line `Frame` with its number", repr(" ".join(row)[:60]))
+    return index(path, row[1], "behind Frame")
+
+
+def _pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:
+    """World-to-camera of a line of a matrix camera-to-world."""
+    where = f"{side} of frame {frame}"
+    if row[0] != side:
+        raise FormatError(path, f"a line {where}", repr(" ".join(row)[:60]))
+    matrix = numbers(path, row[1:], 16, f"in {where}").reshape(4, 4)
+    return poses.from_camera_to_world(rigid_pose(path, where, matrix), poses.OPENGL)

@@ -1,0 +1,227 @@
+"""Virtual KITTI 2: rendered street scenes in several kinds of weather, with dense scene flow.
+
+    SCENE/VARIATION/frames/rgb/Camera_C/rgb_NNNNN.jpg                        images
+    SCENE/VARIATION/frames/depth/Camera_C/depth_NNNNN.png                    depth
+    SCENE/VARIATION/frames/forwardFlow/Camera_C/flow_NNNNN.png               flow
+    SCENE/VARIATION/frames/backwardFlow/Camera_C/backwardFlow_NNNNN.png
+    SCENE/VARIATION/frames/forwardSceneFlow/Camera_C/sceneFlow_NNNNN.png     X1 - X0
+    SCENE/VARIATION/frames/backwardSceneFlow/Camera_C/backwardSceneFlow_NNNNN.png
+    SCENE/VARIATION/intrinsic.txt, extrinsic.txt                             cameras
+
+The scene flow of the files is X1 in the axes of the second camera minus X0 in those of the first:
+it contains the motion of the camera. Of it the depth change dz is taken, z1 = z0 + dz, and
+
+    c = 1/z1 - 1/z0 = -dz / (z0 z1).
+
+`scene_flow` of a sample stays None: what the three channels and the cameras give has the camera's
+motion removed. The sky has no surface: its inverse depth is 0.
+
+Gaidon et al., "Virtual Worlds as Proxy for Multi-Object Tracking Analysis" (CVPR 2016); Cabon,
+Murray and Humenberger, "Virtual KITTI 2" (2020).
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.maps.kinds import ScalarMap
+from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._dataset import Entry, check_sizes
+from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._sequences import (
+    Direction,
+    Frames,
+    TwoWays,
+    all_valid,
+    chosen,
+    inverse_depth,
+    pairs,
+    read_images,
+    step_of,
+)
+from sf3d_jax.data.sets.vkitti2.files import (
+    read_vkitti2_cameras,
+    read_vkitti2_depth,
+    read_vkitti2_scene_flow,
+)
+from sf3d_jax.samples import Sample
+
+CAMERAS = (0, 1)
+# The far plane, and what is beyond it.
+SKY = np.float32(655.35)
+
+_STEMS = {
+    "image": ("rgb", "rgb_{:05d}", ".jpg"),
+    "depth": ("depth", "depth_{:05d}", ".png"),
+}
+_MOTION = {
+    "forward": {
+        "flow": ("forwardFlow", "flow_{:05d}", ".png"),
+        "vectors": ("forwardSceneFlow", "sceneFlow_{:05d}", ".png"),
+    },
+    "backward": {
+        "flow": ("backwardFlow", "backwardFlow_{:05d}", ".png"),
+        "vectors": ("backwardSceneFlow", "backwardSceneFlow_{:05d}", ".png"),
+    },
+}
+
+
+class VirtualKitti2(TwoWays):
+    """Pairs of frames of Virtual KITTI 2.
+
+    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
+    all the motion is known.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        *,
+        scenes: Collection[str] | None = None,
+        variations: Collection[str] | None = None,
+        camera: int = 0,
+        direction: Direction = "forward",
+    ) -> None:
+        """Lists the files.
+
+        Args:
+          root: the folder that holds Scene01 and so on.
+          scenes: to read, such as "Scene01"; all if None.
+          variations: to read, such as "clone" or "rain"; all if None.
+          camera: 0, the left one, or 1.
+          direction: of time, "forward" or "backward".
+
+        Raises:
+          FileNotFoundError: there is nothing, or a scene or a variation is missing.
+          ValueError: an option is none of those.
+        """
+        if camera not in CAMERAS:
+            raise ValueError(f"camera: expected 0 or 1, got {camera!r}")
+        self._step = step_of(direction)
+        self.scenes, self.variations = scenes, variations
+        self.camera, self.direction = camera, direction
+        super().__init__(root, list(self._entries(Path(root))))
+
+    def _options(self) -> dict[str, Any]:
+        return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
+
+    def _has_motion(self, direction: Direction) -> bool:
+        places = {place for place, _, _ in _MOTION[direction].values()}
+        sequences = self._sequences(self.root).values()
+        return any(places & Folder(path / "frames", "").subfolders for path in sequences)
+
+    def _missing(self) -> str:
+        name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
+        return f"no {name}, as Virtual KITTI 2 has it"
+
+    def _sequences(self, root: Path) -> dict[str, Path]:
+        """The folders of the scenes and variations that are wanted."""
+        top = Folder(root, "")
+        inside = {name: top.inside(name).subfolders for name in top.subfolders}
+        with_frames = {
+            (scene, variation): root / scene / variation
+            for scene, variations in inside.items()
+            for variation in variations
+            if (root / scene / variation / "frames").is_dir()
+        }
+        scenes = chosen({scene for scene, _ in with_frames}, self.scenes, root)
+        variations = chosen({name for _, name in with_frames}, self.variations, root)
+        return {
+            f"{scene}/{variation}": with_frames[scene, variation]
+            for scene in scenes
+            for variation in variations
+            if (scene, variation) in with_frames
+        }
+
+    def _entries(self, root: Path) -> Iterator[Entry]:
+        sequences = self._sequences(root)
+        there = set().union(*(Folder(p / "frames", "").subfolders for p in sequences.values()))
+        kinds = _STEMS | _MOTION[self.direction]
+        kinds = {kind: place for kind, place in kinds.items() if place[0] in there}
+        names = ("intrinsic", "extrinsic")
+        has_cameras = any((path / "extrinsic.txt").is_file() for path in sequences.values())
+        for name, path in sequences.items():
+            of = {
+                kind: Frames(Folder(path / "frames" / folder / f"Camera_{self.camera}", end), stem)
+                for kind, (folder, stem, end) in kinds.items()
+            }
+            shared = {of: path / f"{of}.txt" for of in names} if has_cameras else {}
+            sequence = f"{name}/Camera_{self.camera}"
+            yield from pairs(sequence, of, [*_STEMS], digits=5, step=self._step, shared=shared)
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; what has no truth is not valid.
+
+        Raises:
+          FormatError: a file is not what it should be, or has no camera of the frame.
+          OSError: a file is missing.
+        """
+        files = entry.files
+        images = read_images(files)
+        flow = read_flow(files["flow"], format="vkitti2") if "flow" in files else None
+        vectors = read_vkitti2_scene_flow(files["vectors"]) if "vectors" in files else None
+        depths = {
+            name: read_vkitti2_depth(files[name])
+            for name in ("depth", "next_depth")
+            if name in files
+        }
+        maps = images | {name: pair.valid for name, pair in depths.items()}
+        maps |= {} if flow is None else {"flow": flow.valid}
+        maps |= {} if vectors is None else {"vectors": vectors.valid}
+        check_sizes(files, maps)
+
+        change, known = None, None
+        if "depth" in depths and vectors is not None:
+            change, known = _change(depths["depth"], vectors.vectors[..., 2], vectors.valid)
+        first, second = (depths.get(name) for name in ("depth", "next_depth"))
+        return Sample(
+            **images,
+            **self._pair(entry, next(iter(maps.values())).shape[:2]),
+            flow=None if flow is None else flow.flow,
+            inv_depth=None if first is None else _inverse(first),
+            inv_depth_change=change,
+            next_inv_depth=None if second is None else _inverse(second),
+            valid=all_valid(None if flow is None else flow.valid, known),
+            name=entry.name,
+        )
+
+    def _pair(self, entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
+        files = entry.files
+        if "extrinsic" not in files:
+            return {}
+        cameras = _read_cameras(files["intrinsic"], files["extrinsic"], size)
+        numbers = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
+        for number in numbers.values():
+            if (number, self.camera) not in cameras:
+                expected = f"camera {self.camera} in the frame {number}"
+                raise FormatError(files["extrinsic"], expected, f"{len(cameras)} others")
+        return {name: cameras[number, self.camera] for name, number in numbers.items()}
+
+
+_read_cameras = cached_by_file(read_vkitti2_cameras)
+
+
+def _inverse(depth: ScalarMap) -> np.ndarray:
+    """The inverse depth, 0 in the sky."""
+    return np.where(depth.values < SKY, inverse_depth(depth), np.float32(0))
+
+
+def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """c = -dz / (z0 z1), and where it is known: also in the sky, where it is 0."""
+    sky = depth.valid & (depth.values >= SKY)
+    end = depth.values + dz
+    moved = known & depth.valid & ~sky & (end > 0)
+    product = np.where(moved, depth.values * end, 1)
+    return np.where(moved, -dz / product, 0), moved | sky

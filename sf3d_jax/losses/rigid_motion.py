@@ -1,0 +1,143 @@
+"""Whether neighbours move as one rigid body.
+
+A body moves rigidly exactly if one vector k per body fits all differences between its points: with
+x = X0(q) - X0(p) and s the difference of their motions,
+
+    s = k x (x + s / 2),    k = 2 tan(angle / 2) axis,
+
+by any angle below half a turn (Cayley), and linear in k. So k is a linear least-squares fit to the
+eight neighbours, and the loss is what it leaves: the root of the weighted mean of
+|s - k x (x + s / 2)|^2, in metres, as in as-rigid-as-possible energies (Sorkine and Alexa 2007).
+Neighbours on another surface count little: their weight is e^{-r^2 / spread^2}, r being the
+relative difference of the inverse depths.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._checks import check_batch, check_maps
+from sf3d_jax._numerics import channels, jit, mask, widen
+from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera.projection import pixel_grid, unproject
+from sf3d_jax.losses._cholesky import decomposed, solved
+from sf3d_jax.losses._maps import LossMap, both, counted, loss_map, root, total
+
+_NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
+# In units of rounding, the least pivot of the normal equations.
+_NOTHING = 16
+# Of squared metres: nearer neighbours are one point.
+_SMALLEST = 1e-30
+
+Vector = tuple[jax.Array, ...]
+
+
+@jit
+def rigidity(
+    vectors: jax.Array,
+    inv_depth: jax.Array,
+    camera: Camera,
+    *,
+    spread: float = 0.02,
+    valid: jax.Array | None = None,
+) -> LossMap:
+    """How far the motion of the neighbours is from that of a rigid body; see this module.
+
+    Args:
+      vectors: (*b, H, W, 3), scene flow in metres, in the axes of the camera.
+      inv_depth: (*b, H, W), of the first frame, per metre.
+      camera: of the first frame.
+      spread: relative difference of inverse depths over which neighbours lose their say.
+      valid: (*b, H, W), bool, the pixels that count; all if None.
+
+    Returns:
+      LossMap in metres, in the dtype of the vectors, 0 for any rigid motion; valid where the pixel
+      and a neighbour count. The weights and the turn are constants for derivatives: the first is
+      exact all the same for the turn, since the loss is least there.
+
+    Raises:
+      TypeError: an argument is no floating array or no camera, or valid none of bool.
+      ValueError: shapes do not fit.
+    """
+    check_maps(vectors=(vectors, "vectors"), inv_depth=(inv_depth, "map"), valid=(valid, "mask"))
+    batch = check_camera("camera", camera)
+    batch = check_batch(inv_depth=inv_depth.shape[:-2], camera=batch)
+    dtype = vectors.dtype
+    vectors, inv_depth, camera = widen(vectors, inv_depth, camera)
+    height, width = inv_depth.shape[-2:]
+    inv_depth = jnp.broadcast_to(inv_depth, (*batch, height, width))
+    # In the camera's own axes, wherever it stands.
+    still = jnp.eye(3, 4, dtype=vectors.dtype)
+    camera = dataclasses.replace(camera, world_to_camera=still)
+    points, seen = unproject(pixel_grid((height, width)), inv_depth, camera)
+    known, (vectors, points) = counted(both(seen, valid), vectors, points)
+    inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
+
+    maps = *channels(points), *channels(vectors)
+    pairs = [_pair(maps, inv_depth, known, at, spread) for at in _NEIGHBOURS]
+    turn = lax.stop_gradient(_turn(pairs))
+    whole = total([weight for weight, _, _ in pairs])
+    counts = whole > 0
+    left = [
+        weight * total([e * e for e in _minus(s, _cross(turn, _middle(x, s)))])
+        for weight, x, s in pairs
+    ]
+    return loss_map(root(total(left) / jnp.where(counts, whole, 1)), known & counts, dtype)
+
+
+def _pair(
+    maps: tuple[jax.Array, ...], inv_depth: jax.Array, known: jax.Array, at: Any, spread: Any
+) -> tuple[jax.Array, Vector, Vector]:
+    """Of one neighbour: its weight, and the differences of the points and of the motions."""
+    shift = lambda x: _shifted(x, at)
+    differences = tuple(shift(x) - x for x in maps)
+    other = lax.stop_gradient(jnp.where(shift(known), shift(inv_depth), 1))
+    own = lax.stop_gradient(inv_depth)
+    relative = 2 * (other - own) / (other + own)
+    weight = mask(known & shift(known), jnp.exp(-jnp.square(relative / spread)))
+    return weight, differences[:3], differences[3:]
+
+
+def _shifted(x: jax.Array, at: tuple[int, int]) -> jax.Array:
+    """The map as each pixel's neighbour sees it; 0 beyond the image."""
+    size = x.shape[-2:]
+    padded = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)])
+    return padded[..., 1 + at[0] : 1 + at[0] + size[0], 1 + at[1] : 1 + at[1] + size[1]]
+
+
+def _turn(pairs: list[tuple[jax.Array, Vector, Vector]]) -> Vector:
+    """k of the best fit: A k = b with A the sum of w (|m|^2 - m m^T), b that of w m x s."""
+    weighted = [(weight, _middle(x, s), s) for weight, x, s in pairs]
+    size = total([w * total([a * a for a in m]) for w, m, _ in weighted])
+    counts = size > _SMALLEST
+    scale = 1 / jnp.where(counts, size, 1)
+    moment = lambda i, j: scale * total([w * m[i] * m[j] for w, m, _ in weighted])
+    xx, xy, xz, yy, yz, zz = (
+        moment(i, j) for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+    )
+    sides = [(w, _cross(m, s)) for w, m, s in weighted]
+    b = tuple(scale * total([w * side[i] for w, side in sides]) for i in range(3))
+    # Its trace is 2. Neighbours on a line say nothing of a turn about it, which moves none of
+    # them: along there k may be any number.
+    rows = (yy + zz,), (-xy, xx + zz), (-xz, -yz, xx + yy)
+    factor, _ = decomposed(rows, _NOTHING * float(jnp.finfo(scale.dtype).eps))
+    return mask(counts, tuple(solved(factor, b)))
+
+
+def _middle(x: Vector, s: Vector) -> Vector:
+    return tuple(a + 0.5 * b for a, b in zip(x, s, strict=True))
+
+
+def _minus(a: Vector, b: Vector) -> Vector:
+    return tuple(x - y for x, y in zip(a, b, strict=True))
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    return (
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    )

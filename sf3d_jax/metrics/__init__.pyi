@@ -1,0 +1,10 @@
+from sf3d_jax.metrics.kitti import Filled as Filled
+from sf3d_jax.metrics.kitti import KittiSceneFlow as KittiSceneFlow
+from sf3d_jax.metrics.kitti import fill_holes as fill_holes
+from sf3d_jax.metrics.motion import DepthChange as DepthChange
+from sf3d_jax.metrics.motion import MotionInDepth as MotionInDepth
+from sf3d_jax.metrics.sintel import SintelFlow as SintelFlow
+from sf3d_jax.metrics.sintel import occlusion_boundary_distance as occlusion_boundary_distance
+from sf3d_jax.metrics.spring import SpringSceneFlow as SpringSceneFlow
+from sf3d_jax.metrics.srflow3d import SRFlow3D as SRFlow3D
+from sf3d_jax.metrics.things import FlyingThings3D as FlyingThings3D

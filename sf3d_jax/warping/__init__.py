@@ -1,0 +1,1 @@
+"""Moving pixels: sampling, splatting, resizing, visibility."""

@@ -1,0 +1,327 @@
+"""Resizing images, flows, inverse depths and masks, each with what must not be mixed kept apart.
+
+Pixels are areas, as in `Camera.resize`: the new pixel u' looks at u = (u' + 0.5) W / W' - 0.5. So
+the resized maps belong to `camera.resize(size)`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sf3d_jax._checks import check_array, check_flow, check_image, check_mask
+from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, widen
+from sf3d_jax.camera import check_size
+from sf3d_jax.warping.sampling import bilinear_taps, sample_at
+from sf3d_jax.warping.splatting import rise
+
+# Of a kernel's weights that sum to one, what rounding alone can leave.
+_NO_WEIGHT = 1e-6
+
+
+class Resized(NamedTuple):
+    """A map on another grid.
+
+    Attributes:
+      values: as the map, on the new grid; 0 where not valid.
+      valid: (*b, *size), bool.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+def resize_image(image: jax.Array, size: tuple[int, int]) -> Resized:
+    """Resizes an image: linear, and where it shrinks a mean over areas (no aliasing).
+
+    Args:
+      image: (*b, H, W, C).
+      size: (H', W').
+
+    Returns:
+      (*b, H', W', C) in the image's dtype, valid where every pixel that has a weight is finite.
+      Others are 0 and pass no gradient.
+
+    Raises:
+      TypeError: image is no floating array.
+      ValueError: a shape or size does not fit.
+    """
+    check_image("image", image)
+    return _filtered(image, None, size=check_size(size))
+
+
+def resize_flow(
+    flow: jax.Array, size: tuple[int, int], *, valid: jax.Array | None = None
+) -> Resized:
+    """Resizes a dense flow field: linear at the new centres, vectors scaled as the grid, by axis.
+
+    Exact where the flow is affine, as the flow of a plane almost is.
+
+    Args:
+      flow: (*b, H, W, 2), in pixels.
+      size: (H', W').
+      valid: (*b, H, W), bool; all if None.
+
+    Returns:
+      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where every vector
+      that has a weight is valid and finite. Others are 0 and pass no gradient.
+
+    Raises:
+      TypeError: flow is no floating array, or valid none of bool.
+      ValueError: a shape or size does not fit.
+    """
+    check_flow(flow, valid)
+    return _flow(flow, valid, size=check_size(size))
+
+
+def resize_sparse_flow(flow: jax.Array, size: tuple[int, int], *, valid: jax.Array) -> Resized:
+    """Resizes a flow field of few vectors, such as KITTI's: each goes to the pixel it falls in.
+
+    Nothing is interpolated. Of several that fall in one pixel the one nearest to its centre is
+    kept, the mean of those that are equally near. Row 0 and column 0 count like any other.
+
+    Args:
+      flow: (*b, H, W, 2), in pixels.
+      size: (H', W').
+      valid: (*b, H, W), bool.
+
+    Returns:
+      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where a vector fell
+      that is valid and finite. Others are 0 and pass no gradient.
+
+    Raises:
+      TypeError: flow is no floating array, or valid none of bool.
+      ValueError: a shape or size does not fit.
+    """
+    check_flow(flow, valid)
+    return _sparse(flow, valid, size=check_size(size))
+
+
+def resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
+    """Resizes an inverse depth without inventing any between two surfaces.
+
+    Where the four pixels around the new centre are of one surface, that is, differ by no more
+    than twice what the surface rises from pixel to pixel, the value is linear in between, which
+    is exact for planes. Elsewhere it is that of the nearest pixel.
+
+    Args:
+      inv_depth: (*b, H, W), per metre.
+      size: (H', W').
+
+    Returns:
+      (*b, H', W'), in the same dtype, valid where the nearest pixel has a surface. Others are 0
+      and pass no gradient.
+
+    Raises:
+      TypeError: inv_depth is no floating array.
+      ValueError: a shape or size does not fit.
+    """
+    check_array("inv_depth", inv_depth)
+    if inv_depth.ndim < 2:
+        raise ValueError(f"inv_depth: expected shape (..., H, W), got {inv_depth.shape}")
+    return _inv_depth(inv_depth, size=check_size(size))
+
+
+def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Resizes a mask of what is valid: true where all is true that the new pixel is made of.
+
+    Args:
+      mask: (*b, H, W), bool.
+      size: (H', W').
+
+    Returns:
+      (*b, H', W'), bool: the validity of `resize_image` with such pixels.
+
+    Raises:
+      TypeError: mask is no array of bool.
+      ValueError: a shape or size does not fit.
+    """
+    check_mask("mask", mask)
+    if mask.ndim < 2:
+        raise ValueError(f"mask: expected shape (..., H, W), got {mask.shape}")
+    return _filtered(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
+
+
+def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
+    """An image at full size, half of it (rounded up), a quarter, and so on.
+
+    Args:
+      image: (*b, H, W, C).
+      levels: how many, at least 1.
+
+    Returns:
+      So many results of `resize_image`, the largest first, each made from the one before.
+
+    Raises:
+      TypeError: image is no floating array.
+      ValueError: a shape does not fit, or levels is below 1.
+    """
+    if levels < 1:
+        raise ValueError(f"levels: expected at least 1, got {levels}")
+    check_image("image", image)
+    height, width = image.shape[-3:-1]
+    result = [resize_image(image, (height, width))]
+    for _ in range(levels - 1):
+        values, valid = result[-1]
+        height, width = valid.shape[-2:]
+        half = (height + 1) // 2, (width + 1) // 2
+        result.append(_filtered(values, valid, size=half))
+    return tuple(result)
+
+
+def _factors(x: jax.Array, size: tuple[int, int]) -> np.ndarray:
+    """The scale of the grid, along u and v."""
+    height, width = x.shape[-3:-1]
+    return np.array([size[1] / width, size[0] / height])
+
+
+def filtered(
+    x: jax.Array,
+    valid: jax.Array | None,
+    size: tuple[int, int],
+    move: Callable[[jax.Array, tuple[int, ...]], jax.Array],
+) -> Resized:
+    """An image, (*b, H, W, C), moved onto another grid; valid is what is made of valid pixels.
+
+    `move`, of an image and the shape wanted, is linear, and of an image of ones gives ones.
+    """
+    dtype = x.dtype
+    (x,) = widen(x)
+    usable = bounded(x).all(-1)
+    usable = usable if valid is None else usable & valid
+    x = mask(usable, jnp.broadcast_to(x, (*usable.shape, x.shape[-1])))
+    moved = lambda a: move(a, (*usable.shape[:-2], *size, a.shape[-1]))
+    whole = moved((~usable).astype(x.dtype)[..., None])[..., 0] < _NO_WEIGHT
+    values, whole = narrow(whole, mask(whole, moved(x)), dtype)
+    return Resized(values, whole)
+
+
+def _filter(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    return filtered(x, valid, size, lambda a, shape: jax.image.resize(a, shape, "linear"))
+
+
+_filtered = jit(_filter, static=("size",))
+
+
+def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    dtype, factors = flow.dtype, _factors(flow, size)
+    (flow,) = widen(flow)
+    if valid is not None:
+        flow = jnp.where(valid[..., None], flow, jnp.nan)
+    v, u = (
+        _positions(length, target, flow.dtype)
+        for length, target in zip(flow.shape[-3:-1], size, strict=True)
+    )
+    u, v = jnp.broadcast_arrays(u, v[:, None])
+    values, whole = sample_at("flow", flow, u, v, "bilinear", "clamp")
+    return Resized(*narrow(whole, values * factors.astype(flow.dtype), dtype))
+
+
+_flow = jit(_resize_flow, static=("size",))
+
+
+def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> Resized:
+    dtype, factors = flow.dtype, _factors(flow, size)
+    (flow,) = widen(flow)
+    usable = bounded(flow).all(-1) & valid
+    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2))) * factors.astype(flow.dtype)
+    places, offsets = [], []
+    for length, target in zip(usable.shape[-2:], size, strict=True):
+        position = (np.arange(length) + 0.5) * (target / length) - 0.5
+        place = np.clip(np.round(position), 0, target - 1)
+        places.append(place.astype(int))
+        offsets.append(position - place)
+    row, column = places[0][:, None], places[1]
+    squared = jnp.asarray(offsets[0][:, None] ** 2 + offsets[1] ** 2, flow.dtype)
+
+    def of_one(flow: jax.Array, usable: jax.Array) -> tuple[jax.Array, jax.Array]:
+        distance = jnp.where(usable, squared, jnp.inf)
+        nearest = jnp.full(size, jnp.inf, flow.dtype).at[row, column].min(distance)
+        kept = (usable & (distance == nearest[row, column])).astype(flow.dtype)
+        count = jnp.zeros(size, flow.dtype).at[row, column].add(kept)
+        total = jnp.zeros((*size, 2), flow.dtype).at[row, column].add(flow * kept[..., None])
+        return total / jnp.maximum(count, 1)[..., None], count > 0
+
+    values, filled = jnp.vectorize(of_one, signature="(m,n,c),(m,n)->(h,w,c),(h,w)")(flow, usable)
+    return Resized(*narrow(filled, values, dtype))
+
+
+_sparse = jit(_resize_sparse, static=("size",))
+
+
+class Footprint(NamedTuple):
+    """What the pixels of a new grid are made of: up to four old ones, all of one surface.
+
+    Attributes:
+      corners: four pairs of rows (h, 1) and columns (w).
+      weights: of each corner, (*b, h, w); their sum is 1.
+      nearest: rows and columns of the nearest old pixel.
+      valid: (*b, h, w), bool, whether the nearest one is known.
+    """
+
+    corners: list[tuple[jax.Array, jax.Array]]
+    weights: list[jax.Array]
+    nearest: tuple[jax.Array, jax.Array]
+    valid: jax.Array
+
+    def mean(self, x: jax.Array) -> jax.Array:
+        """The weighted mean of a map (*b, H, W) that is finite everywhere."""
+        total: Any = 0
+        for weight, (row, column) in zip(self.weights, self.corners, strict=True):
+            total = total + weight * x[..., row, column]
+        return total
+
+
+def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Footprint:
+    """Where new pixels look at rows v, (h), and columns u, (w), of surfaces of inverse depth x.
+
+    Bilinear where the four pixels around, less those without weight, are known and differ by no
+    more than twice what the surface rises from pixel to pixel; elsewhere the nearest pixel.
+    """
+    height, width = x.shape[-2:]
+    x = mask(known, x)
+    (row, across), (column, along) = bilinear_taps(v, height), bilinear_taps(u, width)
+    rows = [jnp.minimum(row + i, height - 1)[:, None] for i in (0, 1)]
+    columns = [jnp.minimum(column + j, width - 1) for j in (0, 1)]
+    corners = [(r, c) for r in rows for c in columns]
+    weights = [a[:, None] * b for a in across for b in along]
+    lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
+    nearest = jnp.where(lower, rows[1], rows[0]), jnp.where(right, columns[1], columns[0])
+
+    slope = rise(x, known)[(..., *nearest)]
+    # A tap without weight has no say.
+    at_nearest = x[(..., *nearest)]
+    taps = [x[..., r, c] for r, c in corners]
+    seen = jnp.stack(
+        [jnp.where(w > 0, tap, at_nearest) for w, tap in zip(weights, taps, strict=True)]
+    )
+    low, high = (lax.stop_gradient(end(seen, 0)) for end in (jnp.min, jnp.max))
+    rounding = 4 * jnp.finfo(x.dtype).eps * high
+    together = (low > 0) & (high - low <= 2 * slope + rounding)
+    chosen = [(lower == i) & (right == j) for i in (False, True) for j in (False, True)]
+    weights = [jnp.where(together, w, one) for w, one in zip(weights, chosen, strict=True)]
+    return Footprint(corners, weights, nearest, known[(..., *nearest)])
+
+
+def _resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
+    dtype = inv_depth.dtype
+    (x,) = widen(inv_depth)
+    known = surface(x)
+    v, u = (
+        _positions(length, target, x.dtype)
+        for length, target in zip(x.shape[-2:], size, strict=True)
+    )
+    at = footprint(x, known, v, u)
+    return Resized(*narrow(at.valid, at.mean(mask(known, x)), dtype))
+
+
+_inv_depth = jit(_resize_inv_depth, static=("size",))
+
+
+def _positions(length: int, target: int, dtype: jnp.dtype) -> jax.Array:
+    """Where the centres of the new pixels lie on the old grid, not beyond its outermost centres."""
+    position = (np.arange(target) + 0.5) * (length / target) - 0.5
+    return jnp.asarray(np.clip(position, 0, length - 1), dtype)

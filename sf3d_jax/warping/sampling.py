@@ -1,0 +1,306 @@
+"""Sampling images at real positions, and warping one image back onto another's grid.
+
+The value at the pixel (u, v) is the sum over the taps i of a row and j of a column of
+image[i, j] k(v - i) k(u - j), with the kernel k of the method:
+
+    nearest    the one tap that (u, v) rounds to
+    bilinear   k(t) = 1 - |t| for |t| < 1
+    bicubic    Keys' kernel with a = -3/4, as in PyTorch and OpenCV, |t| < 2
+
+A position on a pixel's centre is that pixel, to the bit. There a bilinear surface has a kink,
+and the derivative is the slope towards the next pixel (at the last one, that of the pixel
+before), so that a flow of zeros learns.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._numerics import (
+    bounded,
+    channels,
+    computed_once,
+    jit,
+    mask,
+    narrow,
+    widen,
+)
+from sf3d_jax.warping._windows import (
+    Maps,
+    gathered,
+    marked,
+    products,
+    reweighted,
+    tall,
+    weighed,
+)
+
+Method = Literal["nearest", "bilinear", "bicubic"]
+Border = Literal["zeros", "clamp", "reflect"]
+
+
+class Sampled(NamedTuple):
+    """Values of an image at real positions.
+
+    Attributes:
+      values: (*b, h, w, C).
+      valid: (*b, h, w), bool.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+@partial(jit, static=("method", "border"))
+def sample(
+    image: jax.Array,
+    pixels: jax.Array,
+    *,
+    method: Method = "bilinear",
+    border: Border = "zeros",
+) -> Sampled:
+    """Values of an image at real positions; the formulas are those of this module.
+
+    Args:
+      image: (*b, H, W, C).
+      pixels: (*b, h, w, 2), (u, v) in pixels of the image, integers at pixel centres.
+      method: "nearest", "bilinear" or "bicubic".
+      border: what the image continues as: "zeros", its outermost pixels ("clamp"), or its
+        mirror image about their centres ("reflect").
+
+    Returns:
+      Values in the image's dtype, and validity: the position lies between the centres of the
+      image's outermost pixels, these included, and every pixel that has a weight there is
+      finite. Positions outside have the values of the border; where the position or a value
+      is not finite, values are 0 and pass no gradient. A pixel without weight has no say.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not fit, or method or border is none of these.
+    """
+    check_array("pixels", pixels, (2,))
+    u, v = channels(pixels)
+    return sample_at("pixels", image, u, v, method, border)
+
+
+@partial(jit, static=("method", "border"))
+def backward_warp(
+    image: jax.Array,
+    flow: jax.Array,
+    *,
+    method: Method = "bilinear",
+    border: Border = "zeros",
+) -> Sampled:
+    """The second image as the first one's pixels see it: sampled at p + flow(p).
+
+    Bilinear, with zeros outside, it is the transpose of `forward_splat` in mode "sum".
+
+    Args:
+      image: (*b, H, W, C), the second image.
+      flow: (*b, h, w, 2), from the first image to the second, in pixels.
+      method: "nearest", "bilinear" or "bicubic".
+      border: "zeros", "clamp" or "reflect"; see `sample`.
+
+    Returns:
+      As `sample`: values on the grid of the flow, valid where the flow stays in the image.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not fit, or method or border is none of these.
+    """
+    check_array("flow", flow, (2,))
+    u, v = positions(*widen(*channels(flow)))
+    return sample_at("flow", image, u, v, method, border)
+
+
+def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The pixel (u, v) to which every pixel of a grid moves."""
+    height, width = fu.shape[-2:]
+    columns, rows = (jnp.arange(n, dtype=fu.dtype) for n in (width, height))
+    return columns + fu, rows[:, None] + fv
+
+
+def within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
+    """Whether positions lie in an image (H, W), whose pixels are areas."""
+    height, width = size
+    return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+
+
+def sample_at(
+    name: str, image: jax.Array, u: jax.Array, v: jax.Array, method: Method, border: Border
+) -> Sampled:
+    """Sampling at maps of columns and rows; `name` is that of the argument they come from."""
+    for option, value, known in (("method", method, Method), ("border", border, Border)):
+        if value not in get_args(known):
+            raise ValueError(f"{option}: expected one of {get_args(known)}, got {value!r}")
+    check_array("image", image)
+    if image.ndim < 3 or 0 in image.shape[-3:-1]:
+        raise ValueError(f"image: expected shape (..., H, W, C), got {image.shape}")
+    if u.ndim < 2:
+        raise ValueError(f"{name}: expected shape (..., h, w, 2), got {(*u.shape, 2)}")
+    check_batch(**{"image": image.shape[:-3], name: u.shape[:-2]})
+
+    dtype = image.dtype
+    height, width = image.shape[-3:-1]
+    image, u, v = widen(image, u, v)
+    finite = bounded(u) & bounded(v)
+    inside = finite & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
+    u, v = mask(finite, (u, v))
+    kernel = _KERNELS[method]
+    u, v = (_continued(x, n, border, kernel) for x, n in ((u, width), (v, height)))
+    image = _padded(image, border, kernel)
+    values, finite = _interpolated(kernel, image, u + kernel.margin, v + kernel.margin, finite)
+    values, finite = narrow(finite, values, dtype)
+    return Sampled(values, inside & finite)
+
+
+def _interpolated(
+    kernel: "_Kernel", image: jax.Array, u: jax.Array, v: jax.Array, finite: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The image at positions inside it, and where it is finite: where all with a weight is."""
+    *images, height, width, _ = image.shape
+    batch = np.broadcast_shapes(tuple(images), u.shape[:-2])
+    u, v, finite = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (u, v, finite))
+    row, column = (lax.stop_gradient(kernel.start(x, n)) for x, n in ((v, height), (u, width)))
+    number = np.broadcast_to(np.arange(math.prod(images)).reshape(images), batch)[..., None, None]
+    first = (number * height + row.astype(jnp.int32)) * width + column.astype(jnp.int32)
+
+    image = tall(image, -3)
+    first, dv, du, finite = tall((first, v - row, u - column, finite), -2)
+    weights = _weights(kernel, dv, du, finite)
+    broken = marked(~bounded(image).all(-1), first, len(weights))
+    counts = jax.tree.map(lambda broken, w: broken & (w != 0), broken, weights)
+    finite = finite & ~jax.tree.reduce(jnp.logical_or, counts)
+    # Beside a pixel that is not finite there is no slope.
+    smooth = finite & ~jax.tree.reduce(jnp.logical_or, broken)
+    values = _interpolate(kernel, image, first, dv, du, finite, smooth)
+    return values.reshape(*u.shape, image.shape[-1]), finite.reshape(u.shape)
+
+
+class _Kernel(NamedTuple):
+    """How a method weighs the pixels of a row around a position.
+
+    Attributes:
+      start: of a position and the length of the padded row, the index of the first tap.
+      weights: of the position relative to that tap, the weight of each.
+      margin: how many pixels the image is padded by on every side.
+    """
+
+    start: Callable[[jax.Array, int], jax.Array]
+    weights: Callable[[jax.Array], tuple[jax.Array, ...]]
+    margin: int
+
+
+def _bilinear_weights(f: jax.Array) -> tuple[jax.Array, ...]:
+    # Beyond the first and the last pixel, where f leaves [0, 1], the image fades to zero.
+    before, after = (f > -1) & (f < 0), (f > 1) & (f < 2)
+    between = (f >= 0) & (f <= 1)
+    first = jnp.where(between, 1 - f, jnp.where(before, 1 + f, 0))
+    second = jnp.where(between, f, jnp.where(after, 2 - f, 0))
+    return first, second
+
+
+def _bicubic_weights(f: jax.Array) -> tuple[jax.Array, ...]:
+    a = -0.75
+    near = lambda t: ((a + 2) * t - (a + 3)) * t * t + 1
+    far = lambda t: ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    return far(f), near(f - 1), near(2 - f), far(3 - f)
+
+
+_KERNELS = {
+    "nearest": _Kernel(
+        lambda u, n: jnp.clip(jnp.round(u), 0, n - 1),
+        lambda f: (jnp.where(jnp.abs(lax.stop_gradient(f)) <= 0.5, 1.0, 0.0).astype(f.dtype),),
+        0,
+    ),
+    # The last pixel takes its slope from the one before.
+    "bilinear": _Kernel(lambda u, n: jnp.clip(jnp.floor(u), 0, n - 2), _bilinear_weights, 0),
+    "bicubic": _Kernel(lambda u, n: jnp.clip(jnp.floor(u) - 1, 0, n - 4), _bicubic_weights, 3),
+}
+
+
+def _continued(u: jax.Array, size: int, border: Border, kernel: _Kernel) -> jax.Array:
+    """Where in the padded image the value at u is found."""
+    last = size - 1
+    if border == "reflect" and last > 0:
+        phase = jnp.mod(u, 2 * last)
+        mirrored = jnp.where(phase > last, 2 * last - phase, phase)
+        return jnp.where((u >= 0) & (u <= last), u, mirrored)
+    if border == "zeros" and kernel.margin == 0:
+        return u
+    # From so far outside on, all taps are those of the border.
+    beyond = max(0, kernel.margin - 1) if border != "reflect" else 0
+    low, high = jnp.asarray(-beyond, u.dtype), jnp.asarray(last + beyond, u.dtype)
+    return jnp.where(u < low, low, jnp.where(u > high, high, u))
+
+
+def _padded(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
+    """The image continued by as many pixels as the taps reach beyond it."""
+    height, width, _ = image.shape[-3:]
+    taps = len(kernel.weights(jnp.zeros(())))
+    modes = {"zeros": "constant", "clamp": "edge", "reflect": "reflect"}
+    for axis, size in ((-3, height), (-2, width)):
+        # A row of one pixel has no second tap; it has no weight either.
+        lacking = max(0, taps - (size + 2 * kernel.margin))
+        padding = [(0, 0)] * image.ndim
+        padding[axis] = (kernel.margin, kernel.margin + lacking)
+        if any(padding[axis]):
+            mode = "edge" if size == 1 and border == "reflect" else modes[border]
+            image = jnp.pad(image, padding, mode=mode)
+    return image
+
+
+def _weights(kernel: _Kernel, dv: jax.Array, du: jax.Array, valid: jax.Array) -> Maps:
+    """Of the pixels of a window, where valid; else 0."""
+    return mask(valid, products(kernel.weights(dv), kernel.weights(du)))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _interpolate(
+    kernel: _Kernel,
+    image: jax.Array,
+    first: jax.Array,
+    dv: jax.Array,
+    du: jax.Array,
+    valid: jax.Array,
+    smooth: jax.Array,
+) -> jax.Array:
+    """The image (H, W, C) at offsets from the first pixels of windows, (h, w); 0 if not valid.
+
+    It has no slope where it is not smooth.
+    """
+    del smooth
+    # Kept, or XLA on CPU would keep every tap for all that uses the values.
+    return computed_once(weighed(image, first, _weights(kernel, dv, du, valid)))
+
+
+@_interpolate.defjvp
+def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
+    image, first, dv, du, valid, smooth = primals
+    image_dot, _, dv_dot, du_dot, _, _ = tangents
+    moved = gathered(image_dot, first, _weights(kernel, dv, du, valid))
+
+    dv_dot, du_dot = mask(smooth, (dv_dot, du_dot))
+    slopes = lambda f: jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))
+    (across, across_slope), (along, along_slope) = slopes(dv), slopes(du)
+    change = jax.tree.map(
+        lambda by_u, by_v: du_dot * by_u + dv_dot * by_v,
+        products(across, along_slope),
+        products(across_slope, along),
+    )
+    return _interpolate(kernel, *primals), moved + reweighted(image, first, change)
+
+
+def bilinear_taps(u: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    """Of positions along an axis the index of the first of two pixels, and both weights."""
+    kernel = _KERNELS["bilinear"]
+    first = lax.stop_gradient(kernel.start(u, max(size, 2)))
+    before, after = kernel.weights(u - first)
+    return first.astype(jnp.int32), (before, after)

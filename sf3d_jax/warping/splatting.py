@@ -1,0 +1,302 @@
+"""Splatting: carrying the values of one image forward along a flow.
+
+The pixel p goes to p + flow(p) and gives each of the four pixels q around it the weight
+
+    w(p, q) = (1 - |u(p) - u_q|) (1 - |v(p) - v_q|).
+
+What leaves the image is lost, corner by corner, and nothing else is.
+"""
+
+import math
+from functools import partial
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._checks import check_array, check_batch, check_flow, check_image, check_mask
+from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
+from sf3d_jax.warping._windows import (
+    Maps,
+    products,
+    scattered,
+    scattered_max,
+    tall,
+    windows,
+)
+from sf3d_jax.warping.sampling import bilinear_taps, positions
+
+# The weight of a pixel at a target that the corner of its unit square touches.
+_COVERED = 0.25
+
+Mode = Literal["sum", "average", "linear", "softmax"]
+
+
+class Splatted(NamedTuple):
+    """Values that landed on the pixels of a grid.
+
+    Attributes:
+      values: (*b, H, W, C).
+      weight: (*b, H, W), the sum of w over the pixels that landed there; 0 in a hole.
+    """
+
+    values: jax.Array
+    weight: jax.Array
+
+
+class WarpedInverseDepth(NamedTuple):
+    """The inverse depth of the next frame, on its own grid.
+
+    Attributes:
+      inv_depth: (*b, H, W), per metre; 0 where not valid.
+      valid: (*b, H, W), bool.
+    """
+
+    inv_depth: jax.Array
+    valid: jax.Array
+
+
+class _Landing(NamedTuple):
+    """Where the pixels of a grid land: the first of the 2 x 2 pixels of each, and its weights.
+
+    Attributes:
+      first: (h, w), integers: row times width plus column.
+      weights: two rows of two maps (h, w).
+    """
+
+    first: jax.Array
+    weights: Maps
+
+
+@partial(jit, static=("mode",))
+def forward_splat(
+    values: jax.Array,
+    flow: jax.Array,
+    *,
+    mode: Mode = "softmax",
+    importance: jax.Array | None = None,
+    valid: jax.Array | None = None,
+) -> Splatted:
+    """Carries values along a flow onto the grid of the next image.
+
+    With the weights w of this module and the importance m, the value at q is the sum over p of
+
+        sum      w v
+        average  w v / sum of w
+        linear   w m v / sum of w m
+        softmax  w exp(m) v / sum of w exp(m), each exponent less the greatest that lands on q,
+
+    so that importances of any size neither overflow nor vanish. Source: Niklaus and Liu,
+    "Softmax splatting for video frame interpolation" (CVPR 2020).
+
+    Args:
+      values: (*b, H, W, C).
+      flow: (*b, H, W, 2), in pixels.
+      mode: "sum", "average", "linear" or "softmax".
+      importance: (*b, H, W), m; needed by "linear", where it is at least 0, and "softmax".
+      valid: (*b, H, W), bool, which pixels are carried; all if None.
+
+    Returns:
+      Values and weight, in the dtype of the values. Values are 0 where nothing landed. A pixel
+      that is not valid, or has a number that is not finite, is not carried and gets no gradient.
+
+    Raises:
+      TypeError: an argument is no floating array, or valid none of bool.
+      ValueError: shapes do not fit, mode is none of these, or the importance is missing.
+    """
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode: expected one of {get_args(Mode)}, got {mode!r}")
+    if (importance is not None) != (mode in ("linear", "softmax")):
+        raise ValueError(
+            f"importance: expected for the modes 'linear' and 'softmax' alone, mode is {mode!r}"
+        )
+    check_image("values", values)
+    size = values.shape[-3:-1]
+    check_array("flow", flow, (*size, 2))
+    batches = {"values": values.shape[:-3], "flow": flow.shape[:-3]}
+    maps = {"importance": importance, "valid": valid}
+    for name, x in maps.items():
+        if x is not None:
+            (check_mask if name == "valid" else check_array)(name, x, size)
+            batches[name] = x.shape[:-2]
+    check_batch(**batches)
+
+    dtype = values.dtype
+    if importance is None:
+        importance = jnp.zeros((), dtype)
+    values, flow, importance = widen(values, flow, importance)
+    carried = bounded(values).all(-1) & bounded(flow).all(-1) & bounded(importance)
+    if mode == "linear":
+        carried = carried & (importance >= 0)
+    if valid is not None:
+        carried = carried & valid
+    shape = carried.shape
+    values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
+    importance = mask(carried, jnp.broadcast_to(importance, shape))
+    flow = mask(carried, [jnp.broadcast_to(x, shape) for x in channels(flow)])
+    result, weight = _splat(mode, values, _landing(flow[0], flow[1], carried), importance)
+    result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
+    return Splatted(result, weight.astype(dtype))
+
+
+def _splat(
+    mode: Mode, values: jax.Array, landing: _Landing, importance: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """`forward_splat` of values that are carried, and of what else has no weight."""
+    if mode in ("sum", "average"):
+        total = _splat_with(landing, landing.weights, values)
+        return (total[..., :-1] if mode == "sum" else _quotient(total)), total[..., -1]
+
+    if mode == "linear":
+        factors = jax.tree.map(lambda _: importance, landing.weights)
+    else:
+        counts = jax.tree.map(lambda w: w > 0, landing.weights)
+        # Above the greatest, or where nothing landed, is only what has no weight yet.
+        below = jax.tree.map(lambda x: importance - x, _greatest(landing, counts, importance))
+        factors = jax.tree.map(lambda x: jnp.exp(jnp.where(x > 0, 0, x)), below)
+    weights = jax.tree.map(jnp.multiply, landing.weights, factors)
+    total = _splat_with(landing, weights, values)
+    weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
+    return _quotient(total), weight
+
+
+def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
+    """Where the pixels go; those that are not carried have no weight."""
+    *batch, height, width = fu.shape
+    u, v = positions(fu, fv)
+    (column, along), (row, across) = bilinear_taps(u, width), bilinear_taps(v, height)
+    rows, columns = _at_least_two((height, width))
+    number = jnp.arange(math.prod(batch)).reshape(*batch, 1, 1)
+    first = (number * rows + row) * columns + column
+    return _Landing(first, mask(carried, products(across, along)))
+
+
+def _quotient(total: jax.Array) -> jax.Array:
+    """The values of a total over its weight, its last channel; 0 where there is none."""
+    *values, weight = channels(total)
+    if not values:
+        return total[..., :0]
+    covered = weight > 0
+    weight = jnp.where(covered, weight, 1)
+    # Channel by channel: the derivative sums over them, and a sum over few is slow.
+    return jnp.stack([jnp.where(covered, x / weight, 0) for x in values], axis=-1)
+
+
+# A window of two by two needs as many pixels: smaller images have some more.
+def _at_least_two(size: tuple[int, ...]) -> tuple[int, int]:
+    height, width = size
+    return max(height, 2), max(width, 2)
+
+
+def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Array:
+    """The sums of values (*b, h, w, C) times weights where they land, and of the weights."""
+    *batch, height, width = landing.first.shape
+    size = _at_least_two((height, width))
+    first, weights = tall((landing.first, weights), -2)
+    total = scattered((math.prod(batch) * size[0], size[1]), tall(values, -3), first, weights)
+    return total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
+
+
+def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
+    """The greatest x, (*b, h, w), of those that count where each pixel lands; or -inf."""
+    *batch, height, width = x.shape
+    size = _at_least_two((height, width))
+    x, first, counts = tall((x, landing.first, counts), -2)
+    greatest = scattered_max((math.prod(batch) * size[0], size[1]), x, first, counts)
+    return jax.tree.map(lambda x: x.reshape(landing.first.shape), windows(greatest, first, 2))
+
+
+@jit
+def warp_inverse_depth(
+    inv_depth: jax.Array, inv_depth_change: jax.Array, flow: jax.Array
+) -> WarpedInverseDepth:
+    """The inverse depth that the next frame shows: d + c carried along the flow, nearest first.
+
+    A surface covers a pixel if its weights w there sum to a quarter; of those that do the nearest
+    is seen, and its inverse depth is the mean by w. Two pixels are of one surface if they differ
+    by no more than the surface rises in between, as measured beside each of them.
+
+    Args:
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
+      flow: (*b, H, W, 2), in pixels.
+
+    Returns:
+      1/z1 on the grid of the next frame, in the dtype of the maps, and validity; holes are not
+      valid. Pixels without a surface at both times, or whose flow is not finite, are not
+      carried and get no gradient. Differentiable by all that the winners are made of.
+
+    Raises:
+      TypeError: an argument is no floating array.
+      ValueError: shapes do not fit.
+    """
+    check_flow(flow)
+    check_array("inv_depth", inv_depth, flow.shape[-3:-1])
+    check_array("inv_depth_change", inv_depth_change, flow.shape[-3:-1])
+    check_batch(
+        flow=flow.shape[:-3],
+        inv_depth=inv_depth.shape[:-2],
+        inv_depth_change=inv_depth_change.shape[:-2],
+    )
+    dtype = jnp.result_type(inv_depth, inv_depth_change)
+    d0, c, flow = widen(inv_depth, inv_depth_change, flow)
+    fu, fv = channels(flow)
+    carried = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv)
+    d1, fu, fv = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
+    result, valid = _nearest_surface(d1, fu, fv, carried)
+    result, valid = narrow(valid, result, dtype)
+    return WarpedInverseDepth(result, valid)
+
+
+def _nearest_surface(
+    d1: jax.Array, fu: jax.Array, fv: jax.Array, carried: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """`warp_inverse_depth` from the inverse depth that each pixel will have."""
+    landing = _landing(fu, fv, carried)
+    # Two pixels that land beside one target are up to two pixels apart.
+    reach = lax.stop_gradient(d1) + 2 * rise(d1, carried)
+
+    def layer(counts: Maps) -> tuple[jax.Array, Maps]:
+        """The inverse depth and the weight of the nearest surface, and what is of it."""
+        front = _greatest(landing, counts, d1)
+        of_it = jax.tree.map(lambda counts, x: counts & (reach >= x), counts, front)
+        weights = jax.tree.map(lambda w, of_it: jnp.where(of_it, w, 0), landing.weights, of_it)
+        return _splat_with(landing, weights, d1[..., None]), of_it
+
+    counts = jax.tree.map(lambda w: w > 0, landing.weights)
+    first, of_first = layer(counts)
+    second, _ = layer(jax.tree.map(lambda counts, of_it: counts & ~of_it, counts, of_first))
+    seen = jnp.where(first[..., 1:] >= _COVERED, first, second)
+    valid = seen[..., 1] >= _COVERED
+    return jnp.where(valid, _quotient(seen)[..., 0], 0), valid
+
+
+def rise(x: jax.Array, known: jax.Array) -> jax.Array:
+    """How much a map (*b, h, w) changes from a pixel to the next on its surface, rows plus columns.
+
+    Of the steps on both sides the smaller: the larger may be one to another surface. Where there
+    is no step on one side, the one behind the other side bears witness; 0 where there is none.
+    """
+    x, known = lax.stop_gradient((x, known))
+    total = jnp.zeros_like(x)
+    for axis in (-2, -1):
+        length = x.shape[axis]
+        part = lambda a, start, axis=axis, length=length: lax.slice_in_dim(
+            a, start, start + length, axis=axis
+        )
+        pad = lambda a, fill, axis=axis: jnp.pad(
+            a,
+            [(2, 2) if i == a.ndim + axis else (0, 0) for i in range(a.ndim)],
+            constant_values=fill,
+        )
+        steps = jnp.abs(jnp.diff(pad(jnp.where(known, x, jnp.nan), jnp.nan), axis=axis))
+        steps = jnp.where(jnp.isnan(steps), jnp.inf, steps)
+        before_left, left, right, after_right = (part(steps, i) for i in range(4))
+        left, right = (
+            jnp.where(jnp.isinf(left), after_right, left),
+            jnp.where(jnp.isinf(right), before_left, right),
+        )
+        both = jnp.isfinite(left) & jnp.isfinite(right)
+        total = total + jnp.where(both, jnp.minimum(left, right), 0)
+    return total

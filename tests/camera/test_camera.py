@@ -1,0 +1,214 @@
+"""Cameras: projection against OpenCV, edits, domains, and batches."""
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.support import (
+    LENSES,
+    MATRIX,
+    NEAR,
+    SIZE,
+    camera,
+    cast,
+    float64,
+    grid,
+    opencv_matrix,
+    pose,
+)
+
+import sf3d_jax as sf3d
+
+
+def points(count=500, spread=0.5, seed=0):
+    rng = np.random.default_rng(seed)
+    rays = np.c_[rng.uniform(-spread, spread, (count, 2)), np.ones(count)]
+    return rays * rng.uniform(0.3, 30, (count, 1))
+
+
+def opencv_projection(world, camera):
+    matrix = opencv_matrix(camera)
+    rotation, _ = cv2.Rodrigues(np.float64(camera.world_to_camera[:, :3]))
+    shift = np.float64(camera.world_to_camera[:, 3])
+    coefficients = None if camera.distortion is None else np.float64(camera.distortion)
+    project = cv2.fisheye.projectPoints if camera.model == "fisheye" else cv2.projectPoints
+    return project(world[:, None], rotation, shift, matrix, coefficients)[0][:, 0]
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_projects_like_opencv(lens):
+    one = camera(lens, NEAR)
+    world = points()
+    with float64():
+        pixels, inv_depth, valid = sf3d.project(world, one)
+    assert valid.all()
+    np.testing.assert_allclose(pixels, opencv_projection(world, one), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        1 / np.array(inv_depth), (world @ NEAR[:, :3].T + NEAR[:, 3])[:, 2], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("count", [4, 5, 8, 12])
+def test_opencv_models_of_every_length(count):
+    coefficients = np.array(LENSES["rational"][0][:count])
+    one = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=coefficients)
+    with float64():
+        pixels = sf3d.project(points(), one).pixels
+    np.testing.assert_allclose(pixels, opencv_projection(points(), one), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_unproject_inverts_project(lens):
+    one = camera(lens, NEAR)
+    with float64():
+        pixels, inv_depth, _ = sf3d.project(points(), one)
+        back, valid = sf3d.unproject(pixels, inv_depth, one)
+        again = sf3d.project(back, one).pixels
+    assert valid.all()
+    np.testing.assert_allclose(back, points(), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(again, pixels, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+def test_the_domain_ends_where_the_lens_folds(lens):
+    """Against a dense search along the radius in float64."""
+    coefficients, model = {
+        "opencv": (np.array([-0.35, 0.02, 0, 0.0]), "opencv"),
+        "fisheye": (np.array([-0.4, 0.01, 0, 0]), "fisheye"),
+    }[lens]
+    one = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=coefficients, model=model)
+    radius = np.linspace(1e-6, 3, 300001)
+    if model == "opencv":
+        image = radius * (1 + coefficients[0] * radius**2 + coefficients[1] * radius**4)
+    else:
+        angle = np.arctan(radius)
+        image = angle * (1 + coefficients[0] * angle**2 + coefficients[1] * angle**4)
+    fold = np.argmax(np.diff(image) < 0)
+    assert 0 < fold
+    for factor in (0.99, 1.01):
+        world = np.array([[radius[fold] * factor, 0, 1]])
+        pixel = MATRIX[:2, 2] + [[MATRIX[0, 0] * image[fold] * factor, 0]]
+        with float64():
+            projected = sf3d.project(world, one)
+            lifted = sf3d.unproject(pixel, np.ones(1), one)
+        assert projected.valid.all() == lifted.valid.all() == (factor < 1)
+        if factor > 1:
+            assert not projected.pixels.any() and not lifted.points.any()
+
+
+@pytest.mark.parametrize("lens", ["pinhole", "opencv", "fisheye"])
+def test_a_point_behind_the_camera_is_never_mirrored(lens):
+    behind = -points(50)
+    pixels, inv_depth, valid = sf3d.project(np.float32(behind), camera(lens))
+    assert not valid.any() and not pixels.any() and not inv_depth.any()
+
+
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+def test_derivatives_of_undistortion_match_finite_differences(lens):
+    one = camera(lens, NEAR)
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform([2, 2], [SIZE[1] - 3, SIZE[0] - 3], size=(40, 2))
+    weights = rng.normal(size=(40, 3))
+
+    def loss(pixels, camera):
+        return jnp.sum(weights * sf3d.unproject(pixels, jnp.ones(40), camera).points ** 2)
+
+    with float64():
+        inputs = cast((pixels, one), jnp.float64)
+        leaves, tree = jax.tree.flatten(inputs)
+        directions = [jnp.asarray(rng.normal(size=x.shape)) for x in leaves]
+        value = lambda t: loss(
+            *tree.unflatten([x + t * d for x, d in zip(leaves, directions, strict=True)])
+        )
+        step = 1e-5
+        numeric = (8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))) / (
+            12 * step
+        )
+        forward = jax.jvp(value, (0.0,), (1.0,))[1]
+        gradient = jax.tree.leaves(jax.grad(loss, argnums=(0, 1))(*inputs))
+        reverse = sum((g * d).sum() for g, d in zip(gradient, directions, strict=True))
+    np.testing.assert_allclose(forward, numeric, rtol=1e-6)
+    np.testing.assert_allclose(reverse, numeric, rtol=1e-6)
+
+
+def test_the_pixel_grid_counts_columns_then_rows():
+    pixels = sf3d.pixel_grid((3, 4))
+    assert pixels.shape == (3, 4, 2)
+    np.testing.assert_array_equal(pixels, grid((3, 4)))
+
+
+@pytest.mark.parametrize(
+    "shape, axis", [((3,), 0), ((3, 20), 0), ((3, 4, 5), 0), ((2, 3, 4, 5), 1)]
+)
+def test_cameras_of_a_batch_see_their_own_points(shape, axis):
+    poses = np.stack(
+        [pose([0, 0, 0.1], shift) for shift in ([0, 0, 0], [0.1, 0, 0], [0, -0.2, 0.3])]
+    )
+    world = np.float32(np.resize(points(120), (*shape, 3)))
+    pixels = np.array(sf3d.project(world, camera(pose=poses)).pixels)
+    for i in range(3):
+        expected = sf3d.project(np.take(world, i, axis), camera(pose=poses[i])).pixels
+        np.testing.assert_allclose(np.take(pixels, i, axis), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_grid_of_pixels_serves_every_camera_of_a_batch():
+    batch = camera(matrix=np.stack([MATRIX, MATRIX * [[2], [2], [1]]]))
+    inv_depth = np.random.default_rng(0).uniform(0.5, 1, size=(2, *SIZE)).astype(np.float32)
+    got = sf3d.unproject(sf3d.pixel_grid(SIZE), inv_depth, batch)
+    for i in range(2):
+        one = jax.tree.map(lambda x, i=i: x[i] if x.ndim > 1 and x.shape[0] == 2 else x, batch)
+        expected = sf3d.unproject(sf3d.pixel_grid(SIZE), inv_depth[i], one).points
+        np.testing.assert_allclose(got.points[i], expected, rtol=1e-6)
+
+
+def test_edits_compose_and_undo():
+    one = camera("opencv", NEAR)
+    undone = one.crop(2, 3, (10, 12)).pad(2, 3, SIZE)
+    np.testing.assert_allclose(undone.principal_point, one.principal_point)
+    undone = one.flip().flip()
+    for name in ("principal_point", "world_to_camera", "distortion"):
+        np.testing.assert_allclose(getattr(undone, name), getattr(one, name), atol=1e-12)
+    undone = one.resize((48, 96)).resize(SIZE)
+    np.testing.assert_allclose(undone.focal, one.focal)
+    np.testing.assert_allclose(undone.principal_point, one.principal_point)
+    assert one.stride(8, 3).size == (3, 4)
+
+
+def test_edits_keep_the_type_of_the_arrays_and_work_on_tracers():
+    one = cast(camera(), jnp.float32)
+    with float64():
+        crops = jax.vmap(lambda top: one.crop(top, 0, (8, 8)).principal_point)(jnp.arange(4))
+        assert crops.dtype == jnp.float32
+        assert one.resize((12, 16)).flip().pad(1, 1, (20, 20)).focal.dtype == jnp.float32
+    np.testing.assert_allclose(crops[:, 1], MATRIX[1, 2] - np.arange(4), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: camera().crop(0, 20, (24, 32)), "crop: .* does not fit"),
+        (lambda: camera().crop(-1, 0, (4, 4)), "crop: .* does not fit"),
+        (lambda: camera().pad(1, 0, SIZE), "pad: .* does not fit"),
+        (lambda: camera().stride(0), "stride"),
+        (lambda: camera().resize((0, 4)), "size: expected"),
+        (lambda: sf3d.Camera.from_matrix(np.eye(4), SIZE), "matrix: expected shape"),
+        (lambda: sf3d.Camera.from_matrix(MATRIX + np.eye(3, k=1), SIZE), "skew"),
+        (lambda: sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=np.ones(3)), "coefficients"),
+        (lambda: sf3d.Camera.from_matrix(MATRIX, SIZE, model="fisheye"), "coefficients"),
+        (lambda: sf3d.Camera.from_matrix(MATRIX, SIZE, model="brown"), "model: expected"),
+        (lambda: sf3d.Camera.pinhole(1, 1, 0, 0, SIZE, np.eye(3)), "world_to_camera: expected"),
+        (lambda: sf3d.project(np.ones((5, 2)), camera()), "points: expected shape"),
+        (lambda: sf3d.unproject(np.ones((5, 2)), np.ones(4), camera()), "do not broadcast"),
+    ],
+)
+def test_wrong_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_camera_takes_a_four_by_four_pose_and_integers():
+    square = np.r_[NEAR, [[0, 0, 0, 1]]]
+    one = sf3d.Camera.pinhole(28, 27, 15, 11, SIZE, square)
+    np.testing.assert_array_equal(one.world_to_camera, NEAR)
+    assert np.issubdtype(one.focal.dtype, np.floating)

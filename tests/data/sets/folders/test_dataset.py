@@ -1,0 +1,244 @@
+"""Files of one's own by patterns, in trees that NumPy and OpenCV write."""
+
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from helpers import trees
+
+import sf3d_jax as sf3d
+from sf3d_jax import data
+from sf3d_jax.data.sets.folders.dataset import FolderPairs
+
+CAMERA = sf3d.Camera.pinhole(240.0, 240.0, 9.3, 5.2, trees.SIZE)
+TRUTH = trees.moving_plane(CAMERA, CAMERA)
+EXACT = {"flow": 2e-6, "inv_depth": 2e-7, "vectors": 5e-5}
+
+
+def frames(root, *numbers, name="frames/{}.png"):
+    for number in numbers:
+        trees.write_image(root / name.format(number), int(number))
+
+
+def saved(path, values):
+    np.save(trees.made(path), values)
+
+
+def flows(root, *names):
+    for name in names:
+        data.write_flow(trees.made(root / name), TRUTH.flow)
+
+
+def own(root):
+    """Three frames, their inverse depth, flow and change, and masks."""
+    frames(root, 1, 2, 10)
+    for i in (1, 2, 10):
+        saved(root / f"inv/{i}.npy", TRUTH.inv_depth if i == 1 else TRUTH.next_inv_depth)
+    flows(root, "flow/1.flo", "flow/2.flo")
+    for i in (1, 2):
+        saved(root / f"change/{i}.npy", TRUTH.change)
+        mask = np.full(trees.SIZE, 255, np.uint8)
+        mask[0, :3] = 0
+        assert cv2.imwrite(str(trees.made(root / f"mask/{i}.png")), mask)
+    return {
+        "image": "frames/*.png",
+        "flow": "flow/*.flo",
+        "inv_depth": "inv/*.npy",
+        "inv_depth_change": "change/*.npy",
+    }
+
+
+def test_frames_that_follow_are_pairs(tmp_path):
+    patterns = own(tmp_path)
+    pairs = FolderPairs(tmp_path, **patterns, camera=CAMERA)
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("1", "2"), ("2", "10")]
+    sample = pairs[0]
+    trees.check_images(sample, 1, 2)
+    trees.check_truth(sample, TRUTH, **EXACT)
+    np.testing.assert_allclose(sample.next_inv_depth, TRUTH.next_inv_depth, rtol=1e-6)
+    assert sample.name == "frames/1" and sample.next_camera is None
+    assert pairs.other_direction() is None
+    again = pickle.loads(pickle.dumps(pairs))
+    np.testing.assert_array_equal(again[-2].flow, sample.flow)
+    with pytest.raises(IndexError):
+        pairs[2]
+
+
+def test_masks_say_what_is_valid_and_what_is_hidden(tmp_path):
+    patterns = own(tmp_path)
+    sample = FolderPairs(tmp_path, **patterns, mask="mask/*.png", occlusion="mask/?.png")[1]
+    assert not sample.valid[0, :3].any() and sample.valid.sum() == sample.valid.size - 3
+    np.testing.assert_array_equal(sample.occlusion, sample.valid)
+    assert sample.camera is None
+
+
+def test_depth_and_disparity_become_inverse_depth(tmp_path):
+    frames(tmp_path, 1, 2)
+    moved = TRUTH.inv_depth + TRUTH.change
+    for i in (1, 2):
+        codes = np.rint(5000 / TRUTH.inv_depth)
+        codes[0, 0] = 0
+        path = trees.made(tmp_path / f"depth/{i}.png")
+        assert cv2.imwrite(str(path), codes.astype(np.uint16))
+        data.write_disparity(trees.made(tmp_path / f"disp/{i}.pfm"), TRUTH.inv_depth * 240 * 0.5)
+    saved(tmp_path / "next_depth/1.npy", 1 / moved)
+    data.write_disparity(trees.made(tmp_path / "next_disp/1.pfm"), moved * 240 * 0.5)
+    camera = {"camera": CAMERA, "baseline": 0.5}
+
+    patterns = {"depth": "depth/*.png", "next_depth": "next_depth/*.npy"}
+    sample = FolderPairs(tmp_path, image="frames/*.png", **patterns, depth_scale=5000)[0]
+    assert sample.inv_depth[0, 0] == 0 and not sample.valid[0, 0]
+    assert sample.valid.sum() == sample.valid.size - 1
+    found = sample.inv_depth[sample.valid]
+    np.testing.assert_allclose(found, TRUTH.inv_depth[sample.valid], rtol=1e-4 / 4)
+    patterns = {"disparity": "disp/*.pfm", "next_disparity": "next_disp/*.pfm"}
+    sample = FolderPairs(tmp_path, image="frames/*.png", **patterns, **camera)[0]
+    np.testing.assert_allclose(sample.inv_depth, TRUTH.inv_depth, rtol=1e-6)
+    np.testing.assert_allclose(sample.inv_depth_change, TRUTH.change, atol=1e-7)
+    assert sample.valid.all()
+
+
+def test_a_pattern_of_several_folders_makes_no_pair_across_them(tmp_path):
+    for folder, numbers in (("a", (1, 2)), ("b", (1, 2, 3))):
+        frames(tmp_path, *numbers, name=f"{folder}/rgb/{{}}.png")
+        flows(tmp_path, *(f"{folder}/flow/{n}.flo" for n in numbers[:-1]))
+    pairs = FolderPairs(tmp_path, image="*/rgb/*.png", flow="*/flow/*.flo")
+    assert [e.name for e in pairs.entries] == ["a/rgb/1", "b/rgb/1", "b/rgb/2"]
+    assert [e.files["flow"].parent.parent.name for e in pairs.entries] == ["a", "b", "b"]
+
+
+def test_next_images_are_named_alike_or_follow_in_order(tmp_path):
+    for i in (3, 4):
+        frames(tmp_path, i, name="first/{}_a.png")
+        frames(tmp_path, 10 + i, name="second/x{}.png")
+        flows(tmp_path, f"flow/{i}.flo")
+    pairs = FolderPairs(
+        tmp_path, image="first/*_a.png", next_image="second/x*.png", flow="flow/*.flo"
+    )
+    assert len(pairs) == 2
+    trees.check_images(pairs[1], 4, 14)
+    assert pairs.entries[1].files["flow"].name == "4.flo"
+
+
+def test_names_that_differ_are_matched_in_their_order(tmp_path):
+    frames(tmp_path, 8, 9, 10)
+    flows(tmp_path, "flow/flow_a.flo", "flow/flow_b.flo")
+    pairs = FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
+    assert [e.files["flow"].stem for e in pairs.entries] == ["flow_a", "flow_b"]
+    flows(tmp_path, "flow/flow_c.flo")  # one for each frame
+    pairs = FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
+    assert [e.files["flow"].stem for e in pairs.entries] == ["flow_a", "flow_b"]
+    flows(tmp_path, "flow/flow_d.flo")
+    with pytest.raises(FileNotFoundError, match=r"8\.png: has no partner .*2 files .* with 4"):
+        FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
+
+
+@pytest.mark.parametrize("gone", ["flow/2.flo", "inv/10.npy", "frames/1.png", "frames/10.png"])
+def test_what_has_no_partner_is_named(tmp_path, gone):
+    patterns = own(tmp_path)
+    (tmp_path / gone).unlink()
+    alone = {
+        "flow/2.flo": "frames/2.png",
+        "inv/10.npy": "frames/10.png",
+        "frames/1.png": "flow/1.flo",
+        "frames/10.png": "inv/10.npy",
+    }[gone]
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path / alone}: has no partner"):
+        FolderPairs(tmp_path, **patterns)
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"depth": "d/*.npy", "inv_depth": "i/*.npy"}, "depth: inv_depth is given, too"),
+        ({"disparity": "d/*.png"}, "disparity: is of no use without camera= and baseline="),
+        ({"depth": "d/*.png"}, "depth_scale: a PNG needs one"),
+        ({"inv_depth": "d/*.PNG"}, "inv_depth: a PNG has no unit"),
+        ({"next_depth": "d/*.npy"}, "next_depth: is of no use without a depth"),
+        ({"depth": "d/*.npy", "depth_scale": 0}, "depth_scale: expected a positive number"),
+        ({"flow": "../*.flo"}, "expected a path below"),
+        ({"flow": "/*.flo"}, "expected a path below"),
+        ({"flow": "**/*.flo"}, "no wildcards but"),
+        ({"flow": "[ab].flo"}, "no wildcards but"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path, options, says):
+    frames(tmp_path, 1, 2)
+    with pytest.raises(ValueError, match=says):
+        FolderPairs(tmp_path, image="frames/*.png", **options)
+
+
+def test_nothing_to_read_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"frames/\*\.png: no file fits"):
+        FolderPairs(tmp_path, image="frames/*.png")
+    frames(tmp_path, 1)
+    with pytest.raises(FileNotFoundError, match="no folder has two images"):
+        FolderPairs(tmp_path, image="frames/*.png")
+
+
+def test_sizes_must_agree(tmp_path):
+    frames(tmp_path, 1, 2)
+    camera = sf3d.Camera.pinhole(1.0, 1.0, 0.0, 0.0, (5, 6))
+    with pytest.raises(data.FormatError, match="expected 6 x 5 pixels, the size of the camera"):
+        FolderPairs(tmp_path, image="frames/*.png", camera=camera)[0]
+    saved(tmp_path / "inv/1.npy", np.ones((5, 6)))
+    saved(tmp_path / "inv/2.npy", np.ones((5, 6)))
+    with pytest.raises(data.FormatError, match=r"inv/1\.npy: expected 20 x 12 pixels"):
+        FolderPairs(tmp_path, image="frames/*.png", inv_depth="inv/*.npy")[0]
+
+
+def test_hidden_files_are_no_frames(tmp_path):
+    frames(tmp_path, 1, 2)
+    (tmp_path / "frames/._1.png").write_bytes(b"")
+    assert len(FolderPairs(tmp_path, image="frames/*.png")) == 1
+
+
+def test_numbers_are_the_same_by_their_value(tmp_path):
+    for number in (8, 9, 10):
+        frames(tmp_path, f"{number:04d}")
+    flows(tmp_path, "flow/f_8.flo", "flow/f_9.flo")
+    for image in ("frames/*.png", "frames/????.png"):
+        pairs = FolderPairs(tmp_path, image=image, flow="flow/f_*.flo")
+        assert [e.files["flow"].name for e in pairs.entries] == ["f_8.flo", "f_9.flo"]
+
+
+def test_flow_that_begins_a_frame_late_is_not_matched_by_its_order(tmp_path):
+    for number in range(5):
+        frames(tmp_path, f"{number:04d}")
+    flows(tmp_path, *(f"flow/{number}.flo" for number in range(1, 5)))
+    with pytest.raises(FileNotFoundError, match=r"frames/0000\.png: has no partner"):
+        FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
+
+
+def test_two_files_of_one_number_are_refused(tmp_path):
+    frames(tmp_path, 1, "01", 2)
+    with pytest.raises(ValueError, match=r"the same in .*/01\.png and .*/1\.png"):
+        FolderPairs(tmp_path, image="frames/*.png")
+    (tmp_path / "frames/01.png").rename(tmp_path / "frames/2.jpg")
+    with pytest.raises(ValueError, match=r"the same in .*/2\.jpg and .*/2\.png"):
+        FolderPairs(tmp_path, image="frames/*")
+    assert len(FolderPairs(tmp_path, image="frames/*.png")) == 1
+
+
+@pytest.mark.parametrize("image", ["frames/*", "frames/*.*", "frames/*.p*"])
+def test_an_open_ending_takes_pictures_alone(tmp_path, image):
+    frames(tmp_path, 1, 2)
+    flows(tmp_path, "flow/1.flo", "flow/5.flo")
+    for name in ("1.txt", "2.pickle", "3.pfm"):
+        (tmp_path / "frames" / name).write_bytes(b"")
+    (tmp_path / "frames/3.png").mkdir()
+    pairs = FolderPairs(tmp_path, image=image)
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("1", "2")]
+    # The number is compared, and not the number with its ending.
+    with pytest.raises(FileNotFoundError, match=r"flow/5\.flo: has no partner"):
+        FolderPairs(tmp_path, image=image, flow="flow/*.flo")
+
+
+def test_a_file_without_wildcards_belongs_to_all(tmp_path):
+    patterns = own(tmp_path)
+    depth = {"inv_depth": "inv/1.npy"}
+    pairs = FolderPairs(tmp_path, **(patterns | depth), mask="mask/1.png")
+    assert [e.files["mask"].name for e in pairs.entries] == ["1.png"] * 2
+    assert not pairs[1].valid[0, :3].any() and pairs[1].valid.sum() == pairs[1].valid.size - 3
+    np.testing.assert_array_equal(pairs[1].next_inv_depth, pairs[0].inv_depth)

@@ -1,0 +1,361 @@
+"""Fits of motion against closed forms, and what holds for all of them."""
+
+import functools
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from helpers.support import float64
+
+import sf3d_jax as sf3d
+from sf3d_jax import fit, losses
+
+# What is compiled for one test serves the next, so one worker runs all.
+pytestmark = pytest.mark.xdist_group("fit")
+
+SIZE = (48, 64)
+
+
+def texture(u, v, seed=0):
+    """A smooth random pattern of the plane, three channels, at any real position."""
+    rng = np.random.default_rng(seed)
+    angles, phases = rng.uniform(0, 2 * np.pi, (2, 12, 3))
+    lengths = rng.uniform(6, 24, (12, 3))
+    waves = [
+        np.sin(2 * np.pi * (np.cos(a) * u[..., None] + np.sin(a) * v[..., None]) / n + p)
+        for a, n, p in zip(angles, lengths, phases, strict=True)
+    ]
+    return 0.5 + 0.1 * np.sum(waves, axis=0)
+
+
+def grid(size=SIZE):
+    return np.meshgrid(*(np.arange(n, dtype=float) for n in size[::-1]))
+
+
+def affine_pair(matrix, shift, size=SIZE):
+    """Two images and their flow, F = matrix (p - middle) + shift."""
+    u, v = grid(size)
+    middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
+    offset = np.stack([u, v], -1) - middle
+    flow = offset @ np.transpose(matrix) + shift
+    # The next image at q shows the point p with p + F(p) = q.
+    source = (offset - shift) @ np.linalg.inv(np.eye(2) + matrix).T + middle
+    pair = texture(u, v), texture(source[..., 0], source[..., 1])
+    return *(np.float32(x) for x in pair), np.float32(flow)
+
+
+def length(vectors):
+    return np.linalg.norm(np.asarray(vectors, np.float64), axis=-1)
+
+
+@functools.cache
+def patch_pair(shift=(14, -6)):
+    """A square of 16 pixels that moves by more than half its width before a still ground."""
+    u, v = grid()
+    ground, square = texture(u, v), texture(u, v, 1)
+    next_square = texture(u - shift[0], v - shift[1], 1)
+    on = (u >= 16) & (u < 32) & (v >= 20) & (v < 36)
+    next_on = np.roll(on, (shift[1], shift[0]), (0, 1))
+    pair = (
+        np.where(on[..., None], square, ground),
+        np.where(next_on[..., None], next_square, ground),
+    )
+    flow = np.where(on[..., None], np.float64(shift), 0)
+    return *(np.float32(x) for x in pair), flow, on, next_on & ~on
+
+
+SHIFT = np.array([1.37, -0.62])
+
+
+@functools.cache
+def shifted_fit():
+    image, next_image, flow = affine_pair(np.zeros((2, 2)), SHIFT)
+    return image, next_image, flow, fit.flow(image, next_image)
+
+
+def test_a_translation_is_found_to_a_fiftieth_of_a_pixel():
+    _, _, flow, fitted = shifted_fit()
+    error = length(fitted.flow - flow)[4:-4, 4:-4]
+    assert error.mean() < 0.02
+    assert length(fitted.backward_flow + flow)[4:-4, 4:-4].mean() < 0.02
+    assert not np.any(fitted.occlusion.hidden)
+    assert np.array(fitted.valid)[2:, :-2].mean() > 0.99 and not np.any(fitted.valid[:, -1])
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[0.05, 0.0], [0.0, 0.05]], [[0.0, -0.06], [0.06, 0.0]], [[0.03, 0.04], [0, -0.02]]]
+)
+def test_an_affine_motion_is_found(matrix):
+    image, next_image, flow = affine_pair(np.array(matrix), [0.4, 0.3])
+    error = length(fit.flow(image, next_image).flow - flow)[4:-4, 4:-4]
+    assert error.mean() < 0.05
+
+
+def test_a_small_object_that_moves_far_is_found_and_what_it_hides():
+    image, next_image, flow, on, covered = patch_pair()
+    fitted = fit.flow(image, next_image)
+    assert np.median(length(fitted.flow - flow)[on]) < 0.1
+    assert (length(fitted.flow - flow)[on] < 1).mean() > 0.75
+    hidden = np.array(fitted.occlusion.hidden) > 0
+    assert hidden[covered].mean() > 0.8 and hidden[~covered].mean() < 0.05
+    assert not np.any(np.array(fitted.valid)[hidden])
+
+
+def test_a_batch_is_a_loop():
+    pairs = [affine_pair(np.zeros((2, 2)), SHIFT), patch_pair()]
+    image, next_image = (np.stack([p[i] for p in pairs])[None] for i in (0, 1))
+    both = fit.flow(image, next_image)
+    assert both.flow.shape == (1, 2, *SIZE, 2) and both.valid.shape == (1, 2, *SIZE)
+    for i, pair in enumerate(pairs):
+        one = fit.flow(*pair[:2])
+        np.testing.assert_allclose(both.flow[0, i], one.flow, atol=1e-3)
+
+
+def test_one_image_serves_for_many():
+    image, next_image, _, fitted = shifted_fit()
+    several = fit.flow(image, np.stack([next_image, image]))
+    np.testing.assert_allclose(several.flow[0], fitted.flow, atol=1e-3)
+    assert length(several.flow[1]).max() < 1e-3
+
+
+def test_units_of_brightness_do_not_matter():
+    image, next_image, _, fitted = shifted_fit()
+    other = fit.flow(40 * image - 7, 40 * next_image - 7)
+    np.testing.assert_allclose(other.flow, fitted.flow, atol=2e-3)
+
+
+def test_grey_thrice_is_grey():
+    image, next_image, _, _ = shifted_fit()
+    grey = [x[..., :1] for x in (image, next_image)]
+    one = fit.flow(*grey)
+    three = fit.flow(*(np.repeat(x, 3, -1) for x in grey))
+    np.testing.assert_allclose(one.flow, three.flow, atol=2e-3)
+
+
+def test_unknown_pixels_stay_where_they_are():
+    image, next_image, flow, _ = shifted_fit()
+    broken, next_broken = image.copy(), next_image.copy()
+    broken[10:20, 10:22] = np.nan
+    next_broken[30:34, 40] = np.inf
+    fitted = fit.flow(broken, next_broken)
+    assert np.isfinite(fitted.flow).all() and np.isfinite(fitted.backward_flow).all()
+    assert length(fitted.flow - flow)[4:-4, 4:-4].mean() < 0.05
+    assert not np.any(fitted.valid[10:20, 10:22]) and np.any(fitted.valid[20:])
+
+
+@pytest.mark.parametrize("values", [np.nan, 0.5])
+def test_without_any_texture_nothing_moves(values):
+    image = np.full((*SIZE, 3), values, np.float32)
+    fitted = fit.flow(image, image)
+    assert not np.any(fitted.flow)
+    assert np.all(fitted.valid) == np.isfinite(values)
+
+
+@pytest.mark.parametrize("size", [(1, 9), (1, 1)])
+def test_tiny_images_do_not_break(size):
+    image = np.random.default_rng(0).random((*size, 1)).astype(np.float32)
+    fitted = fit.flow(image, image)
+    assert fitted.flow.shape == (*size, 2) and np.isfinite(fitted.flow).all()
+
+
+def test_dtypes_follow_the_images():
+    image, next_image, flow, _ = shifted_fit()
+    half = [jnp.asarray(x, jnp.bfloat16) for x in (image, next_image)]
+    fitted = fit.flow(*half)
+    assert fitted.flow.dtype == fitted.occlusion.hidden.dtype == jnp.bfloat16
+    assert length(np.float32(fitted.flow) - flow)[4:-4, 4:-4].mean() < 0.1
+    with float64():
+        wide = fit.flow(*(jnp.asarray(x[:8, :8], jnp.float64) for x in (image, next_image)))
+        assert wide.flow.dtype == jnp.float64 and np.isfinite(wide.flow).all()
+
+
+def test_it_passes_no_gradient():
+    image = jnp.asarray(texture(*grid((6, 7))), jnp.float32)
+    gradient = jax.grad(lambda x: fit.flow(x, image).flow.sum())(image)
+    assert not gradient.any()
+
+
+def photometric(flow, image, next_image):
+    """A loss composed of three lines: brightness that stays, and a smooth flow."""
+    warped, valid = sf3d.backward_warp(next_image, flow, border="clamp")
+    missed = jnp.where(valid[..., None], warped - image, 0)
+    rough = sum(jnp.abs(jnp.diff(flow, axis=axis)).mean() for axis in (-3, -2))
+    return jnp.sqrt(missed**2 + 1e-4).mean() + 0.01 * rough
+
+
+def test_refinement_lowers_the_loss_that_it_is_given():
+    image, next_image, _, fitted = shifted_fit()
+    loss = functools.partial(photometric, image=image, next_image=next_image)
+    refined = fit.flow(image, next_image, refine=loss, steps=20)
+    assert loss(refined.flow) < loss(fitted.flow)
+    start = jnp.zeros_like(fitted.flow)
+    values, losses = fit.refine(
+        photometric, start, image, next_image, optimizer=optax.adam(0.1), steps=30
+    )
+    assert losses.shape == (31,)
+    np.testing.assert_allclose(losses[0], photometric(start, image, next_image), rtol=1e-5)
+    np.testing.assert_allclose(losses.min(), photometric(values, image, next_image), rtol=1e-4)
+    assert losses.min() < 0.8 * losses[0]
+
+
+def test_a_step_that_breaks_the_loss_is_not_kept():
+    values, losses = fit.refine(
+        lambda x: jnp.log(x).sum(), jnp.ones(3), optimizer=optax.sgd(0.7), steps=3
+    )
+    assert np.isfinite(values).all() and not np.isfinite(losses).all()
+
+
+def test_a_texture_that_repeats_moves_by_the_least():
+    u, v = grid()
+    paint = lambda x, y: np.sign(np.sin(x * np.pi / 8 + 0.1) * np.sin(y * np.pi / 8 + 0.1))
+    blurred = lambda x: np.float32(0.5 + 0.3 * cv2.GaussianBlur(x, (0, 0), 0.7))[..., None]
+    pair = blurred(paint(u, v)), blurred(paint(u - 2, v - 1))
+    assert length(fit.flow(*pair).flow - np.array([2, 1]))[6:-6, 6:-6].mean() < 0.1
+    unique = texture(u, v) - 0.5, texture(u - 2, v - 1) - 0.5
+    pair = [np.float32(a + b) for a, b in zip(pair, unique, strict=True)]
+    assert length(fit.flow(*pair).flow - np.array([2, 1]))[6:-6, 6:-6].mean() < 0.1
+
+
+def test_a_refined_motion_passes_no_gradient_either():
+    image, next_image, _, _ = shifted_fit()
+    loss = lambda flow, image: photometric(flow, image, next_image)
+    of_image = lambda x: fit.refine(loss, jnp.ones((*SIZE, 2)), x, steps=2).values.sum()
+    assert not np.any(jax.grad(of_image)(image))
+
+
+def test_any_smoothness_that_is_a_number_leaves_the_motion_finite():
+    image = np.float32(texture(*grid((6, 7))))
+    for smoothness in (0, 1e3, np.float32(2)):
+        assert np.isfinite(fit.flow(image, image[::-1], smoothness=smoothness).flow).all()
+    traced = jax.jit(lambda s: fit.flow(image, image, smoothness=s))(jnp.nan)
+    assert np.isfinite(traced.flow).all() and not np.any(traced.valid)
+
+
+def test_scene_flow_is_refined_by_a_loss_of_both():
+    (image, next_image, d0, d1), *_ = wall_pair()
+    still = lambda pair: {"flow": (1.0, jnp.abs(pair[0]).mean()), "c": (1.0, pair[1].mean())}
+    fitted = fit.scene_flow(
+        image,
+        next_image,
+        d0,
+        d1,
+        CAMERA,
+        refine=lambda pair: losses.compose(still(pair)),
+        optimizer=optax.sgd(1.0),
+        steps=3,
+    )
+    assert np.abs(fitted.flow).mean() < np.abs(wall_fit().flow).mean()
+    assert np.isfinite(fitted.scene_flow.vectors).all()
+
+
+def test_wrong_arguments_are_refused():
+    image = np.zeros((4, 5, 3), np.float32)
+    with pytest.raises(ValueError, match="next_image"):
+        fit.flow(image, image[:3])
+    with pytest.raises(ValueError, match="next_image"):
+        fit.flow(image, image[..., :1])
+    with pytest.raises(ValueError, match="image"):
+        fit.flow(image[0], image[0])
+    with pytest.raises(ValueError, match="image"):
+        fit.flow(image[:0], image[:0])
+    with pytest.raises(TypeError, match="image"):
+        fit.flow(np.uint8(image), image)
+    with pytest.raises(ValueError, match="reach"):
+        fit.flow(image, image, reach=2.0)
+    for steps in (-1, 2.5):
+        with pytest.raises(ValueError, match="steps"):
+            fit.flow(image, image, refine=jnp.sum, steps=steps)
+    for smoothness in (-1, np.nan, None, np.ones(2)):
+        with pytest.raises(ValueError, match="smoothness"):
+            fit.flow(image, image, smoothness=smoothness)
+    with pytest.raises(ValueError, match="reach"):
+        fit.flow(image, image, reach=None)
+    with pytest.raises(TypeError, match="optimizer: expected one of optax"):
+        fit.refine(jnp.sum, image, optimizer=optax.adam)
+    with pytest.raises(ValueError, match="optimizer: goes only with refine"):
+        fit.flow(image, image, optimizer=optax.sgd(1.0))
+    with pytest.raises(TypeError, match="loss: expected a function"):
+        fit.refine(True, image)
+    with pytest.raises(ValueError, match="loss: expected a floating scalar"):
+        fit.refine(jnp.square, image)
+    with pytest.raises(ValueError, match="do not broadcast"):
+        fit.flow(np.stack([image] * 2), np.stack([image] * 3))
+
+
+CAMERA = sf3d.Camera.pinhole(60.0, 60.0, 31.5, 23.5, SIZE)
+
+
+@functools.cache
+def wall_pair():
+    """A slanted textured wall that comes nearer and aside, before a camera that stays."""
+    u, v = grid()
+    shift = np.array([0.03, -0.02, -0.08])
+    normal = np.array([0.1, 0.05, -1.0])
+    rays = np.stack([(u - 31.5) / 60, (v - 23.5) / 60, np.ones_like(u)], -1)
+    depth = (normal @ [0, 0, 2.0]) / (rays @ normal)
+    next_depth = (normal @ (shift + np.array([0, 0, 2.0]))) / (rays @ normal)
+    points = rays * depth[..., None]
+    own = rays * next_depth[..., None] - shift
+    paint = lambda x: texture(60 * x[..., 0] / 2, 60 * x[..., 1] / 2)
+    maps = paint(points), paint(own), 1 / depth, 1 / next_depth
+    vectors = np.broadcast_to(shift, points.shape)
+    moved = points + shift
+    pixels = moved[..., :2] / moved[..., 2:] * 60 + [31.5, 23.5]
+    flow = pixels - np.stack([u, v], -1)
+    return [np.float32(x) for x in maps], vectors, flow, 1 / moved[..., 2] - 1 / depth
+
+
+@functools.cache
+def wall_fit():
+    maps, *_ = wall_pair()
+    return fit.scene_flow(*maps, CAMERA)
+
+
+def test_the_scene_flow_of_a_rigid_motion_is_found():
+    _, vectors, flow, change = wall_pair()
+    fitted = wall_fit()
+    inner = (slice(5, -5),) * 2
+    assert length(fitted.flow - flow)[inner].mean() < 0.05
+    assert np.abs(fitted.inv_depth_change - change)[inner].mean() < 2e-4
+    assert length(fitted.scene_flow.vectors - vectors)[inner].mean() < 0.02 * length(vectors).max()
+    assert np.all(fitted.scene_flow.valid)
+
+
+def test_units_of_depth_do_not_matter():
+    (image, next_image, d0, d1), *_ = wall_pair()
+    fitted = fit.scene_flow(image, next_image, d0 / 1000, d1 / 1000, CAMERA)
+    np.testing.assert_allclose(fitted.flow, wall_fit().flow, atol=5e-3)
+    np.testing.assert_allclose(
+        fitted.scene_flow.vectors / 1000, wall_fit().scene_flow.vectors, atol=1e-3
+    )
+
+
+def test_holes_of_depth_are_no_surface_and_touch_nothing():
+    (image, next_image, d0, d1), vectors, *_ = wall_pair()
+    d0, d1 = d0.copy(), d1.copy()
+    d0[20:24, 20:26] = np.nan
+    d0[30, 30] = -1
+    d1[10:14, 40:44] = 0
+    fitted = fit.scene_flow(image, next_image, d0, d1, CAMERA)
+    hole = ~(d0 > 0)
+    np.testing.assert_array_equal(fitted.scene_flow.valid, ~hole)
+    assert not np.any(np.array(fitted.scene_flow.vectors)[hole]) and not np.any(
+        fitted.valid[30, 30]
+    )
+    error = length(fitted.scene_flow.vectors - vectors)
+    error[hole] = 0
+    assert error[5:-5, 5:-5].mean() < 0.02 * length(vectors).max()
+
+
+def test_scene_flow_checks_its_arguments():
+    (image, next_image, d0, d1), *_ = wall_pair()
+    with pytest.raises(ValueError, match="next_inv_depth"):
+        fit.scene_flow(image, next_image, d0, d1[:-1], CAMERA)
+    with pytest.raises(TypeError, match="camera"):
+        fit.scene_flow(image, next_image, d0, d1, 60.0)
+    small = sf3d.Camera.pinhole(60.0, 60.0, 31.5, 23.5, (8, 8))
+    with pytest.raises(ValueError, match="camera"):
+        fit.scene_flow(image, next_image, d0, d1, small)

@@ -1,0 +1,181 @@
+"""The kernels for GPUs, interpreted on any machine, against plain JAX."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import support
+
+import sf3d_jax as sf3d
+from sf3d_jax.gaussians import _pallas
+from sf3d_jax.gaussians._blending import Layout
+from sf3d_jax.gaussians._compositing import _plain_sums
+from sf3d_jax.gaussians._derivative import derivative
+from sf3d_jax.gaussians._splats import splats
+from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of, listed
+
+pytestmark = [pytest.mark.law, pytest.mark.xdist_group("pallas")]
+
+# Neither side is a multiple of a tile's.
+SIZE = (24, 37)
+CAMERA = sf3d.Camera.pinhole(30.0, 31.0, 17.8, 12.1, SIZE)
+COUNT, CHANNELS = 40, 3
+ROOM = 512
+MOTIONS = (None, "mean", "median")
+TOLERANCE = {jnp.float32: 2e-5, jnp.float64: 1e-12}
+
+
+def gaussians(seed=0):
+    """Random ones; some are wide and so opaque that alpha is cut to .99."""
+    rng = np.random.default_rng(seed)
+    means = rng.uniform((-0.5, -0.35, 0.9), (0.5, 0.35, 1.6), (COUNT, 3))
+    wide = np.arange(COUNT) % 8 == 0
+    factors = np.where(wide, 0.15, 0.05)[:, None, None] * rng.normal(size=(COUNT, 3, 3))
+    opacities = np.where(wide, 1, rng.uniform(0.3, 0.9, COUNT))
+    colors = rng.uniform(size=(COUNT, CHANNELS))
+    return sf3d.gaussians.Gaussians(means, factors, opacities, colors)
+
+
+def moved(scene):
+    rng = np.random.default_rng(9)
+    means = scene.means + 0.02 * rng.normal(size=(COUNT, 3))
+    factors = scene.factors + 0.01 * rng.normal(size=(COUNT, 3, 3))
+    return sf3d.gaussians.Gaussians(means, factors, scene.opacities, scene.colors)
+
+
+def prepared(motion, dtype, scene=None):
+    """The table, the lists and the layout of a scene."""
+    scene = gaussians() if scene is None else scene
+    with support.float64():
+        table, tiles = jax.device_get(table_and_lists(scene, moved(scene)))
+    assert not tiles.overflow
+    layout = Layout(CHANNELS, motion)
+    end = layout.motion_column if motion is None else None
+    return jnp.asarray(table[:, :end], dtype), jax.tree.map(jnp.asarray, tiles), layout
+
+
+@jax.jit
+def table_and_lists(now, after):
+    seen = splats(now, CAMERA, later=(after.means, after.factors))
+    return seen.table, listed(seen, SIZE, ROOM)
+
+
+def cotangents_of(table, tiles, layout):
+    shape = (len(tiles.starts) - 1, layout.images, _pallas.PIXELS)
+    return jnp.asarray(np.random.default_rng(3).normal(size=shape), table.dtype)
+
+
+@partial(jax.jit, static_argnames="layout")
+def plain(table, tiles, cotangents, layout):
+    sums = _plain_sums(table, tiles, layout, SIZE)
+    return sums, derivative(table, tiles, sums, cotangents, layout=layout, size=SIZE)
+
+
+@partial(jax.jit, static_argnames=("layout", "interpret"))
+def kernels(table, tiles, cotangents, layout, interpret=True):
+    options = {"layout": layout, "size": SIZE, "interpret": interpret}
+    sums = _pallas.composite_sums(table, tiles, **options)
+    return sums, _pallas.derivative(table, tiles, sums, cotangents, **options)
+
+
+def assert_close(found, wanted, tolerance):
+    """Each column, or image, next to its own largest number."""
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    assert found.shape == wanted.shape and found.dtype == wanted.dtype
+    assert np.isfinite(found).all()
+    axes = (0, 2) if wanted.ndim == 3 else 0
+    scale = np.abs(wanted).max(axes, keepdims=True)
+    assert (scale > 0).all()
+    np.testing.assert_allclose(found / scale, wanted / scale, rtol=0, atol=tolerance)
+
+
+@pytest.fixture
+def both():
+    """Allows float64; float32 remains float32, and its programs are compiled once."""
+    with support.float64():
+        yield
+
+
+CASES = [(motion, jnp.float64) for motion in MOTIONS] + [("mean", jnp.float32)]
+
+
+@pytest.mark.parametrize(("motion", "dtype"), CASES)
+def test_the_kernels_are_the_plain_back_end(motion, dtype, both):
+    table, tiles, layout = prepared(motion, dtype)
+    cotangents = cotangents_of(table, tiles, layout)
+    found = kernels(table, tiles, cotangents, layout)
+    wanted = plain(table, tiles, cotangents, layout)
+    for a, b in zip(found, wanted, strict=True):
+        assert_close(a, b, TOLERANCE[dtype])
+
+
+def test_the_walk_ends_where_no_light_is_left(both):
+    scene = gaussians()
+    front = np.arange(COUNT) < 4
+    # The light behind each of the four is .05 of that before it, everywhere in the image.
+    means = np.where(front[:, None], [0, 0, 0.5], scene.means)
+    factors = np.where(front[:, None, None], 10 * np.eye(3), scene.factors)
+    opacities = np.where(front, 0.95, scene.opacities)
+    scene = sf3d.gaussians.Gaussians(means, factors, opacities, scene.colors)
+    table, tiles, layout = prepared("mean", jnp.float32, scene)
+    assert (np.diff(tiles.starts) > 4).any()
+    cotangents = cotangents_of(table, tiles, layout)
+    # Whoever draws the others, be it with a weight of 0, finds NaN.
+    sums, gradient = kernels(table.at[4:].set(jnp.nan), tiles, cotangents, layout)
+    wanted = plain(table, tiles, cotangents, layout)
+    assert_close(sums, wanted[0], 2e-5)
+    assert_close(gradient[:4], wanted[1][:4], 2e-5)
+    assert not gradient[4:].any()
+
+
+def test_an_empty_list_draws_nothing(both):
+    scene = gaussians()
+    left = np.where(np.arange(COUNT)[:, None] < 20, scene.means - [9, 0, 0], -scene.means)
+    scene = sf3d.gaussians.Gaussians(left, scene.factors, scene.opacities, scene.colors)
+    table, tiles, layout = prepared("mean", jnp.float32, scene)
+    assert not tiles.starts.any()
+    for result in kernels(table, tiles, cotangents_of(table, tiles, layout), layout):
+        assert not result.any()
+
+
+def test_nothing_is_drawn_beyond_the_borders(both):
+    table, tiles, layout = prepared("mean", jnp.float32)
+    cotangents = cotangents_of(table, tiles, layout)
+    rows, columns = grid_of(SIZE)
+    u = SIDE * (np.arange(rows * columns) % columns)[:, None] + np.arange(SIDE * SIDE) % SIDE
+    beyond = u[:, None] >= SIZE[1]
+    assert beyond.any()
+    sums, gradient = kernels(table, tiles, cotangents, layout)
+    assert not np.asarray(sums)[np.broadcast_to(beyond, sums.shape)].any()
+    other = kernels(table, tiles, jnp.where(beyond, 1e6, cotangents), layout)[1]
+    np.testing.assert_array_equal(gradient, other)
+
+
+def test_a_scene_of_no_gaussians_is_empty():
+    table, layout = jnp.zeros((0, 6 + CHANNELS + 6)), Layout(CHANNELS)
+    tiles = Tiles(jnp.zeros(ROOM, int), jnp.zeros(16, int), jnp.int32(0))
+    sums, gradient = kernels(table, tiles, cotangents_of(table, tiles, layout), layout)
+    assert not sums.any() and gradient.shape == table.shape
+
+
+def test_a_batch_is_a_loop():
+    scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
+    layout = Layout(CHANNELS, "mean")
+    cotangents = cotangents_of(*scenes[0], layout)
+    batch = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
+    found = jax.vmap(lambda table, tiles: kernels(table, tiles, cotangents, layout))(*batch)
+    for i, scene in enumerate(scenes):
+        one = kernels(*scene, cotangents, layout)
+        for a, b in zip(found, one, strict=True):
+            assert_close(a[i], b, 2e-5)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_the_kernels_are_lowered_for_a_gpu(motion):
+    table, tiles, layout = prepared(motion, jnp.float32)
+    traced = kernels.trace(
+        table, tiles, cotangents_of(table, tiles, layout), layout, interpret=False
+    )
+    assert traced.lower(lowering_platforms=("cuda",)).as_text().count("triton") >= 2

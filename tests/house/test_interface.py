@@ -1,0 +1,128 @@
+"""What a user meets: public names, their docstrings and options, the cost of importing."""
+
+import importlib
+import inspect
+import itertools
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from helpers.house import ROOT, STUBS, module_of, public_functions, stub_names
+
+# What the published contract has otherwise.
+POSITIONAL_OPTIONS = {("Camera.stride", "offset")}
+
+FUNCTIONS = public_functions()
+each_function = pytest.mark.parametrize("name", FUNCTIONS)
+each_stub = pytest.mark.parametrize("path", STUBS, ids=module_of)
+
+
+def test_what_is_public_was_found():
+    wanted = {
+        "scene_flow",
+        "Camera.from_matrix",
+        "Camera.stride",
+        "depth_change.to_scaled",
+        "depth_change.optical_expansion",
+        "data.read_flow",
+        "views.flow_to_color",
+    }
+    assert wanted <= set(FUNCTIONS)
+    public_checks = {"data.check", "data.check_dataset"}
+    assert {name for name in FUNCTIONS if "check" in name} == public_checks
+
+
+# The time of this process alone: on a busy machine the clock on the wall runs for others too.
+IMPORT = """
+import json, sys, time
+import jax
+before, start = set(sys.modules), time.process_time()
+import sf3d_jax
+sf3d_jax.scene_flow, sf3d_jax.camera, sf3d_jax.depth_change
+print(json.dumps([time.process_time() - start, sorted(set(sys.modules) - before)]))
+"""
+
+
+def fresh_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_the_import_costs_little_more_than_jax():
+    runs = [json.loads(fresh_python(IMPORT)) for _ in range(3)]
+    modules = set().union(*(names for _, names in runs))
+    assert "sf3d_jax.conversion.scene_flow" in modules
+    heavy = {"cv2", "h5py", "scipy", "tyro", "tqdm"}
+    assert not [name for name in modules if name.split(".")[0] in heavy]
+    assert statistics.median(seconds for seconds, _ in runs) < 0.3
+
+
+def test_the_package_alone_waits_for_its_first_name():
+    assert fresh_python("import sf3d_jax, sys; print('jax' in sys.modules)").strip() == "False"
+
+
+@each_function
+def test_docstrings_name_every_argument_and_the_result(name):
+    function = FUNCTIONS[name]
+    signature, text = inspect.signature(function), inspect.getdoc(function) or ""
+    for argument in signature.parameters:
+        if argument not in ("self", "cls"):
+            assert re.search(rf"^  +\**{argument}: ", text, re.MULTILINE), argument
+    if signature.return_annotation not in (None, "None"):
+        assert "\nReturns:\n" in text
+
+
+@each_function
+def test_options_are_keyword_only(name):
+    for p in inspect.signature(FUNCTIONS[name]).parameters.values():
+        if p.default not in (p.empty, None) and (name, p.name) not in POSITIONAL_OPTIONS:
+            assert p.kind is p.KEYWORD_ONLY, p.name
+
+
+@each_stub
+def test_every_name_of_a_stub_is_there(path):
+    package, names = importlib.import_module(module_of(path)), stub_names(path)
+    assert set(package.__all__) - {"__version__"} == set(names)
+    assert set(package.__all__) - {"__version__"} <= set(dir(package))
+    for name, module in names.items():
+        value = getattr(package, name)
+        if module != package.__name__:
+            value_at_home = getattr(importlib.import_module(module), name)
+            assert value is value_at_home
+    with pytest.raises(AttributeError, match="no_such_name"):
+        package.no_such_name  # noqa: B018
+
+
+def test_a_module_does_not_take_the_name_of_its_function():
+    code = (
+        "import sf3d_jax.conversion.scene_flow, sf3d_jax, types;"
+        "print(type(sf3d_jax) is types.ModuleType, callable(sf3d_jax.scene_flow))"
+    )
+    assert fresh_python(code).strip() == "True True"
+
+
+def test_the_top_level_is_tidy():
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs git and a checkout, to tell files of the repository from others")
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    expected = {"pyproject.toml", "sf3d_jax", "benchmarks", "tests"}
+    expected |= {"README.md", "LICENSE", "CHANGELOG.md"}
+    assert {name for name in top if not name.startswith(".")} <= expected
+
+
+def test_the_dependencies_are_five_and_have_no_upper_caps():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    name = lambda requirement: re.split(r"[^\w-]", requirement)[0]
+    five = ["jax", "jaxlib", "numpy", "chex", "optax"]
+    assert [name(r) for r in project["dependencies"]] == five
+    listed = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in [*itertools.chain(*listed), f"python{project['requires-python']}"]:
+        assert not re.search("[<~!]|==", requirement), requirement

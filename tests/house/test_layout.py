@@ -1,0 +1,100 @@
+"""The layout: who may import whom, no circles, one list of public names, short files."""
+
+import ast
+import sys
+
+import pytest
+from helpers.house import FILES, MODULES, PACKAGE, ROOT, STUBS, circle, graph, module_of, nodes
+
+# A file imports only what stands before it in these lists.
+CORE = """_lazy _checks _numerics se3 camera conversion warping rigid samples augment losses metrics
+    fit gaussians""".split()
+FLOORS = [*CORE, "data", "head", "making", "views", "training", "cli"]
+DATA_FLOORS = """_files cameras maps meshes gaussian_ply closed_form sets checking loading
+    evaluation""".split()
+CORE_IMPORTS = {"sf3d_jax", "jax", "jaxlib", "numpy", "chex", "optax"} | sys.stdlib_module_names
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+
+
+def floor(module, depth):
+    """The name of a module at a depth below the package, or None."""
+    parts = module.split(".")
+    return parts[depth] if len(parts) > depth else None
+
+
+@each_file
+def test_imports_go_upwards_in_the_list(path):
+    module = module_of(path)
+    own, inner = floor(module, 1), floor(module, 2)
+    if own is None:
+        return
+    assert own in FLOORS, f"{own} has no place in the list"
+    for other in graph()[module]:
+        assert other != "sf3d_jax" or own in ("views", "training", "cli"), f"{module} imports all"
+        if other == "sf3d_jax":
+            continue
+        assert floor(other, 1) in FLOORS, f"{other} has no place in the list"
+        assert FLOORS.index(floor(other, 1)) <= FLOORS.index(own), f"{module} imports {other}"
+        if own == floor(other, 1) == "data" and inner and floor(other, 2):
+            places = [DATA_FLOORS.index(floor(x, 2)) for x in (other, module)]
+            assert places[0] <= places[1], f"{module} imports {other}"
+
+
+def test_no_imports_run_in_a_circle():
+    assert circle(graph()) is None
+
+
+def test_a_circle_would_be_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}}) is None
+
+
+@each_file
+def test_nothing_is_imported_by_a_string(path):
+    if module_of(path) != "sf3d_jax._lazy":
+        words = {x.id for x in nodes(path, ast.Name)} | {x.attr for x in nodes(path, ast.Attribute)}
+        assert not words & {"importlib", "import_module", "__import__"}, path
+
+
+@each_file
+def test_the_core_imports_its_five_dependencies_only(path):
+    if floor(module_of(path), 1) in {None, *CORE}:
+        statements = nodes(path, ast.Import | ast.ImportFrom)
+        names = [n.module for n in statements if isinstance(n, ast.ImportFrom)]
+        names += [a.name for n in statements if isinstance(n, ast.Import) for a in n.names]
+        roots = {name.split(".")[0] for name in names}
+        assert roots <= CORE_IMPORTS, f"{path.name} imports {roots - CORE_IMPORTS}"
+
+
+@pytest.mark.parametrize("path", STUBS, ids=module_of)
+def test_a_module_does_not_bear_a_name_that_its_package_offers(path):
+    package = module_of(path)
+    for node in nodes(path, ast.ImportFrom):
+        for alias in node.names:
+            inside = f"{package}.{alias.name}"
+            assert alias.asname == alias.name, f"write: import {alias.name} as {alias.name}"
+            assert inside not in MODULES or node.module == package, inside
+
+
+@each_file
+def test_files_and_functions_are_short(path):
+    source = path.read_text()
+    assert len(source.splitlines()) < 400
+    for f in nodes(path, ast.FunctionDef):
+        body = f.body[ast.get_docstring(f) is not None :]
+        assert not body or body[-1].end_lineno - body[0].lineno + 1 < 60, f.name
+
+
+def test_no_test_imports_a_test():
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in nodes(path, ast.ImportFrom):
+            parts = (node.module or "").split(".")
+            assert not any(part.startswith("test_") for part in parts), f"{path}: {node.module}"
+
+
+def test_tests_mirror_the_package():
+    rooms = {p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*") if p.is_dir()}
+    for folder in sorted((ROOT / "tests").rglob("test_*.py")):
+        room = folder.parent.relative_to(ROOT / "tests").as_posix()
+        assert room in {*rooms, ".", "house"}, f"there is no sf3d_jax/{room}"

@@ -1,0 +1,44 @@
+"""What the README shows runs, and what it points to is there."""
+
+import pathlib
+import re
+
+import numpy as np
+import pytest
+from mktestdocs import check_md_file
+
+import sf3d_jax as sf3d
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+COMMANDS = """\
+    python3 -m venv .venv && .venv/bin/pip install -e '.[all]' && .venv/bin/sf3d demo
+    python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest
+"""
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """The files that the examples read, in the current folder."""
+    size = (6, 8)
+    monkeypatch.chdir(tmp_path)
+    sf3d.data.write_flow("flow.png", np.ones((*size, 2)))
+    sf3d.data.write_disparity("disp_0.png", np.full(size, 20.0))
+    sf3d.data.write_disparity("disp_1.png", np.full(size, 25.0))
+    row = "{}: 700 0 4 {} 0 700 3 0 0 0 1 0\n"
+    pathlib.Path("calib.txt").write_text(row.format("P2", 0) + row.format("P3", -350))
+
+
+@pytest.mark.usefixtures("files")
+def test_every_python_block_runs():
+    assert README.read_text().count("```python") == 9
+    check_md_file(README, memory=True)
+
+
+def test_the_two_commands_are_there():
+    assert COMMANDS in README.read_text()
+
+
+def test_every_link_leads_somewhere():
+    for target in re.findall(r"\]\(([^)]+)\)", README.read_text()):
+        assert "://" in target or (ROOT / target).exists(), target

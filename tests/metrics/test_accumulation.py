@@ -1,0 +1,345 @@
+"""What all metrics share: counts and sums that add up, on any device, in any order."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import support
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from sf3d_jax import metrics
+
+IMAGES, SIZE = 8, (6, 10)
+NAMES = [
+    "DepthChange",
+    "FlyingThings3D",
+    "KittiSceneFlow",
+    "MotionInDepth",
+    "SRFlow3D",
+    "SintelFlow",
+    "SpringSceneFlow",
+]
+# Where tests are spread over processes, one of them compiles all that a metric needs.
+each_metric = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
+)
+
+
+def inputs(name, images=(IMAGES,), seed=0):
+    """Arguments of an update of the metric of that name."""
+    rng = np.random.default_rng(seed)
+    draw = lambda *channels, scale=1.0: np.float32(
+        scale * rng.normal(size=(*images, *SIZE, *channels))
+    )
+    mask, found = rng.random((2, *images, *SIZE)) < [[[[0.6]]], [[[0.9]]]]
+    near = lambda x, scale: np.float32(x + scale * rng.normal(size=x.shape))
+    flow, vectors = draw(2, scale=20), draw(3)
+    inv_depth = np.float32(rng.uniform(0.1, 1, (*images, *SIZE)))
+    change = draw(scale=0.05)
+    disparity = 30 + draw(scale=5)
+    return {
+        "DepthChange": {
+            "inv_depth_change": (near(change, 0.01), found),
+            "true_inv_depth_change": (change, mask),
+            "true_inv_depth": inv_depth,
+        },
+        "FlyingThings3D": {
+            "flow": (near(flow, 1), found),
+            "vectors": near(vectors, 0.1),
+            "true_flow": flow,
+            "true_vectors": (vectors, mask),
+            "true_inv_depth": inv_depth,
+        },
+        "KittiSceneFlow": {
+            "flow": (near(flow, 3), found),
+            "disparity": near(disparity, 3),
+            "flow_occ": flow,
+            "disparity_occ": (disparity, mask),
+        },
+        "MotionInDepth": {
+            "log_motion_in_depth": (near(change, 0.01), found),
+            "true_log_motion_in_depth": (change, mask),
+        },
+        "SRFlow3D": {
+            "flow": (near(flow, 1), found),
+            "true_flow": flow,
+            "vectors": near(vectors, 0.1),
+            "true_vectors": vectors,
+            "mask": mask,
+        },
+        "SintelFlow": {"flow": (near(flow, 1), found), "true_flow": flow, "occluded": mask},
+        "SpringSceneFlow": {
+            "disparity": (near(disparity, 3), found),
+            "true_disparity": (disparity, mask),
+        },
+    }[name]
+
+
+def updated(name, arguments, pool="pixels"):
+    return getattr(metrics, name).empty(pool=pool).update(**arguments)
+
+
+def at(tree, index):
+    return jax.tree.map(lambda x: x[index], tree)
+
+
+def assert_same(got, expected, rtol=1e-6):
+    """The same counts to the bit, and the same means."""
+    np.testing.assert_array_equal(got.counts, expected.counts)
+    np.testing.assert_array_equal(got.hits, expected.hits)
+    got, expected = got.compute(), expected.compute()
+    assert got.keys() == expected.keys() and got
+    np.testing.assert_allclose(list(got.values()), list(expected.values()), rtol=rtol)
+
+
+# What a pool does with the maps of a metric is the same for all of them.
+@pytest.mark.parametrize(
+    "name, pool",
+    [
+        pytest.param(name, pool, marks=pytest.mark.xdist_group(name))
+        for name in NAMES
+        for pool in ("pixels", "image")
+        if pool == "pixels" or name in ("DepthChange", "MotionInDepth")
+    ],
+)
+def test_devices_and_orders_give_the_counts_of_one_batch(name, pool):
+    arguments = inputs(name)
+    expected = updated(name, arguments, pool)
+    one = lambda x: updated(name, x, pool)
+
+    mapped = jax.jit(jax.vmap(one))(arguments)
+    parts = [at(mapped, i) for i in range(IMAGES)]
+    forwards = backwards = getattr(metrics, name).empty(pool=pool)
+    for i in range(IMAGES):
+        forwards, backwards = forwards.merge(parts[i]), parts[-1 - i].merge(backwards)
+    assert_same(forwards, expected)
+    assert_same(backwards, expected)
+    assert mapped.compute().keys() == expected.compute().keys()
+    np.testing.assert_allclose(
+        list(mapped.compute().values()), list(expected.compute().values()), rtol=1e-6
+    )
+
+    mesh = Mesh(np.array(jax.devices()), ("batch",))
+    placed = jax.device_put(arguments, NamedSharding(mesh, P("batch")))
+    everywhere = jax.shard_map(
+        lambda x: one(x).psum("batch"), mesh=mesh, in_specs=P("batch"), out_specs=P()
+    )
+    assert_same(jax.jit(everywhere)(placed), expected)
+
+
+def test_psum_of_two_axes_is_that_of_one():
+    arguments = inputs("MotionInDepth")
+    mesh = Mesh(np.array(jax.devices()).reshape(2, 4), ("a", "b"))
+    everywhere = jax.shard_map(
+        lambda x: updated("MotionInDepth", x).psum(("a", "b")),
+        mesh=mesh,
+        in_specs=P(("a", "b")),
+        out_specs=P(),
+    )
+    assert_same(jax.jit(everywhere)(arguments), updated("MotionInDepth", arguments))
+
+
+def test_psum_carries_from_word_to_word():
+    words = np.uint32([[0, 2**32 - 1], [3, 2**31 + 2**16 - 1]])
+    empty = metrics.MotionInDepth.empty()
+    each = jax.tree.map(lambda x: jnp.stack([x] * 8), empty)
+    each = dataclasses.replace(each, counts=jnp.asarray(np.stack([words] * 8)))
+    total = jax.vmap(lambda m: m.psum("i"), axis_name="i")(each)
+    expected = [list(divmod(8 * (int(high) * 2**32 + int(low)), 2**32)) for high, low in words]
+    for device in range(8):
+        assert total.counts[device].tolist() == expected
+
+
+def test_three_billion_pixels_agree_with_float64():
+    # As many merges as batches, each of a million pixels, ten of them different.
+    rng = np.random.default_rng(0)
+    truths = np.float32(rng.uniform(-0.3, 0.3, (10, 1000, 1000)))
+    estimates = np.float32(truths + rng.gamma(0.5, 0.01, truths.shape))
+    one = metrics.MotionInDepth.empty().update
+    batches = [one(estimates[i], truths[i]) for i in range(10)]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *batches)
+
+    @jax.jit
+    def rounds(metric, stacked):
+        add = lambda m, x: (m.merge(x), None)
+        again = lambda m, _: (jax.lax.scan(add, m, stacked)[0], None)
+        return jax.lax.scan(again, metric, None, length=300)[0]
+
+    total = rounds(metrics.MotionInDepth.empty(), stacked)
+    assert [int(x) for x in total.counts[0]] == list(divmod(3_000_000_000, 2**32))
+    total = rounds(total, stacked)
+    assert [int(x) for x in total.counts[0]] == list(divmod(6_000_000_000, 2**32))
+    errors = np.abs(np.clip(estimates.astype(float), -np.log(2), np.log(2)) - truths)
+    np.testing.assert_allclose(total.compute()["MID"], 1e4 * errors.mean(), rtol=1e-6)
+    # The same numbers, so the rest is the error of the sum alone.
+    exact = np.abs(np.clip(estimates, -np.float32(np.log(2)), np.float32(np.log(2))) - truths)
+    np.testing.assert_allclose(total.compute()["MID"], 1e4 * exact.mean(dtype=float), rtol=1e-7)
+
+
+def test_a_small_error_after_a_large_sum_is_not_lost():
+    constant = lambda value: np.full((1, 4), value, np.float32)
+    metric = metrics.DepthChange.empty().update(constant(2.0**26), constant(0))
+    step = lambda m, _: (m.update(constant(1), constant(0)), None)
+    metric = jax.lax.scan(step, metric, None, length=1000)[0]
+    np.testing.assert_allclose(metric.compute()["MAE"], (2.0**26 + 1000) / 1001, rtol=1e-9)
+
+
+def test_the_means_of_images_are_of_images_with_pixels():
+    truth = np.zeros((3, 2, 4), np.float32)
+    estimate = np.stack([np.full((2, 4), 0.1), np.full((2, 4), 0.5), np.full((2, 4), 9.0)])
+    valid = np.zeros((3, 2, 4), bool)
+    valid[0], valid[1, 0, 0] = True, True
+    arguments = np.float32(estimate), (truth, valid)
+    per_image = metrics.DepthChange.empty(pool="image").update(*arguments)
+    per_pixel = metrics.DepthChange.empty().update(*arguments)
+    np.testing.assert_allclose(per_image.compute()["MAE"], (0.1 + 0.5) / 2, rtol=1e-6)
+    np.testing.assert_allclose(per_pixel.compute()["MAE"], (8 * 0.1 + 0.5) / 9, rtol=1e-6)
+    assert per_image.counts[0].tolist() == [0, 2]
+
+
+def test_a_batch_of_metrics_is_merged_with_one_of_its_shape_only():
+    arguments = inputs("MotionInDepth")
+    one = lambda x: updated("MotionInDepth", x)
+    batch, again = jax.vmap(one)(arguments), jax.vmap(one)(inputs("MotionInDepth", seed=1))
+    single, empty = one(at(arguments, 0)), metrics.MotionInDepth.empty()
+    with pytest.raises(ValueError, match=r"other: expected metrics of the batch shape \(8,\), got"):
+        batch.merge(single)
+    with pytest.raises(ValueError, match=r"other: .* \(\), got \(8,\)"):
+        single.merge(batch)
+    with pytest.raises(ValueError, match=r"self: expected one metric, .* vmap; got a batch of the"):
+        batch.update(**arguments)
+    with pytest.raises(ValueError, match="self: expected one metric"):
+        batch.update(**jax.tree.map(lambda x: x[:0], arguments))
+    both, expected = batch.merge(again), empty
+    for part in (batch, again):
+        for i in range(IMAGES):
+            expected = expected.merge(at(part, i))
+    assert both.counts.shape == batch.counts.shape
+    assert both.compute() == pytest.approx(expected.compute(), rel=1e-6)
+    twice = jax.vmap(lambda m, x: m.update(**x))(batch, arguments)
+    np.testing.assert_array_equal(twice.counts, batch.merge(batch).counts)
+
+
+def test_compute_inside_jit_is_refused():
+    with pytest.raises(TypeError, match="compute: works outside jit"):
+        jax.jit(lambda m: m.compute())(metrics.MotionInDepth.empty())
+
+
+@each_metric
+def test_an_image_without_valid_pixels_adds_nothing(name):
+    def blank(x, key):
+        unknown = x.dtype != bool and ("true" in key or "occ" in key)
+        return np.full_like(x, np.nan) if unknown else x
+
+    arguments = {
+        key: (blank(x[0], key), x[1]) if isinstance(x, tuple) else blank(x, key)
+        for key, x in inputs(name).items()
+    }
+    empty = getattr(metrics, name).empty()
+    after = empty.update(**arguments)
+    for got, expected in zip(jax.tree.leaves(after), jax.tree.leaves(empty), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert after.compute() == {}
+
+
+@each_metric
+def test_no_images_add_nothing(name):
+    arguments = jax.tree.map(lambda x: x[:0], inputs(name))
+    assert updated(name, arguments).compute() == {}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
+@each_metric
+def test_an_estimate_that_is_no_number_leaves_the_others_alone(name, bad):
+    arguments = inputs(name)
+    key = next(iter(arguments))
+    values, _ = arguments[key]
+    broken = values.copy()
+    broken[2, 3, 4] = bad
+    valid = np.ones(values.shape[:3], bool)
+    valid[2, 3, 4] = False
+    got = updated(name, arguments | {key: (broken, np.ones_like(valid))}).compute()
+    expected = updated(name, arguments | {key: (values, valid)}).compute()
+    assert np.isfinite(list(got.values())).all()
+    assert got == expected
+
+
+def test_bfloat16_is_counted_in_float32():
+    arguments = support.cast(inputs("MotionInDepth")["log_motion_in_depth"][0], jnp.bfloat16)
+    truth = jnp.zeros_like(arguments)
+    got = metrics.MotionInDepth.empty().update(arguments, truth).compute()["MID"]
+    expected = 1e4 * np.abs(np.float64(arguments)).mean()
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_float64_is_counted_in_float64():
+    with support.float64():
+        truth = np.full((4, 4), 0.1)
+        metric = metrics.MotionInDepth.empty().update(truth + 1e-12, truth)
+        np.testing.assert_allclose(metric.compute()["MID"], 1e-8, rtol=1e-3)
+
+
+def test_metrics_of_other_kinds_do_not_merge():
+    motion = metrics.MotionInDepth.empty()
+    with pytest.raises(TypeError, match="other: expected a MotionInDepth, got SintelFlow"):
+        motion.merge(metrics.SintelFlow.empty())
+    with pytest.raises(ValueError, match="other: expected pool='pixels', got 'image'"):
+        motion.merge(metrics.MotionInDepth.empty(pool="image"))
+    with pytest.raises(ValueError, match="pool: expected one of"):
+        metrics.MotionInDepth.empty(pool="batch")
+
+
+def test_wrong_maps_are_refused_by_name():
+    flow, small = np.zeros((4, 5, 2), np.float32), np.zeros((4, 6, 2), np.float32)
+    sintel = metrics.SintelFlow.empty()
+    with pytest.raises(ValueError, match=r"true_flow: expected \(H, W\) of flow, \(4, 5\), got"):
+        sintel.update(flow, small)
+    with pytest.raises(ValueError, match="flow: expected shape"):
+        sintel.update(flow[..., 0], flow)
+    with pytest.raises(ValueError, match="flow: expected shape"):
+        sintel.update(flow[0], flow[0])
+    with pytest.raises(TypeError, match="occluded: expected an array of bool"):
+        sintel.update(flow, flow, occluded=flow[..., 0])
+    with pytest.raises(TypeError, match="flow: expected floating numbers"):
+        sintel.update(flow.astype(int), flow)
+    with pytest.raises(TypeError, match="flow: valid: expected an array of bool"):
+        sintel.update((flow, flow[..., 0]), flow)
+    with pytest.raises(ValueError, match="flow: expected an array or"):
+        sintel.update((flow, flow, flow), flow)
+    with pytest.raises(TypeError, match=r"flow: expected an array or \(values, valid\), got list"):
+        sintel.update([flow, flow[..., 0] > 0], flow)
+    with pytest.raises(TypeError, match="occluded: expected an array of bool, got tuple"):
+        sintel.update(flow, flow, occluded=(flow[..., 0] > 0, flow[..., 0] > 0))
+    with pytest.raises(ValueError, match="do not broadcast"):
+        sintel.update(np.zeros((2, 4, 5, 2), np.float32), np.zeros((3, 4, 5, 2), np.float32))
+    kitti, objects = metrics.KittiSceneFlow.empty(), np.zeros((4, 5), int)
+    for given in ({}, {"objects": objects}):
+        with pytest.raises(ValueError, match=r"expected at least one of flow, .*_noc, got none"):
+            kitti.update(**given)
+    with pytest.raises(TypeError, match="objects: expected an array of integers or bool, got flo"):
+        kitti.update(flow=flow, objects=flow[..., 0])
+    with pytest.raises(TypeError, match="objects: expected an array of integers or bool, got list"):
+        kitti.update(flow=flow, objects=[0, 1])
+    with pytest.raises(ValueError, match=r"objects: expected \(H, W\) of flow, \(4, 5\), got"):
+        kitti.update(flow=flow, objects=objects[:, 1:])
+    with pytest.raises(ValueError, match=r"do not broadcast: flow \(2,\), objects \(3,\)"):
+        kitti.update(flow=np.stack([flow] * 2), objects=np.stack([objects] * 3))
+
+
+@pytest.mark.parametrize("name", ["SintelFlow", "MotionInDepth", "DepthChange"])
+def test_a_needed_map_that_is_none_is_named(name):
+    first, second, *_ = inputs(name).items()
+    for (key, _), (other, x) in ((first, second), (second, first)):
+        with pytest.raises(TypeError, match=f"{key}: expected an array or .* got None"):
+            updated(name, {key: None, other: x})
+
+
+def test_one_truth_serves_a_batch_of_estimates():
+    estimate, truth = inputs("MotionInDepth").values()
+    one = at(truth, 0)
+    got = metrics.MotionInDepth.empty().update(estimate, one)
+    same = jax.tree.map(lambda x: np.broadcast_to(x, (IMAGES, *SIZE)), one)
+    assert_same(got, metrics.MotionInDepth.empty().update(estimate, same))

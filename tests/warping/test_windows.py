@@ -1,0 +1,142 @@
+"""Sums over windows against loops, in chunks and not, and their derivatives against each other."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.support import as_numpy, float64
+
+from sf3d_jax.warping import _windows
+
+SIZE = (7, 9)
+GRID = (6, 10)
+CHANNELS = [1, 3, 11]
+each_count = pytest.mark.parametrize("count", CHANNELS)
+TAPS = 2
+
+
+@pytest.fixture(params=["whole", "chunks"])
+def chunked(request, monkeypatch):
+    """As on small images, and as on large ones."""
+    if request.param == "chunks":
+        monkeypatch.setattr(_windows, "_CHUNK_BYTES", 64)
+        monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+        assert _windows._chunks(GRID, 1) == GRID[0]
+    return request.param
+
+
+def inputs(count, seed=0):
+    rng = np.random.default_rng(seed)
+    row, column = (rng.integers(0, n - TAPS + 1, size=GRID) for n in SIZE)
+    weights = [[rng.normal(size=GRID) for _ in range(TAPS)] for _ in range(TAPS)]
+    image, values = rng.normal(size=(*SIZE, count)), rng.normal(size=(*GRID, count))
+    return image, values, row, column, row * SIZE[1] + column, weights
+
+
+def sums(image, row, column, weights):
+    result = np.zeros((*GRID, image.shape[-1]))
+    for n in np.ndindex(GRID):
+        for i, j in np.ndindex(TAPS, TAPS):
+            result[n] += weights[i][j][n] * image[row[n] + i, column[n] + j]
+    return result
+
+
+def splat(values, row, column, weights):
+    values = np.concatenate([values, np.ones((*GRID, 1))], -1)
+    result = np.zeros((*SIZE, values.shape[-1]))
+    for n in np.ndindex(GRID):
+        for i, j in np.ndindex(TAPS, TAPS):
+            result[row[n] + i, column[n] + j] += weights[i][j][n] * values[n]
+    return result
+
+
+@each_count
+def test_sums_over_windows_are_loops(count, chunked):
+    image, _, row, column, first, weights = inputs(count)
+    expected = sums(image, row, column, weights)
+    with float64():
+        for function in (_windows.weighed, _windows.gathered, _windows.reweighted):
+            got = as_numpy(jax.jit(lambda *a, f=function: f(*a))(image, first, weights))
+            np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+@each_count
+def test_splats_are_loops(count, chunked):
+    _, values, row, column, first, weights = inputs(count)
+    with float64():
+        got = as_numpy(jax.jit(lambda *a: _windows.scattered(SIZE, *a))(values, first, weights))
+    np.testing.assert_allclose(got, splat(values, row, column, weights), atol=1e-12)
+
+
+@each_count
+def test_each_derivative_is_the_other_function(count, chunked):
+    """The form is linear in image, weights and values, so all of them are loops again."""
+    image, values, row, column, first, weights = inputs(count)
+    dots = [
+        [(values * image[row + i, column + j]).sum(-1) for j in range(TAPS)] for i in range(TAPS)
+    ]
+    with float64():
+        for function in (_windows.weighed, _windows.gathered, _windows.reweighted):
+            form = lambda image, weights, f=function: (f(image, first, weights) * values).sum()
+            by_image, by_weights = as_numpy(jax.jit(jax.grad(form, (0, 1)))(image, weights))
+            expected = splat(values, row, column, weights)[..., :-1]
+            np.testing.assert_allclose(by_image, expected, atol=1e-12)
+            np.testing.assert_allclose(by_weights, dots, atol=1e-12)
+
+        extended = np.concatenate([image, np.zeros((*SIZE, 1))], -1)
+        form = lambda *a: (_windows.scattered(SIZE, a[0], first, a[1]) * extended).sum()
+        by_values, by_weights = as_numpy(jax.jit(jax.grad(form, (0, 1)))(values, weights))
+        np.testing.assert_allclose(by_values, sums(image, row, column, weights), atol=1e-12)
+        np.testing.assert_allclose(by_weights, dots, atol=1e-12)
+        tangents = jax.jvp(form, (values, weights), (values, weights))[1]
+        expected = 2 * (splat(values, row, column, weights)[..., :-1] * image).sum()
+        np.testing.assert_allclose(tangents, expected, atol=1e-10)
+
+
+def test_a_batch_in_chunks_is_a_loop(chunked):
+    pairs = [inputs(3, seed) for seed in (0, 1)]
+    image, values, _, _, first, weights = jax.tree.map(lambda *x: np.stack(x), *pairs)
+
+    def both(image, values, first, weights):
+        form = lambda *a: (
+            _windows.gathered(a[0], first, a[2]).sum()
+            + (_windows.scattered(SIZE, a[1], first, a[2]) ** 2).sum()
+        )
+        return jax.grad(form, (0, 1, 2))(image, values, weights)
+
+    with float64():
+        together = as_numpy(jax.jit(jax.vmap(both))(image, values, first, weights))
+        for i in range(2):
+            x, v, _, _, f, w = pairs[i]
+            alone = as_numpy(jax.jit(both)(x, v, f, w))
+            for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+                np.testing.assert_allclose(a[i], b, atol=1e-12)
+
+
+def test_the_greatest_and_the_marks_are_loops(chunked):
+    _, values, row, column, first, weights = inputs(1)
+    counts = jax.tree.map(lambda w: w > 0, weights)
+    x = values[..., 0]
+    expected = np.full(SIZE, -np.inf)
+    for n in np.ndindex(GRID):
+        for i, j in np.ndindex(TAPS, TAPS):
+            if counts[i][j][n]:
+                place = row[n] + i, column[n] + j
+                expected[place] = max(expected[place], x[n])
+    with float64():
+        got = as_numpy(jax.jit(lambda *a: _windows.scattered_max(SIZE, *a))(x, first, counts))
+    np.testing.assert_array_equal(got, expected)
+    marks = np.random.default_rng(3).uniform(size=SIZE) > 0.5
+    for taps in (1, 2, 4):
+        row, column = (np.minimum(x, n - taps) for x, n in zip((row, column), SIZE, strict=True))
+        got = _windows.marked(jnp.asarray(marks), row * SIZE[1] + column, taps)
+        for i, j in np.ndindex(taps, taps):
+            np.testing.assert_array_equal(got[i][j], marks[row + i, column + j])
+
+
+def test_chunks_are_whole_rows_that_divide_the_map(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    assert _windows._chunks((540, 960), 4) == 9
+    assert _windows._chunks((541, 960), 4) == 541
+    assert _windows._chunks((4, 5), 3) == 1
+    assert _windows._chunks((1, 100000), 32) == 1

@@ -6,7 +6,7 @@ Whatever comes in, NaN and infinities included, a picture comes out: what is not
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files.arrays import real_map, valid_mask
+from sf3d_jax.data.arrays import real_map, valid_mask
 
 # The Middlebury wheel has 55 colours. These stand at the given places, the others evenly between.
 _WHEEL_PLACES = np.array([0, 15, 21, 25, 36, 49, 55])

@@ -6,7 +6,7 @@ are ASCII only.
 
 import numpy as np
 
-from sf3d_jax.data._files.pictures import import_cv2
+from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.views.colors import flow_to_color, scalar_to_color, scene_flow_to_color
 
 PANEL_WIDTH = 640

@@ -10,9 +10,12 @@ from helpers.house import FILES, MODULES, PACKAGE, ROOT, STUBS, circle, graph, m
 CORE = """_lazy _checks _numerics se3 camera conversion warping rigid samples augment losses metrics
     fit gaussians""".split()
 FLOORS = [*CORE, "data", "head", "making", "views", "training", "cli"]
-DATA_FLOORS = """_files cameras maps meshes gaussian_ply closed_form sets checking loading
-    evaluation""".split()
+DATA_FLOORS = """arrays opencv _files cameras maps meshes gaussian_ply scene_flow_npz closed_form
+    sets checking loading evaluation""".split()
 CORE_IMPORTS = {"sf3d_jax", "jax", "jaxlib", "numpy", "chex", "optax"} | sys.stdlib_module_names
+
+# Rooms that use the library as its users do.
+FACES = [path for path in FILES if path.relative_to(PACKAGE).parts[0] in ("cli", "views")]
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 
@@ -39,6 +42,17 @@ def test_imports_go_upwards_in_the_list(path):
         if own == floor(other, 1) == "data" and inner and floor(other, 2):
             places = [DATA_FLOORS.index(floor(x, 2)) for x in (other, module)]
             assert places[0] <= places[1], f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("path", FACES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_command_line_and_the_views_import_nothing_private(path):
+    for node in nodes(path, ast.Import | ast.ImportFrom):
+        names = [alias.name for alias in node.names]
+        module = node.module if isinstance(node, ast.ImportFrom) else None
+        for name in [f"{module}.{name}" for name in names] if module else names:
+            own = name == "sf3d_jax._lazy" or name.startswith("sf3d_jax.cli.")
+            if name.split(".")[0] == "sf3d_jax" and not own:
+                assert not any(part.startswith("_") for part in name.split(".")), name
 
 
 def test_no_imports_run_in_a_circle():

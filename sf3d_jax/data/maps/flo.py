@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
-from sf3d_jax.data._files.arrays import finite, in_all_channels
+from sf3d_jax.data.arrays import finite, in_all_channels
 
 MAGIC = b"PIEH"
 _HEADER = struct.Struct("<4sii")

@@ -21,7 +21,7 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike, SizeError
-from sf3d_jax.data._files.arrays import finite, zero_unless
+from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.samples import Sample
 

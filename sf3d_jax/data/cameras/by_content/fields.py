@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._files import CALLER, FormatError, PathLike, check_size
 from sf3d_jax.data.cameras.by_content.poses import View, pose_of, said_of
 from sf3d_jax.data.cameras.by_content.table import MODEL, Field, Fields
 from sf3d_jax.data.cameras.checks import (
@@ -29,11 +29,16 @@ _T = TypeVar("_T")
 
 
 class MissingError(Exception):
-    """A camera lacks a part, which is named."""
+    """A camera lacks a part, which is named.
 
-    def __init__(self, part: str, where: str) -> None:
+    Attributes:
+      missing: as of `FormatError`.
+    """
+
+    def __init__(self, part: str, where: str, missing: str | None = None) -> None:
         """Says which names the part might have."""
         super().__init__(f"{part} for {where}, as {EXAMPLES[part]}")
+        self.missing = missing
 
 
 class _Lens(NamedTuple):
@@ -72,7 +77,7 @@ def camera_of(
     found_size = _first(views, lambda view: _size(view, size, said.ours))
     file_size = found_size or size
     if file_size is None:
-        raise MissingError("height and width", f"{where}, or size=(height, width) from the caller")
+        raise MissingError("height and width", f"{where}, or {CALLER['size']}", missing="size")
     lens = _first(views, lambda view: _lens(view, file_size))
     if lens is None:
         raise MissingError("intrinsics", where)
@@ -117,8 +122,9 @@ def _size(view: View, wanted: Size | None, ours: bool) -> Size | None:
     if ordered or (wanted is not None and same_shape(size, wanted)):
         return size
     if wanted is None:
-        expected = f"height and width for {view.where}, or size=(height, width) from the caller"
-        raise FormatError(view.path, expected, f"the pair {list(size)} in an order nobody says")
+        expected = f"height and width for {view.where}, or {CALLER['size']}"
+        found = f"the pair {list(size)} in an order nobody says"
+        raise FormatError(view.path, expected, found, missing="size")
     return other if same_shape(other, wanted) else size
 
 

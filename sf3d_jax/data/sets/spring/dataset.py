@@ -28,9 +28,10 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.pictures import import_cv2, read_picture
+from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder

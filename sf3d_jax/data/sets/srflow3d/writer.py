@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data._files.arrays import real_map, valid_mask
+from sf3d_jax.data.arrays import real_map, valid_mask
 from sf3d_jax.data.cameras.by_content import read_json_cameras, write_json_cameras
 from sf3d_jax.data.cameras.checks import camera_argument
 from sf3d_jax.data.maps import read_map, write_flow, write_map

@@ -6,6 +6,7 @@ Only the standard library and the command line's own packages are imported here,
 
 import contextlib
 import dataclasses
+import gc
 import io
 import itertools
 import os
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command, use_cache = _parse(arguments)
         if use_cache:
             keep_programs()
+        # JAX makes many objects that stay; the collector would visit them over and over.
+        gc.set_threshold(100_000)
         command.run()
         sys.stdout.flush()
     except BrokenPipeError:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.json import read_json
 from sf3d_jax.data.cameras.by_content import cameras_of
+from sf3d_jax.data.cameras.by_content.labels import image_names
 from sf3d_jax.data.cameras.checks import Size
 from sf3d_jax.data.cameras.transforms import frames_of
 
@@ -60,7 +61,11 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
             if _is_like_transforms(tree):
                 raise error from None
             raise
-    return tuple(ImageCamera(x.frame if x.image is None else x.image, x.camera) for x in cameras)
+    images = image_names(path, tree, len(cameras))
+    return tuple(
+        ImageCamera(x.frame if image is None else image, x.camera)
+        for image, x in zip(images, cameras, strict=True)
+    )
 
 
 def _is_like_transforms(tree: Any) -> bool:

@@ -47,7 +47,7 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of, numbered
 from sf3d_jax.data._files.json import outline, read_json, write_json
 from sf3d_jax.data.cameras.by_content.fields import MissingError, camera_of
-from sf3d_jax.data.cameras.by_content.labels import image_names, named_frames
+from sf3d_jax.data.cameras.by_content.labels import named_frames
 from sf3d_jax.data.cameras.by_content.poses import OURS
 from sf3d_jax.data.cameras.by_content.table import collect
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, camera_argument
@@ -70,15 +70,12 @@ class FrameCamera(NamedTuple):
       camera: float64, with the world of the file.
       form: what it was made of, such as "K and w2c (world to camera)".
       named: False where the file names no frames, so that `frame` is a position in a list.
-      image: the image of the frame as the file names it, such as images/0007.png; None if the
-        frames are not a list of objects that name their images.
     """
 
     frame: str | None
     camera: "Camera"
     form: str
     named: bool = True
-    image: str | None = None
 
 
 def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCamera, ...]:
@@ -106,15 +103,8 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
 
 def cameras_of(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...]:
     """The cameras of a file that was read; else as `read_json_cameras`."""
-    cameras = _transforms(path, tree, size) or _collect_cameras(path, tree, size)
-    images = image_names(path, tree, len(cameras))
-    return tuple(
-        camera._replace(image=image) for camera, image in zip(cameras, images, strict=True)
-    )
-
-
-def _collect_cameras(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...]:
-    """The cameras of a file of no known format."""
+    if (cameras := _transforms(path, tree, size)) is not None:
+        return cameras
     shared, frames = collect(path, tree)
     try:
         if not frames:

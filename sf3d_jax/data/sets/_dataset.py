@@ -12,7 +12,6 @@ it: the world at the first camera, float32, no NaN anywhere, and invalid what ha
 
 import dataclasses
 import operator
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.data._files import PathLike, SizeError
+from sf3d_jax.data._files import PathLike
 from sf3d_jax.data._files.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.samples import Sample
@@ -202,29 +201,3 @@ def single_precision(camera: Camera) -> Camera:
         name: np.asarray(x, np.float32) for name, x in arrays.items() if x is not None
     }
     return dataclasses.replace(camera, **single)
-
-
-def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Any]) -> None:
-    """Refuses maps of different sizes, by the names of their files.
-
-    Args:
-      files: by what they hold.
-      maps: [H, W, ...] by what they are, read from the files of the same names.
-
-    Raises:
-      SizeError: one has another size than most.
-    """
-    sizes = {name: np.shape(x)[:2] for name, x in maps.items() if x is not None}
-    if not sizes:
-        return
-    usual, _ = Counter(sizes.values()).most_common(1)[0]
-    like = next(name for name, size in sizes.items() if size == usual)
-    for name, size in sizes.items():
-        if size != usual:
-            pixels = f"{usual[1]} x {usual[0]} pixels, as in {files[like]}"
-            raise SizeError(files[name], pixels, f"{size[1]} x {size[0]}")
-
-
-def unit_image(image: np.ndarray) -> np.ndarray:
-    """An image of uint8 as float32 in [0, 1]."""
-    return image.astype(np.float32) / np.float32(255)

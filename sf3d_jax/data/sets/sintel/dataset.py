@@ -15,21 +15,28 @@ Butler et al., "A naturalistic open source movie for optical flow evaluation" (E
 """
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
+import numpy as np
+
+from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.maps.kinds import ScalarMap
+from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder
-from sf3d_jax.data.sets._sequences import (
+from sf3d_jax.data.sets._reading import (
+    Files,
     all_valid,
     as_float32,
+    flow_vectors,
+    inverse_depth,
+    read_unit_image,
+)
+from sf3d_jax.data.sets._sequences import (
     check_choice,
     chosen,
-    inverse_depth,
     pairs,
-    read_images,
     split_folder,
 )
 from sf3d_jax.data.sets.sintel import layout
@@ -106,43 +113,37 @@ class Sintel(Dataset):
           FormatError: a file is not what it should be.
           OSError: a file is missing.
         """
-        files = entry.files
-        maps: dict[str, Any] = {**read_images(files)}
-        flow = read_flow(files["flow"]) if "flow" in files else None
-        masks = {name: read_mask(files[name]) for name in ("invalid", "occlusion") if name in files}
-        read = {"depth": read_map, "disparity": read_sintel_disparity}
-        depths = {
-            f"{of}{kind}": (kind, read[kind](files[f"{of}{kind}"]))
-            for kind in read
-            for of in ("", "next_")
-            if f"{of}{kind}" in files
-        }
-        maps |= masks | {name: pair.valid for name, (_, pair) in depths.items()}
-        if flow is not None:
-            maps["flow"] = flow.flow
-        check_sizes(files, maps)
-        size = next(iter(maps.values())).shape[:2]
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        invalid = files.read("invalid", read_mask)
+        occlusion = files.read("occlusion", read_mask)
+        depths = files.both("depth", read_map)
+        disparities = files.both("disparity", read_sintel_disparity)
+        flow = files.read("flow", read_flow)
+        size = files.size()
 
-        cameras = {
-            name: read_sintel_camera(files[name], size)
+        camera, next_camera = (
+            read_sintel_camera(files.paths[name], size) if name in files.paths else None
             for name in ("camera", "next_camera")
-            if name in files
-        }
-        inv_depths: dict[str, Any] = {}
-        for of in ("", "next_"):
-            focal = cameras[f"{of}camera"].focal[0] if cameras else None
-            if f"{of}depth" in depths:
-                inv_depths[f"{of}inv_depth"] = inverse_depth(depths[f"{of}depth"][1])
-            elif f"{of}disparity" in depths and focal is not None:
-                values = depths[f"{of}disparity"][1].values
-                inv_depths[f"{of}inv_depth"] = values / (focal * BASELINE)
-        known = None if flow is None else flow.valid
+        )
         return Sample(
-            **{name: maps[name] for name in ("image", "next_image") if name in maps},
-            **as_float32(inv_depths),
-            **cameras,
-            flow=None if flow is None else flow.flow,
-            valid=all_valid(known, ~masks["invalid"] if "invalid" in masks else None),
-            occlusion=masks.get("occlusion"),
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=_inverse_depth(depths[0], disparities[0], camera),
+            next_inv_depth=_inverse_depth(depths[1], disparities[1], next_camera),
+            valid=all_valid(flow, None if invalid is None else ~invalid),
+            occlusion=occlusion,
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
+
+
+def _inverse_depth(
+    depth: ScalarMap | None, disparity: ScalarMap | None, camera: Camera | None
+) -> np.ndarray | None:
+    """1/z of a depth, or else of a disparity and its camera."""
+    if depth is None and disparity is not None and camera is not None:
+        return as_float32(disparity.values / (camera.focal[0] * BASELINE))
+    return inverse_depth(depth)

@@ -31,10 +31,11 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
 from sf3d_jax.data.maps import read_flow_numbers
-from sf3d_jax.data.maps.images import read_image, read_mask
+from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, check_sizes, finished, unit_image
+from sf3d_jax.data.sets._dataset import Entry, finished
+from sf3d_jax.data.sets._reading import check_sizes, of_both_frames, read_unit_image
 from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
 from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
@@ -256,15 +257,10 @@ class SRFlow3D(TwoWays):
             return cameras[0].camera, cameras[0].camera
         numbers = _numbers(path, cameras, self._frames[entry.sequence])
         by_number = {n: c.camera for n, c in zip(numbers, cameras, strict=True)}
-        pair = [by_number.get(int(frame)) for frame in (entry.frame, entry.next_frame)]
-        if None in pair:
-            raise FormatError(
-                path,
-                f"cameras of the frames {entry.frame} and {entry.next_frame}, or one of no frame "
-                "for all",
-                f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}",
-            )
-        return pair[0], pair[1]
+        expected = f"cameras of the frames {entry.frame} and {entry.next_frame}, or one of no frame"
+        found = f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}"
+        refuse = lambda _: FormatError(path, f"{expected} for all", found)
+        return of_both_frames(entry, by_number, refuse)
 
 
 def _split_folder(root: Path, split: str) -> Path:
@@ -301,12 +297,8 @@ def _read_floats(path: Path) -> np.ndarray:
     return read_scalar(path, floating=True)
 
 
-def _read_image(path: Path) -> np.ndarray:
-    return unit_image(read_image(path))
-
-
 _READERS: dict[str, Any] = {
-    "render": _read_image,
+    "render": read_unit_image,
     "mask": read_mask,
     "depth": _read_floats,
     "scaled_inv_depth": _read_floats,

@@ -16,18 +16,26 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_map
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder, Frames
+from sf3d_jax.data.sets._reading import (
+    Files,
+    all_valid,
+    flow_vectors,
+    inverse_depth,
+    of_both_frames,
+    read_unit_image,
+)
 from sf3d_jax.data.sets._sequences import (
     check_choice,
     chosen,
-    inverse_depth,
     pairs,
-    read_images,
 )
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import (
@@ -117,21 +125,22 @@ class TartanAir(Dataset):
           FormatError: a file is not what it should be, or has no pose of the frame.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        flow = read_tartanair_flow(files["flow"], files.get("mask")) if "flow" in files else None
-        depths = {name: read_map(files[name]) for name in ("depth", "next_depth") if name in files}
-        maps = images | {name: pair.valid for name, pair in depths.items()}
-        maps |= {} if flow is None else {"flow": flow.valid}
-        check_sizes(files, maps)
-        inverse = {name: inverse_depth(pair) for name, pair in depths.items()}
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        depth, next_depth = files.both("depth", read_map)
+        flow = files.read("flow", lambda path: read_tartanair_flow(path, files.paths.get("mask")))
+        size = files.size()
+
+        camera, next_camera = _cameras(entry, size)
         return Sample(
-            **images,
-            **_pair(entry, next(iter(maps.values())).shape[:2]),
-            flow=None if flow is None else flow.flow,
-            inv_depth=inverse.get("depth"),
-            next_inv_depth=inverse.get("next_depth"),
-            valid=None if flow is None else flow.valid,
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=inverse_depth(depth),
+            next_inv_depth=inverse_depth(next_depth),
+            valid=all_valid(flow),
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
 
@@ -145,15 +154,20 @@ def _frames(flight: Path) -> dict[str, Frames]:
     return {kind: Frames(folders[place.folder], place.stem) for kind, place in places.items()}
 
 
-def _pair(entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
+def _cameras(entry: Entry, size: tuple[int, int]) -> tuple[Camera, Camera] | tuple[None, None]:
+    """The cameras of both frames, in the world of the flight."""
     if "poses" not in entry.files:
-        return {}
+        return None, None
     path = entry.files["poses"]
     poses = _read_poses(path)
-    frames = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
-    if max(frames.values()) >= len(poses):
-        raise FormatError(path, f"a line of the frame {entry.next_frame}", f"{len(poses)} lines")
-    return {name: tartanair_camera(size, poses[frame]) for name, frame in frames.items()}
+    first, second = of_both_frames(
+        entry,
+        poses,
+        lambda frame: FormatError(path, f"a line of the frame {frame:06d}", f"{len(poses)} lines"),
+    )
+    return tartanair_camera(size, first), tartanair_camera(size, second)
 
 
-_read_poses = cached_by_file(read_tartanair_poses)
+@cached_by_file
+def _read_poses(path: Path) -> dict[int, np.ndarray]:
+    return dict(enumerate(read_tartanair_poses(path)))

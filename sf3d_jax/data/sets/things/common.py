@@ -11,18 +11,22 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, check_sizes
+from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place
+from sf3d_jax.data.sets._reading import (
+    Files,
+    as_float32,
+    of_both_frames,
+    read_unit_image,
+)
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
     Side,
     TwoWays,
-    as_float32,
     check_choice,
     chosen,
     pairs,
-    read_images,
     step_of,
 )
 from sf3d_jax.data.sets.things import layout
@@ -133,67 +137,75 @@ class Things(TwoWays):
           FormatError: a file is not what it should be, or has no pose of the frame.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        flow = _numbers(read_flow(files["flow"])) if "flow" in files else None
-        scalars = {
-            name: _numbers(read_map(files[name]))
-            for name in ("disparity", "next_disparity", "change")
-            if name in files
-        }
-        maps = images | {"flow": flow} | scalars
-        check_sizes(files, maps)
-        size = next(x.shape[:2] for x in maps.values() if x is not None)
-        signs = {name: _sign(x) for name, x in scalars.items() if name != "change"}
-        signs["change"] = signs.get("disparity", 1)
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        flow = files.read("flow", lambda path: _claim_all(read_flow(path)))
+        disparity, next_disparity = files.both("disparity", _read_map)
+        change = files.read("change", _read_map)
+        size = files.size()
+
+        camera, next_camera = self._cameras(entry, size)
         focal = things_camera(size, focal=self._focal).focal[0]
-        channels = {
-            field: signs[name] * scalars[name] / focal
-            for name, field in _FIELDS.items()
-            if name in scalars
-        }
         return Sample(
-            **images,
-            **as_float32(channels),
-            **self._cameras(entry, size),
+            image=image,
+            next_image=next_image,
             flow=flow,
+            inv_depth=_over_focal(disparity, disparity, focal),
+            inv_depth_change=_over_focal(change, disparity, focal),
+            next_inv_depth=_over_focal(next_disparity, next_disparity, focal),
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
 
-    def _cameras(self, entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
+    def _cameras(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> tuple[Camera, Camera] | tuple[None, None]:
+        """The cameras of both frames, in the world of the scene."""
         if "poses" not in entry.files:
-            return {}
+            return None, None
         path = entry.files["poses"]
         poses = _read_poses(path)
-        numbers = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
-        for number in numbers.values():
-            if number not in poses:
-                expected = f"poses of the frames {entry.frame} and {entry.next_frame}"
-                found = f"{len(poses)} frames, not that of {number:04d}"
-                image = f"{entry.sequence}/{number:04d}.png"
-                raise FormatError(path, expected, found + self._advice.format(image))
+
+        def refuse(frame: int) -> FormatError:
+            image = f"{entry.sequence}/{frame:04d}.png"
+            return FormatError(
+                path,
+                f"poses of the frames {entry.frame} and {entry.next_frame}",
+                f"{len(poses)} frames, not that of {frame:04d}" + self._advice.format(image),
+            )
+
         which = SIDES.index(self.side)
-        return {
-            name: things_camera(size, poses[number][which], focal=self._focal)
-            for name, number in numbers.items()
-        }
+        first, second = (
+            things_camera(size, pose[which], focal=self._focal)
+            for pose in of_both_frames(entry, poses, refuse)
+        )
+        return first, second
 
 
 _read_poses = cached_by_file(read_things_cameras)
 
-_FIELDS = {
-    "disparity": "inv_depth",
-    "change": "inv_depth_change",
-    "next_disparity": "next_inv_depth",
-}
+
+def _read_map(path: Path) -> np.ndarray:
+    return _claim_all(read_map(path))
 
 
-def _numbers(pair: FlowMap | ScalarMap) -> np.ndarray:
-    """A map with NaN where it holds no number, as all of its pixels are claimed."""
+def _claim_all(pair: FlowMap | ScalarMap) -> np.ndarray:
+    """A map with NaN where it has no number, as the data set claims one for all pixels."""
     values, valid = pair
     return np.where(valid.reshape(*valid.shape, *[1] * (values.ndim - 2)), values, np.nan)
 
 
-def _sign(disparity: np.ndarray) -> int:
-    """-1 if the disparities of a file are negative, else 1."""
-    return -1 if np.count_nonzero(disparity < 0) > np.count_nonzero(disparity > 0) else 1
+def _over_focal(
+    values: np.ndarray | None, disparity: np.ndarray | None, focal: float
+) -> np.ndarray | None:
+    """Disparities, or their change, per pixel of the focal length; the baseline is 1.
+
+    Both signs of disparity are in circulation: the result has that of positive ones.
+    """
+    if values is None:
+        return None
+    is_negative = disparity is not None and np.count_nonzero(disparity < 0) > np.count_nonzero(
+        disparity > 0
+    )
+    return as_float32((-1 if is_negative else 1) * values / focal)

@@ -1,12 +1,5 @@
 """KITTI 2015: street scenes, with sparse scene flow in the training set.
 
-    SPLIT/image_2/NNNNNN_10.png, NNNNNN_11.png      the two images
-    SPLIT/flow_occ/NNNNNN_10.png                    flow
-    SPLIT/disp_occ_0/NNNNNN_10.png                  disparity of the first frame
-    SPLIT/disp_occ_1/NNNNNN_10.png                  disparity of the second, on the first's grid
-    SPLIT/flow_noc, disp_noc_0, disp_noc_1          the same, only of what stays in the image
-    SPLIT/calib_cam_to_cam/NNNNNN.txt               calibration
-
 With focal length f and baseline B, d = disp_0 / (f B) and c = (disp_1 - disp_0) / (f B), pixel by
 pixel. The camera is taken as the reference: the scene flow includes the car's own motion. A folder
 of predictions has `flow`, `disp_0` and `disp_1`, with a value in every pixel.
@@ -48,6 +41,18 @@ _KINDS = {
 
 class Kitti2015(Dataset):
     """Pairs of frames of KITTI 2015, or predictions in its format.
+
+        training/ or testing/
+          image_2/
+            000000_10.png              the first image of a pair
+            000000_11.png              the second one
+          flow_occ/000000_10.png       flow
+          disp_occ_0/000000_10.png     disparity of the first frame
+          disp_occ_1/000000_10.png     disparity of the second one, on the first one's grid
+          flow_noc/, disp_noc_0/, disp_noc_1/
+                                       the same, only of what stays in the image
+          obj_map/000000_10.png        the moving objects, by their numbers
+          calib_cam_to_cam/000000.txt  calibration
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth` and
     `inv_depth_change` (both need the calibration), the camera, `valid` where all the motion is

@@ -1,11 +1,5 @@
 """MPI Sintel: scenes of an animated film, with dense flow, depth and cameras.
 
-    SPLIT/clean, SPLIT/final                  images, SCENE/frame_NNNN.png
-    SPLIT/flow                                flow, SCENE/frame_NNNN.flo
-    SPLIT/invalid, SPLIT/occlusions           masks of the flow, SCENE/frame_NNNN.png
-    SPLIT/depth, SPLIT/camdata_left           depth and cameras, SCENE/frame_NNNN.dpt and .cam
-    SPLIT/disparities                         disparity of the stereo release, used without depth
-
 The images of the stereo release, clean_left and final_left, are read, too. Its baseline is 0.1 m.
 Its folder `occlusions` has the masks of the disparity under the same name as those of the flow:
 keep the two releases in folders of their own. There is no change of the inverse depth, and no
@@ -51,6 +45,16 @@ _OF_BOTH = ("image", "depth", "disparity", "camera")
 
 class Sintel(Dataset):
     """Pairs of frames of Sintel.
+
+        training/ or test/
+          clean/ or final/, in the stereo release clean_left/ or final_left/
+            alley_1/frame_0001.png
+          flow/alley_1/frame_0001.flo
+          invalid/alley_1/frame_0001.png          where the flow has no value
+          occlusions/alley_1/frame_0001.png       what the next frame hides
+          depth/alley_1/frame_0001.dpt
+          camdata_left/alley_1/frame_0001.cam     cameras
+          disparities/alley_1/frame_0001.png      disparity of the stereo release
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside the
     invalid pixels of the flow, `occlusion`, `inv_depth` and `next_inv_depth`, and the cameras.

@@ -1,13 +1,5 @@
 """Spring: scenes of an animated film in high resolution, with dense stereo and scene flow.
 
-    SPLIT/SCENE/frame_SIDE/frame_SIDE_NNNN.png                  images, 1920 x 1080
-    SPLIT/SCENE/flow_WAY_SIDE/flow_WAY_SIDE_NNNN.flo5           flow to the next (FW) or last (BW)
-    SPLIT/SCENE/disp1_SIDE/disp1_SIDE_NNNN.dsp5                 disparity
-    SPLIT/SCENE/disp2_WAY_SIDE/disp2_WAY_SIDE_NNNN.dsp5         that of the other frame, on this
-                                                                frame's grid
-    SPLIT/SCENE/maps/matchmap_flow_WAY_SIDE/..._NNNN.png        red: hidden, green: outside
-    SPLIT/SCENE/cam_data/intrinsics.txt, extrinsics.txt         one row a frame
-
 The truth has twice the rows and columns of the images, its values are in pixels of the images.
 Of four values that of the top left is taken, [::2, ::2], as is usual; it belongs to a place a
 quarter of a pixel of the image above and to the left of the pixel's centre.
@@ -67,6 +59,23 @@ P = TypeVar("P", FlowMap, ScalarMap)
 
 class Spring(TwoWays):
     """Pairs of frames of Spring, in the size of the images.
+
+        train/ or test/
+          0001/
+            frame_left/frame_left_0001.png            images, 1920 x 1080
+            flow_FW_left/flow_FW_left_0001.flo5       flow to the next frame (FW) or the
+                                                      last one (BW)
+            disp1_left/disp1_left_0001.dsp5           disparity
+            disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on this
+                                                      one's grid
+            maps/
+              matchmap_flow_FW_left/..._0001.png      red: hidden, green: outside of the
+                                                      other frame
+              matchmap_disp1_left/, matchmap_disp2_FW_left/, detailmap_flow_FW_left/,
+              detailmap_disp1_left/, detailmap_disp2_FW_left/, rigidmap_FW_left/, skymap_left/
+            cam_data/
+              intrinsics.txt                          one row a frame
+              extrinsics.txt
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`

@@ -1,16 +1,7 @@
 """SRFlow3D: the motion of faces, rendered from moving 3D Gaussians.
 
-    SPLIT/camera/ID/spirals.json       cameras, one for each frame or one for all
-    SPLIT/camera/ID/clip.json          the clips that are evaluated, where there are any
-    SPLIT/render/ID/NNNN.jpg           images
-    SPLIT/mask/ID/NNNN.jpg             where the face is
-    SPLIT/depth/ID/NNNN.npy            z in metres
-    SPLIT/scaled_inv_depth/ID/NNNN.npy             s / z
-    SPLIT/flow_F/ID/NNNN.flo           flow from a frame to the next one
-    SPLIT/scaled_inv_depth_CF/ID/NNNN.npy          s (1/z1 - 1/z0) of the same point
-    SPLIT/flow_B, scaled_inv_depth_CB              the same to the frame before
-
-The other published layout has `flow` and `scaled_inv_depth_change`, forward only. The scale s is
+The other published layout has `flow` and `scaled_inv_depth_change` in place of `flow_F` and
+`scaled_inv_depth_CF`, and no backward motion. The scale s is
 not published: it is the median of depth times scaled inverse depth inside the mask, and must be one
 number.
 
@@ -47,6 +38,18 @@ _Maps = dict[str, np.ndarray]
 
 class SRFlow3D(TwoWays):
     """Pairs of frames of SRFlow3D, in either of its layouts.
+
+        train/ or test/
+          camera/018/
+            spirals.json                   cameras, one for each frame or one for all
+            clip.json                      the clips that are evaluated, where there are any
+          render/018/0000.jpg              images
+          mask/018/0000.jpg                where the face is
+          depth/018/0000.npy               z in metres
+          scaled_inv_depth/018/0000.npy    s / z
+          flow_F/018/0000.flo              flow from a frame to the next one
+          scaled_inv_depth_CF/018/0000.npy s (1/z1 - 1/z0) of the same point
+          flow_B/, scaled_inv_depth_CB/    the same to the frame before
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all per metre: the scale is taken out), `scale`,

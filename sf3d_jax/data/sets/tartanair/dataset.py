@@ -1,11 +1,5 @@
 """TartanAir: flights through rendered worlds that do not move, with depth, flow and poses.
 
-    ENVIRONMENT/DIFFICULTY/PNNN/image_left/NNNNNN_left.png          images
-    ENVIRONMENT/DIFFICULTY/PNNN/depth_left/NNNNNN_left_depth.npy    depth in metres
-    ENVIRONMENT/DIFFICULTY/PNNN/flow/NNNNNN_MMMMMM_flow.npy         flow between two frames
-    ENVIRONMENT/DIFFICULTY/PNNN/flow/NNNNNN_MMMMMM_mask.npy         where it is not valid
-    ENVIRONMENT/DIFFICULTY/PNNN/pose_left.txt                       one pose a frame, from frame 0
-
 The flow is forward, of the left camera, and made of depth and poses. There is no change of the
 inverse depth; as nothing moves, it is that of `rigid_motion(inv_depth, camera, next_camera)`.
 
@@ -48,6 +42,16 @@ from sf3d_jax.samples import Sample
 
 class TartanAir(Dataset):
     """Pairs of frames of TartanAir, of the left camera.
+
+        abandonedfactory/                           or another environment
+          Easy/ or Hard/
+            P000/                                   or another flight
+              image_left/000000_left.png
+              depth_left/000000_left_depth.npy      depth in metres
+              flow/
+                000000_000001_flow.npy              flow between two frames
+                000000_000001_mask.npy              where it is not valid
+              pose_left.txt                         one pose a frame, from frame 0
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
     mask, `inv_depth` and `next_inv_depth`, and the cameras.

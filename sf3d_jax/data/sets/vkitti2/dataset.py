@@ -1,13 +1,5 @@
 """Virtual KITTI 2: rendered street scenes in several kinds of weather, with dense scene flow.
 
-    SCENE/VARIATION/frames/rgb/Camera_C/rgb_NNNNN.jpg                        images
-    SCENE/VARIATION/frames/depth/Camera_C/depth_NNNNN.png                    depth
-    SCENE/VARIATION/frames/forwardFlow/Camera_C/flow_NNNNN.png               flow
-    SCENE/VARIATION/frames/backwardFlow/Camera_C/backwardFlow_NNNNN.png
-    SCENE/VARIATION/frames/forwardSceneFlow/Camera_C/sceneFlow_NNNNN.png     X1 - X0
-    SCENE/VARIATION/frames/backwardSceneFlow/Camera_C/backwardSceneFlow_NNNNN.png
-    SCENE/VARIATION/intrinsic.txt, extrinsic.txt                             cameras
-
 The scene flow of the files is X1 in the axes of the second camera minus X0 in those of the first:
 it contains the motion of the camera. Of it the depth change dz is taken, z1 = z0 + dz, and
 
@@ -62,6 +54,18 @@ SKY = np.float32(655.35)
 
 class VirtualKitti2(TwoWays):
     """Pairs of frames of Virtual KITTI 2.
+
+        Scene01/
+          clone/                                                  or another variation
+            frames/
+              rgb/Camera_0/rgb_00000.jpg                          images
+              depth/Camera_0/depth_00000.png
+              forwardFlow/Camera_0/flow_00000.png
+              forwardSceneFlow/Camera_0/sceneFlow_00000.png       X1 - X0
+              backwardFlow/Camera_0/backwardFlow_00001.png
+              backwardSceneFlow/Camera_0/backwardSceneFlow_00001.png
+            intrinsic.txt
+            extrinsic.txt
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where

@@ -99,7 +99,7 @@ class Dataset:
           OSError: a file is missing.
         """
         entry = self.entries[operator.index(index)]
-        return finished(self.read(entry))
+        return finish(self.read(entry))
 
     def __iter__(self) -> Iterator[Sample]:
         """Reads one sample after the other."""
@@ -136,7 +136,7 @@ class Dataset:
         return None
 
 
-def finished(sample: Sample) -> Sample:
+def finish(sample: Sample) -> Sample:
     """A sample for training: the world at the first camera, float32, and no NaN.
 
     Args:
@@ -146,7 +146,7 @@ def finished(sample: Sample) -> Sample:
       The sample; a pixel of which a motion or the first inverse depth is NaN is not valid. What
       is not valid is 0.
     """
-    known = _known(sample)
+    known = _find_known(sample)
     if sample.valid is not None or not known.all():
         sample = dataclasses.replace(sample, valid=known)
     maps: dict[str, Any] = {
@@ -157,11 +157,11 @@ def finished(sample: Sample) -> Sample:
     for name in ("inv_depth", "next_inv_depth"):
         if (depth := getattr(sample, name)) is not None:
             maps[name] = _clean(depth, depth > 0)  # False for NaN, too
-    cameras = _at_first_camera(sample.camera, sample.next_camera)
+    cameras = _world_at_first_camera(sample.camera, sample.next_camera)
     return dataclasses.replace(sample, **maps, **cameras)
 
 
-def _known(sample: Sample) -> np.ndarray:
+def _find_known(sample: Sample) -> np.ndarray:
     """Where the sample claims a motion, and has one."""
     first = next(x for x in (sample.flow, sample.inv_depth, sample.image) if x is not None)
     known = np.ones(first.shape[:2], bool) if sample.valid is None else sample.valid
@@ -177,23 +177,25 @@ def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return zero_unless(known & finite(values), values)
 
 
-def _at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:
+def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:
     """The two cameras with the world at the first one; only their difference counts here."""
     if camera is None:
         return {}
-    moved = {"camera": single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))}
+    moved = {
+        "camera": _to_single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))
+    }
     if next_camera is not None:
         both = camera.world_to_camera, next_camera.world_to_camera
         # Of a camera that stays, not even rounding is left.
         moves = not np.array_equal(*both)
         pose = poses.compose(both[1], poses.inverse(both[0])) if moves else np.eye(3, 4)
-        moved["next_camera"] = single_precision(
+        moved["next_camera"] = _to_single_precision(
             dataclasses.replace(next_camera, world_to_camera=pose)
         )
     return moved
 
 
-def single_precision(camera: Camera) -> Camera:
+def _to_single_precision(camera: Camera) -> Camera:
     """The camera in float32."""
     names = ("focal", "principal_point", "world_to_camera", "distortion")
     arrays = {name: getattr(camera, name) for name in names}

@@ -96,7 +96,7 @@ def split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
     return Path(root)
 
 
-def chosen(found: Iterable[str], wanted: Collection[str] | None, root: PathLike) -> list[str]:
+def choose(found: Iterable[str], wanted: Collection[str] | None, root: PathLike) -> list[str]:
     """The sequences to read, in order.
 
     Args:

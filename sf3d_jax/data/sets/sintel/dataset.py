@@ -29,7 +29,7 @@ from sf3d_jax.data.sets._reading import (
 )
 from sf3d_jax.data.sets._sequences import (
     check_choice,
-    chosen,
+    choose,
     pairs,
     split_folder,
 )
@@ -100,7 +100,7 @@ class Sintel(Dataset):
         if "depth" in kinds:
             kinds.pop("disparity", None)
         found = set().union(*(scenes[kind] for kind in ("image", "flow", "depth")))
-        for scene in chosen(found, self.scenes, self._top):
+        for scene in choose(found, self.scenes, self._top):
             frames = {kind: place.frames(self._top, scene) for kind, place in kinds.items()}
             yield from pairs(scene, frames, _OF_BOTH, digits=4)
 

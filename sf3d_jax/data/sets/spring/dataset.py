@@ -42,7 +42,7 @@ from sf3d_jax.data.sets._sequences import (
     Side,
     TwoWays,
     check_choice,
-    chosen,
+    choose,
     pairs,
     split_folder,
     step_of,
@@ -128,7 +128,7 @@ class Spring(TwoWays):
         own = {layout.image(self.side).folder}
         own |= {layout.truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
         scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & own}
-        return {name: scenes[name] for name in chosen(scenes, self.scenes, self._top)}
+        return {name: scenes[name] for name in choose(scenes, self.scenes, self._top)}
 
     def _entries(self) -> Iterator[Entry]:
         scenes = self._scenes()
@@ -208,8 +208,8 @@ class Spring(TwoWays):
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
         first, second = (
-            Camera.pinhole(*numbers, size, poses.compose(step, pose))
-            for numbers, pose in zip(optics, left_poses, strict=True)
+            Camera.pinhole(fx, fy, cx, cy, size, poses.compose(step, pose))
+            for (fx, fy, cx, cy), pose in zip(optics, left_poses, strict=True)
         )
         return first, second
 

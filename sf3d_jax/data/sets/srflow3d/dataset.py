@@ -25,7 +25,7 @@ from sf3d_jax.data.maps import read_flow_numbers
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, finished
+from sf3d_jax.data.sets._dataset import Entry, finish
 from sf3d_jax.data.sets._reading import check_sizes, of_both_frames, read_unit_image
 from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
@@ -165,7 +165,7 @@ class SRFlow3D(TwoWays):
         maps = self._maps(entry)
         if self._given_scale is None and self.scale is not None:
             check_scale(entry.files["depth"], _evidence(maps, None), self.scale)
-        sample = finished(self._sample(entry, maps))
+        sample = finish(self._sample(entry, maps))
         if sample.inv_depth is None:
             return sample
         return dataclasses.replace(sample, valid=sample.valid & (sample.inv_depth > 0))

@@ -28,7 +28,7 @@ from sf3d_jax.data.sets._reading import (
 )
 from sf3d_jax.data.sets._sequences import (
     check_choice,
-    chosen,
+    choose,
     pairs,
 )
 from sf3d_jax.data.sets.tartanair import layout
@@ -96,9 +96,9 @@ class TartanAir(Dataset):
             for difficulty in sorted(folder.subfolders & {*layout.DIFFICULTIES})
             if self.difficulty in (None, difficulty)
         }
-        environments = chosen({name for name, _ in flights}, self.environments, root)
+        environments = choose({name for name, _ in flights}, self.environments, root)
         names = [key for key in flights if key[0] in environments]
-        wanted = {*chosen(set().union(*(flights[key] for key in names)), self.flights, root)}
+        wanted = {*choose(set().union(*(flights[key] for key in names)), self.flights, root)}
         return {
             f"{name}/{difficulty}/{flight}": root / name / difficulty / flight
             for name, difficulty in sorted(names)

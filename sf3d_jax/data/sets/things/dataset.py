@@ -34,7 +34,7 @@ from sf3d_jax.data.sets._sequences import (
     Side,
     TwoWays,
     check_choice,
-    chosen,
+    choose,
     pairs,
     step_of,
 )
@@ -113,7 +113,7 @@ class Things(TwoWays):
     def _entries(self) -> Iterator[Entry]:
         kinds = {"image": self._images(), **layout.truth(self.direction, self.side)}
         found = self._scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
-        names = chosen(found, self.scenes, self.root)
+        names = choose(found, self.scenes, self.root)
         # A kind of which there is no folder in any scene was not fetched.
         kinds = {
             kind: place

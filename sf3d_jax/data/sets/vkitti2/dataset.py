@@ -36,7 +36,7 @@ from sf3d_jax.data.sets._reading import (
 from sf3d_jax.data.sets._sequences import (
     Direction,
     TwoWays,
-    chosen,
+    choose,
     pairs,
     step_of,
 )
@@ -123,8 +123,8 @@ class VirtualKitti2(TwoWays):
             for variation in variations
             if (root / scene / variation / layout.FRAMES).is_dir()
         }
-        scenes = chosen({scene for scene, _ in with_frames}, self.scenes, root)
-        variations = chosen({name for _, name in with_frames}, self.variations, root)
+        scenes = choose({scene for scene, _ in with_frames}, self.scenes, root)
+        variations = choose({name for _, name in with_frames}, self.variations, root)
         return {
             f"{scene}/{variation}": with_frames[scene, variation]
             for scene in scenes
@@ -206,9 +206,10 @@ _read_cameras = cached_by_file(read_vkitti2_cameras)
 
 def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
     """1/z, 0 in the sky."""
-    if depth is None:
+    inverse = inverse_depth(depth)
+    if depth is None or inverse is None:
         return None
-    return np.where(depth.values < SKY, inverse_depth(depth), np.float32(0))
+    return np.where(depth.values < SKY, inverse, np.float32(0))
 
 
 def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from sf3d_jax.data._files import PathLike
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
     return cached
 
 
-def _stamp(path: Any) -> tuple[int, int]:
+def _stamp(path: PathLike) -> tuple[int, int]:
     """What changes with the content of a file."""
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size

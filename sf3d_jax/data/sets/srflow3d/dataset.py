@@ -12,6 +12,7 @@ with any number; where numbers are left out throughout, neighbours are pairs. Pi
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -300,7 +301,7 @@ def _read_floats(path: Path) -> np.ndarray:
     return read_scalar(path, floating=True)
 
 
-_READERS: dict[str, Any] = {
+_READERS: dict[str, Callable[[Path], np.ndarray]] = {
     "render": read_unit_image,
     "mask": read_mask,
     "depth": _read_floats,

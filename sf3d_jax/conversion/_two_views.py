@@ -21,12 +21,11 @@ import jax.numpy as jnp
 from sf3d_jax._numerics import bounded, computed_once, mask, where_valid
 from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
+from sf3d_jax._numerics.vectors import Vector, add, multiply
 from sf3d_jax.camera import Camera, _lens
 from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
 
 _IMAGE_AXES = 2
-
-Vector = tuple[jax.Array, ...]
 
 
 class Motion(NamedTuple):
@@ -171,8 +170,7 @@ def _still_jvp(primals: Any, tangents: Any) -> Any:
 
 def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
     """vector + matrix vector."""
-    x, y, z = vector
-    return tuple(a + (m[0] * x + m[1] * y + m[2] * z) for a, m in zip(vector, matrix, strict=True))
+    return add(vector, multiply(matrix, vector))
 
 
 def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:

@@ -54,7 +54,7 @@ _WARPS, _LAST_WARPS, _SOLVER_STEPS = 4, 6, 15
 _SLOPE_RADIUS = 4
 
 
-class Frames(NamedTuple):
+class FramePair(NamedTuple):
     """Both frames, each as the first of two; a frame's partner is the other.
 
     Attributes:
@@ -107,10 +107,10 @@ class _Equations(NamedTuple):
     matrix: tuple[Maps, ...]
     right: Maps
 
-    def with_term(
+    def add_term(
         self, weight: jax.Array, slope: Sequence[jax.Array | float], residual: jax.Array
     ) -> "_Equations":
-        """Those with weight (residual + slope . step)^2 added."""
+        """The equations with weight (residual + slope . step)^2 added."""
         weighed = [weight * s for s in slope]
         matrix = tuple(
             tuple(x + a * b for x, b in zip(row, slope, strict=True))
@@ -121,7 +121,7 @@ class _Equations(NamedTuple):
 
 
 def improve(
-    frames: Frames, motion: jax.Array, size: Size, strength: jax.Array, *, last: bool
+    frames: FramePair, motion: jax.Array, size: Size, strength: jax.Array, *, last: bool
 ) -> jax.Array:
     """The motion after the warps of this level, and under a median.
 
@@ -163,7 +163,7 @@ def is_hidden(motion: jax.Array) -> jax.Array:
     return occlusion_from_consistency(flow, flow[::-1]).hidden > 0
 
 
-def _find_features(frames: Frames) -> _Features:
+def _find_features(frames: FramePair) -> _Features:
     smooth = blur(frames.images, _BLUR)
     maps = smooth, *slopes(smooth)
     image = tuple(_Slopes(*(x[:, c] for x in maps)) for c in range(smooth.shape[1]))
@@ -191,7 +191,7 @@ def _find_surface(inv_depth: jax.Array) -> _Slopes:
     return _Slopes(inv_depth, *result)
 
 
-def _find_edges(frames: Frames, features: _Features, size: Size) -> tuple[jax.Array, jax.Array]:
+def _find_edges(frames: FramePair, features: _Features, size: Size) -> tuple[jax.Array, jax.Array]:
     """The weights of smoothness to the next pixel along u and v."""
     columns, rows = grid(frames.images)
     linked = columns < size[1] - 1, rows < size[0] - 1
@@ -269,9 +269,9 @@ def _add_image_terms(
     for difference, mean_of_both in zip(differences, means, strict=True):
         _, iu, iv = mean_of_both
         (iuu, iuv), (_, ivv) = slopes(iu), slopes(iv)
-        equations = equations.with_term(of_brightness, [iu, iv, *rest], difference.value)
-        equations = equations.with_term(of_slope, [iuu, iuv, *rest], difference.along)
-        equations = equations.with_term(of_slope, [iuv, ivv, *rest], difference.down)
+        equations = equations.add_term(of_brightness, [iu, iv, *rest], difference.value)
+        equations = equations.add_term(of_slope, [iuu, iuv, *rest], difference.along)
+        equations = equations.add_term(of_slope, [iuv, ivv, *rest], difference.down)
     return equations
 
 
@@ -292,6 +292,6 @@ def _add_depth_term(
     next_depth = next_depth + along * (u - jnp.round(u)) + down * (v - jnp.round(v))
     residual = scale * (next_depth - own) - motion[:, 2]
     weight = jnp.where(both, _DEPTH, 0) / jnp.sqrt(residual**2 + _TINY_DEPTH**2)
-    return equations.with_term(
+    return equations.add_term(
         weight, [scale * along, scale * down, -jnp.ones_like(own)], jnp.where(both, residual, 0)
     )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import bounded, surface
-from sf3d_jax.fit._level import Frames, improve
+from sf3d_jax.fit._level import FramePair, improve
 from sf3d_jax.fit._maps import Size, resize, resize_to_nearest, steps
 from sf3d_jax.fit._matching import match, matching_size
 
@@ -50,7 +50,7 @@ def fit_pair(
     return improve(frames, motion, whole, strength, last=True)
 
 
-def _start_from_rest(frames: Frames, size: tuple[int, ...], strength: jax.Array) -> jax.Array:
+def _start_from_rest(frames: FramePair, size: tuple[int, ...], strength: jax.Array) -> jax.Array:
     """The flow, (2, 2, h, w), that steps from coarse to fine find when they start at rest."""
     sizes = [size]
     while min(sizes[-1]) > _SMALLEST:
@@ -60,7 +60,7 @@ def _start_from_rest(frames: Frames, size: tuple[int, ...], strength: jax.Array)
 
 
 def _climb(
-    frames: Frames, motion: jax.Array, sizes: list[tuple[int, ...]], strength: jax.Array
+    frames: FramePair, motion: jax.Array, sizes: list[tuple[int, ...]], strength: jax.Array
 ) -> jax.Array:
     """A motion of the first size, improved at every size; the last one is that of the frames.
 
@@ -90,7 +90,7 @@ def _list_sizes(whole: tuple[int, ...], coarse: tuple[int, ...]) -> list[tuple[i
     return sizes[::-1]
 
 
-def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> Frames:
+def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> FramePair:
     """The frames in units of their own: of contrast, and of inverse depth."""
     known = bounded(images).all(-1)
     images = jnp.moveaxis(images, -1, 1)
@@ -100,20 +100,22 @@ def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> Frames:
     change = sum(jnp.abs(step).sum() for step in steps(images)) / (2 * count)
     images = images * (_MEAN_STEP / jnp.where(change > 0, change, 1))
     if inv_depths is None:
-        return Frames(images, known, None)
+        return FramePair(images, known, None)
     seen = surface(inv_depths)
     inv_depths = jnp.where(seen, inv_depths, 0)
     middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1)
-    return Frames(images, known, inv_depths / jnp.where(middle > 0, middle, 1))
+    return FramePair(images, known, inv_depths / jnp.where(middle > 0, middle, 1))
 
 
-def _resize_frames(frames: Frames, source: Size, size: Size, shape: tuple[int, ...]) -> Frames:
+def _resize_frames(
+    frames: FramePair, source: Size, size: Size, shape: tuple[int, ...]
+) -> FramePair:
     """The frames on another grid; depth is that of the nearest pixel, so that none is invented."""
     images = resize(frames.images, source, size, shape)
     known = resize(frames.known.astype(images.dtype), source, size, shape) > 0.5
     if frames.inv_depths is None:
-        return Frames(images, known, None)
-    return Frames(images, known, resize_to_nearest(frames.inv_depths, source, size, shape))
+        return FramePair(images, known, None)
+    return FramePair(images, known, resize_to_nearest(frames.inv_depths, source, size, shape))
 
 
 def _resize_motion(

@@ -152,7 +152,7 @@ _BACKENDS = {
 BACKENDS = tuple(_BACKENDS)
 
 
-class _Walk(NamedTuple):
+class _DrawState(NamedTuple):
     """How far the walk along the lists of a group has come.
 
     Attributes:
@@ -172,17 +172,17 @@ def _draw_group(
     """(G, images, P), the sums of a group of tiles."""
     group = find_group(tile, table, tiles, size)
 
-    def is_unfinished(walk: _Walk) -> jax.Array:
+    def is_unfinished(walk: _DrawState) -> jax.Array:
         return (walk.first < group.longest) & (walk.clear.max() > STOP)
 
-    def go_on(walk: _Walk) -> _Walk:
+    def go_on(walk: _DrawState) -> _DrawState:
         first, clear, sums = walk
         batch = read_batch(table, tiles, group, first, layout)
         for k in range(STEP):
             values = jax.tree.map(lambda value, k=k: value[:, k], batch.values)
             clear, sums = blend(sums, clear, batch.alpha[:, k], values, layout)
-        return _Walk(first + STEP, clear, sums)
+        return _DrawState(first + STEP, clear, sums)
 
     nothing = unpack_images([jnp.zeros_like(group.inside)] * layout.images, layout)
-    start = _Walk(jnp.int32(0), group.inside, nothing)
+    start = _DrawState(jnp.int32(0), group.inside, nothing)
     return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, go_on, start).sums), axis=1)

@@ -71,23 +71,23 @@ def derivative(
         pairs = zip(list_weighted(drawn, layout), list_weighted(given, layout), strict=True)
         rest = sum(image * cotangent for image, cotangent in pairs)
 
-        def is_unfinished(walk: _Walk) -> jax.Array:
+        def is_unfinished(walk: _PullState) -> jax.Array:
             return (walk.first < group.longest) & (walk.clear.max() > STOP)
 
-        def go_on(walk: _Walk) -> _Walk:
+        def go_on(walk: _PullState) -> _PullState:
             batch = read_batch(table, tiles, group, walk.first, layout)
             shares, clear, rest = _share(batch, given, walk.clear, walk.rest, layout)
             change = pack(_pull_back(batch, shares, given, turned))
             gradient = walk.gradient.at[batch.ids].add(change)
-            return _Walk(walk.first + STEP, clear, rest, gradient)
+            return _PullState(walk.first + STEP, clear, rest, gradient)
 
-        start = _Walk(jnp.int32(0), group.inside, rest, gradient)
+        start = _PullState(jnp.int32(0), group.inside, rest, gradient)
         return jax.lax.while_loop(is_unfinished, go_on, start).gradient, None
 
     return jax.lax.scan(add, 0 * table, group_tiles(tiles))[0]
 
 
-class _Walk(NamedTuple):
+class _PullState(NamedTuple):
     """How far the walk along the lists of a group has come.
 
     Attributes:

@@ -52,6 +52,8 @@ Size: TypeAlias = tuple[int, int]
 # Memory as a kernel sees it, read and written by index; Pallas has no public type of it.
 Reference: TypeAlias = Any
 State = TypeVar("State")
+# The place in the lists, the Gaussian after it, the row there, clear and the state.
+Walk: TypeAlias = tuple[jax.Array, jax.Array, Row, jax.Array, State]
 # Makes of (place in the lists, row, clear, state) the next (clear, state).
 Step: TypeAlias = Callable[[jax.Array, Row, jax.Array, State], tuple[jax.Array, State]]
 
@@ -228,11 +230,11 @@ def _walk(
     id_at = lambda place: ids[jnp.minimum(place, last)]
     row_of = lambda gaussian: unpack([table[gaussian, i] for i in range(layout.columns)], layout)
 
-    def is_unfinished(walk: Any) -> jax.Array:
+    def is_unfinished(walk: Walk[State]) -> jax.Array:
         place, _, _, clear, _ = walk
         return (place < end) & (clear.max() > STOP)
 
-    def go_on(walk: Any) -> Any:
+    def go_on(walk: Walk[State]) -> Walk[State]:
         place, following, row, clear, state = walk
         # Asked for one step ahead: memory answers while this step is computed.
         ahead = id_at(place + 2), row_of(following)

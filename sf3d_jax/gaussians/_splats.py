@@ -102,10 +102,10 @@ def make_splats(
     finite = _mask_gaussians(is_finite, gaussians)
     rotation = _entries(camera.world_to_camera[:, :3])
     body, is_seen = _enter_camera(finite, rotation, camera, is_finite)
-    footprint = _find_footprint(body, camera)
+    ellipse = _find_ellipse(body, camera)
     opacities = finite.opacities
     if antialias:
-        opacities = opacities * footprint.fade
+        opacities = opacities * ellipse.fade
         is_seen = is_seen & (opacities >= CUT)
     sides = _find_sides(body, camera)
     path = None
@@ -118,9 +118,9 @@ def make_splats(
     row = Row(
         u=fx * x / z + cx,
         v=fy * y / z + cy,
-        p=footprint.p,
-        q=footprint.q,
-        r=footprint.r,
+        p=ellipse.p,
+        q=ellipse.q,
+        r=ellipse.r,
         opacity=jnp.where(is_seen, opacities, 0),
         colors=(),
         depth=z,
@@ -130,7 +130,7 @@ def make_splats(
     # Each number is found in a loop of its own.
     row = jax.tree.map(lambda number: number[:, None], computed_once(row))
     row = row._replace(colors=(_find_colors(finite, camera),))
-    return Splats(row, _find_outlines(row, footprint, is_seen))
+    return Splats(row, _find_outlines(row, ellipse, is_seen))
 
 
 def _is_finite(tree: Any) -> jax.Array:
@@ -207,7 +207,7 @@ def _invert(factor: Matrix) -> tuple[Matrix, jax.Array]:
     return tuple(tuple(x / volume / largest for x in row) for row in rows), is_solid
 
 
-class _Footprint(NamedTuple):
+class _Ellipse(NamedTuple):
     """The blurred Gaussians in the image, (N) each.
 
     Attributes:
@@ -227,7 +227,7 @@ class _Footprint(NamedTuple):
     fade: jax.Array
 
 
-def _find_footprint(body: _Body, camera: Camera) -> _Footprint:
+def _find_ellipse(body: _Body, camera: Camera) -> _Ellipse:
     uu, uv, vv, area = _find_spread(body, camera)
     across, down = uu + BLUR, vv + BLUR
     blurred_area = area + BLUR * (uu + vv) + BLUR * BLUR
@@ -235,7 +235,7 @@ def _find_footprint(body: _Body, camera: Camera) -> _Footprint:
     fade = jnp.sqrt(mask(is_thick, (area,), (1,))[0] / blurred_area)
     # The exponent as a sum of squares: the inverse's own terms cancel along a thin Gaussian.
     height, root = jnp.sqrt(down), jnp.sqrt(blurred_area)
-    return _Footprint(
+    return _Ellipse(
         p=height / root,
         q=-uv / (height * root),
         r=1 / height,
@@ -322,13 +322,13 @@ def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:
     return spherical_harmonics(colors, gaussians.means - centre)
 
 
-def _find_outlines(row: Row, footprint: _Footprint, is_seen: jax.Array) -> Outlines:
-    row, footprint = jax.lax.stop_gradient((row, footprint))
+def _find_outlines(row: Row, ellipse: _Ellipse, is_seen: jax.Array) -> Outlines:
+    row, ellipse = jax.lax.stop_gradient((row, ellipse))
     pixels = jnp.concatenate([row.u, row.v], -1)
     is_drawn = is_seen & bounded(pixels).all(-1)
     power = 2 * jnp.log(jnp.where(is_drawn, row.opacity[:, 0], CUT) / CUT)
     power = jnp.maximum(power, 0) + _SLACK
-    variances = jnp.stack([footprint.across, footprint.down], -1)
+    variances = jnp.stack([ellipse.across, ellipse.down], -1)
     return Outlines(
         pixels=pixels,
         roots=jnp.concatenate([row.p, row.q, row.r], -1),

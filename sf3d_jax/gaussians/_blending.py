@@ -7,6 +7,9 @@ Front to back, with alpha_k of the k-th Gaussian at the pixel and T_k = prod_{j 
 and an image is sum_k w_k value_k. `_splats` has the formulas of alpha and of the depths.
 """
 
+import functools
+import operator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -58,6 +61,11 @@ def list_weighted(images: Images, layout: Layout) -> list[jax.Array]:
     """
     motion = None if layout.is_median else images.motion
     return [*images.colors, images.alpha, images.depth, *(motion or ())]
+
+
+def sum_products(a: Iterable[jax.Array], b: Iterable[jax.Array]) -> jax.Array:
+    """The sum of a_i b_i, without the 0 that Python's own starts with."""
+    return functools.reduce(operator.add, map(operator.mul, a, b))
 
 
 class Shares(NamedTuple):

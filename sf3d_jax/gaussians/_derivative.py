@@ -23,7 +23,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import computed_once
-from sf3d_jax.gaussians._blending import CAP, STOP, Shares, list_weighted, weigh, weigh_motion
+from sf3d_jax.gaussians._blending import (
+    CAP,
+    STOP,
+    Shares,
+    list_weighted,
+    sum_products,
+    weigh,
+    weigh_motion,
+)
 from sf3d_jax.gaussians._lockstep import (
     ACROSS,
     DOWN,
@@ -68,8 +76,7 @@ def derivative(
         given = _read_images(cotangents, tile, layout)
         drawn = _read_images(sums, tile, layout)
         turned = jnp.stack([*given.colors, given.depth], -1)
-        pairs = zip(list_weighted(drawn, layout), list_weighted(given, layout), strict=True)
-        rest = sum(image * cotangent for image, cotangent in pairs)
+        rest = sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
 
         def is_unfinished(walk: _PullState) -> jax.Array:
             return (walk.first < group.longest) & (walk.clear.max() > STOP)
@@ -113,8 +120,8 @@ def _share(
     batch: Batch, given: Images, clear: jax.Array, rest: jax.Array, layout: Layout
 ) -> tuple[Shares, jax.Array, jax.Array]:
     """The shares (G, K, P) of the Gaussians of a step, and T and S - sum w q behind them."""
-    pairs = zip(list_weighted(given, layout), list_weighted(batch.values, layout), strict=True)
-    worth = computed_once(sum(cotangent[:, None] * value for cotangent, value in pairs))
+    cotangents = [cotangent[:, None] for cotangent in list_weighted(given, layout)]
+    worth = computed_once(sum_products(cotangents, list_weighted(batch.values, layout)))
     weights, motions, rests = [], [], []
     for k in range(STEP):
         after = clear * (1 - batch.alpha[:, k])

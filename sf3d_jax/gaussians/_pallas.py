@@ -9,9 +9,7 @@ what the Gaussian gains from this tile. So the kernel has no atomic additions, a
 same each time. XLA adds them up afterwards, on a GPU in any order, unless told to be deterministic.
 """
 
-import functools
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -29,6 +27,7 @@ from sf3d_jax.gaussians._blending import (
     blend,
     list_weighted,
     peak_at,
+    sum_products,
     values_at,
     weigh,
     weigh_motion,
@@ -186,7 +185,7 @@ def _pull(
         shown = _show(row, tile, layout)
         after = clear * (1 - shown.alpha)
         weight = weigh(shown.alpha, clear, after)
-        gain = weight * _sum_products(
+        gain = weight * sum_products(
             list_weighted(given, layout), list_weighted(shown.values, layout)
         )
         rest = rest - gain
@@ -197,7 +196,7 @@ def _pull(
             rows[place, i] = gained.sum()
         return after, rest
 
-    rest = _sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
+    rest = sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
     _walk(table, ids, starts, tile.inside, rest, step, layout)
 
 
@@ -315,8 +314,7 @@ def _pull_back(row: Row, shown: _Shown, shares: Shares, given: Images) -> Row:
         motion = [moving * cotangent for cotangent in given.motion or ()]
         path = _pull_path(shown, motion)
         along, aside, centre = (
-            _sum_products(motion, part)
-            for part in (row.path.along, row.path.aside, row.path.centre)
+            sum_products(motion, part) for part in (row.path.along, row.path.aside, row.path.centre)
         )
         by_tau = by_tau + along * x + aside * y + centre
         u, v = u - tau * along, v - tau * aside
@@ -342,8 +340,3 @@ def _pull_path(shown: _Shown, motion: list[jax.Array]) -> Path:
     tau, s, _ = shown.peak
     times = lambda factor: tuple(m * factor for m in motion)
     return Path(tuple(motion), times(tau * shown.x), times(tau * shown.y), times(-s))
-
-
-def _sum_products(a: Sequence[jax.Array], b: Sequence[jax.Array]) -> jax.Array:
-    """Without the 0 that Python's own sum starts with."""
-    return functools.reduce(operator.add, map(operator.mul, a, b))

@@ -111,8 +111,9 @@ def make_splats(
     path = None
     if later is not None:
         starts = gaussians.means, gaussians.factors
-        moves = mask(is_finite, jax.tree.map(lambda a, b: b - a, starts, later))
-        path = _find_path(*moves, rotation, body.mean[2], sides)
+        moves = jax.tree.map(lambda a, b: b - a, starts, later)
+        change, stretch = mask(is_finite, moves)
+        path = _find_path(change, stretch, rotation, body.mean[2], sides)
     x, y, z = body.mean
     (fx, fy), (cx, cy) = camera.focal, camera.principal_point
     row = Row(

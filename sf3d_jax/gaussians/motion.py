@@ -183,6 +183,7 @@ def _render_motion(
 
 def _find_edges(sums: Images) -> jax.Array:
     """The pixels that see more than one surface, or less than one, and all their neighbours."""
+    assert sums.square is not None
     variance = sums.square * sums.alpha - sums.depth * sums.depth
     mixed = (variance > (SPREAD * sums.depth) ** 2) | (sums.alpha < 1 - LEAK)
     return jax.lax.reduce_window(mixed, False, jax.lax.bitwise_or, (3, 3), (1, 1), "SAME")

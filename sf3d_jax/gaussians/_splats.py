@@ -102,11 +102,13 @@ def make_splats(
     finite = _mask_gaussians(is_finite, gaussians)
     rotation = _entries(camera.world_to_camera[:, :3])
     body, is_seen = _enter_camera(finite, rotation, camera, is_finite)
+    u, v = _find_pixel(body.mean, camera)
     ellipse = _find_ellipse(body, camera)
     opacities = finite.opacities
     if antialias:
         opacities = opacities * ellipse.fade
         is_seen = is_seen & (opacities >= CUT)
+    colors = _find_colors(finite, camera)
     sides = _find_sides(body, camera)
     path = None
     if later is not None:
@@ -114,23 +116,21 @@ def make_splats(
         moves = jax.tree.map(lambda a, b: b - a, starts, later)
         change, stretch = mask(is_finite, moves)
         path = _find_path(change, stretch, rotation, body.mean[2], sides)
-    x, y, z = body.mean
-    (fx, fy), (cx, cy) = camera.focal, camera.principal_point
     row = Row(
-        u=fx * x / z + cx,
-        v=fy * y / z + cy,
+        u=u,
+        v=v,
         p=ellipse.p,
         q=ellipse.q,
         r=ellipse.r,
         opacity=jnp.where(is_seen, opacities, 0),
         colors=(),
-        depth=z,
+        depth=body.mean[2],
         peak=_find_peak(sides),
         path=path,
     )
     # Each number is found in a loop of its own.
     row = jax.tree.map(lambda number: number[:, None], computed_once(row))
-    row = row._replace(colors=(_find_colors(finite, camera),))
+    row = row._replace(colors=(colors,))
     return Splats(row, _find_outlines(row, ellipse, is_seen))
 
 
@@ -174,7 +174,7 @@ def _enter_camera(
     body = _Body(
         *mask(is_visible, (mean, factor, inverse), ((0, 0, 1), _IDENTITY, _IDENTITY)),
     )
-    spread = _find_spread(jax.lax.stop_gradient(body), camera)
+    spread = _find_spread(*jax.lax.stop_gradient((body, camera)))
     is_moderate = jnp.stack(spread).max(0) < _WIDE
     body = body._replace(factor=mask(is_moderate, body.factor, _IDENTITY))
     return body, is_visible & is_moderate
@@ -206,6 +206,12 @@ def _invert(factor: Matrix) -> tuple[Matrix, jax.Array]:
     a, b, c = columns
     rows = cross(b, c), cross(c, a), cross(a, b)
     return tuple(tuple(x / volume / largest for x in row) for row in rows), is_solid
+
+
+def _find_pixel(mean: Vector, camera: Camera) -> tuple[jax.Array, jax.Array]:
+    x, y, z = mean
+    (fx, fy), (cx, cy) = camera.focal, camera.principal_point
+    return fx * x / z + cx, fy * y / z + cy
 
 
 class _Ellipse(NamedTuple):

@@ -21,15 +21,14 @@ import jax.numpy as jnp
 from sf3d_jax._numerics import bounded, computed_once, mask, where_valid
 from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
+from sf3d_jax._numerics.vectors import Vector, add, multiply
 from sf3d_jax.camera import Camera, _lens
 from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
 
 _IMAGE_AXES = 2
 
-Vector = tuple[jax.Array, ...]
 
-
-class Motion(NamedTuple):
+class CameraMotion(NamedTuple):
     """The second camera in the axes of the first, number by number.
 
     Attributes:
@@ -72,7 +71,7 @@ class Views:
     optics: Optics
     next_optics: Optics | None
     zoom: tuple[Double, Double] | None
-    motion: Motion | None
+    motion: CameraMotion | None
 
     @property
     def after(self) -> Optics:
@@ -116,7 +115,7 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     return Views(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
 
 
-def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> Motion:
+def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> CameraMotion:
     change = Double.of(next_pose) - pose
     # D_ij = sum_k (R1 - R0)_ik (R0)_jk
     turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
@@ -129,7 +128,7 @@ def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) 
         rows(turn.hi, _IMAGE_AXES),
         rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
     )
-    return Motion(*computed_once(parts))
+    return CameraMotion(*computed_once(parts))
 
 
 def _dot(a: Double, b: jax.Array) -> Double:
@@ -147,12 +146,12 @@ def _inverse_minus_identity(d: jax.Array) -> jax.Array:
 
 
 @jax.custom_jvp
-def still(inv_depth: jax.Array, motion: Motion) -> Vector:
+def still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     """D r + t d: how far a still point moves, times its inverse depth."""
     return _still(inv_depth, motion)
 
 
-def _still(inv_depth: jax.Array, motion: Motion) -> Vector:
+def _still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     d = Double.of(inv_depth)
     x, y, z = (
         (column + row + t * d).rounded
@@ -171,8 +170,7 @@ def _still_jvp(primals: Any, tangents: Any) -> Any:
 
 def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
     """vector + matrix vector."""
-    x, y, z = vector
-    return tuple(a + (m[0] * x + m[1] * y + m[2] * z) for a, m in zip(vector, matrix, strict=True))
+    return add(vector, multiply(matrix, vector))
 
 
 def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:

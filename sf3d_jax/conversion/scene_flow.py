@@ -36,9 +36,9 @@ from sf3d_jax._numerics import (
     where_valid,
     widen,
 )
+from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion._two_views import (
-    Vector,
     Views,
     pixel_change,
     ray_change,

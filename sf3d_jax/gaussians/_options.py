@@ -100,10 +100,10 @@ def room_for(count: int) -> int:
     """
     # The program that draws may round otherwise at a tile's border than the one that counts, which
     # ends at the largest integer.
-    return rounded_up(min(count + count // 256 + 16, 2**31 - 1))
+    return round_up(min(count + count // 256 + 16, 2**31 - 1))
 
 
-def rounded_up(count: int) -> int:
+def round_up(count: int) -> int:
     """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
 
     Args:

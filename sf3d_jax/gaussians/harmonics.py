@@ -43,12 +43,12 @@ def spherical_harmonics(coefficients: jax.Array, directions: jax.Array) -> jax.A
     dtype = coefficients.dtype
     coefficients, directions = widen(coefficients, directions)
     count = coefficients.shape[-2]
-    basis = _basis(*_unit(directions))[:count]
+    basis = _evaluate_basis(*_normalize(directions))[:count]
     total = sum(y[..., None] * coefficients[..., k, :] for k, y in enumerate(basis))
     return jnp.maximum(0.5 + total, 0).astype(dtype)
 
 
-def _unit(directions: jax.Array) -> tuple[jax.Array, ...]:
+def _normalize(directions: jax.Array) -> tuple[jax.Array, ...]:
     """Directions of length 1; 0 where there is none."""
     x, y, z = (directions[..., i] for i in range(3))
     squared = x * x + y * y + z * z
@@ -58,7 +58,7 @@ def _unit(directions: jax.Array) -> tuple[jax.Array, ...]:
     return x * scale, y * scale, z * scale
 
 
-def _basis(x: jax.Array, y: jax.Array, z: jax.Array) -> list[jax.Array]:
+def _evaluate_basis(x: jax.Array, y: jax.Array, z: jax.Array) -> list[jax.Array]:
     """The 16 functions up to degree 3 on the unit sphere."""
     root = lambda a, b=1.0: math.sqrt(a / (b * math.pi))
     first, second = root(3, 4), root(15, 4)

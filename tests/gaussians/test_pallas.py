@@ -10,11 +10,11 @@ from helpers import support
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _pallas
-from sf3d_jax.gaussians._blending import Layout
-from sf3d_jax.gaussians._compositing import _plain_sums
+from sf3d_jax.gaussians._compositing import _sum_in_lockstep
 from sf3d_jax.gaussians._derivative import derivative
-from sf3d_jax.gaussians._splats import splats
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of, listed
+from sf3d_jax.gaussians._rows import Layout, pack
+from sf3d_jax.gaussians._splats import make_splats
+from sf3d_jax.gaussians._tiles import SIDE, Tiles, build_tile_lists, grid_of
 
 pytestmark = [pytest.mark.law, pytest.mark.xdist_group("pallas")]
 
@@ -52,14 +52,14 @@ def prepared(motion, dtype, scene=None):
         table, tiles = jax.device_get(table_and_lists(scene, moved(scene)))
     assert not tiles.overflow
     layout = Layout(CHANNELS, motion)
-    end = layout.motion_column if motion is None else None
-    return jnp.asarray(table[:, :end], dtype), jax.tree.map(jnp.asarray, tiles), layout
+    # The motion comes last.
+    return jnp.asarray(table[:, : layout.columns], dtype), jax.tree.map(jnp.asarray, tiles), layout
 
 
 @jax.jit
 def table_and_lists(now, after):
-    seen = splats(now, CAMERA, later=(after.means, after.factors))
-    return seen.table, listed(seen, SIZE, ROOM)
+    seen = make_splats(now, CAMERA, later=(after.means, after.factors))
+    return pack(seen.row), build_tile_lists(seen.outlines, SIZE, ROOM)
 
 
 def cotangents_of(table, tiles, layout):
@@ -69,7 +69,7 @@ def cotangents_of(table, tiles, layout):
 
 @partial(jax.jit, static_argnames="layout")
 def plain(table, tiles, cotangents, layout):
-    sums = _plain_sums(table, tiles, layout, SIZE)
+    sums = _sum_in_lockstep(table, tiles, layout, SIZE)
     return sums, derivative(table, tiles, sums, cotangents, layout=layout, size=SIZE)
 
 

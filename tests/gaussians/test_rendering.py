@@ -14,8 +14,8 @@ from helpers.support import as_numpy, cast, float64, pose
 import sf3d_jax as sf3d
 from sf3d_jax import gaussians as gs
 from sf3d_jax.gaussians import reference
-from sf3d_jax.gaussians._splats import splats
-from sf3d_jax.gaussians._tiles import _places, listed
+from sf3d_jax.gaussians._splats import make_splats
+from sf3d_jax.gaussians._tiles import _order_by_key, build_tile_lists
 
 # What is compiled for one test serves the next, so one worker runs all.
 pytestmark = pytest.mark.xdist_group("gaussians")
@@ -324,7 +324,7 @@ def test_what_does_not_fit_is_loud():
 
 @functools.partial(jax.jit, static_argnums=1)
 def overflow_of(given, room):
-    return listed(splats(given[0], given[2]), SIZE, room).overflow
+    return build_tile_lists(make_splats(given[0], given[2]).outlines, SIZE, room).overflow
 
 
 def test_room_is_enough_to_the_last_place():
@@ -358,9 +358,9 @@ def test_room_is_found_outside_of_jit():
 
 
 def test_sizes_of_room_are_few_and_enough():
-    from sf3d_jax.gaussians._options import rounded_up
+    from sf3d_jax.gaussians._options import round_up
 
-    sizes = [rounded_up(n) for n in range(0, 100_000, 7)]
+    sizes = [round_up(n) for n in range(0, 100_000, 7)]
     assert all(n * 7 <= size <= max(1.25 * n * 7 + 1, 1024) for n, size in enumerate(sizes))
     assert len(set(sizes)) < 40
 
@@ -394,7 +394,7 @@ def test_entries_are_sorted_in_parts_as_at_once(monkeypatch):
     # Of so few bits a part holds all, 128 or 8 entries; of the last, counts would be too many.
     for bits in (32, 13, 9):
         monkeypatch.setattr(_tiles, "_BITS", bits)
-        np.testing.assert_array_equal(_places(jnp.asarray(tile), 37), expected)
+        np.testing.assert_array_equal(_order_by_key(jnp.asarray(tile), 37), expected)
 
 
 def test_a_batch_is_a_loop():

@@ -10,7 +10,7 @@ import numpy as np
 from sf3d_jax.data._files import DtypeError, FormatError, SizeError
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.sample import check
-from sf3d_jax.data.checking.scale_facts import scale_facts
+from sf3d_jax.data.checking.scale_facts import have_values, scale_facts
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
 from sf3d_jax.samples import Sample
@@ -97,7 +97,7 @@ def _any_scale(dataset: SRFlow3D, entry: Entry) -> float | None:
         depth, scaled, _, _ = dataset.scale_evidence(entry)
     except (ValueError, OSError):
         return None
-    both = np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
+    both = have_values(depth, scaled)
     return abs(float(np.median(depth[both] * scaled[both]))) if both.any() else None
 
 

@@ -42,7 +42,7 @@ def scale_facts(
       At most one finding.
     """
     depth, scaled = depth.astype(np.float64), scaled_inv_depth.astype(np.float64)
-    both = have_values(depth, scaled)
+    both = has_both(depth, scaled)
     both &= True if mask is None else eroded(mask)
     if both.sum() < _FEWEST:
         return []
@@ -65,7 +65,7 @@ def scale_facts(
     return [Finding("scale", message, numbers, why)]
 
 
-def have_values(depth: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+def has_both(depth: np.ndarray, scaled: np.ndarray) -> np.ndarray:
     """Where both maps are finite and not 0."""
     return np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
 

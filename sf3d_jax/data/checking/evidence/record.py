@@ -101,7 +101,7 @@ class Evidence:
     measure: Callable[[Case], Level | None]
     reads: frozenset[str]
     reads_other: frozenset[str] = frozenset()
-    floor: float = 0.0
+    floor: float = 1e-5
     gain: float = 3.0
     leaves: float = 0.3
     quantile: float = 0.5

@@ -62,8 +62,8 @@ def shape_facts(sample: Sample) -> tuple[Sample, list[Finding]]:
 
 def _size_finding(name: str, its_size: tuple[int, int], size: tuple[int, int]) -> Finding:
     (height, width), (rows, columns) = its_size, size
-    numbers = {"width": width, "height": height, "width of others": columns}
-    numbers["height of others"] = rows
+    numbers: dict[str, float] = {"width": width, "height": height}
+    numbers |= {"width of others": columns, "height of others": rows}
     message = f"{name} is {width} x {height}, where the rest is {columns} x {rows}"
     return Finding("size", message, numbers, "resize the one or the other, camera and flow too")
 
@@ -212,4 +212,5 @@ def _erode(valid: np.ndarray) -> np.ndarray:
     """Where all pixels of the image within the width of a border are valid."""
     padded = np.pad(valid, _BORDER, constant_values=True)
     side = 2 * _BORDER + 1
-    return np.lib.stride_tricks.sliding_window_view(padded, (side, side)).all(axis=(2, 3))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    return np.asarray(windows.all(axis=(2, 3)))

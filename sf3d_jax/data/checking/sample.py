@@ -51,9 +51,9 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
       TypeError: an argument is no sample.
       ValueError: the sample has not a single map, or a batch of cameras.
     """
-    for name, x in (("sample", sample), ("backward", backward)):
-        if not isinstance(x, Sample) and not (x is None and name == "backward"):
-            raise TypeError(f"{name}: expected a Sample, got {type(x).__name__}")
+    for argument, x in (("sample", sample), ("backward", backward)):
+        if not isinstance(x, Sample) and not (x is None and argument == "backward"):
+            raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}")
     name = sample.name if isinstance(sample.name, str) else None
     sample, findings = shape_facts(with_arrays(sample))
     if not _has_maps(sample):

@@ -127,13 +127,13 @@ class Evidence:
         given, meant = trial.given, trial.meant
         if meant.same_way != given.same_way or (meant.other is None) != (given.other is None):
             return self.reads | self.reads_other
-        changed = {n for n in self.reads if getattr(meant.own, n) is not getattr(given.own, n)}
-        changed |= {
-            n
-            for n in self.reads_other
-            if getattr(meant.other, n, None) is not getattr(given.other, n, None)
-        }
-        return frozenset(changed)
+        pairs = (given.own, meant.own, self.reads), (given.other, meant.other, self.reads_other)
+        return frozenset(
+            name
+            for old, new, names in pairs
+            for name in names
+            if getattr(old, name, None) is not getattr(new, name, None)
+        )
 
     def log_ratio(self, before: Level | None, after: Level | None, sure: float = 0.0) -> float:
         """The logarithm of what is left of a disagreement; None counts as no agreement.

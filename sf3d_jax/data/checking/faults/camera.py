@@ -105,6 +105,10 @@ def _scale_lens(focal: float, point: Callable[[np.ndarray], np.ndarray]) -> Repa
     )
 
 
+def _resize_lens(by: float) -> Repair:
+    return _scale_lens(by, lambda point: (point + 0.5) * by - 0.5)
+
+
 def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repair:
     """The principal points of both cameras, or of one of two."""
 
@@ -141,8 +145,7 @@ def _intrinsics() -> Iterator[SampleFault]:
         repair = _scale_lens(by, lambda point: point)
         yield Fault("focal", said, repair, cost=1.2, numbers=numbers)
         said = "focal length and principal point belong to another resolution; multiply them by"
-        repair = _scale_lens(by, lambda point, by=by: (point + 0.5) * by - 0.5)
-        yield Fault("focal", f"{said} {by:g}", repair, numbers=numbers)
+        yield Fault("focal", f"{said} {by:g}", _resize_lens(by), numbers=numbers)
     said = "the principal point is stored as (cy, cx); swap it"
     yield Fault("principal_point", said, _scale_lens(1, lambda point: point[::-1]), cost=1.3)
     swap = lambda camera: dataclasses.replace(camera, focal=camera.focal[::-1])

@@ -194,7 +194,7 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
         start = mask(valid, (ray.x - views.x, ray.y - views.y))
         plane, exact = mask(valid, (_flow_in_plane(fu, fv, views), views.exact))
         parameters = (*exact, views.optics, views.next_optics)
-        x, y = _lens.solve_exactly(_plane_change, start, plane, parameters)
+        x, y = _lens.solve_exactly(_plane_change, _slope_after, start, plane, parameters)
     else:
         # No formula serves both lenses: the difference of the two rays, to twice the digits.
         there = Double.of(views.u) + fu, Double.of(views.v) + fv
@@ -246,6 +246,16 @@ def _comparable(views: Views) -> bool:
     """Whether one formula, with other coefficients, serves both lenses."""
     fisheyes = [optics.model == "fisheye" for optics in (views.optics, views.after)]
     return fisheyes[0] == fisheyes[1]
+
+
+def _slope_after(x: jax.Array, y: jax.Array, parameters: Any) -> _lens.Jacobian:
+    """The derivative of `_plane_change`: that of the second lens at the ray that is reached."""
+    ray_x, ray_y, before, after = parameters
+    after = after or before
+    model, coefficients = after.model, after.coefficients
+    if model == "pinhole":  # a lens of zeros
+        model, coefficients = before.model, tuple(0.0 * k for k in before.coefficients)
+    return _lens.jacobian(model, ray_x + x, ray_y + y, coefficients)
 
 
 def _plane_change(x: Any, y: Any, parameters: Any) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
-"""A stand-in for a dense prediction in KITTI's format, written without the library.
+"""A dense prediction in KITTI's format, written without the library's writers.
 
-The scene is one of known motion; its maps are rounded to KITTI's codes. The PNGs have the filters of
-those that others wrote, and the calibration has the two layouts in use, with a shift of the left
-camera and small numbers in the last column.
+The maps of a scene in closed form are rounded to KITTI's codes. The PNGs have the row filters that
+others use. The calibration has the two layouts in use, with a shift of the left camera and small
+numbers in the last column.
 """
 
 from typing import NamedTuple
@@ -50,7 +50,7 @@ def write_prediction(root):
 
 
 def projection(shift, down=0.0, along=0.0):
-    """The twelve numbers of a rectified camera whose principal ray is moved by a shift in pixels."""
+    """The rows of a 3 x 4 projection matrix with the last column (shift, down, along)."""
     (x, y), zero = CENTRE, 0.0
     return [FOCAL, zero, x, shift, zero, FOCAL, y, down, zero, zero, 1.0, along]
 

@@ -28,7 +28,7 @@ def filtered(rows, step, filters):
     left = np.pad(rows, ((0, 0), (step, 0)))[:, :-step].astype(int)
     corner = np.pad(rows, ((1, 0), (step, 0)))[:-1, :-step].astype(int)
     predicted = [0 * left, left, above, (left + above) // 2, paeth(left, above, corner)]
-    numbers = np.fromiter(itertools.islice(itertools.cycle(filters), len(rows)), int)
+    numbers = np.resize(filters, len(rows))
     taken = np.stack(predicted)[numbers, np.arange(len(rows))]
     return np.c_[numbers, rows - taken].astype(np.uint8)
 
@@ -36,8 +36,8 @@ def filtered(rows, step, filters):
 def write_png(path, array, *, filters=(0,), before=(), piece=8192):
     """Writes uint8 or uint16, [H, W] or [H, W, channels], and returns the path.
 
-    `filters` are those of the rows, again and again; `before` are (kind, content) of chunks before
-    the pixels, which are split into chunks of `piece` bytes.
+    The rows have the filters in turn. The chunks `before`, (kind, content) each, stand before the
+    pixels, which are split into chunks of `piece` bytes.
     """
     height, width = array.shape[:2]
     channels = array.reshape(height, width, -1).shape[-1]

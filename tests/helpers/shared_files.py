@@ -1,6 +1,6 @@
-"""Tests of files that others wrote, which lie beside the repository, and a count of what was left out.
+"""Files of others, which lie beside the repository, and the count of tests that did not run.
 
-A test that asks for `real` is marked `shared`; it is skipped where the folder does not exist.
+A test that uses the fixture `real` is marked `shared`, and skipped where the folder does not exist.
 """
 
 import collections

@@ -1,6 +1,6 @@
-"""Two frames of a ball before a wall, which stay, in TartanAir's files, written without the library.
+"""Two views of a ball before a wall in TartanAir's files, written without the library.
 
-The images are 90 degrees wide. All is computed ray by ray, in the axes of the first camera.
+The images are 90 degrees wide. Points are in the axes of the first camera.
 """
 
 import json

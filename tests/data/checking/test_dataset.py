@@ -21,7 +21,9 @@ SCENES = ("objects", "head")
 @pytest.fixture(scope="module", params=SCENES)
 def whole(request, tmp_path_factory):
     """(name, tree in both directions), not to be changed."""
-    return request.param, write_tree(tmp_path_factory.mktemp("tree"), rendered(request.param)).parent
+    return request.param, write_tree(
+        tmp_path_factory.mktemp("tree"), rendered(request.param)
+    ).parent
 
 
 @pytest.fixture

@@ -255,7 +255,9 @@ def test_a_wrong_mask_is_named(tmp_path, name, mask, says):
 
 
 def test_a_mask_in_three_channels_is_read(tmp_path):
-    path = write_png(tmp_path / "a.png", np.repeat(np.uint8(255 * BLOBS)[..., None], 3, -1), filters=(1,))
+    path = write_png(
+        tmp_path / "a.png", np.repeat(np.uint8(255 * BLOBS)[..., None], 3, -1), filters=(1,)
+    )
     np.testing.assert_array_equal(read_mask(path), BLOBS)
 
 

@@ -1,11 +1,12 @@
-"""Eight virtual devices, so that sharding is tested on any machine, and the files of others."""
+"""Eight virtual devices, so that sharding is tested on any machine."""
 
 import gc
 import pathlib
 
 import jax
 import pytest
-from helpers.support import SHARED
+
+pytest_plugins = ["helpers.shared_files"]
 
 jax.config.update("jax_num_cpu_devices", 8)
 
@@ -44,16 +45,3 @@ def programs():
     yield
     jax.clear_caches()
     gc.collect()
-
-
-@pytest.fixture
-def real():
-    """Finds a real file by its name below the folder, or skips the test."""
-
-    def find(name):
-        path = SHARED / "real" / name
-        if not path.exists():
-            pytest.skip(f"needs {path}, a file of a public data set")
-        return path
-
-    return find

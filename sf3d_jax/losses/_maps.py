@@ -76,17 +76,6 @@ def absolute(x: jax.Array) -> jax.Array:
     return x * lax.stop_gradient(jnp.sign(x))
 
 
-def root(squared: jax.Array) -> jax.Array:
-    """The square root; its gradient at 0 is 0."""
-    positive = squared > 0
-    return mask(positive, jnp.sqrt(jnp.where(positive, squared, 1)))
-
-
-def length(*parts: jax.Array) -> jax.Array:
-    """Of vectors, given by their components, the Euclidean length; its gradient at 0 is 0."""
-    return root(total([x * x for x in parts]))
-
-
 def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:
     """So many maps, each shifted by one more along an axis, where all of them are."""
     size = x.shape[axis] - count + 1

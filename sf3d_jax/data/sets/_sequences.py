@@ -1,8 +1,5 @@
 """Sequences of frames that are numbered, one file a frame and kind, and the pairs among them."""
 
-import dataclasses
-import functools
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -13,41 +10,13 @@ from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps.images import read_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry, unit_image
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import Frames
 
 Direction = Literal["forward", "backward"]
 Side = Literal["left", "right"]
 
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
 SIDES: tuple[Side, ...] = ("left", "right")
-
-_FIELD = re.compile(r"\{:0\d+d\}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Frames:
-    """The files of one kind, of one sequence.
-
-    Attributes:
-      folder: that they lie in; it may be missing.
-      stem: of their names, with a field for the number, such as "frame_{:04d}", and perhaps one
-        for the number after it.
-    """
-
-    folder: Folder
-    stem: str
-
-    @functools.cached_property
-    def numbers(self) -> frozenset[int]:
-        """The frames of which there is a file."""
-        pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
-        matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
-        found = ([int(number) for number in match.groups()] for match in matches if match)
-        return frozenset(n for n, *others in found if others in ([], [n + 1]))
-
-    def file(self, number: int) -> Path:
-        """The file of a frame, be it there or missing."""
-        return self.folder.file(self.stem.format(number, number + 1))
 
 
 class TwoWays(Dataset):

@@ -22,27 +22,24 @@ import numpy as np
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_disparity, read_flow
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
-from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
-    Frames,
     all_valid,
     as_float32,
     read_images,
     split_folder,
 )
+from sf3d_jax.data.sets.kitti import layout
 from sf3d_jax.data.sets.kitti.calibration import Calibration, read_kitti_calibration
 from sf3d_jax.samples import Sample
 
-SPLITS = ("training", "testing")
-
-# The folders of each kind; the first one with files counts.
+# Of each kind, the first place with files counts.
 _KINDS = {
-    "image": ("image_2",),
-    "next_image": ("image_2",),
-    "flow": ("flow_occ", "flow_noc", "flow"),
-    "flow_inside": ("flow_noc",),
-    "disparity": ("disp_occ_0", "disp_noc_0", "disp_0"),
-    "next_disparity": ("disp_occ_1", "disp_noc_1", "disp_1"),
+    **{kind: (place,) for kind, place in layout.IMAGES.items()},
+    **{
+        kind: (layout.TRUTH[kind], layout.TRUTH_INSIDE[kind], layout.PREDICTIONS[kind])
+        for kind in layout.PREDICTIONS
+    },
+    "flow_inside": (layout.TRUTH_INSIDE["flow"],),
 }
 
 
@@ -76,8 +73,8 @@ class Kitti2015(Dataset):
           ValueError: there is no such split.
         """
         self.split = split
-        self._top = split_folder(root, split, SPLITS)
-        own = self._top / "calib_cam_to_cam"
+        self._top = split_folder(root, split, layout.SPLITS)
+        own = self._top / layout.CALIBRATION.folder
         self._calibration = (
             (own if own.is_dir() else None) if calibration is None else Path(calibration)
         )
@@ -87,25 +84,25 @@ class Kitti2015(Dataset):
         return f"no {self.split}/image_2/000000_10.png, as KITTI 2015 has it"
 
     def _entries(self) -> Iterator[Entry]:
-        of = {kind: next((f for f in self._candidates(kind) if f.numbers), None) for kind in _KINDS}
-        kinds = {kind: frames for kind, frames in of.items() if frames is not None}
-        images = ("image", "next_image")
-        if kinds.keys() & {*images}:  # where there is one of the two, both are expected
-            kinds |= {kind: self._candidates(kind)[0] for kind in images}
-        if "flow" not in kinds or kinds["flow"].folder.path.name != "flow_occ":
+        there = {kind: [place.frames(self._top) for place in _KINDS[kind]] for kind in _KINDS}
+        kinds = {
+            kind: next(frames for frames in places if frames.numbers)
+            for kind, places in there.items()
+            if any(frames.numbers for frames in places)
+        }
+        images = layout.IMAGES.keys()
+        if kinds.keys() & images:  # where there is one of the two, both are expected
+            kinds |= {kind: there[kind][0] for kind in images}
+        if "flow" not in kinds or kinds["flow"] is not there["flow"][0]:
             kinds.pop("flow_inside", None)
         calibration = self._calibration
         one_each = calibration is not None and calibration.is_dir()
         for number in sorted(set().union(*(frames.numbers for frames in kinds.values()))):
             files = {kind: frames.file(number) for kind, frames in kinds.items()}
             if calibration is not None:
-                name = f"{number:06d}.txt"
+                name = layout.CALIBRATION.file(number).name
                 files["calibration"] = calibration / name if one_each else calibration
             yield Entry(f"{number:06d}", "10", "11", files)
-
-    def _candidates(self, kind: str) -> list[Frames]:
-        stem = "{:06d}_11" if kind == "next_image" else "{:06d}_10"
-        return [Frames(Folder(self._top / name, ".png"), stem) for name in _KINDS[kind]]
 
     @np.errstate(over="ignore", invalid="ignore")
     def read(self, entry: Entry) -> Sample:

@@ -15,7 +15,7 @@ Butler et al., "A naturalistic open source movie for optical flow evaluation" (E
 """
 
 from collections.abc import Collection, Iterator
-from typing import Any, Literal
+from typing import Any
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow, read_map
@@ -23,7 +23,6 @@ from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
-    Frames,
     all_valid,
     as_float32,
     check_choice,
@@ -33,23 +32,12 @@ from sf3d_jax.data.sets._sequences import (
     read_images,
     split_folder,
 )
+from sf3d_jax.data.sets.sintel import layout
 from sf3d_jax.data.sets.sintel.files import read_sintel_camera, read_sintel_disparity
 from sf3d_jax.samples import Sample
 
-Render = Literal["clean", "final"]
-
-RENDERS = ("clean", "final")
-SPLITS = ("training", "test")
 BASELINE = 0.1
 
-_KINDS = {
-    "flow": ("flow", ".flo"),
-    "invalid": ("invalid", ".png"),
-    "occlusion": ("occlusions", ".png"),
-    "depth": ("depth", ".dpt"),
-    "disparity": ("disparities", ".png"),
-    "camera": ("camdata_left", ".cam"),
-}
 # What is read of the next frame, too.
 _OF_BOTH = ("image", "depth", "disparity", "camera")
 
@@ -66,7 +54,7 @@ class Sintel(Dataset):
         root: PathLike,
         split: str = "training",
         *,
-        render: Render = "clean",
+        render: layout.Render = "clean",
         scenes: Collection[str] | None = None,
     ) -> None:
         """Lists the files.
@@ -81,29 +69,29 @@ class Sintel(Dataset):
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        check_choice("render", render, RENDERS)
+        check_choice("render", render, layout.RENDERS)
         self.split, self.render, self.scenes = split, render, scenes
-        self._top = split_folder(root, split, SPLITS)
+        self._top = split_folder(root, split, layout.SPLITS)
         super().__init__(root, list(self._entries()))
 
     def _missing(self) -> str:
         return f"no {self.split}/{self.render}/SCENE/frame_0001.png, as Sintel has it"
 
     def _entries(self) -> Iterator[Entry]:
-        images = [Folder(self._top / f"{self.render}{end}", ".png") for end in ("", "_left")]
-        kinds = {"image": next((folder for folder in images if folder.subfolders), images[0])}
-        kinds |= {kind: Folder(self._top / name, end) for kind, (name, end) in _KINDS.items()}
-        kinds = {kind: folder for kind, folder in kinds.items() if folder.subfolders}
+        folders = lambda place: Folder(self._top / place.folder, "").subfolders
+        images = layout.IMAGES[self.render]
+        kinds = {"image": next((place for place in images if folders(place)), images[0])}
+        kinds |= layout.KINDS
+        scenes = {kind: folders(place) for kind, place in kinds.items()}
+        kinds = {kind: place for kind, place in kinds.items() if scenes[kind]}
         if "flow" not in kinds:
             kinds.pop("occlusion", None)  # it is that of the disparity
         if "depth" in kinds:
             kinds.pop("disparity", None)
-        found = (kinds[kind].subfolders for kind in ("image", "flow", "depth") if kind in kinds)
-        for scene in chosen(set().union(*found), self.scenes, self._top):
-            of = {
-                kind: Frames(folder.inside(scene), "frame_{:04d}") for kind, folder in kinds.items()
-            }
-            yield from pairs(scene, of, _OF_BOTH, digits=4)
+        found = set().union(*(scenes[kind] for kind in ("image", "flow", "depth")))
+        for scene in chosen(found, self.scenes, self._top):
+            frames = {kind: place.frames(self._top, scene) for kind, place in kinds.items()}
+            yield from pairs(scene, frames, _OF_BOTH, digits=4)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.

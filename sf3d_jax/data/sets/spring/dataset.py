@@ -28,16 +28,15 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.pictures import import_cv2, read_picture
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
+    DIRECTIONS,
     SIDES,
     Direction,
-    Frames,
     Side,
     TwoWays,
     all_valid,
@@ -49,13 +48,12 @@ from sf3d_jax.data.sets._sequences import (
     split_folder,
     step_of,
 )
+from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.cameras import read_spring_extrinsics, read_spring_intrinsics
+from sf3d_jax.data.sets.spring.files import read_match_map
 from sf3d_jax.samples import Sample
 
-SPLITS = ("train", "test")
 BASELINE = 0.065
-
-_WAYS = {"forward": "FW", "backward": "BW"}
 
 
 class Spring(TwoWays):
@@ -92,15 +90,16 @@ class Spring(TwoWays):
         check_choice("side", side, SIDES)
         self._step = step_of(direction)
         self.split, self.side, self.direction, self.scenes = split, side, direction, scenes
-        self._top = split_folder(root, split, SPLITS)
+        self._top = split_folder(root, split, layout.SPLITS)
         super().__init__(root, list(self._entries()))
 
     def _options(self) -> dict[str, Any]:
         return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        kinds = {f"{kind}_{_WAYS[direction]}_{self.side}" for kind in ("flow", "disp2")}
-        return any(kinds & scene.subfolders for scene in self._scenes().values())
+        truth = layout.truth(direction, self.side)
+        motion = {truth[kind].folder for kind in ("flow", "moved_disparity")}
+        return any(motion & scene.subfolders for scene in self._scenes().values())
 
     def _missing(self) -> str:
         return f"no {self.split}/SCENE/frame_{self.side}/*.png, as Spring has it"
@@ -108,34 +107,32 @@ class Spring(TwoWays):
     def _scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")
         scenes = {name: top.inside(name) for name in sorted(top.subfolders)}
-        own = (f"frame_{self.side}", f"flow_FW_{self.side}", f"flow_BW_{self.side}")
-        scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & {*own}}
+        own = {layout.image(self.side).folder}
+        own |= {layout.truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
+        scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & own}
         return {name: scenes[name] for name in chosen(scenes, self.scenes, self._top)}
 
     def _entries(self) -> Iterator[Entry]:
         scenes = self._scenes()
-        way, side = _WAYS[self.direction], self.side
-        names = {
-            "image": (f"frame_{side}", ".png"),
-            "flow": (f"flow_{way}_{side}", ".flo5"),
-            "disparity": (f"disp1_{side}", ".dsp5"),
-            "moved_disparity": (f"disp2_{way}_{side}", ".dsp5"),
-        }
         there = set().union(*(scene.subfolders for scene in scenes.values()))
-        names = {kind: name for kind, name in names.items() if name[0] in there}
-        match = f"matchmap_flow_{way}_{side}"
-        if any(match in scene.inside("maps").subfolders for scene in scenes.values()):
-            names["match"] = f"maps/{match}", ".png"
+        truth = layout.truth(self.direction, self.side)
+        kinds = {"image": layout.image(self.side), **truth}
+        kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
+        match = layout.match_map(truth["flow"])
+        if any((scene.path / match.folder).is_dir() for scene in scenes.values()):
+            kinds["match"] = match
         for name, scene in scenes.items():
-            kinds = {
-                kind: Frames(Folder(scene.path / place, ending), f"{Path(place).name}_{{:04d}}")
-                for kind, (place, ending) in names.items()
-            }
-            cameras = ("intrinsics", "extrinsics") if "cam_data" in there else ()
-            shared = {of: scene.path / "cam_data" / f"{of}.txt" for of in cameras}
-            both = ("image", "disparity")
+            frames = {kind: place.frames(scene.path) for kind, place in kinds.items()}
+            shared = {}
+            if layout.CAMERAS_FOLDER in there:
+                shared = {of: scene.path / path for of, path in layout.CAMERAS.items()}
             yield from pairs(
-                f"{name}/{side}", kinds, both, digits=4, step=self._step, shared=shared
+                f"{name}/{self.side}",
+                frames,
+                ("image", "disparity"),
+                digits=4,
+                step=self._step,
+                shared=shared,
             )
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -240,9 +237,8 @@ def _size(
 
 
 def _unmatched(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """Where a match map has red or green: what is hidden, and what leaves the image."""
-    colors = read_picture(path, import_cv2().IMREAD_UNCHANGED)
-    unmatched = colors > 0 if colors.ndim == 2 else (colors[..., :2] > 0).any(-1)
+    """What is hidden in the other image, or outside of it, in the size of the images."""
+    unmatched = read_match_map(path)
     if unmatched.shape == (2 * size[0], 2 * size[1]):
         unmatched = unmatched[::2, ::2]
     if unmatched.shape != size:

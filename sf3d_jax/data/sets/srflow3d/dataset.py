@@ -36,11 +36,10 @@ from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry, check_sizes, finished, unit_image
 from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
-from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measured_scale
+from sf3d_jax.data.sets.srflow3d.layout import SPLITS
+from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
 from sf3d_jax.data.sets.srflow3d.tree import has_motion, list_tree
 from sf3d_jax.samples import Sample
-
-SPLITS = ("train", "test")
 
 _Maps = dict[str, np.ndarray]
 
@@ -134,10 +133,11 @@ class SRFlow3D(TwoWays):
         broken: Exception | None = None
         for entry in self.entries:
             try:
-                scale = measured_scale(self.scale_evidence(entry))
+                evidence = self.scale_evidence(entry)
             except (FormatError, OSError) as error:  # the sample will say so when it is read
                 broken = broken or error
                 continue
+            scale = measure_scale(evidence.depth, evidence.scaled_inv_depth, evidence.mask)
             if scale is not None:
                 return scale
         expected = "a depth and a scaled inverse depth"

@@ -21,30 +21,21 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_map
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import Folder, Frames
 from sf3d_jax.data.sets._sequences import (
-    Frames,
     check_choice,
     chosen,
     inverse_depth,
     pairs,
     read_images,
 )
+from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import (
     read_tartanair_flow,
     read_tartanair_poses,
     tartanair_camera,
 )
 from sf3d_jax.samples import Sample
-
-DIFFICULTIES = ("Easy", "Hard")
-
-_KINDS = {
-    "image": ("image_left", "{:06d}_left", ".png"),
-    "depth": ("depth_left", "{:06d}_left_depth", ".npy"),
-    "flow": ("flow", "{:06d}_{:06d}_flow", ".npy"),
-    "mask": ("flow", "{:06d}_{:06d}_mask", ".npy"),
-}
 
 
 class TartanAir(Dataset):
@@ -75,7 +66,7 @@ class TartanAir(Dataset):
           ValueError: there is no such difficulty.
         """
         if difficulty is not None:
-            check_choice("difficulty", difficulty, DIFFICULTIES)
+            check_choice("difficulty", difficulty, layout.DIFFICULTIES)
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
         super().__init__(root, list(self._entries(Path(root))))
 
@@ -90,7 +81,7 @@ class TartanAir(Dataset):
         flights = {
             (environment, difficulty): folder.inside(difficulty).subfolders
             for environment, folder in inside.items()
-            for difficulty in sorted(folder.subfolders & {*DIFFICULTIES})
+            for difficulty in sorted(folder.subfolders & {*layout.DIFFICULTIES})
             if self.difficulty in (None, difficulty)
         }
         environments = chosen({name for name, _ in flights}, self.environments, root)
@@ -107,10 +98,10 @@ class TartanAir(Dataset):
         of = {name: _frames(path) for name, path in sequences.items()}
         # A kind of which there is no file in any flight was not fetched.
         there = {kind for kinds in of.values() for kind, frames in kinds.items() if frames.numbers}
-        has_poses = any((path / "pose_left.txt").is_file() for path in sequences.values())
+        has_poses = any((path / layout.POSES).is_file() for path in sequences.values())
         for name, kinds in of.items():
             fetched = {kind: frames for kind, frames in kinds.items() if kind in there}
-            shared = {"poses": sequences[name] / "pose_left.txt"} if has_poses else {}
+            shared = {"poses": sequences[name] / layout.POSES} if has_poses else {}
             yield from pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
@@ -147,8 +138,11 @@ class TartanAir(Dataset):
 
 def _frames(flight: Path) -> dict[str, Frames]:
     """The files of a flight by kind; a folder of two kinds is listed once."""
-    folders = {place: Folder(flight / place, ending) for place, _, ending in _KINDS.values()}
-    return {kind: Frames(folders[place], stem) for kind, (place, stem, _) in _KINDS.items()}
+    places = layout.KINDS
+    folders = {
+        place.folder: Folder(flight / place.folder, place.ending) for place in places.values()
+    }
+    return {kind: Frames(folders[place.folder], place.stem) for kind, place in places.items()}
 
 
 def _pair(entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:

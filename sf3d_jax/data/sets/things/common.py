@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,10 @@ from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry, check_sizes
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import Folder, Place
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
-    Frames,
     Side,
     TwoWays,
     as_float32,
@@ -26,14 +25,9 @@ from sf3d_jax.data.sets._sequences import (
     read_images,
     step_of,
 )
-from sf3d_jax.data.sets.things.cameras import read_things_cameras, things_camera
+from sf3d_jax.data.sets.things import layout
+from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, things_camera
 from sf3d_jax.samples import Sample
-
-Render = Literal["cleanpass", "finalpass"]
-
-RENDERS = ("cleanpass", "finalpass")
-
-_WAYS = {"forward": "future", "backward": "past"}
 
 
 class Things(TwoWays):
@@ -44,7 +38,7 @@ class Things(TwoWays):
 
     _under = ""
     _levels = 1
-    _focal = 1050.0
+    _focal = FOCAL
     _exclude: frozenset[str] = frozenset()
     # How to leave out an image without a pose.
     _advice = ""
@@ -52,17 +46,18 @@ class Things(TwoWays):
     def __init__(
         self,
         root: PathLike,
-        render: Render,
+        render: layout.Render,
         side: Side,
         direction: Direction,
         scenes: Collection[str] | None,
     ) -> None:
         """Lists the files."""
-        check_choice("render", render, RENDERS)
+        check_choice("render", render, layout.RENDERS)
         check_choice("side", side, SIDES)
         self._step = step_of(direction)
         self.render, self.side, self.direction, self.scenes = render, side, direction, scenes
-        super().__init__(root, list(self._entries(Path(root))))
+        self.root = Path(root)
+        super().__init__(root, list(self._entries()))
 
     def _missing(self) -> str:
         scene = "/".join(filter(None, [self._under, *["*"] * self._levels]))
@@ -74,23 +69,52 @@ class Things(TwoWays):
         return {"render": self.render, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        kinds = _kinds(self.root, self._under, self.render, self.side, direction)
-        names = _scenes(kinds.values(), self._levels)
-        return any(kinds[kind].is_there(name) for kind in ("flow", "change") for name in names)
+        truth = layout.truth(direction, self.side)
+        names = self._scenes([self._images(), *truth.values()])
+        motion = (truth["flow"], truth["change"])
+        return any(self._is_there(place, name) for place in motion for name in names)
 
-    def _entries(self, root: Path) -> Iterator[Entry]:
-        kinds = _kinds(root, self._under, self.render, self.side, self.direction)
-        found = _scenes((kinds["image"], kinds["flow"], kinds["disparity"]), self._levels)
-        names = chosen(found, self.scenes, root)
+    def _images(self) -> Place:
+        """The images, in either format; where there are none, as they were published first."""
+        folder = f"frames_{self.render}"
+        has_webp = not (self.root / folder).is_dir() and (self.root / f"{folder}_webp").is_dir()
+        return layout.image(f"{folder}_webp" if has_webp else folder, self.side)
+
+    def _scenes(self, places: Iterable[Place]) -> set[str]:
+        """The scenes of which there is a folder of any of those kinds, below `_under`."""
+        scenes: set[str] = set()
+        for place in places:
+            folders = {"": Folder(self.root / place.folder / self._under, "")}
+            for _ in range(self._levels):
+                folders = {
+                    f"{above}/{name}".strip("/"): folder.inside(name)
+                    for above, folder in folders.items()
+                    for name in folder.subfolders
+                }
+            scenes |= folders.keys()
+        return scenes
+
+    def _is_there(self, place: Place, scene: str) -> bool:
+        return (self.root / place.folder / self._under / scene / place.inside).is_dir()
+
+    def _entries(self) -> Iterator[Entry]:
+        kinds = {"image": self._images(), **layout.truth(self.direction, self.side)}
+        found = self._scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
+        names = chosen(found, self.scenes, self.root)
         # A kind of which there is no folder in any scene was not fetched.
-        kinds = {k: kind for k, kind in kinds.items() if any(map(kind.is_there, names))}
-        cameras = root / "camera_data" / self._under
+        kinds = {
+            kind: place
+            for kind, place in kinds.items()
+            if any(self._is_there(place, name) for name in names)
+        }
+        cameras = self.root / layout.CAMERAS_FOLDER / self._under
+        has_cameras = cameras.is_dir()
         for name in names:
             scene = "/".join(filter(None, [self._under, name]))
-            of = {kind: place.frames(name) for kind, place in kinds.items()}
-            shared = {"poses": cameras / name / "camera_data.txt"} if cameras.is_dir() else {}
+            frames = {kind: place.frames(self.root, scene) for kind, place in kinds.items()}
+            shared = {"poses": cameras / name / layout.CAMERAS_FILE} if has_cameras else {}
             sequence, both = f"{scene}/{self.side}", ("image", "disparity")
-            of_scene = pairs(sequence, of, both, digits=4, step=self._step, shared=shared)
+            of_scene = pairs(sequence, frames, both, digits=4, step=self._step, shared=shared)
             for entry in of_scene:
                 images = {f"{sequence}/{frame}" for frame in (entry.frame, entry.next_frame)}
                 if not ({scene} | images) & self._exclude:
@@ -162,60 +186,6 @@ _FIELDS = {
     "change": "inv_depth_change",
     "next_disparity": "next_inv_depth",
 }
-
-
-class _Kind(NamedTuple):
-    """Where the files of a kind lie.
-
-    Attributes:
-      top: the folder of the scenes.
-      inside: the folder of the files, inside that of the scene.
-      stem: of their names.
-      ending: of their names.
-    """
-
-    top: Path
-    inside: str
-    stem: str
-    ending: str
-
-    def is_there(self, scene: str) -> bool:
-        return (self.top / scene / self.inside).is_dir()
-
-    def frames(self, scene: str) -> Frames:
-        return Frames(Folder(self.top / scene / self.inside, self.ending), self.stem)
-
-
-def _kinds(
-    root: Path, under: str, render: str, side: str, direction: Direction
-) -> dict[str, _Kind]:
-    frames = f"frames_{render}"
-    webp = not (root / frames).is_dir() and (root / f"{frames}_webp").is_dir()
-    frames, image = (f"{frames}_webp", ".webp") if webp else (frames, ".png")
-    way = _WAYS[direction]
-    motion = f"into_{way}/{side}"
-    flow = f"OpticalFlowInto{way.title()}_{{:04d}}_{side[0].upper()}"
-    return {
-        "image": _Kind(root / frames / under, side, "{:04d}", image),
-        "flow": _Kind(root / "optical_flow" / under, motion, flow, ".pfm"),
-        "disparity": _Kind(root / "disparity" / under, side, "{:04d}", ".pfm"),
-        "change": _Kind(root / "disparity_change" / under, motion, "{:04d}", ".pfm"),
-    }
-
-
-def _scenes(kinds: Iterable[_Kind], levels: int) -> list[str]:
-    """The scenes of which any of those kinds has a folder."""
-    scenes = set()
-    for kind in kinds:
-        folders = {"": Folder(kind.top, "")}
-        for _ in range(levels):
-            folders = {
-                f"{above}/{name}".strip("/"): folder.inside(name)
-                for above, folder in folders.items()
-                for name in folder.subfolders
-            }
-        scenes |= set(folders)
-    return sorted(scenes)
 
 
 def _numbers(pair: FlowMap | ScalarMap) -> np.ndarray:

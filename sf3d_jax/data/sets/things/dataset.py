@@ -23,10 +23,8 @@ from typing import Any
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._sequences import Direction, Side, check_choice
-from sf3d_jax.data.sets.things.common import Render, Things
-
-SPLITS = ("TRAIN", "TEST")
-FOCALS = {"15mm_focallength": 450.0, "35mm_focallength": 1050.0}
+from sf3d_jax.data.sets.things import layout
+from sf3d_jax.data.sets.things.common import Things
 
 
 class FlyingThings3D(Things):
@@ -46,7 +44,7 @@ class FlyingThings3D(Things):
         root: PathLike,
         split: str = "TRAIN",
         *,
-        render: Render = "cleanpass",
+        render: layout.Render = "cleanpass",
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
@@ -69,7 +67,7 @@ class FlyingThings3D(Things):
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        check_choice("split", split, SPLITS)
+        check_choice("split", split, layout.SPLITS)
         self.split = self._under = split
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
         super().__init__(root, render, side, direction, scenes)
@@ -85,7 +83,7 @@ class Monkaa(Things):
         self,
         root: PathLike,
         *,
-        render: Render = "cleanpass",
+        render: layout.Render = "cleanpass",
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
@@ -116,7 +114,7 @@ class Driving(Things):
         root: PathLike,
         *,
         focal: str = "35mm_focallength",
-        render: Render = "cleanpass",
+        render: layout.Render = "cleanpass",
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
@@ -135,9 +133,9 @@ class Driving(Things):
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        check_choice("focal", focal, FOCALS)
+        check_choice("focal", focal, layout.FOCALS)
         self.focal = self._under = focal
-        self._focal = FOCALS[focal]
+        self._focal = layout.FOCALS[focal]
         super().__init__(root, render, side, direction, scenes)
 
     def _options(self) -> dict[str, Any]:

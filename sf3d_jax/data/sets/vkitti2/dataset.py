@@ -35,7 +35,6 @@ from sf3d_jax.data.sets._dataset import Entry, check_sizes
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import (
     Direction,
-    Frames,
     TwoWays,
     all_valid,
     chosen,
@@ -44,6 +43,7 @@ from sf3d_jax.data.sets._sequences import (
     read_images,
     step_of,
 )
+from sf3d_jax.data.sets.vkitti2 import layout
 from sf3d_jax.data.sets.vkitti2.files import (
     read_vkitti2_cameras,
     read_vkitti2_depth,
@@ -51,24 +51,8 @@ from sf3d_jax.data.sets.vkitti2.files import (
 )
 from sf3d_jax.samples import Sample
 
-CAMERAS = (0, 1)
 # The far plane, and what is beyond it.
 SKY = np.float32(655.35)
-
-_STEMS = {
-    "image": ("rgb", "rgb_{:05d}", ".jpg"),
-    "depth": ("depth", "depth_{:05d}", ".png"),
-}
-_MOTION = {
-    "forward": {
-        "flow": ("forwardFlow", "flow_{:05d}", ".png"),
-        "vectors": ("forwardSceneFlow", "sceneFlow_{:05d}", ".png"),
-    },
-    "backward": {
-        "flow": ("backwardFlow", "backwardFlow_{:05d}", ".png"),
-        "vectors": ("backwardSceneFlow", "backwardSceneFlow_{:05d}", ".png"),
-    },
-}
 
 
 class VirtualKitti2(TwoWays):
@@ -101,7 +85,7 @@ class VirtualKitti2(TwoWays):
           FileNotFoundError: there is nothing, or a scene or a variation is missing.
           ValueError: an option is none of those.
         """
-        if camera not in CAMERAS:
+        if camera not in layout.CAMERAS:
             raise ValueError(f"camera: expected 0 or 1, got {camera!r}")
         self._step = step_of(direction)
         self.scenes, self.variations = scenes, variations
@@ -112,9 +96,9 @@ class VirtualKitti2(TwoWays):
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
     def _has_motion(self, direction: Direction) -> bool:
-        places = {place for place, _, _ in _MOTION[direction].values()}
-        sequences = self._sequences(self.root).values()
-        return any(places & Folder(path / "frames", "").subfolders for path in sequences)
+        motion = {p.folder for p in layout.of_motion(direction, self.camera).values()}
+        frames = (path / layout.FRAMES for path in self._sequences(self.root).values())
+        return any(motion & Folder(path, "").subfolders for path in frames)
 
     def _missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
@@ -128,7 +112,7 @@ class VirtualKitti2(TwoWays):
             (scene, variation): root / scene / variation
             for scene, variations in inside.items()
             for variation in variations
-            if (root / scene / variation / "frames").is_dir()
+            if (root / scene / variation / layout.FRAMES).is_dir()
         }
         scenes = chosen({scene for scene, _ in with_frames}, self.scenes, root)
         variations = chosen({name for _, name in with_frames}, self.variations, root)
@@ -141,19 +125,18 @@ class VirtualKitti2(TwoWays):
 
     def _entries(self, root: Path) -> Iterator[Entry]:
         sequences = self._sequences(root)
-        there = set().union(*(Folder(p / "frames", "").subfolders for p in sequences.values()))
-        kinds = _STEMS | _MOTION[self.direction]
-        kinds = {kind: place for kind, place in kinds.items() if place[0] in there}
-        names = ("intrinsic", "extrinsic")
-        has_cameras = any((path / "extrinsic.txt").is_file() for path in sequences.values())
+        frames = {name: path / layout.FRAMES for name, path in sequences.items()}
+        there = set().union(*(Folder(path, "").subfolders for path in frames.values()))
+        both = layout.of_frame(self.camera)
+        kinds = both | layout.of_motion(self.direction, self.camera)
+        kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
+        cameras = layout.CAMERA_FILES
+        has_cameras = any((p / cameras["extrinsic"]).is_file() for p in sequences.values())
         for name, path in sequences.items():
-            of = {
-                kind: Frames(Folder(path / "frames" / folder / f"Camera_{self.camera}", end), stem)
-                for kind, (folder, stem, end) in kinds.items()
-            }
-            shared = {of: path / f"{of}.txt" for of in names} if has_cameras else {}
+            of = {kind: place.frames(frames[name]) for kind, place in kinds.items()}
+            shared = {of: path / file for of, file in cameras.items()} if has_cameras else {}
             sequence = f"{name}/Camera_{self.camera}"
-            yield from pairs(sequence, of, [*_STEMS], digits=5, step=self._step, shared=shared)
+            yield from pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.

@@ -1,4 +1,5 @@
 from sf3d_jax.data._files import FormatError as FormatError
+from sf3d_jax.data._files import write_bytes as write_bytes
 from sf3d_jax.data.cameras.by_content import FrameCamera as FrameCamera
 from sf3d_jax.data.cameras.by_content import read_json_cameras as read_json_cameras
 from sf3d_jax.data.cameras.by_content import write_json_cameras as write_json_cameras
@@ -17,6 +18,12 @@ from sf3d_jax.data.checking import Finding as Finding
 from sf3d_jax.data.checking import Report as Report
 from sf3d_jax.data.checking import check as check
 from sf3d_jax.data.checking import check_dataset as check_dataset
+from sf3d_jax.data.evaluation import Evaluation as Evaluation
+from sf3d_jax.data.evaluation import Problem as Problem
+from sf3d_jax.data.evaluation import Submission as Submission
+from sf3d_jax.data.evaluation import SubmittedKind as SubmittedKind
+from sf3d_jax.data.evaluation import evaluate as evaluate
+from sf3d_jax.data.evaluation import submit as submit
 from sf3d_jax.data.gaussian_ply import read_gaussian_ply as read_gaussian_ply
 from sf3d_jax.data.gaussian_ply import write_gaussian_ply as write_gaussian_ply
 from sf3d_jax.data.loading import loader as loader

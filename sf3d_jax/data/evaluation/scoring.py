@@ -138,7 +138,7 @@ def evaluate(
 def _check_options(
     benchmark: str, scale: float | None, intrinsics: Sequence[float] | None
 ) -> Scoring:
-    if benchmark != "srflow3d" and not scale is intrinsics is None:
+    if benchmark != "srflow3d" and (scale is not None or intrinsics is not None):
         raise ValueError(f"scale, intrinsics: expected for srflow3d only, not for {benchmark}")
     if scale is not None and not 0 < scale < math.inf:
         raise ValueError(f"scale: expected a positive number, got {scale}")

@@ -1,13 +1,15 @@
 """A folder of estimates as a submission to a benchmark, checked."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder, problem_of
-from sf3d_jax.data.maps import read_flow, write_disparity, write_flow, write_map
+from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import find_estimate, read_any_disparity
 from sf3d_jax.data.sets.kitti import benchmark as kitti
@@ -20,12 +22,18 @@ class _Benchmark(Protocol):
     Attributes:
       TASKS: which kinds of files each task needs.
       SIZES: the sizes of images, (height, width).
+      IS_DENSE: whether an estimate needs a value at every pixel.
     """
 
     TASKS: dict[str, tuple[str, ...]]
     SIZES: set[tuple[int, int]]
+    IS_DENSE: bool
 
     def expected_files(self) -> dict[str, list[Path]]: ...
+
+    def write_estimate(
+        self, path: Path, kind: str, values: np.ndarray, valid: np.ndarray
+    ) -> None: ...
 
 
 _BENCHMARKS: Mapping[str, _Benchmark] = {"kitti": kitti, "spring": spring}
@@ -124,22 +132,105 @@ def submit(
     }
     if not files:
         raise FileNotFoundError(f"prediction: {prediction} has no file of a submission")
-    writer = _Writer(benchmark, rules.SIZES, prediction, output)
-    total = sum(map(len, files.values()))
-    kinds: dict[str, SubmittedKind] = {}
-    done = 0
+    job = _Job(rules, prediction, output, {})
+    report = progress or (lambda *_: None)
+    total, kinds = sum(map(len, files.values())), dict[str, SubmittedKind]()
     for kind, paths in files.items():
-        for path in paths:
-            if progress is not None:
-                progress(done, total, str(path))
-            writer.write(kind, path)
-            done += 1
-        kinds[kind] = writer.finish(paths)
-    if progress is not None:
-        progress(total, total, "")
+        done = sum(k.expected for k in kinds.values())
+        advance = lambda i, path, done=done: report(done + i, total, str(path))
+        kinds[kind] = _submit_kind(job, kind, paths, advance)
+    report(total, total, "")
     tasks = {
         task: all(kinds[kind].is_complete for kind in needed)
         for task, needed in rules.TASKS.items()
         if set(needed) <= kinds.keys()
     }
     return Submission(benchmark, kinds, tasks)
+
+
+class _Job(NamedTuple):
+    """What is to be submitted, from where and to where.
+
+    Attributes:
+      rules: of the benchmark.
+      prediction: the folder of the estimates.
+      output: the folder of the submission.
+      sizes: by name of the image, the file that was read first and its size; it is added to.
+    """
+
+    rules: _Benchmark
+    prediction: Path
+    output: Path
+    sizes: dict[str, tuple[Path, tuple[int, ...]]]
+
+
+def _submit_kind(
+    job: _Job, kind: str, paths: Sequence[Path], advance: Callable[[int, Path], None]
+) -> SubmittedKind:
+    """Writes the files of a kind and reads them again."""
+    missing, wrong = [], []
+    for i, path in enumerate(paths):
+        advance(i, path)
+        estimate, target = find_estimate(job.prediction / path, kind), job.output / path
+        if not estimate.exists():
+            missing.append(Problem(f"{estimate.with_suffix('')}.*: missing"))
+            continue
+        try:
+            _write(job, kind, estimate, target)
+            _check(job, kind, target)
+        except (ValueError, OSError) as error:
+            wrong.append(problem_of(error))
+    odd = [*_find_unknown(job.prediction, paths), *_find_unknown(job.output, paths)]
+    unknown = (Problem(f"{path}: a name that the benchmark does not know") for path in odd)
+    return SubmittedKind(len(paths), tuple(missing), tuple(wrong), tuple(unknown))
+
+
+def _write(job: _Job, kind: str, estimate: Path, target: Path) -> None:
+    """Writes one file; what its format cannot hold is an error that names the estimate."""
+    values, valid = _read(kind, estimate)
+    _check_size(job, estimate, values.shape[:2])
+    if job.rules.IS_DENSE and not valid.all():
+        unknown = f"{(~valid).sum()} pixels without one"
+        raise FormatError(estimate, "a number at every pixel", unknown)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        job.rules.write_estimate(target, kind, values, valid)
+    except FormatError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{estimate}: {error}") from None
+
+
+def _check(job: _Job, kind: str, target: Path) -> None:
+    """Reads a file again, as the benchmark will, and compares its size with its image's others."""
+    values, valid = _read(kind, target)
+    size = values.shape[:2]
+    _check_size(job, target, size)
+    if not valid.any():
+        raise FormatError(target, "values", "none at any pixel")
+    other, wanted = job.sizes.setdefault(target.name, (target, size))
+    if wanted != size:
+        found, right = (f"{w} x {h} pixels" for h, w in (size, wanted))
+        raise FormatError(target, f"{right}, as {other} has", found)
+
+
+def _read(kind: str, path: Path) -> FlowMap | ScalarMap:
+    return read_flow(path) if kind == "flow" else read_any_disparity(path)
+
+
+def _check_size(job: _Job, path: Path, size: tuple[int, ...]) -> None:
+    if size not in job.rules.SIZES:
+        choices = " or ".join(f"{w} x {h}" for h, w in sorted(job.rules.SIZES))
+        raise FormatError(path, f"{choices} pixels", f"{size[1]} x {size[0]}")
+
+
+def _find_unknown(folder: Path, paths: Sequence[Path]) -> list[Path]:
+    """The files in the folders of a kind that the submission has no place for."""
+    wanted = {path.with_suffix("") for path in paths}
+    return [
+        path
+        for inside in sorted({path.parent for path in paths})
+        if (folder / inside).is_dir()
+        for path in sorted((folder / inside).iterdir())
+        if (inside / path.name).with_suffix("") not in wanted and path.name[0] != "."
+    ]

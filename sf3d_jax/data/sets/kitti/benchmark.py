@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.maps import read_flow, write_disparity, write_flow
 from sf3d_jax.data.sets._benchmark import (
     Arguments,
     Item,
@@ -24,6 +24,8 @@ from sf3d_jax.metrics import KittiSceneFlow, Metric
 METRICS: tuple[type[Metric], ...] = (KittiSceneFlow,)
 NEEDS = "pixels with a true value"
 SIZES = layout.SIZES
+# Whether a submission needs a value at every pixel.
+IS_DENSE = False
 
 # Which kinds of files each task needs.
 TASKS: dict[str, tuple[str, ...]] = {
@@ -90,6 +92,23 @@ def expected_files() -> dict[str, list[Path]]:
         place.folder: [place.file(number) for number in range(layout.TEST_PAIRS)]
         for place in (layout.PREDICTIONS[k] for k in ("disparity", "next_disparity", "flow"))
     }
+
+
+def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
+    """Writes one file of a submission, a PNG of 16 bits, with 0 where there is no value.
+
+    Args:
+      path: of the file.
+      kind: as in `expected_files`.
+      values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
+      valid: bool [H, W].
+
+    Raises:
+      OSError: the file cannot be written.
+      ValueError: the format cannot hold the values.
+    """
+    writer = write_flow if kind == "flow" else write_disparity
+    writer(path, values, valid)
 
 
 def _read_objects(path: Path) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data._files import FormatError
-from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.maps import read_flow, write_flow, write_map
 from sf3d_jax.data.sets._benchmark import (
     Arguments,
     Item,
@@ -30,6 +30,8 @@ from sf3d_jax.metrics import Metric, SpringSceneFlow
 METRICS: tuple[type[Metric], ...] = (SpringSceneFlow,)
 NEEDS = "pixels with four true values"
 SIZES = layout.SIZES
+# Whether a submission needs a value at every pixel.
+IS_DENSE = True
 
 # Which kinds of files each task needs.
 TASKS: dict[str, tuple[str, ...]] = {
@@ -141,6 +143,23 @@ def expected_files() -> dict[str, list[Path]]:
                 add("disp2", _place("moved_disparity", direction, side), numbers)
                 add("flow", _place("flow", direction, side), numbers)
     return files
+
+
+def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
+    """Writes one file of a submission, HDF5.
+
+    Args:
+      path: of the file.
+      kind: as in `expected_files`.
+      values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
+      valid: bool [H, W].
+
+    Raises:
+      OSError: the file cannot be written.
+      ValueError: the format cannot hold the values.
+    """
+    writer = write_flow if kind == "flow" else write_map
+    writer(path, values, valid)
 
 
 def _place(kind: str, direction: Direction, side: Side) -> Place:

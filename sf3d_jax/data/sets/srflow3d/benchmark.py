@@ -56,15 +56,15 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     return [item for item in listed if item.estimates]
 
 
-def _motion_items(
-    prediction: Path, truth: Path, motion: layout.MotionPlaces
-) -> Iterator[Item]:
+def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) -> Iterator[Item]:
     """The images of a split with one kind of motion."""
     kinds = {"flow": motion.flow, "scaled_change": motion.change}
     estimated = {
         name: place
         for name, place in kinds.items()
-        if any(has_maps(prediction / place.folder / s) for s in subfolders(prediction / place.folder))
+        if any(
+            has_maps(prediction / place.folder / s) for s in subfolders(prediction / place.folder)
+        )
     }
     places = {f"true_{name}": place for name, place in kinds.items()}
     places |= {"scaled": layout.FRAMES["scaled_inv_depth"], "depth": layout.FRAMES["depth"]}

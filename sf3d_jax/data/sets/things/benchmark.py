@@ -121,9 +121,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     return {"FlyingThings3D": of_metric}
 
 
-def _lift(
-    flow: FlowMap, disparity: ScalarMap, change: ScalarMap
-) -> tuple[np.ndarray, np.ndarray]:
+def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.ndarray, np.ndarray]:
     """The scene flow in baselines, and where it is known."""
     first = np.abs(disparity.values)
     # In releases with negative disparities the changes have their sign, too.

@@ -61,6 +61,8 @@ class Metric:
 
     # The name of each mean and what it is multiplied by: 100 for percent.
     units: ClassVar[Mapping[str, float]] = {}
+    # Adds images; each metric has arguments of its own.
+    update: ClassVar[Callable[..., "Metric"]]
 
     @classmethod
     def empty(cls, *, pool: str = "pixels") -> Self:

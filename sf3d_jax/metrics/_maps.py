@@ -1,6 +1,6 @@
 """What the metrics are given: maps of one size, each with the pixels that have a value."""
 
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -73,11 +73,11 @@ def read_maps(**maps: tuple[MapLike | None, int]) -> dict[str, Map]:
     numbers = [name for name, (_, n) in maps.items() if n != MASK]
     if all(maps[name][0] is None for name in numbers):
         raise ValueError(f"expected at least one of {', '.join(numbers)}, got none")
-    given = {
-        name: (x, None, n) if n == MASK else (*split_map(name, x), n)
-        for name, (x, n) in maps.items()
-        if x is not None
-    }
+    given: dict[str, tuple[Array, Array | None, int]] = {}
+    for name, (x, n) in maps.items():
+        if x is not None:
+            values, valid = (cast(Array, x), None) if n == MASK else split_map(name, x)
+            given[name] = values, valid, n
     shapes = {name: check_map(name, *x) for name, x in given.items()}
     first, (*_, height, width) = next(iter(shapes.items()))
     for name, shape in shapes.items():

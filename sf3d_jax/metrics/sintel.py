@@ -108,7 +108,7 @@ class SintelFlow(Metric):
             away = jnp.where(given.known, given.values, jnp.inf)
         elif occluded is not None:
             away = compute_once(
-                jnp.broadcast_to(occlusion_boundary_distance(occluded), error.shape)
+                jnp.broadcast_to(occlusion_boundary_distance(jnp.asarray(occluded)), error.shape)
             )
         if away is not None:
             terms["d0-10"] = error, seen & (away < 10)

@@ -134,7 +134,8 @@ def submit(
         raise FileNotFoundError(f"prediction: {prediction} has no file of a submission")
     job = _Job(rules, prediction, output, {})
     report = progress or (lambda *_: None)
-    total, kinds = sum(map(len, files.values())), dict[str, SubmittedKind]()
+    total = sum(map(len, files.values()))
+    kinds: dict[str, SubmittedKind] = {}
     for kind, paths in files.items():
         done = sum(k.expected for k in kinds.values())
         advance = lambda i, path, done=done: report(done + i, total, str(path))

@@ -43,7 +43,8 @@ def test_what_is_missing_wrong_or_unknown_is_told_by_kind(folders, tmp_path):
     assert (first.expected, first.written) == (3, 1)
     estimate = tmp_path / "estimate/disp_0"
     assert list(map(str, first.missing)) == [f"{estimate / '000002_10'}.*: missing"]
-    assert str(first.wrong[0]).startswith(f"{estimate / '000001_10.pfm'}: disparity")
+    outside = f"{estimate / '000001_10.pfm'}: 1 valid pixels lie outside [0, 255.996]"
+    assert str(first.wrong[0]).startswith(outside)
     assert str(first.unknown[0]).startswith(f"{estimate / '2.pfm'}: a name that")
     assert len(result.kinds["disp_1"].missing) == 2 and not result.kinds["disp_1"].wrong
 

@@ -101,7 +101,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     """
     read = read_item(item, _READERS)
     check_sizes(item, read)
-    of_flow = {n: read[n] for n in ("flow", "true_flow", "mask") if n in read}
+    of_flow: Read = {n: read[n] for n in ("flow", "true_flow", "mask") if n in read}
     if not {"true_scaled_change", "scaled"} <= read.keys():
         return {"SRFlow3D": of_flow}
     scale = np.float32(_find_scale(item, read, scoring.scale))

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax.camera import Camera
@@ -19,6 +20,7 @@ from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import (
     Arguments,
     Item,
+    Read,
     Reader,
     Scoring,
     check_sizes,
@@ -107,31 +109,35 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     del scoring
     read = read_item(item, _READERS)
     check_sizes(item, read)
-    of_metric = {name: read[name] for name in ("flow", "true_flow") if name in read}
+    of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
     disparity, known = read["true_disparity"]
-    same = depth_change.from_disparities(np.abs(disparity), np.abs(disparity), FOCAL)
+    same = _from_disparities(disparity, disparity)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):
         if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
-            first = read.get(f"{kind}disparity", read["true_disparity"])
-            parts = read[f"{kind}flow"], first, read[f"{kind}disparity_change"]
-            of_metric[f"{kind}vectors"] = _lift(*parts)
+            first: ScalarMap = read.get(f"{kind}disparity", read["true_disparity"])
+            change = read[f"{kind}disparity_change"]
+            of_metric[f"{kind}vectors"] = _lift(read[f"{kind}flow"], first, change)
     return {"FlyingThings3D": of_metric}
 
 
 def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.ndarray, np.ndarray]:
     """The scene flow in baselines, and where it is known."""
-    first = np.abs(disparity.values)
     # In releases with negative disparities the changes have their sign, too.
-    second = np.abs(disparity.values + change.values)
-    depths = depth_change.from_disparities(first, second, FOCAL)
-    inv_depth, inv_change = np.asarray(depths.inv_depth), np.asarray(depths.inv_depth_change)
-    camera = Camera.pinhole(FOCAL, FOCAL, *POINT, first.shape)
-    vectors, valid = scene_flow(flow.flow, inv_depth, inv_change, camera)
+    depths = _from_disparities(disparity.values, disparity.values + change.values)
+    camera = Camera.pinhole(FOCAL, FOCAL, *POINT, disparity.values.shape)
+    flows = jnp.asarray(flow.flow)
+    vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
     known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
     return np.asarray(vectors), known & np.asarray(valid)
+
+
+def _from_disparities(disparity: np.ndarray, moved: np.ndarray) -> depth_change.InverseDepths:
+    """The inverse depths of two disparities of any sign, per baseline."""
+    first, second = (jnp.abs(jnp.asarray(x)) for x in (disparity, moved))
+    return depth_change.from_disparities(first, second, jnp.float32(FOCAL))
 
 
 _READERS: dict[str, Reader] = {

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import bounded, channels, mask, narrow
+from sf3d_jax._numerics.lengths import length as length
+from sf3d_jax._numerics.lengths import root as root
 
 
 class LossMap(NamedTuple):

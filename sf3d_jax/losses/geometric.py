@@ -19,7 +19,6 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, mask, surface, widen
-from sf3d_jax._numerics.lengths import length
 from sf3d_jax.camera import Camera, _optics, check_camera
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import image_motion
@@ -29,6 +28,7 @@ from sf3d_jax.losses._maps import (
     both,
     check_alike,
     counted,
+    length,
     loss_map,
     total,
 )

@@ -22,8 +22,7 @@ import optax
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import bounded, jit, mask, widen
-from sf3d_jax._numerics.lengths import root
-from sf3d_jax.losses._maps import absolute
+from sf3d_jax.losses._maps import absolute, root
 
 # Below, the series of (e^t - 1) / t is exact to the last place of float64.
 _SMALL = 0.01

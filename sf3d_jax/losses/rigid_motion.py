@@ -21,11 +21,10 @@ from jax import lax
 
 from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import channels, jit, mask, widen
-from sf3d_jax._numerics.lengths import root
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera.projection import pixel_grid, unproject
 from sf3d_jax.losses._cholesky import decomposed, solved
-from sf3d_jax.losses._maps import LossMap, both, counted, loss_map, total
+from sf3d_jax.losses._maps import LossMap, both, counted, loss_map, root, total
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 # In units of rounding, the least pivot of the normal equations.

@@ -27,7 +27,6 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, widen
-from sf3d_jax._numerics.lengths import length
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
@@ -35,6 +34,7 @@ from sf3d_jax.losses._maps import (
     check_penalty,
     counted,
     differences,
+    length,
     loss_map,
     total,
 )

@@ -130,7 +130,7 @@ def read_item(item: Item, readers: Mapping[str, Reader]) -> Read:
     return {name: readers[name](path) for name, path in files.items()}
 
 
-def check_sizes(item: Item, read: Read, *, twice: str | None = None) -> None:
+def check_item_sizes(item: Item, read: Read, *, twice: str | None = None) -> None:
     """Refuses maps of another size than the truth.
 
     Args:

@@ -10,7 +10,7 @@ from sf3d_jax.data.sets._benchmark import (
     Item,
     Reader,
     Scoring,
-    check_sizes,
+    check_item_sizes,
     find_estimate,
     has_maps,
     place_file,
@@ -82,7 +82,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     """
     del scoring
     read = read_item(item, _READERS)
-    check_sizes(item, read)
+    check_item_sizes(item, read)
     return {"KittiSceneFlow": read}
 
 

@@ -12,7 +12,7 @@ from sf3d_jax.data.sets._benchmark import (
     Item,
     Reader,
     Scoring,
-    check_sizes,
+    check_item_sizes,
     find_estimate,
     has_maps,
     place_file,
@@ -116,7 +116,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     """
     del scoring
     read = read_item(item, _READERS)
-    check_sizes(item, read, twice="true_")
+    check_item_sizes(item, read, twice="true_")
     several: Arguments = {}
     for kind in ("detail", "unmatched"):
         masks = {name: read.pop(f"{kind}_{name}", None) for name in _NAMES.values()}
@@ -183,9 +183,10 @@ def _read_half(path: Path) -> np.ndarray:
 
 
 _READERS: dict[str, Reader] = {"nonrigid": _read_half, "sky": _read_half}
-for _name in _NAMES.values():
-    _READERS[_name] = _READERS[f"true_{_name}"] = (
-        read_flow if _name == "flow" else read_any_disparity
-    )
-    _READERS[f"detail_{_name}"] = _read_detail
-    _READERS[f"unmatched_{_name}"] = read_match_map
+_READERS |= {
+    f"{end}{name}": read_flow if name == "flow" else read_any_disparity
+    for name in _NAMES.values()
+    for end in ("", "true_")
+}
+_READERS |= {f"detail_{name}": _read_detail for name in _NAMES.values()}
+_READERS |= {f"unmatched_{name}": read_match_map for name in _NAMES.values()}

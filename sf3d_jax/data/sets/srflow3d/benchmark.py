@@ -20,7 +20,7 @@ from sf3d_jax.data.sets._benchmark import (
     Read,
     Reader,
     Scoring,
-    check_sizes,
+    check_item_sizes,
     find_estimate,
     has_maps,
     place_file,
@@ -100,7 +100,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
       ValueError: no pixel has a depth and an inverse depth.
     """
     read = read_item(item, _READERS)
-    check_sizes(item, read)
+    check_item_sizes(item, read)
     of_flow: Read = {n: read[n] for n in ("flow", "true_flow", "mask") if n in read}
     if not {"true_scaled_change", "scaled"} <= read.keys():
         return {"SRFlow3D": of_flow}

@@ -23,7 +23,7 @@ from sf3d_jax.data.sets._benchmark import (
     Read,
     Reader,
     Scoring,
-    check_sizes,
+    check_item_sizes,
     find_estimate,
     has_maps,
     place_file,
@@ -108,7 +108,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     """
     del scoring
     read = read_item(item, _READERS)
-    check_sizes(item, read)
+    check_item_sizes(item, read)
     of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}

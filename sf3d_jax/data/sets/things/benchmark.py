@@ -117,9 +117,9 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):
         if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
-            first: ScalarMap = read.get(f"{kind}disparity", read["true_disparity"])
-            change = read[f"{kind}disparity_change"]
-            of_metric[f"{kind}vectors"] = _lift(read[f"{kind}flow"], first, change)
+            first = f"{kind}disparity" if f"{kind}disparity" in read else "true_disparity"
+            parts = read[f"{kind}flow"], read[first], read[f"{kind}disparity_change"]
+            of_metric[f"{kind}vectors"] = _lift(*parts)
     return {"FlyingThings3D": of_metric}
 
 

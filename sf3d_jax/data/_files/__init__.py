@@ -48,7 +48,7 @@ class DtypeError(FormatError):
     """A file holds numbers of another kind, or of other bits."""
 
 
-def check_size(path: PathLike, width: int, height: int) -> None:
+def check_header_size(path: PathLike, width: int, height: int) -> None:
     """Refuses the image size of a header, before anything is allocated for it."""
     if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
         raise FormatError(

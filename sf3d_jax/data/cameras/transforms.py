@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._files import FormatError, PathLike, check_header_size
 from sf3d_jax.data._files.json import matrix, outline, read_json, write_json
 from sf3d_jax.data._files.pictures import import_cv2, read_picture
 from sf3d_jax.data.cameras import poses
@@ -80,9 +80,9 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
         or a lens is of another model.
       ValueError: size is no pair of positive integers.
     """
-    from sf3d_jax.camera import check_size as check_argument
+    from sf3d_jax.camera import check_size
 
-    size = None if size is None else check_argument(size)
+    size = None if size is None else check_size(size)
     return frames_of(path, read_json(path), size)
 
 
@@ -164,7 +164,7 @@ class _Values(NamedTuple):
         height, width = self.whole("h"), self.whole("w")
         if height is None or width is None:
             return None
-        check_size(self.path, width, height)
+        check_header_size(self.path, width, height)
         return height, width
 
 

@@ -29,7 +29,7 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
     anything: Callable[..., T] = read
 
     @functools.lru_cache(maxsize=_LARGEST)
-    def kept(_: tuple[tuple[int, int], ...], args: Any, options: Any) -> T:
+    def read_once(_: tuple[tuple[int, int], ...], args: Any, options: Any) -> T:
         return anything(*args, **dict(options))
 
     @functools.wraps(read)
@@ -37,7 +37,7 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
         given: tuple[Any, ...] = args
         values = [*given, *options.values()]
         files = [values[0], *(x for x in values[1:] if isinstance(x, Path))]
-        return kept(tuple(map(_stamp, files)), given, tuple(options.items()))
+        return read_once(tuple(map(_stamp, files)), given, tuple(options.items()))
 
     return cached
 

@@ -136,9 +136,10 @@ def _spring(path: Path, split: str | None) -> Iterator[_Make]:
 
 
 def _sintel(path: Path, split: str | None) -> Iterator[_Make]:
+    clean = {place.folder for place in sintel.IMAGES["clean"]}
     for at in _splits(path, split, sintel.SPLITS, lambda p: sintel.MARKS & _subfolders(p)):
         there = _subfolders(path / at) or _subfolders(path)
-        render: sintel.Render = "clean" if {"clean", "clean_left"} & there else "final"
+        render: sintel.Render = "clean" if clean & there else "final"
         yield partial(Sintel, path, at, render=render)
 
 

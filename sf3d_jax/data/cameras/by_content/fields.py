@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._files import FormatError, PathLike, check_header_size
 from sf3d_jax.data.cameras.by_content.poses import View, pose_of, said_of
 from sf3d_jax.data.cameras.by_content.table import MODEL, Field, Fields
 from sf3d_jax.data.cameras.checks import (
@@ -112,7 +112,7 @@ def _size(view: View, wanted: Size | None, ours: bool) -> Size | None:
         return None
     if height != int(height) or width != int(width):
         raise FormatError(view.path, f"a size in whole pixels for {view.where}", f"{width:g}")
-    check_size(view.path, int(width), int(height))
+    check_header_size(view.path, int(width), int(height))
     size, other = (int(height), int(width)), (int(width), int(height))
     if ordered or (wanted is not None and same_shape(size, wanted)):
         return size

@@ -1,16 +1,4 @@
-"""Where the files of KITTI 2015 lie: the data set, and folders of predictions.
-
-    training/ or testing/
-      image_2/
-        000000_10.png              the first image of a pair
-        000000_11.png              the second one
-      flow_occ/000000_10.png       flow
-      disp_occ_0/000000_10.png     disparity of the first frame
-      disp_occ_1/000000_10.png     disparity of the second one, on the first one's grid
-      flow_noc/, disp_noc_0/, disp_noc_1/
-                                   the same, only of what stays in the image
-      obj_map/000000_10.png        the moving objects, by their numbers
-      calib_cam_to_cam/000000.txt  calibration
+"""Where the files of KITTI 2015 and of predictions lie; `Kitti2015` shows the folders.
 
 A folder of predictions, such as a submission to the benchmark, has flow/, disp_0/ and disp_1/, with
 the names of the first images.

@@ -1,14 +1,4 @@
-"""Where the files of MPI Sintel lie.
-
-    training/ or test/
-      clean/ or final/, in the stereo release clean_left/ or final_left/
-        alley_1/frame_0001.png
-      flow/alley_1/frame_0001.flo
-      invalid/alley_1/frame_0001.png          where the flow has no value
-      occlusions/alley_1/frame_0001.png       what the next frame hides
-      depth/alley_1/frame_0001.dpt
-      camdata_left/alley_1/frame_0001.cam     cameras
-      disparities/alley_1/frame_0001.png      disparity of the stereo release
+"""Where the files of MPI Sintel lie; `Sintel` shows the folders.
 
 The stereo release has the occlusions of its disparity in a folder of the same name.
 """

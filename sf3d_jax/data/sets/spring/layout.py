@@ -1,18 +1,4 @@
-"""Where the files of Spring lie: the data set, and folders of predictions.
-
-    train/ or test/
-      0001/
-        frame_left/frame_left_0001.png            images, 1920 x 1080
-        flow_FW_left/flow_FW_left_0001.flo5       flow to the next frame (FW) or the last one (BW)
-        disp1_left/disp1_left_0001.dsp5           disparity
-        disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on this one's grid
-        maps/
-          matchmap_flow_FW_left/..._0001.png      red: hidden, green: outside of the other frame
-          matchmap_disp1_left/, matchmap_disp2_FW_left/, detailmap_flow_FW_left/,
-          detailmap_disp1_left/, detailmap_disp2_FW_left/, rigidmap_FW_left/, skymap_left/
-        cam_data/
-          intrinsics.txt                          one row a frame
-          extrinsics.txt
+"""Where the files of Spring and of predictions lie; `Spring` shows the folders.
 
 Frames are numbered from 1. A folder of predictions, such as a submission to the benchmark, has the
 flow and the disparities in the same folders of each scene.

@@ -1,19 +1,8 @@
-"""Where the files of SRFlow3D lie, in either of its layouts; predictions are laid out alike.
-
-    train/ or test/
-      camera/018/
-        spirals.json                   cameras, one for each frame or one for all
-        clip.json                      the clips that are evaluated, where there are any
-      render/018/0000.jpg              images
-      mask/018/0000.jpg                where the face is
-      depth/018/0000.npy               z in metres
-      scaled_inv_depth/018/0000.npy    s / z
-      flow_F/018/0000.flo              flow from a frame to the next one
-      scaled_inv_depth_CF/018/0000.npy s (1/z1 - 1/z0) of the same point
-      flow_B/, scaled_inv_depth_CB/    the same to the frame before
+"""Where the files of SRFlow3D and of predictions lie; `SRFlow3D` shows the folders.
 
 The other layout has flow/ and scaled_inv_depth_change/ in place of flow_F/ and
 scaled_inv_depth_CF/, and no motion to the frame before.
+Predictions lie in the folders of the motion.
 """
 
 from typing import NamedTuple

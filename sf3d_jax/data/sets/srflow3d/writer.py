@@ -117,9 +117,9 @@ class SRFlow3DWriter:
         inv_depth = real_map("inv_depth", inv_depth)
         size, stem = inv_depth.shape, _stem(frame)
         camera_argument("camera", camera)
-        image, mask = _checked(size, camera, image, mask)
+        image, mask = _check_images(size, camera, image, mask)
         motions = {
-            name: _checked_motion(name, size, motion, mask)
+            name: _check_motion(name, size, motion, mask)
             for name, motion in (("forward", forward), ("backward", backward))
             if motion is not None
         }
@@ -213,7 +213,7 @@ def _stem(frame: int) -> str:
     return f"{frame:04d}"
 
 
-def _checked(
+def _check_images(
     size: tuple[int, ...], camera: Camera, image: npt.ArrayLike, mask: npt.ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     image, mask = np.asarray(image), np.asarray(mask)
@@ -227,7 +227,7 @@ def _checked(
     return image, mask
 
 
-def _checked_motion(
+def _check_motion(
     name: str, size: tuple[int, ...], motion: Motion, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     flow = real_map(f"{name}.flow", motion.flow, channels=2)

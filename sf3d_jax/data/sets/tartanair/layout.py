@@ -1,15 +1,4 @@
-"""Where the files of TartanAir lie.
-
-abandonedfactory/                           or another environment
-  Easy/ or Hard/
-    P000/                                   or another flight
-      image_left/000000_left.png
-      depth_left/000000_left_depth.npy      depth in metres
-      flow/
-        000000_000001_flow.npy              flow between two frames
-        000000_000001_mask.npy              where it is not valid
-      pose_left.txt                         one pose a frame, from frame 0
-"""
+"""Where the files of TartanAir lie; `TartanAir` shows the folders."""
 
 from sf3d_jax.data.sets._listing import Place
 

@@ -1,16 +1,6 @@
-"""Where the files of FlyingThings3D, Monkaa and Driving lie; predictions are laid out alike.
+"""Where the files of FlyingThings3D, Monkaa and Driving lie, and those of predictions.
 
-    frames_cleanpass/ or frames_finalpass/ (also frames_cleanpass_webp/, with .webp)
-      SCENE/left/0006.png
-    optical_flow/
-      SCENE/into_future/left/OpticalFlowIntoFuture_0006_L.pfm
-      SCENE/into_past/left/OpticalFlowIntoPast_0006_L.pfm
-    disparity/
-      SCENE/left/0006.pfm
-    disparity_change/
-      SCENE/into_future/left/0006.pfm
-    camera_data/
-      SCENE/camera_data.txt                     poses
+`FlyingThings3D` shows the folders; predictions have the same.
 
 SCENE is TRAIN/A/0000 (split, letter, number) in FlyingThings3D, a name in Monkaa, and
 35mm_focallength/scene_forwards/fast in Driving.

@@ -1,13 +1,5 @@
 """Virtual KITTI 2: rendered street scenes in several kinds of weather, with dense scene flow.
 
-    SCENE/VARIATION/frames/rgb/Camera_C/rgb_NNNNN.jpg                        images
-    SCENE/VARIATION/frames/depth/Camera_C/depth_NNNNN.png                    depth
-    SCENE/VARIATION/frames/forwardFlow/Camera_C/flow_NNNNN.png               flow
-    SCENE/VARIATION/frames/backwardFlow/Camera_C/backwardFlow_NNNNN.png
-    SCENE/VARIATION/frames/forwardSceneFlow/Camera_C/sceneFlow_NNNNN.png     X1 - X0
-    SCENE/VARIATION/frames/backwardSceneFlow/Camera_C/backwardSceneFlow_NNNNN.png
-    SCENE/VARIATION/intrinsic.txt, extrinsic.txt                             cameras
-
 The scene flow of the files is X1 in the axes of the second camera minus X0 in those of the first:
 it contains the motion of the camera. Of it the depth change dz is taken, z1 = z0 + dz, and
 
@@ -31,16 +23,21 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, check_sizes
+from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._reading import (
+    Files,
+    all_valid,
+    flow_vectors,
+    inverse_depth,
+    of_both_frames,
+    read_unit_image,
+)
 from sf3d_jax.data.sets._sequences import (
     Direction,
     TwoWays,
-    all_valid,
-    chosen,
-    inverse_depth,
+    choose,
     pairs,
-    read_images,
     step_of,
 )
 from sf3d_jax.data.sets.vkitti2 import layout
@@ -57,6 +54,18 @@ SKY = np.float32(655.35)
 
 class VirtualKitti2(TwoWays):
     """Pairs of frames of Virtual KITTI 2.
+
+        Scene01/
+          clone/                                                  or another variation
+            frames/
+              rgb/Camera_0/rgb_00000.jpg                          images
+              depth/Camera_0/depth_00000.png
+              forwardFlow/Camera_0/flow_00000.png
+              forwardSceneFlow/Camera_0/sceneFlow_00000.png       X1 - X0
+              backwardFlow/Camera_0/backwardFlow_00001.png
+              backwardSceneFlow/Camera_0/backwardSceneFlow_00001.png
+            intrinsic.txt
+            extrinsic.txt
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
@@ -114,8 +123,8 @@ class VirtualKitti2(TwoWays):
             for variation in variations
             if (root / scene / variation / layout.FRAMES).is_dir()
         }
-        scenes = chosen({scene for scene, _ in with_frames}, self.scenes, root)
-        variations = chosen({name for _, name in with_frames}, self.variations, root)
+        scenes = choose({scene for scene, _ in with_frames}, self.scenes, root)
+        variations = choose({name for _, name in with_frames}, self.variations, root)
         return {
             f"{scene}/{variation}": with_frames[scene, variation]
             for scene in scenes
@@ -151,54 +160,56 @@ class VirtualKitti2(TwoWays):
           FormatError: a file is not what it should be, or has no camera of the frame.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        flow = read_flow(files["flow"], format="vkitti2") if "flow" in files else None
-        vectors = read_vkitti2_scene_flow(files["vectors"]) if "vectors" in files else None
-        depths = {
-            name: read_vkitti2_depth(files[name])
-            for name in ("depth", "next_depth")
-            if name in files
-        }
-        maps = images | {name: pair.valid for name, pair in depths.items()}
-        maps |= {} if flow is None else {"flow": flow.valid}
-        maps |= {} if vectors is None else {"vectors": vectors.valid}
-        check_sizes(files, maps)
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        depth, next_depth = files.both("depth", read_vkitti2_depth)
+        flow = files.read("flow", lambda path: read_flow(path, format="vkitti2"))
+        vectors = files.read("vectors", read_vkitti2_scene_flow)
+        size = files.size()
 
+        camera, next_camera = self._cameras(entry, size)
         change, known = None, None
-        if "depth" in depths and vectors is not None:
-            change, known = _change(depths["depth"], vectors.vectors[..., 2], vectors.valid)
-        first, second = (depths.get(name) for name in ("depth", "next_depth"))
+        if depth is not None and vectors is not None:
+            change, known = _change(depth, vectors.vectors[..., 2], vectors.valid)
         return Sample(
-            **images,
-            **self._pair(entry, next(iter(maps.values())).shape[:2]),
-            flow=None if flow is None else flow.flow,
-            inv_depth=None if first is None else _inverse(first),
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=_inverse_depth(depth),
             inv_depth_change=change,
-            next_inv_depth=None if second is None else _inverse(second),
-            valid=all_valid(None if flow is None else flow.valid, known),
+            next_inv_depth=_inverse_depth(next_depth),
+            valid=all_valid(flow, known),
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
 
-    def _pair(self, entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
-        files = entry.files
-        if "extrinsic" not in files:
-            return {}
-        cameras = _read_cameras(files["intrinsic"], files["extrinsic"], size)
-        numbers = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
-        for number in numbers.values():
-            if (number, self.camera) not in cameras:
-                expected = f"camera {self.camera} in the frame {number}"
-                raise FormatError(files["extrinsic"], expected, f"{len(cameras)} others")
-        return {name: cameras[number, self.camera] for name, number in numbers.items()}
+    def _cameras(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> tuple[Camera, Camera] | tuple[None, None]:
+        """The cameras of both frames, in the world of the scene."""
+        if "extrinsic" not in entry.files:
+            return None, None
+        path = entry.files["extrinsic"]
+        cameras = _read_cameras(entry.files["intrinsic"], path, size)
+        return of_both_frames(
+            entry,
+            {frame: camera for (frame, side), camera in cameras.items() if side == self.camera},
+            lambda frame: FormatError(
+                path, f"camera {self.camera} in the frame {frame}", f"{len(cameras)} others"
+            ),
+        )
 
 
 _read_cameras = cached_by_file(read_vkitti2_cameras)
 
 
-def _inverse(depth: ScalarMap) -> np.ndarray:
-    """The inverse depth, 0 in the sky."""
-    return np.where(depth.values < SKY, inverse_depth(depth), np.float32(0))
+def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
+    """1/z, 0 in the sky."""
+    inverse = inverse_depth(depth)
+    if depth is None or inverse is None:
+        return None
+    return np.where(depth.values < SKY, inverse, np.float32(0))
 
 
 def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,4 @@
-"""Where the files of Virtual KITTI 2 lie.
-
-Scene01/
-  clone/                                                  or another variation
-    frames/
-      rgb/Camera_0/rgb_00000.jpg                          images
-      depth/Camera_0/depth_00000.png
-      forwardFlow/Camera_0/flow_00000.png
-      forwardSceneFlow/Camera_0/sceneFlow_00000.png       X1 - X0
-      backwardFlow/Camera_0/backwardFlow_00001.png
-      backwardSceneFlow/Camera_0/backwardSceneFlow_00001.png
-    intrinsic.txt
-    extrinsic.txt
-"""
+"""Where the files of Virtual KITTI 2 lie; `VirtualKitti2` shows the folders."""
 
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import Direction

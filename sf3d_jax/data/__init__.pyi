@@ -21,6 +21,12 @@ from sf3d_jax.data.checking import Finding as Finding
 from sf3d_jax.data.checking import Report as Report
 from sf3d_jax.data.checking import check as check
 from sf3d_jax.data.checking import check_dataset as check_dataset
+from sf3d_jax.data.evaluation import Evaluation as Evaluation
+from sf3d_jax.data.evaluation import Problem as Problem
+from sf3d_jax.data.evaluation import Submission as Submission
+from sf3d_jax.data.evaluation import SubmittedKind as SubmittedKind
+from sf3d_jax.data.evaluation import evaluate as evaluate
+from sf3d_jax.data.evaluation import submit as submit
 from sf3d_jax.data.gaussian_ply import read_gaussian_ply as read_gaussian_ply
 from sf3d_jax.data.gaussian_ply import write_gaussian_ply as write_gaussian_ply
 from sf3d_jax.data.loading import loader as loader

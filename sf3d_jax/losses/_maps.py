@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import bounded, channels, mask, narrow
+from sf3d_jax._numerics.lengths import length as length
+from sf3d_jax._numerics.lengths import root as root
 
 
 class LossMap(NamedTuple):
@@ -74,17 +76,6 @@ def total(parts: Sequence[Any]) -> Any:
 def absolute(x: jax.Array) -> jax.Array:
     """|x|, with the gradient 0 at 0, where JAX takes that of x."""
     return x * lax.stop_gradient(jnp.sign(x))
-
-
-def root(squared: jax.Array) -> jax.Array:
-    """The square root; its gradient at 0 is 0."""
-    positive = squared > 0
-    return mask(positive, jnp.sqrt(jnp.where(positive, squared, 1)))
-
-
-def length(*parts: jax.Array) -> jax.Array:
-    """Of vectors, given by their components, the Euclidean length; its gradient at 0 is 0."""
-    return root(total([x * x for x in parts]))
 
 
 def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:

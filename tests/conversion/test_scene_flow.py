@@ -28,9 +28,6 @@ from helpers.support import (
 
 import sf3d_jax as sf3d
 
-# What is compiled for one test serves the next, so one worker runs all.
-pytestmark = pytest.mark.xdist_group("scene flow")
-
 OTHER_MATRIX = MATRIX * [[1.2, 1, 1], [1, 1.25, 1], [1, 1, 1]] + [
     [0, 0, 1.5],
     [0, 0, -0.7],
@@ -56,7 +53,6 @@ def pair(name, lens="pinhole"):
     return camera(lens, first), other
 
 
-@pytest.mark.law
 @pytest.mark.parametrize("lens", LENSES)
 @pytest.mark.parametrize("which", ["one camera", "moving and zooming"])
 def test_matches_the_definition(lens, which):
@@ -70,7 +66,6 @@ def test_matches_the_definition(lens, which):
     np.testing.assert_allclose(vectors[known], expected[known], rtol=0, atol=1e-12)
 
 
-@pytest.mark.law
 @pytest.mark.parametrize("lens", LENSES)
 @pytest.mark.parametrize("which", ["one camera", "moving and zooming"])
 def test_there_and_back_in_float64(lens, which):
@@ -230,7 +225,6 @@ def test_two_identical_cameras_are_one(distance):
     assert (error <= 3e-7 * np.linalg.norm(alone.vectors, axis=-1)).all()
 
 
-@pytest.mark.law
 def test_an_opencv_camera_without_coefficients_is_a_pinhole():
     plain = camera()
     lens = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=np.zeros(5))
@@ -242,7 +236,6 @@ def test_an_opencv_camera_without_coefficients_is_a_pinhole():
         np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.law
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize("off", [0, 1e-7, 1e-6, 1e-4])
 def test_a_fisheye_pixel_may_move_onto_the_axis(off, dtype):
@@ -273,7 +266,6 @@ OTHER_LENSES = {
 }
 
 
-@pytest.mark.law
 @pytest.mark.parametrize("lengths", [1e-5, 1e-2])
 @pytest.mark.parametrize(
     "lenses",
@@ -303,7 +295,6 @@ def test_another_lens_costs_no_digits(lenses, lengths):
     assert np.median(relative) <= 1.5e-7 and np.percentile(relative, 99.9) <= 6e-7
 
 
-@pytest.mark.law
 def test_a_flow_without_end_leaves_the_gradient_of_the_camera_finite():
     flow, inv_depth, change = motion()
     flow[3, 4] = 1e9
@@ -313,7 +304,6 @@ def test_a_flow_without_end_leaves_the_gradient_of_the_camera_finite():
     chex.assert_tree_all_finite(jax.grad(loss, (0, 1))(first, second))
 
 
-@pytest.mark.law
 def test_cameras_of_different_models_go_together():
     first, second = camera("opencv"), camera("fisheye", NEAR)
     with float64():
@@ -338,7 +328,6 @@ EDITS = {
 }
 
 
-@pytest.mark.law
 @pytest.mark.parametrize("lens", ["pinhole", "opencv"])
 @pytest.mark.parametrize("edit", EDITS)
 def test_edit_then_convert_is_convert_then_edit(edit, lens):
@@ -359,7 +348,6 @@ def test_edit_then_convert_is_convert_then_edit(edit, lens):
     np.testing.assert_allclose(edited.vectors[inside], expected[inside], atol=1e-12)
 
 
-@pytest.mark.law
 def test_resizing_keeps_the_rays_of_areas():
     first = camera("opencv")
     half = first.resize((SIZE[0] // 2, SIZE[1] // 4))
@@ -398,7 +386,6 @@ def test_what_overflows_half_precision_is_invalid():
     assert not valid.any() and not vectors.any()
 
 
-@pytest.mark.law
 def test_covariance_is_that_of_samples():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(4, 4)) * np.array([0.3, 0.2, 0.01, 0.003])[:, None]
@@ -431,7 +418,6 @@ def test_covariance_is_that_of_samples():
     )
 
 
-@pytest.mark.law
 @pytest.mark.parametrize("lens", ["pinhole", "opencv", "fisheye"])
 def test_covariance_is_that_of_the_jacobian(lens):
     size = (2, 3)
@@ -451,7 +437,6 @@ def test_covariance_is_that_of_the_jacobian(lens):
         np.testing.assert_allclose(got[i, j], slope @ covariance[i, j] @ slope.T, rtol=1e-6)
 
 
-@pytest.mark.law
 def test_a_covariance_may_be_shared_or_diagonal():
     maps, first = motion(), camera()
     variances = np.abs(np.random.default_rng(0).normal(size=(*SIZE, 4))).astype(np.float32)
@@ -466,7 +451,6 @@ def test_a_covariance_may_be_shared_or_diagonal():
         sf3d.scene_flow_covariance(*maps, first, variances[:5])
 
 
-@pytest.mark.law
 def test_variances_of_a_batch_of_small_images_are_no_covariances():
     size = (4, 4)
     maps = motion(size, batch=(4,))
@@ -479,7 +463,6 @@ def test_variances_of_a_batch_of_small_images_are_no_covariances():
         sf3d.scene_flow_covariance(*maps, camera(size=size), variances[:3])
 
 
-@pytest.mark.law
 def test_a_bad_camera_makes_its_own_pixels_invalid():
     focal = np.array([[28.0, 27], [np.nan, 27], [28, 0], [28, -27]])
     cameras = sf3d.Camera(focal, MATRIX[:2, 2], size=SIZE)
@@ -494,7 +477,6 @@ def test_a_bad_camera_makes_its_own_pixels_invalid():
     chex.assert_tree_all_finite((gradient, of_camera))
 
 
-@pytest.mark.law
 def test_a_bad_second_camera_leaves_its_neighbours_alone():
     good, bad = NEAR.copy(), NEAR.copy()
     bad[0, 0] = np.nan
@@ -505,7 +487,6 @@ def test_a_bad_second_camera_leaves_its_neighbours_alone():
     assert beside.valid[0].all() and not beside.valid[1].any()
 
 
-@pytest.mark.law
 def test_a_pose_that_was_never_set_makes_all_pixels_invalid():
     unset = cast(camera(pose=np.zeros((3, 4))), jnp.float32)
     for cameras in ((camera(), unset), (unset, camera())):
@@ -515,7 +496,6 @@ def test_a_pose_that_was_never_set_makes_all_pixels_invalid():
         chex.assert_tree_all_finite(jax.grad(loss, argnums=(0, 1))(*cast(cameras, jnp.float32)))
 
 
-@pytest.mark.law
 def test_a_point_that_passes_the_camera_is_invalid():
     vectors = np.zeros((*SIZE, 3), np.float32)
     vectors[..., 2] = -2

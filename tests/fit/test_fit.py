@@ -13,9 +13,6 @@ from helpers.support import float64
 import sf3d_jax as sf3d
 from sf3d_jax import fit, losses
 
-# What is compiled for one test serves the next, so one worker runs all.
-pytestmark = pytest.mark.xdist_group("fit")
-
 SIZE = (48, 64)
 
 

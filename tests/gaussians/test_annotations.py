@@ -28,8 +28,6 @@ from scipy.ndimage import map_coordinates
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import Gaussians, render_motion
 
-pytestmark = pytest.mark.xdist_group("gaussian annotations")
-
 COUNT = 20_000
 # One program serves all tests of a method.
 ROOM = 300_000
@@ -172,7 +170,6 @@ def test_the_annotations_agree_with_one_another(cameras, method):
     assert_agree(annotation, *pair, flow_atol=1e-4, atol=1e-6)
 
 
-@pytest.mark.law
 def at(image, places):
     """The image between its pixels, linearly."""
     rows_columns = np.moveaxis(places, -1, 0)[::-1]
@@ -255,7 +252,6 @@ def test_what_is_behind_the_camera_leaves_everything_zero_and_invalid(method):
         assert not image.any()
 
 
-@pytest.mark.law
 def test_without_gaussians_nothing_is_valid_and_all_is_zero():
     camera = cast(scenes.cameras("still")[0], jnp.float32)
     none = Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))

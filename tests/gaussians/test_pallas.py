@@ -16,8 +16,6 @@ from sf3d_jax.gaussians._derivative import derivative
 from sf3d_jax.gaussians._splats import splats
 from sf3d_jax.gaussians._tiles import SIDE, Tiles, grid_of, listed
 
-pytestmark = [pytest.mark.law, pytest.mark.xdist_group("pallas")]
-
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)
 CAMERA = sf3d.Camera.pinhole(30.0, 31.0, 17.8, 12.1, SIZE)

@@ -17,9 +17,6 @@ from sf3d_jax.gaussians import reference
 from sf3d_jax.gaussians._splats import splats
 from sf3d_jax.gaussians._tiles import _places, listed
 
-# What is compiled for one test serves the next, so one worker runs all.
-pytestmark = pytest.mark.xdist_group("gaussians")
-
 # More tiles than are drawn at a time, and neither side a multiple of theirs.
 SIZE = (89, 97)
 COUNT = 90

@@ -22,10 +22,7 @@ NAMES = [
     "SintelFlow",
     "SpringSceneFlow",
 ]
-# Where tests are spread over processes, one of them compiles all that a metric needs.
-each_metric = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
-)
+each_metric = pytest.mark.parametrize("name", NAMES)
 
 
 def inputs(name, images=(IMAGES,), seed=0):
@@ -99,7 +96,7 @@ def assert_same(got, expected, rtol=1e-6):
 @pytest.mark.parametrize(
     "name, pool",
     [
-        pytest.param(name, pool, marks=pytest.mark.xdist_group(name))
+        (name, pool)
         for name in NAMES
         for pool in ("pixels", "image")
         if pool == "pixels" or name in ("DepthChange", "MotionInDepth")

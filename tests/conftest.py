@@ -19,7 +19,7 @@ jax.config.update("jax_disable_most_optimizations", True)
 def optimization(request):
     """Optimizes what tests marked as `optimized` compile; the others share no program with them."""
     fast = request.node.get_closest_marker("optimized") is None
-    if jax.config.jax_disable_most_optimizations != fast:
+    if jax.config.read("jax_disable_most_optimizations") != fast:
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", fast)
 

@@ -7,10 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from helpers.support import cast
 
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
+
+# Hundreds of steps of one program.
+pytestmark = pytest.mark.optimized
 
 SIZE = (96, 128)
 
@@ -33,6 +37,7 @@ def psnr(image, wanted):
     return -10 * np.log10(np.mean((np.clip(image, 0, 1) - wanted) ** 2))
 
 
+@pytest.mark.thorough
 def test_gaussians_fitted_to_some_views_show_another_one():
     points, scales, colors = lifted(deforming_scene(SIZE, amplitude=0.0), stride=2)
     count = len(points)

@@ -96,7 +96,10 @@ def both():
         yield
 
 
-CASES = [(motion, jnp.float64) for motion in MOTIONS] + [("mean", jnp.float32)]
+CASES = [
+    ("mean", jnp.float32),
+    *(pytest.param(motion, jnp.float64, marks=pytest.mark.thorough) for motion in MOTIONS),
+]
 
 
 @pytest.mark.parametrize(("motion", "dtype"), CASES)

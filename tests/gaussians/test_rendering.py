@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
+from helpers import thorough
 from helpers.support import as_numpy, cast, float64, pose
 
 import sf3d_jax as sf3d
@@ -119,7 +120,11 @@ def drawn(name, which, *given):
     return program(name, which, given, jnp.asarray(weights(name), given[0].means.dtype))[1]
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+# The default run asks `render` of its formula for one Gaussian and of finite differences.
+each_renderer = thorough.parametrize("name", RENDERERS, default=["mean"])
+
+
+@each_renderer
 def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
     with float64():
         for seed in range(3):
@@ -130,7 +135,7 @@ def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
                 np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12, err_msg=field)
 
 
-@pytest.mark.parametrize("name", ["mean", "median"])
+@thorough.parametrize("name", ["mean", "median"], default=["mean"])
 def test_annotations_agree_to_the_rounding_of_float64(name):
     with float64():
         given = inputs(np.float64)
@@ -169,7 +174,7 @@ def relative(x, y):
     return np.linalg.norm(x - y) / max(np.linalg.norm(y), 1e-30)
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@each_renderer
 def test_the_derivative_is_that_of_the_reference(name):
     with float64():
         given = inputs(np.float64)
@@ -182,7 +187,7 @@ def test_the_derivative_is_that_of_the_reference(name):
             assert not np.any(x), field
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@thorough.parametrize("name", RENDERERS, default=["render"])
 def test_the_derivative_is_that_of_finite_differences(name):
     rng = np.random.default_rng(1)
     with float64():
@@ -208,26 +213,26 @@ def lighter(scene, by):
     return dataclasses.replace(scene, opacities=scene.opacities * (1 - by))
 
 
-def near_a_threshold(given):
+def near_a_threshold(name, given):
     """Pixels at which a rule flips within rounding: compared in float64, a bit up and down."""
     with float64():
         given = cast(given, np.float64)
         results = [
-            as_numpy(drawn("median", 0, lighter(given[0], shift), *given[1:]))
+            as_numpy(drawn(name, 0, lighter(given[0], shift), *given[1:]))
             for shift in (0, 3e-6, -3e-6)
         ]
     spread = [np.abs(images(r) - images(results[0])).max(-1) for r in results[1:]]
     return np.maximum(*spread) > 1e-4
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@thorough.parametrize("name", RENDERERS, default=["mean"])
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
     with float64():
         double = cast(single, np.float64)
         expected = images(as_numpy(drawn(name, 0, *double)))
-    band = near_a_threshold(single)
+    band = near_a_threshold(name, single)
     assert band.mean() < 0.01
     error = (np.abs(result - expected) / np.maximum(np.abs(expected), 1))[~band]
     assert np.quantile(error, 0.9999) < 1e-5
@@ -391,13 +396,15 @@ def test_entries_are_sorted_in_parts_as_at_once(monkeypatch):
     # Of so few bits a part holds all, 128 or 8 entries; of the last, counts would be too many.
     for bits in (32, 13, 9):
         monkeypatch.setattr(_tiles, "_BITS", bits)
-        np.testing.assert_array_equal(_places(jnp.asarray(tile), 37), expected)
+        places = jax.jit(functools.partial(_places, largest=37))(tile)
+        np.testing.assert_array_equal(places, expected)
 
 
 def test_a_batch_is_a_loop():
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *[inputs(np.float32, seed) for seed in (0, 1)])
     factors = jnp.asarray(weights("render"), jnp.float32)
-    slopes, result = jax.vmap(lambda given: program("render", 0, given, factors))(stacked)
+    both = jax.jit(jax.vmap(lambda given: program("render", 0, given, factors)))
+    slopes, result = as_numpy(both(stacked))
     for k in range(2):
         given = jax.tree.map(lambda x, k=k: x[k], stacked)
         one = jax.tree.map(lambda x, k=k: x[k], result)
@@ -430,6 +437,7 @@ def test_scenes_may_be_spread_over_devices():
     assert count[0] == gs.intersections_needed(given[0], given[2], antialias=True)
 
 
+@pytest.mark.thorough
 def test_narrow_numbers_come_out_as_they_went_in():
     first, after, *rest = inputs(np.float32)
     exact = drawn("mean", 0, first, after, *rest)
@@ -455,6 +463,15 @@ def test_what_is_behind_an_opaque_wall_does_not_matter():
         np.testing.assert_allclose(1 - result.alpha[43, 47], passed.prod(), rtol=0.01)
         other = dataclasses.replace(scene, colors=np.r_[colors[:layers], 9 + colors[layers:]])
         chex.assert_trees_all_equal(gs.render(other, camera, max_intersections=ROOM), result)
+
+
+def test_without_gaussians_nothing_is_valid_and_all_is_zero():
+    camera = cast(CAMERA, jnp.float32)
+    none = gs.Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))
+    annotation = gs.render_motion(none, none, camera, camera)
+    assert annotation.flow.shape == (*camera.size, 2)
+    for image in annotation:
+        assert not np.any(image)
 
 
 def test_one_gaussian_is_its_formula():

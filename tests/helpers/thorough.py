@@ -3,17 +3,20 @@
 import pytest
 
 
-def thorough_except(cases, *default):
-    """Cases for parametrize, of which all but the default ones are marked as thorough.
+def parametrize(names, cases, *, default):
+    """Like pytest's parametrize, with all cases but the default ones marked as thorough."""
+    cases, default = list(cases), list(default)
+    missing = [case for case in default if case not in cases]
+    assert not missing, f"{names}: {missing} are not among the cases"
+    several = "," in names
+    return pytest.mark.parametrize(
+        names,
+        [
+            pytest.param(*(case if several else [case]), marks=_marks(case not in default))
+            for case in cases
+        ],
+    )
 
-    Args:
-      cases: values of one or several arguments, in the order of the test.
-      default: cases of the default run; of several arguments, the first one will do.
-    """
-    return [_mark(case, default) for case in cases]
 
-
-def _mark(case, default):
-    values = case if isinstance(case, tuple) else (case,)
-    unknown = case not in default and values[0] not in default
-    return pytest.param(*values, marks=pytest.mark.thorough if unknown else ())
+def _marks(is_thorough):
+    return [pytest.mark.thorough] if is_thorough else []

@@ -396,6 +396,32 @@ def test_a_gradient_passes_and_stays_finite():
     assert (gradient != 0).mean() > 0.2
 
 
+def test_what_is_moved_or_erased_takes_its_gradient_along():
+    frame, flow = images()["image"], motion(SIZE)[0]
+    weights = np.random.default_rng(1).normal(size=(*SIZE, 3)).astype(np.float32)
+    erase = functools.partial(augment.random_eraser, sides=(5.0, 9.0), count=1, probability=1.0)
+
+    @jax.jit
+    def gradients(image):
+        cropped = lambda x: augment.random_crop(key(), Sample(image=x), WINDOW).image
+        flipped = lambda x: augment.random_flip(key(), Sample(image=x), probability=1.0).image
+        erased = lambda x: erase(key(), Sample(next_image=x, flow=flow)).next_image
+        places = jnp.indices(SIZE).transpose(1, 2, 0).astype(jnp.float32)
+        of = lambda f, w: jax.grad(lambda x: (f(x) * w).sum())(image)
+        crop = of(cropped, weights[: WINDOW[0], : WINDOW[1]])
+        return cropped(places)[0, 0], crop, of(flipped, weights), of(erased, weights), erased(image)
+
+    (top, left), crop, flip, erase_slope, erased = as_numpy(gradients(frame))
+    expected = np.zeros_like(weights)
+    window = np.s_[int(top) : int(top) + WINDOW[0], int(left) : int(left) + WINDOW[1]]
+    expected[window] = weights[: WINDOW[0], : WINDOW[1]]
+    np.testing.assert_array_equal(crop, expected)
+    np.testing.assert_array_equal(flip, weights[:, ::-1])
+    same = (erased == frame).all(-1)
+    assert 0 < (~same).sum() < 100
+    np.testing.assert_array_equal(erase_slope, np.where(same[..., None], weights, 0))
+
+
 def by_steps(image, brightness, contrast, saturation, hue):
     """The formulas of random_color one after another, in float64."""
     image = np.float64(image) * (1 + brightness)

@@ -176,8 +176,12 @@ def test_dtypes_follow_the_images():
 
 def test_it_passes_no_gradient():
     image = jnp.asarray(texture(*grid((6, 7))), jnp.float32)
-    gradient = jax.grad(lambda x: fit.flow(x, image).flow.sum())(image)
+    camera = sf3d.Camera.pinhole(6.0, 6.0, 3.0, 2.5, (6, 7))
+    inv_depth = jnp.ones((6, 7))
+    lift = lambda x, d: fit.scene_flow(x, image, d, inv_depth, camera).scene_flow.vectors.sum()
+    gradient = jax.jit(jax.grad(lambda x: fit.flow(x, image).flow.sum()))(image)
     assert not gradient.any()
+    assert not jax.jit(jax.grad(lift))(image, inv_depth).any()
 
 
 def photometric(flow, image, next_image):

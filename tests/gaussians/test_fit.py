@@ -14,7 +14,7 @@ from sf3d_jax.data.closed_form import deforming_scene, next_image
 from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
 
 # Hundreds of steps of one program.
-pytestmark = pytest.mark.optimized
+pytestmark = [pytest.mark.optimized, pytest.mark.thorough]
 
 SIZE = (96, 128)
 
@@ -37,7 +37,6 @@ def psnr(image, wanted):
     return -10 * np.log10(np.mean((np.clip(image, 0, 1) - wanted) ** 2))
 
 
-@pytest.mark.thorough
 def test_gaussians_fitted_to_some_views_show_another_one():
     points, scales, colors = lifted(deforming_scene(SIZE, amplitude=0.0), stride=2)
     count = len(points)

@@ -150,6 +150,16 @@ def test_a_pyramid_halves_and_batches_are_loops():
         np.testing.assert_allclose(together[i], sf3d.resize_inv_depth(depth[i], (4, 4)).values)
 
 
+def test_a_level_weighs_four_pixels_of_the_one_below_along_each_axis():
+    image = np.random.default_rng(0).normal(size=(*SIZE, 3))
+    with float64():
+        _, level = as_numpy(sf3d.pyramid(image, 2))
+    kernel = np.array([1, 3, 3, 1]) / 8
+    along = lambda x: sum(k * x[i : i + len(x) - 3 : 2] for i, k in enumerate(kernel))
+    expected = along(along(image[1:-1, 1:-1]).swapaxes(0, 1)).swapaxes(0, 1)
+    np.testing.assert_allclose(level.values[1:-1, 1:-1], expected, atol=1e-12)
+
+
 def test_half_precision_comes_back_rounded_once():
     image = cast(np.random.default_rng(0).normal(size=(*SIZE, 2)), jnp.bfloat16)
     got = sf3d.resize_flow(image, (4, 6)).values

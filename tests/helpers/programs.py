@@ -59,9 +59,9 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    before, start = counts["seconds"], time.process_time()
+    before, start = counts["seconds"], time.perf_counter()
     result = yield
-    compiling, spent = counts["seconds"] - before, time.process_time() - start
+    compiling, spent = counts["seconds"] - before, time.perf_counter() - start
     if spent > counts["dearest"]:
         counts.update(dearest=spent, test=f"{item.nodeid} ({compiling:.1f} s of it compiling)")
     return result
@@ -86,4 +86,4 @@ def pytest_terminal_summary(terminalreporter):
         f"{counts['seconds']:.0f} s of all processes for tracing, lowering and compiling"
     )
     if counts["test"]:
-        terminalreporter.write_line(f"dearest: {counts['dearest']:.1f} CPU s, {counts['test']}")
+        terminalreporter.write_line(f"dearest: {counts['dearest']:.1f} s, {counts['test']}")

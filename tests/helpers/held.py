@@ -164,7 +164,9 @@ WARPING = {
         gradient=f"{SPLATTING}::test_gradients_are_those_of_finite_differences[softmax]",
     ),
     "warp_inverse_depth": pixels(
-        f"{SPLATTING}::test_the_nearer_surface_wins_and_holes_are_not_valid", "warp_inverse_depth"
+        f"{SPLATTING}::test_the_nearer_surface_wins_and_holes_are_not_valid",
+        "warp_inverse_depth",
+        gradient=f"{SPLATTING}::test_the_gradient_goes_to_the_winners",
     ),
     **{
         f"occlusion_from_{name}": pixels(

@@ -8,6 +8,8 @@ from helpers.support import scene
 import sf3d_jax as sf3d
 from sf3d_jax import data, fit
 
+pytestmark = pytest.mark.thorough
+
 
 def length(vectors):
     return np.linalg.norm(np.asarray(vectors, np.float64), axis=-1)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from helpers import thorough
 from helpers.png import write_png
 
 from sf3d_jax import data, metrics
@@ -135,7 +136,7 @@ def record(image, name, tail, region, bad, found):
     image.setdefault(f"{name}-density{tail}", []).append(found)
 
 
-@pytest.mark.parametrize("pool", ["pixels", "image"])
+@thorough.parametrize("pool", ["pixels", "image"], default=["pixels"])
 def test_every_number_is_that_of_the_rules_written_out(pool):
     given = images()
     got = metrics.KittiSceneFlow.empty(pool=pool).update(**given).compute()

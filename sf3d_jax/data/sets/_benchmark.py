@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sf3d_jax.data._files import FormatError
-from sf3d_jax.data._files.pictures import import_cv2, read_picture
+from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.maps import read_disparity, read_map
 from sf3d_jax.data.maps.kinds import ScalarMap
+from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.data.sets._listing import Folder, Place
 
 _FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")

@@ -22,12 +22,29 @@ def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P
     return cast(Callable[P, R], jax.jit(function, static_argnames=static))
 
 
+def result_type(*arrays: jax.typing.ArrayLike | jax.typing.DTypeLike) -> jnp.dtype:
+    """jax.numpy.result_type, also where a user has forbidden implicit promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*arrays)
+
+
 def widen(*trees: Any) -> Any:
     """The trees with every floating leaf in the widest type of all, float32 at least."""
     floating = [x for x in jax.tree.leaves(trees) if jnp.issubdtype(x.dtype, jnp.floating)]
-    dtype = jnp.result_type(jnp.float32, *floating)
+    dtype = result_type(jnp.float32, *floating)
     cast_leaf = lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
     return jax.tree.map(cast_leaf, trees)
+
+
+def align_ranks(*arrays: jax.Array, rank: int = 0) -> tuple[jax.Array, ...]:
+    """The arrays with axes of size 1 in front, up to the rank of the deepest one, or `rank`."""
+    rank = max([rank, *(x.ndim for x in arrays)])
+    return tuple(jnp.expand_dims(x, tuple(range(rank - x.ndim))) for x in arrays)
+
+
+def and_valid(known: jax.Array, valid: jax.Array | None) -> jax.Array:
+    """Which of the known pixels are also valid; all of them if None."""
+    return known if valid is None else jnp.logical_and(*align_ranks(known, valid))
 
 
 def _limit(x: jax.Array) -> float:

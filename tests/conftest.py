@@ -8,6 +8,8 @@ import pytest
 from helpers.support import SHARED
 
 jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 # In these files, and in tests marked as laws, which ask for laws on small maps, most of the time

@@ -11,7 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
+    bounded,
+    channels,
+    jit,
+    mask,
+    narrow,
+    surface,
+    widen,
+)
 from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
 from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
 from sf3d_jax.samples import Sample, check_sample, given, map_cameras, map_pixels
@@ -73,11 +83,11 @@ def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> 
       ValueError: shapes do not fit.
     """
     check_sample(sample)
-    flipped = jax.random.uniform(key) < probability
+    flipped = jax.random.uniform(key) < jnp.asarray(probability, float)
     mirrored = map_pixels(lambda x, axis: jnp.flip(x, axis + 1), sample)
     mirrored = map_cameras(Camera.flip, mirrored)
     signed = {
-        name: x * jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype)
+        name: x * align_ranks(jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype), rank=x.ndim)[0]
         for name in ("flow", "scene_flow")
         if (x := getattr(mirrored, name)) is not None
     }
@@ -187,7 +197,12 @@ class _View:
         height, width = self.size
         at = [
             (jnp.arange(n, dtype=inv_depth.dtype) + c + 0.5) / s - 0.5
-            for n, c, s in zip((width, height), self.corner, self.scale, strict=True)
+            for n, c, s in zip(
+                (width, height),
+                self.corner.astype(inv_depth.dtype),
+                self.scale.astype(inv_depth.dtype),
+                strict=True,
+            )
         ]
         u, v = (jnp.clip(x, 0, n - 1) for x, n in zip(at, self.old[::-1], strict=True))
         return footprint(inv_depth, known, v, u)
@@ -196,7 +211,7 @@ class _View:
 def _random_view(
     key: jax.Array, old: Size, size: Size, log2_scale: Any, log2_stretch: Any
 ) -> _View:
-    whole, window = jnp.array(old[::-1], jnp.float32), jnp.array(size[::-1], jnp.float32)
+    whole, window = jnp.array(old[::-1], float), jnp.array(size[::-1], float)
     of_both, of_each, of_place = jax.random.split(key, 3)
     exponent = jax.random.uniform(of_both, minval=log2_scale[0], maxval=log2_scale[1])
     stretch = jax.random.uniform(of_each, (2,), minval=-log2_stretch, maxval=log2_stretch)
@@ -220,12 +235,12 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
     if "inv_depth_change" in maps or "scene_flow" in maps:
-        known = known & surface(d)
+        known = and_valid(known, surface(d))
     if "inv_depth_change" in maps:
         carried["flow"], lifts = scene_flow(maps["flow"], d, maps["inv_depth_change"], *cameras)
-        known = known & lifts
+        known = and_valid(known, lifts)
     for x in carried.values():
-        known = known & bounded(x).all(-1)
+        known = and_valid(known, bounded(x).all(-1))
 
     at = view.footprint(d, known)
     # What is a motion in space is weighed by d, a flow is not.
@@ -238,9 +253,10 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
         result["flow"], result["inv_depth_change"], seen = image_motion(
             result["flow"], depth, *next_cameras
         )
-        valid = valid & seen
+        valid = and_valid(valid, seen)
     elif "flow" in maps:
-        result["flow"] = result["flow"] * view.scale.astype(d.dtype)
+        scale = align_ranks(view.scale.astype(d.dtype), rank=result["flow"].ndim)[0]
+        result["flow"] = result["flow"] * scale
     for name, x in result.items():
         result[name], valid = narrow(valid, x, had[name].dtype)
     result = mask(valid, result) | {"valid": valid}

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import bounded, channels, mask, narrow
+from sf3d_jax._numerics import align_ranks, and_valid, bounded, channels, mask, narrow
 
 
 class LossMap(NamedTuple):
@@ -43,19 +43,17 @@ def numbers(x: jax.Array) -> jax.Array:
     )
 
 
-def which(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
-    """Which pixels count: they have numbers in all images and are valid."""
-    return both(functools.reduce(jnp.logical_and, map(numbers, images)), valid)
+def usable_pixels(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
+    """Which pixels count: their numbers are finite in all images, and they are valid."""
+    finite = align_ranks(*map(numbers, images))
+    return and_valid(functools.reduce(jnp.logical_and, finite), valid)
 
 
-def both(known: jax.Array, valid: jax.Array | None) -> jax.Array:
-    """Which of the known pixels are valid; all if None."""
-    return known if valid is None else known & valid
-
-
-def counted(valid: jax.Array | None, *images: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+def mask_inputs(
+    valid: jax.Array | None, *images: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Which pixels count, and the images with zeros elsewhere, all of one batch shape."""
-    known = which(valid, *images)
+    known = usable_pixels(valid, *images)
     spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in images)
     return known, tuple(mask(known, x) for x in spread)
 

@@ -19,7 +19,7 @@ from jax import lax
 
 from sf3d_jax._numerics import computed_once, mask, surface
 from sf3d_jax.losses._maps import taps, total
-from sf3d_jax.warping._windows import tied
+from sf3d_jax.warping._windows import match_varying_axes
 
 Weights = tuple[float, ...]
 # Means of both, variances of both, covariance.
@@ -58,17 +58,18 @@ def of_windows(
     for axis in (-1, -2):
         whole = jnp.all(jnp.stack(taps(whole, len(weights), axis)), axis=0)
     # As planes, because a select between images of channels is not vectorised.
-    planes = [jnp.where(known, jnp.moveaxis(x, -1, 0), 0) for x in (image, other)]
+    spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in (image, other))
+    planes = [jnp.where(known[None], jnp.moveaxis(x, -1, 0), 0) for x in spread]
 
     # A channel at a time, to stay in the cache; nothing is kept for the derivative.
     @partial(jax.checkpoint, prevent_cse=False)
     def add(sums: Any, pair: Any) -> tuple[Any, None]:
         values, counts = function(_moments(weights, *pair))
         counts = counts & whole
-        return (sums[0] + mask(counts, values), sums[1] + counts), None
+        return (sums[0] + mask(counts, values), sums[1] + counts.astype(sums[1].dtype)), None
 
     sums = jnp.zeros(whole.shape, image.dtype), jnp.zeros(whole.shape, jnp.int16)
-    (values, count), _ = lax.scan(add, tied(sums, (known, *planes)), planes)
+    (values, count), _ = lax.scan(add, match_varying_axes(sums, (known, *planes)), planes)
     margin = [(0, 0)] * (known.ndim - 2) + [(radius, radius)] * 2
     mean = values / jnp.maximum(count, 1).astype(values.dtype)
     return jnp.pad(mean, margin), jnp.pad(count > 0, margin)

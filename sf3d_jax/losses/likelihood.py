@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
-from sf3d_jax._numerics import bounded, channels, jit, mask, widen
+from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, widen
 from sf3d_jax.losses._cholesky import decomposed, forward
-from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, loss_map, total
+from sf3d_jax.losses._maps import LossMap, absolute, check_alike, loss_map, mask_inputs, total
 from sf3d_jax.losses.penalties import narrowed
 
 # Of variances: the square of a standard deviation.
@@ -53,7 +53,7 @@ def gaussian_nll(
     check_array("covariance", covariance, (*x.shape[-3:], n))
     check_batch(x=x.shape[:-3], covariance=covariance.shape[:-4])
     lower = jnp.stack([covariance[..., i, j] for i in range(n) for j in range(i + 1)], axis=-1)
-    known, (a, b, lower) = counted(valid, *widen(x, target, lower))
+    known, (a, b, lower) = mask_inputs(valid, *widen(x, target, lower))
 
     entries = iter(channels(lower))
     matrix = [[next(entries) for _ in range(i + 1)] for i in range(n)]
@@ -116,11 +116,12 @@ def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -
             raise ValueError(f"{name}: expected shape (..., M), M at least 1, got {value.shape}")
     check_batch(x=(*x.shape, 1), logits=logits.shape, log_scales=log_scales.shape)
     dtype = x.dtype
-    x, logits, log_scales = widen(x, logits, log_scales)
+    x, logits, log_scales = widen(x[..., None], logits, log_scales)
+    x, logits, log_scales = align_ranks(x, logits, log_scales)
     off = jnp.isneginf(logits)
-    known = bounded(x) & ((bounded(logits) | off) & (jnp.abs(log_scales) <= 30)).all(-1)
+    known = bounded(x[..., 0]) & ((bounded(logits) | off) & (jnp.abs(log_scales) <= 30)).all(-1)
     known = known & ~off.all(-1)
-    x, logits, log_scales = jnp.broadcast_arrays(x[..., None], logits, log_scales)
+    x, logits, log_scales = jnp.broadcast_arrays(x, logits, log_scales)
     x, logits, log_scales = mask(known, (x, logits, log_scales))
     log_likelihood = logits - log_scales - absolute(x) * jnp.exp(-log_scales) - jnp.log(2.0)
     lse = jax.nn.logsumexp

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import optax
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, jit, mask, widen
+from sf3d_jax._numerics import align_ranks, bounded, jit, mask, widen
 from sf3d_jax.losses._maps import absolute, root
 
 # Below, the series of (e^t - 1) / t is exact to the last place of float64.
@@ -74,7 +74,7 @@ def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
     Raises:
       TypeError: x is no floating array.
     """
-    return _penalty(lambda x: root(x * x + scale * scale), x)
+    return _penalty(lambda x, scale: root(x * x + scale * scale), x, scale)
 
 
 @jit
@@ -95,12 +95,12 @@ def generalized_charbonnier(
       TypeError: x is no floating array.
     """
 
-    def power(x: jax.Array) -> jax.Array:
+    def power(x: jax.Array, epsilon: jax.Array, exponent: jax.Array) -> jax.Array:
         base = absolute(x) + epsilon
         positive = base > 0
         return mask(positive, jnp.where(positive, base, 1) ** exponent)
 
-    return _penalty(power, x)
+    return _penalty(power, x, epsilon, exponent)
 
 
 @jit
@@ -117,7 +117,7 @@ def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
     Raises:
       TypeError: x is no floating array.
     """
-    return _penalty(lambda x: optax.losses.huber_loss(x, delta=delta), x)
+    return _penalty(lambda x, delta: optax.losses.huber_loss(x, delta=delta), x, delta)
 
 
 @jit
@@ -144,7 +144,8 @@ def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
     check_batch(x=x.shape, alpha=jnp.shape(alpha), scale=jnp.shape(scale))
     dtype = x.dtype
     (x,) = widen(x)
-    alpha, scale = jnp.asarray(alpha, x.dtype), jnp.asarray(scale, x.dtype)
+    alpha, scale = (jnp.asarray(option, x.dtype) for option in (alpha, scale))
+    x, alpha, scale = align_ranks(x, alpha, scale)
     known = bounded(x / jnp.where(scale > 0, scale, 1)) & (scale > 0) & ~jnp.isnan(alpha)
     x, scale, alpha = jnp.broadcast_arrays(x, scale, alpha)
     x, scale, alpha = mask(known, (x, scale, alpha), (0, 1, 1))
@@ -183,12 +184,16 @@ def _expm1_ratio(t: jax.Array) -> jax.Array:
     return jnp.where(small, series, jnp.expm1(far) / far)
 
 
-def _penalty(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+def _penalty(
+    function: Callable[..., jax.Array], x: jax.Array, *options: jax.typing.ArrayLike
+) -> jax.Array:
+    """The function of a residual and of options, these in the type in which x is computed."""
     check_array("x", x)
     dtype = x.dtype
     (x,) = widen(x)
     known = bounded(x)
-    return narrowed(known, function(mask(known, x)), dtype)
+    values = function(mask(known, x), *(jnp.asarray(option, x.dtype) for option in options))
+    return narrowed(known, values, dtype)
 
 
 def narrowed(known: jax.Array, values: jax.Array, dtype: Any) -> jax.Array:

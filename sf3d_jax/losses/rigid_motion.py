@@ -20,11 +20,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_batch, check_maps
-from sf3d_jax._numerics import channels, jit, mask, widen
+from sf3d_jax._numerics import and_valid, channels, jit, mask, widen
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera.projection import pixel_grid, unproject
 from sf3d_jax.losses._cholesky import decomposed, solved
-from sf3d_jax.losses._maps import LossMap, both, counted, loss_map, root, total
+from sf3d_jax.losses._maps import LossMap, loss_map, mask_inputs, root, total
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 # In units of rounding, the least pivot of the normal equations.
@@ -73,10 +73,11 @@ def rigidity(
     still = jnp.eye(3, 4, dtype=vectors.dtype)
     camera = dataclasses.replace(camera, world_to_camera=still)
     points, seen = unproject(pixel_grid((height, width)), inv_depth, camera)
-    known, (vectors, points) = counted(both(seen, valid), vectors, points)
+    known, (vectors, points) = mask_inputs(and_valid(seen, valid), vectors, points)
     inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
 
     maps = *channels(points), *channels(vectors)
+    spread = jnp.asarray(spread, inv_depth.dtype)
     pairs = [_pair(maps, inv_depth, known, at, spread) for at in _NEIGHBOURS]
     turn = lax.stop_gradient(_turn(pairs))
     whole = total([weight for weight, _, _ in pairs])

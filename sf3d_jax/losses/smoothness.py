@@ -32,10 +32,10 @@ from sf3d_jax.losses._maps import (
     absolute,
     check_alike,
     check_penalty,
-    counted,
     differences,
     length,
     loss_map,
+    mask_inputs,
     total,
 )
 from sf3d_jax.losses.penalties import l1
@@ -124,7 +124,7 @@ def total_variation(x: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
     """
     check_maps(x=(x, "image"), valid=(valid, "mask"))
     dtype = x.dtype
-    known, (x,) = counted(valid, *widen(x))
+    known, (x,) = mask_inputs(valid, *widen(x))
     steps = lambda *xs: total([absolute(b - a) for a, b in xs])
     terms = [differences(steps, known, 2, axis, *channels(x)) for axis in (-1, -2)]
     return loss_map(total([value for value, _ in terms]), known, dtype)
@@ -161,7 +161,7 @@ def gradient_difference(
     if operator not in get_args(Operator):
         raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
     dtype = x.dtype
-    known, (x, target) = counted(valid, *widen(x, target))
+    known, (x, target) = mask_inputs(valid, *widen(x, target))
     errors = channels(x - target)
     if operator == "difference":
         steps = lambda *xs: total([penalty(b - a) for a, b in xs])
@@ -209,8 +209,8 @@ def srflow_terms(
     check_maps(flow=(flow, "flow"), target=(target, "flow"), mask=(mask, "mask"))
     dtype = flow.dtype
     flow, target = widen(flow, target)
-    off, (still,) = counted(~mask, flow)
-    on, (moved, wanted) = counted(mask, flow, target)
+    off, (still,) = mask_inputs(~mask, flow)
+    on, (moved, wanted) = mask_inputs(mask, flow, target)
     return SRFlowTerms(
         loss_map(length(*channels(still)), off, dtype),
         loss_map(*gradient_difference(flow, target, operator=operator, valid=mask), dtype),
@@ -230,7 +230,8 @@ def _smoothness(
     check_maps(x=(x, "image"), image=(image, "image"), valid=(valid, "mask"))
     check_penalty(penalty)
     dtype, many = x.dtype, x.shape[-1]
-    known, (x, image) = counted(valid, *widen(x, image))
+    known, (x, image) = mask_inputs(valid, *widen(x, image))
+    sharpness = jnp.asarray(sharpness, x.dtype)
 
     def rough(*maps: Any) -> jax.Array:
         steps, edges = maps[:many], maps[many:]

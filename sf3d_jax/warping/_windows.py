@@ -296,10 +296,10 @@ def _scanned(add: Callable[..., Any], total: Any, chunks: int, *maps: Any) -> An
     """The total after all rows of the maps."""
     if chunks == 1:
         return add(total, maps)[0]
-    return lax.scan(add, tied(total, maps), _cut(maps, chunks))[0]
+    return lax.scan(add, match_varying_axes(total, maps), _cut(maps, chunks))[0]
 
 
-def tied(total: Any, maps: Any) -> Any:
+def match_varying_axes(total: Any, maps: Any) -> Any:
     """The total, to vary over devices as the maps do: shard_map asks it of what a loop carries."""
     numbers = [x.ravel()[0] for x in jax.tree.leaves(maps) if x.size]
     nothing = sum(jnp.where(False, x.astype(jnp.float32), 0) for x in numbers)

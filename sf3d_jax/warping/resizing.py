@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_flow, check_image, check_mask
-from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import align_ranks, and_valid, bounded, jit, mask, narrow, surface, widen
 from sf3d_jax.camera import check_size
 from sf3d_jax.warping.sampling import bilinear_taps, sample_at
 from sf3d_jax.warping.splatting import rise
@@ -172,10 +172,11 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
     return tuple(result)
 
 
-def _factors(x: jax.Array, size: tuple[int, int]) -> np.ndarray:
-    """The scale of the grid, along u and v."""
-    height, width = x.shape[-3:-1]
-    return np.array([size[1] / width, size[0] / height])
+def _factors(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """The scale of the grid, along u and v, in the type and the rank of the flow."""
+    height, width = flow.shape[-3:-1]
+    factors = jnp.array([size[1] / width, size[0] / height], flow.dtype)
+    return align_ranks(factors, rank=flow.ndim)[0]
 
 
 def filtered(
@@ -190,8 +191,7 @@ def filtered(
     """
     dtype = x.dtype
     (x,) = widen(x)
-    usable = bounded(x).all(-1)
-    usable = usable if valid is None else usable & valid
+    usable = and_valid(bounded(x).all(-1), valid)
     x = mask(usable, jnp.broadcast_to(x, (*usable.shape, x.shape[-1])))
     moved = lambda a: move(a, (*usable.shape[:-2], *size, a.shape[-1]))
     whole = moved((~usable).astype(x.dtype)[..., None])[..., 0] < _NO_WEIGHT
@@ -207,7 +207,7 @@ _filtered = jit(_filter, static=("size",))
 
 
 def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
-    dtype, factors = flow.dtype, _factors(flow, size)
+    dtype = flow.dtype
     (flow,) = widen(flow)
     if valid is not None:
         flow = jnp.where(valid[..., None], flow, jnp.nan)
@@ -215,19 +215,20 @@ def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]
         _positions(length, target, flow.dtype)
         for length, target in zip(flow.shape[-3:-1], size, strict=True)
     )
-    u, v = jnp.broadcast_arrays(u, v[:, None])
+    u, v = jnp.broadcast_arrays(u[None], v[:, None])
     values, whole = sample_at("flow", flow, u, v, "bilinear", "clamp")
-    return Resized(*narrow(whole, values * factors.astype(flow.dtype), dtype))
+    return Resized(*narrow(whole, values * _factors(flow, size), dtype))
 
 
 _flow = jit(_resize_flow, static=("size",))
 
 
 def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> Resized:
-    dtype, factors = flow.dtype, _factors(flow, size)
+    dtype = flow.dtype
     (flow,) = widen(flow)
-    usable = bounded(flow).all(-1) & valid
-    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2))) * factors.astype(flow.dtype)
+    usable = and_valid(bounded(flow).all(-1), valid)
+    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
+    flow = flow * _factors(flow, size)
     places, offsets = [], []
     for length, target in zip(usable.shape[-2:], size, strict=True):
         position = (np.arange(length) + 0.5) * (target / length) - 0.5
@@ -285,10 +286,10 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
     x = mask(known, x)
     (row, across), (column, along) = bilinear_taps(v, height), bilinear_taps(u, width)
     rows = [jnp.minimum(row + i, height - 1)[:, None] for i in (0, 1)]
-    columns = [jnp.minimum(column + j, width - 1) for j in (0, 1)]
+    columns = [jnp.minimum(column + j, width - 1)[None] for j in (0, 1)]
     corners = [(r, c) for r in rows for c in columns]
-    weights = [a[:, None] * b for a in across for b in along]
-    lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
+    weights = [a[:, None] * b[None] for a in across for b in along]
+    lower, right = (across[1] > across[0])[:, None], (along[1] > along[0])[None]
     nearest = jnp.where(lower, rows[1], rows[0]), jnp.where(right, columns[1], columns[0])
 
     slope = rise(x, known)[(..., *nearest)]
@@ -302,7 +303,9 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
     rounding = 4 * jnp.finfo(x.dtype).eps * high
     together = (low > 0) & (high - low <= 2 * slope + rounding)
     chosen = [(lower == i) & (right == j) for i in (False, True) for j in (False, True)]
-    weights = [jnp.where(together, w, one) for w, one in zip(weights, chosen, strict=True)]
+    weights = [
+        jnp.where(together, w, one.astype(w.dtype)) for w, one in zip(weights, chosen, strict=True)
+    ]
     return Footprint(corners, weights, nearest, known[(..., *nearest)])
 
 

@@ -24,6 +24,8 @@ from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
     bounded,
     channels,
     computed_once,
@@ -124,7 +126,8 @@ def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The pixel (u, v) to which every pixel of a grid moves."""
     height, width = fu.shape[-2:]
     columns, rows = (jnp.arange(n, dtype=fu.dtype) for n in (width, height))
-    return columns + fu, rows[:, None] + fv
+    columns, rows = align_ranks(columns, rows[:, None], rank=fu.ndim)
+    return columns + fu, rows + fv
 
 
 def within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
@@ -158,7 +161,7 @@ def sample_at(
     image = _padded(image, border, kernel)
     values, finite = _interpolated(kernel, image, u + kernel.margin, v + kernel.margin, finite)
     values, finite = narrow(finite, values, dtype)
-    return Sampled(values, inside & finite)
+    return Sampled(values, and_valid(finite, inside))
 
 
 def _interpolated(
@@ -169,7 +172,8 @@ def _interpolated(
     batch = np.broadcast_shapes(tuple(images), u.shape[:-2])
     u, v, finite = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (u, v, finite))
     row, column = (lax.stop_gradient(kernel.start(x, n)) for x, n in ((v, height), (u, width)))
-    number = np.broadcast_to(np.arange(math.prod(images)).reshape(images), batch)[..., None, None]
+    number = np.arange(math.prod(images), dtype=np.int32).reshape(images)
+    number = np.broadcast_to(number, batch)[..., None, None]
     first = (number * height + row.astype(jnp.int32)) * width + column.astype(jnp.int32)
 
     image = tall(image, -3)

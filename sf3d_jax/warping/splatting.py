@@ -16,7 +16,18 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_flow, check_image, check_mask
-from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
+    bounded,
+    channels,
+    jit,
+    mask,
+    narrow,
+    result_type,
+    surface,
+    widen,
+)
 from sf3d_jax.warping._windows import (
     Maps,
     products,
@@ -126,11 +137,11 @@ def forward_splat(
     if importance is None:
         importance = jnp.zeros((), dtype)
     values, flow, importance = widen(values, flow, importance)
-    carried = bounded(values).all(-1) & bounded(flow).all(-1) & bounded(importance)
+    known = align_ranks(bounded(values).all(-1), bounded(flow).all(-1), bounded(importance))
+    carried = known[0] & known[1] & known[2]
     if mode == "linear":
-        carried = carried & (importance >= 0)
-    if valid is not None:
-        carried = carried & valid
+        carried = and_valid(carried, importance >= 0)
+    carried = and_valid(carried, valid)
     shape = carried.shape
     values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
     importance = mask(carried, jnp.broadcast_to(importance, shape))
@@ -167,7 +178,7 @@ def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
     u, v = positions(fu, fv)
     (column, along), (row, across) = bilinear_taps(u, width), bilinear_taps(v, height)
     rows, columns = _at_least_two((height, width))
-    number = jnp.arange(math.prod(batch)).reshape(*batch, 1, 1)
+    number = jnp.arange(math.prod(batch), dtype=row.dtype).reshape(*batch, 1, 1)
     first = (number * rows + row) * columns + column
     return _Landing(first, mask(carried, products(across, along)))
 
@@ -239,9 +250,9 @@ def warp_inverse_depth(
         inv_depth=inv_depth.shape[:-2],
         inv_depth_change=inv_depth_change.shape[:-2],
     )
-    dtype = jnp.result_type(inv_depth, inv_depth_change)
+    dtype = result_type(inv_depth, inv_depth_change)
     d0, c, flow = widen(inv_depth, inv_depth_change, flow)
-    fu, fv = channels(flow)
+    d0, c, fu, fv = align_ranks(d0, c, *channels(flow))
     carried = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv)
     d1, fu, fv = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
     result, valid = _nearest_surface(d1, fu, fv, carried)

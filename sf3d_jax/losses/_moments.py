@@ -76,19 +76,28 @@ def of_windows(
 
 
 def dissimilarity(moments: Moments) -> tuple[jax.Array, jax.Array]:
-    """(1 - SSIM) / 2, which counts everywhere."""
+    """(1 - SSIM) / 2, which counts everywhere.
+
+    1 - L S = (1 - L) + L (1 - S), so that nothing is subtracted from 1 where images are alike.
+    """
     a, b, var_a, var_b, covariance = moments
-    luminance = (2 * a * b + _C1) / (a * a + b * b + _C1)
-    structure = (2 * covariance + _C2) / (var_a + var_b + _C2)
-    return jnp.clip((1 - luminance * structure) / 2, 0, 1), jnp.ones(a.shape, bool)
+    luminance = jnp.square(a - b) / (a * a + b * b + _C1)
+    structure = (var_a + var_b - 2 * covariance) / (var_a + var_b + _C2)
+    unlike = luminance + (1 - luminance) * structure
+    return jnp.clip(unlike / 2, 0, 1), jnp.ones(a.shape, bool)
 
 
 def decorrelation(moments: Moments) -> tuple[jax.Array, jax.Array]:
-    """One less the correlation, which counts where neither image is flat."""
+    """One less the correlation, which counts where neither image is flat.
+
+    A square root and a quotient are rounded alike on every processor, a reciprocal root is not:
+    of two images that are the same the difference below is 0.
+    """
     *_, var_a, var_b, covariance = moments
     counts = surface(var_a) & surface(var_b)
     var_a, var_b = mask(counts, (var_a, var_b), (1, 1))
-    return 1 - covariance * lax.rsqrt(var_a) * lax.rsqrt(var_b), counts
+    spread = jnp.sqrt(var_a * var_b)
+    return jnp.clip((spread - covariance) / spread, 0, 2), counts
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

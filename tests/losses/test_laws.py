@@ -102,6 +102,50 @@ def test_a_perfect_prediction_costs_nothing_and_stays_put(name):
         np.testing.assert_allclose(gradient, 0, atol=2e-6)
 
 
+def image_pairs(dtype):
+    """Images of many contrasts and offsets, every eighth flat, beside others, like them or not."""
+    rng = np.random.default_rng(6)
+    noise = rng.uniform(size=(48, 12, 13, 2))
+    contrast = np.logspace(-4, 2, 48) * (np.arange(48) % 8 > 0)
+    contrast, offset = (x[:, None, None, None] for x in (contrast, rng.choice([0, 0.5, 30], 48)))
+    image = offset + contrast * noise
+    others = [image, image * (1 + 1e-6 * noise), 0.7 * image + 0.1, offset - image, image[::-1]]
+    as_type = lambda x: jnp.asarray(np.concatenate(x), dtype)
+    return as_type([image] * len(others)), as_type(others), len(image)
+
+
+MOST = {"brightness": np.inf, "census": 1, "ssim": 1, "ncc": 2, "photometric": np.inf}
+
+
+@pytest.mark.parametrize(
+    "name, dtype",
+    [
+        *((name, "float32") for name in MOST),
+        *((name, dtype) for name in ("census", "ssim", "ncc") for dtype in ("bfloat16", "float64")),
+    ],
+)
+def test_no_loss_of_images_leaves_its_range(name, dtype):
+    """On any processor, however it rounds; and images that are the same stay put."""
+    with float64():
+        image, other, count = image_pairs(dtype)
+
+        @jax.jit
+        def loss(image, other):
+            values, valid = getattr(losses, name)(image, other)
+            return values.astype(float).sum(), (values, valid)
+
+        both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+        (_, (values, valid)), found = as_numpy(both(image, other))
+    assert valid.any() and (values >= 0).all() and (values <= MOST[name]).all()
+    assert all(np.isfinite(np.float64(x)).all() for x in found)
+    # The slope by the image, times what an image differs by, is that of the loss.
+    rounding = np.float64(jnp.finfo(dtype).eps)
+    spread = np.float64(np.ptp(np.float64(image[:count]), axis=(1, 2, 3), keepdims=True))
+    assert np.float64(values[:count]).max() < 8 * rounding
+    for x in found:
+        assert np.abs(np.float64(x[:count]) * spread).max() < 1e-4
+
+
 @pytest.mark.parametrize("name", [*SOME, "general_robust 0.5", "census", "raft3d"])
 def test_no_mask_no_loss_and_no_gradient(name):
     case = CASES[name]

@@ -14,8 +14,8 @@ from jax import lax
 
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, widen
-from sf3d_jax.samples import Sample, check_sample, given
-from sf3d_jax.warping.sampling import positions, within
+from sf3d_jax.samples import Sample, check_sample, present_fields
+from sf3d_jax.warping.sampling import is_within, positions
 
 
 @partial(jit, static=("count",))
@@ -56,7 +56,7 @@ def random_eraser(
     here = jnp.arange(width, dtype=float)[None], jnp.arange(height, dtype=float)[:, None]
     if hides:
         u, v = positions(*widen(*channels(sample.flow)))
-        inside = within(u, v, (height, width))
+        inside = is_within(u, v, (height, width))
         there = u.astype(float), v.astype(float)
     for of_one in jax.random.split(key, count):
         of_place, of_size, of_color, of_chance = jax.random.split(of_one, 4)
@@ -120,7 +120,8 @@ def random_color(
     other = jnp.where(jax.random.uniform(of_chance) < jnp.asarray(asymmetric, float), other, first)
     changes = {"image": first, "next_image": other}
     images: dict[str, Any] = {
-        name: _recolored(name, x, changes[name]) for name, x in given(sample, *changes).items()
+        name: _recolor(name, x, changes[name])
+        for name, x in present_fields(sample, *changes).items()
     }
     return dataclasses.replace(sample, **images)
 
@@ -130,7 +131,7 @@ _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3
 _RGB = np.linalg.inv(_YIQ).tolist()
 
 
-def _recolored(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
+def _recolor(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
     check_array(f"sample.{name}", image, (3,))
     dtype = image.dtype
     (image,) = widen(image)

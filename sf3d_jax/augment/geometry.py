@@ -24,8 +24,8 @@ from sf3d_jax._numerics import (
 )
 from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
 from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
-from sf3d_jax.samples import Sample, check_sample, given, map_cameras, map_pixels
-from sf3d_jax.warping.resizing import Footprint, filtered, footprint
+from sf3d_jax.samples import Sample, check_sample, map_cameras, map_pixels, present_fields
+from sf3d_jax.warping.resizing import Footprint, footprint, resample
 
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
@@ -48,7 +48,7 @@ def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
     return _crop(key, sample, size=check_size(size))
 
 
-def _cut_out(key: jax.Array, sample: Sample, size: Size) -> Sample:
+def _crop_at_random(key: jax.Array, sample: Sample, size: Size) -> Sample:
     old = check_sample(sample)[-2:]
     if size[0] > old[0] or size[1] > old[1]:
         raise ValueError(f"size: expected at most {old}, got {size}")
@@ -62,7 +62,7 @@ def _cut_out(key: jax.Array, sample: Sample, size: Size) -> Sample:
     return map_cameras(lambda c: c.crop(top, left, size), map_pixels(window, sample))
 
 
-_crop = jit(_cut_out, static=("size",))
+_crop = jit(_crop_at_random, static=("size",))
 
 
 @jit
@@ -138,7 +138,7 @@ def random_scale(
     return _scale(key, sample, log2_scale, log2_stretch, size=check_size(size))
 
 
-def _scale_and_cut(
+def _scale_at_random(
     key: jax.Array, sample: Sample, log2_scale: Any, log2_stretch: Any, size: Size
 ) -> Sample:
     *_, height, width = check_sample(sample)
@@ -146,21 +146,24 @@ def _scale_and_cut(
         for name in ("flow", "inv_depth", "camera"):
             if getattr(sample, name) is None:
                 raise ValueError(f"sample.{name}: needed to scale an inverse-depth change")
-    view = _random_view(key, (height, width), size, log2_scale, log2_stretch)
-    moved = map_cameras(view.camera, sample)
+    window = _random_window(key, (height, width), size, log2_scale, log2_stretch)
+    moved = map_cameras(window.camera, sample)
     maps: dict[str, Any] = {
-        **{name: view.image(x) for name, x in given(sample, "image", "next_image").items()},
-        **{name: view.inv_depth(x) for name, x in given(sample, *_DEPTHS).items()},
+        **{
+            name: window.image(x)
+            for name, x in present_fields(sample, "image", "next_image").items()
+        },
+        **{name: window.inv_depth(x) for name, x in present_fields(sample, *_DEPTHS).items()},
     }
     moved = dataclasses.replace(moved, **maps)
-    return dataclasses.replace(moved, **_motion(sample, moved, view))
+    return dataclasses.replace(moved, **_motion(sample, moved, window))
 
 
-_scale = jit(_scale_and_cut, static=("size",))
+_scale = jit(_scale_at_random, static=("size",))
 
 
 @dataclasses.dataclass(frozen=True)
-class _View:
+class _Window:
     """How a window looks at the old grid: u = (u' + corner + 1/2) / scale - 1/2.
 
     Attributes:
@@ -184,7 +187,7 @@ class _View:
             scale, shift = self.scale.astype(a.dtype), -self.corner.astype(a.dtype)
             return jax.image.scale_and_translate(a, shape, axes, scale, shift, "linear")
 
-        return filtered(image, None, self.size, move).values
+        return resample(image, None, self.size, move).values
 
     def inv_depth(self, inv_depth: jax.Array) -> jax.Array:
         (d,) = widen(inv_depth)
@@ -208,9 +211,9 @@ class _View:
         return footprint(inv_depth, known, v, u)
 
 
-def _random_view(
+def _random_window(
     key: jax.Array, old: Size, size: Size, log2_scale: Any, log2_stretch: Any
-) -> _View:
+) -> _Window:
     whole, window = jnp.array(old[::-1], float), jnp.array(size[::-1], float)
     of_both, of_each, of_place = jax.random.split(key, 3)
     exponent = jax.random.uniform(of_both, minval=log2_scale[0], maxval=log2_scale[1])
@@ -219,19 +222,19 @@ def _random_view(
     # The window stays inside: a part of a pixel that is left over is not used.
     room = jnp.maximum(jnp.floor(whole * scale - window), 0)
     corner = jnp.floor(jax.random.uniform(of_place, (2,)) * (room + 1))
-    return _View(old, size, scale, jnp.minimum(corner, room))
+    return _Window(old, size, scale, jnp.minimum(corner, room))
 
 
-def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
+def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Any]:
     """The motion and the masks in the new view; `moved` has its cameras and inverse depth."""
-    had = given(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
+    had = present_fields(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
     maps, cameras, depth, next_cameras = widen(
         had,
         (sample.camera, sample.next_camera),
         moved.inv_depth,
         (moved.camera, moved.next_camera),
     )
-    d = maps.get("inv_depth", jnp.ones(view.old))
+    d = maps.get("inv_depth", jnp.ones(window.old))
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
     if "inv_depth_change" in maps or "scene_flow" in maps:
@@ -242,7 +245,7 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
     for x in carried.values():
         known = and_valid(known, bounded(x).all(-1))
 
-    at = view.footprint(d, known)
+    at = window.footprint(d, known)
     # What is a motion in space is weighed by d, a flow is not.
     result = {
         name: _mean(at, x, known, d if x.shape[-1] == 3 else jnp.ones_like(d))
@@ -255,7 +258,7 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
         )
         valid = and_valid(valid, seen)
     elif "flow" in maps:
-        scale = align_ranks(view.scale.astype(d.dtype), rank=result["flow"].ndim)[0]
+        scale = align_ranks(window.scale.astype(d.dtype), rank=result["flow"].ndim)[0]
         result["flow"] = result["flow"] * scale
     for name, x in result.items():
         result[name], valid = narrow(valid, x, had[name].dtype)

@@ -167,11 +167,11 @@ def image_motion(
     dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = views(camera, next_camera, len(batch))
-    d0, finite, *moved = align_ranks(
-        d0, bounded(vectors).all(-1), *channels(vectors), rank=len(batch) + len(camera.size)
-    )
+    rank = len(batch) + len(camera.size)
+    d0, finite = align_ranks(d0, bounded(vectors).all(-1), rank=rank)
+    moved = align_ranks(*channels(vectors), rank=rank)
     usable = surface(d0) & finite & between.valid
-    moved, d0 = mask(usable, (tuple(moved), d0), ((0, 0, 0), 1))
+    moved, d0 = mask(usable, (moved, d0), ((0, 0, 0), 1))
     if between.motion is not None:
         moved = turned(moved, between.motion.turn)
     scaled = tuple(d0 * a for a in moved)

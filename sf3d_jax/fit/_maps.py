@@ -13,8 +13,8 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import channels, computed_once
-from sf3d_jax.warping._windows import products, tall
-from sf3d_jax.warping._windows import weighed as windows_weighed
+from sf3d_jax.warping._windows import fold_batch_into_rows, products
+from sf3d_jax.warping._windows import window_sum as windows_weighed
 from sf3d_jax.warping.sampling import Method, sample_at
 
 # (rows, columns): numbers or traced scalars.
@@ -37,7 +37,7 @@ def shifts(x: jax.Array, radius: int, axis: int) -> list[jax.Array]:
     return [cut(i) for i in range(2 * radius + 1)]
 
 
-def weighed(x: jax.Array, weights: Sequence[Any] | jax.Array, axis: int) -> jax.Array:
+def window_sum(x: jax.Array, weights: Sequence[Any] | jax.Array, axis: int) -> jax.Array:
     """The weighted sum over the neighbours of a pixel along an axis."""
     total: Any = 0
     for weight, shift in zip(weights, shifts(x, len(weights) // 2, axis), strict=True):
@@ -50,19 +50,19 @@ def blurred(x: jax.Array, deviation: float) -> jax.Array:
     """A map under a Gaussian."""
     bell = np.exp(-0.5 * (np.arange(-3, 4) / deviation) ** 2)
     weights = [float(w) for w in bell / bell.sum()]
-    return weighed(weighed(x, weights, -2), weights, -1)
+    return window_sum(window_sum(x, weights, -2), weights, -1)
 
 
 def mean(x: jax.Array, radius: int) -> jax.Array:
     """The mean over a window."""
     weights = [1 / (2 * radius + 1)] * (2 * radius + 1)
-    return weighed(weighed(x, weights, -2), weights, -1)
+    return window_sum(window_sum(x, weights, -2), weights, -1)
 
 
 def slopes(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The derivatives along u and v."""
     weights = list(map(float, _SLOPE))
-    return weighed(x, weights, -1), weighed(x, weights, -2)
+    return window_sum(x, weights, -1), window_sum(x, weights, -2)
 
 
 def steps(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -109,8 +109,8 @@ def smoothly_sampled(
     above = jnp.arange(count, dtype=jnp.int32)[:, None, None] * height
     first = (above + top.astype(jnp.int32)) * width + left.astype(jnp.int32)
     windows = products(_cubic(v - top), _cubic(u - left))
-    image = tall(jnp.moveaxis(image, 1, -1), -3)
-    first, windows = tall((first, windows), -2)
+    image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
+    first, windows = fold_batch_into_rows((first, windows), -2)
     return channels(computed_once(windows_weighed(image, first, windows)).reshape(*u.shape, -1))
 
 

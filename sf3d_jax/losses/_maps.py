@@ -36,7 +36,7 @@ def check_alike(**images: jax.Array) -> None:
         raise ValueError(f"{second}: expected {a.shape[-1]} channels as {first}, got {b.shape[-1]}")
 
 
-def numbers(x: jax.Array) -> jax.Array:
+def has_numbers(x: jax.Array) -> jax.Array:
     """Which pixels of an image, (*b, H, W, C), have numbers in all channels: (*b, H, W)."""
     return functools.reduce(
         jnp.logical_and, map(bounded, channels(x)), jnp.ones(x.shape[:-1], bool)
@@ -45,7 +45,7 @@ def numbers(x: jax.Array) -> jax.Array:
 
 def usable_pixels(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
     """Which pixels count: their numbers are finite in all images, and they are valid."""
-    finite = align_ranks(*map(numbers, images))
+    finite = align_ranks(*map(has_numbers, images))
     return and_valid(functools.reduce(jnp.logical_and, finite), valid)
 
 

@@ -114,12 +114,12 @@ def _pass(weights: Weights, axis: int, moments: Any) -> Moments:
     count, middle = len(weights), len(weights) // 2
     a, b = (taps(x, count, axis) for x in moments[:2])
     da, db = ([x - xs[middle] for x in xs] for xs in (a, b))
-    ma, mb = _weighted(weights, da), _weighted(weights, db)
+    ma, mb = _weighted_sum(weights, da), _weighted_sum(weights, db)
     seconds = []
     pairs = (da, da, ma, ma), (db, db, mb, mb), (da, db, ma, mb)
     for second, (x, y, mx, my) in zip(moments[2:], pairs, strict=True):
-        between = _weighted(weights, [p * q for p, q in zip(x, y, strict=True)]) - mx * my
-        within = _weighted(weights, taps(second, count, axis)) if second.ndim else second
+        between = _weighted_sum(weights, [p * q for p, q in zip(x, y, strict=True)]) - mx * my
+        within = _weighted_sum(weights, taps(second, count, axis)) if second.ndim else second
         seconds.append(between + within)
     var_a, var_b, covariance = seconds
     return a[middle] + ma, b[middle] + mb, var_a, var_b, covariance
@@ -134,7 +134,7 @@ def _backward(weights: Weights, saved: Any, cotangents: Moments) -> Any:
     """The derivative in sums over windows; XLA's transpose of shifts takes five times as long."""
     a, b, mean_a, mean_b = saved
     by_a, by_b, by_var_a, by_var_b, by_covariance = cotangents
-    of = partial(_spread, weights)
+    of = partial(_transpose_windows, weights)
     both = of(by_covariance)
     return (
         of(by_a - 2 * by_var_a * mean_a - by_covariance * mean_b) + 2 * a * of(by_var_a) + b * both,
@@ -145,13 +145,13 @@ def _backward(weights: Weights, saved: Any, cotangents: Moments) -> Any:
 _moments.defvjp(_forward, _backward)
 
 
-def _spread(weights: Weights, x: jax.Array) -> jax.Array:
+def _transpose_windows(weights: Weights, x: jax.Array) -> jax.Array:
     """The weighted sum over the windows that a pixel is part of."""
     beyond = len(weights) - 1
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(beyond, beyond)] * 2)
-    along = computed_once(_weighted(weights, taps(x, len(weights), -1)))
-    return _weighted(weights, taps(along, len(weights), -2))
+    along = computed_once(_weighted_sum(weights, taps(x, len(weights), -1)))
+    return _weighted_sum(weights, taps(along, len(weights), -2))
 
 
-def _weighted(weights: Weights, xs: Sequence[jax.Array]) -> jax.Array:
+def _weighted_sum(weights: Weights, xs: Sequence[jax.Array]) -> jax.Array:
     return total([w * x for w, x in zip(weights, xs, strict=True)])

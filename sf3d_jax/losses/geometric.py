@@ -158,7 +158,7 @@ def depth_consistency(
     )
     dtype = flow.dtype
     flow, d0, change, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
-    n, seen, d0, change = align_ranks(*_seen(flow, following), d0, change)
+    n, seen, d0, change = align_ranks(*_sample_surface(flow, following), d0, change)
     d1 = d0 + change
     known = and_valid(seen & surface(d0) & surface(d1), valid)
     n, d1 = mask(known, (n, d1), (1, 1))
@@ -206,15 +206,15 @@ def point_reconstruction(
     vectors, d0, following = widen(vectors, inv_depth, next_inv_depth)
     flow, change, known = image_motion(vectors, d0, camera, next_camera)
     still = jnp.zeros_like(flow)
-    distances = _slant(still, camera), _slant(flow, camera if next_camera is None else next_camera)
-    n, seen, d0, change, known, *distances = align_ranks(
-        *_seen(flow, following), d0, change, known, *distances
+    there = _slant(flow, camera if next_camera is None else next_camera)
+    n, seen, d0, change, known, here, there = align_ranks(
+        *_sample_surface(flow, following), d0, change, known, _slant(still, camera), there
     )
     d1 = d0 + change
     known = and_valid(known & seen & surface(d1), valid)
     n, d0, d1 = mask(known, (n, d0, d1), (1, 1, 1))
     # Both points lie on one ray, so their difference is that of its depths.
-    relative = distances[1] / distances[0] * d0 * absolute(n - d1) / (n * d1)
+    relative = there / here * d0 * absolute(n - d1) / (n * d1)
     return loss_map(relative, known, dtype)
 
 
@@ -268,7 +268,7 @@ def forward_backward_error(
     known = and_valid(known, seen)
     parts = list(channels(back))
     if camera is not None and next_camera is not None:
-        parts, good = _turned(parts, *widen(camera, next_camera))
+        parts, good = _turn_to_camera(parts, *widen(camera, next_camera))
         known = and_valid(known, good)
     missed = [operator.add(*align_ranks(a, b)) for a, b in zip(channels(x), parts, strict=True)]
     missed = mask(known, missed)
@@ -279,7 +279,7 @@ def _positions(flow: jax.Array) -> tuple[jax.Array, jax.Array]:
     return positions(*channels(flow))
 
 
-def _seen(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The next inverse depth where the pixels go, and whether it is that of surfaces."""
     surfaces = jnp.where(surface(next_inv_depth), next_inv_depth, jnp.nan)[..., None]
     values, seen = sample_at("flow", surfaces, *_positions(flow), "bilinear", "zeros")
@@ -293,7 +293,7 @@ def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
     return jnp.sqrt(ray.x * ray.x + ray.y * ray.y + 1)
 
 
-def _turned(
+def _turn_to_camera(
     parts: list[jax.Array], camera: Camera, next_camera: Camera
 ) -> tuple[list[jax.Array], jax.Array]:
     """Vectors in the axes of the next camera, in those of the first; and where both are good."""

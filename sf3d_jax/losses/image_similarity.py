@@ -203,8 +203,8 @@ def photometric(
     image, other = widen(image, other)
     structure = ssim(image, other, valid=valid)
     difference = brightness(image, other, valid=valid, penalty=penalty)
-    share = jnp.asarray(share, image.dtype)
-    values = share * structure.values + (1 - share) * difference.values
+    a = jnp.asarray(share, image.dtype)
+    values = a * structure.values + (1 - a) * difference.values
     return loss_map(values, structure.valid, dtype)
 
 

@@ -149,7 +149,7 @@ def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
     known = bounded(x / jnp.where(scale > 0, scale, 1)) & (scale > 0) & ~jnp.isnan(alpha)
     x, scale, alpha = jnp.broadcast_arrays(x, scale, alpha)
     x, scale, alpha = mask(known, (x, scale, alpha), (0, 1, 1))
-    return narrowed(known, _general(jnp.square(x / scale), alpha), dtype)
+    return narrow_or_clip(known, _general(jnp.square(x / scale), alpha), dtype)
 
 
 def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
@@ -193,10 +193,10 @@ def _penalty(
     (x,) = widen(x)
     known = bounded(x)
     values = function(mask(known, x), *(jnp.asarray(option, x.dtype) for option in options))
-    return narrowed(known, values, dtype)
+    return narrow_or_clip(known, values, dtype)
 
 
-def narrowed(known: jax.Array, values: jax.Array, dtype: Any) -> jax.Array:
+def narrow_or_clip(known: jax.Array, values: jax.Array, dtype: Any) -> jax.Array:
     """The values where known, in a narrow type; what exceeds that is its largest number."""
     largest = float(jnp.finfo(dtype).max)
     return mask(known, jnp.clip(values, -largest, largest)).astype(dtype)

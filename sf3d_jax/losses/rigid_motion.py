@@ -23,7 +23,7 @@ from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import and_valid, channels, jit, mask, widen
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera.projection import pixel_grid, unproject
-from sf3d_jax.losses._cholesky import decomposed, solved
+from sf3d_jax.losses._cholesky import decompose, solve
 from sf3d_jax.losses._maps import LossMap, loss_map, mask_inputs, root, total
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
@@ -77,8 +77,10 @@ def rigidity(
     inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
 
     maps = *channels(points), *channels(vectors)
-    spread = jnp.asarray(spread, inv_depth.dtype)
-    pairs = [_pair(maps, inv_depth, known, at, spread) for at in _NEIGHBOURS]
+    pairs = [
+        _pair(maps, inv_depth, known, at, jnp.asarray(spread, inv_depth.dtype))
+        for at in _NEIGHBOURS
+    ]
     turn = lax.stop_gradient(_turn(pairs))
     whole = total([weight for weight, _, _ in pairs])
     counts = whole > 0
@@ -93,7 +95,7 @@ def _pair(
     maps: tuple[jax.Array, ...], inv_depth: jax.Array, known: jax.Array, at: Any, spread: Any
 ) -> tuple[jax.Array, Vector, Vector]:
     """Of one neighbour: its weight, and the differences of the points and of the motions."""
-    shift = lambda x: _shifted(x, at)
+    shift = lambda x: _shift(x, at)
     differences = tuple(shift(x) - x for x in maps)
     other = lax.stop_gradient(jnp.where(shift(known), shift(inv_depth), 1))
     own = lax.stop_gradient(inv_depth)
@@ -102,7 +104,7 @@ def _pair(
     return weight, differences[:3], differences[3:]
 
 
-def _shifted(x: jax.Array, at: tuple[int, int]) -> jax.Array:
+def _shift(x: jax.Array, at: tuple[int, int]) -> jax.Array:
     """The map as each pixel's neighbour sees it; 0 beyond the image."""
     size = x.shape[-2:]
     padded = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)])
@@ -124,8 +126,8 @@ def _turn(pairs: list[tuple[jax.Array, Vector, Vector]]) -> Vector:
     # Its trace is 2. Neighbours on a line say nothing of a turn about it, which moves none of
     # them: along there k may be any number.
     rows = (yy + zz,), (-xy, xx + zz), (-xz, -yz, xx + yy)
-    factor, _ = decomposed(rows, _NOTHING * float(jnp.finfo(scale.dtype).eps))
-    return mask(counts, tuple(solved(factor, b)))
+    factor, _ = decompose(rows, _NOTHING * float(jnp.finfo(scale.dtype).eps))
+    return mask(counts, tuple(solve(factor, b)))
 
 
 def _middle(x: Vector, s: Vector) -> Vector:

@@ -252,8 +252,8 @@ def _sobel(
     for x in maps:
         value, counts = differences(lambda xs: (xs[2] - xs[0]) / 2, known, 3, axis, x)
         slopes.append(value)
-    smoothed = lambda *xs: total([penalty((a + 2 * b + c) / 4) for a, b, c in xs])
-    return differences(smoothed, counts, 3, across, *slopes)
+    smooth = lambda *xs: total([penalty((a + 2 * b + c) / 4) for a, b, c in xs])
+    return differences(smooth, counts, 3, across, *slopes)
 
 
 def _mean(terms: Terms, dtype: Any) -> LossMap:

@@ -50,7 +50,7 @@ def resize_image(image: jax.Array, size: tuple[int, int]) -> Resized:
       ValueError: a shape or size does not fit.
     """
     check_image("image", image)
-    return _filtered(image, None, size=check_size(size))
+    return _image(image, None, size=check_size(size))
 
 
 def resize_flow(
@@ -142,7 +142,7 @@ def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
     check_mask("mask", mask)
     if mask.ndim < 2:
         raise ValueError(f"mask: expected shape (..., H, W), got {mask.shape}")
-    return _filtered(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
+    return _image(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
 
 
 def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
@@ -168,7 +168,7 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
         values, valid = result[-1]
         height, width = valid.shape[-2:]
         half = (height + 1) // 2, (width + 1) // 2
-        result.append(_filtered(values, valid, size=half))
+        result.append(_image(values, valid, size=half))
     return tuple(result)
 
 
@@ -179,7 +179,7 @@ def _factors(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
     return align_ranks(factors, rank=flow.ndim)[0]
 
 
-def filtered(
+def resample(
     x: jax.Array,
     valid: jax.Array | None,
     size: tuple[int, int],
@@ -199,11 +199,11 @@ def filtered(
     return Resized(values, whole)
 
 
-def _filter(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
-    return filtered(x, valid, size, lambda a, shape: jax.image.resize(a, shape, "linear"))
+def _resize_image(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    return resample(x, valid, size, lambda a, shape: jax.image.resize(a, shape, "linear"))
 
 
-_filtered = jit(_filter, static=("size",))
+_image = jit(_resize_image, static=("size",))
 
 
 def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:

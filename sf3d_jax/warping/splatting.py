@@ -30,10 +30,10 @@ from sf3d_jax._numerics import (
 )
 from sf3d_jax.warping._windows import (
     Maps,
+    fold_batch_into_rows,
     products,
-    scattered,
-    scattered_max,
-    tall,
+    scatter_max,
+    scatter_windows,
     windows,
 )
 from sf3d_jax.warping.sampling import bilinear_taps, positions
@@ -204,8 +204,10 @@ def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Arra
     """The sums of values (*b, h, w, C) times weights where they land, and of the weights."""
     *batch, height, width = landing.first.shape
     size = _at_least_two((height, width))
-    first, weights = tall((landing.first, weights), -2)
-    total = scattered((math.prod(batch) * size[0], size[1]), tall(values, -3), first, weights)
+    first, weights = fold_batch_into_rows((landing.first, weights), -2)
+    total = scatter_windows(
+        (math.prod(batch) * size[0], size[1]), fold_batch_into_rows(values, -3), first, weights
+    )
     return total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
 
 
@@ -213,8 +215,8 @@ def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
     """The greatest x, (*b, h, w), of those that count where each pixel lands; or -inf."""
     *batch, height, width = x.shape
     size = _at_least_two((height, width))
-    x, first, counts = tall((x, landing.first, counts), -2)
-    greatest = scattered_max((math.prod(batch) * size[0], size[1]), x, first, counts)
+    x, first, counts = fold_batch_into_rows((x, landing.first, counts), -2)
+    greatest = scatter_max((math.prod(batch) * size[0], size[1]), x, first, counts)
     return jax.tree.map(lambda x: x.reshape(landing.first.shape), windows(greatest, first, 2))
 
 

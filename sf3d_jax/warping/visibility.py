@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, surface, widen
-from sf3d_jax.warping.sampling import positions, sample_at, within
+from sf3d_jax.warping.sampling import is_within, positions, sample_at
 from sf3d_jax.warping.splatting import forward_splat, rise
 
 
@@ -69,8 +69,8 @@ def occlusion_from_consistency(
     known = known & inside
     fu, fv, bu, bv = mask(known, tuple(moved))
     missed = (fu + bu) ** 2 + (fv + bv) ** 2
-    relative, absolute = (jnp.asarray(option, fu.dtype) for option in (relative, absolute))
-    allowed = relative * (fu * fu + fv * fv + bu * bu + bv * bv) + absolute
+    share, least = (jnp.asarray(option, fu.dtype) for option in (relative, absolute))
+    allowed = share * (fu * fu + fv * fv + bu * bu + bv * bv) + least
     return _occlusion(missed - allowed, known, inside, temperature, dtype)
 
 
@@ -169,7 +169,7 @@ def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arra
     fu, fv = channels(flow)
     finite = bounded(fu) & bounded(fv)
     u, v = positions(*mask(finite, (fu, fv)))
-    inside = finite & within(u, v, (height, width))
+    inside = finite & is_within(u, v, (height, width))
     return (jnp.clip(u, 0, width - 1), jnp.clip(v, 0, height - 1)), inside
 
 

@@ -133,6 +133,14 @@ def scene(name):
     return data, maps, first, second
 
 
+def require_float16():
+    """Skips a test where XLA has no float16: on x86 processors without F16C, from before 2012."""
+    try:
+        jax.jit(lambda x: x.astype(jnp.float16))(jnp.ones(3))
+    except jax.errors.JaxRuntimeError:
+        pytest.skip("XLA cannot convert to float16 on this processor")
+
+
 def as_numpy(tree):
     """The arrays of a result as NumPy's: JAX's of float64 are of no use outside `float64`."""
     return jax.tree.map(np.array, tree)

@@ -27,6 +27,8 @@ from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
 from sf3d_jax.samples import Sample, check_sample, map_cameras, map_pixels, present_fields
 from sf3d_jax.warping.resizing import Footprint, footprint, resample
 
+Range = tuple[float, float]
+
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
 
@@ -100,7 +102,7 @@ def random_scale(
     sample: Sample,
     size: Size,
     *,
-    log2_scale: tuple[float, float] = (-0.2, 0.5),
+    log2_scale: Range = (-0.2, 0.5),
     log2_stretch: float = 0.2,
 ) -> Sample:
     """Scales both frames by a random factor, each axis a little differently, and cuts a window.
@@ -139,7 +141,7 @@ def random_scale(
 
 
 def _scale_at_random(
-    key: jax.Array, sample: Sample, log2_scale: Any, log2_stretch: Any, size: Size
+    key: jax.Array, sample: Sample, log2_scale: Range, log2_stretch: float, size: Size
 ) -> Sample:
     *_, height, width = check_sample(sample)
     if sample.inv_depth_change is not None:
@@ -212,7 +214,7 @@ class _Window:
 
 
 def _random_window(
-    key: jax.Array, old: Size, size: Size, log2_scale: Any, log2_stretch: Any
+    key: jax.Array, old: Size, size: Size, log2_scale: Range, log2_stretch: float
 ) -> _Window:
     whole, window = jnp.array(old[::-1], float), jnp.array(size[::-1], float)
     of_both, of_each, of_place = jax.random.split(key, 3)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ class LossMap(NamedTuple):
     valid: jax.Array
 
 
-def check_penalty(penalty: Any) -> None:
+def check_penalty(penalty: object) -> None:
     """Checks that a penalty can be called."""
     if not callable(penalty):
         raise TypeError(f"penalty: expected a function such as losses.l1, got {penalty!r}")
@@ -58,13 +58,13 @@ def mask_inputs(
     return known, tuple(mask(known, x) for x in spread)
 
 
-def loss_map(values: jax.Array, valid: jax.Array, dtype: Any) -> LossMap:
+def loss_map(values: jax.Array, valid: jax.Array, dtype: jnp.dtype) -> LossMap:
     """The result, in the type of the inputs; what overflows it is not valid."""
     values, valid = jnp.broadcast_arrays(values, valid)
     return LossMap(*narrow(valid, mask(valid, values), dtype))
 
 
-def total(parts: Sequence[Any]) -> Any:
+def total(parts: Sequence[jax.Array]) -> jax.Array:
     """Their sum, written out: XLA on CPU is slow at sums over a short axis."""
     return functools.reduce(jnp.add, parts)
 
@@ -92,8 +92,8 @@ def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:
 
 
 def differences(
-    function: Callable[..., Any], known: jax.Array, count: int, axis: int, *maps: jax.Array
-) -> tuple[Any, jax.Array]:
+    function: Callable[..., jax.Array], known: jax.Array, count: int, axis: int, *maps: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """A function of neighbours along an axis, at the middle (or first) one, and where it counts.
 
     Args:

@@ -11,7 +11,6 @@ the usual E[x^2] - E[x]^2 loses: in float32 that is wrong by as much as SSIM's o
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +21,7 @@ from sf3d_jax.losses._maps import taps, total
 from sf3d_jax.warping._windows import match_varying_axes
 
 Weights = tuple[float, ...]
+Pair = tuple[jax.Array, jax.Array]
 # Means of both, variances of both, covariance.
 Moments = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 
@@ -63,7 +63,7 @@ def of_windows(
 
     # A channel at a time, to stay in the cache; nothing is kept for the derivative.
     @partial(jax.checkpoint, prevent_cse=False)
-    def add(sums: Any, pair: Any) -> tuple[Any, None]:
+    def add(sums: Pair, pair: Pair) -> tuple[Pair, None]:
         values, counts = function(_moments(weights, *pair))
         counts = counts & whole
         return (sums[0] + mask(counts, values), sums[1] + counts.astype(sums[1].dtype)), None
@@ -109,7 +109,7 @@ def _moments(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
     return _pass(weights, -2, along if len(weights) <= _FEW else computed_once(along))
 
 
-def _pass(weights: Weights, axis: int, moments: Any) -> Moments:
+def _pass(weights: Weights, axis: int, moments: Moments) -> Moments:
     """Moments of windows, from those of their lines across this axis."""
     count, middle = len(weights), len(weights) // 2
     a, b = (taps(x, count, axis) for x in moments[:2])
@@ -125,12 +125,14 @@ def _pass(weights: Weights, axis: int, moments: Any) -> Moments:
     return a[middle] + ma, b[middle] + mb, var_a, var_b, covariance
 
 
-def _forward(weights: Weights, image: jax.Array, other: jax.Array) -> Any:
+def _forward(
+    weights: Weights, image: jax.Array, other: jax.Array
+) -> tuple[Moments, tuple[jax.Array, ...]]:
     moments = _moments(weights, image, other)
     return moments, (image, other, *moments[:2])
 
 
-def _backward(weights: Weights, saved: Any, cotangents: Moments) -> Any:
+def _backward(weights: Weights, saved: tuple[jax.Array, ...], cotangents: Moments) -> Pair:
     """The derivative in sums over windows; XLA's transpose of shifts takes five times as long."""
     a, b, mean_a, mean_b = saved
     by_a, by_b, by_var_a, by_var_b, by_covariance = cotangents

@@ -18,7 +18,7 @@ which the validity of the warp and what is not hidden are meant.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -208,7 +208,7 @@ def photometric(
     return loss_map(values, structure.valid, dtype)
 
 
-def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> Any:
+def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> jnp.dtype:
     check_maps(image=(image, "image"), other=(other, "image"), valid=(valid, "mask"))
     check_alike(image=image, other=other)
     return image.dtype

@@ -14,11 +14,11 @@ is its largest number.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import align_ranks, bounded, jit, mask, widen
@@ -121,7 +121,7 @@ def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
 
 
 @jit
-def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
+def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) -> jax.Array:
     """Barron's general and adaptive robust loss (CVPR 2019), exact at its limits too.
 
     alpha = 2 is half the square, 1 is Charbonnier's less its minimum, 0 is Cauchy's
@@ -144,12 +144,10 @@ def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
     check_batch(x=x.shape, alpha=jnp.shape(alpha), scale=jnp.shape(scale))
     dtype = x.dtype
     (x,) = widen(x)
-    alpha, scale = (jnp.asarray(option, x.dtype) for option in (alpha, scale))
-    x, alpha, scale = align_ranks(x, alpha, scale)
-    known = bounded(x / jnp.where(scale > 0, scale, 1)) & (scale > 0) & ~jnp.isnan(alpha)
-    x, scale, alpha = jnp.broadcast_arrays(x, scale, alpha)
-    x, scale, alpha = mask(known, (x, scale, alpha), (0, 1, 1))
-    return narrow_or_clip(known, _general(jnp.square(x / scale), alpha), dtype)
+    x, shape, s = align_ranks(x, *(jnp.asarray(option, x.dtype) for option in (alpha, scale)))
+    known = bounded(x / jnp.where(s > 0, s, 1)) & (s > 0) & ~jnp.isnan(shape)
+    x, s, shape = mask(known, tuple(jnp.broadcast_arrays(x, s, shape)), (0, 1, 1))
+    return narrow_or_clip(known, _general(jnp.square(x / s), shape), dtype)
 
 
 def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
@@ -184,9 +182,7 @@ def _expm1_ratio(t: jax.Array) -> jax.Array:
     return jnp.where(small, series, jnp.expm1(far) / far)
 
 
-def _penalty(
-    function: Callable[..., jax.Array], x: jax.Array, *options: jax.typing.ArrayLike
-) -> jax.Array:
+def _penalty(function: Callable[..., jax.Array], x: jax.Array, *options: ArrayLike) -> jax.Array:
     """The function of a residual and of options, these in the type in which x is computed."""
     check_array("x", x)
     dtype = x.dtype
@@ -196,7 +192,7 @@ def _penalty(
     return narrow_or_clip(known, values, dtype)
 
 
-def narrow_or_clip(known: jax.Array, values: jax.Array, dtype: Any) -> jax.Array:
+def narrow_or_clip(known: jax.Array, values: jax.Array, dtype: jnp.dtype) -> jax.Array:
     """The values where known, in a narrow type; what exceeds that is its largest number."""
     largest = float(jnp.finfo(dtype).max)
     return mask(known, jnp.clip(values, -largest, largest)).astype(dtype)

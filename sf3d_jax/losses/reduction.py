@@ -1,11 +1,11 @@
 """From maps to one number: means over what counts, and weighted sums of named terms."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import bounded, jit, result_type, surface
@@ -46,7 +46,9 @@ def masked_mean(map: jax.Array, mask: jax.Array) -> jax.Array:
     return ((weights * map).sum() / jnp.where(whole > 0, whole, 1)).astype(dtype)
 
 
-def compose(terms: Mapping[str, tuple[Any, Any]]) -> tuple[jax.Array, dict[str, jax.Array]]:
+def compose(
+    terms: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> tuple[jax.Array, dict[str, jax.Array]]:
     """A weighted sum of named terms, with the terms to log.
 
         total, values = compose({
@@ -83,7 +85,7 @@ def compose(terms: Mapping[str, tuple[Any, Any]]) -> tuple[jax.Array, dict[str, 
     return total, values
 
 
-def balance(values: Mapping[str, Any]) -> dict[str, jax.Array]:
+def balance(values: Mapping[str, ArrayLike]) -> dict[str, jax.Array]:
     """Weights that make all terms as large as the largest: max / value (self-mono-sf).
 
     They are constants: no gradient passes through them.
@@ -116,7 +118,7 @@ def _same_type(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     return a.astype(dtype), b.astype(dtype)
 
 
-def _scalar(name: str, x: Any) -> jax.Array:
+def _scalar(name: str, x: object) -> jax.Array:
     """A number as a floating array without axes."""
     if isinstance(x, LossMap):
         raise ValueError(f"{name}: expected a scalar, got a LossMap; give masked_mean(*loss_map)")

@@ -13,7 +13,6 @@ relative difference of the inverse depths.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -92,7 +91,11 @@ def rigidity(
 
 
 def _pair(
-    maps: tuple[jax.Array, ...], inv_depth: jax.Array, known: jax.Array, at: Any, spread: Any
+    maps: tuple[jax.Array, ...],
+    inv_depth: jax.Array,
+    known: jax.Array,
+    at: tuple[int, int],
+    spread: jax.Array,
 ) -> tuple[jax.Array, Vector, Vector]:
     """Of one neighbour: its weight, and the differences of the points and of the motions."""
     shift = lambda x: _shift(x, at)

@@ -11,11 +11,11 @@ The iterations or predictions come in order; the last one is the result and weig
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import align_ranks, and_valid, channels, jit, mask, widen
@@ -268,7 +268,7 @@ def _error(
     return total([absolute(a - b) for a, b in parts]) / x.shape[-1], known
 
 
-def _sum_iterations(error: jax.Array, decay: Any) -> jax.Array:
+def _sum_iterations(error: jax.Array, decay: ArrayLike) -> jax.Array:
     """The sum over iterations, the last of which has the weight 1."""
     age = jnp.arange(error.shape[0] - 1, -1, -1)
     weights = jnp.asarray(decay, error.dtype) ** age.astype(error.dtype)

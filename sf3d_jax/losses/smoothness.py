@@ -20,10 +20,11 @@ the SRFlow paper tells them; it gives no formulas, so these are ours:
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, widen
@@ -43,7 +44,7 @@ from sf3d_jax.losses.penalties import l1
 Penalty = Callable[[jax.Array], jax.Array]
 Operator = Literal["difference", "sobel"]
 # A value and where it counts, one for each axis.
-Terms = list[tuple[Any, jax.Array]]
+Terms = list[tuple[jax.Array, jax.Array]]
 
 
 @partial(jit, static=("penalty",))
@@ -222,7 +223,7 @@ def srflow_terms(
 def _smoothness(
     x: jax.Array,
     image: jax.Array,
-    sharpness: Any,
+    sharpness: ArrayLike,
     valid: jax.Array | None,
     penalty: Penalty,
     count: int,
@@ -233,7 +234,7 @@ def _smoothness(
     known, (x, image) = mask_inputs(valid, *widen(x, image))
     sharpness = jnp.asarray(sharpness, x.dtype)
 
-    def rough(*maps: Any) -> jax.Array:
+    def rough(*maps: list[jax.Array]) -> jax.Array:
         steps, edges = maps[:many], maps[many:]
         edge = total([absolute(e[-1] - e[0]) for e in edges]) / (len(edges) * (count - 1))
         change = [e[1] - e[0] if count == 2 else (e[2] - e[1]) - (e[1] - e[0]) for e in steps]
@@ -245,7 +246,7 @@ def _smoothness(
 
 def _sobel(
     maps: tuple[jax.Array, ...], known: jax.Array, axis: int, penalty: Penalty
-) -> tuple[Any, jax.Array]:
+) -> tuple[jax.Array, jax.Array]:
     """Sobel's derivative along an axis: a mean across it of the slopes of three lines."""
     across = -3 - axis
     slopes, counts = [], known
@@ -256,7 +257,7 @@ def _sobel(
     return differences(smooth, counts, 3, across, *slopes)
 
 
-def _mean(terms: Terms, dtype: Any) -> LossMap:
+def _mean(terms: Terms, dtype: jnp.dtype) -> LossMap:
     """Of the terms of both axes, over those that count."""
     count = total([counts.astype(jnp.float32) for _, counts in terms])
     value = total([value for value, _ in terms])

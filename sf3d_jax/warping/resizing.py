@@ -5,7 +5,7 @@ the resized maps belong to `camera.resize(size)`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -270,7 +270,7 @@ class Footprint(NamedTuple):
 
     def mean(self, x: jax.Array) -> jax.Array:
         """The weighted mean of a map (*b, H, W) that is finite everywhere."""
-        total: Any = 0
+        total = jnp.zeros((), x.dtype)
         for weight, (row, column) in zip(self.weights, self.corners, strict=True):
             total = total + weight * x[..., row, column]
         return total

@@ -9,7 +9,7 @@ Each answer is 1 where hidden and 0 where not; with a temperature T it is the lo
 of margin / T, the margin being what exceeds the threshold, and differentiable.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -174,7 +174,11 @@ def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arra
 
 
 def _occlusion(
-    margin: jax.Array, known: jax.Array, inside: jax.Array, temperature: Any, dtype: Any
+    margin: jax.Array,
+    known: jax.Array,
+    inside: jax.Array,
+    temperature: float | None,
+    dtype: jnp.dtype,
 ) -> Occlusion:
     """The answer from what exceeds the threshold; not hidden where nothing is known."""
     margin = mask(known, margin)

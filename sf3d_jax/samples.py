@@ -96,10 +96,10 @@ def check_sample(sample: Any) -> tuple[int, ...]:
     shapes = {name: x.shape[: x.ndim - _channel_axes(name)] for name, x in maps.items()}
     sizes = {name: shape[-2:] for name, shape in shapes.items()}
     batches = {name: shape[:-2] for name, shape in shapes.items()}
-    for name, camera in given(sample, "camera", "next_camera").items():
+    for name, camera in present_fields(sample, "camera", "next_camera").items():
         batches[name] = check_camera(f"sample.{name}", camera)
         sizes[name] = camera.size
-    for name, scale in given(sample, "scale").items():
+    for name, scale in present_fields(sample, "scale").items():
         check_array(f"sample.{name}", scale)
         batches[name] = scale.shape
     if not maps:
@@ -120,18 +120,18 @@ def map_pixels(function: Callable[[Any, int], Any], sample: Sample) -> Sample:
 
 def map_cameras(function: Callable[[Camera], Camera], sample: Sample) -> Sample:
     """The sample with its cameras replaced."""
-    cameras = given(sample, "camera", "next_camera")
+    cameras = present_fields(sample, "camera", "next_camera")
     moved: dict[str, Any] = {name: function(camera) for name, camera in cameras.items()}
     return dataclasses.replace(sample, **moved)
 
 
-def given(sample: Sample, *names: str) -> dict[str, Any]:
+def present_fields(sample: Sample, *names: str) -> dict[str, Any]:
     """Those of the fields that the sample has."""
     return {name: x for name in names if (x := getattr(sample, name)) is not None}
 
 
 def _maps(sample: Sample) -> dict[str, Any]:
-    return given(sample, *_IMAGES, *_VECTORS, *_SCALARS, *_MASKS)
+    return present_fields(sample, *_IMAGES, *_VECTORS, *_SCALARS, *_MASKS)
 
 
 def _channel_axes(name: str) -> int:

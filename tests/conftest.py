@@ -8,6 +8,8 @@ import pytest
 pytest_plugins = ["helpers.programs", "helpers.shared_files"]
 
 jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Most programs of the tests run a few times on small maps, and LLVM's optimizations would take
 # longer than they save. XLA's own, which rewrite the maths, are not left out.

@@ -104,6 +104,7 @@ def recolored(image):
 ALONE = pair("pinhole")[0]
 # The weights and the mask of losses, one number each.
 HALVES = np.full(SIZE, 0.5, np.float32)
+AT_LEAST = 2 * np.eye(2, dtype=np.float32)[None, None]
 LOSSES = {
     **{
         name: Case(lambda x, name=name: getattr(losses, name)(x), (VECTORS,))
@@ -112,7 +113,7 @@ LOSSES = {
     "general_robust": Case(lambda x: losses.general_robust(x, alpha=-1.0), (VECTORS,)),
     "mixture_of_laplace": Case(losses.mixture_of_laplace, (INV_DEPTH, IMAGE, SHIFT)),
     "gaussian_nll": Case(
-        lambda x, s: losses.gaussian_nll(x, FLOW, s.reshape(*SIZE, 2, 2) + 2 * np.eye(2)),
+        lambda x, s: losses.gaussian_nll(x, FLOW, s.reshape(*SIZE, 2, 2) + AT_LEAST),
         (SHIFT, SPREAD),
     ),
     "brightness": Case(losses.brightness, (IMAGE, SHIFT)),

@@ -4,6 +4,27 @@ Validity has one meaning here. A number takes part if its magnitude lies inside
 the range whose fourth power is still a normal number of its type, 3e-10 to 3e9 in
 float32: then 1 / (d0 d1) and the square of that, which derivatives need, are
 finite. Depths beyond 3e9 m, NaN and infinity are "no surface".
+
+A formula of pixels is a function of one pixel's numbers, and `where_valid` evaluates it where the
+pixels are valid. Everywhere else the value is 0 and so is every derivative, for which the formula
+is given numbers at which it is smooth. Depth from inverse depth, for example:
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> def depth(inv_depth, scale):
+    ...     return scale / inv_depth
+    >>> def masked_depth(inv_depth):
+    ...     valid = surface(inv_depth)
+    ...     at_one_metre = (1.0,)
+    ...     return where_valid(depth, at_one_metre, valid, (inv_depth,), 2.0)
+    >>> inv_depth = jnp.array([0.5, 0.0, jnp.nan])
+    >>> masked_depth(inv_depth).tolist()
+    [4.0, 0.0, 0.0]
+    >>> jax.grad(lambda d: masked_depth(d).sum())(inv_depth).tolist()
+    [-8.0, 0.0, 0.0]
+
+`jnp.where(valid, scale / inv_depth, 0)` has the same values, but its gradient is NaN at the second
+and the third pixel: the transpose multiplies the 0 of the mask with an infinite slope.
 """
 
 from collections.abc import Callable
@@ -22,12 +43,29 @@ def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P
     return cast(Callable[P, R], jax.jit(function, static_argnames=static))
 
 
+def result_type(*arrays: jax.typing.ArrayLike | jax.typing.DTypeLike) -> jnp.dtype:
+    """jax.numpy.result_type, also where a user has forbidden implicit promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*arrays)
+
+
 def widen(*trees: Any) -> Any:
     """The trees with every floating leaf in the widest type of all, float32 at least."""
     floating = [x for x in jax.tree.leaves(trees) if jnp.issubdtype(x.dtype, jnp.floating)]
-    dtype = jnp.result_type(jnp.float32, *floating)
+    dtype = result_type(jnp.float32, *floating)
     cast_leaf = lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
     return jax.tree.map(cast_leaf, trees)
+
+
+def align_ranks(*arrays: jax.Array, rank: int = 0) -> tuple[jax.Array, ...]:
+    """The arrays with axes of size 1 in front, up to the rank of the deepest one, or `rank`."""
+    rank = max([rank, *(x.ndim for x in arrays)])
+    return tuple(jnp.expand_dims(x, tuple(range(rank - x.ndim))) for x in arrays)
+
+
+def and_valid(known: jax.Array, valid: jax.Array | None) -> jax.Array:
+    """Which of the known pixels are also valid; all of them if None."""
+    return known if valid is None else jnp.logical_and(*align_ranks(known, valid))
 
 
 def _limit(x: jax.Array) -> float:
@@ -104,11 +142,11 @@ def computed_once(tree: Any, positive: jax.Array | None = None) -> Any:
     """
     one, two = jax.lax.optimization_barrier((jnp.ones(()), 2 * jnp.ones(())))
 
-    def kept(x: jax.Array) -> jax.Array:
+    def keep(x: jax.Array) -> jax.Array:
         always = x == x if positive is None else positive > 0
         return x / jnp.where(always, one, two).astype(x.dtype)
 
-    return jax.tree.map(kept, tree)
+    return jax.tree.map(keep, tree)
 
 
 def channels(x: jax.Array) -> tuple[jax.Array, ...]:

@@ -13,9 +13,9 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import bounded, channels, jit, mask, widen
-from sf3d_jax.samples import Sample, check_sample, given
-from sf3d_jax.warping.sampling import positions, within
+from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, widen
+from sf3d_jax.samples import Sample, check_sample, present_fields
+from sf3d_jax.warping.sampling import is_within, positions
 
 
 @partial(jit, static=("count",))
@@ -52,22 +52,24 @@ def random_eraser(
         raise ValueError("sample.next_image: needed to erase parts of it")
     image, occlusion = sample.next_image, sample.occlusion
     hides = occlusion is not None and sample.flow is not None
-    here = jnp.arange(width), jnp.arange(height)[:, None]
+    # In the type of what is drawn.
+    here = jnp.arange(width, dtype=float)[None], jnp.arange(height, dtype=float)[:, None]
     if hides:
-        u, v = there = positions(*widen(*channels(sample.flow)))
-        inside = within(u, v, (height, width))
+        u, v = positions(*widen(*channels(sample.flow)))
+        inside = is_within(u, v, (height, width))
+        there = u.astype(float), v.astype(float)
     for of_one in jax.random.split(key, count):
         of_place, of_size, of_color, of_chance = jax.random.split(of_one, 4)
-        middle = jax.random.uniform(of_place, (2,)) * jnp.array([width, height]) - 0.5
+        middle = jax.random.uniform(of_place, (2,)) * jnp.array([width, height], float) - 0.5
         reach = jax.random.uniform(of_size, (2,), minval=sides[0], maxval=sides[1]) / 2
         color = jax.random.uniform(of_color, (image.shape[-1],)).astype(image.dtype)
-        drawn = jax.random.uniform(of_chance) < probability
+        drawn = jax.random.uniform(of_chance) < jnp.asarray(probability, float)
         covers = lambda at, m=middle, r=reach, drawn=drawn: (
             drawn & (jnp.abs(at[0] - m[0]) < r[0]) & (jnp.abs(at[1] - m[1]) < r[1])
         )
         image = jnp.where(covers(here)[..., None], color, image)
         if hides:
-            occlusion = occlusion | (covers(there) & inside)
+            occlusion = jnp.logical_or(*align_ranks(occlusion, covers(there) & inside))
     return dataclasses.replace(sample, next_image=image, occlusion=occlusion)
 
 
@@ -111,14 +113,15 @@ def random_color(
     """
     check_sample(sample)
     of_first, of_next, of_chance = jax.random.split(key, 3)
-    most = jnp.array([brightness, contrast, saturation, hue])
+    most = jnp.array([brightness, contrast, saturation, hue], float)
     first, other = (
         most * jax.random.uniform(k, (4,), minval=-1, maxval=1) for k in (of_first, of_next)
     )
-    other = jnp.where(jax.random.uniform(of_chance) < asymmetric, other, first)
+    other = jnp.where(jax.random.uniform(of_chance) < jnp.asarray(asymmetric, float), other, first)
     changes = {"image": first, "next_image": other}
     images: dict[str, Any] = {
-        name: _recolored(name, x, changes[name]) for name, x in given(sample, *changes).items()
+        name: _recolor(name, x, changes[name])
+        for name, x in present_fields(sample, *changes).items()
     }
     return dataclasses.replace(sample, **images)
 
@@ -128,16 +131,16 @@ _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3
 _RGB = np.linalg.inv(_YIQ).tolist()
 
 
-def _recolored(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
+def _recolor(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
     check_array(f"sample.{name}", image, (3,))
     dtype = image.dtype
     (image,) = widen(image)
     finite = bounded(image).all(-1)
-    brightness, contrast, saturation, hue = change
+    brightness, contrast, saturation, hue = change.astype(image.dtype)
     cos, sin = jnp.cos(2 * jnp.pi * hue), jnp.sin(2 * jnp.pi * hue)
     # All of it is one affine map: brightness and contrast scale, the rest acts on the chroma.
     chroma = (1 + saturation) * jnp.array([[cos, -sin], [sin, cos]])
-    turned = jnp.eye(3).at[1:, 1:].set(chroma)
+    turned = jnp.eye(3, dtype=image.dtype).at[1:, 1:].set(chroma)
     exact = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
     to_yiq, to_rgb = jnp.array(_YIQ, image.dtype), jnp.array(_RGB, image.dtype)
     matrix = (1 + brightness) * (1 + contrast) * exact(exact(to_rgb, turned), to_yiq)

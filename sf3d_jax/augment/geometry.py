@@ -11,11 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
+    bounded,
+    channels,
+    jit,
+    mask,
+    narrow,
+    surface,
+    widen,
+)
 from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
 from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
-from sf3d_jax.samples import Sample, check_sample, given, map_cameras, map_pixels
-from sf3d_jax.warping.resizing import Footprint, filtered, footprint
+from sf3d_jax.samples import Sample, check_sample, map_cameras, map_pixels, present_fields
+from sf3d_jax.warping.resizing import Footprint, footprint, resample
+
+Range = tuple[float, float]
 
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
@@ -38,7 +50,7 @@ def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
     return _crop(key, sample, size=check_size(size))
 
 
-def _cut_out(key: jax.Array, sample: Sample, size: Size) -> Sample:
+def _crop_at_random(key: jax.Array, sample: Sample, size: Size) -> Sample:
     old = check_sample(sample)[-2:]
     if size[0] > old[0] or size[1] > old[1]:
         raise ValueError(f"size: expected at most {old}, got {size}")
@@ -52,7 +64,7 @@ def _cut_out(key: jax.Array, sample: Sample, size: Size) -> Sample:
     return map_cameras(lambda c: c.crop(top, left, size), map_pixels(window, sample))
 
 
-_crop = jit(_cut_out, static=("size",))
+_crop = jit(_crop_at_random, static=("size",))
 
 
 @jit
@@ -73,11 +85,11 @@ def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> 
       ValueError: shapes do not fit.
     """
     check_sample(sample)
-    flipped = jax.random.uniform(key) < probability
+    flipped = jax.random.uniform(key) < jnp.asarray(probability, float)
     mirrored = map_pixels(lambda x, axis: jnp.flip(x, axis + 1), sample)
     mirrored = map_cameras(Camera.flip, mirrored)
     signed = {
-        name: x * jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype)
+        name: x * align_ranks(jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype), rank=x.ndim)[0]
         for name in ("flow", "scene_flow")
         if (x := getattr(mirrored, name)) is not None
     }
@@ -90,7 +102,7 @@ def random_scale(
     sample: Sample,
     size: Size,
     *,
-    log2_scale: tuple[float, float] = (-0.2, 0.5),
+    log2_scale: Range = (-0.2, 0.5),
     log2_stretch: float = 0.2,
 ) -> Sample:
     """Scales both frames by a random factor, each axis a little differently, and cuts a window.
@@ -128,29 +140,32 @@ def random_scale(
     return _scale(key, sample, log2_scale, log2_stretch, size=check_size(size))
 
 
-def _scale_and_cut(
-    key: jax.Array, sample: Sample, log2_scale: Any, log2_stretch: Any, size: Size
+def _scale_at_random(
+    key: jax.Array, sample: Sample, log2_scale: Range, log2_stretch: float, size: Size
 ) -> Sample:
     *_, height, width = check_sample(sample)
     if sample.inv_depth_change is not None:
         for name in ("flow", "inv_depth", "camera"):
             if getattr(sample, name) is None:
                 raise ValueError(f"sample.{name}: needed to scale an inverse-depth change")
-    view = _random_view(key, (height, width), size, log2_scale, log2_stretch)
-    moved = map_cameras(view.camera, sample)
+    window = _random_window(key, (height, width), size, log2_scale, log2_stretch)
+    moved = map_cameras(window.camera, sample)
     maps: dict[str, Any] = {
-        **{name: view.image(x) for name, x in given(sample, "image", "next_image").items()},
-        **{name: view.inv_depth(x) for name, x in given(sample, *_DEPTHS).items()},
+        **{
+            name: window.image(x)
+            for name, x in present_fields(sample, "image", "next_image").items()
+        },
+        **{name: window.inv_depth(x) for name, x in present_fields(sample, *_DEPTHS).items()},
     }
     moved = dataclasses.replace(moved, **maps)
-    return dataclasses.replace(moved, **_motion(sample, moved, view))
+    return dataclasses.replace(moved, **_motion(sample, moved, window))
 
 
-_scale = jit(_scale_and_cut, static=("size",))
+_scale = jit(_scale_at_random, static=("size",))
 
 
 @dataclasses.dataclass(frozen=True)
-class _View:
+class _Window:
     """How a window looks at the old grid: u = (u' + corner + 1/2) / scale - 1/2.
 
     Attributes:
@@ -174,7 +189,7 @@ class _View:
             scale, shift = self.scale.astype(a.dtype), -self.corner.astype(a.dtype)
             return jax.image.scale_and_translate(a, shape, axes, scale, shift, "linear")
 
-        return filtered(image, None, self.size, move).values
+        return resample(image, None, self.size, move).values
 
     def inv_depth(self, inv_depth: jax.Array) -> jax.Array:
         (d,) = widen(inv_depth)
@@ -187,16 +202,21 @@ class _View:
         height, width = self.size
         at = [
             (jnp.arange(n, dtype=inv_depth.dtype) + c + 0.5) / s - 0.5
-            for n, c, s in zip((width, height), self.corner, self.scale, strict=True)
+            for n, c, s in zip(
+                (width, height),
+                self.corner.astype(inv_depth.dtype),
+                self.scale.astype(inv_depth.dtype),
+                strict=True,
+            )
         ]
         u, v = (jnp.clip(x, 0, n - 1) for x, n in zip(at, self.old[::-1], strict=True))
         return footprint(inv_depth, known, v, u)
 
 
-def _random_view(
-    key: jax.Array, old: Size, size: Size, log2_scale: Any, log2_stretch: Any
-) -> _View:
-    whole, window = jnp.array(old[::-1], jnp.float32), jnp.array(size[::-1], jnp.float32)
+def _random_window(
+    key: jax.Array, old: Size, size: Size, log2_scale: Range, log2_stretch: float
+) -> _Window:
+    whole, window = jnp.array(old[::-1], float), jnp.array(size[::-1], float)
     of_both, of_each, of_place = jax.random.split(key, 3)
     exponent = jax.random.uniform(of_both, minval=log2_scale[0], maxval=log2_scale[1])
     stretch = jax.random.uniform(of_each, (2,), minval=-log2_stretch, maxval=log2_stretch)
@@ -204,30 +224,30 @@ def _random_view(
     # The window stays inside: a part of a pixel that is left over is not used.
     room = jnp.maximum(jnp.floor(whole * scale - window), 0)
     corner = jnp.floor(jax.random.uniform(of_place, (2,)) * (room + 1))
-    return _View(old, size, scale, jnp.minimum(corner, room))
+    return _Window(old, size, scale, jnp.minimum(corner, room))
 
 
-def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
+def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Any]:
     """The motion and the masks in the new view; `moved` has its cameras and inverse depth."""
-    had = given(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
+    had = present_fields(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
     maps, cameras, depth, next_cameras = widen(
         had,
         (sample.camera, sample.next_camera),
         moved.inv_depth,
         (moved.camera, moved.next_camera),
     )
-    d = maps.get("inv_depth", jnp.ones(view.old))
+    d = maps.get("inv_depth", jnp.ones(window.old))
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
     if "inv_depth_change" in maps or "scene_flow" in maps:
-        known = known & surface(d)
+        known = and_valid(known, surface(d))
     if "inv_depth_change" in maps:
         carried["flow"], lifts = scene_flow(maps["flow"], d, maps["inv_depth_change"], *cameras)
-        known = known & lifts
+        known = and_valid(known, lifts)
     for x in carried.values():
-        known = known & bounded(x).all(-1)
+        known = and_valid(known, bounded(x).all(-1))
 
-    at = view.footprint(d, known)
+    at = window.footprint(d, known)
     # What is a motion in space is weighed by d, a flow is not.
     result = {
         name: _mean(at, x, known, d if x.shape[-1] == 3 else jnp.ones_like(d))
@@ -238,9 +258,10 @@ def _motion(sample: Sample, moved: Sample, view: _View) -> dict[str, Any]:
         result["flow"], result["inv_depth_change"], seen = image_motion(
             result["flow"], depth, *next_cameras
         )
-        valid = valid & seen
+        valid = and_valid(valid, seen)
     elif "flow" in maps:
-        result["flow"] = result["flow"] * view.scale.astype(d.dtype)
+        scale = align_ranks(window.scale.astype(d.dtype), rank=result["flow"].ndim)[0]
+        result["flow"] = result["flow"] * scale
     for name, x in result.items():
         result[name], valid = narrow(valid, x, had[name].dtype)
     result = mask(valid, result) | {"valid": valid}

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._numerics import align_ranks, result_type
 from sf3d_jax.camera import _lens
 
 Size = tuple[int, int]
@@ -164,17 +165,19 @@ class Camera:
         Returns:
           The camera; the x of every vector seen with it changes sign.
         """
-        mirror = np.array([-1, 1, 1, 1], dtype=np.float32)
+        mirror = np.array([-1, 1, 1, 1])
+        pose, mirrored = _alike(self.world_to_camera, mirror[:3, None] * mirror)
         centre = self.principal_point
         distortion = self.distortion
         if self.model == "opencv":
             # x' is odd in x but for p2, s1 and s2, and y' is even.
             odd = np.isin(np.arange(12), [3, 8, 9])[: distortion.shape[-1]]
-            distortion = distortion * np.where(odd, -1, 1).astype(np.float32)
+            distortion, sign = _alike(distortion, np.where(odd, -1, 1))
+            distortion = distortion * sign
         return dataclasses.replace(
             self,
             principal_point=_stack(self.size[1] - 1 - centre[..., 0], centre[..., 1]),
-            world_to_camera=self.world_to_camera * mirror[:3, None] * mirror,
+            world_to_camera=pose * mirrored,
             distortion=distortion,
         )
 
@@ -204,19 +207,36 @@ class Camera:
 
 def shifted(camera: Camera, by: Any, size: Size) -> Camera:
     """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
-    point = camera.principal_point
-    return dataclasses.replace(
-        camera, principal_point=point + by.astype(point.dtype), size=check_size(size)
-    )
+    point, by = _alike(camera.principal_point, by)
+    return dataclasses.replace(camera, principal_point=point + by, size=check_size(size))
 
 
 def scaled(camera: Camera, scale: Any, size: Size) -> Camera:
     """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
-    scale = scale.astype(camera.focal.dtype)
-    point = (camera.principal_point + 0.5) * scale - 0.5
+    focal, focal_scale = _alike(camera.focal, scale)
+    point, point_scale = _alike(camera.principal_point, scale)
+    point = (point + 0.5) * point_scale - 0.5
     return dataclasses.replace(
-        camera, focal=camera.focal * scale, principal_point=point, size=check_size(size)
+        camera, focal=focal * focal_scale, principal_point=point, size=check_size(size)
     )
+
+
+def align_camera(camera: Camera, rank: int) -> Camera:
+    """The camera with axes of size 1 in front of its arrays, so that each has `rank` of a batch."""
+    axes = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
+    arrays: dict[str, Any] = {
+        name: align_ranks(x, rank=rank + count)[0]
+        for name, count in axes.items()
+        if (x := getattr(camera, name)) is not None
+    }
+    return dataclasses.replace(camera, **arrays)
+
+
+def _alike(array: Any, x: Any) -> tuple[Any, Any]:
+    """Both with as many axes as the deeper one, and x in the type of the array."""
+    rank = max(array.ndim, x.ndim)
+    array, x = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (array, x))
+    return array, x.astype(array.dtype)
 
 
 def _array(x: Any) -> Any:
@@ -226,10 +246,11 @@ def _array(x: Any) -> Any:
 def _stack(x: Any, y: Any) -> Any:
     """(x, y) as one array; NumPy where both are, since readers work in float64."""
     if isinstance(x, jax.Array) or isinstance(y, jax.Array):
-        both = jnp.stack(jnp.broadcast_arrays(x, y), axis=-1)
+        dtype = result_type(x, y)
         # Unsigned integers would wrap when they are negated.
-        floating = jnp.issubdtype(both.dtype, jnp.floating)
-        return both if floating else both.astype(jnp.float32)
+        dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
+        both = jnp.broadcast_arrays(jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+        return jnp.stack(both, axis=-1)
     pair = np.stack(np.broadcast_arrays(x, y), axis=-1)
     return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)
 

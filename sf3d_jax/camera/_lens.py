@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._numerics import bounded, mask
+from sf3d_jax._numerics import align_ranks, bounded, mask
 from sf3d_jax._numerics.double import Double
 from sf3d_jax.camera._angle import angle_ratio, power_series
 
@@ -243,10 +243,10 @@ def domain_limit(model: str, k: Coefficients) -> jax.Array:
     change of sign is bisected.
     """
     k = tuple(jax.lax.stop_gradient(jnp.asarray(c)[..., None]) for c in k)
-    angles = jnp.linspace(0.0, jnp.deg2rad(89.0), 4450, dtype=jnp.result_type(*k))
+    angles = jnp.linspace(0.0, jnp.deg2rad(89.0), 4450, dtype=k[0].dtype)
     of_angle = (lambda a: a * a) if model == "fisheye" else (lambda a: jnp.tan(a) ** 2)
     grows = lambda a: _radial_slope(model, of_angle(a), k) > 0
-    falling = ~grows(angles)
+    falling = ~grows(align_ranks(angles, rank=k[0].ndim)[0])
     first = jnp.argmax(falling, axis=-1, keepdims=True)
     inside, outside = angles[jnp.maximum(first - 1, 0)], angles[first]
 

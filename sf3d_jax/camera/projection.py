@@ -10,17 +10,19 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
+    align_ranks,
     bounded,
     channels,
     channels_last,
     jit,
     mask,
     narrow,
+    result_type,
     surface,
     where_valid,
     widen,
 )
-from sf3d_jax.camera import Camera, check_camera, check_size
+from sf3d_jax.camera import Camera, align_camera, check_camera, check_size
 from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
 
 
@@ -93,11 +95,12 @@ def project(points: jax.Array, camera: Camera) -> Projection:
     check_array("points", points, (3,))
     batch = check_camera("camera", camera)
     axes = _pixel_axes(points.ndim - 1, len(batch))
-    check_batch(points=points.shape[: points.ndim - 1 - axes], camera=batch)
+    batch = check_batch(points=points.shape[: points.ndim - 1 - axes], camera=batch)
 
     dtype = points.dtype
     points, camera = widen(points, camera)
-    camera, good = usable(camera)
+    (points,) = align_ranks(points, rank=len(batch) + axes + 1)
+    camera, good = usable(align_camera(camera, len(batch)))
     optics, pose = Optics.of(camera, axes), rows(camera.world_to_camera, axes)
     finite = bounded(points).all(-1)
     x, y, z = mask(finite, channels(points))
@@ -142,12 +145,13 @@ def unproject(pixels: jax.Array, inv_depth: jax.Array, camera: Camera) -> Points
     batch = check_camera("camera", camera)
     shape = check_batch(pixels=pixels.shape[:-1], inv_depth=inv_depth.shape)
     axes = _pixel_axes(len(shape), len(batch))
-    check_batch(pixels=shape[: len(shape) - axes], camera=batch)
+    batch = check_batch(pixels=shape[: len(shape) - axes], camera=batch)
 
-    dtype = jnp.result_type(pixels, inv_depth)
+    dtype = result_type(pixels, inv_depth)
     pixels, inv_depth, camera = widen(pixels, inv_depth, camera)
-    camera, good = usable(camera)
-    ray = Optics.of(camera, axes).ray(*channels(pixels))
+    camera, good = usable(align_camera(camera, len(batch)))
+    u, v, inv_depth = align_ranks(*channels(pixels), inv_depth, rank=len(batch) + axes)
+    ray = Optics.of(camera, axes).ray(u, v)
     valid = ray.valid & surface(inv_depth) & per_pixel(good, axes)
     pose = rows(camera.world_to_camera, axes)
     points = where_valid(_place, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)

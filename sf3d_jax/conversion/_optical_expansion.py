@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_flow
-from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, where_valid, widen
+from sf3d_jax._numerics import and_valid, bounded, jit, mask, narrow, surface, where_valid, widen
 
 
 class Expansion(NamedTuple):
@@ -55,7 +55,7 @@ def optical_expansion(
     check_flow(flow, valid)
     dtype = flow.dtype
     (flow,) = widen(flow)
-    usable = bounded(flow).all(-1) if valid is None else bounded(flow).all(-1) & valid
+    usable = and_valid(bounded(flow).all(-1), valid)
     flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
 
     half = window // 2

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import bounded, computed_once, mask, where_valid
+from sf3d_jax._numerics import align_ranks, bounded, computed_once, mask, where_valid
 from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.vectors import Vector, add, multiply
-from sf3d_jax.camera import Camera, _lens
+from sf3d_jax.camera import Camera, _lens, align_camera
 from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
 
 _IMAGE_AXES = 2
@@ -84,14 +84,17 @@ class Views:
         return self.optics.model != "pinhole" or self.after.model != "pinhole"
 
 
-def views(camera: Camera, next_camera: Camera | None) -> Views:
-    """What a pair of cameras makes of every pixel of the first image."""
+def views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Views:
+    """What a pair of cameras makes of every pixel of the first image, with so many batch axes."""
     height, width = camera.size
-    camera, good = usable(camera)
+    camera, good = usable(align_camera(camera, batch_axes))
     valid = per_pixel(good, _IMAGE_AXES)
     optics = Optics.of(camera, _IMAGE_AXES)
-    u = jnp.arange(width, dtype=optics.fx.dtype)
-    v = jnp.arange(height, dtype=optics.fx.dtype)[:, None]
+    u, v = align_ranks(
+        jnp.arange(width, dtype=optics.fx.dtype),
+        jnp.arange(height, dtype=optics.fx.dtype)[:, None],
+        rank=batch_axes + _IMAGE_AXES,
+    )
     if optics.model == "pinhole":
         # A row and a column, finite for any usable camera; a check would cost every pixel.
         ray = _lens.Ray((u - optics.cx) / optics.fx, (v - optics.cy) / optics.fy, valid)
@@ -105,7 +108,7 @@ def views(camera: Camera, next_camera: Camera | None) -> Views:
     if next_camera is None:
         return Views(u, v, x, y, exact, valid, optics, None, None, None)
 
-    next_camera, good = usable(next_camera)
+    next_camera, good = usable(align_camera(next_camera, batch_axes))
     valid = valid & per_pixel(good, _IMAGE_AXES)
     next_optics = Optics.of(next_camera, _IMAGE_AXES)
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
@@ -139,7 +142,8 @@ def _dot(a: Double, b: jax.Array) -> Double:
 
 def _inverse_minus_identity(d: jax.Array) -> jax.Array:
     """(I + D)^-1 - I = -(I + D)^-1 D by cofactors: the inverse of whatever pose is given."""
-    a, b, c = (d[..., i, :] + jnp.eye(3, dtype=d.dtype)[i] for i in range(3))
+    (identity,) = align_ranks(jnp.eye(3, dtype=d.dtype), rank=d.ndim)
+    a, b, c = (d[..., i, :] + identity[..., i, :] for i in range(3))
     cofactors = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=-1)
     determinant = (a * cofactors[..., 0]).sum(-1)[..., None, None]
     return -(cofactors[..., None] * d[..., None, :, :]).sum(-2) / determinant

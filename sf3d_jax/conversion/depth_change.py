@@ -22,7 +22,16 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, jit, narrow, surface, where_valid, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    bounded,
+    jit,
+    narrow,
+    result_type,
+    surface,
+    where_valid,
+    widen,
+)
 from sf3d_jax.conversion._optical_expansion import Expansion as Expansion
 from sf3d_jax.conversion._optical_expansion import optical_expansion as optical_expansion
 
@@ -379,8 +388,8 @@ def _convert(
     for name, x in (maps | parameters).items():
         check_array(name, x)
     check_batch(**{name: x.shape for name, x in (maps | parameters).items()})
-    dtype = jnp.result_type(*(x.dtype for x in maps.values()))
-    arrays = widen(*maps.values(), *parameters.values())
+    dtype = result_type(*(x.dtype for x in maps.values()))
+    arrays = align_ranks(*widen(*maps.values(), *parameters.values()))
     valid = usable(*arrays)
     values = where_valid(lambda *x: function(*x[:-1]), otherwise, valid, arrays, None)
     values, valid = narrow(valid, values, dtype)

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
+    align_ranks,
     bounded,
     channels,
     channels_last,
@@ -32,6 +33,7 @@ from sf3d_jax._numerics import (
     mask,
     narrow,
     reciprocal,
+    result_type,
     surface,
     where_valid,
     widen,
@@ -106,10 +108,10 @@ def scene_flow(
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype, _ = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
+    dtype, batch = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
-    between = views(camera, next_camera)
-    fu, fv = channels(flow)
+    between = views(camera, next_camera, len(batch))
+    fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + len(camera.size))
     vectors, valid = _lift(fu, fv, d0, c, between)
     vectors, valid = narrow(valid, channels_last(*vectors), dtype)
     return SceneFlow(vectors, valid)
@@ -162,11 +164,13 @@ def image_motion(
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype, _ = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
-    between = views(camera, next_camera)
-    moved = channels(vectors)
-    usable = surface(d0) & bounded(vectors).all(-1) & between.valid
+    between = views(camera, next_camera, len(batch))
+    rank = len(batch) + len(camera.size)
+    d0, finite = align_ranks(d0, bounded(vectors).all(-1), rank=rank)
+    moved = align_ranks(*channels(vectors), rank=rank)
+    usable = surface(d0) & finite & between.valid
     moved, d0 = mask(usable, (moved, d0), ((0, 0, 0), 1))
     if between.motion is not None:
         moved = turned(moved, between.motion.turn)
@@ -192,10 +196,11 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       TypeError: an argument is no floating array, or no camera.
       ValueError: shapes do not fit the camera's size or one another.
     """
-    dtype, _ = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
-    between = views(camera, next_camera)
+    between = views(camera, next_camera, len(batch))
     assert between.motion is not None
+    (d0,) = align_ranks(d0, rank=len(batch) + len(camera.size))
     usable = surface(d0) & between.valid
     d0 = mask(usable, d0, 1)
     return _show(still(d0, between.motion), d0, usable, between, dtype)
@@ -264,13 +269,16 @@ def scene_flow_covariance(
     dtype, maps = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     check_array("covariance", covariance)
     entries, batch = _entries(covariance, camera.size, flow.ndim)
-    check_batch(**{"maps and cameras": maps, "covariance": batch})
+    batch = check_batch(**{"maps and cameras": maps, "covariance": batch})
     entries, flow, d0, c, camera, next_camera = widen(
         entries, flow, inv_depth, inv_depth_change, camera, next_camera
     )
-    between = views(camera, next_camera)
+    between = views(camera, next_camera, len(batch))
+    rank = len(batch) + len(camera.size)
+    entries = dict(zip(entries, align_ranks(*entries.values(), rank=rank), strict=True))
     lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)
-    pixels = *channels(flow), *jnp.broadcast_arrays(d0, c)
+    fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=rank)
+    pixels = fu, fv, *jnp.broadcast_arrays(d0, c)
     _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
     for entry in jax.tree.leaves(entries):
         valid = valid & bounded(entry)
@@ -343,4 +351,4 @@ def _check_maps(
         trailing = (*camera.size, count) if count else camera.size
         check_array(name, x, trailing)
         batches[name] = x.shape[: x.ndim - len(trailing)]
-    return jnp.result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)
+    return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

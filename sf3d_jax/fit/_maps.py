@@ -13,8 +13,8 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import channels, computed_once
-from sf3d_jax.warping._windows import products, tall
-from sf3d_jax.warping._windows import weighed as windows_weighed
+from sf3d_jax.warping._windows import fold_batch_into_rows, products
+from sf3d_jax.warping._windows import window_sum as windows_weighed
 from sf3d_jax.warping.sampling import Method, sample_at
 
 # (rows, columns): numbers or traced scalars.
@@ -109,8 +109,8 @@ def sample_smoothly(
     above = jnp.arange(count, dtype=jnp.int32)[:, None, None] * height
     first = (above + top.astype(jnp.int32)) * width + left.astype(jnp.int32)
     windows = products(_weigh_cubic(v - top), _weigh_cubic(u - left))
-    image = tall(jnp.moveaxis(image, 1, -1), -3)
-    first, windows = tall((first, windows), -2)
+    image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
+    first, windows = fold_batch_into_rows((first, windows), -2)
     return channels(computed_once(windows_weighed(image, first, windows)).reshape(*u.shape, -1))
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import jit, mask, widen
+from sf3d_jax._numerics import jit, mask, result_type, widen
 from sf3d_jax.gaussians.harmonics import DEGREES
 
 
@@ -109,7 +109,7 @@ def check_gaussians(name: str, gaussians: Any) -> tuple[int, int]:
 
 @jit
 def _scale_columns(scales: jax.Array, rotations: jax.Array) -> jax.Array:
-    dtype = jnp.result_type(scales, rotations)
+    dtype = result_type(scales, rotations)
     scales, rotations = widen(scales, rotations)
     if rotations.shape[-1] == 4 and rotations.shape[-2:] != (3, 3):
         rotations = _make_rotations(rotations)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import mask
-from sf3d_jax.warping._windows import tied
+from sf3d_jax.warping._windows import match_varying_axes
 
 # Of Zach, Pock and Bischof's soft census as SMURF has it, for grey values up to 255.
 _SOFT_SIGN, _SOFT_COUNT = 0.81, 0.1
@@ -39,7 +39,8 @@ def unlike_neighbours(
     def add(sums: Any, counts: Any, differences: Any, _: Any) -> Any:
         a, b = (_soft_sign(x)[0] for x in differences)
         unlike = (a - b) * (a - b)
-        return sums[0] + mask(counts, unlike / (_SOFT_COUNT + unlike)), sums[1] + counts
+        total = sums[0] + mask(counts, unlike / (_SOFT_COUNT + unlike))
+        return total, sums[1] + counts.astype(sums[1].dtype)
 
     zeros = jnp.zeros_like(image), jnp.zeros(known.shape, jnp.int16)
     total, count = _over_neighbours(add, zeros, radius, known, (image, other), ())
@@ -104,4 +105,4 @@ def _over_neighbours(
         differences = tuple(x - y for x, y in zip(neighbours, centred, strict=True))
         return add(sums, counts, differences, others), None
 
-    return lax.scan(step, tied(sums, (known, centred, plain)), places)[0]
+    return lax.scan(step, match_varying_axes(sums, (known, centred, plain)), places)[0]

@@ -14,7 +14,7 @@ from sf3d_jax.losses._maps import total
 Lower = Sequence[Sequence[jax.Array]]
 
 
-def decomposed(matrix: Lower, tiny: float) -> tuple[list[list[jax.Array]], list[jax.Array]]:
+def decompose(matrix: Lower, tiny: float) -> tuple[list[list[jax.Array]], list[jax.Array]]:
     """L with L L^T = A, and the squares of its diagonal, as they were before kept above `tiny`."""
     factor: list[list[jax.Array]] = []
     pivots = []
@@ -34,7 +34,7 @@ def decomposed(matrix: Lower, tiny: float) -> tuple[list[list[jax.Array]], list[
     return factor, pivots
 
 
-def forward(factor: Lower, b: Sequence[jax.Array]) -> list[jax.Array]:
+def solve_lower(factor: Lower, b: Sequence[jax.Array]) -> list[jax.Array]:
     """y with L y = b."""
     y: list[jax.Array] = []
     for row, side in zip(factor, b, strict=True):
@@ -43,9 +43,9 @@ def forward(factor: Lower, b: Sequence[jax.Array]) -> list[jax.Array]:
     return y
 
 
-def solved(factor: Lower, b: Sequence[jax.Array]) -> list[jax.Array]:
+def solve(factor: Lower, b: Sequence[jax.Array]) -> list[jax.Array]:
     """x with L L^T x = b."""
-    x = forward(factor, b)
+    x = solve_lower(factor, b)
     for i in reversed(range(len(x))):
         for j in range(i + 1, len(x)):
             x[i] = x[i] - factor[j][i] * x[j]

@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import bounded, channels, mask, narrow
+from sf3d_jax._numerics import align_ranks, and_valid, bounded, channels, mask, narrow
 from sf3d_jax._numerics.lengths import length as length
 from sf3d_jax._numerics.lengths import root as root
 
@@ -25,7 +25,7 @@ class LossMap(NamedTuple):
     valid: jax.Array
 
 
-def check_penalty(penalty: Any) -> None:
+def check_penalty(penalty: object) -> None:
     """Checks that a penalty can be called."""
     if not callable(penalty):
         raise TypeError(f"penalty: expected a function such as losses.l1, got {penalty!r}")
@@ -38,37 +38,35 @@ def check_alike(**images: jax.Array) -> None:
         raise ValueError(f"{second}: expected {a.shape[-1]} channels as {first}, got {b.shape[-1]}")
 
 
-def numbers(x: jax.Array) -> jax.Array:
+def has_numbers(x: jax.Array) -> jax.Array:
     """Which pixels of an image, (*b, H, W, C), have numbers in all channels: (*b, H, W)."""
     return functools.reduce(
         jnp.logical_and, map(bounded, channels(x)), jnp.ones(x.shape[:-1], bool)
     )
 
 
-def which(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
-    """Which pixels count: they have numbers in all images and are valid."""
-    return both(functools.reduce(jnp.logical_and, map(numbers, images)), valid)
+def usable_pixels(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
+    """Which pixels count: their numbers are finite in all images, and they are valid."""
+    finite = align_ranks(*map(has_numbers, images))
+    return and_valid(functools.reduce(jnp.logical_and, finite), valid)
 
 
-def both(known: jax.Array, valid: jax.Array | None) -> jax.Array:
-    """Which of the known pixels are valid; all if None."""
-    return known if valid is None else known & valid
-
-
-def counted(valid: jax.Array | None, *images: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+def mask_inputs(
+    valid: jax.Array | None, *images: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Which pixels count, and the images with zeros elsewhere, all of one batch shape."""
-    known = which(valid, *images)
+    known = usable_pixels(valid, *images)
     spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in images)
     return known, tuple(mask(known, x) for x in spread)
 
 
-def loss_map(values: jax.Array, valid: jax.Array, dtype: Any) -> LossMap:
+def loss_map(values: jax.Array, valid: jax.Array, dtype: jnp.dtype) -> LossMap:
     """The result, in the type of the inputs; what overflows it is not valid."""
     values, valid = jnp.broadcast_arrays(values, valid)
     return LossMap(*narrow(valid, mask(valid, values), dtype))
 
 
-def total(parts: Sequence[Any]) -> Any:
+def total(parts: Sequence[jax.Array]) -> jax.Array:
     """Their sum, written out: XLA on CPU is slow at sums over a short axis."""
     return functools.reduce(jnp.add, parts)
 
@@ -85,8 +83,8 @@ def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:
 
 
 def differences(
-    function: Callable[..., Any], known: jax.Array, count: int, axis: int, *maps: jax.Array
-) -> tuple[Any, jax.Array]:
+    function: Callable[..., jax.Array], known: jax.Array, count: int, axis: int, *maps: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """A function of neighbours along an axis, at the middle (or first) one, and where it counts.
 
     Args:

@@ -14,22 +14,23 @@ bilinearly at q = p + F:
 Lengths have the gradient 0 at 0, so a perfect prediction stays put.
 """
 
+import operator
+
 import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
-from sf3d_jax._numerics import channels, jit, mask, surface, widen
-from sf3d_jax.camera import Camera, _optics, check_camera
+from sf3d_jax._numerics import align_ranks, and_valid, channels, jit, mask, surface, widen
+from sf3d_jax.camera import Camera, _optics, align_camera, check_camera
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
-    both,
     check_alike,
-    counted,
     length,
     loss_map,
+    mask_inputs,
     total,
 )
 from sf3d_jax.warping.sampling import positions, sample_at
@@ -53,7 +54,7 @@ def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None 
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
     check_alike(x=x, target=target)
-    known, (a, b) = counted(valid, *widen(x, target))
+    known, (a, b) = mask_inputs(valid, *widen(x, target))
     return loss_map(length(*channels(a - b)), known, x.dtype)
 
 
@@ -115,10 +116,10 @@ def log_motion_in_depth_error(
         valid=(valid, "mask"),
     )
     dtype = inv_depth_change.dtype
-    change, target, inv_depth = widen(inv_depth_change, target, inv_depth)
+    change, target, inv_depth = align_ranks(*widen(inv_depth_change, target, inv_depth))
     found = depth_change.to_log_motion_in_depth(inv_depth, change)
     wanted = depth_change.to_log_motion_in_depth(inv_depth, target)
-    known = both(found.valid & wanted.valid, valid)
+    known = and_valid(found.valid & wanted.valid, valid)
     return loss_map(absolute(mask(known, found.values - wanted.values)), known, dtype)
 
 
@@ -157,9 +158,9 @@ def depth_consistency(
     )
     dtype = flow.dtype
     flow, d0, change, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
-    n, seen = _seen(flow, following)
+    n, seen, d0, change = align_ranks(*_sample_surface(flow, following), d0, change)
     d1 = d0 + change
-    known = both(seen & surface(d0) & surface(d1), valid)
+    known = and_valid(seen & surface(d0) & surface(d1), valid)
     n, d1 = mask(known, (n, d1), (1, 1))
     return loss_map(absolute(n - d1) / (n + d1), known, dtype)
 
@@ -204,14 +205,16 @@ def point_reconstruction(
     dtype = vectors.dtype
     vectors, d0, following = widen(vectors, inv_depth, next_inv_depth)
     flow, change, known = image_motion(vectors, d0, camera, next_camera)
-    n, seen = _seen(flow, following)
     still = jnp.zeros_like(flow)
-    distances = _slant(still, camera), _slant(flow, camera if next_camera is None else next_camera)
+    there = _slant(flow, camera if next_camera is None else next_camera)
+    n, seen, d0, change, known, here, there = align_ranks(
+        *_sample_surface(flow, following), d0, change, known, _slant(still, camera), there
+    )
     d1 = d0 + change
-    known = both(known & seen & surface(d1), valid)
+    known = and_valid(known & seen & surface(d1), valid)
     n, d0, d1 = mask(known, (n, d0, d1), (1, 1, 1))
     # Both points lie on one ray, so their difference is that of its depths.
-    relative = distances[1] / distances[0] * d0 * absolute(n - d1) / (n * d1)
+    relative = there / here * d0 * absolute(n - d1) / (n * d1)
     return loss_map(relative, known, dtype)
 
 
@@ -261,13 +264,14 @@ def forward_backward_error(
     dtype = x.dtype
     x, backward, there = widen(x, backward, x if flow is None else flow)
     back, seen = sample_at("flow", backward, *_positions(there), "bilinear", "zeros")
-    known, (x, back) = counted(valid, x, back)
-    known = known & seen
+    known, (x, back) = mask_inputs(valid, x, back)
+    known = and_valid(known, seen)
     parts = list(channels(back))
     if camera is not None and next_camera is not None:
-        parts, good = _turned(parts, *widen(camera, next_camera))
-        known = known & good
-    missed = mask(known, tuple(a + b for a, b in zip(channels(x), parts, strict=True)))
+        parts, good = _turn_to_camera(parts, *widen(camera, next_camera))
+        known = and_valid(known, good)
+    missed = [operator.add(*align_ranks(a, b)) for a, b in zip(channels(x), parts, strict=True)]
+    missed = mask(known, missed)
     return loss_map(length(*missed), known, dtype)
 
 
@@ -275,7 +279,7 @@ def _positions(flow: jax.Array) -> tuple[jax.Array, jax.Array]:
     return positions(*channels(flow))
 
 
-def _seen(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The next inverse depth where the pixels go, and whether it is that of surfaces."""
     surfaces = jnp.where(surface(next_inv_depth), next_inv_depth, jnp.nan)[..., None]
     values, seen = sample_at("flow", surfaces, *_positions(flow), "bilinear", "zeros")
@@ -284,16 +288,21 @@ def _seen(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Ar
 
 def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
     """The length of the ray (x, y, 1) of where pixels go."""
-    camera, _ = _optics.usable(widen(flow, camera)[1])
+    camera, _ = _optics.usable(align_camera(widen(flow, camera)[1], flow.ndim - 3))
     ray = _optics.Optics.of(camera, 2).ray(*_positions(flow))
     return jnp.sqrt(ray.x * ray.x + ray.y * ray.y + 1)
 
 
-def _turned(
+def _turn_to_camera(
     parts: list[jax.Array], camera: Camera, next_camera: Camera
 ) -> tuple[list[jax.Array], jax.Array]:
     """Vectors in the axes of the next camera, in those of the first; and where both are good."""
-    (camera, good), (next_camera, next_good) = map(_optics.usable, (camera, next_camera))
+    cameras = camera, next_camera
+    rank = max(parts[0].ndim - 2, *(len(check_camera("camera", c)) for c in cameras))
+    parts = list(align_ranks(*parts, rank=rank + 2))
+    (camera, good), (next_camera, next_good) = (
+        _optics.usable(align_camera(c, rank)) for c in cameras
+    )
     to_camera, to_next = (_optics.rows(c.world_to_camera, 2) for c in (camera, next_camera))
     world = [total([to_next[i][k] * parts[i] for i in range(3)]) for k in range(3)]
     turned = [total([row[k] * world[k] for k in range(3)]) for row in to_camera]

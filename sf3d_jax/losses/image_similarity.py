@@ -18,7 +18,7 @@ which the validity of the warp and what is not hidden are meant.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -30,10 +30,10 @@ from sf3d_jax.losses._maps import (
     LossMap,
     check_alike,
     check_penalty,
-    counted,
     loss_map,
+    mask_inputs,
     total,
-    which,
+    usable_pixels,
 )
 from sf3d_jax.losses._moments import decorrelation, dissimilarity, of_windows
 from sf3d_jax.losses.penalties import l1
@@ -72,7 +72,7 @@ def brightness(
     """
     dtype = _check_pair(image, other, valid)
     check_penalty(penalty)
-    known, (image, other) = counted(valid, *widen(image, other))
+    known, (image, other) = mask_inputs(valid, *widen(image, other))
     parts = [penalty(a - b) for a, b in zip(channels(image), channels(other), strict=True)]
     return loss_map(total(parts) / len(parts), known, dtype)
 
@@ -103,7 +103,7 @@ def census(
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
     images = widen(image, other)
-    known = which(valid, *images)
+    known = usable_pixels(valid, *images)
     grey = lambda x: jnp.where(known, total(channels(x)) * (255 / x.shape[-1]), 0)
     values, count = unlike_neighbours(radius, *map(grey, images), known)
     return loss_map(values, known & (count > 0), dtype)
@@ -138,7 +138,7 @@ def ssim(
         raise ValueError(f"window: expected one of {get_args(Window)}, got {window!r}")
     weights = _UNIFORM if window == "uniform" else _GAUSSIAN
     images = widen(image, other)
-    values, whole = of_windows(dissimilarity, weights, which(valid, *images), *images)
+    values, whole = of_windows(dissimilarity, weights, usable_pixels(valid, *images), *images)
     return loss_map(values, whole, dtype)
 
 
@@ -157,7 +157,7 @@ def ncc(
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the image's dtype, from 0 to 2 to rounding, valid where the window lies in the
+      LossMap in the image's dtype, from 0 to 2, valid where the window lies in the
       image, all its pixels count, and neither image is flat there (a variance below 3e-10) in
       every channel. Channels that are flat do not count. Differentiable in reverse mode.
 
@@ -170,7 +170,7 @@ def ncc(
     count = 2 * radius + 1
     images = widen(image, other)
     weights = (1 / count,) * count
-    values, whole = of_windows(decorrelation, weights, which(valid, *images), *images)
+    values, whole = of_windows(decorrelation, weights, usable_pixels(valid, *images), *images)
     return loss_map(values, whole, dtype)
 
 
@@ -203,11 +203,12 @@ def photometric(
     image, other = widen(image, other)
     structure = ssim(image, other, valid=valid)
     difference = brightness(image, other, valid=valid, penalty=penalty)
-    values = share * structure.values + (1 - share) * difference.values
+    a = jnp.asarray(share, image.dtype)
+    values = a * structure.values + (1 - a) * difference.values
     return loss_map(values, structure.valid, dtype)
 
 
-def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> Any:
+def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> jnp.dtype:
     check_maps(image=(image, "image"), other=(other, "image"), valid=(valid, "mask"))
     check_alike(image=image, other=other)
     return image.dtype

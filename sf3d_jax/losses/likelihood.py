@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
-from sf3d_jax._numerics import bounded, channels, jit, mask, widen
-from sf3d_jax.losses._cholesky import decomposed, forward
-from sf3d_jax.losses._maps import LossMap, absolute, check_alike, counted, loss_map, total
-from sf3d_jax.losses.penalties import narrowed
+from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, widen
+from sf3d_jax.losses._cholesky import decompose, solve_lower
+from sf3d_jax.losses._maps import LossMap, absolute, check_alike, loss_map, mask_inputs, total
+from sf3d_jax.losses.penalties import narrow_or_clip
 
 # Of variances: the square of a standard deviation.
 _SMALLEST = 1e-30
@@ -53,7 +53,7 @@ def gaussian_nll(
     check_array("covariance", covariance, (*x.shape[-3:], n))
     check_batch(x=x.shape[:-3], covariance=covariance.shape[:-4])
     lower = jnp.stack([covariance[..., i, j] for i in range(n) for j in range(i + 1)], axis=-1)
-    known, (a, b, lower) = counted(valid, *widen(x, target, lower))
+    known, (a, b, lower) = mask_inputs(valid, *widen(x, target, lower))
 
     entries = iter(channels(lower))
     matrix = [[next(entries) for _ in range(i + 1)] for i in range(n)]
@@ -65,12 +65,12 @@ def gaussian_nll(
     known = functools.reduce(jnp.logical_and, map(bounded, errors), known)
     scaled = lambda row, scale: [x * scale * other for x, other in zip(row, scales, strict=False)]
     matrix = [scaled(row, scale) for row, scale in zip(matrix, scales, strict=True)]
-    values, positive = _standardized(matrix, errors, known)
+    values, positive = _half_log_density(matrix, errors, known)
     values = values - total([jnp.log(scale) for scale in scales]) + 0.5 * n * math.log(2 * math.pi)
     return loss_map(values, known & positive, x.dtype)
 
 
-def _standardized(
+def _half_log_density(
     matrix: list[list[jax.Array]], errors: tuple[jax.Array, ...], known: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Half of e^T S^-1 e + log det S, and where S is positive definite."""
@@ -81,10 +81,10 @@ def _standardized(
     # Once to find out where, and again with what is harmless elsewhere: for the derivative.
     for _ in range(2):
         safe = mask(positive, matrix, identity)
-        factor, pivots = decomposed(safe, tiny)
+        factor, pivots = decompose(safe, tiny)
         for pivot in pivots:
             positive = positive & (pivot > tiny)
-    standard = forward(factor, mask(positive, errors))
+    standard = solve_lower(factor, mask(positive, errors))
     halves = [0.5 * y * y + jnp.log(row[-1]) for y, row in zip(standard, factor, strict=True)]
     return total(halves), positive
 
@@ -116,12 +116,13 @@ def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -
             raise ValueError(f"{name}: expected shape (..., M), M at least 1, got {value.shape}")
     check_batch(x=(*x.shape, 1), logits=logits.shape, log_scales=log_scales.shape)
     dtype = x.dtype
-    x, logits, log_scales = widen(x, logits, log_scales)
+    x, logits, log_scales = widen(x[..., None], logits, log_scales)
+    x, logits, log_scales = align_ranks(x, logits, log_scales)
     off = jnp.isneginf(logits)
-    known = bounded(x) & ((bounded(logits) | off) & (jnp.abs(log_scales) <= 30)).all(-1)
+    known = bounded(x[..., 0]) & ((bounded(logits) | off) & (jnp.abs(log_scales) <= 30)).all(-1)
     known = known & ~off.all(-1)
-    x, logits, log_scales = jnp.broadcast_arrays(x[..., None], logits, log_scales)
+    x, logits, log_scales = jnp.broadcast_arrays(x, logits, log_scales)
     x, logits, log_scales = mask(known, (x, logits, log_scales))
     log_likelihood = logits - log_scales - absolute(x) * jnp.exp(-log_scales) - jnp.log(2.0)
     lse = jax.nn.logsumexp
-    return narrowed(known, lse(logits, axis=-1) - lse(log_likelihood, axis=-1), dtype)
+    return narrow_or_clip(known, lse(logits, axis=-1) - lse(log_likelihood, axis=-1), dtype)

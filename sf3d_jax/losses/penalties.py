@@ -14,14 +14,14 @@ is its largest number.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, jit, mask, widen
+from sf3d_jax._numerics import align_ranks, bounded, jit, mask, widen
 from sf3d_jax.losses._maps import absolute, root
 
 # Below, the series of (e^t - 1) / t is exact to the last place of float64.
@@ -74,7 +74,7 @@ def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
     Raises:
       TypeError: x is no floating array.
     """
-    return _penalty(lambda x: root(x * x + scale * scale), x)
+    return _penalty(lambda x, scale: root(x * x + scale * scale), x, scale)
 
 
 @jit
@@ -95,12 +95,12 @@ def generalized_charbonnier(
       TypeError: x is no floating array.
     """
 
-    def power(x: jax.Array) -> jax.Array:
+    def power(x: jax.Array, epsilon: jax.Array, exponent: jax.Array) -> jax.Array:
         base = absolute(x) + epsilon
         positive = base > 0
         return mask(positive, jnp.where(positive, base, 1) ** exponent)
 
-    return _penalty(power, x)
+    return _penalty(power, x, epsilon, exponent)
 
 
 @jit
@@ -117,11 +117,11 @@ def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
     Raises:
       TypeError: x is no floating array.
     """
-    return _penalty(lambda x: optax.losses.huber_loss(x, delta=delta), x)
+    return _penalty(lambda x, delta: optax.losses.huber_loss(x, delta=delta), x, delta)
 
 
 @jit
-def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
+def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) -> jax.Array:
     """Barron's general and adaptive robust loss (CVPR 2019), exact at its limits too.
 
     alpha = 2 is half the square, 1 is Charbonnier's less its minimum, 0 is Cauchy's
@@ -144,11 +144,10 @@ def general_robust(x: jax.Array, *, alpha: Any, scale: Any = 1.0) -> jax.Array:
     check_batch(x=x.shape, alpha=jnp.shape(alpha), scale=jnp.shape(scale))
     dtype = x.dtype
     (x,) = widen(x)
-    alpha, scale = jnp.asarray(alpha, x.dtype), jnp.asarray(scale, x.dtype)
-    known = bounded(x / jnp.where(scale > 0, scale, 1)) & (scale > 0) & ~jnp.isnan(alpha)
-    x, scale, alpha = jnp.broadcast_arrays(x, scale, alpha)
-    x, scale, alpha = mask(known, (x, scale, alpha), (0, 1, 1))
-    return narrowed(known, _general(jnp.square(x / scale), alpha), dtype)
+    x, shape, s = align_ranks(x, *(jnp.asarray(option, x.dtype) for option in (alpha, scale)))
+    known = bounded(x / jnp.where(s > 0, s, 1)) & (s > 0) & ~jnp.isnan(shape)
+    x, s, shape = mask(known, tuple(jnp.broadcast_arrays(x, s, shape)), (0, 1, 1))
+    return narrow_or_clip(known, _general(jnp.square(x / s), shape), dtype)
 
 
 def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
@@ -183,15 +182,17 @@ def _expm1_ratio(t: jax.Array) -> jax.Array:
     return jnp.where(small, series, jnp.expm1(far) / far)
 
 
-def _penalty(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+def _penalty(function: Callable[..., jax.Array], x: jax.Array, *options: ArrayLike) -> jax.Array:
+    """The function of a residual and of options, these in the type in which x is computed."""
     check_array("x", x)
     dtype = x.dtype
     (x,) = widen(x)
     known = bounded(x)
-    return narrowed(known, function(mask(known, x)), dtype)
+    values = function(mask(known, x), *(jnp.asarray(option, x.dtype) for option in options))
+    return narrow_or_clip(known, values, dtype)
 
 
-def narrowed(known: jax.Array, values: jax.Array, dtype: Any) -> jax.Array:
+def narrow_or_clip(known: jax.Array, values: jax.Array, dtype: jnp.dtype) -> jax.Array:
     """The values where known, in a narrow type; what exceeds that is its largest number."""
     largest = float(jnp.finfo(dtype).max)
     return mask(known, jnp.clip(values, -largest, largest)).astype(dtype)

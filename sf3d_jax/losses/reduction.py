@@ -1,14 +1,14 @@
 """From maps to one number: means over what counts, and weighted sums of named terms."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, jit, surface
+from sf3d_jax._numerics import bounded, jit, result_type, surface
 from sf3d_jax._numerics import mask as masked
 from sf3d_jax.losses._maps import LossMap
 
@@ -37,7 +37,7 @@ def masked_mean(map: jax.Array, mask: jax.Array) -> jax.Array:
         check_array("mask", mask)
     shape = check_batch(map=map.shape, mask=mask.shape)
     dtype = map.dtype
-    wide = jnp.promote_types(dtype, jnp.float32)
+    wide = result_type(dtype, jnp.float32)
     map = jnp.broadcast_to(map.astype(wide), shape)
     weights = jnp.broadcast_to(mask.astype(wide), shape)
     counts = bounded(map) & (weights > 0) & bounded(weights)
@@ -46,7 +46,9 @@ def masked_mean(map: jax.Array, mask: jax.Array) -> jax.Array:
     return ((weights * map).sum() / jnp.where(whole > 0, whole, 1)).astype(dtype)
 
 
-def compose(terms: Mapping[str, tuple[Any, Any]]) -> tuple[jax.Array, dict[str, jax.Array]]:
+def compose(
+    terms: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> tuple[jax.Array, dict[str, jax.Array]]:
     """A weighted sum of named terms, with the terms to log.
 
         total, values = compose({
@@ -77,11 +79,13 @@ def compose(terms: Mapping[str, tuple[Any, Any]]) -> tuple[jax.Array, dict[str, 
         values[name] = value
         # A term switched off by a number is not there at all, for the derivative either.
         if isinstance(term[0], jax.Array) or term[0] != 0:
-            total = total + weight * jnp.where(weight == 0, 0, value)
+            weight, value = _same_type(weight, jnp.where(weight == 0, 0, value))
+            total, value = _same_type(total, weight * value)
+            total = total + value
     return total, values
 
 
-def balance(values: Mapping[str, Any]) -> dict[str, jax.Array]:
+def balance(values: Mapping[str, ArrayLike]) -> dict[str, jax.Array]:
     """Weights that make all terms as large as the largest: max / value (self-mono-sf).
 
     They are constants: no gradient passes through them.
@@ -103,14 +107,18 @@ def balance(values: Mapping[str, Any]) -> dict[str, jax.Array]:
     scalars = {name: _scalar(f"values[{name!r}]", x) for name, x in values.items()}
     fixed = {name: jax.lax.stop_gradient(x) for name, x in scalars.items()}
     counts = {name: surface(x) for name, x in fixed.items()}
-    largest = jnp.stack([masked(counts[name], x) for name, x in fixed.items()]).max()
-    return {
-        name: jnp.where(counts[name], largest / jnp.where(counts[name], x, 1), 1)
-        for name, x in fixed.items()
-    }
+    dtype = result_type(*fixed.values())
+    safe = {name: masked(counts[name], x, 1).astype(dtype) for name, x in fixed.items()}
+    largest = jnp.stack([masked(counts[name], x) for name, x in safe.items()]).max()
+    return {name: jnp.where(counts[name], largest / x, 1) for name, x in safe.items()}
 
 
-def _scalar(name: str, x: Any) -> jax.Array:
+def _same_type(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    dtype = result_type(a, b)
+    return a.astype(dtype), b.astype(dtype)
+
+
+def _scalar(name: str, x: object) -> jax.Array:
     """A number as a floating array without axes."""
     if isinstance(x, LossMap):
         raise ValueError(f"{name}: expected a scalar, got a LossMap; give masked_mean(*loss_map)")

@@ -13,19 +13,18 @@ relative difference of the inverse depths.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_batch, check_maps
-from sf3d_jax._numerics import channels, jit, mask, widen
+from sf3d_jax._numerics import and_valid, channels, jit, mask, widen
 from sf3d_jax._numerics.vectors import Vector, add, cross, dot, scale, subtract
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera.projection import pixel_grid, unproject
-from sf3d_jax.losses._cholesky import decomposed, solved
-from sf3d_jax.losses._maps import LossMap, both, counted, loss_map, root, total
+from sf3d_jax.losses._cholesky import decompose, solve
+from sf3d_jax.losses._maps import LossMap, loss_map, mask_inputs, root, total
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 # In units of rounding, the least pivot of the normal equations.
@@ -72,11 +71,14 @@ def rigidity(
     still = jnp.eye(3, 4, dtype=vectors.dtype)
     camera = dataclasses.replace(camera, world_to_camera=still)
     points, seen = unproject(pixel_grid((height, width)), inv_depth, camera)
-    known, (vectors, points) = counted(both(seen, valid), vectors, points)
+    known, (vectors, points) = mask_inputs(and_valid(seen, valid), vectors, points)
     inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
 
     maps = *channels(points), *channels(vectors)
-    pairs = [_pair(maps, inv_depth, known, at, spread) for at in _NEIGHBOURS]
+    pairs = [
+        _pair(maps, inv_depth, known, at, jnp.asarray(spread, inv_depth.dtype))
+        for at in _NEIGHBOURS
+    ]
     turn = lax.stop_gradient(_turn(pairs))
     whole = total([weight for weight, _, _ in pairs])
     counts = whole > 0
@@ -86,10 +88,14 @@ def rigidity(
 
 
 def _pair(
-    maps: tuple[jax.Array, ...], inv_depth: jax.Array, known: jax.Array, at: Any, spread: Any
+    maps: tuple[jax.Array, ...],
+    inv_depth: jax.Array,
+    known: jax.Array,
+    at: tuple[int, int],
+    spread: jax.Array,
 ) -> tuple[jax.Array, Vector, Vector]:
     """Of one neighbour: its weight, and the differences of the points and of the motions."""
-    shift = lambda x: _shifted(x, at)
+    shift = lambda x: _shift(x, at)
     differences = tuple(shift(x) - x for x in maps)
     other = lax.stop_gradient(jnp.where(shift(known), shift(inv_depth), 1))
     own = lax.stop_gradient(inv_depth)
@@ -98,7 +104,7 @@ def _pair(
     return weight, differences[:3], differences[3:]
 
 
-def _shifted(x: jax.Array, at: tuple[int, int]) -> jax.Array:
+def _shift(x: jax.Array, at: tuple[int, int]) -> jax.Array:
     """The map as each pixel's neighbour sees it; 0 beyond the image."""
     size = x.shape[-2:]
     padded = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)])
@@ -120,8 +126,8 @@ def _turn(pairs: list[tuple[jax.Array, Vector, Vector]]) -> Vector:
     # Its trace is 2. Neighbours on a line say nothing of a turn about it, which moves none of
     # them: along there k may be any number.
     rows = (yy + zz,), (-xy, xx + zz), (-xz, -yz, xx + yy)
-    factor, _ = decomposed(rows, _NOTHING * float(jnp.finfo(scale.dtype).eps))
-    return mask(counts, tuple(solved(factor, b)))
+    factor, _ = decompose(rows, _NOTHING * float(jnp.finfo(scale.dtype).eps))
+    return mask(counts, tuple(solve(factor, b)))
 
 
 def _middle(x: Vector, s: Vector) -> Vector:

@@ -11,15 +11,15 @@ The iterations or predictions come in order; the last one is the result and weig
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
-from sf3d_jax._numerics import channels, jit, mask, widen
-from sf3d_jax.losses._maps import LossMap, absolute, both, counted, loss_map, numbers, total
+from sf3d_jax._numerics import align_ranks, and_valid, channels, jit, mask, widen
+from sf3d_jax.losses._maps import LossMap, absolute, has_numbers, loss_map, mask_inputs, total
 from sf3d_jax.losses.geometric import end_point_error, forward_backward_error
 from sf3d_jax.losses.penalties import charbonnier
 from sf3d_jax.warping.resizing import pyramid, resize_flow
@@ -59,7 +59,7 @@ def raft(
     (goal,) = widen(target)
     u, v = channels(jnp.where(known[..., None], goal, 0))
     known = known & (u * u + v * v < jnp.square(jnp.asarray(largest, u.dtype)))
-    return loss_map(_weighted(error, decay), known, flows.dtype)
+    return loss_map(_sum_iterations(error, decay), known, flows.dtype)
 
 
 @jit
@@ -112,7 +112,7 @@ def raft3d(
     if revisions is not None:
         revision_error, known = _error("revisions", revisions, target, known)
         error = error + revision_weight * revision_error
-    return loss_map(_weighted(error, decay), known, flows.dtype)
+    return loss_map(_sum_iterations(error, decay), known, flows.dtype)
 
 
 def multi_scale(
@@ -213,7 +213,7 @@ def self_supervision(
     )
     dtype = flow.dtype
     flow, *fixed = widen(flow, teacher, weight[..., None], teacher_weight[..., None])
-    known, (student, teacher, own, others) = counted(valid, flow, *lax.stop_gradient(fixed))
+    known, (student, teacher, own, others) = mask_inputs(valid, flow, *lax.stop_gradient(fixed))
     share = others[..., 0] * (1 - own[..., 0])
     return loss_map(share * total(channels(charbonnier(student - teacher))), known, dtype)
 
@@ -260,14 +260,15 @@ def _error(
     # The iterations stay before whatever axes the batch has.
     missing = (1,) * (len(batch) - len(x.shape[1:-3]))
     x = x.reshape(x.shape[0], *missing, *x.shape[1:])
-    known = both(numbers(x).all(0) & numbers(target), valid)
+    (target,) = align_ranks(target, rank=x.ndim)
+    known = and_valid(has_numbers(x).all(0) & has_numbers(target)[0], valid)
     known = jnp.broadcast_to(known, (*batch, *x.shape[-3:-1]))
-    x, target = (jnp.where(known[..., None], a, 0) for a in (x, target))
+    x, target = (jnp.where(known[None, ..., None], a, 0) for a in (x, target))
     parts = zip(channels(x), channels(target), strict=True)
     return total([absolute(a - b) for a, b in parts]) / x.shape[-1], known
 
 
-def _weighted(error: jax.Array, decay: Any) -> jax.Array:
+def _sum_iterations(error: jax.Array, decay: ArrayLike) -> jax.Array:
     """The sum over iterations, the last of which has the weight 1."""
     age = jnp.arange(error.shape[0] - 1, -1, -1)
     weights = jnp.asarray(decay, error.dtype) ** age.astype(error.dtype)

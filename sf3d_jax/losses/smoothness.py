@@ -20,10 +20,11 @@ the SRFlow paper tells them; it gives no formulas, so these are ours:
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_maps
 from sf3d_jax._numerics import channels, jit, widen
@@ -32,10 +33,10 @@ from sf3d_jax.losses._maps import (
     absolute,
     check_alike,
     check_penalty,
-    counted,
     differences,
     length,
     loss_map,
+    mask_inputs,
     total,
 )
 from sf3d_jax.losses.penalties import l1
@@ -43,7 +44,7 @@ from sf3d_jax.losses.penalties import l1
 Penalty = Callable[[jax.Array], jax.Array]
 Operator = Literal["difference", "sobel"]
 # A value and where it counts, one for each axis.
-Terms = list[tuple[Any, jax.Array]]
+Terms = list[tuple[jax.Array, jax.Array]]
 
 
 @partial(jit, static=("penalty",))
@@ -124,7 +125,7 @@ def total_variation(x: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
     """
     check_maps(x=(x, "image"), valid=(valid, "mask"))
     dtype = x.dtype
-    known, (x,) = counted(valid, *widen(x))
+    known, (x,) = mask_inputs(valid, *widen(x))
     steps = lambda *xs: total([absolute(b - a) for a, b in xs])
     terms = [differences(steps, known, 2, axis, *channels(x)) for axis in (-1, -2)]
     return loss_map(total([value for value, _ in terms]), known, dtype)
@@ -161,7 +162,7 @@ def gradient_difference(
     if operator not in get_args(Operator):
         raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
     dtype = x.dtype
-    known, (x, target) = counted(valid, *widen(x, target))
+    known, (x, target) = mask_inputs(valid, *widen(x, target))
     errors = channels(x - target)
     if operator == "difference":
         steps = lambda *xs: total([penalty(b - a) for a, b in xs])
@@ -209,8 +210,8 @@ def srflow_terms(
     check_maps(flow=(flow, "flow"), target=(target, "flow"), mask=(mask, "mask"))
     dtype = flow.dtype
     flow, target = widen(flow, target)
-    off, (still,) = counted(~mask, flow)
-    on, (moved, wanted) = counted(mask, flow, target)
+    off, (still,) = mask_inputs(~mask, flow)
+    on, (moved, wanted) = mask_inputs(mask, flow, target)
     return SRFlowTerms(
         loss_map(length(*channels(still)), off, dtype),
         loss_map(*gradient_difference(flow, target, operator=operator, valid=mask), dtype),
@@ -222,7 +223,7 @@ def srflow_terms(
 def _smoothness(
     x: jax.Array,
     image: jax.Array,
-    sharpness: Any,
+    sharpness: ArrayLike,
     valid: jax.Array | None,
     penalty: Penalty,
     count: int,
@@ -230,9 +231,10 @@ def _smoothness(
     check_maps(x=(x, "image"), image=(image, "image"), valid=(valid, "mask"))
     check_penalty(penalty)
     dtype, many = x.dtype, x.shape[-1]
-    known, (x, image) = counted(valid, *widen(x, image))
+    known, (x, image) = mask_inputs(valid, *widen(x, image))
+    sharpness = jnp.asarray(sharpness, x.dtype)
 
-    def rough(*maps: Any) -> jax.Array:
+    def rough(*maps: list[jax.Array]) -> jax.Array:
         steps, edges = maps[:many], maps[many:]
         edge = total([absolute(e[-1] - e[0]) for e in edges]) / (len(edges) * (count - 1))
         change = [e[1] - e[0] if count == 2 else (e[2] - e[1]) - (e[1] - e[0]) for e in steps]
@@ -244,18 +246,18 @@ def _smoothness(
 
 def _sobel(
     maps: tuple[jax.Array, ...], known: jax.Array, axis: int, penalty: Penalty
-) -> tuple[Any, jax.Array]:
+) -> tuple[jax.Array, jax.Array]:
     """Sobel's derivative along an axis: a mean across it of the slopes of three lines."""
     across = -3 - axis
     slopes, counts = [], known
     for x in maps:
         value, counts = differences(lambda xs: (xs[2] - xs[0]) / 2, known, 3, axis, x)
         slopes.append(value)
-    smoothed = lambda *xs: total([penalty((a + 2 * b + c) / 4) for a, b, c in xs])
-    return differences(smoothed, counts, 3, across, *slopes)
+    smooth = lambda *xs: total([penalty((a + 2 * b + c) / 4) for a, b, c in xs])
+    return differences(smooth, counts, 3, across, *slopes)
 
 
-def _mean(terms: Terms, dtype: Any) -> LossMap:
+def _mean(terms: Terms, dtype: jnp.dtype) -> LossMap:
     """Of the terms of both axes, over those that count."""
     count = total([counts.astype(jnp.float32) for _, counts in terms])
     value = total([value for value, _ in terms])

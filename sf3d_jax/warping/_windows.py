@@ -2,13 +2,13 @@
 
 With the first pixel (r, s) of the window of every n and its weights w,
 
-    weighed[n, c] = sum over i, j of w[i][j][n] image[r[n] + i, s[n] + j, c]
-    scattered[r[n] + i, s[n] + j, c] += w[i][j][n] values[n, c], for all n, i, j
+    window_sum[n, c] = sum over i, j of w[i][j][n] image[r[n] + i, s[n] + j, c]
+    scatter_windows[r[n] + i, s[n] + j, c] += w[i][j][n] values[n, c], for all n, i, j
 
-with one more channel of scattered, for values of 1. Both are linear in what they carry, and in the
+with one more channel of the latter, for values of 1. Both are linear in what they carry, and in the
 weights, and each is the other's transpose. Windows lie in the image; `first` is the number of
-their first pixel, r W + s. A batch of images is one tall image, see `tall`: mapped over one by one
-(vmap), XLA scatters three times as slowly.
+their first pixel, r W + s. `fold_batch_into_rows` makes one tall image of a batch of images: mapped
+over one by one (vmap), XLA scatters three times as slowly.
 
 XLA on CPU decides by the form how fast they are, by a factor of five:
 
@@ -39,7 +39,7 @@ _FEW = 8
 Maps = Sequence[Sequence[jax.Array]]
 
 
-def tall(tree: Any, axis: int) -> Any:
+def fold_batch_into_rows(tree: Any, axis: int) -> Any:
     """Arrays of a batch as one: their rows, of this axis from the end, follow each other."""
 
     def joined(x: jax.Array) -> jax.Array:
@@ -54,7 +54,7 @@ def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
     return [[a * b for b in along] for a in across]
 
 
-def weighed(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
+def window_sum(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     """Weighted sums over windows, in the form that is fast.
 
     Args:
@@ -66,21 +66,21 @@ def weighed(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
       (m, n, C).
     """
     width = image.shape[1]
-    image = _flat(image)
+    image = _flatten(image)
     taps = list(_taps(weights, width))
     # What has no weight looks where something has: times 0 that keeps the sign of a zero.
     anchor: Any = 0
     for i, w in taps:
         anchor = jnp.where(w != 0, i, anchor)
-    at = lambda i, w: _numbers(_pixels(image, first + jnp.where(w != 0, i, anchor)))
+    at = lambda i, w: _zero_unless_finite(_pixels(image, first + jnp.where(w != 0, i, anchor)))
     terms = (w[..., None] * at(i, w) for i, w in taps)
     return functools.reduce(jnp.add, terms)
 
 
-def gathered(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
-    """As `weighed`, in the form whose transpose, by the image, is fast."""
+def window_sum_for_image_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
+    """As `window_sum`, in the form whose transpose, by the image, is fast."""
     width, count = image.shape[-2:]
-    parts = _parts(_flat(image))
+    parts = _parts(_flatten(image))
 
     # Nothing is kept for the derivative: in a loop it would be copied.
     @jax.checkpoint
@@ -91,33 +91,36 @@ def gathered(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
         )
         return jnp.concatenate([of_part(x) for x in parts], axis=-1)
 
-    return _mapped(of_chunk, _chunks(first.shape, count), first, weights)
+    return _map_chunks(of_chunk, _count_chunks(first.shape, count), first, weights)
 
 
-def reweighted(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
-    """As `weighed`, in the form whose transpose, by the weights, is fast."""
+def window_sum_for_weight_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
+    """As `window_sum`, in the form whose transpose, by the weights, is fast."""
     weights = computed_once(weights, first + 1)
     width, count = image.shape[-2:]
-    image = _flat(image)
+    image = _flatten(image)
 
     # Nor here, where all windows would be written to memory.
     @jax.checkpoint
     def of_chunk(first: jax.Array, weights: Maps) -> jax.Array:
-        taps = [(w, _numbers(_pixels(image, first + i))) for i, w in _taps(weights, width)]
+        taps = [
+            (w, _zero_unless_finite(_pixels(image, first + i))) for i, w in _taps(weights, width)
+        ]
         if not 0 < count <= _FEW:
             return functools.reduce(jnp.add, (w[..., None] * tap for w, tap in taps))
         sums = [sum(w * tap[..., c] for w, tap in taps) for c in range(count)]
         return jnp.stack(sums, axis=-1)
 
-    chunks = _chunks(first.shape, count)
+    chunks = _count_chunks(first.shape, count)
     if count > _FEW:
-        return _mapped(of_chunk, chunks, first, weights)
-    # All chunks at once, in the shape of chunks: then `gathered` shares its cotangent with this.
-    return of_chunk(*_cut((first, weights), chunks)).reshape(*first.shape, count)
+        return _map_chunks(of_chunk, chunks, first, weights)
+    # All chunks at once, in the shape of chunks: then `window_sum_for_image_grad` shares its
+    # cotangent with this.
+    return of_chunk(*_split_into_chunks((first, weights), chunks)).reshape(*first.shape, count)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def scattered(
+def scatter_windows(
     size: tuple[int, int], values: jax.Array, first: jax.Array, weights: Maps
 ) -> jax.Array:
     """Values, and after them a 1, added to windows of an image with their weights.
@@ -135,21 +138,21 @@ def scattered(
 
     def add(totals: Any, chunk: Any) -> tuple[Any, None]:
         values, first, weights = chunk
-        parts = _parts(_and_one(values))
+        parts = _parts(_append_one(values))
         for i, w in _taps(weights, size[1]):
             totals = [
-                _added(total, first + i, x * w[..., None])
+                _add_at(total, first + i, x * w[..., None])
                 for total, x in zip(totals, parts, strict=True)
             ]
         return totals, None
 
     zeros = _parts(jnp.zeros((math.prod(size), count), values.dtype))
-    totals = _scanned(add, zeros, _chunks(first.shape, count), values, first, weights)
+    totals = _scan_chunks(add, zeros, _count_chunks(first.shape, count), values, first, weights)
     return jnp.concatenate([x.reshape(*size, x.shape[-1]) for x in totals], axis=-1)
 
 
-@scattered.defjvp
-def _scattered_jvp(size: tuple[int, int], primals: Any, tangents: Any) -> Any:
+@scatter_windows.defjvp
+def _scatter_windows_jvp(size: tuple[int, int], primals: Any, tangents: Any) -> Any:
     """The tangent, in forms whose transposes gather, each for itself."""
     (values, first, weights), (values_dot, _, weights_dot) = primals, tangents
     # The sums for the weights are kept, or the gathers would be for all that needs them.
@@ -160,28 +163,30 @@ def _scattered_jvp(size: tuple[int, int], primals: Any, tangents: Any) -> Any:
     def add_values(total: jax.Array, chunk: Any) -> tuple[jax.Array, None]:
         values_dot, first, weights = chunk
         for i, w in _taps(weights, size[1]):
-            total = _added(total, first + i, values_dot * w[..., None])
+            total = _add_at(total, first + i, values_dot * w[..., None])
         return total, None
 
     def add_weights(total: jax.Array, chunk: Any) -> tuple[jax.Array, None]:
         values, first, weights_dot = chunk
-        values = _and_one(values)
+        values = _append_one(values)
         for i, w in _taps(weights_dot, size[1]):
             if count > _FEW:
                 updates = values * w[..., None]
             else:
                 updates = jnp.stack([x * w for x in channels(values)], axis=-1)
-            total = _added(total, first + i, updates)
+            total = _add_at(total, first + i, updates)
         return total, None
 
-    by_values = _scanned(add_values, zeros(count), 1, values_dot, first, weights)
-    chunks = _chunks(first.shape, count) if count > _FEW else 1
-    change = _scanned(add_weights, zeros(count + 1), chunks, values, _anew(first), weights_dot)
+    by_values = _scan_chunks(add_values, zeros(count), 1, values_dot, first, weights)
+    chunks = _count_chunks(first.shape, count) if count > _FEW else 1
+    change = _scan_chunks(
+        add_weights, zeros(count + 1), chunks, values, _hide_from_sharing(first), weights_dot
+    )
     change = change + jnp.pad(by_values, ((0, 0), (0, 1)))
-    return scattered(size, *primals), change.reshape(*size, count + 1)
+    return scatter_windows(size, *primals), change.reshape(*size, count + 1)
 
 
-def scattered_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: Maps) -> jax.Array:
+def scatter_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: Maps) -> jax.Array:
     """The greatest x, (m, n), of those whose windows count at a pixel of an image; or -inf.
 
     A constant: which one wins does not change with a small step.
@@ -196,7 +201,7 @@ def scattered_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts:
         return greatest, None
 
     greatest = jnp.full(math.prod(size), -jnp.inf, x.dtype)
-    greatest = _scanned(raise_to, greatest, _chunks(first.shape, 4), x, first, counts)
+    greatest = _scan_chunks(raise_to, greatest, _count_chunks(first.shape, 4), x, first, counts)
     return greatest.reshape(size)
 
 
@@ -206,7 +211,7 @@ def windows(x: jax.Array, first: jax.Array, taps: int) -> Maps:
     return [[at(i, j) for j in range(taps)] for i in range(taps)]
 
 
-def marked(marks: jax.Array, first: jax.Array, taps: int) -> Maps:
+def window_marks(marks: jax.Array, first: jax.Array, taps: int) -> Maps:
     """Which pixels of windows are marked in a map (H, W) of bool.
 
     One gather for all: each pixel of the map knows the marks of its window, as bits.
@@ -232,7 +237,7 @@ def _taps(maps: Maps, width: int) -> Iterator[tuple[int, jax.Array]]:
             yield i * width + j, x
 
 
-def _flat(image: jax.Array) -> jax.Array:
+def _flatten(image: jax.Array) -> jax.Array:
     """The pixels of an image, (H W, C)."""
     height, width, count = image.shape
     return image.reshape(height * width, count)
@@ -242,17 +247,17 @@ def _pixels(image: jax.Array, index: jax.Array) -> jax.Array:
     return jnp.asarray(image).at[index].get(mode="promise_in_bounds")
 
 
-def _added(image: jax.Array, index: jax.Array, updates: jax.Array) -> jax.Array:
+def _add_at(image: jax.Array, index: jax.Array, updates: jax.Array) -> jax.Array:
     return image.at[index].add(updates, mode="promise_in_bounds")
 
 
-def _numbers(x: jax.Array) -> jax.Array:
+def _zero_unless_finite(x: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(x), x, 0)
 
 
-def _and_one(values: jax.Array) -> jax.Array:
+def _append_one(values: jax.Array) -> jax.Array:
     return jnp.concatenate(
-        [_numbers(values), jnp.ones((*values.shape[:-1], 1), values.dtype)], axis=-1
+        [_zero_unless_finite(values), jnp.ones((*values.shape[:-1], 1), values.dtype)], axis=-1
     )
 
 
@@ -264,12 +269,12 @@ def _parts(x: jax.Array) -> list[jax.Array]:
     return list(lax.split(x, [size for size in (4, 2, 1) if count & size], axis=x.ndim - 1))
 
 
-def _anew(index: jax.Array) -> jax.Array:
+def _hide_from_sharing(index: jax.Array) -> jax.Array:
     """The same indices, without XLA's knowing: what is gathered with them is not shared."""
     return index + lax.optimization_barrier(jnp.zeros((), index.dtype))
 
 
-def _chunks(shape: tuple[int, ...], count: int) -> int:
+def _count_chunks(shape: tuple[int, ...], count: int) -> int:
     """Into how many equal parts the rows of maps (m, n) of so many channels are cut."""
     rows = shape[0]
     wanted = math.ceil(4 * count * math.prod(shape) / _CHUNK_BYTES)
@@ -278,28 +283,28 @@ def _chunks(shape: tuple[int, ...], count: int) -> int:
     return next((k for k in range(wanted, rows + 1) if rows % k == 0), max(rows, 1))
 
 
-def _cut(tree: Any, chunks: int) -> Any:
+def _split_into_chunks(tree: Any, chunks: int) -> Any:
     """Maps (m, n, ...) as (chunks, m / chunks, n, ...)."""
     # Whole rows: XLA writes no fast loop over parts of them.
     return jax.tree.map(lambda x: x.reshape(chunks, x.shape[0] // chunks, *x.shape[1:]), tree)
 
 
-def _mapped(function: Callable[..., jax.Array], chunks: int, *maps: Any) -> jax.Array:
+def _map_chunks(function: Callable[..., jax.Array], chunks: int, *maps: Any) -> jax.Array:
     """The function of maps, whole rows at a time."""
     if chunks == 1:
         return function(*maps)
-    result = lax.map(lambda chunk: function(*chunk), _cut(maps, chunks))
+    result = lax.map(lambda chunk: function(*chunk), _split_into_chunks(maps, chunks))
     return result.reshape(chunks * result.shape[1], *result.shape[2:])
 
 
-def _scanned(add: Callable[..., Any], total: Any, chunks: int, *maps: Any) -> Any:
+def _scan_chunks(add: Callable[..., Any], total: Any, chunks: int, *maps: Any) -> Any:
     """The total after all rows of the maps."""
     if chunks == 1:
         return add(total, maps)[0]
-    return lax.scan(add, tied(total, maps), _cut(maps, chunks))[0]
+    return lax.scan(add, match_varying_axes(total, maps), _split_into_chunks(maps, chunks))[0]
 
 
-def tied(total: Any, maps: Any) -> Any:
+def match_varying_axes(total: Any, maps: Any) -> Any:
     """The total, to vary over devices as the maps do: shard_map asks it of what a loop carries."""
     numbers = [x.ravel()[0] for x in jax.tree.leaves(maps) if x.size]
     nothing = sum(jnp.where(False, x.astype(jnp.float32), 0) for x in numbers)

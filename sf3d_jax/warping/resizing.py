@@ -5,7 +5,7 @@ the resized maps belong to `camera.resize(size)`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_flow, check_image, check_mask
-from sf3d_jax._numerics import bounded, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import align_ranks, and_valid, bounded, jit, mask, narrow, surface, widen
 from sf3d_jax.camera import check_size
 from sf3d_jax.warping.sampling import bilinear_taps, sample_at
 from sf3d_jax.warping.splatting import rise
@@ -50,7 +50,7 @@ def resize_image(image: jax.Array, size: tuple[int, int]) -> Resized:
       ValueError: a shape or size does not fit.
     """
     check_image("image", image)
-    return _filtered(image, None, size=check_size(size))
+    return _image(image, None, size=check_size(size))
 
 
 def resize_flow(
@@ -142,7 +142,7 @@ def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
     check_mask("mask", mask)
     if mask.ndim < 2:
         raise ValueError(f"mask: expected shape (..., H, W), got {mask.shape}")
-    return _filtered(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
+    return _image(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
 
 
 def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
@@ -168,17 +168,18 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
         values, valid = result[-1]
         height, width = valid.shape[-2:]
         half = (height + 1) // 2, (width + 1) // 2
-        result.append(_filtered(values, valid, size=half))
+        result.append(_image(values, valid, size=half))
     return tuple(result)
 
 
-def _factors(x: jax.Array, size: tuple[int, int]) -> np.ndarray:
-    """The scale of the grid, along u and v."""
-    height, width = x.shape[-3:-1]
-    return np.array([size[1] / width, size[0] / height])
+def _factors(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """The scale of the grid, along u and v, in the type and the rank of the flow."""
+    height, width = flow.shape[-3:-1]
+    factors = jnp.array([size[1] / width, size[0] / height], flow.dtype)
+    return align_ranks(factors, rank=flow.ndim)[0]
 
 
-def filtered(
+def resample(
     x: jax.Array,
     valid: jax.Array | None,
     size: tuple[int, int],
@@ -190,8 +191,7 @@ def filtered(
     """
     dtype = x.dtype
     (x,) = widen(x)
-    usable = bounded(x).all(-1)
-    usable = usable if valid is None else usable & valid
+    usable = and_valid(bounded(x).all(-1), valid)
     x = mask(usable, jnp.broadcast_to(x, (*usable.shape, x.shape[-1])))
     moved = lambda a: move(a, (*usable.shape[:-2], *size, a.shape[-1]))
     whole = moved((~usable).astype(x.dtype)[..., None])[..., 0] < _NO_WEIGHT
@@ -199,15 +199,15 @@ def filtered(
     return Resized(values, whole)
 
 
-def _filter(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
-    return filtered(x, valid, size, lambda a, shape: jax.image.resize(a, shape, "linear"))
+def _resize_image(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
+    return resample(x, valid, size, lambda a, shape: jax.image.resize(a, shape, "linear"))
 
 
-_filtered = jit(_filter, static=("size",))
+_image = jit(_resize_image, static=("size",))
 
 
 def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
-    dtype, factors = flow.dtype, _factors(flow, size)
+    dtype = flow.dtype
     (flow,) = widen(flow)
     if valid is not None:
         flow = jnp.where(valid[..., None], flow, jnp.nan)
@@ -215,19 +215,20 @@ def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]
         _positions(length, target, flow.dtype)
         for length, target in zip(flow.shape[-3:-1], size, strict=True)
     )
-    u, v = jnp.broadcast_arrays(u, v[:, None])
+    u, v = jnp.broadcast_arrays(u[None], v[:, None])
     values, whole = sample_at("flow", flow, u, v, "bilinear", "clamp")
-    return Resized(*narrow(whole, values * factors.astype(flow.dtype), dtype))
+    return Resized(*narrow(whole, values * _factors(flow, size), dtype))
 
 
 _flow = jit(_resize_flow, static=("size",))
 
 
 def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> Resized:
-    dtype, factors = flow.dtype, _factors(flow, size)
+    dtype = flow.dtype
     (flow,) = widen(flow)
-    usable = bounded(flow).all(-1) & valid
-    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2))) * factors.astype(flow.dtype)
+    usable = and_valid(bounded(flow).all(-1), valid)
+    flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
+    flow = flow * _factors(flow, size)
     places, offsets = [], []
     for length, target in zip(usable.shape[-2:], size, strict=True):
         position = (np.arange(length) + 0.5) * (target / length) - 0.5
@@ -269,7 +270,7 @@ class Footprint(NamedTuple):
 
     def mean(self, x: jax.Array) -> jax.Array:
         """The weighted mean of a map (*b, H, W) that is finite everywhere."""
-        total: Any = 0
+        total = jnp.zeros((), x.dtype)
         for weight, (row, column) in zip(self.weights, self.corners, strict=True):
             total = total + weight * x[..., row, column]
         return total
@@ -285,10 +286,10 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
     x = mask(known, x)
     (row, across), (column, along) = bilinear_taps(v, height), bilinear_taps(u, width)
     rows = [jnp.minimum(row + i, height - 1)[:, None] for i in (0, 1)]
-    columns = [jnp.minimum(column + j, width - 1) for j in (0, 1)]
+    columns = [jnp.minimum(column + j, width - 1)[None] for j in (0, 1)]
     corners = [(r, c) for r in rows for c in columns]
-    weights = [a[:, None] * b for a in across for b in along]
-    lower, right = (across[1] > across[0])[:, None], along[1] > along[0]
+    weights = [a[:, None] * b[None] for a in across for b in along]
+    lower, right = (across[1] > across[0])[:, None], (along[1] > along[0])[None]
     nearest = jnp.where(lower, rows[1], rows[0]), jnp.where(right, columns[1], columns[0])
 
     slope = rise(x, known)[(..., *nearest)]
@@ -302,7 +303,9 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
     rounding = 4 * jnp.finfo(x.dtype).eps * high
     together = (low > 0) & (high - low <= 2 * slope + rounding)
     chosen = [(lower == i) & (right == j) for i in (False, True) for j in (False, True)]
-    weights = [jnp.where(together, w, one) for w, one in zip(weights, chosen, strict=True)]
+    weights = [
+        jnp.where(together, w, one.astype(w.dtype)) for w, one in zip(weights, chosen, strict=True)
+    ]
     return Footprint(corners, weights, nearest, known[(..., *nearest)])
 
 

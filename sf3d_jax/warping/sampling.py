@@ -24,6 +24,8 @@ from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
     bounded,
     channels,
     computed_once,
@@ -34,12 +36,12 @@ from sf3d_jax._numerics import (
 )
 from sf3d_jax.warping._windows import (
     Maps,
-    gathered,
-    marked,
+    fold_batch_into_rows,
     products,
-    reweighted,
-    tall,
-    weighed,
+    window_marks,
+    window_sum,
+    window_sum_for_image_grad,
+    window_sum_for_weight_grad,
 )
 
 Method = Literal["nearest", "bilinear", "bicubic"]
@@ -124,10 +126,11 @@ def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The pixel (u, v) to which every pixel of a grid moves."""
     height, width = fu.shape[-2:]
     columns, rows = (jnp.arange(n, dtype=fu.dtype) for n in (width, height))
-    return columns + fu, rows[:, None] + fv
+    columns, rows = align_ranks(columns, rows[:, None], rank=fu.ndim)
+    return columns + fu, rows + fv
 
 
-def within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
+def is_within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
     """Whether positions lie in an image (H, W), whose pixels are areas."""
     height, width = size
     return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
@@ -154,14 +157,14 @@ def sample_at(
     inside = finite & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
     u, v = mask(finite, (u, v))
     kernel = _KERNELS[method]
-    u, v = (_continued(x, n, border, kernel) for x, n in ((u, width), (v, height)))
-    image = _padded(image, border, kernel)
-    values, finite = _interpolated(kernel, image, u + kernel.margin, v + kernel.margin, finite)
+    u, v = (_continue_border(x, n, border, kernel) for x, n in ((u, width), (v, height)))
+    image = _pad_border(image, border, kernel)
+    values, finite = _sample_padded(kernel, image, u + kernel.margin, v + kernel.margin, finite)
     values, finite = narrow(finite, values, dtype)
-    return Sampled(values, inside & finite)
+    return Sampled(values, and_valid(finite, inside))
 
 
-def _interpolated(
+def _sample_padded(
     kernel: "_Kernel", image: jax.Array, u: jax.Array, v: jax.Array, finite: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The image at positions inside it, and where it is finite: where all with a weight is."""
@@ -169,13 +172,14 @@ def _interpolated(
     batch = np.broadcast_shapes(tuple(images), u.shape[:-2])
     u, v, finite = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (u, v, finite))
     row, column = (lax.stop_gradient(kernel.start(x, n)) for x, n in ((v, height), (u, width)))
-    number = np.broadcast_to(np.arange(math.prod(images)).reshape(images), batch)[..., None, None]
+    number = np.arange(math.prod(images), dtype=np.int32).reshape(images)
+    number = np.broadcast_to(number, batch)[..., None, None]
     first = (number * height + row.astype(jnp.int32)) * width + column.astype(jnp.int32)
 
-    image = tall(image, -3)
-    first, dv, du, finite = tall((first, v - row, u - column, finite), -2)
+    image = fold_batch_into_rows(image, -3)
+    first, dv, du, finite = fold_batch_into_rows((first, v - row, u - column, finite), -2)
     weights = _weights(kernel, dv, du, finite)
-    broken = marked(~bounded(image).all(-1), first, len(weights))
+    broken = window_marks(~bounded(image).all(-1), first, len(weights))
     counts = jax.tree.map(lambda broken, w: broken & (w != 0), broken, weights)
     finite = finite & ~jax.tree.reduce(jnp.logical_or, counts)
     # Beside a pixel that is not finite there is no slope.
@@ -226,7 +230,7 @@ _KERNELS = {
 }
 
 
-def _continued(u: jax.Array, size: int, border: Border, kernel: _Kernel) -> jax.Array:
+def _continue_border(u: jax.Array, size: int, border: Border, kernel: _Kernel) -> jax.Array:
     """Where in the padded image the value at u is found."""
     last = size - 1
     if border == "reflect" and last > 0:
@@ -241,7 +245,7 @@ def _continued(u: jax.Array, size: int, border: Border, kernel: _Kernel) -> jax.
     return jnp.where(u < low, low, jnp.where(u > high, high, u))
 
 
-def _padded(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
+def _pad_border(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
     """The image continued by as many pixels as the taps reach beyond it."""
     height, width, _ = image.shape[-3:]
     taps = len(kernel.weights(jnp.zeros(())))
@@ -278,14 +282,14 @@ def _interpolate(
     """
     del smooth
     # Kept, or XLA on CPU would keep every tap for all that uses the values.
-    return computed_once(weighed(image, first, _weights(kernel, dv, du, valid)))
+    return computed_once(window_sum(image, first, _weights(kernel, dv, du, valid)))
 
 
 @_interpolate.defjvp
 def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
     image, first, dv, du, valid, smooth = primals
     image_dot, _, dv_dot, du_dot, _, _ = tangents
-    moved = gathered(image_dot, first, _weights(kernel, dv, du, valid))
+    moved = window_sum_for_image_grad(image_dot, first, _weights(kernel, dv, du, valid))
 
     dv_dot, du_dot = mask(smooth, (dv_dot, du_dot))
     slopes = lambda f: jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))
@@ -295,7 +299,7 @@ def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
         products(across, along_slope),
         products(across_slope, along),
     )
-    return _interpolate(kernel, *primals), moved + reweighted(image, first, change)
+    return _interpolate(kernel, *primals), moved + window_sum_for_weight_grad(image, first, change)
 
 
 def bilinear_taps(u: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:

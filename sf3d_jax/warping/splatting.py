@@ -16,13 +16,24 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_flow, check_image, check_mask
-from sf3d_jax._numerics import bounded, channels, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
+    bounded,
+    channels,
+    jit,
+    mask,
+    narrow,
+    result_type,
+    surface,
+    widen,
+)
 from sf3d_jax.warping._windows import (
     Maps,
+    fold_batch_into_rows,
     products,
-    scattered,
-    scattered_max,
-    tall,
+    scatter_max,
+    scatter_windows,
     windows,
 )
 from sf3d_jax.warping.sampling import bilinear_taps, positions
@@ -126,11 +137,11 @@ def forward_splat(
     if importance is None:
         importance = jnp.zeros((), dtype)
     values, flow, importance = widen(values, flow, importance)
-    carried = bounded(values).all(-1) & bounded(flow).all(-1) & bounded(importance)
+    known = align_ranks(bounded(values).all(-1), bounded(flow).all(-1), bounded(importance))
+    carried = known[0] & known[1] & known[2]
     if mode == "linear":
-        carried = carried & (importance >= 0)
-    if valid is not None:
-        carried = carried & valid
+        carried = and_valid(carried, importance >= 0)
+    carried = and_valid(carried, valid)
     shape = carried.shape
     values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
     importance = mask(carried, jnp.broadcast_to(importance, shape))
@@ -167,7 +178,7 @@ def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
     u, v = positions(fu, fv)
     (column, along), (row, across) = bilinear_taps(u, width), bilinear_taps(v, height)
     rows, columns = _at_least_two((height, width))
-    number = jnp.arange(math.prod(batch)).reshape(*batch, 1, 1)
+    number = jnp.arange(math.prod(batch), dtype=row.dtype).reshape(*batch, 1, 1)
     first = (number * rows + row) * columns + column
     return _Landing(first, mask(carried, products(across, along)))
 
@@ -193,8 +204,10 @@ def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Arra
     """The sums of values (*b, h, w, C) times weights where they land, and of the weights."""
     *batch, height, width = landing.first.shape
     size = _at_least_two((height, width))
-    first, weights = tall((landing.first, weights), -2)
-    total = scattered((math.prod(batch) * size[0], size[1]), tall(values, -3), first, weights)
+    first, weights = fold_batch_into_rows((landing.first, weights), -2)
+    total = scatter_windows(
+        (math.prod(batch) * size[0], size[1]), fold_batch_into_rows(values, -3), first, weights
+    )
     return total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
 
 
@@ -202,8 +215,8 @@ def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
     """The greatest x, (*b, h, w), of those that count where each pixel lands; or -inf."""
     *batch, height, width = x.shape
     size = _at_least_two((height, width))
-    x, first, counts = tall((x, landing.first, counts), -2)
-    greatest = scattered_max((math.prod(batch) * size[0], size[1]), x, first, counts)
+    x, first, counts = fold_batch_into_rows((x, landing.first, counts), -2)
+    greatest = scatter_max((math.prod(batch) * size[0], size[1]), x, first, counts)
     return jax.tree.map(lambda x: x.reshape(landing.first.shape), windows(greatest, first, 2))
 
 
@@ -239,9 +252,9 @@ def warp_inverse_depth(
         inv_depth=inv_depth.shape[:-2],
         inv_depth_change=inv_depth_change.shape[:-2],
     )
-    dtype = jnp.result_type(inv_depth, inv_depth_change)
+    dtype = result_type(inv_depth, inv_depth_change)
     d0, c, flow = widen(inv_depth, inv_depth_change, flow)
-    fu, fv = channels(flow)
+    d0, c, fu, fv = align_ranks(d0, c, *channels(flow))
     carried = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv)
     d1, fu, fv = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
     result, valid = _nearest_surface(d1, fu, fv, carried)

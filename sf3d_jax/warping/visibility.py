@@ -9,14 +9,14 @@ Each answer is 1 where hidden and 0 where not; with a temperature T it is the lo
 of margin / T, the margin being what exceeds the threshold, and differentiable.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
-from sf3d_jax._numerics import bounded, channels, jit, mask, surface, widen
-from sf3d_jax.warping.sampling import positions, sample_at, within
+from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, surface, widen
+from sf3d_jax.warping.sampling import is_within, positions, sample_at
 from sf3d_jax.warping.splatting import forward_splat, rise
 
 
@@ -65,11 +65,12 @@ def occlusion_from_consistency(
     flow, back = widen(flow, backward_flow)
     there, inside = _destination(flow)
     back, known = sample_at("flow", back, *there, "bilinear", "clamp")
+    known, inside, *moved = align_ranks(known, inside, *channels(flow), *channels(back))
     known = known & inside
-    moved = mask(known, (*channels(flow), *channels(back)))
-    fu, fv, bu, bv = moved
+    fu, fv, bu, bv = mask(known, tuple(moved))
     missed = (fu + bu) ** 2 + (fv + bv) ** 2
-    allowed = relative * (fu * fu + fv * fv + bu * bu + bv * bv) + absolute
+    share, least = (jnp.asarray(option, fu.dtype) for option in (relative, absolute))
+    allowed = share * (fu * fu + fv * fv + bu * bu + bv * bv) + least
     return _occlusion(missed - allowed, known, inside, temperature, dtype)
 
 
@@ -148,15 +149,18 @@ def occlusion_from_depth(
     dtype = flow.dtype
     flow, d0, c, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
     there, inside = _destination(flow)
+    inside, d0, c = align_ranks(inside, d0, c)
     inside = inside & surface(d0) & surface(d0 + c)
     seen = surface(following)
     following = mask(seen, following)
     slope = rise(following, seen)
     both = jnp.stack([following, slope], axis=-1)
     n, r = channels(sample_at("flow", both, *there, "nearest", "clamp").values)
+    n, r, inside, d0, c = align_ranks(n, r, inside, d0, c)
     hides = inside & (n > 0)
     d1, n, r = mask(hides, (d0 + c, n, r), (1, 0, 0))
-    return _occlusion((n - r) / d1 - 1 - tolerance, hides, inside, temperature, dtype)
+    margin = (n - r) / d1 - 1 - jnp.asarray(tolerance, d1.dtype)
+    return _occlusion(margin, hides, inside, temperature, dtype)
 
 
 def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
@@ -165,15 +169,22 @@ def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arra
     fu, fv = channels(flow)
     finite = bounded(fu) & bounded(fv)
     u, v = positions(*mask(finite, (fu, fv)))
-    inside = finite & within(u, v, (height, width))
+    inside = finite & is_within(u, v, (height, width))
     return (jnp.clip(u, 0, width - 1), jnp.clip(v, 0, height - 1)), inside
 
 
 def _occlusion(
-    margin: jax.Array, known: jax.Array, inside: jax.Array, temperature: Any, dtype: Any
+    margin: jax.Array,
+    known: jax.Array,
+    inside: jax.Array,
+    temperature: float | None,
+    dtype: jnp.dtype,
 ) -> Occlusion:
     """The answer from what exceeds the threshold; not hidden where nothing is known."""
     margin = mask(known, margin)
-    hidden = margin > 0 if temperature is None else jax.nn.sigmoid(margin / temperature)
+    if temperature is None:
+        hidden = margin > 0
+    else:
+        hidden = jax.nn.sigmoid(margin / jnp.asarray(temperature, margin.dtype))
     hidden = mask(known, hidden.astype(dtype))
     return Occlusion(hidden, jnp.broadcast_to(inside, hidden.shape))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.support import LENSES, cast, float64
+from helpers.support import LENSES, cast, float64, require_float16
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,6 +148,7 @@ def test_the_angle_of_a_ray_carries_twice_the_digits():
 
 
 def test_half_precision_is_widened_and_what_does_not_fit_back_is_invalid():
+    require_float16()
     half, flag = cast(np.ones(3), jnp.float16), jnp.ones(3, bool)
     wide, same = widen(half, flag)
     assert wide.dtype == jnp.float32 and same.dtype == bool

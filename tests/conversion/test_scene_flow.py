@@ -25,6 +25,7 @@ from helpers.support import (
     motion,
     opencv_rays,
     pose,
+    require_float16,
     scene,
 )
 
@@ -408,6 +409,7 @@ def test_half_precision_is_rounded_once(dtype, which):
 
 
 def test_what_overflows_half_precision_is_invalid():
+    require_float16()
     flow = np.full((*SIZE, 2), 20000, np.float16)
     inv_depth = np.full(SIZE, 1e-3, np.float16)
     vectors, valid = sf3d.scene_flow(flow, inv_depth, 0 * inv_depth, camera())

@@ -7,6 +7,7 @@ import jax
 import jax.experimental
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from helpers.assets import rendered
 
 import sf3d_jax as sf3d
@@ -125,6 +126,14 @@ def scene(name):
         inv_depth = np.where(valid, 1 / data["depth0"].astype(np.float64), 0)
     maps = data["flow_fw"], np.float32(inv_depth), data["inv_depth_change_fw"]
     return data, maps, first, second
+
+
+def require_float16():
+    """Skips a test where XLA has no float16: on x86 processors without F16C, from before 2012."""
+    try:
+        jax.jit(lambda x: x.astype(jnp.float16))(jnp.ones(3))
+    except jax.errors.JaxRuntimeError:
+        pytest.skip("XLA cannot convert to float16 on this processor")
 
 
 def as_numpy(tree):

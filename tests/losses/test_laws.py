@@ -23,7 +23,7 @@ from helpers.losses_cases import (
     VALID,
     VECTORS,
 )
-from helpers.support import as_numpy, float64, grid, opencv_rays
+from helpers.support import as_numpy, float64, grid, opencv_rays, require_float16
 from jax.sharding import Mesh, PartitionSpec
 
 import sf3d_jax as sf3d
@@ -73,6 +73,54 @@ def test_a_perfect_prediction_costs_nothing_and_stays_put(name):
         np.testing.assert_allclose(gradient, 0, atol=2e-6)
 
 
+def image_pairs(dtype):
+    """Images of many contrasts and offsets, every eighth flat, beside others, like them or not."""
+    rng = np.random.default_rng(6)
+    noise = rng.uniform(size=(48, 12, 13, 2))
+    contrast = np.logspace(-4, 2, 48) * (np.arange(48) % 8 > 0)
+    contrast, offset = (x[:, None, None, None] for x in (contrast, rng.choice([0, 0.5, 30], 48)))
+    image = offset + contrast * noise
+    others = [image, image * (1 + 1e-6 * noise), 0.7 * image + 0.1, offset - image, image[::-1]]
+    as_type = lambda x: jnp.asarray(np.concatenate(x), dtype)
+    return as_type([image] * len(others)), as_type(others), len(image)
+
+
+MOST = {"brightness": np.inf, "census": 1, "ssim": 1, "ncc": 2, "photometric": np.inf}
+
+
+@thorough.parametrize(
+    "name, dtype",
+    [
+        *((name, "float32") for name in MOST),
+        *((name, dtype) for name in ("census", "ssim", "ncc") for dtype in ("bfloat16", "float64")),
+    ],
+    default=[("ncc", "float32"), ("ssim", "float32")],
+)
+def test_no_loss_of_images_leaves_its_range(name, dtype):
+    """On any processor, however it rounds; and images that are the same stay put."""
+    with float64():
+        image, other, count = image_pairs(dtype)
+
+        @jax.jit
+        def loss(image, other):
+            values, valid = getattr(losses, name)(image, other)
+            return values.astype(float).sum(), (values, valid)
+
+        both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+        (_, (values, valid)), found = as_numpy(both(image, other))
+    assert valid.any() and (values >= 0).all() and (values <= MOST[name]).all()
+    assert all(np.isfinite(np.float64(x)).all() for x in found)
+    rounding = float(jnp.finfo(dtype).eps)
+    assert np.float64(values[:count]).max() < 8 * rounding
+    # The slope, by what the contrast of an image is, to the rounding of bright and flat ones.
+    same = np.float64(image[:count])
+    contrast = np.ptp(same, axis=(1, 2, 3), keepdims=True)
+    bright = np.abs(same).max(axis=(1, 2, 3), keepdims=True)
+    for x in found:
+        slope = np.abs(np.float64(x[:count])) * contrast
+        assert (slope * contrast <= 16 * rounding * (contrast + bright)).all()
+
+
 @thorough.parametrize(
     "name",
     [*SOME, "general_robust 0.5", "census", "raft3d"],
@@ -101,6 +149,25 @@ def test_a_batch_is_a_loop(name):
         np.testing.assert_array_equal(valid[i], one.valid)
         np.testing.assert_allclose(values[i], one.values, rtol=2e-6, atol=2e-6)
         np.testing.assert_allclose(mapped.values[i], one.values, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if not n.startswith("raft")])
+def test_a_batch_of_one_map_is_a_batch_of_all(name):
+    """Without computing: shapes broadcast with ranks that differ, which users may forbid to JAX."""
+    case = CASES[name]
+    for i, x in enumerate(case.maps):
+        maps = [*case.maps[:i], np.stack([x, x]), *case.maps[i + 1 :]]
+        values, valid = jax.eval_shape(case.function, *maps)
+        assert values.shape == (2, *SIZE) and valid.shape in (SIZE, values.shape)
+
+
+def test_one_image_is_compared_with_a_batch():
+    others, masks = np.stack([OTHER, IMAGE]), np.stack([VALID, ~VALID])
+    values, valid = losses.ssim(IMAGE, others, valid=masks)
+    for i in (0, 1):
+        one = losses.ssim(IMAGE, others[i], valid=masks[i])
+        np.testing.assert_array_equal(valid[i], one.valid)
+        np.testing.assert_allclose(values[i], one.values, atol=1e-6)
 
 
 @thorough.parametrize("name", SOME, default=["census masked", "gaussian_nll"])
@@ -161,6 +228,7 @@ def test_parameters_at_their_limits_give_no_nan():
 
 
 def test_a_narrow_type_holds_its_largest_number():
+    require_float16()
     assert losses.l2(jnp.float16([1000.0]))[0] == jnp.finfo(jnp.float16).max
     values, valid = losses.end_point_error(
         jnp.full((1, 2, 2), 6e4, jnp.float16), jnp.zeros((1, 2, 2))

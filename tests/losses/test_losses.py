@@ -9,6 +9,9 @@ from helpers import thorough
 from helpers.losses_cases import CASES, RUNS
 from helpers.support import as_numpy, cast, float64
 
+# All other losses are costs, from 0 on.
+LIKELIHOODS = ("gaussian_nll", "mixture_of_laplace")
+
 # Further exponents, windows, masks and operators of losses that other cases ask already.
 FURTHER = [name for name in CASES if name.startswith("general_robust") and name[-3:] != "0.5"]
 FURTHER += ["census", "ssim gaussian", "gradient_difference", "forward_backward_error 3D"]
@@ -51,6 +54,7 @@ def test_float32_keeps_its_digits(name):
     values, valid = RUNS[name](*case.maps)
     np.testing.assert_array_equal(valid, known)
     assert values.dtype == np.float32
+    assert name in LIKELIHOODS or (values >= 0).all()
     np.testing.assert_allclose(values, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
 
 

@@ -56,7 +56,11 @@ def test_sums_over_windows_are_loops(count, chunked):
     image, _, row, column, first, weights = inputs(count)
     expected = sums(image, row, column, weights)
     with float64():
-        for function in (_windows.weighed, _windows.gathered, _windows.reweighted):
+        for function in (
+            _windows.window_sum,
+            _windows.window_sum_for_image_grad,
+            _windows.window_sum_for_weight_grad,
+        ):
             got = as_numpy(jax.jit(lambda *a, f=function: f(*a))(image, first, weights))
             np.testing.assert_allclose(got, expected, atol=1e-12)
 
@@ -65,7 +69,9 @@ def test_sums_over_windows_are_loops(count, chunked):
 def test_splats_are_loops(count, chunked):
     _, values, row, column, first, weights = inputs(count)
     with float64():
-        got = as_numpy(jax.jit(lambda *a: _windows.scattered(SIZE, *a))(values, first, weights))
+        got = as_numpy(
+            jax.jit(lambda *a: _windows.scatter_windows(SIZE, *a))(values, first, weights)
+        )
     np.testing.assert_allclose(got, splat(values, row, column, weights), atol=1e-12)
 
 
@@ -77,7 +83,11 @@ def test_each_derivative_is_the_other_function(count, chunked):
         [(values * image[row + i, column + j]).sum(-1) for j in range(TAPS)] for i in range(TAPS)
     ]
     with float64():
-        for function in (_windows.weighed, _windows.gathered, _windows.reweighted):
+        for function in (
+            _windows.window_sum,
+            _windows.window_sum_for_image_grad,
+            _windows.window_sum_for_weight_grad,
+        ):
             form = lambda image, weights, f=function: (f(image, first, weights) * values).sum()
             by_image, by_weights = as_numpy(jax.jit(jax.grad(form, (0, 1)))(image, weights))
             expected = splat(values, row, column, weights)[..., :-1]
@@ -85,7 +95,7 @@ def test_each_derivative_is_the_other_function(count, chunked):
             np.testing.assert_allclose(by_weights, dots, atol=1e-12)
 
         extended = np.concatenate([image, np.zeros((*SIZE, 1))], -1)
-        form = lambda *a: (_windows.scattered(SIZE, a[0], first, a[1]) * extended).sum()
+        form = lambda *a: (_windows.scatter_windows(SIZE, a[0], first, a[1]) * extended).sum()
         by_values, by_weights = as_numpy(jax.jit(jax.grad(form, (0, 1)))(values, weights))
         np.testing.assert_allclose(by_values, sums(image, row, column, weights), atol=1e-12)
         np.testing.assert_allclose(by_weights, dots, atol=1e-12)
@@ -100,8 +110,8 @@ def test_a_batch_in_chunks_is_a_loop(chunked):
 
     def both(image, values, first, weights):
         form = lambda *a: (
-            _windows.gathered(a[0], first, a[2]).sum()
-            + (_windows.scattered(SIZE, a[1], first, a[2]) ** 2).sum()
+            _windows.window_sum_for_image_grad(a[0], first, a[2]).sum()
+            + (_windows.scatter_windows(SIZE, a[1], first, a[2]) ** 2).sum()
         )
         return jax.grad(form, (0, 1, 2))(image, values, weights)
 
@@ -125,12 +135,12 @@ def test_the_greatest_and_the_marks_are_loops(chunked):
                 place = row[n] + i, column[n] + j
                 expected[place] = max(expected[place], x[n])
     with float64():
-        got = as_numpy(jax.jit(lambda *a: _windows.scattered_max(SIZE, *a))(x, first, counts))
+        got = as_numpy(jax.jit(lambda *a: _windows.scatter_max(SIZE, *a))(x, first, counts))
     np.testing.assert_array_equal(got, expected)
     marks = np.random.default_rng(3).uniform(size=SIZE) > 0.5
     for taps in (1, 2, 4):
         row, column = (np.minimum(x, n - taps) for x, n in zip((row, column), SIZE, strict=True))
-        got = _windows.marked(jnp.asarray(marks), row * SIZE[1] + column, taps)
+        got = _windows.window_marks(jnp.asarray(marks), row * SIZE[1] + column, taps)
         for i, j in np.ndindex(taps, taps):
             np.testing.assert_array_equal(got[i][j], marks[row + i, column + j])
 

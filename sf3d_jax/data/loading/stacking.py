@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.samples import Sample, check_sample, given
+from sf3d_jax.samples import Sample, check_sample, present_fields
 
 
 def stack(samples: Sequence[Sample]) -> Sample:
@@ -51,7 +51,7 @@ def _filled(sample: Sample, others: Sequence[Sample]) -> Sample:
 
 def _check_alike(first: Sample, sample: Sample) -> None:
     names = [field.name for field in dataclasses.fields(Sample) if field.name != "name"]
-    ours, theirs = given(first, *names), given(sample, *names)
+    ours, theirs = present_fields(first, *names), present_fields(sample, *names)
     pair = f"samples {first.name} and {sample.name}"
     if ours.keys() != theirs.keys():
         some = ", ".join(sorted(ours.keys() ^ theirs.keys()))

@@ -370,5 +370,5 @@ def test_every_public_function_of_pixels_is_here():
     # Means and sums of whole images.
     others |= {"masked_mean", "compose", "balance"}
     assert others <= public
-    assert public - others - {"bounded", "surface"} <= covered
+    assert public - others - {"is_in_range", "is_positive_finite"} <= covered
     assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public

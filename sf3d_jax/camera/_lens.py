@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._numerics import align_ranks, bounded, mask
+from sf3d_jax._numerics import align_ranks, is_in_range, mask
 from sf3d_jax._numerics.double import Double
 from sf3d_jax.camera._angle import angle_ratio, power_series
 
@@ -300,7 +300,7 @@ class Ray(NamedTuple):
 
 def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients) -> Ray:
     """The ray that `distort` maps to the plane point (u, v); 0 where there is none."""
-    valid = bounded(u) & bounded(v)
+    valid = is_in_range(u) & is_in_range(v)
     if model == "pinhole":
         return Ray(u, v, valid)
     target = mask(valid, jax.lax.stop_gradient((u, v)))

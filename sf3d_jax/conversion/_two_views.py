@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import align_ranks, bounded, computed_once, mask, where_valid
+from sf3d_jax._numerics import align_ranks, computed_once, is_in_range, mask, where_valid
 from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.vectors import Vector, add, multiply
@@ -185,7 +185,7 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
     exact difference of the two lenses, or of two models is itself the answer, in double-float
     numbers. Changes that are not valid are 0.
     """
-    valid = bounded(fu) & bounded(fv) & views.valid
+    valid = is_in_range(fu) & is_in_range(fv) & views.valid
     if not views.distorted:
         x, y = where_valid(_pinhole_change, (0.0, 0.0), valid, (fu, fv), views)
         return _lens.Ray(x, y, valid)

@@ -24,11 +24,11 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     align_ranks,
-    bounded,
+    is_in_range,
+    is_positive_finite,
     jit,
     narrow,
     result_type,
-    surface,
     where_valid,
     widen,
 )
@@ -94,7 +94,7 @@ def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
       ValueError: shapes do not broadcast.
     """
     convert = lambda z0, z1: (1 / z0, (z0 - z1) / (z0 * z1))
-    usable = lambda z0, z1: surface(z0) & surface(z1)
+    usable = lambda z0, z1: is_positive_finite(z0) & is_positive_finite(z1)
     maps = {"depth": depth, "next_depth": next_depth}
     return InverseDepths(*_convert(convert, usable, (1.0, 1.0), maps))
 
@@ -141,7 +141,11 @@ def from_disparities(
     """
     convert = lambda e0, e1, fb: (e0 / fb, (e1 - e0) / fb)
     usable = lambda e0, e1, fb: (
-        surface(e0) & surface(e1) & surface(fb) & surface(e0 / fb) & surface(e1 / fb)
+        is_positive_finite(e0)
+        & is_positive_finite(e1)
+        & is_positive_finite(fb)
+        & is_positive_finite(e0 / fb)
+        & is_positive_finite(e1 / fb)
     )
     maps = {"disparity": disparity, "next_disparity": next_disparity}
     parameters = {"focal_baseline": focal_baseline}
@@ -168,7 +172,7 @@ def to_disparities(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, fb: (fb * d0, fb * (d0 + c))
-    usable = lambda d0, c, fb: _two_surfaces(d0, c) & surface(fb)
+    usable = lambda d0, c, fb: _two_surfaces(d0, c) & is_positive_finite(fb)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     parameters = {"focal_baseline": focal_baseline}
     return Pair(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, parameters))
@@ -194,7 +198,9 @@ def from_scaled(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, s: (d0 / s, c / s)
-    usable = lambda d0, c, s: surface(s) & _two_surfaces(d0, c) & _two_surfaces(d0 / s, c / s)
+    usable = lambda d0, c, s: (
+        is_positive_finite(s) & _two_surfaces(d0, c) & _two_surfaces(d0 / s, c / s)
+    )
     maps = {
         "scaled_inv_depth": scaled_inv_depth,
         "scaled_inv_depth_change": scaled_inv_depth_change,
@@ -220,7 +226,9 @@ def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, s: (d0 * s, c * s)
-    usable = lambda d0, c, s: surface(s) & _two_surfaces(d0, c) & _two_surfaces(d0 * s, c * s)
+    usable = lambda d0, c, s: (
+        is_positive_finite(s) & _two_surfaces(d0, c) & _two_surfaces(d0 * s, c * s)
+    )
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
 
@@ -242,7 +250,9 @@ def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Ch
       ValueError: shapes do not broadcast.
     """
     convert = lambda tau, d0: d0 * ((1 - tau) / tau)
-    usable = lambda tau, d0: surface(tau) & surface(d0) & surface(d0 / tau)
+    usable = lambda tau, d0: (
+        is_positive_finite(tau) & is_positive_finite(d0) & is_positive_finite(d0 / tau)
+    )
     maps = {"motion_in_depth": motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (1.0, 1.0), maps))
 
@@ -285,7 +295,9 @@ def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
-    usable = lambda log_tau, d0: bounded(log_tau) & surface(d0) & surface(d0 * jnp.exp(-log_tau))
+    usable = lambda log_tau, d0: (
+        is_in_range(log_tau) & is_positive_finite(d0) & is_positive_finite(d0 * jnp.exp(-log_tau))
+    )
     maps = {"log_motion_in_depth": log_motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (0.0, 1.0), maps))
 
@@ -333,7 +345,7 @@ def from_time_to_contact(
       ValueError: shapes do not broadcast.
     """
     convert = lambda t, d0, dt: d0 * (dt / (t - dt))
-    usable = lambda t, d0, dt: surface(dt) & _two_surfaces(d0, convert(t, d0, dt))
+    usable = lambda t, d0, dt: is_positive_finite(dt) & _two_surfaces(d0, convert(t, d0, dt))
     maps = {"time_to_contact": time_to_contact, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (2.0, 1.0, 1.0), maps, {"interval": interval}))
 
@@ -359,13 +371,15 @@ def to_time_to_contact(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, dt: dt * ((d0 + c) / c)
-    usable = lambda d0, c, dt: _two_surfaces(d0, c) & surface(dt) & bounded(convert(d0, c, dt))
+    usable = lambda d0, c, dt: (
+        _two_surfaces(d0, c) & is_positive_finite(dt) & is_in_range(convert(d0, c, dt))
+    )
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return Channel(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, {"interval": interval}))
 
 
 def _two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
-    return surface(d0) & surface(d0 + c)
+    return is_positive_finite(d0) & is_positive_finite(d0 + c)
 
 
 def _convert(

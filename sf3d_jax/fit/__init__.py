@@ -18,7 +18,7 @@ import optax
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_image
-from sf3d_jax._numerics import bounded, jit, mask, surface, widen
+from sf3d_jax._numerics import is_in_range, is_positive_finite, jit, mask, widen
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import SceneFlow
 from sf3d_jax.conversion.scene_flow import scene_flow as lift
@@ -164,14 +164,20 @@ def scene_flow(
     motion, known = _fit_both_ways(image, next_image, *depths, strength, reach=float(reach))
     forward, backward = (x[..., :2] for x in motion)
     d0 = lax.stop_gradient(inv_depth).astype(forward.dtype)
-    change = mask(surface(d0), motion[0][..., 2], 0.0) * mask(surface(d0), d0) / 100
+    change = (
+        mask(is_positive_finite(d0), motion[0][..., 2], 0.0)
+        * mask(is_positive_finite(d0), d0)
+        / 100
+    )
     if refine is not None:
         start = forward, change
         forward, change = descend(refine, start, optimizer=optimizer, steps=steps).values
     plain = _judge_flow(forward, backward, known, image)
-    change = mask(surface(d0), change).astype(image.dtype)
+    change = mask(is_positive_finite(d0), change).astype(image.dtype)
     lifted = lift(plain.flow, lax.stop_gradient(inv_depth), change, camera, next_camera)
-    surfaces = surface(lax.stop_gradient(next_inv_depth)).astype(plain.flow.dtype)[..., None]
+    surfaces = is_positive_finite(lax.stop_gradient(next_inv_depth)).astype(plain.flow.dtype)[
+        ..., None
+    ]
     there = backward_warp(surfaces, plain.flow, method="nearest", border="clamp").values[..., 0]
     return FittedSceneFlow(
         plain.flow,
@@ -196,7 +202,7 @@ def _fit_both_ways(
     """Both motions, (*b, H, W, K), and which pixels of both images are known, (*b, 2, H, W)."""
     given = [x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None]
     given = lax.stop_gradient(widen(*given))
-    sane = (smoothness >= 0) & bounded(smoothness)
+    sane = (smoothness >= 0) & is_in_range(smoothness)
     smoothness = lax.stop_gradient(jnp.where(sane, smoothness, 1).astype(given[0].dtype))
     axes = [3, 3, 2, 2]
     batch = np.broadcast_shapes(*(x.shape[: x.ndim - n] for x, n in zip(given, axes, strict=False)))
@@ -216,7 +222,7 @@ def _fit_both_ways(
         motion = lax.map(of_pair, (images, depths))
     motion = jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *size, count)
     motion = lax.stop_gradient(motion)
-    known = bounded(images).all(-1).reshape(*batch, 2, *size) & sane
+    known = is_in_range(images).all(-1).reshape(*batch, 2, *size) & sane
     return (motion[..., 0, :, :, :], motion[..., 1, :, :, :]), known
 
 

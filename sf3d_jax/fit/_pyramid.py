@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import bounded, surface
+from sf3d_jax._numerics import is_in_range, is_positive_finite
 from sf3d_jax.fit._level import FramePair, improve
 from sf3d_jax.fit._maps import Size, resize, resize_to_nearest, steps
 from sf3d_jax.fit._matching import match, matching_size
@@ -92,7 +92,7 @@ def _list_sizes(whole: tuple[int, ...], coarse: tuple[int, ...]) -> list[tuple[i
 
 def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> FramePair:
     """The frames in units of their own: of contrast, and of inverse depth."""
-    known = bounded(images).all(-1)
+    known = is_in_range(images).all(-1)
     images = jnp.moveaxis(images, -1, 1)
     count = jnp.maximum(known.sum(), 1) * images.shape[1]
     images = jnp.where(known[:, None], images, 0)
@@ -101,7 +101,7 @@ def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> FramePair:
     images = images * (_MEAN_STEP / jnp.where(change > 0, change, 1))
     if inv_depths is None:
         return FramePair(images, known, None)
-    seen = surface(inv_depths)
+    seen = is_positive_finite(inv_depths)
     inv_depths = jnp.where(seen, inv_depths, 0)
     middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1)
     return FramePair(images, known, inv_depths / jnp.where(middle > 0, middle, 1))

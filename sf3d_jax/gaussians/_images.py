@@ -5,7 +5,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import channels_last, mask, surface
+from sf3d_jax._numerics import channels_last, is_positive_finite, mask
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._rows import Images, pack
 from sf3d_jax.gaussians._splats import Splats
@@ -38,7 +38,7 @@ def resolve_images(
 
 def invert_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
     """The inverse of a depth that is a sum of weights; 0 where there is no surface."""
-    there = (weight > 0) & surface(
+    there = (weight > 0) & is_positive_finite(
         jnp.where(weight > 0, depth / jnp.where(weight > 0, weight, 1), 0)
     )
     weight, depth = mask(there, (weight, depth), (0, 1))

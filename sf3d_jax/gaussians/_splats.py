@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import bounded, computed_once, mask, surface, widen
+from sf3d_jax._numerics import computed_once, is_in_range, is_positive_finite, mask, widen
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._optics import usable
@@ -136,7 +136,7 @@ def make_splats(
 
 def _is_finite(tree: Any) -> jax.Array:
     """Which Gaussians are finite, at every time."""
-    fine = [bounded(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
+    fine = [is_in_range(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
     return jnp.stack(fine).all(0)
 
 
@@ -200,7 +200,7 @@ def _invert(factor: Matrix) -> tuple[Matrix, jax.Array]:
     columns = tuple(tuple(x / largest for x in column) for column in transpose(factor))
     volume = dot(columns[0], cross(columns[1], columns[2]))
     is_solid = is_solid & (jnp.abs(volume) > jnp.maximum(_FLAT, _THIN / largest))
-    is_solid = is_solid & surface(largest)
+    is_solid = is_solid & is_positive_finite(largest)
     columns, volume = mask(is_solid, (columns, volume), (_IDENTITY, 1))
     largest = jnp.where(is_solid, largest, 1)
     a, b, c = columns
@@ -332,7 +332,7 @@ def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:
 def _find_outlines(row: Row, ellipse: _Ellipse, is_seen: jax.Array) -> Outlines:
     row, ellipse = jax.lax.stop_gradient((row, ellipse))
     pixels = jnp.concatenate([row.u, row.v], -1)
-    is_drawn = is_seen & bounded(pixels).all(-1)
+    is_drawn = is_seen & is_in_range(pixels).all(-1)
     power = 2 * jnp.log(jnp.where(is_drawn, row.opacity[:, 0], CUT) / CUT)
     power = jnp.maximum(power, 0) + _SLACK
     variances = jnp.stack([ellipse.across, ellipse.down], -1)

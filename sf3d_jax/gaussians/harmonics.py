@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import bounded, jit, mask, widen
+from sf3d_jax._numerics import is_in_range, jit, mask, widen
 
 # How many coefficients there are to each degree.
 DEGREES = {1: 0, 4: 1, 9: 2, 16: 3}
@@ -52,7 +52,7 @@ def _normalize(directions: jax.Array) -> tuple[jax.Array, ...]:
     """Directions of length 1; 0 where there is none."""
     x, y, z = (directions[..., i] for i in range(3))
     squared = x * x + y * y + z * z
-    given = bounded(squared) & (squared > jnp.finfo(squared.dtype).tiny)
+    given = is_in_range(squared) & (squared > jnp.finfo(squared.dtype).tiny)
     x, y, z, squared = mask(given, (x, y, z, squared), (0, 0, 0, 1))
     scale = jax.lax.rsqrt(squared)
     return x * scale, y * scale, z * scale

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import channels_last, jit, mask, narrow, surface
+from sf3d_jax._numerics import channels_last, is_positive_finite, jit, mask, narrow
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.gaussians._blending import HALF
@@ -168,7 +168,7 @@ def _render_motion(
     if sums.motion_depth is not None:
         weight = jnp.ones_like(alpha)
         inv_depth = invert_depth(weight, sums.motion_depth)
-    valid = (alpha >= HALF) & surface(inv_depth) & (tiles.overflow == 0)
+    valid = (alpha >= HALF) & is_positive_finite(inv_depth) & (tiles.overflow == 0)
     weight, motion = mask(valid, (weight, sums.motion), (1, (0, 0, 0)))
     vectors = channels_last(*(x / weight for x in motion))
     inv_depth = mask(valid, inv_depth)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import align_ranks, and_valid, bounded, channels, mask, narrow
+from sf3d_jax._numerics import align_ranks, and_valid, channels, is_in_range, mask, narrow
 from sf3d_jax._numerics.lengths import length as length
 from sf3d_jax._numerics.lengths import root as root
 
@@ -41,7 +41,7 @@ def check_alike(**images: jax.Array) -> None:
 def has_numbers(x: jax.Array) -> jax.Array:
     """Which pixels of an image, (*b, H, W, C), have numbers in all channels: (*b, H, W)."""
     return functools.reduce(
-        jnp.logical_and, map(bounded, channels(x)), jnp.ones(x.shape[:-1], bool)
+        jnp.logical_and, map(is_in_range, channels(x)), jnp.ones(x.shape[:-1], bool)
     )
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
-from sf3d_jax._numerics import bounded, channels, computed_once, mask
+from sf3d_jax._numerics import channels, computed_once, is_in_range, mask
 from sf3d_jax._numerics.lengths import length
 
 Array: TypeAlias = jax.Array | np.ndarray
@@ -131,7 +131,7 @@ def _mask_unknown(values: Array, valid: Array | None, count: int, shape: tuple[i
     parts = channels(wide) if count else (wide,)
     known = jnp.broadcast_to(True if valid is None else jnp.asarray(valid), shape)
     for part in parts:
-        known = known & bounded(part)
+        known = known & is_in_range(part)
     parts = tuple(jnp.broadcast_to(part, shape) for part in parts)
     return Map(mask(known, parts), known)
 

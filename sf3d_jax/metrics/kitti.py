@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_mask
-from sf3d_jax._numerics import bounded, channels, channels_last, jit
+from sf3d_jax._numerics import channels, channels_last, is_in_range, jit
 from sf3d_jax._numerics.lengths import length
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import (
@@ -250,7 +250,7 @@ def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
         raise ValueError(f"valid: expected {values.shape} or without channels, got {valid.shape}")
     parts = channels(values) if several else (values,)
     for part in parts:
-        valid = valid & bounded(part)
+        valid = valid & is_in_range(part)
     parts, known = _fill(tuple(jnp.where(valid, part, 0) for part in parts), valid)
     return Filled(channels_last(*parts) if several else parts[0], known)
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import jit, surface
+from sf3d_jax._numerics import is_positive_finite, jit
 from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import SCALAR, MapLike, check_given, compute_once, distance, read_maps
 
@@ -122,8 +122,13 @@ class DepthChange(Metric):
             return self._add(terms)
         d0 = maps["true_inv_depth"].values
         d1, true_d1 = d0 + estimate.values, d0 + truth.values
-        use = use & maps["true_inv_depth"].known & surface(d0) & surface(true_d1)
-        found = found & surface(d1)
+        use = (
+            use
+            & maps["true_inv_depth"].known
+            & is_positive_finite(d0)
+            & is_positive_finite(true_d1)
+        )
+        found = found & is_positive_finite(d1)
         both = use & found
         d1, true_d1 = jnp.where(both, d1, 1), jnp.where(both, true_d1, 1)
         # z1 / z1* - 1, as a product: of a small error it keeps the digits.

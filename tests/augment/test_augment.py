@@ -113,7 +113,7 @@ def largest_difference(sample):
 @thorough.parametrize(
     "name, lens",
     [*((name, "pinhole") for name in GEOMETRIC), ("random_scale", "opencv")],
-    default=[("random_crop", "pinhole"), ("random_scale", "pinhole")],
+    default=[("random_scale", "pinhole")],
 )
 def test_augment_then_convert_is_convert_then_augment(name, lens):
     sample = whole(lens)
@@ -382,6 +382,7 @@ def test_half_precision_comes_back_as_it_went():
     assert both.mean() > 0.7 and np.median(apart) < 2e-2
 
 
+@pytest.mark.thorough
 def test_a_gradient_passes_and_stays_finite():
     sample = whole()
     broken = sample.flow.copy()

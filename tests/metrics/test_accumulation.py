@@ -99,7 +99,7 @@ def assert_same(got, expected, rtol=1e-6):
         *((name, "pixels") for name in NAMES),
         *((name, "image") for name in ("DepthChange", "MotionInDepth")),
     ],
-    default=[("SintelFlow", "pixels"), ("MotionInDepth", "image")],
+    default=[("MotionInDepth", "pixels"), ("MotionInDepth", "image")],
 )
 def test_devices_and_orders_give_the_counts_of_one_batch(name, pool):
     arguments = inputs(name)

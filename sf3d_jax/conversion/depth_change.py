@@ -15,6 +15,7 @@ Every conversion is exact near no motion: none subtracts two nearly equal number
 computed itself.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -94,7 +95,7 @@ def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
       ValueError: shapes do not broadcast.
     """
     convert = lambda z0, z1: (1 / z0, (z0 - z1) / (z0 * z1))
-    usable = lambda z0, z1: surface(z0) & surface(z1)
+    usable = lambda z0, z1: _is_all_positive(z0, z1)
     maps = {"depth": depth, "next_depth": next_depth}
     return InverseDepths(*_convert(convert, usable, (1.0, 1.0), maps))
 
@@ -140,9 +141,7 @@ def from_disparities(
       ValueError: shapes do not broadcast.
     """
     convert = lambda e0, e1, fb: (e0 / fb, (e1 - e0) / fb)
-    usable = lambda e0, e1, fb: (
-        surface(e0) & surface(e1) & surface(fb) & surface(e0 / fb) & surface(e1 / fb)
-    )
+    usable = lambda e0, e1, fb: _is_all_positive(e0, e1, fb, e0 / fb, e1 / fb)
     maps = {"disparity": disparity, "next_disparity": next_disparity}
     parameters = {"focal_baseline": focal_baseline}
     return InverseDepths(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, parameters))
@@ -194,7 +193,7 @@ def from_scaled(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, s: (d0 / s, c / s)
-    usable = lambda d0, c, s: surface(s) & _two_surfaces(d0, c) & _two_surfaces(d0 / s, c / s)
+    usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 / s, d0 / s + c / s)
     maps = {
         "scaled_inv_depth": scaled_inv_depth,
         "scaled_inv_depth_change": scaled_inv_depth_change,
@@ -220,7 +219,7 @@ def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, s: (d0 * s, c * s)
-    usable = lambda d0, c, s: surface(s) & _two_surfaces(d0, c) & _two_surfaces(d0 * s, c * s)
+    usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 * s, d0 * s + c * s)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
 
@@ -242,7 +241,7 @@ def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Ch
       ValueError: shapes do not broadcast.
     """
     convert = lambda tau, d0: d0 * ((1 - tau) / tau)
-    usable = lambda tau, d0: surface(tau) & surface(d0) & surface(d0 / tau)
+    usable = lambda tau, d0: _is_all_positive(tau, d0, d0 / tau)
     maps = {"motion_in_depth": motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (1.0, 1.0), maps))
 
@@ -285,7 +284,7 @@ def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
-    usable = lambda log_tau, d0: bounded(log_tau) & surface(d0) & surface(d0 * jnp.exp(-log_tau))
+    usable = lambda log_tau, d0: bounded(log_tau) & _is_all_positive(d0, d0 * jnp.exp(-log_tau))
     maps = {"log_motion_in_depth": log_motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (0.0, 1.0), maps))
 
@@ -359,13 +358,17 @@ def to_time_to_contact(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, dt: dt * ((d0 + c) / c)
-    usable = lambda d0, c, dt: _two_surfaces(d0, c) & surface(dt) & bounded(convert(d0, c, dt))
+    usable = lambda d0, c, dt: _is_all_positive(d0, d0 + c, dt) & bounded(convert(d0, c, dt))
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return Channel(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, {"interval": interval}))
 
 
 def _two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
-    return surface(d0) & surface(d0 + c)
+    return _is_all_positive(d0, d0 + c)
+
+
+def _is_all_positive(*numbers: jax.Array) -> jax.Array:
+    return functools.reduce(jnp.logical_and, map(surface, numbers))
 
 
 def _convert(

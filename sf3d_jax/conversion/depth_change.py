@@ -194,10 +194,7 @@ def from_scaled(
     """
     convert = lambda d0, c, s: (d0 / s, c / s)
     usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 / s, d0 / s + c / s)
-    maps = {
-        "scaled_inv_depth": scaled_inv_depth,
-        "scaled_inv_depth_change": scaled_inv_depth_change,
-    }
+    maps = dict(scaled_inv_depth=scaled_inv_depth, scaled_inv_depth_change=scaled_inv_depth_change)
     return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
 
 
@@ -387,7 +384,9 @@ def _convert(
       maps: the arrays whose dtype the result has, by name.
       parameters: arrays or numbers that every pixel may share, by name.
     """
-    parameters = {name: _real(x) for name, x in (parameters or {}).items()}
+    # A number may be written without a point.
+    real = lambda x: x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x
+    parameters = {name: real(x) for name, x in (parameters or {}).items()}
     for name, x in (maps | parameters).items():
         check_array(name, x)
     check_batch(**{name: x.shape for name, x in (maps | parameters).items()})
@@ -397,8 +396,3 @@ def _convert(
     values = where_valid(lambda *x: function(*x[:-1]), otherwise, valid, arrays, None)
     values, valid = narrow(valid, values, dtype)
     return (*values, valid) if isinstance(values, tuple) else (values, valid)
-
-
-def _real(x: jax.Array) -> jax.Array:
-    """A number that was written without a point, as a floating one."""
-    return x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x

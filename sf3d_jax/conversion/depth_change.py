@@ -15,6 +15,7 @@ Every conversion is exact near no motion: none subtracts two nearly equal number
 computed itself.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -94,7 +95,7 @@ def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
       ValueError: shapes do not broadcast.
     """
     convert = lambda z0, z1: (1 / z0, (z0 - z1) / (z0 * z1))
-    usable = lambda z0, z1: is_positive_finite(z0) & is_positive_finite(z1)
+    usable = lambda z0, z1: _is_all_positive(z0, z1)
     maps = {"depth": depth, "next_depth": next_depth}
     return InverseDepths(*_convert(convert, usable, (1.0, 1.0), maps))
 
@@ -140,13 +141,7 @@ def from_disparities(
       ValueError: shapes do not broadcast.
     """
     convert = lambda e0, e1, fb: (e0 / fb, (e1 - e0) / fb)
-    usable = lambda e0, e1, fb: (
-        is_positive_finite(e0)
-        & is_positive_finite(e1)
-        & is_positive_finite(fb)
-        & is_positive_finite(e0 / fb)
-        & is_positive_finite(e1 / fb)
-    )
+    usable = lambda e0, e1, fb: _is_all_positive(e0, e1, fb, e0 / fb, e1 / fb)
     maps = {"disparity": disparity, "next_disparity": next_disparity}
     parameters = {"focal_baseline": focal_baseline}
     return InverseDepths(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, parameters))
@@ -198,13 +193,8 @@ def from_scaled(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, s: (d0 / s, c / s)
-    usable = lambda d0, c, s: (
-        is_positive_finite(s) & _two_surfaces(d0, c) & _two_surfaces(d0 / s, c / s)
-    )
-    maps = {
-        "scaled_inv_depth": scaled_inv_depth,
-        "scaled_inv_depth_change": scaled_inv_depth_change,
-    }
+    usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 / s, d0 / s + c / s)
+    maps = dict(scaled_inv_depth=scaled_inv_depth, scaled_inv_depth_change=scaled_inv_depth_change)
     return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
 
 
@@ -226,9 +216,7 @@ def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, s: (d0 * s, c * s)
-    usable = lambda d0, c, s: (
-        is_positive_finite(s) & _two_surfaces(d0, c) & _two_surfaces(d0 * s, c * s)
-    )
+    usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 * s, d0 * s + c * s)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return InverseDepths(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, {"scale": scale}))
 
@@ -250,9 +238,7 @@ def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Ch
       ValueError: shapes do not broadcast.
     """
     convert = lambda tau, d0: d0 * ((1 - tau) / tau)
-    usable = lambda tau, d0: (
-        is_positive_finite(tau) & is_positive_finite(d0) & is_positive_finite(d0 / tau)
-    )
+    usable = lambda tau, d0: _is_all_positive(tau, d0, d0 / tau)
     maps = {"motion_in_depth": motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (1.0, 1.0), maps))
 
@@ -295,9 +281,7 @@ def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
-    usable = lambda log_tau, d0: (
-        is_in_range(log_tau) & is_positive_finite(d0) & is_positive_finite(d0 * jnp.exp(-log_tau))
-    )
+    usable = lambda log_tau, d0: is_in_range(log_tau) & _is_all_positive(d0, d0 * jnp.exp(-log_tau))
     maps = {"log_motion_in_depth": log_motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (0.0, 1.0), maps))
 
@@ -371,15 +355,17 @@ def to_time_to_contact(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, dt: dt * ((d0 + c) / c)
-    usable = lambda d0, c, dt: (
-        _two_surfaces(d0, c) & is_positive_finite(dt) & is_in_range(convert(d0, c, dt))
-    )
+    usable = lambda d0, c, dt: _is_all_positive(d0, d0 + c, dt) & is_in_range(convert(d0, c, dt))
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return Channel(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, {"interval": interval}))
 
 
 def _two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
-    return is_positive_finite(d0) & is_positive_finite(d0 + c)
+    return _is_all_positive(d0, d0 + c)
+
+
+def _is_all_positive(*numbers: jax.Array) -> jax.Array:
+    return functools.reduce(jnp.logical_and, map(is_positive_finite, numbers))
 
 
 def _convert(
@@ -398,7 +384,9 @@ def _convert(
       maps: the arrays whose dtype the result has, by name.
       parameters: arrays or numbers that every pixel may share, by name.
     """
-    parameters = {name: _real(x) for name, x in (parameters or {}).items()}
+    # A number may be written without a point.
+    real = lambda x: x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x
+    parameters = {name: real(x) for name, x in (parameters or {}).items()}
     for name, x in (maps | parameters).items():
         check_array(name, x)
     check_batch(**{name: x.shape for name, x in (maps | parameters).items()})
@@ -408,8 +396,3 @@ def _convert(
     values = where_valid(lambda *x: function(*x[:-1]), otherwise, valid, arrays, None)
     values, valid = narrow(valid, values, dtype)
     return (*values, valid) if isinstance(values, tuple) else (values, valid)
-
-
-def _real(x: jax.Array) -> jax.Array:
-    """A number that was written without a point, as a floating one."""
-    return x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x

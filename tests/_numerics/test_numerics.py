@@ -85,7 +85,7 @@ def test_a_step_through_a_lens_is_the_exact_difference(lens, size):
     with float64():
         k = tuple(np.float64(np.float32(coefficients)))
         ends = [
-            _lens.distort(model, jnp.float64(x) + t * dx, jnp.float64(y) + t * dy, k)
+            _lens.distort(model, jnp.float64(x + t * np.float64(dx)), y + t * np.float64(dy), k)
             for t in (0, 1)
         ]
         exact = [np.array(b) - np.array(a) for a, b in zip(*ends, strict=True)]

@@ -22,7 +22,7 @@ def chunked(request, monkeypatch):
     if request.param == "chunks":
         monkeypatch.setattr(_windows, "_CHUNK_BYTES", 64)
         monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-        assert _windows._chunks(GRID, 1) == GRID[0]
+        assert _windows._count_chunks(GRID, 1) == GRID[0]
     return request.param
 
 
@@ -147,7 +147,7 @@ def test_the_greatest_and_the_marks_are_loops(chunked):
 
 def test_chunks_are_whole_rows_that_divide_the_map(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-    assert _windows._chunks((540, 960), 4) == 9
-    assert _windows._chunks((541, 960), 4) == 541
-    assert _windows._chunks((4, 5), 3) == 1
-    assert _windows._chunks((1, 100000), 32) == 1
+    assert _windows._count_chunks((540, 960), 4) == 9
+    assert _windows._count_chunks((541, 960), 4) == 541
+    assert _windows._count_chunks((4, 5), 3) == 1
+    assert _windows._count_chunks((1, 100000), 32) == 1

@@ -30,6 +30,7 @@ LOSSES = "losses/test_laws.py"
 RENDERING = "gaussians/test_rendering.py"
 CAMERA = "camera/test_camera.py"
 FLOW = "conversion/test_scene_flow.py"
+ORIGIN = "gaussians/test_origin.py"
 AUGMENT = "augment/test_augment.py"
 
 
@@ -281,6 +282,16 @@ GAUSSIANS_AND_FITS = {
     ),
     "gaussians.Gaussians.from_scales_rotations": Held(
         ROTATIONS, DERIVATIVES, ROTATIONS, COEFFICIENTS
+    ),
+    "gaussians.recenter": host(
+        f"{ORIGIN}::test_cameras_see_every_mean_at_its_place_in_float32",
+        f"{ORIGIN}::test_what_cannot_be_recentered_is_named",
+        f"{ORIGIN}::test_a_mean_beyond_float32_is_infinite_and_the_others_stay",
+    ),
+    "gaussians.room_for": host(
+        f"{ORIGIN}::test_room_is_above_what_was_counted_and_has_few_sizes",
+        "takes a number",
+        "takes a number",
     ),
     "fit.flow": Held(
         f"{FITS}::test_a_translation_is_found_to_a_fiftieth_of_a_pixel",

@@ -317,4 +317,44 @@ FILES = {
             "test_an_inverse_depth_of_nearly_nothing_is_no_surface",
         ),
     },
+    "evaluation/test_evaluate.py": {
+        "evaluate": (
+            "test_the_scores_of_a_folder_are_those_of_its_pixels",
+            "test_wrong_arguments_are_refused_by_name",
+            "test_estimates_that_are_not_finite_are_missing_and_in_no_mean",
+        ),
+    },
+    "evaluation/test_submit.py": {
+        "submit": (
+            "test_a_whole_submission_to_kitti",
+            "test_wrong_arguments_are_refused_by_name",
+            "test_an_estimate_for_spring_is_finite_everywhere",
+        ),
+    },
+    "cameras/test_of_images.py": {
+        "read_image_cameras": (
+            "test_images_of_a_transforms_file_keep_its_order",
+            "test_the_error_is_that_of_the_form_that_the_file_has",
+        ),
+        "FormatError.ask_for": (
+            "test_a_missing_size_is_an_argument_that_a_command_may_call_a_flag",
+            "test_what_no_argument_can_mend_asks_for_none",
+        ),
+    },
+    "test_scene_flow_npz.py": {
+        "read_scene_flow_npz": (
+            "test_maps_and_their_camera_come_back",
+            "test_a_file_that_is_another_one_is_named",
+        ),
+        "write_scene_flow_npz": (
+            "test_maps_and_their_camera_come_back",
+            "test_a_camera_with_a_lens_is_refused",
+        ),
+    },
+    "_files/test_files.py": {
+        "write_bytes": (
+            "test_a_link_stays_and_what_it_points_to_is_written",
+            "test_a_missing_folder_is_named_and_not_the_temporary_file",
+        ),
+    },
 }

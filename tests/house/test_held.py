@@ -10,7 +10,7 @@ from helpers.house import ROOT, public_functions
 import sf3d_jax as sf3d
 
 PUBLIC = {name for name in public_functions() if name.split(".")[0] != "metrics"}
-PUBLIC |= {f"metrics.{name}" for name in sf3d.metrics.__all__ if name != "Filled"}
+PUBLIC |= {f"metrics.{name}" for name in sf3d.metrics.__all__ if name not in ("Filled", "Metric")}
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def _prepared(images: jax.Array, inv_depths: jax.Array | None) -> Frames:
     """The frames in units of their own: of contrast, and of inverse depth."""
     known = bounded(images).all(-1)
     images = jnp.moveaxis(images, -1, 1)
-    count = jnp.maximum(known.sum(), 1) * images.shape[1]
+    count = (jnp.maximum(known.sum(), 1) * images.shape[1]).astype(images.dtype)
     images = jnp.where(known[:, None], images, 0)
     images = jnp.where(known[:, None], images - images.sum() / count, 0)
     change = sum(jnp.abs(step).sum() for step in steps(images)) / (2 * count)
@@ -103,7 +103,7 @@ def _prepared(images: jax.Array, inv_depths: jax.Array | None) -> Frames:
         return Frames(images, known, None)
     seen = surface(inv_depths)
     inv_depths = jnp.where(seen, inv_depths, 0)
-    middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1)
+    middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1).astype(inv_depths.dtype)
     return Frames(images, known, inv_depths / jnp.where(middle > 0, middle, 1))
 
 

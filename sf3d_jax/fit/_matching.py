@@ -117,7 +117,7 @@ def _at(maps: jax.Array, known: jax.Array, u: jax.Array, v: jax.Array) -> jax.Ar
     u, v, size = columns + u, rows + v, u.shape[-2:]
     listed = [x[None] for x in (*maps, known.astype(maps.dtype))]
     *values, sure = smoothly_sampled(listed, u[None], v[None], size)
-    return jnp.where(inside(u, v, size) & (sure > 0.99), jnp.concatenate(values), jnp.inf)
+    return jnp.where(inside(u, v, size)[None] & (sure > 0.99), jnp.concatenate(values), jnp.inf)
 
 
 def _smoothed(costs: jax.Array) -> jax.Array:

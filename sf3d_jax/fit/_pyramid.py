@@ -120,4 +120,4 @@ def _moved(motion: jax.Array, source: Size, size: Size, shape: tuple[int, ...]) 
     """A motion on another grid, in its pixels."""
     factors = [jnp.asarray(size[i] / source[i], motion.dtype) for i in (1, 0)]
     factors += [jnp.ones((), motion.dtype)] * (motion.shape[1] - 2)
-    return resized(motion, source, size, shape) * jnp.stack(factors)[:, None, None]
+    return resized(motion, source, size, shape) * jnp.stack(factors)[None, :, None, None]

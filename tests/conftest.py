@@ -1,43 +1,28 @@
-"""Eight virtual devices, so that sharding is tested on any machine, and the files of others."""
+"""Eight virtual devices, so that sharding is tested on any machine; programs compiled fast."""
 
 import gc
-import pathlib
 
 import jax
 import pytest
-from helpers.support import SHARED
+
+pytest_plugins = ["helpers.programs", "helpers.shared_files"]
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-
-# In these files, and in tests marked as laws, which ask for laws on small maps, most of the time
-# would go into machine code that runs a few times. LLVM's optimizations are left out; XLA's own,
-# which rewrite the maths, are not.
-LAWS = (
-    "augment/",
-    "cli/test_evaluate",
-    "cli/test_fit",
-    "fit/",
-    "gaussians/test_rendering",
-    "house/test_readme",
-    "losses/test_laws",
-    "metrics/",
-    "test_poison",
-    "test_transforms",
-    "warping/",
-)
+# Most programs of the tests run a few times on small maps, and LLVM's optimizations would take
+# longer than they save. XLA's own, which rewrite the maths, are not left out.
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(autouse=True)
-def compilation(request):
-    """Compiles fast rather than for speed what tests laws."""
-    path = request.path.relative_to(pathlib.Path(__file__).parent).as_posix()
-    law = path.startswith(LAWS) or request.node.get_closest_marker("law") is not None
-    jax.config.update("jax_disable_most_optimizations", law)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+def optimization(request):
+    """Optimizes what tests marked as `optimized` compile; the others share no program with them."""
+    fast = request.node.get_closest_marker("optimized") is None
+    if jax.config.read("jax_disable_most_optimizations") != fast:
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", fast)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -46,16 +31,3 @@ def programs():
     yield
     jax.clear_caches()
     gc.collect()
-
-
-@pytest.fixture
-def real():
-    """Finds a real file by its name below the folder, or skips the test."""
-
-    def find(name):
-        path = SHARED / "real" / name
-        if not path.exists():
-            pytest.skip(f"needs {path}, a file of a public data set")
-        return path
-
-    return find

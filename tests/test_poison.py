@@ -1,6 +1,7 @@
-"""A bad number in one pixel changes that pixel alone, in value and in gradient.
+"""Laws of every public function of pixels: each has its place in CASES.
 
-Every public function of pixels has its place in CASES; a test of the house asks for it.
+A bad number in one pixel changes that pixel alone, in value and in gradient; the gradient is that
+of finite differences; a map of another size is refused.
 """
 
 import dataclasses
@@ -10,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.support import MATRIX, NEAR, camera, motion
+from helpers import thorough
+from helpers.support import MATRIX, NEAR, as_numpy, camera, motion
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -252,10 +254,25 @@ def run(case):
     return both
 
 
+# Further lenses, methods and modes of functions that other cases ask already.
+FURTHER = [
+    *(f"{name} {lens}" for name in ("scene_flow", "image_motion") for lens in ("alone", "opencv")),
+    "rigid_motion opencv",
+    *of_lens("fisheye"),
+    *(
+        f"{name} {method}"
+        for name in ("sample", "backward_warp")
+        for method in ("bicubic", "nearest")
+    ),
+    *(f"forward_splat {mode}" for mode in ("linear", "average")),
+]
 RUNS = {name: run(case) for name, case in CASES.items()}
 
 
-@pytest.mark.parametrize("name", CASES)
+each_case = thorough.parametrize("name", CASES, default=[x for x in CASES if x not in FURTHER])
+
+
+@each_case
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_poison_stays_in_its_pixel(name, data):
@@ -267,8 +284,8 @@ def test_poison_stays_in_its_pixel(name, data):
     value = data.draw(st.sampled_from(POISONS))
     poisoned[which].reshape(*SIZE, -1)[row, column, channel] = value
 
-    (_, clean), clean_gradient = RUNS[name](case.maps)
-    (_, results), gradient = RUNS[name](tuple(poisoned))
+    (_, clean), clean_gradient = as_numpy(RUNS[name](case.maps))
+    (_, results), gradient = as_numpy(RUNS[name](tuple(poisoned)))
     reached = np.zeros(SIZE, bool)
     near = slice(max(0, row - case.reach), row + case.reach + 1)
     reached[near, max(0, column - case.reach) : column + case.reach + 1] = True
@@ -291,6 +308,50 @@ def test_poison_stays_in_its_pixel(name, data):
                 assert not np.any(x[row, column])
 
 
+# These have tests of their own, in float64 or where no step crosses the border of a pixel.
+ELSEWHERE = {*LOSSES} - {"srflow_terms", "multi_scale", "multi_scale_flow"}
+ELSEWHERE |= {"sample", "backward_warp", "forward_splat", "warp_inverse_depth"}
+ELSEWHERE |= {f"occlusion_from_{name}" for name in ("consistency", "range_map", "depth")}
+SMOOTH = [name for name in CASES if name.split()[0] not in ELSEWHERE]
+
+
+@thorough.parametrize("name", SMOOTH, default=[x for x in SMOOTH if x not in FURTHER])
+def test_the_gradient_is_that_of_finite_differences(name):
+    """Along a direction of all maps together, by the program of the test above."""
+    case, rng = CASES[name], np.random.default_rng(7)
+    directions = [np.float32(0.3 * rng.normal(size=x.shape) * np.abs(x)) for x in case.maps]
+    moved = lambda t: tuple(
+        x + np.float32(t) * d for x, d in zip(case.maps, directions, strict=True)
+    )
+    value = lambda t: np.float64(RUNS[name](moved(t))[0][0])
+    gradient = as_numpy(RUNS[name](case.maps)[1])
+    products = [np.float64(g) * d for g, d in zip(gradient, directions, strict=True)]
+    along, scale = (
+        sum(p.sum() for p in products),
+        np.sqrt(sum(np.square(p).sum() for p in products)),
+    )
+    step = 2.0**-7
+    numeric = (value(step) - value(-step)) / (2 * step)
+    assert scale > 0
+    assert abs(along - numeric) < 0.02 * scale, (along, numeric, scale)
+
+
+# Penalties of any array, points and pixels of any shape, images and levels of any size.
+ANY_SIZE = {"l1", "l2", "charbonnier", "generalized_charbonnier", "huber", "general_robust"}
+ANY_SIZE |= {"gaussian_nll", "multi_scale_flow", "project", "sample", "backward_warp"}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.split()[0] not in ANY_SIZE])
+def test_a_map_of_another_size_is_refused(name):
+    case = CASES[name]
+    for i, x in enumerate(case.maps):
+        # A lone map may have any size: it is refused without its rows or its channels.
+        wrong = x[1:] if len(case.maps) > 1 else x[0, 0]
+        maps = (*case.maps[:i], wrong, *case.maps[i + 1 :])
+        with pytest.raises((ValueError, TypeError), match=r"expected|broadcast"):
+            jax.eval_shape(case.function, *maps)
+
+
 def test_every_public_function_of_pixels_is_here():
     covered = {name.split()[0] for name in CASES}
     public = {
@@ -309,5 +370,5 @@ def test_every_public_function_of_pixels_is_here():
     # Means and sums of whole images.
     others |= {"masked_mean", "compose", "balance"}
     assert others <= public
-    assert public - others - {"bounded", "surface"} <= covered
+    assert public - others - {"is_in_range", "is_positive_finite"} <= covered
     assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import thorough
 from helpers.support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -42,6 +43,7 @@ def spread_loss(flow, inv_depth, change, covariance, first):
     return jnp.sum(spread**2)
 
 
+FUNCTIONS = ["scene_flow", "image_motion", "rigid_motion", "covariance"]
 WEIGHTS = np.random.default_rng(3).normal(size=(*SMALL, 3))
 
 
@@ -60,16 +62,13 @@ def case(name, lens):
     }[name]
 
 
-@pytest.mark.parametrize(
+PINHOLES = [(name, "pinhole") for name in FUNCTIONS]
+
+
+@thorough.parametrize(
     "name, lens",
-    [
-        ("scene_flow", "pinhole"),
-        ("image_motion", "pinhole"),
-        ("rigid_motion", "pinhole"),
-        ("covariance", "pinhole"),
-        ("scene_flow", "opencv"),
-        ("image_motion", "fisheye"),
-    ],
+    [*PINHOLES, ("scene_flow", "opencv"), ("image_motion", "fisheye")],
+    default=PINHOLES,
 )
 def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
     """Along random directions; in forward mode and twice where that compiles fast."""
@@ -81,7 +80,8 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
         directions = [jnp.asarray(scale(x)) for x in leaves]
         at = lambda t: [x + t * d for x, d in zip(leaves, directions, strict=True)]
         plain = lambda leaves: loss(*tree.unflatten(leaves))
-        value, gradient = jax.jit(plain), jax.jit(jax.grad(plain))
+        both = jax.jit(jax.value_and_grad(plain))
+        value, gradient = lambda x: both(x)[0], lambda x: both(x)[1]
         along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
         slope = five_points(lambda t: value(at(t)))
         np.testing.assert_allclose(along(gradient(leaves)), slope, rtol=1e-6)
@@ -94,16 +94,16 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
             np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
 
 
-@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+@thorough.parametrize("lens", ["opencv", "fisheye"], default=["opencv"])
 def test_hessian_vector_products_pass_through_undistortion(lens):
     one = cameras(lens)[0]
     rng = np.random.default_rng(0)
     loss = lambda p: jnp.sum(jnp.sin(sf3d.unproject(p, jnp.ones(6), one).points))
     with float64():
         pixels, direction = (jnp.asarray(rng.uniform(0, 3, size=(6, 2))) for _ in range(2))
-        gradient = jax.jit(jax.grad(loss))
-        product = jax.jit(lambda p, d: jax.jvp(gradient, (p,), (d,))[1])(pixels, direction)
-        numeric = five_points(lambda t: gradient(pixels + t * direction))
+        along = jax.jit(lambda p: jax.jvp(jax.grad(loss), (p,), (direction,)))
+        product = along(pixels)[1]
+        numeric = five_points(lambda t: along(pixels + t * direction)[0])
     np.testing.assert_allclose(product, numeric, rtol=1e-6, atol=1e-9)
 
 
@@ -115,23 +115,24 @@ def test_jacfwd_and_jacrev_agree():
     first, second = cameras("pinhole")
     flow, inv_depth, change = motion(SMALL)
     f = lambda c: sf3d.scene_flow(flow, inv_depth, c, first, second).vectors
-    chex.assert_trees_all_close(jax.jacfwd(f)(change), jax.jacrev(f)(change), rtol=1e-5, atol=1e-5)
+    forward, reverse = jax.jit(jax.jacfwd(f)), jax.jit(jax.jacrev(f))
+    chex.assert_trees_all_close(forward(change), reverse(change), rtol=1e-5, atol=1e-5)
 
 
+# To the bit, which holds for the code that users run.
+@pytest.mark.optimized
 def test_jit_checkpoint_and_vmap_change_nothing():
-    # To the bit, which holds for the code that users run.
-    jax.config.update("jax_disable_most_optimizations", False)
     first = cast(camera(), jnp.float32)
     inputs = motion(batch=(3,))
     f = lambda *maps: sf3d.scene_flow(*maps, first).vectors
     expected = f(*inputs)
     np.testing.assert_array_equal(jax.jit(f)(*inputs), expected)
-    np.testing.assert_allclose(jax.vmap(f)(*inputs), expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(jax.jit(jax.vmap(f))(*inputs), expected, rtol=1e-6, atol=1e-7)
     with jax.disable_jit():
         np.testing.assert_allclose(f(*inputs), expected, rtol=1e-6, atol=1e-7)
     loss = lambda *maps: jnp.square(f(*maps)).sum()
-    gradient = jax.grad(loss, argnums=(0, 1, 2))(*inputs)
-    again = jax.grad(jax.checkpoint(loss), argnums=(0, 1, 2))(*inputs)
+    gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*inputs)
+    again = jax.jit(jax.grad(jax.checkpoint(loss), argnums=(0, 1, 2)))(*inputs)
     chex.assert_trees_all_close(gradient, again, rtol=1e-5)
 
 
@@ -150,6 +151,7 @@ def test_a_batch_is_a_loop():
         np.testing.assert_allclose(back.flow[i], expected.flow, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_batch_of_lenses_is_a_loop():
     coefficients = np.array([[-0.3, 0.1, 0, 0], [0.1, -0.02, 1e-3, 1e-3]])
     batch = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=coefficients)

@@ -14,7 +14,7 @@ is given numbers at which it is smooth. Depth from inverse depth, for example:
     >>> def depth(inv_depth, scale):
     ...     return scale / inv_depth
     >>> def masked_depth(inv_depth):
-    ...     valid = surface(inv_depth)
+    ...     valid = is_positive_finite(inv_depth)
     ...     at_one_metre = (1.0,)
     ...     return where_valid(depth, at_one_metre, valid, (inv_depth,), 2.0)
     >>> inv_depth = jnp.array([0.5, 0.0, jnp.nan])
@@ -72,12 +72,12 @@ def _limit(x: jax.Array) -> float:
     return float(jnp.finfo(x.dtype).tiny) ** -0.25
 
 
-def bounded(x: jax.Array) -> jax.Array:
+def is_in_range(x: jax.Array) -> jax.Array:
     """Whether x is a number, and small enough to be multiplied without overflow."""
     return jnp.abs(x) < _limit(x)
 
 
-def surface(inv_depth: jax.Array) -> jax.Array:
+def is_positive_finite(inv_depth: jax.Array) -> jax.Array:
     """Whether an inverse depth is that of a surface: positive, and so is its depth."""
     limit = _limit(inv_depth)
     return (inv_depth > 1 / limit) & (inv_depth < limit)

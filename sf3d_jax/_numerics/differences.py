@@ -31,19 +31,22 @@ class Step:
         return self.value + self.change
 
     def __add__(self, other: "Term") -> "Step":
-        """The sum."""
-        other = step(other)
+        """The sum; of a number that does not move, only the value's."""
+        if not isinstance(other, Step):
+            return Step(self.value + other, self.change)
         return Step(self.value + other.value, self.change + other.change)
 
     def __mul__(self, other: "Term") -> "Step":
         """The product."""
-        other = step(other)
+        if not isinstance(other, Step):
+            return Step(self.value * other, self.change * other)
         change = self.change * other.after + self.value * other.change
         return Step(self.value * other.value, change)
 
     def __truediv__(self, other: "Term") -> "Step":
         """The quotient."""
-        other = step(other)
+        if not isinstance(other, Step):
+            return Step(self.value / other, self.change / other)
         quotient = self.value / other.value
         return Step(quotient, (self.change - quotient * other.change) / other.after)
 

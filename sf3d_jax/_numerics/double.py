@@ -64,7 +64,9 @@ class Double:
 
     def __mul__(self, other: "Number") -> "Double":
         """The product."""
-        return _multiply(self, self._double(other))
+        if isinstance(other, Double):
+            return _multiply(self, other)
+        return _scale(self, jnp.asarray(other, self.hi.dtype))
 
     def __truediv__(self, other: "Number") -> "Double":
         """The quotient."""
@@ -80,7 +82,7 @@ class Double:
 Number: TypeAlias = Double | jax.Array | float
 
 
-Operation: TypeAlias = Callable[[Double, Double], Double]
+Operation: TypeAlias = Callable[[Double, Any], Double]
 
 
 def _with_derivative_of(plain: Callable[[Any, Any], Any]) -> Callable[[Operation], Operation]:
@@ -90,8 +92,8 @@ def _with_derivative_of(plain: Callable[[Any, Any], Any]) -> Callable[[Operation
         @differentiable.defjvp
         def _(primals: Any, tangents: Any) -> Any:
             value = differentiable(*primals)
-            (a, b), (a_dot, b_dot) = primals, tangents
-            _, hi_dot = jax.jvp(plain, (a.hi, b.hi), (a_dot.hi, b_dot.hi))
+            high = lambda numbers: tuple(x.hi if isinstance(x, Double) else x for x in numbers)
+            _, hi_dot = jax.jvp(plain, high(primals), high(tangents))
             return value, Double.of(hi_dot)
 
         return differentiable
@@ -109,9 +111,8 @@ def _two_sum(a: jax.Array, b: jax.Array) -> Double:
 
 def _halves(x: jax.Array) -> Double:
     """x as the sum of two numbers of half as many digits each."""
-    bits, low = (jnp.uint64, 29) if x.dtype == jnp.float64 else (jnp.uint32, 12)
-    kept = ~jnp.zeros((), bits) << low
-    hi = bitcast_convert_type(bitcast_convert_type(x, bits) & kept, x.dtype)
+    upper = np.uint64(2**64 - 2**29) if x.dtype == jnp.float64 else np.uint32(2**32 - 2**12)
+    hi = bitcast_convert_type(bitcast_convert_type(x, upper.dtype) & upper, x.dtype)
     return Double(hi, x - hi)
 
 
@@ -123,15 +124,24 @@ def _add(a: Double, b: Double) -> Double:
 
 @_with_derivative_of(lambda a, b: a * b)
 def _multiply(a: Double, b: Double) -> Double:
-    p, q = _halves(a.hi), _halves(b.hi)
+    return _product(a.hi, b.hi, a.hi * b.lo + a.lo * b.hi)
+
+
+@_with_derivative_of(lambda a, b: a * b)
+def _scale(a: Double, b: jax.Array) -> Double:
+    return _product(a.hi, b, a.lo * b)
+
+
+def _product(a: jax.Array, b: jax.Array, rest: jax.Array) -> Double:
+    """a b + rest, where the rest is below the last digit of the product."""
+    p, q = _halves(a), _halves(b)
     middle = _two_sum(p.hi * q.lo, p.lo * q.hi)
     total = _two_sum(p.hi * q.hi, middle.hi)
-    rest = (middle.lo + p.lo * q.lo) + (a.hi * b.lo + a.lo * b.hi)
-    return _two_sum(total.hi, total.lo + rest)
+    return _two_sum(total.hi, total.lo + ((middle.lo + p.lo * q.lo) + rest))
 
 
 @_with_derivative_of(lambda a, b: a / b)
 def _divide(a: Double, b: Double) -> Double:
-    quotient = Double.of(a.hi / b.hi)
-    rest = a - quotient * b
-    return quotient + rest.hi / b.hi
+    quotient = a.hi / b.hi
+    rest = a - b * quotient
+    return Double.of(quotient) + rest.hi / b.hi

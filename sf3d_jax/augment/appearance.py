@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, widen
+from sf3d_jax._numerics import align_ranks, channels, is_in_range, jit, mask, widen
 from sf3d_jax.samples import Sample, check_sample, present_fields
 from sf3d_jax.warping.sampling import is_within, positions
 
@@ -135,7 +135,7 @@ def _recolor(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
     check_array(f"sample.{name}", image, (3,))
     dtype = image.dtype
     (image,) = widen(image)
-    finite = bounded(image).all(-1)
+    finite = is_in_range(image).all(-1)
     brightness, contrast, saturation, hue = change.astype(image.dtype)
     cos, sin = jnp.cos(2 * jnp.pi * hue), jnp.sin(2 * jnp.pi * hue)
     # All of it is one affine map: brightness and contrast scale, the rest acts on the chroma.

@@ -14,12 +14,12 @@ from jax import lax
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
-    bounded,
     channels,
+    is_in_range,
+    is_positive_finite,
     jit,
     mask,
     narrow,
-    surface,
     widen,
 )
 from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
@@ -193,7 +193,7 @@ class _Window:
 
     def inv_depth(self, inv_depth: jax.Array) -> jax.Array:
         (d,) = widen(inv_depth)
-        known = surface(d)
+        known = is_positive_finite(d)
         values = self.footprint(d, known).mean(mask(known, d))
         return values.astype(inv_depth.dtype)
 
@@ -240,12 +240,12 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Any]:
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
     if "inv_depth_change" in maps or "scene_flow" in maps:
-        known = and_valid(known, surface(d))
+        known = and_valid(known, is_positive_finite(d))
     if "inv_depth_change" in maps:
         carried["flow"], lifts = scene_flow(maps["flow"], d, maps["inv_depth_change"], *cameras)
         known = and_valid(known, lifts)
     for x in carried.values():
-        known = and_valid(known, bounded(x).all(-1))
+        known = and_valid(known, is_in_range(x).all(-1))
 
     at = window.footprint(d, known)
     # What is a motion in space is weighed by d, a flow is not.

@@ -20,7 +20,8 @@ _ATAN_SERIES = tuple((-1) ** n / (2 * n + 1) for n in range(1, 13))
 def angle_ratio(s: Any) -> Any:
     """atan(r) / r of s = r^2; a series near 0, where the derivative of the root is infinite."""
     if isinstance(s, Step):
-        return Step(angle_ratio(s.value), _angle_ratio_change(s))
+        ratio = angle_ratio(s.value)
+        return Step(ratio, _angle_ratio_change(s, ratio))
     if isinstance(s, Double):
         return _double_angle_ratio(s)
     r = jnp.sqrt(jnp.maximum(s, _SERIES_BELOW))
@@ -35,14 +36,14 @@ def power_series(coefficients: Any, s: Any) -> Any:
     return total + 1.0
 
 
-def _angle_ratio_change(s: Step) -> Any:
-    """The change of atan(r) / r.
+def _angle_ratio_change(s: Step, ratio: Any) -> Any:
+    """The change of atan(r) / r, which is `ratio` before.
 
     Between two ends far from 0 by atan b - atan a = atan((b - a) / (1 + a b)), near 0 that
     of the series; from near to far the change is not small, and the plain difference does.
     """
     if isinstance(s.value, Double):
-        return _double_angle_ratio_change(s.value, s.after, s.change)
+        return _double_angle_ratio_change(s.value, s.after, s.change, ratio)
     before, after, change = jnp.asarray(s.value), jnp.asarray(s.after), jnp.asarray(s.change)
     near = jnp.maximum(before, after) < 2 * _SERIES_BELOW
     far = jnp.minimum(before, after) > _SERIES_BELOW
@@ -51,9 +52,9 @@ def _angle_ratio_change(s: Step) -> Any:
     r0, r1 = (jnp.sqrt(x) for x in mask(far, (before, after), (1, 1)))
     growth = jnp.where(far, change, 0) / (r0 + r1)
     angle = jnp.arctan(growth / (1 + r0 * r1))
-    far_change = (angle - jnp.arctan(r0) / r0 * growth) / r1
+    far_change = (angle - ratio * growth) / r1
 
-    between = angle_ratio(after) - angle_ratio(before)
+    between = angle_ratio(after) - ratio
     return jnp.where(near, step(series).change, jnp.where(far, far_change, between))
 
 
@@ -85,7 +86,9 @@ def _double_angle_ratio(s: Double) -> Double:
     return mask(centre, series, ratio)
 
 
-def _double_angle_ratio_change(before: Double, after: Double, change: Double) -> Double:
+def _double_angle_ratio_change(
+    before: Double, after: Double, change: Double, ratio: Double
+) -> Double:
     """As above between ends far from 0; the digits lost near it leave a float's."""
     r0, r1 = _root(before), _root(after)
     off_axis = r1.hi > 0
@@ -93,7 +96,6 @@ def _double_angle_ratio_change(before: Double, after: Double, change: Double) ->
     growth = change / mask(total.hi > 0, total, _one_like(total))
     slope = growth / (r0 * r1 + 1.0)
     angle = slope * _double_angle_ratio(slope * slope)
-    ratio = _double_angle_ratio(before)
     result = (angle - ratio * growth) / mask(off_axis, r1, _one_like(r1))
     # On the axis the ratio is 1.
     return mask(off_axis, result, _one_like(ratio) - ratio)

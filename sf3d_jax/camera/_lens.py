@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._numerics import align_ranks, bounded, mask
+from sf3d_jax._numerics import align_ranks, is_in_range, mask
 from sf3d_jax._numerics.double import Double
 from sf3d_jax.camera._angle import angle_ratio, power_series
 
@@ -33,36 +33,33 @@ Pair = tuple[Any, Any]
 _NEWTON_STEPS = 12
 
 
-def _opencv(x: Any, y: Any, k: Coefficients) -> Pair:
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = k + (0.0,) * (12 - len(k))
-    xx, xy, yy = x * x, x * y, y * y
-    s = xx + yy
+def _radial(model: str, s: Any, k: Coefficients) -> Any:
+    """What the lens multiplies a ray of s = x^2 + y^2 by."""
+    if model == "fisheye":
+        ratio = angle_ratio(s)
+        return ratio * power_series(k, s * ratio * ratio)
+    k1, k2, _, _, k3, k4, k5, k6 = (k + (0.0,) * 8)[:8]
     g = power_series((k1, k2, k3), s)
-    if len(k) > 5:
-        g = g / power_series((k4, k5, k6), s)
-    u = x * g + p1 * xy * 2.0 + p2 * (s + xx * 2.0)
-    v = y * g + p1 * (s + yy * 2.0) + p2 * xy * 2.0
-    if len(k) > 8:
-        u, v = u + s * (s * s2 + s1), v + s * (s * s4 + s3)
-    return u, v
-
-
-def _fisheye(x: Any, y: Any, k: Coefficients) -> Pair:
-    s = x * x + y * y
-    ratio = angle_ratio(s)
-    scale = ratio * power_series(k, s * ratio * ratio)
-    return x * scale, y * scale
-
-
-_MODELS: dict[str, Callable[[Any, Any, Coefficients], Pair]] = {
-    "opencv": _opencv,
-    "fisheye": _fisheye,
-}
+    return g / power_series((k4, k5, k6), s) if len(k) > 5 else g
 
 
 def distort(model: str, x: Any, y: Any, coefficients: Coefficients) -> Pair:
     """The plane point of the ray (x, y, 1); of steps, the change of the plane point too."""
-    return (x, y) if model == "pinhole" else _MODELS[model](x, y, coefficients)
+    if model == "pinhole":
+        return x, y
+    xx, yy = x * x, y * y
+    s = xx + yy
+    g = _radial(model, s, coefficients)
+    if model == "fisheye":
+        return x * g, y * g
+    xy = x * y
+    p1, p2 = coefficients[2:4]
+    u = x * g + p1 * xy * 2.0 + p2 * (s + xx * 2.0)
+    v = y * g + p1 * (s + yy * 2.0) + p2 * xy * 2.0
+    if len(coefficients) > 8:
+        s1, s2, s3, s4 = coefficients[8:]
+        u, v = u + s * (s * s2 + s1), v + s * (s * s4 + s3)
+    return u, v
 
 
 class Jacobian(NamedTuple):
@@ -85,41 +82,46 @@ class Jacobian(NamedTuple):
         return (self.vy * u - self.uy * v) * inverse, (self.ux * v - self.vx * u) * inverse
 
 
-def jacobian(function: Callable[..., Pair], x: jax.Array, y: jax.Array) -> tuple[Pair, Jacobian]:
-    """function(x, y) and its derivative, pixel by pixel."""
-    one, zero = jnp.ones_like(x), jnp.zeros_like(x)
-    value, (ux, vx) = jax.jvp(function, (x, y), (one, zero))
-    _, (uy, vy) = jax.jvp(function, (x, y), (zero, one))
-    return value, Jacobian(ux, uy, vx, vy)
+def jacobian(model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients) -> Jacobian:
+    """The derivative of `distort`.
+
+    A radial map (x, y) g(s) has the derivative g I + 2 g'(s) (x, y) (x, y)^T, so that one
+    derivative of one number serves all four entries; OpenCV's other terms are polynomials.
+    """
+    s = x * x + y * y
+    g, slope = jax.jvp(lambda s: _radial(model, s, coefficients), (s,), (jnp.ones_like(s),))
+    ux, uxy, vy = g + 2 * x * x * slope, 2 * x * y * slope, g + 2 * y * y * slope
+    if model == "fisheye":
+        return Jacobian(ux, uxy, uxy, vy)
+    p1, p2 = coefficients[2:4]
+    ux, vy = ux + 2 * (p1 * y + 3 * p2 * x), vy + 2 * (p2 * x + 3 * p1 * y)
+    uy = vx = uxy + 2 * (p1 * x + p2 * y)
+    if len(coefficients) > 8:
+        s1, s2, s3, s4 = coefficients[8:]
+        growth = 2 * (s1 + 2 * s2 * s), 2 * (s3 + 2 * s4 * s)
+        ux, uy = ux + x * growth[0], uy + y * growth[0]
+        vx, vy = vx + x * growth[1], vy + y * growth[1]
+    return Jacobian(ux, uy, vx, vy)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def solve(
-    function: Callable[..., Pair],
-    steps: int,
-    start: Pair,
-    target: Pair,
-    parameters: Any,
-    limit: jax.Array,
+def _solve(
+    model: str, steps: int, start: Pair, target: Pair, coefficients: Coefficients, limit: jax.Array
 ) -> Pair:
-    """The (x, y) with function(x, y, parameters) = target, by Newton's method.
-
-    The derivative is the implicit one, J (dx, dy) = dtarget - df: exact at the solution,
-    in both modes and at every order, at the cost of one more step.
+    """The (x, y) that `distort` maps to the target, by Newton's method; not differentiable.
 
     Args:
-      function: maps two arrays and the parameters to two arrays, elementwise.
+      model: of the lens.
       steps: how many Newton steps are made.
       start: where they begin.
       target: the two values sought.
-      parameters: what else the function depends on.
+      coefficients: of the lens.
       limit: the largest x^2 + y^2 allowed; a step beyond goes half of the way instead.
     """
 
     def newton(_: int, xy: Pair) -> Pair:
         x, y = xy
-        (u, v), slope = jacobian(lambda x, y: function(x, y, parameters), x, y)
-        dx, dy = slope.solve(target[0] - u, target[1] - v)
+        u, v = distort(model, x, y, coefficients)
+        dx, dy = jacobian(model, x, y, coefficients).solve(target[0] - u, target[1] - v)
         x1, y1 = x + dx, y + dy
         outside = x1 * x1 + y1 * y1 > limit
         radius = jnp.hypot(jnp.where(outside, x1, 1), jnp.where(outside, y1, 0))
@@ -132,27 +134,43 @@ def solve(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _solution(model: str, xy: Pair, target: Pair, coefficients: Coefficients) -> Pair:
+    """The solution (x, y) of distort(x, y) = target, unchanged, with its derivative.
+
+    The derivative is the implicit one, J (dx, dy) = dtarget - df: exact at the solution, in
+    both modes and at every order.
+    """
+    del target, coefficients
+    return xy
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def solve_exactly(
-    function: Callable[..., Pair], start: Pair, target: tuple[Double, Double], parameters: Any
+    function: Callable[..., Pair],
+    slope: Callable[..., Jacobian],
+    start: Pair,
+    target: tuple[Double, Double],
+    parameters: Any,
 ) -> Pair:
-    """What `solve` seeks, from a start at a float's rounding: right to the last digit or two.
+    """The (x, y) with function(x, y, parameters) = target, right to the last digit or two.
 
     What is missed is summed in double-floats. Towards the edge of a fisheye's image an ulp in
-    the plane is many in the ray, and of a small change all digits can be rounding.
+    the plane is many in the ray, and of a small change all digits can be rounding. From a start
+    at a float's rounding the slope there serves both steps. The derivative is implicit.
 
     Args:
-      function: as for `solve`, of floats and of double-floats.
-      start: where two steps begin.
+      function: maps two arrays and the parameters to two arrays, elementwise, in double-floats.
+      slope: the derivative of `function` by x and y, in floats.
+      start: where two steps begin, right to about a float's rounding.
       target: the two values sought.
       parameters: what else the function depends on, floats and double-floats.
     """
-    plain = _rounded(parameters)
+    at_start = slope(*start, _rounded(parameters))
 
     def newton(_: Any, xy: Pair) -> Pair:
         x, y = xy
         u, v = function(Double.of(x), Double.of(y), parameters)
-        _, slope = jacobian(lambda x, y: function(x, y, plain), x, y)
-        dx, dy = slope.solve((target[0] - u).rounded, (target[1] - v).rounded)
+        dx, dy = at_start.solve((target[0] - u).rounded, (target[1] - v).rounded)
         return x + dx, y + dy
 
     return jax.lax.fori_loop(0, 2, newton, start)
@@ -167,43 +185,42 @@ def _rounded(tree: Any) -> Any:
     return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
 
 
-def _implicit(function: Callable[..., Pair], xy: Pair, primals: Any, tangents: Any) -> Pair:
-    """The derivative of the solution (x, y) by the target and the parameters."""
-    (parameters,), (target_dot, parameters_dot) = primals, tangents
-    x, y = xy
-    _, slope = jacobian(lambda x, y: function(x, y, parameters), x, y)
-    u_dot, v_dot = (_instantiated(t) for t in target_dot)
+def _differentiate(
+    function: Callable[[Any], Pair], slope: Jacobian, parameters: Any, tangents: Any
+) -> Pair:
+    """The derivative of a solution by its target and by the parameters of the function."""
+    target_dot, parameters_dot = tangents
+    u_dot, v_dot = (_instantiate(t) for t in target_dot)
     # The parameters are mostly those of a calibration that nobody differentiates by.
     if not all(isinstance(t, SymbolicZero) for t in jax.tree.leaves(parameters_dot)):
-        _, (u_moves, v_moves) = jax.jvp(
-            lambda parameters: function(x, y, parameters),
-            (parameters,),
-            (jax.tree.map(_instantiated, parameters_dot),),
-        )
+        dots = jax.tree.map(_instantiate, parameters_dot)
+        _, (u_moves, v_moves) = jax.jvp(function, (parameters,), (dots,))
         u_dot, v_dot = u_dot - u_moves, v_dot - v_moves
     return slope.solve(u_dot, v_dot)
 
 
-def _instantiated(tangent: Any) -> Any:
+def _instantiate(tangent: Any) -> Any:
     zero = isinstance(tangent, SymbolicZero)
     return jnp.zeros(tangent.shape, tangent.dtype) if zero else tangent
 
 
-@partial(solve.defjvp, symbolic_zeros=True)
-def _solve_jvp(
-    function: Callable[..., Pair], steps: int, primals: Any, tangents: Any
-) -> tuple[Pair, Pair]:
-    xy = solve(function, steps, *primals)
-    return xy, _implicit(function, xy, primals[2:3], tangents[1:3])
+@partial(_solution.defjvp, symbolic_zeros=True)
+def _solution_jvp(model: str, primals: Any, tangents: Any) -> tuple[Pair, Pair]:
+    xy = x, y = _solution(model, *primals)
+    coefficients = primals[2]
+    slope = jacobian(model, x, y, coefficients)
+    function = lambda k: distort(model, x, y, k)
+    return xy, _differentiate(function, slope, coefficients, tangents[1:])
 
 
 @partial(solve_exactly.defjvp, symbolic_zeros=True)
 def _solve_exactly_jvp(
-    function: Callable[..., Pair], primals: Any, tangents: Any
+    function: Callable[..., Pair], slope: Callable[..., Jacobian], primals: Any, tangents: Any
 ) -> tuple[Pair, Pair]:
-    xy = solve_exactly(function, *primals)
-    high = jax.tree.map(lambda x: x.hi if _is_double(x) else x, tangents[1:3], is_leaf=_is_double)
-    return xy, _implicit(function, xy, _rounded(primals[2:3]), high)
+    xy = x, y = solve_exactly(function, slope, *primals)
+    plain = _rounded(primals[2])
+    high = jax.tree.map(lambda x: x.hi if _is_double(x) else x, tangents[1:], is_leaf=_is_double)
+    return xy, _differentiate(lambda p: function(x, y, p), slope(x, y, plain), plain, high)
 
 
 def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
@@ -247,8 +264,7 @@ def inside(
     model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients, limit: jax.Array
 ) -> jax.Array:
     """Whether the lens is one-to-one at the ray (x, y, 1)."""
-    _, slope = jacobian(lambda x, y: distort(model, x, y, coefficients), x, y)
-    return (x * x + y * y < limit) & (slope.determinant > 0)
+    return (x * x + y * y < limit) & (jacobian(model, x, y, coefficients).determinant > 0)
 
 
 def _near(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.Array) -> Pair:
@@ -284,7 +300,7 @@ class Ray(NamedTuple):
 
 def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients) -> Ray:
     """The ray that `distort` maps to the plane point (u, v); 0 where there is none."""
-    valid = bounded(u) & bounded(v)
+    valid = is_in_range(u) & is_in_range(v)
     if model == "pinhole":
         return Ray(u, v, valid)
     target = mask(valid, jax.lax.stop_gradient((u, v)))
@@ -292,19 +308,18 @@ def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients
     limit = domain_limit(model, k)
     x, y = _near(model, target[0], target[1], k, limit)
     # A fisheye bends a ray towards its axis only: one unknown, of which a tangent remains.
-    steps = 1 if model == "fisheye" else _NEWTON_STEPS
-    x, y = solve(partial(distort, model), steps, (x, y), target, k, limit)
+    steps = 2 if model == "fisheye" else _NEWTON_STEPS + 1
+    x, y = _solve(model, steps, (x, y), target, k, limit)
 
     reached = distort(model, x, y, k)
     missed = jnp.abs(reached[0] - target[0]) + jnp.abs(reached[1] - target[1])
     tolerance = 64 * jnp.finfo(x.dtype).eps * (1 + jnp.abs(target[0]) + jnp.abs(target[1]))
     valid = valid & (missed <= tolerance) & inside(model, x, y, k, limit)
 
-    # Once more from the solution, now differentiably: pixels without one become the centre,
-    # or their singular Jacobians would enter the derivative.
+    # Pixels without a solution become the centre, or their singular Jacobians would enter the
+    # derivative.
     start, target = mask(valid, ((x, y), (u, v)))
-    x, y = solve(partial(distort, model), 1, start, target, coefficients, limit)
-    x, y = mask(valid, (x, y))
+    x, y = mask(valid, _solution(model, start, target, coefficients))
     return Ray(x, y, valid)
 
 
@@ -319,8 +334,12 @@ def exact_ray(
         x, y, k = parameters
         return distort(model, dx + x, dy + y, k)
 
+    def slope(dx: jax.Array, dy: jax.Array, parameters: Any) -> Jacobian:
+        x, y, k = parameters
+        return jacobian(model, dx + x, dy + y, k)
+
     parameters = ray.x, ray.y, coefficients
     target, parameters = jax.lax.stop_gradient((target, parameters))
     start = jnp.zeros_like(ray.x), jnp.zeros_like(ray.y)
-    dx, dy = mask(ray.valid, solve_exactly(beside, start, target, parameters))
+    dx, dy = mask(ray.valid, solve_exactly(beside, slope, start, target, parameters))
     return Double.of(ray.x) + dx, Double.of(ray.y) + dy

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import bounded, mask, surface
+from sf3d_jax._numerics import is_in_range, is_positive_finite, mask
 from sf3d_jax.camera import _lens
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
         if x is None:
             continue
         axes = 2 if name == "world_to_camera" else 1
-        fits = surface(x) if name == "focal" else bounded(x)
+        fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
         fits = fits.all(axis=tuple(range(-axes, 0)))
         if name == "world_to_camera":
             # A rotation has 1; zeros, as of a pose that was never set, have no inverse.
@@ -83,7 +83,7 @@ class Optics:
 
     def ray(self, u: jax.Array, v: jax.Array) -> _lens.Ray:
         """The ray (x, y, 1) of the pixel (u, v)."""
-        finite = bounded(u) & bounded(v)
+        finite = is_in_range(u) & is_in_range(v)
         u, v = mask(finite, (u, v))
         x, y, valid = _lens.undistort(
             self.model, (u - self.cx) / self.fx, (v - self.cy) / self.fy, self.coefficients
@@ -98,6 +98,6 @@ class Optics:
     def inside(self, x: jax.Array, y: jax.Array) -> jax.Array:
         """Whether the lens is one-to-one at the ray (x, y, 1)."""
         if self.model == "pinhole":
-            return bounded(x) & bounded(y)
+            return is_in_range(x) & is_in_range(y)
         limit = _lens.domain_limit(self.model, self.coefficients)
         return _lens.inside(self.model, x, y, self.coefficients, limit)

@@ -11,14 +11,14 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     align_ranks,
-    bounded,
     channels,
     channels_last,
+    is_in_range,
+    is_positive_finite,
     jit,
     mask,
     narrow,
     result_type,
-    surface,
     where_valid,
     widen,
 )
@@ -102,11 +102,11 @@ def project(points: jax.Array, camera: Camera) -> Projection:
     (points,) = align_ranks(points, rank=len(batch) + axes + 1)
     camera, good = usable(align_camera(camera, len(batch)))
     optics, pose = Optics.of(camera, axes), rows(camera.world_to_camera, axes)
-    finite = bounded(points).all(-1)
+    finite = is_in_range(points).all(-1)
     x, y, z = mask(finite, channels(points))
     x, y, z = (a * x + b * y + c * z + t for a, b, c, t in pose)
 
-    valid = finite & surface(z) & per_pixel(good, axes)
+    valid = finite & is_positive_finite(z) & per_pixel(good, axes)
     valid = valid & optics.inside(*(a / jnp.where(valid, z, 1) for a in mask(valid, (x, y))))
     u, v, inv_depth = where_valid(_see, (0.0, 0.0, 1.0), valid, (x, y, z), optics)
     (pixels, inv_depth), valid = narrow(valid, (channels_last(u, v), inv_depth), dtype)
@@ -152,7 +152,7 @@ def unproject(pixels: jax.Array, inv_depth: jax.Array, camera: Camera) -> Points
     camera, good = usable(align_camera(camera, len(batch)))
     u, v, inv_depth = align_ranks(*channels(pixels), inv_depth, rank=len(batch) + axes)
     ray = Optics.of(camera, axes).ray(u, v)
-    valid = ray.valid & surface(inv_depth) & per_pixel(good, axes)
+    valid = ray.valid & is_positive_finite(inv_depth) & per_pixel(good, axes)
     pose = rows(camera.world_to_camera, axes)
     points = where_valid(_place, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)
     points, valid = narrow(valid, channels_last(*points), dtype)

@@ -5,20 +5,33 @@ Only the standard library and the command line's own packages are imported here,
 """
 
 import contextlib
+import dataclasses
+import gc
 import io
 import itertools
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Protocol, TypeVar
 
 from sf3d_jax.cli._errors import BAD_INPUT, describe, fail
+from sf3d_jax.cli.cache import keep_programs
 
 INTERRUPTED = 130
 # What a shell reports of a program that writes to a pipe which nobody reads any more.
 UNREAD = 141
 MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
+NO_CACHE = "Compile anew; neither read nor keep compiled programs in the user's cache folder."
+
+_T = TypeVar("_T")
+
+
+class Command(Protocol):
+    """One of the commands."""
+
+    def run(self) -> None:
+        """Does the work."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
       arguments: the words after `sf3d`; those of the process if None.
     """
     try:
-        _parse(arguments).run()
+        command, use_cache = _parse(arguments)
+        if use_cache:
+            keep_programs()
+        # JAX makes many objects that stay; the collector would visit them over and over.
+        gc.set_threshold(100_000)
+        command.run()
         sys.stdout.flush()
     except BrokenPipeError:
         # Else Python complains when it flushes at its exit.
@@ -48,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(describe(error))
 
 
-def _parse(arguments: Sequence[str] | None) -> Any:
-    """The command that the words ask for."""
+def _parse(arguments: Sequence[str] | None) -> tuple[Command, bool]:
+    """The command that the words ask for, and whether its compiled programs may be kept."""
     import tyro
 
     from sf3d_jax.cli.check import Check
@@ -60,24 +78,33 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     from sf3d_jax.cli.render import Render
     from sf3d_jax.cli.submit import Submit
 
-    return _in_one_line(
-        lambda: tyro.cli(
+    @dataclasses.dataclass(frozen=True)
+    class Call:
+        command: (
             Annotated[Check, tyro.conf.subcommand("check")]
             | Annotated[Convert, tyro.conf.subcommand("convert")]
             | Annotated[Demo, tyro.conf.subcommand("demo")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
             | Annotated[Fit, tyro.conf.subcommand("fit")]
             | Annotated[Render, tyro.conf.subcommand("render")]
-            | Annotated[Submit, tyro.conf.subcommand("submit")],
-            args=arguments,
-            prog="sf3d",
-            description="3D scene flow from files of motion, and back.",
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            | Annotated[Submit, tyro.conf.subcommand("submit")]
         )
+        no_cache: Annotated[bool, tyro.conf.arg(help=NO_CACHE)] = False
+
+    # The flag may stand before or behind the name of the command.
+    flags = (
+        tyro.conf.OmitArgPrefixes,
+        tyro.conf.FlagCreatePairsOff,
+        tyro.conf.CascadeSubcommandArgs,
     )
+    about = "3D scene flow from files of motion, and back."
+    call = _in_one_line(
+        lambda: tyro.cli(Call, args=arguments, prog="sf3d", description=about, config=flags)
+    )
+    return call.command, not call.no_cache
 
 
-def _in_one_line(parse: Callable[[], Any]) -> Any:
+def _in_one_line(parse: Callable[[], _T]) -> _T:
     """Parses; what tyro says in a box about a wrong flag becomes one line."""
     said = io.StringIO()
     try:
@@ -93,4 +120,4 @@ def _in_one_line(parse: Callable[[], Any]) -> Any:
     lines = [line.strip() for line in lines if not line.startswith(10 * " ")]
     is_rule = lambda line: not line.strip("─-")
     message = itertools.takewhile(lambda x: not is_rule(x), itertools.dropwhile(is_rule, lines))
-    return fail(" ".join([*message, "(see --help)"]))
+    fail(" ".join([*message, "(see --help)"]))

@@ -1,18 +1,19 @@
 """What a command says when something is wrong."""
 
 import sys
+from typing import NoReturn
 
 BAD_INPUT = 2
 
 
 def describe(error: Exception) -> str:
-    """What an error says to a person: of the system's errors the file and the reason.
+    """Words an error for the command line: of a system's error, only the file and the reason.
 
     Args:
-      error: any.
+      error: any error.
 
     Returns:
-      Words without the system's number.
+      The message, without the system's error number.
     """
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {error.filename}"
@@ -21,7 +22,7 @@ def describe(error: Exception) -> str:
     return str(error)
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """Says in one line what is wrong and ends with the exit code of bad input.
 
     Args:

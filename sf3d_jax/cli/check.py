@@ -63,7 +63,7 @@ class Check:
         """Prints a table of findings, and exits with 1 if there are any."""
         self._check()
         from sf3d_jax import data
-        from sf3d_jax.data.checking.dataset import other_direction
+        from sf3d_jax.data.checking import other_direction
 
         try:
             datasets = data.recognise(self.path, dataset=self.dataset, split=self.split)
@@ -75,7 +75,7 @@ class Check:
         if self.json is not None:
             _write_json(self.json, checked)
         for one, reports in checked:
-            print("\n".join(_summary(_title(one), reports)))
+            print("\n".join(_summarize(_describe(one), reports)))
         if any(not report.ok for _, reports in checked for report in reports):
             sys.stdout.flush()
             sys.exit(SOMETHING_WRONG)
@@ -103,14 +103,14 @@ class Check:
         return reports
 
 
-def _title(dataset: "Dataset") -> str:
-    """The data set, and the kinds of files that are compared: others may have been forgotten."""
+def _describe(dataset: "Dataset") -> str:
+    """Names the data set and the kinds of files that are compared, as others may be missing."""
     kinds = {kind for kind in dataset.entries[0].files if not kind.startswith("next_")}
     return f"{dataset}\n  of {', '.join(sorted(kinds))}"
 
 
 def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> None:
-    from sf3d_jax.data._files import write_bytes
+    from sf3d_jax.data import write_bytes
 
     tree = [
         {"dataset": repr(dataset), "reports": [report.to_json() for report in reports]}
@@ -119,12 +119,12 @@ def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> 
     write_bytes(path, (json.dumps(tree, indent=1) + "\n").encode())
 
 
-def _summary(name: str, reports: list["Report"]) -> list[str]:
+def _summarize(name: str, reports: list["Report"]) -> list[str]:
     """One data set: a table of the kinds of findings, then what is known of each."""
     wrong = sum(not report.ok for report in reports)
     if not wrong:
         return [name, f"  checked {len(reports)}, nothing wrong was found"]
-    kinds = _by_kind(reports)
+    kinds = _group_by_kind(reports)
     lines = [name, f"  checked {len(reports)}, something is wrong with {wrong}", ""]
     width = max(len(kind) for kind in kinds)
     lines.append(f"  {'what':<{width}}  samples  sure   seen in")
@@ -135,11 +135,11 @@ def _summary(name: str, reports: list["Report"]) -> list[str]:
         seen = ", ".join(names[:_EXAMPLES]) + more
         lines.append(f"  {kind:<{width}}  {len(names):>7}  {sure:>4.0%}   {seen}")
     for kind, found in kinds.items():
-        lines += ["", f"  {kind}", *_details(kind, found)]
+        lines += ["", f"  {kind}", *_explain(kind, found)]
     return [*lines, ""]
 
 
-def _by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Finding"]]]:
+def _group_by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Finding"]]]:
     """Findings with the names of their samples; the kinds that come first most often lead."""
     kinds: dict[str, list[tuple[str, Finding]]] = {}
     weight: dict[str, float] = {}
@@ -150,25 +150,25 @@ def _by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Finding"]]]:
     return dict(sorted(kinds.items(), key=lambda item: -weight[item[0]]))
 
 
-def _details(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
+def _explain(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
     """What was measured, and what would explain it."""
     if kind in _OF_FILES:
         messages = list(dict.fromkeys(finding.message for _, finding in found))
-        lines = [line for message in messages[:_MOST_FILES] for line in _indented(message)]
+        lines = [line for message in messages[:_MOST_FILES] for line in _indent(message)]
         if len(messages) > _MOST_FILES:
-            lines += _indented(f"... and {len(messages) - _MOST_FILES} more; see --json")
+            lines += _indent(f"... and {len(messages) - _MOST_FILES} more; see --json")
     else:
         sample, first = max(found, key=lambda item: item[1].confidence)
-        lines = _indented(f"measured in {sample}: {first.message}")
+        lines = _indent(f"measured in {sample}: {first.message}")
     explanations = dict.fromkeys(f.explanation for _, f in found if f.explanation)
     alternatives = dict.fromkeys(name for _, f in found for name in f.alternatives)
-    lines += [line for why in explanations for line in _indented(f"would explain it: {why}")]
+    lines += [line for why in explanations for line in _indent(f"would explain it: {why}")]
     if alternatives:
-        lines += _indented(f"explains it about as well: {', '.join(alternatives)}")
+        lines += _indent(f"explains it about as well: {', '.join(alternatives)}")
     return lines
 
 
-def _indented(text: str) -> list[str]:
+def _indent(text: str) -> list[str]:
     return textwrap.wrap(
         text,
         _WIDTH,

@@ -7,10 +7,11 @@ from typing import Literal
 
 from sf3d_jax.cli._errors import describe
 from sf3d_jax.cli.inputs import (
-    check_camera,
+    CameraFlags,
     check_folder,
     check_names,
-    check_numbers,
+    check_positive,
+    each_flag,
     expand,
     flag,
     partners,
@@ -59,16 +60,7 @@ class Convert:
     """Unit of the depth files."""
     png_scale: float | None = None
     """Value of a 16-bit .png = code / this; for all maps but flow and disparity."""
-    calibration: Path | None = None
-    """KITTI calibration: P2 and P3, or P_rect_02 and P_rect_03."""
-    fx: float | None = None
-    """Focal length along rows, pixels; with --fy, --cx, --cy instead of --calibration."""
-    fy: float | None = None
-    """Focal length along columns, pixels."""
-    cx: float | None = None
-    """Column of the principal point; integers are pixel centres."""
-    cy: float | None = None
-    """Row of the principal point."""
+    camera: CameraFlags = dataclasses.field(default_factory=CameraFlags)
     baseline: float | None = None
     """Distance of the stereo cameras in metres; goes before that of the calibration."""
     image: Paths = ()
@@ -94,10 +86,16 @@ class Convert:
         maps = self._maps()
         flows = maps["flow"]
         targets = self._targets(flows)
-        from sf3d_jax.cli.files import convert_files
+        from sf3d_jax.cli.conversion import convert_files
 
         one = lambda i: convert_files(
-            {name: paths[i] for name, paths in maps.items()}, targets[i], self
+            {name: paths[i] for name, paths in maps.items()},
+            targets[i],
+            camera=self.camera,
+            baseline=self.baseline,
+            depth_unit=self.depth_unit,
+            png_scale=self.png_scale,
+            picture=self.picture,
         )
         self._each(flows, one)
 
@@ -107,19 +105,17 @@ class Convert:
             raise ValueError("--inverse: give results of a conversion with --input FILE.npz")
         check_names("input", inputs)
         check_folder(self.output)
-        from sf3d_jax.cli.files import convert_back
+        from sf3d_jax.cli.conversion import convert_back
 
         self._each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
 
     def _check_direction(self) -> None:
         """Raises for a flag that belongs to the other direction, and would do nothing."""
-        there = {field.name for field in dataclasses.fields(self)}
-        there -= {"inverse", "input", "format", "output"}
-        idle = there if self.inverse else {"input", "format"}
-        for field in dataclasses.fields(self):
-            if field.name in idle and getattr(self, field.name) != field.default:
+        back = {"input", "format"}
+        for name, is_given in each_flag(self):
+            if name not in ("inverse", "output") and is_given and (name in back) != self.inverse:
                 which = "does not go" if self.inverse else "goes only"
-                raise ValueError(f"{flag(field.name)} {which} with --inverse")
+                raise ValueError(f"{flag(name)} {which} with --inverse")
 
     def _maps(self) -> dict[str, list[Path]]:
         """The files of each flag; raises where they do not say one geometry for every flow."""
@@ -139,12 +135,12 @@ class Convert:
         }
 
     def _check_camera(self) -> None:
-        check_camera(self)
-        if self.disparity and self.calibration is None and self.baseline is None:
+        self.camera.check()
+        if self.disparity and self.camera.calibration is None and self.baseline is None:
             raise ValueError(
                 "--disparity needs --baseline METRES or a --calibration with both cameras"
             )
-        check_numbers(self, "fx", "fy", "baseline", "png_scale")
+        check_positive(baseline=self.baseline, png_scale=self.png_scale)
         if self.depth_unit != "m" and not self.depth:
             raise ValueError("--depth-unit is for --depth; inverse depths are per metre")
 

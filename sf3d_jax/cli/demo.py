@@ -5,9 +5,15 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sf3d_jax.cli.inputs import check_folder
+
+if TYPE_CHECKING:
+    import jax
+    import numpy as np
+
+    from sf3d_jax.data.closed_form import ClosedFormScene
 
 # The longer side of the images that the flow is fitted to.
 _FITTED = 320
@@ -39,7 +45,7 @@ class Demo:
         cameras = scene.camera, scene.next_camera
         vectors, valid = map(np.array, sf3d.scene_flow(*maps, *cameras))
         back = sf3d.image_motion(vectors, maps[1], *cameras)
-        plain = np.array(_subtraction()(*maps, *_numbers(scene)))
+        plain = np.array(_make_subtraction()(*maps, *_camera_arrays(scene)))
         use = valid & scene.valid
         length = np.linalg.norm(scene.vectors[use], axis=-1).max()
         worst = lambda a, b: float(np.abs(np.float64(a) - b)[use].max())
@@ -69,8 +75,8 @@ class Demo:
         import numpy as np
 
         from sf3d_jax import fit
-        from sf3d_jax.data._files.pictures import import_cv2
         from sf3d_jax.data.closed_form import deforming_scene, next_image
+        from sf3d_jax.data.opencv import import_cv2
 
         cv2 = import_cv2()
         shrink = min(1.0, _FITTED / max(self.size))
@@ -91,7 +97,7 @@ class Demo:
         print(f"  fit.flow                   {mean(found):.3f} px ({taken:.1f} s with compilation)")
         print(f"  DIS of OpenCV, medium      {mean(dis):.3f} px")
 
-    def _time(self, maps: list[Any], scene: Any) -> None:
+    def _time(self, maps: "list[np.ndarray]", scene: "ClosedFormScene") -> None:
         """Prints the time of the conversion beside that of subtracting two points."""
         import jax
 
@@ -100,11 +106,11 @@ class Demo:
         arrays = [jax.device_put(x) for x in maps]
         one = lambda: sf3d.scene_flow(*arrays, scene.camera)
         two = lambda: sf3d.scene_flow(*arrays, scene.camera, scene.next_camera)
-        camera = _numbers(scene)[:2]
-        subtract = _subtraction()
+        camera = _camera_arrays(scene)[:2]
+        subtract = _make_subtraction()
         plain = lambda: subtract(*arrays, *camera)
         megapixels = self.size[0] * self.size[1] / 1e6
-        ours, both, theirs = (t / megapixels for t in _milliseconds([one, two, plain]))
+        ours, both, theirs = (t / megapixels for t in _measure_milliseconds([one, two, plain]))
         print(f"Time per megapixel on {jax.devices()[0].device_kind}")
         print(f"  scene flow, one camera     {ours:.2f} ms, with validity")
         print(f"  scene flow, two cameras    {both:.2f} ms, with validity")
@@ -116,7 +122,8 @@ def _shape(size: tuple[int, int]) -> str:
     return f"{size[1]} x {size[0]} px"
 
 
-def _numbers(scene: Any) -> tuple[Any, ...]:
+def _camera_arrays(scene: "ClosedFormScene") -> "tuple[np.ndarray, ...]":
+    """Focal lengths, principal point and both poses, in float32."""
     import numpy as np
 
     cameras = scene.camera, scene.next_camera
@@ -124,22 +131,34 @@ def _numbers(scene: Any) -> tuple[Any, ...]:
     return (*intrinsics, *(np.float32(c.world_to_camera) for c in cameras))
 
 
-def _subtraction() -> Callable[..., Any]:
-    """The usual way: two points lifted into the world, and their difference."""
+def _make_subtraction() -> "Callable[..., jax.Array]":
+    """Makes the usual way: two points lifted into the world, and their difference."""
     import jax
     import jax.numpy as jnp
 
     import sf3d_jax as sf3d
 
-    def lift(pixels: Any, inv_depth: Any, focal: Any, centre: Any, pose: Any) -> Any:
+    def lift(
+        pixels: jax.Array,
+        inv_depth: jax.Array,
+        focal: jax.Array,
+        centre: jax.Array,
+        pose: jax.Array | None,
+    ) -> jax.Array:
         rays = jnp.concatenate([(pixels - centre) / focal, jnp.ones_like(pixels[..., :1])], -1)
         points = rays / inv_depth[..., None]
         return points if pose is None else (points - pose[:, 3]) @ pose[:, :3]
 
     @jax.jit
     def subtract(
-        flow: Any, d: Any, c: Any, focal: Any, centre: Any, first: Any = None, second: Any = None
-    ) -> Any:
+        flow: jax.Array,
+        d: jax.Array,
+        c: jax.Array,
+        focal: jax.Array,
+        centre: jax.Array,
+        first: jax.Array | None = None,
+        second: jax.Array | None = None,
+    ) -> jax.Array:
         pixels = sf3d.pixel_grid(d.shape)
         end = lift(pixels + flow, d + c, focal, centre, second)
         vectors = end - lift(pixels, d, focal, centre, first)
@@ -148,8 +167,8 @@ def _subtraction() -> Callable[..., Any]:
     return subtract
 
 
-def _milliseconds(functions: list[Callable[[], Any]], repeats: int = 15) -> list[float]:
-    """Median time of each, run in turn after one run that compiles."""
+def _measure_milliseconds(functions: list[Callable[[], object]], repeats: int = 15) -> list[float]:
+    """Measures the median time of each function, run in turn after one run that compiles."""
     import jax
 
     times: list[list[float]] = [[] for _ in functions]

@@ -3,12 +3,15 @@
 import dataclasses
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
-from sf3d_jax.cli._errors import describe
+from sf3d_jax.cli._progress import describe_problem, show_progress
 from sf3d_jax.cli.inputs import check_writable
+
+if TYPE_CHECKING:
+    from sf3d_jax.data import Evaluation
 
 Results = dict[str, float]
 
@@ -24,13 +27,6 @@ _UNITS = {
     "things": "EPE2D in pixels, EPE3D in units of the baseline, the rest in %; all pixels count "
     "as points, occluded ones too",
     "srflow3d": "EPE in pixels, EPE3D in metres, MAE per metre, the rest in %",
-}
-# Without which there is not a single number.
-_NEEDS = {
-    "kitti": "pixels with a true value",
-    "spring": "pixels with four true values",
-    "things": "the true disparity beside the true flow, and pixels below 250 px and 250 m",
-    "srflow3d": "pixels with a true value within the mask",
 }
 
 
@@ -62,33 +58,23 @@ class Evaluate:
     def run(self) -> None:
         """Prints a table; goes on after a bad file, and lists the bad ones at the end."""
         self._check()
-        from tqdm import tqdm
+        from sf3d_jax import data
 
-        from sf3d_jax.cli._layouts import LAYOUTS
-        from sf3d_jax.cli._scores import add, empty_scores
-
-        items = LAYOUTS[self.benchmark](self.prediction, self.truth)
-        if not items:
-            raise ValueError(
-                f"{self.prediction} holds no estimate with a truth in {self.truth}: are both the "
-                f"folders that --help names for {self.benchmark}?"
-            )
-        scores = empty_scores(self.benchmark, self.pool)
-        # By file: Spring reads a disparity once for each direction.
-        bad: dict[str, str] = {}
-        progress = tqdm(items, unit="image", leave=False)
-        for item in progress:
-            progress.set_postfix_str(item.name, refresh=False)
-            missing = [str(path) for path in item.estimates.values() if not path.exists()]
-            bad |= {path: f"{path}: missing" for path in missing}
-            if missing:
-                continue
-            try:
-                scores = add(scores, item, self)
-            except (ValueError, OSError) as error:
-                said = describe(error)
-                bad.setdefault(str(getattr(error, "path", said)), said)
-        self._report(scores, len(items), list(bad.values()))
+        try:
+            with show_progress("image") as progress:
+                result = data.evaluate(
+                    self.benchmark,
+                    prediction=self.prediction,
+                    truth=self.truth,
+                    pool=self.pool,
+                    scale=self.scale,
+                    intrinsics=self.intrinsics,
+                    progress=progress,
+                )
+        except FileNotFoundError as error:
+            advice = f"are both the folders that --help names for {self.benchmark}?"
+            raise ValueError(f"{error}: {advice}") from None
+        self._report(result)
 
     def _check(self) -> None:
         for flag, folder in (("--prediction", self.prediction), ("--truth", self.truth)):
@@ -104,36 +90,30 @@ class Evaluate:
         if not all(map(math.isfinite, numbers)) or min(numbers[:2]) <= 0:
             raise ValueError(f"--intrinsics: expected fx, fy > 0 and cx, cy, got {numbers}")
 
-    def _report(self, scores: dict[str, Any], count: int, bad: list[str]) -> None:
-        results: Results = {}
-        for i, (metric, score) in enumerate(scores.items()):
-            begin = f"{metric}-" if i else ""
-            results |= {f"{begin}{name}": x for name, x in score.compute().items()}
-        if not results and not bad:
-            needs = _NEEDS[self.benchmark]
-            raise ValueError(f"nothing could be compared in {self.truth}: it takes {needs}")
+    def _report(self, result: "Evaluation") -> None:
+        bad = [describe_problem(problem) for problem in result.problems]
         if self.json is not None:
-            self._write_json(self.json, results, count, bad)
-        if results:
+            self._write_json(self.json, result, bad)
+        if result.scores:
             print(f"{self.benchmark}: {_UNITS[self.benchmark]}")
-            print("\n".join(_tables(self.benchmark, results)))
+            print("\n".join(_tables(self.benchmark, result.scores)))
         if bad:
             listed = "".join(f"\n  {line}" for line in bad)
             print(f"missing or bad files, whose images are not in the numbers:{listed}", flush=True)
             files = "1 file is" if len(bad) == 1 else f"{len(bad)} files are"
-            images = "1 image" if count == 1 else f"{count} images"
+            images = "1 image" if result.images == 1 else f"{result.images} images"
             raise ValueError(f"{files} missing or bad, of {images} to evaluate")
 
-    def _write_json(self, path: Path, results: Results, count: int, bad: list[str]) -> None:
+    def _write_json(self, path: Path, result: "Evaluation", bad: list[str]) -> None:
         import json
 
-        from sf3d_jax.data._files import write_bytes
+        from sf3d_jax.data import write_bytes
 
         content = {
-            "benchmark": self.benchmark,
-            "pool": self.pool,
-            "images": count,
-            "results": results,
+            "benchmark": result.benchmark,
+            "pool": result.pool,
+            "images": result.images,
+            "results": result.scores,
             "missing_or_bad": bad,
         }
         write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
@@ -167,12 +147,14 @@ def _kitti_tables(results: Results) -> list[str]:
 
 
 def _spring_tables(results: Results) -> list[str]:
-    from sf3d_jax.metrics.spring import BINS
+    from sf3d_jax.metrics import SpringSceneFlow
 
     lines: list[str] = []
     for title, columns in _SPRING_COLUMNS.items():
         totals = {f"{name}-total": x for name, x in results.items()}
-        lines += _table(title, ("total", *BINS), columns, "{column}-{row}", totals | results)
+        lines += _table(
+            title, ("total", *SpringSceneFlow.bins), columns, "{column}-{row}", totals | results
+        )
     shares = {name: x for name, x in results.items() if "missing" in name and x}
     return lines + [f"  {name:<12} {x:10.4f}" for name, x in shares.items()]
 

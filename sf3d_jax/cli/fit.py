@@ -3,11 +3,19 @@
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from sf3d_jax.cli.inputs import check_camera, check_folder, check_numbers
+from sf3d_jax.cli.inputs import CameraFlags, check_folder, check_positive
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sf3d_jax.cli.reading import StereoCamera
+
+    # Values and which of them are known.
+    Map = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,16 +39,7 @@ class Fit:
     """Unit of the depth files."""
     png_scale: float | None = None
     """Depth of a 16-bit .png = code / this."""
-    calibration: Path | None = None
-    """KITTI calibration: P2 and P3, or P_rect_02 and P_rect_03."""
-    fx: float | None = None
-    """Focal length along rows, pixels; with --fy, --cx, --cy instead of --calibration."""
-    fy: float | None = None
-    """Focal length along columns, pixels."""
-    cx: float | None = None
-    """Column of the principal point; integers are pixel centres."""
-    cy: float | None = None
-    """Row of the principal point."""
+    camera: CameraFlags = dataclasses.field(default_factory=CameraFlags)
     smoothness: float = 1.0
     """Times the usual one: more for noisy images, less for fine detail."""
     reach: float = 0.3
@@ -49,28 +48,27 @@ class Fit:
     def run(self) -> None:
         """Reads everything, fits, and writes the results."""
         self._check()
-        images, depths, optics = self._read()
+        images, depths, stereo = self._read()
         self._make_folder()
         print(
             f"Fitting two images of {images[0].shape[1]} x {images[0].shape[0]} pixels", flush=True
         )
         start = time.perf_counter()
-        result = self._fit(images, depths, optics)
+        result = self._fit(images, depths, stereo)
         print(f"  done in {time.perf_counter() - start:.1f} s, compilation included")
-        self._write(result, images[0], optics)
+        self._write(result, images[0], stereo)
 
     def _check(self) -> None:
         """Raises for flags that do not go together, before any file is read."""
-        camera = any(x is not None for x in (self.calibration, self.fx, self.fy, self.cx, self.cy))
         if (self.depth0 is None) != (self.depth1 is None):
             raise ValueError("give both --depth0 and --depth1, or neither")
-        if self.depth0 is None and (camera or self.png_scale is not None):
+        if self.depth0 is None and (self.camera.is_given or self.png_scale is not None):
             raise ValueError("a camera and --png-scale go only with --depth0 and --depth1")
         if self.depth0 is None and self.depth_unit != "m":
             raise ValueError("--depth-unit goes only with --depth0 and --depth1")
         if self.depth0 is not None:
-            check_camera(self)
-        check_numbers(self, "fx", "fy", "png_scale", "smoothness")
+            self.camera.check()
+        check_positive(png_scale=self.png_scale, smoothness=self.smoothness)
         if not 0 <= self.reach <= 1:
             raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
         check_folder(self.out, "out")
@@ -83,24 +81,26 @@ class Fit:
             reason = f"no folder can be made at {self.out}: {error.strerror}"
             raise ValueError(f"--out: {reason}") from None
 
-    def _read(self) -> tuple[list[Any], list[Any], Any]:
-        """The images, their depths with what is known of them, and the camera."""
+    def _read(self) -> "tuple[list[np.ndarray], list[Map], StereoCamera | None]":
+        """Reads the images and, if they are given, their depths and the camera."""
         from sf3d_jax import data
-        from sf3d_jax.cli.files import check_size, read_map, read_optics
+        from sf3d_jax.cli.reading import check_same_size, read_camera, read_map
 
         first = self.images[0]
         images = [data.read_image(path) for path in self.images]
         size = images[0].shape[:2]
-        check_size(self.images[1], images[1].shape[:2], first, size, "image")
+        check_same_size(self.images[1], images[1].shape[:2], first, size, "image")
         if self.depth0 is None or self.depth1 is None:
             return images, [], None
         depths = []
         for path in (self.depth0, self.depth1):
-            depths.append(read_map("depth", path, self))
-            check_size(path, depths[-1][0].shape, first, size, "image")
-        return images, depths, read_optics(self, size)
+            depths.append(read_map("depth", path, self.depth_unit, self.png_scale))
+            check_same_size(path, depths[-1][0].shape, first, size, "image")
+        return images, depths, read_camera(self.camera, size)
 
-    def _fit(self, images: list[Any], depths: list[Any], optics: Any) -> dict[str, Any]:
+    def _fit(
+        self, images: "list[np.ndarray]", depths: "list[Map]", stereo: "StereoCamera | None"
+    ) -> "dict[str, np.ndarray]":
         """The maps of the result, by name."""
         import numpy as np
 
@@ -109,17 +109,17 @@ class Fit:
 
         pair = [np.float32(x) / 255 for x in images]
         options = {"smoothness": self.smoothness, "reach": self.reach}
-        if not depths:
+        if stereo is None:
             found = fit.flow(*pair, **options)
             return {"flow": np.array(found.flow), "seen": np.array(found.valid)}
         inverse = [
             np.where(known & (z > 0), 1 / np.where(known & (z > 0), z, 1), 0).astype(np.float32)
             for z, known in depths
         ]
-        motion = fit.scene_flow(*pair, *inverse, optics.camera, **options)
+        motion = fit.scene_flow(*pair, *inverse, stereo.camera, **options)
         vectors, valid = map(np.array, motion.scene_flow)
         pixels = sf3d.pixel_grid(valid.shape)
-        points = np.array(sf3d.unproject(pixels, inverse[0], optics.camera).points)
+        points = np.array(sf3d.unproject(pixels, inverse[0], stereo.camera).points)
         return {
             "vectors": vectors,
             "valid": valid,
@@ -130,11 +130,15 @@ class Fit:
             "seen": np.array(motion.valid),
         }
 
-    def _write(self, result: dict[str, Any], image: Any, optics: Any) -> None:
+    def _write(
+        self,
+        result: "dict[str, np.ndarray]",
+        image: "np.ndarray",
+        stereo: "StereoCamera | None",
+    ) -> None:
         import numpy as np
 
         from sf3d_jax import data
-        from sf3d_jax.cli.files import write_result
         from sf3d_jax.views import picture_sheet
 
         flow, seen = result["flow"], result["seen"]
@@ -142,11 +146,11 @@ class Fit:
         length = np.linalg.norm(flow, axis=-1)
         print(f"{self.out / 'flow.flo'}: {np.median(length):.3g} px in the median")
         print(f"  {100 * seen.mean():.1f} % seen in both images, the rest filled in")
-        if optics is None:
+        if stereo is None:
             sheet = picture_sheet(flow, None, None, np.ones_like(seen), image=image)
         else:
             target = self.out / "scene_flow.npz"
-            write_result(target, result, optics)
+            data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
             valid = result["valid"]
             lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
             median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""

@@ -1,10 +1,52 @@
-"""Which files the flags mean, and which of them belong together."""
+"""Flags that commands share, which files the flags mean, and which of them belong together."""
 
+import dataclasses
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+@dataclasses.dataclass(frozen=True)
+class CameraFlags:
+    """A KITTI calibration, or four numbers."""
+
+    calibration: Path | None = None
+    """KITTI calibration: P2 and P3, or P_rect_02 and P_rect_03."""
+    fx: float | None = None
+    """Focal length along rows, pixels; with --fy, --cx, --cy instead of --calibration."""
+    fy: float | None = None
+    """Focal length along columns, pixels."""
+    cx: float | None = None
+    """Column of the principal point; integers are pixel centres."""
+    cy: float | None = None
+    """Row of the principal point."""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether any of the flags is given."""
+        return self != CameraFlags()
+
+    def check(self) -> None:
+        """Refuses flags that do not say one camera, or numbers that cannot be meant.
+
+        Raises:
+          ValueError: there is no camera, there are two, a focal length is not positive, or a
+            principal point is not finite.
+        """
+        numbers = [self.fx, self.fy, self.cx, self.cy]
+        if self.calibration is None and None in numbers:
+            raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
+        if self.calibration is not None and any(x is not None for x in numbers):
+            raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
+        check_positive(fx=self.fx, fy=self.fy)
+        for name, value in (("cx", self.cx), ("cy", self.cy)):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{flag(name)}: expected a number, got {value}")
 
 
 def flag(name: str) -> str:
@@ -17,6 +59,23 @@ def flag(name: str) -> str:
       The flag as typed.
     """
     return "--" + name.replace("_", "-")
+
+
+def each_flag(options: "DataclassInstance") -> Iterator[tuple[str, bool]]:
+    """Lists the flags of a command.
+
+    Args:
+      options: the command, or a group of its flags.
+
+    Yields:
+      Each field's name, those of groups included, and whether it differs from its default.
+    """
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from each_flag(value)
+        else:
+            yield field.name, value != field.default
 
 
 def expand(name: str, paths: Iterable[Path]) -> list[Path]:
@@ -120,37 +179,15 @@ def check_writable(name: str, path: Path) -> None:
         raise ValueError(f"{name}: no file can be written in the folder {path.parent}")
 
 
-def check_camera(options: Any) -> None:
-    """Refuses flags that do not say one camera.
+def check_positive(**numbers: float | None) -> None:
+    """Refuses numbers that are not positive.
 
     Args:
-      options: a command with calibration, fx, fy, cx and cy.
+      **numbers: values by the names of their fields; None where a flag is not given.
 
     Raises:
-      ValueError: none, or two.
+      ValueError: one of them is not positive and finite; its flag is named.
     """
-    numbers = [options.fx, options.fy, options.cx, options.cy]
-    if options.calibration is None and None in numbers:
-        raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
-    if options.calibration is not None and any(x is not None for x in numbers):
-        raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
-
-
-def check_numbers(options: Any, *positive: str) -> None:
-    """Refuses numbers that cannot be meant.
-
-    Args:
-      options: a command with cx and cy.
-      *positive: names of further fields, which are positive where they are given.
-
-    Raises:
-      ValueError: one of them is not; its flag is named.
-    """
-    for name in positive:
-        value = getattr(options, name)
+    for name, value in numbers.items():
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
-    for name in ("cx", "cy"):
-        value = getattr(options, name)
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"{flag(name)}: expected a number, got {value}")

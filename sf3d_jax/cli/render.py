@@ -5,20 +5,22 @@ import dataclasses
 import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from sf3d_jax.cli.inputs import check_folder, check_writable
 
+if TYPE_CHECKING:
+    from sf3d_jax import Camera
+    from sf3d_jax.gaussians import Gaussians
+
 # The folder of each map, and the ending of its files.
 _MAPS = {"colors": ".png", "inv_depth": ".npy", "alpha": ".png"}
 # What the renderer has numbers for.
 _MOST_INTERSECTIONS = 2**30 - 1
-# Keys of an image in JSON, without underscores and in lower case.
-_IMAGES = "filepath imagepath imagename imgname filename file image".split()
 # tyro's own for `tuple[int, int] | None` speaks of types where a number is missing.
 _SIZE = tyro.constructors.PrimitiveConstructorSpec(
     nargs=2,
@@ -61,18 +63,23 @@ class Render:
         cameras = self._read_cameras()
         gaussians = self._read_scene()
         folders = self._make_folders()
+        import jax
         from tqdm import tqdm
+
+        from sf3d_jax.gaussians import recenter
 
         done = {name for name in cameras if self.resume and self._is_done(name, cameras[name])}
         print(f"{self.scene}: {len(gaussians.means)} Gaussians, {_count(cameras)}", flush=True)
         if done:
             print(f"  {_count(done)} there already, {len(cameras) - len(done)} to draw", flush=True)
         with _in_memory(f"{self.scene}: {len(gaussians.means)} Gaussians do not fit into memory"):
-            gaussians, cameras = _near_origin(gaussians, cameras)
-            cameras = {name: cameras[name] for name in cameras if name not in done}
-            counts = self._intersections(gaussians, cameras)
+            near = recenter(gaussians, [*cameras.values()])
+            gaussians = jax.device_put(near.gaussians)
+            moved = dict(zip(cameras, near.cameras, strict=True))
+            cameras = {name: camera for name, camera in moved.items() if name not in done}
+            counts = self._count_intersections(gaussians, cameras)
         _say_unseen(counts)
-        rooms = _rooms(counts, cameras)
+        rooms = _share_room(counts, cameras)
         with tqdm(cameras, unit="frame", leave=False) as names:
             for name in names:
                 self._write(name, gaussians, cameras[name], rooms[name])
@@ -86,18 +93,16 @@ class Render:
             raise ValueError(f"--background: expected three numbers from 0 to 1, got {got}")
         check_folder(self.out, "out")
 
-    def _read_cameras(self) -> dict[str, Any]:
-        """The cameras by the names of their frames; raises for what is no pinhole."""
+    def _read_cameras(self) -> "dict[str, Camera]":
+        """Reads the cameras by the names of their frames; raises for a lens."""
         from sf3d_jax import data
 
         try:
-            cameras, images = _cameras_and_images(self.camera, self.size)
+            cameras = data.read_image_cameras(self.camera, size=self.size)
         except data.FormatError as error:
-            # Readers speak to programs.
-            flag = "--size HEIGHT WIDTH"
-            expected = error.expected.replace("size=(height, width) from the caller", flag)
-            raise data.FormatError(error.path, expected, error.found) from None
-        by_name = dict(zip(_names(images), cameras, strict=True))
+            raise error.ask_for("--size HEIGHT WIDTH") from None
+        names = _name_frames([x.image for x in cameras])
+        by_name = {name: x.camera for name, x in zip(names, cameras, strict=True)}
         for name, camera in by_name.items():
             if camera.model != "pinhole":
                 raise ValueError(
@@ -106,7 +111,7 @@ class Render:
                 )
         return by_name
 
-    def _read_scene(self) -> Any:
+    def _read_scene(self) -> "Gaussians":
         from sf3d_jax import data
 
         gaussians = data.read_gaussian_ply(self.scene)
@@ -129,13 +134,15 @@ class Render:
     def _files(self, name: str) -> dict[str, Path]:
         return {kind: self.out / kind / f"{name}{ending}" for kind, ending in _MAPS.items()}
 
-    def _is_done(self, name: str, camera: Any) -> bool:
+    def _is_done(self, name: str, camera: "Camera") -> bool:
         """Whether all files of a frame are there, in the size that is wanted."""
         files = self._files(name).values()
         return all(path.exists() and _size_of(path) == camera.size for path in files)
 
-    def _intersections(self, gaussians: Any, cameras: dict[str, Any]) -> dict[str, int]:
-        """How many each frame has to draw: all are counted before any is drawn, see `_rooms`."""
+    def _count_intersections(
+        self, gaussians: "Gaussians", cameras: "dict[str, Camera]"
+    ) -> dict[str, int]:
+        """Counts what each frame has to draw: all are counted before any is drawn."""
         import jax
         from tqdm import tqdm
 
@@ -145,7 +152,7 @@ class Render:
         with tqdm(cameras.items(), "counting", unit="frame", leave=False) as frames:
             return {name: int(jax.block_until_ready(needed(camera))) for name, camera in frames}
 
-    def _write(self, name: str, gaussians: Any, camera: Any, room: int) -> None:
+    def _write(self, name: str, gaussians: "Gaussians", camera: "Camera", room: int) -> None:
         import jax
         import numpy as np
 
@@ -181,68 +188,8 @@ class Render:
         data.write_image(files["alpha"], eight_bits(alpha))
 
 
-def _cameras_and_images(
-    path: Path, size: tuple[int, int] | None
-) -> tuple[list[Any], list[str | None]]:
-    """The cameras of a file and the images they belong to, or the numbers of their frames."""
-    from sf3d_jax import data
-
-    try:
-        frames = data.read_transforms(path, size=size)
-    except data.FormatError as error:
-        try:
-            others = data.read_json_cameras(path, size=size)
-        except data.FormatError:
-            # Neither: the reader of the form that it has says what is wrong.
-            if _is_like_transforms(path):
-                raise error from None
-            raise
-        return [x.camera for x in others], _images(path, others)
-    return [x.camera for x in frames], [x.image for x in frames]
-
-
-def _is_like_transforms(path: Path) -> bool:
-    """Whether a file that is broken was to be a transforms.json."""
-    from sf3d_jax.data import FormatError
-    from sf3d_jax.data._files.json import read_json
-
-    try:
-        tree = read_json(path)
-    except FormatError:
-        return False
-    frames = tree.get("frames") if isinstance(tree, dict) else None
-    if not isinstance(frames, list):
-        return False
-    keys = {key for node in (tree, *frames) if isinstance(node, dict) for key in node}
-    return not frames or not keys.isdisjoint({"transform_matrix", "fl_x", "camera_angle_x"})
-
-
-def _images(path: Path, frames: Any) -> list[str | None]:
-    """The images of frames that `read_json_cameras` gave; else the numbers of the frames."""
-    from sf3d_jax.data._files.json import read_json
-    from sf3d_jax.data.cameras.by_content.labels import named_frames
-    from sf3d_jax.data.cameras.names import simple
-
-    tree = read_json(path)
-    items: Any = tree.get("frames") if isinstance(tree, dict) else tree
-    is_list = isinstance(items, list) and all(isinstance(item, dict) for item in items)
-    if not is_list or len(items) != len(frames):
-        return [frame.frame for frame in frames]
-    # The reader sorts them by their numbers, where they have any.
-    numbers = named_frames(path, items)
-    order = [*range(len(items))]
-    if numbers is not None:
-        order.sort(key=[frame.number for frame in numbers].__getitem__)
-    images: list[str | None] = []
-    for i, frame in zip(order, frames, strict=True):
-        values = {simple(key): x for key, x in items[i].items()}
-        found = (values[key] for key in _IMAGES if isinstance(values.get(key), str))
-        images.append(next(found, frame.frame))
-    return images
-
-
-def _names(images: list[str | None]) -> list[str]:
-    """Names for the files of frames: without folders, or with them, or positions."""
+def _name_frames(images: list[str | None]) -> list[str]:
+    """Makes names for the files of frames: without folders, or with them, or positions."""
     # Without what would lead out of a folder, and without the ending.
     paths = [[x for x in re.split(r"[/\\]", image or "") if x.strip(".")] for image in images]
     stem = lambda path: re.sub(r"\.[A-Za-z]\w*$", "", path[-1]) if path else ""
@@ -275,11 +222,11 @@ def _size_of(path: Path) -> tuple[int, ...]:
     return height, width
 
 
-def _rooms(counts: dict[str, int], cameras: dict[str, Any]) -> dict[str, int]:
-    """Room for the intersections of each frame: one for all of a size, so that one program does."""
-    from sf3d_jax.gaussians._options import room_for
+def _share_room(counts: dict[str, int], cameras: "dict[str, Camera]") -> dict[str, int]:
+    """Gives all frames of a size the room of the largest, so that one program draws them."""
+    from sf3d_jax.gaussians import room_for
 
-    most: dict[Any, int] = {}
+    most: dict[tuple[int, int], int] = {}
     for name, count in counts.items():
         most[cameras[name].size] = max(count, most.get(cameras[name].size, 0))
     return {name: room_for(most[camera.size]) for name, camera in cameras.items()}
@@ -311,30 +258,5 @@ def _in_memory(message: str) -> Iterator[None]:
         raise ValueError(message) from None
 
 
-def _count(frames: Any) -> str:
+def _count(frames: Collection[str]) -> str:
     return "1 frame" if len(frames) == 1 else f"{len(frames)} frames"
-
-
-def _near_origin(gaussians: Any, cameras: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The world moved to the first camera in float64, for what is drawn is drawn in float32.
-
-    It is not turned, as colours go by directions in the axes of the world.
-    """
-    import jax
-    import numpy as np
-
-    rotation, translation = np.split(next(iter(cameras.values())).world_to_camera, [3], axis=1)
-    origin = -(rotation.T @ translation)[:, 0]
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and not drawn
-        means = np.float32(np.float64(gaussians.means) - origin)
-    near = dataclasses.replace(gaussians, means=means)
-    moved = {}
-    for name, camera in cameras.items():
-        turn, shift = np.split(np.float64(camera.world_to_camera), [3], axis=1)
-        moved[name] = dataclasses.replace(
-            camera,
-            focal=np.float32(camera.focal),
-            principal_point=np.float32(camera.principal_point),
-            world_to_camera=np.float32(np.c_[turn, shift[:, 0] + turn @ origin]),
-        )
-    return jax.device_put(near), moved

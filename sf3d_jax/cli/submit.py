@@ -2,12 +2,15 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
-from sf3d_jax.cli._errors import describe
+from sf3d_jax.cli._progress import describe_problem, show_progress
 from sf3d_jax.cli.inputs import check_folder
+
+if TYPE_CHECKING:
+    from sf3d_jax.data import Submission
 
 # How many lines of one kind of complaint are printed.
 _LINES = 10
@@ -37,53 +40,38 @@ class Submit:
         check_folder(self.output)
         if self.output.resolve() == self.prediction.resolve():
             raise ValueError("--output: is the folder of the estimates; name another one")
-        from sf3d_jax.cli._submission import TASKS, expected, source, unexpected
+        from sf3d_jax import data
 
-        files = {
-            kind: paths
-            for kind, paths in expected(self.benchmark).items()
-            if any(source(self.prediction, kind, path).exists() for path in paths)
-        }
-        if not files:
+        try:
+            with show_progress("file") as progress:
+                submission = data.submit(
+                    self.benchmark,
+                    prediction=self.prediction,
+                    output=self.output,
+                    progress=progress,
+                )
+        except FileNotFoundError:
             raise ValueError(
                 f"--prediction: {self.prediction} has no file where --help says they are"
-            )
-        sizes: dict[str, Any] = {}
-        wrong = {kind: self._write(kind, paths, sizes) for kind, paths in files.items()}
-        for kind, paths in files.items():
-            odd = unexpected(self.prediction, paths) + unexpected(self.output, paths)
-            wrong[kind] += _shortened(
-                [f"{p}: a name that the benchmark does not know" for p in odd]
-            )
-        for task, kinds in TASKS[self.benchmark].items():
-            if set(kinds) <= files.keys():
-                print(f"{task}: {'not complete' if any(wrong[k] for k in kinds) else 'complete'}")
-        listed = [line for lines in wrong.values() for line in lines]
-        if listed:
-            print("missing or wrong:" + "".join(f"\n  {line}" for line in listed), flush=True)
-            raise ValueError(f"{self.output} is not yet a whole submission to {self.benchmark}")
-        print(_NEXT[self.benchmark].format(self.output))
+            ) from None
+        self._report(submission)
 
-    def _write(self, kind: str, paths: list[Path], sizes: dict[str, Any]) -> list[str]:
-        """Writes the files of a kind and reads them again; what is missing or wrong with them."""
-        from tqdm import tqdm
-
-        from sf3d_jax.cli._submission import check, source, write
-
-        missing, wrong = [], []
-        for path in tqdm(paths, desc=kind, unit="file", leave=False):
-            estimate, target = source(self.prediction, kind, path), self.output / path
-            if not estimate.exists():
-                missing.append(f"{estimate.with_suffix('')}.*: missing")
-                continue
-            try:
-                write(self.benchmark, kind, estimate, target)
-                check(self.benchmark, kind, target, sizes)
-            except (ValueError, OSError) as error:
-                wrong.append(describe(error))
-        good = len(paths) - len(missing) - len(wrong)
-        print(f"{kind}: {good} of {len(paths)} files written and read again")
-        return _shortened(missing) + _shortened(wrong)
+    def _report(self, submission: "Submission") -> None:
+        for kind, files in submission.kinds.items():
+            print(f"{kind}: {files.written} of {files.expected} files written and read again")
+        for task, is_complete in submission.tasks.items():
+            print(f"{task}: {'complete' if is_complete else 'not complete'}")
+        if submission.is_complete:
+            print(_NEXT[self.benchmark].format(self.output))
+            return
+        listed = [
+            f"\n  {line}"
+            for files in submission.kinds.values()
+            for problems in (files.missing, files.wrong, files.unknown)
+            for line in _shorten([describe_problem(problem) for problem in problems])
+        ]
+        print("missing or wrong:" + "".join(listed), flush=True)
+        raise ValueError(f"{self.output} is not yet a whole submission to {self.benchmark}")
 
 
 _NEXT = {
@@ -92,7 +80,7 @@ _NEXT = {
 }
 
 
-def _shortened(lines: list[str]) -> list[str]:
+def _shorten(lines: list[str]) -> list[str]:
     if len(lines) <= _LINES + 1:
         return lines
     return [*lines[:_LINES], f"... and {len(lines) - _LINES} more"]

@@ -7,7 +7,16 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_flow
-from sf3d_jax._numerics import and_valid, bounded, jit, mask, narrow, surface, where_valid, widen
+from sf3d_jax._numerics import (
+    and_valid,
+    is_in_range,
+    is_positive_finite,
+    jit,
+    mask,
+    narrow,
+    where_valid,
+    widen,
+)
 
 
 class Expansion(NamedTuple):
@@ -55,7 +64,7 @@ def optical_expansion(
     check_flow(flow, valid)
     dtype = flow.dtype
     (flow,) = widen(flow)
-    usable = and_valid(bounded(flow).all(-1), valid)
+    usable = and_valid(is_in_range(flow).all(-1), valid)
     flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
 
     half = window // 2
@@ -68,7 +77,7 @@ def optical_expansion(
     uy, vy = (slope(flow[..., i], -2, -1) for i in range(2))
 
     growth = (ux + vy) + (ux * vy - uy * vx)
-    whole = whole & surface(1 + growth)
+    whole = whole & is_positive_finite(1 + growth)
     convert = lambda g, _: (jnp.sqrt(1 + g), 0.5 * jnp.log1p(g))
     expansion, whole = narrow(whole, where_valid(convert, (0.0,), whole, (growth,), None), dtype)
     return Expansion(expansion[0], expansion[1], whole)

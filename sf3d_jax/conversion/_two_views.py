@@ -18,18 +18,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import align_ranks, bounded, computed_once, mask, where_valid
+from sf3d_jax._numerics import align_ranks, computed_once, is_in_range, mask, where_valid
 from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
+from sf3d_jax._numerics.vectors import Vector, add, multiply
 from sf3d_jax.camera import Camera, _lens, align_camera
 from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
 
 _IMAGE_AXES = 2
 
-Vector = tuple[jax.Array, ...]
 
-
-class Motion(NamedTuple):
+class CameraMotion(NamedTuple):
     """The second camera in the axes of the first, number by number.
 
     Attributes:
@@ -72,7 +71,7 @@ class Views:
     optics: Optics
     next_optics: Optics | None
     zoom: tuple[Double, Double] | None
-    motion: Motion | None
+    motion: CameraMotion | None
 
     @property
     def after(self) -> Optics:
@@ -119,7 +118,7 @@ def views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Views:
     return Views(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
 
 
-def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> Motion:
+def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> CameraMotion:
     change = Double.of(next_pose) - pose
     # D_ij = sum_k (R1 - R0)_ik (R0)_jk
     turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
@@ -132,7 +131,7 @@ def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) 
         rows(turn.hi, _IMAGE_AXES),
         rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
     )
-    return Motion(*computed_once(parts))
+    return CameraMotion(*computed_once(parts))
 
 
 def _dot(a: Double, b: jax.Array) -> Double:
@@ -151,12 +150,12 @@ def _inverse_minus_identity(d: jax.Array) -> jax.Array:
 
 
 @jax.custom_jvp
-def still(inv_depth: jax.Array, motion: Motion) -> Vector:
+def still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     """D r + t d: how far a still point moves, times its inverse depth."""
     return _still(inv_depth, motion)
 
 
-def _still(inv_depth: jax.Array, motion: Motion) -> Vector:
+def _still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     d = Double.of(inv_depth)
     x, y, z = (
         (column + row + t * d).rounded
@@ -175,8 +174,7 @@ def _still_jvp(primals: Any, tangents: Any) -> Any:
 
 def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
     """vector + matrix vector."""
-    x, y, z = vector
-    return tuple(a + (m[0] * x + m[1] * y + m[2] * z) for a, m in zip(vector, matrix, strict=True))
+    return add(vector, multiply(matrix, vector))
 
 
 def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
@@ -187,7 +185,7 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
     exact difference of the two lenses, or of two models is itself the answer, in double-float
     numbers. Changes that are not valid are 0.
     """
-    valid = bounded(fu) & bounded(fv) & views.valid
+    valid = is_in_range(fu) & is_in_range(fv) & views.valid
     if not views.distorted:
         x, y = where_valid(_pinhole_change, (0.0, 0.0), valid, (fu, fv), views)
         return _lens.Ray(x, y, valid)
@@ -200,7 +198,7 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
         start = mask(valid, (ray.x - views.x, ray.y - views.y))
         plane, exact = mask(valid, (_flow_in_plane(fu, fv, views), views.exact))
         parameters = (*exact, views.optics, views.next_optics)
-        x, y = _lens.solve_exactly(_plane_change, start, plane, parameters)
+        x, y = _lens.solve_exactly(_plane_change, _slope_after, start, plane, parameters)
     else:
         # No formula serves both lenses: the difference of the two rays, to twice the digits.
         there = Double.of(views.u) + fu, Double.of(views.v) + fv
@@ -252,6 +250,16 @@ def _comparable(views: Views) -> bool:
     """Whether one formula, with other coefficients, serves both lenses."""
     fisheyes = [optics.model == "fisheye" for optics in (views.optics, views.after)]
     return fisheyes[0] == fisheyes[1]
+
+
+def _slope_after(x: jax.Array, y: jax.Array, parameters: Any) -> _lens.Jacobian:
+    """The derivative of `_plane_change`: that of the second lens at the ray that is reached."""
+    ray_x, ray_y, before, after = parameters
+    after = after or before
+    model, coefficients = after.model, after.coefficients
+    if model == "pinhole":  # a lens of zeros
+        model, coefficients = before.model, tuple(0.0 * k for k in before.coefficients)
+    return _lens.jacobian(model, ray_x + x, ray_y + y, coefficients)
 
 
 def _plane_change(x: Any, y: Any, parameters: Any) -> tuple[Any, Any]:

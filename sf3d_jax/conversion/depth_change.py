@@ -25,11 +25,11 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     align_ranks,
-    bounded,
+    is_in_range,
+    is_positive_finite,
     jit,
     narrow,
     result_type,
-    surface,
     where_valid,
     widen,
 )
@@ -167,7 +167,7 @@ def to_disparities(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, fb: (fb * d0, fb * (d0 + c))
-    usable = lambda d0, c, fb: _two_surfaces(d0, c) & surface(fb)
+    usable = lambda d0, c, fb: _two_surfaces(d0, c) & is_positive_finite(fb)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     parameters = {"focal_baseline": focal_baseline}
     return Pair(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, parameters))
@@ -281,7 +281,7 @@ def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Arra
       ValueError: shapes do not broadcast.
     """
     convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
-    usable = lambda log_tau, d0: bounded(log_tau) & _is_all_positive(d0, d0 * jnp.exp(-log_tau))
+    usable = lambda log_tau, d0: is_in_range(log_tau) & _is_all_positive(d0, d0 * jnp.exp(-log_tau))
     maps = {"log_motion_in_depth": log_motion_in_depth, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (0.0, 1.0), maps))
 
@@ -329,7 +329,7 @@ def from_time_to_contact(
       ValueError: shapes do not broadcast.
     """
     convert = lambda t, d0, dt: d0 * (dt / (t - dt))
-    usable = lambda t, d0, dt: surface(dt) & _two_surfaces(d0, convert(t, d0, dt))
+    usable = lambda t, d0, dt: is_positive_finite(dt) & _two_surfaces(d0, convert(t, d0, dt))
     maps = {"time_to_contact": time_to_contact, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (2.0, 1.0, 1.0), maps, {"interval": interval}))
 
@@ -355,7 +355,7 @@ def to_time_to_contact(
       ValueError: shapes do not broadcast.
     """
     convert = lambda d0, c, dt: dt * ((d0 + c) / c)
-    usable = lambda d0, c, dt: _is_all_positive(d0, d0 + c, dt) & bounded(convert(d0, c, dt))
+    usable = lambda d0, c, dt: _is_all_positive(d0, d0 + c, dt) & is_in_range(convert(d0, c, dt))
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     return Channel(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, {"interval": interval}))
 
@@ -365,7 +365,7 @@ def _two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
 
 
 def _is_all_positive(*numbers: jax.Array) -> jax.Array:
-    return functools.reduce(jnp.logical_and, map(surface, numbers))
+    return functools.reduce(jnp.logical_and, map(is_positive_finite, numbers))
 
 
 def _convert(

@@ -26,21 +26,21 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     align_ranks,
-    bounded,
     channels,
     channels_last,
+    is_in_range,
+    is_positive_finite,
     jit,
     mask,
     narrow,
     reciprocal,
     result_type,
-    surface,
     where_valid,
     widen,
 )
+from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion._two_views import (
-    Vector,
     Views,
     pixel_change,
     ray_change,
@@ -122,7 +122,7 @@ def _lift(
 ) -> tuple[Vector, jax.Array]:
     """The scene flow of pixels, coordinate by coordinate, and which of them are valid."""
     dx, dy, seen = ray_change(fu, fv, between)
-    valid = seen & surface(d0) & surface(d0 + c)
+    valid = seen & is_positive_finite(d0) & is_positive_finite(d0 + c)
     return where_valid(_lifted, _STILL, valid, (dx, dy, d0, c), between), valid
 
 
@@ -168,9 +168,9 @@ def image_motion(
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
-    d0, finite = align_ranks(d0, bounded(vectors).all(-1), rank=rank)
+    d0, finite = align_ranks(d0, is_in_range(vectors).all(-1), rank=rank)
     moved = align_ranks(*channels(vectors), rank=rank)
-    usable = surface(d0) & finite & between.valid
+    usable = is_positive_finite(d0) & finite & between.valid
     moved, d0 = mask(usable, (moved, d0), ((0, 0, 0), 1))
     if between.motion is not None:
         moved = turned(moved, between.motion.turn)
@@ -201,7 +201,7 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
     between = views(camera, next_camera, len(batch))
     assert between.motion is not None
     (d0,) = align_ranks(d0, rank=len(batch) + len(camera.size))
-    usable = surface(d0) & between.valid
+    usable = is_positive_finite(d0) & between.valid
     d0 = mask(usable, d0, 1)
     return _show(still(d0, between.motion), d0, usable, between, dtype)
 
@@ -212,7 +212,7 @@ def _show(
     """The image motion of the displacement times the inverse depth, d s."""
     # Behind the second camera the ratio of the depths is negative.
     ratio = 1 + scaled[2]
-    valid = usable & surface(ratio) & surface(d0 * reciprocal(ratio))
+    valid = usable & is_positive_finite(ratio) & is_positive_finite(d0 * reciprocal(ratio))
     if between.distorted:
         sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
         dx, dy, _ = _seen(sx, sy, sz, safe_d0, between)
@@ -281,7 +281,7 @@ def scene_flow_covariance(
     pixels = fu, fv, *jnp.broadcast_arrays(d0, c)
     _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
     for entry in jax.tree.leaves(entries):
-        valid = valid & bounded(entry)
+        valid = valid & is_in_range(entry)
     entries = mask(valid, entries)
 
     unit = lambda k: [jnp.full_like(x, i == k) for i, x in enumerate(pixels)]

@@ -1,4 +1,6 @@
+from sf3d_jax.data import closed_form as closed_form
 from sf3d_jax.data._files import FormatError as FormatError
+from sf3d_jax.data._files import write_bytes as write_bytes
 from sf3d_jax.data.cameras.by_content import FrameCamera as FrameCamera
 from sf3d_jax.data.cameras.by_content import read_json_cameras as read_json_cameras
 from sf3d_jax.data.cameras.by_content import write_json_cameras as write_json_cameras
@@ -10,6 +12,8 @@ from sf3d_jax.data.cameras.colmap import write_colmap_cameras as write_colmap_ca
 from sf3d_jax.data.cameras.colmap import write_colmap_images as write_colmap_images
 from sf3d_jax.data.cameras.nersemble import read_nersemble_cameras as read_nersemble_cameras
 from sf3d_jax.data.cameras.nersemble import write_nersemble_cameras as write_nersemble_cameras
+from sf3d_jax.data.cameras.of_images import ImageCamera as ImageCamera
+from sf3d_jax.data.cameras.of_images import read_image_cameras as read_image_cameras
 from sf3d_jax.data.cameras.transforms import TransformsFrame as TransformsFrame
 from sf3d_jax.data.cameras.transforms import read_transforms as read_transforms
 from sf3d_jax.data.cameras.transforms import write_transforms as write_transforms
@@ -17,6 +21,12 @@ from sf3d_jax.data.checking import Finding as Finding
 from sf3d_jax.data.checking import Report as Report
 from sf3d_jax.data.checking import check as check
 from sf3d_jax.data.checking import check_dataset as check_dataset
+from sf3d_jax.data.evaluation import Evaluation as Evaluation
+from sf3d_jax.data.evaluation import Problem as Problem
+from sf3d_jax.data.evaluation import Submission as Submission
+from sf3d_jax.data.evaluation import SubmittedKind as SubmittedKind
+from sf3d_jax.data.evaluation import evaluate as evaluate
+from sf3d_jax.data.evaluation import submit as submit
 from sf3d_jax.data.gaussian_ply import read_gaussian_ply as read_gaussian_ply
 from sf3d_jax.data.gaussian_ply import write_gaussian_ply as write_gaussian_ply
 from sf3d_jax.data.loading import loader as loader
@@ -33,6 +43,9 @@ from sf3d_jax.data.maps.images import write_image as write_image
 from sf3d_jax.data.maps.images import write_mask as write_mask
 from sf3d_jax.data.maps.kinds import FlowMap as FlowMap
 from sf3d_jax.data.maps.kinds import ScalarMap as ScalarMap
+from sf3d_jax.data.scene_flow_npz import SceneFlowMaps as SceneFlowMaps
+from sf3d_jax.data.scene_flow_npz import read_scene_flow_npz as read_scene_flow_npz
+from sf3d_jax.data.scene_flow_npz import write_scene_flow_npz as write_scene_flow_npz
 from sf3d_jax.data.sets import Dataset as Dataset
 from sf3d_jax.data.sets import Driving as Driving
 from sf3d_jax.data.sets import Entry as Entry

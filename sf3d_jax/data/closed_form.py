@@ -87,9 +87,9 @@ def deforming_scene(
     """
     if not zoom > 0:
         raise ValueError(f"zoom: expected a positive number, got {zoom}")
-    camera, next_camera = _cameras(size, camera_motion, zoom)
+    camera, next_camera = _make_cameras(size, camera_motion, zoom)
     pixels = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in size[::-1])), axis=-1)
-    rays = _rays(pixels, camera)
+    rays = _cast_rays(pixels, camera)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         on_ellipsoid, depth = _hit(rays)
@@ -124,7 +124,7 @@ def next_image(scene: ClosedFormScene, *, amplitude: float = 0.01) -> np.ndarray
     pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(float)
     rotation, translation = np.split(scene.next_camera.world_to_camera, [3], axis=1)
     start = -rotation.T @ translation[:, 0]
-    rays = _rays(pixels, scene.next_camera) @ rotation
+    rays = _cast_rays(pixels, scene.next_camera) @ rotation
     shift = np.zeros_like(rays)
     with np.errstate(divide="ignore", invalid="ignore"):
         for _ in range(_FIXED_POINT_STEPS):
@@ -138,7 +138,7 @@ def next_image(scene: ClosedFormScene, *, amplitude: float = 0.01) -> np.ndarray
     return _paint(points, on_ellipsoid, valid)
 
 
-def _cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["Camera", "Camera"]:
+def _make_cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["Camera", "Camera"]:
     from sf3d_jax.camera import Camera
 
     height, width = size
@@ -159,7 +159,7 @@ def _rotation(turn: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def _rays(pixels: np.ndarray, camera: "Camera") -> np.ndarray:
+def _cast_rays(pixels: np.ndarray, camera: "Camera") -> np.ndarray:
     slopes = (pixels - camera.principal_point) / camera.focal
     return np.concatenate([slopes, np.ones_like(slopes[..., :1])], axis=-1)
 

@@ -19,9 +19,8 @@ others are passed over, as are elements beside `vertex`.
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -108,18 +107,18 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
         triangles that move (`binding_0`).
     """
     data = Path(path).read_bytes()
-    form, elements, start = _header(path, data)
+    form, elements, start = _read_header(path, data)
     names = [element.name for element in elements]
     if names.count("vertex") != 1:
         raise FormatError(path, "one element `vertex`", f"{', '.join(names)[:200] or 'none'}")
     vertex = elements[names.index("vertex")]
     coefficients = _check_vertex(path, vertex)
     if form == "ascii":
-        table = _ascii_table(path, data[start:], elements)
+        table = _read_ascii_table(path, data[start:], elements)
     else:
-        table = _binary_table(path, data, start, elements)
+        table = _read_binary_table(path, data, start, elements)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is data
-        return _gaussians(table, coefficients, vertex.has_wide_means())
+        return _make_gaussians(table, coefficients, vertex.has_wide_means())
 
 
 def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
@@ -149,7 +148,7 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     colors = wide(gaussians.colors)
     if colors.ndim == 2:
         colors = (colors[:, None] - 0.5) / _FIRST
-    rest = _rest(colors.shape[1])
+    rest = _rest_names(colors.shape[1])
     least, most = _OPACITIES
     opacities = np.clip(wide(gaussians.opacities), least, most)
     scales, quaternions = _decompose(wide(gaussians.factors))
@@ -175,12 +174,12 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     write_bytes(path, header.encode() + table.tobytes())
 
 
-def _rest(count: int) -> tuple[str, ...]:
+def _rest_names(count: int) -> tuple[str, ...]:
     """The names of all coefficients but the first, in the order of the file."""
     return tuple(f"f_rest_{i}" for i in range(3 * (count - 1)))
 
 
-def _header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
+def _read_header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
     """The form of the numbers, the elements, and where the numbers begin."""
     if not re.match(rb"ply[ \t]*\r?\n", data):
         raise FormatError(path, "a PLY file, which begins with the line `ply`", repr(data[:40]))
@@ -198,12 +197,12 @@ def _header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
             case ["element", name, count] if form and _COUNT.fullmatch(count):
                 elements.append(_Element(name, int(count), []))
             case ["property", kind, name] if elements and kind in _TYPES:
-                _add(path, elements[-1], _number(form, kind, name))
+                _add_property(path, elements[-1], _number(form, kind, name))
             case ["property", "list", of, kind, name] if (
                 elements and {of, kind} <= _TYPES.keys() and "f" not in _TYPES[of]
             ):
                 both = _dtype(form, kind), _dtype(form, of)
-                _add(path, elements[-1], _Property(name, *both))
+                _add_property(path, elements[-1], _Property(name, *both))
             case _:
                 raise FormatError(path, "a line of a PLY 1.0 header", repr(line[:80]))
     return form, elements, end.end()
@@ -218,7 +217,7 @@ def _dtype(form: str, kind: str) -> np.dtype:
     return np.dtype(_ORDERS[form] + _TYPES[kind]) if form != "ascii" else np.dtype(np.float64)
 
 
-def _add(path: PathLike, element: _Element, new: _Property) -> None:
+def _add_property(path: PathLike, element: _Element, new: _Property) -> None:
     if any(p.name == new.name for p in element.properties):
         raise FormatError(path, "every property once", f"{new.name[:80]} twice")
     element.properties.append(new)
@@ -242,19 +241,21 @@ def _check_vertex(path: PathLike, vertex: _Element) -> int:
         raise FormatError(path, expected, f"{_BOUND}: they are in the axes of moving triangles")
     rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name, re.ASCII)}
     count = 1 + len(rest) // 3
-    if len(rest) not in _RESTS or rest != {*_rest(count)}:
+    if len(rest) not in _RESTS or rest != {*_rest_names(count)}:
         expected = "f_rest_0 to f_rest_8, 23 or 44 without gaps, or none"
         raise FormatError(path, expected, f"{len(rest)} properties f_rest_*")
     return count
 
 
-def _binary_table(path: PathLike, data: bytes, place: int, elements: list[_Element]) -> np.ndarray:
+def _read_binary_table(
+    path: PathLike, data: bytes, place: int, elements: list[_Element]
+) -> np.ndarray:
     """The rows of `vertex`, [N] of a structured type: a view of the bytes."""
     for element in elements:
         if element.name == "vertex":
             vertex = element
             break
-        place = _end_of_lists(path, data, place, element)
+        place = _find_end_of_lists(path, data, place, element)
         if not element.has_lists():
             place += element.rows * element.row()
     length = place + vertex.rows * vertex.row()
@@ -265,14 +266,14 @@ def _binary_table(path: PathLike, data: bytes, place: int, elements: list[_Eleme
     return np.frombuffer(data, dtype, vertex.rows, place)
 
 
-def _end_of_lists(path: PathLike, data: bytes, place: int, element: _Element) -> int:
+def _find_end_of_lists(path: PathLike, data: bytes, place: int, element: _Element) -> int:
     """The end of an element with lists, found row by row: each has at least one byte."""
     for _ in range(element.rows if element.has_lists() else 0):
         for p in element.properties:
             size = p.dtype.itemsize
             if p.length is not None:
                 begin, place = place, place + p.length.itemsize
-                size *= _integer(data[begin:place], p.length)
+                size *= _decode_integer(data[begin:place], p.length)
             place += size
             if size < 0 or place > len(data):
                 expected = f"{element.rows} rows of {element.name[:80]}"
@@ -280,12 +281,12 @@ def _end_of_lists(path: PathLike, data: bytes, place: int, element: _Element) ->
     return place
 
 
-def _integer(data: bytes, dtype: np.dtype) -> int:
+def _decode_integer(data: bytes, dtype: np.dtype) -> int:
     big = dtype.str[0] == ">"
     return int.from_bytes(data, "big" if big else "little", signed=dtype.kind == "i")
 
 
-def _ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.ndarray:
+def _read_ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.ndarray:
     """The rows of `vertex`, [N] of a structured type, each from a line of its own."""
     lines = [line for line in text.splitlines() if line and not line.isspace()]
     index = [element.name for element in elements].index("vertex")
@@ -300,10 +301,10 @@ def _ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.nd
     try:
         return np.loadtxt(lines, dtype, comments=None, ndmin=1)
     except ValueError:
-        raise FormatError(path, *_complaint(lines, len(vertex.properties))) from None
+        raise FormatError(path, *_find_complaint(lines, len(vertex.properties))) from None
 
 
-def _complaint(lines: list[bytes], count: int) -> tuple[str, str]:
+def _find_complaint(lines: list[bytes], count: int) -> tuple[str, str]:
     """What was expected and what was found in the first row that is wrong; rows count from 1."""
     for row, line in enumerate(lines, 1):
         words = line.split()
@@ -317,40 +318,43 @@ def _complaint(lines: list[bytes], count: int) -> tuple[str, str]:
     return "numbers in every row of vertex", "something else"
 
 
-def _columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+def _take_columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     """[N, len(names)]: a view where they lie side by side, which is ten times as fast."""
-    fields: Mapping[str, Any] = table.dtype.fields or {}
+    fields = table.dtype.fields
+    assert fields is not None
     kind, start = fields[names[0]][:2]
     steps = [(kind, start + i * kind.itemsize) for i in range(len(names))]
     if [fields[name][:2] for name in names] != steps:
         return np.stack([table[name].astype(np.float64) for name in names], axis=-1)
-    whole: Any = {
-        "names": ["all"],
-        "formats": [(kind, (len(names),))],
-        "offsets": [start],
-        "itemsize": table.dtype.itemsize,
-    }
-    return table.view(np.dtype(whole))["all"]
+    whole = np.dtype(
+        {
+            "names": ["all"],
+            "formats": [(kind, (len(names),))],
+            "offsets": [start],
+            "itemsize": table.dtype.itemsize,
+        }
+    )
+    return table.view(whole)["all"]
 
 
-def _gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
+def _make_gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
     colors = np.empty((len(table), count, 3), np.float32)
-    colors[:, 0] = _columns(table, _BASE)
+    colors[:, 0] = _take_columns(table, _BASE)
     if count > 1:
-        rest = _columns(table, _rest(count))
+        rest = _take_columns(table, _rest_names(count))
         colors[:, 1:] = rest.reshape(len(table), 3, count - 1).swapaxes(1, 2)
-    logits = _columns(table, _OPACITY)[:, 0].astype(np.float64)
+    logits = _take_columns(table, _OPACITY)[:, 0].astype(np.float64)
     small = np.exp(-np.abs(logits))
     opacities = np.where(logits < 0, small, 1) / (1 + small)
     return Gaussians(
-        _columns(table, _MEAN).astype(np.float64 if wide else np.float32),
-        _factors(_columns(table, _SCALE), _columns(table, _ROTATION)),
+        _take_columns(table, _MEAN).astype(np.float64 if wide else np.float32),
+        _make_factors(_take_columns(table, _SCALE), _take_columns(table, _ROTATION)),
         opacities.astype(np.float32),
         colors,
     )
 
 
-def _factors(logarithms: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
+def _make_factors(logarithms: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
     """Rotation times scales, [N, 3, 3] in float32, by float64; zeros where no rotation is."""
     none = np.logical_not(quaternions.any(axis=1))
     rotations = poses.from_quaternion(np.where(none[:, None], [1.0, 0, 0, 0], quaternions))

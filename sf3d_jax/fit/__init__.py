@@ -18,13 +18,14 @@ import optax
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_image
-from sf3d_jax._numerics import bounded, jit, mask, surface, widen
+from sf3d_jax._numerics import is_in_range, is_positive_finite, jit, mask, widen
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import SceneFlow
 from sf3d_jax.conversion.scene_flow import scene_flow as lift
-from sf3d_jax.fit._pyramid import fitted
+from sf3d_jax.fit._pyramid import fit_pair
 from sf3d_jax.fit._refine import Refined as Refined
-from sf3d_jax.fit._refine import checked
+from sf3d_jax.fit._refine import check_refinement
+from sf3d_jax.fit._refine import refine as descend
 from sf3d_jax.fit._refine import refine as refine
 from sf3d_jax.warping.sampling import backward_warp
 from sf3d_jax.warping.visibility import Occlusion, occlusion_from_consistency
@@ -108,12 +109,12 @@ def flow(
     check_image("next_image", next_image)
     _check_sizes(image=image.shape[-3:], next_image=next_image.shape[-3:])
     check_batch(image=image.shape[:-3], next_image=next_image.shape[:-3])
-    strength = _options(smoothness, reach, refine, optimizer, steps)
-    motion, known = _fitted(image, next_image, None, None, strength, reach=float(reach))
+    strength = _check_options(smoothness, reach, refine, optimizer, steps)
+    motion, known = _fit_both_ways(image, next_image, None, None, strength, reach=float(reach))
     forward, backward = motion
     if refine is not None:
-        forward = _refined(refine, forward, optimizer, steps)
-    return _fitted_flow(forward, backward, known, image)
+        forward = descend(refine, forward, optimizer=optimizer, steps=steps).values
+    return _judge_flow(forward, backward, known, image)
 
 
 def scene_flow(
@@ -158,18 +159,25 @@ def scene_flow(
       ValueError: shapes do not fit, or smoothness, reach or steps is out of range.
     """
     _check_scene(image, next_image, inv_depth, next_inv_depth, camera, next_camera)
-    strength = _options(smoothness, reach, refine, optimizer, steps)
+    strength = _check_options(smoothness, reach, refine, optimizer, steps)
     depths = inv_depth, next_inv_depth
-    motion, known = _fitted(image, next_image, *depths, strength, reach=float(reach))
+    motion, known = _fit_both_ways(image, next_image, *depths, strength, reach=float(reach))
     forward, backward = (x[..., :2] for x in motion)
     d0 = lax.stop_gradient(inv_depth).astype(forward.dtype)
-    change = mask(surface(d0), motion[0][..., 2], 0.0) * mask(surface(d0), d0) / 100
+    change = (
+        mask(is_positive_finite(d0), motion[0][..., 2], 0.0)
+        * mask(is_positive_finite(d0), d0)
+        / 100
+    )
     if refine is not None:
-        forward, change = _refined(refine, (forward, change), optimizer, steps)
-    plain = _fitted_flow(forward, backward, known, image)
-    change = mask(surface(d0), change).astype(image.dtype)
+        start = forward, change
+        forward, change = descend(refine, start, optimizer=optimizer, steps=steps).values
+    plain = _judge_flow(forward, backward, known, image)
+    change = mask(is_positive_finite(d0), change).astype(image.dtype)
     lifted = lift(plain.flow, lax.stop_gradient(inv_depth), change, camera, next_camera)
-    surfaces = surface(lax.stop_gradient(next_inv_depth)).astype(plain.flow.dtype)[..., None]
+    surfaces = is_positive_finite(lax.stop_gradient(next_inv_depth)).astype(plain.flow.dtype)[
+        ..., None
+    ]
     there = backward_warp(surfaces, plain.flow, method="nearest", border="clamp").values[..., 0]
     return FittedSceneFlow(
         plain.flow,
@@ -181,24 +189,20 @@ def scene_flow(
     )
 
 
-def _refined(loss: Any, values: Any, optimizer: Any, steps: int) -> Any:
-    return refine(loss, values, optimizer=optimizer, steps=steps).values
-
-
 @partial(jit, static=("reach",))
-def _fitted(
+def _fit_both_ways(
     image: jax.Array,
     next_image: jax.Array,
     inv_depth: jax.Array | None,
     next_inv_depth: jax.Array | None,
-    smoothness: Any,
+    smoothness: jax.Array,
     *,
     reach: float,
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
     """Both motions, (*b, H, W, K), and which pixels of both images are known, (*b, 2, H, W)."""
     given = [x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None]
     given = lax.stop_gradient(widen(*given))
-    sane = (smoothness >= 0) & bounded(smoothness)
+    sane = (smoothness >= 0) & is_in_range(smoothness)
     smoothness = lax.stop_gradient(jnp.where(sane, smoothness, 1).astype(given[0].dtype))
     axes = [3, 3, 2, 2]
     batch = np.broadcast_shapes(*(x.shape[: x.ndim - n] for x, n in zip(given, axes, strict=False)))
@@ -214,15 +218,15 @@ def _fitted(
     if 0 in images.shape:
         motion = jnp.zeros((images.shape[0], 2, count, *size), images.dtype)
     else:
-        of_pair = lambda pair: fitted(pair[0], pair[1], smoothness, reach)
+        of_pair = lambda pair: fit_pair(pair[0], pair[1], smoothness, reach)
         motion = lax.map(of_pair, (images, depths))
     motion = jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *size, count)
     motion = lax.stop_gradient(motion)
-    known = bounded(images).all(-1).reshape(*batch, 2, *size) & sane
+    known = is_in_range(images).all(-1).reshape(*batch, 2, *size) & sane
     return (motion[..., 0, :, :, :], motion[..., 1, :, :, :]), known
 
 
-def _fitted_flow(
+def _judge_flow(
     forward: jax.Array, backward: jax.Array, known: jax.Array, image: jax.Array
 ) -> FittedFlow:
     forward, backward = forward.astype(image.dtype), backward.astype(image.dtype)
@@ -241,7 +245,9 @@ def _check_sizes(**sizes: tuple[int, ...]) -> None:
         raise ValueError(f"expected images of one size and as many channels, got {listed}")
 
 
-def _options(smoothness: Any, reach: Any, refine: Any, optimizer: Any, steps: Any) -> jax.Array:
+def _check_options(
+    smoothness: Any, reach: Any, refine: Any, optimizer: Any, steps: Any
+) -> jax.Array:
     """The smoothness, after all options are checked."""
     if not isinstance(reach, int | float | np.floating) or not 0 <= float(reach) <= 1:
         raise ValueError(f"reach: expected a share from 0 to 1, got {reach}")
@@ -253,7 +259,7 @@ def _options(smoothness: Any, reach: Any, refine: Any, optimizer: Any, steps: An
     if refine is None and optimizer is not None:
         raise ValueError("optimizer: goes only with refine")
     if refine is not None:
-        checked(refine, optimizer, steps)
+        check_refinement(refine, optimizer, steps)
     return jnp.asarray(smoothness, jnp.float32)
 
 

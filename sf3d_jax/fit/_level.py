@@ -19,7 +19,8 @@ no data; smoothness fills them. (Brox et al., "High accuracy optical flow estima
 al., "Secrets of optical flow", 2010, for the median, the mean of slopes and the bicubic warps.)
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,15 +28,15 @@ from jax import lax
 
 from sf3d_jax.fit._maps import (
     Size,
-    blurred,
-    extended,
+    blur,
+    extend,
     grid,
-    inside,
+    is_inside,
     mean,
     median,
-    sampled,
+    sample,
+    sample_smoothly,
     slopes,
-    smoothly_sampled,
     steps,
 )
 from sf3d_jax.fit._matching import BRIGHTNESS
@@ -53,7 +54,7 @@ _WARPS, _LAST_WARPS, _SOLVER_STEPS = 4, 6, 15
 _SLOPE_RADIUS = 4
 
 
-class Frames(NamedTuple):
+class FramePair(NamedTuple):
     """Both frames, each as the first of two; a frame's partner is the other.
 
     Attributes:
@@ -67,18 +68,32 @@ class Frames(NamedTuple):
     inv_depths: jax.Array | None
 
 
+class _Slopes(NamedTuple):
+    """A map with its slopes.
+
+    Attributes:
+      value: the map.
+      along: its slope along u.
+      down: its slope along v.
+    """
+
+    value: jax.Array
+    along: jax.Array
+    down: jax.Array
+
+
 class _Features(NamedTuple):
     """What the terms of the energy read.
 
     Attributes:
-      image: of every channel of the images the value and both slopes.
-      known: 1 where those are known.
-      surface: inverse depth and its slopes along u and v; empty without depth.
+      image: every channel of the images, (2, h, w) each.
+      known: (2, h, w), 1 where those are known.
+      surface: the inverse depth; None without depth.
     """
 
-    image: Maps
+    image: tuple[_Slopes, ...]
     known: jax.Array
-    surface: Maps
+    surface: _Slopes | None
 
 
 class _Equations(NamedTuple):
@@ -89,22 +104,24 @@ class _Equations(NamedTuple):
       right: maps.
     """
 
-    matrix: Any
-    right: Any
+    matrix: tuple[Maps, ...]
+    right: Maps
 
-    def with_term(self, weight: jax.Array, slope: Any, residual: jax.Array) -> "_Equations":
-        """Those with weight (residual + slope . step)^2 added."""
+    def add_term(
+        self, weight: jax.Array, slope: Sequence[jax.Array | float], residual: jax.Array
+    ) -> "_Equations":
+        """The equations with weight (residual + slope . step)^2 added."""
         weighed = [weight * s for s in slope]
-        matrix = [
-            [x + a * b for x, b in zip(row, slope, strict=True)]
+        matrix = tuple(
+            tuple(x + a * b for x, b in zip(row, slope, strict=True))
             for row, a in zip(self.matrix, weighed, strict=True)
-        ]
-        right = [x - a * residual for x, a in zip(self.right, weighed, strict=True)]
+        )
+        right = tuple(x - a * residual for x, a in zip(self.right, weighed, strict=True))
         return _Equations(matrix, right)
 
 
-def improved(
-    frames: Frames, motion: jax.Array, size: Size, strength: Any, *, last: bool
+def improve(
+    frames: FramePair, motion: jax.Array, size: Size, strength: jax.Array, *, last: bool
 ) -> jax.Array:
     """The motion after the warps of this level, and under a median.
 
@@ -118,18 +135,18 @@ def improved(
     Returns:
       As motion.
     """
-    features = _features(frames)
-    edges = _edges(frames, features, size)
+    features = _find_features(frames)
+    edges = _find_edges(frames, features, size)
     columns, rows = grid(motion)
     counted = (columns < size[1]) & (rows < size[0])
 
     def warp(i: jax.Array, motion: jax.Array) -> jax.Array:
         seen = counted
         if last:
-            seen = seen & ~((i >= _LAST_WARPS // 2) & hidden(motion))
-        equations = _data(features, motion, size, seen)
+            seen = seen & ~((i >= _LAST_WARPS // 2) & is_hidden(motion))
+        equations = _add_up_data(features, motion, size, seen)
         unknowns = tuple(motion[:, k] for k in range(motion.shape[1]))
-        links = _links(unknowns, edges, strength)
+        links = _find_links(unknowns, edges, strength)
         right = tuple(
             b - roughness(x, w) for b, x, w in zip(equations.right, unknowns, links, strict=True)
         )
@@ -137,29 +154,28 @@ def improved(
         return motion + jnp.stack(step, axis=1)
 
     motion = lax.fori_loop(0, _LAST_WARPS if last else _WARPS, warp, motion)
-    return median(extended(motion, size))
+    return median(extend(motion, size))
 
 
-def hidden(motion: jax.Array) -> jax.Array:
+def is_hidden(motion: jax.Array) -> jax.Array:
     """Which pixels of both frames, (2, h, w), the way back does not lead back to."""
     flow = jnp.moveaxis(motion[:, :2], 1, -1)
     return occlusion_from_consistency(flow, flow[::-1]).hidden > 0
 
 
-def _features(frames: Frames) -> _Features:
-    smooth = blurred(frames.images, _BLUR)
-    along, down = slopes(smooth)
-    count = smooth.shape[1]
-    image = tuple(x[:, c] for c in range(count) for x in (smooth, along, down))
+def _find_features(frames: FramePair) -> _Features:
+    smooth = blur(frames.images, _BLUR)
+    maps = smooth, *slopes(smooth)
+    image = tuple(_Slopes(*(x[:, c] for x in maps)) for c in range(smooth.shape[1]))
     unknown = mean(1.0 - frames.known.astype(smooth.dtype), _SLOPE_RADIUS)
     known = (unknown < 1e-6).astype(smooth.dtype)
     if frames.inv_depths is None:
-        return _Features(image, known, ())
-    return _Features(image, known, (frames.inv_depths, *_surface_slopes(frames.inv_depths)))
+        return _Features(image, known, None)
+    return _Features(image, known, _find_surface(frames.inv_depths))
 
 
-def _surface_slopes(inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Of the steps on both sides the mean where they are alike, else the smaller, or none."""
+def _find_surface(inv_depth: jax.Array) -> _Slopes:
+    """Its slope is the mean of the steps on both sides where alike, else the smaller, or 0."""
     result = []
     for axis, step in zip((-1, -2), steps(inv_depth), strict=True):
         here, there = inv_depth > 0, inv_depth + step > 0
@@ -172,57 +188,62 @@ def _surface_slopes(inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
         alike = alike & (after * before > 0)
         slope = jnp.where(alike, (after + before) / 2, smaller)
         result.append(jnp.where(jnp.isfinite(slope), slope, 0))
-    return result[0], result[1]
+    return _Slopes(inv_depth, *result)
 
 
-def _edges(frames: Frames, features: _Features, size: Size) -> tuple[jax.Array, jax.Array]:
+def _find_edges(frames: FramePair, features: _Features, size: Size) -> tuple[jax.Array, jax.Array]:
     """The weights of smoothness to the next pixel along u and v."""
     columns, rows = grid(frames.images)
     linked = columns < size[1] - 1, rows < size[0] - 1
-    smooth = jnp.stack(features.image[::3], axis=1)
-    result = []
-    for i, step in enumerate(steps(smooth)):
-        size_of_step = jnp.sqrt(jnp.mean(step * step, axis=1))
-        edge = jnp.maximum(jnp.exp(-_EDGE * size_of_step), _LEAST_EDGE)
-        if features.surface:
-            edge = edge * _depth_edge(features.surface[0], features.surface[1 + i], i)
-        result.append(jnp.where(linked[i], edge, 0))
-    return result[0], result[1]
+    smooth = jnp.stack([channel.value for channel in features.image], axis=1)
+    edges = [
+        jnp.maximum(jnp.exp(-_EDGE * jnp.sqrt(jnp.mean(step * step, axis=1))), _LEAST_EDGE)
+        for step in steps(smooth)
+    ]
+    if features.surface is not None:
+        edges = [
+            edge * depth_edge
+            for edge, depth_edge in zip(edges, _find_depth_edges(features.surface), strict=True)
+        ]
+    along, down = (jnp.where(link, edge, 0) for link, edge in zip(linked, edges, strict=True))
+    return along, down
 
 
-def _depth_edge(inv_depth: jax.Array, slope: jax.Array, direction: int) -> jax.Array:
+def _find_depth_edges(surface: _Slopes) -> list[jax.Array]:
     """Small where the inverse depth steps by some per cent more than its surface rises."""
-    step = steps(inv_depth)[direction]
-    near = jnp.maximum(inv_depth, inv_depth + step)
-    excess = 100 * (jnp.abs(step) - 2 * jnp.abs(slope)) / jnp.where(near > 0, near, 1)
-    edge = jnp.exp(-_DEPTH_EDGE * jnp.maximum(excess, 0))
-    return jnp.maximum(edge, _LEAST_DEPTH_EDGE)
+    edges = []
+    for step, slope in zip(steps(surface.value), (surface.along, surface.down), strict=True):
+        near = jnp.maximum(surface.value, surface.value + step)
+        excess = 100 * (jnp.abs(step) - 2 * jnp.abs(slope)) / jnp.where(near > 0, near, 1)
+        edge = jnp.exp(-_DEPTH_EDGE * jnp.maximum(excess, 0))
+        edges.append(jnp.maximum(edge, _LEAST_DEPTH_EDGE))
+    return edges
 
 
-def _links(unknowns: Maps, edges: tuple[jax.Array, jax.Array], strength: Any) -> Links:
+def _find_links(unknowns: Maps, edges: tuple[jax.Array, jax.Array], strength: jax.Array) -> Links:
     """The weights of the smoothness; the flow's two channels are rough together."""
-    squares: list[Any] = [sum(step * step for step in steps(x)) for x in unknowns]
+    squares = [along * along + down * down for along, down in map(steps, unknowns)]
     squares = [squares[0] + squares[1]] * 2 + squares[2:]
     along, down = edges
     scales = [_STRENGTH * strength / jnp.sqrt(x + _TINY_STEP**2) for x in squares]
     return [(along * scale, down * scale) for scale in scales]
 
 
-def _data(features: _Features, motion: jax.Array, size: Size, seen: jax.Array) -> _Equations:
+def _add_up_data(features: _Features, motion: jax.Array, size: Size, seen: jax.Array) -> _Equations:
     """The equations of all terms of data, at the motion."""
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]
-    seen = seen & inside(u, v, size)
+    seen = seen & is_inside(u, v, size)
     count = motion.shape[1]
     zero = jnp.zeros_like(u)
-    equations = _Equations([[zero] * count] * count, [zero] * count)
-    equations = _image_terms(equations, features, u, v, size, seen)
-    if features.surface:
-        equations = _depth_term(equations, features, motion, u, v, size, seen)
+    equations = _Equations(((zero,) * count,) * count, (zero,) * count)
+    equations = _add_image_terms(equations, features, u, v, size, seen)
+    if features.surface is not None:
+        equations = _add_depth_term(equations, features.surface, motion, u, v, size, seen)
     return equations
 
 
-def _image_terms(
+def _add_image_terms(
     equations: _Equations,
     features: _Features,
     u: jax.Array,
@@ -230,49 +251,47 @@ def _image_terms(
     size: Size,
     seen: jax.Array,
 ) -> _Equations:
-    own = list(features.image)
-    other = [x[::-1] for x in (*own[::3], features.known)]
-    *values, known = smoothly_sampled(other, u, v, size)
-    warped = [x for value in values for x in (value, *slopes(value))]
+    own = features.image
+    other = [x[::-1] for x in (*(channel.value for channel in own), features.known)]
+    *values, known = sample_smoothly(other, u, v, size)
+    warped = tuple(_Slopes(value, *slopes(value)) for value in values)
     seen = seen & (features.known > 0) & (known > 0.99)
-    differences = [a - b for a, b in zip(warped, own, strict=True)]
-    means = [(a + b) / 2 for a, b in zip(warped, own, strict=True)]
-    starts = range(0, len(own), 3)
-    share = 1 / len(starts)
-    brightness = share * sum(differences[i] ** 2 for i in starts)
-    slope = share * sum(differences[i + j] ** 2 for i in starts for j in (1, 2))
-    weights = [
+    differences = jax.tree.map(lambda a, b: a - b, warped, own)
+    means = jax.tree.map(lambda a, b: (a + b) / 2, warped, own)
+    share = 1 / len(own)
+    brightness = share * sum(d.value**2 for d in differences)
+    slope = share * sum(x**2 for d in differences for x in (d.along, d.down))
+    of_brightness, of_slope = (
         jnp.where(seen, share * factor, 0) / jnp.sqrt(x + _TINY_DATA**2)
         for factor, x in ((BRIGHTNESS, brightness), (1.0, slope))
-    ]
+    )
     rest = [0.0] * (len(equations.right) - 2)
-    for i in starts:
-        _, iu, iv = means[i : i + 3]
+    for difference, mean_of_both in zip(differences, means, strict=True):
+        _, iu, iv = mean_of_both
         (iuu, iuv), (_, ivv) = slopes(iu), slopes(iv)
-        value, along, down = differences[i : i + 3]
-        equations = equations.with_term(weights[0], [iu, iv, *rest], value)
-        equations = equations.with_term(weights[1], [iuu, iuv, *rest], along)
-        equations = equations.with_term(weights[1], [iuv, ivv, *rest], down)
+        equations = equations.add_term(of_brightness, [iu, iv, *rest], difference.value)
+        equations = equations.add_term(of_slope, [iuu, iuv, *rest], difference.along)
+        equations = equations.add_term(of_slope, [iuv, ivv, *rest], difference.down)
     return equations
 
 
-def _depth_term(
+def _add_depth_term(
     equations: _Equations,
-    features: _Features,
+    surface: _Slopes,
     motion: jax.Array,
     u: jax.Array,
     v: jax.Array,
     size: Size,
     seen: jax.Array,
 ) -> _Equations:
-    other = [x[::-1] for x in features.surface]
-    next_depth, along, down = sampled(other, u, v, size, "nearest")
-    own = features.surface[0]
+    own = surface.value
+    other = [x[::-1] for x in surface]
+    next_depth, along, down = sample(other, u, v, size, "nearest")
     both = seen & (own > 0) & (next_depth > 0)
     scale = 100 / jnp.where(own > 0, own, 1)
     next_depth = next_depth + along * (u - jnp.round(u)) + down * (v - jnp.round(v))
     residual = scale * (next_depth - own) - motion[:, 2]
     weight = jnp.where(both, _DEPTH, 0) / jnp.sqrt(residual**2 + _TINY_DEPTH**2)
-    return equations.with_term(
+    return equations.add_term(
         weight, [scale * along, scale * down, -jnp.ones_like(own)], jnp.where(both, residual, 0)
     )

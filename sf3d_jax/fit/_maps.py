@@ -5,7 +5,7 @@ is never read as data. Sizes may be traced, shapes are not.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,65 +18,67 @@ from sf3d_jax.warping._windows import window_sum as windows_weighed
 from sf3d_jax.warping.sampling import Method, sample_at
 
 # (rows, columns): numbers or traced scalars.
-Size = tuple[Any, ...]
+Size: TypeAlias = tuple[float | jax.Array, ...]
 
 # The derivative of the polynomial through five pixels.
 _SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12
 
 
-def padded(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: Any) -> jax.Array:
-    """A map with so many rows and columns before and after it, repeated unless said otherwise."""
+def pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: Any) -> jax.Array:
+    """A map with rows and columns added before and after it, repeated unless said otherwise."""
     return jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [rows, columns], **(how or {"mode": "edge"}))
 
 
-def shifts(x: jax.Array, radius: int, axis: int) -> list[jax.Array]:
+def list_shifts(x: jax.Array, radius: int, axis: int) -> list[jax.Array]:
     """A map moved by -radius to radius pixels along an axis, -2 or -1."""
     margin, none = (radius, radius), (0, 0)
-    wide = padded(x, *((margin, none) if axis == -2 else (none, margin)))
+    wide = pad(x, *((margin, none) if axis == -2 else (none, margin)))
     cut = lambda i: lax.slice_in_dim(wide, i, i + x.shape[axis], axis=x.ndim + axis)
     return [cut(i) for i in range(2 * radius + 1)]
 
 
-def window_sum(x: jax.Array, weights: Sequence[Any] | jax.Array, axis: int) -> jax.Array:
+def weigh(x: jax.Array, weights: Sequence[float], axis: int) -> jax.Array:
     """The weighted sum over the neighbours of a pixel along an axis."""
-    total: Any = 0
-    for weight, shift in zip(weights, shifts(x, len(weights) // 2, axis), strict=True):
-        total = total + weight * shift
+    shifts = list_shifts(x, len(weights) // 2, axis)
+    total = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
     # Or XLA would compute the sum again for every pixel of the next window.
-    return computed_once(total)
+    result: jax.Array = computed_once(total)
+    return result
 
 
-def blurred(x: jax.Array, deviation: float) -> jax.Array:
+def blur(x: jax.Array, deviation: float) -> jax.Array:
     """A map under a Gaussian."""
     bell = np.exp(-0.5 * (np.arange(-3, 4) / deviation) ** 2)
     weights = [float(w) for w in bell / bell.sum()]
-    return window_sum(window_sum(x, weights, -2), weights, -1)
+    return weigh(weigh(x, weights, -2), weights, -1)
 
 
 def mean(x: jax.Array, radius: int) -> jax.Array:
     """The mean over a window."""
     weights = [1 / (2 * radius + 1)] * (2 * radius + 1)
-    return window_sum(window_sum(x, weights, -2), weights, -1)
+    return weigh(weigh(x, weights, -2), weights, -1)
 
 
 def slopes(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The derivatives along u and v."""
     weights = list(map(float, _SLOPE))
-    return window_sum(x, weights, -1), window_sum(x, weights, -2)
+    return weigh(x, weights, -1), weigh(x, weights, -2)
 
 
 def steps(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """How much a map changes to the next pixel along u and v; 0 at the last."""
     return (
-        padded(x[..., 1:] - x[..., :-1], (0, 0), (0, 1), constant_values=0),
-        padded(x[..., 1:, :] - x[..., :-1, :], (0, 1), (0, 0), constant_values=0),
+        pad(x[..., 1:] - x[..., :-1], (0, 0), (0, 1), constant_values=0),
+        pad(x[..., 1:, :] - x[..., :-1, :], (0, 1), (0, 0), constant_values=0),
     )
 
 
-def extended(x: jax.Array, size: Size) -> jax.Array:
+def extend(x: jax.Array, size: Size) -> jax.Array:
     """A map whose last row and column are repeated over the rest of its array."""
     for axis, length in ((-2, size[0]), (-1, size[1])):
-        index = jnp.minimum(jnp.arange(x.shape[axis], dtype=jnp.int32), jnp.asarray(length, jnp.int32) - 1)
+        index = jnp.minimum(
+            jnp.arange(x.shape[axis], dtype=jnp.int32), jnp.asarray(length, jnp.int32) - 1
+        )
         x = jnp.take(x, index, axis=axis)
     return x
 
@@ -88,7 +90,7 @@ def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return columns, rows
 
 
-def sampled(
+def sample(
     maps: Sequence[jax.Array], u: jax.Array, v: jax.Array, size: Size, method: Method
 ) -> tuple[jax.Array, ...]:
     """Maps (n, h, w) at positions (n, h, w), moved into the image."""
@@ -96,26 +98,26 @@ def sampled(
     return channels(sample_at("flow", jnp.stack(maps, -1), u, v, method, "clamp").values)
 
 
-def smoothly_sampled(
+def sample_smoothly(
     maps: Sequence[jax.Array], u: jax.Array, v: jax.Array, size: Size
 ) -> tuple[jax.Array, ...]:
     """Maps (n, h, w) at positions (n, h, w), moved into the image, by Catmull and Rom's kernel.
 
     It is Keys' with a = -1/2, which keeps a ramp; the usual -3/4 shifts it by up to 0.03 pixels.
     """
-    image = padded(jnp.stack(maps, 1), (1, 2), (1, 2))
+    image = pad(jnp.stack(maps, 1), (1, 2), (1, 2))
     count, _, height, width = image.shape
     u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
     left, top = jnp.floor(u), jnp.floor(v)
     above = jnp.arange(count, dtype=jnp.int32)[:, None, None] * height
     first = (above + top.astype(jnp.int32)) * width + left.astype(jnp.int32)
-    windows = products(_cubic(v - top), _cubic(u - left))
+    windows = products(_weigh_cubic(v - top), _weigh_cubic(u - left))
     image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
     first, windows = fold_batch_into_rows((first, windows), -2)
     return channels(computed_once(windows_weighed(image, first, windows)).reshape(*u.shape, -1))
 
 
-def _cubic(f: jax.Array) -> tuple[jax.Array, ...]:
+def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:
     return (
         ((2 - f) * f - 1) * f / 2,
         ((3 * f - 5) * f * f + 2) / 2,
@@ -124,12 +126,14 @@ def _cubic(f: jax.Array) -> tuple[jax.Array, ...]:
     )
 
 
-def inside(u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
+def is_inside(u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
     """Whether positions lie between the centres of a map's outermost pixels."""
     return (u >= 0) & (u <= size[1] - 1) & (v >= 0) & (v <= size[0] - 1)
 
 
-def _triangles(source: Any, target: Any, length: int, count: int, dtype: Any) -> jax.Array:
+def _weigh_triangles(
+    source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
+) -> jax.Array:
     """The weights of `length` old pixels, of which `source` count, for `count` new ones."""
     source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
     scale = source / target
@@ -141,16 +145,18 @@ def _triangles(source: Any, target: Any, length: int, count: int, dtype: Any) ->
     return weights / weights.sum(1, keepdims=True)
 
 
-def resized(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> jax.Array:
+def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> jax.Array:
     """A map on another grid: linear, and where it shrinks a mean over areas."""
     rows, columns = (
-        _triangles(s, t, length, count, x.dtype)
+        _weigh_triangles(s, t, length, count, x.dtype)
         for s, t, length, count in zip(source, target, x.shape[-2:], shape, strict=True)
     )
     return jnp.einsum("ij,...jk,lk->...il", rows, x, columns, precision="highest")
 
 
-def nearest(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> jax.Array:
+def resize_to_nearest(
+    x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]
+) -> jax.Array:
     """A map on another grid, of each new pixel the old one at its centre."""
     for axis, s, t, count in zip((-2, -1), source, target, shape, strict=True):
         centre = (jnp.arange(count, dtype=x.dtype) + 0.5) * (s / t)
@@ -159,7 +165,7 @@ def nearest(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) ->
     return x
 
 
-def filled(x: jax.Array, known: jax.Array) -> jax.Array:
+def fill_unknown(x: jax.Array, known: jax.Array) -> jax.Array:
     """A map (..., h, w) with what is not known taken from the nearest scale on which it is."""
 
     def fill() -> jax.Array:
@@ -168,12 +174,12 @@ def filled(x: jax.Array, known: jax.Array) -> jax.Array:
         whole = small = x.shape[-2:]
         while max(small) > 1:
             small = (small[0] + 2) // 3, (small[1] + 2) // 3
-            sums = [resized(a, whole, small, small) for a in (jnp.where(known, x, 0), weight)]
+            sums = [resize(a, whole, small, small) for a in (jnp.where(known, x, 0), weight)]
             some = sums[1] > 1e-4
             means = jnp.where(some, sums[0] / jnp.where(some, sums[1], 1), 0)
-            share = resized(some.astype(x.dtype), small, whole, whole)
+            share = resize(some.astype(x.dtype), small, whole, whole)
             there = share > 1e-4
-            value = resized(means, small, whole, whole) / jnp.where(there, share, 1)
+            value = resize(means, small, whole, whole) / jnp.where(there, share, 1)
             result = jnp.where(~found & there, value, result)
             found = found | there
         return result
@@ -187,7 +193,7 @@ def median(x: jax.Array) -> jax.Array:
     Of the numbers a window has left, the least and the greatest of any 14 cannot be the median.
     A network of minima and maxima: a hundred times as fast as a sort over a short axis.
     """
-    wide = padded(x, (2, 2), (2, 2))
+    wide = pad(x, (2, 2), (2, 2))
     height, width = x.shape[-2:]
     rest = [wide[..., i : i + height, j : j + width] for i in range(5) for j in range(5)]
     held, rest = rest[:14], rest[14:]

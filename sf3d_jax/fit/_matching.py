@@ -23,16 +23,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax.fit._maps import (
-    blurred,
-    filled,
+    blur,
+    fill_unknown,
     grid,
-    inside,
+    is_inside,
     mean,
     median,
-    padded,
-    sampled,
+    pad,
+    sample,
+    sample_smoothly,
     slopes,
-    smoothly_sampled,
 )
 
 BRIGHTNESS = 0.1
@@ -66,29 +66,29 @@ def match(images: jax.Array, known: jax.Array, found: jax.Array, reach: float) -
       (2, 2, h, w): of both images the displacement (u, v) to the other, in pixels.
     """
     radii = tuple(math.ceil(reach * n) for n in images.shape[-2:])
-    costs = _smoothed(_costs(images, known, found, *radii))
-    there, back = _winners(costs, *radii)
+    costs = _add_up_paths(_find_costs(images, known, found, *radii))
+    there, back = _find_winners(costs, *radii)
     result = jnp.stack([there, -back]).astype(images.dtype)
     columns, rows = grid(images)
     u, v = result[:, 0], result[:, 1]
     ways = [result[::-1, 0], result[::-1, 1]]
-    bu, bv = sampled(ways, columns + u, rows + v, images.shape[-2:], "nearest")
+    bu, bv = sample(ways, columns + u, rows + v, images.shape[-2:], "nearest")
     agreed = jnp.abs(u + bu) + jnp.abs(v + bv) <= 1.5
     agreed = jnp.broadcast_to(agreed[:, None], result.shape)
-    return median(filled(result, agreed))
+    return median(fill_unknown(result, agreed))
 
 
-def _costs(
+def _find_costs(
     images: jax.Array, known: jax.Array, found: jax.Array, down: int, along: int
 ) -> jax.Array:
     """(h, w, 2 down + 1, 2 along + 1)."""
-    images = blurred(images, _BLUR)
+    images = blur(images, _BLUR)
     features = jnp.stack([BRIGHTNESS * images, *slopes(images)], axis=1)
     size: jax.Array = jnp.abs(features[0, 1:]).mean()
     limit = jnp.where(size > 0, _TRUNCATION * size, 1)
     # Infinity is as far as the limit from everything.
     other = jnp.where(known[1], features[1], jnp.inf)
-    other = padded(other, (down, down), (along, along), constant_values=jnp.inf)
+    other = pad(other, (down, down), (along, along), constant_values=jnp.inf)
     count = 2 * along + 1
 
     def cost_of(moved: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
@@ -97,7 +97,7 @@ def _costs(
         far = jnp.hypot(u, v) / math.hypot(along, down, 1)
         return mean(jnp.where(known[0], cost, _UNSEEN), 1) + _LENGTH * far
 
-    of_found = cost_of(_at(features[1], known[1], *found), *found)
+    of_found = cost_of(_sample_known(features[1], known[1], *found), *found)
     nearest = jnp.round(found)
 
     def of_displacement(i: jax.Array) -> jax.Array:
@@ -111,21 +111,21 @@ def _costs(
     return costs.transpose(2, 3, 0, 1)
 
 
-def _at(maps: jax.Array, known: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+def _sample_known(maps: jax.Array, known: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
     """Maps (n, h, w) where the pixels go, and infinity where nothing is known there."""
     columns, rows = grid(u)
     u, v, size = columns + u, rows + v, u.shape[-2:]
     listed = [x[None] for x in (*maps, known.astype(maps.dtype))]
-    *values, sure = smoothly_sampled(listed, u[None], v[None], size)
-    return jnp.where(inside(u, v, size)[None] & (sure > 0.99), jnp.concatenate(values), jnp.inf)
+    *values, sure = sample_smoothly(listed, u[None], v[None], size)
+    return jnp.where(is_inside(u, v, size)[None] & (sure > 0.99), jnp.concatenate(values), jnp.inf)
 
 
-def _smoothed(costs: jax.Array) -> jax.Array:
+def _add_up_paths(costs: jax.Array) -> jax.Array:
     """The sums over paths in four directions."""
 
     def step(before: jax.Array, cost: jax.Array) -> tuple[jax.Array, jax.Array]:
         least = before.min(axis=(-2, -1), keepdims=True)
-        wide = padded(before, (1, 1), (1, 1), constant_values=jnp.inf)
+        wide = pad(before, (1, 1), (1, 1), constant_values=jnp.inf)
         beside = jnp.minimum(
             jnp.minimum(wide[:, 2:, 1:-1], wide[:, :-2, 1:-1]),
             jnp.minimum(wide[:, 1:-1, 2:], wide[:, 1:-1, :-2]),
@@ -141,7 +141,7 @@ def _smoothed(costs: jax.Array) -> jax.Array:
     return both_ways(costs) + both_ways(costs.swapaxes(0, 1)).swapaxes(0, 1)
 
 
-def _winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Array]:
+def _find_winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Array]:
     """The cheapest displacement of every pixel, and that which leads to every pixel."""
     height, width = costs.shape[:2]
     count = 2 * along + 1
@@ -151,7 +151,7 @@ def _winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Ar
     def arrive(state: tuple, one: tuple) -> tuple:
         least, which = state
         i, cost = one
-        wide = padded(cost, (down, down), (along, along), constant_values=jnp.inf)
+        wide = pad(cost, (down, down), (along, along), constant_values=jnp.inf)
         u, v = vector(i)
         cost = lax.dynamic_slice(wide, (down - v, along - u), (height, width))
         cheaper = cost < least

@@ -49,11 +49,11 @@ def refine(
       TypeError: loss is no function, or optimizer none of optax.
       ValueError: steps is no integer from 0 on, or the loss no scalar.
     """
-    optimizer = checked(loss, optimizer, steps)
+    optimizer = check_refinement(loss, optimizer, steps)
     return lax.stop_gradient(_refine(loss, start, arguments, optimizer=optimizer, steps=steps))
 
 
-def checked(loss: Any, optimizer: Any, steps: Any) -> Any:
+def check_refinement(loss: Any, optimizer: Any, steps: Any) -> Any:
     """Checks the options of a refinement; the optimizer, Adam if None."""
     if not callable(loss):
         raise TypeError(f"loss: expected a function, got {type(loss).__name__}")
@@ -88,7 +88,9 @@ def _refine(
 
     of_values = jax.value_and_grad(scalar)
 
-    def kept(best: Any, values: Any, least: jax.Array, now: jax.Array) -> tuple[Any, jax.Array]:
+    def keep_better(
+        best: Any, values: Any, least: jax.Array, now: jax.Array
+    ) -> tuple[Any, jax.Array]:
         better = now < least
         best = jax.tree.map(lambda a, b: jnp.where(better, a, b), values, best)
         return best, jnp.where(better, now, least)
@@ -96,7 +98,7 @@ def _refine(
     def step(carry: tuple, _: None) -> tuple[tuple, jax.Array]:
         values, state, best, least = carry
         now, gradient = of_values(values)
-        best, least = kept(best, values, least, now)
+        best, least = keep_better(best, values, least, now)
         more = {"value": now, "grad": gradient, "value_fn": scalar}
         # Adam of optax raises a float to an integer power, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"):
@@ -107,5 +109,5 @@ def _refine(
     carry = start, optimizer.init(start), start, jnp.full_like(first, jnp.inf)
     (values, _, best, least), losses = lax.scan(step, carry, length=steps)
     final = scalar(values)
-    best, _ = kept(best, values, least, final)
+    best, _ = keep_better(best, values, least, final)
     return Refined(best, jnp.append(losses, final))

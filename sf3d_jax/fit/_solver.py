@@ -14,25 +14,25 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax.fit._maps import padded, steps
+from sf3d_jax.fit._maps import pad, steps
 
 Maps = tuple[jax.Array, ...]
 # Of every channel, to the next pixel along u and along v.
 Links = Sequence[tuple[jax.Array, jax.Array]]
 
 
-def _from_before(along: jax.Array, down: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _read_before(along: jax.Array, down: jax.Array) -> tuple[jax.Array, jax.Array]:
     """What the pixels to the left and above hold."""
     return (
-        padded(along[..., :-1], (0, 0), (1, 0), constant_values=0),
-        padded(down[..., :-1, :], (1, 0), (0, 0), constant_values=0),
+        pad(along[..., :-1], (0, 0), (1, 0), constant_values=0),
+        pad(down[..., :-1, :], (1, 0), (0, 0), constant_values=0),
     )
 
 
 def roughness(x: jax.Array, links: tuple[jax.Array, jax.Array]) -> jax.Array:
     """The weighted sum of what a pixel exceeds its neighbours by."""
     along, down = (w * step for w, step in zip(links, steps(x), strict=True))
-    left, above = _from_before(along, down)
+    left, above = _read_before(along, down)
     return left - along + above - down
 
 
@@ -41,7 +41,7 @@ def _dot(x: Maps, y: Maps) -> jax.Array:
     return jnp.sum(total, axis=(-2, -1), keepdims=True)
 
 
-def _divided(x: jax.Array, y: jax.Array) -> jax.Array:
+def _divide(x: jax.Array, y: jax.Array) -> jax.Array:
     """x / y, and 0 where y is, as it is when the solution is found."""
     positive = y > 0
     return jnp.where(positive, x, 0) / jnp.where(positive, y, 1)
@@ -65,17 +65,17 @@ def solve(matrix: Sequence[Maps], right: Maps, links: Links, count: int) -> Maps
         product = lambda row: sum(a * b for a, b in zip(row, x, strict=True))
         return tuple(product(row) + roughness(own, w) for row, own, w in rows)
 
-    precondition = _preconditioner(matrix, links)
+    precondition = _make_preconditioner(matrix, links)
 
     def step(_: jax.Array, state: tuple) -> tuple:
         x, rest, along, energy = state
         image = multiply(along)
-        size = _divided(energy, _dot(along, image))
+        size = _divide(energy, _dot(along, image))
         x = tuple(a + size * b for a, b in zip(x, along, strict=True))
         rest = tuple(a - size * b for a, b in zip(rest, image, strict=True))
         better = precondition(rest)
         next_energy = _dot(rest, better)
-        turn = _divided(next_energy, energy)
+        turn = _divide(next_energy, energy)
         along = tuple(a + turn * b for a, b in zip(better, along, strict=True))
         return x, rest, along, next_energy
 
@@ -84,15 +84,15 @@ def solve(matrix: Sequence[Maps], right: Maps, links: Links, count: int) -> Maps
     return lax.fori_loop(0, count, step, state)[0]
 
 
-def _preconditioner(matrix: Sequence[Maps], links: Links) -> Callable[[Maps], Maps]:
+def _make_preconditioner(matrix: Sequence[Maps], links: Links) -> Callable[[Maps], Maps]:
     diagonal = [
-        matrix[i][i] + along + down + sum(_from_before(along, down))
+        matrix[i][i] + along + down + sum(_read_before(along, down))
         for i, (along, down) in enumerate(links)
     ]
     uu, vv, uv = diagonal[0], diagonal[1], matrix[0][1]
     # Where nothing is known and nothing linked the step is 0.
-    inverse = _divided(jnp.ones_like(uu), uu * vv - uv * uv)
-    single = [_divided(jnp.ones_like(x), x) for x in diagonal[2:]]
+    inverse = _divide(jnp.ones_like(uu), uu * vv - uv * uv)
+    single = [_divide(jnp.ones_like(x), x) for x in diagonal[2:]]
 
     def precondition(x: Maps) -> Maps:
         u, v, *others = x

@@ -7,11 +7,16 @@ Front to back, with alpha_k of the k-th Gaussian at the pixel and T_k = prod_{j 
 and an image is sum_k w_k value_k. `_splats` has the formulas of alpha and of the depths.
 """
 
-from typing import NamedTuple
+import functools
+import operator
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from sf3d_jax._numerics.vectors import Vector
+from sf3d_jax.gaussians._rows import MOTION_IMAGES, Images, Layout, Path, PeakTerms, Row
 from sf3d_jax.gaussians._splats import CUT
 
 CAP = 0.99
@@ -19,83 +24,62 @@ STOP = 1e-4
 HALF = 0.5
 
 
-class Layout(NamedTuple):
-    """Which numbers the table of Gaussians and the images have, static.
-
-    Attributes:
-      colors: the number of channels C.
-      motion: None, "mean" or "median".
-    """
-
-    colors: int
-    motion: str | None = None
-
-    @property
-    def depth_column(self) -> int:
-        """Where mu_z is in the table; the colours end there, the peaks follow."""
-        return 6 + self.colors
-
-    @property
-    def motion_column(self) -> int:
-        """Where the motions start in the table."""
-        return self.depth_column + 6
-
-    @property
-    def images(self) -> int:
-        """How many images are summed: colours, alpha, depth, its square, 3 of motion, depth.
-
-        Without motion the first three; the last is there for the median only, of which it and the
-        motion are the values themselves, not blended.
-        """
-        return self.colors + 2 + {None: 0, "mean": 4, "median": 5}[self.motion]
-
-    @property
-    def depth_image(self) -> int:
-        """Which image is the depth."""
-        return self.colors + 1
-
-    @property
-    def motion_image(self) -> int:
-        """Which image is the first of the motion's."""
-        return self.depth_image + 2
-
-    @property
-    def blended(self) -> tuple[int, ...]:
-        """The images of which the weights have a derivative.
-
-        Those of the median are not weighted, and the square of the depth tells edges only.
-        """
-        square = self.depth_image + 1
-        return tuple(i for i in range(self.images) if not self.halved(i) and i != square)
-
-    def halved(self, image: int) -> bool:
-        """Whether an image shows the Gaussian where half of the light is gone, and no other."""
-        return self.motion == "median" and image >= self.motion_image
-
-
 def weigh(alpha: jax.Array, clear: jax.Array, after: jax.Array) -> jax.Array:
     """w of a Gaussian before which T is `clear`, and behind which it is `after`."""
     return jnp.where(after > STOP, alpha * clear, 0)
 
 
-def crossing(clear: jax.Array, after: jax.Array) -> jax.Array:
-    """1 for the Gaussian at which T falls to a half or below, otherwise 0."""
+def weigh_motion(
+    weight: jax.Array, clear: jax.Array, after: jax.Array, layout: Layout
+) -> jax.Array:
+    """The weight of the motion: w, or 1 for the median, at which T falls to a half or below."""
+    if not layout.is_median:
+        return weight
     return ((clear > HALF) & (after <= HALF)).astype(clear.dtype)
 
 
 def blend(
-    sums: tuple[jax.Array, ...],
-    clear: jax.Array,
-    alpha: jax.Array,
-    values: list[jax.Array],
-    layout: Layout,
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    sums: Images, clear: jax.Array, alpha: jax.Array, values: Images, layout: Layout
+) -> tuple[jax.Array, Images]:
     """T behind a Gaussian, and the sums of all images with it."""
     after = clear * (1 - alpha)
-    weight, half = weigh(alpha, clear, after), crossing(clear, after)
-    shares = (half if layout.halved(i) else weight for i in range(layout.images))
-    parts = zip(sums, shares, values, strict=True)
-    return after, tuple(total + share * value for total, share, value in parts)
+    weight = weigh(alpha, clear, after)
+    moving = weigh_motion(weight, clear, after, layout)
+
+    def add(name: str) -> Any:
+        share = moving if name in MOTION_IMAGES else weight
+        one_more = lambda total, value: total + share * value
+        return jax.tree.map(one_more, getattr(sums, name), getattr(values, name))
+
+    return after, Images(*map(add, Images._fields))
+
+
+def list_weighted(images: Images, layout: Layout) -> list[jax.Array]:
+    """The images of which the weights have a derivative.
+
+    The median's motion is not weighted, and the square of the depth is read to find edges only.
+    """
+    motion = None if layout.is_median else images.motion
+    return [*images.colors, images.alpha, images.depth, *(motion or ())]
+
+
+def sum_products(a: Iterable[jax.Array], b: Iterable[jax.Array]) -> jax.Array:
+    """The sum of a_i b_i, without the 0 that Python's own starts with."""
+    return functools.reduce(operator.add, map(operator.mul, a, b))
+
+
+class Shares(NamedTuple):
+    """How much Gaussians count at pixels, in the derivative.
+
+    Attributes:
+      weight: w.
+      motion: the weight of the motion.
+      fall: alpha times the cotangent of alpha: minus that of the exponent.
+    """
+
+    weight: jax.Array
+    motion: jax.Array
+    fall: jax.Array
 
 
 class Peak(NamedTuple):
@@ -112,17 +96,16 @@ class Peak(NamedTuple):
     inverse: jax.Array
 
 
-def alpha_at(x: jax.Array, y: jax.Array, roots: list[jax.Array], opacity: jax.Array) -> jax.Array:
+def alpha_at(x: jax.Array, y: jax.Array, row: Row, opacity: jax.Array) -> jax.Array:
     """alpha at the offset (x, y) from the mean; 0 below the cut."""
-    p, q, r = roots
-    raw = opacity * jnp.exp(-0.5 * ((p * x + q * y) ** 2 + (r * y) ** 2))
+    raw = opacity * jnp.exp(-0.5 * ((row.p * x + row.q * y) ** 2 + (row.r * y) ** 2))
     return jnp.where(raw >= CUT, jnp.minimum(raw, CAP), 0)
 
 
-def peak_at(x: jax.Array, y: jax.Array, peaks: list[jax.Array]) -> Peak:
+def peak_at(x: jax.Array, y: jax.Array, terms: PeakTerms) -> Peak:
     """The densest point of the ray at the offset (x, y) from the mean."""
-    linear = peaks[0] * x + peaks[1] * y
-    squares = peaks[2] * x * x + peaks[3] * x * y + peaks[4] * y * y
+    linear = terms.l1 * x + terms.l2 * y
+    squares = terms.q1 * x * x + terms.q2 * x * y + terms.q3 * y * y
     # |a|^2 / |a0|^2 is positive, but its terms cancel where a flat Gaussian is seen from the side.
     length = jnp.maximum(1 + 2 * linear + squares, 4 * jnp.finfo(x.dtype).eps)
     ahead = 1 + linear > 0
@@ -130,19 +113,23 @@ def peak_at(x: jax.Array, y: jax.Array, peaks: list[jax.Array]) -> Peak:
     return Peak(1 - s, s, jnp.where(ahead, 1 / length, 0))
 
 
-def values_at(
-    x: jax.Array, y: jax.Array, peak: Peak, columns: list[jax.Array], layout: Layout
-) -> list[jax.Array]:
+def values_at(x: jax.Array, y: jax.Array, peak: Peak, row: Row, layout: Layout) -> Images:
     """What a Gaussian shows at the offset (x, y) from the mean, for every image."""
-    depth = columns[layout.depth_column] * peak.tau
-    values = [*columns[6 : layout.depth_column], jnp.ones_like(columns[0]), depth]
-    if layout.motion is not None:
-        values += [depth * depth, *moved(x, y, peak, columns[layout.motion_column :])]
-    return [*values, depth] if layout.motion == "median" else values
+    depth = row.depth * peak.tau
+    return Images(
+        colors=row.colors,
+        alpha=jnp.ones_like(row.u),
+        depth=depth,
+        square=None if row.path is None else depth * depth,
+        motion=None if row.path is None else motion_at(x, y, peak, row.path),
+        motion_depth=depth if layout.is_median else None,
+    )
 
 
-def moved(x: jax.Array, y: jax.Array, peak: Peak, motions: list[jax.Array]) -> list[jax.Array]:
+def motion_at(x: jax.Array, y: jax.Array, peak: Peak, path: Path) -> Vector:
     """X' - X of the densest point: dmu + tau P (x, y) - s Q."""
-    start, along, aside, centre = (motions[i : i + 3] for i in range(0, 12, 3))
     x, y = peak.tau * x, peak.tau * y
-    return [start[i] + along[i] * x + aside[i] * y - centre[i] * peak.s for i in range(3)]
+    columns = zip(*path, strict=True)
+    return tuple(
+        start + along * x + aside * y - centre * peak.s for start, along, aside, centre in columns
+    )

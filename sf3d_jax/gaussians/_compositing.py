@@ -5,28 +5,29 @@ Memory does not grow with the number of Gaussians over a pixel: the derivative d
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 
-from sf3d_jax.gaussians._blending import STOP, Layout, blend
+from sf3d_jax.gaussians._blending import STOP, blend
 from sf3d_jax.gaussians._derivative import derivative
-from sf3d_jax.gaussians._lockstep import STEP, batch_of, group_of, grouped
+from sf3d_jax.gaussians._lockstep import STEP, find_group, group_tiles, read_batch
+from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
-Size = tuple[int, int]
+Size: TypeAlias = tuple[int, int]
+# The table, the lists, and the sums that were drawn.
+_Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def composite(
-    table: jax.Array, tiles: Tiles, layout: Layout, size: Size, backend: str
-) -> tuple[jax.Array, ...]:
+def composite(table: jax.Array, tiles: Tiles, layout: Layout, size: Size, backend: str) -> Images:
     """The sums of what the layout lists, weighted front to back.
 
     Args:
-      table: (N, D), as `Splats.table` has it.
+      table: (N, D), packed rows.
       tiles: the lists.
       layout: which numbers there are.
       size: (H, W).
@@ -35,39 +36,40 @@ def composite(
     Returns:
       The images, (H, W) each.
     """
-    return _images(_BACKENDS[backend].sums(table, tiles, layout, size), layout, size)
+    return _join_tiles(_BACKENDS[backend].sums(table, tiles, layout, size), layout, size)
 
 
 def _composite_fwd(
     table: jax.Array, tiles: Tiles, layout: Layout, size: Size, backend: str
-) -> tuple[tuple[jax.Array, ...], Any]:
+) -> tuple[Images, _Residuals]:
     sums = _BACKENDS[backend].sums(table, tiles, layout, size)
-    return _images(sums, layout, size), (table, tiles, sums)
+    return _join_tiles(sums, layout, size), (table, tiles, sums)
 
 
 def _composite_bwd(
-    layout: Layout, size: Size, backend: str, residuals: Any, cotangents: tuple[jax.Array, ...]
+    layout: Layout, size: Size, backend: str, residuals: _Residuals, cotangents: Images
 ) -> tuple[jax.Array, None]:
     table, tiles, sums = residuals
-    tiled = jnp.stack([_tiled(x, size) for x in cotangents], axis=1)
+    tiled = jnp.stack([_cut_into_tiles(x, size) for x in pack_images(cotangents)], axis=1)
     return _BACKENDS[backend].derivative(table, tiles, sums, tiled, layout, size), None
 
 
 composite.defvjp(_composite_fwd, _composite_bwd)
 
 
-def _images(sums: jax.Array, layout: Layout, size: Size) -> tuple[jax.Array, ...]:
+def _join_tiles(sums: jax.Array, layout: Layout, size: Size) -> Images:
     """(T, images, P) as images."""
     rows, columns = grid_of(size)
     tiles = sums.reshape(rows, columns, -1, SIDE, SIDE)
     # One by one: XLA moves rows of eight pixels, but of the channels of pixels one number.
-    return tuple(
+    images = [
         jnp.swapaxes(tiles[:, :, i], 1, 2).reshape(rows * SIDE, -1)[: size[0], : size[1]]
         for i in range(layout.images)
-    )
+    ]
+    return unpack_images(images, layout)
 
 
-def _tiled(image: jax.Array, size: Size) -> jax.Array:
+def _cut_into_tiles(image: jax.Array, size: Size) -> jax.Array:
     """An image as (T, P), 0 beyond its borders."""
     rows, columns = grid_of(size)
     beyond = (0, rows * SIDE - size[0]), (0, columns * SIDE - size[1])
@@ -82,14 +84,14 @@ class _Backend(NamedTuple):
     derivative: Callable[[jax.Array, Tiles, jax.Array, jax.Array, Layout, Size], jax.Array]
 
 
-def _plain_sums(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
+def _sum_in_lockstep(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
     """(T, images, P)."""
 
     # A batch is drawn one by one: in lockstep all would wait for the deepest.
     @sequential_vmap
     def all_groups(table: jax.Array, tiles: Tiles) -> jax.Array:
-        groups = grouped(tiles)
-        draw = lambda tile: _drawn(table, tiles, tile, layout, size)
+        groups = group_tiles(tiles)
+        draw = lambda tile: _draw_group(table, tiles, tile, layout, size)
         drawn = jax.lax.map(draw, groups).reshape(-1, layout.images, PIXELS)
         count = len(tiles.starts) - 1
         place = jnp.arange(groups.size, dtype=jnp.int32)
@@ -100,7 +102,7 @@ def _plain_sums(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> j
     return all_groups(table, tiles)
 
 
-def _plain_derivative(
+def _derive_in_lockstep(
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
@@ -114,7 +116,7 @@ def _plain_derivative(
     return result
 
 
-def _kernel_sums(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
+def _sum_by_kernels(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
     """(T, images, P), by one program of the GPU for each tile; interpreted elsewhere."""
     from sf3d_jax.gaussians import _pallas
 
@@ -124,7 +126,7 @@ def _kernel_sums(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> 
     return result
 
 
-def _kernel_derivative(
+def _derive_by_kernels(
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
@@ -144,30 +146,43 @@ def _kernel_derivative(
 
 
 _BACKENDS = {
-    "xla": _Backend(_plain_sums, _plain_derivative),
-    "pallas": _Backend(_kernel_sums, _kernel_derivative),
+    "xla": _Backend(_sum_in_lockstep, _derive_in_lockstep),
+    "pallas": _Backend(_sum_by_kernels, _derive_by_kernels),
 }
 BACKENDS = tuple(_BACKENDS)
 
 
-def _drawn(
+class _DrawState(NamedTuple):
+    """How far the walk along the lists of a group has come.
+
+    Attributes:
+      first: (), the number of the next Gaussian.
+      clear: (G, P), T before it.
+      sums: (G, P), the images so far.
+    """
+
+    first: jax.Array
+    clear: jax.Array
+    sums: Images
+
+
+def _draw_group(
     table: jax.Array, tiles: Tiles, tile: jax.Array, layout: Layout, size: Size
 ) -> jax.Array:
     """(G, images, P), the sums of a group of tiles."""
-    group = group_of(tile, table, tiles, size)
+    group = find_group(tile, table, tiles, size)
 
-    def unfinished(state: Any) -> jax.Array:
-        first, clear, _ = state
-        return (first < group.longest) & (clear.max() > STOP)
+    def is_unfinished(walk: _DrawState) -> jax.Array:
+        return (walk.first < group.longest) & (walk.clear.max() > STOP)
 
-    def step(state: Any) -> Any:
-        first, clear, sums = state
-        batch = batch_of(table, tiles, group, first, layout)
+    def go_on(walk: _DrawState) -> _DrawState:
+        first, clear, sums = walk
+        batch = read_batch(table, tiles, group, first, layout)
         for k in range(STEP):
-            values = [value[:, k] for value in batch.values]
+            values = jax.tree.map(lambda value, k=k: value[:, k], batch.values)
             clear, sums = blend(sums, clear, batch.alpha[:, k], values, layout)
-        return first + STEP, clear, sums
+        return _DrawState(first + STEP, clear, sums)
 
-    nothing = (jnp.zeros_like(group.inside),) * layout.images
-    state = jnp.int32(0), group.inside, nothing
-    return jnp.stack(jax.lax.while_loop(unfinished, step, state)[2], axis=1)
+    nothing = unpack_images([jnp.zeros_like(group.inside)] * layout.images, layout)
+    start = _DrawState(jnp.int32(0), group.inside, nothing)
+    return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, go_on, start).sums), axis=1)

@@ -16,15 +16,32 @@ and (x, y) falls by what the mean's pixel rises. The image of squared depths tel
 have no derivative, so its cotangent is left out.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import computed_once
-from sf3d_jax.gaussians._blending import CAP, STOP, Layout, crossing, weigh
-from sf3d_jax.gaussians._lockstep import ACROSS, DOWN, STEP, Batch, batch_of, group_of, grouped
+from sf3d_jax.gaussians._blending import (
+    CAP,
+    STOP,
+    Shares,
+    list_weighted,
+    sum_products,
+    weigh,
+    weigh_motion,
+)
+from sf3d_jax.gaussians._lockstep import (
+    ACROSS,
+    DOWN,
+    STEP,
+    Batch,
+    find_group,
+    group_tiles,
+    read_batch,
+)
+from sf3d_jax.gaussians._rows import Images, Layout, Path, PeakTerms, Row, pack, unpack_images
 from sf3d_jax.gaussians._tiles import Tiles
 
 # The powers of the pixels' offsets from the middle of the tile whose sums are needed.
@@ -55,142 +72,156 @@ def derivative(
     """
 
     def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
-        group = group_of(tile, table, tiles, size)
-        given = jnp.moveaxis(cotangents[tile], 1, 0)
-        turned = jnp.swapaxes(cotangents[tile, : layout.depth_image + 1], 1, 2)
-        rest = sum(sums[tile, i] * given[i] for i in layout.blended)
+        group = find_group(tile, table, tiles, size)
+        given = _read_images(cotangents, tile, layout)
+        drawn = _read_images(sums, tile, layout)
+        turned = jnp.stack([*given.colors, given.depth], -1)
+        rest = sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
 
-        def unfinished(state: Any) -> jax.Array:
-            first, clear, _, _ = state
-            return (first < group.longest) & (clear.max() > STOP)
+        def is_unfinished(walk: _PullState) -> jax.Array:
+            return (walk.first < group.longest) & (walk.clear.max() > STOP)
 
-        def step(state: Any) -> Any:
-            first, clear, rest, gradient = state
-            batch = batch_of(table, tiles, group, first, layout)
-            shares, clear, rest = _shares(batch, given, clear, rest, layout)
-            change = _pulled(batch, shares, given, turned, layout)
-            return first + STEP, clear, rest, gradient.at[batch.ids].add(change)
+        def go_on(walk: _PullState) -> _PullState:
+            batch = read_batch(table, tiles, group, walk.first, layout)
+            shares, clear, rest = _share(batch, given, walk.clear, walk.rest, layout)
+            change = pack(_pull_back(batch, shares, given, turned))
+            gradient = walk.gradient.at[batch.ids].add(change)
+            return _PullState(walk.first + STEP, clear, rest, gradient)
 
-        state = jnp.int32(0), group.inside, rest, gradient
-        return jax.lax.while_loop(unfinished, step, state)[3], None
+        start = _PullState(jnp.int32(0), group.inside, rest, gradient)
+        return jax.lax.while_loop(is_unfinished, go_on, start).gradient, None
 
-    return jax.lax.scan(add, 0 * table, grouped(tiles))[0]
+    return jax.lax.scan(add, 0 * table, group_tiles(tiles))[0]
 
 
-class _Shares(NamedTuple):
-    """Maps (G, K, P) of a step.
+class _PullState(NamedTuple):
+    """How far the walk along the lists of a group has come.
 
     Attributes:
-      weight: w.
-      half: 1 where the Gaussian is the median.
-      fall: alpha times the cotangent of alpha: minus that of the exponent.
+      first: (), the number of the next Gaussian.
+      clear: (G, P), T before it.
+      rest: (G, P), S - sum w q before it.
+      gradient: (N, D), the cotangent of the table so far.
     """
 
-    weight: jax.Array
-    half: jax.Array
-    fall: jax.Array
+    first: jax.Array
+    clear: jax.Array
+    rest: jax.Array
+    gradient: jax.Array
 
 
-def _shares(
-    batch: Batch, given: jax.Array, clear: jax.Array, rest: jax.Array, layout: Layout
-) -> tuple[_Shares, jax.Array, jax.Array]:
-    """The shares of the Gaussians of a step, and T and S - sum w q behind them."""
-    worth = computed_once(sum(given[i][:, None] * batch.values[i] for i in layout.blended))
-    weights, halves, rests = [], [], []
+def _read_images(images: jax.Array, tile: jax.Array, layout: Layout) -> Images:
+    """Those of a group of tiles, (G, P) each."""
+    group = jnp.moveaxis(images[tile], 1, 0)
+    return unpack_images([group[i] for i in range(layout.images)], layout)
+
+
+def _share(
+    batch: Batch, given: Images, clear: jax.Array, rest: jax.Array, layout: Layout
+) -> tuple[Shares, jax.Array, jax.Array]:
+    """The shares (G, K, P) of the Gaussians of a step, and T and S - sum w q behind them."""
+    cotangents = [cotangent[:, None] for cotangent in list_weighted(given, layout)]
+    worth = computed_once(sum_products(cotangents, list_weighted(batch.values, layout)))
+    weights, motions, rests = [], [], []
     for k in range(STEP):
         after = clear * (1 - batch.alpha[:, k])
         weights.append(weigh(batch.alpha[:, k], clear, after))
-        halves.append(crossing(clear, after))
+        motions.append(weigh_motion(weights[k], clear, after, layout))
         clear = after
     weight = jnp.stack(weights, 1)
+    motion = jnp.stack(motions, 1) if layout.is_median else weight
     gain = weight * worth
     for k in range(STEP):
         rest = rest - gain[:, k]
         rests.append(rest)
     fall = gain - jnp.stack(rests, 1) * batch.alpha / (1 - batch.alpha)
     fall = jnp.where((weight > 0) & (batch.alpha < CAP), fall, 0)
-    return _Shares(weight, jnp.stack(halves, 1), fall), clear, rest
+    return Shares(weight, motion, fall), clear, rest
 
 
-def _pulled(
-    batch: Batch, shares: _Shares, given: jax.Array, turned: jax.Array, layout: Layout
-) -> jax.Array:
-    """(G, K, D), what the numbers of the Gaussians of a step gain."""
-    columns = batch.columns
-    p, q, r, opacity = columns[2:6]
-    l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
-    pull = _lengthened(batch, shares, given, layout) * batch.peak.inverse
+def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -> Row:
+    """What the rows of the Gaussians of a step gain, (G, K, 1), the colours as one array."""
+    row = batch.row
+    p, q, r = row.p, row.q, row.r
+    l1, l2, q1, q2, q3 = row.peak
+    pull = _pull_tau(batch, shares, given) * batch.peak.inverse
     fall, linear, square = (
-        _moments(x, batch.offset, 6) for x in (shares.fall, pull, pull * batch.peak.tau)
+        _sum_moments(x, batch.offset, 6) for x in (shares.fall, pull, pull * batch.peak.tau)
     )
     slid = [x - 2 * y for x, y in zip(linear[:3], square[:3], strict=True)]
     along = p * fall[1] + q * fall[2]
     u = p * along - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
     v = q * along + r * r * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
     xx, xy, yy = fall[3:]
-    roots = [-(p * xx + q * xy), -(p * xy + q * yy), -r * yy]
-    peaks = [*slid[1:], *(-x for x in square[3:])]
-    lifted = fall[0] / jnp.where(opacity > 0, opacity, 1)
-    colors, depth = _shown(batch, shares, given, turned, layout)
-    motions: list[jax.Array] = []
-    if layout.motion is not None:
-        motions, du, dv = _moved(batch, shares, given, layout)
+    colors, depth = _pull_shown(batch, shares, given, turned)
+    path = None
+    if row.path is not None:
+        path, du, dv = _pull_path(batch, row.path, shares, given)
         u, v = u + du, v + dv
-    return jnp.concatenate([u, v, *roots, lifted, colors, depth, *peaks, *motions], -1)
+    return Row(
+        u=u,
+        v=v,
+        p=-(p * xx + q * xy),
+        q=-(p * xy + q * yy),
+        r=-r * yy,
+        opacity=fall[0] / jnp.where(row.opacity > 0, row.opacity, 1),
+        colors=(colors,),
+        depth=depth,
+        peak=PeakTerms(*slid[1:], *(-x for x in square[3:])),
+        path=path,
+    )
 
 
-def _shown(
-    batch: Batch, shares: _Shares, given: jax.Array, turned: jax.Array, layout: Layout
+def _pull_shown(
+    batch: Batch, shares: Shares, given: Images, turned: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """(G, K, C) and (G, K, 1), what colours and the mean's depth gain."""
+    """What colours and the mean's depth gain, (G, K, C) and (G, K, 1).
+
+    `turned` are the cotangents of the colours and of the depth, (G, P, C + 1).
+    """
     product = jax.lax.batch_matmul(shares.weight, turned, precision=jax.lax.Precision.HIGHEST)
-    colors, deep = product[..., : layout.colors], product[..., -1:]
+    colors, deep = product[..., :-1], product[..., -1:]
     # Of the cotangents times tau, that is 1 - s; s alone has more digits.
-    depth = given[layout.depth_image][:, None]
-    deep = deep - _moments(shares.weight * batch.peak.s * depth, batch.offset, 1)[0]
-    if layout.motion == "median":
-        depth = given[-1][:, None]
-        deep = deep + _moments(shares.half * batch.peak.tau * depth, batch.offset, 1)[0]
+    depth = given.depth[:, None]
+    deep = deep - _sum_moments(shares.weight * batch.peak.s * depth, batch.offset, 1)[0]
+    if given.motion_depth is not None:
+        depth = given.motion_depth[:, None]
+        deep = deep + _sum_moments(shares.motion * batch.peak.tau * depth, batch.offset, 1)[0]
     return colors, deep
 
 
-def _moved(
-    batch: Batch, shares: _Shares, given: jax.Array, layout: Layout
-) -> tuple[list[jax.Array], jax.Array, jax.Array]:
-    """What dmu, P and Q gain, 12 of (G, K, 1), and the means' pixels along u and v by them."""
-    share = shares.half if layout.motion == "median" else shares.weight
-    first = layout.motion_column
-    along, aside = batch.columns[first + 3 : first + 6], batch.columns[first + 6 : first + 9]
-    gains, u, v = [], jnp.zeros_like(along[0]), jnp.zeros_like(along[0])
-    for i in range(3):
-        pull = share * given[layout.motion_image + i][:, None]
-        whole = _moments(pull, batch.offset, 3)
-        less = _moments(pull * batch.peak.s, batch.offset, 3)
+def _pull_path(
+    batch: Batch, path: Path, shares: Shares, given: Images
+) -> tuple[Path, jax.Array, jax.Array]:
+    """What dmu, P and Q gain, (G, K, 1), and the means' pixels along u and v by them."""
+    gains, u, v = [], jnp.zeros_like(batch.row.u), jnp.zeros_like(batch.row.u)
+    for cotangent, along, aside in zip(given.motion or (), path.along, path.aside, strict=True):
+        pull = shares.motion * cotangent[:, None]
+        whole = _sum_moments(pull, batch.offset, 3)
+        less = _sum_moments(pull * batch.peak.s, batch.offset, 3)
         one, x, y = (a - b for a, b in zip(whole, less, strict=True))
-        gains.append([whole[0], x, y, -less[0]])
-        u, v = u - along[i] * one, v - aside[i] * one
-    return [gains[i][k] for k in range(4) for i in range(3)], u, v
+        gains.append((whole[0], x, y, -less[0]))
+        u, v = u - along * one, v - aside * one
+    return Path(*zip(*gains, strict=True)), u, v
 
 
-def _lengthened(batch: Batch, shares: _Shares, given: jax.Array, layout: Layout) -> jax.Array:
+def _pull_tau(batch: Batch, shares: Shares, given: Images) -> jax.Array:
     """(G, K, P), the cotangent of tau."""
-    columns = batch.columns
-    depth = columns[layout.depth_column]
-    result = shares.weight * (given[layout.depth_image][:, None] * depth)
-    if layout.motion is None:
-        return result
-    share = shares.half if layout.motion == "median" else shares.weight
-    _, along, aside, centre = (columns[layout.motion_column + i :][:3] for i in range(0, 12, 3))
-    for i in range(3):
-        cotangent = given[layout.motion_image + i][:, None]
-        path = along[i] * batch.x + aside[i] * batch.y + centre[i]
-        result = result + share * (cotangent * path)
-    if layout.motion == "median":
-        result = result + share * (given[-1][:, None] * depth)
+    row, path = batch.row, batch.row.path
+    result = shares.weight * (given.depth[:, None] * row.depth)
+    if path is not None:
+        parts = zip(given.motion or (), path.along, path.aside, path.centre, strict=True)
+        for cotangent, along, aside, centre in parts:
+            step = along * batch.x + aside * batch.y + centre
+            result = result + shares.motion * (cotangent[:, None] * step)
+    if given.motion_depth is not None:
+        result = result + shares.motion * (given.motion_depth[:, None] * row.depth)
     return result
 
 
-def _moments(share: jax.Array, offset: tuple[jax.Array, jax.Array], count: int) -> list[jax.Array]:
+def _sum_moments(
+    share: jax.Array, offset: tuple[jax.Array, jax.Array], count: int
+) -> list[jax.Array]:
     """The sums over pixels of a map times the first of 1, x, y, x^2, xy and y^2, each (G, K, 1)."""
     powers = jnp.asarray(_POWERS[:, :count], share.dtype)
     sums = jnp.einsum("gkp,pm->gkm", share, powers, precision=jax.lax.Precision.HIGHEST)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import computed_once
-from sf3d_jax.gaussians._blending import Layout, Peak, alpha_at, peak_at, values_at
+from sf3d_jax.gaussians._blending import Peak, alpha_at, peak_at, values_at
+from sf3d_jax.gaussians._rows import Images, Layout, Row, unpack
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
 GROUP = 128
@@ -49,33 +50,33 @@ class Batch(NamedTuple):
 
     Attributes:
       ids: (G, K).
-      columns: those of the table, each (G, K, 1).
+      row: those of the table, (G, K, 1).
       offset: (G, K, 1) twice, the means from the middle of the tile.
       x: (G, K, P), the pixels from the means.
       y: likewise.
       alpha: (G, K, P), 0 where the list has ended.
       peak: (G, K, P), where the rays are densest.
-      values: for every image (G, K, 1) or (G, K, P), what the Gaussian shows.
+      values: what the Gaussian shows, (G, K, 1) or (G, K, P).
     """
 
     ids: jax.Array
-    columns: list[jax.Array]
+    row: Row
     offset: tuple[jax.Array, jax.Array]
     x: jax.Array
     y: jax.Array
     alpha: jax.Array
     peak: Peak
-    values: list[jax.Array]
+    values: Images
 
 
-def grouped(tiles: Tiles) -> jax.Array:
+def group_tiles(tiles: Tiles) -> jax.Array:
     """(groups, GROUP), the tiles by length, longest first; -1 where there is none."""
     order = jnp.argsort(tiles.starts[:-1] - tiles.starts[1:])
     order = jnp.pad(order, (0, -len(order) % GROUP), constant_values=-1)
     return order.reshape(-1, GROUP)
 
 
-def group_of(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int, int]) -> Group:
+def find_group(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int, int]) -> Group:
     """The group of these tiles, GROUP of them."""
     dtype = table.dtype
     columns = grid_of(size)[1]
@@ -90,21 +91,19 @@ def group_of(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int, i
     return Group(start, end, middle, inside.astype(dtype) + 0 * table[0, 0])
 
 
-def batch_of(
+def read_batch(
     table: jax.Array, tiles: Tiles, group: Group, first: jax.Array, layout: Layout
 ) -> Batch:
     """The Gaussians number `first` and following of each tile."""
     place = group.start[:, None] + first + jnp.arange(STEP, dtype=jnp.int32)
     ids = tiles.ids[jnp.minimum(place, len(tiles.ids) - 1)]
     rows = table[ids]
-    columns = [rows[..., i, None] for i in range(table.shape[-1])]
+    row = unpack([rows[..., i, None] for i in range(table.shape[-1])], layout)
     # First the difference of the two large numbers, which is exact, then the pixel.
-    u, v = (columns[i] - group.middle[:, i, None, None] for i in range(2))
+    u, v = (mean - group.middle[:, i, None, None] for i, mean in enumerate((row.u, row.v)))
     x, y = jnp.asarray(ACROSS, table.dtype) - u, jnp.asarray(DOWN, table.dtype) - v
-    opacity = jnp.where((place < group.end[:, None])[..., None], columns[5], 0)
+    opacity = jnp.where((place < group.end[:, None])[..., None], row.opacity, 0)
     # Every image would find them again.
-    alpha = computed_once(alpha_at(x, y, columns[2:5], opacity))
-    depth = layout.depth_column
-    peak = peak_at(x, y, columns[depth + 1 : depth + 6])
-    values = values_at(x, y, peak, columns, layout)
-    return Batch(ids, columns, (u, v), x, y, alpha, peak, values)
+    alpha = computed_once(alpha_at(x, y, row, opacity))
+    peak = peak_at(x, y, row.peak)
+    return Batch(ids, row, (u, v), x, y, alpha, peak, values_at(x, y, peak, row, layout))

@@ -87,18 +87,23 @@ def check_backend(backend: str) -> None:
 def room_for(count: int) -> int:
     """Room for intersections that were counted, of few sizes, so that few programs are compiled.
 
+    The size is 4, 5, 6 or 7 times a power of two, at least 1024, and at least 1/256 above the
+    count, because another program may round otherwise at the border of a tile. To draw several
+    frames with one program, take the largest of their counts.
+
     Args:
-      count: what `intersections_needed` gives.
+      count: number of intersections, as `intersections_needed` gives it.
 
     Returns:
-      A number not below it.
+      The number to pass to `render` or `render_motion` as `max_intersections`. They take at most
+      2^30 - 1.
     """
     # The program that draws may round otherwise at a tile's border than the one that counts, which
     # ends at the largest integer.
-    return rounded_up(min(count + count // 256 + 16, 2**31 - 1))
+    return round_up(min(count + count // 256 + 16, 2**31 - 1))
 
 
-def rounded_up(count: int) -> int:
+def round_up(count: int) -> int:
     """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
 
     Args:

@@ -11,7 +11,7 @@ same each time. XLA adds them up afterwards, on a GPU in any order, unless told 
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,23 +21,40 @@ from jax.experimental.pallas import triton as plgpu
 from sf3d_jax.gaussians._blending import (
     CAP,
     STOP,
-    Layout,
     Peak,
+    Shares,
     alpha_at,
     blend,
-    crossing,
+    list_weighted,
     peak_at,
+    sum_products,
     values_at,
     weigh,
+    weigh_motion,
+)
+from sf3d_jax.gaussians._rows import (
+    Images,
+    Layout,
+    Path,
+    PeakTerms,
+    Row,
+    pack_images,
+    unpack,
+    unpack_images,
 )
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
 # So a sum over the pixels stays within a warp: no shared memory, no barrier.
 _WARPS = 1
 
-Size = tuple[int, int]
-Columns = list[jax.Array]
-Step = Callable[[jax.Array, Columns, jax.Array, Any], tuple[jax.Array, Any]]
+Size: TypeAlias = tuple[int, int]
+# Memory as a kernel sees it, read and written by index; Pallas has no public type of it.
+Reference: TypeAlias = Any
+State = TypeVar("State")
+# The place in the lists, the Gaussian after it, the row there, clear and the state.
+Walk: TypeAlias = tuple[jax.Array, jax.Array, Row, jax.Array, State]
+# Makes of (place in the lists, row, clear, state) the next (clear, state).
+Step: TypeAlias = Callable[[jax.Array, Row, jax.Array, State], tuple[jax.Array, State]]
 
 
 def composite_sums(
@@ -46,7 +63,7 @@ def composite_sums(
     """The sums of what the layout lists, weighted front to back.
 
     Args:
-      table: (N, D), as `Splats.table` has it.
+      table: (N, D), packed rows.
       tiles: the lists.
       layout: which numbers there are.
       size: (H, W).
@@ -64,7 +81,7 @@ def composite_sums(
         grid=(count,),
         out_shape=shape,
         in_specs=[pl.no_block_spec] * 3,
-        out_specs=_of_tile(layout),
+        out_specs=_tile_block(layout),
         compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
         interpret=interpret,
         name="composite_sums",
@@ -104,7 +121,7 @@ def derivative(
         partial(_pull, layout=layout, size=size),
         grid=(len(tiles.starts) - 1,),
         out_shape=jax.ShapeDtypeStruct(rows.shape, rows.dtype),
-        in_specs=[pl.no_block_spec] * 3 + [_of_tile(layout)] * 2 + [pl.no_block_spec],
+        in_specs=[pl.no_block_spec] * 3 + [_tile_block(layout)] * 2 + [pl.no_block_spec],
         # Rows of Gaussians that no light reaches stay as they come.
         input_output_aliases={5: 0},
         compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
@@ -115,72 +132,93 @@ def derivative(
     return jnp.zeros_like(table).at[tiles.ids].add(rows)
 
 
-def _of_tile(layout: Layout) -> pl.BlockSpec:
+def _tile_block(layout: Layout) -> pl.BlockSpec:
     return pl.BlockSpec((None, layout.images, PIXELS), lambda tile: (tile, 0, 0))
 
 
-def _draw(table: Any, ids: Any, starts: Any, sums: Any, *, layout: Layout, size: Size) -> None:
-    """The kernel of `composite_sums`; all but the options are references to memory."""
-    tile = _tile(size, table.dtype)
-
-    def step(
-        place: jax.Array, columns: Columns, clear: jax.Array, totals: Any
-    ) -> tuple[jax.Array, Any]:
-        shown = _shown(columns, tile, layout)
-        return blend(totals, clear, shown.alpha, shown.values, layout)
-
-    nothing = (jnp.zeros_like(tile.inside),) * layout.images
-    for i, total in enumerate(_walked(table, ids, starts, tile.inside, nothing, step)):
-        sums[i, :] = total
-
-
-def _pull(
-    table: Any,
-    ids: Any,
-    starts: Any,
-    sums: Any,
-    cotangents: Any,
-    _: Any,
-    rows: Any,
+def _draw(
+    table: Reference,
+    ids: Reference,
+    starts: Reference,
+    sums: Reference,
     *,
     layout: Layout,
     size: Size,
 ) -> None:
-    """The kernel of `derivative`; all but the options are references to memory."""
-    tile = _tile(size, table.dtype)
-    given = [cotangents[i, :] for i in range(layout.images)]
+    """The kernel of `composite_sums`."""
+    tile = _find_tile(size, table.dtype)
 
     def step(
-        place: jax.Array, columns: Columns, clear: jax.Array, rest: jax.Array
+        place: jax.Array, row: Row, clear: jax.Array, totals: Images
+    ) -> tuple[jax.Array, Images]:
+        shown = _show(row, tile, layout)
+        return blend(totals, clear, shown.alpha, shown.values, layout)
+
+    nothing = unpack_images([jnp.zeros_like(tile.inside)] * layout.images, layout)
+    totals = _walk(table, ids, starts, tile.inside, nothing, step, layout)
+    for i, total in enumerate(pack_images(totals)):
+        sums[i, :] = total
+
+
+def _pull(
+    table: Reference,
+    ids: Reference,
+    starts: Reference,
+    sums: Reference,
+    cotangents: Reference,
+    _: Reference,
+    rows: Reference,
+    *,
+    layout: Layout,
+    size: Size,
+) -> None:
+    """The kernel of `derivative`."""
+    tile = _find_tile(size, table.dtype)
+    given, drawn = (
+        unpack_images([reference[i, :] for i in range(layout.images)], layout)
+        for reference in (cotangents, sums)
+    )
+
+    def step(
+        place: jax.Array, row: Row, clear: jax.Array, rest: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        shown = _shown(columns, tile, layout)
+        shown = _show(row, tile, layout)
         after = clear * (1 - shown.alpha)
         weight = weigh(shown.alpha, clear, after)
-        gain = weight * _sum([given[i] * shown.values[i] for i in layout.blended])
+        gain = weight * sum_products(
+            list_weighted(given, layout), list_weighted(shown.values, layout)
+        )
         rest = rest - gain
         fall = gain - rest * shown.alpha / (1 - shown.alpha)
         fall = jnp.where((weight > 0) & (shown.alpha < CAP), fall, 0)
-        share = crossing(clear, after) if layout.motion == "median" else weight
-        gains = _gains(columns, shown, _Shares(weight, share, fall), given, layout)
-        for i, gained in enumerate(gains):
+        shares = Shares(weight, weigh_motion(weight, clear, after, layout), fall)
+        for i, gained in enumerate(jax.tree.leaves(_pull_back(row, shown, shares, given))):
             rows[place, i] = gained.sum()
         return after, rest
 
-    rest = _sum([sums[i, :] * given[i] for i in layout.blended])
-    _walked(table, ids, starts, tile.inside, rest, step)
+    rest = sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
+    _walk(table, ids, starts, tile.inside, rest, step, layout)
 
 
-def _walked(table: Any, ids: Any, starts: Any, clear: jax.Array, state: Any, step: Step) -> Any:
+def _walk(
+    table: Reference,
+    ids: Reference,
+    starts: Reference,
+    clear: jax.Array,
+    state: State,
+    step: Step[State],
+    layout: Layout,
+) -> State:
     """The state after all steps along the list of the program's tile.
 
     Args:
-      table: reference to (N, D).
-      ids: reference to (M).
-      starts: reference to (T + 1).
+      table: (N, D).
+      ids: (M).
+      starts: (T + 1).
       clear: (P), the light T before the first Gaussian.
       state: anything.
-      step: makes of (place in the lists, columns of the table, clear, state) the next (clear,
-        state).
+      step: makes the next state.
+      layout: which numbers there are.
 
     Returns:
       The last state.
@@ -189,21 +227,22 @@ def _walked(table: Any, ids: Any, starts: Any, clear: jax.Array, state: Any, ste
     first, end = starts[tile], starts[tile + 1]
     last = ids.shape[0] - 1
     id_at = lambda place: ids[jnp.minimum(place, last)]
-    row_of = lambda gaussian: [table[gaussian, i] for i in range(table.shape[-1])]
+    row_of = lambda gaussian: unpack([table[gaussian, i] for i in range(layout.columns)], layout)
 
-    def unfinished(walk: Any) -> jax.Array:
+    def is_unfinished(walk: Walk[State]) -> jax.Array:
         place, _, _, clear, _ = walk
         return (place < end) & (clear.max() > STOP)
 
-    def go_on(walk: Any) -> Any:
-        place, following, columns, clear, state = walk
+    def go_on(walk: Walk[State]) -> Walk[State]:
+        place, following, row, clear, state = walk
         # Asked for one step ahead: memory answers while this step is computed.
         ahead = id_at(place + 2), row_of(following)
-        clear, state = step(place, columns, clear, state)
+        clear, state = step(place, row, clear, state)
         return place + 1, *ahead, clear, state
 
     walk = first, id_at(first + 1), row_of(id_at(first)), clear, state
-    return jax.lax.while_loop(unfinished, go_on, walk)[-1]
+    result: State = jax.lax.while_loop(is_unfinished, go_on, walk)[-1]
+    return result
 
 
 class _Tile(NamedTuple):
@@ -225,34 +264,20 @@ class _Shown(NamedTuple):
 
     Attributes:
       x: (P), the pixels from the mean.
-      y: likewise.
+      y: (P), likewise.
       alpha: (P).
       peak: (P), where the rays are densest.
-      values: for every image () or (P), what the Gaussian shows.
+      values: what the Gaussian shows, () or (P).
     """
 
     x: jax.Array
     y: jax.Array
     alpha: jax.Array
     peak: Peak
-    values: list[jax.Array]
+    values: Images
 
 
-class _Shares(NamedTuple):
-    """Maps (P) of a step of the derivative.
-
-    Attributes:
-      weight: w.
-      motion: the weight of the motion: w, or 1 where the Gaussian is the median.
-      fall: alpha times the cotangent of alpha: minus that of the exponent.
-    """
-
-    weight: jax.Array
-    motion: jax.Array
-    fall: jax.Array
-
-
-def _tile(size: Size, dtype: Any) -> _Tile:
+def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
     tile, columns = pl.program_id(0), jnp.int32(grid_of(size)[1])
     pixel, side = jax.lax.iota(jnp.int32, PIXELS), jnp.int32(SIDE)
     half = (SIDE - 1) / 2
@@ -263,58 +288,55 @@ def _tile(size: Size, dtype: Any) -> _Tile:
     return _Tile((middle[0], middle[1]), (offset[0], offset[1]), inside.astype(dtype))
 
 
-def _shown(columns: Columns, tile: _Tile, layout: Layout) -> _Shown:
+def _show(row: Row, tile: _Tile, layout: Layout) -> _Shown:
     # First the difference of the two large numbers, which is exact, then the pixel.
-    x, y = (tile.offset[i] - (columns[i] - tile.middle[i]) for i in range(2))
-    alpha = alpha_at(x, y, columns[2:5], columns[5])
-    depth = layout.depth_column
-    peak = peak_at(x, y, columns[depth + 1 : depth + 6])
-    return _Shown(x, y, alpha, peak, values_at(x, y, peak, columns, layout))
+    x, y = (tile.offset[i] - (mean - tile.middle[i]) for i, mean in enumerate((row.u, row.v)))
+    alpha = alpha_at(x, y, row, row.opacity)
+    peak = peak_at(x, y, row.peak)
+    return _Shown(x, y, alpha, peak, values_at(x, y, peak, row, layout))
 
 
-def _gains(
-    columns: Columns, shown: _Shown, shares: _Shares, given: list[jax.Array], layout: Layout
-) -> list[jax.Array]:
-    """What the numbers of the Gaussian gain from each pixel, D maps (P)."""
-    p, q, r, opacity = columns[2:6]
-    l1, l2, q1, q2, q3 = columns[layout.depth_column + 1 : layout.depth_column + 6]
+def _pull_back(row: Row, shown: _Shown, shares: Shares, given: Images) -> Row:
+    """What the row of the Gaussian gains from each pixel, maps (P)."""
     x, y = shown.x, shown.y
-    tau, s, inverse = shown.peak
-    weight, share, fall = shares
-    depth = weight * given[layout.depth_image]
-    if layout.motion == "median":
-        depth = depth + share * given[-1]
-    lengthened = depth * columns[layout.depth_column]
+    tau, _, inverse = shown.peak
+    p, q, r = row.p, row.q, row.r
+    l1, l2, q1, q2, q3 = row.peak
+    weight, moving, fall = shares
+    depth = weight * given.depth
+    if given.motion_depth is not None:
+        depth = depth + moving * given.motion_depth
+    by_tau = depth * row.depth
     slope = p * x + q * y
     u, v = fall * p * slope, fall * (q * slope + r * r * y)
-    motions = []
-    if layout.motion is not None:
-        _, along, aside, centre = (columns[layout.motion_column + i :][:3] for i in (0, 3, 6, 9))
-        first = layout.motion_image
-        moving = [share * cotangent for cotangent in given[first : first + 3]]
-        kinds = [None, tau * x, tau * y, -s]
-        motions = [m if kind is None else m * kind for kind in kinds for m in moving]
-        pulled_along, pulled_aside, pulled_centre = (
-            _sum([m * part for m, part in zip(moving, path, strict=True)])
-            for path in (along, aside, centre)
+    path = None
+    if row.path is not None:
+        motion = [moving * cotangent for cotangent in given.motion or ()]
+        path = _pull_path(shown, motion)
+        along, aside, centre = (
+            sum_products(motion, part) for part in (row.path.along, row.path.aside, row.path.centre)
         )
-        lengthened = lengthened + pulled_along * x + pulled_aside * y + pulled_centre
-        u, v = u - tau * pulled_along, v - tau * pulled_aside
+        by_tau = by_tau + along * x + aside * y + centre
+        u, v = u - tau * along, v - tau * aside
     # The cotangents of l and, but for the sign, of q.
-    bent = lengthened * tau * inverse
-    slid = lengthened * inverse - 2 * bent
-    u = u - l1 * slid + (2 * q1 * x + q2 * y) * bent
-    v = v - l2 * slid + (q2 * x + 2 * q3 * y) * bent
-    roots = [-fall * slope * x, -fall * slope * y, -fall * r * y * y]
-    lifted = fall / jnp.where(opacity > 0, opacity, 1)
-    colors = [weight * cotangent for cotangent in given[: layout.colors]]
-    peaks = [slid * x, slid * y, -bent * x * x, -bent * x * y, -bent * y * y]
-    return [u, v, *roots, lifted, *colors, depth * tau, *peaks, *motions]
+    bent = by_tau * tau * inverse
+    slid = by_tau * inverse - 2 * bent
+    return Row(
+        u=u - l1 * slid + (2 * q1 * x + q2 * y) * bent,
+        v=v - l2 * slid + (q2 * x + 2 * q3 * y) * bent,
+        p=-fall * slope * x,
+        q=-fall * slope * y,
+        r=-fall * r * y * y,
+        opacity=fall / jnp.where(row.opacity > 0, row.opacity, 1),
+        colors=tuple(weight * cotangent for cotangent in given.colors),
+        depth=depth * tau,
+        peak=PeakTerms(slid * x, slid * y, -bent * x * x, -bent * x * y, -bent * y * y),
+        path=path,
+    )
 
 
-def _sum(terms: list[jax.Array]) -> jax.Array:
-    """Without the 0 that Python's own starts with."""
-    total, *others = terms
-    for term in others:
-        total = total + term
-    return total
+def _pull_path(shown: _Shown, motion: list[jax.Array]) -> Path:
+    """What dmu, P and Q gain by the weighted cotangents of X' - X."""
+    tau, s, _ = shown.peak
+    times = lambda factor: tuple(m * factor for m in motion)
+    return Path(tuple(motion), times(tau * shown.x), times(tau * shown.y), times(-s))

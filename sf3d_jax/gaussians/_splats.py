@@ -24,9 +24,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import bounded, computed_once, mask, surface, widen
+from sf3d_jax._numerics import computed_once, is_in_range, is_positive_finite, mask, widen
+from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._optics import usable
+from sf3d_jax.gaussians._rows import Path, PeakTerms, Row
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
 from sf3d_jax.gaussians.scene import Gaussians
 
@@ -47,47 +49,42 @@ _SLACK = 1e-5
 # Variances, in pixels^2, and their products that are too large to be multiplied further.
 _WIDE = 1e36
 
-Vector = list[jax.Array]
-Matrix = list[Vector]
+_IDENTITY = tuple(tuple(int(i == j) for j in range(3)) for i in range(3))
+
+
+class Outlines(NamedTuple):
+    """Where in the image Gaussians are seen; passes no gradient.
+
+    Attributes:
+      pixels: (N, 2), where the means are seen.
+      roots: (N, 3), p, q and r of the exponent.
+      depths: (N), mu_z.
+      reach: (N, 2), how far from its mean, along u and v, alpha is at least 1/255.
+      power: (N), what (p x + q y)^2 + (r y)^2 is there at most.
+      is_drawn: (N), bool. Those that are not drawn hold finite numbers.
+    """
+
+    pixels: jax.Array
+    roots: jax.Array
+    depths: jax.Array
+    reach: jax.Array
+    power: jax.Array
+    is_drawn: jax.Array
 
 
 class Splats(NamedTuple):
     """Gaussians in the image.
 
     Attributes:
-      pixels: (N, 2), where the means are seen.
-      roots: (N, 3), p, q and r of the exponent.
-      opacities: (N).
-      colors: (N, C).
-      depths: (N), mu_z.
-      peaks: (N, 5), the coefficients of x and y in l, and of x^2, x y and y^2 in q.
-      motions: (N, 12), dmu, P and Q, a column of three after the other; or None.
-      reach: (N, 2), how far from its mean, along u and v, alpha is at least 1/255.
-      power: (N), what (p x + q y)^2 + (r y)^2 is there at most.
-      seen: (N), bool, which are drawn. The others hold finite numbers.
+      row: what compositing reads of each, (N, 1), and (N, C) of the colours.
+      outlines: what decides on the tiles where it is read.
     """
 
-    pixels: jax.Array
-    roots: jax.Array
-    opacities: jax.Array
-    colors: jax.Array
-    depths: jax.Array
-    peaks: jax.Array
-    motions: jax.Array | None
-    reach: jax.Array
-    power: jax.Array
-    seen: jax.Array
-
-    @property
-    def table(self) -> jax.Array:
-        """(N, D), what compositing reads of each, in the order of the attributes."""
-        columns = [self.pixels, self.roots, self.opacities[:, None], self.colors]
-        columns += [self.depths[:, None], self.peaks]
-        columns += [] if self.motions is None else [self.motions]
-        return jnp.concatenate(columns, axis=-1)
+    row: Row
+    outlines: Outlines
 
 
-def splats(
+def make_splats(
     gaussians: Gaussians,
     camera: Camera,
     *,
@@ -101,191 +98,249 @@ def splats(
         gaussians, later = jax.tree.map(nothing, (gaussians, later))
     gaussians, later, camera = widen(gaussians, later, camera)
     camera, good = usable(camera)
-    given = _given(gaussians, later) & good
-    means, factors, opacities, colors = _safe(given, gaussians)
+    is_finite = _is_finite((gaussians, later)) & good
+    finite = _mask_gaussians(is_finite, gaussians)
     rotation = _entries(camera.world_to_camera[:, :3])
-    shift = camera.world_to_camera[:, 3]
-    mean = [a + t for a, t in zip(_turn(rotation, means), shift, strict=True)]
-    factor = _product(rotation, factors)
-    inverse, solid = _inverse(factor)
-    seen = given & solid & (mean[2] > NEAR) & (mean[2] < FAR) & (opacities >= CUT)
-    # What is not drawn must have a derivative too.
-    mean, inverse, factor = mask(seen, (mean, inverse, factor), ([0, 0, 1], *2 * [_identity()]))
-    moderate = jnp.stack(_spread(*jax.lax.stop_gradient((mean, factor, camera)))).max(0) < _WIDE
-    seen = seen & moderate
-    (factor,) = mask(moderate, (factor,), (_identity(),))
-    x, y, z = mean
-    fx, fy = camera.focal
-    pixels = _columns([fx * x / z, fy * y / z]) + camera.principal_point
-    footprint = _footprint(mean, factor, camera)
+    body, is_seen = _enter_camera(finite, rotation, camera, is_finite)
+    u, v = _find_pixel(body.mean, camera)
+    ellipse = _find_ellipse(body, camera)
+    opacities = finite.opacities
     if antialias:
-        opacities = opacities * footprint.fade
-        seen = seen & (opacities >= CUT)
-    opacities = jnp.where(seen, opacities, 0)
-    seen = seen & bounded(pixels).all(-1)
-    power = 2 * jnp.log(jax.lax.stop_gradient(jnp.where(seen, opacities, CUT)) / CUT)
-    power = jnp.maximum(power, 0) + _SLACK
-    reach = jnp.sqrt(power[:, None] * jax.lax.stop_gradient(footprint.variances))
-    if gaussians.colors.ndim == 3:
-        colors = spherical_harmonics(colors, means - _centre(camera))
-
-    centre = [_dot(row, [x / z, y / z, jnp.ones_like(z)]) for row in inverse]
-    sides = [[row[i] / f for row in inverse] for i, f in enumerate((fx, fy))]
-    motions = None
+        opacities = opacities * ellipse.fade
+        is_seen = is_seen & (opacities >= CUT)
+    colors = _find_colors(finite, camera)
+    sides = _find_sides(body, camera)
+    path = None
     if later is not None:
-        change, stretch = (
-            b - a for a, b in zip((gaussians.means, gaussians.factors), later, strict=True)
-        )
-        change, stretch = mask(given, (change, stretch))
-        motions = _motions(change, stretch, rotation, z, centre, sides)
-    peaks = _peaks(centre, sides)
-    roots = footprint.roots
-    return Splats(pixels, roots, opacities, colors, z, peaks, motions, reach, power, seen)
+        starts = gaussians.means, gaussians.factors
+        moves = jax.tree.map(lambda a, b: b - a, starts, later)
+        change, stretch = mask(is_finite, moves)
+        path = _find_path(change, stretch, rotation, body.mean[2], sides)
+    row = Row(
+        u=u,
+        v=v,
+        p=ellipse.p,
+        q=ellipse.q,
+        r=ellipse.r,
+        opacity=jnp.where(is_seen, opacities, 0),
+        colors=(),
+        depth=body.mean[2],
+        peak=_find_peak(sides),
+        path=path,
+    )
+    # Each number is found in a loop of its own.
+    row = jax.tree.map(lambda number: number[:, None], computed_once(row))
+    row = row._replace(colors=(colors,))
+    return Splats(row, _find_outlines(row, ellipse, is_seen))
 
 
-def _columns(columns: Vector) -> jax.Array:
-    """(N, n) of n columns, of which each is found in a loop of its own."""
-    return jnp.stack(computed_once(columns), axis=-1)
-
-
-def _given(*arrays: Any) -> jax.Array:
+def _is_finite(tree: Any) -> jax.Array:
     """Which Gaussians are finite, at every time."""
-    leaves = jax.tree.leaves(arrays)
-    fine = [bounded(x).reshape(len(x), -1).all(-1) for x in leaves]
+    fine = [is_in_range(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
     return jnp.stack(fine).all(0)
 
 
-def _safe(given: jax.Array, gaussians: Gaussians) -> tuple[jax.Array, ...]:
-    """Means, factors, opacities and colours; where not given those of a Gaussian of no weight."""
+def _mask_gaussians(is_finite: jax.Array, gaussians: Gaussians) -> Gaussians:
+    """The Gaussians; where not finite one of no weight."""
     parts = gaussians.means, gaussians.factors, gaussians.opacities, gaussians.colors
-    safe: tuple[jax.Array, ...] = mask(given, parts, (0, jnp.eye(3), 0, 0))
-    return safe
+    return Gaussians(*mask(is_finite, parts, (0, jnp.eye(3), 0, 0)))
+
+
+class _Body(NamedTuple):
+    """Gaussians in the axes of the camera.
+
+    Attributes:
+      mean: mu, (N) each.
+      factor: M, of X = mu + M xi.
+      inverse: A.
+    """
+
+    mean: Vector
+    factor: Matrix
+    inverse: Matrix
+
+
+def _enter_camera(
+    gaussians: Gaussians, rotation: Matrix, camera: Camera, is_finite: jax.Array
+) -> tuple[_Body, jax.Array]:
+    """The Gaussians in the axes of the camera, and which are visible there."""
+    shift = camera.world_to_camera[:, 3]
+    mean = add(_rotate(rotation, gaussians.means), shift)
+    factor = _rotate_columns(rotation, gaussians.factors)
+    inverse, is_solid = _invert(factor)
+    is_ahead = (mean[2] > NEAR) & (mean[2] < FAR)
+    is_visible = is_finite & is_solid & is_ahead & (gaussians.opacities >= CUT)
+    # What is not drawn must have a derivative too.
+    body = _Body(
+        *mask(is_visible, (mean, factor, inverse), ((0, 0, 1), _IDENTITY, _IDENTITY)),
+    )
+    spread = _find_spread(*jax.lax.stop_gradient((body, camera)))
+    is_moderate = jnp.stack(spread).max(0) < _WIDE
+    body = body._replace(factor=mask(is_moderate, body.factor, _IDENTITY))
+    return body, is_visible & is_moderate
 
 
 def _entries(matrix: jax.Array) -> Matrix:
-    return [[matrix[..., i, j] for j in range(3)] for i in range(3)]
+    return tuple(tuple(matrix[..., i, j] for j in range(3)) for i in range(3))
 
 
-def _identity() -> list[list[int]]:
-    return [[int(i == j) for j in range(3)] for i in range(3)]
+def _rotate(rotation: Matrix, vectors: jax.Array) -> Vector:
+    return multiply(rotation, [vectors[..., i] for i in range(3)])
 
 
-def _dot(a: Vector, b: Vector) -> jax.Array:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+def _rotate_columns(rotation: Matrix, factors: jax.Array) -> Matrix:
+    return transpose([_rotate(rotation, factors[..., :, j]) for j in range(3)])
 
 
-def _cross(a: Vector, b: Vector) -> Vector:
-    return [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
-
-
-def _turn(rotation: Matrix, vectors: jax.Array) -> Vector:
-    # Written out: on a GPU a matrix product would round to fewer digits.
-    return [_dot(row, [vectors[..., i] for i in range(3)]) for row in rotation]
-
-
-def _product(rotation: Matrix, factors: jax.Array) -> Matrix:
-    columns = [_turn(rotation, factors[..., :, j]) for j in range(3)]
-    return [[columns[j][i] for j in range(3)] for i in range(3)]
-
-
-def _inverse(factor: Matrix) -> tuple[Matrix, jax.Array]:
+def _invert(factor: Matrix) -> tuple[Matrix, jax.Array]:
     """The inverses of the factors, by cofactors, and which have one."""
     largest = jnp.stack([jnp.abs(x) for row in factor for x in row]).max(0)
-    solid = largest > 0
-    largest = jax.lax.stop_gradient(jnp.where(solid, largest, 1))
-    columns = [[factor[i][j] / largest for i in range(3)] for j in range(3)]
-    volume = _dot(columns[0], _cross(columns[1], columns[2]))
-    solid = solid & (jnp.abs(volume) > jnp.maximum(_FLAT, _THIN / largest)) & surface(largest)
-    columns, volume = mask(solid, (columns, volume), (_identity(), 1))
-    largest = jnp.where(solid, largest, 1)
-    pairs = (1, 2), (2, 0), (0, 1)
-    rows = [_cross(columns[j], columns[k]) for j, k in pairs]
-    return [[x / volume / largest for x in row] for row in rows], solid
+    is_solid = largest > 0
+    largest = jax.lax.stop_gradient(jnp.where(is_solid, largest, 1))
+    columns = tuple(tuple(x / largest for x in column) for column in transpose(factor))
+    volume = dot(columns[0], cross(columns[1], columns[2]))
+    is_solid = is_solid & (jnp.abs(volume) > jnp.maximum(_FLAT, _THIN / largest))
+    is_solid = is_solid & is_positive_finite(largest)
+    columns, volume = mask(is_solid, (columns, volume), (_IDENTITY, 1))
+    largest = jnp.where(is_solid, largest, 1)
+    a, b, c = columns
+    rows = cross(b, c), cross(c, a), cross(a, b)
+    return tuple(tuple(x / volume / largest for x in row) for row in rows), is_solid
 
 
-class _Footprint(NamedTuple):
-    """The blurred Gaussians in the image.
+def _find_pixel(mean: Vector, camera: Camera) -> tuple[jax.Array, jax.Array]:
+    x, y, z = mean
+    (fx, fy), (cx, cy) = camera.focal, camera.principal_point
+    return fx * x / z + cx, fy * y / z + cy
+
+
+class _Ellipse(NamedTuple):
+    """The blurred Gaussians in the image, (N) each.
 
     Attributes:
-      roots: (N, 3), p, q and r of the exponent.
-      variances: (N, 2), along u and v, in pixels^2.
-      fade: (N), by how much a Gaussian is smaller than its blurred self.
+      p: of the exponent, as are q and r.
+      q: see p.
+      r: see p.
+      across: the variance along u, in pixels^2.
+      down: that along v.
+      fade: by how much a Gaussian is smaller than its blurred self.
     """
 
-    roots: jax.Array
-    variances: jax.Array
+    p: jax.Array
+    q: jax.Array
+    r: jax.Array
+    across: jax.Array
+    down: jax.Array
     fade: jax.Array
 
 
-def _footprint(mean: Vector, factor: Matrix, camera: Camera) -> _Footprint:
-    *spread, area = _spread(mean, factor, camera)
-    across, both, down = spread[0] + BLUR, spread[1], spread[2] + BLUR
-    blurred_area = area + BLUR * (spread[0] + spread[2]) + BLUR * BLUR
-    thick = area > 0
-    fade = jnp.sqrt(mask(thick, (area,), (1,))[0] / blurred_area)
+def _find_ellipse(body: _Body, camera: Camera) -> _Ellipse:
+    uu, uv, vv, area = _find_spread(body, camera)
+    across, down = uu + BLUR, vv + BLUR
+    blurred_area = area + BLUR * (uu + vv) + BLUR * BLUR
+    is_thick = area > 0
+    fade = jnp.sqrt(mask(is_thick, (area,), (1,))[0] / blurred_area)
     # The exponent as a sum of squares: the inverse's own terms cancel along a thin Gaussian.
     height, root = jnp.sqrt(down), jnp.sqrt(blurred_area)
-    roots = _columns([height / root, -both / (height * root), 1 / height])
-    return _Footprint(roots, jnp.stack([across, down], -1), jnp.where(thick, fade, 0))
+    return _Ellipse(
+        p=height / root,
+        q=-uv / (height * root),
+        r=1 / height,
+        across=across,
+        down=down,
+        fade=jnp.where(is_thick, fade, 0),
+    )
 
 
-def _spread(mean: Vector, factor: Matrix, camera: Camera) -> tuple[jax.Array, ...]:
+def _find_spread(body: _Body, camera: Camera) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """The entries 00, 01 and 11 of J M M^T J^T, and its determinant."""
     rows = []
-    z = mean[2]
+    z = body.mean[2]
     for i in range(2):
         size = camera.size[1 - i]
         focal, point = camera.focal[i], camera.principal_point[i]
         margin = _MARGIN * size
         low, high = (-0.5 - margin - point) / focal, (size - 0.5 + margin - point) / focal
         # Far outside of the image the slope would make Gaussians of any size.
-        tangent = jnp.clip(mean[i] / z, low, high)
-        across = zip(factor[i], factor[2], strict=True)
+        tangent = jnp.clip(body.mean[i] / z, low, high)
+        across = zip(body.factor[i], body.factor[2], strict=True)
         rows.append([focal / z * (a - tangent * b) for a, b in across])
     # Not as a difference of the entries' products: of a long thin Gaussian it has few digits.
-    normal = _cross(*rows)
-    return (
-        _dot(rows[0], rows[0]),
-        _dot(rows[0], rows[1]),
-        _dot(rows[1], rows[1]),
-        _dot(normal, normal),
+    normal = cross(*rows)
+    return dot(rows[0], rows[0]), dot(rows[0], rows[1]), dot(rows[1], rows[1]), dot(normal, normal)
+
+
+class _Sides(NamedTuple):
+    """What the formulas of depth and motion are made of.
+
+    Attributes:
+      centre: a0, (N) each.
+      along: A e_x / fx.
+      aside: A e_y / fy.
+    """
+
+    centre: Vector
+    along: Vector
+    aside: Vector
+
+
+def _find_sides(body: _Body, camera: Camera) -> _Sides:
+    x, y, z = body.mean
+    fx, fy = camera.focal
+    return _Sides(
+        centre=multiply(body.inverse, (x / z, y / z, jnp.ones_like(z))),
+        along=tuple(row[0] / fx for row in body.inverse),
+        aside=tuple(row[1] / fy for row in body.inverse),
     )
 
 
-def _peaks(centre: Vector, sides: Matrix) -> jax.Array:
-    along, across = sides
-    total = _dot(centre, centre)
-    return _columns(
-        [
-            _dot(centre, along) / total,
-            _dot(centre, across) / total,
-            _dot(along, along) / total,
-            2 * _dot(along, across) / total,
-            _dot(across, across) / total,
-        ]
+def _find_peak(sides: _Sides) -> PeakTerms:
+    centre, along, aside = sides
+    total = dot(centre, centre)
+    return PeakTerms(
+        l1=dot(centre, along) / total,
+        l2=dot(centre, aside) / total,
+        q1=dot(along, along) / total,
+        q2=2 * dot(along, aside) / total,
+        q3=dot(aside, aside) / total,
     )
 
 
-def _motions(
-    change: jax.Array,
-    stretch: jax.Array,
-    rotation: Matrix,
-    depth: jax.Array,
-    centre: Vector,
-    sides: Matrix,
-) -> jax.Array:
-    """dmu, P and Q in the axes of the camera."""
-    turned = _product(rotation, stretch)
-    columns = [_turn(rotation, change)]
-    columns += [[depth * _dot(row, side) for row in turned] for side in (*sides, centre)]
-    return _columns([x for column in columns for x in column])
+def _find_path(
+    change: jax.Array, stretch: jax.Array, rotation: Matrix, depth: jax.Array, sides: _Sides
+) -> Path:
+    """Where the points go, by the changes of means and factors in world axes."""
+    turned = _rotate_columns(rotation, stretch)
+    return Path(
+        start=_rotate(rotation, change),
+        along=scale(depth, multiply(turned, sides.along)),
+        aside=scale(depth, multiply(turned, sides.aside)),
+        centre=scale(depth, multiply(turned, sides.centre)),
+    )
 
 
-def _centre(camera: Camera) -> jax.Array:
-    """Where the camera is in the world."""
+def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:
+    """(N, C), as the camera sees them."""
+    colors: jax.Array = gaussians.colors
+    if colors.ndim == 2:
+        return colors
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
-    return -(rotation * shift[:, None]).sum(0)
+    centre = -(rotation * shift[:, None]).sum(0)
+    return spherical_harmonics(colors, gaussians.means - centre)
+
+
+def _find_outlines(row: Row, ellipse: _Ellipse, is_seen: jax.Array) -> Outlines:
+    row, ellipse = jax.lax.stop_gradient((row, ellipse))
+    pixels = jnp.concatenate([row.u, row.v], -1)
+    is_drawn = is_seen & is_in_range(pixels).all(-1)
+    power = 2 * jnp.log(jnp.where(is_drawn, row.opacity[:, 0], CUT) / CUT)
+    power = jnp.maximum(power, 0) + _SLACK
+    variances = jnp.stack([ellipse.across, ellipse.down], -1)
+    return Outlines(
+        pixels=pixels,
+        roots=jnp.concatenate([row.p, row.q, row.r], -1),
+        depths=row.depth[:, 0],
+        reach=jnp.sqrt(power[:, None] * variances),
+        power=power,
+        is_drawn=is_drawn,
+    )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax.gaussians._splats import Splats
+from sf3d_jax.gaussians._splats import Outlines
 
 SIDE = 8
 PIXELS = SIDE * SIDE
@@ -48,33 +48,33 @@ def grid_of(size: tuple[int, int]) -> tuple[int, int]:
     return -(-size[0] // SIDE), -(-size[1] // SIDE)
 
 
-def listed(splats: Splats, size: tuple[int, int], capacity: int) -> Tiles:
-    """The tiles' lists, with room for so many entries."""
+def build_tile_lists(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
+    """The lists of all tiles, with room for `capacity` entries."""
     rows, columns = grid_of(size)
-    spans = _spans(splats, size)
-    owner, row, used = _expanded(spans.rows, capacity)
+    spans = _find_spans(outlines, size)
+    owner, row, used = _enumerate_entries(spans.rows, capacity)
     row = spans.first[owner] + row
     owner = spans.order[owner]
-    first, last = _columns(splats, owner, row, columns)
+    first, last = _find_columns(outlines, owner, row, columns)
     count = jnp.where(used, last - first + 1, 0)
-    entry, column, used = _expanded(count, capacity)
+    entry, column, used = _enumerate_entries(count, capacity)
     tile = jnp.where(used, row[entry] * columns + first[entry] + column, rows * columns)
-    places = _places(tile, rows * columns)
+    places = _order_by_key(tile, rows * columns)
     lengths = jnp.zeros(rows * columns + 1, jnp.int32).at[tile].add(1)
     starts = jnp.cumsum(lengths, dtype=jnp.int32) - lengths
     # Where not even the rows fit, what their tiles need is more, but not known.
-    wanted = jnp.maximum(_total(spans.rows), _total(count))
+    wanted = jnp.maximum(_count_entries(spans.rows), _count_entries(count))
     overflow = jnp.maximum(wanted - capacity, 0)
     return Tiles(owner[entry][places], starts, overflow)
 
 
-def needed(splats: Splats, size: tuple[int, int]) -> jax.Array:
+def count_intersections(outlines: Outlines, size: tuple[int, int]) -> jax.Array:
     """How many entries the lists of all tiles have."""
     columns = grid_of(size)[1]
-    spans = _spans(splats, size)
+    spans = _find_spans(outlines, size)
 
     def add(k: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        first, last = _columns(splats, spans.order, spans.first + k, columns)
+        first, last = _find_columns(outlines, spans.order, spans.first + k, columns)
         count = jnp.where(k < spans.rows, last - first + 1, 0)
         exact, rough = _sum(count)
         return total[0] + exact, total[1] + rough
@@ -83,11 +83,11 @@ def needed(splats: Splats, size: tuple[int, int]) -> jax.Array:
     none = 0 * spans.rows[0]
     start = none, none.astype(jnp.float32)
     exact, rough = jax.lax.fori_loop(0, spans.rows.max(), add, start)
-    return _saturated(exact, rough)
+    return _saturate(exact, rough)
 
 
-def _total(count: jax.Array) -> jax.Array:
-    return _saturated(*_sum(count))
+def _count_entries(count: jax.Array) -> jax.Array:
+    return _saturate(*_sum(count))
 
 
 def _sum(count: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -95,35 +95,35 @@ def _sum(count: jax.Array) -> tuple[jax.Array, jax.Array]:
     return count.sum(dtype=jnp.int32), count.astype(jnp.float32).sum()
 
 
-def _saturated(exact: jax.Array, rough: jax.Array) -> jax.Array:
+def _saturate(exact: jax.Array, rough: jax.Array) -> jax.Array:
     """The sum, or the largest integer where it is larger."""
     return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
 
 
-def _spans(splats: Splats, size: tuple[int, int]) -> _Spans:
-    low = splats.pixels - splats.reach - _ROUNDING
-    high = splats.pixels + splats.reach + _ROUNDING
+def _find_spans(outlines: Outlines, size: tuple[int, int]) -> _Spans:
+    low = outlines.pixels - outlines.reach - _ROUNDING
+    high = outlines.pixels + outlines.reach + _ROUNDING
     # A NaN of rounding would be cast to any integer.
-    inside = splats.seen & (high >= 0).all(-1)
+    inside = outlines.is_drawn & (high >= 0).all(-1)
     inside = inside & (low[:, 0] <= size[1] - 1) & (low[:, 1] <= size[0] - 1)
     # Pixels are at integers, so the ellipse first meets them at the next one.
     first, last = (
         jnp.clip(x, 0, size[0] - 1).astype(jnp.int32) // SIDE
         for x in (jnp.ceil(low[:, 1]), jnp.floor(high[:, 1]))
     )
-    order = _by_depth(jnp.where(inside, splats.depths, jnp.inf))
+    order = _order_by_depth(jnp.where(inside, outlines.depths, jnp.inf))
     count = jnp.where(inside, jnp.maximum(last - first + 1, 1), 0)
     return _Spans(order, first[order], count[order])
 
 
-def _columns(
-    splats: Splats, owner: jax.Array, row: jax.Array, columns: int
+def _find_columns(
+    outlines: Outlines, owner: jax.Array, row: jax.Array, columns: int
 ) -> tuple[jax.Array, jax.Array]:
     """The first and last column of tiles that a Gaussian meets in a row of tiles; one at least."""
-    u, v = splats.pixels[owner].T
-    p, q, r = splats.roots[owner].T
-    power = splats.power[owner]
-    wide, high = splats.reach[owner].T
+    u, v = outlines.pixels[owner].T
+    p, q, r = outlines.roots[owner].T
+    power = outlines.power[owner]
+    wide, high = outlines.reach[owner].T
     # Offsets of the row's pixels from the mean, within the ellipse.
     top = jnp.clip(row * SIDE - v - _ROUNDING, -high, high)
     bottom = jnp.clip(row * SIDE + (SIDE - 1) - v + _ROUNDING, -high, high)
@@ -141,7 +141,7 @@ def _columns(
     return first, jnp.maximum(last, first)
 
 
-def _expanded(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _enumerate_entries(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     """As many entries as each owner counts, in their order: (owner, number among its own, used)."""
     ends = jnp.cumsum(count, dtype=jnp.int32)
     owner = jnp.repeat(jnp.arange(len(count), dtype=jnp.int32), count, total_repeat_length=capacity)
@@ -149,7 +149,7 @@ def _expanded(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.Array, ja
     return owner, slot - (ends - count)[owner], slot < ends[-1]
 
 
-def _by_depth(depths: jax.Array) -> jax.Array:
+def _order_by_depth(depths: jax.Array) -> jax.Array:
     """The Gaussians front to back, by depths that are not negative; of two alike the first first.
 
     Such floats are ordered as their bits are; these are sorted sixteen at a time, the last first.
@@ -159,11 +159,11 @@ def _by_depth(depths: jax.Array) -> jax.Array:
     for i in range(words.shape[1]):
         for shift in (0, 16):
             digits = (words[order, i] >> shift) & 0xFFFF
-            order = order[_places(digits.astype(jnp.int32), 0xFFFF)]
+            order = order[_order_by_key(digits.astype(jnp.int32), 0xFFFF)]
     return order
 
 
-def _places(key: jax.Array, largest: int) -> jax.Array:
+def _order_by_key(key: jax.Array, largest: int) -> jax.Array:
     """Where to find the entries in the order of their keys, 0 to `largest`; equal ones keep theirs.
 
     XLA sorts one array of integers several times faster than one that carries another. So what is
@@ -177,8 +177,8 @@ def _places(key: jax.Array, largest: int) -> jax.Array:
     if parts > 1 and parts * (largest + 1) > 4 * total:
         # The counts would be larger than what is sorted: the low half of the key first.
         half = largest.bit_length() // 2
-        order = _places(key & ((1 << half) - 1), (1 << half) - 1)
-        return order[_places(key[order] >> half, largest >> half)]
+        order = _order_by_key(key & ((1 << half) - 1), (1 << half) - 1)
+        return order[_order_by_key(key[order] >> half, largest >> half)]
     key = jnp.pad(key, (0, parts * length - total), constant_values=largest)
     key = key.reshape(parts, length)
     place = jnp.arange(length, dtype=jnp.uint32)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import bounded, jit, mask, widen
+from sf3d_jax._numerics import is_in_range, jit, mask, widen
 
 # How many coefficients there are to each degree.
 DEGREES = {1: 0, 4: 1, 9: 2, 16: 3}
@@ -43,22 +43,22 @@ def spherical_harmonics(coefficients: jax.Array, directions: jax.Array) -> jax.A
     dtype = coefficients.dtype
     coefficients, directions = widen(coefficients, directions)
     count = coefficients.shape[-2]
-    basis = _basis(*_unit(directions))[:count]
+    basis = _evaluate_basis(*_normalize(directions))[:count]
     total = sum(y[..., None] * coefficients[..., k, :] for k, y in enumerate(basis))
     return jnp.maximum(0.5 + total, 0).astype(dtype)
 
 
-def _unit(directions: jax.Array) -> tuple[jax.Array, ...]:
+def _normalize(directions: jax.Array) -> tuple[jax.Array, ...]:
     """Directions of length 1; 0 where there is none."""
     x, y, z = (directions[..., i] for i in range(3))
     squared = x * x + y * y + z * z
-    given = bounded(squared) & (squared > jnp.finfo(squared.dtype).tiny)
+    given = is_in_range(squared) & (squared > jnp.finfo(squared.dtype).tiny)
     x, y, z, squared = mask(given, (x, y, z, squared), (0, 0, 0, 1))
     scale = jax.lax.rsqrt(squared)
     return x * scale, y * scale, z * scale
 
 
-def _basis(x: jax.Array, y: jax.Array, z: jax.Array) -> list[jax.Array]:
+def _evaluate_basis(x: jax.Array, y: jax.Array, z: jax.Array) -> list[jax.Array]:
     """The 16 functions up to degree 3 on the unit sphere."""
     root = lambda a, b=1.0: math.sqrt(a / (b * math.pi))
     first, second = root(3, 4), root(15, 4)

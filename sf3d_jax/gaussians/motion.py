@@ -17,20 +17,26 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import channels_last, jit, mask, narrow, surface
+from sf3d_jax._numerics import channels_last, is_positive_finite, jit, mask, narrow
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import image_motion
-from sf3d_jax.gaussians._blending import HALF, Layout
+from sf3d_jax.gaussians._blending import HALF
 from sf3d_jax.gaussians._compositing import composite
-from sf3d_jax.gaussians._images import blended, inverse_depth, loud, prepared
+from sf3d_jax.gaussians._images import (
+    build_table_and_tiles,
+    invert_depth,
+    nan_if_overflow,
+    resolve_images,
+)
 from sf3d_jax.gaussians._options import (
     check_backend,
     check_background,
     check_room,
     check_scene_camera,
 )
-from sf3d_jax.gaussians._splats import splats
-from sf3d_jax.gaussians.rendering import room
+from sf3d_jax.gaussians._rows import Images, Layout
+from sf3d_jax.gaussians._splats import make_splats
+from sf3d_jax.gaussians.rendering import count_room
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 METHODS = ("mean", "median")
@@ -126,7 +132,7 @@ def render_motion(
         raise ValueError(f"method: expected one of {METHODS}, got {method!r}")
     check_background(background, channels)
     if max_intersections is None:
-        max_intersections = room(gaussians, camera, antialias=antialias)
+        max_intersections = count_room(gaussians, camera, antialias=antialias)
     max_intersections = check_room(max_intersections)
     check_backend(backend)
     return _render_motion(
@@ -154,36 +160,30 @@ def _render_motion(
     dtype = gaussians.colors.dtype
     layout = Layout(gaussians.colors.shape[-1], method)
     later = next_gaussians.means, next_gaussians.factors
-    scene = splats(gaussians, camera, later=later, antialias=antialias)
-    table, tiles = prepared(scene, camera, max_intersections)
+    splats = make_splats(gaussians, camera, later=later, antialias=antialias)
+    table, tiles = build_table_and_tiles(splats, camera, max_intersections)
     sums = composite(table, tiles, layout, camera.size, backend)
-    colors, alpha, inv_depth = blended(sums, layout, background)
-    first = layout.motion_image
+    colors, alpha, inv_depth = resolve_images(sums, background)
     weight = alpha
-    if method == "median":
-        inv_depth = inverse_depth(jnp.ones_like(alpha), sums[-1])
+    if sums.motion_depth is not None:
         weight = jnp.ones_like(alpha)
-    valid = (alpha >= HALF) & surface(inv_depth) & (tiles.overflow == 0)
-    edge = _mixed(alpha, *sums[layout.depth_image : layout.depth_image + 2])
-    weight, *moved = mask(valid, (weight, *sums[first : first + 3]), (1, 0, 0, 0))
-    vectors = channels_last(*(x / weight for x in moved))
+        inv_depth = invert_depth(weight, sums.motion_depth)
+    valid = (alpha >= HALF) & is_positive_finite(inv_depth) & (tiles.overflow == 0)
+    weight, motion = mask(valid, (weight, sums.motion), (1, (0, 0, 0)))
+    vectors = channels_last(*(x / weight for x in motion))
     inv_depth = mask(valid, inv_depth)
-    seen = image_motion(vectors, inv_depth, camera, next_camera)
-    annotations = inv_depth, seen.flow, seen.inv_depth_change, vectors
-    annotations, valid = narrow(valid & seen.valid, annotations, dtype)
+    shown = image_motion(vectors, inv_depth, camera, next_camera)
+    annotations = inv_depth, shown.flow, shown.inv_depth_change, vectors
+    annotations, valid = narrow(valid & shown.valid, annotations, dtype)
     inv_depth, flow, change, vectors = mask(valid, annotations)
-    colors, alpha = loud((colors, alpha), tiles.overflow, dtype)
-    return Annotation(
-        colors, alpha, inv_depth, flow, change, vectors, valid, _grown(edge) & valid, tiles.overflow
-    )
+    colors, alpha = nan_if_overflow((colors, alpha), tiles.overflow, dtype)
+    edge = _find_edges(sums) & valid
+    return Annotation(colors, alpha, inv_depth, flow, change, vectors, valid, edge, tiles.overflow)
 
 
-def _mixed(alpha: jax.Array, depth: jax.Array, square: jax.Array) -> jax.Array:
-    """Whether the depths of a pixel are those of more than one surface, or of less."""
-    variance = square * alpha - depth * depth
-    return (variance > (SPREAD * depth) ** 2) | (alpha < 1 - LEAK)
-
-
-def _grown(edge: jax.Array) -> jax.Array:
-    """The pixels and all their neighbours."""
-    return jax.lax.reduce_window(edge, False, jax.lax.bitwise_or, (3, 3), (1, 1), "SAME")
+def _find_edges(sums: Images) -> jax.Array:
+    """The pixels that see more than one surface, or less than one, and all their neighbours."""
+    assert sums.square is not None
+    variance = sums.square * sums.alpha - sums.depth * sums.depth
+    mixed = (variance > (SPREAD * sums.depth) ** 2) | (sums.alpha < 1 - LEAK)
+    return jax.lax.reduce_window(mixed, False, jax.lax.bitwise_or, (3, 3), (1, 1), "SAME")

@@ -5,7 +5,7 @@ matrix, without tiles, rewritten terms or a derivative of its own, and expects w
 numbers and invertible factors. Use it in float64.
 """
 
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,16 @@ from sf3d_jax.gaussians.motion import Annotation
 from sf3d_jax.gaussians.rendering import Rendering
 from sf3d_jax.gaussians.scene import Gaussians
 
+# The light left at every pixel, and the sums so far by name.
+_State: TypeAlias = tuple[jax.Array, dict[str, jax.Array]]
+
 
 def render(
-    gaussians: Gaussians, camera: Camera, *, background: Any = 0.0, antialias: bool = False
+    gaussians: Gaussians,
+    camera: Camera,
+    *,
+    background: jax.Array | float = 0.0,
+    antialias: bool = False,
 ) -> Rendering:
     """What `gaussians.render` draws.
 
@@ -32,7 +39,7 @@ def render(
     Returns:
       The rendering.
     """
-    sums = _sums(gaussians, gaussians, camera, camera, antialias)
+    sums = _sum_images(gaussians, gaussians, camera, camera, antialias)
     colors = sums["color"] + (1 - sums["alpha"])[..., None] * background
     there = sums["alpha"] > 0
     depth = jnp.where(there, sums["depth"] / jnp.where(there, sums["alpha"], 1), 1)
@@ -46,7 +53,7 @@ def render_motion(
     next_camera: Camera | None = None,
     *,
     method: str = "mean",
-    background: Any = 0.0,
+    background: jax.Array | float = 0.0,
     antialias: bool = False,
 ) -> Annotation:
     """What `gaussians.render_motion` draws.
@@ -64,7 +71,7 @@ def render_motion(
       The annotation.
     """
     after = camera if next_camera is None else next_camera
-    sums = _sums(gaussians, next_gaussians, camera, after, antialias)
+    sums = _sum_images(gaussians, next_gaussians, camera, after, antialias)
     alpha = sums["alpha"]
     seen = alpha >= 0.5
     weight = jnp.where(seen, alpha, 1)
@@ -96,7 +103,7 @@ def render_motion(
     )
 
 
-def _sums(
+def _sum_images(
     gaussians: Gaussians, later: Gaussians, camera: Camera, after: Camera, antialias: bool
 ) -> dict[str, jax.Array]:
     """What pixels sum over the Gaussians, points in world axes."""
@@ -111,10 +118,10 @@ def _sums(
     if colors.ndim == 3:
         colors = spherical_harmonics(colors, gaussians.means - eye)
 
-    def add(state: Any, k: jax.Array) -> tuple[Any, None]:
+    def add(state: _State, k: jax.Array) -> tuple[_State, None]:
         clear, sums = state
         x, factor = means[k], rotation @ gaussians.factors[k]
-        falloff, fade = _footprint(x, factor, camera, antialias)
+        falloff, fade = _find_footprint(x, factor, camera, antialias)
         offset = uv - camera.focal * x[:2] / x[2] - camera.principal_point
         exponent = jnp.einsum("hwi,ij,hwj->hw", offset, falloff, offset) / 2
         opacity = fade * gaussians.opacities[k]
@@ -152,9 +159,9 @@ def _sums(
     return jax.lax.scan(add, (scalar + 1, nothing), front_to_back)[0][1]
 
 
-def _footprint(
+def _find_footprint(
     x: jax.Array, factor: jax.Array, camera: Camera, antialias: bool
-) -> tuple[jax.Array, Any]:
+) -> tuple[jax.Array, jax.Array | float]:
     """The inverse covariance in the image, and by how much a small Gaussian fades."""
     (fx, fy), (height, width) = camera.focal, camera.size
     size = jnp.array([width, height])

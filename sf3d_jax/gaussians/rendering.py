@@ -7,9 +7,8 @@ import jax
 
 from sf3d_jax._numerics import jit
 from sf3d_jax.camera import Camera
-from sf3d_jax.gaussians._blending import Layout
 from sf3d_jax.gaussians._compositing import composite
-from sf3d_jax.gaussians._images import blended, loud, prepared
+from sf3d_jax.gaussians._images import build_table_and_tiles, nan_if_overflow, resolve_images
 from sf3d_jax.gaussians._options import (
     check_backend,
     check_background,
@@ -17,8 +16,9 @@ from sf3d_jax.gaussians._options import (
     check_scene_camera,
     room_for,
 )
-from sf3d_jax.gaussians._splats import splats
-from sf3d_jax.gaussians._tiles import needed
+from sf3d_jax.gaussians._rows import Layout
+from sf3d_jax.gaussians._splats import make_splats
+from sf3d_jax.gaussians._tiles import count_intersections
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 
@@ -85,7 +85,7 @@ def render(
     check_scene_camera("camera", camera)
     check_background(background, channels)
     if max_intersections is None:
-        max_intersections = room(gaussians, camera, antialias=antialias)
+        max_intersections = count_room(gaussians, camera, antialias=antialias)
     max_intersections = check_room(max_intersections)
     check_backend(backend)
     return _render(
@@ -115,10 +115,10 @@ def intersections_needed(
     """
     check_gaussians("gaussians", gaussians)
     check_scene_camera("camera", camera)
-    return _needed(gaussians, camera, antialias)
+    return _count_intersections(gaussians, camera, antialias)
 
 
-def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
+def count_room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
     """Room for the intersections of a scene, which are counted.
 
     Args:
@@ -133,7 +133,7 @@ def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
       ValueError: the arrays are traced, so nothing can be counted.
     """
     try:
-        count = int(_needed(jax.lax.stop_gradient(gaussians), camera, antialias))
+        count = int(_count_intersections(jax.lax.stop_gradient(gaussians), camera, antialias))
     except jax.errors.ConcretizationTypeError:
         raise ValueError(
             "max_intersections: expected a number where JAX traces (jit, vmap, scan, checkpoint); "
@@ -143,8 +143,9 @@ def room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
 
 
 @partial(jit, static=("antialias",))
-def _needed(gaussians: Gaussians, camera: Camera, antialias: bool) -> jax.Array:
-    return needed(splats(gaussians, camera, antialias=antialias), camera.size)
+def _count_intersections(gaussians: Gaussians, camera: Camera, antialias: bool) -> jax.Array:
+    splats = make_splats(gaussians, camera, antialias=antialias)
+    return count_intersections(splats.outlines, camera.size)
 
 
 @partial(jit, static=("max_intersections", "antialias", "backend"))
@@ -157,12 +158,10 @@ def _render(
     antialias: bool,
     backend: str,
 ) -> Rendering:
-    dtype = gaussians.colors.dtype
     layout = Layout(gaussians.colors.shape[-1])
-    table, tiles = prepared(
-        splats(gaussians, camera, antialias=antialias), camera, max_intersections
-    )
+    splats = make_splats(gaussians, camera, antialias=antialias)
+    table, tiles = build_table_and_tiles(splats, camera, max_intersections)
     sums = composite(table, tiles, layout, camera.size, backend)
-    colors, alpha, inv_depth = blended(sums, layout, background)
-    colors, alpha, inv_depth = loud((colors, alpha, inv_depth), tiles.overflow, dtype)
-    return Rendering(colors, alpha, inv_depth, tiles.overflow)
+    images = resolve_images(sums, background)
+    images = nan_if_overflow(images, tiles.overflow, gaussians.colors.dtype)
+    return Rendering(*images, tiles.overflow)

@@ -64,7 +64,7 @@ class Gaussians:
             raise ValueError(
                 f"rotations: expected shape (..., 4) or (..., 3, 3), got {rotations.shape}"
             )
-        factors = _factors(jnp.asarray(scales), jnp.asarray(rotations))
+        factors = _scale_columns(jnp.asarray(scales), jnp.asarray(rotations))
         return cls(means, factors, opacities, colors)
 
 
@@ -108,15 +108,15 @@ def check_gaussians(name: str, gaussians: Any) -> tuple[int, int]:
 
 
 @jit
-def _factors(scales: jax.Array, rotations: jax.Array) -> jax.Array:
+def _scale_columns(scales: jax.Array, rotations: jax.Array) -> jax.Array:
     dtype = result_type(scales, rotations)
     scales, rotations = widen(scales, rotations)
     if rotations.shape[-1] == 4 and rotations.shape[-2:] != (3, 3):
-        rotations = _matrix(rotations)
+        rotations = _make_rotations(rotations)
     return (rotations * scales[..., None, :]).astype(dtype)
 
 
-def _matrix(quaternions: jax.Array) -> jax.Array:
+def _make_rotations(quaternions: jax.Array) -> jax.Array:
     """The rotations of quaternions (w, x, y, z), zeros where there is none."""
     # Scaled by the largest part first: the square of a small quaternion would vanish.
     largest = jnp.abs(quaternions).max(-1)

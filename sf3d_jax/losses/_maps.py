@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import align_ranks, and_valid, bounded, channels, mask, narrow
+from sf3d_jax._numerics import align_ranks, and_valid, channels, is_in_range, mask, narrow
+from sf3d_jax._numerics.lengths import length as length
+from sf3d_jax._numerics.lengths import root as root
 
 
 class LossMap(NamedTuple):
@@ -39,7 +41,7 @@ def check_alike(**images: jax.Array) -> None:
 def has_numbers(x: jax.Array) -> jax.Array:
     """Which pixels of an image, (*b, H, W, C), have numbers in all channels: (*b, H, W)."""
     return functools.reduce(
-        jnp.logical_and, map(bounded, channels(x)), jnp.ones(x.shape[:-1], bool)
+        jnp.logical_and, map(is_in_range, channels(x)), jnp.ones(x.shape[:-1], bool)
     )
 
 
@@ -72,17 +74,6 @@ def total(parts: Sequence[jax.Array]) -> jax.Array:
 def absolute(x: jax.Array) -> jax.Array:
     """|x|, with the gradient 0 at 0, where JAX takes that of x."""
     return x * lax.stop_gradient(jnp.sign(x))
-
-
-def root(squared: jax.Array) -> jax.Array:
-    """The square root; its gradient at 0 is 0."""
-    positive = squared > 0
-    return mask(positive, jnp.sqrt(jnp.where(positive, squared, 1)))
-
-
-def length(*parts: jax.Array) -> jax.Array:
-    """Of vectors, given by their components, the Euclidean length; its gradient at 0 is 0."""
-    return root(total([x * x for x in parts]))
 
 
 def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:

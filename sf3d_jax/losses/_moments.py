@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import computed_once, mask, surface
+from sf3d_jax._numerics import computed_once, is_positive_finite, mask
 from sf3d_jax.losses._maps import taps, total
 from sf3d_jax.warping._windows import match_varying_axes
 
@@ -94,7 +94,7 @@ def decorrelation(moments: Moments) -> tuple[jax.Array, jax.Array]:
     of two images that are the same the difference below is 0.
     """
     *_, var_a, var_b, covariance = moments
-    counts = surface(var_a) & surface(var_b)
+    counts = is_positive_finite(var_a) & is_positive_finite(var_b)
     var_a, var_b = mask(counts, (var_a, var_b), (1, 1))
     spread = jnp.sqrt(var_a * var_b)
     return jnp.clip((spread - covariance) / spread, 0, 2), counts

@@ -20,7 +20,15 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
-from sf3d_jax._numerics import align_ranks, and_valid, channels, jit, mask, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
+    channels,
+    is_positive_finite,
+    jit,
+    mask,
+    widen,
+)
 from sf3d_jax.camera import Camera, _optics, align_camera, check_camera
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import image_motion
@@ -160,7 +168,7 @@ def depth_consistency(
     flow, d0, change, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
     n, seen, d0, change = align_ranks(*_sample_surface(flow, following), d0, change)
     d1 = d0 + change
-    known = and_valid(seen & surface(d0) & surface(d1), valid)
+    known = and_valid(seen & is_positive_finite(d0) & is_positive_finite(d1), valid)
     n, d1 = mask(known, (n, d1), (1, 1))
     return loss_map(absolute(n - d1) / (n + d1), known, dtype)
 
@@ -211,7 +219,7 @@ def point_reconstruction(
         *_sample_surface(flow, following), d0, change, known, _slant(still, camera), there
     )
     d1 = d0 + change
-    known = and_valid(known & seen & surface(d1), valid)
+    known = and_valid(known & seen & is_positive_finite(d1), valid)
     n, d0, d1 = mask(known, (n, d0, d1), (1, 1, 1))
     # Both points lie on one ray, so their difference is that of its depths.
     relative = there / here * d0 * absolute(n - d1) / (n * d1)
@@ -281,7 +289,7 @@ def _positions(flow: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The next inverse depth where the pixels go, and whether it is that of surfaces."""
-    surfaces = jnp.where(surface(next_inv_depth), next_inv_depth, jnp.nan)[..., None]
+    surfaces = jnp.where(is_positive_finite(next_inv_depth), next_inv_depth, jnp.nan)[..., None]
     values, seen = sample_at("flow", surfaces, *_positions(flow), "bilinear", "zeros")
     return values[..., 0], seen
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
-from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, widen
+from sf3d_jax._numerics import align_ranks, channels, is_in_range, jit, mask, widen
 from sf3d_jax.losses._cholesky import decompose, solve_lower
 from sf3d_jax.losses._maps import LossMap, absolute, check_alike, loss_map, mask_inputs, total
 from sf3d_jax.losses.penalties import narrow_or_clip
@@ -62,7 +62,7 @@ def gaussian_nll(
         known = known & (row[-1] > _SMALLEST)
     scales = [jax.lax.rsqrt(jnp.where(known, row[-1], 1)) for row in matrix]
     errors = tuple(e * scale for e, scale in zip(channels(a - b), scales, strict=True))
-    known = functools.reduce(jnp.logical_and, map(bounded, errors), known)
+    known = functools.reduce(jnp.logical_and, map(is_in_range, errors), known)
     scaled = lambda row, scale: [x * scale * other for x, other in zip(row, scales, strict=False)]
     matrix = [scaled(row, scale) for row, scale in zip(matrix, scales, strict=True)]
     values, positive = _half_log_density(matrix, errors, known)
@@ -119,7 +119,9 @@ def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -
     x, logits, log_scales = widen(x[..., None], logits, log_scales)
     x, logits, log_scales = align_ranks(x, logits, log_scales)
     off = jnp.isneginf(logits)
-    known = bounded(x[..., 0]) & ((bounded(logits) | off) & (jnp.abs(log_scales) <= 30)).all(-1)
+    known = is_in_range(x[..., 0]) & (
+        (is_in_range(logits) | off) & (jnp.abs(log_scales) <= 30)
+    ).all(-1)
     known = known & ~off.all(-1)
     x, logits, log_scales = jnp.broadcast_arrays(x, logits, log_scales)
     x, logits, log_scales = mask(known, (x, logits, log_scales))

@@ -21,7 +21,7 @@ import optax
 from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import align_ranks, bounded, jit, mask, widen
+from sf3d_jax._numerics import align_ranks, is_in_range, jit, mask, widen
 from sf3d_jax.losses._maps import absolute, root
 
 # Below, the series of (e^t - 1) / t is exact to the last place of float64.
@@ -145,7 +145,7 @@ def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) ->
     dtype = x.dtype
     (x,) = widen(x)
     x, shape, s = align_ranks(x, *(jnp.asarray(option, x.dtype) for option in (alpha, scale)))
-    known = bounded(x / jnp.where(s > 0, s, 1)) & (s > 0) & ~jnp.isnan(shape)
+    known = is_in_range(x / jnp.where(s > 0, s, 1)) & (s > 0) & ~jnp.isnan(shape)
     x, s, shape = mask(known, tuple(jnp.broadcast_arrays(x, s, shape)), (0, 1, 1))
     return narrow_or_clip(known, _general(jnp.square(x / s), shape), dtype)
 
@@ -187,7 +187,7 @@ def _penalty(function: Callable[..., jax.Array], x: jax.Array, *options: ArrayLi
     check_array("x", x)
     dtype = x.dtype
     (x,) = widen(x)
-    known = bounded(x)
+    known = is_in_range(x)
     values = function(mask(known, x), *(jnp.asarray(option, x.dtype) for option in options))
     return narrow_or_clip(known, values, dtype)
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import bounded, jit, result_type, surface
+from sf3d_jax._numerics import is_in_range, is_positive_finite, jit, result_type
 from sf3d_jax._numerics import mask as masked
 from sf3d_jax.losses._maps import LossMap
 
@@ -40,7 +40,7 @@ def masked_mean(map: jax.Array, mask: jax.Array) -> jax.Array:
     wide = result_type(dtype, jnp.float32)
     map = jnp.broadcast_to(map.astype(wide), shape)
     weights = jnp.broadcast_to(mask.astype(wide), shape)
-    counts = bounded(map) & (weights > 0) & bounded(weights)
+    counts = is_in_range(map) & (weights > 0) & is_in_range(weights)
     weights, map = masked(counts, (weights, map))
     whole = weights.sum()
     return ((weights * map).sum() / jnp.where(whole > 0, whole, 1)).astype(dtype)
@@ -106,7 +106,7 @@ def balance(values: Mapping[str, ArrayLike]) -> dict[str, jax.Array]:
         raise ValueError(f"values: expected at least one {{name: value}}, got {values!r}")
     scalars = {name: _scalar(f"values[{name!r}]", x) for name, x in values.items()}
     fixed = {name: jax.lax.stop_gradient(x) for name, x in scalars.items()}
-    counts = {name: surface(x) for name, x in fixed.items()}
+    counts = {name: is_positive_finite(x) for name, x in fixed.items()}
     dtype = result_type(*fixed.values())
     safe = {name: masked(counts[name], x, 1).astype(dtype) for name, x in fixed.items()}
     largest = jnp.stack([masked(counts[name], x) for name, x in safe.items()]).max()

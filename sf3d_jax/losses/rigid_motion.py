@@ -20,6 +20,7 @@ from jax import lax
 
 from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import and_valid, channels, jit, mask, widen
+from sf3d_jax._numerics.vectors import Vector, add, cross, dot, scale, subtract
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera.projection import pixel_grid, unproject
 from sf3d_jax.losses._cholesky import decompose, solve
@@ -30,8 +31,6 @@ _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0
 _NOTHING = 16
 # Of squared metres: nearer neighbours are one point.
 _SMALLEST = 1e-30
-
-Vector = tuple[jax.Array, ...]
 
 
 @jit
@@ -83,10 +82,8 @@ def rigidity(
     turn = lax.stop_gradient(_turn(pairs))
     whole = total([weight for weight, _, _ in pairs])
     counts = whole > 0
-    left = [
-        weight * total([e * e for e in _minus(s, _cross(turn, _middle(x, s)))])
-        for weight, x, s in pairs
-    ]
+    errors = [subtract(s, cross(turn, _middle(x, s))) for _, x, s in pairs]
+    left = [weight * dot(e, e) for (weight, _, _), e in zip(pairs, errors, strict=True)]
     return loss_map(root(total(left) / jnp.where(counts, whole, 1)), known & counts, dtype)
 
 
@@ -117,14 +114,14 @@ def _shift(x: jax.Array, at: tuple[int, int]) -> jax.Array:
 def _turn(pairs: list[tuple[jax.Array, Vector, Vector]]) -> Vector:
     """k of the best fit: A k = b with A the sum of w (|m|^2 - m m^T), b that of w m x s."""
     weighted = [(weight, _middle(x, s), s) for weight, x, s in pairs]
-    size = total([w * total([a * a for a in m]) for w, m, _ in weighted])
+    size = total([w * dot(m, m) for w, m, _ in weighted])
     counts = size > _SMALLEST
     scale = 1 / jnp.where(counts, size, 1)
     moment = lambda i, j: scale * total([w * m[i] * m[j] for w, m, _ in weighted])
     xx, xy, xz, yy, yz, zz = (
         moment(i, j) for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
     )
-    sides = [(w, _cross(m, s)) for w, m, s in weighted]
+    sides = [(w, cross(m, s)) for w, m, s in weighted]
     b = tuple(scale * total([w * side[i] for w, side in sides]) for i in range(3))
     # Its trace is 2. Neighbours on a line say nothing of a turn about it, which moves none of
     # them: along there k may be any number.
@@ -134,16 +131,5 @@ def _turn(pairs: list[tuple[jax.Array, Vector, Vector]]) -> Vector:
 
 
 def _middle(x: Vector, s: Vector) -> Vector:
-    return tuple(a + 0.5 * b for a, b in zip(x, s, strict=True))
-
-
-def _minus(a: Vector, b: Vector) -> Vector:
-    return tuple(x - y for x, y in zip(a, b, strict=True))
-
-
-def _cross(a: Vector, b: Vector) -> Vector:
-    return (
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    )
+    """x + s / 2, the difference of two points half-way between their two places."""
+    return add(x, scale(0.5, s))

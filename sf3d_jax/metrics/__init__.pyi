@@ -1,3 +1,4 @@
+from sf3d_jax.metrics._accumulate import Metric as Metric
 from sf3d_jax.metrics.kitti import Filled as Filled
 from sf3d_jax.metrics.kitti import KittiSceneFlow as KittiSceneFlow
 from sf3d_jax.metrics.kitti import fill_holes as fill_holes

@@ -7,7 +7,7 @@ term far below the last digit of the sum is not lost, neither within an image no
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from sf3d_jax._numerics import jit
 from sf3d_jax._numerics.double import Double
 
 POOLS = ("pixels", "image")
+
+M = TypeVar("M", bound="Metric")
 
 # One number a pixel, of bool where it is a rate, and the pixels that take part: (*b, H, W) both.
 Terms = tuple[jax.Array, jax.Array]
@@ -59,6 +61,8 @@ class Metric:
 
     # The name of each mean and what it is multiplied by: 100 for percent.
     units: ClassVar[Mapping[str, float]] = {}
+    # Adds images; each metric has arguments of its own.
+    update: ClassVar[Callable[..., "Metric"]]
 
     @classmethod
     def empty(cls, *, pool: str = "pixels") -> Self:
@@ -103,7 +107,7 @@ class Metric:
         batch, others = self.counts.shape[:-2], other.counts.shape[:-2]
         if others != batch:
             raise ValueError(f"other: expected metrics of the batch shape {batch}, got {others}")
-        return _merged(self, other)
+        return _merge(self, other)
 
     def psum(self, axis_name: Hashable) -> Self:
         """The metric of the pixels of all devices, inside shard_map, pmap or vmap.
@@ -116,16 +120,16 @@ class Metric:
         """
         place = jnp.arange(lax.psum(1, axis_name)) == lax.axis_index(axis_name)
 
-        def gathered(x: jax.Array) -> jax.Array:
+        def gather(x: jax.Array) -> jax.Array:
             # What all_gather does, but known to be the same everywhere.
             spread = jnp.where(place.reshape(-1, *[1] * x.ndim), x, jnp.zeros_like(x))
             return lax.psum(spread, axis_name)
 
         return dataclasses.replace(
             self,
-            counts=_words_of_all(self.counts, axis_name),
-            hits=_words_of_all(self.hits, axis_name),
-            sums=_added_up(jax.tree.map(gathered, self.sums)),
+            counts=_psum_words(self.counts, axis_name),
+            hits=_psum_words(self.hits, axis_name),
+            sums=_sum_first_axis(jax.tree.map(gather, self.sums)),
         )
 
     def compute(self) -> dict[str, float]:
@@ -138,7 +142,7 @@ class Metric:
           TypeError: the metric is traced, inside jit or another transformation.
         """
         try:
-            counts, hits = _numbers(self.counts), _numbers(self.hits)
+            counts, hits = _read_words(self.counts), _read_words(self.hits)
         except jax.errors.TracerArrayConversionError:
             raise TypeError("compute: works outside jit; return the metric from there") from None
         hi, lo = (np.asarray(x, np.float64) for x in (self.sums.hi, self.sums.lo))
@@ -149,53 +153,55 @@ class Metric:
             if counts[i]
         }
 
-    def _added(self, terms: Mapping[str, Terms]) -> Self:
-        """The metric with the pixels of an update; names that it lacks get none."""
+    def _add(self, terms: Mapping[str, Terms]) -> Self:
+        """The metric with the pixels of an update; names without a term get none."""
         if batch := self.counts.shape[:-2]:
             wanted = "expected one metric, or an update of each under vmap"
             raise ValueError(f"self: {wanted}; got a batch of the shape {batch}")
         given = [name for name in self.units if name in terms and terms[name][1].size]
         if not given:
             return self
-        of = _of_images if self.pool == "image" else _of_pixels
+        of = _pool_images if self.pool == "image" else _pool_pixels
         totals = of([terms[name] for name in given], self.sums.hi.dtype)
         at = np.array([name in given for name in self.units]).nonzero()[0]
         place = lambda x: jnp.zeros(len(self.units), x.dtype).at[at].set(x)
         counts, hits, sums = jax.tree.map(place, totals)
         words = lambda x: jnp.stack([jnp.zeros_like(x), x], axis=-1)
         more = dataclasses.replace(self, counts=words(counts), hits=words(hits), sums=sums)
-        return _merged(self, more)
+        return _merge(self, more)
 
 
 @jit
-def _merged(a: Any, b: Any) -> Any:
+def _merge(a: M, b: M) -> M:
     return dataclasses.replace(
         a,
-        counts=_plus(a.counts, b.counts),
-        hits=_plus(a.hits, b.hits),
+        counts=_add_words(a.counts, b.counts),
+        hits=_add_words(a.hits, b.hits),
         sums=a.sums + b.sums,
     )
 
 
-def _of_pixels(terms: list[Terms], dtype: Any) -> _Totals:
+def _pool_pixels(terms: list[Terms], dtype: np.dtype) -> _Totals:
     """What all images together add to each mean."""
     together = lambda x: x.reshape(1, -1)
-    return jax.tree.map(lambda x: x[0], _totals(terms, together, dtype))
+    return jax.tree.map(lambda x: x[0], _sum_terms(terms, together, dtype))
 
 
-def _of_images(terms: list[Terms], dtype: Any) -> _Totals:
+def _pool_images(terms: list[Terms], dtype: np.dtype) -> _Totals:
     """What the images add to each mean: one number each, the mean over its pixels."""
-    apart = lambda x: x.reshape(-1, x.shape[-2] * x.shape[-1])
-    each = _totals(terms, apart, dtype)
+    one_row_each = lambda x: x.reshape(-1, x.shape[-2] * x.shape[-1])
+    each = _sum_terms(terms, one_row_each, dtype)
     seen = each.counts > 0
-    sums = each.sums + _exact(each.hits, dtype)
-    means = sums / _exact(jnp.maximum(each.counts, 1), dtype)
+    sums = each.sums + _widen_count(each.hits, dtype)
+    means = sums / _widen_count(jnp.maximum(each.counts, 1), dtype)
     means = jax.tree.map(lambda x: jnp.where(seen, x, 0), means)
     counts = seen.sum(0, dtype=jnp.uint32)
-    return _Totals(counts, jnp.zeros_like(counts), _added_up(means))
+    return _Totals(counts, jnp.zeros_like(counts), _sum_first_axis(means))
 
 
-def _totals(terms: list[Terms], flat: Callable[[jax.Array], jax.Array], dtype: Any) -> _Totals:
+def _sum_terms(
+    terms: list[Terms], flat: Callable[[jax.Array], jax.Array], dtype: np.dtype
+) -> _Totals:
     """The counts and sums of each image and term, (images, terms)."""
     counts, hits, numbers, places = [], [], [], []
     for i, (values, use) in enumerate(terms):
@@ -205,12 +211,12 @@ def _totals(terms: list[Terms], flat: Callable[[jax.Array], jax.Array], dtype: A
             hits.append(_count(values & use))
         else:
             hits.append(jnp.zeros_like(counts[i]))
-            numbers.append(_in_eights(jnp.where(use, values.astype(dtype), 0)))
+            numbers.append(_sum_in_eights(jnp.where(use, values.astype(dtype), 0)))
             places.append(i)
     sums = Double.of(jnp.zeros((len(counts[0]), len(terms)), dtype))
     if numbers:
         put = lambda x, y: x.at[:, np.array(places)].set(y)
-        sums = jax.tree.map(put, sums, _long_sums(jnp.stack(numbers, 1)))
+        sums = jax.tree.map(put, sums, _sum_last_axis(jnp.stack(numbers, 1)))
     return _Totals(jnp.stack(counts, -1), jnp.stack(hits, -1), sums)
 
 
@@ -221,31 +227,31 @@ _PARTS = 8
 _ROWS = 64
 
 
-def _parts(x: jax.Array) -> jax.Array:
+def _split_last_axis(x: jax.Array) -> jax.Array:
     """The last axis in eight parts, (..., 8, n), filled up with zeros."""
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % _PARTS)])
     return x.reshape(*x.shape[:-1], _PARTS, -1)
 
 
 def _count(x: jax.Array) -> jax.Array:
-    return _parts(x).sum(-2, dtype=jnp.uint8).sum(-1, dtype=jnp.uint32)
+    return _split_last_axis(x).sum(-2, dtype=jnp.uint8).sum(-1, dtype=jnp.uint32)
 
 
-def _in_eights(x: jax.Array) -> jax.Array:
+def _sum_in_eights(x: jax.Array) -> jax.Array:
     """Sums of eight numbers each, in three rounds of half a unit in the last place at most."""
-    x = _parts(x)
+    x = _split_last_axis(x)
     while (half := x.shape[-2] // 2) > 0:
         x = x[..., :half, :] + x[..., half:, :]
     return x[..., 0, :]
 
 
-def _exact(count: jax.Array, dtype: Any) -> Double:
+def _widen_count(count: jax.Array, dtype: np.dtype) -> Double:
     """A count of up to 2^32 as a double-float: a float alone ends at 2^24."""
     low = count & 0xFFF
     return Double.of((count - low).astype(dtype)) + low.astype(dtype)
 
 
-def _long_sums(x: jax.Array) -> Double:
+def _sum_last_axis(x: jax.Array) -> Double:
     """The sums over the last axis: of some rows first, then of the columns that are left."""
     # Of zeros, shard_map would not know that they differ between devices as the sums do.
     total = Double(x, 0 * x)
@@ -255,23 +261,23 @@ def _long_sums(x: jax.Array) -> Double:
         fold = lambda y, pad=pad, rows=rows: jnp.moveaxis(
             jnp.pad(y, pad).reshape(*y.shape[:-1], rows, -1), -2, 0
         )
-        total = _added_up(jax.tree.map(fold, total))
+        total = _sum_first_axis(jax.tree.map(fold, total))
     return total[..., 0]
 
 
-def _added_up(x: Double) -> Double:
+def _sum_first_axis(x: Double) -> Double:
     """The sum over the first axis."""
     return lax.scan(lambda total, y: (total + y, None), x[0], x[1:])[0]
 
 
-def _plus(a: jax.Array, b: jax.Array) -> jax.Array:
+def _add_words(a: jax.Array, b: jax.Array) -> jax.Array:
     """The sum of two counts, each (..., 2) words."""
     low = a[..., 1] + b[..., 1]
     carry = (low < a[..., 1]).astype(jnp.uint32)
     return jnp.stack([a[..., 0] + b[..., 0] + carry, low], axis=-1)
 
 
-def _words_of_all(words: jax.Array, axis_name: Any) -> jax.Array:
+def _psum_words(words: jax.Array, axis_name: Hashable) -> jax.Array:
     """The sum of counts over a mapped axis: of half words, which cannot overflow before 2^16."""
     halves = lax.psum((words & 0xFFFF, words >> 16), axis_name)
     low, high = halves[0], halves[1] + (halves[0] >> 16)
@@ -279,7 +285,7 @@ def _words_of_all(words: jax.Array, axis_name: Any) -> jax.Array:
     return ((high << 16) | (low & 0xFFFF)) + carry
 
 
-def _numbers(words: jax.Array) -> list[int]:
+def _read_words(words: jax.Array) -> list[int]:
     """Counts as integers, those of a batch of metrics added."""
     parts = np.asarray(words).astype(object).reshape(-1, *words.shape[-2:]).sum(0)
     return [int(high << 32) + int(low) for high, low in parts]

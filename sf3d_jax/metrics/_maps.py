@@ -1,22 +1,26 @@
 """What the metrics are given: maps of one size, each with the pixels that have a value."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
-from sf3d_jax._numerics import bounded, channels, computed_once, mask
+from sf3d_jax._numerics import channels, computed_once, is_in_range, mask
+from sf3d_jax._numerics.lengths import length
 
+Array: TypeAlias = jax.Array | np.ndarray
 # An array, or (values, valid) as the readers of sf3d_jax.data return it.
-MapLike: TypeAlias = Any
+MapLike: TypeAlias = Array | tuple[Array, Array]
 
 # In place of a number of channels.
 SCALAR, MASK = 0, -1
 
 # Of a whole number that a float holds exactly.
 _BITS = 24
+
+T = TypeVar("T")
 
 
 class Map(NamedTuple):
@@ -37,11 +41,11 @@ class Map(NamedTuple):
         return part
 
 
-def check_given(**maps: MapLike) -> None:
+def check_given(**maps: MapLike | None) -> None:
     """Refuses None in place of a map that is needed.
 
     Args:
-      **maps: by argument name, what was passed.
+      **maps: what was passed, by argument name.
 
     Raises:
       TypeError: one of them is None.
@@ -51,52 +55,45 @@ def check_given(**maps: MapLike) -> None:
             raise TypeError(f"{name}: expected an array or (values, valid), got None")
 
 
-def read_maps(**maps: tuple[MapLike, int]) -> dict[str, Map]:
+def read_maps(**maps: tuple[MapLike | None, int]) -> dict[str, Map]:
     """Checks the maps that are given against each other.
 
     Args:
-      **maps: by argument name, what was passed and its channels, or SCALAR or MASK. What is None
-        is left out.
+      **maps: what was passed and its channels, or SCALAR or MASK, by argument name. None is left
+        out.
 
     Returns:
-      By name, in float32 at least and of one batch shape. A number that is not finite, or 3e9
-      and more, is unknown; of a mask all is known.
+      By name, in float32 at least and of one batch shape. A value that is not finite, or 3e9 and
+      more, is unknown; of a mask all is known.
 
     Raises:
-      TypeError: a map is no floating array, or a mask none of bool.
+      TypeError: a map is not a floating array, or a mask is not of bool.
       ValueError: shapes do not fit, or nothing but masks was passed.
     """
     numbers = [name for name, (_, n) in maps.items() if n != MASK]
     if all(maps[name][0] is None for name in numbers):
         raise ValueError(f"expected at least one of {', '.join(numbers)}, got none")
-    given: dict[str, tuple[Any, Any, int]] = {
-        name: (x, None, n) if n == MASK else (*apart(name, x), n)
-        for name, (x, n) in maps.items()
-        if x is not None
-    }
+    given: dict[str, tuple[Array, Array | None, int]] = {}
+    for name, (x, n) in maps.items():
+        if x is not None:
+            values, valid = (cast(Array, x), None) if n == MASK else split_map(name, x)
+            given[name] = values, valid, n
     shapes = {name: check_map(name, *x) for name, x in given.items()}
-    first = next(iter(shapes))
+    first, (*_, height, width) = next(iter(shapes.items()))
     for name, shape in shapes.items():
-        if shape[-2:] != shapes[first][-2:]:
-            wanted = f"(H, W) of {first}, {shapes[first][-2:]}"
+        if shape[-2:] != (height, width):
+            wanted = f"(H, W) of {first}, {(height, width)}"
             raise ValueError(f"{name}: expected {wanted}, got {shape[-2:]}")
     batch = check_batch(**{name: shape[:-2] for name, shape in shapes.items()})
-    return {name: _known(*x, (*batch, *shapes[first][-2:])) for name, x in given.items()}
+    return {name: _mask_unknown(*x, (*batch, height, width)) for name, x in given.items()}
 
 
 def distance(a: Map, b: Map) -> jax.Array:
     """How far the numbers, or vectors, of two maps are apart."""
-    return length(tuple(p - q for p, q in zip(a.parts, b.parts, strict=True)))
+    return length(*(p - q for p, q in zip(a.parts, b.parts, strict=True)))
 
 
-def length(parts: tuple[jax.Array, ...]) -> jax.Array:
-    """The length of vectors."""
-    if len(parts) == 1:
-        return jnp.abs(parts[0])
-    return jnp.sqrt(sum((p * p for p in parts[1:]), parts[0] * parts[0]))
-
-
-def apart(name: str, x: MapLike) -> tuple[Any, Any]:
+def split_map(name: str, x: MapLike) -> tuple[Array, Array | None]:
     """The values, and their mask or None."""
     if isinstance(x, tuple) and len(x) != 2:
         raise ValueError(f"{name}: expected an array or (values, valid), got {len(x)} arrays")
@@ -107,7 +104,7 @@ def apart(name: str, x: MapLike) -> tuple[Any, Any]:
     return values, valid
 
 
-def check_map(name: str, values: Any, valid: Any, count: int) -> tuple[int, ...]:
+def check_map(name: str, values: Array, valid: Array | None, count: int) -> tuple[int, ...]:
     """Checks one map; the shape of its pixels."""
     if count == MASK:
         check_mask(name, values)
@@ -125,21 +122,21 @@ def check_map(name: str, values: Any, valid: Any, count: int) -> tuple[int, ...]
     return (*batch, *shape[-2:])
 
 
-def _known(values: Any, valid: Any, count: int, shape: tuple[int, ...]) -> Map:
+def _mask_unknown(values: Array, valid: Array | None, count: int, shape: tuple[int, ...]) -> Map:
     if count == MASK:
-        values = jnp.broadcast_to(values, shape)
-        return Map((values,), jnp.ones(shape, bool))
-    values = jnp.asarray(values)
-    values = values.astype(jnp.promote_types(values.dtype, jnp.float32))
-    parts = channels(values) if count else (values,)
-    known = jnp.broadcast_to(True if valid is None else valid, shape)
+        spread = jnp.broadcast_to(jnp.asarray(values), shape)
+        return Map((spread,), jnp.ones(shape, bool))
+    wide = jnp.asarray(values)
+    wide = wide.astype(jnp.promote_types(wide.dtype, jnp.float32))
+    parts = channels(wide) if count else (wide,)
+    known = jnp.broadcast_to(True if valid is None else jnp.asarray(valid), shape)
     for part in parts:
-        known = known & bounded(part)
+        known = known & is_in_range(part)
     parts = tuple(jnp.broadcast_to(part, shape) for part in parts)
     return Map(mask(known, parts), known)
 
 
-def kept(tree: Any) -> Any:
+def compute_once(tree: T) -> T:
     """A tree of maps unchanged, each computed once for all the sums over it.
 
     Masks travel as the bits of whole numbers, which are exact in a float.

@@ -10,7 +10,7 @@ Menze and Geiger, "Object Scene Flow for Autonomous Vehicles" (CVPR 2015).
 """
 
 import dataclasses
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,24 +18,34 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_mask
-from sf3d_jax._numerics import bounded, channels, channels_last, jit
+from sf3d_jax._numerics import channels, channels_last, is_in_range, jit
+from sf3d_jax._numerics.lengths import length
 from sf3d_jax.metrics._accumulate import Metric, Terms
-from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, length, read_maps
+from sf3d_jax.metrics._maps import (
+    MASK,
+    SCALAR,
+    Array,
+    Map,
+    MapLike,
+    compute_once,
+    distance,
+    read_maps,
+)
+from sf3d_jax.metrics._stereo_flow import QUANTITIES, Errors, combine, compare, pick
 
 _PIXELS = 3.0
 # The development kit compares a float with the double 0.05, so the float above it exceeds it.
 _SHARE = np.float32(0.05)
 
 _REGIONS = ("bg", "fg", "all")
-_TRUTHS = ("occ", "noc")
-_MAPS = {"D1": "disparity", "D2": "next_disparity", "Fl": "flow"}
+# How the names of results end, by the pixels that have a true value.
+_OCC, _NOC = "", "-noc"
 
 
 def _units() -> dict[str, float]:
     units: dict[str, float] = {}
-    for truth in _TRUTHS:
-        end = "" if truth == "occ" else f"-{truth}"
-        for name in (*_MAPS, "SF"):
+    for end in (_OCC, _NOC):
+        for name in (*QUANTITIES, "SF"):
             for kind in ("", "-result"):
                 units |= {f"{name}-{region}{kind}{end}": 100.0 for region in _REGIONS}
                 if name != "SF":
@@ -81,21 +91,21 @@ class KittiSceneFlow(Metric):
     def update(
         self,
         *,
-        flow: MapLike = None,
-        disparity: MapLike = None,
-        next_disparity: MapLike = None,
-        flow_occ: MapLike = None,
-        disparity_occ: MapLike = None,
-        next_disparity_occ: MapLike = None,
-        flow_noc: MapLike = None,
-        disparity_noc: MapLike = None,
-        next_disparity_noc: MapLike = None,
-        objects: Any = None,
+        flow: MapLike | None = None,
+        disparity: MapLike | None = None,
+        next_disparity: MapLike | None = None,
+        flow_occ: MapLike | None = None,
+        disparity_occ: MapLike | None = None,
+        next_disparity_occ: MapLike | None = None,
+        flow_noc: MapLike | None = None,
+        disparity_noc: MapLike | None = None,
+        next_disparity_noc: MapLike | None = None,
+        objects: Array | None = None,
     ) -> "KittiSceneFlow":
         """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
 
         Args:
-          flow: (*b, H, W, 2), the estimate, in pixels; a number that is not finite is a hole.
+          flow: (*b, H, W, 2), the estimate, in pixels; a non-finite value is a hole.
           disparity: (*b, H, W), of the first pair, in pixels; what is not positive is a hole.
           next_disparity: (*b, H, W), of the second pair, on the grid of the first image.
           flow_occ: (*b, H, W, 2), the truth, of all pixels.
@@ -110,7 +120,7 @@ class KittiSceneFlow(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array, or objects are floating.
+          TypeError: a map is not a floating array, or objects are floating.
           ValueError: shapes do not fit, or there is no map.
         """
         maps = read_maps(
@@ -123,68 +133,61 @@ class KittiSceneFlow(Metric):
             flow_noc=(flow_noc, 2),
             disparity_noc=(disparity_noc, SCALAR),
             next_disparity_noc=(next_disparity_noc, SCALAR),
-            objects=(_inside(objects), MASK),
+            objects=(_find_objects(objects), MASK),
         )
-        regions = kept(_regions(maps))
-        of_numbers = {name: x for name, x in maps.items() if name != "objects"}
-        maps = {n: _positive(x) if len(x.parts) == 1 else x for n, x in of_numbers.items()}
-        terms: dict[str, Terms] = {}
-        estimates = {q: maps[name] for q, name in _MAPS.items() if name in maps}
-        filled = {q: _filled(estimate) for q, estimate in estimates.items()}
-        for truth in _TRUTHS:
-            truths = {q: maps.get(f"{name}_{truth}") for q, name in _MAPS.items()}
-            end = "" if truth == "occ" else f"-{truth}"
-            parts = kept(
-                {
-                    q: _Part(*_errors(filled[q], known), known.known, estimates[q].known)
-                    for q, known in truths.items()
-                    if known is not None and q in estimates
-                }
-            )
-            for q, part in parts.items():
-                terms |= _terms(q, part, regions, end)
-                terms[f"{q}-epe{end}"] = part.error, part.use
-                terms[f"{q}-epe-result{end}"] = part.error, part.use & part.estimated
-            if len(parts) == len(_MAPS):
-                terms |= _terms("SF", _union(parts), regions, end)
-        return self._added(terms)
+        regions = compute_once(_split_regions(maps))
+        estimates = {
+            q: _fill_estimate(x)
+            for q, x in pick(maps, "disparity", "next_disparity", "flow").items()
+        }
+        occ = pick(maps, "disparity_occ", "next_disparity_occ", "flow_occ")
+        noc = pick(maps, "disparity_noc", "next_disparity_noc", "flow_noc")
+        terms = _report(compute_once(compare(estimates, occ, _compare)), regions, _OCC)
+        terms |= _report(compute_once(compare(estimates, noc, _compare)), regions, _NOC)
+        return self._add(terms)
 
 
-class _Part(NamedTuple):
-    """The errors of one quantity."""
+class _Estimate(NamedTuple):
+    """An estimate without holes, and where it had none."""
 
-    error: jax.Array
-    outlier: jax.Array
-    use: jax.Array
-    estimated: jax.Array
+    filled: Map
+    found: jax.Array
 
 
-def _terms(name: str, part: _Part, regions: dict[str, Any], end: str) -> dict[str, Terms]:
-    terms = {f"{name}-density{end}": (part.estimated, part.use)}
-    for region, inside in regions.items():
-        use = part.use & inside
-        terms[f"{name}-{region}{end}"] = part.outlier, use
-        terms[f"{name}-{region}-result{end}"] = part.outlier, use & part.estimated
+def _report(parts: dict[str, Errors], regions: dict[str, jax.Array], end: str) -> dict[str, Terms]:
+    """What one kind of truth adds to the means whose names have this end."""
+    terms: dict[str, Terms] = {}
+    for q, part in parts.items():
+        terms |= _count_outliers(q, part, regions, end)
+        terms[f"{q}-epe{end}"] = part.error, part.use
+        terms[f"{q}-epe-result{end}"] = part.error, part.use & part.found
+    if len(parts) == len(QUANTITIES):
+        terms |= _count_outliers("SF", combine(parts), regions, end)
     return terms
 
 
-def _union(parts: dict[str, _Part]) -> _Part:
-    first, second, flow = (parts[q] for q in _MAPS)
-    outlier = first.outlier | second.outlier | flow.outlier
-    return _Part(flow.error, outlier, first.use & second.use & flow.use, first.estimated)
+def _count_outliers(
+    name: str, part: Errors, regions: dict[str, jax.Array], end: str
+) -> dict[str, Terms]:
+    terms: dict[str, Terms] = {f"{name}-density{end}": (part.found, part.use)}
+    for region, inside in regions.items():
+        use = part.use & inside
+        terms[f"{name}-{region}{end}"] = part.outlier, use
+        terms[f"{name}-{region}-result{end}"] = part.outlier, use & part.found
+    return terms
 
 
-def _inside(objects: Any) -> jax.Array | None:
+def _find_objects(objects: Array | None) -> jax.Array | None:
     """Where there is an object, if that is known."""
     if objects is None:
         return None
     dtype = getattr(objects, "dtype", type(objects).__name__)
     if not hasattr(objects, "shape") or jnp.issubdtype(dtype, jnp.inexact):
         raise TypeError(f"objects: expected an array of integers or bool, got {dtype}")
-    return objects > 0
+    return jnp.asarray(objects) > 0
 
 
-def _regions(maps: dict[str, Map]) -> dict[str, jax.Array]:
+def _split_regions(maps: dict[str, Map]) -> dict[str, jax.Array]:
     everywhere = {"all": jnp.ones_like(next(iter(maps.values())).known)}
     if "objects" not in maps:
         return everywhere
@@ -192,25 +195,32 @@ def _regions(maps: dict[str, Map]) -> dict[str, jax.Array]:
     return {"bg": ~inside, "fg": inside, **everywhere}
 
 
-def _errors(estimate: Map, truth: Map) -> tuple[jax.Array, jax.Array]:
+def _compare(estimate: _Estimate, truth: Map) -> Errors:
     """The error, and whether it is an outlier; any number where the truth is unknown."""
-    error = distance(estimate, truth)
-    size = length(truth.parts)
+    truth = _drop_not_positive(truth)
+    error = distance(estimate.filled, truth)
+    size = length(*truth.parts)
     share = error / jnp.where(size > 0, size, 1)
     # A true length of zero is exceeded by any share.
-    return error, (error > _PIXELS) & ((share >= _SHARE) | (size == 0))
+    outlier = (error > _PIXELS) & ((share >= _SHARE) | (size == 0))
+    return Errors(error, outlier, truth.known, estimate.found)
 
 
-def _positive(x: Map) -> Map:
+def _drop_not_positive(x: Map) -> Map:
+    """The map, of a disparity without what is not positive: that is unknown."""
+    if len(x.parts) > 1:
+        return x
     known = x.known & (x.values > 0)
     return Map((jnp.where(known, x.values, 0),), known)
 
 
-def _filled(x: Map) -> Map:
+def _fill_estimate(x: Map) -> _Estimate:
     """The estimate without holes. In a row that stays empty, it is what the kit's files say."""
+    x = _drop_not_positive(x)
     parts, known = _fill(x.parts, x.known)
     nothing = 0 if len(parts) > 1 else -1
-    return Map(tuple(jnp.where(known, part, nothing) for part in parts), jnp.ones_like(known))
+    filled = tuple(jnp.where(known, part, nothing) for part in parts)
+    return _Estimate(Map(filled, jnp.ones_like(known)), x.known)
 
 
 @jit
@@ -240,12 +250,14 @@ def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
         raise ValueError(f"valid: expected {values.shape} or without channels, got {valid.shape}")
     parts = channels(values) if several else (values,)
     for part in parts:
-        valid = valid & bounded(part)
+        valid = valid & is_in_range(part)
     parts, known = _fill(tuple(jnp.where(valid, part, 0) for part in parts), valid)
     return Filled(channels_last(*parts) if several else parts[0], known)
 
 
-def _fill(parts: tuple[jax.Array, ...], known: jax.Array) -> tuple[Any, jax.Array]:
+def _fill(
+    parts: tuple[jax.Array, ...], known: jax.Array
+) -> tuple[tuple[jax.Array, ...], jax.Array]:
     height, width = known.shape[-2:]
     # The nearest column with a value to the left and to the right, in each row.
     column = jnp.broadcast_to(jnp.arange(width), known.shape)

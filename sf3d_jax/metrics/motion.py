@@ -12,9 +12,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import jit, surface
+from sf3d_jax._numerics import is_positive_finite, jit
 from sf3d_jax.metrics._accumulate import Metric
-from sf3d_jax.metrics._maps import SCALAR, MapLike, check_given, distance, kept, read_maps
+from sf3d_jax.metrics._maps import SCALAR, MapLike, check_given, compute_once, distance, read_maps
 
 _LARGEST = math.log(2)
 
@@ -44,7 +44,7 @@ class MotionInDepth(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array.
+          TypeError: a map is not a floating array.
           ValueError: shapes do not fit.
         """
         check_given(
@@ -58,8 +58,8 @@ class MotionInDepth(Metric):
         estimate, truth = maps.values()
         use = truth.known & (jnp.abs(truth.values) < _LARGEST)
         error = jnp.abs(jnp.clip(estimate.values, -_LARGEST, _LARGEST) - truth.values)
-        error, use, found = kept((error, use, estimate.known))
-        return self._added({"MID": (error, use & found), "missing": (~found, use)})
+        error, use, found = compute_once((error, use, estimate.known))
+        return self._add({"MID": (error, use & found), "missing": (~found, use)})
 
 
 @jax.tree_util.register_dataclass
@@ -75,8 +75,8 @@ class DepthChange(Metric):
         missing      share of pixels, in percent, without an estimate: it is not finite or, of
                      all but MAE, its second depth would not be positive
 
-    A pixel without an estimate is of no mean a part, and wrong by more than any percentage. What
-    needs the true inverse depth is left out without it.
+    A pixel without an estimate has no part in any mean, and is wrong by more than any percentage.
+    What needs the true inverse depth is left out without it.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -93,7 +93,7 @@ class DepthChange(Metric):
         self,
         inv_depth_change: MapLike,
         true_inv_depth_change: MapLike,
-        true_inv_depth: MapLike = None,
+        true_inv_depth: MapLike | None = None,
     ) -> "DepthChange":
         """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
 
@@ -106,7 +106,7 @@ class DepthChange(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array.
+          TypeError: a map is not a floating array.
           ValueError: shapes do not fit.
         """
         check_given(inv_depth_change=inv_depth_change, true_inv_depth_change=true_inv_depth_change)
@@ -116,21 +116,26 @@ class DepthChange(Metric):
             true_inv_depth=(true_inv_depth, SCALAR),
         )
         estimate, truth = maps["inv_depth_change"], maps["true_inv_depth_change"]
-        error, use, found = kept((distance(estimate, truth), truth.known, estimate.known))
+        error, use, found = compute_once((distance(estimate, truth), truth.known, estimate.known))
         terms = {"MAE": (error, use & found), "missing": (~found, use)}
         if "true_inv_depth" not in maps:
-            return self._added(terms)
+            return self._add(terms)
         d0 = maps["true_inv_depth"].values
         d1, true_d1 = d0 + estimate.values, d0 + truth.values
-        use = use & maps["true_inv_depth"].known & surface(d0) & surface(true_d1)
-        found = found & surface(d1)
+        use = (
+            use
+            & maps["true_inv_depth"].known
+            & is_positive_finite(d0)
+            & is_positive_finite(true_d1)
+        )
+        found = found & is_positive_finite(d1)
         both = use & found
         d1, true_d1 = jnp.where(both, d1, 1), jnp.where(both, true_d1, 1)
         # z1 / z1* - 1, as a product: of a small error it keeps the digits.
         wrong = jnp.where(both, truth.values - estimate.values, 0) / d1
         log = jnp.where(jnp.abs(wrong) < 0.5, jnp.log1p(wrong), jnp.log(true_d1 / d1))
         wrong = jnp.where(found, jnp.abs(wrong), jnp.inf)
-        log, wrong, use, found = kept((jnp.abs(log), wrong, use, found))
+        log, wrong, use, found = compute_once((jnp.abs(log), wrong, use, found))
         terms["MAE-log"] = log, use & found
         terms |= {f"{p}%": (wrong > p / 100, use) for p in (1, 5, 10)}
-        return self._added(terms | {"missing": (~found, use)})
+        return self._add(terms | {"missing": (~found, use)})

@@ -11,7 +11,7 @@ Butler et al., "A naturalistic open source movie for optical flow evaluation" (E
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -19,15 +19,16 @@ from jax import lax
 
 from sf3d_jax._checks import check_mask
 from sf3d_jax._numerics import jit
+from sf3d_jax._numerics.lengths import length
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
+    Array,
     MapLike,
     check_given,
+    compute_once,
     distance,
-    kept,
-    length,
     read_maps,
 )
 
@@ -40,8 +41,8 @@ class SintelFlow(Metric):
     """Mean end-point errors of flow in pixels, of all pixels and of Sintel's parts.
 
     The names that `compute` returns are EPE, EPE-matched, EPE-unmatched, d0-10, d10-60, d60-140,
-    s0-10, s10-40, s40+ and, of the pixels whose estimate is not finite and which are of no EPE
-    a part, their share in percent: missing. What cannot be told is left out.
+    s0-10, s10-40, s40+ and missing: the share, in percent, of the pixels whose estimate is not
+    finite and which have no part in any EPE. What cannot be told is left out.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -63,8 +64,8 @@ class SintelFlow(Metric):
         flow: MapLike,
         true_flow: MapLike,
         *,
-        occluded: Any = None,
-        boundary_distance: MapLike = None,
+        occluded: Array | None = None,
+        boundary_distance: MapLike | None = None,
     ) -> "SintelFlow":
         """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
 
@@ -79,7 +80,7 @@ class SintelFlow(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array, or occluded not of bool.
+          TypeError: a map is not a floating array, or occluded not of bool.
           ValueError: shapes do not fit.
         """
         check_given(flow=flow, true_flow=true_flow)
@@ -90,8 +91,10 @@ class SintelFlow(Metric):
             boundary_distance=(boundary_distance, SCALAR),
         )
         truth, found = maps["true_flow"], maps["flow"].known
-        speed = length(truth.parts)
-        error, speed, use, found = kept((distance(maps["flow"], truth), speed, truth.known, found))
+        speed = length(*truth.parts)
+        error, speed, use, found = compute_once(
+            (distance(maps["flow"], truth), speed, truth.known, found)
+        )
         seen = use & found
         terms: dict[str, Terms] = {"EPE": (error, seen), "missing": (~found, use)}
         if "occluded" in maps:
@@ -104,7 +107,9 @@ class SintelFlow(Metric):
             given = maps["boundary_distance"]
             away = jnp.where(given.known, given.values, jnp.inf)
         elif occluded is not None:
-            away = kept(jnp.broadcast_to(occlusion_boundary_distance(occluded), error.shape))
+            away = compute_once(
+                jnp.broadcast_to(occlusion_boundary_distance(jnp.asarray(occluded)), error.shape)
+            )
         if away is not None:
             terms["d0-10"] = error, seen & (away < 10)
             terms["d10-60"] = error, seen & (away >= 10) & (away < 60)
@@ -112,7 +117,7 @@ class SintelFlow(Metric):
         terms["s0-10"] = error, seen & (speed < 10)
         terms["s10-40"] = error, seen & (speed >= 10) & (speed < 40)
         terms["s40+"] = error, seen & (speed >= 40)
-        return self._added(terms)
+        return self._add(terms)
 
 
 @jit
@@ -133,7 +138,7 @@ def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
     check_mask("occluded", occluded)
     if occluded.ndim < 2:
         raise ValueError(f"occluded: expected shape (..., H, W), got {occluded.shape}")
-    along = _to_nearest(_boundary(occluded))
+    along = _distance_along_column(_mark_boundary(occluded))
     far = 2.0 * _FARTHEST**2
     squared = jnp.where(along <= _FARTHEST, along * along, far).astype(jnp.float32)
     # Of the squares of the distances along columns, the least with that along the row added.
@@ -149,7 +154,7 @@ def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
     return jnp.where(least <= _FARTHEST**2, jnp.sqrt(least), jnp.inf)
 
 
-def _boundary(x: jax.Array) -> jax.Array:
+def _mark_boundary(x: jax.Array) -> jax.Array:
     """Pixels with a neighbour of the other kind."""
     across = x[..., :, 1:] != x[..., :, :-1]
     down = x[..., 1:, :] != x[..., :-1, :]
@@ -162,7 +167,7 @@ def _boundary(x: jax.Array) -> jax.Array:
     )
 
 
-def _to_nearest(marks: jax.Array) -> jax.Array:
+def _distance_along_column(marks: jax.Array) -> jax.Array:
     """The distance along its column from each pixel to the nearest mark, in whole pixels."""
     rows, axis = marks.shape[-2], marks.ndim - 2
     row = jnp.broadcast_to(jnp.arange(rows)[:, None], marks.shape)

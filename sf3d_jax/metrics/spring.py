@@ -16,27 +16,33 @@ Flow and Stereo" (CVPR 2023).
 """
 
 import dataclasses
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from sf3d_jax._numerics import jit
+from sf3d_jax._numerics.lengths import length
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
+    Array,
     Map,
     MapLike,
-    apart,
     check_map,
+    compute_once,
     distance,
-    kept,
-    length,
     read_maps,
+    split_map,
 )
+from sf3d_jax.metrics._stereo_flow import QUANTITIES, Errors, combine, compare, pick
 
-_MAPS = {"D1": "disparity", "D2": "next_disparity", "Fl": "flow"}
+# One mask for all quantities, or one of each by name.
+Masks = Array | Mapping[str, Array]
+
+_NAMES = ("disparity", "next_disparity", "flow")
 # What each part is called: the share above 1 px, the mean error, the outliers.
 _KINDS = {"Fl": ("1px", "EPE", "Fl"), "D1": ("D1-1px", "D1-abs", "D1")}
 _KINDS |= {"D2": ("D2-1px", "D2-abs", "D2")}
@@ -48,15 +54,17 @@ _HALVES = {
     "sky": ("not-sky", "sky"),
 }
 _SPEEDS = ("s0-10", "s10-40", "s40+")
-BINS = (*_SPEEDS, *(name for pair in _HALVES.values() for name in pair))
+_BINS = (*_SPEEDS, *(name for pair in _HALVES.values() for name in pair))
 _STEPS = 100
 
 
 def _units() -> dict[str, float]:
     unit = lambda name: 1.0 if name in ("EPE", "D1-abs", "D2-abs") else 100.0
     names = [*_KINDS["Fl"], "WAUC", *_KINDS["D1"], *_KINDS["D2"], "SF-1px", "SF"]
-    units = {f"{name}{end}": unit(name) for name in names for end in ("", *(f"-{b}" for b in BINS))}
-    return units | {f"{q}-missing": 100.0 for q in _MAPS}
+    units = {
+        f"{name}{end}": unit(name) for name in names for end in ("", *(f"-{b}" for b in _BINS))
+    }
+    return units | {f"{q}-missing": 100.0 for q in QUANTITIES}
 
 
 @jax.tree_util.register_dataclass
@@ -73,7 +81,7 @@ class SpringSceneFlow(Metric):
 
     over all pixels and, with the endings -s0-10, -s10-40, -s40+, -low-detail, -high-detail,
     -rigid, -nonrigid, -matched, -unmatched, -sky and -not-sky, over part of them. What cannot be
-    told is left out. An estimate that is not finite is an outlier, and of EPE and abs no part;
+    told is left out. An estimate that is not finite is an outlier, and has no part in EPE and abs;
     Fl-missing, D1-missing and D2-missing are the share of such pixels. The server replaces such
     numbers or refuses them.
 
@@ -82,21 +90,23 @@ class SpringSceneFlow(Metric):
     """
 
     units: ClassVar[dict[str, float]] = _units()
+    # The endings of the names over part of the pixels, without their hyphen.
+    bins: ClassVar[tuple[str, ...]] = _BINS
 
     @jit
     def update(
         self,
         *,
-        flow: MapLike = None,
-        disparity: MapLike = None,
-        next_disparity: MapLike = None,
-        true_flow: MapLike = None,
-        true_disparity: MapLike = None,
-        true_next_disparity: MapLike = None,
-        detail: Any = None,
-        nonrigid: Any = None,
-        unmatched: Any = None,
-        sky: Any = None,
+        flow: MapLike | None = None,
+        disparity: MapLike | None = None,
+        next_disparity: MapLike | None = None,
+        true_flow: MapLike | None = None,
+        true_disparity: MapLike | None = None,
+        true_next_disparity: MapLike | None = None,
+        detail: Masks | None = None,
+        nonrigid: Array | None = None,
+        unmatched: Masks | None = None,
+        sky: Array | None = None,
     ) -> "SpringSceneFlow":
         """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
 
@@ -119,7 +129,7 @@ class SpringSceneFlow(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array, or a mask none of bool.
+          TypeError: a map is not a floating array, or a mask is not of bool.
           ValueError: shapes do not fit, or there is no estimate.
         """
         estimates = {"flow": flow, "disparity": disparity, "next_disparity": next_disparity}
@@ -130,120 +140,131 @@ class SpringSceneFlow(Metric):
         }
         masks = {"detail": detail, "nonrigid": nonrigid, "unmatched": unmatched, "sky": sky}
         maps = _read(estimates, truths, masks)
-        parts = {
-            q: _compare(maps[name], maps[f"true_{name}"])
-            for q, name in _MAPS.items()
-            if {name, f"true_{name}"} <= maps.keys()
-        }
-        masks = {name: x.values for name, x in maps.items() if name.split("_")[0] in _HALVES}
-        parts, masks = kept((parts, masks))
+        parts = compare(
+            pick(maps, *_NAMES),
+            pick(maps, "true_disparity", "true_next_disparity", "true_flow"),
+            _compare,
+        )
+        inside = {name: x.values for name, x in maps.items() if name.split("_")[0] in _HALVES}
+        parts, inside = compute_once((parts, inside))
         terms: dict[str, Terms] = {}
         for q, part in parts.items():
-            halves = _halves(masks, [_MAPS[q]])
-            for kind, (values, use) in _kinds(q, part).items():
-                terms |= _binned(kind, values, use, _speeds(part.size), halves)
-            terms[f"{q}-missing"] = ~part.found, part.use
-        if len(parts) == len(_MAPS):
-            terms |= _scene_flow(parts, _halves(masks, list(_MAPS.values())))
-        return self._added(terms)
+            name = _NAMES[QUANTITIES.index(q)]
+            halves = _find_halves(inside, [name])
+            for kind, (values, use) in _report(q, part).items():
+                terms |= _split_in_bins(kind, values, use, _find_speeds(part.size), halves)
+            terms[f"{q}-missing"] = ~part.errors.found, part.errors.use
+        if len(parts) == len(QUANTITIES):
+            terms |= _report_scene_flow(parts, _find_halves(inside, list(_NAMES)))
+        return self._add(terms)
 
 
-class _Part(NamedTuple):
-    """One quantity: its error, infinite where there is no estimate, and its true mean length.
+class _Compared(NamedTuple):
+    """One quantity.
 
-    What it adds to WAUC only a flow has.
+    Attributes:
+      errors: the error is infinite where there is no estimate.
+      size: (*b, H, W), the mean of the true lengths.
+      wauc: (*b, H, W), what a pixel adds to WAUC; only a flow has it.
     """
 
-    error: jax.Array
-    outlier: jax.Array
+    errors: Errors
     size: jax.Array
-    use: jax.Array
-    found: jax.Array
     wauc: jax.Array | None
 
 
-def _kinds(q: str, part: _Part) -> dict[str, Terms]:
+def _report(q: str, part: _Compared) -> dict[str, Terms]:
     """What is reported of a quantity, over all pixels."""
     near, mean, outliers = _KINDS[q]
-    terms = {
-        near: (part.error > 1, part.use),
-        mean: (part.error, part.found & part.use),
-        outliers: (part.outlier, part.use),
+    error, outlier, use, found = part.errors
+    terms: dict[str, Terms] = {
+        near: (error > 1, use),
+        mean: (error, found & use),
+        outliers: (outlier, use),
     }
-    return terms if part.wauc is None else terms | {"WAUC": (part.wauc, part.use)}
+    return terms if part.wauc is None else terms | {"WAUC": (part.wauc, use)}
 
 
-def _read(estimates: dict[str, Any], truths: dict[str, Any], masks: dict[str, Any]) -> Any:
+def _read(
+    estimates: Mapping[str, MapLike | None],
+    truths: Mapping[str, MapLike | None],
+    masks: Mapping[str, Masks | None],
+) -> dict[str, Map]:
     """All maps by name, those of one quantity's masks as detail_flow.
 
     A truth has the size of its estimate, and the four values of each pixel as channels.
     """
     count = lambda name: 2 if name == "flow" else SCALAR
-    maps = {name: (x, count(name)) for name, x in estimates.items()}
+    maps: dict[str, tuple[MapLike | None, int]] = {
+        name: (x, count(name)) for name, x in estimates.items()
+    }
     for name, truth in truths.items():
         estimate = estimates[name]
         if truth is None or estimate is None:
             continue
-        maps[f"true_{name}"] = _four(name, truth, estimate, count(name))
+        maps[f"true_{name}"] = _split_in_four(name, truth, estimate, count(name))
     for name, x in masks.items():
-        several = x if isinstance(x, dict) else {"": x}
-        if isinstance(x, dict) and not x.keys() <= estimates.keys():
+        several = x if isinstance(x, Mapping) else {"": x}
+        if isinstance(x, Mapping) and not x.keys() <= estimates.keys():
             raise ValueError(f"{name}: expected masks of {list(estimates)}, got {list(x)}")
         maps |= {f"{name}_{of}" if of else name: (m, MASK) for of, m in several.items()}
     return read_maps(**maps)
 
 
-def _four(name: str, truth: Any, estimate: Any, count: int) -> tuple[MapLike, int]:
+def _split_in_four(name: str, truth: MapLike, estimate: MapLike, count: int) -> tuple[MapLike, int]:
     """A truth with the four values of each pixel of its estimate as channels, and their number.
 
     One of the size of the estimate stays as it is.
     """
-    (of_truth, valid), of_estimate = apart(f"true_{name}", truth), apart(name, estimate)
-    size = check_map(f"true_{name}", of_truth, valid, count)[-2:]
-    small = check_map(name, *of_estimate, count)[-2:]
+    true_values, valid = split_map(f"true_{name}", truth)
+    size = check_map(f"true_{name}", true_values, valid, count)[-2:]
+    small = check_map(name, *split_map(name, estimate), count)[-2:]
     if size == small:
         return truth, count
     if size != tuple(2 * n for n in small):
         wanted = f"(H, W) of {name}, {small}, or twice that"
         raise ValueError(f"true_{name}: expected {wanted}, got {size}")
     phases = [(slice(i, None, 2), slice(j, None, 2)) for i in (0, 1) for j in (0, 1)]
-    values = of_truth if count else of_truth[..., None]
+    values = true_values if count else true_values[..., None]
     four = jnp.concatenate([values[(..., *at, slice(None))] for at in phases], axis=-1)
-    known = None if valid is None else jnp.stack([valid[(..., *at)] for at in phases]).all(0)
+    if valid is None:
+        return four, four.shape[-1]
+    known = jnp.stack([valid[(..., *at)] for at in phases]).all(0)
     return (four, known), four.shape[-1]
 
 
-def _compare(estimate: Map, truth: Map) -> _Part:
+def _compare(estimate: Map, truth: Map) -> _Compared:
     count = len(estimate.parts)
     values = [truth.parts[i : i + count] for i in range(0, len(truth.parts), count)]
     truths = [Map(parts, truth.known) for parts in values]
-    errors = jnp.stack([distance(estimate, one) for one in truths])
-    sizes = jnp.stack([length(one.parts) for one in truths])
-    error = jnp.where(estimate.known, errors.min(0), jnp.inf)
+    distances = jnp.stack([distance(estimate, one) for one in truths])
+    sizes = jnp.stack([length(*one.parts) for one in truths])
+    error = jnp.where(estimate.known, distances.min(0), jnp.inf)
     outlier = (error > 3) & (error > 0.05 * sizes.max(0))
-    wauc = _wauc(error) if count > 1 else None
-    return _Part(error, outlier, sizes.mean(0), truth.known, estimate.known, wauc)
+    errors = Errors(error, outlier, truth.known, estimate.known)
+    return _Compared(errors, sizes.mean(0), _wauc(error) if count > 1 else None)
 
 
-def _speeds(size: jax.Array) -> list[jax.Array]:
+def _find_speeds(size: jax.Array) -> list[jax.Array]:
     return [size < 10, (size >= 10) & (size < 40), size >= 40]
 
 
-def _scene_flow(parts: dict[str, _Part], halves: dict[str, Any]) -> dict[str, Terms]:
+def _report_scene_flow(
+    parts: dict[str, _Compared], halves: dict[str, jax.Array]
+) -> dict[str, Terms]:
     above = lambda limit: _any([part.size > limit for part in parts.values()])
     speeds = [~above(10), above(10) & ~above(40), above(40)]
-    use = jnp.stack([part.use for part in parts.values()]).all(0)
-    one = _any([part.error > 1 for part in parts.values()])
-    outlier = _any([part.outlier for part in parts.values()])
-    return _binned("SF-1px", one, use, speeds, halves) | _binned("SF", outlier, use, speeds, halves)
+    errors = combine({q: part.errors for q, part in parts.items()})
+    terms = _split_in_bins("SF-1px", errors.error > 1, errors.use, speeds, halves)
+    return terms | _split_in_bins("SF", errors.outlier, errors.use, speeds, halves)
 
 
 def _any(masks: list[jax.Array]) -> jax.Array:
     return jnp.stack(masks).any(0)
 
 
-def _halves(masks: dict[str, jax.Array], quantities: list[str]) -> dict[str, jax.Array]:
-    """By name each mask that is known of all the quantities: where it is True of any of them."""
+def _find_halves(masks: dict[str, jax.Array], quantities: list[str]) -> dict[str, jax.Array]:
+    """Each mask that is known of all the quantities, by name: where it is True of any of them."""
     halves = {name: masks[name] for name in _HALVES if name in masks}
     for name in _HALVES:
         keys = [f"{name}_{q}" for q in quantities]
@@ -252,10 +273,14 @@ def _halves(masks: dict[str, jax.Array], quantities: list[str]) -> dict[str, jax
     return halves
 
 
-def _binned(
-    name: str, values: jax.Array, use: jax.Array, speeds: list[jax.Array], halves: dict[str, Any]
+def _split_in_bins(
+    name: str,
+    values: jax.Array,
+    use: jax.Array,
+    speeds: list[jax.Array],
+    halves: dict[str, jax.Array],
 ) -> dict[str, Terms]:
-    terms = {name: (values, use)}
+    terms: dict[str, Terms] = {name: (values, use)}
     terms |= {f"{name}-{b}": (values, use & m) for b, m in zip(_SPEEDS, speeds, strict=True)}
     for which, m in halves.items():
         no, yes = _HALVES[which]

@@ -8,7 +8,7 @@ flow, the inverse depth and its change by `sf3d.scene_flow`.
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,16 @@ from sf3d_jax._numerics import jit
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import scene_flow
 from sf3d_jax.metrics._accumulate import Metric, Terms
-from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, read_maps
+from sf3d_jax.metrics._maps import (
+    MASK,
+    SCALAR,
+    Array,
+    Map,
+    MapLike,
+    compute_once,
+    distance,
+    read_maps,
+)
 
 
 @jax.tree_util.register_dataclass
@@ -44,15 +53,15 @@ class SRFlow3D(Metric):
     def update(
         self,
         *,
-        flow: MapLike = None,
-        inv_depth_change: MapLike = None,
-        inv_depth: MapLike = None,
-        vectors: MapLike = None,
-        true_flow: MapLike = None,
-        true_inv_depth_change: MapLike = None,
-        true_inv_depth: MapLike = None,
-        true_vectors: MapLike = None,
-        mask: Any = None,
+        flow: MapLike | None = None,
+        inv_depth_change: MapLike | None = None,
+        inv_depth: MapLike | None = None,
+        vectors: MapLike | None = None,
+        true_flow: MapLike | None = None,
+        true_inv_depth_change: MapLike | None = None,
+        true_inv_depth: MapLike | None = None,
+        true_vectors: MapLike | None = None,
+        mask: Array | None = None,
         camera: Camera | None = None,
         next_camera: Camera | None = None,
     ) -> "SRFlow3D":
@@ -76,7 +85,7 @@ class SRFlow3D(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array, the mask not of bool, or a camera none.
+          TypeError: a map is not a floating array, the mask not of bool, or a camera not a Camera.
           ValueError: shapes do not fit, or there is no map.
         """
         maps = read_maps(
@@ -90,19 +99,19 @@ class SRFlow3D(Metric):
             true_vectors=(true_vectors, 3),
             mask=(mask, MASK),
         )
-        maps = _spread(maps, camera=camera, next_camera=next_camera)
+        maps = _broadcast(maps, camera=camera, next_camera=next_camera)
         terms: dict[str, Terms] = {}
         if {"flow", "true_flow"} <= maps.keys():
-            terms |= _compared(("EPE",), "missing", maps["flow"], maps["true_flow"], maps)
+            terms |= _compare(("EPE",), "missing", maps["flow"], maps["true_flow"], maps)
         depth = "inv_depth" if "inv_depth" in maps else "true_inv_depth"
-        estimate = _lifted(maps, "", depth, camera, next_camera)
-        truth = _lifted(maps, "true_", "true_inv_depth", camera, next_camera)
+        estimate = _lift(maps, "", depth, camera, next_camera)
+        truth = _lift(maps, "true_", "true_inv_depth", camera, next_camera)
         if estimate is not None and truth is not None:
-            terms |= _compared(("EPE3D", "EPE3D-mm"), "missing3D", estimate, truth, maps)
-        return self._added(terms)
+            terms |= _compare(("EPE3D", "EPE3D-mm"), "missing3D", estimate, truth, maps)
+        return self._add(terms)
 
 
-def _spread(maps: dict[str, Map], **cameras: Camera | None) -> dict[str, Map]:
+def _broadcast(maps: dict[str, Map], **cameras: Camera | None) -> dict[str, Map]:
     """The maps in the batch shape of maps and cameras."""
     batches = {n: check_camera(n, camera) for n, camera in cameras.items() if camera is not None}
     *of_maps, height, width = next(iter(maps.values())).known.shape
@@ -110,15 +119,15 @@ def _spread(maps: dict[str, Map], **cameras: Camera | None) -> dict[str, Map]:
     return jax.tree.map(lambda x: jnp.broadcast_to(x, shape), maps)
 
 
-def _compared(
+def _compare(
     names: tuple[str, ...], missing: str, estimate: Map, truth: Map, maps: dict[str, Map]
 ) -> dict[str, Terms]:
     use = truth.known & maps["mask"].values if "mask" in maps else truth.known
-    error, use, found = kept((distance(estimate, truth), use, estimate.known))
+    error, use, found = compute_once((distance(estimate, truth), use, estimate.known))
     return {name: (error, use & found) for name in names} | {missing: (~found, use)}
 
 
-def _lifted(
+def _lift(
     maps: dict[str, Map], kind: str, depth: str, camera: Camera | None, next_camera: Camera | None
 ) -> Map | None:
     """The scene flow that is given, or that follows from what is given."""

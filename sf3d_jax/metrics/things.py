@@ -15,13 +15,23 @@ Teed and Deng, "RAFT-3D" (CVPR 2021); Gu et al., "HPLFlowNet" (CVPR 2019).
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 
 from sf3d_jax._numerics import jit
+from sf3d_jax._numerics.lengths import length
 from sf3d_jax.metrics._accumulate import Metric, Terms
-from sf3d_jax.metrics._maps import MASK, SCALAR, Map, MapLike, distance, kept, length, read_maps
+from sf3d_jax.metrics._maps import (
+    MASK,
+    SCALAR,
+    Array,
+    Map,
+    MapLike,
+    compute_once,
+    distance,
+    read_maps,
+)
 
 _FARTHEST = 250.0
 _EXTRA = 1e-4
@@ -35,7 +45,7 @@ class FlyingThings3D(Metric):
     The names that `compute` returns are EPE2D, 1px, EPE3D, 5cm and 10cm of pixels, and
     EPE3D-points, Acc3DS, Acc3DR and Outliers3D of points. Of all but EPE and outliers more is
     better. What cannot be told is left out: those of pixels without the true inverse depth. An
-    estimate that is not finite is not accurate, an outlier, and of EPE no part; missing2D and
+    estimate that is not finite is not accurate, an outlier, and has no part in EPE; missing2D and
     missing3D are the share of such pixels.
     """
 
@@ -57,12 +67,12 @@ class FlyingThings3D(Metric):
     def update(
         self,
         *,
-        flow: MapLike = None,
-        vectors: MapLike = None,
-        true_flow: MapLike = None,
-        true_vectors: MapLike = None,
-        true_inv_depth: MapLike = None,
-        points: Any = None,
+        flow: MapLike | None = None,
+        vectors: MapLike | None = None,
+        true_flow: MapLike | None = None,
+        true_vectors: MapLike | None = None,
+        true_inv_depth: MapLike | None = None,
+        points: Array | None = None,
     ) -> "FlyingThings3D":
         """Adds images. Each map is an array or (values, valid), as `scene_flow` returns it.
 
@@ -80,7 +90,7 @@ class FlyingThings3D(Metric):
           The metric with these images.
 
         Raises:
-          TypeError: a map is no floating array, or points are not of bool.
+          TypeError: a map is not a floating array, or points are not of bool.
           ValueError: shapes do not fit, or there is no map.
         """
         maps = read_maps(
@@ -91,42 +101,42 @@ class FlyingThings3D(Metric):
             true_inv_depth=(true_inv_depth, SCALAR),
             points=(points, MASK),
         )
-        near = _near(maps)
+        near = _find_near(maps)
         terms: dict[str, Terms] = {}
         if near is not None and "flow" in maps:
-            error, use, found = kept(_compared(maps["flow"], maps["true_flow"], near))
+            error, use, found = compute_once(_compare(maps["flow"], maps["true_flow"], near))
             terms["EPE2D"] = error, use & found
             terms["1px"] = error < 1, use
             terms["missing2D"] = ~found, use
         if near is not None and {"vectors", "true_vectors"} <= maps.keys():
-            error, use, found = kept(_compared(maps["vectors"], maps["true_vectors"], near))
+            error, use, found = compute_once(_compare(maps["vectors"], maps["true_vectors"], near))
             terms["EPE3D"] = error, use & found
             terms |= {"5cm": (error < 0.05, use), "10cm": (error < 0.1, use)}
             terms["missing3D"] = ~found, use
         if {"vectors", "true_vectors"} <= maps.keys():
-            terms |= _of_points(maps)
-        return self._added(terms)
+            terms |= _report_points(maps)
+        return self._add(terms)
 
 
-def _near(maps: dict[str, Map]) -> jax.Array | None:
+def _find_near(maps: dict[str, Map]) -> jax.Array | None:
     """The pixels of the first protocol, where they can be told."""
     if not {"true_flow", "true_inv_depth"} <= maps.keys():
         return None
     flow, inv_depth = maps["true_flow"], maps["true_inv_depth"]
     near = inv_depth.known & (inv_depth.values > 1 / _FARTHEST)
-    return near & flow.known & (length(flow.parts) < _FARTHEST)
+    return near & flow.known & (length(*flow.parts) < _FARTHEST)
 
 
-def _compared(estimate: Map, truth: Map, use: jax.Array) -> tuple[jax.Array, ...]:
+def _compare(estimate: Map, truth: Map, use: jax.Array) -> tuple[jax.Array, ...]:
     return distance(estimate, truth), use & truth.known, estimate.known
 
 
-def _of_points(maps: dict[str, Map]) -> dict[str, Terms]:
+def _report_points(maps: dict[str, Map]) -> dict[str, Terms]:
     truth, found = maps["true_vectors"], maps["vectors"].known
     use = truth.known & maps["points"].values if "points" in maps else truth.known
     error = distance(maps["vectors"], truth)
-    share = error / (length(truth.parts) + _EXTRA)
-    error, share, use, found = kept((error, share, use, found))
+    share = error / (length(*truth.parts) + _EXTRA)
+    error, share, use, found = compute_once((error, share, use, found))
     return {
         "EPE3D-points": (error, use & found),
         "Acc3DS": ((error < 0.05) | (share < 0.05), use),

@@ -6,7 +6,7 @@ Whatever comes in, NaN and infinities included, a picture comes out: what is not
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files.arrays import real_map, valid_mask
+from sf3d_jax.data.arrays import real_map, valid_mask
 
 # The Middlebury wheel has 55 colours. These stand at the given places, the others evenly between.
 _WHEEL_PLACES = np.array([0, 15, 21, 25, 36, 49, 55])
@@ -54,12 +54,12 @@ def flow_to_color(
     Raises:
       ValueError: a wrong shape, or a max_flow that is not positive.
     """
-    flow, known = _zeroed("flow", flow, valid, channels=2)
+    flow, known = _zero_unknown("flow", flow, valid, channels=2)
     length = np.hypot(flow[..., 0], flow[..., 1])
-    radius = (length / _full_scale("max_flow", max_flow, length))[..., None]
+    radius = (length / _choose_scale("max_flow", max_flow, length))[..., None]
 
     turn = (np.arctan2(-flow[..., 1], -flow[..., 0]) / np.pi + 1) / 2
-    hue = _between(turn * 54, _WHEEL_PLACES, _WHEEL_COLORS)
+    hue = _interpolate(turn * 54, _WHEEL_PLACES, _WHEEL_COLORS)
     return _to_bytes(np.where(radius <= 1, 1 - radius * (1 - hue), 0.75 * hue), known)
 
 
@@ -83,7 +83,7 @@ def scalar_to_color(
     Raises:
       ValueError: a wrong shape, or limits that are not two finite numbers in order.
     """
-    values, known = _zeroed("values", values, valid)
+    values, known = _zero_unknown("values", values, valid)
     if limits is None:
         limits = (values[known].min(), values[known].max()) if known.any() else (0, 0)
     low, high = limits
@@ -92,7 +92,7 @@ def scalar_to_color(
 
     span = high - low
     place = np.clip((values - low) / span, 0, 1) if span > 0 else np.full(values.shape, 0.5)
-    color = _between(place, np.linspace(0, 1, len(_VIRIDIS)), _VIRIDIS / 255)
+    color = _interpolate(place, np.linspace(0, 1, len(_VIRIDIS)), _VIRIDIS / 255)
     return _to_bytes(color, known)
 
 
@@ -115,14 +115,14 @@ def scene_flow_to_color(
     Raises:
       ValueError: a wrong shape, or a max_length that is not positive.
     """
-    vectors, known = _zeroed("vectors", vectors, valid, channels=3)
+    vectors, known = _zero_unknown("vectors", vectors, valid, channels=3)
     length = np.linalg.norm(vectors, axis=-1)
-    brightness = np.minimum(length / _full_scale("max_length", max_length, length), 1)
+    brightness = np.minimum(length / _choose_scale("max_length", max_length, length), 1)
     direction = vectors / np.where(length > 0, length, 1)[..., None]
     return _to_bytes((direction + 1) / 2 * brightness[..., None], known)
 
 
-def _zeroed(
+def _zero_unknown(
     name: str, value: npt.ArrayLike, valid: npt.ArrayLike | None, channels: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The map in float64, so that no float32 overflows, with 0 where it is not known."""
@@ -133,7 +133,7 @@ def _zeroed(
     return values, known
 
 
-def _full_scale(name: str, given: float | None, length: np.ndarray) -> float:
+def _choose_scale(name: str, given: float | None, length: np.ndarray) -> float:
     """The length that gets the full colour: the given or the largest; 1 where nothing moves."""
     if given is None:
         return float(length.max()) or 1.0
@@ -142,7 +142,7 @@ def _full_scale(name: str, given: float | None, length: np.ndarray) -> float:
     return given
 
 
-def _between(place: np.ndarray, places: np.ndarray, colors: np.ndarray) -> np.ndarray:
+def _interpolate(place: np.ndarray, places: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """The colours at some places, linear between those at the given ones."""
     return np.stack([np.interp(place, places, channel) for channel in colors.T], axis=-1)
 

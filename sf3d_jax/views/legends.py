@@ -6,7 +6,7 @@ are ASCII only.
 
 import numpy as np
 
-from sf3d_jax.data._files.pictures import import_cv2
+from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.views.colors import flow_to_color, scalar_to_color, scene_flow_to_color
 
 PANEL_WIDTH = 640
@@ -50,7 +50,7 @@ def text_legend(*lines: str) -> np.ndarray:
     Returns:
       The strip.
     """
-    strip = _strip()
+    strip = _blank_strip()
     for text, baseline in zip(lines, _LINES, strict=False):
         write_text(strip, text, 0, baseline)
     return strip
@@ -65,7 +65,7 @@ def flow_legend(max_flow: float) -> np.ndarray:
     Returns:
       The strip.
     """
-    strip = _strip()
+    strip = _blank_strip()
     radius = 38
     steps = np.arange(-radius, radius + 1) / radius
     disc = np.stack(np.meshgrid(steps, steps), axis=-1)
@@ -88,13 +88,15 @@ def depth_legend(limits: tuple[float, float]) -> np.ndarray:
     Returns:
       The strip.
     """
-    strip = _strip()
+    strip = _blank_strip()
     ramp = np.broadcast_to(np.linspace(0, 1, PANEL_WIDTH), (26, PANEL_WIDTH))
     strip[14:40] = scalar_to_color(ramp, limits=(0, 1))
 
     far, near = (f"{d:.3g} /m ({1 / d:.3g} m)" for d in limits)
     write_text(strip, far, 0, _LINES[1])
-    write_text(strip, near, PANEL_WIDTH - _width(near), _LINES[1])
+    cv2 = import_cv2()
+    (width, _), _ = cv2.getTextSize(near, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)
+    write_text(strip, near, PANEL_WIDTH - width, _LINES[1])
     return strip
 
 
@@ -108,26 +110,21 @@ def scene_flow_legend(max_length: float) -> np.ndarray:
       The strip.
     """
     cv2 = import_cv2()
-    strip = _strip()
+    strip = _blank_strip()
     for place, (name, direction) in enumerate(_DIRECTIONS.items()):
         left = place * PANEL_WIDTH // len(_DIRECTIONS)
         color = scene_flow_to_color(np.array([[direction]]))[0, 0]
         cv2.circle(strip, (left + 13, _LINES[0] - 6), 12, color.tolist(), -1, cv2.LINE_AA)
         write_text(strip, name, left + 32, _LINES[0])
 
-    text = f"full brightness: {_length(max_length)} or more    black: still or unknown"
+    text = f"full brightness: {_format_length(max_length)} or more    black: still or unknown"
     write_text(strip, text, 0, _LINES[1])
     return strip
 
 
-def _strip() -> np.ndarray:
+def _blank_strip() -> np.ndarray:
     return np.full((LEGEND_HEIGHT, PANEL_WIDTH, 3), WHITE, np.uint8)
 
 
-def _width(text: str) -> int:
-    cv2 = import_cv2()
-    return cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)[0][0]
-
-
-def _length(metres: float) -> str:
+def _format_length(metres: float) -> str:
     return f"{metres:.3g} m" if metres >= 0.1 else f"{1000 * metres:.3g} mm"

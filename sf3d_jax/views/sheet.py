@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files.arrays import real_map, valid_mask
-from sf3d_jax.data._files.pictures import import_cv2
+from sf3d_jax.data.arrays import real_map, valid_mask
+from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.views import legends
 from sf3d_jax.views.colors import flow_to_color, scalar_to_color, scene_flow_to_color
 

@@ -13,7 +13,16 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_flow, check_image, check_mask
-from sf3d_jax._numerics import align_ranks, and_valid, bounded, jit, mask, narrow, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    and_valid,
+    is_in_range,
+    is_positive_finite,
+    jit,
+    mask,
+    narrow,
+    widen,
+)
 from sf3d_jax.camera import check_size
 from sf3d_jax.warping.sampling import bilinear_taps, sample_at
 from sf3d_jax.warping.splatting import rise
@@ -191,7 +200,7 @@ def resample(
     """
     dtype = x.dtype
     (x,) = widen(x)
-    usable = and_valid(bounded(x).all(-1), valid)
+    usable = and_valid(is_in_range(x).all(-1), valid)
     x = mask(usable, jnp.broadcast_to(x, (*usable.shape, x.shape[-1])))
     moved = lambda a: move(a, (*usable.shape[:-2], *size, a.shape[-1]))
     whole = moved((~usable).astype(x.dtype)[..., None])[..., 0] < _NO_WEIGHT
@@ -226,7 +235,7 @@ _flow = jit(_resize_flow, static=("size",))
 def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> Resized:
     dtype = flow.dtype
     (flow,) = widen(flow)
-    usable = and_valid(bounded(flow).all(-1), valid)
+    usable = and_valid(is_in_range(flow).all(-1), valid)
     flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
     flow = flow * _factors(flow, size)
     places, offsets = [], []
@@ -312,7 +321,7 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
 def _resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
     dtype = inv_depth.dtype
     (x,) = widen(inv_depth)
-    known = surface(x)
+    known = is_positive_finite(x)
     v, u = (
         _positions(length, target, x.dtype)
         for length, target in zip(x.shape[-2:], size, strict=True)

@@ -26,9 +26,9 @@ from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
-    bounded,
     channels,
     computed_once,
+    is_in_range,
     jit,
     mask,
     narrow,
@@ -153,7 +153,7 @@ def sample_at(
     dtype = image.dtype
     height, width = image.shape[-3:-1]
     image, u, v = widen(image, u, v)
-    finite = bounded(u) & bounded(v)
+    finite = is_in_range(u) & is_in_range(v)
     inside = finite & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
     u, v = mask(finite, (u, v))
     kernel = _KERNELS[method]
@@ -179,7 +179,7 @@ def _sample_padded(
     image = fold_batch_into_rows(image, -3)
     first, dv, du, finite = fold_batch_into_rows((first, v - row, u - column, finite), -2)
     weights = _weights(kernel, dv, du, finite)
-    broken = window_marks(~bounded(image).all(-1), first, len(weights))
+    broken = window_marks(~is_in_range(image).all(-1), first, len(weights))
     counts = jax.tree.map(lambda broken, w: broken & (w != 0), broken, weights)
     finite = finite & ~jax.tree.reduce(jnp.logical_or, counts)
     # Beside a pixel that is not finite there is no slope.

@@ -19,13 +19,13 @@ from sf3d_jax._checks import check_array, check_batch, check_flow, check_image, 
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
-    bounded,
     channels,
+    is_in_range,
+    is_positive_finite,
     jit,
     mask,
     narrow,
     result_type,
-    surface,
     widen,
 )
 from sf3d_jax.warping._windows import (
@@ -137,7 +137,9 @@ def forward_splat(
     if importance is None:
         importance = jnp.zeros((), dtype)
     values, flow, importance = widen(values, flow, importance)
-    known = align_ranks(bounded(values).all(-1), bounded(flow).all(-1), bounded(importance))
+    known = align_ranks(
+        is_in_range(values).all(-1), is_in_range(flow).all(-1), is_in_range(importance)
+    )
     carried = known[0] & known[1] & known[2]
     if mode == "linear":
         carried = and_valid(carried, importance >= 0)
@@ -255,7 +257,9 @@ def warp_inverse_depth(
     dtype = result_type(inv_depth, inv_depth_change)
     d0, c, flow = widen(inv_depth, inv_depth_change, flow)
     d0, c, fu, fv = align_ranks(d0, c, *channels(flow))
-    carried = surface(d0) & surface(d0 + c) & bounded(fu) & bounded(fv)
+    carried = (
+        is_positive_finite(d0) & is_positive_finite(d0 + c) & is_in_range(fu) & is_in_range(fv)
+    )
     d1, fu, fv = mask(carried, (*jnp.broadcast_arrays(d0 + c, fu, fv),))
     result, valid = _nearest_surface(d1, fu, fv, carried)
     result, valid = narrow(valid, result, dtype)

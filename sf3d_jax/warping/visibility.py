@@ -15,7 +15,15 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_maps
-from sf3d_jax._numerics import align_ranks, bounded, channels, jit, mask, surface, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    channels,
+    is_in_range,
+    is_positive_finite,
+    jit,
+    mask,
+    widen,
+)
 from sf3d_jax.warping.sampling import is_within, positions, sample_at
 from sf3d_jax.warping.splatting import forward_splat, rise
 
@@ -150,8 +158,8 @@ def occlusion_from_depth(
     flow, d0, c, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
     there, inside = _destination(flow)
     inside, d0, c = align_ranks(inside, d0, c)
-    inside = inside & surface(d0) & surface(d0 + c)
-    seen = surface(following)
+    inside = inside & is_positive_finite(d0) & is_positive_finite(d0 + c)
+    seen = is_positive_finite(following)
     following = mask(seen, following)
     slope = rise(following, seen)
     both = jnp.stack([following, slope], axis=-1)
@@ -167,7 +175,7 @@ def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arra
     """Where the pixels go, moved to the nearest centre of a pixel, and whether that is inside."""
     height, width = flow.shape[-3:-1]
     fu, fv = channels(flow)
-    finite = bounded(fu) & bounded(fv)
+    finite = is_in_range(fu) & is_in_range(fv)
     u, v = positions(*mask(finite, (fu, fv)))
     inside = finite & is_within(u, v, (height, width))
     return (jnp.clip(u, 0, width - 1), jnp.clip(v, 0, height - 1)), inside

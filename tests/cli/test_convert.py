@@ -8,6 +8,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from helpers import kitti_prediction
 
 from sf3d_jax import data
 from sf3d_jax.cli import main
@@ -276,9 +277,28 @@ def test_output_that_nobody_reads_ends_the_command_without_a_word():
     assert done.returncode == 141 and done.stderr == b""
 
 
-def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch, real):
+def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
+    prediction = tmp_path / "kitti_prediction"
+    codes = kitti_prediction.write_prediction(prediction)
+    monkeypatch.chdir(tmp_path)
+    there_and_back(prediction, kitti_prediction.BASELINE, codes)
+
+
+def test_a_kitti_prediction_of_others_goes_there_and_back(tmp_path, monkeypatch, real):
     prediction = real("kitti_prediction")
     monkeypatch.chdir(tmp_path)
+    folders = "flow", "disp_0", "disp_1"
+    there_and_back(prediction, 0.5327, [stored(prediction / f / "000139_10.png") for f in folders])
+
+
+def stored(path):
+    """The numbers of a PNG, red first."""
+    numbers = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return numbers if numbers.ndim == 2 else numbers[..., ::-1]
+
+
+def there_and_back(prediction, baseline, codes):
+    """Converts a folder of a prediction in the current folder, and back to flow and disparities."""
     files = [
         *("--flow", prediction / "flow", "--disparity", prediction / "disp_0"),
         *(
@@ -300,16 +320,10 @@ def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch, real):
         )
         result = np.load("000139_10.npz")
         assert result["valid"].all()
-        np.testing.assert_allclose(result["camera_baseline"], 0.5327, atol=1e-4)
+        np.testing.assert_allclose(result["camera_baseline"], baseline, atol=1e-4)
     main("convert --inverse --input 000139_10.npz".split())
-    codes = lambda path: cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(int)
-    for name, back in (
-        ("disp_0", "disparity"),
-        ("disp_1", "next_disparity"),
-        ("flow", "flow"),
-    ):
-        original = codes(prediction / name / "000139_10.png")
-        np.testing.assert_array_equal(codes(f"000139_10_{back}.png"), original)
+    for name, original in zip(("flow", "disparity", "next_disparity"), codes, strict=True):
+        np.testing.assert_array_equal(stored(f"000139_10_{name}.png"), original)
 
 
 def test_a_picture_never_overwrites_the_flow_it_shows(folder):

@@ -15,8 +15,6 @@ import sf3d_jax as sf3d
 from sf3d_jax import data, gaussians
 from sf3d_jax.cli.render import Render
 
-pytestmark = pytest.mark.law
-
 SIZE = (24, 32)
 # World to camera in OpenCV's axes: at (0, 0, -4) and looking along z; at (2.4, 0, -3.2) and looking
 # at the origin as well.

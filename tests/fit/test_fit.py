@@ -8,13 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import thorough
 from helpers.support import float64
 
 import sf3d_jax as sf3d
 from sf3d_jax import fit, losses
-
-# What is compiled for one test serves the next, so one worker runs all.
-pytestmark = pytest.mark.xdist_group("fit")
 
 SIZE = (48, 64)
 
@@ -85,9 +83,10 @@ def test_a_translation_is_found_to_a_fiftieth_of_a_pixel():
     assert np.array(fitted.valid)[2:, :-2].mean() > 0.99 and not np.any(fitted.valid[:, -1])
 
 
-@pytest.mark.parametrize(
-    "matrix", [[[0.05, 0.0], [0.0, 0.05]], [[0.0, -0.06], [0.06, 0.0]], [[0.03, 0.04], [0, -0.02]]]
-)
+AFFINE = [[0.05, 0.0], [0.0, 0.05]], [[0.0, -0.06], [0.06, 0.0]], [[0.03, 0.04], [0, -0.02]]
+
+
+@pytest.mark.parametrize("matrix", AFFINE)
 def test_an_affine_motion_is_found(matrix):
     image, next_image, flow = affine_pair(np.array(matrix), [0.4, 0.3])
     error = length(fit.flow(image, next_image).flow - flow)[4:-4, 4:-4]
@@ -104,6 +103,7 @@ def test_a_small_object_that_moves_far_is_found_and_what_it_hides():
     assert not np.any(np.array(fitted.valid)[hidden])
 
 
+@pytest.mark.thorough
 def test_a_batch_is_a_loop():
     pairs = [affine_pair(np.zeros((2, 2)), SHIFT), patch_pair()]
     image, next_image = (np.stack([p[i] for p in pairs])[None] for i in (0, 1))
@@ -127,6 +127,7 @@ def test_units_of_brightness_do_not_matter():
     np.testing.assert_allclose(other.flow, fitted.flow, atol=2e-3)
 
 
+@pytest.mark.thorough
 def test_grey_thrice_is_grey():
     image, next_image, _, _ = shifted_fit()
     grey = [x[..., :1] for x in (image, next_image)]
@@ -154,13 +155,14 @@ def test_without_any_texture_nothing_moves(values):
     assert np.all(fitted.valid) == np.isfinite(values)
 
 
-@pytest.mark.parametrize("size", [(1, 9), (1, 1)])
+@thorough.parametrize("size", [(1, 9), (1, 1)], default=[(1, 1)])
 def test_tiny_images_do_not_break(size):
     image = np.random.default_rng(0).random((*size, 1)).astype(np.float32)
     fitted = fit.flow(image, image)
     assert fitted.flow.shape == (*size, 2) and np.isfinite(fitted.flow).all()
 
 
+@pytest.mark.thorough
 def test_dtypes_follow_the_images():
     image, next_image, flow, _ = shifted_fit()
     half = [jnp.asarray(x, jnp.bfloat16) for x in (image, next_image)]
@@ -174,8 +176,12 @@ def test_dtypes_follow_the_images():
 
 def test_it_passes_no_gradient():
     image = jnp.asarray(texture(*grid((6, 7))), jnp.float32)
-    gradient = jax.grad(lambda x: fit.flow(x, image).flow.sum())(image)
+    camera = sf3d.Camera.pinhole(6.0, 6.0, 3.0, 2.5, (6, 7))
+    inv_depth = jnp.ones((6, 7))
+    lift = lambda x, d: fit.scene_flow(x, image, d, inv_depth, camera).scene_flow.vectors.sum()
+    gradient = jax.jit(jax.grad(lambda x: fit.flow(x, image).flow.sum()))(image)
     assert not gradient.any()
+    assert not jax.jit(jax.grad(lift))(image, inv_depth).any()
 
 
 def photometric(flow, image, next_image):
@@ -211,8 +217,8 @@ def test_a_step_that_breaks_the_loss_is_not_kept():
 def test_a_texture_that_repeats_moves_by_the_least():
     u, v = grid()
     paint = lambda x, y: np.sign(np.sin(x * np.pi / 8 + 0.1) * np.sin(y * np.pi / 8 + 0.1))
-    blurred = lambda x: np.float32(0.5 + 0.3 * cv2.GaussianBlur(x, (0, 0), 0.7))[..., None]
-    pair = blurred(paint(u, v)), blurred(paint(u - 2, v - 1))
+    blurred = lambda x: np.float32(0.5 + 0.3 * cv2.GaussianBlur(x, (0, 0), 0.7))
+    pair = [np.stack([x] * 3, -1) for x in map(blurred, (paint(u, v), paint(u - 2, v - 1)))]
     assert length(fit.flow(*pair).flow - np.array([2, 1]))[6:-6, 6:-6].mean() < 0.1
     unique = texture(u, v) - 0.5, texture(u - 2, v - 1) - 0.5
     pair = [np.float32(a + b) for a, b in zip(pair, unique, strict=True)]
@@ -226,14 +232,23 @@ def test_a_refined_motion_passes_no_gradient_either():
     assert not np.any(jax.grad(of_image)(image))
 
 
-def test_any_smoothness_that_is_a_number_leaves_the_motion_finite():
+@pytest.mark.thorough
+@pytest.mark.parametrize("smoothness", [0, 1e3, np.float32(2)])
+def test_any_smoothness_that_is_a_number_leaves_the_motion_finite(smoothness):
     image = np.float32(texture(*grid((6, 7))))
-    for smoothness in (0, 1e3, np.float32(2)):
-        assert np.isfinite(fit.flow(image, image[::-1], smoothness=smoothness).flow).all()
-    traced = jax.jit(lambda s: fit.flow(image, image, smoothness=s))(jnp.nan)
-    assert np.isfinite(traced.flow).all() and not np.any(traced.valid)
+    assert np.isfinite(fit.flow(image, image[::-1], smoothness=smoothness).flow).all()
 
 
+def test_a_traced_smoothness_leaves_the_motion_finite_whatever_it_is():
+    image = np.float32(texture(*grid((6, 7))))
+    traced = jax.jit(lambda s: fit.flow(image, image[::-1], smoothness=s))
+    for smoothness in (0.0, 1e3, 2.0):
+        assert np.isfinite(traced(smoothness).flow).all()
+    fitted = traced(jnp.nan)
+    assert np.isfinite(fitted.flow).all() and not np.any(fitted.valid)
+
+
+@pytest.mark.thorough
 def test_scene_flow_is_refined_by_a_loss_of_both():
     (image, next_image, d0, d1), *_ = wall_pair()
     still = lambda pair: {"flow": (1.0, jnp.abs(pair[0]).mean()), "c": (1.0, pair[1].mean())}

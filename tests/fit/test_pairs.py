@@ -8,6 +8,8 @@ from helpers.support import scene
 import sf3d_jax as sf3d
 from sf3d_jax import data, fit
 
+pytestmark = pytest.mark.thorough
+
 
 def length(vectors):
     return np.linalg.norm(np.asarray(vectors, np.float64), axis=-1)
@@ -34,6 +36,20 @@ def test_rubber_whale_has_half_the_error_of_dis(real):
     images = [data.read_image(real(f"middlebury/frame{i}.png")) for i in (10, 11)]
     truth, valid = data.read_flow(real("middlebury/RubberWhale_flow10.flo"))
     check_against_peers(*images, truth, valid, 0.55)
+
+
+def test_an_affine_motion_of_many_pixels_is_no_worse_than_dis():
+    maps, *_ = scene("objects")
+    height, width = maps["valid"].shape
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    turn = cv2.getRotationMatrix2D(tuple(middle), angle=-2.9, scale=1.1)
+    turn[:, 2] += (24, 10)
+    following = cv2.warpAffine(maps["rgb0"], turn, (width, height), flags=cv2.INTER_CUBIC)
+    pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(float)
+    moved = pixels @ turn[:, :2].T + turn[:, 2]
+    use = maps["valid"] & ((moved >= 0) & (moved <= 2 * middle)).all(-1)
+    assert np.median(length(moved - pixels)[use]) > 25
+    check_against_peers(maps["rgb0"], following, moved - pixels, use, 1.0)
 
 
 def test_motions_of_many_pixels_are_no_worse_than_dis(real):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import gaussian_scenes as scenes
+from helpers import thorough
 from helpers.gaussian_scenes import (
     MIDDLE,
     RADIUS,
@@ -28,7 +29,8 @@ from scipy.ndimage import map_coordinates
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import Gaussians, render_motion
 
-pytestmark = pytest.mark.xdist_group("gaussian annotations")
+# A draw of so many takes longer than LLVM takes to optimize it.
+pytestmark = pytest.mark.optimized
 
 COUNT = 20_000
 # One program serves all tests of a method.
@@ -72,7 +74,10 @@ def test_the_motion_of_the_sphere_has_the_derivative_that_it_says(motion):
     np.testing.assert_allclose(given, numeric, atol=1e-8)
 
 
-@pytest.mark.parametrize("method", ["mean", "median"])
+each_method = thorough.parametrize("method", ["mean", "median"], default=["mean"])
+
+
+@each_method
 @pytest.mark.parametrize("cameras", scenes.CAMERAS)
 @pytest.mark.parametrize("motion", scenes.MOTIONS)
 def test_the_annotations_are_those_of_the_surface(motion, cameras, method):
@@ -109,6 +114,7 @@ def test_a_scene_ten_times_as_large_looks_the_same():
         np.testing.assert_allclose(factor * other, one, atol=atol)
 
 
+@pytest.mark.thorough
 def test_the_median_does_not_see_what_shines_through():
     loose = dict(across=0.5, thickness=0.01, jitter=0.005, opacity=0.6)
     pair = cast(scenes.cameras("still"), jnp.float32)
@@ -165,14 +171,13 @@ def assert_agree(annotation, camera, next_camera, flow_atol, atol):
     np.testing.assert_allclose(annotation.inv_depth_change[use], change[use], atol=atol)
 
 
-@pytest.mark.parametrize("method", ["mean", "median"])
+@each_method
 @pytest.mark.parametrize("cameras", scenes.CAMERAS)
 def test_the_annotations_agree_with_one_another(cameras, method):
     annotation, _, pair = moving_sphere("waves", cameras, method=method)
     assert_agree(annotation, *pair, flow_atol=1e-4, atol=1e-6)
 
 
-@pytest.mark.law
 def at(image, places):
     """The image between its pixels, linearly."""
     rows_columns = np.moveaxis(places, -1, 0)[::-1]
@@ -247,22 +252,12 @@ def test_what_is_still_moves_with_the_camera_alone(cameras):
     np.testing.assert_allclose(annotation.inv_depth_change, expected.inv_depth_change, atol=1e-7)
 
 
-@pytest.mark.parametrize("method", ["mean", "median"])
+@each_method
 def test_what_is_behind_the_camera_leaves_everything_zero_and_invalid(method):
     pair = cast(scenes.cameras("still"), jnp.float32)
     behind = sphere(COUNT, rigid, middle=-MIDDLE, wall=-WALL)
     for image in annotate(*behind, *pair, method):
         assert not image.any()
-
-
-@pytest.mark.law
-def test_without_gaussians_nothing_is_valid_and_all_is_zero():
-    camera = cast(scenes.cameras("still")[0], jnp.float32)
-    none = Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))
-    annotation = render_motion(none, none, camera, camera)
-    assert annotation.flow.shape == (*camera.size, 2)
-    for image in annotation:
-        assert not np.any(image)
 
 
 def head_gaussians(data, camera):
@@ -289,6 +284,7 @@ def head_gaussians(data, camera):
     return of(points), of(moved), smooth
 
 
+@pytest.mark.thorough
 def test_a_head_of_gaussians_moves_as_the_head():
     data, _, camera, _ = scene("head")
     gaussians, next_gaussians, smooth = head_gaussians(data, camera)

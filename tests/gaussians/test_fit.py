@@ -7,10 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from helpers.support import cast
 
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
+
+# Hundreds of steps of one program.
+pytestmark = [pytest.mark.optimized, pytest.mark.thorough]
 
 SIZE = (96, 128)
 

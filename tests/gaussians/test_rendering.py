@@ -9,16 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
+from helpers import thorough
 from helpers.support import as_numpy, cast, float64, pose
 
 import sf3d_jax as sf3d
 from sf3d_jax import gaussians as gs
 from sf3d_jax.gaussians import reference
-from sf3d_jax.gaussians._splats import splats
-from sf3d_jax.gaussians._tiles import _places, listed
-
-# What is compiled for one test serves the next, so one worker runs all.
-pytestmark = pytest.mark.xdist_group("gaussians")
+from sf3d_jax.gaussians._splats import make_splats
+from sf3d_jax.gaussians._tiles import _order_by_key, build_tile_lists
 
 # More tiles than are drawn at a time, and neither side a multiple of theirs.
 SIZE = (89, 97)
@@ -122,7 +120,11 @@ def drawn(name, which, *given):
     return program(name, which, given, jnp.asarray(weights(name), given[0].means.dtype))[1]
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+# The default run asks `render` of its formula for one Gaussian and of finite differences.
+each_renderer = thorough.parametrize("name", RENDERERS, default=["mean"])
+
+
+@each_renderer
 def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
     with float64():
         for seed in range(3):
@@ -133,7 +135,7 @@ def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
                 np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12, err_msg=field)
 
 
-@pytest.mark.parametrize("name", ["mean", "median"])
+@thorough.parametrize("name", ["mean", "median"], default=["mean"])
 def test_annotations_agree_to_the_rounding_of_float64(name):
     with float64():
         given = inputs(np.float64)
@@ -172,7 +174,7 @@ def relative(x, y):
     return np.linalg.norm(x - y) / max(np.linalg.norm(y), 1e-30)
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@each_renderer
 def test_the_derivative_is_that_of_the_reference(name):
     with float64():
         given = inputs(np.float64)
@@ -185,7 +187,7 @@ def test_the_derivative_is_that_of_the_reference(name):
             assert not np.any(x), field
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@thorough.parametrize("name", RENDERERS, default=["render"])
 def test_the_derivative_is_that_of_finite_differences(name):
     rng = np.random.default_rng(1)
     with float64():
@@ -211,26 +213,26 @@ def lighter(scene, by):
     return dataclasses.replace(scene, opacities=scene.opacities * (1 - by))
 
 
-def near_a_threshold(given):
+def near_a_threshold(name, given):
     """Pixels at which a rule flips within rounding: compared in float64, a bit up and down."""
     with float64():
         given = cast(given, np.float64)
         results = [
-            as_numpy(drawn("median", 0, lighter(given[0], shift), *given[1:]))
+            as_numpy(drawn(name, 0, lighter(given[0], shift), *given[1:]))
             for shift in (0, 3e-6, -3e-6)
         ]
     spread = [np.abs(images(r) - images(results[0])).max(-1) for r in results[1:]]
     return np.maximum(*spread) > 1e-4
 
 
-@pytest.mark.parametrize("name", RENDERERS)
+@thorough.parametrize("name", RENDERERS, default=["mean"])
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
     with float64():
         double = cast(single, np.float64)
         expected = images(as_numpy(drawn(name, 0, *double)))
-    band = near_a_threshold(single)
+    band = near_a_threshold(name, single)
     assert band.mean() < 0.01
     error = (np.abs(result - expected) / np.maximum(np.abs(expected), 1))[~band]
     assert np.quantile(error, 0.9999) < 1e-5
@@ -311,27 +313,33 @@ def test_a_camera_that_is_not_finite_sees_nothing():
 
 
 def test_what_does_not_fit_is_loud():
-    first, *rest = inputs(np.float32)
-    large = dataclasses.replace(first, factors=20 * first.factors)
-    assert gs.intersections_needed(large, rest[1], antialias=True) > ROOM
-    for name, untold in (("render", 3), ("mean", 2)):
-        result = drawn(name, 0, large, *rest)
-        assert result.overflow > 0
-        assert all(np.isnan(x).all() for x in result[:untold])
-        assert not any(np.any(x) for x in jax.tree.leaves(gradient(name, 0, (large, *rest))))
+    with float64():
+        first, *rest = inputs(np.float64)
+        large = dataclasses.replace(first, factors=20 * first.factors)
+        assert gs.intersections_needed(large, rest[1], antialias=True) > ROOM
+        for name, untold in (("render", 3), ("mean", 2)):
+            result = as_numpy(drawn(name, 0, large, *rest))
+            assert result.overflow > 0
+            assert all(np.isnan(x).all() for x in result[:untold])
+            assert not any(np.any(x) for x in jax.tree.leaves(gradient(name, 0, (large, *rest))))
     assert not np.any(result.valid) and not np.any(result.flow) and not np.any(result.edge)
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def overflow_of(given, room):
-    return listed(splats(given[0], given[2]), SIZE, room).overflow
+    return build_tile_lists(make_splats(given[0], given[2]).outlines, SIZE, room).overflow
 
 
-def test_room_is_enough_to_the_last_place():
+@thorough.parametrize("lacking", [0, 1, 9], default=[0, 1])
+def test_room_is_enough_to_the_last_place(lacking):
     given = inputs(np.float32)
     count = int(gs.intersections_needed(given[0], given[2]))
-    assert [int(overflow_of(given, count - n)) for n in (0, 1, 9)] == [0, 1, 9]
-    assert overflow_of(given, 1) > 0
+    assert overflow_of(given, count - lacking) == lacking
+
+
+@pytest.mark.thorough
+def test_the_least_room_overflows():
+    assert overflow_of(inputs(np.float32), 1) > 0
 
 
 def test_more_intersections_than_integers_are_counted_as_the_largest():
@@ -343,12 +351,23 @@ def test_more_intersections_than_integers_are_counted_as_the_largest():
     assert gs.intersections_needed(cloud, cast(camera, np.float32)) == 2**31 - 1
 
 
-def test_room_is_found_outside_of_jit():
+@pytest.mark.thorough
+def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
     first, _, camera, _, _ = inputs(np.float32)
     expected = gs.render(first, camera, max_intersections=np.int64(ROOM))
     result, pull = jax.vjp(lambda g: gs.render(g, camera).colors, first)
     chex.assert_trees_all_close(result, expected.colors, atol=1e-6)
     assert np.any(pull(jnp.ones_like(result))[0].means)
+
+
+def test_room_is_found_outside_of_jit():
+    with float64():
+        first, _, camera, _, background = given = inputs(np.float64)
+        expected = as_numpy(drawn("render", 0, *given))
+        result = as_numpy(gs.render(first, camera, background=background, antialias=True))
+    first, _, camera, *_ = inputs(np.float32)
+    assert result.overflow == 0
+    chex.assert_trees_all_close(result.colors, expected.colors, atol=1e-6)
     with pytest.raises(ValueError, match="max_intersections"):
         jax.jit(gs.render)(first, camera)
     with pytest.raises(ValueError, match="max_intersections"):
@@ -358,9 +377,9 @@ def test_room_is_found_outside_of_jit():
 
 
 def test_sizes_of_room_are_few_and_enough():
-    from sf3d_jax.gaussians._options import rounded_up
+    from sf3d_jax.gaussians._options import round_up
 
-    sizes = [rounded_up(n) for n in range(0, 100_000, 7)]
+    sizes = [round_up(n) for n in range(0, 100_000, 7)]
     assert all(n * 7 <= size <= max(1.25 * n * 7 + 1, 1024) for n, size in enumerate(sizes))
     assert len(set(sizes)) < 40
 
@@ -394,23 +413,27 @@ def test_entries_are_sorted_in_parts_as_at_once(monkeypatch):
     # Of so few bits a part holds all, 128 or 8 entries; of the last, counts would be too many.
     for bits in (32, 13, 9):
         monkeypatch.setattr(_tiles, "_BITS", bits)
-        np.testing.assert_array_equal(_places(jnp.asarray(tile), 37), expected)
+        places = jax.jit(functools.partial(_order_by_key, largest=37))(tile)
+        np.testing.assert_array_equal(places, expected)
 
 
 def test_a_batch_is_a_loop():
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *[inputs(np.float32, seed) for seed in (0, 1)])
-    factors = jnp.asarray(weights("render"), jnp.float32)
-    slopes, result = jax.vmap(lambda given: program("render", 0, given, factors))(stacked)
-    for k in range(2):
-        given = jax.tree.map(lambda x, k=k: x[k], stacked)
+    factors = weights("render")
+    with float64():
+        scenes = [inputs(np.float64, seed) for seed in (0, 1)]
+        both = jax.jit(jax.vmap(lambda given: program("render", 0, given, factors)))
+        slopes, result = as_numpy(both(jax.tree.map(lambda *x: jnp.stack(x), *scenes)))
+        alone = [as_numpy(program("render", 0, given, factors)) for given in scenes]
+    for k, (expected_slopes, expected) in enumerate(alone):
         one = jax.tree.map(lambda x, k=k: x[k], result)
-        chex.assert_trees_all_close(one, drawn("render", 0, *given), atol=1e-5, rtol=1e-5)
+        chex.assert_trees_all_close(one, expected, atol=1e-5, rtol=1e-5)
         one = jax.tree.map(lambda x, k=k: x[k], slopes)
-        expected = gradient("render", 0, given)
-        for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(expected), strict=True):
+        leaves = (jax.tree.leaves(x) for x in (one, expected_slopes))
+        for x, y in zip(*leaves, strict=True):
             assert relative(x, y) < 1e-4 or not np.any(y)
 
 
+@pytest.mark.thorough
 def test_scenes_may_be_spread_over_devices():
     mesh = jax.make_mesh((1,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
     spread = jax.sharding.PartitionSpec("x")
@@ -433,6 +456,7 @@ def test_scenes_may_be_spread_over_devices():
     assert count[0] == gs.intersections_needed(given[0], given[2], antialias=True)
 
 
+@pytest.mark.thorough
 def test_narrow_numbers_come_out_as_they_went_in():
     first, after, *rest = inputs(np.float32)
     exact = drawn("mean", 0, first, after, *rest)
@@ -458,6 +482,15 @@ def test_what_is_behind_an_opaque_wall_does_not_matter():
         np.testing.assert_allclose(1 - result.alpha[43, 47], passed.prod(), rtol=0.01)
         other = dataclasses.replace(scene, colors=np.r_[colors[:layers], 9 + colors[layers:]])
         chex.assert_trees_all_equal(gs.render(other, camera, max_intersections=ROOM), result)
+
+
+def test_without_gaussians_nothing_is_valid_and_all_is_zero():
+    camera = cast(CAMERA, jnp.float32)
+    none = gs.Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))
+    annotation = gs.render_motion(none, none, camera, camera)
+    assert annotation.flow.shape == (*camera.size, 2)
+    for image in annotation:
+        assert not np.any(image)
 
 
 def test_one_gaussian_is_its_formula():
@@ -516,6 +549,47 @@ def test_harmonics_without_a_direction_are_the_mean_colour():
     assert not np.any(jax.jacobian(colour)(jnp.zeros(3)))
     dark = gs.spherical_harmonics(-9 * coefficients, jnp.array([0.0, 0.0, 1.0]))
     assert np.all(dark == 0)
+
+
+def along(function, *arguments):
+    """Derivatives in float64 along a direction: of JAX, and of finite differences."""
+    rng = np.random.default_rng(0)
+    with float64():
+        arguments = [jnp.asarray(x, jnp.float64) for x in arguments]
+        directions = [jnp.asarray(rng.normal(size=x.shape)) for x in arguments]
+
+        @jax.jit
+        def at(t):
+            moved = [x + t * d for x, d in zip(arguments, directions, strict=True)]
+            value, pull = jax.vjp(function, *moved)
+            weights = jnp.cos(jnp.arange(value.size)).reshape(value.shape)
+            slopes = pull(weights)
+            total = sum((a * b).sum() for a, b in zip(slopes, directions, strict=True))
+            return (value * weights).sum(), total
+
+        return float(at(0.0)[1]), float(at(1e-5)[0] - at(-1e-5)[0]) / 2e-5
+
+
+def test_the_derivatives_of_colours_and_factors_are_those_of_finite_differences():
+    rng = np.random.default_rng(0)
+    coefficients, directions = 0.05 * rng.normal(size=(5, 16, 3)), rng.normal(size=(5, 3))
+    found, wanted = along(gs.spherical_harmonics, coefficients, directions)
+    np.testing.assert_allclose(found, wanted, rtol=1e-7)
+    build = lambda scales, rotations: (
+        gs.Gaussians.from_scales_rotations(
+            jnp.zeros((5, 3)), scales, rotations, jnp.ones(5), jnp.ones((5, 3))
+        ).factors
+    )
+    found, wanted = along(build, rng.uniform(0.1, 1, (5, 3)), rng.normal(size=(5, 4)))
+    np.testing.assert_allclose(found, wanted, rtol=1e-7)
+
+
+def test_wrong_coefficients_and_rotations_are_named():
+    with pytest.raises(ValueError, match="coefficients: expected shape"):
+        gs.spherical_harmonics(np.ones((5, 3)), np.ones(3))
+    means, scales, rest = np.ones((5, 3)), np.ones((5, 3)), (np.ones(5), np.ones((5, 3)))
+    with pytest.raises(ValueError, match="rotations: expected"):
+        gs.Gaussians.from_scales_rotations(means, scales, np.ones((5, 2)), *rest)
 
 
 def test_rotations_may_be_quaternions_of_any_length_or_matrices():

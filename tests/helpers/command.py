@@ -3,6 +3,8 @@
 import numpy as np
 
 from sf3d_jax.cli import main
+from sf3d_jax.data.sets.kitti import benchmark as kitti
+from sf3d_jax.data.sets.spring import benchmark as spring
 
 SIZE = (12, 16)
 
@@ -32,3 +34,11 @@ def draw(seed, *channels, size=SIZE, low=5, high=60):
 
 def spring_file(root, scene, folder, frame, ending):
     return made(root / scene / folder / f"{folder.split('/')[-1]}_{frame:04}{ending}")
+
+
+def small_benchmarks(monkeypatch):
+    """Lets KITTI have three images to submit, and Spring a scene of two frames."""
+    monkeypatch.setattr(kitti.layout, "TEST_PAIRS", 3)
+    monkeypatch.setattr(spring.layout, "TEST_FRAMES", {3: 2})
+    monkeypatch.setattr(kitti, "SIZES", {SIZE, (12, 15)})
+    monkeypatch.setattr(spring, "SIZES", {SIZE})

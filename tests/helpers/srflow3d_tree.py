@@ -5,19 +5,9 @@ import struct
 
 import cv2
 import numpy as np
-import pytest
-from helpers import support
 
 SCALE = 0.37
 SUBJECT = "031"
-
-
-def truth(name):
-    """The arrays of a rendered scene."""
-    path = support.SHARED / "scenes" / f"{name}.npz"
-    if not path.exists():
-        pytest.skip(f"needs {path.name} of the rendered scenes, which are not part of a clone")
-    return dict(np.load(path))
 
 
 def write_flo(path, flow):

@@ -1,7 +1,6 @@
 """What several tests share: float64, cameras, the definition of scene flow, the scenes."""
 
 import dataclasses
-import pathlib
 
 import cv2
 import jax
@@ -9,10 +8,9 @@ import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.assets import rendered
 
 import sf3d_jax as sf3d
-
-SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared"
 
 # JAX moved it out of jax.experimental.
 _enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
@@ -118,10 +116,7 @@ def displacement(flow, inv_depth, change, camera, next_camera=None):
 
 def scene(name):
     """A rendered scene with exact truth: maps, cameras with the world at the first camera."""
-    path = SHARED / "scenes" / f"{name}.npz"
-    if not path.exists():
-        pytest.skip(f"needs {path.name} of the rendered scenes, which are not part of a clone")
-    data = np.load(path)
+    data = rendered(name)
     size = data["depth0"].shape
     relative = data["world_to_camera1"] @ np.linalg.inv(data["world_to_camera0"])
     first = sf3d.Camera.from_matrix(data["K0"], size)

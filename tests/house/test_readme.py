@@ -1,5 +1,7 @@
 """What the README shows runs, and what it points to is there."""
 
+import ast
+import functools
 import pathlib
 import re
 
@@ -30,9 +32,25 @@ def files(tmp_path, monkeypatch):
     pathlib.Path("calib.txt").write_text(row.format("P2", 0) + row.format("P3", -350))
 
 
+def test_every_name_in_a_python_block_is_there():
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 9
+    for path in {path for block in blocks for path in dotted_names(ast.parse(block))}:
+        functools.reduce(getattr, path.split(".")[1:], sf3d)
+
+
+def dotted_names(tree):
+    """`sf3d.` and all names that follow it."""
+    for node in ast.walk(tree):
+        name = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if re.fullmatch(r"sf3d(\.\w+)+", name):
+            yield name
+
+
+# Most of its programs are those of other tests, at other sizes.
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 def test_every_python_block_runs():
-    assert README.read_text().count("```python") == 9
     # Its training step calls optax, which mixes types itself.
     with jax.numpy_dtype_promotion("standard"):
         check_md_file(README, memory=True)

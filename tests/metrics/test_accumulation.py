@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import support
+from helpers import support, thorough
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -22,10 +22,7 @@ NAMES = [
     "SintelFlow",
     "SpringSceneFlow",
 ]
-# Where tests are spread over processes, one of them compiles all that a metric needs.
-each_metric = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
-)
+each_metric = pytest.mark.parametrize("name", NAMES)
 
 
 def inputs(name, images=(IMAGES,), seed=0):
@@ -96,14 +93,13 @@ def assert_same(got, expected, rtol=1e-6):
 
 
 # What a pool does with the maps of a metric is the same for all of them.
-@pytest.mark.parametrize(
+@thorough.parametrize(
     "name, pool",
     [
-        pytest.param(name, pool, marks=pytest.mark.xdist_group(name))
-        for name in NAMES
-        for pool in ("pixels", "image")
-        if pool == "pixels" or name in ("DepthChange", "MotionInDepth")
+        *((name, "pixels") for name in NAMES),
+        *((name, "image") for name in ("DepthChange", "MotionInDepth")),
     ],
+    default=[("MotionInDepth", "pixels"), ("MotionInDepth", "image")],
 )
 def test_devices_and_orders_give_the_counts_of_one_batch(name, pool):
     arguments = inputs(name)

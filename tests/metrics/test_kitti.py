@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from helpers import thorough
+from helpers.png import write_png
 
 from sf3d_jax import data, metrics
 
@@ -134,7 +136,7 @@ def record(image, name, tail, region, bad, found):
     image.setdefault(f"{name}-density{tail}", []).append(found)
 
 
-@pytest.mark.parametrize("pool", ["pixels", "image"])
+@thorough.parametrize("pool", ["pixels", "image"], default=["pixels"])
 def test_every_number_is_that_of_the_rules_written_out(pool):
     given = images()
     got = metrics.KittiSceneFlow.empty(pool=pool).update(**given).compute()
@@ -181,6 +183,39 @@ def test_an_empty_estimate_is_all_outliers():
         {"D1-all": 100, "D1-epe": 51, "D1-density": 0, "Fl-all": 100, "Fl-density": 0}
         | {"Fl-epe": 30 * np.sqrt(2)}
     )
+
+
+def test_files_give_the_numbers_of_their_codes(tmp_path):
+    rng = np.random.default_rng(0)
+    size = (40, 60)
+    known, found = rng.random((2, *size)) < [[[0.3]], [[0.9]]]
+    flow = rng.integers(2**15 - 6400, 2**15 + 6400, (*size, 2))
+    off = np.rint(flow + rng.normal(0, 64, flow.shape) * rng.choice([1, 9], (*size, 1)))
+    disparity = rng.integers(1, 70 * 256, size)
+    other = np.clip(np.rint(disparity + rng.normal(0, 900, size)), 1, None)
+    # Of the flow the truth alone has holes, of the disparity the estimate as well.
+    codes = {
+        "flow_occ": np.where(known[..., None], np.dstack([flow, known]), [2**15, 2**15, 0]),
+        "flow": np.dstack([off, np.ones(size)]),
+        "disparity_occ": disparity * known,
+        "disparity": other * found,
+    }
+    given = {}
+    for name, values in codes.items():
+        path = write_png(tmp_path / f"{name}.png", values.astype(np.uint16), filters=(1, 4))
+        given[name] = (data.read_flow if "flow" in name else data.read_disparity)(path)
+    got = metrics.KittiSceneFlow.empty().update(**given).compute()
+    outlier = lambda error, length: 100 * np.mean((error > 3) & (error > 0.05 * length))
+
+    error = np.linalg.norm((off - flow)[known] / 64, axis=-1)
+    length = np.linalg.norm((flow[known] - 2.0**15) / 64, axis=-1)
+    assert got["Fl-all"] == pytest.approx(outlier(error, length), rel=1e-6)
+    assert got["Fl-epe"] == pytest.approx(error.mean(), rel=1e-6)
+    both = known & found
+    error = np.abs(other - disparity)[both] / 256
+    assert got["D1-all-result"] == pytest.approx(outlier(error, disparity[both] / 256), rel=1e-6)
+    assert got["D1-epe-result"] == pytest.approx(error.mean(), rel=1e-6)
+    np.testing.assert_allclose(got["D1-density"], 100 * both.sum() / known.sum(), rtol=1e-12)
 
 
 def test_the_pair_of_the_development_kit(real):

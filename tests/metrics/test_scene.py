@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
-from helpers import support
+from helpers import support, thorough
 
 import sf3d_jax as sf3d
 from sf3d_jax import metrics
@@ -119,7 +119,7 @@ def boundary_distance(mask):
     return scipy.ndimage.distance_transform_edt(~edge)
 
 
-@pytest.mark.parametrize("shape", [(1, 9), (40, 300), (300, 40)])
+@thorough.parametrize("shape", [(1, 9), (40, 300), (300, 40)], default=[(1, 9), (40, 300)])
 def test_the_distance_to_the_boundary_is_exact_up_to_140_pixels(shape):
     rng = np.random.default_rng(0)
     mask = np.zeros((3, *shape), bool)
@@ -191,7 +191,7 @@ def test_a_small_error_of_the_second_depth_keeps_its_digits():
     np.testing.assert_allclose(got.compute()["MAE-log"], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("second", [False, True])
+@thorough.parametrize("second", [False, True], default=[True])
 def test_the_scene_flow_of_srflow3d_is_lifted_or_given(second):
     camera = support.camera()
     after = support.camera(pose=support.NEAR) if second else None
@@ -249,6 +249,7 @@ def test_srflow3d_counts_a_depth_that_is_not_positive_as_missing():
     )
 
 
+@pytest.mark.thorough
 def test_a_camera_of_its_own_for_each_image_goes_with_one_set_of_maps():
     cameras = [support.camera(), support.camera(pose=support.NEAR)]
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *cameras)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import thorough
 from helpers.support import as_numpy, cast, float64, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def by_loop(values, flow, mode, importance, valid):
     return result, weight
 
 
-@pytest.mark.parametrize("size", [SIZE, (1, 5)])
+@thorough.parametrize("size", [SIZE, (1, 5)], default=[SIZE])
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 @pytest.mark.parametrize("mode", MODES)
 def test_matches_the_loop(mode, scale, size):
@@ -77,7 +78,7 @@ def test_importance_of_any_size_neither_overflows_nor_vanishes(shift):
         assert np.isfinite(got.values).all() and not alone.any()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@thorough.parametrize("mode", MODES, default=["average", "softmax"])
 def test_gradients_are_those_of_finite_differences(mode):
     values, flow, importance, valid = inputs()
     flow[0] += 0.3
@@ -91,22 +92,23 @@ def test_gradients_are_those_of_finite_differences(mode):
     with float64():
         primals = tuple(jnp.asarray(x) for x in (values, flow, importance))
         tangents = tuple(jnp.asarray(rng.normal(size=x.shape)) for x in primals)
-        move = lambda t: loss(*(x + t * d for x, d in zip(primals, tangents, strict=True)))
+        run = jax.jit(lambda *x: (*jax.jvp(loss, x, tangents), jax.grad(loss, (0, 1, 2))(*x)))
+        move = lambda t: run(*(x + t * d for x, d in zip(primals, tangents, strict=True)))[0]
         expected = float((move(1e-7) - move(-1e-7)) / 2e-7)
-        forward = float(jax.jvp(loss, primals, tangents)[1])
-        gradient = jax.grad(loss, (0, 1, 2))(*primals)
+        _, forward, gradient = run(*primals)
+        forward = float(forward)
         reverse = float(sum((g * d).sum() for g, d in zip(gradient, tangents, strict=True)))
     assert forward == pytest.approx(expected, rel=1e-6)
     assert reverse == pytest.approx(forward, rel=1e-10)
 
 
-@pytest.mark.parametrize("mode", ["average", "softmax"])
+@thorough.parametrize("mode", ["average", "softmax"], default=["softmax"])
 def test_a_flow_of_zeros_learns(mode):
     values, _, importance, _ = inputs()
     loss = lambda flow: jnp.square(
         sf3d.forward_splat(values, flow, mode=mode, **options(mode, importance)).values - 1
     ).sum()
-    gradient = jax.grad(loss)(jnp.zeros((*SIZE, 2)))
+    gradient = jax.jit(jax.grad(loss))(jnp.zeros((*SIZE, 2)))
     assert np.isfinite(gradient).all() and (np.abs(gradient) > 1e-6).mean() > 0.8
 
 
@@ -133,7 +135,7 @@ def test_inside_the_frame_mass_is_conserved(seed):
     assert got.weight.sum() == pytest.approx(SIZE[0] * SIZE[1])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@thorough.parametrize("mode", MODES, default=["softmax"])
 def test_a_batch_is_a_loop(mode):
     values, flow, importance, valid = (
         np.stack(x) for x in zip(inputs(), inputs(seed=5), strict=True)
@@ -148,7 +150,7 @@ def test_a_batch_is_a_loop(mode):
         np.testing.assert_allclose(together.weight[i], alone.weight, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@thorough.parametrize("mode", MODES, default=["softmax"])
 def test_half_precision_comes_back_rounded_once(mode):
     values, flow, importance, _ = cast(inputs(), jnp.bfloat16)
     wide = cast((values, flow, importance), jnp.float32)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import thorough
 from helpers.support import as_numpy, float64
 
 from sf3d_jax.warping import _windows
@@ -11,7 +12,7 @@ from sf3d_jax.warping import _windows
 SIZE = (7, 9)
 GRID = (6, 10)
 CHANNELS = [1, 3, 11]
-each_count = pytest.mark.parametrize("count", CHANNELS)
+each_count = thorough.parametrize("count", CHANNELS, default=[3])
 TAPS = 2
 
 

@@ -21,6 +21,10 @@ LARGEST_SIDE = 100_000
 LARGEST = 1e9
 
 
+# How the message of an error names the argument of a reader that the file needs.
+CALLER = {"size": "size=(height, width) from the caller"}
+
+
 class FormatError(ValueError):
     """A file does not hold what its name, or the caller, says it holds.
 
@@ -28,12 +32,38 @@ class FormatError(ValueError):
       path: the file.
       expected: what should have been there.
       found: what is there instead.
+      missing: the argument of the reader that would stand in for what the file lacks, such as
+        "size"; None if no argument would.
     """
 
-    def __init__(self, path: PathLike, expected: str, found: str) -> None:
-        """Keeps the three parts apart, so that the error also survives pickling."""
+    def __init__(
+        self, path: PathLike, expected: str, found: str, *, missing: str | None = None
+    ) -> None:
+        """Keeps the parts apart, so that the error also survives pickling.
+
+        Args:
+          path: the file.
+          expected: what should have been there; it contains `CALLER[missing]` if an argument is
+            missing.
+          found: what is there instead.
+          missing: a key of `CALLER`, or None.
+        """
         super().__init__(path, expected, found)
-        self.path, self.expected, self.found = path, expected, found
+        self.path, self.expected, self.found, self.missing = path, expected, found, missing
+
+    def ask_for(self, words: str) -> "FormatError":
+        """Names the missing argument in another way, as a command names its flag.
+
+        Args:
+          words: what the message says instead of the argument.
+
+        Returns:
+          The error with the other message; the same error if no argument is missing.
+        """
+        if self.missing is None:
+            return self
+        expected = self.expected.replace(CALLER[self.missing], words)
+        return type(self)(self.path, expected, self.found, missing=self.missing)
 
     def __str__(self) -> str:
         """The message: the path, what was expected and what was found."""
@@ -48,7 +78,7 @@ class DtypeError(FormatError):
     """A file holds numbers of another kind, or of other bits."""
 
 
-def check_size(path: PathLike, width: int, height: int) -> None:
+def check_header_size(path: PathLike, width: int, height: int) -> None:
     """Refuses the image size of a header, before anything is allocated for it."""
     if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
         raise FormatError(

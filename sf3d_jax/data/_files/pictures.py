@@ -1,20 +1,11 @@
 """Pictures and PNG maps, decoded and encoded with OpenCV."""
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
 from sf3d_jax.data._files import DtypeError, FormatError, PathLike, headers, write_bytes
-
-
-def import_cv2() -> ModuleType:
-    """OpenCV, which only pictures and PNG maps need."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError("pictures need OpenCV: pip install 'sf3d_jax[data]'") from error
-    return cv2
+from sf3d_jax.data.opencv import import_cv2
 
 
 def read_picture(path: PathLike, flags: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_numbers, check_size
+from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_header_size, check_numbers
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.poses import poses_argument
 
@@ -131,7 +131,7 @@ def make_camera(
     """
     from sf3d_jax.camera import Camera
 
-    check_size(path, size[1], size[0])
+    check_header_size(path, size[1], size[0])
     focal, point = np.asarray(focal, np.float64), np.asarray(principal_point, np.float64)
     for key, x in (("focal length", focal), ("principal point", point), ("distortion", distortion)):
         if x is not None:
@@ -249,7 +249,7 @@ def resized(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera
     """
     if camera.size == size:
         return camera
-    check_size(path, size[1], size[0])
+    check_header_size(path, size[1], size[0])
     if not same_shape(camera.size, size):
         (height, width), (found_height, found_width) = size, camera.size
         raise FormatError(

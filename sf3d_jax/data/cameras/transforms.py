@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size
+from sf3d_jax.data._files import CALLER, FormatError, PathLike, check_header_size
 from sf3d_jax.data._files.json import matrix, outline, read_json, write_json
-from sf3d_jax.data._files.pictures import import_cv2, read_picture
+from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import (
     CameraArgument,
@@ -38,6 +38,7 @@ from sf3d_jax.data.cameras.checks import (
 from sf3d_jax.data.cameras.lens import COEFFICIENTS, coefficients, focal_of_angle, lens_model
 from sf3d_jax.data.cameras.names import CONVENTIONS, simple, stated
 from sf3d_jax.data.cameras.poses import homogeneous
+from sf3d_jax.data.opencv import import_cv2
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -80,9 +81,9 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
         or a lens is of another model.
       ValueError: size is no pair of positive integers.
     """
-    from sf3d_jax.camera import check_size as check_argument
+    from sf3d_jax.camera import check_size
 
-    size = None if size is None else check_argument(size)
+    size = None if size is None else check_size(size)
     return frames_of(path, read_json(path), size)
 
 
@@ -164,7 +165,7 @@ class _Values(NamedTuple):
         height, width = self.whole("h"), self.whole("w")
         if height is None or width is None:
             return None
-        check_size(self.path, width, height)
+        check_header_size(self.path, width, height)
         return height, width
 
 
@@ -173,8 +174,9 @@ def _frame(values: _Values, size: Size | None, fallback: Size | None) -> Transfo
     if own is None:
         raise FormatError(
             values.path,
-            f"w and h of {values.where}, or size=(height, width) from the caller, or an image",
+            f"w and h of {values.where}, or {CALLER['size']}, or an image",
             "none of them",
+            missing="size",
         )
     focal = _focal(values, own)
     sides = ("cx", own[1]), ("cy", own[0])

@@ -10,7 +10,7 @@ import numpy as np
 from sf3d_jax.data._files import DtypeError, FormatError, SizeError
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.sample import check
-from sf3d_jax.data.checking.scale_facts import scale_facts
+from sf3d_jax.data.checking.scale_facts import has_both, scale_facts
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
 from sf3d_jax.samples import Sample
@@ -42,8 +42,8 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
     metric = True
     if isinstance(dataset, SRFlow3D):
         dataset, metric = _with_scale(dataset)
-    entries = _spread(dataset.entries, limit)
-    partner = _partners(dataset)
+    entries = _choose_entries(dataset.entries, limit)
+    partner = _partner_reader(dataset)
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(_report, dataset, entry, partner, metric) for entry in entries]
         try:
@@ -97,16 +97,16 @@ def _any_scale(dataset: SRFlow3D, entry: Entry) -> float | None:
         depth, scaled, _, _ = dataset.scale_evidence(entry)
     except (ValueError, OSError):
         return None
-    both = np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
+    both = has_both(depth, scaled)
     return abs(float(np.median(depth[both] * scaled[both]))) if both.any() else None
 
 
-def _spread(entries: tuple[Entry, ...], limit: int | None) -> list[Entry]:
+def _choose_entries(entries: tuple[Entry, ...], limit: int | None) -> list[Entry]:
     count = len(entries) if limit is None else min(limit, len(entries))
     return [entries[i * len(entries) // count] for i in range(count)]
 
 
-def _partners(dataset: Dataset) -> Callable[[Entry], Sample | None]:
+def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
     """What finds the sample that leads back from the next frame, if there is one."""
     other = other_direction(dataset)
     all_entries = () if other is None else other.entries
@@ -128,10 +128,10 @@ def _report(
     dataset: Dataset, entry: Entry, partner: Callable[[Entry], Sample | None], metric: bool
 ) -> Report:
     """The report of one sample; `metric` tells whether its depths are in metres."""
-    sample, findings = _readable(dataset, entry)
+    sample, findings = _read(dataset, entry)
     if isinstance(dataset, SRFlow3D):
-        scale = dataset.scale if metric else None
-        findings += _scale(dataset, entry, scale, [finding.message for finding in findings])
+        scale, messages = dataset.scale if metric else None, [x.message for x in findings]
+        findings += _scale_findings(dataset, entry, scale, messages)
     if sample is None:
         return Report(tuple(findings), name=entry.name)
     if not metric:  # the cameras' places are
@@ -140,16 +140,18 @@ def _report(
     return dataclasses.replace(report, findings=(*findings, *report.findings), name=entry.name)
 
 
-def _readable(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]:
+def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]:
     """What can be read of a sample, and the files that stand in the way."""
     files = dict(entry.files)
-    findings = [_missing(path) for path in files.values() if not path.exists()]
+    why = "it was not written, or not downloaded"
+    lost = [path for path in files.values() if not path.exists()]
+    findings = [Finding("missing", f"{path}: missing", {}, why) for path in lost]
     files = {name: path for name, path in files.items() if path.exists()}
     while files:
         try:
             return dataset.read(entry._replace(files=files)), findings
         except FormatError as error:
-            findings.append(_broken(error))
+            findings.append(_format_finding(error))
             bad = Path(error.path)
         except OSError as error:
             bad = Path(error.filename or "")
@@ -165,11 +167,7 @@ def _readable(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Findi
     return None, findings
 
 
-def _missing(path: Path) -> Finding:
-    return Finding("missing", f"{path}: missing", {}, "it was not written, or not downloaded")
-
-
-def _broken(error: FormatError) -> Finding:
+def _format_finding(error: FormatError) -> Finding:
     why = {
         "size": "it belongs to another image, or was resized",
         "dtype": "it was saved as another kind of numbers, or as codes",
@@ -179,14 +177,16 @@ def _broken(error: FormatError) -> Finding:
     return Finding(name, str(error), {}, why[name])
 
 
-def _scale(dataset: SRFlow3D, entry: Entry, scale: float | None, said: list[str]) -> list[Finding]:
+def _scale_findings(
+    dataset: SRFlow3D, entry: Entry, scale: float | None, messages: list[str]
+) -> list[Finding]:
     """What is wrong with the scale, or with the depth, which only the scale is measured from."""
     if not {"depth", "scaled_inv_depth"} <= entry.files.keys():
         return []
     try:
         depth, scaled, mask, camera = dataset.scale_evidence(entry)
     except FormatError as error:
-        return [] if str(error) in said else [_broken(error)]
+        return [] if str(error) in messages else [_format_finding(error)]
     except OSError:  # missing files were named already
         return []
     return scale_facts(depth, scaled, camera, mask=mask, scale=scale)

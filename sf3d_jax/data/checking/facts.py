@@ -1,14 +1,16 @@
 """What is wrong whatever the rest says: shapes, kinds of numbers, and what is not known."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.checking.evidence.measures import has_content
-from sf3d_jax.data.checking.evidence.views import UNKNOWN, Case, Points
+from sf3d_jax.data.checking.evidence.fields import UNKNOWN, Case
+from sf3d_jax.data.checking.evidence.points import PixelSet
+from sf3d_jax.data.checking.evidence.within import has_content
 from sf3d_jax.data.checking.report import Finding
 from sf3d_jax.samples import Sample
 
@@ -25,59 +27,52 @@ _BORDER_SHARE = 0.01
 
 def with_arrays(sample: Sample) -> Sample:
     """The sample with NumPy arrays."""
-    maps: dict[str, Any] = {
-        n: np.asarray(x) for n in _MAPS if (x := getattr(sample, n)) is not None
-    }
-    return dataclasses.replace(sample, **maps)
+    return _replace(sample, {name: np.asarray(x) for name, x in _maps_of(sample).items()})
+
+
+def _maps_of(sample: Sample) -> dict[str, np.ndarray]:
+    return {name: x for name in _MAPS if (x := getattr(sample, name)) is not None}
+
+
+def _replace(sample: Sample, changes: Mapping[str, np.ndarray | Camera | None]) -> Sample:
+    fields: dict[str, Any] = dict(changes)  # each name has a type of its own
+    return dataclasses.replace(sample, **fields)
 
 
 def shape_facts(sample: Sample) -> tuple[Sample, list[Finding]]:
-    """What does not fit by its shape or its kind of numbers.
-
-    Args:
-      sample: of NumPy arrays.
-
-    Returns:
-      The sample without what cannot be compared, and the findings.
-    """
+    """A sample of NumPy arrays without what cannot be compared, and why that does not fit."""
     findings: list[Finding] = []
-    keep: dict[str, Any] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name in _MAPS:
-        if (x := getattr(sample, name)) is None:
-            continue
-        if (said := _kind(name, x)) is not None:
-            findings.append(said)
-        keep[name] = _usable(name, x)
+    keep: dict[str, np.ndarray | None] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    for name, x in _maps_of(sample).items():
+        keep[name] = _convert(name, x)
+        findings += _kind_findings(name, x)
         if keep[name] is not None:
-            shapes[name] = x.shape[:2]
-    size = _common(list(shapes.values()))
-    for name, shape in shapes.items():
-        if shape != size:
+            sizes[name] = x.shape[0], x.shape[1]
+    # The size that most have; of two, the first.
+    counts = list(sizes.values())
+    size = max(counts, key=counts.count) if counts else None
+    for name, its_size in sizes.items():
+        if size is not None and its_size != size:
             keep[name] = None
-            findings.append(_size(name, shape, size))
-    cameras, of_cameras = _cameras(sample, size)
-    return dataclasses.replace(sample, **keep, **cameras), [*findings, *of_cameras]
+            findings.append(_size_finding(name, its_size, size))
+    cameras, of_cameras = _check_cameras(sample, size)
+    return _replace(sample, {**keep, **cameras}), [*findings, *of_cameras]
 
 
-def _common(shapes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
-    """The size that most have; of two, the first."""
-    return max(shapes, key=shapes.count) if shapes else None
-
-
-def _size(name: str, shape: Any, size: Any) -> Finding:
-    (height, width), (rows, columns) = shape, size
-    numbers = {"width": width, "height": height, "width of others": columns}
-    numbers["height of others"] = rows
+def _size_finding(name: str, its_size: tuple[int, int], size: tuple[int, int]) -> Finding:
+    (height, width), (rows, columns) = its_size, size
+    numbers: dict[str, float] = {"width": width, "height": height}
+    numbers |= {"width of others": columns, "height of others": rows}
     message = f"{name} is {width} x {height}, where the rest is {columns} x {rows}"
     return Finding("size", message, numbers, "resize the one or the other, camera and flow too")
 
 
-def _usable(name: str, x: np.ndarray) -> np.ndarray | None:
+def _convert(name: str, x: np.ndarray) -> np.ndarray | None:
     """The map if it has an understood shape and real numbers; a mask as bool."""
     trailing = 1 if name in _IMAGES or name in _CHANNELS else 0
-    grey = name in _IMAGES and x.ndim == 2
-    if not (x.ndim == 2 + trailing or grey) or x.size == 0:
+    is_grey = name in _IMAGES and x.ndim == 2
+    if not (x.ndim == 2 + trailing or is_grey) or x.size == 0:
         return None
     if name in _CHANNELS and x.shape[-1] != _CHANNELS[name]:
         return None
@@ -86,28 +81,28 @@ def _usable(name: str, x: np.ndarray) -> np.ndarray | None:
     return np.nan_to_num(x.astype(np.float64)) > 0 if name in _MASKS else x
 
 
-def _kind(name: str, x: np.ndarray) -> Finding | None:
+def _kind_findings(name: str, x: np.ndarray) -> list[Finding]:
     """A wrong shape or kind of numbers, if it is one."""
-    if _usable(name, x) is None:
+    if _convert(name, x) is None:
         wanted = {"flow": "[H, W, 2]", "scene_flow": "[H, W, 3]"}.get(name, "[H, W]")
         wanted = "[H, W, C]" if name in _IMAGES else wanted
         message = f"{name} has the shape {list(x.shape)} of {x.dtype}, where {wanted} is expected"
-        return Finding("size", message, {}, "one sample without a batch axis, channels last")
+        return [Finding("size", message, {}, "one sample without a batch axis, channels last")]
     if name in _MASKS and x.dtype != bool:
         explanation = "a mask is bool; compare its codes with a threshold"
-        return Finding("dtype", f"{name} is {x.dtype}, not bool", {}, explanation, 0.9)
-    if name not in (*_MASKS, *_IMAGES) and not _is_float(x):
+        return [Finding("dtype", f"{name} is {x.dtype}, not bool", {}, explanation, 0.9)]
+    is_float = x.dtype.kind == "f" or "float" in x.dtype.name  # bfloat16 is of another kind
+    if name not in (*_MASKS, *_IMAGES) and not is_float:
         explanation = "these may be codes of a file that were not decoded"
-        return Finding("dtype", f"{name} is {x.dtype}, not floating", {}, explanation, 0.9)
-    return None
+        return [Finding("dtype", f"{name} is {x.dtype}, not floating", {}, explanation, 0.9)]
+    return []
 
 
-def _is_float(x: np.ndarray) -> bool:
-    return x.dtype.kind == "f" or "float" in x.dtype.name
-
-
-def _cameras(sample: Sample, size: Any) -> tuple[dict[str, Any], list[Finding]]:
-    keep: dict[str, Any] = {}
+def _check_cameras(
+    sample: Sample, size: tuple[int, int] | None
+) -> tuple[dict[str, None], list[Finding]]:
+    """The cameras that cannot be used, each as None, and why."""
+    unusable: dict[str, None] = {}
     findings = []
     for name in _CAMERAS:
         camera: Camera | None = getattr(sample, name)
@@ -118,20 +113,21 @@ def _cameras(sample: Sample, size: Any) -> tuple[dict[str, Any], list[Finding]]:
         if len(numbers) != 16:
             raise ValueError(f"{name}: expected one camera without a batch axis, got a batch")
         if not np.isfinite(numbers).all() or not (numbers[:2] > 0).all():
-            keep[name] = None
+            unusable[name] = None
             message = f"{name} has numbers that are not finite, or a focal length below 0"
             findings.append(Finding("camera", message, {"focal": float(numbers[0])}))
         elif not poses.is_rigid(camera.world_to_camera):
-            keep[name] = None
-            findings.append(_not_rigid(name, camera))
-        if size is not None and tuple(camera.size) != tuple(size):
-            findings.append(_size(name, camera.size, size))
-    if keep.get("camera", 0) is None:
-        keep["next_camera"] = None
-    return keep, findings
+            unusable[name] = None
+            findings.append(_pose_finding(name, camera))
+        height, width = camera.size
+        if size is not None and (height, width) != size:
+            findings.append(_size_finding(name, (height, width), size))
+    if "camera" in unusable:
+        unusable["next_camera"] = None
+    return unusable, findings
 
 
-def _not_rigid(name: str, camera: Camera) -> Finding:
+def _pose_finding(name: str, camera: Camera) -> Finding:
     rotation = np.asarray(camera.world_to_camera, np.float64)[:, :3]
     determinant = float(np.linalg.det(rotation))
     message = f"the pose of {name} is no rotation and translation"
@@ -142,81 +138,67 @@ def _not_rigid(name: str, camera: Camera) -> Finding:
 
 
 def value_facts(sample: Sample) -> list[Finding]:
-    """Values that are claimed and not there.
-
-    Args:
-      sample: of which all shapes fit.
-
-    Returns:
-      The findings.
-    """
+    """Values that are claimed and not there, in a sample of which all shapes fit."""
     maps = {n: x for n in (*_MOTION, "inv_depth") if (x := getattr(sample, n)) is not None}
     if sample.valid is not None and not sample.valid.any():
         message = "not a single pixel is valid"
         why = "an empty mask, or one that was read with a wrong threshold"
         return [Finding("nothing_known", message, {"valid pixels": 0}, why)]
-    findings = [_nothing(name, x) for name, x in maps.items()]
-    if sample.next_inv_depth is not None:
-        findings.append(_nothing("next_inv_depth", sample.next_inv_depth))
+    after = {} if sample.next_inv_depth is None else {"next_inv_depth": sample.next_inv_depth}
+    findings = [
+        Finding("nothing_known", f"{name} has not a single value", {"known values": 0})
+        for name, x in (maps | after).items()
+        if not _has_values(name, x)
+    ]
     for name, x in maps.items():
         # Without a mask an inverse depth of NaN is no surface, and nothing is claimed.
         if name != "inv_depth" or sample.valid is not None:
-            findings += _not_finite(name, x, sample.valid)
-    return [finding for finding in findings if finding is not None]
+            findings += _unknown_value_findings(name, x, sample.valid)
+    return findings
 
 
-def _nothing(name: str, x: np.ndarray) -> Finding | None:
+def _has_values(name: str, x: np.ndarray) -> bool:
     known = np.isfinite(x) & (np.abs(x.astype(np.float64)) <= UNKNOWN)
     if name in ("inv_depth", "next_inv_depth"):
         known &= x != 0
-    if known.any():
-        return None
-    return Finding("nothing_known", f"{name} has not a single value", {"known values": 0})
+    return bool(known.any())
 
 
-def _not_finite(name: str, x: np.ndarray, valid: np.ndarray | None) -> list[Finding]:
+def _unknown_value_findings(name: str, x: np.ndarray, valid: np.ndarray | None) -> list[Finding]:
+    """Pixels that are claimed to be known and are not."""
     claimed = np.ones(x.shape[:2], bool) if valid is None else valid
     values = x[claimed].astype(np.float64).reshape(claimed.sum(), -1)
     findings = []
-    for kind, bad, why in (
-        ("not_finite", ~np.isfinite(values), "NaN or infinity marks unknown values: mask them"),
-        (
-            "unknown_values",
-            np.isfinite(values) & (np.abs(values) > UNKNOWN),
-            "numbers above 1e9 mark unknown values, as in .flo files: mask them",
-        ),
+    finite, above = np.isfinite(values), np.abs(values) > UNKNOWN
+    marked = "NaN or infinity marks unknown values: mask them"
+    coded = "numbers above 1e9 mark unknown values, as in .flo files: mask them"
+    for kind, bad, is_what, why in (
+        ("not_finite", ~finite, "not finite", marked),
+        ("unknown_values", finite & above, "above 1e9", coded),
     ):
         if (count := int(bad.any(axis=1).sum())) and count < len(values):
             share = count / len(values)
-            message = f"{name} is {'not finite' if kind == 'not_finite' else 'above 1e9'} in "
-            message += f"{count} of the {len(values)} {'' if valid is None else 'valid '}pixels"
+            which = "pixels" if valid is None else "valid pixels"
+            message = f"{name} is {is_what} in {count} of the {len(values)} {which}"
             findings.append(Finding(kind, message, {"pixels": count, "share": share}, why))
     return findings
 
 
 def mask_facts(case: Case) -> list[Finding]:
-    """Valid pixels without a surface, after what is explained was undone.
-
-    Args:
-      case: what is meant.
-
-    Returns:
-      The findings.
-    """
+    """Valid pixels without a surface, after what is explained was undone."""
     own = case.own
     if own.valid is None or own.inv_depth is None:
         return []
     height, width = own.size
     rows, columns = np.divmod(np.arange(height * width), width)
     valid = own.valid(rows, columns) > 0
-    with np.errstate(all="ignore"):
-        d = own.inv_depth(rows, columns)
-        # What is NaN is named elsewhere; the sky is tested on the pixels of the check alone.
-        empty = valid & (d <= 0)
-        sky = has_content(case, Points(rows, columns, np.stack([columns, rows], 1).astype(float)))
+    d = own.inv_depth(rows, columns)
+    # What is NaN is named elsewhere; the sky is tested on the pixels of the check alone.
+    empty = valid & (d <= 0)
+    sky = has_content(case, PixelSet(rows, columns, np.stack([columns, rows], 1).astype(float)))
     count, negative = int((empty & ~sky).sum()), int((empty & (d < 0)).sum())
     count = max(count, negative)
-    inside = empty & ~sky & _inside(valid.reshape(own.size)).ravel()
+    inside = empty & ~sky & _erode(valid.reshape(own.size)).ravel()
     share = count / max(1, int(valid.sum()))
     if count == 0 or count == valid.sum() or (not inside.any() and share < _BORDER_SHARE):
         return []
@@ -226,16 +208,9 @@ def mask_facts(case: Case) -> list[Finding]:
     return [Finding("valid_without_depth", message, numbers, why, min(1.0, 0.5 + 10 * share))]
 
 
-def _inside(valid: np.ndarray) -> np.ndarray:
-    """Where all pixels within the width of a border are valid."""
-    for axis in range(2):
-        grown = valid.copy()
-        for shift in range(1, _BORDER + 1):
-            for sign in (1, -1):
-                moved = np.roll(valid, sign * shift, axis)
-                edge = slice(None, shift) if sign > 0 else slice(-shift, None)
-                index = (edge, slice(None)) if axis == 0 else (slice(None), edge)
-                moved[index] = True
-                grown &= moved
-        valid = grown
-    return valid
+def _erode(valid: np.ndarray) -> np.ndarray:
+    """Where all pixels of the image within the width of a border are valid."""
+    padded = np.pad(valid, _BORDER, constant_values=True)
+    side = 2 * _BORDER + 1
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    return np.asarray(windows.all(axis=(2, 3)))

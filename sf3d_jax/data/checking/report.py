@@ -91,8 +91,5 @@ class Report:
         if self.ok:
             seen = ", ".join(f"{name} {x:.3g}" for name, x in self.measured.items())
             return f"{head}: nothing wrong was found ({seen or 'nothing could be compared'})"
-        return "\n".join([f"{head}:", *(f"  {line}" for f in self.findings for line in _lines(f))])
-
-
-def _lines(finding: Finding) -> list[str]:
-    return str(finding).splitlines()
+        lines = [line for finding in self.findings for line in str(finding).splitlines()]
+        return "\n".join([f"{head}:", *(f"  {line}" for line in lines)])

@@ -2,32 +2,18 @@
 
 import numpy as np
 
-from sf3d_jax.data.checking.evidence import Levels
-from sf3d_jax.data.checking.evidence.views import Case, chosen_pixels, known_points, view_of
-from sf3d_jax.data.checking.explain import Explanation, State, explained, without_flow
+from sf3d_jax.data.checking.evidence.fields import Case, fields_of
+from sf3d_jax.data.checking.evidence.points import choose_pixels
 from sf3d_jax.data.checking.facts import mask_facts, shape_facts, value_facts, with_arrays
-from sf3d_jax.data.checking.remains import remaining
 from sf3d_jax.data.checking.report import Finding, Report
+from sf3d_jax.data.checking.search import Explanation, State, explain
+from sf3d_jax.data.checking.unexplained import unexplained_findings
 from sf3d_jax.samples import Sample
 
-_MAPS = ("flow", "inv_depth", "inv_depth_change", "next_inv_depth", "scene_flow")
-_IMAGES = ("image", "next_image")
-
-# What each kind of evidence compares, for people.
-WORDS = {
-    "surface": "negative inverse depths, share",
-    "mask": "valid pixels without anything, share",
-    "images": "images along the flow",
-    "depths": "depth + change against the next depth",
-    "still_flow": "flow against that of a still world",
-    "still_change": "change against that of a still world",
-    "still_images": "images along a still world's flow",
-    "still_depths": "depth against the next one of a still world",
-    "flow_back": "flow there and back",
-    "change_back": "change there and back",
-    "same_depth": "next depth against the other direction's",
-    "vectors": "scene flow against the other maps'",
-}
+_MAPS = (
+    *("image", "next_image", "flow", "inv_depth", "inv_depth_change", "next_inv_depth"),
+    "scene_flow",
+)
 
 
 def check(sample: Sample, *, backward: Sample | None = None) -> Report:
@@ -65,74 +51,60 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
       TypeError: an argument is no sample.
       ValueError: the sample has not a single map, or a batch of cameras.
     """
-    for name, x in (("sample", sample), ("backward", backward)):
-        if not isinstance(x, Sample) and not (x is None and name == "backward"):
-            raise TypeError(f"{name}: expected a Sample, got {type(x).__name__}")
+    for argument, x in (("sample", sample), ("backward", backward)):
+        if not isinstance(x, Sample) and not (x is None and argument == "backward"):
+            raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}")
+    name = sample.name if isinstance(sample.name, str) else None
     sample, findings = shape_facts(with_arrays(sample))
-    if all(getattr(sample, name) is None for name in (*_MAPS, *_IMAGES)):
+    if not _has_maps(sample):
         if findings:
-            return Report(tuple(findings), name=_name(sample))
+            return Report(tuple(findings), name=name)
         raise ValueError("sample: expected an image or a map, got none")
     findings += value_facts(sample)
     if any(finding.name == "nothing_known" for finding in findings):
         # What would be explained by maps of nothing is not worth much.
-        return Report(tuple(findings), name=_name(sample))
-    case = _case(sample, backward)
-    state = explained(case)
-    findings = [*_explanations(state), *findings, *mask_facts(state.case)]
-    findings += remaining(state.levels, without_flow(state.case), _flow_size(state.case))
-    given = state.steps[0].before if state.steps else state.levels
-    return Report(tuple(findings), _numbers(given), _name(sample))
+        return Report(tuple(findings), name=name)
+    with np.errstate(all="ignore"):
+        state = explain(_make_case(sample, backward))
+        findings = [*_explained_findings(state), *findings, *mask_facts(state.case)]
+        findings += unexplained_findings(state)
+    levels = {evidence.words: x.level for evidence, x in state.given.items() if x is not None}
+    return Report(tuple(findings), levels, name)
 
 
-def _name(sample: Sample) -> str | None:
-    return sample.name if isinstance(sample.name, str) else None
+def _has_maps(sample: Sample) -> bool:
+    return any(getattr(sample, name) is not None for name in _MAPS)
 
 
-def _case(sample: Sample, backward: Sample | None) -> Case:
-    own, other = view_of(sample), None
+def _make_case(sample: Sample, backward: Sample | None) -> Case:
+    own, other = fields_of(sample), None
     if backward is not None:
         backward, _ = shape_facts(with_arrays(backward))
-        if any(getattr(backward, name) is not None for name in (*_MAPS, *_IMAGES)):
-            other = view_of(backward)
+        if _has_maps(backward):
+            other = fields_of(backward)
             other = other if other.size == own.size else None
-    return Case(own, other, *chosen_pixels(own.size, sample.valid))
+    return Case(own, other, *choose_pixels(own.size, sample.valid))
 
 
-def _numbers(levels: Levels) -> dict[str, float]:
-    return {WORDS[name]: x.level for name, x in levels.items() if x is not None}
-
-
-def _flow_size(case: Case) -> float:
-    if case.own.flow is None:
-        return 0.0
-    points = known_points(case)
-    length = np.linalg.norm(points.at(case.own.flow), axis=1)
-    length = length[np.isfinite(length)]
-    return float(np.median(length)) if len(length) else 0.0
-
-
-def _explanations(state: State) -> list[Finding]:
+def _explained_findings(state: State) -> list[Finding]:
     """A finding for each fault; one that only helps another is as sure as that one."""
     findings: list[Finding] = []
-    share = 0.0
-    for number, step in reversed(list(enumerate(state.steps))):
+    share, alternatives = 0.0, state.alternatives
+    for step in reversed(state.steps):
         share = step.share if step.evidence else share
-        alternatives = state.alternatives if number == len(state.steps) - 1 else ()
-        findings = [*_of_step(step, share, alternatives), *findings]
+        findings = [*_findings_of(step, share, alternatives), *findings]
+        alternatives = ()
     return findings
 
 
-def _of_step(step: Explanation, share: float, alternatives: tuple[str, ...]) -> list[Finding]:
+def _findings_of(step: Explanation, share: float, alternatives: tuple[str, ...]) -> list[Finding]:
     hypothesis = step.hypothesis
-    numbers = dict(hypothesis.measured)
-    said = []
-    for name in step.evidence:
-        before, after = step.before[name], step.after[name]
-        assert before is not None and after is not None
-        numbers[f"{name} before"], numbers[f"{name} after"] = before.level, after.level
-        said.append(f"{WORDS[name]}: {before.level:.3g}, mended {after.level:.3g}")
-    message = "; ".join(said) or "seen together with the next finding"
+    numbers, parts = dict(hypothesis.numbers), []
+    for evidence, before, after in step.changes:
+        numbers[f"{evidence.name} before"] = before.level
+        numbers[f"{evidence.name} after"] = after.level
+        parts.append(f"{evidence.words}: {before.level:.3g}, mended {after.level:.3g}")
+    message = "; ".join(parts) or "seen together with the next finding"
     if len(hypothesis.names) > 1:
         message = f"{' and '.join(hypothesis.names)} together. {message}"
     # Two that explain as much share what one could be sure of.

@@ -7,7 +7,7 @@ length of the ray (X/Z, Y/Z, 1), the product times |r| or over |r| is one number
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.data.checking.evidence.optics import Optics
+from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
 from sf3d_jax.data.checking.report import Finding
 from sf3d_jax.data.sets.srflow3d.scale import eroded
 
@@ -42,7 +42,7 @@ def scale_facts(
       At most one finding.
     """
     depth, scaled = depth.astype(np.float64), scaled_inv_depth.astype(np.float64)
-    both = np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
+    both = has_both(depth, scaled)
     both &= True if mask is None else eroded(mask)
     if both.sum() < _FEWEST:
         return []
@@ -50,22 +50,27 @@ def scale_facts(
     numbers = {"median": float(np.median(product)), "spread": _spread(product)}
     if min(np.median(depth[both]), np.median(scaled[both])) < 0:
         which = "depth" if np.median(depth[both]) < 0 else "scaled_inv_depth"
-        return [_finding("inv_depth_sign", f"{which} is negative", numbers, f"negate {which}")]
+        return [Finding("inv_depth_sign", f"{which} is negative", numbers, f"negate {which}")]
     if numbers["spread"] > _EXACT:
-        finding = _along_rays(product, _lengths(camera, both), numbers)
+        finding = _ray_finding(product, _ray_lengths(camera, both), numbers)
         if finding is not None:
             return [finding]
     if numbers["spread"] > _CONSTANT:
-        return [_varying(depth[both], scaled[both], numbers)]
+        return [_varying_finding(depth[both], scaled[both], numbers)]
     if scale is None or abs(numbers["median"] / scale - 1) <= _CONSTANT:
         return []
     numbers["scale of the data set"] = scale
     message = f"depth x scaled_inv_depth is {numbers['median']:.6g}, elsewhere {scale:.6g}"
     why = "the frame was scaled by another number than the data set"
-    return [_finding("scale", message, numbers, why)]
+    return [Finding("scale", message, numbers, why)]
 
 
-def _along_rays(
+def has_both(depth: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+    """Where both maps are finite and not 0."""
+    return np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
+
+
+def _ray_finding(
     product: np.ndarray, length: np.ndarray | None, numbers: dict[str, float]
 ) -> Finding | None:
     """The finding that one of the maps was taken along the rays, if that makes it one number."""
@@ -82,27 +87,21 @@ def _along_rays(
     }[best]
     numbers = {**numbers, f"spread {best} the length of the ray": spreads[best]}
     sure = 1 - spreads[best] / numbers["spread"]
-    return _finding("ray_length", _says(numbers), numbers, why, sure)
+    return Finding("ray_length", _message(numbers), numbers, why, sure)
 
 
-def _varying(depth: np.ndarray, scaled: np.ndarray, numbers: dict[str, float]) -> Finding:
+def _varying_finding(depth: np.ndarray, scaled: np.ndarray, numbers: dict[str, float]) -> Finding:
     ratio = _spread(depth / scaled)
     if ratio * _EXPLAINED < numbers["spread"]:
         why = "scaled_inv_depth holds depths, not their inverses"
         sure = 1 - ratio / numbers["spread"]
-        return _finding("inv_depth_is_depth", _says(numbers), numbers, why, sure)
+        return Finding("inv_depth_is_depth", _message(numbers), numbers, why, sure)
     why = "the scale differs from pixel to pixel, or the maps belong to different frames"
-    return _finding("scale", _says(numbers), numbers, why)
+    return Finding("scale", _message(numbers), numbers, why)
 
 
-def _says(numbers: dict[str, float]) -> str:
+def _message(numbers: dict[str, float]) -> str:
     return f"depth x scaled_inv_depth varies by {numbers['spread']:.2%} in the frame"
-
-
-def _finding(
-    name: str, message: str, numbers: dict[str, float], why: str, sure: float = 1.0
-) -> Finding:
-    return Finding(name, message, numbers, why, sure)
 
 
 def _spread(x: np.ndarray) -> float:
@@ -111,8 +110,8 @@ def _spread(x: np.ndarray) -> float:
     return float((high - low) / abs(middle)) if middle else float("inf")
 
 
-def _lengths(camera: Camera | None, pixels: np.ndarray) -> np.ndarray | None:
+def _ray_lengths(camera: Camera | None, pixels: np.ndarray) -> np.ndarray | None:
     if camera is None or camera.size != pixels.shape:
         return None
     rows, columns = np.nonzero(pixels)
-    return Optics.of(camera).stretch(np.stack([columns, rows], -1).astype(np.float64))
+    return NumpyCamera.of(camera).stretch(np.stack([columns, rows], -1).astype(np.float64))

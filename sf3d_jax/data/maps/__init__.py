@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.arrays import finite, real_map, valid_mask, zero_unless
+from sf3d_jax.data.arrays import finite, real_map, valid_mask, zero_unless
 from sf3d_jax.data.maps import flo, hdf5, kitti_png, npy, pfm, vkitti2_png
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 

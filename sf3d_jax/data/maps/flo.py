@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
-from sf3d_jax.data._files.arrays import finite, in_all_channels
+from sf3d_jax.data._files import FormatError, PathLike, check_header_size, write_bytes
+from sf3d_jax.data.arrays import finite, in_all_channels
 
 MAGIC = b"PIEH"
 _HEADER = struct.Struct("<4sii")
@@ -66,7 +66,7 @@ def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
         found = f"{data[:4]!r} in {len(data)} bytes"
         raise FormatError(path, f"a {ending} file, which begins with {MAGIC!r}", found)
     _, width, height = _HEADER.unpack_from(data)
-    check_size(path, width, height)
+    check_header_size(path, width, height)
     length = _HEADER.size + 4 * channels * width * height
     if len(data) != length:
         raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size, headers, write_bytes
+from sf3d_jax.data._files import FormatError, PathLike, check_header_size, headers, write_bytes
 
 _COMPRESSION = {"compression": "gzip", "compression_opts": 5}
 _LARGEST_RATIO = 1032  # bytes that gzip can make of one
@@ -107,7 +107,7 @@ def _check_array(
         raise FormatError(path, f"`{key}` of the shape [{expected}]", f"{list(shape)}")
     if not np.can_cast(dtype, np.float32, "same_kind"):
         raise FormatError(path, f"`{key}` of real numbers", f"the dtype {dtype}")
-    check_size(path, shape[1], shape[0])
+    check_header_size(path, shape[1], shape[0])
 
 
 def _check_bytes(path: PathLike, key: str, found: Any, length: int) -> None:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from sf3d_jax.data._files import FormatError, PathLike, headers
 from sf3d_jax.data._files.pictures import (
     decode_picture,
-    import_cv2,
     read_picture,
     write_jpeg,
     write_png,
 )
+from sf3d_jax.data.opencv import import_cv2
 
 _JPEG_ENDINGS = (".jpg", ".jpeg")
 _IMAGE_QUALITY, _MASK_QUALITY = 95, 100

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size, write_bytes
+from sf3d_jax.data._files import FormatError, PathLike, check_header_size, write_bytes
 
 # FlyingThings3D puts a space at the end of its first two lines.
 _HEADER = re.compile(rb"(PF|Pf)\s+(\d{1,9})\s+(\d{1,9})\s+(\S{1,32})[ \t]*\r?\n")
@@ -71,7 +71,7 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
     found, width, height = header[1].decode(), int(header[2]), int(header[3])
     if found != kind:
         raise FormatError(path, f"a PFM of the kind {kind} ({channels} channel(s))", found)
-    check_size(path, width, height)
+    check_header_size(path, width, height)
     order = _byte_order(path, header[4])
     length = header.end() + 4 * channels * width * height
     if len(data) != length:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from sf3d_jax.data._files import PathLike
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
     anything: Callable[..., T] = read
 
     @functools.lru_cache(maxsize=_LARGEST)
-    def kept(_: tuple[tuple[int, int], ...], args: Any, options: Any) -> T:
+    def read_once(_: tuple[tuple[int, int], ...], args: Any, options: Any) -> T:
         return anything(*args, **dict(options))
 
     @functools.wraps(read)
@@ -37,12 +39,12 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
         given: tuple[Any, ...] = args
         values = [*given, *options.values()]
         files = [values[0], *(x for x in values[1:] if isinstance(x, Path))]
-        return kept(tuple(map(_stamp, files)), given, tuple(options.items()))
+        return read_once(tuple(map(_stamp, files)), given, tuple(options.items()))
 
     return cached
 
 
-def _stamp(path: Any) -> tuple[int, int]:
+def _stamp(path: PathLike) -> tuple[int, int]:
     """What changes with the content of a file."""
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size

@@ -12,7 +12,6 @@ it: the world at the first camera, float32, no NaN anywhere, and invalid what ha
 
 import dataclasses
 import operator
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
@@ -20,8 +19,8 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.data._files import PathLike, SizeError
-from sf3d_jax.data._files.arrays import finite, zero_unless
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.samples import Sample
 
@@ -100,7 +99,7 @@ class Dataset:
           OSError: a file is missing.
         """
         entry = self.entries[operator.index(index)]
-        return finished(self.read(entry))
+        return finish(self.read(entry))
 
     def __iter__(self) -> Iterator[Sample]:
         """Reads one sample after the other."""
@@ -137,7 +136,7 @@ class Dataset:
         return None
 
 
-def finished(sample: Sample) -> Sample:
+def finish(sample: Sample) -> Sample:
     """A sample for training: the world at the first camera, float32, and no NaN.
 
     Args:
@@ -147,7 +146,7 @@ def finished(sample: Sample) -> Sample:
       The sample; a pixel of which a motion or the first inverse depth is NaN is not valid. What
       is not valid is 0.
     """
-    known = _known(sample)
+    known = _find_known(sample)
     if sample.valid is not None or not known.all():
         sample = dataclasses.replace(sample, valid=known)
     maps: dict[str, Any] = {
@@ -158,11 +157,11 @@ def finished(sample: Sample) -> Sample:
     for name in ("inv_depth", "next_inv_depth"):
         if (depth := getattr(sample, name)) is not None:
             maps[name] = _clean(depth, depth > 0)  # False for NaN, too
-    cameras = _at_first_camera(sample.camera, sample.next_camera)
+    cameras = _world_at_first_camera(sample.camera, sample.next_camera)
     return dataclasses.replace(sample, **maps, **cameras)
 
 
-def _known(sample: Sample) -> np.ndarray:
+def _find_known(sample: Sample) -> np.ndarray:
     """Where the sample claims a motion, and has one."""
     first = next(x for x in (sample.flow, sample.inv_depth, sample.image) if x is not None)
     known = np.ones(first.shape[:2], bool) if sample.valid is None else sample.valid
@@ -178,23 +177,25 @@ def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return zero_unless(known & finite(values), values)
 
 
-def _at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:
+def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:
     """The two cameras with the world at the first one; only their difference counts here."""
     if camera is None:
         return {}
-    moved = {"camera": single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))}
+    moved = {
+        "camera": _to_single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))
+    }
     if next_camera is not None:
         both = camera.world_to_camera, next_camera.world_to_camera
         # Of a camera that stays, not even rounding is left.
         moves = not np.array_equal(*both)
         pose = poses.compose(both[1], poses.inverse(both[0])) if moves else np.eye(3, 4)
-        moved["next_camera"] = single_precision(
+        moved["next_camera"] = _to_single_precision(
             dataclasses.replace(next_camera, world_to_camera=pose)
         )
     return moved
 
 
-def single_precision(camera: Camera) -> Camera:
+def _to_single_precision(camera: Camera) -> Camera:
     """The camera in float32."""
     names = ("focal", "principal_point", "world_to_camera", "distortion")
     arrays = {name: getattr(camera, name) for name in names}
@@ -202,29 +203,3 @@ def single_precision(camera: Camera) -> Camera:
         name: np.asarray(x, np.float32) for name, x in arrays.items() if x is not None
     }
     return dataclasses.replace(camera, **single)
-
-
-def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Any]) -> None:
-    """Refuses maps of different sizes, by the names of their files.
-
-    Args:
-      files: by what they hold.
-      maps: [H, W, ...] by what they are, read from the files of the same names.
-
-    Raises:
-      SizeError: one has another size than most.
-    """
-    sizes = {name: np.shape(x)[:2] for name, x in maps.items() if x is not None}
-    if not sizes:
-        return
-    usual, _ = Counter(sizes.values()).most_common(1)[0]
-    like = next(name for name, size in sizes.items() if size == usual)
-    for name, size in sizes.items():
-        if size != usual:
-            pixels = f"{usual[1]} x {usual[0]} pixels, as in {files[like]}"
-            raise SizeError(files[name], pixels, f"{size[1]} x {size[0]}")
-
-
-def unit_image(image: np.ndarray) -> np.ndarray:
-    """An image of uint8 as float32 in [0, 1]."""
-    return image.astype(np.float32) / np.float32(255)

@@ -1,13 +1,16 @@
-"""Folders of frames, each listed once."""
+"""Folders of frames, each listed once, and where the files of a kind lie."""
 
 import dataclasses
 import functools
 import os
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 # A file may have another ending than its data set was published with, but not one of another kind.
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".ppm", ".bmp")
 _MAPS = (".npy", ".flo", ".pfm", ".png", ".flo5", ".dsp5", ".dpt")
+_FIELD = re.compile(r"\{:0\d+d\}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +89,73 @@ class Folder:
     def _usual_ending(self) -> str:
         endings = {os.path.splitext(name)[1] for name in self._listed[0].values()}
         return endings.pop() if len(endings) == 1 else self.ending
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """The files of one kind, of one sequence.
+
+    Attributes:
+      folder: that they lie in; it may be missing.
+      stem: of their names, with a field for the number, such as "frame_{:04d}", and perhaps one
+        for the number after it.
+    """
+
+    folder: Folder
+    stem: str
+
+    @functools.cached_property
+    def numbers(self) -> frozenset[int]:
+        """The frames of which there is a file."""
+        pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
+        matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
+        found = ([int(number) for number in match.groups()] for match in matches if match)
+        return frozenset(n for n, *others in found if others in ([], [n + 1]))
+
+    def file(self, number: int) -> Path:
+        """The file of a frame, be it there or missing."""
+        return self.folder.file(self.stem.format(number, number + 1))
+
+
+class Place(NamedTuple):
+    """Where the files of one kind lie, one file a frame.
+
+    Attributes:
+      folder: of the kind, below the folder of the split or of the scene.
+      stem: of the files, with a field for the number of the frame, as in `Frames`.
+      ending: of the files as they are published.
+      inside: the folder of the files below that of the kind, or below the scene's folder in it.
+    """
+
+    folder: str
+    stem: str
+    ending: str
+    inside: str = ""
+
+    def frames(self, top: Path, scene: str = "") -> Frames:
+        """The files of this kind.
+
+        Args:
+          top: the folder that `folder` lies in.
+          scene: the folder of a scene between `folder` and `inside`, where there is one.
+
+        Returns:
+          The files, which are listed when they are first asked for.
+        """
+        folder = Folder(top / self.folder / scene / self.inside, self.ending)
+        return Frames(folder, self.stem)
+
+    def file(self, number: int) -> Path:
+        """The file of a frame as it is published, below the folder of the split or of the scene.
+
+        Args:
+          number: of the frame.
+
+        Returns:
+          A relative path; of data sets whose kinds hold scenes, the scene is left out.
+        """
+        name = self.stem.format(number, number + 1) + self.ending
+        return Path(self.folder, self.inside, name)
 
 
 @functools.cache

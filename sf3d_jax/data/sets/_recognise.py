@@ -10,23 +10,20 @@ from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._sequences import SIDES
-from sf3d_jax.data.sets.kitti import dataset as kitti2015
-from sf3d_jax.data.sets.sintel import dataset as sintel
-from sf3d_jax.data.sets.spring import dataset as spring
+from sf3d_jax.data.sets.kitti import layout as kitti2015
+from sf3d_jax.data.sets.kitti.dataset import Kitti2015
+from sf3d_jax.data.sets.sintel import layout as sintel
+from sf3d_jax.data.sets.sintel.dataset import Sintel
+from sf3d_jax.data.sets.spring import layout as spring
+from sf3d_jax.data.sets.spring.dataset import Spring
+from sf3d_jax.data.sets.srflow3d import layout as srflow3d
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
-from sf3d_jax.data.sets.tartanair import dataset as tartanair
-from sf3d_jax.data.sets.things import dataset as things
-from sf3d_jax.data.sets.things.common import RENDERS, Render
-from sf3d_jax.data.sets.vkitti2 import dataset as vkitti2
-
-_SRFLOW3D_SPLITS = ("train", "test")
-_SRFLOW3D = {"flow_F", "scaled_inv_depth", "scaled_inv_depth_CF", "scaled_inv_depth_change"}
-_KITTI = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0"}
-_SINTEL = {"clean", "final", "clean_left", "final_left"}
-_SPRING = {f"{kind}_{side}" for kind in ("frame", "flow_FW", "flow_BW") for side in SIDES}
-_VKITTI2 = {"rgb", "depth", "forwardFlow", "backwardFlow", "forwardSceneFlow", "backwardSceneFlow"}
-_TARTANAIR = {"image_left", "depth_left", "flow"}
-_THINGS = ("optical_flow", "disparity", *(f"frames_{r}{e}" for r in RENDERS for e in ("", "_webp")))
+from sf3d_jax.data.sets.tartanair import layout as tartanair
+from sf3d_jax.data.sets.tartanair.dataset import TartanAir
+from sf3d_jax.data.sets.things import layout as things
+from sf3d_jax.data.sets.things.dataset import Driving, FlyingThings3D, Monkaa
+from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
+from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2
 
 # Makes a data set, or raises FileNotFoundError where there is none of that split or camera.
 _Make = Callable[[], Dataset]
@@ -115,40 +112,41 @@ def _splits(
 
 
 def _srflow3d(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, _SRFLOW3D_SPLITS, _is_srflow3d):
+    for at in _splits(path, split, srflow3d.SPLITS, _is_srflow3d):
         yield partial(SRFlow3D, path, at)
 
 
 def _is_srflow3d(path: Path) -> bool:
     there = _subfolders(path)
-    return bool(_SRFLOW3D & there) or {"flow", "render"} <= there
+    return bool(srflow3d.MARKS & there) or there >= srflow3d.MARKS_TOGETHER
 
 
 def _kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, kitti2015.SPLITS, lambda p: _KITTI & _subfolders(p)):
-        yield partial(kitti2015.Kitti2015, path, at)
+    for at in _splits(path, split, kitti2015.SPLITS, lambda p: kitti2015.MARKS & _subfolders(p)):
+        yield partial(Kitti2015, path, at)
 
 
 def _spring(path: Path, split: str | None) -> Iterator[_Make]:
     scenes: Collection[str] | None = None
-    if _SPRING & _subfolders(path):
+    if spring.MARKS & _subfolders(path):
         path, scenes = path.parent, (path.name,)
-    for at in _splits(path, split, spring.SPLITS, lambda p: _SPRING & _inside(p)):
+    for at in _splits(path, split, spring.SPLITS, lambda p: spring.MARKS & _inside(p)):
         for side in SIDES:
-            yield partial(spring.Spring, path, at, side=side, scenes=scenes)
+            yield partial(Spring, path, at, side=side, scenes=scenes)
 
 
 def _sintel(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, sintel.SPLITS, lambda p: _SINTEL & _subfolders(p)):
+    clean = {place.folder for place in sintel.IMAGES["clean"]}
+    for at in _splits(path, split, sintel.SPLITS, lambda p: sintel.MARKS & _subfolders(p)):
         there = _subfolders(path / at) or _subfolders(path)
-        render: sintel.Render = "clean" if {"clean", "clean_left"} & there else "final"
-        yield partial(sintel.Sintel, path, at, render=render)
+        render: sintel.Render = "clean" if clean & there else "final"
+        yield partial(Sintel, path, at, render=render)
 
 
-def _of_things(path: Path) -> tuple[set[str], Render]:
+def _of_things(path: Path) -> tuple[set[str], things.Render]:
     """What is inside of the kinds of FlyingThings3D, Monkaa and Driving, and the rendering."""
     clean = any(name.startswith("frames_cleanpass") for name in _subfolders(path))
-    inside = _subfolders(*(path / name for name in _THINGS))
+    inside = _subfolders(*(path / name for name in things.MARKS))
     final = any(name.startswith("frames_finalpass") for name in _subfolders(path))
     return inside, "finalpass" if final and not clean else "cleanpass"
 
@@ -158,14 +156,14 @@ def _flyingthings3d(path: Path, split: str | None) -> Iterator[_Make]:
     for at in things.SPLITS:
         for side in SIDES:
             if at in inside and split in (None, at):
-                yield partial(things.FlyingThings3D, path, at, side=side, render=render)
+                yield partial(FlyingThings3D, path, at, side=side, render=render)
 
 
 def _monkaa(path: Path, split: str | None) -> Iterator[_Make]:
     inside, render = _of_things(path)
     if not inside & {*things.SPLITS, *things.FOCALS}:
         for side in SIDES:
-            yield partial(things.Monkaa, path, side=side, render=render)
+            yield partial(Monkaa, path, side=side, render=render)
 
 
 def _driving(path: Path, split: str | None) -> Iterator[_Make]:
@@ -173,36 +171,38 @@ def _driving(path: Path, split: str | None) -> Iterator[_Make]:
     for focal in things.FOCALS:
         for side in SIDES:
             if focal in inside:
-                yield partial(things.Driving, path, focal=focal, side=side, render=render)
+                yield partial(Driving, path, focal=focal, side=side, render=render)
 
 
 def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
     options: dict[str, Any] = {}
-    if _VKITTI2 & _subfolders(path / "frames"):
+    if vkitti2.MARKS & _subfolders(path / vkitti2.FRAMES):
         options = {"scenes": (path.parent.name,), "variations": (path.name,)}
         path = path.parent.parent
-    elif any(_VKITTI2 & _subfolders(path / name / "frames") for name in _subfolders(path)):
+    elif any(
+        vkitti2.MARKS & _subfolders(path / name / vkitti2.FRAMES) for name in _subfolders(path)
+    ):
         path, options = path.parent, {"scenes": (path.name,)}
     for camera in vkitti2.CAMERAS:
-        yield partial(vkitti2.VirtualKitti2, path, camera=camera, **options)
+        yield partial(VirtualKitti2, path, camera=camera, **options)
 
 
 def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
     options: dict[str, Any] = {}
-    if path.parent.name in tartanair.DIFFICULTIES and _TARTANAIR & _subfolders(path):
+    if path.parent.name in tartanair.DIFFICULTIES and tartanair.MARKS & _subfolders(path):
         path, options = path.parent, {"flights": (path.name,)}
     if path.name in tartanair.DIFFICULTIES:
         path, options = path.parent, {**options, "difficulty": path.name}
     if {*tartanair.DIFFICULTIES} & _subfolders(path):
         path, options = path.parent, {**options, "environments": (path.name,)}
-    yield partial(tartanair.TartanAir, path, **options)
+    yield partial(TartanAir, path, **options)
 
 
 _KNOWN = {
     "srflow3d": _Known(
         _srflow3d,
         "train/ or test/ with flow_F/, or flow/ and render/, or scaled_inv_depth/",
-        _SRFLOW3D_SPLITS,
+        srflow3d.SPLITS,
     ),
     "kitti2015": _Known(
         _kitti2015, "training/ or testing/ with image_2/ or flow_occ/", kitti2015.SPLITS

@@ -1,53 +1,18 @@
 """Sequences of frames that are numbered, one file a frame and kind, and the pairs among them."""
 
-import dataclasses
-import functools
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-import numpy as np
-
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.maps.images import read_image
-from sf3d_jax.data.maps.kinds import ScalarMap
-from sf3d_jax.data.sets._dataset import Dataset, Entry, unit_image
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets._listing import Frames
 
 Direction = Literal["forward", "backward"]
 Side = Literal["left", "right"]
 
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
 SIDES: tuple[Side, ...] = ("left", "right")
-
-_FIELD = re.compile(r"\{:0\d+d\}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Frames:
-    """The files of one kind, of one sequence.
-
-    Attributes:
-      folder: that they lie in; it may be missing.
-      stem: of their names, with a field for the number, such as "frame_{:04d}", and perhaps one
-        for the number after it.
-    """
-
-    folder: Folder
-    stem: str
-
-    @functools.cached_property
-    def numbers(self) -> frozenset[int]:
-        """The frames of which there is a file."""
-        pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
-        matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
-        found = ([int(number) for number in match.groups()] for match in matches if match)
-        return frozenset(n for n, *others in found if others in ([], [n + 1]))
-
-    def file(self, number: int) -> Path:
-        """The file of a frame, be it there or missing."""
-        return self.folder.file(self.stem.format(number, number + 1))
 
 
 class TwoWays(Dataset):
@@ -131,7 +96,7 @@ def split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
     return Path(root)
 
 
-def chosen(found: Iterable[str], wanted: Collection[str] | None, root: PathLike) -> list[str]:
+def choose(found: Iterable[str], wanted: Collection[str] | None, root: PathLike) -> list[str]:
     """The sequences to read, in order.
 
     Args:
@@ -205,51 +170,3 @@ def pairs(
         files = {kind: of.file(number) for kind, of in kinds.items()} | dict(shared or {})
         files |= {f"next_{kind}": kinds[kind].file(number + step) for kind in both}
         yield Entry(sequence, f"{number:0{digits}d}", f"{number + step:0{digits}d}", files)
-
-
-def read_images(files: Mapping[str, Path]) -> dict[str, Any]:
-    """The images among the files of a sample, by the names of its fields.
-
-    Args:
-      files: "image" and "next_image" are read.
-
-    Returns:
-      float32 [H, W, 3] in [0, 1].
-
-    Raises:
-      FormatError: a file is no image.
-      OSError: a file is missing.
-    """
-    names = [name for name in ("image", "next_image") if name in files]
-    return {name: unit_image(read_image(files[name])) for name in names}
-
-
-def inverse_depth(depth: ScalarMap) -> np.ndarray:
-    """1/z: 0 where a depth is not positive, as no surface is there, and NaN where it is no number.
-
-    Args:
-      depth: in metres.
-
-    Returns:
-      float32 [H, W].
-    """
-    positive = depth.values > 0
-    with np.errstate(over="ignore"):  # of a depth that is nearly 0
-        inverse = np.divide(1, depth.values, out=np.zeros_like(depth.values), where=positive)
-    return np.where(depth.valid, inverse, np.float32(np.nan))
-
-
-def as_float32(maps: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Those maps in float32; what is too large becomes infinite, which is no number for a sample.
-
-    Args:
-      maps: by name.
-    """
-    with np.errstate(over="ignore"):
-        return {name: values.astype(np.float32) for name, values in maps.items()}
-
-
-def all_valid(*masks: np.ndarray | None) -> np.ndarray | None:
-    """Where all of those masks are True that are not None; None if there is none."""
-    given = [mask for mask in masks if mask is not None]
-    return np.logical_and.reduce(given) if given else None

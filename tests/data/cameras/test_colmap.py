@@ -82,6 +82,18 @@ def test_models_become_ours(tmp_path, kind, name):
         np.testing.assert_array_equal(camera.distortion, distortion)
 
 
+def test_a_camera_of_many_pixels_keeps_its_digits(tmp_path):
+    path = tmp_path / "cameras.bin"
+    values = [3690.1234567890123, 2592.0, 1944.0, -0.0071234567890123]
+    path.write_bytes(counted(packed_camera(1, 2, values, 5184, 3888)))
+    assert path.stat().st_size == 64
+    [(key, camera)] = read_colmap_cameras(path).items()
+    assert key == 1 and camera.size == (3888, 5184) and camera.model == "opencv"
+    np.testing.assert_array_equal(camera.focal, values[0])
+    np.testing.assert_array_equal(camera.principal_point, [2591.5, 1943.5])
+    np.testing.assert_array_equal(camera.distortion, [values[3], 0, 0, 0])
+
+
 def test_the_real_camera_has_the_known_figures(real):
     [(key, camera)] = read_colmap_cameras(real("colmap/cameras.bin")).items()
     assert key == 1 and camera.size == (3888, 5184) and camera.model == "opencv"

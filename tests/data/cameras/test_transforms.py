@@ -6,6 +6,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from helpers.png import write_png
 from helpers.support import LENSES, pose
 
 import sf3d_jax as sf3d
@@ -35,12 +36,42 @@ def test_axes_are_turned_and_the_principal_point_counts_from_pixel_centres(tmp_p
     np.testing.assert_allclose(camera.world_to_camera @ point, [1, -0.5, 10], atol=1e-15)
 
 
+ANGLE = 0.6911112070083618
+# As a PNG that passed through a photo editor begins.
+EDITED = [
+    (b"sRGB", b"\0"),
+    (b"pHYs", bytes.fromhex("00000b1300000b1301")),
+    (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta/>"),
+]
+
+
+def write_blender(root):
+    """A file as Blender's script writes it: one angle, float32 matrices, no ending of the image."""
+    turn = np.float32(pose([1.2, 0.02, 0.05], [0, 0, 0])[:, :3])
+    # The camera stands 4.03 behind the origin, at which it looks.
+    matrix = np.r_[np.c_[turn, np.float32(4.0311) * turn[:, 2]], [[0, 0, 0, 1]]]
+    frame = {"file_path": "./train/r_0", "rotation": 0.0125, "transform_matrix": matrix.tolist()}
+    path = root / "transforms_train.json"
+    path.write_text(json.dumps({"camera_angle_x": ANGLE, "frames": [frame]}, indent=4))
+    picture = np.random.default_rng(0).integers(0, 256, (50, 50, 4), np.uint8)
+    write_png(root / "train/r_0.png", picture, filters=(0, 1, 2, 3, 4), before=EDITED)
+    return path
+
+
+def test_a_file_of_blender_takes_its_size_from_the_image_beside_it(tmp_path):
+    check_blender(write_blender(tmp_path))
+
+
 def test_the_file_of_blender_takes_its_size_from_the_image_beside_it(real):
-    path = real("nerf/transforms_train.json")
-    [frame] = read_transforms(path)
     image = cv2.imread(str(real("nerf/train/r_0.png")))
-    assert frame.image == "./train/r_0" and frame.camera.size == image.shape[:2] == (50, 50)
-    focal = 25 / math.tan(0.6911112070083618 / 2)
+    assert image.shape[:2] == (50, 50)
+    check_blender(real("nerf/transforms_train.json"))
+
+
+def check_blender(path):
+    [frame] = read_transforms(path)
+    assert frame.image == "./train/r_0" and frame.camera.size == (50, 50)
+    focal = 25 / math.tan(ANGLE / 2)
     np.testing.assert_allclose(frame.camera.focal, focal, rtol=1e-15)
     np.testing.assert_array_equal(frame.camera.principal_point, 24.5)
     matrix = np.array(json.loads(path.read_text())["frames"][0]["transform_matrix"])
@@ -51,10 +82,18 @@ def test_the_file_of_blender_takes_its_size_from_the_image_beside_it(real):
     np.testing.assert_allclose(expected[:, 3], [0, 0, 4.0311], atol=1e-4)
 
 
-def test_the_caller_may_say_the_size(real):
-    [frame] = read_transforms(real("nerf/transforms_val.json"), size=(100, 200))
+def test_the_caller_may_say_the_size(tmp_path):
+    check_given_size(write_blender(tmp_path))
+
+
+def test_the_caller_may_say_the_size_of_a_real_file(real):
+    check_given_size(real("nerf/transforms_val.json"))
+
+
+def check_given_size(path):
+    [frame] = read_transforms(path, size=(100, 200))
     assert frame.camera.size == (100, 200)
-    np.testing.assert_allclose(frame.camera.focal, 100 / math.tan(0.6911112070083618 / 2))
+    np.testing.assert_allclose(frame.camera.focal, 100 / math.tan(ANGLE / 2))
     np.testing.assert_array_equal(frame.camera.principal_point, [99.5, 49.5])
 
 
@@ -204,8 +243,15 @@ def test_what_was_written_is_read(tmp_path, lens):
             np.testing.assert_array_equal(found.camera.distortion, frame.camera.distortion)
 
 
+def test_a_file_of_blender_is_written_back_as_it_was(tmp_path):
+    check_written_back(tmp_path, write_blender(tmp_path))
+
+
 def test_a_real_file_is_written_back_as_it_was(real, tmp_path):
-    path = real("nerf/transforms_train.json")
+    check_written_back(tmp_path, real("nerf/transforms_train.json"))
+
+
+def check_written_back(tmp_path, path):
     write_transforms(tmp_path / "a.json", read_transforms(path))
     old, new = (json.loads(p.read_text()) for p in (path, tmp_path / "a.json"))
     assert new["camera_angle_x"] == pytest.approx(old["camera_angle_x"], rel=1e-15)

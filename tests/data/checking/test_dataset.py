@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from helpers import support
-from helpers.srflow3d_tree import SUBJECT, truth, write_tree
+from helpers.assets import rendered
+from helpers.srflow3d_tree import SUBJECT, write_tree
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -20,7 +21,9 @@ SCENES = ("objects", "head")
 @pytest.fixture(scope="module", params=SCENES)
 def whole(request, tmp_path_factory):
     """(name, tree in both directions), not to be changed."""
-    return request.param, write_tree(tmp_path_factory.mktemp("tree"), truth(request.param)).parent
+    return request.param, write_tree(
+        tmp_path_factory.mktemp("tree"), rendered(request.param)
+    ).parent
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def change_cameras(root, function):
 
 def ray_length(name):
     """|r| of every pixel of a frame."""
-    scene = truth(name)
+    scene = rendered(name)
 
     def length(frame):
         height, width = scene["depth0"].shape
@@ -84,7 +87,7 @@ def test_a_ray_length_in_one_of_the_maps_is_named(tree, kind, other):
 
 
 def test_ray_lengths_in_the_depths_of_a_moving_camera_are_named(tmp_path):
-    write_tree(tmp_path, truth("objects"))
+    write_tree(tmp_path, rendered("objects"))
     length = ray_length("objects")
     change(tmp_path, "depth", lambda x, frame: np.float32(x * length(frame)))
     change(tmp_path, "scaled_inv_depth", lambda x, frame: np.float32(x / length(frame)))
@@ -101,7 +104,7 @@ def test_a_scale_of_its_own_in_a_frame_is_named(tree):
 
 def test_a_scale_that_varies_in_a_frame_is_named(tree):
     _, root = tree
-    width = truth(tree[0])["depth0"].shape[1]
+    width = rendered(tree[0])["depth0"].shape[1]
     change(root, "depth", lambda x, _: np.float32(x * np.linspace(1, 1.2, width)))
     assert first_finding(root).name == "scale"
 
@@ -123,7 +126,7 @@ def test_a_sign_is_named(tree, kind):
 
 def test_values_that_are_none_in_the_mask_are_named(tree):
     name, root = tree
-    row, column = np.argwhere(truth(name)["interior0"])[500]
+    row, column = np.argwhere(rendered(name)["interior0"])[500]
 
     def spoil(x, _):
         x[row, column] = np.nan
@@ -167,7 +170,7 @@ def test_an_inverted_mask_is_named(tree):
     ],
 )
 def test_poses_of_another_convention_are_named(tmp_path, wrong, name):
-    write_tree(tmp_path, truth("objects"))
+    write_tree(tmp_path, rendered("objects"))
     of = lambda camera: {**camera, "extrinsics": wrong(np.array(camera["extrinsics"])).tolist()}
     change_cameras(tmp_path, of)
     assert first_finding(tmp_path).name.startswith(name)
@@ -175,7 +178,7 @@ def test_poses_of_another_convention_are_named(tmp_path, wrong, name):
 
 @pytest.mark.parametrize("shift", [0.5, -0.5])
 def test_half_a_pixel_in_the_principal_point_is_named(tmp_path, shift):
-    write_tree(tmp_path, truth("objects"))
+    write_tree(tmp_path, rendered("objects"))
 
     def moved(camera):
         k = np.array(camera["intrinsics"])

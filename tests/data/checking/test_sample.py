@@ -5,7 +5,8 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import support
+from helpers import kitti_prediction, support, tartanair_pair
+from helpers.assets import rendered
 
 import sf3d_jax as sf3d
 from sf3d_jax import Sample, data
@@ -22,10 +23,7 @@ def inverse(z):
 
 def scene(name, way="fw"):
     """A sample with all that the scene has, its poses in the world of the scene."""
-    path = support.SHARED / "scenes" / f"{name}.npz"
-    if not path.exists():
-        pytest.skip(f"needs {path.name} of the rendered scenes, which are not part of a clone")
-    arrays = np.load(path)
+    arrays = rendered(name)
     a, b = ("0", "1") if way == "fw" else ("1", "0")
     size = arrays["depth0"].shape
     camera = lambda i: sf3d.Camera.from_matrix(
@@ -238,17 +236,23 @@ def test_noise_is_no_fault_and_hides_none_that_is_gross(scenes, name):
         assert first_name(check(inject(noisy, back))) == expected
 
 
-def test_a_prediction_for_kitti_has_nothing_wrong(real):
-    flow = data.read_flow(real("kitti_prediction/flow/000139_10.png"))
-    disparity, next_disparity = (
-        data.read_disparity(real(f"kitti_prediction/disp_{i}/000139_10.png")) for i in (0, 1)
-    )
+def test_a_prediction_for_kitti_has_nothing_wrong(tmp_path):
+    kitti_prediction.write_prediction(tmp_path)
+    check_prediction(tmp_path)
+
+
+def test_a_real_prediction_for_kitti_has_nothing_wrong(real):
+    check_prediction(real("kitti_prediction"))
+
+
+def check_prediction(folder):
+    name = f"{kitti_prediction.NAME}.png"
+    flow = data.read_flow(folder / "flow" / name)
+    disparity, next_disparity = (data.read_disparity(folder / f"disp_{i}" / name) for i in (0, 1))
     size = flow.valid.shape
-    calibration = data.read_kitti_calibration(
-        real("kitti_prediction/calib_cam_to_cam_2011_09_26.txt"), size=size
-    )
+    calibration = data.read_kitti_calibration(folder / kitti_prediction.CAM_TO_CAM, size=size)
     product = np.float32(calibration.camera.focal[0] * calibration.baseline)
-    images = (real(f"kitti_prediction/image_2/000139_{i}.png") for i in (10, 11))
+    images = (folder / f"image_2/000139_{i}.png" for i in (10, 11))
     image, after = (np.float32(data.read_image(path)) / 255 for path in images)
     sample = Sample(
         image=image,
@@ -264,14 +268,24 @@ def test_a_prediction_for_kitti_has_nothing_wrong(real):
     assert first_name(check(replace(sample, flow=-sample.flow))) == "flow_sign"
 
 
-def test_depth_and_poses_of_tartanair_have_nothing_wrong(real):
-    names = ("000010_889036", "000020_892111")
-    images = [np.float32(data.read_image(real(f"tartanair/{n}_rgb.png"))) / 255 for n in names]
-    depths = [np.load(real(f"tartanair/{n}_depth.npy")) for n in names]
-    poses = data.read_tartanair_poses(real("tartanair/pose_wo_name.npy"))
+def test_depth_and_poses_of_tartanair_have_nothing_wrong(tmp_path):
+    tartanair_pair.write_pair(tmp_path)
+    check_tartanair(tmp_path)
+
+
+def test_real_depth_and_poses_of_tartanair_have_nothing_wrong(real):
+    check_tartanair(real("tartanair"))
+
+
+def check_tartanair(folder):
+    names = tartanair_pair.NAMES
+    images = [np.float32(data.read_image(folder / f"{n}_rgb.png")) / 255 for n in names]
+    depths = [np.load(folder / f"{n}_depth.npy") for n in names]
+    poses = data.read_tartanair_poses(folder / "pose_wo_name.npy")
     height, width = depths[0].shape
+    half = width / 2
     cameras = [
-        sf3d.Camera.pinhole(256, 256, width / 2, height / 2, (height, width), poses[i])
+        sf3d.Camera.pinhole(half, half, half, height / 2, (height, width), poses[i])
         for i in (10, 20)
     ]
     sample = Sample(

@@ -177,13 +177,23 @@ def test_a_missing_next_camera_and_next_depth_are_filled_up_and_nothing_else():
         next(iter(loader(mixed, 2, 0, shuffle=False)))
 
 
-def test_pytorch_loads_the_samples_too():
-    torch_data = pytest.importorskip("torch.utils.data")
-    batches = list(torch_data.DataLoader(Samples(), batch_size=3, collate_fn=stack))
-    assert [len(batch.name) for batch in batches] == [3, 3, 1]
-    assert same(batches[0], next(iter(loader(Samples(), 3, 0, shuffle=False))))
+def test_a_loader_of_others_stacks_the_samples_too():
+    """As PyTorch's does: by length and number, each list of samples by the given function."""
+    samples = Samples()
+    numbers = [range(len(samples))[i : i + 3] for i in range(0, len(samples), 3)]
+    check_batches([stack([samples[i] for i in batch]) for batch in numbers])
     with pytest.raises(ValueError, match="samples: expected at least one"):
         stack([])
+
+
+def test_pytorch_loads_the_samples_too():
+    torch_data = pytest.importorskip("torch.utils.data", reason="needs PyTorch")
+    check_batches(list(torch_data.DataLoader(Samples(), batch_size=3, collate_fn=stack)))
+
+
+def check_batches(batches):
+    assert [len(batch.name) for batch in batches] == [3, 3, 1]
+    assert same(batches[0], next(iter(loader(Samples(), 3, 0, shuffle=False))))
 
 
 def test_lenses_of_a_batch_must_be_of_one_kind():

@@ -6,18 +6,13 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from helpers.png import chunk, write_png
 
 from sf3d_jax import data
 from sf3d_jax.data.maps.images import read_mask, write_mask
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 RGB_PNG = cv2.imencode(".png", RGB[..., ::-1])[1].tobytes()
-
-
-def chunk(kind, content):
-    """A chunk of a PNG."""
-    checksum = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 @pytest.mark.parametrize("ending", ["png", "ppm", "bmp"])
@@ -257,6 +252,22 @@ def test_a_wrong_mask_is_named(tmp_path, name, mask, says):
     with pytest.raises(ValueError, match=says):
         write_mask(tmp_path / name, mask)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mask_in_three_channels_is_read(tmp_path):
+    path = write_png(
+        tmp_path / "a.png", np.repeat(np.uint8(255 * BLOBS)[..., None], 3, -1), filters=(1,)
+    )
+    np.testing.assert_array_equal(read_mask(path), BLOBS)
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_filter_of_rows_is_undone(tmp_path, number, channels):
+    picture = np.dstack([RGB, RGB[..., ::-1]])[..., :channels]
+    path = write_png(tmp_path / "a.png", picture.squeeze(), filters=(number,), piece=50)
+    expected = RGB if channels > 1 else np.repeat(RGB[..., :1], 3, -1)
+    np.testing.assert_array_equal(data.read_image(path), expected)
 
 
 def test_real_masks_of_others_are_read(real):

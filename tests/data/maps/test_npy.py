@@ -109,6 +109,18 @@ def test_objects_and_complex_numbers_are_refused(tmp_path):
         data.read_map(saved(tmp_path / "b.npy", np.zeros((2, 3), complex)))
 
 
+def test_depth_with_a_short_header_and_a_far_sky_is_read_as_it_stands(tmp_path):
+    depth = np.random.default_rng(0).uniform(0.6, 90, (12, 16)).astype("<f4")
+    depth[:3] = 16288
+    # NumPy once filled the header up to 16 bytes and not to 64.
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (12, 16), }".ljust(69) + b"\n"
+    content = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + depth.tobytes()
+    (tmp_path / "a.npy").write_bytes(content)
+    values, valid = data.read_map(tmp_path / "a.npy")
+    np.testing.assert_array_equal(values, depth)
+    assert valid.all()
+
+
 def test_tartanair_depth_is_read_as_it_stands(real):
     path = real("tartanair/000010_889036_depth.npy")
     values, valid = data.read_map(path)

@@ -107,6 +107,23 @@ def test_a_scalar_map_is_no_flow(tmp_path):
         data.read_flow(written(tmp_path / "a.pfm", pfm()))
 
 
+def test_spaces_before_two_ends_of_lines_are_those_of_things(tmp_path):
+    disparity = np.random.default_rng(0).uniform(5, 60, (6, 8)).astype(np.float32)
+    pixels = disparity[::-1].astype("<f4").tobytes()
+    path = written(tmp_path / "a.pfm", b"Pf \n8 6 \n-1.0\n" + pixels)
+    values, valid = data.read_disparity(path)
+    np.testing.assert_array_equal(values, disparity)
+    assert valid.all()
+
+
+def test_a_scale_without_a_point_and_weights_of_zero_are_read(tmp_path):
+    weights = np.random.default_rng(0).integers(0, 3, (5, 4)) / np.float32(2)
+    path = written(tmp_path / "a.pfm", b"Pf\n4 5\n-1\n" + weights[::-1].astype("<f4").tobytes())
+    values, valid = data.read_map(path)
+    np.testing.assert_array_equal(values, weights)
+    assert valid.all() and (weights == 0).any()
+
+
 def test_things_has_the_size_of_its_images_and_is_what_opencv_reads(real):
     path = real("things_pfm/disp1.pfm")
     values, valid = data.read_disparity(path)

@@ -6,7 +6,7 @@ import threading
 import jax
 import numpy as np
 import pytest
-from helpers import trees
+from helpers import kitti_prediction, trees
 
 from sf3d_jax import data
 from sf3d_jax.data.sets._recognise import recognise
@@ -233,8 +233,17 @@ def test_the_rendering_that_is_there_is_taken(tmp_path):
     assert dataset.render == "finalpass" and dataset[0].image is not None
 
 
-def test_a_folder_of_predictions_is_kitti(real):
-    (dataset,) = recognise(real("kitti_prediction/flow").parent)
+def test_a_folder_of_predictions_is_kitti(tmp_path):
+    kitti_prediction.write_prediction(tmp_path)
+    check_prediction(tmp_path)
+
+
+def test_a_folder_of_predictions_of_others_is_kitti(real):
+    check_prediction(real("kitti_prediction"))
+
+
+def check_prediction(folder):
+    (dataset,) = recognise(folder)
     assert [e.name for e in dataset.entries] == ["000139/10"]
     assert recognise(dataset.root, dataset="kitti2015", split="testing")[0].split == "testing"
 

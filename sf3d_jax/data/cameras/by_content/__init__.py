@@ -98,7 +98,11 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
     from sf3d_jax.camera import check_size
 
     size = None if size is None else check_size(size)
-    tree = read_json(path)
+    return cameras_of(path, read_json(path), size)
+
+
+def cameras_of(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...]:
+    """The cameras of a file that was read; else as `read_json_cameras`."""
     if (cameras := _transforms(path, tree, size)) is not None:
         return cameras
     shared, frames = collect(path, tree)
@@ -114,7 +118,7 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
             for _, (frame, own) in sorted(frames.items())
         )
     except MissingError as error:
-        raise FormatError(path, f"{error}", outline(tree)) from None
+        raise FormatError(path, f"{error}", outline(tree), missing=error.missing) from None
 
 
 def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:

@@ -1,4 +1,4 @@
-"""The values that a JSON file has for one frame, as a camera. `camera_json` says the rules."""
+"""The values that a JSON file has for one frame, as a camera. `by_content` says the rules."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_size
-from sf3d_jax.data.cameras.by_content.poses import View, pose_of, said_of
+from sf3d_jax.data._files import CALLER, FormatError, PathLike, check_header_size
+from sf3d_jax.data.cameras.by_content.poses import FrameFields, pose_of, stated_conventions
 from sf3d_jax.data.cameras.by_content.table import MODEL, Field, Fields
 from sf3d_jax.data.cameras.checks import (
     Size,
@@ -29,11 +29,16 @@ _T = TypeVar("_T")
 
 
 class MissingError(Exception):
-    """A camera lacks a part, which is named."""
+    """A camera lacks a part, which is named.
 
-    def __init__(self, part: str, where: str) -> None:
+    Attributes:
+      missing: as of `FormatError`.
+    """
+
+    def __init__(self, part: str, where: str, missing: str | None = None) -> None:
         """Says which names the part might have."""
         super().__init__(f"{part} for {where}, as {EXAMPLES[part]}")
+        self.missing = missing
 
 
 class _Lens(NamedTuple):
@@ -63,22 +68,22 @@ def camera_of(
       MissingError: there is no pose or no size, or there are no intrinsics.
       FormatError: a part makes no sense.
     """
-    every = View(path, where, {**shared, **own})
-    views = View(path, where, own), every
-    said = said_of(every)
-    pose = _first(views, lambda view: pose_of(view, said))
+    every = FrameFields(path, where, {**shared, **own})
+    views = FrameFields(path, where, own), every
+    conventions = stated_conventions(every)
+    pose = _first(views, lambda view: pose_of(view, conventions))
     if pose is None:
         raise MissingError("a pose", where)
-    found_size = _first(views, lambda view: _size(view, size, said.ours))
+    found_size = _first(views, lambda view: _size(view, size, conventions.ours))
     file_size = found_size or size
     if file_size is None:
-        raise MissingError("height and width", f"{where}, or size=(height, width) from the caller")
+        raise MissingError("height and width", f"{where}, or {CALLER['size']}", missing="size")
     lens = _first(views, lambda view: _lens(view, file_size))
     if lens is None:
         raise MissingError("intrinsics", where)
     height, width = file_size
     point = np.array([(width - 1) / 2, (height - 1) / 2]) if lens.point is None else lens.point
-    if not said.ours:
+    if not conventions.ours:
         check_fits(path, where, lens.focal, point, file_size, told=found_size is not None)
     model, distortion = _distortion(every)
     camera = make_camera(
@@ -94,13 +99,13 @@ def camera_of(
     return resized(path, where, camera, size or file_size), f"{lens.form} and {pose.form}"
 
 
-def _first(views: Iterable[View], part: Callable[[View], _T | None]) -> _T | None:
+def _first(views: Iterable[FrameFields], part: Callable[[FrameFields], _T | None]) -> _T | None:
     """A part by what the frame says itself or, failing that, by what all frames have too."""
     found = (part(view) for view in views)
     return next((x for x in found if x is not None), None)
 
 
-def _size(view: View, wanted: Size | None, ours: bool) -> Size | None:
+def _size(view: FrameFields, wanted: Size | None, ours: bool) -> Size | None:
     """(H, W) that the file says; of a pair, the order is the one that fits what is wanted."""
     height, width = view.number("height"), view.number("width")
     ordered = height is not None and width is not None
@@ -112,17 +117,18 @@ def _size(view: View, wanted: Size | None, ours: bool) -> Size | None:
         return None
     if height != int(height) or width != int(width):
         raise FormatError(view.path, f"a size in whole pixels for {view.where}", f"{width:g}")
-    check_size(view.path, int(width), int(height))
+    check_header_size(view.path, int(width), int(height))
     size, other = (int(height), int(width)), (int(width), int(height))
     if ordered or (wanted is not None and same_shape(size, wanted)):
         return size
     if wanted is None:
-        expected = f"height and width for {view.where}, or size=(height, width) from the caller"
-        raise FormatError(view.path, expected, f"the pair {list(size)} in an order nobody says")
+        expected = f"height and width for {view.where}, or {CALLER['size']}"
+        found = f"the pair {list(size)} in an order nobody says"
+        raise FormatError(view.path, expected, found, missing="size")
     return other if same_shape(other, wanted) else size
 
 
-def _lens(view: View, size: Size) -> _Lens | None:
+def _lens(view: FrameFields, size: Size) -> _Lens | None:
     """The intrinsics: a matrix rather than numbers, those rather than an angle of view."""
     if (field := view.one("matrix")) is not None:
         where, matrix = f"{field.place} of {view.where}", field.value
@@ -144,7 +150,7 @@ def _lens(view: View, size: Size) -> _Lens | None:
     return _lens_of_angles(view, size, point)
 
 
-def _lens_of_angles(view: View, size: Size, point: np.ndarray | None) -> _Lens | None:
+def _lens_of_angles(view: FrameFields, size: Size, point: np.ndarray | None) -> _Lens | None:
     """The intrinsics by the angle of view across the image, or up and down."""
     x, y = (
         None if (field := view.one(role)) is None else _focal(view, field, side)
@@ -154,14 +160,14 @@ def _lens_of_angles(view: View, size: Size, point: np.ndarray | None) -> _Lens |
     return None if x is None or y is None else _Lens(np.array([x, y]), point, "angle of view")
 
 
-def _focal(view: View, field: Field, side: int) -> float:
+def _focal(view: FrameFields, field: Field, side: int) -> float:
     """The focal length of an angle; beyond pi it is in degrees."""
     angle = float(field.value)
     angle = math.radians(angle) if angle > math.pi else angle
     return focal_of_angle(view.path, f"{field.place} of {view.where}", angle, side)
 
 
-def _distortion(view: View) -> tuple[str, np.ndarray | None]:
+def _distortion(view: FrameFields) -> tuple[str, np.ndarray | None]:
     """The model and its coefficients, with zeros for those that are not given."""
     model = lens_model(view.path, view.where, view.texts(MODEL))
     field = view.one("distortion")

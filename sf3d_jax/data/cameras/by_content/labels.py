@@ -1,4 +1,4 @@
-"""The frames that the objects of a list, or the rows of columns, are named after in JSON."""
+"""The frames and images that the objects of a list, or the rows of columns, are named after."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of_value
 from sf3d_jax.data._files.json import outline
 from sf3d_jax.data.cameras.names import FRAME_NAMES, OTHER_NAMES, simple
+
+# Keys of an image, as `simple` writes them.
+_IMAGES = "filepath imagepath imagename imgname filename file image".split()
 
 
 def named_frames(path: PathLike, items: list[dict[str, Any]]) -> list[Frame] | None:
@@ -38,6 +41,36 @@ def named_frames(path: PathLike, items: list[dict[str, Any]]) -> list[Frame] | N
     if complaint is not None:
         raise FormatError(path, *complaint)
     return None
+
+
+def image_names(path: PathLike, tree: Any, count: int) -> list[str | None]:
+    """The images that the objects of a list of cameras name.
+
+    Args:
+      path: the file, for the error.
+      tree: what is in the file; the list is the file itself, or stands under `frames`.
+      count: how many cameras were read.
+
+    Returns:
+      An image, or None, for each camera in the order of the frames' numbers; None for all where
+      there is no such list of as many objects.
+
+    Raises:
+      FormatError: as `named_frames`.
+    """
+    items = tree.get("frames") if isinstance(tree, dict) else tree
+    if not isinstance(items, list) or len(items) != count:
+        return [None] * count
+    if not all(isinstance(item, dict) for item in items):
+        return [None] * count
+    order = [*range(count)]
+    if (frames := named_frames(path, items)) is not None:
+        order.sort(key=[frame.number for frame in frames].__getitem__)
+    simplified = [{simple(key): x for key, x in items[i].items()} for i in order]
+    return [
+        next((item[key] for key in _IMAGES if isinstance(item.get(key), str)), None)
+        for item in simplified
+    ]
 
 
 def labels(node: dict[str, Any]) -> list[Frame]:

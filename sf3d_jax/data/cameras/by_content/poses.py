@@ -1,4 +1,4 @@
-"""The pose that a JSON file has for one frame. `camera_json` says the rules."""
+"""The pose that a JSON file has for one frame. `by_content` says the rules."""
 
 import functools
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Part(NamedTuple):
     form: str
 
 
-class Said(NamedTuple):
+class Conventions(NamedTuple):
     """What the file says of its conventions in words; None where it does not.
 
     Attributes:
@@ -50,7 +50,7 @@ class Said(NamedTuple):
     ours: bool
 
 
-class View(NamedTuple):
+class FrameFields(NamedTuple):
     """Some values of a frame, by their roles."""
 
     path: PathLike
@@ -85,13 +85,13 @@ class View(NamedTuple):
         """All texts under a name."""
         return [str(field.value) for field in self.fields.get(name, [])]
 
-    def under(self, pose: str | None) -> "View":
+    def under(self, pose: str | None) -> "FrameFields":
         """What stands under a name of a pose."""
         kept = {name: [f for f in found if f.pose == pose] for name, found in self.fields.items()}
         return self._replace(fields=kept)
 
 
-def said_of(view: View) -> Said:
+def stated_conventions(view: FrameFields) -> Conventions:
     """What the file says of its conventions.
 
     Args:
@@ -111,15 +111,15 @@ def said_of(view: View) -> Said:
     if any(pair == (None, None) for pair in found) or len(axes) > 1 or len(directions) > 1:
         expected = f"a convention for {view.where}: OpenCV or OpenGL, w2c or c2w"
         raise FormatError(view.path, expected, ", ".join(repr(text[:40]) for text in texts[:4]))
-    return Said(next(iter(axes), None), next(iter(directions), None), ours)
+    return Conventions(next(iter(axes), None), next(iter(directions), None), ours)
 
 
-def pose_of(view: View, said: Said) -> Part | None:
+def pose_of(view: FrameFields, conventions: Conventions) -> Part | None:
     """The pose, by the names that say most about it; others are not looked at.
 
     Args:
       view: the values of the frame.
-      said: what the file says of its conventions.
+      conventions: what the file says of its conventions.
 
     Returns:
       World to camera (3, 4) with OpenCV's axes; None where there is no pose.
@@ -128,13 +128,13 @@ def pose_of(view: View, said: Said) -> Part | None:
       FormatError: a pose is no rotation and translation, or those that say most disagree.
     """
     candidates: list[tuple[int, Callable[[], Part]]] = [
-        (NAMES[name].rank, functools.partial(_matrix_pose, view, NAMES[name], field, said))
+        (NAMES[name].rank, functools.partial(_matrix_pose, view, NAMES[name], field, conventions))
         for name, field in view.all(*POSES)
     ]
     for pose in dict.fromkeys(field.pose for _, field in view.all(*ROTATIONS)):
         part, name = view.under(pose), ROTATION_AND_TRANSLATION if pose is None else NAMES[pose]
         if part.all("translation", "position"):
-            make = functools.partial(_rotation_and_translation, part, name, said)
+            make = functools.partial(_rotation_and_translation, part, name, conventions)
             candidates.append((name.rank, make))
     if not candidates:
         return None
@@ -148,7 +148,7 @@ def pose_of(view: View, said: Said) -> Part | None:
     return first
 
 
-def _matrix_pose(view: View, name: Name, field: Field, said: Said) -> Part:
+def _matrix_pose(view: FrameFields, name: Name, field: Field, conventions: Conventions) -> Part:
     """A pose from a matrix [3, 4] or [4, 4], or from its numbers in a row."""
     pose = field.value
     pose = pose.reshape(-1, 4) if pose.ndim == 1 else pose
@@ -156,16 +156,16 @@ def _matrix_pose(view: View, name: Name, field: Field, said: Said) -> Part:
     if len(pose) == 4 and ends_in_one(pose.T):
         pose = pose.T if name.role == "transposed" or not ends_in_one(pose) else pose
     pose = rigid_pose(view.path, f"{field.place} of {view.where}", pose)
-    return _oriented(pose, field.key, _direction(name, said), said.axes or name.axes)
+    return _orient(pose, field.key, _direction(name, conventions), conventions.axes or name.axes)
 
 
-def _rotation_and_translation(view: View, name: Name, said: Said) -> Part:
+def _rotation_and_translation(view: FrameFields, name: Name, conventions: Conventions) -> Part:
     """[R | t], or a rotation and the place of the camera."""
     rotation, with_position = _rotation(view)
     position, translation = view.one("position"), view.one("translation")
     if translation is None and name is ROTATION_AND_TRANSLATION:
         name = name._replace(role=with_position)
-    direction = _direction(name, said)
+    direction = _direction(name, conventions)
     field = translation or position
     column = np.zeros((3, 1)) if field is None else field.value.reshape(3, 1)
     if translation is None and direction == "w2c":
@@ -173,16 +173,16 @@ def _rotation_and_translation(view: View, name: Name, said: Said) -> Part:
     where = f"{rotation.form} of {view.where}"
     pose = rigid_pose(view.path, where, np.c_[rotation.value, column])
     form = f"{rotation.form} and {'' if field is None else field.key}"
-    return _oriented(pose, form, direction, said.axes or name.axes)
+    return _orient(pose, form, direction, conventions.axes or name.axes)
 
 
-def _direction(name: Name, said: Said) -> str:
+def _direction(name: Name, conventions: Conventions) -> str:
     """That of the name if it says one, else what is said in words, else what the name implies."""
     implied = "c2w" if name.role in ("c2w", "opengl") else "w2c"
-    return implied if name.rank == 0 else said.direction or implied
+    return implied if name.rank == 0 else conventions.direction or implied
 
 
-def _oriented(pose: np.ndarray, form: str, direction: str, axes: str) -> Part:
+def _orient(pose: np.ndarray, form: str, direction: str, axes: str) -> Part:
     says = "camera to world" if direction == "c2w" else "world to camera"
     pose = poses.inverse(pose) if direction == "c2w" else pose
     if axes == "opengl":
@@ -190,7 +190,7 @@ def _oriented(pose: np.ndarray, form: str, direction: str, axes: str) -> Part:
     return Part(pose, f"{form} ({says})")
 
 
-def _rotation(view: View) -> tuple[Part, str]:
+def _rotation(view: FrameFields) -> tuple[Part, str]:
     """The rotation, and its direction beside the place of the camera."""
     role = next(role for role in ROTATIONS if view.all(role))
     [(name, _), *_], field = view.all(role), view.one(role)
@@ -199,7 +199,7 @@ def _rotation(view: View) -> tuple[Part, str]:
     if role == "rotation":
         value = value.reshape(3, 3)
     elif role == "rotationvector":
-        value = _turned(value.reshape(3))
+        value = _rotation_about(value.reshape(3))
     else:
         if not np.linalg.norm(value) > poses.SMALLEST_QUATERNION:
             expected = f"a quaternion in {field.place} of {view.where}"
@@ -208,7 +208,7 @@ def _rotation(view: View) -> tuple[Part, str]:
     return Part(value, field.key), NAMES[name].with_position
 
 
-def _turned(vector: np.ndarray) -> np.ndarray:
+def _rotation_about(vector: np.ndarray) -> np.ndarray:
     """The rotation about a vector by its length in radians (Rodrigues)."""
     angle = np.linalg.norm(vector)
     x, y, z = vector

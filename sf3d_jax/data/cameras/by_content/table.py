@@ -3,7 +3,7 @@
 Keys are told apart by what they are called and what stands under them:
 
 - a name of a part of a camera, with one value, a column of values, or values under further keys
-  such as "0000" (`_camera_names`); a matrix under it that has no name of its own is that part;
+  such as "0000" (`cameras.names`); a matrix under it that has no name of its own is that part;
 - a frame, such as "0000", "frame_0000" or "render/031/0000.jpg", with its camera under it;
 - anything else with an object or a list under it is a wrapper, and is entered.
 
@@ -15,6 +15,8 @@ each other only one may hold poses: they would be two sequences.
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, numbered
@@ -139,22 +141,22 @@ def _collect(place: _Place, node: Any) -> Table:
         place = place._replace(labels=labels(node) or place.labels)
         bare = _bare_frames(place, node)
         others = [_child(place, key, x) for key, x in node.items() if key not in bare]
-        return _merged(place, [*others, *bare.values()])
+        return _merge(place, [*others, *bare.values()])
     if _is_list_of_objects(node) and (len(node) > 1 or named_frames(place.path, node)):
-        return _merged(place, _listed(place, node))
+        return _merge(place, _collect_list(place, node))
     if isinstance(node, list) and len(node) == 1:
         return _collect(place.under("0"), node[0])
     return Table({}, {})
 
 
-def _listed(place: _Place, items: list[dict[str, Any]]) -> list[_Child]:
+def _collect_list(place: _Place, items: list[dict[str, Any]]) -> list[_Child]:
     """The cameras of a list, all of them if there is one."""
     frames = named_frames(place.path, items)
     frames = frames or [numbered(i, named=False) for i in range(len(items))]
     inner = [_collect(place.under(str(i)), x) for i, x in enumerate(items)]
     cameras = any(table.shared for table in inner)
     return [
-        _Child(str(i), bool(table.frames), _framed(table, frame, keep=cameras))
+        _Child(str(i), bool(table.frames), _put_under_frame(table, frame, keep=cameras))
         for i, (table, frame) in enumerate(zip(inner, frames, strict=True))
     ]
 
@@ -178,7 +180,7 @@ def _child(place: _Place, key: str, value: Any) -> _Child:
         inner = _collect(inside, value)
     else:  # a column
         inner = _field(inside._replace(part=inside.part or "matrix", key=inside.key or key), value)
-    return _Child(key, bool(inner.frames), _framed(inner, frame))
+    return _Child(key, bool(inner.frames), _put_under_frame(inner, frame))
 
 
 def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
@@ -216,7 +218,7 @@ def _bare_frames(place: _Place, node: dict[str, Any]) -> dict[str, _Child]:
             continue
         inner = _field(inside.under(key)._replace(labels=(), key=place.key or key), value)
         if inner.shared:
-            found[key] = _Child(key, False, _framed(inner, frame))
+            found[key] = _Child(key, False, _put_under_frame(inner, frame))
             if frames.setdefault(frame.number, key) != key:
                 twice = f"{frames[frame.number]} and {key}"
                 raise FormatError(place.path, f"every frame of {place} once", twice)
@@ -233,34 +235,37 @@ def _field(place: _Place, value: Any) -> Table:
     array, name = numbers(value), place.part
     if array is None or name is None:
         return Table({}, {})
-    role, shapes, *_ = NAMES[name]
-    if array.ndim > 1 and len(array) == 1 and array.shape[1:] in shapes:
+    if array.ndim > 1 and len(array) == 1 and array.shape[1:] in NAMES[name].shapes:
         array = array[0]
-    # A matrix K of four rows has zeros in its last; four times fx fy cx cy has none.
-    rows_of_four = role == "matrix" and array.shape == (4, 4) and bool(array[3, :3].any())
-    is_one = array.shape in shapes and not rows_of_four
-    is_column = array.ndim > 0 and len(array) > 0 and array.shape[1:] in shapes
-    if not is_one and not is_column:
+    is_one, rows = _count_values(name, array)
+    if not is_one and rows == 0:
         return Table({}, {})
+    role = NAMES[name].role
     if role == "translation" and array.shape[not is_one :] in POSE_SHAPES:
         name = place.pose or "matrix"
     pose = place.pose if role in (*ROTATIONS, "translation", "position") else None
+    make = lambda x, rows: {name: [Field(place.key, str(place), x, pose, rows)]}
     if is_one:
-        rows = len(array) if is_column and role != "matrix" else 0
-        return Table({name: [Field(place.key, str(place), array, pose, rows)]}, {})
-    frames = place.labels or [numbered(i, named=False) for i in range(len(array))]
-    if len(frames) != len(array):
+        return Table(make(array, 0 if role == "matrix" else rows), {})
+    frames = place.labels or [numbered(i, named=False) for i in range(rows)]
+    if len(frames) != rows:
         expected = f"{len(frames)} of {place}, as there are names"
-        raise FormatError(place.path, expected, f"{len(array)}")
+        raise FormatError(place.path, expected, f"{rows}")
     pairs = zip(frames, array, strict=True)
-    column = {
-        frame.number: (frame, {name: [Field(place.key, str(place), x, pose, len(array))]})
-        for frame, x in pairs
-    }
-    return Table({}, column)
+    return Table({}, {frame.number: (frame, make(x, rows)) for frame, x in pairs})
 
 
-def _framed(inner: Table, frame: Frame, *, keep: bool = False) -> Table:
+def _count_values(name: str, array: np.ndarray) -> tuple[bool, int]:
+    """Whether an array is one value of a part, and of how many it may be a column; 0 if of none."""
+    role, shapes = NAMES[name].role, NAMES[name].shapes
+    # A matrix K of four rows has zeros in its last; four times fx fy cx cy has none.
+    rows_of_four = role == "matrix" and array.shape == (4, 4) and bool(array[3, :3].any())
+    is_one = array.shape in shapes and not rows_of_four
+    is_column = array.ndim > 0 and array.shape[1:] in shapes
+    return is_one, len(array) if is_column else 0
+
+
+def _put_under_frame(inner: Table, frame: Frame, *, keep: bool = False) -> Table:
     """What stands under a frame; what is said of all frames in it is so of each."""
     if not inner.frames:
         return Table({}, {frame.number: (frame, inner.shared)} if inner.shared or keep else {})
@@ -270,7 +275,7 @@ def _framed(inner: Table, frame: Frame, *, keep: bool = False) -> Table:
     return Table({}, inner.frames)
 
 
-def _merged(place: _Place, children: list[_Child]) -> Table:
+def _merge(place: _Place, children: list[_Child]) -> Table:
     """The children of a place together; at most one sequence is among them."""
     for roles in (POSES, INTRINSICS):
         holders = [c for c in children if any(_has(f, roles) for _, f in c.table.frames.values())]

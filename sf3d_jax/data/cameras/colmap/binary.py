@@ -8,7 +8,7 @@ The points of images are skipped, and written as none. `colmap` says the convent
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras.colmap.models import (
@@ -16,6 +16,7 @@ from sf3d_jax.data.cameras.colmap.models import (
     OTHERS,
     CameraRecord,
     ImageRecord,
+    by_id,
     known_model,
 )
 
@@ -75,20 +76,20 @@ def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
     Raises:
       FormatError: the file is cut off or too long, an id stands twice, or a model is unknown.
     """
+    return by_id(path, "camera", _read_cameras(path, data))
+
+
+def _read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
     rest = _Bytes(path, data)
-    cameras: dict[int, CameraRecord] = {}
     (count,) = rest.take(_COUNT, "the number of cameras")
-    while len(cameras) < count:
-        what = f"camera {len(cameras)} of {count}"
+    for i in range(int(count)):
+        what = f"camera {i} of {count}"
         camera_id, number, width, height = map(int, rest.take(_CAMERA, what))
         name = _NAMES.get(number, f"number {number}")
         form = struct.Struct(f"<{known_model(path, name).parameters}d")
         parameters = rest.take(form, what)
-        if camera_id in cameras:
-            raise FormatError(path, "every camera once", f"camera {camera_id} twice")
-        cameras[camera_id] = CameraRecord(name, width, height, list(parameters))
+        yield camera_id, CameraRecord(name, width, height, list(parameters))
     rest.finish()
-    return cameras
 
 
 def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
@@ -104,20 +105,20 @@ def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
     Raises:
       FormatError: the file is cut off or too long, an id stands twice, or a name is no text.
     """
+    return by_id(path, "image", _read_images(path, data))
+
+
+def _read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
     rest = _Bytes(path, data)
-    images: dict[int, ImageRecord] = {}
     (count,) = rest.take(_COUNT, "the number of images")
-    while len(images) < count:
-        what = f"image {len(images)} of {count}"
+    for i in range(int(count)):
+        what = f"image {i} of {count}"
         image_id, *pose, camera_id = rest.take(_IMAGE, what)
         name = rest.name(f"the name of {what}")
         (points,) = rest.take(_COUNT, what)
         rest.skip(_POINT_SIZE * int(points), f"the points of {what}")
-        if image_id in images:
-            raise FormatError(path, "every image once", f"image {image_id} twice")
-        images[int(image_id)] = ImageRecord(pose, int(camera_id), name)
+        yield int(image_id), ImageRecord(pose, int(camera_id), name)
     rest.finish()
-    return images
 
 
 def pack_cameras(cameras: Mapping[int, CameraRecord]) -> bytes:

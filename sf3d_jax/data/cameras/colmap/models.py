@@ -3,7 +3,8 @@
 `colmap` has the table of the models and says the conventions.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from sf3d_jax.data.cameras.checks import camera_argument, make_camera, rigid_pos
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
+
+R = TypeVar("R")
 
 
 class Model(NamedTuple):
@@ -94,6 +97,25 @@ class ColmapImage(NamedTuple):
     name: str
     camera_id: int
     world_to_camera: np.ndarray
+
+
+def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[int, R]:
+    """Records by their ids.
+
+    Args:
+      path: of the file, for the error.
+      what: a record is, "camera" or "image".
+      records: (id, record) in the order of the file.
+
+    Raises:
+      FormatError: an id stands twice.
+    """
+    found: dict[int, R] = {}
+    for number, record in records:
+        if number in found:
+            raise FormatError(path, f"every {what} once", f"{what} {number} twice")
+        found[number] = record
+    return found
 
 
 def known_model(path: PathLike, name: str) -> Model:

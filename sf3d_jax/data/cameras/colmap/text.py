@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from sf3d_jax.data._files import FormatError, PathLike, text
-from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, known_model
+from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, by_id, known_model
 
 _CAMERAS = "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"
 _IMAGES = (
@@ -27,7 +27,10 @@ def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
     Raises:
       FormatError: a line is no camera, an id stands twice, or a model is unknown.
     """
-    cameras: dict[int, CameraRecord] = {}
+    return by_id(path, "camera", _read_cameras(path, data))
+
+
+def _read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
     for number, line in _lines(path, data):
         if not _holds_data(line):
             continue
@@ -37,10 +40,7 @@ def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
         camera_id, width, height = (text.index(path, words[i], where) for i in (0, 2, 3))
         count = known_model(path, words[1]).parameters
         parameters = text.numbers(path, words[4:], count, where)
-        if camera_id in cameras:
-            raise FormatError(path, "every camera once", f"camera {camera_id} twice")
-        cameras[camera_id] = CameraRecord(words[1], width, height, parameters.tolist())
-    return cameras
+        yield camera_id, CameraRecord(words[1], width, height, parameters.tolist())
 
 
 def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
@@ -57,7 +57,10 @@ def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
       FormatError: a line is no image, the line behind one holds no points and is not empty, or an
         id stands twice.
     """
-    images: dict[int, ImageRecord] = {}
+    return by_id(path, "image", _read_images(path, data))
+
+
+def _read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
     lines = _lines(path, data)
     for number, line in lines:
         if not _holds_data(line):
@@ -68,14 +71,11 @@ def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
             raise FormatError(path, expected, repr(line[:60]))
         image_id, camera_id = (text.index(path, words[i], where) for i in (0, 8))
         pose = text.numbers(path, words[1:8], 7, where)
-        if image_id in images:
-            raise FormatError(path, "every image once", f"image {image_id} twice")
         _, points = next(lines, (number, ""))
         if not _POINTS.fullmatch(points) or len(points.split()) % 3:
             expected = f"the points of image {image_id} (may be an empty line) in line {number + 1}"
             raise FormatError(path, expected, repr(points[:60]))
-        images[image_id] = ImageRecord(pose.tolist(), camera_id, words[9])
-    return images
+        yield image_id, ImageRecord(pose.tolist(), camera_id, words[9])
 
 
 def pack_cameras(cameras: Mapping[int, CameraRecord]) -> bytes:

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data.checking.evidence.views import Case, Points
+from sf3d_jax.data.checking.evidence.fields import Case
+from sf3d_jax.data.checking.evidence.points import PixelSet
 
 FEWEST = 30
 BLOCKS = 10
@@ -70,55 +71,67 @@ def length(x: np.ndarray) -> np.ndarray:
     return np.abs(x) if x.ndim == 1 else np.linalg.norm(x, axis=1)
 
 
-def block(case: Case, points: Points) -> np.ndarray:
+def block_of(case: Case, points: PixelSet) -> np.ndarray:
     """The block of the image that each point lies in."""
     height, width = case.own.size
     return points.rows * BLOCKS // height * BLOCKS + points.columns * BLOCKS // width
 
 
-def ratio_of(
-    case: Case, points: Points, difference: np.ndarray, size: np.ndarray, quantile: float = 0.5
+def relative_level(
+    case: Case, points: PixelSet, difference: np.ndarray, size: np.ndarray, quantile: float = 0.5
 ) -> Level | None:
     """A quantile of the difference over the middle of the sizes."""
-    gap, size = length(difference), size[np.isfinite(size)]
-    good = np.isfinite(gap)
-    if good.sum() < FEWEST or len(size) < FEWEST or not np.median(size) > 0:
+    gap, size = finite(length(difference)), finite(size)
+    if len(gap) < FEWEST or len(size) < FEWEST or not np.median(size) > 0:
         return None
-    level = np.quantile(gap[good], quantile) / np.median(size)
-    middle = float(np.median(gap[good]))
-    return Level(float(level), middle, None, difference, block(case, points))
+    level = np.quantile(gap, quantile) / np.median(size)
+    return Level(float(level), float(np.median(gap)), None, difference, block_of(case, points))
 
 
-def relative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def inverse(x: np.ndarray) -> np.ndarray:
+    """1 / x, 0 where x is 0."""
+    return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
+
+
+def relative_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The difference over the larger of two numbers; NaN where both are 0."""
     larger = np.maximum(np.abs(a), np.abs(b))
     return np.divide(a - b, larger, out=np.full_like(larger, np.nan), where=larger > 0)
 
 
-def middle_of(values: np.ndarray) -> float:
-    """The median of what is finite."""
-    values = values[np.isfinite(values)]
+def finite(values: np.ndarray) -> np.ndarray:
+    """Those of the values that are finite."""
+    return values[np.isfinite(values)]
+
+
+def finite_median(values: np.ndarray) -> float:
+    """The median of the finite values, 0 if there is none."""
+    values = finite(values)
     return float(np.median(values)) if len(values) else 0.0
 
 
 def is_nothing(change: np.ndarray, inv_depth: np.ndarray) -> bool:
     """Whether changes of the inverse depth are too small to be compared."""
-    return not middle_of(change) > _STILL_CHANGE * middle_of(np.abs(inv_depth))
+    return not finite_median(change) > _STILL_CHANGE * finite_median(np.abs(inv_depth))
 
 
-def that_count(flow: np.ndarray, change: np.ndarray | None, inv_depth: np.ndarray) -> np.ndarray:
-    """Which points to compare: all, or, where few move, those that do; the rest says nothing.
-
-    Args:
-      flow: (n, 2), in pixels.
-      change: (n,), of the inverse depth; None if it is not known.
-      inv_depth: (n,).
-
-    Returns:
-      bool (n,).
-    """
+def which_move(flow: np.ndarray, change: np.ndarray | None, inv_depth: np.ndarray) -> np.ndarray:
+    """Which points (n,) to compare: all, or, where few move, those that do."""
     moving = length(flow) > _STILL_FLOW
     if change is not None:
         moving |= np.abs(change) > _STILL_CHANGE * np.abs(inv_depth)
     enough = moving.sum() >= max(2 * FEWEST, _FEW * len(moving))
     return moving if enough and moving.mean() < _HALF else np.ones_like(moving)
+
+
+def certainty(before: Level, after: Level) -> float:
+    """By how many standard errors, from block to block, `after` is lower; 0 of few blocks."""
+    first, second = before.by_block, after.by_block
+    if first is None or second is None:
+        return float(np.sign(before.level - after.level)) * np.inf
+    good = (first > 0) & (second > 0)
+    gain = np.log(first[good]) - np.log(second[good])
+    if len(gain) < 4:
+        return 0.0
+    error = gain.std() / np.sqrt(len(gain))
+    return float(gain.mean() / error) if error > 0 else float(np.sign(gain.mean())) * np.inf

@@ -1,9 +1,9 @@
 """Files of one's own, by patterns: frames and, where they are there, the motion between them."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,17 +12,17 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_disparity, read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.kinds import ScalarMap
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
-from sf3d_jax.data.sets._sequences import all_valid, as_float32, read_images
+from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors, read_unit_image
 from sf3d_jax.data.sets.folders.patterns import find, partners
 from sf3d_jax.samples import Sample
 
 # Ways to give the inverse depth of a frame, and that of its points in the next frame.
 _DEPTHS = ("inv_depth", "depth", "disparity")
-_CHANGES = ("inv_depth_change", "next_depth", "next_disparity")
+_MOVED = ("next_depth", "next_disparity")
+_CHANGES = ("inv_depth_change", *_MOVED)
 # The inverse depth of the next frame, on its own grid.
 _AFTER = tuple(f"after_{name}" for name in _DEPTHS)
-_INVERTED = {*_DEPTHS, "next_depth", "next_disparity", *_AFTER}
 _MASKS = ("mask", "occlusion")
 
 
@@ -120,58 +120,59 @@ class FolderPairs(Dataset):
           FormatError: a file is not what it should be.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        maps = {name: self._map(name, p) for name, p in files.items() if name not in images}
-        sizes = {name: x if isinstance(x, np.ndarray) else x.valid for name, x in maps.items()}
-        check_sizes(files, images | sizes)
-        size = images["image"].shape[:2]
-        if self._camera is not None and self._camera.size != size:
-            height, width = self._camera.size
-            expected = f"{width} x {height} pixels, the size of the camera"
-            raise FormatError(files["image"], expected, f"{size[1]} x {size[0]}")
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        flow = files.read("flow", read_flow)
+        change = files.read("inv_depth_change", partial(self._read_map, "inv_depth_change"))
+        moved_inv_depth = self._read_inverse_depth(files, _MOVED)
+        mask = files.read("mask", read_mask)
+        occlusion = files.read("occlusion", read_mask)
+        inv_depth = self._read_inverse_depth(files, _DEPTHS)
+        next_inv_depth = self._read_inverse_depth(files, _AFTER)
+        self._check_camera(files.paths["image"], files.size())
 
-        depths = {name: self._inverse(name, x) for name, x in maps.items() if name in _INVERTED}
-        first, moved, after = (
-            next((depths[n] for n in names if n in depths), None)
-            for names in (_DEPTHS, _CHANGES, _AFTER)
-        )
-        flow, change = maps.get("flow"), maps.get("inv_depth_change")
-        channels = {"inv_depth": first, "next_inv_depth": after}
-        if moved is not None and first is not None:
-            change = ScalarMap(moved - first, (moved > 0) & (first > 0))
-        channels["inv_depth_change"] = None if change is None else change.values
-        valid = (x.valid for x in (flow, change) if x is not None)
+        if moved_inv_depth is not None and inv_depth is not None:
+            both = (moved_inv_depth > 0) & (inv_depth > 0)
+            change = ScalarMap(moved_inv_depth - inv_depth, both)
         return Sample(
-            **images,
-            flow=None if flow is None else flow.flow,
-            **as_float32({n: x for n, x in channels.items() if x is not None}),
-            valid=all_valid(*valid, maps.get("mask")),
-            occlusion=maps.get("occlusion"),
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=as_float32(inv_depth),
+            inv_depth_change=None if change is None else as_float32(change.values),
+            next_inv_depth=as_float32(next_inv_depth),
+            valid=all_valid(flow, change, mask),
+            occlusion=occlusion,
             camera=self._camera,
             name=entry.name,
         )
 
-    def _map(self, name: str, path: Path) -> Any:
-        """A file that is no image, by its name in the list."""
-        if name == "flow":
-            return read_flow(path)
-        if name in _MASKS:
-            return read_mask(path)
-        if name.endswith("disparity"):
-            return read_disparity(path)
-        scaled = path.suffix.lower() == ".png" and not name.endswith("inv_depth")
-        return read_map(path, scale=self._depth_scale if scaled else None)
+    def _check_camera(self, image: Path, size: tuple[int, int]) -> None:
+        """Refuses images of another size than the camera's."""
+        if self._camera is not None and self._camera.size != size:
+            height, width = self._camera.size
+            expected = f"{width} x {height} pixels, the size of the camera"
+            raise FormatError(image, expected, f"{size[1]} x {size[0]}")
 
-    def _inverse(self, name: str, read: ScalarMap) -> np.ndarray:
-        """The inverse depth, 0 where no surface is."""
+    def _read_inverse_depth(self, files: Files, kinds: Sequence[str]) -> np.ndarray | None:
+        """The inverse depth, of the kind that is there, as float64; 0 where no surface is."""
+        kind = next((kind for kind in kinds if kind in files.paths), None)
+        read = None if kind is None else files.read(kind, partial(self._read_map, kind))
+        if kind is None or read is None:
+            return None
         values = np.where(read.valid & (read.values > 0), read.values, 0).astype(np.float64)
-        if name.endswith("inv_depth"):
+        if kind.endswith("inv_depth"):
             return values
-        if name.endswith("disparity"):
+        if kind.endswith("disparity"):
             assert self._camera is not None and self._baseline is not None
             return values / (float(self._camera.focal[0]) * self._baseline)
         return np.divide(1, values, out=np.zeros_like(values), where=values > 0)
+
+    def _read_map(self, kind: str, path: Path) -> ScalarMap:
+        if kind.endswith("disparity"):
+            return read_disparity(path)
+        is_scaled = path.suffix.lower() == ".png" and not kind.endswith("inv_depth")
+        return read_map(path, scale=self._depth_scale if is_scaled else None)
 
 
 def _check_options(
@@ -187,7 +188,7 @@ def _check_options(
     for name, pattern in given.items():
         if name.endswith("disparity") and (camera is None or baseline is None):
             raise ValueError(f"{name}: is of no use without camera= and baseline=")
-        if name in ("next_depth", "next_disparity") and not set(_DEPTHS) & given.keys():
+        if name in _MOVED and not set(_DEPTHS) & given.keys():
             raise ValueError(f"{name}: is of no use without a depth of the first frame")
         if pattern.lower().endswith(".png"):
             if name in ("depth", "next_depth") and depth_scale is None:

@@ -3,7 +3,7 @@
 import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,26 +42,34 @@ def find(root: Path, pattern: str, *, pictures: bool = False) -> list[Match]:
     parts = Path(pattern).parts
     if "**" in pattern or "[" in pattern or ".." in parts or Path(pattern).is_absolute():
         raise ValueError(f"{pattern}: expected a path below {root}, with no wildcards but * and ?")
-    stem, ending = os.path.splitext("/".join(parts))
+    matches = list(_matches(root, "/".join(parts), pictures))
+    if not matches:
+        raise FileNotFoundError(f"{root / pattern}: no file fits")
+    by_key: dict[tuple[str | int, ...], Match] = {}
+    for match in matches:
+        if match.key in by_key:
+            paths = (by_key[match.key].path, match.path)
+            same = " and ".join(sorted(map(str, paths)))
+            raise ValueError(f"{pattern}: its wildcards stand for the same in {same}")
+        by_key[match.key] = match
+    return sorted(matches, key=lambda m: (_natural(m.folder), _natural(m.path.name)))
+
+
+def _matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
+    """The files that fit a pattern, in any order; hidden ones are left out."""
+    stem, ending = os.path.splitext(pattern)
     is_open = bool(_WILDCARDS.search(ending or stem[-1:]))
-    tokens = _WILDCARDS.split(stem if is_open else stem + ending)
+    tokens = _WILDCARDS.split(stem if is_open else pattern)
     regex = re.compile("".join(map(_part, tokens)))
-    matches: dict[tuple[str | int, ...], Match] = {}
     for path in root.glob(pattern):
         inside = path.relative_to(root)
-        if any(part.startswith(".") for part in inside.parts) or path.is_dir():
-            continue
-        if is_open and pictures and path.suffix.lower() not in PICTURES:
+        is_hidden = any(part.startswith(".") for part in inside.parts)
+        is_other_kind = is_open and pictures and path.suffix.lower() not in PICTURES
+        if is_hidden or is_other_kind or path.is_dir():
             continue
         name = inside.as_posix()
         if fits := regex.fullmatch(os.path.splitext(name)[0] if is_open else name):
-            match = Match(path, inside.parent.as_posix(), tuple(map(_value, fits.groups())))
-            if (other := matches.setdefault(match.key, match)) is not match:
-                same = " and ".join(sorted(f"{m.path}" for m in (match, other)))
-                raise ValueError(f"{pattern}: its wildcards stand for the same in {same}")
-    if not matches:
-        raise FileNotFoundError(f"{root / pattern}: no file fits")
-    return sorted(matches.values(), key=lambda m: (_natural(m.folder), _natural(m.path.name)))
+            yield Match(path, inside.parent.as_posix(), tuple(map(_value, fits.groups())))
 
 
 def _part(token: str) -> str:

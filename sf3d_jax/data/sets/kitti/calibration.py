@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_size
+from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_header_size
 from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import intrinsics, make_camera, pinhole_argument
 
@@ -48,11 +48,11 @@ def read_kitti_calibration(
         matrix K with skew, or a right camera that has another K or is not to the right.
       ValueError: camera is neither 0 nor 2, or size is no size.
     """
-    from sf3d_jax.camera import check_size as check_argument
+    from sf3d_jax.camera import check_size
 
     if camera not in (0, 2):
         raise ValueError(f"camera: expected 0 or 2, a left camera, got {camera}")
-    size = None if size is None else check_argument(size)
+    size = None if size is None else check_size(size)
     entries = _read_entries(path)
     left = _projection(path, entries, camera)
     right = _projection(path, entries, camera + 1)
@@ -155,9 +155,10 @@ def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) 
     """(height, width), which the file has the other way round."""
     key = f"S_rect_{camera:02d}"
     if key not in entries:
-        raise FormatError(path, f"a line {key}: or size=(height, width) from the caller", "neither")
+        expected = f"a line {key}: or {CALLER['size']}"
+        raise FormatError(path, expected, "neither", missing="size")
     width, height = numbers(path, entries[key], 2, f"after {key}:").tolist()
     if not (width.is_integer() and height.is_integer()):
         raise FormatError(path, f"whole numbers after {key}:", f"{width} {height}")
-    check_size(path, int(width), int(height))
+    check_header_size(path, int(width), int(height))
     return int(height), int(width)

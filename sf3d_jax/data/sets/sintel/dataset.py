@@ -1,11 +1,5 @@
 """MPI Sintel: scenes of an animated film, with dense flow, depth and cameras.
 
-    SPLIT/clean, SPLIT/final                  images, SCENE/frame_NNNN.png
-    SPLIT/flow                                flow, SCENE/frame_NNNN.flo
-    SPLIT/invalid, SPLIT/occlusions           masks of the flow, SCENE/frame_NNNN.png
-    SPLIT/depth, SPLIT/camdata_left           depth and cameras, SCENE/frame_NNNN.dpt and .cam
-    SPLIT/disparities                         disparity of the stereo release, used without depth
-
 The images of the stereo release, clean_left and final_left, are read, too. Its baseline is 0.1 m.
 Its folder `occlusions` has the masks of the disparity under the same name as those of the flow:
 keep the two releases in folders of their own. There is no change of the inverse depth, and no
@@ -15,47 +9,52 @@ Butler et al., "A naturalistic open source movie for optical flow evaluation" (E
 """
 
 from collections.abc import Collection, Iterator
-from typing import Any, Literal
 
+import numpy as np
+
+from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
+from sf3d_jax.data.maps.kinds import ScalarMap
+from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder
-from sf3d_jax.data.sets._sequences import (
-    Frames,
+from sf3d_jax.data.sets._reading import (
+    Files,
     all_valid,
     as_float32,
-    check_choice,
-    chosen,
+    flow_vectors,
     inverse_depth,
+    read_unit_image,
+)
+from sf3d_jax.data.sets._sequences import (
+    check_choice,
+    choose,
     pairs,
-    read_images,
     split_folder,
 )
+from sf3d_jax.data.sets.sintel import layout
 from sf3d_jax.data.sets.sintel.files import read_sintel_camera, read_sintel_disparity
 from sf3d_jax.samples import Sample
 
-Render = Literal["clean", "final"]
-
-RENDERS = ("clean", "final")
-SPLITS = ("training", "test")
 BASELINE = 0.1
 
-_KINDS = {
-    "flow": ("flow", ".flo"),
-    "invalid": ("invalid", ".png"),
-    "occlusion": ("occlusions", ".png"),
-    "depth": ("depth", ".dpt"),
-    "disparity": ("disparities", ".png"),
-    "camera": ("camdata_left", ".cam"),
-}
 # What is read of the next frame, too.
 _OF_BOTH = ("image", "depth", "disparity", "camera")
 
 
 class Sintel(Dataset):
     """Pairs of frames of Sintel.
+
+        training/ or test/
+          clean/ or final/, in the stereo release clean_left/ or final_left/
+            alley_1/frame_0001.png
+          flow/alley_1/frame_0001.flo
+          invalid/alley_1/frame_0001.png          where the flow has no value
+          occlusions/alley_1/frame_0001.png       what the next frame hides
+          depth/alley_1/frame_0001.dpt
+          camdata_left/alley_1/frame_0001.cam     cameras
+          disparities/alley_1/frame_0001.png      disparity of the stereo release
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside the
     invalid pixels of the flow, `occlusion`, `inv_depth` and `next_inv_depth`, and the cameras.
@@ -66,7 +65,7 @@ class Sintel(Dataset):
         root: PathLike,
         split: str = "training",
         *,
-        render: Render = "clean",
+        render: layout.Render = "clean",
         scenes: Collection[str] | None = None,
     ) -> None:
         """Lists the files.
@@ -81,29 +80,29 @@ class Sintel(Dataset):
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        check_choice("render", render, RENDERS)
+        check_choice("render", render, layout.RENDERS)
         self.split, self.render, self.scenes = split, render, scenes
-        self._top = split_folder(root, split, SPLITS)
+        self._top = split_folder(root, split, layout.SPLITS)
         super().__init__(root, list(self._entries()))
 
     def _missing(self) -> str:
         return f"no {self.split}/{self.render}/SCENE/frame_0001.png, as Sintel has it"
 
     def _entries(self) -> Iterator[Entry]:
-        images = [Folder(self._top / f"{self.render}{end}", ".png") for end in ("", "_left")]
-        kinds = {"image": next((folder for folder in images if folder.subfolders), images[0])}
-        kinds |= {kind: Folder(self._top / name, end) for kind, (name, end) in _KINDS.items()}
-        kinds = {kind: folder for kind, folder in kinds.items() if folder.subfolders}
+        folders = lambda place: Folder(self._top / place.folder, "").subfolders
+        images = layout.IMAGES[self.render]
+        kinds = {"image": next((place for place in images if folders(place)), images[0])}
+        kinds |= layout.KINDS
+        scenes = {kind: folders(place) for kind, place in kinds.items()}
+        kinds = {kind: place for kind, place in kinds.items() if scenes[kind]}
         if "flow" not in kinds:
             kinds.pop("occlusion", None)  # it is that of the disparity
         if "depth" in kinds:
             kinds.pop("disparity", None)
-        found = (kinds[kind].subfolders for kind in ("image", "flow", "depth") if kind in kinds)
-        for scene in chosen(set().union(*found), self.scenes, self._top):
-            of = {
-                kind: Frames(folder.inside(scene), "frame_{:04d}") for kind, folder in kinds.items()
-            }
-            yield from pairs(scene, of, _OF_BOTH, digits=4)
+        found = set().union(*(scenes[kind] for kind in ("image", "flow", "depth")))
+        for scene in choose(found, self.scenes, self._top):
+            frames = {kind: place.frames(self._top, scene) for kind, place in kinds.items()}
+            yield from pairs(scene, frames, _OF_BOTH, digits=4)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.
@@ -118,43 +117,37 @@ class Sintel(Dataset):
           FormatError: a file is not what it should be.
           OSError: a file is missing.
         """
-        files = entry.files
-        maps: dict[str, Any] = {**read_images(files)}
-        flow = read_flow(files["flow"]) if "flow" in files else None
-        masks = {name: read_mask(files[name]) for name in ("invalid", "occlusion") if name in files}
-        read = {"depth": read_map, "disparity": read_sintel_disparity}
-        depths = {
-            f"{of}{kind}": (kind, read[kind](files[f"{of}{kind}"]))
-            for kind in read
-            for of in ("", "next_")
-            if f"{of}{kind}" in files
-        }
-        maps |= masks | {name: pair.valid for name, (_, pair) in depths.items()}
-        if flow is not None:
-            maps["flow"] = flow.flow
-        check_sizes(files, maps)
-        size = next(iter(maps.values())).shape[:2]
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        invalid = files.read("invalid", read_mask)
+        occlusion = files.read("occlusion", read_mask)
+        depths = files.both("depth", read_map)
+        disparities = files.both("disparity", read_sintel_disparity)
+        flow = files.read("flow", read_flow)
+        size = files.size()
 
-        cameras = {
-            name: read_sintel_camera(files[name], size)
+        camera, next_camera = (
+            read_sintel_camera(files.paths[name], size) if name in files.paths else None
             for name in ("camera", "next_camera")
-            if name in files
-        }
-        inv_depths: dict[str, Any] = {}
-        for of in ("", "next_"):
-            focal = cameras[f"{of}camera"].focal[0] if cameras else None
-            if f"{of}depth" in depths:
-                inv_depths[f"{of}inv_depth"] = inverse_depth(depths[f"{of}depth"][1])
-            elif f"{of}disparity" in depths and focal is not None:
-                values = depths[f"{of}disparity"][1].values
-                inv_depths[f"{of}inv_depth"] = values / (focal * BASELINE)
-        known = None if flow is None else flow.valid
+        )
         return Sample(
-            **{name: maps[name] for name in ("image", "next_image") if name in maps},
-            **as_float32(inv_depths),
-            **cameras,
-            flow=None if flow is None else flow.flow,
-            valid=all_valid(known, ~masks["invalid"] if "invalid" in masks else None),
-            occlusion=masks.get("occlusion"),
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=_inverse_depth(depths[0], disparities[0], camera),
+            next_inv_depth=_inverse_depth(depths[1], disparities[1], next_camera),
+            valid=all_valid(flow, None if invalid is None else ~invalid),
+            occlusion=occlusion,
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
+
+
+def _inverse_depth(
+    depth: ScalarMap | None, disparity: ScalarMap | None, camera: Camera | None
+) -> np.ndarray | None:
+    """1/z of a depth, or else of a disparity and its camera."""
+    if depth is None and disparity is not None and camera is not None:
+        return as_float32(disparity.values / (camera.focal[0] * BASELINE))
+    return inverse_depth(depth)

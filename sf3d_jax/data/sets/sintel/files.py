@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
-from sf3d_jax.data._files.arrays import real_map, valid_mask
 from sf3d_jax.data._files.pictures import read_png8, write_png
+from sf3d_jax.data.arrays import real_map, valid_mask
 from sf3d_jax.data.cameras.checks import intrinsics, make_camera, pinhole_argument, rigid_pose
 from sf3d_jax.data.maps import flo
 

@@ -1,13 +1,5 @@
 """Spring: scenes of an animated film in high resolution, with dense stereo and scene flow.
 
-    SPLIT/SCENE/frame_SIDE/frame_SIDE_NNNN.png                  images, 1920 x 1080
-    SPLIT/SCENE/flow_WAY_SIDE/flow_WAY_SIDE_NNNN.flo5           flow to the next (FW) or last (BW)
-    SPLIT/SCENE/disp1_SIDE/disp1_SIDE_NNNN.dsp5                 disparity
-    SPLIT/SCENE/disp2_WAY_SIDE/disp2_WAY_SIDE_NNNN.dsp5         that of the other frame, on this
-                                                                frame's grid
-    SPLIT/SCENE/maps/matchmap_flow_WAY_SIDE/..._NNNN.png        red: hidden, green: outside
-    SPLIT/SCENE/cam_data/intrinsics.txt, extrinsics.txt         one row a frame
-
 The truth has twice the rows and columns of the images, its values are in pixels of the images.
 Of four values that of the top left is taken, [::2, ::2], as is usual; it belongs to a place a
 quarter of a pixel of the image above and to the left of the pixel's centre.
@@ -20,46 +12,70 @@ Mehl et al., "Spring: A High-Resolution High-Detail Dataset and Benchmark for Sc
 Flow and Stereo" (CVPR 2023).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.pictures import import_cv2, read_picture
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, check_sizes
+from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder
-from sf3d_jax.data.sets._sequences import (
-    SIDES,
-    Direction,
-    Frames,
-    Side,
-    TwoWays,
+from sf3d_jax.data.sets._reading import (
+    Files,
     all_valid,
     as_float32,
+    difference,
+    flow_vectors,
+    of_both_frames,
+    read_unit_image,
+)
+from sf3d_jax.data.sets._sequences import (
+    DIRECTIONS,
+    SIDES,
+    Direction,
+    Side,
+    TwoWays,
     check_choice,
-    chosen,
+    choose,
     pairs,
-    read_images,
     split_folder,
     step_of,
 )
+from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.cameras import read_spring_extrinsics, read_spring_intrinsics
+from sf3d_jax.data.sets.spring.files import read_match_map
 from sf3d_jax.samples import Sample
 
-SPLITS = ("train", "test")
 BASELINE = 0.065
 
-_WAYS = {"forward": "FW", "backward": "BW"}
+P = TypeVar("P", FlowMap, ScalarMap)
 
 
 class Spring(TwoWays):
     """Pairs of frames of Spring, in the size of the images.
+
+        train/ or test/
+          0001/
+            frame_left/frame_left_0001.png            images, 1920 x 1080
+            flow_FW_left/flow_FW_left_0001.flo5       flow to the next frame (FW) or the
+                                                      last one (BW)
+            disp1_left/disp1_left_0001.dsp5           disparity
+            disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on this
+                                                      one's grid
+            maps/
+              matchmap_flow_FW_left/..._0001.png      red: hidden, green: outside of the
+                                                      other frame
+              matchmap_disp1_left/, matchmap_disp2_FW_left/, detailmap_flow_FW_left/,
+              detailmap_disp1_left/, detailmap_disp2_FW_left/, rigidmap_FW_left/, skymap_left/
+            cam_data/
+              intrinsics.txt                          one row a frame
+              extrinsics.txt
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
@@ -92,15 +108,16 @@ class Spring(TwoWays):
         check_choice("side", side, SIDES)
         self._step = step_of(direction)
         self.split, self.side, self.direction, self.scenes = split, side, direction, scenes
-        self._top = split_folder(root, split, SPLITS)
+        self._top = split_folder(root, split, layout.SPLITS)
         super().__init__(root, list(self._entries()))
 
     def _options(self) -> dict[str, Any]:
         return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        kinds = {f"{kind}_{_WAYS[direction]}_{self.side}" for kind in ("flow", "disp2")}
-        return any(kinds & scene.subfolders for scene in self._scenes().values())
+        truth = layout.truth(direction, self.side)
+        motion = {truth[kind].folder for kind in ("flow", "moved_disparity")}
+        return any(motion & scene.subfolders for scene in self._scenes().values())
 
     def _missing(self) -> str:
         return f"no {self.split}/SCENE/frame_{self.side}/*.png, as Spring has it"
@@ -108,34 +125,32 @@ class Spring(TwoWays):
     def _scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")
         scenes = {name: top.inside(name) for name in sorted(top.subfolders)}
-        own = (f"frame_{self.side}", f"flow_FW_{self.side}", f"flow_BW_{self.side}")
-        scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & {*own}}
-        return {name: scenes[name] for name in chosen(scenes, self.scenes, self._top)}
+        own = {layout.image(self.side).folder}
+        own |= {layout.truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
+        scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & own}
+        return {name: scenes[name] for name in choose(scenes, self.scenes, self._top)}
 
     def _entries(self) -> Iterator[Entry]:
         scenes = self._scenes()
-        way, side = _WAYS[self.direction], self.side
-        names = {
-            "image": (f"frame_{side}", ".png"),
-            "flow": (f"flow_{way}_{side}", ".flo5"),
-            "disparity": (f"disp1_{side}", ".dsp5"),
-            "moved_disparity": (f"disp2_{way}_{side}", ".dsp5"),
-        }
         there = set().union(*(scene.subfolders for scene in scenes.values()))
-        names = {kind: name for kind, name in names.items() if name[0] in there}
-        match = f"matchmap_flow_{way}_{side}"
-        if any(match in scene.inside("maps").subfolders for scene in scenes.values()):
-            names["match"] = f"maps/{match}", ".png"
+        truth = layout.truth(self.direction, self.side)
+        kinds = {"image": layout.image(self.side), **truth}
+        kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
+        match = layout.match_map(truth["flow"])
+        if any((scene.path / match.folder).is_dir() for scene in scenes.values()):
+            kinds["match"] = match
         for name, scene in scenes.items():
-            kinds = {
-                kind: Frames(Folder(scene.path / place, ending), f"{Path(place).name}_{{:04d}}")
-                for kind, (place, ending) in names.items()
-            }
-            cameras = ("intrinsics", "extrinsics") if "cam_data" in there else ()
-            shared = {of: scene.path / "cam_data" / f"{of}.txt" for of in cameras}
-            both = ("image", "disparity")
+            frames = {kind: place.frames(scene.path) for kind, place in kinds.items()}
+            shared = {}
+            if layout.CAMERAS_FOLDER in there:
+                shared = {of: scene.path / path for of, path in layout.CAMERAS.items()}
             yield from pairs(
-                f"{name}/{side}", kinds, both, digits=4, step=self._step, shared=shared
+                f"{name}/{self.side}",
+                frames,
+                ("image", "disparity"),
+                digits=4,
+                step=self._step,
+                shared=shared,
             )
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -152,97 +167,107 @@ class Spring(TwoWays):
           FormatError: a file is not what it should be.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        truths = {name: read(files[name]) for name, read in _READERS.items() if name in files}
-        for maps in (images, {name: x.valid for name, x in truths.items()}):
-            if maps:
-                check_sizes(files, maps)
-        size = _size(files, images, truths)
-        halves = {name: type(x)(*(array[::2, ::2] for array in x)) for name, x in truths.items()}
+        images, truth = Files(entry), Files(entry)
+        image, next_image = images.both("image", read_unit_image)
+        flow = _every_second(truth.read("flow", read_flow))
+        disparity = _every_second(truth.read("disparity", read_map))
+        moved_disparity = _every_second(truth.read("moved_disparity", read_map))
+        next_disparity = _every_second(truth.read("next_disparity", read_map))
+        size = _size(images, truth)
 
-        cameras = self._cameras(entry, size)
-        inv_depths = {}
-        for name, camera in _CAMERAS_OF.items():
-            if name in halves and cameras:
-                per_pixel = cameras[camera].focal[0] * BASELINE
-                inv_depths[name] = halves[name].values / per_pixel
-        channels = {f: inv_depths[n] for n, f in _FIELDS.items() if n in inv_depths}
-        if {"disparity", "moved_disparity"} <= inv_depths.keys():
-            change = inv_depths["moved_disparity"] - inv_depths["disparity"]
-            channels["inv_depth_change"] = change
-        motion = ("flow", *(name for name in inv_depths if name != "next_disparity"))
+        camera, next_camera = self._cameras(entry, size)
+        inv_depth = _inverse_depth(disparity, camera)
+        moved_inv_depth = _inverse_depth(moved_disparity, next_camera)
+        next_inv_depth = _inverse_depth(next_disparity, next_camera)
+        valid = all_valid(flow)
+        if camera is not None:
+            valid = all_valid(flow, disparity, moved_disparity)
         return Sample(
-            **images,
-            **cameras,
-            **as_float32(channels),
-            flow=halves["flow"].flow if "flow" in halves else None,
-            valid=all_valid(*(halves[name].valid for name in motion if name in halves)),
-            occlusion=_unmatched(files["match"], size) if "match" in files else None,
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=as_float32(inv_depth),
+            inv_depth_change=as_float32(difference(moved_inv_depth, inv_depth)),
+            next_inv_depth=as_float32(next_inv_depth),
+            valid=valid,
+            occlusion=_unmatched(entry.files["match"], size) if "match" in entry.files else None,
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
 
-    def _cameras(self, entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
-        files = entry.files
-        if "intrinsics" not in files:
-            return {}
-        intrinsics = _read_intrinsics(files["intrinsics"])
-        extrinsics = _read_extrinsics(files["extrinsics"])
+    def _cameras(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> tuple[Camera, Camera] | tuple[None, None]:
+        """The cameras of both frames, in the world of the scene."""
+        if "intrinsics" not in entry.files:
+            return None, None
+        optics = _rows(entry, "intrinsics", _read_intrinsics)
+        left_poses = _rows(entry, "extrinsics", _read_extrinsics)
         # A point of the left camera lies further to the left in the right one.
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
-        cameras = {}
-        for name, frame in (("camera", entry.frame), ("next_camera", entry.next_frame)):
-            row = int(frame) - 1
-            for key, rows in (("intrinsics", intrinsics), ("extrinsics", extrinsics)):
-                if not 0 <= row < len(rows):
-                    raise FormatError(
-                        files[key], f"a row of the frame {frame}", f"{len(rows)} rows"
-                    )
-            pose = poses.compose(step, extrinsics[row])
-            fx, fy, cx, cy = intrinsics[row]
-            cameras[name] = Camera.pinhole(fx, fy, cx, cy, size, pose)
-        return cameras
+        first, second = (
+            Camera.pinhole(fx, fy, cx, cy, size, poses.compose(step, pose))
+            for (fx, fy, cx, cy), pose in zip(optics, left_poses, strict=True)
+        )
+        return first, second
 
 
-_read_intrinsics = cached_by_file(read_spring_intrinsics)
-_read_extrinsics = cached_by_file(read_spring_extrinsics)
-
-_READERS: dict[str, Any] = {
-    "flow": read_flow,
-    "disparity": read_map,
-    "moved_disparity": read_map,
-    "next_disparity": read_map,
-}
-_FIELDS = {"disparity": "inv_depth", "next_disparity": "next_inv_depth"}
-_CAMERAS_OF = {
-    "disparity": "camera",
-    "moved_disparity": "next_camera",
-    "next_disparity": "next_camera",
-}
+@cached_by_file
+def _read_intrinsics(path: Path) -> dict[int, np.ndarray]:
+    return dict(enumerate(read_spring_intrinsics(path), 1))
 
 
-def _size(
-    files: Mapping[str, Path], images: Mapping[str, Any], truths: Mapping[str, Any]
-) -> tuple[int, int]:
+@cached_by_file
+def _read_extrinsics(path: Path) -> dict[int, np.ndarray]:
+    return dict(enumerate(read_spring_extrinsics(path), 1))
+
+
+def _rows(
+    entry: Entry, kind: str, read: Callable[[Path], dict[int, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of both frames, of a file that has a row a frame."""
+    path = entry.files[kind]
+    rows = read(path)
+    return of_both_frames(
+        entry,
+        rows,
+        lambda frame: FormatError(path, f"a row of the frame {frame:04d}", f"{len(rows)} rows"),
+    )
+
+
+def _every_second(truth: P | None) -> P | None:
+    """Of four values that of the top left."""
+    return None if truth is None else type(truth)(*(array[::2, ::2] for array in truth))
+
+
+def _inverse_depth(disparity: ScalarMap | None, camera: Camera | None) -> np.ndarray | None:
+    """1/z, of the camera that the disparity is seen by; None without a camera."""
+    if disparity is None or camera is None:
+        return None
+    return disparity.values / (camera.focal[0] * BASELINE)
+
+
+def _size(images: Files, truth: Files) -> tuple[int, int]:
     """(H, W) of a sample: that of the images, and half that of the truth."""
-    if not truths:
-        return images["image"].shape[:2]
-    name, truth = next(iter(truths.items()))
-    height, width = truth.valid.shape
-    size = images["image"].shape[:2] if images else (height // 2, width // 2)
+    if not truth.kinds:
+        return images.size()
+    of_images = images.size() if images.kinds else None
+    height, width = truth.size()
+    size = of_images or (height // 2, width // 2)
     if (height, width) != (2 * size[0], 2 * size[1]):
         expected = "an even number of rows and columns"
-        if images:
-            expected = f"{2 * size[1]} x {2 * size[0]} pixels, twice those of {files['image']}"
-        raise FormatError(files[name], expected, f"{width} x {height}")
+        if of_images:
+            image = images.paths["image"]
+            expected = f"{2 * size[1]} x {2 * size[0]} pixels, twice those of {image}"
+        raise FormatError(truth.paths[truth.kinds[0]], expected, f"{width} x {height}")
     return size
 
 
 def _unmatched(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """Where a match map has red or green: what is hidden, and what leaves the image."""
-    colors = read_picture(path, import_cv2().IMREAD_UNCHANGED)
-    unmatched = colors > 0 if colors.ndim == 2 else (colors[..., :2] > 0).any(-1)
+    """What is hidden in the other image, or outside of it, in the size of the images."""
+    unmatched = read_match_map(path)
     if unmatched.shape == (2 * size[0], 2 * size[1]):
         unmatched = unmatched[::2, ::2]
     if unmatched.shape != size:

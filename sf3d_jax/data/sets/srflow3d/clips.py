@@ -117,7 +117,7 @@ def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
     """
     if not clips:
         raise ValueError("clips: expected at least one, got none")
-    tree = [_written(clip) for clip in clips]
+    tree = [_tree_of_clip(clip) for clip in clips]
     for clip, written in zip(clips, tree, strict=True):
         if _clips(written, _DEEPEST) != (clip,):
             expected = "a start before an end, or frames that increase"
@@ -125,7 +125,7 @@ def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
     write_json(path, {"clips": tree})
 
 
-def _written(clip: Clip) -> dict[str, Any]:
+def _tree_of_clip(clip: Clip) -> dict[str, Any]:
     name = {} if clip.name is None else {"name": clip.name}
     if clip.frames is None:
         ends = {"start": clip.start, "end": clip.end}
@@ -153,22 +153,22 @@ def _clips(node: Any, depth: int) -> tuple[Clip, ...] | None:
     if (clip := _clip(node)) is not None:
         return (clip,)
     if isinstance(node, list):
-        return _joined([_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node])
+        return _join([_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node])
     if not isinstance(node, dict):
         return None
     inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
     for key in inside:
         if simple(key) in _WRAPPERS:
             return _clips(inside[key], depth - 1)
-    return _joined([_named(key, _clips(x, depth - 1)) for key, x in inside.items()])
+    return _join([_name_clip(key, _clips(x, depth - 1)) for key, x in inside.items()])
 
 
-def _joined(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
+def _join(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
     found = [part for part in parts if part is not None]
     return tuple(itertools.chain(*found)) if len(found) == len(parts) else None
 
 
-def _named(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
+def _name_clip(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
     """The one clip by its key; of several the key is no name."""
     if clips is None or len(clips) != 1 or clips[0].name is not None:
         return clips
@@ -178,7 +178,7 @@ def _named(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
 def _clip(node: Any) -> Clip | None:
     """The clip that a value is by itself; None where it has another form."""
     if isinstance(node, list):
-        return _listed(node)
+        return _clip_of_frames(node)
     if not isinstance(node, dict):
         return None
     fields = {simple(key): x for key, x in node.items()}
@@ -189,11 +189,11 @@ def _clip(node: Any) -> Clip | None:
     if step not in (None, 1):
         return None
     if start is not None and end is not None:
-        clip = _range(start, end)
+        clip = _clip_of_ends(start, end)
     elif start is not None and length is not None:
-        clip = _counted(start, length)
+        clip = _clip_of_length(start, length)
     elif isinstance(frames, list):
-        clip = _listed(frames, names_are_ends=False)
+        clip = _clip_of_frames(frames, names_are_ends=False)
     else:
         return None
     return None if clip is None else clip._replace(name=name)
@@ -203,7 +203,7 @@ def _one(fields: dict[str, Any], keys: set[str]) -> Any:
     return next((x for key, x in fields.items() if key in keys), None)
 
 
-def _listed(values: list[Any], *, names_are_ends: bool = True) -> Clip | None:
+def _clip_of_frames(values: list[Any], *, names_are_ends: bool = True) -> Clip | None:
     """A list of frames, or of the first and the last of them."""
     if not values or isinstance(values[0], dict | list):
         return None
@@ -218,14 +218,14 @@ def _listed(values: list[Any], *, names_are_ends: bool = True) -> Clip | None:
     return Clip(frames=frames)
 
 
-def _range(start: Any, end: Any) -> Clip | None:
+def _clip_of_ends(start: Any, end: Any) -> Clip | None:
     first, last = frame_of_value(start), frame_of_value(end)
     if first is None or last is None or first.number > last.number:
         return None
     return Clip(start=first.number, end=last.number)
 
 
-def _counted(start: Any, length: Any) -> Clip | None:
+def _clip_of_length(start: Any, length: Any) -> Clip | None:
     """The frames one by one, as their end needs no rule."""
     first = frame_of_value(start)
     if first is None or type(length) is not int or not 1 <= length <= _LONGEST:

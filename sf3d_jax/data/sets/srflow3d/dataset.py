@@ -1,16 +1,7 @@
 """SRFlow3D: the motion of faces, rendered from moving 3D Gaussians.
 
-    SPLIT/camera/ID/spirals.json       cameras, one for each frame or one for all
-    SPLIT/camera/ID/clip.json          the clips that are evaluated, where there are any
-    SPLIT/render/ID/NNNN.jpg           images
-    SPLIT/mask/ID/NNNN.jpg             where the face is
-    SPLIT/depth/ID/NNNN.npy            z in metres
-    SPLIT/scaled_inv_depth/ID/NNNN.npy             s / z
-    SPLIT/flow_F/ID/NNNN.flo           flow from a frame to the next one
-    SPLIT/scaled_inv_depth_CF/ID/NNNN.npy          s (1/z1 - 1/z0) of the same point
-    SPLIT/flow_B, scaled_inv_depth_CB              the same to the frame before
-
-The other published layout has `flow` and `scaled_inv_depth_change`, forward only. The scale s is
+The other published layout has `flow` and `scaled_inv_depth_change` in place of `flow_F` and
+`scaled_inv_depth_CF`, and no backward motion. The scale s is
 not published: it is the median of depth times scaled inverse depth inside the mask, and must be one
 number.
 
@@ -21,6 +12,7 @@ with any number; where numbers are left out throughout, neighbours are pairs. Pi
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -31,22 +23,34 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
 from sf3d_jax.data.maps import read_flow_numbers
-from sf3d_jax.data.maps.images import read_image, read_mask
+from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, check_sizes, finished, unit_image
+from sf3d_jax.data.sets._dataset import Entry, finish
+from sf3d_jax.data.sets._reading import check_sizes, of_both_frames, read_unit_image
 from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
-from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measured_scale
+from sf3d_jax.data.sets.srflow3d.layout import SPLITS
+from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
 from sf3d_jax.data.sets.srflow3d.tree import has_motion, list_tree
 from sf3d_jax.samples import Sample
-
-SPLITS = ("train", "test")
 
 _Maps = dict[str, np.ndarray]
 
 
 class SRFlow3D(TwoWays):
     """Pairs of frames of SRFlow3D, in either of its layouts.
+
+        train/ or test/
+          camera/018/
+            spirals.json                   cameras, one for each frame or one for all
+            clip.json                      the clips that are evaluated, where there are any
+          render/018/0000.jpg              images
+          mask/018/0000.jpg                where the face is
+          depth/018/0000.npy               z in metres
+          scaled_inv_depth/018/0000.npy    s / z
+          flow_F/018/0000.flo              flow from a frame to the next one
+          scaled_inv_depth_CF/018/0000.npy s (1/z1 - 1/z0) of the same point
+          flow_B/, scaled_inv_depth_CB/    the same to the frame before
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all per metre: the scale is taken out), `scale`,
@@ -134,10 +138,11 @@ class SRFlow3D(TwoWays):
         broken: Exception | None = None
         for entry in self.entries:
             try:
-                scale = measured_scale(self.scale_evidence(entry))
+                evidence = self.scale_evidence(entry)
             except (FormatError, OSError) as error:  # the sample will say so when it is read
                 broken = broken or error
                 continue
+            scale = measure_scale(evidence.depth, evidence.scaled_inv_depth, evidence.mask)
             if scale is not None:
                 return scale
         expected = "a depth and a scaled inverse depth"
@@ -161,7 +166,7 @@ class SRFlow3D(TwoWays):
         maps = self._maps(entry)
         if self._given_scale is None and self.scale is not None:
             check_scale(entry.files["depth"], _evidence(maps, None), self.scale)
-        sample = finished(self._sample(entry, maps))
+        sample = finish(self._sample(entry, maps))
         if sample.inv_depth is None:
             return sample
         return dataclasses.replace(sample, valid=sample.valid & (sample.inv_depth > 0))
@@ -256,15 +261,10 @@ class SRFlow3D(TwoWays):
             return cameras[0].camera, cameras[0].camera
         numbers = _numbers(path, cameras, self._frames[entry.sequence])
         by_number = {n: c.camera for n, c in zip(numbers, cameras, strict=True)}
-        pair = [by_number.get(int(frame)) for frame in (entry.frame, entry.next_frame)]
-        if None in pair:
-            raise FormatError(
-                path,
-                f"cameras of the frames {entry.frame} and {entry.next_frame}, or one of no frame "
-                "for all",
-                f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}",
-            )
-        return pair[0], pair[1]
+        expected = f"cameras of the frames {entry.frame} and {entry.next_frame}, or one of no frame"
+        found = f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}"
+        refuse = lambda _: FormatError(path, f"{expected} for all", found)
+        return of_both_frames(entry, by_number, refuse)
 
 
 def _split_folder(root: Path, split: str) -> Path:
@@ -301,12 +301,8 @@ def _read_floats(path: Path) -> np.ndarray:
     return read_scalar(path, floating=True)
 
 
-def _read_image(path: Path) -> np.ndarray:
-    return unit_image(read_image(path))
-
-
-_READERS: dict[str, Any] = {
-    "render": _read_image,
+_READERS: dict[str, Callable[[Path], np.ndarray]] = {
+    "render": read_unit_image,
     "mask": read_mask,
     "depth": _read_floats,
     "scaled_inv_depth": _read_floats,

@@ -30,16 +30,21 @@ class ScaleEvidence(NamedTuple):
     camera: Camera | None
 
 
-def measured_scale(evidence: ScaleEvidence) -> float | None:
-    """The median of depth times scaled inverse depth.
+def measure_scale(
+    depth: np.ndarray, scaled_inv_depth: np.ndarray, mask: np.ndarray | None = None
+) -> float | None:
+    """Measures the scale of one frame: the median of depth times scaled inverse depth.
 
     Args:
-      evidence: of one frame.
+      depth: float32 [H, W] in metres.
+      scaled_inv_depth: float32 [H, W].
+      mask: bool [H, W], where the face is; all pixels count if None. Of the mask, the border of a
+        pixel does not count.
 
     Returns:
-      The scale; None where no pixel has both.
+      The scale; None if no pixel has both maps, positive and finite.
     """
-    products = _products(evidence)
+    products = _products(depth, scaled_inv_depth, mask)
     return float(np.median(products)) if products.size else None
 
 
@@ -54,7 +59,7 @@ def check_scale(path: Path, evidence: ScaleEvidence, scale: float) -> None:
     Raises:
       FormatError: the product of a pixel in a hundred is another.
     """
-    products = _products(evidence)
+    products = _products(evidence.depth, evidence.scaled_inv_depth, evidence.mask)
     off = np.abs(products - scale) > _TOLERANCE * scale
     if off.sum() > _MOST_OFF * off.size:
         low, median, high = np.quantile(products, [0.01, 0.5, 0.99]).tolist()
@@ -67,12 +72,11 @@ def check_scale(path: Path, evidence: ScaleEvidence, scale: float) -> None:
         )
 
 
-def _products(evidence: ScaleEvidence) -> np.ndarray:
+def _products(depth: np.ndarray, scaled: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Depth times scaled inverse depth of the pixels that have both, inside the mask."""
-    depth, scaled = evidence.depth, evidence.scaled_inv_depth
     both = (depth > 0) & (scaled > 0)
-    if evidence.mask is not None:
-        both &= eroded(evidence.mask)
+    if mask is not None:
+        both &= eroded(mask)
     with np.errstate(over="ignore"):
         products = depth[both] * scaled[both]
     return products[np.isfinite(products)]

@@ -8,33 +8,10 @@ from typing import NamedTuple
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import Folder, Place
 from sf3d_jax.data.sets._sequences import Direction, step_of
+from sf3d_jax.data.sets.srflow3d import layout
 from sf3d_jax.data.sets.srflow3d.clips import clip_frames, read_clips
-
-CLIPS = "clip.json"
-CAMERAS = "spirals.json"
-
-_Places = dict[str, tuple[tuple[str, ...], str]]
-
-# Kinds by what they are called here: the folders they may be in, the first that is there, and the
-# ending of their files.
-_FRAMES: _Places = {
-    "render": (("render",), ".jpg"),
-    "mask": (("mask",), ".jpg"),
-    "depth": (("depth",), ".npy"),
-    "scaled_inv_depth": (("scaled_inv_depth",), ".npy"),
-}
-_MOTION: dict[Direction, _Places] = {
-    "forward": {
-        "flow": (("flow_F", "flow"), ".flo"),
-        "change": (("scaled_inv_depth_CF", "scaled_inv_depth_change"), ".npy"),
-    },
-    "backward": {
-        "flow": (("flow_B",), ".flo"),
-        "change": (("scaled_inv_depth_CB",), ".npy"),
-    },
-}
 
 
 class Tree(NamedTuple):
@@ -67,7 +44,7 @@ def has_motion(top: Path, direction: Direction) -> bool:
       top: the folder of the split.
       direction: "forward" or "backward".
     """
-    return bool(_kinds(top, _MOTION[direction]))
+    return bool(_motion(top, direction))
 
 
 def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
@@ -87,8 +64,9 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     Raises:
       FormatError: a clip.json is not what it should be.
     """
-    kinds = _kinds(top, _FRAMES) | _kinds(top, _MOTION[direction])
-    cameras = Folder(top / "camera", ".json")
+    frame_kinds = {name: (place,) for name, place in layout.FRAMES.items()}
+    kinds = _kinds(top, frame_kinds) | _motion(top, direction)
+    cameras = Folder(top / layout.CAMERAS, ".json")
     tree = Tree([], {})
     for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
         of = {name: _numbered(kind.inside(subject)) for name, kind in kinds.items()}
@@ -97,18 +75,27 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
         shared = {}
         if any(map(cameras.inside, cameras.subfolders)):
             shared = {"camera": _camera_file(cameras.inside(subject))}
-        clips = _clips(top / "camera" / subject / CLIPS, frames) if use_clips else [set(frames)]
+        clips = [set(frames)]
+        if use_clips:
+            clips = _clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
         for number, other in _pairs(frames, clips, step_of(direction)):
             files = _files(of, number, other, frames)
             tree.entries.append(Entry(subject, f"{number:04d}", f"{other:04d}", files | shared))
     return tree
 
 
-def _kinds(top: Path, kinds: _Places) -> dict[str, Folder]:
-    """The folders of those kinds of which any subject has a file."""
-    found = {}
-    for name, (folders, ending) in kinds.items():
-        for folder in (Folder(top / place, ending) for place in folders):
+def _motion(top: Path, direction: Direction) -> dict[str, Folder]:
+    """The folders of the flow and of the change of a direction, with files."""
+    motions = layout.MOTIONS[direction]
+    flow, change = tuple(m.flow for m in motions), tuple(m.change for m in motions)
+    return _kinds(top, {"flow": flow, "change": change})
+
+
+def _kinds(top: Path, kinds: Mapping[str, tuple[Place, ...]]) -> dict[str, Folder]:
+    """Of each kind the first folder of which any subject has a file, if there is one."""
+    found: dict[str, Folder] = {}
+    for name, places in kinds.items():
+        for folder in (Folder(top / place.folder, place.ending) for place in places):
             if name not in found and any(map(folder.inside, folder.subfolders)):
                 found[name] = folder
     return found
@@ -126,8 +113,8 @@ def _numbered(folder: Folder) -> _Numbered:
 
 def _frames(of: Mapping[str, _Numbered]) -> list[int]:
     """The numbers of a subject's frames: those of its images and maps, not of its motion."""
-    of_frames = [files.stems for name, files in of.items() if name in _FRAMES]
-    of_motion = [files.stems for name, files in of.items() if name not in _FRAMES]
+    of_frames = [files.stems for name, files in of.items() if name in layout.FRAMES]
+    of_motion = [files.stems for name, files in of.items() if name not in layout.FRAMES]
     return sorted(set().union(*(of_frames or of_motion)))
 
 
@@ -144,7 +131,7 @@ def _pairs(frames: list[int], clips: list[set[int]], step: int) -> Iterator[tupl
 def _files(
     of: Mapping[str, _Numbered], number: int, other: int, frames: list[int]
 ) -> dict[str, Path]:
-    files = {name: of[name].file(number) for name in _FRAMES if name in of}
+    files = {name: of[name].file(number) for name in layout.FRAMES if name in of}
     # Where there is no scaled inverse depth, the depth serves.
     depth = "scaled_inv_depth" if "scaled_inv_depth" in of else "depth"
     files |= {f"next_{name}": of[name].file(other) for name in ("render", depth) if name in of}
@@ -171,6 +158,6 @@ def _clips(path: Path, frames: list[int]) -> list[set[int]]:
 
 def _camera_file(folder: Folder) -> Path:
     """The file of the cameras, or the only one that may be it."""
-    stems = folder.stems - {Path(CLIPS).stem}
-    usual = Path(CAMERAS).stem
+    stems = folder.stems - {Path(layout.CLIPS_FILE).stem}
+    usual = Path(layout.CAMERAS_FILE).stem
     return folder.file(next(iter(stems)) if len(stems) == 1 else usual)

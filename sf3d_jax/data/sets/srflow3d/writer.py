@@ -20,20 +20,18 @@ import numpy.typing as npt
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data._files.arrays import real_map, valid_mask
+from sf3d_jax.data.arrays import real_map, valid_mask
 from sf3d_jax.data.cameras.by_content import read_json_cameras, write_json_cameras
 from sf3d_jax.data.cameras.checks import camera_argument
 from sf3d_jax.data.maps import read_map, write_flow, write_map
 from sf3d_jax.data.maps.images import write_image, write_mask
-from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, measured_scale
+from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets.srflow3d import layout
+from sf3d_jax.data.sets.srflow3d.scale import measure_scale
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.\w+")
-_FOLDERS = {"depth": ".npy", "scaled_inv_depth": ".npy", "mask": ".jpg", "render": ".jpg"}
 _LEAST = 1e-30
-_MOTION_FOLDERS = {
-    "forward": ("flow_F", "scaled_inv_depth_CF"),
-    "backward": ("flow_B", "scaled_inv_depth_CB"),
-}
+_MOTIONS = {"forward": layout.FORWARD, "backward": layout.BACKWARD}
 
 
 class Motion(NamedTuple):
@@ -84,8 +82,7 @@ class SRFlow3DWriter:
         """
         stem = _stem(frame)
         return stem in self._subject(subject) and all(
-            (self.top / folder / subject / f"{stem}{ending}").is_file()
-            for folder, ending in _FOLDERS.items()
+            self._path(place, subject, stem).is_file() for place in layout.FRAMES.values()
         )
 
     def write(
@@ -120,9 +117,9 @@ class SRFlow3DWriter:
         inv_depth = real_map("inv_depth", inv_depth)
         size, stem = inv_depth.shape, _stem(frame)
         camera_argument("camera", camera)
-        image, mask = _checked(size, camera, image, mask)
+        image, mask = _check_images(size, camera, image, mask)
         motions = {
-            name: _checked_motion(name, size, motion, mask)
+            name: _check_motion(name, size, motion, mask)
             for name, motion in (("forward", forward), ("backward", backward))
             if motion is not None
         }
@@ -136,20 +133,21 @@ class SRFlow3DWriter:
 
         if cameras.pop(stem, None) is not None:
             self._write_cameras(subject)
-        write_image(self._file("render", subject, f"{stem}.jpg"), image)
-        write_mask(self._file("mask", subject, f"{stem}.jpg"), mask)
-        write_map(self._file("depth", subject, f"{stem}.npy"), depth)
-        scaled = inv_depth * np.float32(self.scale)
-        write_map(self._file("scaled_inv_depth", subject, f"{stem}.npy"), scaled)
-        for name, (of_flow, of_change) in _MOTION_FOLDERS.items():
-            if name not in motions:
-                (self.top / of_flow / subject / f"{stem}.flo").unlink(missing_ok=True)
-                (self.top / of_change / subject / f"{stem}.npy").unlink(missing_ok=True)
-                continue
-            flow, change = motions[name]
-            write_flow(self._file(of_flow, subject, f"{stem}.flo"), flow)
-            scaled = change * np.float32(self.scale)
-            write_map(self._file(of_change, subject, f"{stem}.npy"), scaled)
+        path = {name: self._path(place, subject, stem) for name, place in layout.FRAMES.items()}
+        write_image(_in_folder(path["render"]), image)
+        write_mask(_in_folder(path["mask"]), mask)
+        write_map(_in_folder(path["depth"]), depth)
+        write_map(_in_folder(path["scaled_inv_depth"]), inv_depth * np.float32(self.scale))
+        for name, places in _MOTIONS.items():
+            of_flow = self._path(places.flow, subject, stem)
+            of_change = self._path(places.change, subject, stem)
+            if name in motions:
+                flow, change = motions[name]
+                write_flow(_in_folder(of_flow), flow)
+                write_map(_in_folder(of_change), change * np.float32(self.scale))
+            else:
+                of_flow.unlink(missing_ok=True)
+                of_change.unlink(missing_ok=True)
         cameras[stem] = camera
         self._write_cameras(subject)
 
@@ -164,8 +162,9 @@ class SRFlow3DWriter:
         """The cameras of the frames that are written; the first time, tidies up."""
         if subject not in self._cameras:
             _name("subject", subject)
-            for folder in (*_FOLDERS, *_MOTION_FOLDERS["forward"], *_MOTION_FOLDERS["backward"]):
-                _remove_temporary(self.top / folder / subject)
+            motion = [place for places in _MOTIONS.values() for place in places]
+            for place in (*layout.FRAMES.values(), *motion):
+                _remove_temporary(self.top / place.folder / subject)
             path = self._camera_file(subject)
             _remove_temporary(path.parent)
             cameras = _read_cameras(path) if path.exists() else {}
@@ -176,11 +175,12 @@ class SRFlow3DWriter:
     def _check_scale(self, subject: str, stems: Iterable[str]) -> None:
         """Refuses to go on with another scale than that of the frames that are there."""
         for stem in stems:
-            paths = [self.top / f / subject / f"{stem}.npy" for f in ("depth", "scaled_inv_depth")]
+            kinds = ("depth", "scaled_inv_depth")
+            paths = [self._path(layout.FRAMES[kind], subject, stem) for kind in kinds]
             if not all(path.is_file() for path in paths):
                 continue
             depth, scaled = (read_map(path).values for path in paths)
-            scale = measured_scale(ScaleEvidence(depth, scaled, None, None))
+            scale = measure_scale(depth, scaled)
             if scale is not None and abs(scale / self.scale - 1) > 1e-3:
                 there = f"{scale:.6g}, that of {paths[0].parent}"
                 raise ValueError(f"scale: expected {there}, got {self.scale:.6g}")
@@ -188,12 +188,16 @@ class SRFlow3DWriter:
                 return
 
     def _camera_file(self, subject: str) -> Path:
-        return self._file("camera", subject, "spirals.json")
+        return _in_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
 
-    def _file(self, folder: str, subject: str, name: str) -> Path:
-        path = self.top / folder / subject / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+    def _path(self, place: Place, subject: str, stem: str) -> Path:
+        return self.top / place.folder / subject / f"{stem}{place.ending}"
+
+
+def _in_folder(path: Path) -> Path:
+    """The path, after its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _name(argument: str, name: str) -> str:
@@ -209,7 +213,7 @@ def _stem(frame: int) -> str:
     return f"{frame:04d}"
 
 
-def _checked(
+def _check_images(
     size: tuple[int, ...], camera: Camera, image: npt.ArrayLike, mask: npt.ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     image, mask = np.asarray(image), np.asarray(mask)
@@ -223,7 +227,7 @@ def _checked(
     return image, mask
 
 
-def _checked_motion(
+def _check_motion(
     name: str, size: tuple[int, ...], motion: Motion, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     flow = real_map(f"{name}.flow", motion.flow, channels=2)

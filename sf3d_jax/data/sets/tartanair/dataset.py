@@ -1,11 +1,5 @@
 """TartanAir: flights through rendered worlds that do not move, with depth, flow and poses.
 
-    ENVIRONMENT/DIFFICULTY/PNNN/image_left/NNNNNN_left.png          images
-    ENVIRONMENT/DIFFICULTY/PNNN/depth_left/NNNNNN_left_depth.npy    depth in metres
-    ENVIRONMENT/DIFFICULTY/PNNN/flow/NNNNNN_MMMMMM_flow.npy         flow between two frames
-    ENVIRONMENT/DIFFICULTY/PNNN/flow/NNNNNN_MMMMMM_mask.npy         where it is not valid
-    ENVIRONMENT/DIFFICULTY/PNNN/pose_left.txt                       one pose a frame, from frame 0
-
 The flow is forward, of the left camera, and made of depth and poses. There is no change of the
 inverse depth; as nothing moves, it is that of `rigid_motion(inv_depth, camera, next_camera)`.
 
@@ -16,20 +10,28 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_map
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Dataset, Entry, check_sizes
-from sf3d_jax.data.sets._listing import Folder
-from sf3d_jax.data.sets._sequences import (
-    Frames,
-    check_choice,
-    chosen,
+from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets._listing import Folder, Frames
+from sf3d_jax.data.sets._reading import (
+    Files,
+    all_valid,
+    flow_vectors,
     inverse_depth,
-    pairs,
-    read_images,
+    of_both_frames,
+    read_unit_image,
 )
+from sf3d_jax.data.sets._sequences import (
+    check_choice,
+    choose,
+    pairs,
+)
+from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import (
     read_tartanair_flow,
     read_tartanair_poses,
@@ -37,18 +39,19 @@ from sf3d_jax.data.sets.tartanair.files import (
 )
 from sf3d_jax.samples import Sample
 
-DIFFICULTIES = ("Easy", "Hard")
-
-_KINDS = {
-    "image": ("image_left", "{:06d}_left", ".png"),
-    "depth": ("depth_left", "{:06d}_left_depth", ".npy"),
-    "flow": ("flow", "{:06d}_{:06d}_flow", ".npy"),
-    "mask": ("flow", "{:06d}_{:06d}_mask", ".npy"),
-}
-
 
 class TartanAir(Dataset):
     """Pairs of frames of TartanAir, of the left camera.
+
+        abandonedfactory/                           or another environment
+          Easy/ or Hard/
+            P000/                                   or another flight
+              image_left/000000_left.png
+              depth_left/000000_left_depth.npy      depth in metres
+              flow/
+                000000_000001_flow.npy              flow between two frames
+                000000_000001_mask.npy              where it is not valid
+              pose_left.txt                         one pose a frame, from frame 0
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
     mask, `inv_depth` and `next_inv_depth`, and the cameras.
@@ -75,7 +78,7 @@ class TartanAir(Dataset):
           ValueError: there is no such difficulty.
         """
         if difficulty is not None:
-            check_choice("difficulty", difficulty, DIFFICULTIES)
+            check_choice("difficulty", difficulty, layout.DIFFICULTIES)
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
         super().__init__(root, list(self._entries(Path(root))))
 
@@ -90,12 +93,12 @@ class TartanAir(Dataset):
         flights = {
             (environment, difficulty): folder.inside(difficulty).subfolders
             for environment, folder in inside.items()
-            for difficulty in sorted(folder.subfolders & {*DIFFICULTIES})
+            for difficulty in sorted(folder.subfolders & {*layout.DIFFICULTIES})
             if self.difficulty in (None, difficulty)
         }
-        environments = chosen({name for name, _ in flights}, self.environments, root)
+        environments = choose({name for name, _ in flights}, self.environments, root)
         names = [key for key in flights if key[0] in environments]
-        wanted = {*chosen(set().union(*(flights[key] for key in names)), self.flights, root)}
+        wanted = {*choose(set().union(*(flights[key] for key in names)), self.flights, root)}
         return {
             f"{name}/{difficulty}/{flight}": root / name / difficulty / flight
             for name, difficulty in sorted(names)
@@ -107,10 +110,10 @@ class TartanAir(Dataset):
         of = {name: _frames(path) for name, path in sequences.items()}
         # A kind of which there is no file in any flight was not fetched.
         there = {kind for kinds in of.values() for kind, frames in kinds.items() if frames.numbers}
-        has_poses = any((path / "pose_left.txt").is_file() for path in sequences.values())
+        has_poses = any((path / layout.POSES).is_file() for path in sequences.values())
         for name, kinds in of.items():
             fetched = {kind: frames for kind, frames in kinds.items() if kind in there}
-            shared = {"poses": sequences[name] / "pose_left.txt"} if has_poses else {}
+            shared = {"poses": sequences[name] / layout.POSES} if has_poses else {}
             yield from pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
@@ -126,40 +129,49 @@ class TartanAir(Dataset):
           FormatError: a file is not what it should be, or has no pose of the frame.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        flow = read_tartanair_flow(files["flow"], files.get("mask")) if "flow" in files else None
-        depths = {name: read_map(files[name]) for name in ("depth", "next_depth") if name in files}
-        maps = images | {name: pair.valid for name, pair in depths.items()}
-        maps |= {} if flow is None else {"flow": flow.valid}
-        check_sizes(files, maps)
-        inverse = {name: inverse_depth(pair) for name, pair in depths.items()}
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        depth, next_depth = files.both("depth", read_map)
+        flow = files.read("flow", lambda path: read_tartanair_flow(path, files.paths.get("mask")))
+        size = files.size()
+
+        camera, next_camera = _cameras(entry, size)
         return Sample(
-            **images,
-            **_pair(entry, next(iter(maps.values())).shape[:2]),
-            flow=None if flow is None else flow.flow,
-            inv_depth=inverse.get("depth"),
-            next_inv_depth=inverse.get("next_depth"),
-            valid=None if flow is None else flow.valid,
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=inverse_depth(depth),
+            next_inv_depth=inverse_depth(next_depth),
+            valid=all_valid(flow),
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
 
 
 def _frames(flight: Path) -> dict[str, Frames]:
     """The files of a flight by kind; a folder of two kinds is listed once."""
-    folders = {place: Folder(flight / place, ending) for place, _, ending in _KINDS.values()}
-    return {kind: Frames(folders[place], stem) for kind, (place, stem, _) in _KINDS.items()}
+    places = layout.KINDS
+    folders = {
+        place.folder: Folder(flight / place.folder, place.ending) for place in places.values()
+    }
+    return {kind: Frames(folders[place.folder], place.stem) for kind, place in places.items()}
 
 
-def _pair(entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
+def _cameras(entry: Entry, size: tuple[int, int]) -> tuple[Camera, Camera] | tuple[None, None]:
+    """The cameras of both frames, in the world of the flight."""
     if "poses" not in entry.files:
-        return {}
+        return None, None
     path = entry.files["poses"]
     poses = _read_poses(path)
-    frames = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
-    if max(frames.values()) >= len(poses):
-        raise FormatError(path, f"a line of the frame {entry.next_frame}", f"{len(poses)} lines")
-    return {name: tartanair_camera(size, poses[frame]) for name, frame in frames.items()}
+    first, second = of_both_frames(
+        entry,
+        poses,
+        lambda frame: FormatError(path, f"a line of the frame {frame:06d}", f"{len(poses)} lines"),
+    )
+    return tartanair_camera(size, first), tartanair_camera(size, second)
 
 
-_read_poses = cached_by_file(read_tartanair_poses)
+@cached_by_file
+def _read_poses(path: Path) -> dict[int, np.ndarray]:
+    return dict(enumerate(read_tartanair_poses(path)))

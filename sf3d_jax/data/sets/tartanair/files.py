@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import LARGEST, FormatError, PathLike
-from sf3d_jax.data._files.arrays import finite, zero_unless
 from sf3d_jax.data._files.text import read_table, write_rows
+from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.maps import npy
 from sf3d_jax.data.maps.kinds import FlowMap

@@ -26,8 +26,11 @@ from sf3d_jax.data.cameras.checks import rigid_pose
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
-_SIZE = 540, 960
-_POINT = 479.5, 269.5
+# Of images of 960 x 540 pixels: their size as (height, width), the focal length, and the principal
+# point as (x, y).
+SIZE = 540, 960
+FOCAL = 1050.0
+POINT = 479.5, 269.5
 
 
 class StereoPoses(NamedTuple):
@@ -96,7 +99,7 @@ def things_camera(
     size: tuple[int, int],
     world_to_camera: npt.ArrayLike | None = None,
     *,
-    focal: float = 1050.0,
+    focal: float = FOCAL,
 ) -> "Camera":
     """The camera of FlyingThings3D, Monkaa and Driving.
 
@@ -116,8 +119,8 @@ def things_camera(
 
     size = check_size(size)
     pose = np.eye(3, 4) if world_to_camera is None else np.asarray(world_to_camera, np.float64)
-    camera = Camera.pinhole(float(focal), float(focal), *_POINT, _SIZE, pose)
-    return camera if size == _SIZE else camera.resize(size)
+    camera = Camera.pinhole(float(focal), float(focal), *POINT, SIZE, pose)
+    return camera if size == SIZE else camera.resize(size)
 
 
 def _frame(path: PathLike, row: list[str]) -> int:

@@ -1,14 +1,5 @@
 """FlyingThings3D, Monkaa and Driving: rendered stereo sequences with dense scene flow.
 
-    frames_RENDER/SCENE/SIDE/NNNN.png                                images, 960 x 540
-    optical_flow/SCENE/into_WAY/SIDE/OpticalFlowIntoWay_NNNN_S.pfm   flow
-    disparity/SCENE/SIDE/NNNN.pfm                                    disparity
-    disparity_change/SCENE/into_WAY/SIDE/NNNN.pfm                    its change
-    camera_data/SCENE/camera_data.txt                                poses
-
-RENDER is cleanpass or finalpass (frames_RENDER_webp is read, too), WAY is future or past. SCENE is
-SPLIT/LETTER/NNNN in FlyingThings3D, a name in Monkaa, and FOCAL/DIRECTION/SPEED in Driving.
-
 The change stands on the first frame's grid: the same point has disparity + change in the next one.
 Both signs of disparity are in circulation; where it is negative, so is the sign of its change. The
 baseline B is 1, the unit of the poses: "metres" are units of the scene. With the focal length f,
@@ -18,19 +9,205 @@ Mayer et al., "A Large Dataset to Train Convolutional Networks for Disparity, Op
 Scene Flow Estimation" (CVPR 2016).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.sets._sequences import Direction, Side, check_choice
-from sf3d_jax.data.sets.things.common import Render, Things
+import numpy as np
 
-SPLITS = ("TRAIN", "TEST")
-FOCALS = {"15mm_focallength": 450.0, "35mm_focallength": 1050.0}
+from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
+from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._dataset import Entry
+from sf3d_jax.data.sets._listing import Folder, Place
+from sf3d_jax.data.sets._reading import (
+    Files,
+    as_float32,
+    of_both_frames,
+    read_unit_image,
+)
+from sf3d_jax.data.sets._sequences import (
+    SIDES,
+    Direction,
+    Side,
+    TwoWays,
+    check_choice,
+    choose,
+    pairs,
+    step_of,
+)
+from sf3d_jax.data.sets.things import layout
+from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, things_camera
+from sf3d_jax.samples import Sample
+
+
+class Things(TwoWays):
+    """What the three have in common.
+
+    A scene is `_levels` folders below the folder `_under` of each kind.
+    """
+
+    _under = ""
+    _levels = 1
+    _focal = FOCAL
+    _exclude: frozenset[str] = frozenset()
+    # How to leave out an image without a pose.
+    _advice = ""
+
+    def __init__(
+        self,
+        root: PathLike,
+        render: layout.Render,
+        side: Side,
+        direction: Direction,
+        scenes: Collection[str] | None,
+    ) -> None:
+        """Lists the files."""
+        check_choice("render", render, layout.RENDERS)
+        check_choice("side", side, SIDES)
+        self._step = step_of(direction)
+        self.render, self.side, self.direction, self.scenes = render, side, direction, scenes
+        self.root = Path(root)
+        super().__init__(root, list(self._entries()))
+
+    def _missing(self) -> str:
+        scene = "/".join(filter(None, [self._under, *["*"] * self._levels]))
+        return (
+            f"no frames_{self.render}/{scene}/{self.side}/0000.png, as {type(self).__name__} has it"
+        )
+
+    def _options(self) -> dict[str, Any]:
+        return {"render": self.render, "side": self.side, "scenes": self.scenes}
+
+    def _has_motion(self, direction: Direction) -> bool:
+        truth = layout.truth(direction, self.side)
+        names = self._scenes([self._images(), *truth.values()])
+        motion = (truth["flow"], truth["change"])
+        return any(self._is_there(place, name) for place in motion for name in names)
+
+    def _images(self) -> Place:
+        """The images, in either format; where there are none, as they were published first."""
+        folder = f"frames_{self.render}"
+        has_webp = not (self.root / folder).is_dir() and (self.root / f"{folder}_webp").is_dir()
+        return layout.image(f"{folder}_webp" if has_webp else folder, self.side)
+
+    def _scenes(self, places: Iterable[Place]) -> set[str]:
+        """The scenes of which there is a folder of any of those kinds, below `_under`."""
+        scenes: set[str] = set()
+        for place in places:
+            folders = {"": Folder(self.root / place.folder / self._under, "")}
+            for _ in range(self._levels):
+                folders = {
+                    f"{above}/{name}".strip("/"): folder.inside(name)
+                    for above, folder in folders.items()
+                    for name in folder.subfolders
+                }
+            scenes |= folders.keys()
+        return scenes
+
+    def _is_there(self, place: Place, scene: str) -> bool:
+        return (self.root / place.folder / self._under / scene / place.inside).is_dir()
+
+    def _entries(self) -> Iterator[Entry]:
+        kinds = {"image": self._images(), **layout.truth(self.direction, self.side)}
+        found = self._scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
+        names = choose(found, self.scenes, self.root)
+        # A kind of which there is no folder in any scene was not fetched.
+        kinds = {
+            kind: place
+            for kind, place in kinds.items()
+            if any(self._is_there(place, name) for name in names)
+        }
+        cameras = self.root / layout.CAMERAS_FOLDER / self._under
+        has_cameras = cameras.is_dir()
+        for name in names:
+            scene = "/".join(filter(None, [self._under, name]))
+            frames = {kind: place.frames(self.root, scene) for kind, place in kinds.items()}
+            shared = {"poses": cameras / name / layout.CAMERAS_FILE} if has_cameras else {}
+            sequence, both = f"{scene}/{self.side}", ("image", "disparity")
+            of_scene = pairs(sequence, frames, both, digits=4, step=self._step, shared=shared)
+            for entry in of_scene:
+                images = {f"{sequence}/{frame}" for frame in (entry.frame, entry.next_frame)}
+                if not ({scene} | images) & self._exclude:
+                    yield entry
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; NaN where a map holds no number.
+
+        Raises:
+          FormatError: a file is not what it should be, or has no pose of the frame.
+          OSError: a file is missing.
+        """
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        flow = files.read("flow", lambda path: _claim_all(read_flow(path)))
+        disparity, next_disparity = files.both("disparity", _read_map)
+        change = files.read("change", _read_map)
+        size = files.size()
+
+        camera, next_camera = self._cameras(entry, size)
+        focal = things_camera(size, focal=self._focal).focal[0]
+        return Sample(
+            image=image,
+            next_image=next_image,
+            flow=flow,
+            inv_depth=_over_focal(disparity, disparity, focal),
+            inv_depth_change=_over_focal(change, disparity, focal),
+            next_inv_depth=_over_focal(next_disparity, next_disparity, focal),
+            camera=camera,
+            next_camera=next_camera,
+            name=entry.name,
+        )
+
+    def _cameras(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> tuple[Camera, Camera] | tuple[None, None]:
+        """The cameras of both frames, in the world of the scene."""
+        if "poses" not in entry.files:
+            return None, None
+        path = entry.files["poses"]
+        poses = _read_poses(path)
+
+        def refuse(frame: int) -> FormatError:
+            image = f"{entry.sequence}/{frame:04d}.png"
+            return FormatError(
+                path,
+                f"poses of the frames {entry.frame} and {entry.next_frame}",
+                f"{len(poses)} frames, not that of {frame:04d}" + self._advice.format(image),
+            )
+
+        which = SIDES.index(self.side)
+        first, second = (
+            things_camera(size, pose[which], focal=self._focal)
+            for pose in of_both_frames(entry, poses, refuse)
+        )
+        return first, second
 
 
 class FlyingThings3D(Things):
     """Pairs of frames of FlyingThings3D.
+
+        frames_cleanpass/ or frames_finalpass/ (also frames_cleanpass_webp/, with .webp)
+          SCENE/left/0006.png
+        optical_flow/
+          SCENE/into_future/left/OpticalFlowIntoFuture_0006_L.pfm
+          SCENE/into_past/left/OpticalFlowIntoPast_0006_L.pfm
+        disparity/
+          SCENE/left/0006.pfm
+        disparity_change/
+          SCENE/into_future/left/0006.pfm
+        camera_data/
+          SCENE/camera_data.txt                     poses
+
+    SCENE is SPLIT/LETTER/NNNN, such as TRAIN/A/0000.
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change`, `next_inv_depth` and the cameras. A few scenes have no pose of some frames:
@@ -46,7 +223,7 @@ class FlyingThings3D(Things):
         root: PathLike,
         split: str = "TRAIN",
         *,
-        render: Render = "cleanpass",
+        render: layout.Render = "cleanpass",
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
@@ -69,7 +246,7 @@ class FlyingThings3D(Things):
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        check_choice("split", split, SPLITS)
+        check_choice("split", split, layout.SPLITS)
         self.split = self._under = split
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
         super().__init__(root, render, side, direction, scenes)
@@ -79,13 +256,16 @@ class FlyingThings3D(Things):
 
 
 class Monkaa(Things):
-    """Pairs of frames of Monkaa; a sample has what one of FlyingThings3D has."""
+    """Pairs of frames of Monkaa; a sample has what one of FlyingThings3D has.
+
+    The folders are those of FlyingThings3D, where SCENE is a name such as funnyworld_x2.
+    """
 
     def __init__(
         self,
         root: PathLike,
         *,
-        render: Render = "cleanpass",
+        render: layout.Render = "cleanpass",
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
@@ -107,7 +287,11 @@ class Monkaa(Things):
 
 
 class Driving(Things):
-    """Pairs of frames of Driving; a sample has what one of FlyingThings3D has."""
+    """Pairs of frames of Driving; a sample has what one of FlyingThings3D has.
+
+    The folders are those of FlyingThings3D, where SCENE is FOCAL/DIRECTION/SPEED, such as
+    35mm_focallength/scene_forwards/fast.
+    """
 
     _levels = 2
 
@@ -116,7 +300,7 @@ class Driving(Things):
         root: PathLike,
         *,
         focal: str = "35mm_focallength",
-        render: Render = "cleanpass",
+        render: layout.Render = "cleanpass",
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
@@ -135,10 +319,38 @@ class Driving(Things):
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        check_choice("focal", focal, FOCALS)
+        check_choice("focal", focal, layout.FOCALS)
         self.focal = self._under = focal
-        self._focal = FOCALS[focal]
+        self._focal = layout.FOCALS[focal]
         super().__init__(root, render, side, direction, scenes)
 
     def _options(self) -> dict[str, Any]:
         return super()._options() | {"focal": self.focal}
+
+
+_read_poses = cached_by_file(read_things_cameras)
+
+
+def _read_map(path: Path) -> np.ndarray:
+    return _claim_all(read_map(path))
+
+
+def _claim_all(pair: FlowMap | ScalarMap) -> np.ndarray:
+    """A map with NaN where it has no number, as the data set claims one for all pixels."""
+    values, valid = pair
+    return np.where(valid.reshape(*valid.shape, *[1] * (values.ndim - 2)), values, np.nan)
+
+
+def _over_focal(
+    values: np.ndarray | None, disparity: np.ndarray | None, focal: float
+) -> np.ndarray | None:
+    """Disparities, or their change, per pixel of the focal length; the baseline is 1.
+
+    Both signs of disparity are in circulation: the result has that of positive ones.
+    """
+    if values is None:
+        return None
+    is_negative = disparity is not None and np.count_nonzero(disparity < 0) > np.count_nonzero(
+        disparity > 0
+    )
+    return as_float32((-1 if is_negative else 1) * values / focal)

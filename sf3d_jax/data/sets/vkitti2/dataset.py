@@ -1,13 +1,5 @@
 """Virtual KITTI 2: rendered street scenes in several kinds of weather, with dense scene flow.
 
-    SCENE/VARIATION/frames/rgb/Camera_C/rgb_NNNNN.jpg                        images
-    SCENE/VARIATION/frames/depth/Camera_C/depth_NNNNN.png                    depth
-    SCENE/VARIATION/frames/forwardFlow/Camera_C/flow_NNNNN.png               flow
-    SCENE/VARIATION/frames/backwardFlow/Camera_C/backwardFlow_NNNNN.png
-    SCENE/VARIATION/frames/forwardSceneFlow/Camera_C/sceneFlow_NNNNN.png     X1 - X0
-    SCENE/VARIATION/frames/backwardSceneFlow/Camera_C/backwardSceneFlow_NNNNN.png
-    SCENE/VARIATION/intrinsic.txt, extrinsic.txt                             cameras
-
 The scene flow of the files is X1 in the axes of the second camera minus X0 in those of the first:
 it contains the motion of the camera. Of it the depth change dz is taken, z1 = z0 + dz, and
 
@@ -31,19 +23,24 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
-from sf3d_jax.data.sets._dataset import Entry, check_sizes
+from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._reading import (
+    Files,
+    all_valid,
+    flow_vectors,
+    inverse_depth,
+    of_both_frames,
+    read_unit_image,
+)
 from sf3d_jax.data.sets._sequences import (
     Direction,
-    Frames,
     TwoWays,
-    all_valid,
-    chosen,
-    inverse_depth,
+    choose,
     pairs,
-    read_images,
     step_of,
 )
+from sf3d_jax.data.sets.vkitti2 import layout
 from sf3d_jax.data.sets.vkitti2.files import (
     read_vkitti2_cameras,
     read_vkitti2_depth,
@@ -51,28 +48,24 @@ from sf3d_jax.data.sets.vkitti2.files import (
 )
 from sf3d_jax.samples import Sample
 
-CAMERAS = (0, 1)
 # The far plane, and what is beyond it.
 SKY = np.float32(655.35)
-
-_STEMS = {
-    "image": ("rgb", "rgb_{:05d}", ".jpg"),
-    "depth": ("depth", "depth_{:05d}", ".png"),
-}
-_MOTION = {
-    "forward": {
-        "flow": ("forwardFlow", "flow_{:05d}", ".png"),
-        "vectors": ("forwardSceneFlow", "sceneFlow_{:05d}", ".png"),
-    },
-    "backward": {
-        "flow": ("backwardFlow", "backwardFlow_{:05d}", ".png"),
-        "vectors": ("backwardSceneFlow", "backwardSceneFlow_{:05d}", ".png"),
-    },
-}
 
 
 class VirtualKitti2(TwoWays):
     """Pairs of frames of Virtual KITTI 2.
+
+        Scene01/
+          clone/                                                  or another variation
+            frames/
+              rgb/Camera_0/rgb_00000.jpg                          images
+              depth/Camera_0/depth_00000.png
+              forwardFlow/Camera_0/flow_00000.png
+              forwardSceneFlow/Camera_0/sceneFlow_00000.png       X1 - X0
+              backwardFlow/Camera_0/backwardFlow_00001.png
+              backwardSceneFlow/Camera_0/backwardSceneFlow_00001.png
+            intrinsic.txt
+            extrinsic.txt
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
@@ -101,7 +94,7 @@ class VirtualKitti2(TwoWays):
           FileNotFoundError: there is nothing, or a scene or a variation is missing.
           ValueError: an option is none of those.
         """
-        if camera not in CAMERAS:
+        if camera not in layout.CAMERAS:
             raise ValueError(f"camera: expected 0 or 1, got {camera!r}")
         self._step = step_of(direction)
         self.scenes, self.variations = scenes, variations
@@ -112,9 +105,9 @@ class VirtualKitti2(TwoWays):
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
     def _has_motion(self, direction: Direction) -> bool:
-        places = {place for place, _, _ in _MOTION[direction].values()}
-        sequences = self._sequences(self.root).values()
-        return any(places & Folder(path / "frames", "").subfolders for path in sequences)
+        motion = {p.folder for p in layout.of_motion(direction, self.camera).values()}
+        frames = (path / layout.FRAMES for path in self._sequences(self.root).values())
+        return any(motion & Folder(path, "").subfolders for path in frames)
 
     def _missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
@@ -128,10 +121,10 @@ class VirtualKitti2(TwoWays):
             (scene, variation): root / scene / variation
             for scene, variations in inside.items()
             for variation in variations
-            if (root / scene / variation / "frames").is_dir()
+            if (root / scene / variation / layout.FRAMES).is_dir()
         }
-        scenes = chosen({scene for scene, _ in with_frames}, self.scenes, root)
-        variations = chosen({name for _, name in with_frames}, self.variations, root)
+        scenes = choose({scene for scene, _ in with_frames}, self.scenes, root)
+        variations = choose({name for _, name in with_frames}, self.variations, root)
         return {
             f"{scene}/{variation}": with_frames[scene, variation]
             for scene in scenes
@@ -141,19 +134,18 @@ class VirtualKitti2(TwoWays):
 
     def _entries(self, root: Path) -> Iterator[Entry]:
         sequences = self._sequences(root)
-        there = set().union(*(Folder(p / "frames", "").subfolders for p in sequences.values()))
-        kinds = _STEMS | _MOTION[self.direction]
-        kinds = {kind: place for kind, place in kinds.items() if place[0] in there}
-        names = ("intrinsic", "extrinsic")
-        has_cameras = any((path / "extrinsic.txt").is_file() for path in sequences.values())
+        frames = {name: path / layout.FRAMES for name, path in sequences.items()}
+        there = set().union(*(Folder(path, "").subfolders for path in frames.values()))
+        both = layout.of_frame(self.camera)
+        kinds = both | layout.of_motion(self.direction, self.camera)
+        kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
+        cameras = layout.CAMERA_FILES
+        has_cameras = any((p / cameras["extrinsic"]).is_file() for p in sequences.values())
         for name, path in sequences.items():
-            of = {
-                kind: Frames(Folder(path / "frames" / folder / f"Camera_{self.camera}", end), stem)
-                for kind, (folder, stem, end) in kinds.items()
-            }
-            shared = {of: path / f"{of}.txt" for of in names} if has_cameras else {}
+            of = {kind: place.frames(frames[name]) for kind, place in kinds.items()}
+            shared = {of: path / file for of, file in cameras.items()} if has_cameras else {}
             sequence = f"{name}/Camera_{self.camera}"
-            yield from pairs(sequence, of, [*_STEMS], digits=5, step=self._step, shared=shared)
+            yield from pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.
@@ -168,54 +160,56 @@ class VirtualKitti2(TwoWays):
           FormatError: a file is not what it should be, or has no camera of the frame.
           OSError: a file is missing.
         """
-        files = entry.files
-        images = read_images(files)
-        flow = read_flow(files["flow"], format="vkitti2") if "flow" in files else None
-        vectors = read_vkitti2_scene_flow(files["vectors"]) if "vectors" in files else None
-        depths = {
-            name: read_vkitti2_depth(files[name])
-            for name in ("depth", "next_depth")
-            if name in files
-        }
-        maps = images | {name: pair.valid for name, pair in depths.items()}
-        maps |= {} if flow is None else {"flow": flow.valid}
-        maps |= {} if vectors is None else {"vectors": vectors.valid}
-        check_sizes(files, maps)
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        depth, next_depth = files.both("depth", read_vkitti2_depth)
+        flow = files.read("flow", lambda path: read_flow(path, format="vkitti2"))
+        vectors = files.read("vectors", read_vkitti2_scene_flow)
+        size = files.size()
 
+        camera, next_camera = self._cameras(entry, size)
         change, known = None, None
-        if "depth" in depths and vectors is not None:
-            change, known = _change(depths["depth"], vectors.vectors[..., 2], vectors.valid)
-        first, second = (depths.get(name) for name in ("depth", "next_depth"))
+        if depth is not None and vectors is not None:
+            change, known = _change(depth, vectors.vectors[..., 2], vectors.valid)
         return Sample(
-            **images,
-            **self._pair(entry, next(iter(maps.values())).shape[:2]),
-            flow=None if flow is None else flow.flow,
-            inv_depth=None if first is None else _inverse(first),
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=_inverse_depth(depth),
             inv_depth_change=change,
-            next_inv_depth=None if second is None else _inverse(second),
-            valid=all_valid(None if flow is None else flow.valid, known),
+            next_inv_depth=_inverse_depth(next_depth),
+            valid=all_valid(flow, known),
+            camera=camera,
+            next_camera=next_camera,
             name=entry.name,
         )
 
-    def _pair(self, entry: Entry, size: tuple[int, int]) -> dict[str, Camera]:
-        files = entry.files
-        if "extrinsic" not in files:
-            return {}
-        cameras = _read_cameras(files["intrinsic"], files["extrinsic"], size)
-        numbers = {"camera": int(entry.frame), "next_camera": int(entry.next_frame)}
-        for number in numbers.values():
-            if (number, self.camera) not in cameras:
-                expected = f"camera {self.camera} in the frame {number}"
-                raise FormatError(files["extrinsic"], expected, f"{len(cameras)} others")
-        return {name: cameras[number, self.camera] for name, number in numbers.items()}
+    def _cameras(
+        self, entry: Entry, size: tuple[int, int]
+    ) -> tuple[Camera, Camera] | tuple[None, None]:
+        """The cameras of both frames, in the world of the scene."""
+        if "extrinsic" not in entry.files:
+            return None, None
+        path = entry.files["extrinsic"]
+        cameras = _read_cameras(entry.files["intrinsic"], path, size)
+        return of_both_frames(
+            entry,
+            {frame: camera for (frame, side), camera in cameras.items() if side == self.camera},
+            lambda frame: FormatError(
+                path, f"camera {self.camera} in the frame {frame}", f"{len(cameras)} others"
+            ),
+        )
 
 
 _read_cameras = cached_by_file(read_vkitti2_cameras)
 
 
-def _inverse(depth: ScalarMap) -> np.ndarray:
-    """The inverse depth, 0 in the sky."""
-    return np.where(depth.values < SKY, inverse_depth(depth), np.float32(0))
+def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
+    """1/z, 0 in the sky."""
+    inverse = inverse_depth(depth)
+    if depth is None or inverse is None:
+        return None
+    return np.where(depth.values < SKY, inverse, np.float32(0))
 
 
 def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

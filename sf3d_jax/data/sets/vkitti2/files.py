@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.arrays import in_all_channels, real_map, valid_mask, zero_unless
 from sf3d_jax.data._files.pictures import read_png16, write_png
 from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
+from sf3d_jax.data.arrays import in_all_channels, real_map, valid_mask, zero_unless
 from sf3d_jax.data.cameras.checks import make_camera, pinhole_argument, rigid_pose
 from sf3d_jax.data.cameras.poses import homogeneous
 

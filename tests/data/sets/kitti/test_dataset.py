@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from helpers import trees
+from helpers import kitti_prediction, trees
+from helpers.png import write_png
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -103,27 +104,77 @@ def test_a_map_of_another_size_is_named(tmp_path):
     assert str(path) in str(error.value)
 
 
+def test_a_prediction_is_a_dense_scene_flow(tmp_path):
+    codes = kitti_prediction.write_prediction(tmp_path)
+    sample = predicted(tmp_path)
+    assert sample.image.shape == (*kitti_prediction.SIZE, 3)
+    disparity, moved = disparities(sample, kitti_prediction.BASELINE)
+    np.testing.assert_allclose(disparity, codes.disparity / 256, rtol=2e-6)
+    np.testing.assert_allclose(moved, codes.next_disparity / 256, rtol=2e-6)
+    np.testing.assert_array_equal(sample.flow, (codes.flow[..., :2] - 2.0**15) / 64)
+    assert lifted(sample).valid.all()
+    before, after = differences(sample)
+    assert after < 0.4 * before
+
+
 def test_a_real_prediction_is_a_dense_scene_flow(real):
-    folder = real("kitti_prediction/image_2").parent
-    kitti = Kitti2015(folder, calibration=folder / "calib_cam_to_cam_2011_09_26.txt")
-    (sample,) = kitti
-    assert sample.name == "000139/10" and sample.image.shape == (375, 1242, 3)
-    assert sample.valid.all() and sample.occlusion is None
-    per_pixel = sample.camera.focal[0] * 0.53272
-    disparity = sample.inv_depth * per_pixel
-    moved = (sample.inv_depth + sample.inv_depth_change) * per_pixel
+    sample = predicted(real("kitti_prediction"))
+    assert sample.image.shape == (375, 1242, 3)
+    disparity, moved = disparities(sample, 0.53272)
     found = [disparity.min(), disparity.max(), moved.min(), moved.max()]
     np.testing.assert_allclose(found, [0.76, 72.6, 4.9, 95.7], rtol=0.01)
-    motion = sf3d.scene_flow(sample.flow, sample.inv_depth, sample.inv_depth_change, sample.camera)
+    motion = lifted(sample)
     assert motion.valid.all()
     # The car drives on: most of what it sees comes nearer, by about a metre.
     assert -3 < np.median(motion.vectors[..., 2]) < -0.3
+    np.testing.assert_allclose(differences(sample), [17.6, 6.5], atol=0.1)
+
+
+def predicted(folder):
+    kitti = Kitti2015(folder, calibration=folder / kitti_prediction.CAM_TO_CAM)
+    (sample,) = kitti
+    assert sample.name == "000139/10"
+    assert sample.valid.all() and sample.occlusion is None
+    return sample
+
+
+def disparities(sample, baseline):
+    """Of both frames, in pixels."""
+    per_pixel = sample.camera.focal[0] * baseline
+    both = sample.inv_depth, sample.inv_depth + sample.inv_depth_change
+    return [x * per_pixel for x in both]
+
+
+def lifted(sample):
+    return sf3d.scene_flow(sample.flow, sample.inv_depth, sample.inv_depth_change, sample.camera)
+
+
+def differences(sample):
+    """The mean difference of the images in grey levels, before and after the warp."""
     grey = [255 * x @ np.float32([0.299, 0.587, 0.114]) for x in (sample.image, sample.next_image)]
     warped = sf3d.backward_warp(grey[1][..., None], sample.flow)
     inside = np.asarray(warped.valid)
-    before = np.abs(grey[1] - grey[0])[inside].mean()
-    after = np.abs(np.asarray(warped.values)[..., 0] - grey[0])[inside].mean()
-    np.testing.assert_allclose([before, after], [17.6, 6.5], atol=0.1)
+    values = np.asarray(warped.values)[..., 0]
+    return [np.abs(x - grey[0])[inside].mean() for x in (grey[1], values)]
+
+
+def test_a_sparse_ground_truth_of_flow_alone_is_a_sample(tmp_path):
+    rng = np.random.default_rng(0)
+    top, size = tmp_path / "training", (9, 14)
+    for number in (10, 11):
+        image = rng.integers(0, 256, (*size, 3), np.uint8)
+        write_png(top / f"image_2/000000_{number}.png", image, filters=(1,))
+    valid = rng.random(size) < 0.2
+    codes = np.where(valid, rng.integers(2**14, 2**15, (2, *size)), 2**15)
+    pixels = np.dstack([*codes, valid]).astype(np.uint16)
+    write_png(top / "flow_occ/000000_10.png", pixels, filters=(1, 2, 4))
+    path = trees.made(top / "calib_cam_to_cam/000000.txt")
+    kitti_prediction.write_short_calibration(path)
+    (sample,) = Kitti2015(tmp_path)
+    np.testing.assert_array_equal(sample.valid, valid)
+    expected = np.moveaxis(np.where(valid, (codes - 2.0**15) / 64, 0), 0, -1)
+    np.testing.assert_array_equal(sample.flow, expected)
+    assert sample.inv_depth is None and sample.camera is not None
 
 
 def test_a_real_ground_truth_is_sparse(real, tmp_path):

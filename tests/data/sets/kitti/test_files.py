@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from helpers import support
+from helpers import kitti_prediction, support
+from helpers.png import write_png
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -115,6 +116,46 @@ def test_flow_disparity_and_images_are_not_taken_for_each_other(tmp_path):
         data.read_flow(tmp_path / "image.png")
 
 
+# What libpng's writers of the benchmark choose: a time of change and several filters of rows.
+DATED = {"before": [(b"tIME", bytes([7, 223, 7, 28, 8, 1, 21]))], "piece": 100}
+
+
+def test_a_sparse_flow_of_another_writer_is_read(tmp_path):
+    rng = np.random.default_rng(0)
+    valid = rng.random((12, 17)) < 0.2
+    # Where nothing is known the file says a flow of zero.
+    codes = np.where(valid, rng.integers(0, 2**16, (2, 12, 17)), 2**15)
+    pixels = np.dstack([*codes, valid]).astype(np.uint16)
+    read = data.read_flow(write_png(tmp_path / "a.png", pixels, filters=(1, 2, 4), **DATED))
+    np.testing.assert_array_equal(read.valid, valid)
+    expected = np.moveaxis((codes - 2.0**15) / 64, 0, -1)
+    np.testing.assert_array_equal(read.flow[valid], expected[valid])
+    assert not read.flow[~valid].any()
+
+
+def test_a_sparse_disparity_of_another_writer_is_read(tmp_path):
+    rng = np.random.default_rng(0)
+    valid = rng.random((12, 17)) < 0.7
+    codes = np.where(valid, rng.integers(1, 2**16, valid.shape), 0).astype(np.uint16)
+    path = write_png(tmp_path / "a.png", codes, filters=(0, 1, 2, 4), **DATED)
+    values, known = data.read_disparity(path)
+    np.testing.assert_array_equal(known, valid)
+    np.testing.assert_array_equal(values, codes / 256)
+
+
+def test_a_dense_file_of_another_writer_is_written_back_as_it_was(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(1, 2**16, (3, 12, 17)).astype(np.uint16)
+    codes[2] = 1
+    read = lambda path: cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    flow = data.read_flow(write_png(tmp_path / "flow.png", np.moveaxis(codes, 0, -1)))
+    data.write_flow(tmp_path / "a.png", *flow)
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), np.moveaxis(codes[::-1], 0, -1))
+    disparity = data.read_disparity(write_png(tmp_path / "b.png", codes[0], filters=(1, 4)))
+    data.write_disparity(tmp_path / "c.png", *disparity)
+    np.testing.assert_array_equal(read(tmp_path / "c.png"), codes[0])
+
+
 def test_the_devkit_pair_gives_the_devkit_figures(real):
     truth, estimate = (
         data.read_flow(real(f"kitti2015_devkit/flow_{n}.png")) for n in ("gt", "est")
@@ -176,6 +217,21 @@ def test_the_calibration_gives_the_left_camera_and_the_baseline(tmp_path):
     assert camera.size == (375, 1242) and baseline == 420 / 700
 
 
+def test_both_layouts_of_one_calibration_agree(tmp_path):
+    kitti_prediction.write_prediction(tmp_path)
+    size = kitti_prediction.SIZE
+    short = data.read_kitti_calibration(tmp_path / "calib_000139.txt", size=size)
+    long = data.read_kitti_calibration(tmp_path / kitti_prediction.CAM_TO_CAM)
+    assert short.baseline == pytest.approx(kitti_prediction.BASELINE, abs=1e-8)
+    assert short.baseline == pytest.approx(long.baseline, abs=1e-6)
+    assert long.camera.size == short.camera.size == size
+    np.testing.assert_array_equal(long.camera.focal, [kitti_prediction.FOCAL] * 2)
+    np.testing.assert_array_equal(long.camera.principal_point, kitti_prediction.CENTRE)
+    np.testing.assert_array_equal(short.camera.focal, long.camera.focal)
+    grey = data.read_kitti_calibration(tmp_path / kitti_prediction.CAM_TO_CAM, camera=0)
+    assert grey.baseline == pytest.approx(kitti_prediction.GREY_BASELINE, rel=1e-6)
+
+
 def test_both_layouts_of_the_calibration_agree(real):
     short = data.read_kitti_calibration(real("kitti_prediction/calib_000139.txt"), size=(375, 1242))
     long = data.read_kitti_calibration(real("kitti_prediction/calib_cam_to_cam_2011_09_26.txt"))
@@ -226,8 +282,17 @@ def test_a_broken_calibration_is_named(tmp_path, lines, says):
     assert str(error.value).startswith(str(tmp_path / "calib.txt"))
 
 
-def test_a_calibration_there_and_back_is_equal(tmp_path, real):
-    first = data.read_kitti_calibration(real("kitti_prediction/calib_cam_to_cam_2011_09_26.txt"))
+def test_a_calibration_there_and_back_is_equal(tmp_path):
+    kitti_prediction.write_long_calibration(tmp_path / "first.txt")
+    check_there_and_back(tmp_path, tmp_path / "first.txt")
+
+
+def test_a_real_calibration_there_and_back_is_equal(tmp_path, real):
+    check_there_and_back(tmp_path, real("kitti_prediction/calib_cam_to_cam_2011_09_26.txt"))
+
+
+def check_there_and_back(tmp_path, path):
+    first = data.read_kitti_calibration(path)
     kitti.write_kitti_calibration(tmp_path / "a.txt", first)
     again = data.read_kitti_calibration(tmp_path / "a.txt")
     for name in ("focal", "principal_point", "world_to_camera", "size"):

@@ -7,7 +7,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from helpers.srflow3d_tree import FORMS, SCALE, SUBJECT, truth, write_flo, write_tree
+from helpers.assets import rendered
+from helpers.srflow3d_tree import FORMS, SCALE, SUBJECT, write_flo, write_tree
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -16,7 +17,7 @@ from sf3d_jax import data
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """A tree in both directions, not to be changed."""
-    return write_tree(tmp_path_factory.mktemp("tree"), truth("head")).parent
+    return write_tree(tmp_path_factory.mktemp("tree"), rendered("head")).parent
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def own_tree(tree, tmp_path):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["objects", "head"])
 def test_the_scene_flow_of_the_scenes_comes_out(tmp_path, name, form, layout):
-    scene = truth(name)
+    scene = rendered(name)
     write_tree(tmp_path, scene, form=form, layout=layout)
     directions = {"fw": "forward"} | ({"bw": "backward"} if layout == "both" else {})
     for way, direction in directions.items():
@@ -63,7 +64,7 @@ def _scene_flow(scene, way):
 
 
 def test_a_sample_has_all_that_the_tree_has_per_metre(tree):
-    scene = truth("head")
+    scene = rendered("head")
     dataset = data.SRFlow3D(tree, "train")
     sample = dataset[0]
     valid = sample.valid
@@ -99,7 +100,7 @@ def test_the_other_direction_is_there_where_the_tree_has_it(tree, tmp_path):
     backward = data.SRFlow3D(tree, "train").other_direction()
     assert backward.direction == "backward" and backward[0].name == f"{SUBJECT}/0001"
     assert backward.other_direction()[0].name == f"{SUBJECT}/0000"
-    write_tree(tmp_path, truth("head"), layout="forward")
+    write_tree(tmp_path, rendered("head"), layout="forward")
     assert data.SRFlow3D(tmp_path, "train").other_direction() is None
     with pytest.raises(FileNotFoundError, match="no flow of the direction backward"):
         data.SRFlow3D(tmp_path, "train", "backward")
@@ -122,7 +123,7 @@ def test_a_scale_that_is_given_needs_no_depth(own_tree):
     sample = data.SRFlow3D(own_tree, "train", scale=2 * SCALE)[0]
     there = sample.valid
     np.testing.assert_allclose(
-        sample.inv_depth[there], 0.5 / truth("head")["depth0"][there], rtol=3e-7
+        sample.inv_depth[there], 0.5 / rendered("head")["depth0"][there], rtol=3e-7
     )
 
 
@@ -135,7 +136,7 @@ def test_a_scale_that_varies_is_refused_by_its_file(own_tree):
 
 
 def test_a_scale_that_differs_between_samples_is_refused(tmp_path):
-    scene = truth("head")
+    scene = rendered("head")
     write_tree(tmp_path, scene)
     top = tmp_path / "train"
     for kind in ("flow_F", "scaled_inv_depth_CF", "depth", "scaled_inv_depth", "mask", "render"):
@@ -158,7 +159,7 @@ def test_a_scale_that_differs_between_samples_is_refused(tmp_path):
 
 def test_unknown_values_in_the_mask_stay_for_the_check_and_are_invalid_for_training(own_tree):
     top = own_tree / "train"
-    scene = truth("head")
+    scene = rendered("head")
     row, column = np.argwhere(scene["interior0"])[1000]
     flow = scene["flow_fw"].copy()
     flow[row, column] = 1e10
@@ -176,7 +177,7 @@ def test_unknown_values_in_the_mask_stay_for_the_check_and_are_invalid_for_train
 
 
 def test_poses_stay_as_the_files_have_them_for_the_check(tree):
-    scene = truth("head")
+    scene = rendered("head")
     dataset = data.SRFlow3D(tree, "train")
     raw = dataset.read(dataset.entries[0])
     np.testing.assert_allclose(
@@ -279,7 +280,7 @@ def test_frames_may_have_names_before_their_numbers(own_tree):
 
 
 def test_the_scale_is_that_inside_the_mask(own_tree):
-    top, mask = own_tree / "train", truth("head")["valid"]
+    top, mask = own_tree / "train", rendered("head")["valid"]
     for kind, value in (("depth", 2), ("scaled_inv_depth", 0.01)):
         path = top / kind / SUBJECT / "0000.npy"
         np.save(path, np.where(mask, np.load(path), np.float32(value)))
@@ -296,7 +297,7 @@ def test_depth_serves_where_nothing_is_scaled(own_tree):
     shutil.rmtree(top / "scaled_inv_depth")
     with pytest.raises(ValueError, match="give scale="):
         data.SRFlow3D(own_tree, "train")
-    scene = truth("head")
+    scene = rendered("head")
     for options in ({"scale": SCALE}, {}):
         sample = data.SRFlow3D(own_tree, "train", **options)[0]
         there = sample.valid
@@ -344,7 +345,7 @@ def test_one_camera_serves_all_frames(own_tree):
 
 def test_pictures_may_be_png(own_tree):
     path = own_tree / "train" / "mask" / SUBJECT / "0000.jpg"
-    mask = truth("head")["valid"]
+    mask = rendered("head")["valid"]
     path.unlink()
     cv2.imwrite(str(path.with_suffix(".png")), np.uint8(255 * mask))
     assert (data.SRFlow3D(own_tree, "train")[0].valid == mask).all()

@@ -134,11 +134,30 @@ def test_wrong_options_are_refused(tmp_path):
         FlyingThings3D(tmp_path, "train")
 
 
+def test_positive_disparity_of_another_writer_gives_depths(tmp_path):
+    rng = np.random.default_rng(0)
+    disparities = rng.uniform(5, 60, (2, 27, 48)).astype(np.float32)
+    for number, disparity in enumerate(disparities, 1):
+        trees.write_image(tmp_path / f"{LEFT[0]}/000{number}.png", number, disparity.shape)
+        path = trees.made(tmp_path / f"{LEFT[1]}/000{number}.pfm")
+        path.write_bytes(b"Pf \n48 27 \n-1.0\n" + disparity[::-1].astype("<f4").tobytes())
+    (sample,) = FlyingThings3D(tmp_path)
+    # The focal length is 1050 px at a width of 960.
+    for found, disparity in zip(
+        (sample.inv_depth, sample.next_inv_depth), disparities, strict=True
+    ):
+        np.testing.assert_allclose(found * 52.5, disparity, rtol=1e-6)
+    assert sample.image.shape == (27, 48, 3) and sample.flow is None
+
+
+LEFT = "frames_cleanpass/TRAIN/A/0000/left", "disparity/TRAIN/A/0000/left"
+
+
 def test_real_disparity_gives_depths(real, tmp_path):
     for number in (1, 2):
-        name = f"frames_cleanpass/TRAIN/A/0000/left/000{number}.png"
+        name = f"{LEFT[0]}/000{number}.png"
         trees.made(tmp_path / name).symlink_to(real(f"things_pfm/image{number}.png"))
-        name = f"disparity/TRAIN/A/0000/left/000{number}.pfm"
+        name = f"{LEFT[1]}/000{number}.pfm"
         trees.made(tmp_path / name).symlink_to(real(f"things_pfm/disp{number}.pfm"))
     (sample,) = FlyingThings3D(tmp_path)
     disparity = sf3d.data.read_disparity(real("things_pfm/disp2.pfm"))

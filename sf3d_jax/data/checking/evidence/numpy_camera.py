@@ -1,7 +1,6 @@
-"""Cameras in NumPy and float64, for a few thousand pixels: no compilation, exact."""
+"""A camera in NumPy and float64, for a few thousand pixels: exact and without compilation."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,8 @@ _STEPS = _STEP * np.eye(2)
 
 
 @dataclasses.dataclass(frozen=True)
-class Optics:
-    """A camera; see `Camera` for the conventions and `_lens` for the formulas of the lenses.
+class NumpyCamera:
+    """A camera; `sf3d_jax.Camera` has the conventions and the formulas of the lenses.
 
     Attributes:
       focal: (2,), pixels.
@@ -33,7 +32,7 @@ class Optics:
     model: str
 
     @classmethod
-    def of(cls, camera: Camera) -> "Optics":
+    def of(cls, camera: Camera) -> "NumpyCamera":
         """The camera in float64."""
         array = lambda x: np.asarray(x).astype(np.float64)
         coefficients = np.zeros(0) if camera.distortion is None else array(camera.distortion)
@@ -45,32 +44,32 @@ class Optics:
             camera.model,
         )
 
-    def ray(self, pixels: np.ndarray) -> np.ndarray:
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
         """The rays (x, y, 1) of pixels (n, 2); NaN where there is none."""
         plane = (pixels - self.principal_point) / self.focal
         if self.model != "pinhole":
-            plane = _undistorted(plane, self.model, self.distortion)
+            plane = _undistort(plane, self.model, self.distortion)
         return np.concatenate([plane, np.ones_like(plane[:, :1])], axis=1)
 
     def stretch(self, pixels: np.ndarray) -> np.ndarray:
         """How many times longer the ray is than the depth along the axis, (n,)."""
-        return np.linalg.norm(self.ray(pixels), axis=1)
+        return np.linalg.norm(self.rays(pixels), axis=1)
 
-    def seen(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pixels (n, 2) and the inverse depth (n,) of points; NaN behind the camera."""
         depth = np.where(points[:, 2] > 0, points[:, 2], np.nan)
         plane = points[:, :2] / depth[:, None]
         if self.model != "pinhole":
-            plane = _distorted(plane, self.model, self.distortion)
+            plane = _distort(plane, self.model, self.distortion)
         return plane * self.focal + self.principal_point, 1 / depth
 
 
-def between(first: Optics, second: Optics) -> np.ndarray:
+def between(first: NumpyCamera, second: NumpyCamera) -> np.ndarray:
     """The pose (3, 4) of the second camera in the axes of the first."""
     return poses.compose(second.pose, poses.inverse(first.pose))
 
 
-def same_view(first: Optics, second: Optics) -> bool:
+def same_view(first: NumpyCamera, second: NumpyCamera) -> bool:
     """Whether the two see a still world alike, to the rounding of float32."""
     gap = between(first, second) - np.eye(3, 4)
     size = max(1.0, np.abs(first.pose[:, 3]).max(), np.abs(second.pose[:, 3]).max())
@@ -81,7 +80,7 @@ def same_view(first: Optics, second: Optics) -> bool:
     return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in pairs)
 
 
-def _distorted(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
+def _distort(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
     x, y = plane[:, 0], plane[:, 1]
     s = x * x + y * y
     if model == "fisheye":
@@ -97,14 +96,17 @@ def _distorted(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
     return np.stack([u, v], axis=1)
 
 
-def _undistorted(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
+def _undistort(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
     """The plane points before distortion, by Newton's method with a numeric derivative."""
     start = plane
     if model == "fisheye":  # an angle of 1.5 is 86 degrees
         radius = np.linalg.norm(plane, axis=1, keepdims=True)
         longer = np.tan(np.minimum(radius, 1.5))
         start = plane * np.divide(longer, radius, out=np.ones_like(radius), where=radius > 0)
-    see: Any = lambda p: _distorted(p, model, k)
+
+    def see(points: np.ndarray) -> np.ndarray:
+        return _distort(points, model, k)
+
     found = start
     with np.errstate(all="ignore"):
         for _ in range(_NEWTON_STEPS):

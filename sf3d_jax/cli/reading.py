@@ -1,0 +1,91 @@
+"""Cameras and maps as the flags of `sf3d convert` and `sf3d fit` say them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import sf3d_jax as sf3d
+from sf3d_jax import data
+from sf3d_jax.cli.inputs import CameraFlags
+
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+
+
+class StereoCamera(NamedTuple):
+    """A camera and, where it is known, the distance of its stereo partner in metres."""
+
+    camera: sf3d.Camera
+    baseline: float | None
+
+
+def read_camera(
+    flags: CameraFlags, size: tuple[int, int], baseline: float | None = None
+) -> StereoCamera:
+    """Reads the camera that the flags say.
+
+    Args:
+      flags: the flags.
+      size: (height, width) of the images.
+      baseline: in metres, if a flag says it; goes before that of the calibration.
+
+    Returns:
+      The camera, and the baseline where it is known.
+
+    Raises:
+      ValueError: the calibration cannot be used.
+      OSError: the calibration is missing.
+    """
+    if flags.calibration is None:
+        numbers = flags.fx, flags.fy, flags.cx, flags.cy
+        return StereoCamera(sf3d.Camera.pinhole(*numbers, size), baseline)
+    camera, measured = data.read_kitti_calibration(flags.calibration, size=size)
+    return StereoCamera(camera, measured if baseline is None else baseline)
+
+
+def read_map(
+    name: str, path: Path, depth_unit: str, png_scale: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one scalar map in the unit that the flags say.
+
+    Args:
+      name: kind of map, as its flag is called.
+      path: file to read.
+      depth_unit: a key of `METRES`.
+      png_scale: value of a 16-bit .png = code / this; None if no flag says it.
+
+    Returns:
+      Values, (H, W), depths in metres, and which are known.
+
+    Raises:
+      ValueError: the file cannot be used, or flags lack its scale.
+      OSError: the file is missing.
+    """
+    if name.endswith("disparity"):
+        return data.read_disparity(path)
+    scale = png_scale if path.suffix.lower() == ".png" else None
+    if path.suffix.lower() == ".png" and scale is None:
+        raise ValueError(f"{path}: say with --png-scale what a code of 1 means (code / scale)")
+    values, known = data.read_map(path, scale=scale)
+    unit = METRES[depth_unit] if name in ("depth", "next_depth") else 1.0
+    return values * np.float32(unit), known
+
+
+def check_same_size(
+    path: Path, shape: tuple[int, ...], first: Path, size: tuple[int, ...], what: str = "flow"
+) -> None:
+    """Refuses a map of another size than the first one.
+
+    Args:
+      path: file of the map.
+      shape: (height, width) of the map.
+      first: file of the first map.
+      size: (height, width) of the first map.
+      what: kind of the first map, for the message.
+
+    Raises:
+      ValueError: the sizes differ.
+    """
+    if shape != size:
+        found, wanted = (f"{w} x {h}" for h, w in (shape, size))
+        raise ValueError(f"{path}: has {found} pixels, but the {what} {first} has {wanted}")

@@ -1,0 +1,77 @@
+"""Cameras of images: of a transforms.json, or of JSON that is told by its content."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.json import read_json
+from sf3d_jax.data.cameras.by_content import cameras_of
+from sf3d_jax.data.cameras.by_content.labels import image_names
+from sf3d_jax.data.cameras.checks import Size
+from sf3d_jax.data.cameras.transforms import frames_of
+
+if TYPE_CHECKING:
+    from sf3d_jax.camera import Camera
+
+_TRANSFORMS_KEYS = {"transform_matrix", "fl_x", "camera_angle_x"}
+
+
+class ImageCamera(NamedTuple):
+    """The camera of an image.
+
+    Attributes:
+      image: the image as the file names it, such as ./train/r_0; the frame's number, such as 0007,
+        where the file names only frames; None where it names neither.
+      camera: float64, with the world of the file.
+    """
+
+    image: str | None
+    camera: "Camera"
+
+
+def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[ImageCamera, ...]:
+    """Reads the cameras of images from JSON of any known form.
+
+    A file that `read_transforms` reads is read so; then one image may have several cameras, and
+    the order is that of the file. Any other one is read by `read_json_cameras`, in the order of
+    the frames' numbers.
+
+    Args:
+      path: file to read.
+      size: (H, W) of the images. If the file has another one, the cameras are resized, areas onto
+        areas. None takes the size that the file, or the first image beside a transforms.json, has.
+
+    Returns:
+      One camera for each image; integers at pixel centres.
+
+    Raises:
+      FormatError: neither reader can use the file. The error is that of `read_transforms` if the
+        file looks like a transforms.json, and else that of `read_json_cameras`.
+      ValueError: size is not a pair of positive integers.
+    """
+    from sf3d_jax.camera import check_size
+
+    size = None if size is None else check_size(size)
+    tree = read_json(path)
+    try:
+        return tuple(ImageCamera(x.image, x.camera) for x in frames_of(path, tree, size))
+    except FormatError as error:
+        try:
+            cameras = cameras_of(path, tree, size)
+        except FormatError:
+            if _is_like_transforms(tree):
+                raise error from None
+            raise
+    images = image_names(path, tree, len(cameras))
+    return tuple(
+        ImageCamera(x.frame if image is None else image, x.camera)
+        for image, x in zip(images, cameras, strict=True)
+    )
+
+
+def _is_like_transforms(tree: Any) -> bool:
+    """Whether a file that cannot be used was meant to be a transforms.json."""
+    frames = tree.get("frames") if isinstance(tree, dict) else None
+    if not isinstance(frames, list):
+        return False
+    keys = {key for node in (tree, *frames) if isinstance(node, dict) for key in node}
+    return not frames or not keys.isdisjoint(_TRANSFORMS_KEYS)

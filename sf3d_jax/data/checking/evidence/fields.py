@@ -1,0 +1,147 @@
+"""A sample as functions of pixels, so that only a few thousand pixels are ever computed.
+
+A field takes arrays of rows and columns, of one shape, and gives float64 values there. A repair of
+a map is a field that is made of another one.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera, same_view
+from sf3d_jax.samples import Sample
+
+Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+# Some formats mark unknown values with a number above this.
+UNKNOWN = 1e9
+# Pixels around each one over which an image changes slowly.
+_RADIUS = 6
+# {name in a `Sample`: name in `SampleFields`}
+_MAPS = {
+    **{name: name for name in ("image", "next_image", "flow", "inv_depth", "next_inv_depth")},
+    **{name: name for name in ("scene_flow", "valid", "occlusion")},
+    "inv_depth_change": "change",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleFields:
+    """The maps of a sample as fields; what is not known is None.
+
+    Attributes:
+      size: (H, W).
+      image, next_image: fields of what is left of the images without their slow changes.
+      flow, scene_flow: fields of vectors.
+      inv_depth, change, next_inv_depth: fields of numbers.
+      valid, occlusion: fields of 0 and 1.
+      camera, next_camera: both or none.
+    """
+
+    size: tuple[int, int]
+    image: Field | None = None
+    next_image: Field | None = None
+    flow: Field | None = None
+    inv_depth: Field | None = None
+    change: Field | None = None
+    next_inv_depth: Field | None = None
+    scene_flow: Field | None = None
+    valid: Field | None = None
+    occlusion: Field | None = None
+    camera: NumpyCamera | None = None
+    next_camera: NumpyCamera | None = None
+
+    @property
+    def has_two_views(self) -> bool:
+        """Whether there are two cameras that see a still world differently."""
+        return (
+            self.camera is not None
+            and self.next_camera is not None
+            and not same_view(self.camera, self.next_camera)
+        )
+
+    def field(self, name: str) -> Field | None:
+        """One of the maps."""
+        return getattr(self, name)
+
+    def has(self, *names: str) -> bool:
+        """Whether all these maps are known."""
+        return all(self.field(name) is not None for name in names)
+
+    def with_maps(self, maps: Mapping[str, Field | None]) -> "SampleFields":
+        """The same with other maps, by their names."""
+        changes: dict[str, Any] = dict(maps)  # mypy cannot tell that no name is `size`
+        return dataclasses.replace(self, **changes)
+
+    def transform(self, names: Iterable[str], function: Callable[[Field], Field]) -> "SampleFields":
+        """The same with a function of each of these maps that is known."""
+        given = {name: self.field(name) for name in names}
+        return self.with_maps({n: function(x) for n, x in given.items() if x is not None})
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What is checked: a sample, that of the other direction, and the pixels to look at.
+
+    Attributes:
+      own: the sample that is checked.
+      other: the opposite direction of time; its first frame is the next one of `own`.
+      rows, columns: (n,), of pixels in random order.
+      same_way: whether `own` was turned round, so that `other` goes the same way.
+    """
+
+    own: SampleFields
+    other: SampleFields | None
+    rows: np.ndarray
+    columns: np.ndarray
+    same_way: bool = False
+
+
+def fields_of(sample: Sample) -> SampleFields:
+    """The fields of a sample that has a map, and whose maps are all of one size."""
+    arrays = {name: np.asarray(x) for name in _MAPS if (x := getattr(sample, name)) is not None}
+    height, width = next(iter(arrays.values())).shape[:2]
+    first = None if sample.camera is None else NumpyCamera.of(sample.camera)
+    after = None if first is None else sample.next_camera
+    second = None if after is None else NumpyCamera.of(after)
+    for name in {"image", "next_image"} & arrays.keys():
+        arrays[name] = _detail(arrays[name])
+    fields = SampleFields((height, width), camera=first, next_camera=second)
+    return fields.with_maps({_MAPS[name]: field_of(x) for name, x in arrays.items()})
+
+
+def field_of(array: np.ndarray) -> Field:
+    """The field of an array [H, W, ...]; unknown values are NaN."""
+
+    def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        picked = array[rows, columns].astype(np.float64)
+        return np.where(np.abs(picked) > UNKNOWN, np.nan, picked)
+
+    return at
+
+
+def _detail(picture: np.ndarray) -> np.ndarray:
+    """An image without its slow changes, light and exposure: [H, W], of about unit contrast."""
+    grey = picture.astype(np.float64)
+    grey = grey.mean(axis=-1) if grey.ndim == 3 else grey
+    grey = _window_mean(np.where(np.isfinite(grey), grey, 0), 1)
+    fine = grey - _window_mean(grey, _RADIUS)
+    spread = np.sqrt(np.maximum(_window_mean(fine**2, _RADIUS), 0))
+    usual = np.sqrt((fine**2).mean())
+    if usual < 1e-6 * max(1.0, np.abs(grey).max()):
+        return np.zeros(grey.shape, np.float32)
+    return (fine / (spread + 0.3 * usual)).astype(np.float32)
+
+
+def _window_mean(values: np.ndarray, radius: int) -> np.ndarray:
+    """The mean over windows that end at the border of the image."""
+    for axis in range(2):
+        length = values.shape[axis]
+        sums = np.concatenate([np.zeros_like(values.take([0], axis)), values.cumsum(axis)], axis)
+        first = np.maximum(np.arange(length) - radius, 0)
+        last = np.minimum(np.arange(length) + radius + 1, length)
+        count = (last - first).reshape((-1, 1) if axis == 0 else (1, -1))
+        values = (sums.take(last, axis) - sums.take(first, axis)) / count
+    return values

@@ -1,0 +1,178 @@
+"""The kinds of evidence. A new one is a function that measures it, and a record here.
+
+A level is 0 where everything agrees and about 1 where nothing does. Medians and quantiles are
+used, so that what is hidden or noisy in some pixels does not count.
+"""
+
+import numpy as np
+
+from sf3d_jax.data.checking.evidence.both_ways import change_back, flow_back, same_depth
+from sf3d_jax.data.checking.evidence.fields import Case
+from sf3d_jax.data.checking.evidence.levels import Level
+from sf3d_jax.data.checking.evidence.record import Evidence, ImageEvidence, Unexplained
+from sf3d_jax.data.checking.evidence.still_world import (
+    QUARTER,
+    still_change,
+    still_depths,
+    still_flow,
+    still_images,
+)
+from sf3d_jax.data.checking.evidence.within import depths, images, mask, surface, vectors
+
+Levels = dict[Evidence, Level | None]
+
+_SURFACE = frozenset({"valid", "inv_depth"})
+_CAMERAS = frozenset({"camera", "next_camera"})
+_NEVER = (np.inf, np.inf)
+_OTHER_PAIR = "a backward map of another pair of frames, or a fault that is not known here"
+
+IMAGES = ImageEvidence(
+    "images",
+    "images along the flow",
+    images,
+    frozenset({"image", "next_image", "flow", "valid", "occlusion"}),
+)
+
+EVIDENCE = (
+    Evidence(
+        "surface",
+        "negative inverse depths, share",
+        surface,
+        _SURFACE | {"change", "next_inv_depth"},
+        floor=5e-3,
+        is_optional=True,
+        alone_for=frozenset({"inv_depth_sign"}),
+    ),
+    Evidence(
+        "mask",
+        "valid pixels without anything, share",
+        mask,
+        _SURFACE | {"flow", "change", "next_inv_depth"},
+        floor=2e-4,
+        is_optional=True,
+        alone_for=frozenset({"mask_inverted", "mask_shifted", "rows_reversed"}),
+    ),
+    IMAGES,
+    Evidence(
+        "depths",
+        "depth + change against the next depth",
+        depths,
+        _SURFACE | {"flow", "change", "next_inv_depth", "occlusion"},
+        floor=2e-5,
+        leaves=0.2,
+        is_of_exact_data=True,
+        unexplained=Unexplained(
+            "depth_closure",
+            "inverse depth plus change is not the next inverse depth at the end of the flow",
+            "a map of another frame, or a fault that is not known here",
+            limits=(0.1, 0.1),
+            exact_limits=(0.01, 0.01),
+        ),
+    ),
+    Evidence(
+        "still_flow",
+        "flow against that of a still world",
+        still_flow,
+        _SURFACE | _CAMERAS | {"flow"},
+        floor=1e-5,
+        gain=4,
+        leaves=0.2,
+        quantile=QUARTER,
+        is_of_exact_data=True,
+    ),
+    Evidence(
+        "still_change",
+        "change against that of a still world",
+        still_change,
+        _SURFACE | _CAMERAS | {"change"},
+        floor=1e-4,
+        gain=4,
+        leaves=0.2,
+        quantile=QUARTER,
+    ),
+    ImageEvidence(
+        "still_images",
+        "images along a still world's flow",
+        still_images,
+        _SURFACE | _CAMERAS | {"image", "next_image", "flow"},
+    ),
+    Evidence(
+        "still_depths",
+        "depth against the next one of a still world",
+        still_depths,
+        _SURFACE | _CAMERAS | {"flow", "change", "next_inv_depth", "occlusion"},
+        floor=2e-5,
+        gain=4,
+        leaves=0.2,
+        quantile=QUARTER,
+    ),
+    Evidence(
+        "flow_back",
+        "flow there and back",
+        flow_back,
+        frozenset({"flow", "next_inv_depth", "valid", "occlusion"}),
+        frozenset({"flow", "inv_depth"}),
+        floor=1e-4,
+        is_of_exact_data=True,
+        unexplained=Unexplained(
+            "flow_closure",
+            "the flow there and back does not lead to where it began",
+            _OTHER_PAIR,
+            limits=(0.35, 4.0),
+            exact_limits=(0.015, 0.25),
+            unit=" px",
+        ),
+    ),
+    Evidence(
+        "change_back",
+        "change there and back",
+        change_back,
+        _SURFACE | {"flow", "change", "next_inv_depth", "occlusion"},
+        frozenset({"change", "inv_depth"}),
+        floor=1e-3,
+        is_of_exact_data=True,
+        unexplained=Unexplained(
+            "change_closure",
+            "the changes of the inverse depth there and back do not cancel",
+            _OTHER_PAIR,
+            limits=_NEVER,
+            exact_limits=(0.05, 0.0),
+        ),
+    ),
+    Evidence(
+        "same_depth",
+        "next depth against the other direction's",
+        same_depth,
+        frozenset({"inv_depth", "next_inv_depth"}),
+        frozenset({"inv_depth"}),
+        floor=1e-6,
+        leaves=0.2,
+        is_optional=True,
+        unexplained=Unexplained(
+            "other_direction",
+            "the next inverse depth is not the first one of the other direction",
+            "the two samples are not of the same pair of frames",
+            limits=(0.2, 0.2),
+            exact_limits=(0.003, 0.003),
+        ),
+    ),
+    Evidence(
+        "vectors",
+        "scene flow against the other maps'",
+        vectors,
+        _SURFACE | _CAMERAS | {"flow", "change", "scene_flow"},
+        floor=1e-5,
+        unexplained=Unexplained(
+            "scene_flow_closure",
+            "the scene flow is not that of flow, inverse depth, change and cameras",
+            "other axes, another unit, or a fault that is not known here",
+            limits=(0.2, 0.1),
+            exact_limits=(0.02, 0.01),
+        ),
+    ),
+)
+
+
+def measure_all(case: Case) -> Levels:
+    """The level of each kind of evidence; None where it cannot be measured."""
+    return {evidence: evidence.measure(case) for evidence in EVIDENCE}

@@ -1,0 +1,191 @@
+"""Faults of the change of the inverse depth: sign, kind, grid and scale."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from sf3d_jax.data.checking.evidence.fields import Case, SampleFields
+from sf3d_jax.data.checking.evidence.levels import FEWEST, inverse
+from sf3d_jax.data.checking.evidence.points import known_points, read_at_ends, still_motion
+from sf3d_jax.data.checking.evidence.within import change_of_vectors, target_depth
+from sf3d_jax.data.checking.faults.fault import (
+    Fault,
+    Hypothesis,
+    Repair,
+    SampleFault,
+    in_each_direction,
+    scale_maps,
+)
+
+
+def change_faults(case: Case) -> Iterator[Hypothesis]:
+    """The change's sign, kind and grid; maps of one sample on different scales."""
+    yield from in_each_direction(_CHANGES)
+    yield from in_each_direction(_scales(case))
+
+
+def _convert(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Repair:
+    """The change as a function of what is given as change and of the inverse depth."""
+
+    def repair(fields: SampleFields) -> SampleFields | None:
+        depth, change = fields.inv_depth, fields.change
+        if depth is None or change is None:
+            return None
+        made = lambda r, c: function(change(r, c), depth(r, c))
+        return dataclasses.replace(fields, change=made)
+
+    return repair
+
+
+def _read_at_ends(sign: int) -> Repair:
+    def repair(fields: SampleFields) -> SampleFields | None:
+        if fields.change is None or fields.flow is None:
+            return None
+        there = read_at_ends(fields.change, fields.flow, fields.size)
+        return dataclasses.replace(fields, change=lambda r, c: sign * there(r, c))
+
+    return repair
+
+
+def _follow_flow(sign: int) -> Repair:
+    """Adds what the next inverse depth is at the end of the flow, less what it is at the pixel."""
+
+    def repair(fields: SampleFields) -> SampleFields | None:
+        change, after = fields.change, fields.next_inv_depth
+        if change is None or after is None or fields.flow is None:
+            return None
+        there = read_at_ends(after, fields.flow, fields.size)
+        made = lambda r, c: sign * change(r, c) + there(r, c) - after(r, c)
+        return dataclasses.replace(fields, change=made)
+
+    return repair
+
+
+_CHANGES = (
+    Fault("change_sign", "the change is before minus after; negate it", _convert(lambda c, d: -c)),
+    Fault(
+        "change_of_depth",
+        "the change is one of depth, z1 - z0, not of inverse depth; convert it",
+        _convert(lambda c, d: inverse(inverse(d) + c) - d),
+    ),
+    Fault(
+        "change_of_depth",
+        "the change is z0 - z1, of depth and with the other sign; convert it",
+        _convert(lambda c, d: inverse(inverse(d) - c) - d),
+        cost=1.2,
+    ),
+    Fault(
+        "change_is_next",
+        "the change holds the next inverse depth itself; subtract the first one",
+        _convert(lambda c, d: c - d),
+        cost=1.1,
+    ),
+    Fault(
+        "change_is_ratio",
+        "the change holds the motion in depth z1 / z0; convert it",
+        _convert(lambda c, d: d * (inverse(c) - 1)),
+        cost=1.2,
+    ),
+    Fault(
+        "change_is_ratio",
+        "the change holds log(z1 / z0); convert it",
+        _convert(lambda c, d: d * np.expm1(-c)),
+        cost=1.3,
+    ),
+    Fault(
+        "change_grid",
+        "the change stands on the next frame's grid; read it at the end of the flow",
+        _read_at_ends(1),
+        cost=1.1,
+    ),
+    Fault(
+        "change_grid",
+        "the change stands on the next frame's grid with the other sign: it is that of the way "
+        "back; read it at the end of the flow and negate it",
+        _read_at_ends(-1),
+        cost=1.3,
+    ),
+    Fault(
+        "change_same_pixel",
+        "the change is the next inverse depth minus the first one at the same pixel; read the "
+        "next one at the end of the flow",
+        _follow_flow(1),
+        cost=1.1,
+    ),
+    Fault(
+        "change_same_pixel",
+        "the change is the first inverse depth minus the next one at the same pixel; read the "
+        "next one at the end of the flow, and subtract the first",
+        _follow_flow(-1),
+        cost=1.3,
+    ),
+)
+
+
+def _scales(case: Case) -> Iterator[SampleFault]:
+    """Maps of one sample on different scales; how different is measured from the sample."""
+    own = case.own
+    if own.flow is None or own.inv_depth is None:
+        return
+    points = known_points(case, visible=True)
+    d = points.at(own.inv_depth)
+    change = np.zeros_like(d) if own.change is None else points.at(own.change)
+    if own.next_inv_depth is not None:
+        there = target_depth(case, points, points.at(own.flow))
+        yield from _change_scales(change, there - d, d, with_depths=True)
+        yield from _depth_scales(d, change, there)
+    if own.change is None:
+        return
+    if own.has_two_views:
+        yield from _change_scales(change, still_motion(own, points).change, d)
+    if own.scene_flow is not None and own.camera is not None:
+        yield from _change_scales(change, change_of_vectors(own, points), d)
+
+
+def _is_scale(factor: float) -> bool:
+    return bool(np.isfinite(factor) and factor > 0 and abs(np.log(factor)) > 0.02)
+
+
+def _change_scales(
+    change: np.ndarray, motion: np.ndarray, d: np.ndarray, *, with_depths: bool = False
+) -> Iterator[SampleFault]:
+    """The change against what it should be; the depths may be what is scaled."""
+    known = np.isfinite(change) & np.isfinite(motion) & (np.abs(motion) > 1e-6 * np.abs(d))
+    if known.sum() < FEWEST:
+        return
+    change, motion = change[known], motion[known]
+    # Where most stands still, the ratio of what moves counts.
+    large = np.abs(change) >= np.median(np.abs(change))
+    ratio = float(np.median(motion[large] / change[large]))
+    factor = 1 / ratio if ratio > 0 else np.nan
+    if not _is_scale(factor):
+        return
+    numbers = {"scale": factor}
+    said = f"the change is {factor:.6g} times too large for the inverse depth: the one is scaled, "
+    said += "the other is not"
+    repair = scale_maps(("change",), 1 / factor)
+    explanation = f"{said}; divide the change"
+    yield Fault("change_scale", explanation, repair, cost=1.5, numbers=numbers, strict=True)
+    if with_depths:
+        repair = scale_maps(("inv_depth", "next_inv_depth"), factor)
+        explanation = f"{said}; multiply the inverse depths"
+        yield Fault("change_scale", explanation, repair, cost=1.6, numbers=numbers, strict=True)
+
+
+def _depth_scales(d: np.ndarray, change: np.ndarray, there: np.ndarray) -> Iterator[SampleFault]:
+    first = "the first inverse depth is {:.6g} times what the others say; divide it"
+    second = "the next inverse depth is {:.6g} times what the others say; divide it"
+    both = "the first inverse depth and the change are {:.6g} times too large; divide them"
+    for names, ratio, said in (
+        (("inv_depth",), d / (there - change), first),
+        (("next_inv_depth",), there / (d + change), second),
+        (("inv_depth", "change"), (d + change) / there, both),
+    ):
+        factor = float(np.nanmedian(ratio)) if np.isfinite(ratio).sum() >= FEWEST else np.nan
+        if _is_scale(factor):
+            explanation, repair = said.format(factor), scale_maps(names, 1 / factor)
+            numbers = {"scale": factor}
+            yield Fault(
+                "inv_depth_scale", explanation, repair, cost=1.8, numbers=numbers, strict=True
+            )

@@ -1,0 +1,140 @@
+"""A fault, as the way from the sample that is given to the one that is meant.
+
+A fault is undone in this direction of time, in the other one, or in both: a convention of a whole
+data set is wrong in both.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from sf3d_jax.data.checking.evidence.fields import Case, Field, SampleFields
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault(Generic[T]):
+    """What may be wrong with a sample, or with a case of two samples.
+
+    Attributes:
+      name: a fixed word.
+      explanation: what is wrong and what to do.
+      repair: gives what is meant; None where the fault cannot be there.
+      cost: how far-fetched it is; decides between those that explain as much.
+      numbers: that belong to it, by name.
+      strict: whether it has numbers that were fitted, and so must explain nearly everything.
+      also: names of the faults that are undone with it.
+    """
+
+    name: str
+    explanation: str
+    repair: Callable[[T], T | None]
+    _: dataclasses.KW_ONLY
+    cost: float = 1.0
+    numbers: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    strict: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names, nearly always one."""
+        return (self.name, *self.also)
+
+
+Repair = Callable[[SampleFields], SampleFields | None]
+SampleFault = Fault[SampleFields]
+Hypothesis = Fault[Case]
+
+
+def in_own_sample(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
+    """Faults of which the other direction of time does not matter."""
+    for fault in faults:
+        yield _in_case(fault, _repair_own(fault.repair))
+
+
+def in_each_direction(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
+    """Each fault in this direction of time only, in both, and in the other one only."""
+    for fault in faults:
+        own, other = _repair_own(fault.repair), _repair_other(fault.repair)
+        yield _in_case(fault, own, cost=0.1)
+        yield _in_case(fault, chain(own, other), " (both directions)")
+        only = " (only in the sample of the other direction)"
+        yield _in_case(fault, other, only, cost=0.2)
+
+
+def _in_case(
+    fault: SampleFault,
+    repair: Callable[[Case], Case | None],
+    where: str = "",
+    *,
+    cost: float = 0.0,
+) -> Hypothesis:
+    return Fault(
+        fault.name,
+        fault.explanation + where,
+        repair,
+        cost=fault.cost + cost,
+        numbers=fault.numbers,
+        strict=fault.strict,
+        also=fault.also,
+    )
+
+
+def _repair_own(repair: Repair) -> Callable[[Case], Case | None]:
+    def repair_case(case: Case) -> Case | None:
+        fields = repair(case.own)
+        return None if fields is None else dataclasses.replace(case, own=fields)
+
+    return repair_case
+
+
+def _repair_other(repair: Repair) -> Callable[[Case], Case | None]:
+    def repair_case(case: Case) -> Case | None:
+        fields = None if case.other is None else repair(case.other)
+        return None if fields is None else dataclasses.replace(case, other=fields)
+
+    return repair_case
+
+
+def combine(
+    first: SampleFault, second: SampleFault, explanation: str, *, cost: float
+) -> SampleFault:
+    """Two faults, of which the first is undone first."""
+    repair = chain(first.repair, second.repair)
+    return Fault(first.name, explanation, repair, cost=cost, also=(second.name,))
+
+
+def chain(*repairs: Callable[[T], T | None]) -> Callable[[T], T | None]:
+    """One repair after the other."""
+
+    def repair(given: T) -> T | None:
+        meant: T | None = given
+        for step in repairs:
+            meant = None if meant is None else step(meant)
+        return meant
+
+    return repair
+
+
+def change_values(
+    needed: tuple[str, ...],
+    function: Callable[[np.ndarray], np.ndarray],
+    optional: tuple[str, ...] = (),
+) -> Repair:
+    """A function of the values of maps that have to be known, and of further ones that may be."""
+
+    def change(field: Field) -> Field:
+        return lambda rows, columns: function(field(rows, columns))
+
+    def repair(fields: SampleFields) -> SampleFields | None:
+        return fields.transform((*needed, *optional), change) if fields.has(*needed) else None
+
+    return repair
+
+
+def scale_maps(names: tuple[str, ...], factor: float) -> Repair:
+    """Those of the maps that are known, times a factor."""
+    return change_values((), lambda values: values * factor, names)

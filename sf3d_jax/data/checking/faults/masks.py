@@ -1,0 +1,127 @@
+"""Rows from the bottom to the top, and faults of the masks."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from sf3d_jax.data.checking.evidence.fields import Case, Field, SampleFields
+from sf3d_jax.data.checking.evidence.points import PixelSet, all_points
+from sf3d_jax.data.checking.evidence.within import has_content
+from sf3d_jax.data.checking.faults.fault import (
+    Fault,
+    Hypothesis,
+    Repair,
+    SampleFault,
+    change_values,
+    combine,
+    in_each_direction,
+    in_own_sample,
+)
+from sf3d_jax.data.checking.faults.flow import V_SIGN
+
+_ROWS_REVERSED = (
+    ("flow",),
+    ("inv_depth",),
+    ("change",),
+    ("next_inv_depth",),
+    ("inv_depth", "next_inv_depth"),
+    ("inv_depth", "change", "next_inv_depth"),
+    ("flow", "change"),
+    ("flow", "inv_depth", "change", "next_inv_depth"),
+    ("image", "next_image"),
+)
+_FARTHEST_SHIFT = 16
+_FEWEST_SHIFTED = 20
+
+
+def mask_faults(case: Case) -> Iterator[Hypothesis]:
+    """Maps whose rows run from the bottom to the top; masks that are inverted or shifted."""
+    for names in _ROWS_REVERSED:
+        said = f"the rows of {' and '.join(names)} run from the bottom to the top; reverse them"
+        cost = 1.4 + 0.05 * len(names)
+        fault = Fault("rows_reversed", said, _reverse_rows(*names), cost=cost)
+        yield from in_each_direction([fault])
+        if names == ("flow",):
+            both = combine(fault, V_SIGN, f"{said}, and negate v", cost=2.4)
+            yield from in_each_direction([both])
+    yield from in_own_sample([_invert("occlusion_inverted", "occlusion")])
+    if case.own.valid is not None:
+        yield from in_own_sample([_likeliest_fault_of_valid(case, case.own.valid)])
+
+
+def _reverse_rows(*names: str) -> Repair:
+    def repair(fields: SampleFields) -> SampleFields | None:
+        last = fields.size[0] - 1
+        reverse = lambda field: lambda rows, columns: field(last - rows, columns)
+        return fields.transform(names, reverse) if fields.has(*names) else None
+
+    return repair
+
+
+def _invert(fault: str, mask: str) -> SampleFault:
+    said = f"`{mask}` is True where it should be False; invert it"
+    return Fault(fault, said, change_values((mask,), lambda values: 1 - values))
+
+
+def _likeliest_fault_of_valid(case: Case, valid: Field) -> SampleFault:
+    """The one that fits best: others fit the valid pixels as well, but not the rest."""
+    points = all_points(case)
+    content = has_content(case, points)
+    inverted = _invert("mask_inverted", "valid")
+    if content.all() or not content.any():
+        return inverted
+    said = "the rows of the mask run from the bottom to the top; reverse them"
+    faults = [inverted, Fault("rows_reversed", said, _reverse_rows("valid"), cost=1.5)]
+    if (shift := _best_shift(case.own.size, valid, points, content)) is not None:
+        faults.append(_shifted(*shift))
+
+    def misfit(fault: SampleFault) -> float:
+        meant = fault.repair(case.own)
+        assert meant is not None and meant.valid is not None
+        return float(((points.at(meant.valid) > 0) != content).mean())
+
+    return min(faults, key=misfit)
+
+
+def _shifted(du: int, dv: int) -> SampleFault:
+    def repair(fields: SampleFields) -> SampleFields | None:
+        if (valid := fields.valid) is None:
+            return None
+        height, width = fields.size
+
+        def move(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+            row, column = rows + dv, columns + du
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            return np.where(inside, valid(np.where(inside, row, 0), np.where(inside, column, 0)), 0)
+
+        return dataclasses.replace(fields, valid=move)
+
+    said = f"the mask lies {du} pixels to the right and {dv} down of what it masks; move it back"
+    numbers = {"right": float(du), "down": float(dv)}
+    return Fault("mask_shifted", said, repair, cost=1.2, numbers=numbers)
+
+
+def _best_shift(
+    size: tuple[int, int], valid: Field, points: PixelSet, content: np.ndarray
+) -> tuple[int, int] | None:
+    """By how many pixels (u, v) the mask lies beside what there is, where it does."""
+    height, width = size
+
+    def misfit(shift: tuple[int, int]) -> tuple[float, int]:
+        """The share of pixels that do not fit, and then the distance."""
+        rows, columns = points.rows + shift[1], points.columns + shift[0]
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        there = valid(rows[inside], columns[inside]) > 0
+        gap = float((there != content[inside]).mean()) if inside.any() else 1.0
+        return gap, abs(shift[0]) + abs(shift[1])
+
+    if misfit((0, 0))[0] * len(content) < _FEWEST_SHIFTED:
+        return None
+    # Whole pixels, near the best of a coarse search.
+    u, v = (min(_FARTHEST_SHIFT, n // 8) for n in (width, height))
+    coarse = [(du, dv) for dv in range(-v, v + 1, 2) for du in range(-u, u + 1, 2)]
+    du, dv = min(coarse, key=misfit)
+    near = [(du + i, dv + j) for i in range(-2, 3) for j in range(-2, 3)]
+    best = min(near, key=misfit)
+    return None if best == (0, 0) else best

@@ -1,0 +1,85 @@
+"""Depth in another unit of length than the poses: usual units, or a factor that is searched."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from sf3d_jax.data.checking.evidence.fields import Case, SampleFields
+from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
+from sf3d_jax.data.checking.evidence.still_world import still_depths, still_flow, still_images
+from sf3d_jax.data.checking.faults.fault import (
+    Fault,
+    Hypothesis,
+    SampleFault,
+    in_each_direction,
+    scale_maps,
+)
+
+_UNITS = {
+    1000.0: ", as if it were in millimetres",
+    0.001: ", as if it were in kilometres",
+    100.0: ", as if it were in centimetres",
+    0.01: "",
+}
+_DEPTHS = ("inv_depth", "next_inv_depth")
+
+
+def unit_faults(case: Case) -> Iterator[Hypothesis]:
+    """The unit of depths and changes, where cameras or scene flow tell it."""
+    own = case.own
+    if own.camera is None or own.inv_depth is None:
+        return
+    if own.has_two_views or own.scene_flow is not None:
+        yield from in_each_direction(_units(case))
+
+
+def _units(case: Case) -> Iterator[SampleFault]:
+    maps = (*_DEPTHS, "change")
+    for factor, unit in _UNITS.items():
+        said = f"the depth is {factor:g} times too large for the rest{unit}; divide it"
+        repair = scale_maps(maps, factor)
+        yield Fault("depth_units", said, repair, cost=1.1, numbers={"factor": factor})
+    if (found := _search_factor(case)) is None:
+        return
+    said = f"the depth is {found:.6g} times too large for the cameras' places; divide it"
+    repair, numbers = scale_maps(maps, found), {"factor": found}
+    yield Fault("depth_units", said, repair, cost=1.8, numbers=numbers, strict=True)
+    if case.own.change is not None:
+        said = f"{said}, but not the change: the one is scaled, the other is not"
+        repair, numbers = scale_maps(_DEPTHS, found), {"scale": 1 / found}
+        yield Fault("change_scale", said, repair, cost=1.9, numbers=numbers, strict=True)
+
+
+def _scale_places(fields: SampleFields, factor: float) -> SampleFields:
+    """The cameras with other units of length; both have to be known."""
+
+    def scale(camera: NumpyCamera | None) -> NumpyCamera:
+        assert camera is not None
+        pose = np.column_stack([camera.pose[:, :3], factor * camera.pose[:, 3]])
+        return dataclasses.replace(camera, pose=pose)
+
+    return dataclasses.replace(
+        fields, camera=scale(fields.camera), next_camera=scale(fields.next_camera)
+    )
+
+
+def _search_factor(case: Case) -> float | None:
+    """The factor with which a still world fits best, if there is one."""
+
+    def misfit(log: float) -> float:
+        own = _scale_places(case.own, float(np.exp(log)))
+        moved = dataclasses.replace(case, own=own)
+        levels = [measure(moved) for measure in (still_flow, still_images, still_depths)]
+        known = [level.level for level in levels if level is not None]
+        return float(np.sum(known)) if known else np.inf
+
+    if not case.own.has_two_views or not 0.01 < misfit(0.0) < np.inf:
+        return None
+    logs = np.linspace(np.log(1e-4), np.log(1e4), 47)
+    best = logs[int(np.argmin([misfit(x) for x in logs]))]
+    step = logs[1] - logs[0]
+    for _ in range(12):
+        step /= 2
+        best = min((best - step, best, best + step), key=misfit)
+    return float(np.exp(best)) if abs(best) > 0.02 else None

@@ -1,0 +1,59 @@
+"""Files that are missing or bad, and the folders that hold them."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from sf3d_jax.data.sets._benchmark import MissingArgument
+
+# Called before each file or image: how many are done, how many there are, and its name.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A file that is missing or bad; `str` of it is what an error would say.
+
+    Attributes:
+      text: the path, and what is wrong.
+      argument: the argument of the function that would do instead of the file, or None.
+    """
+
+    text: str
+    argument: str | None = None
+
+    def __str__(self) -> str:
+        """What is wrong, and the argument that would help."""
+        return self.text if self.argument is None else f"{self.text}, or {self.argument}="
+
+
+def problem_of(error: Exception) -> Problem:
+    """What an error says.
+
+    Args:
+      error: of reading or writing a file.
+
+    Returns:
+      The problem; of the system's errors the file and the reason, without their number.
+    """
+    if isinstance(error, MissingArgument):
+        return Problem(error.text, error.argument)
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return Problem(f"there is no file {error.filename}")
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return Problem(f"{error.filename}: {error.strerror}")
+    return Problem(str(error))
+
+
+def check_folder(name: str, path: Path) -> None:
+    """Refuses a folder that is missing.
+
+    Args:
+      name: of the argument, for the message.
+      path: the folder.
+
+    Raises:
+      FileNotFoundError: there is no such folder.
+    """
+    if not path.is_dir():
+        raise FileNotFoundError(f"{name}: there is no folder {path}")

@@ -1,0 +1,33 @@
+"""Where the files of KITTI 2015 and of predictions lie; `Kitti2015` shows the folders.
+
+A folder of predictions, such as a submission to the benchmark, has flow/, disp_0/ and disp_1/, with
+the names of the first images.
+"""
+
+from sf3d_jax.data.sets._listing import Place
+
+SPLITS = ("training", "testing")
+IMAGES = {
+    "image": Place("image_2", "{:06d}_10", ".png"),
+    "next_image": Place("image_2", "{:06d}_11", ".png"),
+}
+CALIBRATION = Place("calib_cam_to_cam", "{:06d}", ".txt")
+OBJECTS = Place("obj_map", "{:06d}_10", ".png")
+
+
+def _of_first_frame(flow: str, disparity: str, next_disparity: str) -> dict[str, Place]:
+    folders = {"flow": flow, "disparity": disparity, "next_disparity": next_disparity}
+    return {kind: Place(folder, "{:06d}_10", ".png") for kind, folder in folders.items()}
+
+
+# The truth of all pixels, the truth of those that stay in the image, and predictions.
+TRUTH = _of_first_frame("flow_occ", "disp_occ_0", "disp_occ_1")
+TRUTH_INSIDE = _of_first_frame("flow_noc", "disp_noc_0", "disp_noc_1")
+PREDICTIONS = _of_first_frame("flow", "disp_0", "disp_1")
+
+# A folder with one of these is a split. A folder `flow` alone may belong to any data set.
+MARKS = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0"}
+
+# The test set has 200 pairs, numbered from 0; sizes of images are (height, width).
+TEST_PAIRS = 200
+SIZES = {(375, 1242), (370, 1224), (374, 1238), (370, 1226), (376, 1241)}

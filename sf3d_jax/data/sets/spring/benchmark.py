@@ -1,0 +1,192 @@
+"""The benchmark of Spring: which estimates belong to which truth, and what a submission is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data.maps import read_flow, write_flow, write_map
+from sf3d_jax.data.sets._benchmark import (
+    Arguments,
+    Item,
+    Reader,
+    Scoring,
+    check_item_sizes,
+    find_estimate,
+    has_maps,
+    place_file,
+    read_any_disparity,
+    read_codes,
+    read_item,
+    subfolders,
+)
+from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets._sequences import SIDES, Direction, Side
+from sf3d_jax.data.sets.spring import layout
+from sf3d_jax.data.sets.spring.files import read_match_map
+from sf3d_jax.metrics import Metric, SpringSceneFlow
+
+METRICS: tuple[type[Metric], ...] = (SpringSceneFlow,)
+NEEDS = "pixels with four true values"
+SIZES = layout.SIZES
+# Whether a submission needs a value at every pixel.
+IS_DENSE = True
+
+# Which kinds of files each task needs.
+TASKS: dict[str, tuple[str, ...]] = {
+    "stereo": ("disp1",),
+    "optical flow": ("flow",),
+    "scene flow": ("disp1", "disp2", "flow"),
+}
+
+_DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
+# What the metric calls the layout's kinds.
+_NAMES = {"flow": "flow", "moved_disparity": "next_disparity", "disparity": "disparity"}
+
+
+def items(prediction: Path, truth: Path) -> list[Item]:
+    """Lists the images that have an estimate and a truth, by scene, camera and direction of time.
+
+    As on Spring's server, the first disparity of a frame counts once for each direction.
+
+    Args:
+      prediction: the folder of the scenes, with flow_FW_left and so on in each.
+      truth: the folder of the scenes of the data set.
+
+    Returns:
+      The images.
+    """
+    estimated = {
+        kind
+        for scene in subfolders(prediction)
+        for kind in subfolders(prediction / scene)
+        if has_maps(prediction / scene / kind)
+    }
+    listed = [
+        item
+        for scene in subfolders(truth)
+        for side in SIDES
+        for direction in _DIRECTIONS
+        for item in _scene_items(prediction / scene, truth / scene, estimated, direction, side)
+    ]
+    return [item for item in listed if item.estimates]
+
+
+def _scene_items(
+    prediction: Path, truth: Path, estimated: set[str], direction: Direction, side: Side
+) -> Iterator[Item]:
+    places = {_NAMES[kind]: place for kind, place in layout.truth(direction, side).items()}
+    maps = {
+        "nonrigid": layout.rigid_map(direction, side),
+        "sky": layout.sky_map(side),
+    }
+    for name, place in places.items():
+        maps[f"detail_{name}"] = layout.detail_map(place)
+        maps[f"unmatched_{name}"] = layout.match_map(place)
+    true = {f"true_{name}": place for name, place in places.items()}
+    found = {name: place.frames(truth) for name, place in (true | maps).items()}
+    # Of a frame without a motion in this direction, the disparity counts in the other one.
+    numbers = found["true_flow"].numbers | found["true_next_disparity"].numbers
+    if not numbers and direction == "forward":
+        numbers = found["true_disparity"].numbers
+    for number in sorted(numbers):
+        truths = {name: f.file(number) for name, f in found.items() if number in f.numbers}
+        estimates = {
+            name: find_estimate(place_file(prediction, place, number), name)
+            for name, place in places.items()
+            if place.folder in estimated and f"true_{name}" in truths
+        }
+        yield Item(f"{truth.name} {direction} {side} {number:04}", estimates, truths)
+
+
+def arguments(item: Item, scoring: Scoring) -> Arguments:
+    """Reads what the metric takes of one image.
+
+    Args:
+      item: its files.
+      scoring: nothing is taken from it.
+
+    Returns:
+      The arguments of SpringSceneFlow.
+
+    Raises:
+      FormatError: a file is not what it should be, or of another size.
+      OSError: a file is missing.
+    """
+    del scoring
+    read = read_item(item, _READERS)
+    check_item_sizes(item, read, twice="true_")
+    several: Arguments = {}
+    for kind in ("detail", "unmatched"):
+        masks = {name: read.pop(f"{kind}_{name}", None) for name in _NAMES.values()}
+        if masks := {name: mask for name, mask in masks.items() if mask is not None}:
+            several[kind] = masks
+    return {"SpringSceneFlow": read | several}
+
+
+def expected_files() -> dict[str, list[Path]]:
+    """The files of a whole submission: by kind, their paths inside the folder."""
+    files: dict[str, list[Path]] = {"disp1": [], "disp2": [], "flow": []}
+    for scene, frames in layout.TEST_FRAMES.items():
+        add = lambda kind, place, numbers, scene=scene: files[kind].extend(
+            Path(f"{scene:04}") / place.file(number) for number in numbers
+        )
+        for side in SIDES:
+            add("disp1", _place("disparity", "forward", side), range(1, frames + 1))
+            # The last frame has no motion forwards, the first none backwards.
+            moves: dict[Direction, range] = {
+                "forward": range(1, frames),
+                "backward": range(2, frames + 1),
+            }
+            for direction, numbers in moves.items():
+                add("disp2", _place("moved_disparity", direction, side), numbers)
+                add("flow", _place("flow", direction, side), numbers)
+    return files
+
+
+def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
+    """Writes one file of a submission, HDF5.
+
+    Args:
+      path: of the file.
+      kind: as in `expected_files`.
+      values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
+      valid: bool [H, W].
+
+    Raises:
+      OSError: the file cannot be written.
+      ValueError: the format cannot hold the values.
+    """
+    writer = write_flow if kind == "flow" else write_map
+    writer(path, values, valid)
+
+
+def _place(kind: str, direction: Direction, side: Side) -> Place:
+    return layout.truth(direction, side)[kind]
+
+
+def _read_detail(path: Path) -> np.ndarray:
+    return read_codes(path) > 0
+
+
+def _read_half(path: Path) -> np.ndarray:
+    """A map of twice the size, where the mean of the four numbers is 0.5 at least."""
+    codes = read_codes(path).astype(np.float32)
+    # A picture of one bit has the numbers 0 and 1, which OpenCV reads as 0 and 255.
+    if path.read_bytes()[24:25] == b"\x01":
+        codes /= 255
+    four = [codes[i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    if len({x.shape for x in four}) > 1:
+        raise FormatError(path, "an even number of rows and columns", f"{codes.shape}")
+    return np.stack(four).mean(axis=0) >= 0.5
+
+
+_READERS: dict[str, Reader] = {"nonrigid": _read_half, "sky": _read_half}
+_READERS |= {
+    f"{end}{name}": read_flow if name == "flow" else read_any_disparity
+    for name in _NAMES.values()
+    for end in ("", "true_")
+}
+_READERS |= {f"detail_{name}": _read_detail for name in _NAMES.values()}
+_READERS |= {f"unmatched_{name}": read_match_map for name in _NAMES.values()}

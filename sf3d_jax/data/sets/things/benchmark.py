@@ -1,0 +1,147 @@
+"""The evaluation on FlyingThings3D: which estimates belong to which truth.
+
+Both are laid out as the data set itself. Its flow and disparities are lifted to scene flow with the
+camera of the data set and a baseline of one unit.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.conversion import depth_change
+from sf3d_jax.conversion.scene_flow import scene_flow
+from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
+from sf3d_jax.data.sets._benchmark import (
+    Arguments,
+    Item,
+    Read,
+    Reader,
+    Scoring,
+    check_item_sizes,
+    find_estimate,
+    has_maps,
+    place_file,
+    read_item,
+    subfolders,
+)
+from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets._sequences import SIDES, Direction
+from sf3d_jax.data.sets.things import layout
+from sf3d_jax.data.sets.things.cameras import FOCAL, POINT
+from sf3d_jax.metrics import FlyingThings3D, Metric
+
+METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
+NEEDS = "the true disparity beside the true flow, and pixels below 250 px and 250 m"
+
+_DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
+# What is called otherwise than in the layout.
+_NAMES = {"flow": "flow", "disparity": "disparity", "change": "disparity_change"}
+
+
+def items(prediction: Path, truth: Path) -> list[Item]:
+    """Lists the images of optical_flow that have an estimate and a truth.
+
+    Args:
+      prediction: the folder with optical_flow, disparity and disparity_change.
+      truth: the same folder of the data set.
+
+    Returns:
+      The images.
+    """
+    top = truth / "optical_flow"
+    scenes = [
+        f"{split}/{letter}/{scene}"
+        for split in subfolders(top)
+        for letter in subfolders(top / split)
+        for scene in subfolders(top / split / letter)
+    ]
+    has_any = functools.cache(functools.partial(_has_any, prediction))
+    listed: list[Item] = []
+    for scene in scenes:
+        for direction, side in itertools.product(_DIRECTIONS, SIDES):
+            kinds = {_NAMES[k]: place for k, place in layout.truth(direction, side).items()}
+            estimated = {n for n, place in kinds.items() if has_any(place, scene.split("/")[0])}
+            listed += _scene_items(prediction, truth, scene, kinds, estimated)
+    return [item for item in listed if item.estimates]
+
+
+def _has_any(prediction: Path, place: Place, split: str) -> bool:
+    """Whether there is any estimate of a kind in a split, whatever its scene."""
+    folders = (prediction / place.folder / split).glob(f"*/*/{place.inside}")
+    return any(map(has_maps, folders))
+
+
+def _scene_items(
+    prediction: Path, truth: Path, scene: str, kinds: dict[str, Place], estimated: set[str]
+) -> Iterator[Item]:
+    found = {f"true_{name}": place.frames(truth, scene) for name, place in kinds.items()}
+    for number in sorted(found["true_flow"].numbers):
+        truths = {name: f.file(number) for name, f in found.items() if number in f.numbers}
+        estimates = {
+            name: find_estimate(place_file(prediction, place, number, scene), name)
+            for name, place in kinds.items()
+            if name in estimated and f"true_{name}" in truths
+        }
+        yield Item(f"{scene} {kinds['flow'].inside} {number:04}", estimates, truths)
+
+
+def arguments(item: Item, scoring: Scoring) -> Arguments:
+    """Reads what the metric takes of one image.
+
+    Args:
+      item: its files.
+      scoring: nothing is taken from it.
+
+    Returns:
+      The arguments of FlyingThings3D. Without an estimate of the disparity, the true one is taken,
+      as RAFT-3D does.
+
+    Raises:
+      FormatError: a file is not what it should be, or of another size.
+      OSError: a file is missing.
+    """
+    del scoring
+    read = read_item(item, _READERS)
+    check_item_sizes(item, read)
+    of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
+    if "true_disparity" not in read:
+        return {"FlyingThings3D": of_metric}
+    disparity, known = read["true_disparity"]
+    same = _from_disparities(disparity, disparity)
+    of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
+    for kind in ("true_", ""):
+        if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
+            first = f"{kind}disparity" if f"{kind}disparity" in read else "true_disparity"
+            parts = read[f"{kind}flow"], read[first], read[f"{kind}disparity_change"]
+            of_metric[f"{kind}vectors"] = _lift(*parts)
+    return {"FlyingThings3D": of_metric}
+
+
+def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.ndarray, np.ndarray]:
+    """The scene flow in baselines, and where it is known."""
+    # In releases with negative disparities the changes have their sign, too.
+    depths = _from_disparities(disparity.values, disparity.values + change.values)
+    camera = Camera.pinhole(FOCAL, FOCAL, *POINT, disparity.values.shape)
+    flows = jnp.asarray(flow.flow)
+    vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
+    known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
+    return np.asarray(vectors), known & np.asarray(valid)
+
+
+def _from_disparities(disparity: np.ndarray, moved: np.ndarray) -> depth_change.InverseDepths:
+    """The inverse depths of two disparities of any sign, per baseline."""
+    first, second = (jnp.abs(jnp.asarray(x)) for x in (disparity, moved))
+    return depth_change.from_disparities(first, second, jnp.float32(FOCAL))
+
+
+_READERS: dict[str, Reader] = {
+    f"{end}{name}": read_flow if name == "flow" else read_map
+    for name in _NAMES.values()
+    for end in ("", "true_")
+}

@@ -1,0 +1,60 @@
+"""Where the files of FlyingThings3D, Monkaa and Driving lie, and those of predictions.
+
+`FlyingThings3D` shows the folders; predictions have the same.
+
+SCENE is TRAIN/A/0000 (split, letter, number) in FlyingThings3D, a name in Monkaa, and
+35mm_focallength/scene_forwards/fast in Driving.
+"""
+
+from typing import Literal
+
+from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets._sequences import Direction, Side
+from sf3d_jax.data.sets.things.cameras import FOCAL
+
+Render = Literal["cleanpass", "finalpass"]
+
+RENDERS = ("cleanpass", "finalpass")
+WAYS: dict[Direction, str] = {"forward": "future", "backward": "past"}
+# The first folders of FlyingThings3D, and those of Driving with their focal lengths in pixels.
+SPLITS = ("TRAIN", "TEST")
+FOCALS = {"15mm_focallength": 450.0, "35mm_focallength": FOCAL}
+CAMERAS_FOLDER = "camera_data"
+CAMERAS_FILE = "camera_data.txt"
+# Folders of images in either format, and those of the truth that also serve to recognise.
+IMAGES = {
+    f"frames_{render}{end}": ending
+    for render in RENDERS
+    for end, ending in (("", ".png"), ("_webp", ".webp"))
+}
+MARKS = ("optical_flow", "disparity", *IMAGES)
+
+
+def image(folder: str, side: Side) -> Place:
+    """The images of a camera.
+
+    Args:
+      folder: one of `IMAGES`.
+      side: of the camera.
+    """
+    return Place(folder, "{:04d}", IMAGES[folder], side)
+
+
+def truth(direction: Direction, side: Side) -> dict[str, Place]:
+    """The flow, the disparity and its change, of the truth as of predictions.
+
+    Args:
+      direction: of the motion.
+      side: of the camera.
+
+    Returns:
+      "flow", "disparity" and "change"; the folders of the scenes lie between `folder` and `inside`.
+    """
+    way = WAYS[direction]
+    motion = f"into_{way}/{side}"
+    flow = f"OpticalFlowInto{way.title()}_{{:04d}}_{side[0].upper()}"
+    return {
+        "flow": Place("optical_flow", flow, ".pfm", motion),
+        "disparity": Place("disparity", "{:04d}", ".pfm", side),
+        "change": Place("disparity_change", "{:04d}", ".pfm", motion),
+    }

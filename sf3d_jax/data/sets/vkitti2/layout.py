@@ -1,0 +1,47 @@
+"""Where the files of Virtual KITTI 2 lie; `VirtualKitti2` shows the folders."""
+
+from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets._sequences import Direction
+
+# The left and the right camera, by their numbers.
+CAMERAS = (0, 1)
+FRAMES = "frames"
+CAMERA_FILES = {name: f"{name}.txt" for name in ("intrinsic", "extrinsic")}
+
+_OF_FRAME = {"image": ("rgb", "rgb", ".jpg"), "depth": ("depth", "depth", ".png")}
+_OF_MOTION: dict[Direction, dict[str, tuple[str, str, str]]] = {
+    "forward": {
+        "flow": ("forwardFlow", "flow", ".png"),
+        "vectors": ("forwardSceneFlow", "sceneFlow", ".png"),
+    },
+    "backward": {
+        "flow": ("backwardFlow", "backwardFlow", ".png"),
+        "vectors": ("backwardSceneFlow", "backwardSceneFlow", ".png"),
+    },
+}
+
+
+def of_frame(camera: int) -> dict[str, Place]:
+    """The kinds of files that each frame has, below `FRAMES`."""
+    return _places(_OF_FRAME, camera)
+
+
+def of_motion(direction: Direction, camera: int) -> dict[str, Place]:
+    """The kinds of files that each motion of a direction has, below `FRAMES`."""
+    return _places(_OF_MOTION[direction], camera)
+
+
+def _places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Place]:
+    inside = f"Camera_{camera}"
+    return {
+        kind: Place(folder, f"{name}_{{:05d}}", ending, inside)
+        for kind, (folder, name, ending) in kinds.items()
+    }
+
+
+# Folders of FRAMES.
+MARKS = {
+    place.folder
+    for kinds in (of_frame(0), of_motion("forward", 0), of_motion("backward", 0))
+    for place in kinds.values()
+}

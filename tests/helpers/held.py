@@ -1,0 +1,391 @@
+"""Which test of the default run holds what of each public function; a new one is a row here.
+
+A cell is a test, its file below tests/, with `[case]` where one case of it matters; or, for what
+does not apply, the reason: a text without "::".
+"""
+
+from typing import NamedTuple
+
+from helpers.held_data import FILES
+
+
+class Held(NamedTuple):
+    """Tests of a function's value, gradient and treatment of bad pixels and wrong shapes.
+
+    Attributes:
+      value: against something independent: NumPy, SciPy, OpenCV, bytes, a closed form, a file.
+      gradient: against finite differences or a derivative that is known.
+      bad: what a pixel, a point or a value that is not finite or not positive does.
+      shape: an argument of a wrong shape or kind, or a file of another content, is refused.
+    """
+
+    value: str
+    gradient: str
+    bad: str
+    shape: str
+
+
+LAWS = "test_poison.py"
+LOSSES = "losses/test_laws.py"
+RENDERING = "gaussians/test_rendering.py"
+CAMERA = "camera/test_camera.py"
+FLOW = "conversion/test_scene_flow.py"
+ORIGIN = "gaussians/test_origin.py"
+AUGMENT = "augment/test_augment.py"
+
+
+def pixels(value, case, *, gradient=None, shape=None):
+    """A function that has its place in the laws for functions of pixels."""
+    return Held(
+        value,
+        gradient or f"{LAWS}::test_the_gradient_is_that_of_finite_differences[{case}]",
+        f"{LAWS}::test_poison_stays_in_its_pixel[{case}]",
+        shape or f"{LAWS}::test_a_map_of_another_size_is_refused[{case}]",
+    )
+
+
+def loss(name, *, case=None, shape=None):
+    """A loss that has a reference in float64."""
+    case, file = case or name, "losses/test_losses.py"
+    value = f"{file}::test_the_values_are_those_of_the_formula[{case}]"
+    gradient = f"{file}::test_the_gradient_is_that_of_finite_differences[{case}]"
+    return pixels(value, name, gradient=gradient, shape=shape)
+
+
+def host(value, shape, bad="reads or writes numbers as they are"):
+    """A function of files or of samples on the host, which has no gradient."""
+    return Held(value, "runs on the host, in NumPy", bad, shape)
+
+
+def edit(value):
+    """An edit of a camera."""
+    return Held(
+        value,
+        "a few sums of the camera's numbers, whose gradient that of `scene_flow` contains",
+        "has no pixels",
+        f"{CAMERA}::test_wrong_arguments_are_named",
+    )
+
+
+def metric(value):
+    """A metric: counts and sums of errors."""
+    file = "metrics/test_accumulation.py"
+    return Held(
+        value,
+        "is reported and not minimised",
+        f"{file}::test_an_estimate_that_is_no_number_leaves_the_others_alone",
+        f"{file}::test_wrong_maps_are_refused_by_name",
+    )
+
+
+REFUSED = f"{LOSSES}::test_what_does_not_fit_is_named"
+ANY_SHAPE = "takes an array of any shape"
+PENALTIES = ["l1", "l2", "charbonnier", "generalized_charbonnier", "huber"]
+MAPS = """mixture_of_laplace brightness ssim ncc photometric first_order_smoothness
+    second_order_smoothness total_variation end_point_error inverse_depth_change_error
+    log_motion_in_depth_error depth_consistency point_reconstruction forward_backward_error rigidity
+    raft raft3d self_supervision consistency_weight""".split()
+
+CORE = {
+    "Camera.pinhole": edit(f"{CAMERA}::test_a_camera_takes_a_four_by_four_pose_and_integers"),
+    "Camera.from_matrix": edit(f"{CAMERA}::test_projects_like_opencv[opencv]"),
+    **{
+        f"Camera.{name}": edit(f"{FLOW}::test_edit_then_convert_is_convert_then_edit")
+        for name in ("crop", "pad", "flip", "stride")
+    },
+    "Camera.resize": edit(f"{FLOW}::test_resizing_keeps_the_rays_of_areas"),
+    "pixel_grid": Held(
+        f"{CAMERA}::test_the_pixel_grid_counts_columns_then_rows",
+        "is a constant",
+        "is a constant",
+        f"{CAMERA}::test_wrong_arguments_are_named",
+    ),
+    "project": pixels(
+        f"{CAMERA}::test_projects_like_opencv[opencv]",
+        "project opencv",
+        shape=f"{CAMERA}::test_wrong_arguments_are_named",
+    ),
+    "unproject": pixels(
+        f"{CAMERA}::test_unproject_inverts_project[opencv]",
+        "unproject opencv",
+        gradient=f"{CAMERA}::test_derivatives_of_undistortion_match_finite_differences[opencv]",
+    ),
+    **{
+        name: pixels(
+            f"{FLOW}::{test}",
+            f"{name} pinhole",
+            gradient=f"test_transforms.py::test_derivatives_of_all_inputs_match_finite_differences"
+            f"[{name}-pinhole]",
+        )
+        for name, test in {
+            "scene_flow": "test_matches_the_definition[one camera-opencv]",
+            "image_motion": "test_there_and_back_in_float64[one camera-opencv]",
+            "rigid_motion": "test_rigid_motion_is_the_motion_of_zero_scene_flow",
+        }.items()
+    },
+    "scene_flow_covariance": pixels(
+        f"{FLOW}::test_covariance_is_that_of_samples", "scene_flow_covariance"
+    ),
+    "depth_change.optical_expansion": pixels(
+        "conversion/test_depth_change.py::test_expansion_is_the_least_squares_fit",
+        "optical_expansion",
+    ),
+    **{
+        f"depth_change.{way}_{name}": pixels(
+            "conversion/test_depth_change.py::"
+            f"test_matches_the_definition_in_float64_and_inverts[{name.replace('_', ' ')}]",
+            f"{way}_{name}",
+        )
+        for way in ("from", "to")
+        for name in """depths disparities scaled motion_in_depth log_motion_in_depth
+            time_to_contact""".split()
+    },
+}
+
+SAMPLING = "warping/test_sampling.py"
+SPLATTING = "warping/test_splatting.py"
+RESIZING = "warping/test_resizing.py"
+VISIBILITY = "warping/test_visibility.py"
+WARPING = {
+    **{
+        name: pixels(
+            f"{SAMPLING}::test_bilinear_is_that_of_scipy",
+            f"{name} bilinear",
+            gradient=f"{SAMPLING}::{test}",
+            shape=f"{SAMPLING}::test_wrong_arguments_are_named",
+        )
+        for name, test in {
+            "sample": "test_gradients_are_those_of_finite_differences[bilinear-zeros]",
+            "backward_warp": "test_on_a_centre_the_derivative_is_the_slope_to_the_next_pixel",
+        }.items()
+    },
+    "forward_splat": pixels(
+        f"{SPLATTING}::test_matches_the_loop",
+        "forward_splat softmax",
+        gradient=f"{SPLATTING}::test_gradients_are_those_of_finite_differences[softmax]",
+    ),
+    "warp_inverse_depth": pixels(
+        f"{SPLATTING}::test_the_nearer_surface_wins_and_holes_are_not_valid",
+        "warp_inverse_depth",
+        gradient=f"{SPLATTING}::test_the_gradient_goes_to_the_winners",
+    ),
+    **{
+        f"occlusion_from_{name}": pixels(
+            f"{VISIBILITY}::test_what_a_square_comes_to_cover_is_hidden[{case}]",
+            f"occlusion_from_{name}",
+            gradient=f"{VISIBILITY}::test_soft_answers_have_the_gradient_of_finite_differences",
+        )
+        for name, case in {
+            "consistency": "consistency",
+            "range_map": "range map",
+            "depth": "depth",
+        }.items()
+    },
+    **{
+        name: pixels(f"{RESIZING}::{test}", name)
+        for name, test in {
+            "resize_image": "test_planes_stay_planes",
+            "resize_flow": "test_planes_stay_planes",
+            "resize_inv_depth": "test_planes_stay_planes",
+            "resize_sparse_flow": "test_sparse_vectors_go_to_the_pixel_they_fall_in",
+            "pyramid": "test_a_level_weighs_four_pixels_of_the_one_below_along_each_axis",
+        }.items()
+    },
+    "resize_mask": Held(
+        f"{RESIZING}::test_what_touches_an_invalid_pixel_is_invalid",
+        "a mask has none",
+        "a mask has none",
+        f"{RESIZING}::test_wrong_arguments_are_named",
+    ),
+}
+
+MOVED = f"{AUGMENT}::test_what_is_moved_or_erased_takes_its_gradient_along"
+MOVES = "moves numbers or writes over them, whatever they are"
+NAMED = f"{AUGMENT}::test_wrong_samples_are_named"
+AUGMENTATIONS = {
+    "augment.random_scale": pixels(
+        f"{AUGMENT}::test_a_moving_plane_is_what_the_new_cameras_see[random_scale]",
+        "random_scale",
+        shape=NAMED,
+    ),
+    "augment.random_color": pixels(
+        f"{AUGMENT}::test_colours_follow_the_formulas", "random_color", shape=NAMED
+    ),
+    "augment.random_crop": Held(
+        f"{AUGMENT}::test_a_crop_is_a_slice_and_reaches_every_place", MOVED, MOVES, NAMED
+    ),
+    "augment.random_flip": Held(
+        f"{AUGMENT}::test_a_moving_plane_is_what_the_new_cameras_see[random_flip]",
+        MOVED,
+        MOVES,
+        NAMED,
+    ),
+    "augment.random_eraser": Held(
+        f"{AUGMENT}::test_the_eraser_hides_rectangles_and_what_moves_there", MOVED, MOVES, NAMED
+    ),
+}
+
+MEAN = f"{LOSSES}::test_the_mean_counts_what_the_mask_marks"
+COMPOSED = f"{LOSSES}::test_composed_terms_are_weighted_and_kept"
+BALANCED = f"{LOSSES}::test_balanced_terms_are_alike_and_their_weights_constant"
+LOSS = {
+    **{name: loss(name, shape=ANY_SHAPE) for name in PENALTIES},
+    "general_robust": loss("general_robust", case="general_robust 0.5", shape=REFUSED),
+    **{name: loss(name) for name in MAPS},
+    "census": loss("census", case="census masked"),
+    "gaussian_nll": loss("gaussian_nll", shape=REFUSED),
+    "gradient_difference": loss("gradient_difference", case="gradient_difference sobel"),
+    "srflow_terms": pixels(
+        f"{LOSSES}::test_the_srflow_terms_divide_the_image_by_the_mask", "srflow_terms"
+    ),
+    "multi_scale": pixels(f"{LOSSES}::test_levels_have_the_loss_of_their_images", "multi_scale"),
+    "multi_scale_flow": pixels(
+        f"{LOSSES}::test_levels_have_the_loss_of_their_images", "multi_scale_flow", shape=REFUSED
+    ),
+    "masked_mean": Held(MEAN, MEAN, MEAN, REFUSED),
+    "compose": Held(COMPOSED, COMPOSED, COMPOSED, REFUSED),
+    "balance": Held(BALANCED, BALANCED, BALANCED, REFUSED),
+}
+
+SCENE = f"{RENDERING}::test_a_wrong_scene_is_named"
+DERIVATIVES = (
+    f"{RENDERING}::test_the_derivatives_of_colours_and_factors_are_those_of_finite_differences"
+)
+COEFFICIENTS = f"{RENDERING}::test_wrong_coefficients_and_rotations_are_named"
+ROTATIONS = f"{RENDERING}::test_rotations_may_be_quaternions_of_any_length_or_matrices"
+FITS = "fit/test_fit.py"
+REFUSES = f"{FITS}::test_wrong_arguments_are_refused"
+GAUSSIANS_AND_FITS = {
+    "gaussians.render": Held(
+        f"{RENDERING}::test_one_gaussian_is_its_formula",
+        f"{RENDERING}::test_the_derivative_is_that_of_finite_differences[render]",
+        f"{RENDERING}::test_a_camera_that_is_not_finite_sees_nothing",
+        f"{RENDERING}::test_wrong_arguments_are_named",
+    ),
+    "gaussians.render_motion": Held(
+        f"{RENDERING}::test_an_image_is_that_of_every_gaussian_against_every_pixel[mean]",
+        f"{RENDERING}::test_the_derivative_is_that_of_the_reference[mean]",
+        f"{RENDERING}::test_a_bad_gaussian_touches_nothing",
+        f"{RENDERING}::test_wrong_arguments_are_named",
+    ),
+    "gaussians.intersections_needed": Held(
+        f"{RENDERING}::test_needed_are_the_tiles_that_have_a_pixel_to_draw",
+        "is a number of intersections",
+        f"{RENDERING}::test_more_intersections_than_integers_are_counted_as_the_largest",
+        SCENE,
+    ),
+    "gaussians.spherical_harmonics": Held(
+        f"{RENDERING}::test_spherical_harmonics_are_orthonormal_and_those_of_scipy",
+        DERIVATIVES,
+        f"{RENDERING}::test_harmonics_without_a_direction_are_the_mean_colour",
+        COEFFICIENTS,
+    ),
+    "gaussians.Gaussians.from_scales_rotations": Held(
+        ROTATIONS, DERIVATIVES, ROTATIONS, COEFFICIENTS
+    ),
+    "gaussians.recenter": host(
+        f"{ORIGIN}::test_cameras_see_every_mean_at_its_place_in_float32",
+        f"{ORIGIN}::test_what_cannot_be_recentered_is_named",
+        f"{ORIGIN}::test_a_mean_beyond_float32_is_infinite_and_the_others_stay",
+    ),
+    "gaussians.room_for": host(
+        f"{ORIGIN}::test_room_is_above_what_was_counted_and_has_few_sizes",
+        "takes a number",
+        "takes a number",
+    ),
+    "fit.flow": Held(
+        f"{FITS}::test_a_translation_is_found_to_a_fiftieth_of_a_pixel",
+        f"{FITS}::test_it_passes_no_gradient",
+        f"{FITS}::test_unknown_pixels_stay_where_they_are",
+        REFUSES,
+    ),
+    "fit.scene_flow": Held(
+        f"{FITS}::test_the_scene_flow_of_a_rigid_motion_is_found",
+        f"{FITS}::test_it_passes_no_gradient",
+        f"{FITS}::test_holes_of_depth_are_no_surface_and_touch_nothing",
+        f"{FITS}::test_scene_flow_checks_its_arguments",
+    ),
+    "fit.refine": Held(
+        f"{FITS}::test_refinement_lowers_the_loss_that_it_is_given",
+        f"{FITS}::test_a_refined_motion_passes_no_gradient_either",
+        f"{FITS}::test_a_step_that_breaks_the_loss_is_not_kept",
+        REFUSES,
+    ),
+}
+
+METRICS = {
+    "DepthChange": metric(
+        "metrics/test_scene.py::test_depth_change_is_relative_to_the_second_depth"
+    ),
+    "FlyingThings3D": metric("metrics/test_scene.py::test_flying_things_by_both_protocols"),
+    "KittiSceneFlow": metric(
+        "metrics/test_kitti.py::test_every_number_is_that_of_the_rules_written_out[pixels]"
+    ),
+    "MotionInDepth": metric(
+        "metrics/test_scene.py::test_motion_in_depth_is_clipped_and_averaged_as_papers_do"
+    ),
+    "SRFlow3D": metric("metrics/test_scene.py::test_the_scene_flow_of_srflow3d_is_lifted_or_given"),
+    "SintelFlow": metric("metrics/test_scene.py::test_sintel_by_parts"),
+    "SpringSceneFlow": metric(
+        "metrics/test_spring.py::test_every_number_is_that_of_the_rules_written_out"
+    ),
+    "fill_holes": Held(
+        "metrics/test_kitti.py::test_holes_are_filled_as_the_loops_do",
+        "prepares what is reported",
+        "metrics/test_kitti.py::test_holes_are_filled_as_the_loops_do",
+        "metrics/test_kitti.py::test_holes_are_refused_with_a_wrong_mask",
+    ),
+    "occlusion_boundary_distance": Held(
+        "metrics/test_scene.py::test_the_distance_to_the_boundary_is_exact_up_to_140_pixels",
+        "is a distance of masks",
+        "a mask has none",
+        "metrics/test_scene.py::test_the_distance_wants_a_mask",
+    ),
+}
+
+BLACK = "views/test_colors.py::test_a_bad_pixel_is_black_and_changes_no_other"
+VIEWS = {
+    **{
+        name: host(
+            f"views/test_colors.py::{test}",
+            "views/test_colors.py::test_a_wrong_argument_is_named",
+            bad=BLACK,
+        )
+        for name, test in {
+            "flow_to_color": "test_flow_has_the_published_colors",
+            "scalar_to_color": "test_scalars_run_through_viridis",
+            "scene_flow_to_color": "test_scene_flow_is_direction_times_brightness",
+        }.items()
+    },
+    "picture_sheet": host(
+        "views/test_sheet.py::"
+        "test_panels_are_the_image_the_flow_the_inverse_depth_and_the_scene_flow",
+        "views/test_sheet.py::test_a_wrong_argument_is_named",
+        bad="views/test_sheet.py::test_what_is_not_finite_is_black_and_changes_no_other_pixel",
+    ),
+}
+
+
+def in_data(file, cell):
+    """A cell of the host's table: a test of its file or of another one below data/, or a reason."""
+    if "::" in cell:
+        return f"data/{cell}"
+    return f"data/{file}::{cell}" if cell.startswith("test_") else cell
+
+
+DATA = {
+    name: host(*(in_data(file, cell) for cell in cells))
+    for file, rows in FILES.items()
+    for name, cells in rows.items()
+}
+
+HELD = {
+    **CORE,
+    **WARPING,
+    **AUGMENTATIONS,
+    **GAUSSIANS_AND_FITS,
+    **{f"losses.{name}": row for name, row in LOSS.items()},
+    **{f"metrics.{name}": row for name, row in METRICS.items()},
+    **{f"views.{name}": row for name, row in VIEWS.items()},
+    **{f"data.{name}": row for name, row in DATA.items()},
+}

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import channels, computed_once
+from sf3d_jax._numerics import align_ranks, channels, computed_once
 from sf3d_jax.warping._windows import fold_batch_into_rows, products
 from sf3d_jax.warping._windows import window_sum as windows_weighed
 from sf3d_jax.warping.sampling import Method, sample_at
@@ -76,15 +76,18 @@ def steps(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 def extend(x: jax.Array, size: Size) -> jax.Array:
     """A map whose last row and column are repeated over the rest of its array."""
     for axis, length in ((-2, size[0]), (-1, size[1])):
-        index = jnp.minimum(jnp.arange(x.shape[axis]), jnp.asarray(length, jnp.int32) - 1)
+        index = jnp.minimum(
+            jnp.arange(x.shape[axis], dtype=jnp.int32), jnp.asarray(length, jnp.int32) - 1
+        )
         x = jnp.take(x, index, axis=axis)
     return x
 
 
 def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The columns and rows of a map's pixels, in its type."""
+    """The columns and rows of a map's pixels, in its type; three axes for those of a pair."""
     rows, columns = (jnp.arange(n, dtype=x.dtype) for n in x.shape[-2:])
-    return columns, rows[:, None]
+    columns, rows = align_ranks(columns, rows[:, None], rank=min(x.ndim, 3))
+    return columns, rows
 
 
 def sample(
@@ -132,11 +135,13 @@ def _weigh_triangles(
     source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
 ) -> jax.Array:
     """The weights of `length` old pixels, of which `source` count, for `count` new ones."""
-    scale = jnp.asarray(source, dtype) / target
+    source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
+    scale = source / target
     new = jnp.minimum(jnp.arange(count, dtype=dtype), target - 1)
     old = jnp.arange(length, dtype=dtype)
-    distance = jnp.abs((new[:, None] + 0.5) * scale - 0.5 - old)
-    weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0) * (old < source)
+    distance = jnp.abs((new[:, None] + 0.5) * scale - 0.5 - old[None])
+    weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
+    weights = weights * (old < source).astype(dtype)[None]
     return weights / weights.sum(1, keepdims=True)
 
 
@@ -154,7 +159,7 @@ def resize_to_nearest(
 ) -> jax.Array:
     """A map on another grid, of each new pixel the old one at its centre."""
     for axis, s, t, count in zip((-2, -1), source, target, shape, strict=True):
-        centre = (jnp.arange(count) + 0.5) * (s / t)
+        centre = (jnp.arange(count, dtype=x.dtype) + 0.5) * (s / t)
         last = jnp.asarray(s, jnp.int32) - 1
         x = jnp.take(x, jnp.clip(jnp.floor(centre).astype(jnp.int32), 0, last), axis=axis)
     return x

@@ -117,7 +117,7 @@ def _sample_known(maps: jax.Array, known: jax.Array, u: jax.Array, v: jax.Array)
     u, v, size = columns + u, rows + v, u.shape[-2:]
     listed = [x[None] for x in (*maps, known.astype(maps.dtype))]
     *values, sure = sample_smoothly(listed, u[None], v[None], size)
-    return jnp.where(is_inside(u, v, size) & (sure > 0.99), jnp.concatenate(values), jnp.inf)
+    return jnp.where(is_inside(u, v, size)[None] & (sure > 0.99), jnp.concatenate(values), jnp.inf)
 
 
 def _add_up_paths(costs: jax.Array) -> jax.Array:

@@ -94,7 +94,7 @@ def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> FramePair:
     """The frames in units of their own: of contrast, and of inverse depth."""
     known = is_in_range(images).all(-1)
     images = jnp.moveaxis(images, -1, 1)
-    count = jnp.maximum(known.sum(), 1) * images.shape[1]
+    count = (jnp.maximum(known.sum(), 1) * images.shape[1]).astype(images.dtype)
     images = jnp.where(known[:, None], images, 0)
     images = jnp.where(known[:, None], images - images.sum() / count, 0)
     change = sum(jnp.abs(step).sum() for step in steps(images)) / (2 * count)
@@ -103,7 +103,7 @@ def _normalize(images: jax.Array, inv_depths: jax.Array | None) -> FramePair:
         return FramePair(images, known, None)
     seen = is_positive_finite(inv_depths)
     inv_depths = jnp.where(seen, inv_depths, 0)
-    middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1)
+    middle = inv_depths.sum() / jnp.maximum(seen.sum(), 1).astype(inv_depths.dtype)
     return FramePair(images, known, inv_depths / jnp.where(middle > 0, middle, 1))
 
 
@@ -124,4 +124,4 @@ def _resize_motion(
     """A motion on another grid, in its pixels."""
     factors = [jnp.asarray(size[i] / source[i], motion.dtype) for i in (1, 0)]
     factors += [jnp.ones((), motion.dtype)] * (motion.shape[1] - 2)
-    return resize(motion, source, size, shape) * jnp.stack(factors)[:, None, None]
+    return resize(motion, source, size, shape) * jnp.stack(factors)[None, :, None, None]

@@ -100,7 +100,9 @@ def _refine(
         now, gradient = of_values(values)
         best, least = keep_better(best, values, least, now)
         more = {"value": now, "grad": gradient, "value_fn": scalar}
-        updates, state = optimizer.update(gradient, state, values, **more)
+        # Adam of optax raises a float to an integer power, which strict promotion forbids.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = optimizer.update(gradient, state, values, **more)
         return (optax.apply_updates(values, updates), state, best, least), now
 
     first, _ = of_values(start)

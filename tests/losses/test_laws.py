@@ -463,7 +463,9 @@ def test_training_with_optax_moves_a_flow_to_its_image():
     @jax.jit
     def step(flow, state):
         (total, _), gradient = jax.value_and_grad(loss, has_aux=True)(flow)
-        updates, state = optimizer.update(gradient, state)
+        # optax itself mixes types.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = optimizer.update(gradient, state)
         return optax.apply_updates(flow, updates), state, total
 
     flow = jnp.zeros((24, 24, 2))

@@ -62,16 +62,28 @@ def case(name, lens):
     }[name]
 
 
-PINHOLES = [(name, "pinhole") for name in FUNCTIONS]
+# In reverse mode, in forward mode, and twice where that compiles fast.
+DERIVATIVES = [
+    *((name, "pinhole", "reverse") for name in FUNCTIONS),
+    *((name, "pinhole", "forward") for name in FUNCTIONS),
+    *((name, "pinhole", "twice") for name in ("scene_flow", "image_motion")),
+    ("scene_flow", "opencv", "reverse"),
+    ("scene_flow", "opencv", "forward"),
+    ("image_motion", "fisheye", "reverse"),
+]
 
 
 @thorough.parametrize(
-    "name, lens",
-    [*PINHOLES, ("scene_flow", "opencv"), ("image_motion", "fisheye")],
-    default=PINHOLES,
+    "name, lens, mode",
+    DERIVATIVES,
+    default=[
+        *((name, "pinhole", "reverse") for name in FUNCTIONS),
+        ("scene_flow", "pinhole", "forward"),
+        ("scene_flow", "pinhole", "twice"),
+    ],
 )
-def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
-    """Along random directions; in forward mode and twice where that compiles fast."""
+def test_derivatives_of_all_inputs_match_finite_differences(name, lens, mode):
+    """Along random directions."""
     loss, inputs = case(name, lens)
     rng = np.random.default_rng(2)
     with float64():
@@ -80,18 +92,15 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
         directions = [jnp.asarray(scale(x)) for x in leaves]
         at = lambda t: [x + t * d for x, d in zip(leaves, directions, strict=True)]
         plain = lambda leaves: loss(*tree.unflatten(leaves))
-        both = jax.jit(jax.value_and_grad(plain))
-        value, gradient = lambda x: both(x)[0], lambda x: both(x)[1]
         along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
-        slope = five_points(lambda t: value(at(t)))
-        np.testing.assert_allclose(along(gradient(leaves)), slope, rtol=1e-6)
-        if lens != "fisheye":
-            forward = jax.jit(lambda d: jax.jvp(plain, (leaves,), (d,))[1])(directions)
-            np.testing.assert_allclose(forward, slope, rtol=1e-6)
-        if lens == "pinhole" and name in ("scene_flow", "image_motion"):
-            curvature = five_points(lambda t: along(gradient(at(t))))
-            hessian = jax.jit(lambda d: jax.jvp(jax.grad(plain), (leaves,), (d,))[1])(directions)
-            np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
+        function = plain if mode != "twice" else lambda x: along(jax.grad(plain)(x))
+        if mode == "reverse":
+            both = lambda x: (lambda value, g: (value, along(g)))(*jax.value_and_grad(plain)(x))
+        else:
+            both = lambda x: jax.jvp(function, (x,), (directions,))
+        both = jax.jit(both)
+        slope = five_points(lambda t: both(at(t))[0])
+        np.testing.assert_allclose(both(leaves)[1], slope, rtol=1e-6)
 
 
 @thorough.parametrize("lens", ["opencv", "fisheye"], default=["opencv"])
@@ -111,6 +120,7 @@ def five_points(f, h=1e-3):
     return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
 
 
+@pytest.mark.thorough
 def test_jacfwd_and_jacrev_agree():
     first, second = cameras("pinhole")
     flow, inv_depth, change = motion(SMALL)
@@ -198,7 +208,7 @@ def test_a_batch_is_sharded_over_eight_devices():
 
     placed = jax.device_put(maps, NamedSharding(mesh, P("batch")))
     value, squares = jax.jit(sharded)(placed, first, second)
-    expected, gradient = jax.value_and_grad(loss)(maps, first, second)
+    expected, gradient = jax.jit(jax.value_and_grad(loss))(maps, first, second)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     for a, b in zip(squares, gradient, strict=True):
         np.testing.assert_allclose(a, 64 * jnp.square(b).sum(), rtol=1e-4)
@@ -216,22 +226,25 @@ def moved(image, flow, inv_depth, change):
     return total(warped) + total(carried) + total(shown) + total(hidden)
 
 
-def test_what_moves_pixels_is_sharded_and_checkpointed_too():
+@thorough.parametrize("way", ["sharded", "checkpointed"], default=["sharded"])
+@thorough.parametrize("mode", ["reverse", "forward"], default=["reverse"])
+def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
     mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
     flow, inv_depth, change = motion((6, 8), batch=(8,))
     image = np.random.default_rng(1).normal(size=(8, 6, 8, 2)).astype(np.float32)
     inputs = image, flow, inv_depth, change
     gradient = lambda f: jax.grad(lambda x: f(*x).sum())
     along = lambda f: lambda x: jax.jvp(f, x, x)[1]
-    for derived in (gradient, along):
-        expected = jax.jit(derived(moved))(inputs)
+    derived = {"reverse": gradient, "forward": along}[mode]
+    expected = jax.jit(derived(moved))(inputs)
+    if way == "sharded":
         sharded = jax.shard_map(
             derived(moved), mesh=mesh, in_specs=(P("batch"),), out_specs=P("batch")
         )
-        placed = jax.device_put(inputs, NamedSharding(mesh, P("batch")))
-        chex.assert_trees_all_close(jax.jit(sharded)(placed), expected, rtol=1e-4, atol=1e-5)
-        again = jax.jit(derived(jax.checkpoint(moved)))(inputs)
-        chex.assert_trees_all_close(again, expected, rtol=1e-4, atol=1e-5)
+        got = jax.jit(sharded)(jax.device_put(inputs, NamedSharding(mesh, P("batch"))))
+    else:
+        got = jax.jit(derived(jax.checkpoint(moved)))(inputs)
+    chex.assert_trees_all_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_splat_in_chunks_is_sharded_too(monkeypatch):

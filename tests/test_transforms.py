@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import thorough
-from helpers.support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
+from helpers.support import MATRIX, NEAR, SIZE, as_numpy, camera, cast, float64, motion, pose
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -146,19 +146,24 @@ def test_jit_checkpoint_and_vmap_change_nothing():
     chex.assert_trees_all_close(gradient, again, rtol=1e-5)
 
 
-def test_a_batch_is_a_loop():
+@thorough.parametrize("name", ["scene_flow", "image_motion"], default=["scene_flow"])
+def test_a_batch_is_a_loop(name):
     first = camera()
     second = camera(pose=np.stack([NEAR, pose([0.01, 0.02, 0], [0.1, 0, 0])]))
-    maps = motion(batch=(3, 2))
     one = lambda i: jax.tree.map(lambda x: x[i] if x.shape == (2, 3, 4) else x, second)
-    got = sf3d.scene_flow(*maps, first, second)
-    back = sf3d.image_motion(got.vectors, maps[1], first, second)
-    for i in np.ndindex(3, 2):
-        expected = sf3d.scene_flow(*(x[i] for x in maps), first, one(i[1]))
-        np.testing.assert_array_equal(got.valid[i], expected.valid)
-        np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
-        expected = sf3d.image_motion(got.vectors[i], maps[1][i], first, one(i[1]))
-        np.testing.assert_allclose(back.flow[i], expected.flow, rtol=1e-5, atol=1e-5)
+    maps = flow, inv_depth, change = motion(batch=(3, 2))
+    if name == "scene_flow":
+        got = as_numpy(sf3d.scene_flow(*maps, first, second))
+        for i in np.ndindex(3, 2):
+            alone = sf3d.scene_flow(flow[i], inv_depth[i], change[i], first, one(i[1]))
+            np.testing.assert_array_equal(got.valid[i], alone.valid)
+            np.testing.assert_allclose(got.vectors[i], alone.vectors, rtol=1e-5, atol=1e-6)
+    else:
+        vectors = np.array(sf3d.scene_flow(*maps, first, second).vectors)
+        got = as_numpy(sf3d.image_motion(vectors, inv_depth, first, second))
+        for i in np.ndindex(3, 2):
+            alone = sf3d.image_motion(vectors[i], inv_depth[i], first, one(i[1]))
+            np.testing.assert_allclose(got.flow[i], alone.flow, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.thorough
@@ -174,6 +179,7 @@ def test_a_batch_of_lenses_is_a_loop():
         np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_cameras_may_be_vmapped_and_bring_their_own_batch():
     second = cast(camera(pose=np.stack([NEAR, 0.5 * NEAR + 0.5 * np.eye(3, 4)])), jnp.float32)
     first = cast(camera(), jnp.float32)

@@ -99,11 +99,9 @@ def test_float32_is_within_a_few_ulp_of_the_motion(which, seed):
 
 
 @pytest.mark.optimized
-@thorough.parametrize(
-    "lens, which",
-    itertools.product(["opencv", "fisheye"], PAIRS),
-    default=[("opencv", "one camera")],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("which", PAIRS)
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
 def test_float32_is_within_a_few_ulp_of_the_motion_behind_a_lens(lens, which):
     check_float32(*hard_motion(which, lens, 0))
 
@@ -251,7 +249,8 @@ def test_two_identical_cameras_are_one(distance):
 WITHOUT_COEFFICIENTS = [("pinhole", "opencv"), ("opencv", "pinhole"), ("opencv", "opencv")]
 
 
-@thorough.parametrize("models", WITHOUT_COEFFICIENTS, default=[("opencv", "pinhole")])
+@pytest.mark.thorough
+@pytest.mark.parametrize("models", WITHOUT_COEFFICIENTS)
 def test_an_opencv_camera_without_coefficients_is_a_pinhole(models):
     plain = camera()
     lens = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=np.zeros(5))

@@ -32,7 +32,7 @@ def resolve_images(
     few = len(sums.colors) <= 8
     colors = channels_last(*sums.colors) if few else jnp.stack(sums.colors, -1)
     if background is not None:
-        colors = colors + (1 - sums.alpha)[..., None] * background.astype(colors.dtype)
+        colors = colors + (1 - sums.alpha)[..., None] * background[None, None].astype(colors.dtype)
     return colors, sums.alpha, invert_depth(sums.alpha, sums.depth)
 
 

@@ -85,7 +85,10 @@ def find_group(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int,
     corner = jnp.stack([tile % columns, tile // columns], -1) * SIDE
     # Numbers of NumPy would be float64 where JAX is told so in between.
     middle = corner.astype(dtype) + jnp.asarray(MIDDLE, dtype)
-    u, v = middle[:, :1] + jnp.asarray(ACROSS, dtype), middle[:, 1:] + jnp.asarray(DOWN, dtype)
+    u, v = (
+        middle[:, :1] + jnp.asarray(ACROSS[None], dtype),
+        middle[:, 1:] + jnp.asarray(DOWN[None], dtype),
+    )
     inside = (u < size[1]) & (v < size[0])
     # Loops start from here, and under shard_map must start as what differs between devices.
     return Group(start, end, middle, inside.astype(dtype) + 0 * table[0, 0])
@@ -95,13 +98,14 @@ def read_batch(
     table: jax.Array, tiles: Tiles, group: Group, first: jax.Array, layout: Layout
 ) -> Batch:
     """The Gaussians number `first` and following of each tile."""
-    place = group.start[:, None] + first + jnp.arange(STEP, dtype=jnp.int32)
+    place = group.start[:, None] + first + jnp.arange(STEP, dtype=jnp.int32)[None]
     ids = tiles.ids[jnp.minimum(place, len(tiles.ids) - 1)]
     rows = table[ids]
     row = unpack([rows[..., i, None] for i in range(table.shape[-1])], layout)
     # First the difference of the two large numbers, which is exact, then the pixel.
     u, v = (mean - group.middle[:, i, None, None] for i, mean in enumerate((row.u, row.v)))
-    x, y = jnp.asarray(ACROSS, table.dtype) - u, jnp.asarray(DOWN, table.dtype) - v
+    across, down = (jnp.asarray(x[None, None], table.dtype) for x in (ACROSS, DOWN))
+    x, y = across - u, down - v
     opacity = jnp.where((place < group.end[:, None])[..., None], row.opacity, 0)
     # Every image would find them again.
     alpha = computed_once(alpha_at(x, y, row, opacity))

@@ -326,7 +326,7 @@ def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:
         return colors
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
     centre = -(rotation * shift[:, None]).sum(0)
-    return spherical_harmonics(colors, gaussians.means - centre)
+    return spherical_harmonics(colors, gaussians.means - centre[None])
 
 
 def _find_outlines(row: Row, ellipse: _Ellipse, is_seen: jax.Array) -> Outlines:

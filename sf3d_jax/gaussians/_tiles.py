@@ -125,8 +125,9 @@ def _find_columns(
     power = outlines.power[owner]
     wide, high = outlines.reach[owner].T
     # Offsets of the row's pixels from the mean, within the ellipse.
-    top = jnp.clip(row * SIDE - v - _ROUNDING, -high, high)
-    bottom = jnp.clip(row * SIDE + (SIDE - 1) - v + _ROUNDING, -high, high)
+    start = (row * SIDE).astype(v.dtype)
+    top = jnp.clip(start - v - _ROUNDING, -high, high)
+    bottom = jnp.clip(start + (SIDE - 1) - v + _ROUNDING, -high, high)
     # Where the ellipse is widest, and narrower above and below.
     widest = -p * q / (q * q + r * r) * wide
     ends = []
@@ -182,7 +183,7 @@ def _order_by_key(key: jax.Array, largest: int) -> jax.Array:
     key = jnp.pad(key, (0, parts * length - total), constant_values=largest)
     key = key.reshape(parts, length)
     place = jnp.arange(length, dtype=jnp.uint32)
-    both = jnp.sort((key.astype(jnp.uint32) << bits) | place, axis=-1)
+    both = jnp.sort((key.astype(jnp.uint32) << bits) | place[None], axis=-1)
     place = (both & ((1 << bits) - 1)).astype(jnp.int32)
     if parts == 1:
         return place[0]
@@ -191,7 +192,7 @@ def _order_by_key(key: jax.Array, largest: int) -> jax.Array:
     counts = jnp.zeros((parts, largest + 1), jnp.int32).at[part, key].add(1)
     before = lambda x, axis: jnp.cumsum(x, axis, dtype=jnp.int32) - x
     # Where the key starts, behind the parts before, less where it starts in its own part.
-    base = before(counts.sum(0, dtype=jnp.int32), 0) + before(counts, 0) - before(counts, 1)
-    target = jnp.take_along_axis(base, key, 1) + jnp.arange(length, dtype=jnp.int32)
+    base = before(counts.sum(0, dtype=jnp.int32), 0)[None] + before(counts, 0) - before(counts, 1)
+    target = jnp.take_along_axis(base, key, 1) + jnp.arange(length, dtype=jnp.int32)[None]
     source = part * length + place
     return jnp.zeros(parts * length, jnp.int32).at[target].set(source, unique_indices=True)[:total]

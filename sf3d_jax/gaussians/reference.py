@@ -40,7 +40,7 @@ def render(
       The rendering.
     """
     sums = _sum_images(gaussians, gaussians, camera, camera, antialias)
-    colors = sums["color"] + (1 - sums["alpha"])[..., None] * background
+    colors = sums["color"] + (1 - sums["alpha"])[..., None] * _per_pixel(background)
     there = sums["alpha"] > 0
     depth = jnp.where(there, sums["depth"] / jnp.where(there, sums["alpha"], 1), 1)
     return Rendering(colors, sums["alpha"], jnp.where(there, 1 / depth, 0), jnp.int32(0))
@@ -82,11 +82,13 @@ def render_motion(
     first, second = chosen[method]
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
     next_rotation, next_shift = after.world_to_camera[:, :3], after.world_to_camera[:, 3]
-    x = first @ rotation.T + shift
-    y = second @ next_rotation.T + next_shift
+    x = first @ rotation.T + _per_pixel(shift)
+    y = second @ next_rotation.T + _per_pixel(next_shift)
     valid = seen & (x[..., 2] > 1e-9) & (y[..., 2] > 1e-9)
     x, y = (jnp.where(valid[..., None], point, 1) for point in (x, y))
-    flow = after.focal * y[..., :2] / y[..., 2:] + after.principal_point - pixel_grid(camera.size)
+    uv = pixel_grid(camera.size).astype(y.dtype)
+    flow = _per_pixel(after.focal) * y[..., :2] / y[..., 2:] + _per_pixel(after.principal_point)
+    flow = flow - uv
     depth = sums["depth"] / weight
     spread = sums["square"] / weight - depth**2
     mixed = (spread > (0.01 * depth) ** 2) | (alpha < 0.9)
@@ -97,7 +99,7 @@ def render_motion(
     motion = (second - first) @ rotation.T
     where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)
     return Annotation(
-        *(sums["color"] + (1 - alpha)[..., None] * background, alpha),
+        *(sums["color"] + (1 - alpha)[..., None] * _per_pixel(background), alpha),
         *(where(1 / x[..., 2]), where(flow), where(change), where(motion)),
         *(valid, edge, jnp.int32(0)),
     )
@@ -110,40 +112,39 @@ def _sum_images(
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
     eye = -rotation.T @ shift
     uv = pixel_grid(camera.size).astype(gaussians.means.dtype)
-    rays = jnp.concatenate(
-        [(uv - camera.principal_point) / camera.focal, jnp.ones_like(uv[..., :1])], -1
-    )
-    means = gaussians.means @ rotation.T + shift
+    focal, point = _per_pixel(camera.focal), _per_pixel(camera.principal_point)
+    rays = jnp.concatenate([(uv - point) / focal, jnp.ones_like(uv[..., :1])], -1)
+    means = gaussians.means @ rotation.T + shift[None]
     colors = gaussians.colors
     if colors.ndim == 3:
-        colors = spherical_harmonics(colors, gaussians.means - eye)
+        colors = spherical_harmonics(colors, gaussians.means - eye[None])
 
     def add(state: _State, k: jax.Array) -> tuple[_State, None]:
         clear, sums = state
         x, factor = means[k], rotation @ gaussians.factors[k]
         falloff, fade = _find_footprint(x, factor, camera, antialias)
-        offset = uv - camera.focal * x[:2] / x[2] - camera.principal_point
+        offset = uv - _per_pixel(camera.focal * x[:2] / x[2]) - _per_pixel(camera.principal_point)
         exponent = jnp.einsum("hwi,ij,hwj->hw", offset, falloff, offset) / 2
         opacity = fade * gaussians.opacities[k]
         raw = jnp.where(x[2] > 0.01, opacity * jnp.exp(-exponent), 0)
         alpha = jnp.where(raw >= 1 / 255, jnp.minimum(raw, 0.99), 0)
         passed = clear * (1 - alpha)
         weight = jnp.where(passed > 1e-4, alpha * clear, 0)
-        half = (clear > 0.5) & (passed <= 0.5)
+        half = ((clear > 0.5) & (passed <= 0.5)).astype(clear.dtype)
 
         a, m = rays @ jnp.linalg.inv(factor).T, jnp.linalg.inv(factor) @ x
         depth = jnp.maximum((a @ m) / (a * a).sum(-1), 0)
-        inner = a * depth[..., None] - m
-        point = inner @ gaussians.factors[k].T + gaussians.means[k]
-        moved = inner @ later.factors[k].T + later.means[k]
+        inner = a * depth[..., None] - _per_pixel(m)
+        place = inner @ gaussians.factors[k].T + _per_pixel(gaussians.means[k])
+        moved = inner @ later.factors[k].T + _per_pixel(later.means[k])
         values = {
             "color": (weight, jnp.broadcast_to(colors[k], (*uv.shape[:2], colors.shape[-1]))),
             "alpha": (weight, jnp.ones_like(depth)),
             "depth": (weight, depth),
             "square": (weight, depth**2),
-            "point": (weight, point),
+            "point": (weight, place),
             "next": (weight, moved),
-            "median": (half, point),
+            "median": (half, place),
             "next median": (half, moved),
         }
         for name, (share, value) in values.items():
@@ -159,17 +160,22 @@ def _sum_images(
     return jax.lax.scan(add, (scalar + 1, nothing), front_to_back)[0][1]
 
 
+def _per_pixel(x: jax.Array | float) -> jax.Array:
+    """Numbers that all pixels share, (1, 1, n)."""
+    return jnp.reshape(jnp.asarray(x), (1, 1, -1))
+
+
 def _find_footprint(
     x: jax.Array, factor: jax.Array, camera: Camera, antialias: bool
 ) -> tuple[jax.Array, jax.Array | float]:
     """The inverse covariance in the image, and by how much a small Gaussian fades."""
     (fx, fy), (height, width) = camera.focal, camera.size
-    size = jnp.array([width, height])
+    size = jnp.array([width, height], x.dtype)
     low = (-0.5 - 0.15 * size - camera.principal_point) / camera.focal
     high = (1.15 * size - 0.5 - camera.principal_point) / camera.focal
     tx, ty = jnp.clip(x[:2] / x[2], low, high)
     slope = jnp.array([[fx, 0, -fx * tx], [0, fy, -fy * ty]]) / x[2]
     covariance = slope @ factor @ factor.T @ slope.T
-    wide = covariance + 0.3 * jnp.eye(2)
+    wide = covariance + 0.3 * jnp.eye(2, dtype=x.dtype)
     ratio = jnp.linalg.det(covariance) / jnp.linalg.det(wide)
     return jnp.linalg.inv(wide), jnp.sqrt(ratio) if antialias else 1.0

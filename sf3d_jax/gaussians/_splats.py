@@ -102,20 +102,22 @@ def make_splats(
     finite = _mask_gaussians(is_finite, gaussians)
     rotation = _entries(camera.world_to_camera[:, :3])
     body, is_seen = _enter_camera(finite, rotation, camera, is_finite)
-    u, v = _find_pixel(body.mean, camera)
+    x, y, z = body.mean
+    (fx, fy), (cx, cy) = camera.focal, camera.principal_point
+    u, v = fx * x / z + cx, fy * y / z + cy
     ellipse = _find_ellipse(body, camera)
     opacities = finite.opacities
     if antialias:
         opacities = opacities * ellipse.fade
         is_seen = is_seen & (opacities >= CUT)
     colors = _find_colors(finite, camera)
-    sides = _find_sides(body, camera)
+    sides = _find_sides(body, (fx, fy))
     path = None
     if later is not None:
         starts = gaussians.means, gaussians.factors
         moves = jax.tree.map(lambda a, b: b - a, starts, later)
         change, stretch = mask(is_finite, moves)
-        path = _find_path(change, stretch, rotation, body.mean[2], sides)
+        path = _find_path(change, stretch, rotation, z, sides)
     row = Row(
         u=u,
         v=v,
@@ -124,7 +126,7 @@ def make_splats(
         r=ellipse.r,
         opacity=jnp.where(is_seen, opacities, 0),
         colors=(),
-        depth=body.mean[2],
+        depth=z,
         peak=_find_peak(sides),
         path=path,
     )
@@ -185,7 +187,7 @@ def _entries(matrix: jax.Array) -> Matrix:
 
 
 def _rotate(rotation: Matrix, vectors: jax.Array) -> Vector:
-    return multiply(rotation, [vectors[..., i] for i in range(3)])
+    return tuple(dot(row, [vectors[..., i] for i in range(3)]) for row in rotation)
 
 
 def _rotate_columns(rotation: Matrix, factors: jax.Array) -> Matrix:
@@ -206,12 +208,6 @@ def _invert(factor: Matrix) -> tuple[Matrix, jax.Array]:
     a, b, c = columns
     rows = cross(b, c), cross(c, a), cross(a, b)
     return tuple(tuple(x / volume / largest for x in row) for row in rows), is_solid
-
-
-def _find_pixel(mean: Vector, camera: Camera) -> tuple[jax.Array, jax.Array]:
-    x, y, z = mean
-    (fx, fy), (cx, cy) = camera.focal, camera.principal_point
-    return fx * x / z + cx, fy * y / z + cy
 
 
 class _Ellipse(NamedTuple):
@@ -284,11 +280,11 @@ class _Sides(NamedTuple):
     aside: Vector
 
 
-def _find_sides(body: _Body, camera: Camera) -> _Sides:
+def _find_sides(body: _Body, focal: Vector) -> _Sides:
     x, y, z = body.mean
-    fx, fy = camera.focal
+    fx, fy = focal
     return _Sides(
-        centre=multiply(body.inverse, (x / z, y / z, jnp.ones_like(z))),
+        centre=tuple(dot(row, (x / z, y / z, jnp.ones_like(z))) for row in body.inverse),
         along=tuple(row[0] / fx for row in body.inverse),
         aside=tuple(row[1] / fy for row in body.inverse),
     )

@@ -463,7 +463,7 @@ def test_all_colour_changes_together_are_the_steps_in_turn():
     image = images()["image"]
     change = np.array([0.3, -0.2, 0.4, 0.1])
     with float64():
-        recolored = jax.jit(functools.partial(appearance._recolored, "image"))
+        recolored = jax.jit(functools.partial(appearance._recolor, "image"))
         got = np.array(recolored(jnp.asarray(image, jnp.float64), change))
     np.testing.assert_allclose(got, by_steps(image, *change), atol=1e-12)
 

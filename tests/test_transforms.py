@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import thorough
-from helpers.support import MATRIX, NEAR, SIZE, camera, cast, float64, motion, pose
+from helpers.support import MATRIX, NEAR, SIZE, as_numpy, camera, cast, float64, motion, pose
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -62,16 +62,28 @@ def case(name, lens):
     }[name]
 
 
-PINHOLES = [(name, "pinhole") for name in FUNCTIONS]
+# In reverse mode, in forward mode, and twice where that compiles fast.
+DERIVATIVES = [
+    *((name, "pinhole", "reverse") for name in FUNCTIONS),
+    *((name, "pinhole", "forward") for name in FUNCTIONS),
+    *((name, "pinhole", "twice") for name in ("scene_flow", "image_motion")),
+    ("scene_flow", "opencv", "reverse"),
+    ("scene_flow", "opencv", "forward"),
+    ("image_motion", "fisheye", "reverse"),
+]
 
 
 @thorough.parametrize(
-    "name, lens",
-    [*PINHOLES, ("scene_flow", "opencv"), ("image_motion", "fisheye")],
-    default=PINHOLES,
+    "name, lens, mode",
+    DERIVATIVES,
+    default=[
+        *((name, "pinhole", "reverse") for name in FUNCTIONS),
+        ("scene_flow", "pinhole", "forward"),
+        ("scene_flow", "pinhole", "twice"),
+    ],
 )
-def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
-    """Along random directions; in forward mode and twice where that compiles fast."""
+def test_derivatives_of_all_inputs_match_finite_differences(name, lens, mode):
+    """Along random directions."""
     loss, inputs = case(name, lens)
     rng = np.random.default_rng(2)
     with float64():
@@ -80,18 +92,15 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens):
         directions = [jnp.asarray(scale(x)) for x in leaves]
         at = lambda t: [x + t * d for x, d in zip(leaves, directions, strict=True)]
         plain = lambda leaves: loss(*tree.unflatten(leaves))
-        both = jax.jit(jax.value_and_grad(plain))
-        value, gradient = lambda x: both(x)[0], lambda x: both(x)[1]
         along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
-        slope = five_points(lambda t: value(at(t)))
-        np.testing.assert_allclose(along(gradient(leaves)), slope, rtol=1e-6)
-        if lens != "fisheye":
-            forward = jax.jit(lambda d: jax.jvp(plain, (leaves,), (d,))[1])(directions)
-            np.testing.assert_allclose(forward, slope, rtol=1e-6)
-        if lens == "pinhole" and name in ("scene_flow", "image_motion"):
-            curvature = five_points(lambda t: along(gradient(at(t))))
-            hessian = jax.jit(lambda d: jax.jvp(jax.grad(plain), (leaves,), (d,))[1])(directions)
-            np.testing.assert_allclose(along(hessian), curvature, rtol=1e-6)
+        function = plain if mode != "twice" else lambda x: along(jax.grad(plain)(x))
+        if mode == "reverse":
+            both = lambda x: (lambda value, g: (value, along(g)))(*jax.value_and_grad(plain)(x))
+        else:
+            both = lambda x: jax.jvp(function, (x,), (directions,))
+        both = jax.jit(both)
+        slope = five_points(lambda t: both(at(t))[0])
+        np.testing.assert_allclose(both(leaves)[1], slope, rtol=1e-6)
 
 
 @thorough.parametrize("lens", ["opencv", "fisheye"], default=["opencv"])
@@ -111,6 +120,7 @@ def five_points(f, h=1e-3):
     return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
 
 
+@pytest.mark.thorough
 def test_jacfwd_and_jacrev_agree():
     first, second = cameras("pinhole")
     flow, inv_depth, change = motion(SMALL)
@@ -136,19 +146,24 @@ def test_jit_checkpoint_and_vmap_change_nothing():
     chex.assert_trees_all_close(gradient, again, rtol=1e-5)
 
 
-def test_a_batch_is_a_loop():
+@thorough.parametrize("name", ["scene_flow", "image_motion"], default=["scene_flow"])
+def test_a_batch_is_a_loop(name):
     first = camera()
     second = camera(pose=np.stack([NEAR, pose([0.01, 0.02, 0], [0.1, 0, 0])]))
-    maps = motion(batch=(3, 2))
     one = lambda i: jax.tree.map(lambda x: x[i] if x.shape == (2, 3, 4) else x, second)
-    got = sf3d.scene_flow(*maps, first, second)
-    back = sf3d.image_motion(got.vectors, maps[1], first, second)
-    for i in np.ndindex(3, 2):
-        expected = sf3d.scene_flow(*(x[i] for x in maps), first, one(i[1]))
-        np.testing.assert_array_equal(got.valid[i], expected.valid)
-        np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
-        expected = sf3d.image_motion(got.vectors[i], maps[1][i], first, one(i[1]))
-        np.testing.assert_allclose(back.flow[i], expected.flow, rtol=1e-5, atol=1e-5)
+    maps = flow, inv_depth, change = motion(batch=(3, 2))
+    if name == "scene_flow":
+        got = as_numpy(sf3d.scene_flow(*maps, first, second))
+        for i in np.ndindex(3, 2):
+            alone = sf3d.scene_flow(flow[i], inv_depth[i], change[i], first, one(i[1]))
+            np.testing.assert_array_equal(got.valid[i], alone.valid)
+            np.testing.assert_allclose(got.vectors[i], alone.vectors, rtol=1e-5, atol=1e-6)
+    else:
+        vectors = np.array(sf3d.scene_flow(*maps, first, second).vectors)
+        got = as_numpy(sf3d.image_motion(vectors, inv_depth, first, second))
+        for i in np.ndindex(3, 2):
+            alone = sf3d.image_motion(vectors[i], inv_depth[i], first, one(i[1]))
+            np.testing.assert_allclose(got.flow[i], alone.flow, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.thorough
@@ -164,6 +179,7 @@ def test_a_batch_of_lenses_is_a_loop():
         np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_cameras_may_be_vmapped_and_bring_their_own_batch():
     second = cast(camera(pose=np.stack([NEAR, 0.5 * NEAR + 0.5 * np.eye(3, 4)])), jnp.float32)
     first = cast(camera(), jnp.float32)
@@ -198,7 +214,7 @@ def test_a_batch_is_sharded_over_eight_devices():
 
     placed = jax.device_put(maps, NamedSharding(mesh, P("batch")))
     value, squares = jax.jit(sharded)(placed, first, second)
-    expected, gradient = jax.value_and_grad(loss)(maps, first, second)
+    expected, gradient = jax.jit(jax.value_and_grad(loss))(maps, first, second)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     for a, b in zip(squares, gradient, strict=True):
         np.testing.assert_allclose(a, 64 * jnp.square(b).sum(), rtol=1e-4)
@@ -216,22 +232,25 @@ def moved(image, flow, inv_depth, change):
     return total(warped) + total(carried) + total(shown) + total(hidden)
 
 
-def test_what_moves_pixels_is_sharded_and_checkpointed_too():
+@thorough.parametrize("way", ["sharded", "checkpointed"], default=["sharded"])
+@thorough.parametrize("mode", ["reverse", "forward"], default=["reverse"])
+def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
     mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
     flow, inv_depth, change = motion((6, 8), batch=(8,))
     image = np.random.default_rng(1).normal(size=(8, 6, 8, 2)).astype(np.float32)
     inputs = image, flow, inv_depth, change
     gradient = lambda f: jax.grad(lambda x: f(*x).sum())
     along = lambda f: lambda x: jax.jvp(f, x, x)[1]
-    for derived in (gradient, along):
-        expected = jax.jit(derived(moved))(inputs)
+    derived = {"reverse": gradient, "forward": along}[mode]
+    expected = jax.jit(derived(moved))(inputs)
+    if way == "sharded":
         sharded = jax.shard_map(
             derived(moved), mesh=mesh, in_specs=(P("batch"),), out_specs=P("batch")
         )
-        placed = jax.device_put(inputs, NamedSharding(mesh, P("batch")))
-        chex.assert_trees_all_close(jax.jit(sharded)(placed), expected, rtol=1e-4, atol=1e-5)
-        again = jax.jit(derived(jax.checkpoint(moved)))(inputs)
-        chex.assert_trees_all_close(again, expected, rtol=1e-4, atol=1e-5)
+        got = jax.jit(sharded)(jax.device_put(inputs, NamedSharding(mesh, P("batch"))))
+    else:
+        got = jax.jit(derived(jax.checkpoint(moved)))(inputs)
+    chex.assert_trees_all_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_splat_in_chunks_is_sharded_too(monkeypatch):

@@ -127,7 +127,7 @@ def _camera_arrays(scene: "ClosedFormScene") -> "tuple[np.ndarray, ...]":
     import numpy as np
 
     cameras = scene.camera, scene.next_camera
-    intrinsics = [np.float32(x) for x in (cameras[0].focal, cameras[0].principal_point)]
+    intrinsics = [np.float32(x)[None, None] for x in (cameras[0].focal, cameras[0].principal_point)]
     return (*intrinsics, *(np.float32(c.world_to_camera) for c in cameras))
 
 
@@ -147,7 +147,7 @@ def _make_subtraction() -> "Callable[..., jax.Array]":
     ) -> jax.Array:
         rays = jnp.concatenate([(pixels - centre) / focal, jnp.ones_like(pixels[..., :1])], -1)
         points = rays / inv_depth[..., None]
-        return points if pose is None else (points - pose[:, 3]) @ pose[:, :3]
+        return points if pose is None else (points - pose[None, None, :, 3]) @ pose[:, :3]
 
     @jax.jit
     def subtract(

@@ -99,11 +99,9 @@ def test_float32_is_within_a_few_ulp_of_the_motion(which, seed):
 
 
 @pytest.mark.optimized
-@thorough.parametrize(
-    "lens, which",
-    itertools.product(["opencv", "fisheye"], PAIRS),
-    default=[("opencv", "one camera")],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("which", PAIRS)
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
 def test_float32_is_within_a_few_ulp_of_the_motion_behind_a_lens(lens, which):
     check_float32(*hard_motion(which, lens, 0))
 
@@ -251,7 +249,8 @@ def test_two_identical_cameras_are_one(distance):
 WITHOUT_COEFFICIENTS = [("pinhole", "opencv"), ("opencv", "pinhole"), ("opencv", "opencv")]
 
 
-@thorough.parametrize("models", WITHOUT_COEFFICIENTS, default=[("opencv", "pinhole")])
+@pytest.mark.thorough
+@pytest.mark.parametrize("models", WITHOUT_COEFFICIENTS)
 def test_an_opencv_camera_without_coefficients_is_a_pinhole(models):
     plain = camera()
     lens = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=np.zeros(5))
@@ -263,7 +262,8 @@ def test_an_opencv_camera_without_coefficients_is_a_pinhole(models):
     np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
 
 
-@thorough.parametrize("dtype", [jnp.float32, jnp.float64], default=[jnp.float64])
+@pytest.mark.thorough
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize("off", [0, 1e-7, 1e-6, 1e-4])
 def test_a_fisheye_pixel_may_move_onto_the_axis(off, dtype):
     first = sf3d.Camera.from_matrix(
@@ -323,13 +323,14 @@ def test_another_lens_costs_no_digits(lenses, lengths):
     assert np.median(relative) <= 1.5e-7 and np.percentile(relative, 99.9) <= 6e-7
 
 
-def test_a_flow_without_end_leaves_the_gradient_of_the_camera_finite():
+@thorough.parametrize("lens", ["pinhole", "opencv"], default=["pinhole"])
+def test_a_flow_without_end_leaves_the_gradient_of_the_camera_finite(lens):
     flow, inv_depth, change = motion()
     flow[3, 4] = 1e9
     flow[5, 6] = 1e7
-    first, second = cast((camera("opencv"), camera("pinhole", NEAR)), jnp.float32)
+    first, second = cast((camera(lens), camera("pinhole", NEAR)), jnp.float32)
     loss = lambda *c: jnp.square(sf3d.scene_flow(flow, inv_depth, change, *c).vectors).sum()
-    chex.assert_tree_all_finite(jax.grad(loss, (0, 1))(first, second))
+    chex.assert_tree_all_finite(jax.jit(jax.grad(loss, (0, 1)))(first, second))
 
 
 @pytest.mark.thorough

@@ -229,7 +229,7 @@ def test_a_refined_motion_passes_no_gradient_either():
     image, next_image, _, _ = shifted_fit()
     loss = lambda flow, image: photometric(flow, image, next_image)
     of_image = lambda x: fit.refine(loss, jnp.ones((*SIZE, 2)), x, steps=2).values.sum()
-    assert not np.any(jax.grad(of_image)(image))
+    assert not np.any(jax.jit(jax.grad(of_image))(image))
 
 
 @pytest.mark.thorough
@@ -239,6 +239,7 @@ def test_any_smoothness_that_is_a_number_leaves_the_motion_finite(smoothness):
     assert np.isfinite(fit.flow(image, image[::-1], smoothness=smoothness).flow).all()
 
 
+@pytest.mark.thorough
 def test_a_traced_smoothness_leaves_the_motion_finite_whatever_it_is():
     image = np.float32(texture(*grid((6, 7))))
     traced = jax.jit(lambda s: fit.flow(image, image[::-1], smoothness=s))

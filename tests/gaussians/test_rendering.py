@@ -135,7 +135,8 @@ def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
                 np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12, err_msg=field)
 
 
-@thorough.parametrize("name", ["mean", "median"], default=["mean"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["mean", "median"])
 def test_annotations_agree_to_the_rounding_of_float64(name):
     with float64():
         given = inputs(np.float64)

@@ -115,7 +115,7 @@ CORE = {
             f"{FLOW}::{test}",
             f"{name} pinhole",
             gradient=f"test_transforms.py::test_derivatives_of_all_inputs_match_finite_differences"
-            f"[{name}-pinhole]",
+            f"[{name}-pinhole-reverse]",
         )
         for name, test in {
             "scene_flow": "test_matches_the_definition[one camera-opencv]",

@@ -16,9 +16,9 @@ each_count = thorough.parametrize("count", CHANNELS, default=[3])
 TAPS = 2
 
 
-@pytest.fixture(params=["whole", "chunks"])
+@pytest.fixture(params=[pytest.param("whole", marks=pytest.mark.thorough), "chunks"])
 def chunked(request, monkeypatch):
-    """As on small images, and as on large ones."""
+    """As on small images, which the tests of other files have, and as on large ones."""
     if request.param == "chunks":
         monkeypatch.setattr(_windows, "_CHUNK_BYTES", 64)
         monkeypatch.setattr(jax, "default_backend", lambda: "cpu")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
-from sf3d_jax._numerics import channels, computed_once, is_in_range, mask
+from sf3d_jax._numerics import and_valid, channels, computed_once, is_in_range, mask, result_type
 from sf3d_jax._numerics.lengths import length
 
 Array: TypeAlias = jax.Array | np.ndarray
@@ -127,11 +127,11 @@ def _mask_unknown(values: Array, valid: Array | None, count: int, shape: tuple[i
         spread = jnp.broadcast_to(jnp.asarray(values), shape)
         return Map((spread,), jnp.ones(shape, bool))
     wide = jnp.asarray(values)
-    wide = wide.astype(jnp.promote_types(wide.dtype, jnp.float32))
+    wide = wide.astype(result_type(wide.dtype, jnp.float32))
     parts = channels(wide) if count else (wide,)
     known = jnp.broadcast_to(True if valid is None else jnp.asarray(valid), shape)
     for part in parts:
-        known = known & is_in_range(part)
+        known = and_valid(known, is_in_range(part))
     parts = tuple(jnp.broadcast_to(part, shape) for part in parts)
     return Map(mask(known, parts), known)
 

@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array, check_mask
-from sf3d_jax._numerics import channels, channels_last, is_in_range, jit
+from sf3d_jax._numerics import align_ranks, channels, channels_last, is_in_range, jit
 from sf3d_jax._numerics.lengths import length
 from sf3d_jax.metrics._accumulate import Metric, Terms
 from sf3d_jax.metrics._maps import (
@@ -269,7 +269,7 @@ def _fill(
     row = known.any(-1)
     first = jnp.argmax(row, axis=-1)[..., None]
     last = height - 1 - jnp.argmax(row[..., ::-1], axis=-1)[..., None]
-    source = jnp.clip(jnp.arange(height), first, last)
+    source = jnp.clip(*align_ranks(jnp.arange(height), first, last))
     at = lambda x, index, axis: jnp.take_along_axis(x, index, axis, mode="clip")
     row = at(row, source, -1)
 

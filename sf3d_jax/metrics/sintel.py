@@ -140,7 +140,7 @@ def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
         raise ValueError(f"occluded: expected shape (..., H, W), got {occluded.shape}")
     along = _distance_along_column(_mark_boundary(occluded))
     far = 2.0 * _FARTHEST**2
-    squared = jnp.where(along <= _FARTHEST, along * along, far).astype(jnp.float32)
+    squared = jnp.where(along <= _FARTHEST, (along * along).astype(jnp.float32), far)
     # Of the squares of the distances along columns, the least with that along the row added.
     width = squared.shape[-1]
     padding = [(0, 0)] * (squared.ndim - 1) + [(_FARTHEST, _FARTHEST)]

@@ -4,7 +4,6 @@ import functools
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from helpers import losses_reference as reference
 from helpers.support import MATRIX, NEAR, camera, cast, grid, motion, opencv_rays
@@ -38,7 +37,7 @@ class Case(NamedTuple):
 
 def cameras(x):
     """The cameras in the type of the maps, float32 at least."""
-    return cast((FIRST, SECOND), jnp.promote_types(x.dtype, jnp.float32))
+    return cast((FIRST, SECOND), np.promote_types(x.dtype, np.float32))
 
 
 def plain(function, x, ref):

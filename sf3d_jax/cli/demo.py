@@ -127,7 +127,10 @@ def _camera_arrays(scene: "ClosedFormScene") -> "tuple[np.ndarray, ...]":
     import numpy as np
 
     cameras = scene.camera, scene.next_camera
-    intrinsics = [np.float32(x)[None, None] for x in (cameras[0].focal, cameras[0].principal_point)]
+    intrinsics = [
+        np.asarray(x, np.float32)[None, None]
+        for x in (cameras[0].focal, cameras[0].principal_point)
+    ]
     return (*intrinsics, *(np.float32(c.world_to_camera) for c in cameras))
 
 

@@ -38,6 +38,7 @@ def test_two_images_give_flow_and_a_picture(folder, capsys, tmp_path):
     assert "flow.flo" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_depths_and_a_camera_give_scene_flow_as_well(folder, capsys):
     main(["fit", "one.png", "two.png", *DEPTHS, *CAMERA, "--out", "here"])
     with np.load("here/scene_flow.npz") as result:

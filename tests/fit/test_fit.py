@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import thorough
 from helpers.support import float64
 
 import sf3d_jax as sf3d
@@ -114,6 +113,7 @@ def test_a_batch_is_a_loop():
         np.testing.assert_allclose(both.flow[0, i], one.flow, atol=1e-3)
 
 
+@pytest.mark.thorough
 def test_one_image_serves_for_many():
     image, next_image, _, fitted = shifted_fit()
     several = fit.flow(image, np.stack([next_image, image]))
@@ -155,7 +155,8 @@ def test_without_any_texture_nothing_moves(values):
     assert np.all(fitted.valid) == np.isfinite(values)
 
 
-@thorough.parametrize("size", [(1, 9), (1, 1)], default=[(1, 1)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("size", [(1, 9), (1, 1)])
 def test_tiny_images_do_not_break(size):
     image = np.random.default_rng(0).random((*size, 1)).astype(np.float32)
     fitted = fit.flow(image, image)

@@ -121,7 +121,7 @@ def drawn(name, which, *given):
 
 
 # The default run asks `render` of its formula for one Gaussian and of finite differences.
-each_renderer = thorough.parametrize("name", RENDERERS, default=["mean"])
+each_renderer = thorough.parametrize("name", RENDERERS, default=["render"])
 
 
 @each_renderer
@@ -226,7 +226,7 @@ def near_a_threshold(name, given):
     return np.maximum(*spread) > 1e-4
 
 
-@thorough.parametrize("name", RENDERERS, default=["mean"])
+@each_renderer
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
@@ -353,6 +353,7 @@ def test_more_intersections_than_integers_are_counted_as_the_largest():
 
 
 @pytest.mark.thorough
+@pytest.mark.thorough
 def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
     first, _, camera, _, _ = inputs(np.float32)
     expected = gs.render(first, camera, max_intersections=np.int64(ROOM))
@@ -418,6 +419,7 @@ def test_entries_are_sorted_in_parts_as_at_once(monkeypatch):
         np.testing.assert_array_equal(places, expected)
 
 
+@pytest.mark.thorough
 def test_a_batch_is_a_loop():
     factors = weights("render")
     with float64():
@@ -485,6 +487,7 @@ def test_what_is_behind_an_opaque_wall_does_not_matter():
         chex.assert_trees_all_equal(gs.render(other, camera, max_intersections=ROOM), result)
 
 
+@pytest.mark.thorough
 def test_without_gaussians_nothing_is_valid_and_all_is_zero():
     camera = cast(CAMERA, jnp.float32)
     none = gs.Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))

@@ -15,7 +15,7 @@ from sf3d_jax import data
 from sf3d_jax.data.checking.dataset import other_direction
 from sf3d_jax.data.checking.scale_facts import scale_facts
 
-SCENES = ("objects", "head")
+SCENES = (pytest.param("objects", marks=pytest.mark.thorough), "head")
 
 
 @pytest.fixture(scope="module", params=SCENES)

@@ -206,6 +206,7 @@ print(count, len(data.SRFlow3D(root, "train")))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_writer_that_is_killed_fifty_times_leaves_whole_files_and_resumes(tmp_path):
     package, helpers = (pathlib.Path(m.__file__).parents[1] for m in (sf3d, support))

@@ -284,6 +284,7 @@ def test_a_kitti_prediction_goes_there_and_back(tmp_path, monkeypatch):
     there_and_back(prediction, kitti_prediction.BASELINE, codes)
 
 
+@pytest.mark.thorough
 def test_a_kitti_prediction_of_others_goes_there_and_back(tmp_path, monkeypatch, real):
     prediction = real("kitti_prediction")
     monkeypatch.chdir(tmp_path)

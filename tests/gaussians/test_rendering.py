@@ -175,7 +175,7 @@ def relative(x, y):
     return np.linalg.norm(x - y) / max(np.linalg.norm(y), 1e-30)
 
 
-@each_renderer
+@thorough.parametrize("name", RENDERERS, default=["mean"])
 def test_the_derivative_is_that_of_the_reference(name):
     with float64():
         given = inputs(np.float64)
@@ -226,7 +226,8 @@ def near_a_threshold(name, given):
     return np.maximum(*spread) > 1e-4
 
 
-@each_renderer
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", RENDERERS)
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
@@ -362,6 +363,7 @@ def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
     assert np.any(pull(jnp.ones_like(result))[0].means)
 
 
+@pytest.mark.thorough
 def test_room_is_found_outside_of_jit():
     with float64():
         first, _, camera, _, background = given = inputs(np.float64)

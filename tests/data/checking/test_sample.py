@@ -190,7 +190,7 @@ def test_a_fault_of_both_directions_is_named_first(scenes, name, fault):
     assert first_name(check(inject(sample, back), backward=inject(back, sample))) == expected
 
 
-@pytest.mark.parametrize("name", ["objects", "head"])
+@thorough.parametrize("name", ["objects", "head"], default=["head"])
 def test_the_other_direction_is_compared(scenes, name):
     sample, back = scenes[name, "fw"], scenes[name, "bw"]
     other = replace(back, flow=back.flow + np.float32([1.5, 0]))
@@ -273,6 +273,7 @@ def test_depth_and_poses_of_tartanair_have_nothing_wrong(tmp_path):
     check_tartanair(tmp_path)
 
 
+@pytest.mark.thorough
 def test_real_depth_and_poses_of_tartanair_have_nothing_wrong(real):
     check_tartanair(real("tartanair"))
 

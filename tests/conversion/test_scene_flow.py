@@ -417,7 +417,6 @@ def test_what_overflows_half_precision_is_invalid():
     assert not valid.any() and not vectors.any()
 
 
-@pytest.mark.thorough
 def test_covariance_is_that_of_samples():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(4, 4)) * np.array([0.3, 0.2, 0.01, 0.003])[:, None]

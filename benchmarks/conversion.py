@@ -11,12 +11,13 @@ subtract two unprojected points, without validity.
 """
 
 import argparse
-import platform
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from timing import Way, print_table, race, write_json
+from report import Report, time_ratios
+from timing import Way, race, rows_of
 
 import sf3d_jax as sf3d
 
@@ -92,6 +93,17 @@ def torch_peers(maps, camera):
     return forward, gradient
 
 
+# What each way of ours is compared with.
+PEERS = {
+    "scene_flow, reused": "peers jitted, reused",
+    "scene_flow, fresh": "peers jitted, fresh",
+    "scene_flow, two cameras, reused": "peers jitted, reused",
+    "image_motion, reused": "peers jitted, reused",
+    "gradient, reused": "gradient of peers jitted, reused",
+    "gradient, two cameras, reused": "gradient of peers jitted, reused",
+}
+
+
 def gradient_of(function):
     loss = lambda maps, *rest: jnp.square(function(*maps, *rest)).sum()
     return lambda *a: jax.grad(loss)(a[:3], *a[3:])
@@ -137,27 +149,52 @@ def linearity(sizes, repeats):
         run = Way(lambda *a: tuple(sf3d.scene_flow(*a)), (*maps, cameras(size)[0]), True)
         count = size[0] * size[1]
         milliseconds = race({"": run}, max(5, min(repeats, int(repeats * 2e6 / count))))[""]
-        rows.append({"megapixels": count / 1e6, "ns_per_pixel": 1e6 * milliseconds / count})
+        rows.append({"megapixels": count / 1e6, "ns a pixel": 1e6 * milliseconds / count})
     return rows
+
+
+# Numbers of a strongly bent lens.
+LENSES = {
+    "opencv": [-0.3, 0.1, 0.001, -0.002, 0.02],
+    "fisheye": [0.05, -0.01, 0.003, -0.001],
+}
+
+
+def lens_ways(size):
+    """Scene flow of two cameras behind lenses, and its gradient to the maps."""
+    maps = tuple(jnp.asarray(x) for x in inputs(size))
+    table = {}
+    for model, distortion in LENSES.items():
+        pair = [
+            dataclasses.replace(camera, model=model, distortion=jnp.float32(distortion))
+            for camera in cameras(size)
+        ]
+        vectors = lambda *a: sf3d.scene_flow(*a).vectors
+        table[f"scene_flow, {model}"] = Way(vectors, (*maps, *pair), True)
+        table[f"gradient, {model}"] = Way(gradient_of(vectors), (*maps, *pair), True)
+    return table
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--json", help="write the figures there")
+    parser.add_argument("--quick", action="store_true", help="three rounds, one small size")
     options = parser.parse_args()
+    repeats = 3 if options.quick else options.repeats
+    report = Report("conversion")
     size = (1080, 1920)
     table = ways(size)
-    medians = race(table, options.repeats)
-    device = jax.devices()[0].device_kind
-    print(f"{device}, {platform.machine()}, jax {jax.__version__}; 1080 x 1920, float32\n")
-    rows = print_table(table, medians, "copy of the same bytes")
+    medians = race(table, repeats)
+    rows = rows_of(table, medians, "copy of the same bytes")
+    report.add("1080 x 1920, float32", rows, time_ratios(medians, PEERS))
     scales = [(270, 384), (540, 960), (1080, 1920), (2160, 3840), (4320, 7680)]
-    scaling = linearity(scales, options.repeats)
-    print("\n| megapixels | ns a pixel |\n|---|---|")
-    for row in scaling:
-        print(f"| {row['megapixels']:.2f} | {row['ns_per_pixel']:.2f} |")
-    write_json(options.json, {"device": device, "ways": rows, "scaling": scaling})
+    report.add("by size", linearity(scales[: 1 if options.quick else None], repeats))
+    lenses = lens_ways((540, 960))
+    medians = race(lenses, max(3, repeats // 4))
+    rows = rows_of(lenses, medians, "scene_flow, opencv")
+    report.add("lenses, 540 x 960", rows)
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ The loader reads SRFlow3D's tree, two images, a mask and five maps a sample, int
 """
 
 import argparse
-import os
-import platform
 import tempfile
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
-from timing import race, write_json
+from report import Report
+from timing import race
 
 from sf3d_jax import Camera, data
 
@@ -168,7 +167,6 @@ def readers(folder, size, repeats):
     paths = write_files(folder, size)
     height, width = size
     megapixels = height * width / 1e6
-    print(f"{width} x {height}\n\n| file | way | ms | megapixels/s | time / ours |\n|{'---|' * 5}")
     rows = []
     for name, ours in OURS.items():
         ways = {"sf3d_jax": ours} | {who: read for n, who, read in others(size) if n == name}
@@ -179,10 +177,8 @@ def readers(folder, size, repeats):
         for who, milliseconds in medians.items():
             ratio = milliseconds / medians["sf3d_jax"]
             speed = 1e3 * megapixels / milliseconds
-            rows.append({"file": name, "way": who, "ms": milliseconds, "ratio": ratio})
-            rows[-1] |= {"size": size, "megapixels_per_second": speed}
-            print(f"| {name} | {who} | {milliseconds:.2f} | {speed:.1f} | {ratio:.2f} |")
-    print()
+            rows.append({"file": name, "way": who, "ms": milliseconds})
+            rows[-1] |= {"megapixels/s": speed, "time / ours": ratio}
     return rows
 
 
@@ -216,10 +212,7 @@ def loading(folder):
     for i in range(0, TREE, BATCH):
         data.stack([dataset[j] for j in range(i, i + BATCH)])
     alone = TREE / (time.perf_counter() - start)
-    height, width = TREE_SIZE
-    print(f"loader, SRFlow3D of {width} x {height}, {os.cpu_count()} cores\n")
-    print(f"| threads | samples/s | megapixels/s | to a plain loop |\n|{'---|' * 4}")
-    rows = [{"threads": 0, "samples_per_second": alone, "ratio": 1.0}]
+    rows = [{"threads": "a plain loop", "samples/s": alone, "to a plain loop": 1.0}]
     for threads in (1, 2, 4, 8):
         batches = iter(data.loader(dataset, BATCH, 0, threads=threads))
         for _ in range(4):  # what was read ahead would count as fast
@@ -228,13 +221,7 @@ def loading(folder):
         for _ in range(BATCHES):
             next(batches)
         speed = BATCH * BATCHES / (time.perf_counter() - start)
-        rows.append({"threads": threads, "samples_per_second": speed, "ratio": speed / alone})
-    for row in rows:
-        speed, ratio = row["samples_per_second"], row["ratio"]
-        row["megapixels_per_second"] = speed * height * width / 1e6
-        name = row["threads"] or "a plain loop"
-        print(f"| {name} | {speed:.1f} | {row['megapixels_per_second']:.1f} | {ratio:.2f} |")
-    print()
+        rows.append({"threads": threads, "samples/s": speed, "to a plain loop": speed / alone})
     return rows
 
 
@@ -243,14 +230,22 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", help="write the figures there")
     parser.add_argument("--folder", help="where the files are put; a temporary folder by default")
+    parser.add_argument("--quick", action="store_true", help="three rounds, one size")
     options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, OpenCV {cv2.__version__}\n")
-    report = {"readers": [], "loader": [], "opencv": cv2.__version__}
+    report = Report("data", opencv=cv2.__version__)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for size in SIZES:
-            report["readers"] += readers(Path(folder), size, options.repeats)
-        report["loader"] += loading(Path(folder))
-    write_json(options.json, report)
+        for size in SIZES[: 1 if options.quick else None]:
+            rows = readers(Path(folder), size, 3 if options.quick else options.repeats)
+            ratios = {
+                f"{row['file']} / {row['way']}": 1 / row["time / ours"]
+                for row in rows
+                if row["way"] != "sf3d_jax"
+            }
+            report.add(f"readers, {size[1]} x {size[0]}", rows, ratios)
+        rows = loading(Path(folder))
+        ratios = {f"{row['threads']} threads": 1 / row["to a plain loop"] for row in rows[1:]}
+        report.add(f"loader, SRFlow3D of {TREE_SIZE[1]} x {TREE_SIZE[0]}", rows, ratios)
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-from timing import Way, print_table, race, write_json
+from report import Report, time_ratios
+from timing import Way, race
 
 import sf3d_jax as sf3d
 from sf3d_jax import losses
@@ -149,7 +150,9 @@ def main():
     parser.add_argument("--width", type=int, default=1242)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--json", help="file to write the figures to")
+    parser.add_argument("--quick", action="store_true", help="three rounds")
     arguments = parser.parse_args()
+    report = Report("losses")
     maps = inputs(arguments.height, arguments.width)
 
     table, compiled = {}, {}
@@ -161,20 +164,22 @@ def main():
     peers = theirs(*maps)
     for run in peers.values():
         run()
-    medians = race({**table, **peers}, arguments.repeats)
+    medians = race({**table, **peers}, 3 if arguments.quick else arguments.repeats)
 
-    print(f"{arguments.height} x {arguments.width}, {jax.devices()[0].device_kind}")
-    rows = print_table(table | peers, medians, "census 7 x 7")
-    print("| way | times faster than PyTorch | compiled in, s |\n|---|---|---|")
-    ratios = {}
-    for name in table:
-        peer = f"{name}, torch"
-        if peer in medians:
-            ratios[name] = medians[peer] / medians[name]
-        shown = f"{ratios[name]:.1f}" if name in ratios else ""
-        print(f"| {name} | {shown} | {compiled[name]:.1f} |")
-    report = {"rows": rows, "ratios": ratios, "compile_seconds": compiled}
-    write_json(arguments.json, {"size": [arguments.height, arguments.width], **report})
+    ratios = time_ratios(medians, {name: f"{name}, torch" for name in table})
+    rows = [
+        {
+            "way": name,
+            "ms": medians[name],
+            "temporaries, MiB": round(way.temporary / 2**20, 1),
+            "compiled in, s": compiled[name],
+            "PyTorch, ms": medians.get(f"{name}, torch"),
+            "times faster": 1 / ratios[name] if name in ratios else None,
+        }
+        for name, way in table.items()
+    ]
+    report.add(f"{arguments.height} x {arguments.width} x 3", rows, ratios)
+    report.write(arguments.json)
 
 
 if __name__ == "__main__":

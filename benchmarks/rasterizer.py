@@ -20,7 +20,6 @@ import argparse
 import ctypes
 import gc
 import importlib.metadata
-import os
 import pathlib
 import resource
 import statistics
@@ -30,7 +29,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gsplat_reference import Gsplat
-from timing import Way, print_table, race, write_json
+from report import Report, time_ratios
+from timing import Way, race
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
@@ -210,60 +210,33 @@ def measured(count, side, repeats, with_peer):
     peer = Gsplat(now, side, FOCAL * side) if with_peer and count <= PEER_UP_TO else None
     table = ways(now, later, camera, limit, peer)
     alpha = table["ours"].run(*table["ours"].arguments)[1]
-    report = {
-        "gaussians": count,
-        "side": side,
-        "intersections": intersections,
-        "max_intersections": limit,
-        "filled": float((alpha > 0.5).mean()),
-    }
-    print(f"{count} Gaussians, {side} x {side}, {100 * report['filled']:.0f} % filled, ", end="")
+    filled = float((alpha > 0.5).mean())
+    print(f"{count} Gaussians, {side} x {side}, {100 * filled:.0f} % filled, ", end="")
     print(f"{intersections} intersections, room for {limit}; {repeats} rounds\n")
     if peer:
-        report["differences"] = compared(table, peer)
-        shown = ", ".join(f"{name} {x:.1e}" for name, x in report["differences"].items())
+        shown = ", ".join(f"{name} {x:.1e}" for name, x in compared(table, peer).items())
         print(f"ours and gsplat's differ by: {shown}\n")
     rounds = [race(table, 1) for _ in range(repeats)]
     times = {name: [x[name] for x in rounds] for name in table}
     medians = {name: statistics.median(x) for name, x in times.items()}
-    report["rows"] = print_table(table, medians, "ours")
-    for row in report["rows"]:
-        row["fastest_ms"] = min(times[row["way"]])
-        # XLA keeps memory from call to call, and tells what it needs.
-        theirs = row["temporary_bytes"] is None
-        row["growth_bytes"] = peak_growth(table[row["way"]]) if theirs else None
-    return report
-
-
-def summary(reports):
-    """One table over the sizes: milliseconds, ratios, memory."""
-    titles = ["Gaussians", "image", "intersections", "ours", "ns each", "motion", "motion / ours"]
-    titles += ["gsplat*", "gsplat / ours", "of the fastest", "temporaries", "motion's", "gsplat's"]
-    print("ms, and MiB; x / y: forward / gradient, forward pass included")
-    print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
-    for report in reports:
-        rows = {row["way"]: row for row in report["rows"]}
-
-        def pair(way, key, scale=1.0, to=None, rows=rows):
-            shown = []
-            for name in (way, f"{way}, gradient"):
-                value = rows.get(name, {}).get(key)
-                if value is not None and to:
-                    value /= rows[name.replace(way, to)][key]
-                shown.append("" if value is None else f"{value * scale:.3g}")
-            return " / ".join(shown) if any(shown) else ""
-
-        cells = [str(report["gaussians"]), str(report["side"]), str(report["intersections"])]
-        cells += [pair("ours", "ms"), pair("ours", "ms", 1e6 / report["intersections"])]
-        cells += [pair("ours, motion", "ms"), pair("ours, motion", "ms", to="ours")]
-        cells += [pair("gsplat", "ms"), pair("gsplat", "ms", to="ours")]
-        cells += [pair("gsplat", "fastest_ms", to="ours")]
-        mebi = 2.0**-20
-        cells += [pair(way, "temporary_bytes", mebi) for way in ("ours", "ours, motion")]
-        cells += [pair("gsplat", "growth_bytes", mebi)]
-        print(f"| {' | '.join(cells)} |")
-    print("memory: XLA's temporaries; growth of the process for gsplat")
-    print("* pairs of tiles, pixels reached and nerfacc's sums in PyTorch written here, not CUDA")
+    rows = []
+    for name, run in table.items():
+        # XLA keeps memory from call to call, and tells what it needs; of others it is the growth.
+        memory = getattr(run, "temporary", None)
+        memory = peak_growth(run) if memory is None else memory
+        rows.append(
+            {
+                "Gaussians": count,
+                "image": side,
+                "intersections": intersections,
+                "way": name,
+                "ms": medians[name],
+                "fastest, ms": min(times[name]),
+                "ns an intersection": 1e6 * medians[name] / intersections,
+                "memory, MiB": round(memory / 2**20, 1),
+            }
+        )
+    return rows, time_ratios(medians, PEERS)
 
 
 def million():
@@ -283,8 +256,16 @@ def million():
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "filled": float((alpha > 0.5).mean()),
     }
-    print(", ".join(f"{name} {x:.3g}" for name, x in report.items()))
     return report
+
+
+# What each way of ours is compared with.
+PEERS = {
+    "ours": "gsplat",
+    "ours, gradient": "gsplat, gradient",
+    "ours, motion": "gsplat",
+    "ours, motion, gradient": "gsplat, gradient",
+}
 
 
 def main():
@@ -295,24 +276,22 @@ def main():
     parser.add_argument("--repeats", type=int, help="rounds, for all sizes")
     parser.add_argument("--json", help="write the figures there")
     options = parser.parse_args()
-    device = jax.devices()[0].device_kind
-    busy = os.getloadavg()[0]
-    print(f"{device}, jax {jax.__version__}, float32; before it {busy:.1f} programs ran\n")
-    if options.million:
-        write_json(options.json, {"device": device, "load": busy, "million": million()})
-        return
     with_peer = not options.no_peer and jax.default_backend() == "cpu"
-    report = {"device": device, "load": busy}
-    if with_peer:
-        report |= {name: importlib.metadata.version(name) for name in ("gsplat", "torch")}
-        print(f"gsplat {report['gsplat']}, torch {report['torch']}\n")
+    peers = ("gsplat", "torch") if with_peer and not options.million else ()
+    report = Report("rasterizer", **{name: importlib.metadata.version(name) for name in peers})
+    if options.million:
+        report.add("a million Gaussians, once", [million()])
+        report.write(options.json)
+        return
     sizes = dict(list(SIZES.items())[:2]) if options.quick else SIZES
-    report["sizes"] = []
+    rows, ratios = [], {}
     for (count, side), repeats in sizes.items():
         repeats = options.repeats or (3 if options.quick else repeats)
-        report["sizes"].append(measured(count, side, repeats, with_peer))
-    summary(report["sizes"])
-    write_json(options.json, report)
+        more, found = measured(count, side, repeats, with_peer)
+        rows += more
+        ratios |= {f"{count}, {name}": ratio for name, ratio in found.items()}
+    report.add("a head", rows, ratios)
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""What the benchmark scripts share: timed ways, run in turn, as a table and as JSON."""
+"""What the benchmark scripts share: timed ways, run in turn, as rows of a table."""
 
-import json
 import statistics
 import time
 
@@ -40,24 +39,17 @@ def race(table, repeats):
     return {name: statistics.median(x) for name, x in times.items()}
 
 
-def print_table(table, medians, reference):
-    """Prints ways, milliseconds, ratios to the reference and temporaries; returns them as rows."""
-    width = max(map(len, medians))
-    print(f"| {'way':<{width}} | {'ms':>7} | {'ratio':>7} | {'temporaries, MiB':>16} |")
-    print(f"|{'-' * (width + 2)}|{'-' * 9}|{'-' * 9}|{'-' * 18}|")
+def rows_of(table, medians, reference):
+    """Ways with milliseconds, ratios to the reference and XLA's temporaries, as rows."""
     rows = []
     for name, milliseconds in medians.items():
-        ratio = milliseconds / medians[reference]
         temporary = getattr(table[name], "temporary", None)
-        rows.append({"way": name, "ms": milliseconds, "ratio": ratio, "temporary_bytes": temporary})
-        shown = "" if temporary is None else f"{temporary / 2**20:.1f}"
-        print(f"| {name:<{width}} | {milliseconds:7.2f} | {ratio:7.2f} | {shown:>16} |")
-    print(f"ratio: to {reference}\n")
+        rows.append(
+            {
+                "way": name,
+                "ms": milliseconds,
+                f"x {reference}": milliseconds / medians[reference],
+                "temporaries, MiB": None if temporary is None else round(temporary / 2**20, 1),
+            }
+        )
     return rows
-
-
-def write_json(path, report):
-    """Writes the report where a path is given."""
-    if path:
-        with open(path, "w") as file:
-            json.dump({"jax": jax.__version__, **report}, file, indent=2)

@@ -10,7 +10,7 @@ surface before. F1 is of hidden pixels, over those that stay in the image, poole
 import argparse
 
 import numpy as np
-from timing import write_json
+from report import Report
 
 import sf3d_jax as sf3d
 
@@ -107,13 +107,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes", type=int, default=20, help="of each kind")
     parser.add_argument("--json", help="file to write the figures to")
+    parser.add_argument("--quick", action="store_true", help="one scene of each kind")
     arguments = parser.parse_args()
-    report = {}
-    print(f"| F1 | {' | '.join(WAYS)} | hidden | longest flow, px, median |")
-    print("|---" * 6 + "|")
+    report, rows, missed = Report("visibility"), [], {}
     for name, (step, angle) in MOTIONS.items():
         counts, share, lengths = np.zeros((3, 2)), [], []
-        for seed in range(arguments.scenes):
+        for seed in range(1 if arguments.quick else arguments.scenes):
             found, hidden, inside, length = answers(Scene(step, angle, seed))
             for i, x in enumerate(found):
                 counts[i] += (
@@ -122,11 +121,12 @@ def main():
                 )
             share.append((hidden & inside).mean())
             lengths.append(length.max())
-        scores = 2 * counts[:, 0] / counts[:, 1]
-        report[name] = dict(zip(WAYS, scores, strict=True))
-        shown = " | ".join(f"{x:.3f}" for x in scores)
-        print(f"| {name} | {shown} | {np.mean(share):.1%} | {np.median(lengths):.0f} |")
-    write_json(arguments.json, report)
+        scores = dict(zip(WAYS, (2 * counts[:, 0] / counts[:, 1]).tolist(), strict=True))
+        missed |= {f"1 - F1, {name}, {way}": 1 - score for way, score in scores.items()}
+        hidden, longest = float(np.mean(share)), float(np.median(lengths))
+        rows.append({"motion": name, **scores, "hidden": hidden, "longest flow, px": longest})
+    report.add("F1", rows, missed)
+    report.write(arguments.json)
 
 
 if __name__ == "__main__":

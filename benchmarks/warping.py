@@ -13,7 +13,8 @@ import argparse
 import jax
 import jax.numpy as jnp
 import numpy as np
-from timing import Way, print_table, race, write_json
+from report import Report, time_ratios
+from timing import Way, race, rows_of
 
 import sf3d_jax as sf3d
 
@@ -176,20 +177,31 @@ def splats(image, flow, importance):
     return table
 
 
+# What each way of ours is compared with.
+PEERS = {
+    "warp": "torch grid_sample",
+    "warp, gradient to image and flow": "torch grid_sample, gradient",
+    "sum splat": "torch sum splat",
+    "softmax splat": "torch softmax splat",
+    "sum splat, gradient": "torch sum splat, gradient",
+    "softmax splat, gradient": "torch softmax splat, gradient",
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--json", help="write the figures there")
+    parser.add_argument("--quick", action="store_true", help="three rounds, one size")
     options = parser.parse_args()
-    device = jax.devices()[0].device_kind
-    report = {"device": device}
-    for name, shape in SIZES.items():
+    report = Report("warping")
+    for name, shape in list(SIZES.items())[: 1 if options.quick else None]:
         for kind, make, reference in (("warps", warps, "warp"), ("splats", splats, "sum splat")):
-            print(f"{device}, jax {jax.__version__}; {kind}, {name}, float32\n")
             table = make(*inputs(shape))
-            rows = print_table(table, race(table, options.repeats), reference)
-            report[f"{kind} {name}"] = rows
-    write_json(options.json, report)
+            medians = race(table, 3 if options.quick else options.repeats)
+            rows = rows_of(table, medians, reference)
+            report.add(f"{kind}, {name}", rows, time_ratios(medians, PEERS))
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -14,5 +14,9 @@ from sf3d_jax import _lazy
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, _names = _lazy.attach(__name__, __file__)
+__getattr__, _, _names = _lazy.attach(__name__, __file__)
 __all__ = ["__version__", *_names]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,7 +2,7 @@
 
 A file holds one array, `flow` [H, W, 2] or `disparity` [H, W], of floats. The truth has twice the
 rows and columns of the images, while its values are in pixels of the images. NaN is unknown; a
-disparity of 0 is infinitely far away. The cameras are in text files: see `spring_cameras`.
+disparity of 0 is infinitely far away. The cameras are in text files: see `sets.spring.cameras`.
 """
 
 import io

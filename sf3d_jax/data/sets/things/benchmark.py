@@ -12,7 +12,6 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from sf3d_jax.camera import Camera
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import scene_flow
 from sf3d_jax.data.maps import read_flow, read_map
@@ -33,7 +32,7 @@ from sf3d_jax.data.sets._benchmark import (
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import SIDES, Direction
 from sf3d_jax.data.sets.things import layout
-from sf3d_jax.data.sets.things.cameras import FOCAL, POINT
+from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
 from sf3d_jax.metrics import FlyingThings3D, Metric
 
 METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
@@ -113,7 +112,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
     disparity, known = read["true_disparity"]
-    same = _from_disparities(disparity, disparity)
+    same = _from_disparities(disparity, disparity, disparity)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):
         if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
@@ -126,18 +125,22 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.ndarray, np.ndarray]:
     """The scene flow in baselines, and where it is known."""
     # In releases with negative disparities the changes have their sign, too.
-    depths = _from_disparities(disparity.values, disparity.values + change.values)
-    camera = Camera.pinhole(FOCAL, FOCAL, *POINT, disparity.values.shape)
+    first = disparity.values
+    depths = _from_disparities(first, first, first + change.values)
+    camera = things_camera(first.shape)
     flows = jnp.asarray(flow.flow)
     vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
     known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
     return np.asarray(vectors), known & np.asarray(valid)
 
 
-def _from_disparities(disparity: np.ndarray, moved: np.ndarray) -> depth_change.InverseDepths:
-    """The inverse depths of two disparities of any sign, per baseline."""
-    first, second = (jnp.abs(jnp.asarray(x)) for x in (disparity, moved))
-    return depth_change.from_disparities(first, second, jnp.float32(FOCAL))
+def _from_disparities(
+    signed: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> depth_change.InverseDepths:
+    """The inverse depths of two disparities that have the sign of a file's, per baseline."""
+    focal = np.float32(things_camera(signed.shape).focal[0])
+    positive = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
+    return depth_change.from_disparities(*positive, jnp.asarray(focal))
 
 
 _READERS: dict[str, Reader] = {

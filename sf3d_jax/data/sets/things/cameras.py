@@ -95,6 +95,11 @@ def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> 
     write_rows(path, rows)
 
 
+def sign_of(disparity: np.ndarray) -> int:
+    """-1 if most disparities of a file are negative, else 1; both signs are in circulation."""
+    return -1 if np.count_nonzero(disparity < 0) > np.count_nonzero(disparity > 0) else 1
+
+
 def things_camera(
     size: tuple[int, int],
     world_to_camera: npt.ArrayLike | None = None,

@@ -39,7 +39,7 @@ from sf3d_jax.data.sets._sequences import (
     step_of,
 )
 from sf3d_jax.data.sets.things import layout
-from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, things_camera
+from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, sign_of, things_camera
 from sf3d_jax.samples import Sample
 
 
@@ -350,7 +350,5 @@ def _over_focal(
     """
     if values is None:
         return None
-    is_negative = disparity is not None and np.count_nonzero(disparity < 0) > np.count_nonzero(
-        disparity > 0
-    )
-    return as_float32((-1 if is_negative else 1) * values / focal)
+    sign = 1 if disparity is None else sign_of(disparity)
+    return as_float32(sign * values / focal)

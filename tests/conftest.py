@@ -16,10 +16,15 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_disable_most_optimizations", True)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--optimized", action="store_true", help="compile all programs as users do")
+
+
 @pytest.fixture(autouse=True)
 def optimization(request):
     """Optimizes what tests marked as `optimized` compile; the others share no program with them."""
-    fast = request.node.get_closest_marker("optimized") is None
+    every = request.config.getoption("--optimized")
+    fast = not every and request.node.get_closest_marker("optimized") is None
     if jax.config.read("jax_disable_most_optimizations") != fast:
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", fast)

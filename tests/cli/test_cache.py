@@ -79,6 +79,22 @@ def test_without_a_folder_to_write_to_it_goes_on(home, tmp_path, what):
     assert not programs(tmp_path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+@pytest.mark.parametrize("what", ["of all", "of the group", "another's"])
+def test_a_folder_that_others_may_write_to_is_left_alone(home, tmp_path, what):
+    folder = tmp_path / ".cache/sf3d_jax/programs"
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / "jit_theirs-0-cache").write_text("")
+    if what != "another's":
+        folder.chmod({"of all": 0o777, "of the group": 0o770}[what])
+    elif os.geteuid() == 0:
+        os.chown(folder, 12345, -1)
+    else:
+        pytest.skip("only root may give a folder away")
+    assert python(PROGRAM, home) == "hits: 0 misses: 0"
+    assert [path.name for path in folder.iterdir()] == ["jit_theirs-0-cache"]
+
+
 def test_a_program_that_was_written_by_half_is_compiled_and_kept_anew(home, tmp_path):
     python(PROGRAM, home)
     whole = {path: path.read_bytes() for path in programs(tmp_path)}
@@ -112,11 +128,38 @@ def test_what_was_not_used_for_longest_is_removed(tmp_path):
 
 def test_the_folder_is_bounded_when_a_command_begins(home, tmp_path):
     folder = tmp_path / ".cache/sf3d_jax/programs"
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     with (folder / "jit_large-0-cache").open("wb") as file:
         file.truncate(LARGEST_CACHE + 1)
     python(PROGRAM, home)
     assert programs(tmp_path) and not (folder / "jit_large-0-cache").exists()
+
+
+WRONG = """
+import io, sys
+from sf3d_jax.cli import main
+sys.stderr = io.StringIO()
+try:
+    main({words})
+except SystemExit as end:
+    print(end.code, len(sys.stderr.getvalue().splitlines()), "jax" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["convert", "--flow"],
+        ["convert", "--flow", "flow.flo"],
+        ["fit", "a.png", "b.png", "--output", "out", "--smoothness", "-1"],
+        ["render", "scene.ply", "--camera", "c.json", "--out", "out", "--size", "0", "0"],
+    ],
+)
+def test_a_command_with_wrong_flags_touches_no_folder(home, tmp_path, words):
+    said = python(WRONG.format(words=words), home)
+    assert said.splitlines()[-1] == ("0 0 False" if words == ["--help"] else "2 1 False")
+    assert not any(tmp_path.iterdir())
 
 
 COMMAND = """

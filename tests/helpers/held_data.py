@@ -357,4 +357,14 @@ FILES = {
             "test_a_missing_folder_is_named_and_not_the_temporary_file",
         ),
     },
+    "test_closed_form.py": {
+        "closed_form.deforming_scene": (
+            "test_points_and_moved_points_project_to_the_pixels_and_the_flow",
+            "takes a size, which the camera checks",
+        ),
+        "closed_form.next_image": (
+            "test_the_next_image_shows_each_point_where_the_flow_takes_it",
+            "takes a scene",
+        ),
+    },
 }

@@ -86,16 +86,20 @@ def stub_names(path):
 def public_functions():
     """{name: function} of what the package, its modules and its classes offer."""
     found = {}
-    for name in sf3d.__all__:
-        thing = getattr(sf3d, name)
-        members = offered(thing) if inspect.ismodule(thing) else {name: thing}
-        prefix = f"{name}." if inspect.ismodule(thing) else ""
-        for member, value in members.items():
-            if inspect.isclass(value):
-                found |= {f"{prefix}{member}.{n}": f for n, f in methods(value)}
-            elif callable(value):
-                found[f"{prefix}{member}"] = inspect.unwrap(value)
+    for name, thing in offered(sf3d).items():
+        collect(name, thing, found)
     return found
+
+
+def collect(name, thing, found):
+    """Adds the functions below a public name."""
+    if inspect.ismodule(thing):
+        for member, value in offered(thing).items():
+            collect(f"{name}.{member}", value, found)
+    elif inspect.isclass(thing):
+        found |= {f"{name}.{method}": f for method, f in methods(thing)}
+    elif callable(thing):
+        found[name] = inspect.unwrap(thing)
 
 
 def offered(module):

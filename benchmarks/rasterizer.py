@@ -33,8 +33,13 @@ from report import Report, time_ratios
 from timing import Way, race
 
 import sf3d_jax as sf3d
-from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
-from sf3d_jax.gaussians._options import room_for
+from sf3d_jax.gaussians import (
+    Gaussians,
+    intersections_needed,
+    render,
+    render_motion,
+    room_for,
+)
 
 # Repetitions by number of Gaussians and side of the image.
 SIZES = {(1_000, 256): 15, (5_000, 256): 11, (20_000, 512): 7, (50_000, 512): 5, (200_000, 1024): 5}

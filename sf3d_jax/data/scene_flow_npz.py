@@ -14,19 +14,63 @@ Arrays of an image of H x W pixels; other maps of the same image may stand besid
 """
 
 import io
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.data._files import (
+    LARGEST,
+    LARGEST_SIDE,
+    DtypeError,
+    FormatError,
+    PathLike,
+    SizeError,
+    check_header_size,
+    check_numbers,
+    write_bytes,
+)
+from sf3d_jax.data.cameras.checks import camera_argument, rigid_pose
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
 _RESULT = "a result of `sf3d convert` (.npz)"
+_PREFIX = "camera_"
+_CAMERA_PARTS = ("focal", "principal_point", "world_to_camera", "size", "model")
+
+
+class _Kind(NamedTuple):
+    """What a map holds.
+
+    Attributes:
+      letter: of the dtype, as `np.dtype.kind` says it.
+      words: the same for people.
+      channels: the axes after those of the image.
+    """
+
+    letter: str
+    words: str
+    channels: tuple[int, ...]
+
+
+_MAPS = {
+    "vectors": _Kind("f", "floating numbers", (3,)),
+    "points": _Kind("f", "floating numbers", (3,)),
+    "valid": _Kind("b", "bool", ()),
+}
+# Of the dtypes that come back as they were: bfloat16 does not, and objects are code.
+_SAVED = "biufcUS"
+
+# What damaged archives raise (of RuntimeError those with a password or an unknown compression), and
+# headers of arrays, which NumPy reads as Python.
+_BROKEN_ARCHIVE = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError
+_BROKEN_HEADER = ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError
 
 
 class SceneFlowMaps(NamedTuple):
@@ -58,29 +102,104 @@ def write_scene_flow_npz(
 
     Args:
       path: file to write.
-      maps: arrays by name; `read_scene_flow_npz` needs vectors, points and valid.
-      camera: of the image, a pinhole.
+      maps: arrays by name: vectors and points, floating [H, W, 3], valid, bool [H, W], and any
+        others of numbers, bool or text, whose names do not begin with "camera_".
+      camera: of the image, one pinhole.
       baseline: distance of the stereo cameras in metres, if known.
 
     Raises:
-      ValueError: the camera has a lens, which the file does not hold.
+      TypeError: the maps are no mapping, the camera is none, the baseline is no number, or a map
+        holds something else than it should.
+      ValueError: the camera is a batch, has a lens, which the file does not hold, or numbers that
+        make no sense; a map is missing, has another size than the camera or a name that is taken;
+        or the baseline is not positive.
       FileNotFoundError: there is no folder for the file.
     """
+    arrays = _camera_arrays(camera)
+    if baseline is not None:
+        arrays["camera_baseline"] = np.array(_check_positive("baseline", baseline))
+    checked = _check_maps(maps, camera.size)
+    write_bytes(path, _pack(checked | arrays))
+
+
+def _camera_arrays(camera: "Camera") -> dict[str, np.ndarray]:
+    """The arrays of a camera, checked, by their names in the file."""
+    from sf3d_jax.camera import check_size
+
+    camera_argument("camera", camera)
     if camera.distortion is not None:
         raise ValueError(f"camera: expected a pinhole, got the lens {camera.model!r}")
-    arrays: dict[str, Any] = {
-        **maps,
-        "camera_focal": camera.focal,
-        "camera_principal_point": camera.principal_point,
-        "camera_world_to_camera": camera.world_to_camera,
-        "camera_size": camera.size,
-        "camera_model": camera.model,
+    try:
+        size = check_size(camera.size)
+    except ValueError as error:
+        raise ValueError(f"camera.{error}") from None
+    if max(size) > LARGEST_SIDE:
+        raise ValueError(f"camera.size: expected sides up to {LARGEST_SIDE:,}, got {size}")
+    return {
+        "camera_focal": _make_storable(camera.focal),
+        "camera_principal_point": _make_storable(camera.principal_point),
+        "camera_world_to_camera": _make_storable(camera.world_to_camera),
+        "camera_size": np.array(size),
+        "camera_model": np.array(camera.model),
     }
-    if baseline is not None:
-        arrays["camera_baseline"] = baseline
+
+
+def _make_storable(numbers: npt.ArrayLike) -> np.ndarray:
+    """Floating numbers in their dtype, but for bfloat16, which an .npz cannot hold."""
+    array = np.asarray(numbers)
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
+def _check_positive(name: str, x: float) -> float:
+    number = _make_array(name, x)
+    if number.ndim or number.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected a number of metres, got {x!r}")
+    if not 0 < number <= LARGEST:
+        raise ValueError(f"{name}: expected a positive number up to {LARGEST:g}, got {x}")
+    return float(number)
+
+
+def _check_maps(maps: Mapping[str, npt.ArrayLike], size: tuple[int, int]) -> dict[str, np.ndarray]:
+    if not isinstance(maps, Mapping):
+        raise TypeError(f"maps: expected arrays by name, got {type(maps).__name__}")
+    for name in maps:
+        if not isinstance(name, str):
+            raise TypeError(f"maps: expected names that are text, got {name!r}")
+        if name.startswith(_PREFIX):
+            raise ValueError(f"maps: names that begin with {_PREFIX!r} are taken, got {name!r}")
+    if lacking := [name for name in _MAPS if name not in maps]:
+        raise ValueError(f"maps: expected {', '.join(_MAPS)}, got no {', '.join(lacking)}")
+    arrays = {name: _make_array(f"maps[{name!r}]", values) for name, values in maps.items()}
+    for name, array in arrays.items():
+        _check_map(f"maps[{name!r}]", array, _MAPS.get(name), size)
+    return arrays
+
+
+def _make_array(name: str, values: npt.ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of several lengths
+        raise ValueError(f"{name}: expected an array, got {type(values).__name__}") from None
+
+
+def _check_map(name: str, array: np.ndarray, kind: _Kind | None, size: tuple[int, int]) -> None:
+    """Checks what a caller hands over as a map; of further maps the kind is None."""
+    words = "numbers, bool or text" if kind is None else kind.words
+    if array.dtype.kind not in (_SAVED if kind is None else kind.letter):
+        raise TypeError(f"{name}: expected an array of {words}, got {array.dtype}")
+    if kind is not None and array.shape != (*size, *kind.channels):
+        wanted = [*size, *kind.channels]
+        raise ValueError(f"{name}: expected the shape {wanted}, got {list(array.shape)}")
+
+
+def _pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of an .npz; `np.savez` takes the names as keywords, where some are taken."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_bytes(path, buffer.getvalue())
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
@@ -90,34 +209,98 @@ def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
       path: file to read.
 
     Returns:
-      The maps in the dtype of the file, and the camera.
+      The maps and the camera in the dtypes of the file.
 
     Raises:
-      FormatError: the file is not a whole .npz, lacks an array, or has maps of another size than
-        its camera.
+      FileNotFoundError: there is no such file.
+      FormatError: the file is not a whole .npz, lacks an array, has numbers that are no camera, or
+        maps of another size or dtype than they should be.
     """
+    arrays = _unpack(path, Path(path).read_bytes())
+    camera = _make_camera(path, arrays)
+    for name, kind in _MAPS.items():
+        array, wanted = arrays[name], (*camera.size, *kind.channels)
+        _check_dtype(path, name, array, kind.letter, kind.words)
+        if array.shape != wanted:
+            expected = f"maps of the shapes of their camera, {name} {list(wanted)}"
+            raise SizeError(path, expected, f"{list(array.shape)}")
+    baseline = _make_baseline(path, arrays)
+    vectors, points, valid = (arrays[name] for name in _MAPS)
+    return SceneFlowMaps(vectors, points, valid, camera, baseline)
+
+
+def _unpack(path: PathLike, content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a result; the baseline may be missing."""
+    needed = [*_MAPS, *(f"{_PREFIX}{part}" for part in _CAMERA_PARTS)]
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            there = set(archive.namelist())
+            names = [x for x in (*needed, "camera_baseline") if f"{x}.npy" in there]
+            arrays = {name: _read_array(archive, name) for name in names}
+    except MemoryError:
+        raise FormatError(path, _RESULT, "an array larger than the memory") from None
+    except (*_BROKEN_ARCHIVE, *_BROKEN_HEADER):
+        raise FormatError(path, _RESULT, "no whole archive of arrays") from None
+    if lacking := [name for name in needed if name not in arrays]:
+        raise FormatError(path, _RESULT, f"no array {lacking[0]!r}")
+    return arrays
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray]) -> "Camera":
     from sf3d_jax.camera import Camera
 
-    content = Path(path).read_bytes()
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            result = dict(file)
-        height, width = (int(n) for n in result["camera_size"])
-        camera = Camera(
-            result["camera_focal"],
-            result["camera_principal_point"],
-            result["camera_world_to_camera"],
-            size=(height, width),
-            model=str(result["camera_model"]),
-        )
-        baseline = float(result["camera_baseline"]) if "camera_baseline" in result else None
-        vectors, points, valid = (result[name] for name in ("vectors", "points", "valid"))
-    except KeyError as error:
-        raise FormatError(path, _RESULT, f"no array {error}") from None
-    except Exception:  # a broken archive raises half a dozen kinds
-        raise FormatError(path, _RESULT, "no whole archive of arrays") from None
-    wanted = (*camera.size, 3), (*camera.size, 3), camera.size
-    found = vectors.shape, points.shape, valid.shape
-    if found != wanted:
-        raise FormatError(path, f"maps of the shapes {wanted}", f"{found}")
-    return SceneFlowMaps(vectors, points, valid, camera, baseline)
+    focal = _take_numbers(path, arrays, "camera_focal", (2,))
+    if not (focal > 0).all():
+        raise FormatError(path, "positive focal lengths in camera_focal", f"{focal.tolist()}")
+    point = _take_numbers(path, arrays, "camera_principal_point", (2,))
+    pose = _take_numbers(path, arrays, "camera_world_to_camera", (3, 4))
+    rigid_pose(path, "camera_world_to_camera", pose)
+    model = arrays["camera_model"]
+    if model.shape != () or model.dtype.kind != "U" or model.item() != "pinhole":
+        raise FormatError(path, "the text 'pinhole' in camera_model", f"{model.tolist()!r:.80}")
+    return Camera(focal, point, pose, size=_take_size(path, arrays["camera_size"]))
+
+
+def _take_numbers(
+    path: PathLike, arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    array = arrays[name]
+    _check_dtype(path, name, array, "f", "floating numbers")
+    _check_shape(path, name, array, shape)
+    check_numbers(path, name, array)
+    return array
+
+
+def _take_size(path: PathLike, array: np.ndarray) -> tuple[int, int]:
+    _check_dtype(path, "camera_size", array, "iu", "integers")
+    _check_shape(path, "camera_size", array, (2,))
+    height, width = array.tolist()
+    check_header_size(path, width, height)
+    return height, width
+
+
+def _make_baseline(path: PathLike, arrays: Mapping[str, np.ndarray]) -> float | None:
+    array = arrays.get("camera_baseline")
+    if array is None:
+        return None
+    _check_dtype(path, "camera_baseline", array, "iuf", "a number")
+    _check_shape(path, "camera_baseline", array, ())
+    if not 0 < array <= LARGEST:
+        expected = f"a positive number up to {LARGEST:g} in camera_baseline"
+        raise FormatError(path, expected, f"{array}")
+    return float(array)
+
+
+def _check_dtype(path: PathLike, name: str, array: np.ndarray, letters: str, words: str) -> None:
+    if array.dtype.kind not in letters:
+        raise DtypeError(path, f"{words} in {name}", f"the dtype {array.dtype}")
+
+
+def _check_shape(path: PathLike, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise FormatError(path, f"the shape {list(shape)} of {name}", f"{list(array.shape)}")

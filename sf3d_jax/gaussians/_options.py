@@ -7,6 +7,8 @@ from sf3d_jax._checks import check_array
 from sf3d_jax.camera import check_camera
 from sf3d_jax.gaussians._compositing import BACKENDS
 
+MOST_INTERSECTIONS = 2**30 - 1  # so many pairs of a Gaussian and a tile have indices
+
 
 def check_scene_camera(name: str, camera: Any) -> None:
     """Checks that a camera is one pinhole.
@@ -60,14 +62,12 @@ def check_room(max_intersections: Any) -> int:
       TypeError: it is no integer that is known when the program is compiled.
       ValueError: it is below 1, or no index can count so many.
     """
-    try:
-        number = operator.index(max_intersections)
-    except TypeError:
-        raise TypeError(
-            f"max_intersections: expected an integer, not traced, got {max_intersections!r}"
-        ) from None
-    if not 1 <= number < 2**30:
-        raise ValueError(f"max_intersections: expected 1 to 2^30 - 1, got {number}")
+    number = _read_integer("max_intersections", max_intersections)
+    if not 1 <= number <= MOST_INTERSECTIONS:
+        raise ValueError(
+            f"max_intersections: expected 1 to 2^30 - 1, got {number}; "
+            "a scene with more intersections cannot be drawn"
+        )
     return number
 
 
@@ -84,7 +84,7 @@ def check_backend(backend: str) -> None:
         raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
 
 
-def room_for(count: int) -> int:
+def room_for(count: Any) -> int:
     """Room for intersections that were counted, of few sizes, so that few programs are compiled.
 
     The size is 4, 5, 6 or 7 times a power of two, at least 1024, and at least 1/256 above the
@@ -92,15 +92,27 @@ def room_for(count: int) -> int:
     frames with one program, take the largest of their counts.
 
     Args:
-      count: number of intersections, as `intersections_needed` gives it.
+      count: number of intersections, as `intersections_needed` gives it: an integer, or an array
+        () of integers, not traced.
 
     Returns:
-      The number to pass to `render` or `render_motion` as `max_intersections`. They take at most
-      2^30 - 1.
+      The number to pass to `render` or `render_motion` as `max_intersections`. It is at most
+      2^30 - 1 if that is enough. Else it is above, up to 2^31 for the largest count, 2^31 - 1, and
+      they refuse it: so many intersections cannot be drawn.
+
+    Raises:
+      TypeError: count is no integer, or it is traced.
+      ValueError: it is below 0.
     """
+    number = _read_integer("count", count)
+    if number < 0:
+        raise ValueError(f"count: expected 0 or more, got {number}")
     # The program that draws may round otherwise at a tile's border than the one that counts, which
     # ends at the largest integer.
-    return round_up(min(count + count // 256 + 16, 2**31 - 1))
+    least = min(number + number // 256 + 16, 2**31 - 1)
+    if least <= MOST_INTERSECTIONS:
+        return min(round_up(least), MOST_INTERSECTIONS)
+    return round_up(least)
 
 
 def round_up(count: int) -> int:
@@ -115,3 +127,13 @@ def round_up(count: int) -> int:
     count = max(count, 1024)
     unit = 1 << (count - 1).bit_length() - 3
     return -(-count // unit) * unit
+
+
+def _read_integer(name: str, x: Any) -> int:
+    """An integer of Python, NumPy or JAX as one of Python; raises for any other thing."""
+    try:
+        if isinstance(x, bool) or getattr(x, "shape", ()) != ():
+            raise TypeError
+        return operator.index(x)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, not traced, got {x!r}") from None

@@ -5,9 +5,10 @@ many digits, of which float32 keeps seven. Their difference is small, so it is t
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from sf3d_jax.camera import Camera
@@ -19,7 +20,7 @@ class Recentered(NamedTuple):
     """A scene and its cameras in a world whose origin is the first camera.
 
     Attributes:
-      gaussians: (N), NumPy; the means are float32.
+      gaussians: (N), NumPy float32.
       cameras: as many as were passed; NumPy float32.
     """
 
@@ -27,12 +28,13 @@ class Recentered(NamedTuple):
     cameras: tuple[Camera, ...]
 
 
-def recenter(gaussians: Gaussians, cameras: Sequence[Camera]) -> Recentered:
-    """Moves the origin of the world to the first camera, in float64, and rounds to float32.
+def recenter(gaussians: Gaussians, cameras: Iterable[Camera]) -> Recentered:
+    """Moves the origin of the world to the first camera, in float64, and rounds all to float32.
 
     With o the position of the first camera, means become mu - o and a pose [R | t] becomes
     [R | t + R o]. The axes of the world are kept, because colors of spherical harmonics depend on
-    directions in them. The cameras see the same images and the same depths as before.
+    directions in them. The cameras see the same images and the same depths as before. It runs on
+    the host, outside of jit and other transformations.
 
     Args:
       gaussians: (N), in world axes; NumPy float64 keeps the digits, as `data.read_gaussian_ply`
@@ -40,24 +42,55 @@ def recenter(gaussians: Gaussians, cameras: Sequence[Camera]) -> Recentered:
       cameras: at least one pinhole, in the same world; likewise.
 
     Returns:
-      The scene and its cameras. A mean beyond float32 becomes infinite, and is not drawn.
+      The scene and its cameras. A number of a Gaussian beyond float32 becomes infinite, and that
+      Gaussian is not drawn.
 
     Raises:
-      TypeError: an argument is not Gaussians, or not a camera.
-      ValueError: shapes do not fit, there is no camera, or one is a batch or has a lens.
+      TypeError: an argument is not Gaussians, or not cameras, or is traced.
+      ValueError: shapes do not fit, there is no camera, or one is a batch, has a lens, or has a
+        number that is not finite in float32, as one too far from the first camera.
     """
     check_gaussians("gaussians", gaussians)
-    if not cameras:
-        raise ValueError("cameras: expected at least one, got none")
-    for i, camera in enumerate(cameras):
-        check_scene_camera(f"cameras[{i}]", camera)
+    cameras = _list_cameras(cameras)
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((gaussians, cameras))):
+        raise TypeError("recenter: runs on the host; call it outside jit and pass the result in")
 
-    rotation, translation = np.split(np.float64(cameras[0].world_to_camera), [3], axis=1)
-    origin = -(rotation.T @ translation)[:, 0]
-    with np.errstate(over="ignore"):
-        means = np.float32(np.float64(gaussians.means) - origin)
-    moved = tuple(_move(camera, origin) for camera in cameras)
-    return Recentered(dataclasses.replace(gaussians, means=means), moved)
+    # What does not fit into float32 is documented of Gaussians and refused of cameras.
+    with np.errstate(over="ignore", invalid="ignore"):
+        rotation, translation = np.split(np.float64(cameras[0].world_to_camera), [3], axis=1)
+        origin = -(rotation.T @ translation)[:, 0]
+        means = np.float64(gaussians.means) - origin
+        scene = dataclasses.replace(gaussians, means=means)
+        near = jax.tree.map(lambda x: np.asarray(x, np.float32), scene)
+        moved = tuple(_move(camera, origin) for camera in cameras)
+    for i, camera in enumerate(moved):
+        _check_finite(f"cameras[{i}]", camera)
+    return Recentered(near, moved)
+
+
+def _list_cameras(cameras: Any) -> tuple[Camera, ...]:
+    """Checks the cameras, of which there may be an iterator."""
+    try:
+        each = iter(cameras)
+    except TypeError:
+        got = type(cameras).__name__
+        raise TypeError(f"cameras: expected a sequence of cameras, got one {got}") from None
+    listed = tuple(each)
+    if not listed:
+        raise ValueError("cameras: expected at least one, got none")
+    for i, camera in enumerate(listed):
+        check_scene_camera(f"cameras[{i}]", camera)
+    return listed
+
+
+def _check_finite(name: str, moved: Camera) -> None:
+    for part in ("focal", "principal_point", "world_to_camera"):
+        x = getattr(moved, part)
+        if not np.isfinite(x).all():
+            raise ValueError(
+                f"{name}.{part}: expected numbers that are finite in float32, with the first "
+                f"camera as the origin, got {x.tolist()}"
+            )
 
 
 def _move(camera: Camera, origin: np.ndarray) -> Camera:

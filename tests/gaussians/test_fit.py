@@ -69,7 +69,8 @@ def test_gaussians_fitted_to_some_views_show_another_one():
     @jax.jit
     def step(parameters, state, camera, image):
         gradient = jax.grad(loss)(parameters, camera, image)
-        change, state = optimizer.update(gradient, state)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an integer
+            change, state = optimizer.update(gradient, state)
         return optax.apply_updates(parameters, change), state
 
     state = optimizer.init(parameters)
@@ -93,7 +94,7 @@ def test_the_motion_of_gaussians_is_found_from_flow():
     cameras = cast((scene.camera, scene.next_camera), jnp.float32)
     room = int(intersections_needed(gaussians, cameras[0]))
     # One pixel across the view weighs as much as the same distance along it.
-    scale = np.array([1, 1, scene.camera.focal[0]], np.float32)
+    scale = np.array([[[1, 1, scene.camera.focal[0]]]], np.float32)
     wanted = np.float32(np.concatenate([scene.flow, scene.inv_depth_change[..., None]], -1))
 
     def loss(means):
@@ -108,7 +109,8 @@ def test_the_motion_of_gaussians_is_found_from_flow():
     @jax.jit
     def step(means, state):
         gradient, seen = jax.grad(loss, has_aux=True)(means)
-        change, state = optimizer.update(gradient, state)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an integer
+            change, state = optimizer.update(gradient, state)
         return optax.apply_updates(means, change), state, seen
 
     means, annotations = gaussians.means, []

@@ -1,5 +1,6 @@
 """Drawing of Gaussians: against the slow reference, finite differences, and its own laws."""
 
+import contextlib
 import dataclasses
 import functools
 
@@ -246,6 +247,10 @@ def test_float32_is_right_but_at_thresholds(name):
             assert relative(x, y) < 1e-5, field
 
 
+def precision(dtype):
+    return float64() if dtype == np.float64 else contextlib.nullcontext()
+
+
 BAD = {
     "nan mean": lambda g: dataclasses.replace(g, means=g.means.at[7].set(np.nan)),
     "infinite factor": lambda g: dataclasses.replace(g, factors=g.factors.at[7, 1, 2].set(np.inf)),
@@ -257,18 +262,28 @@ BAD = {
     "flat": lambda g: dataclasses.replace(g, factors=g.factors.at[7, :, 1].set(0)),
     "behind": lambda g: dataclasses.replace(g, means=g.means.at[7].set([0, 0, -1.0])),
     "at the eye": lambda g: dataclasses.replace(g, means=g.means.at[7].set(0)),
+    # The square of the least factor is below the numbers of the type.
     "thin": lambda g: dataclasses.replace(
-        g, factors=g.factors.at[7].set(jnp.diag(jnp.array([1e-9, 1e-9, 1e-24])))
+        g,
+        factors=g.factors.at[7].set(
+            jnp.diag(jnp.array([1e-9, 1e-9, 1e-24 if g.factors.dtype == jnp.float32 else 1e-170]))
+        ),
     ),
     "clear": lambda g: dataclasses.replace(g, opacities=g.opacities.at[7].set(0.003)),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_gaussian_touches_nothing(name):
-    first, after, camera, *rest = inputs(np.float32, 1)
+@thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
+def test_a_bad_gaussian_touches_nothing(name, dtype):
+    with precision(dtype):
+        check_bad(BAD[name], dtype)
+
+
+def check_bad(spoil, dtype):
+    first, after, camera, *rest = inputs(dtype, 1)
     # A camera at the origin, so that the eye is a number without rounding.
-    camera = dataclasses.replace(camera, world_to_camera=jnp.eye(3, 4))
+    camera = dataclasses.replace(camera, world_to_camera=jnp.eye(3, 4, dtype=dtype))
     # What may not be seen at all is well seen otherwise.
     first = dataclasses.replace(
         first,
@@ -277,7 +292,7 @@ def test_a_bad_gaussian_touches_nothing(name):
     )
     without = jax.tree.map(lambda x: x.at[7].set(0), first)
     draw = lambda g: drawn("mean", 0, g, after, camera, *rest)
-    bad = BAD[name](first)
+    bad = spoil(first)
     assert np.any(draw(first).colors != draw(without).colors)
     chex.assert_trees_all_equal(draw(bad), draw(without))
     slopes, expected = (gradient("mean", 0, (g, after, camera, *rest)) for g in (bad, without))
@@ -285,22 +300,27 @@ def test_a_bad_gaussian_touches_nothing(name):
     assert not any(np.any(x[7]) for x in jax.tree.leaves(slopes[:2]))
 
 
-def test_a_gaussian_that_is_bad_at_the_second_time_is_not_drawn():
-    first, after, *rest = inputs(np.float32, 1)
-    bad = dataclasses.replace(after, factors=after.factors.at[7].set(np.nan))
-    without = jax.tree.map(lambda x: x.at[7].set(0), first)
-    result, expected = (drawn("mean", 0, *g, *rest) for g in ((first, bad), (without, after)))
-    chex.assert_trees_all_equal(result, expected)
-    slopes = gradient("mean", 0, (first, bad, *rest))
-    chex.assert_tree_all_finite(slopes)
-    assert np.any(slopes[1].means) and not np.any(slopes[1].means[7])
+@thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
+def test_a_gaussian_that_is_bad_at_the_second_time_is_not_drawn(dtype):
+    with precision(dtype):
+        first, after, *rest = inputs(dtype, 1)
+        bad = dataclasses.replace(after, factors=after.factors.at[7].set(np.nan))
+        without = jax.tree.map(lambda x: x.at[7].set(0), first)
+        result, expected = (drawn("mean", 0, *g, *rest) for g in ((first, bad), (without, after)))
+        chex.assert_trees_all_equal(result, expected)
+        slopes = gradient("mean", 0, (first, bad, *rest))
+        chex.assert_tree_all_finite(slopes)
+        assert np.any(slopes[1].means) and not np.any(slopes[1].means[7])
 
 
-def test_of_the_second_time_only_means_and_factors_are_read():
-    first, after, *rest = inputs(np.float32, 1)
-    other = dataclasses.replace(after, opacities=jnp.nan * after.opacities, colors=0 * after.colors)
-    result, expected = (drawn("mean", 0, first, g, *rest) for g in (other, after))
-    chex.assert_trees_all_equal(result, expected)
+@thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
+def test_of_the_second_time_only_means_and_factors_are_read(dtype):
+    with precision(dtype):
+        first, after, *rest = inputs(dtype, 1)
+        unused = {"opacities": jnp.nan * after.opacities, "colors": 0 * after.colors}
+        other = dataclasses.replace(after, **unused)
+        result, expected = (drawn("mean", 0, first, g, *rest) for g in (other, after))
+        chex.assert_trees_all_equal(result, expected)
 
 
 def test_a_camera_that_is_not_finite_sees_nothing():

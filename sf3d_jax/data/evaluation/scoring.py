@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder, problem_of
 from sf3d_jax.data.sets._benchmark import Arguments, Item, Scoring
@@ -100,10 +103,11 @@ def evaluate(
 
     Raises:
       FileNotFoundError: a folder is missing, or there is no estimate that has a truth.
+      TypeError: the scale is no number, or the intrinsics are not numbers.
       ValueError: the benchmark is unknown, an option is out of range or for another benchmark, or
         nothing could be compared although all files are good.
     """
-    if benchmark not in _BENCHMARKS:
+    if not isinstance(benchmark, str) or benchmark not in _BENCHMARKS:
         raise ValueError(f"benchmark: expected one of {list(_BENCHMARKS)}, got {benchmark!r}")
     rules = _BENCHMARKS[benchmark]
     scoring = _check_options(benchmark, scale, intrinsics)
@@ -140,15 +144,44 @@ def _check_options(
 ) -> Scoring:
     if benchmark != "srflow3d" and (scale is not None or intrinsics is not None):
         raise ValueError(f"scale, intrinsics: expected for srflow3d only, not for {benchmark}")
-    if scale is not None and not 0 < scale < math.inf:
+    return Scoring(_check_scale(scale), _check_intrinsics(intrinsics))
+
+
+def _check_scale(scale: float | None) -> float | None:
+    if scale is None:
+        return None
+    number = _check_numbers("scale", scale, "a positive number")
+    if number.ndim:
+        raise TypeError(f"scale: expected a positive number, got {scale!r}")
+    if not 0 < number < math.inf:
         raise ValueError(f"scale: expected a positive number, got {scale}")
+    return float(number)
+
+
+def _check_intrinsics(
+    intrinsics: Sequence[float] | None,
+) -> tuple[float, float, float, float] | None:
     if intrinsics is None:
-        return Scoring(scale)
-    numbers = tuple(map(float, intrinsics))
-    if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[:2]) <= 0:
-        raise ValueError(f"intrinsics: expected fx, fy > 0 and cx, cy, got {numbers}")
-    fx, fy, cx, cy = numbers
-    return Scoring(scale, (fx, fy, cx, cy))
+        return None
+    wanted = "fx, fy > 0 and cx, cy"
+    numbers = _check_numbers("intrinsics", intrinsics, wanted)
+    if not numbers.ndim:
+        raise TypeError(f"intrinsics: expected {wanted}, got {intrinsics!r}")
+    if numbers.shape != (4,) or not np.isfinite(numbers).all() or (numbers[:2] <= 0).any():
+        raise ValueError(f"intrinsics: expected {wanted}, got {numbers.tolist()}")
+    fx, fy, cx, cy = map(float, numbers)
+    return fx, fy, cx, cy
+
+
+def _check_numbers(name: str, x: npt.ArrayLike, wanted: str) -> np.ndarray:
+    """The argument as an array of real numbers of any shape."""
+    try:
+        numbers = np.asarray(x)
+    except ValueError:  # lists of several lengths
+        raise ValueError(f"{name}: expected {wanted}, got {x!r}") from None
+    if numbers.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected {wanted}, got {x!r}")
+    return numbers
 
 
 def _add_image(metrics: Mapping[str, Metric], arguments: Arguments) -> dict[str, Metric]:

@@ -1,7 +1,8 @@
 """A folder of estimates as a submission to a benchmark, checked."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -113,16 +114,16 @@ def submit(
 
     Raises:
       FileNotFoundError: the folder of the estimates is missing, or has no file that is looked for.
-      NotADirectoryError: output is a file.
+      NotADirectoryError: output, or a folder above it or in it that is needed, is a file.
+      PermissionError: output cannot be made, or nothing can be written in it.
       ValueError: the benchmark is unknown, or output is the folder of the estimates.
     """
-    if benchmark not in _BENCHMARKS:
+    if not isinstance(benchmark, str) or benchmark not in _BENCHMARKS:
         raise ValueError(f"benchmark: expected one of {list(_BENCHMARKS)}, got {benchmark!r}")
     rules = _BENCHMARKS[benchmark]
     prediction, output = Path(prediction), Path(output)
     check_folder("prediction", prediction)
-    if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"output: {output} is a file; name a folder")
+    _refuse_files([output, *output.parents])
     if output.resolve() == prediction.resolve():
         raise ValueError("output: is the folder of the estimates; name another one")
     files = {
@@ -132,6 +133,7 @@ def submit(
     }
     if not files:
         raise FileNotFoundError(f"prediction: {prediction} has no file of a submission")
+    _make_output(output, [path for paths in files.values() for path in paths])
     job = _Job(rules, prediction, output, {})
     report = progress or (lambda *_: None)
     total = sum(map(len, files.values()))
@@ -147,6 +149,26 @@ def submit(
         if set(needed) <= kinds.keys()
     }
     return Submission(benchmark, kinds, tasks)
+
+
+def _refuse_files(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"output: {folder} is a file; name a folder")
+
+
+def _make_output(output: Path, paths: Sequence[Path]) -> None:
+    """Makes the folder, and refuses what would keep every file from being written."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        raise PermissionError(f"output: the folder {output} cannot be made") from None
+    # Of the folders of scenes and kinds some may be there already.
+    for folder in sorted({output / path.parent for path in paths}):
+        there = next(x for x in (folder, *folder.parents) if x.exists())
+        _refuse_files([there])
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(f"output: no file can be written in the folder {there}")
 
 
 class _Job(NamedTuple):

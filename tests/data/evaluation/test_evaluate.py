@@ -84,6 +84,8 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
             evaluate(benchmark, tmp_path)
     with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', .* got 'sintel'"):
         evaluate("sintel", tmp_path)
+    with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', .* got \[\]"):
+        evaluate([], tmp_path)
     with pytest.raises(ValueError, match="pool: expected one of"):
         evaluate("kitti", tmp_path, pool="batch")
     for option in ({"scale": 2.0}, {"intrinsics": (20, 20, 7, 5)}):
@@ -95,6 +97,15 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
     for numbers in ((0, 20, 7, 5), (20, 20, np.nan, 5), (20, 20, 7)):
         with pytest.raises(ValueError, match="intrinsics: expected fx, fy > 0 and cx, cy"):
             evaluate("srflow3d", tmp_path, intrinsics=numbers)
+    for numbers in (np.eye(2), [[20], [20, 7]], ()):
+        with pytest.raises(ValueError, match="intrinsics: expected fx, fy > 0 and cx, cy, got"):
+            evaluate("srflow3d", tmp_path, intrinsics=numbers)
+    for numbers in (5, "abc", ["20", "20", "7", "5"], [True] * 4, [20, 20, None, 5], {}):
+        with pytest.raises(TypeError, match="intrinsics: expected fx, fy > 0 and cx, cy, got"):
+            evaluate("srflow3d", tmp_path, intrinsics=numbers)
+    for scale in ("a", True, [2.0], {}):
+        with pytest.raises(TypeError, match="scale: expected a positive number, got"):
+            evaluate("srflow3d", tmp_path, scale=scale)
 
 
 # SRFlow3D

@@ -1,5 +1,8 @@
 """`data.submit`: what is written, read again and said of made-up folders."""
 
+import os
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -77,9 +80,35 @@ def test_wrong_arguments_are_refused_by_name(folders, tmp_path):
         data.submit("kitti", prediction=tmp_path, output=tmp_path)
     with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', 'spring'\], got"):
         data.submit("things", **folders)
+    with pytest.raises(ValueError, match=r"benchmark: expected one of .* got \[\]"):
+        data.submit([], **folders)
     folders["output"].write_text("A file.")
     with pytest.raises(NotADirectoryError, match=r"output: .* is a file"):
         data.submit("kitti", **folders)
+
+
+def test_an_output_that_cannot_be_written_is_one_error(folders, tmp_path, monkeypatch):
+    data.write_flow(made(tmp_path / "estimate/flow/000000_10.flo"), draw(0, 2))
+    submit = lambda output: data.submit("kitti", prediction=folders["prediction"], output=output)
+    (tmp_path / "afile").write_text("A file.")
+    with pytest.raises(NotADirectoryError, match=r"output: .*afile is a file"):
+        submit(tmp_path / "afile/x")
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held/flow").write_text("A file.")
+    with pytest.raises(NotADirectoryError, match=r"output: .*flow is a file"):
+        submit(tmp_path / "held")
+    with monkeypatch.context() as patch:  # whoever runs the tests may write everywhere
+        patch.setattr(os, "access", lambda *_: False)
+        with pytest.raises(PermissionError, match=r"output: no file can be written in .*closed"):
+            submit(tmp_path / "closed")
+        patch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(PermissionError, match=r"output: the folder .*new cannot be made"):
+            submit(tmp_path / "new")
+    assert submit(tmp_path / "closed/below").kinds["flow"].written == 1
+
+
+def refuse(*_, **__):
+    raise PermissionError(13, "Permission denied")
 
 
 def test_the_counts_of_whole_submissions():

@@ -139,8 +139,8 @@ def _from_disparities(
 ) -> depth_change.InverseDepths:
     """The inverse depths of two disparities that have the sign of a file's, per baseline."""
     focal = np.float32(things_camera(signed.shape).focal[0])
-    positive = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
-    return depth_change.from_disparities(*positive, jnp.asarray(focal))
+    before, after = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
+    return depth_change.from_disparities(before, after, jnp.asarray(focal))
 
 
 _READERS: dict[str, Reader] = {

@@ -22,7 +22,7 @@ from sf3d_jax.data.sets._benchmark import (
     subfolders,
 )
 from sf3d_jax.data.sets._listing import Place
-from sf3d_jax.data.sets._sequences import SIDES, Direction, Side
+from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES, Direction, Side
 from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.files import read_match_map
 from sf3d_jax.metrics import Metric, SpringSceneFlow
@@ -40,7 +40,6 @@ TASKS: dict[str, tuple[str, ...]] = {
     "scene flow": ("disp1", "disp2", "flow"),
 }
 
-_DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
 # What the metric calls the layout's kinds.
 _NAMES = {"flow": "flow", "moved_disparity": "next_disparity", "disparity": "disparity"}
 
@@ -67,7 +66,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
         item
         for scene in subfolders(truth)
         for side in SIDES
-        for direction in _DIRECTIONS
+        for direction in DIRECTIONS
         for item in _scene_items(prediction / scene, truth / scene, estimated, direction, side)
     ]
     return [item for item in listed if item.estimates]

@@ -30,7 +30,7 @@ from sf3d_jax.data.sets._benchmark import (
     subfolders,
 )
 from sf3d_jax.data.sets._listing import Place
-from sf3d_jax.data.sets._sequences import SIDES, Direction
+from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES
 from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
 from sf3d_jax.metrics import FlyingThings3D, Metric
@@ -38,7 +38,6 @@ from sf3d_jax.metrics import FlyingThings3D, Metric
 METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
 NEEDS = "the true disparity beside the true flow, and pixels below 250 px and 250 m"
 
-_DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
 # What is called otherwise than in the layout.
 _NAMES = {"flow": "flow", "disparity": "disparity", "change": "disparity_change"}
 
@@ -63,7 +62,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     has_any = functools.cache(functools.partial(_has_any, prediction))
     listed: list[Item] = []
     for scene in scenes:
-        for direction, side in itertools.product(_DIRECTIONS, SIDES):
+        for direction, side in itertools.product(DIRECTIONS, SIDES):
             kinds = {_NAMES[k]: place for k, place in layout.truth(direction, side).items()}
             estimated = {n for n, place in kinds.items() if has_any(place, scene.split("/")[0])}
             listed += _scene_items(prediction, truth, scene, kinds, estimated)

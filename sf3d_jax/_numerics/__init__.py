@@ -126,7 +126,7 @@ def _reciprocal_jvp(primals: Any, tangents: Any) -> Any:
     return result, -(result * result) * tangents[0]
 
 
-def computed_once(tree: Any, positive: jax.Array | None = None) -> Any:
+def compute_once(tree: Any, positive: jax.Array | None = None) -> Any:
     """The tree unchanged, kept from being computed again for everything that uses it.
 
     XLA fuses what is cheap into the loop over its consumers, and a chain of hundreds of

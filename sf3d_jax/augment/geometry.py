@@ -22,7 +22,7 @@ from sf3d_jax._numerics import (
     narrow,
     widen,
 )
-from sf3d_jax.camera import Camera, Size, check_size, scaled, shifted
+from sf3d_jax.camera import Camera, Size, check_size, scale_camera, shift_camera
 from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
 from sf3d_jax.samples import Sample, check_sample, map_cameras, map_pixels, present_fields
 from sf3d_jax.warping.resizing import Footprint, footprint, resample
@@ -181,7 +181,7 @@ class _Window:
     corner: jax.Array
 
     def camera(self, camera: Camera) -> Camera:
-        return shifted(scaled(camera, self.scale, self.old), -self.corner, self.size)
+        return shift_camera(scale_camera(camera, self.scale, self.old), -self.corner, self.size)
 
     def image(self, image: jax.Array) -> jax.Array:
         def move(a: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -128,7 +128,7 @@ class Camera:
           ValueError: the window is known to leave the image.
         """
         _check_window("crop", top, left, check_size(size), self.size)
-        return shifted(self, -_stack(left, top), size)
+        return shift_camera(self, -_stack(left, top), size)
 
     def pad(self, top: Any, left: Any, size: Size) -> "Camera":
         """The camera of an image with `top` rows and `left` columns added before it.
@@ -145,7 +145,7 @@ class Camera:
           ValueError: the image is known not to fit into the size.
         """
         _check_window("pad", top, left, self.size, check_size(size))
-        return shifted(self, _stack(left, top), size)
+        return shift_camera(self, _stack(left, top), size)
 
     def resize(self, size: Size) -> "Camera":
         """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, areas onto areas.
@@ -157,7 +157,7 @@ class Camera:
           The camera of the resized image; each axis has its own factor.
         """
         size = check_size(size)
-        return scaled(self, np.array([size[1] / self.size[1], size[0] / self.size[0]]), size)
+        return scale_camera(self, np.array([size[1] / self.size[1], size[0] / self.size[0]]), size)
 
     def flip(self) -> "Camera":
         """The camera of the image mirrored left to right, in the mirrored world.
@@ -205,13 +205,13 @@ class Camera:
         )
 
 
-def shifted(camera: Camera, by: Any, size: Size) -> Camera:
+def shift_camera(camera: Camera, by: Any, size: Size) -> Camera:
     """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
     point, by = _alike(camera.principal_point, by)
     return dataclasses.replace(camera, principal_point=point + by, size=check_size(size))
 
 
-def scaled(camera: Camera, scale: Any, size: Size) -> Camera:
+def scale_camera(camera: Camera, scale: Any, size: Size) -> Camera:
     """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
     focal, focal_scale = _alike(camera.focal, scale)
     point, point_scale = _alike(camera.principal_point, scale)

@@ -165,7 +165,7 @@ def solve_exactly(
       target: the two values sought.
       parameters: what else the function depends on, floats and double-floats.
     """
-    at_start = slope(*start, _rounded(parameters))
+    at_start = slope(*start, _round(parameters))
 
     def newton(_: Any, xy: Pair) -> Pair:
         x, y = xy
@@ -180,7 +180,7 @@ def _is_double(x: Any) -> bool:
     return isinstance(x, Double)
 
 
-def _rounded(tree: Any) -> Any:
+def _round(tree: Any) -> Any:
     """The tree with floats for double-floats."""
     return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
 
@@ -218,7 +218,7 @@ def _solve_exactly_jvp(
     function: Callable[..., Pair], slope: Callable[..., Jacobian], primals: Any, tangents: Any
 ) -> tuple[Pair, Pair]:
     xy = x, y = solve_exactly(function, slope, *primals)
-    plain = _rounded(primals[2])
+    plain = _round(primals[2])
     high = jax.tree.map(lambda x: x.hi if _is_double(x) else x, tangents[1:], is_leaf=_is_double)
     return xy, _differentiate(lambda p: function(x, y, p), slope(x, y, plain), plain, high)
 

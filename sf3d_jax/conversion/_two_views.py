@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import align_ranks, computed_once, is_in_range, mask, where_valid
+from sf3d_jax._numerics import align_ranks, compute_once, is_in_range, mask, where_valid
 from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.vectors import Vector, add, multiply
@@ -46,7 +46,7 @@ class CameraMotion(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Views:
+class TwoViews:
     """The rays of the first camera's pixels, and the second camera seen from there.
 
     Attributes:
@@ -79,12 +79,12 @@ class Views:
         return self.next_optics or self.optics
 
     @property
-    def distorted(self) -> bool:
+    def has_distortion(self) -> bool:
         """Whether a lens bends the rays of one of the cameras."""
         return self.optics.model != "pinhole" or self.after.model != "pinhole"
 
 
-def views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Views:
+def two_views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> TwoViews:
     """What a pair of cameras makes of every pixel of the first image, with so many batch axes."""
     height, width = camera.size
     camera, good = usable(align_camera(camera, batch_axes))
@@ -106,7 +106,7 @@ def views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Views:
     # The float32 ray of a pinhole is a row and a column; that of a lens is rounded from the exact.
     x, y = (ray.x, ray.y) if optics.model == "pinhole" else (exact[0].rounded, exact[1].rounded)
     if next_camera is None:
-        return Views(u, v, x, y, exact, valid, optics, None, None, None)
+        return TwoViews(u, v, x, y, exact, valid, optics, None, None, None)
 
     next_camera, good = usable(align_camera(next_camera, batch_axes))
     valid = valid & per_pixel(good, _IMAGE_AXES)
@@ -114,8 +114,8 @@ def views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Views:
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
     zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
     motion = _motion(camera.world_to_camera, next_camera.world_to_camera, exact)
-    zoom = computed_once(zoom)
-    return Views(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
+    zoom = compute_once(zoom)
+    return TwoViews(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
 
 
 def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) -> CameraMotion:
@@ -131,7 +131,7 @@ def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) 
         rows(turn.hi, _IMAGE_AXES),
         rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
     )
-    return CameraMotion(*computed_once(parts))
+    return CameraMotion(*compute_once(parts))
 
 
 def _dot(a: Double, b: jax.Array) -> Double:
@@ -150,12 +150,12 @@ def _inverse_minus_identity(d: jax.Array) -> jax.Array:
 
 
 @jax.custom_jvp
-def still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
+def move_still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     """D r + t d: how far a still point moves, times its inverse depth."""
-    return _still(inv_depth, motion)
+    return _sum_still(inv_depth, motion)
 
 
-def _still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
+def _sum_still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     d = Double.of(inv_depth)
     x, y, z = (
         (column + row + t * d).rounded
@@ -164,20 +164,20 @@ def _still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
     return x, y, z
 
 
-@still.defjvp
+@move_still.defjvp
 def _still_jvp(primals: Any, tangents: Any) -> Any:
     # The value is one loop over the pixels. A gradient has one for every input, and each
     # would sum the double-float numbers again.
-    value, change = jax.jvp(_still, primals, tangents)
-    return computed_once(value), change
+    value, change = jax.jvp(_sum_still, primals, tangents)
+    return compute_once(value), change
 
 
-def turned(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
+def rotate(vector: Vector, matrix: list[list[jax.Array]]) -> Vector:
     """vector + matrix vector."""
     return add(vector, multiply(matrix, vector))
 
 
-def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
+def ray_change(fu: jax.Array, fv: jax.Array, views: TwoViews) -> _lens.Ray:
     """How the ray of each pixel changes when it moves by (fu, fv) into the second image.
 
     Between pinholes that is the change of the plane point. Where a lens bends rays, the two
@@ -186,7 +186,7 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: Views) -> _lens.Ray:
     numbers. Changes that are not valid are 0.
     """
     valid = is_in_range(fu) & is_in_range(fv) & views.valid
-    if not views.distorted:
+    if not views.has_distortion:
         x, y = where_valid(_pinhole_change, (0.0, 0.0), valid, (fu, fv), views)
         return _lens.Ray(x, y, valid)
 
@@ -218,13 +218,13 @@ def _not_grazing(ray: _lens.Ray) -> jax.Array:
     return (jnp.abs(ray.x) < steepest) & (jnp.abs(ray.y) < steepest)
 
 
-def _pinhole_change(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
+def _pinhole_change(fu: jax.Array, fv: jax.Array, views: TwoViews) -> tuple[jax.Array, jax.Array]:
     if views.zoom is not None:
         fu, fv = (fu - zoom.hi - zoom.lo for fu, zoom in zip((fu, fv), views.zoom, strict=True))
     return fu / views.after.fx, fv / views.after.fy
 
 
-def _flow_in_plane(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[Double, Double]:
+def _flow_in_plane(fu: jax.Array, fv: jax.Array, views: TwoViews) -> tuple[Double, Double]:
     """How far the plane point moves: (F - zoom) / f1."""
     flow = Double.of(fu), Double.of(fv)
     if views.zoom is not None:
@@ -232,13 +232,13 @@ def _flow_in_plane(fu: jax.Array, fv: jax.Array, views: Views) -> tuple[Double, 
     return flow[0] / views.after.fx, flow[1] / views.after.fy
 
 
-def pixel_change(x: jax.Array, y: jax.Array, views: Views) -> tuple[jax.Array, jax.Array]:
+def pixel_change(x: jax.Array, y: jax.Array, views: TwoViews) -> tuple[jax.Array, jax.Array]:
     """How far each pixel moves when its ray changes by (x, y); the inverse of `ray_change`."""
     after = views.after
-    if views.distorted and not _comparable(views):
+    if views.has_distortion and not _comparable(views):
         now, before = after.pixel(views.x + x, views.y + y), views.optics.pixel(views.x, views.y)
         return now[0] - before[0], now[1] - before[1]
-    if views.distorted:
+    if views.has_distortion:
         x, y = _plane_change(x, y, (views.x, views.y, views.optics, views.next_optics))
     x, y = after.fx * x, after.fy * y
     if views.zoom is None:
@@ -246,7 +246,7 @@ def pixel_change(x: jax.Array, y: jax.Array, views: Views) -> tuple[jax.Array, j
     return x + views.zoom[0].rounded, y + views.zoom[1].rounded
 
 
-def _comparable(views: Views) -> bool:
+def _comparable(views: TwoViews) -> bool:
     """Whether one formula, with other coefficients, serves both lenses."""
     fisheyes = [optics.model == "fisheye" for optics in (views.optics, views.after)]
     return fisheyes[0] == fisheyes[1]

@@ -41,12 +41,12 @@ from sf3d_jax._numerics import (
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion._two_views import (
-    Views,
+    TwoViews,
+    move_still,
     pixel_change,
     ray_change,
-    still,
-    turned,
-    views,
+    rotate,
+    two_views,
 )
 
 
@@ -110,7 +110,7 @@ def scene_flow(
     """
     dtype, batch = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
-    between = views(camera, next_camera, len(batch))
+    between = two_views(camera, next_camera, len(batch))
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + len(camera.size))
     vectors, valid = _lift(fu, fv, d0, c, between)
     vectors, valid = narrow(valid, channels_last(*vectors), dtype)
@@ -118,22 +118,24 @@ def scene_flow(
 
 
 def _lift(
-    fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: Views
+    fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: TwoViews
 ) -> tuple[Vector, jax.Array]:
     """The scene flow of pixels, coordinate by coordinate, and which of them are valid."""
     dx, dy, seen = ray_change(fu, fv, between)
     valid = seen & is_positive_finite(d0) & is_positive_finite(d0 + c)
-    return where_valid(_lifted, _STILL, valid, (dx, dy, d0, c), between), valid
+    return where_valid(_lift_pixel, _STILL, valid, (dx, dy, d0, c), between), valid
 
 
-def _lifted(dx: jax.Array, dy: jax.Array, d0: jax.Array, c: jax.Array, between: Views) -> Vector:
+def _lift_pixel(
+    dx: jax.Array, dy: jax.Array, d0: jax.Array, c: jax.Array, between: TwoViews
+) -> Vector:
     both = reciprocal(d0 * (d0 + c))
     z0, z1, dz = (d0 + c) * both, d0 * both, -c * both
     seen = (between.x * dz + dx * z1, between.y * dz + dy * z1, dz)
     if between.motion is None:
         return seen
-    moved = tuple(s - z0 * m for s, m in zip(seen, still(d0, between.motion), strict=True))
-    return turned(moved, between.motion.back)
+    moved = tuple(s - z0 * m for s, m in zip(seen, move_still(d0, between.motion), strict=True))
+    return rotate(moved, between.motion.back)
 
 
 @jit
@@ -166,17 +168,17 @@ def image_motion(
     """
     dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
-    between = views(camera, next_camera, len(batch))
+    between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
     d0, finite = align_ranks(d0, is_in_range(vectors).all(-1), rank=rank)
     moved = align_ranks(*channels(vectors), rank=rank)
     usable = is_positive_finite(d0) & finite & between.valid
     moved, d0 = mask(usable, (moved, d0), ((0, 0, 0), 1))
     if between.motion is not None:
-        moved = turned(moved, between.motion.turn)
+        moved = rotate(moved, between.motion.turn)
     scaled = tuple(d0 * a for a in moved)
     if between.motion is not None:
-        scaled = tuple(a + b for a, b in zip(scaled, still(d0, between.motion), strict=True))
+        scaled = tuple(a + b for a, b in zip(scaled, move_still(d0, between.motion), strict=True))
     return _show(scaled, d0, usable, between, dtype)
 
 
@@ -198,26 +200,26 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
     """
     dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
-    between = views(camera, next_camera, len(batch))
+    between = two_views(camera, next_camera, len(batch))
     assert between.motion is not None
     (d0,) = align_ranks(d0, rank=len(batch) + len(camera.size))
     usable = is_positive_finite(d0) & between.valid
     d0 = mask(usable, d0, 1)
-    return _show(still(d0, between.motion), d0, usable, between, dtype)
+    return _show(move_still(d0, between.motion), d0, usable, between, dtype)
 
 
 def _show(
-    scaled: Vector, d0: jax.Array, usable: jax.Array, between: Views, dtype: Any
+    scaled: Vector, d0: jax.Array, usable: jax.Array, between: TwoViews, dtype: Any
 ) -> ImageMotion:
     """The image motion of the displacement times the inverse depth, d s."""
     # Behind the second camera the ratio of the depths is negative.
     ratio = 1 + scaled[2]
     valid = usable & is_positive_finite(ratio) & is_positive_finite(d0 * reciprocal(ratio))
-    if between.distorted:
+    if between.has_distortion:
         sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
-        dx, dy, _ = _seen(sx, sy, sz, safe_d0, between)
+        dx, dy, _ = _project_displacement(sx, sy, sz, safe_d0, between)
         valid = valid & between.after.inside(between.x + dx, between.y + dy)
-    fu, fv, change = where_valid(_shown, _STILL_SEEN, valid, (*scaled, d0), between)
+    fu, fv, change = where_valid(_move_pixel, _STILL_SEEN, valid, (*scaled, d0), between)
     (flow, change), valid = narrow(valid, (channels_last(fu, fv), change), dtype)
     return ImageMotion(flow, change, valid)
 
@@ -225,14 +227,14 @@ def _show(
 _STILL_SEEN = (0.0, 0.0, 0.0, 1.0)
 
 
-def _seen(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
+def _project_displacement(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: TwoViews) -> Vector:
     """The change of the ray and of the inverse depth by the displacement times the latter."""
     nearer = reciprocal(1 + sz)
     return (sx - between.x * sz) * nearer, (sy - between.y * sz) * nearer, -sz * (d0 * nearer)
 
 
-def _shown(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: Views) -> Vector:
-    dx, dy, change = _seen(sx, sy, sz, d0, between)
+def _move_pixel(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: TwoViews) -> Vector:
+    dx, dy, change = _project_displacement(sx, sy, sz, d0, between)
     return *pixel_change(dx, dy, between), change
 
 
@@ -273,7 +275,7 @@ def scene_flow_covariance(
     entries, flow, d0, c, camera, next_camera = widen(
         entries, flow, inv_depth, inv_depth_change, camera, next_camera
     )
-    between = views(camera, next_camera, len(batch))
+    between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
     entries = dict(zip(entries, align_ranks(*entries.values(), rank=rank), strict=True))
     lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import align_ranks, channels, computed_once
-from sf3d_jax.warping._windows import fold_batch_into_rows, products
-from sf3d_jax.warping._windows import window_sum as windows_weighed
+from sf3d_jax._numerics import align_ranks, channels, compute_once
+from sf3d_jax.warping._windows import fold_batch_into_rows, products, window_sum
 from sf3d_jax.warping.sampling import Method, sample_at
 
 # (rows, columns): numbers or traced scalars.
@@ -42,7 +41,7 @@ def weigh(x: jax.Array, weights: Sequence[float], axis: int) -> jax.Array:
     shifts = list_shifts(x, len(weights) // 2, axis)
     total = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
     # Or XLA would compute the sum again for every pixel of the next window.
-    result: jax.Array = computed_once(total)
+    result: jax.Array = compute_once(total)
     return result
 
 
@@ -114,7 +113,7 @@ def sample_smoothly(
     windows = products(_weigh_cubic(v - top), _weigh_cubic(u - left))
     image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
     first, windows = fold_batch_into_rows((first, windows), -2)
-    return channels(computed_once(windows_weighed(image, first, windows)).reshape(*u.shape, -1))
+    return channels(compute_once(window_sum(image, first, windows)).reshape(*u.shape, -1))
 
 
 def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:

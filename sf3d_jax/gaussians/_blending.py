@@ -54,7 +54,7 @@ def blend(
     return after, Images(*map(add, Images._fields))
 
 
-def list_weighted(images: Images, layout: Layout) -> list[jax.Array]:
+def list_channels(images: Images, layout: Layout) -> list[jax.Array]:
     """The images of which the weights have a derivative.
 
     The median's motion is not weighted, and the square of the depth is read to find edges only.

@@ -22,12 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sf3d_jax._numerics import computed_once
+from sf3d_jax._numerics import compute_once
 from sf3d_jax.gaussians._blending import (
     CAP,
     STOP,
     Shares,
-    list_weighted,
+    list_channels,
     sum_products,
     weigh,
     weigh_motion,
@@ -76,7 +76,7 @@ def derivative(
         given = _read_images(cotangents, tile, layout)
         drawn = _read_images(sums, tile, layout)
         turned = jnp.stack([*given.colors, given.depth], -1)
-        rest = sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
+        rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
 
         def is_unfinished(walk: _PullState) -> jax.Array:
             return (walk.first < group.longest) & (walk.clear.max() > STOP)
@@ -120,8 +120,8 @@ def _share(
     batch: Batch, given: Images, clear: jax.Array, rest: jax.Array, layout: Layout
 ) -> tuple[Shares, jax.Array, jax.Array]:
     """The shares (G, K, P) of the Gaussians of a step, and T and S - sum w q behind them."""
-    cotangents = [cotangent[:, None] for cotangent in list_weighted(given, layout)]
-    worth = computed_once(sum_products(cotangents, list_weighted(batch.values, layout)))
+    cotangents = [cotangent[:, None] for cotangent in list_channels(given, layout)]
+    worth = compute_once(sum_products(cotangents, list_channels(batch.values, layout)))
     weights, motions, rests = [], [], []
     for k in range(STEP):
         after = clear * (1 - batch.alpha[:, k])
@@ -153,7 +153,7 @@ def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -
     u = p * along - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
     v = q * along + r * r * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
     xx, xy, yy = fall[3:]
-    colors, depth = _pull_shown(batch, shares, given, turned)
+    colors, depth = _pull_values(batch, shares, given, turned)
     path = None
     if row.path is not None:
         path, du, dv = _pull_path(batch, row.path, shares, given)
@@ -172,7 +172,7 @@ def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -
     )
 
 
-def _pull_shown(
+def _pull_values(
     batch: Batch, shares: Shares, given: Images, turned: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """What colours and the mean's depth gain, (G, K, C) and (G, K, 1).

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sf3d_jax._numerics import computed_once
+from sf3d_jax._numerics import compute_once
 from sf3d_jax.gaussians._blending import Peak, alpha_at, peak_at, values_at
 from sf3d_jax.gaussians._rows import Images, Layout, Row, unpack
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
@@ -108,6 +108,6 @@ def read_batch(
     x, y = across - u, down - v
     opacity = jnp.where((place < group.end[:, None])[..., None], row.opacity, 0)
     # Every image would find them again.
-    alpha = computed_once(alpha_at(x, y, row, opacity))
+    alpha = compute_once(alpha_at(x, y, row, opacity))
     peak = peak_at(x, y, row.peak)
     return Batch(ids, row, (u, v), x, y, alpha, peak, values_at(x, y, peak, row, layout))

@@ -25,7 +25,7 @@ from sf3d_jax.gaussians._blending import (
     Shares,
     alpha_at,
     blend,
-    list_weighted,
+    list_channels,
     peak_at,
     sum_products,
     values_at,
@@ -186,7 +186,7 @@ def _pull(
         after = clear * (1 - shown.alpha)
         weight = weigh(shown.alpha, clear, after)
         gain = weight * sum_products(
-            list_weighted(given, layout), list_weighted(shown.values, layout)
+            list_channels(given, layout), list_channels(shown.values, layout)
         )
         rest = rest - gain
         fall = gain - rest * shown.alpha / (1 - shown.alpha)
@@ -196,7 +196,7 @@ def _pull(
             rows[place, i] = gained.sum()
         return after, rest
 
-    rest = sum_products(list_weighted(drawn, layout), list_weighted(given, layout))
+    rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
     _walk(table, ids, starts, tile.inside, rest, step, layout)
 
 

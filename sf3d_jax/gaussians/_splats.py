@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import computed_once, is_in_range, is_positive_finite, mask, widen
+from sf3d_jax._numerics import compute_once, is_in_range, is_positive_finite, mask, widen
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._optics import usable
@@ -131,7 +131,7 @@ def make_splats(
         path=path,
     )
     # Each number is found in a loop of its own.
-    row = jax.tree.map(lambda number: number[:, None], computed_once(row))
+    row = jax.tree.map(lambda number: number[:, None], compute_once(row))
     row = row._replace(colors=(colors,))
     return Splats(row, _find_outlines(row, ellipse, is_seen))
 

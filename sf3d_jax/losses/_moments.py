@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import computed_once, is_positive_finite, mask
+from sf3d_jax._numerics import compute_once, is_positive_finite, mask
 from sf3d_jax.losses._maps import taps, total
 from sf3d_jax.warping._windows import match_varying_axes
 
@@ -106,7 +106,7 @@ def _moments(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
     nothing = (jnp.zeros((), image.dtype),) * 3
     along = _pass(weights, -1, (image, other, *nothing))
     # Of three taps it is faster to compute the first pass thrice than to write and read it.
-    return _pass(weights, -2, along if len(weights) <= _FEW else computed_once(along))
+    return _pass(weights, -2, along if len(weights) <= _FEW else compute_once(along))
 
 
 def _pass(weights: Weights, axis: int, moments: Moments) -> Moments:
@@ -151,7 +151,7 @@ def _transpose_windows(weights: Weights, x: jax.Array) -> jax.Array:
     """The weighted sum over the windows that a pixel is part of."""
     beyond = len(weights) - 1
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(beyond, beyond)] * 2)
-    along = computed_once(_weighted_sum(weights, taps(x, len(weights), -1)))
+    along = compute_once(_weighted_sum(weights, taps(x, len(weights), -1)))
     return _weighted_sum(weights, taps(along, len(weights), -2))
 
 

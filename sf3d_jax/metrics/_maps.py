@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
-from sf3d_jax._numerics import and_valid, channels, computed_once, is_in_range, mask, result_type
+from sf3d_jax._numerics import and_valid, channels, compute_once, is_in_range, mask, result_type
 from sf3d_jax._numerics.lengths import length
 
 Array: TypeAlias = jax.Array | np.ndarray
@@ -136,7 +136,7 @@ def _mask_unknown(values: Array, valid: Array | None, count: int, shape: tuple[i
     return Map(mask(known, parts), known)
 
 
-def compute_once(tree: T) -> T:
+def compute_maps_once(tree: T) -> T:
     """A tree of maps unchanged, each computed once for all the sums over it.
 
     Masks travel as the bits of whole numbers, which are exact in a float.
@@ -145,8 +145,8 @@ def compute_once(tree: T) -> T:
     masks = [i for i, x in enumerate(leaves) if x.dtype == np.bool_]
     for chosen in (masks[i : i + _BITS] for i in range(0, len(masks), _BITS)):
         words = (jnp.where(leaves[i], 2.0**bit, 0.0) for bit, i in enumerate(chosen))
-        code = computed_once(sum(words, jnp.zeros(()))).astype(jnp.int32)
+        code = compute_once(sum(words, jnp.zeros(()))).astype(jnp.int32)
         for bit, i in enumerate(chosen):
             leaves[i] = (code >> bit) & 1 > 0
-    numbers = (x if x.dtype == np.bool_ else computed_once(x) for x in leaves)
+    numbers = (x if x.dtype == np.bool_ else compute_once(x) for x in leaves)
     return jax.tree.unflatten(structure, numbers)

@@ -27,7 +27,7 @@ from sf3d_jax.metrics._maps import (
     Array,
     Map,
     MapLike,
-    compute_once,
+    compute_maps_once,
     distance,
     read_maps,
 )
@@ -135,15 +135,15 @@ class KittiSceneFlow(Metric):
             next_disparity_noc=(next_disparity_noc, SCALAR),
             objects=(_find_objects(objects), MASK),
         )
-        regions = compute_once(_split_regions(maps))
+        regions = compute_maps_once(_split_regions(maps))
         estimates = {
             q: _fill_estimate(x)
             for q, x in pick(maps, "disparity", "next_disparity", "flow").items()
         }
         occ = pick(maps, "disparity_occ", "next_disparity_occ", "flow_occ")
         noc = pick(maps, "disparity_noc", "next_disparity_noc", "flow_noc")
-        terms = _report(compute_once(compare(estimates, occ, _compare)), regions, _OCC)
-        terms |= _report(compute_once(compare(estimates, noc, _compare)), regions, _NOC)
+        terms = _report(compute_maps_once(compare(estimates, occ, _compare)), regions, _OCC)
+        terms |= _report(compute_maps_once(compare(estimates, noc, _compare)), regions, _NOC)
         return self._add(terms)
 
 

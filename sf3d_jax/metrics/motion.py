@@ -14,7 +14,14 @@ import jax.numpy as jnp
 
 from sf3d_jax._numerics import is_positive_finite, jit
 from sf3d_jax.metrics._accumulate import Metric
-from sf3d_jax.metrics._maps import SCALAR, MapLike, check_given, compute_once, distance, read_maps
+from sf3d_jax.metrics._maps import (
+    SCALAR,
+    MapLike,
+    check_given,
+    compute_maps_once,
+    distance,
+    read_maps,
+)
 
 _LARGEST = math.log(2)
 
@@ -58,7 +65,7 @@ class MotionInDepth(Metric):
         estimate, truth = maps.values()
         use = truth.known & (jnp.abs(truth.values) < _LARGEST)
         error = jnp.abs(jnp.clip(estimate.values, -_LARGEST, _LARGEST) - truth.values)
-        error, use, found = compute_once((error, use, estimate.known))
+        error, use, found = compute_maps_once((error, use, estimate.known))
         return self._add({"MID": (error, use & found), "missing": (~found, use)})
 
 
@@ -116,7 +123,9 @@ class DepthChange(Metric):
             true_inv_depth=(true_inv_depth, SCALAR),
         )
         estimate, truth = maps["inv_depth_change"], maps["true_inv_depth_change"]
-        error, use, found = compute_once((distance(estimate, truth), truth.known, estimate.known))
+        error, use, found = compute_maps_once(
+            (distance(estimate, truth), truth.known, estimate.known)
+        )
         terms = {"MAE": (error, use & found), "missing": (~found, use)}
         if "true_inv_depth" not in maps:
             return self._add(terms)
@@ -135,7 +144,7 @@ class DepthChange(Metric):
         wrong = jnp.where(both, truth.values - estimate.values, 0) / d1
         log = jnp.where(jnp.abs(wrong) < 0.5, jnp.log1p(wrong), jnp.log(true_d1 / d1))
         wrong = jnp.where(found, jnp.abs(wrong), jnp.inf)
-        log, wrong, use, found = compute_once((jnp.abs(log), wrong, use, found))
+        log, wrong, use, found = compute_maps_once((jnp.abs(log), wrong, use, found))
         terms["MAE-log"] = log, use & found
         terms |= {f"{p}%": (wrong > p / 100, use) for p in (1, 5, 10)}
         return self._add(terms | {"missing": (~found, use)})

@@ -27,7 +27,7 @@ from sf3d_jax.metrics._maps import (
     Array,
     MapLike,
     check_given,
-    compute_once,
+    compute_maps_once,
     distance,
     read_maps,
 )
@@ -92,7 +92,7 @@ class SintelFlow(Metric):
         )
         truth, found = maps["true_flow"], maps["flow"].known
         speed = length(*truth.parts)
-        error, speed, use, found = compute_once(
+        error, speed, use, found = compute_maps_once(
             (distance(maps["flow"], truth), speed, truth.known, found)
         )
         seen = use & found
@@ -107,7 +107,7 @@ class SintelFlow(Metric):
             given = maps["boundary_distance"]
             away = jnp.where(given.known, given.values, jnp.inf)
         elif occluded is not None:
-            away = compute_once(
+            away = compute_maps_once(
                 jnp.broadcast_to(occlusion_boundary_distance(jnp.asarray(occluded)), error.shape)
             )
         if away is not None:

@@ -32,7 +32,7 @@ from sf3d_jax.metrics._maps import (
     Map,
     MapLike,
     check_map,
-    compute_once,
+    compute_maps_once,
     distance,
     read_maps,
     split_map,
@@ -146,7 +146,7 @@ class SpringSceneFlow(Metric):
             _compare,
         )
         inside = {name: x.values for name, x in maps.items() if name.split("_")[0] in _HALVES}
-        parts, inside = compute_once((parts, inside))
+        parts, inside = compute_maps_once((parts, inside))
         terms: dict[str, Terms] = {}
         for q, part in parts.items():
             name = _NAMES[QUANTITIES.index(q)]

@@ -24,7 +24,7 @@ from sf3d_jax.metrics._maps import (
     Array,
     Map,
     MapLike,
-    compute_once,
+    compute_maps_once,
     distance,
     read_maps,
 )
@@ -123,7 +123,7 @@ def _compare(
     names: tuple[str, ...], missing: str, estimate: Map, truth: Map, maps: dict[str, Map]
 ) -> dict[str, Terms]:
     use = truth.known & maps["mask"].values if "mask" in maps else truth.known
-    error, use, found = compute_once((distance(estimate, truth), use, estimate.known))
+    error, use, found = compute_maps_once((distance(estimate, truth), use, estimate.known))
     return {name: (error, use & found) for name in names} | {missing: (~found, use)}
 
 

@@ -28,7 +28,7 @@ from sf3d_jax.metrics._maps import (
     Array,
     Map,
     MapLike,
-    compute_once,
+    compute_maps_once,
     distance,
     read_maps,
 )
@@ -104,12 +104,14 @@ class FlyingThings3D(Metric):
         near = _find_near(maps)
         terms: dict[str, Terms] = {}
         if near is not None and "flow" in maps:
-            error, use, found = compute_once(_compare(maps["flow"], maps["true_flow"], near))
+            error, use, found = compute_maps_once(_compare(maps["flow"], maps["true_flow"], near))
             terms["EPE2D"] = error, use & found
             terms["1px"] = error < 1, use
             terms["missing2D"] = ~found, use
         if near is not None and {"vectors", "true_vectors"} <= maps.keys():
-            error, use, found = compute_once(_compare(maps["vectors"], maps["true_vectors"], near))
+            error, use, found = compute_maps_once(
+                _compare(maps["vectors"], maps["true_vectors"], near)
+            )
             terms["EPE3D"] = error, use & found
             terms |= {"5cm": (error < 0.05, use), "10cm": (error < 0.1, use)}
             terms["missing3D"] = ~found, use
@@ -136,7 +138,7 @@ def _report_points(maps: dict[str, Map]) -> dict[str, Terms]:
     use = truth.known & maps["points"].values if "points" in maps else truth.known
     error = distance(maps["vectors"], truth)
     share = error / (length(*truth.parts) + _EXTRA)
-    error, share, use, found = compute_once((error, share, use, found))
+    error, share, use, found = compute_maps_once((error, share, use, found))
     return {
         "EPE3D-points": (error, use & found),
         "Acc3DS": ((error < 0.05) | (share < 0.05), use),

@@ -28,7 +28,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import channels, computed_once
+from sf3d_jax._numerics import channels, compute_once
 
 # Of a chunk's updates: they fit into the cache of a core.
 _CHUNK_BYTES = 2**20
@@ -42,11 +42,11 @@ Maps = Sequence[Sequence[jax.Array]]
 def fold_batch_into_rows(tree: Any, axis: int) -> Any:
     """Arrays of a batch as one: their rows, of this axis from the end, follow each other."""
 
-    def joined(x: jax.Array) -> jax.Array:
+    def join(x: jax.Array) -> jax.Array:
         rows, rest = math.prod(x.shape[: x.ndim + axis + 1]), x.shape[x.ndim + axis + 1 :]
         return x.reshape(rows, *rest)
 
-    return jax.tree.map(joined, tree)
+    return jax.tree.map(join, tree)
 
 
 def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
@@ -96,7 +96,7 @@ def window_sum_for_image_grad(image: jax.Array, first: jax.Array, weights: Maps)
 
 def window_sum_for_weight_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     """As `window_sum`, in the form whose transpose, by the weights, is fast."""
-    weights = computed_once(weights, first + 1)
+    weights = compute_once(weights, first + 1)
     width, count = image.shape[-2:]
     image = _flatten(image)
 
@@ -156,7 +156,7 @@ def _scatter_windows_jvp(size: tuple[int, int], primals: Any, tangents: Any) -> 
     """The tangent, in forms whose transposes gather, each for itself."""
     (values, first, weights), (values_dot, _, weights_dot) = primals, tangents
     # The sums for the weights are kept, or the gathers would be for all that needs them.
-    weights_dot = computed_once(weights_dot, first + 1)
+    weights_dot = compute_once(weights_dot, first + 1)
     count = values.shape[-1]
     zeros = lambda count: jnp.zeros((math.prod(size), count), values.dtype)
 

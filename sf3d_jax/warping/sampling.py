@@ -27,7 +27,7 @@ from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
     channels,
-    computed_once,
+    compute_once,
     is_in_range,
     jit,
     mask,
@@ -282,7 +282,7 @@ def _interpolate(
     """
     del smooth
     # Kept, or XLA on CPU would keep every tap for all that uses the values.
-    return computed_once(window_sum(image, first, _weights(kernel, dv, du, valid)))
+    return compute_once(window_sum(image, first, _weights(kernel, dv, du, valid)))
 
 
 @_interpolate.defjvp

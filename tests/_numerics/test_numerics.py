@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sf3d_jax._numerics import (
     channels_last,
-    computed_once,
+    compute_once,
     narrow,
     reciprocal,
     where_valid,
@@ -117,8 +117,8 @@ def test_channels_last_is_a_stack_with_the_derivative_of_one(count):
 
 def test_computed_once_changes_nothing():
     x = jnp.float32([1 / 3, -0.0, 1e30])
-    np.testing.assert_array_equal(jax.jit(computed_once)({"x": x})["x"], x)
-    np.testing.assert_array_equal(jax.grad(lambda x: computed_once(x).sum())(x), np.ones(3))
+    np.testing.assert_array_equal(jax.jit(compute_once)({"x": x})["x"], x)
+    np.testing.assert_array_equal(jax.grad(lambda x: compute_once(x).sum())(x), np.ones(3))
 
 
 @pytest.mark.parametrize("exponent", [-60, -1, 0, 60])

@@ -37,7 +37,7 @@ def frame_of(text: str) -> Frame | None:
     return Frame(found[1], int(found[1])) if found else None
 
 
-def numbered(number: int, *, named: bool = True) -> Frame:
+def frame_of_number(number: int, *, named: bool = True) -> Frame:
     """The frame of a number or a position, with four digits as SRFlow3D's files have."""
     return Frame(f"{number:04d}", number, named)
 
@@ -57,4 +57,4 @@ def frame_of_value(value: Any) -> Frame | None:
         return None
     if not 0 <= value < 10**15 or value != int(value):
         return None
-    return numbered(int(value))
+    return frame_of_number(int(value))

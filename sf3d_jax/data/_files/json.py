@@ -135,12 +135,12 @@ def _outline(value: Any, depth: int, room: int) -> str:
         )
         return f"{len(value)}{inside}"
     if isinstance(value, str):
-        return repr(shortened(value))
+        return repr(shorten(value))
     return "a number" if numbers(value) is not None else f"{value}"
 
 
 def _outline_of_object(tree: dict[str, Any], depth: int, room: int) -> str:
-    keys = [shortened(key) for key in tree][:_MOST_KEYS]
+    keys = [shorten(key) for key in tree][:_MOST_KEYS]
     room -= sum(len(key) + 2 for key in keys)
     if depth == 0 or (tree and room < 0):
         return f"{{{len(tree)} keys}}"
@@ -152,7 +152,7 @@ def _outline_of_object(tree: dict[str, Any], depth: int, room: int) -> str:
     return f"{{{', '.join(keys + more)}}}"
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """The text, or its beginning."""
     return text if len(text) <= 24 else f"{text[:24]}..."
 
@@ -162,7 +162,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     tree = dict(pairs)
     if len(tree) < len(pairs):
         keys = collections.Counter(key for key, _ in pairs)
-        raise _TwiceError(repr(shortened(keys.most_common(1)[0][0])))
+        raise _TwiceError(repr(shorten(keys.most_common(1)[0][0])))
     return tree
 
 

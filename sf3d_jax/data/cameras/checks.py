@@ -232,7 +232,7 @@ def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarr
     return np.diagonal(matrix)[:2], matrix[:2, 2]
 
 
-def resized(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera":
+def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera":
     """The camera of the image at another resolution, areas onto areas.
 
     Args:

@@ -197,7 +197,7 @@ def known_name(key: str) -> tuple[str, str | None] | None:
     return None
 
 
-def stated(text: str) -> tuple[str | None, str | None]:
+def read_convention(text: str) -> tuple[str | None, str | None]:
     """What a text says of the conventions of poses.
 
     Args:

@@ -18,7 +18,7 @@ from sf3d_jax.data.cameras.checks import (
     camera_argument,
     intrinsics,
     make_camera,
-    resized,
+    resize_camera,
     rigid_pose,
     same_shape,
 )
@@ -69,7 +69,7 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
             size=FULL_SIZE,
             world_to_camera=rigid_pose(path, where, matrix(path, where, pose, (4, 4), (3, 4))),
         )
-    return {serial: resized(path, serial, c, size) for serial, c in cameras.items()}
+    return {serial: resize_camera(path, serial, c, size) for serial, c in cameras.items()}
 
 
 def write_nersemble_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:

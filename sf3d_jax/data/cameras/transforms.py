@@ -32,11 +32,11 @@ from sf3d_jax.data.cameras.checks import (
     camera_argument,
     check_fits,
     make_camera,
-    resized,
+    resize_camera,
     rigid_pose,
 )
 from sf3d_jax.data.cameras.lens import COEFFICIENTS, coefficients, focal_of_angle, lens_model
-from sf3d_jax.data.cameras.names import CONVENTIONS, simple, stated
+from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simple
 from sf3d_jax.data.cameras.poses import homogeneous
 from sf3d_jax.data.opencv import import_cv2
 
@@ -197,7 +197,7 @@ def _frame(values: _Values, size: Size | None, fallback: Size | None) -> Transfo
         model=model,
     )
     return TransformsFrame(
-        camera if size is None else resized(values.path, values.where, camera, size),
+        camera if size is None else resize_camera(values.path, values.where, camera, size),
         values.text("file_path"),
         values.whole("timestep_index"),
         values.whole("camera_index"),
@@ -237,7 +237,7 @@ def _axes(values: _Values) -> np.ndarray | None:
     axes: np.ndarray | None = poses.OPENGL
     for key, text in values.values.items():
         if simple(key) in CONVENTIONS and isinstance(text, str):
-            said, direction = stated(text)
+            said, direction = read_convention(text)
             if said is None or direction == "w2c":
                 expected = f"OpenGL or OpenCV, camera to world, as {key} of {values.where}"
                 raise FormatError(values.path, expected, repr(text[:40]))

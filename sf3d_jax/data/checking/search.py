@@ -155,7 +155,7 @@ def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
     if meant is None:
         return None
     trial = Trial(state.case, meant, hypothesis.strict, state.without_flow)
-    before = {e: x for e, x in state.levels.items() if x is not None and e.changed(trial)}
+    before = {e: x for e, x in state.levels.items() if x is not None and e.find_changes(trial)}
     if not any(evidence.is_disagreement(level) for evidence, level in before.items()):
         return None
 

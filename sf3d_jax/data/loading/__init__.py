@@ -263,16 +263,16 @@ def _read(
     sample = dataset[place.number]
     name = sample.name or str(place.number)
     if transform is not None:
-        sample = _transformed(transform, seed, place, sample)
+        sample = _transform(transform, seed, place, sample)
     sample = dataclasses.replace(with_valid(sample), name=name)
     if size is not None:
-        sample = _padded(sample, size)
+        sample = _pad(sample, size)
     if place.padding:
         sample = dataclasses.replace(sample, valid=np.zeros_like(sample.valid), name="")
     return sample
 
 
-def _transformed(transform: Transform, seed: int, place: _Place, sample: Sample) -> Sample:
+def _transform(transform: Transform, seed: int, place: _Place, sample: Sample) -> Sample:
     with jax.default_device(_cpu()):
         key = jax.random.fold_in(jax.random.key(seed), place.epoch)
         sample = transform(jax.random.fold_in(key, place.number), sample)
@@ -288,7 +288,7 @@ def _cpu() -> jax.Device | None:
         return None
 
 
-def _padded(sample: Sample, size: tuple[int, int]) -> Sample:
+def _pad(sample: Sample, size: tuple[int, int]) -> Sample:
     shape = sample.valid.shape
     below, right = (wanted - n for wanted, n in zip(size, shape, strict=True))
     if below < 0 or right < 0:

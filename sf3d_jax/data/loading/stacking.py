@@ -29,7 +29,7 @@ def stack(samples: Sequence[Sample]) -> Sample:
     if not samples:
         raise ValueError("samples: expected at least one, got none")
     samples = [with_valid(sample) for sample in samples]
-    samples = [_filled(sample, samples) for sample in samples]
+    samples = [_fill(sample, samples) for sample in samples]
     first = samples[0]
     for sample in samples[1:]:
         _check_alike(first, sample)
@@ -38,7 +38,7 @@ def stack(samples: Sequence[Sample]) -> Sample:
     return dataclasses.replace(batch, name=names)
 
 
-def _filled(sample: Sample, others: Sequence[Sample]) -> Sample:
+def _fill(sample: Sample, others: Sequence[Sample]) -> Sample:
     """The sample with a next camera, and with no surface in the next frame, if others have one."""
     fields: dict[str, Any] = {}
     if sample.next_camera is None and any(other.next_camera for other in others):

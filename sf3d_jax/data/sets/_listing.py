@@ -33,7 +33,7 @@ class Folder:
         return bool(self.stems)
 
     @functools.cached_property
-    def _listed(self) -> tuple[dict[str, str], frozenset[str]]:
+    def _names_and_folders(self) -> tuple[dict[str, str], frozenset[str]]:
         """The files' names by stem, and the subfolders; hidden ones are none."""
         try:
             entries = [e for e in os.scandir(self.path) if not e.name.startswith(".")]
@@ -52,12 +52,12 @@ class Folder:
     @property
     def stems(self) -> frozenset[str]:
         """The names of the files without their endings."""
-        return frozenset(self._listed[0])
+        return frozenset(self._names_and_folders[0])
 
     @property
     def subfolders(self) -> frozenset[str]:
         """The names of the folders in it."""
-        return self._listed[1]
+        return self._names_and_folders[1]
 
     def inside(self, name: str) -> "Folder":
         """A folder in it, which may be missing.
@@ -79,7 +79,7 @@ class Folder:
         Returns:
           Its path.
         """
-        names = self._listed[0]
+        names = self._names_and_folders[0]
         if stem in names:
             return self.path / names[stem]
         # A missing file would end as those beside it do.
@@ -87,7 +87,7 @@ class Folder:
 
     @functools.cached_property
     def _usual_ending(self) -> str:
-        endings = {os.path.splitext(name)[1] for name in self._listed[0].values()}
+        endings = {os.path.splitext(name)[1] for name in self._names_and_folders[0].values()}
         return endings.pop() if len(endings) == 1 else self.ending
 
 

@@ -44,7 +44,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.frames import frame_of, numbered
+from sf3d_jax.data._files.frames import frame_of, frame_of_number
 from sf3d_jax.data._files.json import outline, read_json, write_json
 from sf3d_jax.data.cameras.by_content.fields import MissingError, camera_of
 from sf3d_jax.data.cameras.by_content.labels import named_frames
@@ -170,7 +170,7 @@ def _transforms(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCame
     names = named_frames(path, tree["frames"])
     if names is None and len(read) == 1:
         return (FrameCamera(None, read[0].camera, _TRANSFORMS),)
-    frames = names or [numbered(i, named=False) for i in range(len(read))]
+    frames = names or [frame_of_number(i, named=False) for i in range(len(read))]
     pairs = sorted(zip(frames, read, strict=True), key=lambda pair: pair[0].number)
     return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS, frame.named) for frame, x in pairs)
 

@@ -14,7 +14,7 @@ from sf3d_jax.data.cameras.checks import (
     check_fits,
     intrinsics,
     make_camera,
-    resized,
+    resize_camera,
     same_shape,
 )
 from sf3d_jax.data.cameras.lens import coefficients, focal_of_angle, lens_model
@@ -96,7 +96,7 @@ def camera_of(
         distortion=distortion,
         model=model,
     )
-    return resized(path, where, camera, size or file_size), f"{lens.form} and {pose.form}"
+    return resize_camera(path, where, camera, size or file_size), f"{lens.form} and {pose.form}"
 
 
 def _first(views: Iterable[FrameFields], part: Callable[[FrameFields], _T | None]) -> _T | None:

@@ -16,7 +16,7 @@ from sf3d_jax.data.cameras.names import (
     ROTATION_AND_TRANSLATION,
     ROTATIONS,
     Name,
-    stated,
+    read_convention,
 )
 
 # What `write_json_cameras` says of its files. In them nothing has to be told by its looks.
@@ -105,7 +105,7 @@ def stated_conventions(view: FrameFields) -> Conventions:
     """
     texts = view.texts(CONVENTION)
     ours = OURS in texts
-    found = [stated(text) for text in texts if text != OURS]
+    found = [read_convention(text) for text in texts if text != OURS]
     axes = {pair[0] for pair in found if pair[0]}
     directions = {pair[1] for pair in found if pair[1]}
     if any(pair == (None, None) for pair in found) or len(axes) > 1 or len(directions) > 1:

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.frames import Frame, frame_of, numbered
-from sf3d_jax.data._files.json import numbers, outline, shortened
+from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
+from sf3d_jax.data._files.json import numbers, outline, shorten
 from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
 from sf3d_jax.data.cameras.names import (
     CONVENTIONS,
@@ -33,8 +33,8 @@ from sf3d_jax.data.cameras.names import (
     SAYS_NOTHING,
     TYPES,
     known_name,
+    read_convention,
     simple,
-    stated,
 )
 
 _DEEPEST = 10
@@ -100,7 +100,7 @@ class _Place(NamedTuple):
         return self._replace(keys=(*self.keys, key))
 
     def __str__(self) -> str:
-        return "/".join(map(shortened, self.keys))
+        return "/".join(map(shorten, self.keys))
 
 
 class _Child(NamedTuple):
@@ -152,7 +152,7 @@ def _collect(place: _Place, node: Any) -> Table:
 def _collect_list(place: _Place, items: list[dict[str, Any]]) -> list[_Child]:
     """The cameras of a list, all of them if there is one."""
     frames = named_frames(place.path, items)
-    frames = frames or [numbered(i, named=False) for i in range(len(items))]
+    frames = frames or [frame_of_number(i, named=False) for i in range(len(items))]
     inner = [_collect(place.under(str(i)), x) for i, x in enumerate(items)]
     cameras = any(table.shared for table in inner)
     return [
@@ -201,7 +201,7 @@ def _text(inside: _Place, key: str, value: Any) -> Fields:
         return {}
     if name in MODELS:
         return {MODEL: [Field(key, str(inside), value)]}
-    if name in CONVENTIONS or (name in TYPES and any(stated(value))):
+    if name in CONVENTIONS or (name in TYPES and any(read_convention(value))):
         return {CONVENTION: [Field(key, str(inside), value)]}
     return {}
 
@@ -247,7 +247,7 @@ def _field(place: _Place, value: Any) -> Table:
     make = lambda x, rows: {name: [Field(place.key, str(place), x, pose, rows)]}
     if is_one:
         return Table(make(array, 0 if role == "matrix" else rows), {})
-    frames = place.labels or [numbered(i, named=False) for i in range(rows)]
+    frames = place.labels or [frame_of_number(i, named=False) for i in range(rows)]
     if len(frames) != rows:
         expected = f"{len(frames)} of {place}, as there are names"
         raise FormatError(place.path, expected, f"{rows}")

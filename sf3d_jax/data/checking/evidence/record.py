@@ -122,7 +122,7 @@ class Evidence:
         """Whether it suffices for a hypothesis of these faults."""
         return self.alone_for is None or not self.alone_for.isdisjoint(faults)
 
-    def changed(self, trial: Trial) -> frozenset[str]:
+    def find_changes(self, trial: Trial) -> frozenset[str]:
         """The names of what it depends on and a hypothesis changes; empty if its level stays."""
         given, meant = trial.given, trial.meant
         if meant.same_way != given.same_way or (meant.other is None) != (given.other is None):
@@ -198,7 +198,7 @@ class ImageEvidence(Evidence):
 
     def judge(self, trial: Trial, before: Level, after: Level | None) -> Verdict:
         """The same; images must agree better than without any motion, too."""
-        if self.changed(trial) <= _MASKS:
+        if self.find_changes(trial) <= _MASKS:
             return Verdict.SILENT
         if after is None:
             return Verdict.AGAINST

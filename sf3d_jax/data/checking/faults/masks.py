@@ -74,7 +74,7 @@ def _likeliest_fault_of_valid(case: Case, valid: Field) -> SampleFault:
     said = "the rows of the mask run from the bottom to the top; reverse them"
     faults = [inverted, Fault("rows_reversed", said, _reverse_rows("valid"), cost=1.5)]
     if (shift := _best_shift(case.own.size, valid, points, content)) is not None:
-        faults.append(_shifted(*shift))
+        faults.append(_shift_mask(*shift))
 
     def misfit(fault: SampleFault) -> float:
         meant = fault.repair(case.own)
@@ -84,7 +84,7 @@ def _likeliest_fault_of_valid(case: Case, valid: Field) -> SampleFault:
     return min(faults, key=misfit)
 
 
-def _shifted(du: int, dv: int) -> SampleFault:
+def _shift_mask(du: int, dv: int) -> SampleFault:
     def repair(fields: SampleFields) -> SampleFields | None:
         if (valid := fields.valid) is None:
             return None

@@ -42,14 +42,14 @@ def _take_out_camera(fields: SampleFields) -> SampleFields | None:
         return None
     pose = between(camera, fields.next_camera)
 
-    def made(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def take_out(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         pixels = np.stack([columns, rows], -1).reshape(-1, 2).astype(float)
         start = camera.rays(pixels) / d(rows, columns).reshape(-1, 1)
         end = start + given(rows, columns).reshape(-1, 3)
         vectors = (end - pose[:, 3]) @ pose[:, :3] - start
         return vectors.reshape(*rows.shape, 3)
 
-    return dataclasses.replace(fields, scene_flow=made)
+    return dataclasses.replace(fields, scene_flow=take_out)
 
 
 _FAULTS = (

@@ -190,7 +190,9 @@ class Spring(TwoWays):
             inv_depth_change=as_float32(difference(moved_inv_depth, inv_depth)),
             next_inv_depth=as_float32(next_inv_depth),
             valid=valid,
-            occlusion=_unmatched(entry.files["match"], size) if "match" in entry.files else None,
+            occlusion=_read_unmatched(entry.files["match"], size)
+            if "match" in entry.files
+            else None,
             camera=camera,
             next_camera=next_camera,
             name=entry.name,
@@ -265,7 +267,7 @@ def _size(images: Files, truth: Files) -> tuple[int, int]:
     return size
 
 
-def _unmatched(path: Path, size: tuple[int, int]) -> np.ndarray:
+def _read_unmatched(path: Path, size: tuple[int, int]) -> np.ndarray:
     """What is hidden in the other image, or outside of it, in the size of the images."""
     unmatched = read_match_map(path)
     if unmatched.shape == (2 * size[0], 2 * size[1]):

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.frames import frame_of_value, numbered
+from sf3d_jax.data._files.frames import frame_of_number, frame_of_value
 from sf3d_jax.data._files.json import outline, read_json, write_json
 from sf3d_jax.data.cameras.names import simple
 
@@ -131,7 +131,7 @@ def _tree_of_clip(clip: Clip) -> dict[str, Any]:
         ends = {"start": clip.start, "end": clip.end}
         return {**name, **{key: None if x is None else int(x) for key, x in ends.items()}}
     # As names, since two numbers would be the start and the end.
-    return {**name, "frames": [numbered(int(frame)).name for frame in clip.frames]}
+    return {**name, "frames": [frame_of_number(int(frame)).name for frame in clip.frames]}
 
 
 def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:

@@ -76,13 +76,13 @@ def _products(depth: np.ndarray, scaled: np.ndarray, mask: np.ndarray | None) ->
     """Depth times scaled inverse depth of the pixels that have both, inside the mask."""
     both = (depth > 0) & (scaled > 0)
     if mask is not None:
-        both &= eroded(mask)
+        both &= erode(mask)
     with np.errstate(over="ignore"):
         products = depth[both] * scaled[both]
     return products[np.isfinite(products)]
 
 
-def eroded(mask: np.ndarray) -> np.ndarray:
+def erode(mask: np.ndarray) -> np.ndarray:
     """The mask without its border of a pixel, where surface and background may be mixed.
 
     Args:

@@ -69,7 +69,7 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     cameras = Folder(top / layout.CAMERAS, ".json")
     tree = Tree([], {})
     for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
-        of = {name: _numbered(kind.inside(subject)) for name, kind in kinds.items()}
+        of = {name: _number_files(kind.inside(subject)) for name, kind in kinds.items()}
         frames = _frames(of)
         tree.frames[subject] = frames
         shared = {}
@@ -101,7 +101,7 @@ def _kinds(top: Path, kinds: Mapping[str, tuple[Place, ...]]) -> dict[str, Folde
     return found
 
 
-def _numbered(folder: Folder) -> _Numbered:
+def _number_files(folder: Folder) -> _Numbered:
     """The files by number. Where any name is a plain number, others are strays."""
     plain = {stem for stem in folder.stems if stem.isdecimal()}
     stems: dict[int, str] = {}

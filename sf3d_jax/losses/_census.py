@@ -73,9 +73,14 @@ unlike_neighbours.defvjp(_forward, _backward)
 
 
 def _soft_sign(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """x / sqrt(0.81 + x^2), and its derivative."""
-    root = lax.rsqrt(_SOFT_SIGN + x * x)
-    return x * root, _SOFT_SIGN * root * root * root
+    """x / sqrt(0.81 + x^2), and its derivative.
+
+    The quotient is rounded before it is subtracted from another; a product would not be where
+    processors multiply and add at once, and two equal images would differ by its rounding.
+    """
+    square = _SOFT_SIGN + x * x
+    root = jnp.sqrt(square)
+    return x / root, _SOFT_SIGN / (square * root)
 
 
 def _over_neighbours(

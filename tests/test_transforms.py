@@ -118,7 +118,6 @@ def five_points(f, h=1e-3):
     return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
 
 
-@pytest.mark.thorough
 def test_jacfwd_and_jacrev_agree():
     first, second = cameras("pinhole")
     flow, inv_depth, change = motion(SMALL)
@@ -164,7 +163,6 @@ def test_a_batch_is_a_loop(name):
             np.testing.assert_allclose(got.flow[i], alone.flow, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.thorough
 def test_a_batch_of_lenses_is_a_loop():
     coefficients = np.array([[-0.3, 0.1, 0, 0], [0.1, -0.02, 1e-3, 1e-3]])
     batch = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=coefficients)
@@ -177,7 +175,6 @@ def test_a_batch_of_lenses_is_a_loop():
         np.testing.assert_allclose(got.vectors[i], expected.vectors, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.thorough
 def test_cameras_may_be_vmapped_and_bring_their_own_batch():
     second = cast(camera(pose=np.stack([NEAR, 0.5 * NEAR + 0.5 * np.eye(3, 4)])), jnp.float32)
     first = cast(camera(), jnp.float32)
@@ -194,7 +191,6 @@ def test_cameras_may_be_vmapped_and_bring_their_own_batch():
     np.testing.assert_allclose(mapped, got, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.thorough
 def test_a_batch_is_sharded_over_eight_devices():
     assert jax.device_count() >= 8
     mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
@@ -231,9 +227,8 @@ def moved(image, flow, inv_depth, change):
     return total(warped) + total(carried) + total(shown) + total(hidden)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["sharded", "checkpointed"])
-@pytest.mark.parametrize("mode", ["reverse", "forward"])
+@thorough.parametrize("mode", ["reverse", "forward"], default=["forward"])
 def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
     mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
     flow, inv_depth, change = motion((6, 8), batch=(8,))

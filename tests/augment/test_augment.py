@@ -122,9 +122,8 @@ def test_augment_then_convert_is_convert_then_augment(name, lens):
         assert largest_difference(GEOMETRIC[name](key(seed), sample)) < 1e-5
 
 
-@pytest.mark.thorough
 @each_geometric
-@pytest.mark.parametrize("which", ["objects", "head"])
+@thorough.parametrize("which", ["objects", "head"], default=["head"])
 def test_the_law_holds_on_the_scenes(name, which):
     sample = of_scene(which)
     size = {} if name == "random_flip" else {"size": (192, 256)}
@@ -357,7 +356,6 @@ def test_a_batch_with_one_key_gets_one_change(name):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.thorough
 def test_half_precision_comes_back_as_it_went():
     sample = whole()
     halved = jax.tree.map(
@@ -382,7 +380,6 @@ def test_half_precision_comes_back_as_it_went():
     assert both.mean() > 0.7 and np.median(apart) < 2e-2
 
 
-@pytest.mark.thorough
 def test_a_gradient_passes_and_stays_finite():
     sample = whole()
     broken = sample.flow.copy()

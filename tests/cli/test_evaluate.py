@@ -91,7 +91,6 @@ def test_kitti_without_disparity_says_nothing_of_it(kitti, tmp_path, sf3d_comman
     assert results(tmp_path / "numbers.json") == pytest.approx(only_flow)
 
 
-@pytest.mark.thorough
 def test_kitti_of_images_is_the_mean_over_images(kitti_images, tmp_path, sf3d_command):
     code, _, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--pool", "image")
     assert code == 0
@@ -198,7 +197,6 @@ def spring(tmp_path):
     return metric.compute()
 
 
-@pytest.mark.thorough
 def test_spring_is_the_metric_of_its_files(spring, tmp_path, sf3d_command):
     code, out, _ = sf3d_command("evaluate", "spring", *EVALUATE)
     assert code == 0

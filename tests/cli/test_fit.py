@@ -28,7 +28,6 @@ CAMERA = "--fx 70.4 --fy 70.4 --cx 31.5 --cy 23.5".split()
 DEPTHS = "--depth0 depth0.npy --depth1 depth1.npy".split()
 
 
-@pytest.mark.thorough
 def test_two_images_give_flow_and_a_picture(folder, capsys, tmp_path):
     main(["fit", "one.png", "two.png", "--out", "here/there"])
     flow, valid = data.read_flow("here/there/flow.flo")
@@ -39,7 +38,6 @@ def test_two_images_give_flow_and_a_picture(folder, capsys, tmp_path):
     assert "flow.flo" in capsys.readouterr().out
 
 
-@pytest.mark.thorough
 def test_depths_and_a_camera_give_scene_flow_as_well(folder, capsys):
     main(["fit", "one.png", "two.png", *DEPTHS, *CAMERA, "--out", "here"])
     with np.load("here/scene_flow.npz") as result:

@@ -104,7 +104,6 @@ def test_every_frame_is_what_the_renderer_draws(sf3d_command, tmp_path):
     assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 6
 
 
-@pytest.mark.thorough
 def test_a_background_and_small_gaussians_go_to_the_renderer(sf3d_command, tmp_path):
     code, _, _ = sf3d_command(*WORDS, "--background", "0.2", "1", "0", "--antialias")
     assert code == 0
@@ -172,7 +171,6 @@ def test_cameras_that_all_see_nothing_may_have_other_axes(tmp_path, capsys):
     assert said in errors_of_a_run(tmp_path, capsys)
 
 
-@pytest.mark.thorough
 def test_a_trajectory_of_one_size_is_drawn_by_one_program(sf3d_command, monkeypatch):
     tree, frame = transforms(), transforms()["frames"][0]
     matrices = np.repeat([frame["transform_matrix"]], 6, axis=0)

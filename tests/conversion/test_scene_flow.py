@@ -99,9 +99,8 @@ def test_float32_is_within_a_few_ulp_of_the_motion(which, seed):
 
 
 @pytest.mark.optimized
-@pytest.mark.thorough
 @pytest.mark.parametrize("which", PAIRS)
-@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+@thorough.parametrize("lens", ["opencv", "fisheye"], default=["opencv"])
 def test_float32_is_within_a_few_ulp_of_the_motion_behind_a_lens(lens, which):
     check_float32(*hard_motion(which, lens, 0))
 
@@ -249,8 +248,7 @@ def test_two_identical_cameras_are_one(distance):
 WITHOUT_COEFFICIENTS = [("pinhole", "opencv"), ("opencv", "pinhole"), ("opencv", "opencv")]
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("models", WITHOUT_COEFFICIENTS)
+@thorough.parametrize("models", WITHOUT_COEFFICIENTS, default=[("opencv", "opencv")])
 def test_an_opencv_camera_without_coefficients_is_a_pinhole(models):
     plain = camera()
     lens = sf3d.Camera.from_matrix(MATRIX, SIZE, distortion=np.zeros(5))
@@ -262,8 +260,7 @@ def test_an_opencv_camera_without_coefficients_is_a_pinhole(models):
     np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@thorough.parametrize("dtype", [jnp.float32, jnp.float64], default=[jnp.float64])
 @pytest.mark.parametrize("off", [0, 1e-7, 1e-6, 1e-4])
 def test_a_fisheye_pixel_may_move_onto_the_axis(off, dtype):
     first = sf3d.Camera.from_matrix(
@@ -293,11 +290,11 @@ OTHER_LENSES = {
 }
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("lengths", [1e-5, 1e-2])
-@pytest.mark.parametrize(
+@thorough.parametrize(
     "lenses",
     [("opencv", "opencv"), ("fisheye", "fisheye"), ("pinhole", "fisheye"), ("fisheye", "opencv")],
+    default=[("pinhole", "fisheye")],
 )
 def test_another_lens_costs_no_digits(lenses, lengths):
     """A motion in 3D, seen by two cameras of which each has its own lens."""
@@ -333,7 +330,6 @@ def test_a_flow_without_end_leaves_the_gradient_of_the_camera_finite(lens):
     chex.assert_tree_all_finite(jax.jit(jax.grad(loss, (0, 1)))(first, second))
 
 
-@pytest.mark.thorough
 def test_cameras_of_different_models_go_together():
     first, second = camera("opencv"), camera("fisheye", NEAR)
     with float64():

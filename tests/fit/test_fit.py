@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import thorough
 from helpers.support import float64
 
 import sf3d_jax as sf3d
@@ -113,7 +114,6 @@ def test_a_batch_is_a_loop():
         np.testing.assert_allclose(both.flow[0, i], one.flow, atol=1e-3)
 
 
-@pytest.mark.thorough
 def test_one_image_serves_for_many():
     image, next_image, _, fitted = shifted_fit()
     several = fit.flow(image, np.stack([next_image, image]))
@@ -127,7 +127,6 @@ def test_units_of_brightness_do_not_matter():
     np.testing.assert_allclose(other.flow, fitted.flow, atol=2e-3)
 
 
-@pytest.mark.thorough
 def test_grey_thrice_is_grey():
     image, next_image, _, _ = shifted_fit()
     grey = [x[..., :1] for x in (image, next_image)]
@@ -155,8 +154,7 @@ def test_without_any_texture_nothing_moves(values):
     assert np.all(fitted.valid) == np.isfinite(values)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("size", [(1, 9), (1, 1)])
+@thorough.parametrize("size", [(1, 9), (1, 1)], default=[(1, 1)])
 def test_tiny_images_do_not_break(size):
     image = np.random.default_rng(0).random((*size, 1)).astype(np.float32)
     fitted = fit.flow(image, image)
@@ -164,12 +162,16 @@ def test_tiny_images_do_not_break(size):
 
 
 @pytest.mark.thorough
-def test_dtypes_follow_the_images():
+def test_half_precision_comes_back_as_it_went():
     image, next_image, flow, _ = shifted_fit()
     half = [jnp.asarray(x, jnp.bfloat16) for x in (image, next_image)]
     fitted = fit.flow(*half)
     assert fitted.flow.dtype == fitted.occlusion.hidden.dtype == jnp.bfloat16
     assert length(np.float32(fitted.flow) - flow)[4:-4, 4:-4].mean() < 0.1
+
+
+def test_double_precision_comes_back_as_it_went():
+    image, next_image, *_ = shifted_fit()
     with float64():
         wide = fit.flow(*(jnp.asarray(x[:8, :8], jnp.float64) for x in (image, next_image)))
         assert wide.flow.dtype == jnp.float64 and np.isfinite(wide.flow).all()
@@ -233,14 +235,12 @@ def test_a_refined_motion_passes_no_gradient_either():
     assert not np.any(jax.jit(jax.grad(of_image))(image))
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("smoothness", [0, 1e3, np.float32(2)])
 def test_any_smoothness_that_is_a_number_leaves_the_motion_finite(smoothness):
     image = np.float32(texture(*grid((6, 7))))
     assert np.isfinite(fit.flow(image, image[::-1], smoothness=smoothness).flow).all()
 
 
-@pytest.mark.thorough
 def test_a_traced_smoothness_leaves_the_motion_finite_whatever_it_is():
     image = np.float32(texture(*grid((6, 7))))
     traced = jax.jit(lambda s: fit.flow(image, image[::-1], smoothness=s))
@@ -250,7 +250,6 @@ def test_a_traced_smoothness_leaves_the_motion_finite_whatever_it_is():
     assert np.isfinite(fitted.flow).all() and not np.any(fitted.valid)
 
 
-@pytest.mark.thorough
 def test_scene_flow_is_refined_by_a_loss_of_both():
     (image, next_image, d0, d1), *_ = wall_pair()
     still = lambda pair: {"flow": (1.0, jnp.abs(pair[0]).mean()), "c": (1.0, pair[1].mean())}

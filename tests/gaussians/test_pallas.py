@@ -162,7 +162,6 @@ def test_a_scene_of_no_gaussians_is_empty():
     assert not sums.any() and gradient.shape == table.shape
 
 
-@pytest.mark.thorough
 def test_a_batch_is_a_loop():
     scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
     layout = Layout(CHANNELS, "mean")

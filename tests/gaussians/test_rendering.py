@@ -136,8 +136,7 @@ def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
                 np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12, err_msg=field)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", ["mean", "median"])
+@thorough.parametrize("name", ["mean", "median"], default=["mean"])
 def test_annotations_agree_to_the_rounding_of_float64(name):
     with float64():
         given = inputs(np.float64)
@@ -227,8 +226,7 @@ def near_a_threshold(name, given):
     return np.maximum(*spread) > 1e-4
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", RENDERERS)
+@thorough.parametrize("name", RENDERERS, default=["mean"])
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
@@ -359,7 +357,6 @@ def test_room_is_enough_to_the_last_place(lacking):
     assert overflow_of(given, count - lacking) == lacking
 
 
-@pytest.mark.thorough
 def test_the_least_room_overflows():
     assert overflow_of(inputs(np.float32), 1) > 0
 
@@ -373,8 +370,6 @@ def test_more_intersections_than_integers_are_counted_as_the_largest():
     assert gs.intersections_needed(cloud, cast(camera, np.float32)) == 2**31 - 1
 
 
-@pytest.mark.thorough
-@pytest.mark.thorough
 def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
     first, _, camera, _, _ = inputs(np.float32)
     expected = gs.render(first, camera, max_intersections=np.int64(ROOM))
@@ -383,7 +378,6 @@ def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
     assert np.any(pull(jnp.ones_like(result))[0].means)
 
 
-@pytest.mark.thorough
 def test_room_is_found_outside_of_jit():
     with float64():
         first, _, camera, _, background = given = inputs(np.float64)
@@ -458,7 +452,6 @@ def test_a_batch_is_a_loop():
             assert relative(x, y) < 1e-4 or not np.any(y)
 
 
-@pytest.mark.thorough
 def test_scenes_may_be_spread_over_devices():
     mesh = jax.make_mesh((1,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
     spread = jax.sharding.PartitionSpec("x")
@@ -481,7 +474,6 @@ def test_scenes_may_be_spread_over_devices():
     assert count[0] == gs.intersections_needed(given[0], given[2], antialias=True)
 
 
-@pytest.mark.thorough
 def test_narrow_numbers_come_out_as_they_went_in():
     first, after, *rest = inputs(np.float32)
     exact = drawn("mean", 0, first, after, *rest)
@@ -509,7 +501,6 @@ def test_what_is_behind_an_opaque_wall_does_not_matter():
         chex.assert_trees_all_equal(gs.render(other, camera, max_intersections=ROOM), result)
 
 
-@pytest.mark.thorough
 def test_without_gaussians_nothing_is_valid_and_all_is_zero():
     camera = cast(CAMERA, jnp.float32)
     none = gs.Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))

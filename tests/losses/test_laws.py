@@ -192,7 +192,6 @@ def test_iterations_are_not_mixed_with_the_batch():
             np.testing.assert_allclose(values[i], wanted.values, rtol=1e-6)
 
 
-@pytest.mark.thorough
 def test_a_batch_of_cameras_needs_no_batch_of_maps():
     batch = jax.tree.map(lambda x: np.stack([x] * 2), FIRST)
     values = losses.rigidity(VECTORS, INV_DEPTH, batch).values

@@ -249,7 +249,6 @@ def test_srflow3d_counts_a_depth_that_is_not_positive_as_missing():
     )
 
 
-@pytest.mark.thorough
 def test_a_camera_of_its_own_for_each_image_goes_with_one_set_of_maps():
     cameras = [support.camera(), support.camera(pose=support.NEAR)]
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *cameras)

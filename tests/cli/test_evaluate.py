@@ -7,18 +7,11 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from helpers import command
-from helpers.command import SIZE, draw, made, spring_file
+from helpers.command import SIZE, draw, spring_file
+from helpers.files import made
 
 import sf3d_jax as sf3d
 from sf3d_jax import data, metrics
-
-
-@pytest.fixture
-def sf3d_command(tmp_path, monkeypatch, capsys):
-    """Runs the command in an empty folder: (exit code, what it printed, its errors)."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *words: command.run(words, capsys)
 
 
 def results(path):

@@ -9,7 +9,6 @@ import cv2
 import jax
 import numpy as np
 import pytest
-from helpers import command
 
 import sf3d_jax as sf3d
 from sf3d_jax import data, gaussians
@@ -63,12 +62,11 @@ def write(tree, name="transforms.json"):
 
 
 @pytest.fixture
-def sf3d_command(tmp_path, monkeypatch, capsys):
+def sf3d_command(sf3d_command):
     """Runs the command in a folder with a scene and cameras."""
-    monkeypatch.chdir(tmp_path)
     data.write_gaussian_ply("scene.ply", scene())
     write(transforms())
-    return lambda *words: command.run(words, capsys)
+    return sf3d_command
 
 
 def drawn(frame, background=(0, 0, 0), antialias=False):

@@ -4,18 +4,10 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from helpers import command
-from helpers.command import SIZE, draw, made, small_benchmarks, spring_file
+from helpers.command import SIZE, draw, small_benchmarks, spring_file
+from helpers.files import made
 
 from sf3d_jax import data
-
-
-@pytest.fixture
-def sf3d_command(tmp_path, monkeypatch, capsys):
-    """Runs the command in an empty folder: (exit code, what it printed, its errors)."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *words: command.run(words, capsys)
-
 
 SUBMIT = ("--prediction", "estimate", "--output", "submission")
 

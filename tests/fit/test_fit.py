@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 from helpers import thorough
-from helpers.support import float64
+from helpers.support import float64, length
 
 import sf3d_jax as sf3d
 from sf3d_jax import fit, losses
@@ -43,10 +43,6 @@ def affine_pair(matrix, shift, size=SIZE):
     source = (offset - shift) @ np.linalg.inv(np.eye(2) + matrix).T + middle
     pair = texture(u, v), texture(source[..., 0], source[..., 1])
     return *(np.float32(x) for x in pair), np.float32(flow)
-
-
-def length(vectors):
-    return np.linalg.norm(np.asarray(vectors, np.float64), axis=-1)
 
 
 @functools.cache

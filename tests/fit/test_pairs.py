@@ -4,14 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from helpers import thorough
-from helpers.support import scene
+from helpers.support import length, scene
 
 import sf3d_jax as sf3d
 from sf3d_jax import data, fit
-
-
-def length(vectors):
-    return np.linalg.norm(np.asarray(vectors, np.float64), axis=-1)
 
 
 def peers(image, next_image):

@@ -271,14 +271,15 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("renderer", ["render", "mean"])
 @pytest.mark.parametrize("name", BAD)
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
-def test_a_bad_gaussian_touches_nothing(name, dtype):
+def test_a_bad_gaussian_touches_nothing(name, renderer, dtype):
     with precision(dtype):
-        check_bad(BAD[name], dtype)
+        check_bad(BAD[name], renderer, dtype)
 
 
-def check_bad(spoil, dtype):
+def check_bad(spoil, renderer, dtype):
     first, after, camera, *rest = inputs(dtype, 1)
     # A camera at the origin, so that the eye is a number without rounding.
     camera = dataclasses.replace(camera, world_to_camera=jnp.eye(3, 4, dtype=dtype))
@@ -289,11 +290,11 @@ def check_bad(spoil, dtype):
         opacities=first.opacities.at[7].set(0.9),
     )
     without = jax.tree.map(lambda x: x.at[7].set(0), first)
-    draw = lambda g: drawn("mean", 0, g, after, camera, *rest)
+    draw = lambda g: drawn(renderer, 0, g, after, camera, *rest)
     bad = spoil(first)
     assert np.any(draw(first).colors != draw(without).colors)
     chex.assert_trees_all_equal(draw(bad), draw(without))
-    slopes, expected = (gradient("mean", 0, (g, after, camera, *rest)) for g in (bad, without))
+    slopes, expected = (gradient(renderer, 0, (g, after, camera, *rest)) for g in (bad, without))
     chex.assert_trees_all_equal(slopes, expected)
     assert not any(np.any(x[7]) for x in jax.tree.leaves(slopes[:2]))
 

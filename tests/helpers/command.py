@@ -1,6 +1,8 @@
 """The command line in this process, and files for it."""
 
 import numpy as np
+import pytest
+from helpers.files import made
 
 from sf3d_jax.cli import main
 from sf3d_jax.data.sets.kitti import benchmark as kitti
@@ -20,10 +22,11 @@ def run(words, capsys):
     return code, said.out, said.err.replace("\r", "\n").strip().splitlines()[-1:]
 
 
-def made(path):
-    """The path, in a folder that is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+@pytest.fixture
+def sf3d_command(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder: (exit code, what it printed, its errors)."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: run(words, capsys)
 
 
 def draw(seed, *channels, size=SIZE, low=5, high=60):

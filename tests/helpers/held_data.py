@@ -9,7 +9,7 @@ FILES = {
         ),
         "write_flow": (
             "test_the_bytes_are_written_with_1e10_for_unknown",
-            "maps/test_maps.py::test_a_wrong_scalar_map_is_named",
+            "maps/test_maps.py::test_a_wrong_argument_is_named",
         ),
     },
     "maps/test_pfm.py": {
@@ -90,7 +90,7 @@ FILES = {
             "test_what_would_not_be_read_is_not_written",
         ),
     },
-    "sets/kitti/test_files.py": {
+    "sets/kitti/test_calibration.py": {
         "read_kitti_calibration": (
             "test_the_calibration_gives_the_left_camera_and_the_baseline",
             "test_a_broken_calibration_is_named",
@@ -183,7 +183,7 @@ FILES = {
         ),
         "write_vkitti2_depth": (
             "test_depth_is_written_rounded_and_clipped",
-            "test_depth_is_written_rounded_and_clipped",
+            "test_depth_of_a_wrong_shape_is_refused",
         ),
         "read_vkitti2_scene_flow": (
             "test_scene_flow_is_metres_up_to_ten",
@@ -278,7 +278,7 @@ FILES = {
             "test_unknown_values_in_the_mask_stay_for_the_check_and_are_invalid_for_training",
         ),
         "SRFlow3D.with_scale": (
-            "checking/test_dataset.py::test_a_scale_of_its_own_in_a_frame_is_named",
+            "test_another_scale_gives_the_same_samples_with_it",
             "test_wrong_options_are_named",
         ),
     },

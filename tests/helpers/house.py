@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import pathlib
+import re
 
 import sf3d_jax as sf3d
 
@@ -76,6 +77,52 @@ def circle(edges):
         return None
 
     return next(filter(None, map(visit, sorted(edges))), None)
+
+
+# What imports or runs a module whose name is a string, and the modules that hold it.
+STRING_IMPORTS = {"importlib", "import_module", "imp", "pkgutil", "runpy", "run_module", "run_path"}
+STRING_IMPORTS |= {"__import__", "modules", "eval", "exec"}
+
+
+def string_imports(tree):
+    """The words in a syntax tree that import by a string, under whatever name they are imported.
+
+    To ask whether a name is in `sys.modules` imports nothing.
+    """
+    nodes = list(ast.walk(tree))
+    compared = [node for node in nodes if isinstance(node, ast.Compare)]
+    asked = [x for node in compared if is_membership(node) for x in node.comparators]
+    words = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            words |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            words |= {(node.module or "").split(".")[0], *(alias.name for alias in node.names)}
+        elif isinstance(node, ast.Name):
+            words |= {node.id} - {"modules"}  # a variable's name
+        elif isinstance(node, ast.Attribute) and node not in asked:
+            words.add(node.attr)
+    return words & STRING_IMPORTS
+
+
+def is_membership(comparison):
+    return all(isinstance(operator, ast.In | ast.NotIn) for operator in comparison.ops)
+
+
+def crossings(edges):
+    """[(module, other)]: what one benchmark's folder imports from that of another."""
+    return [
+        (module, other)
+        for module, others in edges.items()
+        for other in sorted(others)
+        if None not in (homes := {benchmark(module), benchmark(other)}) and len(homes) == 2
+    ]
+
+
+def benchmark(module):
+    """The benchmark to whose folder a module belongs, or None."""
+    found = re.match(r"sf3d_jax\.data\.sets\.([a-z]\w*)", module)
+    return found and found[1]
 
 
 def stub_names(path):

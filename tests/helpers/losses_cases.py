@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from helpers import losses_reference as reference
-from helpers.support import MATRIX, NEAR, camera, cast, grid, motion, opencv_rays
+from helpers.support import MATRIX, NEAR, camera, cast, grid, length, motion, opencv_rays
 
 from sf3d_jax import losses
 
@@ -43,10 +43,6 @@ def cameras(x):
 def plain(function, x, ref):
     """A penalty, which is valid everywhere."""
     return Case(lambda *a: losses.LossMap(function(*a), ALL), (x,), lambda a: (ref(a), ALL))
-
-
-def length(x):
-    return np.sqrt((x**2).sum(-1))
 
 
 def consistency(flow, d, c, following):

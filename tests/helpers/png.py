@@ -1,9 +1,10 @@
-"""A writer of PNGs of its own, with the filters and the chunks that a test asks for."""
+"""A writer of PNGs with the filters and the chunks that a test asks for, and OpenCV's."""
 
 import itertools
 import struct
 import zlib
 
+import cv2
 import numpy as np
 
 COLOR_TYPES = {1: 0, 3: 2, 4: 6}
@@ -50,4 +51,10 @@ def write_png(path, array, *, filters=(0,), before=(), piece=8192):
     kinds = [(b"IHDR", header), *before, *((b"IDAT", p) for p in pieces), (b"IEND", b"")]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(itertools.starmap(chunk, kinds)))
+    return path
+
+
+def write_channels(path, *channels):
+    """Writes one channel [H, W], or red, green and blue, in 16 bits by OpenCV."""
+    assert cv2.imwrite(str(path), np.dstack(channels[::-1]).astype(np.uint16))
     return path

@@ -44,6 +44,11 @@ def pose(rotation, translation):
     return np.c_[cv2.Rodrigues(np.array(rotation, float))[0], translation]
 
 
+def chain(second, first):
+    """The pose (3, 4) that does the first and then the second."""
+    return np.c_[second[:, :3] @ first[:, :3], second[:, :3] @ first[:, 3] + second[:, 3]]
+
+
 NEAR = pose([0.02, -0.03, 0.01], [0.05, -0.02, 0.03])
 
 
@@ -134,6 +139,10 @@ def require_float16():
         jax.jit(lambda x: x.astype(jnp.float16))(jnp.ones(3))
     except jax.errors.JaxRuntimeError:
         pytest.skip("XLA cannot convert to float16 on this processor")
+
+
+def length(vectors):
+    return np.linalg.norm(np.asarray(vectors, np.float64), axis=-1)
 
 
 def as_numpy(tree):

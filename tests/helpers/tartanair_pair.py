@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from helpers.png import write_png
-from helpers.support import pose
+from helpers.support import chain, pose
 from scipy.spatial.transform import Rotation
 
 SIZE = (96, 128)
@@ -50,10 +50,6 @@ def painted(points):
     waves = 2 * np.pi * directions / rng.uniform(0.5, 2, (3, 8, 1))
     levels = np.sin(np.tensordot(points, waves, (-1, -1)) + np.arange(8)).sum(-1)
     return np.uint8(np.rint(127.5 + 15 * levels))
-
-
-def chain(second, first):
-    return np.c_[second[:, :3] @ first[:, :3], second[:, :3] @ first[:, 3] + second[:, 3]]
 
 
 def write_pair(root):

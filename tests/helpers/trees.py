@@ -15,7 +15,8 @@ from typing import NamedTuple
 import cv2
 import h5py
 import numpy as np
-from helpers.support import pose
+from helpers.files import made
+from helpers.support import chain, pose
 from scipy.spatial.transform import Rotation
 
 import sf3d_jax as sf3d
@@ -35,10 +36,6 @@ class Truth(NamedTuple):
     next_inv_depth: np.ndarray
     camera: sf3d.Camera
     next_camera: sf3d.Camera
-
-
-def chain(second, first):
-    return np.c_[second[:, :3] @ first[:, :3], second[:, :3] @ first[:, 3] + second[:, 3]]
 
 
 def inverse(p):
@@ -107,12 +104,6 @@ def write_image(path, number, size=SIZE):
     path.parent.mkdir(parents=True, exist_ok=True)
     lossless = [cv2.IMWRITE_WEBP_QUALITY, 101] if path.suffix == ".webp" else []
     assert cv2.imwrite(str(path), image(number, size)[..., ::-1], lossless)
-
-
-def made(path):
-    """The path, in a folder that is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def check_images(sample, first, second, size=SIZE):

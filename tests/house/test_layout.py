@@ -4,7 +4,19 @@ import ast
 import sys
 
 import pytest
-from helpers.house import FILES, MODULES, PACKAGE, ROOT, STUBS, circle, graph, module_of, nodes
+from helpers.house import (
+    FILES,
+    MODULES,
+    PACKAGE,
+    ROOT,
+    STUBS,
+    circle,
+    crossings,
+    graph,
+    module_of,
+    nodes,
+    string_imports,
+)
 
 # A file imports only what stands before it in these lists.
 CORE = """_lazy _checks _numerics se3 camera conversion warping rigid samples augment losses metrics
@@ -66,11 +78,56 @@ def test_a_circle_would_be_found():
     assert circle({"a": {"b", "c"}, "b": {"c"}}) is None
 
 
+def test_no_benchmark_imports_from_another():
+    assert not crossings(graph())
+
+
+def test_an_import_from_another_benchmark_would_be_found():
+    kitti, spring = (f"sf3d_jax.data.sets.{name}" for name in ("kitti.layout", "spring"))
+    shared = "sf3d_jax.data.sets._reading"
+    edges = {kitti: {spring, shared}, shared: {kitti}, "sf3d_jax.data.evaluation": {kitti, spring}}
+    assert crossings(edges) == [(kitti, spring)]
+    assert not crossings({kitti: {"sf3d_jax.data.sets.kitti.calibration", shared}})
+
+
 def test_nothing_is_imported_by_a_string():
     for path in FILES:
-        words = {x.id for x in nodes(path, ast.Name)} | {x.attr for x in nodes(path, ast.Attribute)}
         if module_of(path) != "sf3d_jax._lazy":
-            assert not words & {"importlib", "import_module", "__import__"}, path
+            found = string_imports(ast.parse(path.read_text()))
+            assert not found, f"{path}: {found}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import importlib",
+        "import importlib.util as tools",
+        "from importlib import import_module as load",
+        "from importlib.util import find_spec",
+        "import runpy as r",
+        "from runpy import run_path as run",
+        "import pkgutil",
+        "module = __import__(name)",
+        "import builtins; builtins.__import__(name)",
+        "from builtins import __import__ as load",
+        "import sys as s; s.modules[name]",
+        "import sys; 'jax' in sys.modules and sys.modules['jax']",
+        "import sys; sys.modules == 'jax' in names",
+        "from sys import modules as loaded",
+        "exec(f'import {name}')",
+        "eval('__import__(name)')",
+    ],
+)
+def test_an_import_by_a_string_would_be_found(source):
+    assert string_imports(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import sys; 'jax' in sys.modules", "import sys; 'jax' not in sys.modules", "modules = 3"],
+)
+def test_what_imports_nothing_is_not_taken_for_an_import(source):
+    assert not string_imports(ast.parse(source))
 
 
 def test_the_core_imports_its_five_dependencies_only():

@@ -13,15 +13,16 @@ from jax.sharding import PartitionSpec as P
 from sf3d_jax import metrics
 
 IMAGES, SIZE = 8, (6, 10)
-NAMES = [
-    "DepthChange",
-    "FlyingThings3D",
-    "KittiSceneFlow",
-    "MotionInDepth",
-    "SRFlow3D",
-    "SintelFlow",
-    "SpringSceneFlow",
-]
+ESTIMATES = {
+    "DepthChange": ["inv_depth_change"],
+    "FlyingThings3D": ["flow", "vectors"],
+    "KittiSceneFlow": ["flow", "disparity"],
+    "MotionInDepth": ["log_motion_in_depth"],
+    "SRFlow3D": ["flow", "vectors"],
+    "SintelFlow": ["flow"],
+    "SpringSceneFlow": ["disparity"],
+}
+NAMES = list(ESTIMATES)
 each_metric = pytest.mark.parametrize("name", NAMES)
 
 
@@ -250,17 +251,30 @@ def test_no_images_add_nothing(name):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 @each_metric
 def test_an_estimate_that_is_no_number_leaves_the_others_alone(name, bad):
-    arguments = inputs(name)
-    key = next(iter(arguments))
-    values, _ = arguments[key]
-    broken = values.copy()
-    broken[2, 3, 4] = bad
-    valid = np.ones(values.shape[:3], bool)
+    everywhere = np.ones((IMAGES, *SIZE), bool)
+    valid = everywhere.copy()
     valid[2, 3, 4] = False
-    got = updated(name, arguments | {key: (broken, np.ones_like(valid))}).compute()
-    expected = updated(name, arguments | {key: (values, valid)}).compute()
-    assert np.isfinite(list(got.values())).all()
-    assert got == expected
+    arguments = inputs(name)
+    values = {key: jax.tree.leaves(arguments[key])[0] for key in ESTIMATES[name]}
+    arguments |= {key: (x, everywhere) for key, x in values.items()}
+    for key, x in values.items():
+        broken = x.copy()
+        broken[2, 3, 4] = bad
+        got = updated(name, arguments | {key: (broken, everywhere)}).compute()
+        expected = updated(name, arguments | {key: (x, valid)}).compute()
+        assert np.isfinite(list(got.values())).all()
+        assert got == expected
+
+
+@each_metric
+def test_a_map_of_another_size_or_kind_is_refused(name):
+    arguments = inputs(name)
+    for key, x in arguments.items():
+        smaller, integers = (jax.tree.map(f, x) for f in (lambda x: x[:, 1:], np.int32))
+        with pytest.raises(ValueError, match=r"expected \(H, W\) of"):
+            updated(name, arguments | {key: smaller})
+        with pytest.raises(TypeError, match=f"{key}: .*expected "):
+            updated(name, arguments | {key: integers})
 
 
 def test_bfloat16_is_counted_in_float32():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from helpers import support, thorough
+from helpers.support import length
 
 import sf3d_jax as sf3d
 from sf3d_jax import metrics
@@ -15,10 +16,6 @@ def close(got, expected, rtol=2e-6):
     assert got.keys() == expected.keys()
     for key, value in expected.items():
         np.testing.assert_allclose(got[key], value, rtol=rtol, atol=1e-9, err_msg=key)
-
-
-def length(x):
-    return np.linalg.norm(np.float64(x), axis=-1)
 
 
 SIZE = (30, 40)

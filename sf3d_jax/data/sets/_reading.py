@@ -63,18 +63,32 @@ class Files:
         return self.read(kind, reader), self.read(f"next_{kind}", reader)
 
     def size(self) -> tuple[int, int]:
-        """The size (H, W) of the maps that were read, at least one.
+        """The size (H, W) of the maps that were read.
 
         Raises:
           SizeError: one has another size than most.
+          ValueError: there is none, as the entry has no file of a map.
         """
-        check_sizes(self.paths, self._maps)
-        return _size(next(iter(self._maps.values())))
+        return common_size(self.paths, self._maps)
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """What was read, in order."""
         return tuple(self._maps)
+
+
+def common_size(files: Mapping[str, Path], maps: Mapping[str, Map]) -> tuple[int, int]:
+    """The size (H, W) of the maps of one sample; see `check_sizes`.
+
+    Raises:
+      SizeError: one has another size than most.
+      ValueError: there is none, as the entry has no file of a map.
+    """
+    if not maps:
+        found = ", ".join(files) or "none"
+        raise ValueError(f"entry: expected the file of an image or a map, got {found}")
+    check_sizes(files, maps)
+    return _size(next(iter(maps.values())))
 
 
 def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Map]) -> None:

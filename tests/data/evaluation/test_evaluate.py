@@ -5,7 +5,8 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from helpers.command import SIZE, draw, made
+from helpers.command import SIZE, draw
+from helpers.files import made
 
 from sf3d_jax import data
 

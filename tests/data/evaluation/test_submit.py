@@ -6,7 +6,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from helpers.command import draw, made, small_benchmarks, spring_file
+from helpers.command import draw, small_benchmarks, spring_file
+from helpers.files import made
 
 from sf3d_jax import data
 from sf3d_jax.data.sets.kitti import benchmark as kitti

@@ -5,6 +5,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from helpers.files import written
 from helpers.png import write_png
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,11 +15,6 @@ from sf3d_jax import data
 
 FLOW = np.array([[[1.5, -2], [0.25, 1e10], [3, 4]], [[5, 6], [np.nan, 7], [-1e9, 1e9]]], np.float32)
 BYTES = struct.pack("<fii12f", 202021.25, 3, 2, *FLOW.ravel())
-
-
-def written(path, content):
-    path.write_bytes(content)
-    return path
 
 
 def test_the_bytes_are_read_row_by_row_as_u_and_v(tmp_path):

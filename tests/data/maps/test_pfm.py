@@ -5,6 +5,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from helpers.files import written
 
 from sf3d_jax import data
 
@@ -18,11 +19,6 @@ def pfm(order="<", kind="Pf", size="3 2", scale=None, rows=(BOTTOM, TOP), end="\
     return f"{kind}{end}{size}{end}{scale}{end}".encode() + struct.pack(
         f"{order}{len(numbers)}f", *numbers
     )
-
-
-def written(path, content):
-    path.write_bytes(content)
-    return path
 
 
 @pytest.mark.parametrize("order", "<>")

@@ -1,6 +1,6 @@
 """Where the files of the benchmarks lie, by the names that their authors publish."""
 
-from helpers import trees
+from helpers.files import made
 
 from sf3d_jax.data.sets.kitti import layout as kitti
 from sf3d_jax.data.sets.sintel import layout as sintel
@@ -44,7 +44,7 @@ def test_a_place_finds_its_frames(tmp_path):
     place = things.truth("forward", "left")["flow"]
     folder = "optical_flow/TRAIN/A/0000/into_future/left"
     for number in (6, 9):
-        trees.made(tmp_path / folder / f"OpticalFlowIntoFuture_{number:04d}_L.pfm").touch()
+        made(tmp_path / folder / f"OpticalFlowIntoFuture_{number:04d}_L.pfm").touch()
     frames = place.frames(tmp_path, "TRAIN/A/0000")
     assert frames.numbers == {6, 9}
     assert frames.file(9) == tmp_path / folder / "OpticalFlowIntoFuture_0009_L.pfm"

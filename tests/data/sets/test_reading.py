@@ -34,6 +34,12 @@ def test_the_map_of_another_size_is_named_and_pairs_have_that_of_their_values(tm
         files.size()
 
 
+@pytest.mark.parametrize("names, found", [({}, "none"), ({"cameras": "a", "poses": "b"}, ".*, p")])
+def test_an_entry_without_a_map_has_no_size(tmp_path, names, found):
+    with pytest.raises(ValueError, match=f"entry: expected .* an image or a map, got {found}"):
+        Files(entry(tmp_path, **names)).size()
+
+
 def test_the_frame_that_a_file_lacks_is_named(tmp_path):
     refuse = lambda frame: FormatError(tmp_path, f"frame {frame}", "none")
     assert of_both_frames(entry(tmp_path), {6: "a", 7: "b", 8: "c"}, refuse) == ("b", "c")

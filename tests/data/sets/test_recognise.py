@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from helpers import kitti_prediction, trees
+from helpers.files import made
 
 from sf3d_jax import data
 from sf3d_jax.data.sets._recognise import recognise
@@ -17,9 +18,9 @@ from sf3d_jax.samples import check_sample
 def srflow3d(root):
     for number in (0, 1):
         for kind, value in (("depth", 2.0), ("scaled_inv_depth", 0.1)):
-            path = trees.made(root / f"train/{kind}/031/{number:04d}.npy")
+            path = made(root / f"train/{kind}/031/{number:04d}.npy")
             np.save(path, np.full(trees.SIZE, value, np.float32))
-    data.write_flow(trees.made(root / "train/flow_F/031/0000.flo"), np.zeros((*trees.SIZE, 2)))
+    data.write_flow(made(root / "train/flow_F/031/0000.flo"), np.zeros((*trees.SIZE, 2)))
 
 
 def flyingthings3d(root):
@@ -208,7 +209,7 @@ def test_what_tells_data_sets_apart_is_in_their_names(tmp_path):
 def test_flow_and_images_alone_are_srflow3d(tmp_path):
     for number in (0, 1):
         trees.write_image(tmp_path / f"train/render/031/{number:04d}.jpg", number)
-    data.write_flow(trees.made(tmp_path / "train/flow/031/0000.flo"), np.ones((*trees.SIZE, 2)))
+    data.write_flow(made(tmp_path / "train/flow/031/0000.flo"), np.ones((*trees.SIZE, 2)))
     for place in (tmp_path, tmp_path / "train"):
         (dataset,) = recognise(place)
         assert type(dataset).__name__ == "SRFlow3D" and len(dataset) == 1

@@ -27,7 +27,7 @@ from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry, finish
-from sf3d_jax.data.sets._reading import check_sizes, of_both_frames, read_unit_image
+from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames, read_unit_image
 from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
 from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
@@ -215,7 +215,7 @@ class SRFlow3D(TwoWays):
         return maps
 
     def _sample(self, entry: Entry, maps: _Maps) -> Sample:
-        size = next(iter(maps.values())).shape[:2]
+        size = common_size(entry.files, maps)
         camera, next_camera = self._pair(entry, size)
         inv_depth = self._inverse_depth(maps, "")
         valid = maps.get("mask")

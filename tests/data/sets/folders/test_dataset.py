@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import trees
+from helpers.files import made
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -22,12 +23,12 @@ def frames(root, *numbers, name="frames/{}.png"):
 
 
 def saved(path, values):
-    np.save(trees.made(path), values)
+    np.save(made(path), values)
 
 
 def flows(root, *names):
     for name in names:
-        data.write_flow(trees.made(root / name), TRUTH.flow)
+        data.write_flow(made(root / name), TRUTH.flow)
 
 
 def own(root):
@@ -40,7 +41,7 @@ def own(root):
         saved(root / f"change/{i}.npy", TRUTH.change)
         mask = np.full(trees.SIZE, 255, np.uint8)
         mask[0, :3] = 0
-        assert cv2.imwrite(str(trees.made(root / f"mask/{i}.png")), mask)
+        assert cv2.imwrite(str(made(root / f"mask/{i}.png")), mask)
     return {
         "image": "frames/*.png",
         "flow": "flow/*.flo",
@@ -79,11 +80,11 @@ def test_depth_and_disparity_become_inverse_depth(tmp_path):
     for i in (1, 2):
         codes = np.rint(5000 / TRUTH.inv_depth)
         codes[0, 0] = 0
-        path = trees.made(tmp_path / f"depth/{i}.png")
+        path = made(tmp_path / f"depth/{i}.png")
         assert cv2.imwrite(str(path), codes.astype(np.uint16))
-        data.write_disparity(trees.made(tmp_path / f"disp/{i}.pfm"), TRUTH.inv_depth * 240 * 0.5)
+        data.write_disparity(made(tmp_path / f"disp/{i}.pfm"), TRUTH.inv_depth * 240 * 0.5)
     saved(tmp_path / "next_depth/1.npy", 1 / moved)
-    data.write_disparity(trees.made(tmp_path / "next_disp/1.pfm"), moved * 240 * 0.5)
+    data.write_disparity(made(tmp_path / "next_disp/1.pfm"), moved * 240 * 0.5)
     camera = {"camera": CAMERA, "baseline": 0.5}
 
     patterns = {"depth": "depth/*.png", "next_depth": "next_depth/*.npy"}

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import kitti_prediction, trees
+from helpers.files import made
 from helpers.png import write_png
 
 import sf3d_jax as sf3d
@@ -68,7 +69,7 @@ def test_testing_has_images_and_calibration(tmp_path):
     trees.kitti2015(tmp_path)
     for folder in (tmp_path / "training").iterdir():
         if folder.name not in ("image_2", "calib_cam_to_cam"):
-            folder.rename(trees.made(tmp_path / "unused" / folder.name))
+            folder.rename(made(tmp_path / "unused" / folder.name))
     (tmp_path / "training").rename(tmp_path / "testing")
     sample = Kitti2015(tmp_path, "testing")[0]
     trees.check_images(sample, 7, 8)
@@ -168,7 +169,7 @@ def test_a_sparse_ground_truth_of_flow_alone_is_a_sample(tmp_path):
     codes = np.where(valid, rng.integers(2**14, 2**15, (2, *size)), 2**15)
     pixels = np.dstack([*codes, valid]).astype(np.uint16)
     write_png(top / "flow_occ/000000_10.png", pixels, filters=(1, 2, 4))
-    path = trees.made(top / "calib_cam_to_cam/000000.txt")
+    path = made(top / "calib_cam_to_cam/000000.txt")
     kitti_prediction.write_short_calibration(path)
     (sample,) = Kitti2015(tmp_path)
     np.testing.assert_array_equal(sample.valid, valid)
@@ -185,7 +186,7 @@ def test_a_real_ground_truth_is_sparse(real, tmp_path):
         ("flow_occ/000000_10.png", "000000_10_flow_occ.png"),
         ("calib_cam_to_cam/000000.txt", "calib_000000.txt"),
     ):
-        trees.made(top / name).symlink_to(real(f"kitti2015/{file}"))
+        made(top / name).symlink_to(real(f"kitti2015/{file}"))
     (sample,) = Kitti2015(tmp_path)
     assert 100 * sample.valid.mean() == pytest.approx(16.2, abs=0.05)
     assert sample.flow[sample.valid].min() == pytest.approx(-184.25, abs=0.005)

@@ -127,6 +127,21 @@ def test_a_scale_that_is_given_needs_no_depth(own_tree):
     )
 
 
+def test_another_scale_gives_the_same_samples_with_it(tree):
+    measured = data.SRFlow3D(tree, "train", "backward")
+    doubled = measured.with_scale(2 * SCALE)
+    assert doubled.direction == "backward" and doubled[0].scale == np.float32(2 * SCALE)
+    np.testing.assert_allclose(doubled[0].inv_depth, measured[0].inv_depth / 2, rtol=1e-5)
+    assert doubled.with_scale(None)[0].scale == measured[0].scale
+
+
+def test_an_entry_without_a_map_is_named(tree):
+    dataset = data.SRFlow3D(tree, "train", scale=SCALE)
+    cameras = {"camera": dataset.entries[0].files["camera"]}
+    with pytest.raises(ValueError, match=r"entry: expected .* an image or a map, got camera"):
+        dataset.read(dataset.entries[0]._replace(files=cameras))
+
+
 def test_a_scale_that_varies_is_refused_by_its_file(own_tree):
     path = own_tree / "train" / "depth" / SUBJECT / "0000.npy"
     depth = np.load(path)
@@ -356,3 +371,5 @@ def test_wrong_options_are_named(tree):
         data.SRFlow3D(tree, "train", "up")
     with pytest.raises(ValueError, match="scale: expected a positive number, got 0"):
         data.SRFlow3D(tree, "train", scale=0)
+    with pytest.raises(ValueError, match="scale: expected a positive number, got nan"):
+        data.SRFlow3D(tree, "train").with_scale(np.nan)

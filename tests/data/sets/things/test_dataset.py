@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import trees
+from helpers.files import made
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -139,7 +140,7 @@ def test_positive_disparity_of_another_writer_gives_depths(tmp_path):
     disparities = rng.uniform(5, 60, (2, 27, 48)).astype(np.float32)
     for number, disparity in enumerate(disparities, 1):
         trees.write_image(tmp_path / f"{LEFT[0]}/000{number}.png", number, disparity.shape)
-        path = trees.made(tmp_path / f"{LEFT[1]}/000{number}.pfm")
+        path = made(tmp_path / f"{LEFT[1]}/000{number}.pfm")
         path.write_bytes(b"Pf \n48 27 \n-1.0\n" + disparity[::-1].astype("<f4").tobytes())
     (sample,) = FlyingThings3D(tmp_path)
     # The focal length is 1050 px at a width of 960.
@@ -156,9 +157,9 @@ LEFT = "frames_cleanpass/TRAIN/A/0000/left", "disparity/TRAIN/A/0000/left"
 def test_real_disparity_gives_depths(real, tmp_path):
     for number in (1, 2):
         name = f"{LEFT[0]}/000{number}.png"
-        trees.made(tmp_path / name).symlink_to(real(f"things_pfm/image{number}.png"))
+        made(tmp_path / name).symlink_to(real(f"things_pfm/image{number}.png"))
         name = f"{LEFT[1]}/000{number}.pfm"
-        trees.made(tmp_path / name).symlink_to(real(f"things_pfm/disp{number}.pfm"))
+        made(tmp_path / name).symlink_to(real(f"things_pfm/disp{number}.pfm"))
     (sample,) = FlyingThings3D(tmp_path)
     disparity = sf3d.data.read_disparity(real("things_pfm/disp2.pfm"))
     np.testing.assert_allclose(sample.next_inv_depth * 1050, disparity.values, rtol=1e-6)

@@ -4,73 +4,17 @@ import cv2
 import numpy as np
 import pytest
 from helpers import support
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from helpers.png import write_channels
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.data.sets.vkitti2 import files as vkitti2
 
-FORMAT = {"format": "vkitti2"}
 SIZE = (375, 1242)
 
 
-def png(path, *channels):
-    """A 16-bit PNG of one channel, or of red, green and blue."""
-    assert cv2.imwrite(str(path), np.dstack(channels[::-1]).astype(np.uint16))
-    return path
-
-
-def read_channels(path):
-    return cv2.split(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[::-1]
-
-
-def test_flow_is_scaled_with_the_image_and_invalid_without_blue(tmp_path):
-    red, green, blue = [[0, 65535, 13107]], [[65535, 0, 65535]], [[1, 65535, 0]]
-    flow, valid = data.read_flow(png(tmp_path / "a.png", red, green, blue), **FORMAT)
-    np.testing.assert_array_equal(flow[..., 0], [[-2, 2, 0]])
-    np.testing.assert_array_equal(flow[..., 1], np.zeros((1, 3)))  # one row: there is no height
-    np.testing.assert_array_equal(valid, [[True, True, False]])
-    assert flow.dtype == np.float32
-
-
-@given(hnp.arrays(np.uint16, (4, 6, 3), elements=st.integers(0, 65535)))
-def test_flow_is_what_the_data_sets_own_snippet_reads(tmp_path_factory, codes):
-    path = tmp_path_factory.mktemp("vkitti2") / "a.png"
-    flow, valid = data.read_flow(png(path, *np.moveaxis(codes, -1, 0)), **FORMAT)
-    expected = 2 / 65535 * codes[..., :2].astype(np.float64) - 1
-    expected *= [5, 3]
-    expected[codes[..., 2] == 0] = 0
-    np.testing.assert_allclose(flow, expected, atol=5e-7)
-    np.testing.assert_array_equal(valid, codes[..., 2] > 0)
-
-    data.write_flow(path, flow, valid, **FORMAT)
-    red, green, blue = read_channels(path)
-    np.testing.assert_array_equal(red, np.where(valid, codes[..., 0], 0))
-    np.testing.assert_array_equal(green, np.where(valid, codes[..., 1], 0))
-    np.testing.assert_array_equal(blue > 0, valid)
-
-
-def test_flow_that_does_not_fit_is_refused_with_its_number(tmp_path):
-    flow = np.zeros((4, 6, 2))
-    flow[0, :2, 0] = 5.01
-    with pytest.raises(ValueError, match=r"flow: 2 valid pixels lie outside \+-\[5\.0, 3\.0\]"):
-        data.write_flow(tmp_path / "a.png", flow, **FORMAT)
-    with pytest.raises(ValueError, match=r"flow: 1 valid pixels lie outside \+-\[0\.0, 0\.0\]"):
-        data.write_flow(tmp_path / "a.png", [[[0, 1e-3]]], **FORMAT)
-    assert not list(tmp_path.iterdir())
-    data.write_flow(tmp_path / "a.png", flow, flow[..., 0] == 0, **FORMAT)
-    assert data.read_flow(tmp_path / "a.png", **FORMAT).valid.sum() == 22
-
-
-def test_a_png_is_kittis_unless_it_is_named(tmp_path):
-    path = png(tmp_path / "a.png", [[32768]], [[32832]], [[1]])
-    np.testing.assert_array_equal(data.read_flow(path).flow, [[[0, 1]]])
-
-
 def test_depth_is_centimetres_and_the_sky_is_far(tmp_path):
-    path = png(tmp_path / "a.png", [[0, 1, 250, 65535]])
+    path = write_channels(tmp_path / "a.png", [[0, 1, 250, 65535]])
     values, valid = vkitti2.read_vkitti2_depth(path)
     np.testing.assert_array_equal(values, np.float32([[0, 0.01, 2.5, 655.35]]))
     np.testing.assert_array_equal(valid, [[False, True, True, True]])
@@ -86,8 +30,16 @@ def test_depth_is_written_rounded_and_clipped(tmp_path):
     np.testing.assert_array_equal(codes, [[1, 250, 251, 65535], [65535, 0, 0, 0], [0, 100, 200, 0]])
 
 
+def test_depth_of_a_wrong_shape_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"depth: expected the shape \[H, W\], got \[1, 2, 3\]"):
+        vkitti2.write_vkitti2_depth(tmp_path / "a.png", np.ones((1, 2, 3)))
+    with pytest.raises(ValueError, match=r"valid: expected bool \[2, 3\]"):
+        vkitti2.write_vkitti2_depth(tmp_path / "a.png", np.ones((2, 3)), np.ones((3, 2), bool))
+    assert not list(tmp_path.iterdir())
+
+
 def test_scene_flow_is_metres_up_to_ten(tmp_path):
-    path = png(tmp_path / "a.png", [[13107, 0, 5]], [[52428, 9, 6]], [[65534, 9, 65535]])
+    path = write_channels(tmp_path / "a.png", [[13107, 0, 5]], [[52428, 9, 6]], [[65534, 9, 65535]])
     vectors, valid = vkitti2.read_vkitti2_scene_flow(path)
     np.testing.assert_allclose(vectors[0, 0], [-6, 6, 10 - 20 / 65535], rtol=1e-6)
     np.testing.assert_array_equal(valid, [[True, False, False]])
@@ -116,12 +68,12 @@ def test_scene_flow_that_does_not_fit_is_refused_with_its_number(tmp_path):
 
 
 def test_depth_and_flow_are_not_taken_for_each_other(tmp_path):
-    flow = png(tmp_path / "flow.png", [[1]], [[1]], [[1]])
-    depth = png(tmp_path / "depth.png", [[1]])
+    flow = write_channels(tmp_path / "flow.png", [[1]], [[1]], [[1]])
+    depth = write_channels(tmp_path / "depth.png", [[1]])
     with pytest.raises(data.FormatError, match=r"flow\.png: expected Virtual KITTI 2 depth"):
         vkitti2.read_vkitti2_depth(flow)
     with pytest.raises(data.FormatError, match=r"depth\.png: expected Virtual KITTI 2 flow"):
-        data.read_flow(depth, **FORMAT)
+        data.read_flow(depth, format="vkitti2")
     with pytest.raises(data.FormatError, match=r"depth\.png: expected Virtual KITTI 2 scene flow"):
         vkitti2.read_vkitti2_scene_flow(depth)
 

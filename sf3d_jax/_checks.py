@@ -10,7 +10,7 @@ import numpy as np
 _KINDS: dict[str, tuple[int, ...]] = {"map": (), "mask": (), "flow": (2,), "vectors": (3,)}
 
 
-def check_array(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
+def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     """Checks a floating array whose last axes are given.
 
     Args:
@@ -29,7 +29,7 @@ def check_array(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
     _check_trailing(name, x, trailing)
 
 
-def check_mask(name: str, x: Any, trailing: tuple[int, ...] = ()) -> None:
+def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     """Checks an array of bool whose last axes are given.
 
     Args:

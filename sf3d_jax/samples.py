@@ -1,12 +1,12 @@
 """One sample of a data set: two images, the motion between them, and what belongs to it."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import jax
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera, check_camera
 
 # The maps on the first frame's grid or the next one's, with the axes that follow (*b, H, W).
@@ -40,33 +40,35 @@ class Sample:
       name: of the sample; a tuple of names for a batch.
     """
 
-    image: Any = None
-    next_image: Any = None
-    flow: Any = None
-    inv_depth: Any = None
-    inv_depth_change: Any = None
-    next_inv_depth: Any = None
-    scene_flow: Any = None
-    valid: Any = None
-    occlusion: Any = None
+    image: Leaf = None
+    next_image: Leaf = None
+    flow: Leaf = None
+    inv_depth: Leaf = None
+    inv_depth_change: Leaf = None
+    next_inv_depth: Leaf = None
+    scene_flow: Leaf = None
+    valid: Leaf = None
+    occlusion: Leaf = None
     camera: Camera | None = None
     next_camera: Camera | None = None
-    scale: Any = None
+    scale: Leaf = None
     name: str | tuple[str, ...] | None = None
 
 
 _IN_TREE = tuple(field.name for field in dataclasses.fields(Sample) if field.name != "name")
 
 
-def _flatten(sample: Sample) -> tuple[list[Any], None]:
+def _flatten(sample: Sample) -> tuple[list[Leaf], None]:
     return [getattr(sample, name) for name in _IN_TREE], None
 
 
-def _flatten_with_keys(sample: Sample) -> tuple[list[tuple[Any, Any]], None]:
+def _flatten_with_keys(
+    sample: Sample,
+) -> tuple[list[tuple[jax.tree_util.GetAttrKey, Leaf]], None]:
     return [(jax.tree_util.GetAttrKey(name), getattr(sample, name)) for name in _IN_TREE], None
 
 
-def _unflatten(_: None, children: Any) -> Sample:
+def _unflatten(_: None, children: Iterable[Leaf]) -> Sample:
     return Sample(**dict(zip(_IN_TREE, children, strict=True)))
 
 
@@ -74,7 +76,7 @@ def _unflatten(_: None, children: Any) -> Sample:
 jax.tree_util.register_pytree_with_keys(Sample, _flatten_with_keys, _unflatten, _flatten)
 
 
-def check_sample(sample: Any) -> tuple[int, ...]:
+def check_sample(sample: object) -> tuple[int, ...]:
     """Checks the types and shapes of a sample.
 
     Args:
@@ -110,7 +112,7 @@ def check_sample(sample: Any) -> tuple[int, ...]:
     return *check_batch(**batches), *next(iter(sizes.values()))
 
 
-def map_pixels(function: Callable[[Any, int], Any], sample: Sample) -> Sample:
+def map_pixels(function: Callable[[Leaf, int], Leaf], sample: Sample) -> Sample:
     """The sample with every map x replaced by function(x, axis), `axis` being that of its rows."""
     return dataclasses.replace(
         sample,
@@ -121,16 +123,16 @@ def map_pixels(function: Callable[[Any, int], Any], sample: Sample) -> Sample:
 def map_cameras(function: Callable[[Camera], Camera], sample: Sample) -> Sample:
     """The sample with its cameras replaced."""
     cameras = present_fields(sample, "camera", "next_camera")
-    moved: dict[str, Any] = {name: function(camera) for name, camera in cameras.items()}
+    moved: dict[str, Tree] = {name: function(camera) for name, camera in cameras.items()}
     return dataclasses.replace(sample, **moved)
 
 
-def present_fields(sample: Sample, *names: str) -> dict[str, Any]:
+def present_fields(sample: Sample, *names: str) -> dict[str, Tree]:
     """Those of the fields that the sample has."""
     return {name: x for name in names if (x := getattr(sample, name)) is not None}
 
 
-def _maps(sample: Sample) -> dict[str, Any]:
+def _maps(sample: Sample) -> dict[str, Leaf]:
     return present_fields(sample, *_IMAGES, *_VECTORS, *_SCALARS, *_MASKS)
 
 

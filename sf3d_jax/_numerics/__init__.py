@@ -29,13 +29,22 @@ and the third pixel: the transpose multiplies the 0 of the mask with an infinite
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, TypeVarTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+Trees = TypeVarTuple("Trees")
+
+Array: TypeAlias = jax.Array | np.ndarray
+# A field of a pytree: an Array, None, or what a tree function such as jax.vmap put in its place.
+Leaf: TypeAlias = Any
+# A pytree of arrays, of any kind.
+Tree: TypeAlias = Any
 
 
 def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P, R]:
@@ -49,7 +58,7 @@ def result_type(*arrays: jax.typing.ArrayLike | jax.typing.DTypeLike) -> jnp.dty
         return jnp.result_type(*arrays)
 
 
-def widen(*trees: Any) -> Any:
+def widen(*trees: *Trees) -> tuple[*Trees]:
     """The trees with every floating leaf in the widest type of all, float32 at least."""
     floating = [x for x in jax.tree.leaves(trees) if jnp.issubdtype(x.dtype, jnp.floating)]
     dtype = result_type(jnp.float32, *floating)
@@ -83,7 +92,7 @@ def is_positive_finite(inv_depth: jax.Array) -> jax.Array:
     return (inv_depth > 1 / limit) & (inv_depth < limit)
 
 
-def mask(valid: jax.Array, tree: Any, otherwise: Any = None) -> Any:
+def mask(valid: jax.Array, tree: T, otherwise: Tree = None) -> T:
     """The leaves of the tree where valid, elsewhere 0 or those of a tree like it.
 
     A leaf with more axes than `valid` has its channels there.
@@ -91,7 +100,7 @@ def mask(valid: jax.Array, tree: Any, otherwise: Any = None) -> Any:
     if otherwise is None:
         otherwise = jax.tree.map(lambda _: 0, tree)
 
-    def select(x: jax.Array, y: Any) -> jax.Array:
+    def select(x: jax.Array, y: jax.typing.ArrayLike) -> jax.Array:
         channels = (1,) * (x.ndim - valid.ndim)
         return jnp.where(valid.reshape(valid.shape + channels), x, jnp.asarray(y, x.dtype))
 
@@ -121,12 +130,14 @@ def reciprocal(x: jax.Array) -> jax.Array:
 
 
 @reciprocal.defjvp
-def _reciprocal_jvp(primals: Any, tangents: Any) -> Any:
+def _reciprocal_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     result = reciprocal(*primals)
     return result, -(result * result) * tangents[0]
 
 
-def compute_once(tree: Any, positive: jax.Array | None = None) -> Any:
+def compute_once(tree: T, positive: jax.Array | None = None) -> T:
     """The tree unchanged, kept from being computed again for everything that uses it.
 
     XLA fuses what is cheap into the loop over its consumers, and a chain of hundreds of
@@ -157,12 +168,12 @@ def channels(x: jax.Array) -> tuple[jax.Array, ...]:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def where_valid(
-    function: Callable[..., Any],
+    function: Callable[..., R],
     otherwise: tuple[float, ...],
     valid: jax.Array,
     pixels: tuple[jax.Array, ...],
-    parameters: Any,
-) -> Any:
+    parameters: Tree,
+) -> R:
     """function(*pixels, parameters) where valid, 0 elsewhere, in value and in derivative.
 
     The derivative is taken at inputs that were masked on the way in, since a NaN
@@ -182,8 +193,11 @@ def where_valid(
 
 @where_valid.defjvp
 def _where_valid_jvp(
-    function: Callable[..., Any], otherwise: tuple[float, ...], primals: Any, tangents: Any
-) -> Any:
+    function: Callable[..., R],
+    otherwise: tuple[float, ...],
+    primals: tuple[jax.Array, tuple[jax.Array, ...], Tree],
+    tangents: tuple[jax.Array, tuple[jax.Array, ...], Tree],
+) -> tuple[R, R]:
     valid, pixels, parameters = primals
     _, pixels_dot, parameters_dot = tangents
     value, value_dot = jax.jvp(
@@ -212,11 +226,13 @@ def channels_last(*channels: jax.Array) -> jax.Array:
 
 
 @channels_last.defjvp
-def _channels_last_jvp(channels: Any, tangents: Any) -> Any:
+def _channels_last_jvp(
+    channels: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
     return channels_last(*channels), jnp.stack(tangents, axis=-1)
 
 
-def narrow(valid: jax.Array, tree: Any, dtype: Any) -> tuple[Any, jax.Array]:
+def narrow(valid: jax.Array, tree: T, dtype: jnp.dtype) -> tuple[T, jax.Array]:
     """The tree in the type of the inputs; what overflows a narrow type becomes invalid."""
     narrowed = jax.tree.map(lambda x: x.astype(dtype), tree)
     if jnp.finfo(dtype).max >= jnp.finfo(jnp.float32).max:

@@ -11,7 +11,7 @@ the same operation on plain floats.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ class Double:
         return cls(x, jnp.zeros_like(x))
 
     @classmethod
-    def constant(cls, x: Any, dtype: Any) -> "Double":
+    def constant(cls, x: np.ndarray | float, dtype: np.dtype) -> "Double":
         """Numbers that NumPy has in float64, as double-floats of a type."""
         hi = np.asarray(x, dtype)
         return cls(jnp.asarray(hi), jnp.asarray(np.float64(x) - hi, dtype))
@@ -80,17 +80,20 @@ class Double:
 
 
 Number: TypeAlias = Double | jax.Array | float
+Operand = TypeVar("Operand", Double, jax.Array)
+Operation: TypeAlias = Callable[[Double, Operand], Double]
 
 
-Operation: TypeAlias = Callable[[Double, Any], Double]
-
-
-def _with_derivative_of(plain: Callable[[Any, Any], Any]) -> Callable[[Operation], Operation]:
-    def decorate(operation: Operation) -> Operation:
+def _with_derivative_of(
+    plain: Callable[[jax.Array, jax.Array], jax.Array],
+) -> Callable[[Operation[Operand]], Operation[Operand]]:
+    def decorate(operation: Operation[Operand]) -> Operation[Operand]:
         differentiable = jax.custom_jvp(operation)
 
         @differentiable.defjvp
-        def _(primals: Any, tangents: Any) -> Any:
+        def _(
+            primals: tuple[Double, Operand], tangents: tuple[Double, Operand]
+        ) -> tuple[Double, Double]:
             value = differentiable(*primals)
             high = lambda numbers: tuple(x.hi if isinstance(x, Double) else x for x in numbers)
             _, hi_dot = jax.jvp(plain, high(primals), high(tangents))

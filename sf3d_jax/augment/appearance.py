@@ -5,7 +5,6 @@ Images are numbers from 0 to 1.
 
 import dataclasses
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import align_ranks, channels, is_in_range, jit, mask, widen
+from sf3d_jax._numerics import Leaf, align_ranks, channels, is_in_range, jit, mask, widen
 from sf3d_jax.samples import Sample, check_sample, present_fields
 from sf3d_jax.warping.sampling import is_within, positions
 
@@ -119,7 +118,7 @@ def random_color(
     )
     other = jnp.where(jax.random.uniform(of_chance) < jnp.asarray(asymmetric, float), other, first)
     changes = {"image": first, "next_image": other}
-    images: dict[str, Any] = {
+    images: dict[str, Leaf] = {
         name: _recolor(name, x, changes[name])
         for name, x in present_fields(sample, *changes).items()
     }

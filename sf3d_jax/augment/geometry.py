@@ -4,7 +4,6 @@ The scene flow of the changed sample is the scene flow of the sample, changed.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,8 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import (
+    Leaf,
+    Tree,
     align_ranks,
     and_valid,
     channels,
@@ -150,7 +151,7 @@ def _scale_at_random(
                 raise ValueError(f"sample.{name}: needed to scale an inverse-depth change")
     window = _random_window(key, (height, width), size, log2_scale, log2_stretch)
     moved = map_cameras(window.camera, sample)
-    maps: dict[str, Any] = {
+    maps: dict[str, Leaf] = {
         **{
             name: window.image(x)
             for name, x in present_fields(sample, "image", "next_image").items()
@@ -227,18 +228,17 @@ def _random_window(
     return _Window(old, size, scale, jnp.minimum(corner, room))
 
 
-def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Any]:
+def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     """The motion and the masks in the new view; `moved` has its cameras and inverse depth."""
     had = present_fields(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
-    maps, cameras, depth, next_cameras = widen(
-        had,
-        (sample.camera, sample.next_camera),
-        moved.inv_depth,
-        (moved.camera, moved.next_camera),
-    )
+    cameras: Tree = sample.camera, sample.next_camera
+    next_cameras: Tree = moved.camera, moved.next_camera
+    maps, cameras, depth, next_cameras = widen(had, cameras, moved.inv_depth, next_cameras)
     d = maps.get("inv_depth", jnp.ones(window.old))
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
-    carried = {name: maps[name] for name in ("flow", "scene_flow") if name in maps}
+    carried: dict[str, jax.Array] = {
+        name: maps[name] for name in ("flow", "scene_flow") if name in maps
+    }
     if "inv_depth_change" in maps or "scene_flow" in maps:
         known = and_valid(known, is_positive_finite(d))
     if "inv_depth_change" in maps:

@@ -9,20 +9,24 @@ integers at pixel centres: the top left centre is (0, 0), the image covers [-0.5
 
 import dataclasses
 import operator
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import align_ranks, result_type
+from sf3d_jax._numerics import Array, Leaf, align_ranks, result_type
 from sf3d_jax.camera import _lens
 
 Size = tuple[int, int]
+# An array, a number, or nested lists of numbers.
+ArrayOrLists: TypeAlias = ArrayLike | Sequence[object]
 
 
-def _no_pose() -> Any:
+def _no_pose() -> np.ndarray:
     return np.eye(3, 4, dtype=np.float32)
 
 
@@ -45,16 +49,22 @@ class Camera:
         (Kannala-Brandt k1 k2 k3 k4), static.
     """
 
-    focal: Any
-    principal_point: Any
-    world_to_camera: Any = dataclasses.field(default_factory=_no_pose)
-    distortion: Any = None
+    focal: Leaf
+    principal_point: Leaf
+    world_to_camera: Leaf = dataclasses.field(default_factory=_no_pose)
+    distortion: Leaf = None
     size: Size = dataclasses.field(kw_only=True, metadata={"static": True})
     model: str = dataclasses.field(default="pinhole", kw_only=True, metadata={"static": True})
 
     @classmethod
     def pinhole(
-        cls, fx: Any, fy: Any, cx: Any, cy: Any, size: Size, world_to_camera: Any = None
+        cls,
+        fx: ArrayLike,
+        fy: ArrayLike,
+        cx: ArrayLike,
+        cy: ArrayLike,
+        size: Size,
+        world_to_camera: ArrayOrLists | None = None,
     ) -> "Camera":
         """A camera without distortion.
 
@@ -78,11 +88,11 @@ class Camera:
     @classmethod
     def from_matrix(
         cls,
-        matrix: Any,
+        matrix: ArrayOrLists,
         size: Size,
         *,
-        world_to_camera: Any = None,
-        distortion: Any = None,
+        world_to_camera: ArrayOrLists | None = None,
+        distortion: ArrayOrLists | None = None,
         model: str | None = None,
     ) -> "Camera":
         """A camera from its 3x3 matrix K, with OpenCV's distortion if there is any.
@@ -113,7 +123,7 @@ class Camera:
         _check_lens("", camera)
         return camera
 
-    def crop(self, top: Any, left: Any, size: Size) -> "Camera":
+    def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> "Camera":
         """The camera of the window image[top : top + h, left : left + w].
 
         Args:
@@ -130,7 +140,7 @@ class Camera:
         _check_window("crop", top, left, check_size(size), self.size)
         return shift_camera(self, -_stack(left, top), size)
 
-    def pad(self, top: Any, left: Any, size: Size) -> "Camera":
+    def pad(self, top: ArrayLike, left: ArrayLike, size: Size) -> "Camera":
         """The camera of an image with `top` rows and `left` columns added before it.
 
         Args:
@@ -205,13 +215,13 @@ class Camera:
         )
 
 
-def shift_camera(camera: Camera, by: Any, size: Size) -> Camera:
+def shift_camera(camera: Camera, by: Array, size: Size) -> Camera:
     """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
     point, by = _alike(camera.principal_point, by)
     return dataclasses.replace(camera, principal_point=point + by, size=check_size(size))
 
 
-def scale_camera(camera: Camera, scale: Any, size: Size) -> Camera:
+def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
     """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
     focal, focal_scale = _alike(camera.focal, scale)
     point, point_scale = _alike(camera.principal_point, scale)
@@ -224,7 +234,7 @@ def scale_camera(camera: Camera, scale: Any, size: Size) -> Camera:
 def align_camera(camera: Camera, rank: int) -> Camera:
     """The camera with axes of size 1 in front of its arrays, so that each has `rank` of a batch."""
     axes = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
-    arrays: dict[str, Any] = {
+    arrays: dict[str, Leaf] = {
         name: align_ranks(x, rank=rank + count)[0]
         for name, count in axes.items()
         if (x := getattr(camera, name)) is not None
@@ -232,18 +242,18 @@ def align_camera(camera: Camera, rank: int) -> Camera:
     return dataclasses.replace(camera, **arrays)
 
 
-def _alike(array: Any, x: Any) -> tuple[Any, Any]:
+def _alike(array: Array, x: Array) -> tuple[Array, Array]:
     """Both with as many axes as the deeper one, and x in the type of the array."""
     rank = max(array.ndim, x.ndim)
     array, x = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (array, x))
     return array, x.astype(array.dtype)
 
 
-def _array(x: Any) -> Any:
+def _array(x: ArrayOrLists) -> Array:
     return x if isinstance(x, jax.Array) else np.asarray(x)
 
 
-def _stack(x: Any, y: Any) -> Any:
+def _stack(x: ArrayLike, y: ArrayLike) -> Array:
     """(x, y) as one array; NumPy where both are, since readers work in float64."""
     if isinstance(x, jax.Array) or isinstance(y, jax.Array):
         dtype = result_type(x, y)
@@ -255,7 +265,7 @@ def _stack(x: Any, y: Any) -> Any:
     return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)
 
 
-def _pose(matrix: Any) -> Any:
+def _pose(matrix: ArrayOrLists) -> Array:
     matrix = _array(matrix)
     if matrix.shape[-2:] not in ((3, 4), (4, 4)):
         raise ValueError(
@@ -285,7 +295,7 @@ def check_size(size: Size) -> Size:
     return height, width
 
 
-def _check_window(name: str, top: Any, left: Any, inner: Size, outer: Size) -> None:
+def _check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer: Size) -> None:
     """Raises where a window of known position does not fit; traced positions pass."""
     for start, part, whole in ((top, inner[0], outer[0]), (left, inner[1], outer[1])):
         if isinstance(start, jax.core.Tracer):
@@ -307,7 +317,7 @@ def _check_lens(name: str, camera: Camera) -> None:
         )
 
 
-def check_camera(name: str, camera: Any) -> tuple[int, ...]:
+def check_camera(name: str, camera: object) -> tuple[int, ...]:
     """Checks a camera argument.
 
     Args:

@@ -3,7 +3,7 @@
 For plain numbers, for steps (numbers that change) and for double-floats.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +12,15 @@ from sf3d_jax._numerics import mask
 from sf3d_jax._numerics.differences import Step, step
 from sf3d_jax._numerics.double import Double
 
+# A number a pixel: an array, a `Step` of arrays or a `Double`.
+Scalar: TypeAlias = Any
+
 # The series is at float64's rounding below twice this.
 _SERIES_BELOW = 0.02
 _ATAN_SERIES = tuple((-1) ** n / (2 * n + 1) for n in range(1, 13))
 
 
-def angle_ratio(s: Any) -> Any:
+def angle_ratio(s: Scalar) -> Scalar:
     """atan(r) / r of s = r^2; a series near 0, where the derivative of the root is infinite."""
     if isinstance(s, Step):
         ratio = angle_ratio(s.value)
@@ -28,15 +31,15 @@ def angle_ratio(s: Any) -> Any:
     return jnp.where(s < _SERIES_BELOW, power_series(_ATAN_SERIES, s), jnp.arctan(r) / r)
 
 
-def power_series(coefficients: Any, s: Any) -> Any:
+def power_series(coefficients: tuple[Scalar, ...], s: Scalar) -> Scalar:
     """1 + c1 s + c2 s^2 + ..."""
-    total: Any = 0.0
+    total: Scalar = 0.0
     for c in reversed(coefficients):
         total = s * (total + c)
     return total + 1.0
 
 
-def _angle_ratio_change(s: Step, ratio: Any) -> Any:
+def _angle_ratio_change(s: Step, ratio: Scalar) -> Scalar:
     """The change of atan(r) / r, which is `ratio` before.
 
     Between two ends far from 0 by atan b - atan a = atan((b - a) / (1 + a b)), near 0 that

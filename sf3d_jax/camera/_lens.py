@@ -14,26 +14,26 @@ valid. Coefficients come as tuples of arrays that broadcast against x and y.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._numerics import align_ranks, is_in_range, mask
+from sf3d_jax._numerics import Tree, align_ranks, is_in_range, mask
 from sf3d_jax._numerics.double import Double
-from sf3d_jax.camera._angle import angle_ratio, power_series
+from sf3d_jax.camera._angle import Scalar, angle_ratio, power_series
 
 COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
-Coefficients = tuple[Any, ...]
-Pair = tuple[Any, Any]
+Coefficients: TypeAlias = tuple[Scalar, ...]
+Pair: TypeAlias = tuple[Scalar, Scalar]
 
 # Newton's method from the starts below is at rounding after 6 steps where the lens bends
 # moderately, after 12 where its radial part has lost nine tenths of its slope.
 _NEWTON_STEPS = 12
 
 
-def _radial(model: str, s: Any, k: Coefficients) -> Any:
+def _radial(model: str, s: Scalar, k: Coefficients) -> Scalar:
     """What the lens multiplies a ray of s = x^2 + y^2 by."""
     if model == "fisheye":
         ratio = angle_ratio(s)
@@ -43,7 +43,7 @@ def _radial(model: str, s: Any, k: Coefficients) -> Any:
     return g / power_series((k4, k5, k6), s) if len(k) > 5 else g
 
 
-def distort(model: str, x: Any, y: Any, coefficients: Coefficients) -> Pair:
+def distort(model: str, x: Scalar, y: Scalar, coefficients: Coefficients) -> Pair:
     """The plane point of the ray (x, y, 1); of steps, the change of the plane point too."""
     if model == "pinhole":
         return x, y
@@ -150,7 +150,7 @@ def solve_exactly(
     slope: Callable[..., Jacobian],
     start: Pair,
     target: tuple[Double, Double],
-    parameters: Any,
+    parameters: Tree,
 ) -> Pair:
     """The (x, y) with function(x, y, parameters) = target, right to the last digit or two.
 
@@ -167,7 +167,7 @@ def solve_exactly(
     """
     at_start = slope(*start, _round(parameters))
 
-    def newton(_: Any, xy: Pair) -> Pair:
+    def newton(_: int, xy: Pair) -> Pair:
         x, y = xy
         u, v = function(Double.of(x), Double.of(y), parameters)
         dx, dy = at_start.solve((target[0] - u).rounded, (target[1] - v).rounded)
@@ -176,17 +176,17 @@ def solve_exactly(
     return jax.lax.fori_loop(0, 2, newton, start)
 
 
-def _is_double(x: Any) -> bool:
+def _is_double(x: object) -> bool:
     return isinstance(x, Double)
 
 
-def _round(tree: Any) -> Any:
+def _round(tree: Tree) -> Tree:
     """The tree with floats for double-floats."""
     return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
 
 
 def _differentiate(
-    function: Callable[[Any], Pair], slope: Jacobian, parameters: Any, tangents: Any
+    function: Callable[[Tree], Pair], slope: Jacobian, parameters: Tree, tangents: Tree
 ) -> Pair:
     """The derivative of a solution by its target and by the parameters of the function."""
     target_dot, parameters_dot = tangents
@@ -199,13 +199,16 @@ def _differentiate(
     return slope.solve(u_dot, v_dot)
 
 
-def _instantiate(tangent: Any) -> Any:
-    zero = isinstance(tangent, SymbolicZero)
-    return jnp.zeros(tangent.shape, tangent.dtype) if zero else tangent
+def _instantiate(tangent: jax.Array | SymbolicZero) -> jax.Array:
+    if isinstance(tangent, SymbolicZero):
+        return jnp.zeros(tangent.shape, tangent.dtype)
+    return tangent
 
 
 @partial(_solution.defjvp, symbolic_zeros=True)
-def _solution_jvp(model: str, primals: Any, tangents: Any) -> tuple[Pair, Pair]:
+def _solution_jvp(
+    model: str, primals: tuple[Pair, Pair, Coefficients], tangents: Tree
+) -> tuple[Pair, Pair]:
     xy = x, y = _solution(model, *primals)
     coefficients = primals[2]
     slope = jacobian(model, x, y, coefficients)
@@ -215,7 +218,10 @@ def _solution_jvp(model: str, primals: Any, tangents: Any) -> tuple[Pair, Pair]:
 
 @partial(solve_exactly.defjvp, symbolic_zeros=True)
 def _solve_exactly_jvp(
-    function: Callable[..., Pair], slope: Callable[..., Jacobian], primals: Any, tangents: Any
+    function: Callable[..., Pair],
+    slope: Callable[..., Jacobian],
+    primals: tuple[Pair, tuple[Double, Double], Tree],
+    tangents: Tree,
 ) -> tuple[Pair, Pair]:
     xy = x, y = solve_exactly(function, slope, *primals)
     plain = _round(primals[2])
@@ -330,11 +336,11 @@ def exact_ray(
     if model == "pinhole":
         return target
 
-    def beside(dx: Any, dy: Any, parameters: Any) -> Pair:
+    def beside(dx: Scalar, dy: Scalar, parameters: Tree) -> Pair:
         x, y, k = parameters
         return distort(model, dx + x, dy + y, k)
 
-    def slope(dx: jax.Array, dy: jax.Array, parameters: Any) -> Jacobian:
+    def slope(dx: jax.Array, dy: jax.Array, parameters: Tree) -> Jacobian:
         x, y, k = parameters
         return jacobian(model, dx + x, dy + y, k)
 

@@ -13,7 +13,8 @@ costs little: what depends on the column or the row alone is computed once for i
 
 import dataclasses
 import itertools
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +24,13 @@ from sf3d_jax._numerics.differences import Step
 from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.vectors import Vector, add, multiply
 from sf3d_jax.camera import Camera, _lens, align_camera
+from sf3d_jax.camera._angle import Scalar
 from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
 
 _IMAGE_AXES = 2
+
+# x and y of the rays of the first camera, and both lenses, None for a second that is the same.
+_RaysAndLenses: TypeAlias = tuple[Scalar, Scalar, Optics, Optics | None]
 
 
 class CameraMotion(NamedTuple):
@@ -165,7 +170,9 @@ def _sum_still(inv_depth: jax.Array, motion: CameraMotion) -> Vector:
 
 
 @move_still.defjvp
-def _still_jvp(primals: Any, tangents: Any) -> Any:
+def _still_jvp(
+    primals: tuple[jax.Array, CameraMotion], tangents: tuple[jax.Array, CameraMotion]
+) -> tuple[Vector, Vector]:
     # The value is one loop over the pixels. A gradient has one for every input, and each
     # would sum the double-float numbers again.
     value, change = jax.jvp(_sum_still, primals, tangents)
@@ -252,7 +259,7 @@ def _comparable(views: TwoViews) -> bool:
     return fisheyes[0] == fisheyes[1]
 
 
-def _slope_after(x: jax.Array, y: jax.Array, parameters: Any) -> _lens.Jacobian:
+def _slope_after(x: jax.Array, y: jax.Array, parameters: _RaysAndLenses) -> _lens.Jacobian:
     """The derivative of `_plane_change`: that of the second lens at the ray that is reached."""
     ray_x, ray_y, before, after = parameters
     after = after or before
@@ -262,15 +269,18 @@ def _slope_after(x: jax.Array, y: jax.Array, parameters: Any) -> _lens.Jacobian:
     return _lens.jacobian(model, ray_x + x, ray_y + y, coefficients)
 
 
-def _plane_change(x: Any, y: Any, parameters: Any) -> tuple[Any, Any]:
+def _plane_change(x: Scalar, y: Scalar, parameters: _RaysAndLenses) -> _lens.Pair:
     """The exact change of the plane point when the ray changes by (x, y), and the lens too."""
     ray_x, ray_y, before, after = parameters
-    model, coefficients = before.model, before.coefficients
+    model = before.model
+    coefficients: _lens.Coefficients = before.coefficients
     if after is not None:
         model = after.model if model == "pinhole" else model
         pairs = itertools.zip_longest(coefficients, after.coefficients, fillvalue=0.0)
         # In double-float numbers the change of a coefficient has its digits too.
-        exact: Any = lambda b: Double.of(jnp.asarray(b, x.hi.dtype)) if isinstance(x, Double) else b
+        exact: Callable[[Scalar], Scalar] = lambda b: (
+            Double.of(jnp.asarray(b, x.hi.dtype)) if isinstance(x, Double) else b
+        )
         coefficients = tuple(Step(a, exact(b) - a) for a, b in pairs)
     u, v = _lens.distort(model, Step(ray_x, x), Step(ray_y, y), coefficients)
     return u.change, v.change

@@ -17,7 +17,7 @@ computed itself.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -369,12 +369,12 @@ def _is_all_positive(*numbers: jax.Array) -> jax.Array:
 
 
 def _convert(
-    function: Callable[..., Any],
+    function: Callable[..., jax.Array | tuple[jax.Array, ...]],
     usable: Callable[..., jax.Array],
     otherwise: tuple[float, ...],
     maps: dict[str, jax.Array],
     parameters: dict[str, jax.Array] | None = None,
-) -> Any:
+) -> tuple[jax.Array, ...]:
     """Checks, converts where usable, and returns the results and the validity.
 
     Args:
@@ -391,7 +391,7 @@ def _convert(
         check_array(name, x)
     check_batch(**{name: x.shape for name, x in (maps | parameters).items()})
     dtype = result_type(*(x.dtype for x in maps.values()))
-    arrays = align_ranks(*widen(*maps.values(), *parameters.values()))
+    arrays = align_ranks(*widen(*[*maps.values(), *parameters.values()]))
     valid = usable(*arrays)
     values = where_valid(lambda *x: function(*x[:-1]), otherwise, valid, arrays, None)
     values, valid = narrow(valid, values, dtype)

@@ -18,7 +18,7 @@ Formulas: Vedula et al., "Three-dimensional scene flow" (PAMI 2005); inverse-dep
 the third channel: Teed and Deng, "RAFT-3D" (CVPR 2021).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -112,8 +112,8 @@ def scene_flow(
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + len(camera.size))
-    vectors, valid = _lift(fu, fv, d0, c, between)
-    vectors, valid = narrow(valid, channels_last(*vectors), dtype)
+    parts, valid = _lift(fu, fv, d0, c, between)
+    vectors, valid = narrow(valid, channels_last(*parts), dtype)
     return SceneFlow(vectors, valid)
 
 
@@ -209,7 +209,7 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
 
 
 def _show(
-    scaled: Vector, d0: jax.Array, usable: jax.Array, between: TwoViews, dtype: Any
+    scaled: Vector, d0: jax.Array, usable: jax.Array, between: TwoViews, dtype: jnp.dtype
 ) -> ImageMotion:
     """The image motion of the displacement times the inverse depth, d s."""
     # Behind the second camera the ratio of the depths is negative.
@@ -227,13 +227,17 @@ def _show(
 _STILL_SEEN = (0.0, 0.0, 0.0, 1.0)
 
 
-def _project_displacement(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: TwoViews) -> Vector:
+def _project_displacement(
+    sx: jax.Array, sy: jax.Array, sz: jax.Array, d0: jax.Array, between: TwoViews
+) -> Vector:
     """The change of the ray and of the inverse depth by the displacement times the latter."""
     nearer = reciprocal(1 + sz)
     return (sx - between.x * sz) * nearer, (sy - between.y * sz) * nearer, -sz * (d0 * nearer)
 
 
-def _move_pixel(sx: Any, sy: Any, sz: Any, d0: jax.Array, between: TwoViews) -> Vector:
+def _move_pixel(
+    sx: jax.Array, sy: jax.Array, sz: jax.Array, d0: jax.Array, between: TwoViews
+) -> Vector:
     dx, dy, change = _project_displacement(sx, sy, sz, d0, between)
     return *pixel_change(dx, dy, between), change
 
@@ -327,7 +331,7 @@ def _check_motion(
     inv_depth_change: jax.Array,
     camera: Camera,
     next_camera: Camera | None,
-) -> tuple[Any, tuple[int, ...]]:
+) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks the inputs of a lift; returns the dtype and the batch shape of its result."""
     return _check_maps(
         camera,
@@ -340,7 +344,7 @@ def _check_motion(
 
 def _check_maps(
     camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
-) -> tuple[Any, tuple[int, ...]]:
+) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks maps of so many channels (0: no axis) against the cameras.
 
     Returns:

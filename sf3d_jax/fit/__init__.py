@@ -7,9 +7,9 @@ scene: brightness counts in units of the images' own contrast, and depth relativ
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +23,8 @@ from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import SceneFlow
 from sf3d_jax.conversion.scene_flow import scene_flow as lift
 from sf3d_jax.fit._pyramid import fit_pair
+from sf3d_jax.fit._refine import Loss, check_refinement
 from sf3d_jax.fit._refine import Refined as Refined
-from sf3d_jax.fit._refine import check_refinement
 from sf3d_jax.fit._refine import refine as descend
 from sf3d_jax.fit._refine import refine as refine
 from sf3d_jax.warping.sampling import backward_warp
@@ -78,7 +78,7 @@ def flow(
     *,
     smoothness: float = 1.0,
     reach: float = 0.3,
-    refine: Callable[[jax.Array], Any] | None = None,
+    refine: Callable[[jax.Array], Loss] | None = None,
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> FittedFlow:
@@ -127,7 +127,7 @@ def scene_flow(
     *,
     smoothness: float = 1.0,
     reach: float = 0.3,
-    refine: Callable[[tuple[jax.Array, jax.Array]], Any] | None = None,
+    refine: Callable[[tuple[jax.Array, jax.Array]], Loss] | None = None,
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> FittedSceneFlow:
@@ -200,7 +200,9 @@ def _fit_both_ways(
     reach: float,
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
     """Both motions, (*b, H, W, K), and which pixels of both images are known, (*b, 2, H, W)."""
-    given = [x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None]
+    given: Sequence[jax.Array] = [
+        x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None
+    ]
     given = lax.stop_gradient(widen(*given))
     sane = (smoothness >= 0) & is_in_range(smoothness)
     smoothness = lax.stop_gradient(jnp.where(sane, smoothness, 1).astype(given[0].dtype))
@@ -246,7 +248,7 @@ def _check_sizes(**sizes: tuple[int, ...]) -> None:
 
 
 def _check_options(
-    smoothness: Any, reach: Any, refine: Any, optimizer: Any, steps: Any
+    smoothness: float | jax.Array, reach: object, refine: object, optimizer: object, steps: object
 ) -> jax.Array:
     """The smoothness, after all options are checked."""
     if not isinstance(reach, int | float | np.floating) or not 0 <= float(reach) <= 1:
@@ -264,7 +266,12 @@ def _check_options(
 
 
 def _check_scene(
-    image: Any, next_image: Any, inv_depth: Any, next_inv_depth: Any, camera: Any, next_camera: Any
+    image: jax.Array,
+    next_image: jax.Array,
+    inv_depth: jax.Array,
+    next_inv_depth: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None,
 ) -> None:
     check_image("image", image)
     check_image("next_image", next_image)
@@ -274,8 +281,10 @@ def _check_scene(
     check_array("next_inv_depth", next_inv_depth, size)
     batches = {"image": image.shape[:-3], "next_image": next_image.shape[:-3]}
     batches |= {"inv_depth": inv_depth.shape[:-2], "next_inv_depth": next_inv_depth.shape[:-2]}
-    for name, one in (("camera", camera), ("next_camera", next_camera)):
-        if one is not None or name == "camera":
-            batches[name] = check_camera(name, one)
-            _check_sizes(**{"image": size, name: tuple(one.size)})
+    cameras = {"camera": camera}
+    if next_camera is not None:
+        cameras["next_camera"] = next_camera
+    for name, one in cameras.items():
+        batches[name] = check_camera(name, one)
+        _check_sizes(**{"image": size, name: tuple(one.size)})
     check_batch(**batches)

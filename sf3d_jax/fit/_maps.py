@@ -39,7 +39,7 @@ def list_shifts(x: jax.Array, radius: int, axis: int) -> list[jax.Array]:
 def weigh(x: jax.Array, weights: Sequence[float], axis: int) -> jax.Array:
     """The weighted sum over the neighbours of a pixel along an axis."""
     shifts = list_shifts(x, len(weights) // 2, axis)
-    total = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
+    total: Any = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
     # Or XLA would compute the sum again for every pixel of the next window.
     result: jax.Array = compute_once(total)
     return result

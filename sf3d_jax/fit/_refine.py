@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
 
-from sf3d_jax._numerics import jit
+from sf3d_jax._numerics import Tree, jit
+
+T = TypeVar("T")
+# What a loss returns: a scalar, or (scalar, anything).
+Loss: TypeAlias = jax.Array | tuple[jax.Array, Tree]
 
 
 class Refined(NamedTuple):
@@ -20,14 +24,14 @@ class Refined(NamedTuple):
       losses: (steps + 1,), the loss at the start and after every step.
     """
 
-    values: Any
+    values: Tree
     losses: jax.Array
 
 
 def refine(
-    loss: Callable[..., Any],
-    start: Any,
-    *arguments: Any,
+    loss: Callable[..., Loss],
+    start: Tree,
+    *arguments: Tree,
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> Refined:
@@ -53,7 +57,9 @@ def refine(
     return lax.stop_gradient(_refine(loss, start, arguments, optimizer=optimizer, steps=steps))
 
 
-def check_refinement(loss: Any, optimizer: Any, steps: Any) -> Any:
+def check_refinement(
+    loss: object, optimizer: object, steps: object
+) -> optax.GradientTransformation:
     """Checks the options of a refinement; the optimizer, Adam if None."""
     if not callable(loss):
         raise TypeError(f"loss: expected a function, got {type(loss).__name__}")
@@ -70,8 +76,8 @@ _ADAM = optax.adam(0.02)
 
 @partial(jit, static=("loss", "optimizer", "steps"))
 def _refine(
-    loss: Callable[..., Any],
-    start: Any,
+    loss: Callable[..., Loss],
+    start: Tree,
     arguments: tuple,
     *,
     optimizer: optax.GradientTransformation,
@@ -79,7 +85,7 @@ def _refine(
 ) -> Refined:
     optimizer = optax.with_extra_args_support(optimizer)
 
-    def scalar(values: Any) -> jax.Array:
+    def scalar(values: Tree) -> jax.Array:
         value = loss(values, *arguments)
         value = jnp.asarray(value[0] if isinstance(value, tuple) else value)
         if value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
@@ -88,9 +94,7 @@ def _refine(
 
     of_values = jax.value_and_grad(scalar)
 
-    def keep_better(
-        best: Any, values: Any, least: jax.Array, now: jax.Array
-    ) -> tuple[Any, jax.Array]:
+    def keep_better(best: T, values: T, least: jax.Array, now: jax.Array) -> tuple[T, jax.Array]:
         better = now < least
         best = jax.tree.map(lambda a, b: jnp.where(better, a, b), values, best)
         return best, jnp.where(better, now, least)

@@ -10,11 +10,12 @@ and an image is sum_k w_k value_k. `_splats` has the formulas of alpha and of th
 import functools
 import operator
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from sf3d_jax._numerics import Tree
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.gaussians._rows import MOTION_IMAGES, Images, Layout, Path, PeakTerms, Row
 from sf3d_jax.gaussians._splats import CUT
@@ -46,7 +47,7 @@ def blend(
     weight = weigh(alpha, clear, after)
     moving = weigh_motion(weight, clear, after, layout)
 
-    def add(name: str) -> Any:
+    def add(name: str) -> Tree:
         share = moving if name in MOTION_IMAGES else weight
         one_more = lambda total, value: total + share * value
         return jax.tree.map(one_more, getattr(sums, name), getattr(values, name))

@@ -1,16 +1,17 @@
 """What `render` and `render_motion` take beside the Gaussians: checks of it."""
 
 import operator
-from typing import Any
+from typing import SupportsIndex
 
 from sf3d_jax._checks import check_array
-from sf3d_jax.camera import check_camera
+from sf3d_jax._numerics import Array
+from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.gaussians._compositing import BACKENDS
 
 MOST_INTERSECTIONS = 2**30 - 1  # so many pairs of a Gaussian and a tile have indices
 
 
-def check_scene_camera(name: str, camera: Any) -> None:
+def check_scene_camera(name: str, camera: Camera) -> None:
     """Checks that a camera is one pinhole.
 
     Args:
@@ -31,7 +32,7 @@ def check_scene_camera(name: str, camera: Any) -> None:
         )
 
 
-def check_background(background: Any, channels: int) -> None:
+def check_background(background: Array | None, channels: int) -> None:
     """Checks a background colour.
 
     Args:
@@ -49,7 +50,7 @@ def check_background(background: Any, channels: int) -> None:
         raise ValueError(f"background: expected shape ({channels},), got {background.shape}")
 
 
-def check_room(max_intersections: Any) -> int:
+def check_room(max_intersections: SupportsIndex) -> int:
     """Checks max_intersections.
 
     Args:
@@ -84,7 +85,7 @@ def check_backend(backend: str) -> None:
         raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
 
 
-def room_for(count: Any) -> int:
+def room_for(count: SupportsIndex) -> int:
     """Room for intersections that were counted, of few sizes, so that few programs are compiled.
 
     The size is 4, 5, 6 or 7 times a power of two, at least 1024, and at least 1/256 above the
@@ -129,7 +130,7 @@ def round_up(count: int) -> int:
     return -(-count // unit) * unit
 
 
-def _read_integer(name: str, x: Any) -> int:
+def _read_integer(name: str, x: SupportsIndex) -> int:
     """An integer of Python, NumPy or JAX as one of Python; raises for any other thing."""
     try:
         if isinstance(x, bool) or getattr(x, "shape", ()) != ():

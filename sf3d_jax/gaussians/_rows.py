@@ -7,11 +7,12 @@ reads fields. A number that a Gaussian is to have besides is a field of `Row`, w
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from sf3d_jax._numerics import Leaf
 from sf3d_jax._numerics.vectors import Vector
 
 
@@ -122,7 +123,7 @@ class Layout(NamedTuple):
         return self.motion == "median"
 
 
-def _fill_row(number: Any, layout: Layout) -> Row:
+def _fill_row(number: Leaf, layout: Layout) -> Row:
     """A row with a number in every place."""
     vector = (number,) * 3
     return Row(
@@ -139,7 +140,7 @@ def _fill_row(number: Any, layout: Layout) -> Row:
     )
 
 
-def _fill_images(number: Any, layout: Layout) -> Images:
+def _fill_images(number: Leaf, layout: Layout) -> Images:
     """Images with a number in every place."""
     moves = layout.motion is not None
     return Images(

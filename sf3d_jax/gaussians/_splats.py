@@ -19,12 +19,12 @@ When the Gaussian goes to mu' and M', the point goes by the small difference
     P = mu_z (M' - M) A [e_x / fx, e_y / fy],  Q = mu_z (M' - M) a0,  in the axes of the camera.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import compute_once, is_in_range, is_positive_finite, mask, widen
+from sf3d_jax._numerics import Tree, compute_once, is_in_range, is_positive_finite, mask, widen
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._optics import usable
@@ -136,7 +136,7 @@ def make_splats(
     return Splats(row, _find_outlines(row, ellipse, is_seen))
 
 
-def _is_finite(tree: Any) -> jax.Array:
+def _is_finite(tree: Tree) -> jax.Array:
     """Which Gaussians are finite, at every time."""
     fine = [is_in_range(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
     return jnp.stack(fine).all(0)

@@ -169,6 +169,7 @@ def _render_motion(
         weight = jnp.ones_like(alpha)
         inv_depth = invert_depth(weight, sums.motion_depth)
     valid = (alpha >= HALF) & is_positive_finite(inv_depth) & (tiles.overflow == 0)
+    assert sums.motion is not None
     weight, motion = mask(valid, (weight, sums.motion), (1, (0, 0, 0)))
     vectors = channels_last(*(x / weight for x in motion))
     inv_depth = mask(valid, inv_depth)

@@ -6,7 +6,7 @@ many digits, of which float32 keeps seven. Their difference is small, so it is t
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -68,7 +68,7 @@ def recenter(gaussians: Gaussians, cameras: Iterable[Camera]) -> Recentered:
     return Recentered(near, moved)
 
 
-def _list_cameras(cameras: Any) -> tuple[Camera, ...]:
+def _list_cameras(cameras: Iterable[Camera]) -> tuple[Camera, ...]:
     """Checks the cameras, of which there may be an iterator."""
     try:
         each = iter(cameras)

@@ -6,13 +6,12 @@ says where each point X of the Gaussian has gone to.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import jit, mask, result_type, widen
+from sf3d_jax._numerics import Array, Leaf, jit, mask, result_type, widen
 from sf3d_jax.gaussians.harmonics import DEGREES
 
 
@@ -31,14 +30,14 @@ class Gaussians:
         says.
     """
 
-    means: Any
-    factors: Any
-    opacities: Any
-    colors: Any
+    means: Leaf
+    factors: Leaf
+    opacities: Leaf
+    colors: Leaf
 
     @classmethod
     def from_scales_rotations(
-        cls, means: Any, scales: Any, rotations: Any, opacities: Any, colors: Any
+        cls, means: Array, scales: Array, rotations: Array, opacities: Array, colors: Array
     ) -> "Gaussians":
         """Gaussians whose axes are given by lengths and a rotation, as 3DGS has them.
 
@@ -68,7 +67,7 @@ class Gaussians:
         return cls(means, factors, opacities, colors)
 
 
-def check_gaussians(name: str, gaussians: Any) -> tuple[int, int]:
+def check_gaussians(name: str, gaussians: object) -> tuple[int, int]:
     """Checks an argument of Gaussians.
 
     Args:

@@ -7,7 +7,7 @@ derivative by an image gathers the cotangents of the neighbours as the value gat
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,11 @@ from jax import lax
 
 from sf3d_jax._numerics import mask
 from sf3d_jax.warping._windows import match_varying_axes
+
+Maps: TypeAlias = tuple[jax.Array, ...]
+Sums: TypeAlias = tuple[jax.Array, jax.Array]
+# The arguments of the value, and the number of neighbours.
+Saved: TypeAlias = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 # Of Zach, Pock and Bischof's soft census as SMURF has it, for grey values up to 255.
 _SOFT_SIGN, _SOFT_COUNT = 0.81, 0.1
@@ -36,7 +41,7 @@ def unlike_neighbours(
       The mean, 0 without neighbours, and their number, both (*b, H, W).
     """
 
-    def add(sums: Any, counts: Any, differences: Any, _: Any) -> Any:
+    def add(sums: Sums, counts: jax.Array, differences: Maps, _: Maps) -> Sums:
         a, b = (_soft_sign(x)[0] for x in differences)
         unlike = (a - b) * (a - b)
         total = sums[0] + mask(counts, unlike / (_SOFT_COUNT + unlike))
@@ -47,16 +52,18 @@ def unlike_neighbours(
     return total / jnp.maximum(count, 1).astype(total.dtype), count
 
 
-def _forward(radius: int, image: jax.Array, other: jax.Array, known: jax.Array) -> Any:
+def _forward(
+    radius: int, image: jax.Array, other: jax.Array, known: jax.Array
+) -> tuple[Sums, Saved]:
     values, count = unlike_neighbours(radius, image, other, known)
     return (values, count), (image, other, known, count)
 
 
-def _backward(radius: int, saved: Any, cotangents: Any) -> Any:
+def _backward(radius: int, saved: Saved, cotangents: Sums) -> tuple[jax.Array, jax.Array, None]:
     image, other, known, count = saved
     share = mask(known, cotangents[0] / jnp.maximum(count, 1).astype(image.dtype))
 
-    def add(sums: Any, counts: Any, differences: Any, plain: Any) -> Any:
+    def add(sums: Sums, counts: jax.Array, differences: Maps, plain: Maps) -> Sums:
         (a, slope_a), (b, slope_b) = map(_soft_sign, differences)
         rest = 1 / (_SOFT_COUNT + (a - b) * (a - b))
         # This pixel's share, and the neighbour's, of which it is one.
@@ -84,13 +91,13 @@ def _soft_sign(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _over_neighbours(
-    add: Callable[..., Any],
-    sums: Any,
+    add: Callable[[Sums, jax.Array, Maps, Maps], Sums],
+    sums: Sums,
     radius: int,
     known: jax.Array,
-    centred: tuple[jax.Array, ...],
-    plain: tuple[jax.Array, ...],
-) -> Any:
+    centred: Maps,
+    plain: Maps,
+) -> Sums:
     """The sums after all neighbours: add(sums, known, differences to `centred`, `plain`) of each.
 
     A loop, because all 48 neighbours written out take XLA a quarter of a minute to compile.
@@ -101,7 +108,7 @@ def _over_neighbours(
     window = range(2 * radius + 1)
     places = jnp.array([(i, j) for i in window for j in window if (i, j) != (radius, radius)])
 
-    def step(sums: Any, place: jax.Array) -> tuple[Any, None]:
+    def step(sums: Sums, place: jax.Array) -> tuple[Sums, None]:
         def at(x: jax.Array) -> jax.Array:
             rows = lax.dynamic_slice_in_dim(x, place[0], height, x.ndim - 2)
             return lax.dynamic_slice_in_dim(rows, place[1], width, x.ndim - 1)

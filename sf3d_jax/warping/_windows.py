@@ -22,24 +22,27 @@ XLA on CPU decides by the form how fast they are, by a factor of five:
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import channels, compute_once
+from sf3d_jax._numerics import Array, Tree, channels, compute_once
 
 # Of a chunk's updates: they fit into the cache of a core.
 _CHUNK_BYTES = 2**20
 # So many channels are written out.
 _FEW = 8
 
+T = TypeVar("T")
 # Rows of maps (m, n): one for each pixel of a window.
-Maps = Sequence[Sequence[jax.Array]]
+Maps: TypeAlias = Sequence[Sequence[jax.Array]]
+# Values, the first pixels of their windows, and what the pixels of these have.
+_Chunk: TypeAlias = tuple[jax.Array, jax.Array, Maps]
 
 
-def fold_batch_into_rows(tree: Any, axis: int) -> Any:
+def fold_batch_into_rows(tree: T, axis: int) -> T:
     """Arrays of a batch as one: their rows, of this axis from the end, follow each other."""
 
     def join(x: jax.Array) -> jax.Array:
@@ -69,7 +72,7 @@ def window_sum(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     image = _flatten(image)
     taps = list(_taps(weights, width))
     # What has no weight looks where something has: times 0 that keeps the sign of a zero.
-    anchor: Any = 0
+    anchor: jax.Array | int = 0
     for i, w in taps:
         anchor = jnp.where(w != 0, i, anchor)
     at = lambda i, w: _zero_unless_finite(_pixels(image, first + jnp.where(w != 0, i, anchor)))
@@ -136,7 +139,7 @@ def scatter_windows(
     """
     count = values.shape[-1] + 1
 
-    def add(totals: Any, chunk: Any) -> tuple[Any, None]:
+    def add(totals: list[jax.Array], chunk: _Chunk) -> tuple[list[jax.Array], None]:
         values, first, weights = chunk
         parts = _parts(_append_one(values))
         for i, w in _taps(weights, size[1]):
@@ -152,7 +155,9 @@ def scatter_windows(
 
 
 @scatter_windows.defjvp
-def _scatter_windows_jvp(size: tuple[int, int], primals: Any, tangents: Any) -> Any:
+def _scatter_windows_jvp(
+    size: tuple[int, int], primals: _Chunk, tangents: _Chunk
+) -> tuple[jax.Array, jax.Array]:
     """The tangent, in forms whose transposes gather, each for itself."""
     (values, first, weights), (values_dot, _, weights_dot) = primals, tangents
     # The sums for the weights are kept, or the gathers would be for all that needs them.
@@ -160,13 +165,13 @@ def _scatter_windows_jvp(size: tuple[int, int], primals: Any, tangents: Any) -> 
     count = values.shape[-1]
     zeros = lambda count: jnp.zeros((math.prod(size), count), values.dtype)
 
-    def add_values(total: jax.Array, chunk: Any) -> tuple[jax.Array, None]:
+    def add_values(total: jax.Array, chunk: _Chunk) -> tuple[jax.Array, None]:
         values_dot, first, weights = chunk
         for i, w in _taps(weights, size[1]):
             total = _add_at(total, first + i, values_dot * w[..., None])
         return total, None
 
-    def add_weights(total: jax.Array, chunk: Any) -> tuple[jax.Array, None]:
+    def add_weights(total: jax.Array, chunk: _Chunk) -> tuple[jax.Array, None]:
         values, first, weights_dot = chunk
         values = _append_one(values)
         for i, w in _taps(weights_dot, size[1]):
@@ -193,7 +198,7 @@ def scatter_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: M
     """
     x, counts = lax.stop_gradient((x, counts))
 
-    def raise_to(greatest: jax.Array, chunk: Any) -> tuple[jax.Array, None]:
+    def raise_to(greatest: jax.Array, chunk: _Chunk) -> tuple[jax.Array, None]:
         x, first, counts = chunk
         for i, counting in _taps(counts, size[1]):
             updates = jnp.where(counting, x, -jnp.inf)
@@ -211,7 +216,7 @@ def windows(x: jax.Array, first: jax.Array, taps: int) -> Maps:
     return [[at(i, j) for j in range(taps)] for i in range(taps)]
 
 
-def window_marks(marks: jax.Array, first: jax.Array, taps: int) -> Maps:
+def window_marks(marks: jax.Array, first: Array, taps: int) -> Maps:
     """Which pixels of windows are marked in a map (H, W) of bool.
 
     One gather for all: each pixel of the map knows the marks of its window, as bits.
@@ -243,7 +248,7 @@ def _flatten(image: jax.Array) -> jax.Array:
     return image.reshape(height * width, count)
 
 
-def _pixels(image: jax.Array, index: jax.Array) -> jax.Array:
+def _pixels(image: jax.Array, index: Array) -> jax.Array:
     return jnp.asarray(image).at[index].get(mode="promise_in_bounds")
 
 
@@ -283,13 +288,13 @@ def _count_chunks(shape: tuple[int, ...], count: int) -> int:
     return next((k for k in range(wanted, rows + 1) if rows % k == 0), max(rows, 1))
 
 
-def _split_into_chunks(tree: Any, chunks: int) -> Any:
+def _split_into_chunks(tree: T, chunks: int) -> T:
     """Maps (m, n, ...) as (chunks, m / chunks, n, ...)."""
     # Whole rows: XLA writes no fast loop over parts of them.
     return jax.tree.map(lambda x: x.reshape(chunks, x.shape[0] // chunks, *x.shape[1:]), tree)
 
 
-def _map_chunks(function: Callable[..., jax.Array], chunks: int, *maps: Any) -> jax.Array:
+def _map_chunks(function: Callable[..., jax.Array], chunks: int, *maps: Tree) -> jax.Array:
     """The function of maps, whole rows at a time."""
     if chunks == 1:
         return function(*maps)
@@ -297,14 +302,16 @@ def _map_chunks(function: Callable[..., jax.Array], chunks: int, *maps: Any) -> 
     return result.reshape(chunks * result.shape[1], *result.shape[2:])
 
 
-def _scan_chunks(add: Callable[..., Any], total: Any, chunks: int, *maps: Any) -> Any:
+def _scan_chunks(
+    add: Callable[[T, _Chunk], tuple[T, None]], total: T, chunks: int, *maps: *_Chunk
+) -> T:
     """The total after all rows of the maps."""
     if chunks == 1:
         return add(total, maps)[0]
     return lax.scan(add, match_varying_axes(total, maps), _split_into_chunks(maps, chunks))[0]
 
 
-def match_varying_axes(total: Any, maps: Any) -> Any:
+def match_varying_axes(total: T, maps: Tree) -> T:
     """The total, to vary over devices as the maps do: shard_map asks it of what a loop carries."""
     numbers = [x.ravel()[0] for x in jax.tree.leaves(maps) if x.size]
     nothing = sum(jnp.where(False, x.astype(jnp.float32), 0) for x in numbers)

@@ -15,7 +15,7 @@ before), so that a flow of zeros learns.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -286,7 +286,9 @@ def _interpolate(
 
 
 @_interpolate.defjvp
-def _interpolate_jvp(kernel: _Kernel, primals: Any, tangents: Any) -> Any:
+def _interpolate_jvp(
+    kernel: _Kernel, primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
     image, first, dv, du, valid, smooth = primals
     image_dot, _, dv_dot, du_dot, _, _ = tangents
     moved = window_sum_for_image_grad(image_dot, first, _weights(kernel, dv, du, valid))

@@ -134,21 +134,20 @@ def forward_splat(
     check_batch(**batches)
 
     dtype = values.dtype
-    if importance is None:
-        importance = jnp.zeros((), dtype)
-    values, flow, importance = widen(values, flow, importance)
+    priority = jnp.zeros((), dtype) if importance is None else importance
+    values, flow, priority = widen(values, flow, priority)
     known = align_ranks(
-        is_in_range(values).all(-1), is_in_range(flow).all(-1), is_in_range(importance)
+        is_in_range(values).all(-1), is_in_range(flow).all(-1), is_in_range(priority)
     )
     carried = known[0] & known[1] & known[2]
     if mode == "linear":
-        carried = and_valid(carried, importance >= 0)
+        carried = and_valid(carried, priority >= 0)
     carried = and_valid(carried, valid)
     shape = carried.shape
     values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
-    importance = mask(carried, jnp.broadcast_to(importance, shape))
-    flow = mask(carried, [jnp.broadcast_to(x, shape) for x in channels(flow)])
-    result, weight = _splat(mode, values, _landing(flow[0], flow[1], carried), importance)
+    priority = mask(carried, jnp.broadcast_to(priority, shape))
+    fu, fv = mask(carried, [jnp.broadcast_to(x, shape) for x in channels(flow)])
+    result, weight = _splat(mode, values, _landing(fu, fv, carried), priority)
     result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
     return Splatted(result, weight.astype(dtype))
 

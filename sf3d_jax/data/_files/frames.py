@@ -1,7 +1,7 @@
 """The numbers of frames in the names of files and in keys."""
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # A path without folders and ending; its digits come last, and are no decimals.
 _NAME = re.compile(
@@ -42,7 +42,7 @@ def frame_of_number(number: int, *, named: bool = True) -> Frame:
     return Frame(f"{number:04d}", number, named)
 
 
-def frame_of_value(value: Any) -> Frame | None:
+def frame_of_value(value: object) -> Frame | None:
     """The frame of a value in a JSON file.
 
     Args:

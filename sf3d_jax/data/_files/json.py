@@ -8,11 +8,14 @@ write them, but no number that is asked for may be one.
 import collections
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, check_numbers, write_bytes
+
+# What a JSON file holds: dictionaries, lists, strings, numbers, booleans and None.
+Json: TypeAlias = Any
 
 LARGEST_FILE = 32 * 2**20  # bytes
 
@@ -29,7 +32,7 @@ class _TwiceError(ValueError):
     """A key that stands twice in an object."""
 
 
-def read_json(path: PathLike) -> Any:
+def read_json(path: PathLike) -> Json:
     """Reads a JSON file.
 
     Args:
@@ -56,7 +59,7 @@ def read_json(path: PathLike) -> Any:
         raise FormatError(path, "JSON", f"{error}") from None
 
 
-def write_json(path: PathLike, tree: Any) -> None:
+def write_json(path: PathLike, tree: Json) -> None:
     """Writes a JSON file; every float64 is read back to the last bit.
 
     Args:
@@ -70,7 +73,7 @@ def write_json(path: PathLike, tree: Any) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def numbers(value: Any) -> np.ndarray | None:
+def numbers(value: object) -> np.ndarray | None:
     """A number, or nested lists of numbers, as an array.
 
     Args:
@@ -88,7 +91,7 @@ def numbers(value: Any) -> np.ndarray | None:
     return array.astype(np.float64) if array.dtype.kind in "iuf" else None
 
 
-def matrix(path: PathLike, key: str, value: Any, *shapes: tuple[int, ...]) -> np.ndarray:
+def matrix(path: PathLike, key: str, value: object, *shapes: tuple[int, ...]) -> np.ndarray:
     """Nested lists as an array of a known shape.
 
     Args:
@@ -110,7 +113,7 @@ def matrix(path: PathLike, key: str, value: Any, *shapes: tuple[int, ...]) -> np
     return array
 
 
-def outline(value: Any) -> str:
+def outline(value: object) -> str:
     """What a value is, in a line: all keys but of the largest objects, and some shapes.
 
     Args:
@@ -122,7 +125,7 @@ def outline(value: Any) -> str:
     return _outline(value, _DEEPEST_OUTLINE, _LONGEST_OUTLINE)
 
 
-def _outline(value: Any, depth: int, room: int) -> str:
+def _outline(value: object, depth: int, room: int) -> str:
     """An outline of a value in about so many characters, as far as keys leave them."""
     if isinstance(value, dict):
         return _outline_of_object(value, depth, room)
@@ -139,7 +142,7 @@ def _outline(value: Any, depth: int, room: int) -> str:
     return "a number" if numbers(value) is not None else f"{value}"
 
 
-def _outline_of_object(tree: dict[str, Any], depth: int, room: int) -> str:
+def _outline_of_object(tree: dict[str, Json], depth: int, room: int) -> str:
     keys = [shorten(key) for key in tree][:_MOST_KEYS]
     room -= sum(len(key) + 2 for key in keys)
     if depth == 0 or (tree and room < 0):
@@ -157,7 +160,7 @@ def shorten(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:24]}..."
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     """An object, of which every key may stand once."""
     tree = dict(pairs)
     if len(tree) < len(pairs):
@@ -166,7 +169,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return tree
 
 
-def _is_numeric(value: Any, depth: int) -> bool:
+def _is_numeric(value: object, depth: int) -> bool:
     if isinstance(value, list):
         return depth > 0 and all(_is_numeric(x, depth - 1) for x in value)
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,9 +1,9 @@
 """Cameras of images: of a transforms.json, or of JSON that is told by its content."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.json import read_json
+from sf3d_jax.data._files.json import Json, read_json
 from sf3d_jax.data.cameras.by_content import cameras_of
 from sf3d_jax.data.cameras.by_content.labels import image_names
 from sf3d_jax.data.cameras.checks import Size
@@ -68,7 +68,7 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
     )
 
 
-def _is_like_transforms(tree: Any) -> bool:
+def _is_like_transforms(tree: Json) -> bool:
     """Whether a file that cannot be used was meant to be a transforms.json."""
     frames = tree.get("frames") if isinstance(tree, dict) else None
     if not isinstance(frames, list):

@@ -18,12 +18,12 @@ import operator
 from collections import ChainMap
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from sf3d_jax.data._files import CALLER, FormatError, PathLike, check_header_size
-from sf3d_jax.data._files.json import matrix, outline, read_json, write_json
+from sf3d_jax.data._files.json import Json, matrix, outline, read_json, write_json
 from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import (
@@ -87,7 +87,7 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
     return frames_of(path, read_json(path), size)
 
 
-def frames_of(path: PathLike, tree: Any, size: Size | None) -> tuple[TransformsFrame, ...]:
+def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[TransformsFrame, ...]:
     """The frames of a transforms.json that was read; else as `read_transforms`."""
     frames = tree.get("frames") if isinstance(tree, dict) else None
     if not isinstance(frames, list) or not frames:
@@ -140,7 +140,7 @@ class _Values(NamedTuple):
 
     path: PathLike
     where: str
-    values: ChainMap[str, Any]
+    values: ChainMap[str, Json]
 
     def number(self, *keys: str) -> float | None:
         """The number under the first of the keys that is there."""
@@ -271,7 +271,7 @@ def _size_of_image(path: PathLike, frames: list[_Values]) -> Size | None:
     return None
 
 
-def _written_intrinsics(camera: CameraArgument) -> dict[str, Any]:
+def _written_intrinsics(camera: CameraArgument) -> dict[str, Json]:
     (height, width), (fx, fy, cx, cy) = camera.size, camera.optics
     names, distortion = COEFFICIENTS.get(camera.model, ()), camera.distortion or []
     if any(distortion[len(names) :]):
@@ -297,8 +297,8 @@ def _written_pose(world_to_camera: np.ndarray) -> list[list[float]]:
     return homogeneous(pose[None])[0].tolist()
 
 
-def _written_names(frame: TransformsFrame) -> dict[str, Any]:
-    names: dict[str, Any] = {"file_path": frame.image, "fg_mask_path": frame.mask}
+def _written_names(frame: TransformsFrame) -> dict[str, Json]:
+    names: dict[str, Json] = {"file_path": frame.image, "fg_mask_path": frame.mask}
     names = {key: x.as_posix() if isinstance(x, PurePath) else x for key, x in names.items()}
     numbers = {"timestep_index": frame.timestep, "camera_index": frame.camera_index}
     names |= {key: x if x is None else operator.index(x) for key, x in numbers.items()}

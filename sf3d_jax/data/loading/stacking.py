@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
+from sf3d_jax._numerics import Tree
 from sf3d_jax.camera import Camera
 from sf3d_jax.samples import Sample, check_sample, present_fields
 
@@ -40,7 +40,7 @@ def stack(samples: Sequence[Sample]) -> Sample:
 
 def _fill(sample: Sample, others: Sequence[Sample]) -> Sample:
     """The sample with a next camera, and with no surface in the next frame, if others have one."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Tree] = {}
     if sample.next_camera is None and any(other.next_camera for other in others):
         fields["next_camera"] = sample.camera
     depths = [other.next_inv_depth for other in others if other.next_inv_depth is not None]

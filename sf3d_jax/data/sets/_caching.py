@@ -31,7 +31,11 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
     anything: Callable[..., T] = read
 
     @functools.lru_cache(maxsize=_LARGEST)
-    def read_once(_: tuple[tuple[int, int], ...], args: Any, options: Any) -> T:
+    def read_once(
+        _: tuple[tuple[int, int], ...],
+        args: tuple[object, ...],
+        options: tuple[tuple[str, object], ...],
+    ) -> T:
         return anything(*args, **dict(options))
 
     @functools.wraps(read)

@@ -14,10 +14,11 @@ import dataclasses
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, SupportsIndex
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 
+from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.arrays import finite, zero_unless
@@ -149,7 +150,7 @@ def finish(sample: Sample) -> Sample:
     known = _find_known(sample)
     if sample.valid is not None or not known.all():
         sample = dataclasses.replace(sample, valid=known)
-    maps: dict[str, Any] = {
+    maps: dict[str, Leaf] = {
         name: _clean(getattr(sample, name), known)
         for name in _MOTION
         if getattr(sample, name) is not None
@@ -177,7 +178,7 @@ def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return zero_unless(known & finite(values), values)
 
 
-def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Any]:
+def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Tree]:
     """The two cameras with the world at the first one; only their difference counts here."""
     if camera is None:
         return {}
@@ -199,7 +200,7 @@ def _to_single_precision(camera: Camera) -> Camera:
     """The camera in float32."""
     names = ("focal", "principal_point", "world_to_camera", "distortion")
     arrays = {name: getattr(camera, name) for name in names}
-    single: dict[str, Any] = {
+    single: dict[str, Leaf] = {
         name: np.asarray(x, np.float32) for name, x in arrays.items() if x is not None
     }
     return dataclasses.replace(camera, **single)

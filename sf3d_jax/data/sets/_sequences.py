@@ -24,7 +24,7 @@ class TwoWays(Dataset):
 
     direction: Direction
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         """What it was made with, but for the root and the direction."""
         raise NotImplementedError
 

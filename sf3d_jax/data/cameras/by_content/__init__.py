@@ -41,11 +41,11 @@ What the file does not say is taken so:
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of, frame_of_number
-from sf3d_jax.data._files.json import outline, read_json, write_json
+from sf3d_jax.data._files.json import Json, outline, read_json, write_json
 from sf3d_jax.data.cameras.by_content.fields import MissingError, camera_of
 from sf3d_jax.data.cameras.by_content.labels import named_frames
 from sf3d_jax.data.cameras.by_content.poses import OURS
@@ -101,7 +101,7 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
     return cameras_of(path, read_json(path), size)
 
 
-def cameras_of(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...]:
+def cameras_of(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...]:
     """The cameras of a file that was read; else as `read_json_cameras`."""
     if (cameras := _transforms(path, tree, size)) is not None:
         return cameras
@@ -152,7 +152,7 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
     write_json(path, {"convention": OURS, "size": size, "frames": tree})
 
 
-def _transforms(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCamera, ...] | None:
+def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...] | None:
     """The cameras of a transforms.json, wrapped or not; None where it is something else."""
     while isinstance(tree, dict) and not _is_transforms(tree):
         tree = next(iter(tree.values())) if len(tree) == 1 else None
@@ -175,7 +175,7 @@ def _transforms(path: PathLike, tree: Any, size: Size | None) -> tuple[FrameCame
     return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS, frame.named) for frame, x in pairs)
 
 
-def _is_transforms(tree: dict[str, Any]) -> bool:
+def _is_transforms(tree: dict[str, Json]) -> bool:
     """Whether it has frames with transform_matrix, and that format's own intrinsics."""
     frames = tree.get("frames")
     if not isinstance(frames, list) or not frames:
@@ -184,7 +184,7 @@ def _is_transforms(tree: dict[str, Any]) -> bool:
     return posed and any(key in tree or key in frames[0] for key in _TRANSFORMS_KEYS)
 
 
-def _written(camera: CameraArgument) -> dict[str, Any]:
+def _written(camera: CameraArgument) -> dict[str, Json]:
     """One camera as an object."""
     fx, fy, cx, cy = camera.optics
     k = [[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]

@@ -1,17 +1,15 @@
 """The frames and images that the objects of a list, or the rows of columns, are named after."""
 
-from typing import Any
-
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of_value
-from sf3d_jax.data._files.json import outline
+from sf3d_jax.data._files.json import Json, outline
 from sf3d_jax.data.cameras.names import FRAME_NAMES, OTHER_NAMES, simple
 
 # Keys of an image, as `simple` writes them.
 _IMAGES = "filepath imagepath imagename imgname filename file image".split()
 
 
-def named_frames(path: PathLike, items: list[dict[str, Any]]) -> list[Frame] | None:
+def named_frames(path: PathLike, items: list[dict[str, Json]]) -> list[Frame] | None:
     """The frames that objects of a list name by one of their values.
 
     Args:
@@ -43,7 +41,7 @@ def named_frames(path: PathLike, items: list[dict[str, Any]]) -> list[Frame] | N
     return None
 
 
-def image_names(path: PathLike, tree: Any, count: int) -> list[str | None]:
+def image_names(path: PathLike, tree: Json, count: int) -> list[str | None]:
     """The images that the objects of a list of cameras name.
 
     Args:
@@ -73,7 +71,7 @@ def image_names(path: PathLike, tree: Any, count: int) -> list[str | None]:
     ]
 
 
-def labels(node: dict[str, Any]) -> list[Frame]:
+def labels(node: dict[str, Json]) -> list[Frame]:
     """The frames of columns, by a list of names or numbers beside them.
 
     Args:

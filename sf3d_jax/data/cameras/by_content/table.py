@@ -20,7 +20,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
-from sf3d_jax.data._files.json import numbers, outline, shorten
+from sf3d_jax.data._files.json import Json, numbers, outline, shorten
 from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
 from sf3d_jax.data.cameras.names import (
     CONVENTIONS,
@@ -111,7 +111,7 @@ class _Child(NamedTuple):
     table: Table
 
 
-def collect(path: PathLike, tree: Any) -> Table:
+def collect(path: PathLike, tree: Json) -> Table:
     """The table of a tree.
 
     Args:
@@ -134,7 +134,7 @@ def collect(path: PathLike, tree: Any) -> Table:
     return table
 
 
-def _collect(place: _Place, node: Any) -> Table:
+def _collect(place: _Place, node: Json) -> Table:
     if len(place.keys) >= _DEEPEST:
         return Table({}, {})
     if isinstance(node, dict):
@@ -149,7 +149,7 @@ def _collect(place: _Place, node: Any) -> Table:
     return Table({}, {})
 
 
-def _collect_list(place: _Place, items: list[dict[str, Any]]) -> list[_Child]:
+def _collect_list(place: _Place, items: list[dict[str, Json]]) -> list[_Child]:
     """The cameras of a list, all of them if there is one."""
     frames = named_frames(place.path, items)
     frames = frames or [frame_of_number(i, named=False) for i in range(len(items))]
@@ -161,7 +161,7 @@ def _collect_list(place: _Place, items: list[dict[str, Any]]) -> list[_Child]:
     ]
 
 
-def _child(place: _Place, key: str, value: Any) -> _Child:
+def _child(place: _Place, key: str, value: Json) -> _Child:
     """What stands under a key that is no frame with a bare value."""
     frame, nothing = frame_of(key), _Child(key, False, Table({}, {}))
     if simple(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
@@ -192,7 +192,7 @@ def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
     return inside._replace(part=name, key=key, pose=direction or (name if is_pose else inside.pose))
 
 
-def _text(inside: _Place, key: str, value: Any) -> Fields:
+def _text(inside: _Place, key: str, value: Json) -> Fields:
     """What a text or a flag says of lenses and conventions."""
     name = simple(key)
     if name == "isfisheye" and value is True:
@@ -206,7 +206,7 @@ def _text(inside: _Place, key: str, value: Any) -> Fields:
     return {}
 
 
-def _bare_frames(place: _Place, node: dict[str, Any]) -> dict[str, _Child]:
+def _bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
     """The frames of an object whose values are those of a part, or bare matrices."""
     found: dict[str, _Child] = {}
     missing: list[str] = []
@@ -230,7 +230,7 @@ def _bare_frames(place: _Place, node: dict[str, Any]) -> dict[str, _Child]:
     return found
 
 
-def _field(place: _Place, value: Any) -> Table:
+def _field(place: _Place, value: Json) -> Table:
     """A value of the part that the place is in, or a column of them."""
     array, name = numbers(value), place.part
     if array is None or name is None:
@@ -314,5 +314,5 @@ def _extend(fields: Fields, others: Fields) -> None:
         fields[name] = fields.get(name, []) + found
 
 
-def _is_list_of_objects(node: Any) -> bool:
+def _is_list_of_objects(node: Json) -> bool:
     return isinstance(node, list) and len(node) > 0 and all(isinstance(x, dict) for x in node)

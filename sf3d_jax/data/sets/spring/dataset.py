@@ -14,7 +14,7 @@ Flow and Stereo" (CVPR 2023).
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class Spring(TwoWays):
         self._top = split_folder(root, split, layout.SPLITS)
         super().__init__(root, list(self._entries()))
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:

@@ -19,11 +19,11 @@ are named one by one. Whether the last frame is a part of the clip is not said i
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of_number, frame_of_value
-from sf3d_jax.data._files.json import outline, read_json, write_json
+from sf3d_jax.data._files.json import Json, outline, read_json, write_json
 from sf3d_jax.data.cameras.names import simple
 
 # Names as `simple` has them.
@@ -125,7 +125,7 @@ def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
     write_json(path, {"clips": tree})
 
 
-def _tree_of_clip(clip: Clip) -> dict[str, Any]:
+def _tree_of_clip(clip: Clip) -> dict[str, Json]:
     name = {} if clip.name is None else {"name": clip.name}
     if clip.frames is None:
         ends = {"start": clip.start, "end": clip.end}
@@ -146,7 +146,7 @@ def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
     return tuple(range(first, after)) if clip.frames is None else clip.frames
 
 
-def _clips(node: Any, depth: int) -> tuple[Clip, ...] | None:
+def _clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
     """The clips of a file or of a part of it; None where it has another form."""
     if depth == 0:
         return None
@@ -175,7 +175,7 @@ def _name_clip(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | N
     return (clips[0]._replace(name=key),)
 
 
-def _clip(node: Any) -> Clip | None:
+def _clip(node: Json) -> Clip | None:
     """The clip that a value is by itself; None where it has another form."""
     if isinstance(node, list):
         return _clip_of_frames(node)
@@ -199,11 +199,11 @@ def _clip(node: Any) -> Clip | None:
     return None if clip is None else clip._replace(name=name)
 
 
-def _one(fields: dict[str, Any], keys: set[str]) -> Any:
+def _one(fields: dict[str, Json], keys: set[str]) -> Json:
     return next((x for key, x in fields.items() if key in keys), None)
 
 
-def _clip_of_frames(values: list[Any], *, names_are_ends: bool = True) -> Clip | None:
+def _clip_of_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip | None:
     """A list of frames, or of the first and the last of them."""
     if not values or isinstance(values[0], dict | list):
         return None
@@ -218,14 +218,14 @@ def _clip_of_frames(values: list[Any], *, names_are_ends: bool = True) -> Clip |
     return Clip(frames=frames)
 
 
-def _clip_of_ends(start: Any, end: Any) -> Clip | None:
+def _clip_of_ends(start: object, end: object) -> Clip | None:
     first, last = frame_of_value(start), frame_of_value(end)
     if first is None or last is None or first.number > last.number:
         return None
     return Clip(start=first.number, end=last.number)
 
 
-def _clip_of_length(start: Any, length: Any) -> Clip | None:
+def _clip_of_length(start: object, length: object) -> Clip | None:
     """The frames one by one, as their end needs no rule."""
     first = frame_of_value(start)
     if first is None or type(length) is not int or not 1 <= length <= _LONGEST:

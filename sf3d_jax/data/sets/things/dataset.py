@@ -11,7 +11,6 @@ Scene Flow Estimation" (CVPR 2016).
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -78,7 +77,7 @@ class Things(TwoWays):
             f"no frames_{self.render}/{scene}/{self.side}/0000.png, as {type(self).__name__} has it"
         )
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         return {"render": self.render, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
@@ -251,7 +250,7 @@ class FlyingThings3D(Things):
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
         super().__init__(root, render, side, direction, scenes)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         return super()._options() | {"split": self.split, "exclude": self._exclude}
 
 
@@ -324,7 +323,7 @@ class Driving(Things):
         self._focal = layout.FOCALS[focal]
         super().__init__(root, render, side, direction, scenes)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         return super()._options() | {"focal": self.focal}
 
 

@@ -14,7 +14,6 @@ Murray and Humenberger, "Virtual KITTI 2" (2020).
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -101,7 +100,7 @@ class VirtualKitti2(TwoWays):
         self.camera, self.direction = camera, direction
         super().__init__(root, list(self._entries(Path(root))))
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
     def _has_motion(self, direction: Direction) -> bool:

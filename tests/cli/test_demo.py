@@ -6,6 +6,7 @@ import pytest
 from sf3d_jax.cli import main
 
 
+@pytest.mark.thorough
 def test_the_demo_prints_small_errors_and_draws_a_picture(tmp_path, capsys):
     main(["demo", "--size", "96", "128", "--output", str(tmp_path / "here")])
     printed = capsys.readouterr().out

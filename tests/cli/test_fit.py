@@ -28,6 +28,7 @@ CAMERA = "--fx 70.4 --fy 70.4 --cx 31.5 --cy 23.5".split()
 DEPTHS = "--depth0 depth0.npy --depth1 depth1.npy".split()
 
 
+@pytest.mark.thorough
 def test_two_images_give_flow_and_a_picture(folder, capsys, tmp_path):
     main(["fit", "one.png", "two.png", "--out", "here/there"])
     flow, valid = data.read_flow("here/there/flow.flo")

@@ -123,6 +123,7 @@ def test_units_of_brightness_do_not_matter():
     np.testing.assert_allclose(other.flow, fitted.flow, atol=2e-3)
 
 
+@pytest.mark.thorough
 def test_grey_thrice_is_grey():
     image, next_image, _, _ = shifted_fit()
     grey = [x[..., :1] for x in (image, next_image)]
@@ -166,6 +167,7 @@ def test_half_precision_comes_back_as_it_went():
     assert length(np.float32(fitted.flow) - flow)[4:-4, 4:-4].mean() < 0.1
 
 
+@pytest.mark.thorough
 def test_double_precision_comes_back_as_it_went():
     image, next_image, *_ = shifted_fit()
     with float64():
@@ -231,6 +233,7 @@ def test_a_refined_motion_passes_no_gradient_either():
     assert not np.any(jax.jit(jax.grad(of_image))(image))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("smoothness", [0, 1e3, np.float32(2)])
 def test_any_smoothness_that_is_a_number_leaves_the_motion_finite(smoothness):
     image = np.float32(texture(*grid((6, 7))))

@@ -114,6 +114,7 @@ def test_a_scene_ten_times_as_large_looks_the_same():
         np.testing.assert_allclose(factor * other, one, atol=atol)
 
 
+@pytest.mark.thorough
 def test_the_median_does_not_see_what_shines_through():
     loose = dict(across=0.5, thickness=0.01, jitter=0.005, opacity=0.6)
     pair = cast(scenes.cameras("still"), jnp.float32)

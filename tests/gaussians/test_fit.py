@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import thorough
 from helpers.support import cast
 
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 from sf3d_jax.gaussians import Gaussians, intersections_needed, render, render_motion
+
+# Hundreds of steps of one program.
+pytestmark = [pytest.mark.optimized, pytest.mark.thorough]
 
 SIZES = [(48, 64), (96, 128)]
 
@@ -35,9 +37,6 @@ def psnr(image, wanted):
     return -10 * np.log10(np.mean((np.clip(image, 0, 1) - wanted) ** 2))
 
 
-# Hundreds of steps of one program.
-@pytest.mark.optimized
-@pytest.mark.thorough
 @pytest.mark.parametrize("size", SIZES[1:])
 def test_gaussians_fitted_to_some_views_show_another_one(size):
     points, scales, colors = lift(deforming_scene(size, amplitude=0.0), stride=2)
@@ -87,8 +86,7 @@ def test_gaussians_fitted_to_some_views_show_another_one(size):
         assert psnr(before.colors, image) < 20 and psnr(drawn.colors, image) > 30
 
 
-@pytest.mark.optimized
-@thorough.parametrize("size", SIZES, default=[SIZES[0]])
+@pytest.mark.parametrize("size", SIZES)
 def test_the_motion_of_gaussians_is_found_from_flow(size):
     scene = deforming_scene(size, amplitude=0.02)
     points, scales, colors = lift(scene, stride=2)

@@ -454,10 +454,15 @@ def test_a_batch_is_a_loop():
 
 
 def test_scenes_may_be_spread_over_devices():
+    with float64():
+        spread_a_scene()
+
+
+def spread_a_scene():
     mesh = jax.make_mesh((1,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
     spread = jax.sharding.PartitionSpec("x")
-    given = inputs(np.float32)
-    factors = jnp.asarray(weights("render"), jnp.float32)
+    given = inputs(np.float64)
+    factors = jnp.asarray(weights("render"), jnp.float64)
 
     def one(batch):
         given = jax.tree.map(lambda x: x[0], batch)

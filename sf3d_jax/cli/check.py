@@ -63,14 +63,13 @@ class Check:
         """Prints a table of findings, and exits with 1 if there are any."""
         self._check()
         from sf3d_jax import data
-        from sf3d_jax.data.checking import other_direction
 
         try:
             datasets = data.recognise(self.path, dataset=self.dataset, split=self.split)
         except data.FormatError as error:  # a list of clips, without which there are no samples
             print(f"{self.path}: cannot be listed\n  unreadable: {error}")
             sys.exit(SOMETHING_WRONG)
-        both = [way for one in datasets for way in (one, other_direction(one)) if way is not None]
+        both = [way for one in datasets for way in data.list_directions(one)]
         checked = [(one, self._reports(one)) for one in both]
         if self.json is not None:
             _write_json(self.json, checked)

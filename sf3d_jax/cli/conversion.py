@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-import sf3d_jax as sf3d
 from sf3d_jax import data, depth_change
 from sf3d_jax.cli.inputs import CameraFlags
-from sf3d_jax.cli.reading import StereoCamera, check_same_size, read_camera, read_map
+from sf3d_jax.cli.reading import check_same_size, read_camera, read_map
 
 # Endings of flow and of scalar maps, by the value of --format.
 ENDINGS = {
@@ -57,63 +56,17 @@ def convert_files(
         valid = valid & known
     # Before anything is written, because the image may be a bad file.
     image = _read_image(files, size) if picture else None
-    inv_depth, change, known = map(np.array, _inverse_depths(maps, stereo))
-    valid = valid & known
-    inv_depth, change = (np.where(valid, x, 0) for x in (inv_depth, change))
-
-    lifted = sf3d.scene_flow(flow, inv_depth, change, stereo.camera)
-    valid = valid & np.array(lifted.valid)
-    vectors = np.where(valid[..., None], lifted.vectors, 0)
-    points = sf3d.unproject(sf3d.pixel_grid(size), inv_depth, stereo.camera).points
-    result = {
-        "vectors": vectors,
-        "valid": valid,
-        "points": np.where(valid[..., None], points, 0),
-        "flow": flow,
-        "inv_depth": inv_depth,
-        "inv_depth_change": change,
-    }
+    if stereo.baseline is None and "disparity" in maps:
+        raise ValueError("disparities need --baseline METRES or a --calibration with both cameras")
+    result = data.lift_maps(flow, maps, stereo.camera, valid=valid, baseline=stereo.baseline)
     target.parent.mkdir(parents=True, exist_ok=True)
     data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
-    lengths = np.linalg.norm(vectors[valid], axis=-1)
+    valid = result["valid"]
+    lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
     median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
     return f"{target}: {100 * valid.mean():.1f} % valid{median}"
-
-
-def _inverse_depths(
-    maps: dict[str, np.ndarray], stereo: StereoCamera
-) -> depth_change.InverseDepths:
-    """Converts whichever pair of maps was given."""
-    match sorted(maps):
-        case ["disparity", "next_disparity"]:
-            scale = _focal_baseline(stereo)
-            return depth_change.from_disparities(maps["disparity"], maps["next_disparity"], scale)
-        case ["depth", "next_depth"]:
-            return depth_change.from_depths(maps["depth"], maps["next_depth"])
-    inv_depth = _first_inverse_depth(maps, stereo)
-    if "inverse_depth_change" in maps:
-        change = maps["inverse_depth_change"]
-        valid = depth_change.to_depths(inv_depth, change).valid
-        return depth_change.InverseDepths(inv_depth, change, valid)
-    converted = depth_change.from_motion_in_depth(maps["motion_in_depth"], inv_depth)
-    return depth_change.InverseDepths(inv_depth, *converted)
-
-
-def _first_inverse_depth(maps: dict[str, np.ndarray], stereo: StereoCamera) -> np.ndarray:
-    if "inverse_depth" in maps:
-        return maps["inverse_depth"]
-    if "depth" in maps:
-        return np.array(depth_change.from_depths(maps["depth"], maps["depth"]).inv_depth)
-    same = maps["disparity"]
-    return np.array(depth_change.from_disparities(same, same, _focal_baseline(stereo)).inv_depth)
-
-
-def _focal_baseline(stereo: StereoCamera) -> float:
-    if stereo.baseline is None:
-        raise ValueError("disparities need --baseline METRES or a --calibration with both cameras")
-    return float(stereo.camera.focal[0] * stereo.baseline)
 
 
 def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | None:
@@ -146,18 +99,16 @@ def convert_back(path: Path, folder: Path, format: str) -> str:
       ValueError: the file is no such result, or values do not fit the format.
       OSError: a file is missing or cannot be written.
     """
-    vectors, points, valid, camera, baseline = data.read_scene_flow_npz(path)
-    inv_depth = np.where(valid, 1 / np.where(valid, points[..., 2], 1), 0).astype(np.float32)
-    flow, change, shown = map(np.array, sf3d.image_motion(vectors, inv_depth, camera))
-    valid = valid & shown
+    maps = data.read_scene_flow_npz(path)
+    flow, inv_depth, change, valid = data.project_maps(maps)
     folder.mkdir(parents=True, exist_ok=True)
     of_flow, of_map = ENDINGS[format]
     target = lambda kind, ending: folder / f"{path.stem}_{kind}{ending}"
     written = [target("flow", of_flow)]
     try:
         data.write_flow(written[0], flow, valid)
-        if baseline is not None:
-            scale = float(camera.focal[0] * baseline)
+        if maps.baseline is not None:
+            scale = float(maps.camera.focal[0] * maps.baseline)
             pair = depth_change.to_disparities(inv_depth, change, scale)
             for kind, values in (("disparity", pair.first), ("next_disparity", pair.second)):
                 written.append(target(kind, of_map))

@@ -19,17 +19,6 @@ from sf3d_jax.cli.inputs import (
 
 Paths = tuple[Path, ...]
 
-# Which two files say where the surface is in both images.
-GEOMETRIES = (
-    ("disparity", "next_disparity"),
-    ("depth", "next_depth"),
-    ("inverse_depth", "inverse_depth_change"),
-    ("depth", "inverse_depth_change"),
-    ("inverse_depth", "motion_in_depth"),
-    ("depth", "motion_in_depth"),
-    ("disparity", "motion_in_depth"),
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Convert:
@@ -121,6 +110,8 @@ class Convert:
         """The files of each flag; raises where they do not say one geometry for every flow."""
         if not self.flow:
             raise ValueError("--flow: give at least one file of optical flow")
+        from sf3d_jax.data import GEOMETRIES
+
         names = sorted({name for pair in GEOMETRIES for name in pair})
         given = {name for name in names if getattr(self, name)}
         if given not in [set(pair) for pair in GEOMETRIES]:

@@ -72,13 +72,12 @@ class Demo:
 
     def _fit(self) -> None:
         """Prints how well the flow is found again from the two images alone."""
+        import cv2
         import numpy as np
 
         from sf3d_jax import fit
         from sf3d_jax.data.closed_form import deforming_scene, next_image
-        from sf3d_jax.data.opencv import import_cv2
 
-        cv2 = import_cv2()
         shrink = min(1.0, _FITTED / max(self.size))
         size = round(shrink * self.size[0]), round(shrink * self.size[1])
         scene = deforming_scene(size, camera_motion=2.0)
@@ -90,8 +89,9 @@ class Demo:
         start = time.perf_counter()
         found = np.array(fit.flow(*(np.float32(x) / 255 for x in images)).flow)
         taken = time.perf_counter() - start
-        grey = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in images]
-        dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+        one, two = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in images)
+        empty = np.zeros_like(scene.flow, np.float32)
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(one, two, empty)
         print(f"Flow fitted to the two images alone, {_shape(size)}, mean end-point error")
         print(f"  before                     {mean(np.zeros_like(scene.flow)):.3f} px")
         print(f"  fit.flow                   {mean(found):.3f} px ({taken:.1f} s with compilation)")

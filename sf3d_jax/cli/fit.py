@@ -104,8 +104,7 @@ class Fit:
         """The maps of the result, by name."""
         import numpy as np
 
-        import sf3d_jax as sf3d
-        from sf3d_jax import fit
+        from sf3d_jax import data, depth_change, fit
 
         pair = [np.float32(x) / 255 for x in images]
         options = {"smoothness": self.smoothness, "reach": self.reach}
@@ -113,22 +112,13 @@ class Fit:
             found = fit.flow(*pair, **options)
             return {"flow": np.array(found.flow), "seen": np.array(found.valid)}
         inverse = [
-            np.where(known & (z > 0), 1 / np.where(known & (z > 0), z, 1), 0).astype(np.float32)
+            np.array(depth_change.from_depths(*[np.where(known, z, 0)] * 2).inv_depth)
             for z, known in depths
         ]
         motion = fit.scene_flow(*pair, *inverse, stereo.camera, **options)
-        vectors, valid = map(np.array, motion.scene_flow)
-        pixels = sf3d.pixel_grid(valid.shape)
-        points = np.array(sf3d.unproject(pixels, inverse[0], stereo.camera).points)
-        return {
-            "vectors": vectors,
-            "valid": valid,
-            "points": np.where(valid[..., None], points, 0),
-            "flow": np.array(motion.flow),
-            "inv_depth": inverse[0],
-            "inv_depth_change": np.array(motion.inv_depth_change),
-            "seen": np.array(motion.valid),
-        }
+        maps = {"inverse_depth": inverse[0], "inverse_depth_change": motion.inv_depth_change}
+        result = data.lift_maps(motion.flow, maps, stereo.camera)
+        return result | {"seen": np.array(motion.valid)}
 
     def _write(
         self,

@@ -255,6 +255,10 @@ FILES = {
             "test_wrong_options_are_named",
             "test_values_that_are_none_in_the_mask_are_named",
         ),
+        "list_directions": (
+            "test_a_map_that_is_cut_off_is_named_and_nothing_else",
+            "takes a data set alone",
+        ),
         "SRFlow3D.scale_evidence": ("test_a_scale_is_one_number_by_itself", "takes no argument"),
     },
     "sets/folders/test_dataset.py": {
@@ -339,6 +343,18 @@ FILES = {
         "FormatError.ask_for": (
             "test_a_missing_size_is_an_argument_that_a_command_may_call_a_flag",
             "test_what_no_argument_can_mend_asks_for_none",
+        ),
+    },
+    "test_lifting.py": {
+        "lift_maps": (
+            "test_every_pair_of_maps_gives_the_motion_and_comes_back",
+            "test_wrong_arguments_are_named",
+            "test_bad_pixels_are_zero_and_touch_no_other",
+        ),
+        "project_maps": (
+            "test_every_pair_of_maps_gives_the_motion_and_comes_back",
+            "test_wrong_arguments_are_named",
+            "test_bad_pixels_are_zero_and_touch_no_other",
         ),
     },
     "test_scene_flow_npz.py": {

@@ -16,18 +16,22 @@ from helpers.house import (
     module_of,
     nodes,
     string_imports,
+    stub_names,
 )
 
 # A file imports only what stands before it in these lists.
 CORE = """_lazy _checks _numerics se3 camera conversion warping rigid samples augment losses metrics
     fit gaussians""".split()
 FLOORS = [*CORE, "data", "head", "making", "views", "training", "cli"]
-DATA_FLOORS = """arrays opencv _files cameras maps meshes gaussian_ply scene_flow_npz closed_form
-    sets checking loading evaluation""".split()
+DATA_FLOORS = """arrays opencv _files cameras maps meshes gaussian_ply scene_flow_npz lifting
+    closed_form sets checking loading evaluation""".split()
 CORE_IMPORTS = {"sf3d_jax", "jax", "jaxlib", "numpy", "chex", "optax"} | sys.stdlib_module_names
 
 # Rooms that use the library as its users do.
 FACES = [path for path in FILES if path.relative_to(PACKAGE).parts[0] in ("cli", "views")]
+
+COMMANDS = [path for path in FACES if path.relative_to(PACKAGE).parts[0] == "cli"]
+COMMANDS += sorted((ROOT / "benchmarks").glob("*.py"))
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 
@@ -67,6 +71,29 @@ def test_the_command_line_and_the_views_import_nothing_private(path):
             own = name == "sf3d_jax._lazy" or name.startswith("sf3d_jax.cli.")
             if name.split(".")[0] == "sf3d_jax" and not own:
                 assert not any(part.startswith("_") for part in name.split(".")), name
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_and_benchmarks_import_what_a_stub_offers(path):
+    for node in nodes(path, ast.ImportFrom):
+        parts = node.module.split(".")
+        if parts[0] == "sf3d_jax" and parts[1:2] not in (["cli"], ["_lazy"]):
+            for alias in node.names:
+                assert is_offered(node.module, alias.name), f"{node.module}.{alias.name}"
+
+
+def is_offered(module, name):
+    """Whether a name stands in the stub of a package, or in a module that does."""
+    stubs = {module_of(path): stub_names(path) for path in STUBS}
+    package, _, inner = module.rpartition(".")
+    return name in stubs[module] if module in stubs else inner in stubs.get(package, ())
+
+
+def test_a_name_that_no_stub_offers_would_be_found():
+    assert is_offered("sf3d_jax.data", "read_flow")
+    assert is_offered("sf3d_jax.data.closed_form", "deforming_scene")
+    assert not is_offered("sf3d_jax.data.arrays", "real_map")
+    assert not is_offered("sf3d_jax.data", "arrays")
 
 
 def test_no_imports_run_in_a_circle():

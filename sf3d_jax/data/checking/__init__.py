@@ -1,5 +1,1 @@
 """What is wrong with a data set of scene flow."""
-
-from sf3d_jax import _lazy
-
-__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

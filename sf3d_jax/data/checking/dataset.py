@@ -53,15 +53,21 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
             pool.shutdown(cancel_futures=True)
 
 
-def other_direction(dataset: Dataset) -> Dataset | None:
-    """The same samples with the motion of the other direction of time.
+def list_directions(dataset: Dataset) -> tuple[Dataset, ...]:
+    """The data sets that a whole check goes through: one for each direction of time.
 
     Args:
-      dataset: any.
+      dataset: such as `SRFlow3D`.
 
     Returns:
-      The data set, scaled alike, even if the scale is what is wrong; None if there is none.
+      The data set and, if it has the motion of the other direction, that of the same samples. It
+      has the scale of the first, even if the scale is what is wrong.
     """
+    other = _other_direction(dataset)
+    return (dataset,) if other is None else (dataset, other)
+
+
+def _other_direction(dataset: Dataset) -> Dataset | None:
     other = dataset.other_direction()
     if isinstance(dataset, SRFlow3D) and isinstance(other, SRFlow3D):
         scaled, metric = _with_scale(dataset)
@@ -108,7 +114,7 @@ def _choose_entries(entries: tuple[Entry, ...], limit: int | None) -> list[Entry
 
 def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
     """What finds the sample that leads back from the next frame, if there is one."""
-    other = other_direction(dataset)
+    other = _other_direction(dataset)
     all_entries = () if other is None else other.entries
     entries = {(e.sequence, e.frame, e.next_frame): e for e in all_entries}
 

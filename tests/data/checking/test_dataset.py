@@ -12,7 +12,6 @@ from helpers.srflow3d_tree import SUBJECT, write_tree
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
-from sf3d_jax.data.checking.dataset import other_direction
 from sf3d_jax.data.checking.scale_facts import scale_facts
 
 SCENES = (pytest.param("objects", marks=pytest.mark.thorough), "head")
@@ -146,7 +145,9 @@ def test_a_map_that_is_cut_off_is_named_and_nothing_else(tree, kind, frames):
         if path.exists():
             path.write_bytes(path.read_bytes()[:500])
     [report] = reports(root)
-    [back] = data.check_dataset(other_direction(data.SRFlow3D(root, "train")))
+    forward, backward = data.list_directions(data.SRFlow3D(root, "train"))
+    assert forward.direction == "forward" and backward.direction == "backward"
+    [back] = data.check_dataset(backward)
     assert {finding.name for finding in report.findings} == {"unreadable"}
     assert {finding.name for finding in back.findings} <= {"unreadable"}
     assert any(f"{kind}/{SUBJECT}/0000.npy" in finding.message for finding in report.findings)

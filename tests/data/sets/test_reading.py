@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sf3d_jax.data import FormatError, ScalarMap
-from sf3d_jax.data.sets import Entry
+from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._reading import Files, difference, inverse_depth, of_both_frames
 
 SMALL, LARGE = np.zeros((2, 3)), np.zeros((4, 6, 2))

@@ -1,0 +1,114 @@
+"""Maps of one image to scene flow and back, against the closed form in float64."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import sf3d_jax as sf3d
+from sf3d_jax import data
+
+SIZE = (4, 6)
+FOCAL, MIDDLE, BASELINE = np.array([40.0, 41.0]), np.array([2.5, 1.5]), 0.54
+CAMERA = sf3d.Camera.pinhole(*FOCAL, *MIDDLE, SIZE)
+
+
+def truth():
+    """Points, their motion, and all maps that say so, in float64."""
+    rng = np.random.default_rng(0)
+    pixels = np.stack(np.meshgrid(*map(np.arange, SIZE[::-1])), -1)
+    depth = rng.uniform(2, 4, SIZE)
+    points = np.concatenate([(pixels - MIDDLE) / FOCAL, np.ones((*SIZE, 1))], -1) * depth[..., None]
+    vectors = 0.1 * rng.normal(size=points.shape)
+    moved = points + vectors
+    next_depth = moved[..., 2]
+    maps = {
+        "disparity": FOCAL[0] * BASELINE / depth,
+        "next_disparity": FOCAL[0] * BASELINE / next_depth,
+        "depth": depth,
+        "next_depth": next_depth,
+        "inverse_depth": 1 / depth,
+        "inverse_depth_change": 1 / next_depth - 1 / depth,
+        "motion_in_depth": next_depth / depth,
+    }
+    flow = moved[..., :2] / moved[..., 2:] * FOCAL + MIDDLE - pixels
+    return points, vectors, flow, maps
+
+
+@pytest.mark.parametrize("pair", data.GEOMETRIES, ids=" ".join)
+def test_every_pair_of_maps_gives_the_motion_and_comes_back(pair, tmp_path):
+    points, vectors, flow, maps = truth()
+    lifted = data.lift_maps(flow, {k: maps[k] for k in pair}, CAMERA, baseline=BASELINE)
+    assert lifted["valid"].all()
+    np.testing.assert_allclose(lifted["vectors"], vectors, atol=2e-6)
+    np.testing.assert_allclose(lifted["points"], points, rtol=1e-6)
+    np.testing.assert_allclose(lifted["inv_depth_change"], maps["inverse_depth_change"], atol=1e-7)
+
+    data.write_scene_flow_npz(tmp_path / "motion.npz", lifted, CAMERA)
+    back = data.project_maps(data.read_scene_flow_npz(tmp_path / "motion.npz"))
+    assert back.valid.all()
+    np.testing.assert_allclose(back.flow, flow, atol=1e-5)
+    np.testing.assert_allclose(back.inv_depth, maps["inverse_depth"], rtol=1e-6)
+    np.testing.assert_allclose(back.inv_depth_change, maps["inverse_depth_change"], atol=1e-7)
+
+
+def test_bad_pixels_are_zero_and_touch_no_other():
+    _, _, flow, maps = truth()
+    pair = {"depth": maps["depth"].copy(), "next_depth": maps["next_depth"].copy()}
+    whole = data.lift_maps(flow, pair, CAMERA)
+    flow = flow.copy()
+    flow[0, 0, 1], pair["depth"][1, 1], pair["next_depth"][2, 2] = np.nan, 0, -1
+    known = np.ones(SIZE, bool)
+    known[3, 3] = False
+    lifted = data.lift_maps(flow, pair, CAMERA, valid=known)
+    bad = np.zeros(SIZE, bool)
+    bad[range(4), range(4)] = True
+    np.testing.assert_array_equal(lifted["valid"], ~bad)
+    for name in lifted.keys() - {"flow", "valid"}:
+        assert not lifted[name][bad].any()
+        np.testing.assert_array_equal(lifted[name][~bad], whole[name][~bad])
+    result = data.SceneFlowMaps(*(lifted[k] for k in ("vectors", "points", "valid")), CAMERA, None)
+    back = data.project_maps(result)
+    np.testing.assert_array_equal(back.valid, ~bad)
+    assert not any(x[bad].any() for x in back)
+    assert all(np.isfinite(x).all() for x in back)
+
+
+def test_narrow_numbers_are_taken_and_what_goes_behind_the_camera_is_not():
+    _, _, flow, maps = truth()
+    pair = {k: jnp.asarray(maps[k], jnp.bfloat16) for k in ("depth", "next_depth")}
+    lifted = data.lift_maps(jnp.asarray(flow, jnp.bfloat16), pair, CAMERA)
+    assert lifted["valid"].all() and lifted["vectors"].dtype == np.float32
+    lifted["vectors"][1, 2, 2] = -9
+    names = ("vectors", "points", "valid")
+    back = data.project_maps(data.SceneFlowMaps(*(lifted[k] for k in names), CAMERA, None))
+    assert back.valid.sum() == back.valid.size - 1 and not back.valid[1, 2]
+
+
+def test_wrong_arguments_are_named():
+    _, _, flow, maps = truth()
+    pair = {k: maps[k] for k in ("depth", "next_depth")}
+    disparities = {k: maps[k] for k in ("disparity", "next_disparity")}
+    small = CAMERA.crop(0, 0, (4, 5))
+    for error, text, call in [
+        (ValueError, "flow: expected the shape", lambda: data.lift_maps(flow[0], pair, CAMERA)),
+        (ValueError, "maps: expected one pair", lambda: data.lift_maps(flow, maps, CAMERA)),
+        (ValueError, "got ndarray", lambda: data.lift_maps(flow, maps["depth"], CAMERA)),
+        (ValueError, "baseline: expected", lambda: data.lift_maps(flow, disparities, CAMERA)),
+        (
+            ValueError,
+            "next_depth: expected the size",
+            lambda: data.lift_maps(flow, pair | {"next_depth": np.ones((4, 5))}, CAMERA),
+        ),
+        (ValueError, "valid: expected", lambda: data.lift_maps(flow, pair, CAMERA, valid=flow)),
+        (TypeError, "camera", lambda: data.lift_maps(flow, pair, None)),
+        (ValueError, "flow: expected", lambda: data.lift_maps(flow, pair, small)),
+        (
+            ValueError,
+            "points: expected the shape",
+            lambda: data.project_maps(
+                data.SceneFlowMaps(np.ones((4, 6, 3)), flow, np.ones(SIZE, bool), CAMERA, None)
+            ),
+        ),
+    ]:  # fmt: skip
+        with pytest.raises(error, match=text):
+            call()

@@ -78,7 +78,7 @@ def test_only_evidence_of_what_is_changed_is_asked(fields):
     meant = case_of(fields.transform(("flow",), lambda flow: lambda r, c: -flow(r, c)))
     trial = Trial(given, meant, False, None)
     for evidence in EVIDENCE:
-        assert evidence.changed(trial) == evidence.reads & {"flow"}
+        assert evidence.find_changes(trial) == evidence.reads & {"flow"}
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,9 @@ def describe(error: Exception) -> str:
     Returns:
       The message, without the system's error number.
     """
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return f"there is no file {error.filename}"
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+    from sf3d_jax.data.evaluation.problems import problem_of
+
+    return str(problem_of(error))
 
 
 def fail(message: str) -> NoReturn:

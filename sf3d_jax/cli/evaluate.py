@@ -1,14 +1,13 @@
 """`sf3d evaluate`: estimates in a folder against the truth of a benchmark."""
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
 from sf3d_jax.cli._progress import describe_problem, show_progress
-from sf3d_jax.cli.inputs import check_writable
+from sf3d_jax.cli.inputs import check_writable, name_flags
 
 if TYPE_CHECKING:
     from sf3d_jax.data import Evaluation
@@ -57,11 +56,12 @@ class Evaluate:
 
     def run(self) -> None:
         """Prints a table; goes on after a bad file, and lists the bad ones at the end."""
-        self._check()
+        if self.json is not None:
+            check_writable("--json", self.json)
         from sf3d_jax import data
 
         try:
-            with show_progress("image") as progress:
+            with name_flags(self), show_progress("image") as progress:
                 result = data.evaluate(
                     self.benchmark,
                     prediction=self.prediction,
@@ -75,20 +75,6 @@ class Evaluate:
             advice = f"are both the folders that --help names for {self.benchmark}?"
             raise ValueError(f"{error}: {advice}") from None
         self._report(result)
-
-    def _check(self) -> None:
-        for flag, folder in (("--prediction", self.prediction), ("--truth", self.truth)):
-            if not folder.is_dir():
-                raise ValueError(f"{flag}: there is no folder {folder}")
-        if self.json is not None:
-            check_writable("--json", self.json)
-        if self.benchmark != "srflow3d" and (self.scale or self.intrinsics):
-            raise ValueError("--scale and --intrinsics are for srflow3d only")
-        if self.scale is not None and not 0 < self.scale < math.inf:
-            raise ValueError(f"--scale: expected a positive number, got {self.scale}")
-        numbers = self.intrinsics or (1.0, 1.0)
-        if not all(map(math.isfinite, numbers)) or min(numbers[:2]) <= 0:
-            raise ValueError(f"--intrinsics: expected fx, fy > 0 and cx, cy, got {numbers}")
 
     def _report(self, result: "Evaluation") -> None:
         bad = [describe_problem(problem) for problem in result.problems]

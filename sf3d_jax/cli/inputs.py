@@ -1,5 +1,6 @@
 """Flags that commands share, which files the flags mean, and which of them belong together."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -59,6 +60,30 @@ def flag(name: str) -> str:
       The flag as typed.
     """
     return "--" + name.replace("_", "-")
+
+
+@contextlib.contextmanager
+def name_flags(options: "DataclassInstance") -> Iterator[None]:
+    """Names the flag where the library refuses an argument of the same name.
+
+    Args:
+      options: the command, whose fields are passed as the arguments of those names.
+
+    Yields:
+      Nothing.
+
+    Raises:
+      ValueError: an error in the block names fields before a colon; it has their flags instead.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        names, _, rest = str(error).partition(": ")
+        fields = {field.name for field in dataclasses.fields(options)}
+        if not fields.issuperset(names.split(", ")):
+            raise
+        flags = ", ".join(map(flag, names.split(", ")))
+        raise ValueError(f"{flags}: {rest}") from None
 
 
 def each_flag(options: "DataclassInstance") -> Iterator[tuple[str, bool]]:
@@ -154,11 +179,11 @@ def check_folder(path: Path, name: str = "output") -> None:
       name: of the field, for the message.
 
     Raises:
-      ValueError: it, or a folder above it, is a file.
+      NotADirectoryError: it, or a folder above it, is a file.
     """
-    for folder in (path, *path.parents):
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
+    from sf3d_jax.data.evaluation.problems import check_can_be_folder
+
+    check_can_be_folder(flag(name), path)
 
 
 def check_writable(name: str, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional
 
 from sf3d_jax.cli._progress import describe_problem, show_progress
-from sf3d_jax.cli.inputs import check_folder
+from sf3d_jax.cli.inputs import name_flags
 
 if TYPE_CHECKING:
     from sf3d_jax.data import Submission
@@ -35,25 +35,22 @@ class Submit:
 
     def run(self) -> None:
         """Writes the files, reads them again and says which tasks are complete."""
-        if not self.prediction.is_dir():
-            raise ValueError(f"--prediction: there is no folder {self.prediction}")
-        check_folder(self.output)
-        if self.output.resolve() == self.prediction.resolve():
-            raise ValueError("--output: is the folder of the estimates; name another one")
         from sf3d_jax import data
 
-        try:
-            with show_progress("file") as progress:
+        with name_flags(self), show_progress("file") as progress:
+            try:
                 submission = data.submit(
                     self.benchmark,
                     prediction=self.prediction,
                     output=self.output,
                     progress=progress,
                 )
-        except FileNotFoundError:
-            raise ValueError(
-                f"--prediction: {self.prediction} has no file where --help says they are"
-            ) from None
+            except FileNotFoundError:
+                if not self.prediction.is_dir():
+                    raise
+                raise ValueError(
+                    f"--prediction: {self.prediction} has no file where --help says they are"
+                ) from None
         self._report(submission)
 
     def _report(self, submission: "Submission") -> None:

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 
-from sf3d_jax.gaussians._blending import STOP, blend
+from sf3d_jax.camera import Size
+from sf3d_jax.gaussians._blending import blend
 from sf3d_jax.gaussians._derivative import derivative
 from sf3d_jax.gaussians._lockstep import STEP, find_group, group_tiles, read_batch
 from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
-Size: TypeAlias = tuple[int, int]
 # The table, the lists, and the sums that were drawn.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
 
@@ -172,9 +172,6 @@ def _draw_group(
     """(G, images, P), the sums of a group of tiles."""
     group = find_group(tile, table, tiles, size)
 
-    def is_unfinished(walk: _DrawState) -> jax.Array:
-        return (walk.first < group.longest) & (walk.clear.max() > STOP)
-
     def go_on(walk: _DrawState) -> _DrawState:
         first, clear, sums = walk
         batch = read_batch(table, tiles, group, first, layout)
@@ -185,4 +182,5 @@ def _draw_group(
 
     nothing = unpack_images([jnp.zeros_like(group.inside)] * layout.images, layout)
     start = _DrawState(jnp.int32(0), group.inside, nothing)
+    is_unfinished = lambda walk: group.is_unfinished(walk.first, walk.clear)
     return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, go_on, start).sums), axis=1)

@@ -25,7 +25,6 @@ import numpy as np
 from sf3d_jax._numerics import compute_once
 from sf3d_jax.gaussians._blending import (
     CAP,
-    STOP,
     Shares,
     list_channels,
     sum_products,
@@ -78,9 +77,6 @@ def derivative(
         turned = jnp.stack([*given.colors, given.depth], -1)
         rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
 
-        def is_unfinished(walk: _PullState) -> jax.Array:
-            return (walk.first < group.longest) & (walk.clear.max() > STOP)
-
         def go_on(walk: _PullState) -> _PullState:
             batch = read_batch(table, tiles, group, walk.first, layout)
             shares, clear, rest = _share(batch, given, walk.clear, walk.rest, layout)
@@ -89,6 +85,7 @@ def derivative(
             return _PullState(walk.first + STEP, clear, rest, gradient)
 
         start = _PullState(jnp.int32(0), group.inside, rest, gradient)
+        is_unfinished = lambda walk: group.is_unfinished(walk.first, walk.clear)
         return jax.lax.while_loop(is_unfinished, go_on, start).gradient, None
 
     return jax.lax.scan(add, 0 * table, group_tiles(tiles))[0]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import compute_once
-from sf3d_jax.gaussians._blending import Peak, alpha_at, peak_at, values_at
+from sf3d_jax.gaussians._blending import STOP, Peak, alpha_at, peak_at, values_at
 from sf3d_jax.gaussians._rows import Images, Layout, Row, unpack
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
@@ -43,6 +43,18 @@ class Group(NamedTuple):
     def longest(self) -> jax.Array:
         """The length of the longest list."""
         return (self.end - self.start).max()
+
+    def is_unfinished(self, first: jax.Array, clear: jax.Array) -> jax.Array:
+        """Whether a list has a Gaussian number `first` and light is left at a pixel.
+
+        Args:
+          first: (), the number of the next Gaussian of each list.
+          clear: (G, P), T before it.
+
+        Returns:
+          (), bool.
+        """
+        return (first < self.longest) & (clear.max() > STOP)
 
 
 class Batch(NamedTuple):

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
+from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import (
     CAP,
     STOP,
@@ -47,7 +48,6 @@ from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 # So a sum over the pixels stays within a warp: no shared memory, no barrier.
 _WARPS = 1
 
-Size: TypeAlias = tuple[int, int]
 # Memory as a kernel sees it, read and written by index; Pallas has no public type of it.
 Reference: TypeAlias = Any
 State = TypeVar("State")

@@ -31,12 +31,11 @@ from sf3d_jax.gaussians._images import (
 from sf3d_jax.gaussians._options import (
     check_backend,
     check_background,
-    check_room,
     check_scene_camera,
 )
 from sf3d_jax.gaussians._rows import Images, Layout
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians.rendering import count_room
+from sf3d_jax.gaussians.rendering import find_room
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 METHODS = ("mean", "median")
@@ -131,9 +130,7 @@ def render_motion(
     if method not in METHODS:
         raise ValueError(f"method: expected one of {METHODS}, got {method!r}")
     check_background(background, channels)
-    if max_intersections is None:
-        max_intersections = count_room(gaussians, camera, antialias=antialias)
-    max_intersections = check_room(max_intersections)
+    max_intersections = find_room(max_intersections, gaussians, camera, antialias=antialias)
     check_backend(backend)
     return _render_motion(
         *(gaussians, next_gaussians, camera, next_camera, background),

@@ -84,9 +84,7 @@ def render(
     channels = check_gaussians("gaussians", gaussians)[1]
     check_scene_camera("camera", camera)
     check_background(background, channels)
-    if max_intersections is None:
-        max_intersections = count_room(gaussians, camera, antialias=antialias)
-    max_intersections = check_room(max_intersections)
+    max_intersections = find_room(max_intersections, gaussians, camera, antialias=antialias)
     check_backend(backend)
     return _render(
         *(gaussians, camera, background),
@@ -118,10 +116,13 @@ def intersections_needed(
     return _count_intersections(gaussians, camera, antialias)
 
 
-def count_room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
-    """Room for the intersections of a scene, which are counted.
+def find_room(
+    max_intersections: int | None, gaussians: Gaussians, camera: Camera, *, antialias: bool
+) -> int:
+    """Room for the intersections of a scene: as given, or else by counting them.
 
     Args:
+      max_intersections: what was passed.
       gaussians: (N).
       camera: one pinhole.
       antialias: as for `render`.
@@ -130,8 +131,12 @@ def count_room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
       A number of intersections.
 
     Raises:
-      ValueError: the arrays are traced, so nothing can be counted.
+      TypeError: max_intersections is no integer that is known when the program is compiled.
+      ValueError: it is out of range, or None where the arrays are traced, so that nothing can be
+        counted.
     """
+    if max_intersections is not None:
+        return check_room(max_intersections)
     try:
         count = int(_count_intersections(jax.lax.stop_gradient(gaussians), camera, antialias))
     except jax.errors.ConcretizationTypeError:
@@ -139,7 +144,7 @@ def count_room(gaussians: Gaussians, camera: Camera, *, antialias: bool) -> int:
             "max_intersections: expected a number where JAX traces (jit, vmap, scan, checkpoint); "
             "take int(intersections_needed(gaussians, camera)) of such a scene, and some more"
         ) from None
-    return room_for(count)
+    return check_room(room_for(count))
 
 
 @partial(jit, static=("antialias",))

@@ -123,8 +123,9 @@ def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command, monkeypatc
     assert code == 2 and errors == ["sf3d: --json: there is no folder no"]
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE, "--scale", "2")
     assert code == 2 and "for srflow3d only" in errors[0]
+    assert errors[0].startswith("sf3d: --scale, --intrinsics: expected")
     code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, "--scale", "-2")
-    assert code == 2 and "expected a positive number" in errors[0]
+    assert code == 2 and "--scale: expected a positive number" in errors[0]
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE[:-1], "truth")
     assert code == 2 and errors == ["sf3d: --json: truth is a folder; name a file"]
     with monkeypatch.context() as patched:

@@ -3,16 +3,14 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.json import Json, read_json
+from sf3d_jax.data._files.json import read_json
 from sf3d_jax.data.cameras.by_content import cameras_of
 from sf3d_jax.data.cameras.by_content.labels import image_names
 from sf3d_jax.data.cameras.checks import Size
-from sf3d_jax.data.cameras.transforms import frames_of
+from sf3d_jax.data.cameras.transforms import frames_of, is_broken_transforms
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
-
-_TRANSFORMS_KEYS = {"transform_matrix", "fl_x", "camera_angle_x"}
 
 
 class ImageCamera(NamedTuple):
@@ -58,7 +56,7 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
         try:
             cameras = cameras_of(path, tree, size)
         except FormatError:
-            if _is_like_transforms(tree):
+            if is_broken_transforms(tree):
                 raise error from None
             raise
     images = image_names(path, tree, len(cameras))
@@ -66,12 +64,3 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
         ImageCamera(x.frame if image is None else image, x.camera)
         for image, x in zip(images, cameras, strict=True)
     )
-
-
-def _is_like_transforms(tree: Json) -> bool:
-    """Whether a file that cannot be used was meant to be a transforms.json."""
-    frames = tree.get("frames") if isinstance(tree, dict) else None
-    if not isinstance(frames, list):
-        return False
-    keys = {key for node in (tree, *frames) if isinstance(node, dict) for key in node}
-    return not frames or not keys.isdisjoint(_TRANSFORMS_KEYS)

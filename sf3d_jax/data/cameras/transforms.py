@@ -43,6 +43,7 @@ from sf3d_jax.data.opencv import import_cv2
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
+_FOCAL_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
 _ENDINGS = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG")
 
 
@@ -87,10 +88,39 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
     return frames_of(path, read_json(path), size)
 
 
+def is_transforms(tree: Json) -> bool:
+    """Whether every frame has a transform_matrix, and the first one a focal length of this format.
+
+    Args:
+      tree: of a JSON file.
+    """
+    frames = _list_frames(tree)
+    if not frames:
+        return False
+    posed = all(isinstance(frame, dict) and "transform_matrix" in frame for frame in frames)
+    return posed and any(key in tree or key in frames[0] for key in _FOCAL_KEYS)
+
+
+def is_broken_transforms(tree: Json) -> bool:
+    """Whether a file that cannot be read was meant for this format, for the choice of the error.
+
+    Args:
+      tree: of a JSON file.
+
+    Returns:
+      True if there is no frame, or any key of this format.
+    """
+    frames = _list_frames(tree)
+    if frames is None:
+        return False
+    keys = {key for node in (tree, *frames) if isinstance(node, dict) for key in node}
+    return not frames or not keys.isdisjoint({"transform_matrix", *_FOCAL_KEYS})
+
+
 def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[TransformsFrame, ...]:
     """The frames of a transforms.json that was read; else as `read_transforms`."""
-    frames = tree.get("frames") if isinstance(tree, dict) else None
-    if not isinstance(frames, list) or not frames:
+    frames = _list_frames(tree)
+    if not frames:
         raise FormatError(path, "a list `frames` of at least one frame", outline(tree))
     values = []
     for i, frame in enumerate(frames):
@@ -101,6 +131,12 @@ def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[Transforms
     if fallback is None and any(v.size() is None for v in values):
         fallback = _size_of_image(path, values)
     return tuple(_frame(v, size, fallback) for v in values)
+
+
+def _list_frames(tree: Json) -> list[Json] | None:
+    """The list `frames` of a JSON file, if it has one."""
+    frames = tree.get("frames") if isinstance(tree, dict) else None
+    return frames if isinstance(frames, list) else None
 
 
 def write_transforms(path: PathLike, frames: Sequence[TransformsFrame]) -> None:

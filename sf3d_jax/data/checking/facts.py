@@ -12,6 +12,7 @@ from sf3d_jax.data.checking.evidence.fields import UNKNOWN, Case
 from sf3d_jax.data.checking.evidence.points import PixelSet
 from sf3d_jax.data.checking.evidence.within import has_content
 from sf3d_jax.data.checking.report import Finding
+from sf3d_jax.data.maps.masks import erode_square
 from sf3d_jax.samples import Sample
 
 _IMAGES = ("image", "next_image")
@@ -198,7 +199,7 @@ def mask_facts(case: Case) -> list[Finding]:
     sky = has_content(case, PixelSet(rows, columns, np.stack([columns, rows], 1).astype(float)))
     count, negative = int((empty & ~sky).sum()), int((empty & (d < 0)).sum())
     count = max(count, negative)
-    inside = empty & ~sky & _erode(valid.reshape(own.size)).ravel()
+    inside = empty & ~sky & erode_square(valid.reshape(own.size), _BORDER).ravel()
     share = count / max(1, int(valid.sum()))
     if count == 0 or count == valid.sum() or (not inside.any() and share < _BORDER_SHARE):
         return []
@@ -206,11 +207,3 @@ def mask_facts(case: Case) -> list[Finding]:
     numbers = {"pixels": count, "share": share, "negative": negative}
     why = "the mask claims more than the depth map has: a mask of the motion must leave them out"
     return [Finding("valid_without_depth", message, numbers, why, min(1.0, 0.5 + 10 * share))]
-
-
-def _erode(valid: np.ndarray) -> np.ndarray:
-    """Where all pixels of the image within the width of a border are valid."""
-    padded = np.pad(valid, _BORDER, constant_values=True)
-    side = 2 * _BORDER + 1
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
-    return np.asarray(windows.all(axis=(2, 3)))

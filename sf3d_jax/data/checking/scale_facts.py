@@ -9,7 +9,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
 from sf3d_jax.data.checking.report import Finding
-from sf3d_jax.data.sets.srflow3d.scale import erode
+from sf3d_jax.data.maps.masks import erode_cross
 
 # Of the middle 98 % of the pixels, relative: rounding of 16 bits is below the first; what is below
 # the second is rounding of 32 bits.
@@ -43,7 +43,7 @@ def scale_facts(
     """
     depth, scaled = depth.astype(np.float64), scaled_inv_depth.astype(np.float64)
     both = has_both(depth, scaled)
-    both &= True if mask is None else erode(mask)
+    both &= True if mask is None else erode_cross(mask)
     if both.sum() < _FEWEST:
         return []
     product = depth[both] * scaled[both]

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from sf3d_jax.data.sets._benchmark import MissingArgument
+from sf3d_jax.data.sets._missing import MissingArgument
 
 # Called before each file or image: how many are done, how many there are, and its name.
 Progress = Callable[[int, int, str], None]
@@ -45,7 +45,7 @@ def problem_of(error: Exception) -> Problem:
     return Problem(str(error))
 
 
-def check_folder(name: str, path: Path) -> None:
+def check_folder_exists(name: str, path: Path) -> None:
     """Refuses a folder that is missing.
 
     Args:
@@ -57,3 +57,18 @@ def check_folder(name: str, path: Path) -> None:
     """
     if not path.is_dir():
         raise FileNotFoundError(f"{name}: there is no folder {path}")
+
+
+def check_can_be_folder(name: str, path: Path) -> None:
+    """Refuses what cannot become a folder.
+
+    Args:
+      name: of the argument, for the message.
+      path: of the folder, which need not exist.
+
+    Raises:
+      NotADirectoryError: it, or a folder above it, is a file.
+    """
+    for folder in (path, *path.parents):
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{name}: {folder} is a file; name a folder")

@@ -4,38 +4,21 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder, problem_of
-from sf3d_jax.data.sets._benchmark import Arguments, Item, Scoring
+from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder_exists, problem_of
+from sf3d_jax.data.sets._benchmark import Arguments, Evaluated, Scoring
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
 from sf3d_jax.data.sets.srflow3d import benchmark as srflow3d
 from sf3d_jax.data.sets.things import benchmark as things
 from sf3d_jax.metrics import Metric
 
-
-class _Benchmark(Protocol):
-    """What the module of a benchmark says about the evaluation.
-
-    Attributes:
-      METRICS: the names of scores begin with that of their metric, but for the first one.
-      NEEDS: without which there is not a single score, for the error.
-    """
-
-    METRICS: tuple[type[Metric], ...]
-    NEEDS: str
-
-    def items(self, prediction: Path, truth: Path) -> list[Item]: ...
-
-    def arguments(self, item: Item, scoring: Scoring) -> Arguments: ...
-
-
-_BENCHMARKS: Mapping[str, _Benchmark] = {
+_BENCHMARKS: Mapping[str, Evaluated] = {
     "kitti": kitti,
     "spring": spring,
     "things": things,
@@ -113,8 +96,8 @@ def evaluate(
     scoring = _check_options(benchmark, scale, intrinsics)
     metrics = {metric.__name__: metric.empty(pool=pool) for metric in rules.METRICS}
     prediction, truth = Path(prediction), Path(truth)
-    check_folder("prediction", prediction)
-    check_folder("truth", truth)
+    check_folder_exists("prediction", prediction)
+    check_folder_exists("truth", truth)
     items = rules.items(prediction, truth)
     if not items:
         raise FileNotFoundError(f"{prediction} holds no estimate with a truth in {truth}")

@@ -2,42 +2,25 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
-
-import numpy as np
+from typing import Literal, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder, problem_of
+from sf3d_jax.data.evaluation.problems import (
+    Problem,
+    Progress,
+    check_can_be_folder,
+    check_folder_exists,
+    problem_of,
+)
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
-from sf3d_jax.data.sets._benchmark import find_estimate, read_any_disparity
+from sf3d_jax.data.sets._benchmark import Submitted, find_estimate, read_any_disparity
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
 
-
-class _Benchmark(Protocol):
-    """What the module of a benchmark says about submissions.
-
-    Attributes:
-      TASKS: which kinds of files each task needs.
-      SIZES: the sizes of images, (height, width).
-      IS_DENSE: whether an estimate needs a value at every pixel.
-    """
-
-    TASKS: dict[str, tuple[str, ...]]
-    SIZES: set[tuple[int, int]]
-    IS_DENSE: bool
-
-    def expected_files(self) -> dict[str, list[Path]]: ...
-
-    def write_estimate(
-        self, path: Path, kind: str, values: np.ndarray, valid: np.ndarray
-    ) -> None: ...
-
-
-_BENCHMARKS: Mapping[str, _Benchmark] = {"kitti": kitti, "spring": spring}
+_BENCHMARKS: Mapping[str, Submitted] = {"kitti": kitti, "spring": spring}
 
 
 class SubmittedKind(NamedTuple):
@@ -122,8 +105,8 @@ def submit(
         raise ValueError(f"benchmark: expected one of {list(_BENCHMARKS)}, got {benchmark!r}")
     rules = _BENCHMARKS[benchmark]
     prediction, output = Path(prediction), Path(output)
-    check_folder("prediction", prediction)
-    _refuse_files([output, *output.parents])
+    check_folder_exists("prediction", prediction)
+    check_can_be_folder("output", output)
     if output.resolve() == prediction.resolve():
         raise ValueError("output: is the folder of the estimates; name another one")
     files = {
@@ -151,12 +134,6 @@ def submit(
     return Submission(benchmark, kinds, tasks)
 
 
-def _refuse_files(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"output: {folder} is a file; name a folder")
-
-
 def _make_output(output: Path, paths: Sequence[Path]) -> None:
     """Makes the folder, and refuses what would keep every file from being written."""
     try:
@@ -165,8 +142,8 @@ def _make_output(output: Path, paths: Sequence[Path]) -> None:
         raise PermissionError(f"output: the folder {output} cannot be made") from None
     # Of the folders of scenes and kinds some may be there already.
     for folder in sorted({output / path.parent for path in paths}):
+        check_can_be_folder("output", folder)
         there = next(x for x in (folder, *folder.parents) if x.exists())
-        _refuse_files([there])
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(f"output: no file can be written in the folder {there}")
 
@@ -181,7 +158,7 @@ class _Job(NamedTuple):
       sizes: by name of the image, the file that was read first and its size; it is added to.
     """
 
-    rules: _Benchmark
+    rules: Submitted
     prediction: Path
     output: Path
     sizes: dict[str, tuple[Path, tuple[int, ...]]]

@@ -7,7 +7,7 @@ which there is a truth.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.maps import read_disparity, read_map
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.opencv import import_cv2
-from sf3d_jax.data.sets._listing import Folder, Place
+from sf3d_jax.data.sets._listing import Folder, Frames, Place
+from sf3d_jax.metrics import Metric
 
 _FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")
 _MAP_ENDINGS = (".dsp5", ".png", ".pfm", ".npy")
@@ -54,32 +55,79 @@ class Scoring(NamedTuple):
     intrinsics: tuple[float, float, float, float] | None = None
 
 
-class MissingArgument(ValueError):
-    """The files do not say what the caller could say.
+class Evaluated(Protocol):
+    """What the module of a benchmark says about the evaluation.
 
     Attributes:
-      argument: the name of the argument that is missing.
+      METRICS: the names of scores begin with that of their metric, but for the first one.
+      NEEDS: without which there is not a single score, for the error.
     """
 
-    def __init__(self, text: str, argument: str) -> None:
-        """Keeps the name of the argument apart from what is wrong."""
-        super().__init__(text, argument)
-        self.text, self.argument = text, argument
+    METRICS: tuple[type[Metric], ...]
+    NEEDS: str
 
-    def __str__(self) -> str:
-        """What is wrong, and the argument that would help."""
-        return f"{self.text}, or {self.argument}="
+    def items(self, prediction: Path, truth: Path) -> list[Item]:
+        """Lists the images that have an estimate and a truth.
+
+        Args:
+          prediction: the folder of the estimates.
+          truth: the folder of the truth.
+
+        Returns:
+          The images.
+        """
+
+    def arguments(self, item: Item, scoring: Scoring) -> Arguments:
+        """Reads what the metrics take of one image.
+
+        Args:
+          item: its files.
+          scoring: what the files do not say.
+
+        Returns:
+          The arguments; a metric that the image has nothing for is left out.
+
+        Raises:
+          FormatError: a file is not what it should be, or of another size.
+          OSError: a file is missing.
+        """
+
+
+class Submitted(Protocol):
+    """What the module of a benchmark says about submissions.
+
+    Attributes:
+      TASKS: which kinds of files each task needs.
+      SIZES: the sizes of images, (height, width).
+      IS_DENSE: whether an estimate needs a value at every pixel.
+    """
+
+    TASKS: dict[str, tuple[str, ...]]
+    SIZES: set[tuple[int, int]]
+    IS_DENSE: bool
+
+    def expected_files(self) -> dict[str, list[Path]]:
+        """The files of a whole submission: by kind, their paths inside the folder."""
+
+    def write_estimate(self, path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
+        """Writes one file of a submission.
+
+        Args:
+          path: of the file.
+          kind: as in `expected_files`.
+          values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
+          valid: bool [H, W].
+
+        Raises:
+          OSError: the file cannot be written.
+          ValueError: the format cannot hold the values.
+        """
 
 
 def has_maps(folder: Path) -> bool:
     """Whether a folder holds a map of any format, whatever its name."""
     # Of this ending only maps are listed, not the pictures of maps that may lie beside them.
     return bool(Folder(folder, ".pfm"))
-
-
-def subfolders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, in order; none if it is missing."""
-    return sorted(Folder(folder, "").subfolders)
 
 
 def find_estimate(path: Path, kind: str) -> Path:
@@ -97,51 +145,61 @@ def find_estimate(path: Path, kind: str) -> Path:
     return next((p for p in choices if p.exists()), path)
 
 
-def place_file(top: Path, place: Place, number: int, scene: str = "") -> Path:
-    """The file of a frame as it is published, be it there or missing.
+def find_estimates(
+    prediction: Path, places: Mapping[str, Place], number: int, scene: str = ""
+) -> dict[str, Path]:
+    """The estimates for a frame; see `find_estimate`.
 
     Args:
-      top: the folder that the place's folder lies in.
-      place: of the kind.
+      prediction: the folder of the estimates.
+      places: of the kinds that are estimated, by the name of the argument that they become.
       number: of the frame.
-      scene: the folder of a scene inside that of the kind, where there is one.
+      scene: as in `Place.frames`.
 
     Returns:
-      Its path.
+      A file of each kind, be it there or missing.
     """
-    name = place.stem.format(number, number + 1) + place.ending
-    return top / place.folder / scene / place.inside / name
+    return {
+        name: find_estimate(prediction / place.path(number, scene), name)
+        for name, place in places.items()
+    }
 
 
-def read_item(item: Item, readers: Mapping[str, Reader]) -> Read:
+def find_truths(found: Mapping[str, Frames], number: int) -> dict[str, Path]:
+    """The truth of a frame.
+
+    Args:
+      found: the files of the truth, by the name of the argument that they become.
+      number: of the frame.
+
+    Returns:
+      The files that are there.
+    """
+    return {name: files.file(number) for name, files in found.items() if number in files.numbers}
+
+
+def read_item(item: Item, readers: Mapping[str, Reader], *, twice: str | None = None) -> Read:
     """Reads all files of an image; estimates first, as those are what may be wrong.
 
     Args:
       item: its files.
       readers: by the name of the argument.
+      twice: how the names of maps begin that have twice the rows and columns of the others.
 
     Returns:
       What was read, by name.
 
     Raises:
-      FormatError: a file is not what it should be.
+      FormatError: a file is not what it should be, or has another size than the truth.
       OSError: a file is missing.
     """
     files = item.estimates | item.truths
-    return {name: readers[name](path) for name, path in files.items()}
+    read = {name: readers[name](path) for name, path in files.items()}
+    _check_sizes(item, read, twice)
+    return read
 
 
-def check_item_sizes(item: Item, read: Read, *, twice: str | None = None) -> None:
-    """Refuses maps of another size than the truth.
-
-    Args:
-      item: the files.
-      read: what was read of them, by name.
-      twice: how the names of maps begin that have twice the rows and columns of the others.
-
-    Raises:
-      FormatError: a map has another size.
-    """
+def _check_sizes(item: Item, read: Read, twice: str | None) -> None:
     factor = lambda name: 2 if twice is not None and name.startswith(twice) else 1
     first = next(iter(item.truths))
     height, width = (n // factor(first) for n in _size(read[first]))

@@ -114,7 +114,7 @@ class Frames:
 
     def file(self, number: int) -> Path:
         """The file of a frame, be it there or missing."""
-        return self.folder.file(self.stem.format(number, number + 1))
+        return self.folder.file(_fill(self.stem, number))
 
 
 class Place(NamedTuple):
@@ -145,17 +145,29 @@ class Place(NamedTuple):
         folder = Folder(top / self.folder / scene / self.inside, self.ending)
         return Frames(folder, self.stem)
 
-    def file(self, number: int) -> Path:
-        """The file of a frame as it is published, below the folder of the split or of the scene.
+    def path(self, number: int, scene: str = "") -> Path:
+        """Where the file of a frame lies as it is published.
+
+        The file that is there may have another ending: `frames` finds it.
 
         Args:
           number: of the frame.
+          scene: as in `frames`.
 
         Returns:
-          A relative path; of data sets whose kinds hold scenes, the scene is left out.
+          A path relative to the folder that `folder` lies in.
         """
-        name = self.stem.format(number, number + 1) + self.ending
-        return Path(self.folder, self.inside, name)
+        return Path(self.folder, scene, self.inside, _fill(self.stem, number) + self.ending)
+
+
+def _fill(stem: str, number: int) -> str:
+    """The stem with the number of a frame in its field, and the next one in a second field."""
+    return stem.format(number, number + 1)
+
+
+def subfolders(*paths: Path) -> set[str]:
+    """The names of the folders in any of some folders, which may be missing."""
+    return set().union(*(Folder(path, "").subfolders for path in paths))
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import subfolders
 from sf3d_jax.data.sets._sequences import SIDES
 from sf3d_jax.data.sets.kitti import layout as kitti2015
 from sf3d_jax.data.sets.kitti.dataset import Kitti2015
@@ -92,13 +92,9 @@ def _there(candidates: Iterable[_Make]) -> Iterator[Dataset]:
             continue
 
 
-def _subfolders(*paths: Path) -> set[str]:
-    return set().union(*(Folder(path, "").subfolders for path in paths))
-
-
 def _inside(path: Path) -> set[str]:
     """The subfolders of the subfolders."""
-    return _subfolders(*(path / name for name in _subfolders(path)))
+    return subfolders(*(path / name for name in subfolders(path)))
 
 
 def _splits(
@@ -117,18 +113,18 @@ def _srflow3d(path: Path, split: str | None) -> Iterator[_Make]:
 
 
 def _is_srflow3d(path: Path) -> bool:
-    there = _subfolders(path)
+    there = subfolders(path)
     return bool(srflow3d.MARKS & there) or there >= srflow3d.MARKS_TOGETHER
 
 
 def _kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, kitti2015.SPLITS, lambda p: kitti2015.MARKS & _subfolders(p)):
+    for at in _splits(path, split, kitti2015.SPLITS, lambda p: kitti2015.MARKS & subfolders(p)):
         yield partial(Kitti2015, path, at)
 
 
 def _spring(path: Path, split: str | None) -> Iterator[_Make]:
     scenes: Collection[str] | None = None
-    if spring.MARKS & _subfolders(path):
+    if spring.MARKS & subfolders(path):
         path, scenes = path.parent, (path.name,)
     for at in _splits(path, split, spring.SPLITS, lambda p: spring.MARKS & _inside(p)):
         for side in SIDES:
@@ -137,17 +133,17 @@ def _spring(path: Path, split: str | None) -> Iterator[_Make]:
 
 def _sintel(path: Path, split: str | None) -> Iterator[_Make]:
     clean = {place.folder for place in sintel.IMAGES["clean"]}
-    for at in _splits(path, split, sintel.SPLITS, lambda p: sintel.MARKS & _subfolders(p)):
-        there = _subfolders(path / at) or _subfolders(path)
+    for at in _splits(path, split, sintel.SPLITS, lambda p: sintel.MARKS & subfolders(p)):
+        there = subfolders(path / at) or subfolders(path)
         render: sintel.Render = "clean" if clean & there else "final"
         yield partial(Sintel, path, at, render=render)
 
 
 def _of_things(path: Path) -> tuple[set[str], things.Render]:
     """What is inside of the kinds of FlyingThings3D, Monkaa and Driving, and the rendering."""
-    clean = any(name.startswith("frames_cleanpass") for name in _subfolders(path))
-    inside = _subfolders(*(path / name for name in things.MARKS))
-    final = any(name.startswith("frames_finalpass") for name in _subfolders(path))
+    clean = any(name.startswith("frames_cleanpass") for name in subfolders(path))
+    inside = subfolders(*(path / name for name in things.MARKS))
+    final = any(name.startswith("frames_finalpass") for name in subfolders(path))
     return inside, "finalpass" if final and not clean else "cleanpass"
 
 
@@ -176,12 +172,10 @@ def _driving(path: Path, split: str | None) -> Iterator[_Make]:
 
 def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
     options: dict[str, Any] = {}
-    if vkitti2.MARKS & _subfolders(path / vkitti2.FRAMES):
+    if vkitti2.MARKS & subfolders(path / vkitti2.FRAMES):
         options = {"scenes": (path.parent.name,), "variations": (path.name,)}
         path = path.parent.parent
-    elif any(
-        vkitti2.MARKS & _subfolders(path / name / vkitti2.FRAMES) for name in _subfolders(path)
-    ):
+    elif any(vkitti2.MARKS & subfolders(path / name / vkitti2.FRAMES) for name in subfolders(path)):
         path, options = path.parent, {"scenes": (path.name,)}
     for camera in vkitti2.CAMERAS:
         yield partial(VirtualKitti2, path, camera=camera, **options)
@@ -189,11 +183,11 @@ def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
 
 def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
     options: dict[str, Any] = {}
-    if path.parent.name in tartanair.DIFFICULTIES and tartanair.MARKS & _subfolders(path):
+    if path.parent.name in tartanair.DIFFICULTIES and tartanair.MARKS & subfolders(path):
         path, options = path.parent, {"flights": (path.name,)}
     if path.name in tartanair.DIFFICULTIES:
         path, options = path.parent, {**options, "difficulty": path.name}
-    if {*tartanair.DIFFICULTIES} & _subfolders(path):
+    if {*tartanair.DIFFICULTIES} & subfolders(path):
         path, options = path.parent, {**options, "environments": (path.name,)}
     yield partial(TartanAir, path, **options)
 

@@ -84,3 +84,10 @@ def test_the_error_is_that_of_the_form_that_the_file_has(tmp_path):
         data.read_image_cameras(write(tmp_path / "like.json", broken))
     with pytest.raises(data.FormatError, match="a pose for all frames"):
         data.read_image_cameras(write(tmp_path / "other.json", {"K": K, "h": 6, "w": 8}))
+
+
+@pytest.mark.parametrize("key", ["fl_x", "fl_y", "camera_angle_x", "camera_angle_y"])
+def test_any_focal_length_of_a_transforms_file_tells_its_form(key, tmp_path):
+    tree = {key: 1.0, "h": 6, "w": 8, "frames": [{"file_path": "a.png"}]}
+    with pytest.raises(data.FormatError, match="transform_matrix of frame 0"):
+        data.read_image_cameras(write(tmp_path / "cameras.json", tree))

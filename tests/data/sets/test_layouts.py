@@ -12,27 +12,27 @@ from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 
 FORWARD = vkitti2.of_motion("forward", 1)
 NAMES = {
-    "flow_occ/000003_10.png": kitti.TRUTH["flow"].file(3),
-    "disp_noc_1/000003_10.png": kitti.TRUTH_INSIDE["next_disparity"].file(3),
-    "disp_0/000003_10.png": kitti.PREDICTIONS["disparity"].file(3),
-    "image_2/000003_11.png": kitti.IMAGES["next_image"].file(3),
-    "obj_map/000003_10.png": kitti.OBJECTS.file(3),
-    "flow_BW_right/flow_BW_right_0002.flo5": spring.truth("backward", "right")["flow"].file(2),
-    "disp1_left/disp1_left_0002.dsp5": spring.truth("forward", "left")["disparity"].file(2),
+    "flow_occ/000003_10.png": kitti.TRUTH["flow"].path(3),
+    "disp_noc_1/000003_10.png": kitti.TRUTH_INSIDE["next_disparity"].path(3),
+    "disp_0/000003_10.png": kitti.PREDICTIONS["disparity"].path(3),
+    "image_2/000003_11.png": kitti.IMAGES["next_image"].path(3),
+    "obj_map/000003_10.png": kitti.OBJECTS.path(3),
+    "flow_BW_right/flow_BW_right_0002.flo5": spring.truth("backward", "right")["flow"].path(2),
+    "disp1_left/disp1_left_0002.dsp5": spring.truth("forward", "left")["disparity"].path(2),
     "maps/matchmap_disp2_FW_left/matchmap_disp2_FW_left_0002.png": spring.match_map(
         spring.truth("forward", "left")["moved_disparity"]
-    ).file(2),
-    "maps/skymap_right/skymap_right_0002.png": spring.sky_map("right").file(2),
-    "maps/rigidmap_BW_left/rigidmap_BW_left_0002.png": spring.rigid_map("backward", "left").file(2),
+    ).path(2),
+    "maps/skymap_right/skymap_right_0002.png": spring.sky_map("right").path(2),
+    "maps/rigidmap_BW_left/rigidmap_BW_left_0002.png": spring.rigid_map("backward", "left").path(2),
     "optical_flow/into_past/right/OpticalFlowIntoPast_0006_R.pfm": things.truth(
         "backward", "right"
-    )["flow"].file(6),
-    "frames_finalpass_webp/left/0006.webp": things.image("frames_finalpass_webp", "left").file(6),
-    "scaled_inv_depth_CB/0006.npy": srflow3d.BACKWARD.change.file(6),
-    "flow/0006.flo": srflow3d.FORWARD_ONLY.flow.file(6),
-    "camdata_left/frame_0006.cam": sintel.KINDS["camera"].file(6),
-    "forwardSceneFlow/Camera_1/sceneFlow_00006.png": FORWARD["vectors"].file(6),
-    "flow/000006_000007_mask.npy": tartanair.KINDS["mask"].file(6),
+    )["flow"].path(6),
+    "frames_finalpass_webp/left/0006.webp": things.image("frames_finalpass_webp", "left").path(6),
+    "scaled_inv_depth_CB/0006.npy": srflow3d.BACKWARD.change.path(6),
+    "flow/0006.flo": srflow3d.FORWARD_ONLY.flow.path(6),
+    "camdata_left/frame_0006.cam": sintel.KINDS["camera"].path(6),
+    "forwardSceneFlow/Camera_1/sceneFlow_00006.png": FORWARD["vectors"].path(6),
+    "flow/000006_000007_mask.npy": tartanair.KINDS["mask"].path(6),
 }
 
 

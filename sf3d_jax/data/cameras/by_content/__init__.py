@@ -51,14 +51,12 @@ from sf3d_jax.data.cameras.by_content.labels import named_frames
 from sf3d_jax.data.cameras.by_content.poses import OURS
 from sf3d_jax.data.cameras.by_content.table import collect
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, camera_argument
-from sf3d_jax.data.cameras.transforms import frames_of
+from sf3d_jax.data.cameras.transforms import frames_of, is_transforms
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
 _TRANSFORMS = "transforms.json (camera to world, OpenGL)"
-
-_TRANSFORMS_KEYS = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
 
 
 class FrameCamera(NamedTuple):
@@ -154,7 +152,7 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
 
 def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...] | None:
     """The cameras of a transforms.json, wrapped or not; None where it is something else."""
-    while isinstance(tree, dict) and not _is_transforms(tree):
+    while isinstance(tree, dict) and not is_transforms(tree):
         tree = next(iter(tree.values())) if len(tree) == 1 else None
     if not isinstance(tree, dict):
         return None
@@ -173,15 +171,6 @@ def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCam
     frames = names or [frame_of_number(i, named=False) for i in range(len(read))]
     pairs = sorted(zip(frames, read, strict=True), key=lambda pair: pair[0].number)
     return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS, frame.named) for frame, x in pairs)
-
-
-def _is_transforms(tree: dict[str, Json]) -> bool:
-    """Whether it has frames with transform_matrix, and that format's own intrinsics."""
-    frames = tree.get("frames")
-    if not isinstance(frames, list) or not frames:
-        return False
-    posed = all(isinstance(frame, dict) and "transform_matrix" in frame for frame in frames)
-    return posed and any(key in tree or key in frames[0] for key in _TRANSFORMS_KEYS)
 
 
 def _written(camera: CameraArgument) -> dict[str, Json]:

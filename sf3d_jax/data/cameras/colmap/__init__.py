@@ -24,6 +24,7 @@ from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 from sf3d_jax.data.cameras.colmap import binary, text
 from sf3d_jax.data.cameras.colmap.models import ColmapImage as ColmapImage
 from sf3d_jax.data.cameras.colmap.models import (
+    by_id,
     camera_of_record,
     image_of_record,
     record_of_camera,
@@ -50,7 +51,7 @@ def read_colmap_cameras(path: PathLike) -> dict[int, "Camera"]:
       FormatError: the file is no such file, or has a model that `Camera` lacks, which is named.
     """
     data = Path(path).read_bytes()
-    records = _kind(path, data).parse_cameras(path, data)
+    records = by_id(path, "camera", _kind(path, data).read_cameras(path, data))
     return {key: camera_of_record(path, key, record) for key, record in records.items()}
 
 
@@ -67,7 +68,7 @@ def read_colmap_images(path: PathLike) -> dict[int, ColmapImage]:
       FormatError: the file is no such file.
     """
     data = Path(path).read_bytes()
-    records = _kind(path, data).parse_images(path, data)
+    records = by_id(path, "image", _kind(path, data).read_images(path, data))
     return {key: image_of_record(path, key, record) for key, record in records.items()}
 
 

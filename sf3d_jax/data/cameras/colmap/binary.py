@@ -16,7 +16,6 @@ from sf3d_jax.data.cameras.colmap.models import (
     OTHERS,
     CameraRecord,
     ImageRecord,
-    by_id,
     known_model,
 )
 
@@ -63,23 +62,19 @@ class _Bytes:
             raise FormatError(self.path, f"{self.at} bytes", f"{len(self.data)}")
 
 
-def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
+def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
     """The cameras of a cameras.bin.
 
     Args:
       path: of the file, for the error.
       data: the whole file.
 
-    Returns:
-      The cameras by id.
+    Yields:
+      (id, camera) in the order of the file.
 
     Raises:
-      FormatError: the file is cut off or too long, an id stands twice, or a model is unknown.
+      FormatError: the file is cut off or too long, or a model is unknown.
     """
-    return by_id(path, "camera", _read_cameras(path, data))
-
-
-def _read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
     rest = _Bytes(path, data)
     (count,) = rest.take(_COUNT, "the number of cameras")
     for i in range(int(count)):
@@ -92,23 +87,19 @@ def _read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraReco
     rest.finish()
 
 
-def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
+def read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
     """The images of an images.bin, without their points.
 
     Args:
       path: of the file, for the error.
       data: the whole file.
 
-    Returns:
-      The images by id.
+    Yields:
+      (id, image) in the order of the file.
 
     Raises:
-      FormatError: the file is cut off or too long, an id stands twice, or a name is no text.
+      FormatError: the file is cut off or too long, or a name is no text.
     """
-    return by_id(path, "image", _read_images(path, data))
-
-
-def _read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
     rest = _Bytes(path, data)
     (count,) = rest.take(_COUNT, "the number of images")
     for i in range(int(count)):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from sf3d_jax.data._files import FormatError, PathLike, text
-from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, by_id, known_model
+from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, known_model
 
 _CAMERAS = "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"
 _IMAGES = (
@@ -14,23 +14,19 @@ _IMAGES = (
 _POINTS = re.compile(r"[-+.\deE\s]*", re.ASCII)
 
 
-def parse_cameras(path: PathLike, data: bytes) -> dict[int, CameraRecord]:
+def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
     """The cameras of a cameras.txt.
 
     Args:
       path: of the file, for the error.
       data: the whole file.
 
-    Returns:
-      The cameras by id.
+    Yields:
+      (id, camera) in the order of the file.
 
     Raises:
-      FormatError: a line is no camera, an id stands twice, or a model is unknown.
+      FormatError: a line is no camera, or a model is unknown.
     """
-    return by_id(path, "camera", _read_cameras(path, data))
-
-
-def _read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
     for number, line in _lines(path, data):
         if not _holds_data(line):
             continue
@@ -43,24 +39,19 @@ def _read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraReco
         yield camera_id, CameraRecord(words[1], width, height, parameters.tolist())
 
 
-def parse_images(path: PathLike, data: bytes) -> dict[int, ImageRecord]:
+def read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
     """The images of an images.txt, without their points.
 
     Args:
       path: of the file, for the error.
       data: the whole file.
 
-    Returns:
-      The images by id.
+    Yields:
+      (id, image) in the order of the file.
 
     Raises:
-      FormatError: a line is no image, the line behind one holds no points and is not empty, or an
-        id stands twice.
+      FormatError: a line is no image, or the line behind one holds no points and is not empty.
     """
-    return by_id(path, "image", _read_images(path, data))
-
-
-def _read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
     lines = _lines(path, data)
     for number, line in lines:
         if not _holds_data(line):

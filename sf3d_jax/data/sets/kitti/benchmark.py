@@ -10,10 +10,9 @@ from sf3d_jax.data.sets._benchmark import (
     Item,
     Reader,
     Scoring,
-    check_item_sizes,
-    find_estimate,
+    find_estimates,
+    find_truths,
     has_maps,
-    place_file,
     read_any_disparity,
     read_codes,
     read_item,
@@ -49,64 +48,34 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """
     places = {f"{kind}_{of}": p[kind] for kind in layout.TRUTH for of, p in _TRUTHS.items()}
     found = {name: place.frames(truth) for name, place in places.items()}
-    objects = layout.OBJECTS.frames(truth)
+    objects = {"objects": layout.OBJECTS.frames(truth)}
     estimated = {k: p for k, p in layout.PREDICTIONS.items() if has_maps(prediction / p.folder)}
     listed = []
     for number in sorted(set().union(*(frames.numbers for frames in found.values()))):
-        truths = {name: f.file(number) for name, f in found.items() if number in f.numbers}
+        truths = find_truths(found, number)
         known = {name.rpartition("_")[0] for name in truths}
-        if number in objects.numbers:
-            truths["objects"] = objects.file(number)
-        estimates = {
-            kind: find_estimate(place_file(prediction, place, number), kind)
-            for kind, place in estimated.items()
-            if kind in known
-        }
-        listed.append(Item(f"{number:06}_10", estimates, truths))
+        wanted = {kind: place for kind, place in estimated.items() if kind in known}
+        estimates = find_estimates(prediction, wanted, number)
+        listed.append(Item(f"{number:06}_10", estimates, truths | find_truths(objects, number)))
     return [item for item in listed if item.estimates]
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what the metric takes of one image.
-
-    Args:
-      item: its files.
-      scoring: nothing is taken from it.
-
-    Returns:
-      The arguments of KittiSceneFlow.
-
-    Raises:
-      FormatError: a file is not what it should be, or of another size.
-      OSError: a file is missing.
-    """
+    """Reads what KittiSceneFlow takes of one image; see `Evaluated.arguments`."""
     del scoring
-    read = read_item(item, _READERS)
-    check_item_sizes(item, read)
-    return {"KittiSceneFlow": read}
+    return {"KittiSceneFlow": read_item(item, _READERS)}
 
 
 def expected_files() -> dict[str, list[Path]]:
     """The files of a whole submission: by kind, their paths inside the folder."""
     return {
-        place.folder: [place.file(number) for number in range(layout.TEST_PAIRS)]
+        place.folder: [place.path(number) for number in range(layout.TEST_PAIRS)]
         for place in (layout.PREDICTIONS[k] for k in ("disparity", "next_disparity", "flow"))
     }
 
 
 def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
-    """Writes one file of a submission, a PNG of 16 bits, with 0 where there is no value.
-
-    Args:
-      path: of the file.
-      kind: as in `expected_files`.
-      values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
-      valid: bool [H, W].
-
-    Raises:
-      OSError: the file cannot be written.
-      ValueError: the format cannot hold the values.
-    """
+    """Writes a PNG of 16 bits, with 0 where there is no value; see `Submitted.write_estimate`."""
     writer = write_flow if kind == "flow" else write_disparity
     writer(path, values, valid)
 

@@ -108,7 +108,7 @@ class Kitti2015(Dataset):
         for number in sorted(set().union(*(frames.numbers for frames in kinds.values()))):
             files = {kind: frames.file(number) for kind, frames in kinds.items()}
             if calibration is not None:
-                name = layout.CALIBRATION.file(number).name
+                name = layout.CALIBRATION.path(number).name
                 files["calibration"] = calibration / name if one_each else calibration
             yield Entry(f"{number:06d}", "10", "11", files)
 

@@ -18,7 +18,7 @@ from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import subfolders
 from sf3d_jax.data.sets._reading import (
     Files,
     all_valid,
@@ -89,7 +89,7 @@ class Sintel(Dataset):
         return f"no {self.split}/{self.render}/SCENE/frame_0001.png, as Sintel has it"
 
     def _entries(self) -> Iterator[Entry]:
-        folders = lambda place: Folder(self._top / place.folder, "").subfolders
+        folders = lambda place: subfolders(self._top / place.folder)
         images = layout.IMAGES[self.render]
         kinds = {"image": next((place for place in images if folders(place)), images[0])}
         kinds |= layout.KINDS

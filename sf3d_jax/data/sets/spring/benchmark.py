@@ -12,16 +12,14 @@ from sf3d_jax.data.sets._benchmark import (
     Item,
     Reader,
     Scoring,
-    check_item_sizes,
-    find_estimate,
+    find_estimates,
+    find_truths,
     has_maps,
-    place_file,
     read_any_disparity,
     read_codes,
     read_item,
-    subfolders,
 )
-from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets._listing import Place, subfolders
 from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES, Direction, Side
 from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.files import read_match_map
@@ -64,7 +62,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     }
     listed = [
         item
-        for scene in subfolders(truth)
+        for scene in sorted(subfolders(truth))
         for side in SIDES
         for direction in DIRECTIONS
         for item in _scene_items(prediction / scene, truth / scene, estimated, direction, side)
@@ -90,32 +88,20 @@ def _scene_items(
     if not numbers and direction == "forward":
         numbers = found["true_disparity"].numbers
     for number in sorted(numbers):
-        truths = {name: f.file(number) for name, f in found.items() if number in f.numbers}
-        estimates = {
-            name: find_estimate(place_file(prediction, place, number), name)
+        truths = find_truths(found, number)
+        wanted = {
+            name: place
             for name, place in places.items()
             if place.folder in estimated and f"true_{name}" in truths
         }
+        estimates = find_estimates(prediction, wanted, number)
         yield Item(f"{truth.name} {direction} {side} {number:04}", estimates, truths)
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what the metric takes of one image.
-
-    Args:
-      item: its files.
-      scoring: nothing is taken from it.
-
-    Returns:
-      The arguments of SpringSceneFlow.
-
-    Raises:
-      FormatError: a file is not what it should be, or of another size.
-      OSError: a file is missing.
-    """
+    """Reads what SpringSceneFlow takes of one image; see `Evaluated.arguments`."""
     del scoring
-    read = read_item(item, _READERS)
-    check_item_sizes(item, read, twice="true_")
+    read = read_item(item, _READERS, twice="true_")
     several: Arguments = {}
     for kind in ("detail", "unmatched"):
         masks = {name: read.pop(f"{kind}_{name}", None) for name in _NAMES.values()}
@@ -129,7 +115,7 @@ def expected_files() -> dict[str, list[Path]]:
     files: dict[str, list[Path]] = {"disp1": [], "disp2": [], "flow": []}
     for scene, frames in layout.TEST_FRAMES.items():
         add = lambda kind, place, numbers, scene=scene: files[kind].extend(
-            Path(f"{scene:04}") / place.file(number) for number in numbers
+            Path(f"{scene:04}") / place.path(number) for number in numbers
         )
         for side in SIDES:
             add("disp1", _place("disparity", "forward", side), range(1, frames + 1))
@@ -145,18 +131,7 @@ def expected_files() -> dict[str, list[Path]]:
 
 
 def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
-    """Writes one file of a submission, HDF5.
-
-    Args:
-      path: of the file.
-      kind: as in `expected_files`.
-      values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
-      valid: bool [H, W].
-
-    Raises:
-      OSError: the file cannot be written.
-      ValueError: the format cannot hold the values.
-    """
+    """Writes HDF5, which has a value at every pixel; see `Submitted.write_estimate`."""
     writer = write_flow if kind == "flow" else write_map
     writer(path, values, valid)
 

@@ -16,17 +16,16 @@ from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._benchmark import (
     Arguments,
     Item,
-    MissingArgument,
     Read,
     Reader,
     Scoring,
-    check_item_sizes,
-    find_estimate,
+    find_estimates,
+    find_truths,
     has_maps,
-    place_file,
     read_item,
-    subfolders,
 )
+from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._missing import MissingArgument
 from sf3d_jax.data.sets.srflow3d import layout
 from sf3d_jax.data.sets.srflow3d.scale import measure_scale
 from sf3d_jax.metrics import DepthChange, Metric, SRFlow3D
@@ -49,7 +48,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """
     listed = [
         item
-        for split in ("", *subfolders(truth))
+        for split in ("", *sorted(subfolders(truth)))
         for motion in _MOTIONS
         for item in _motion_items(prediction / split, truth / split, motion)
     ]
@@ -69,15 +68,12 @@ def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) ->
     places = {f"true_{name}": place for name, place in kinds.items()}
     places |= {"scaled": layout.FRAMES["scaled_inv_depth"], "depth": layout.FRAMES["depth"]}
     places |= {"mask": layout.FRAMES["mask"]}
-    for subject in subfolders(truth / motion.flow.folder):
+    for subject in sorted(subfolders(truth / motion.flow.folder)):
         found = {name: place.frames(truth, subject) for name, place in places.items()}
         for number in sorted(found["true_flow"].numbers):
-            truths = {name: f.file(number) for name, f in found.items() if number in f.numbers}
-            estimates = {
-                name: find_estimate(place_file(prediction, place, number, subject), name)
-                for name, place in estimated.items()
-                if f"true_{name}" in truths
-            }
+            truths = find_truths(found, number)
+            wanted = {n: place for n, place in estimated.items() if f"true_{n}" in truths}
+            estimates = find_estimates(prediction, wanted, number, subject)
             name = f"{truth.name} {motion.flow.folder} {subject} {number:04}"
             yield Item(name, estimates, truths)
 
@@ -100,7 +96,6 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
       ValueError: no pixel has a depth and an inverse depth.
     """
     read = read_item(item, _READERS)
-    check_item_sizes(item, read)
     of_flow: Read = {n: read[n] for n in ("flow", "true_flow", "mask") if n in read}
     if not {"true_scaled_change", "scaled"} <= read.keys():
         return {"SRFlow3D": of_flow}

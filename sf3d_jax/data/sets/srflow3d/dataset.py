@@ -28,7 +28,14 @@ from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry, finish
 from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames, read_unit_image
-from sf3d_jax.data.sets._sequences import Direction, TwoWays, check_choice, opposite
+from sf3d_jax.data.sets._sequences import (
+    DIRECTIONS,
+    Direction,
+    TwoWays,
+    check_choice,
+    opposite,
+    split_folder,
+)
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
 from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
 from sf3d_jax.data.sets.srflow3d.tree import has_motion, list_tree
@@ -82,7 +89,7 @@ class SRFlow3D(TwoWays):
           FormatError: a clip.json is not what it should be.
           ValueError: an option is none of those, or there is nothing to measure the scale from.
         """
-        check_choice("direction", direction, ("forward", "backward"))
+        check_choice("direction", direction, DIRECTIONS)
         if scale is not None and not 0 < scale < np.inf:
             raise ValueError(f"scale: expected a positive number, got {scale}")
         self.split, self.direction, self.use_clips = split, direction, use_clips
@@ -268,13 +275,10 @@ class SRFlow3D(TwoWays):
 
 
 def _split_folder(root: Path, split: str) -> Path:
-    """The folder of a split: inside the root, or the root itself."""
-    inside = root / split
-    if inside.is_dir():
-        return inside
-    if split != root.name and (root.name in SPLITS or split not in SPLITS):
-        raise FileNotFoundError(f"{inside}: there is no such folder")
-    return root
+    """The folder of a split, which must be there unless it is one of those that are published."""
+    if split not in (*SPLITS, root.name) and not (root / split).is_dir():
+        raise FileNotFoundError(f"{root / split}: there is no such folder")
+    return split_folder(root, split, (*SPLITS, split))
 
 
 @cached_by_file

@@ -7,6 +7,7 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError
+from sf3d_jax.data.maps.masks import erode_cross
 
 # A product that is off by more, in more than a pixel of a hundred, is no scale; numbers of 16 bits
 # are off by half of this.
@@ -76,24 +77,7 @@ def _products(depth: np.ndarray, scaled: np.ndarray, mask: np.ndarray | None) ->
     """Depth times scaled inverse depth of the pixels that have both, inside the mask."""
     both = (depth > 0) & (scaled > 0)
     if mask is not None:
-        both &= erode(mask)
+        both &= erode_cross(mask)
     with np.errstate(over="ignore"):
         products = depth[both] * scaled[both]
     return products[np.isfinite(products)]
-
-
-def erode(mask: np.ndarray) -> np.ndarray:
-    """The mask without its border of a pixel, where surface and background may be mixed.
-
-    Args:
-      mask: bool [H, W].
-
-    Returns:
-      bool [H, W].
-    """
-    inner = mask.copy()
-    inner[1:] &= mask[:-1]
-    inner[:-1] &= mask[1:]
-    inner[:, 1:] &= mask[:, :-1]
-    inner[:, :-1] &= mask[:, 1:]
-    return inner

@@ -22,14 +22,12 @@ from sf3d_jax.data.sets._benchmark import (
     Read,
     Reader,
     Scoring,
-    check_item_sizes,
-    find_estimate,
+    find_estimates,
+    find_truths,
     has_maps,
-    place_file,
     read_item,
-    subfolders,
 )
-from sf3d_jax.data.sets._listing import Place
+from sf3d_jax.data.sets._listing import Place, subfolders
 from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES
 from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
@@ -55,9 +53,9 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     top = truth / "optical_flow"
     scenes = [
         f"{split}/{letter}/{scene}"
-        for split in subfolders(top)
-        for letter in subfolders(top / split)
-        for scene in subfolders(top / split / letter)
+        for split in sorted(subfolders(top))
+        for letter in sorted(subfolders(top / split))
+        for scene in sorted(subfolders(top / split / letter))
     ]
     has_any = functools.cache(functools.partial(_has_any, prediction))
     listed: list[Item] = []
@@ -80,33 +78,23 @@ def _scene_items(
 ) -> Iterator[Item]:
     found = {f"true_{name}": place.frames(truth, scene) for name, place in kinds.items()}
     for number in sorted(found["true_flow"].numbers):
-        truths = {name: f.file(number) for name, f in found.items() if number in f.numbers}
-        estimates = {
-            name: find_estimate(place_file(prediction, place, number, scene), name)
+        truths = find_truths(found, number)
+        wanted = {
+            name: place
             for name, place in kinds.items()
             if name in estimated and f"true_{name}" in truths
         }
+        estimates = find_estimates(prediction, wanted, number, scene)
         yield Item(f"{scene} {kinds['flow'].inside} {number:04}", estimates, truths)
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what the metric takes of one image.
+    """Reads what FlyingThings3D takes of one image; see `Evaluated.arguments`.
 
-    Args:
-      item: its files.
-      scoring: nothing is taken from it.
-
-    Returns:
-      The arguments of FlyingThings3D. Without an estimate of the disparity, the true one is taken,
-      as RAFT-3D does.
-
-    Raises:
-      FormatError: a file is not what it should be, or of another size.
-      OSError: a file is missing.
+    Without an estimate of the disparity, the true one is taken, as RAFT-3D does.
     """
     del scoring
     read = read_item(item, _READERS)
-    check_item_sizes(item, read)
     of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}

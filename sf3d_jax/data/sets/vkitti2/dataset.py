@@ -23,7 +23,7 @@ from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Folder
+from sf3d_jax.data.sets._listing import Folder, subfolders
 from sf3d_jax.data.sets._reading import (
     Files,
     all_valid,
@@ -106,7 +106,7 @@ class VirtualKitti2(TwoWays):
     def _has_motion(self, direction: Direction) -> bool:
         motion = {p.folder for p in layout.of_motion(direction, self.camera).values()}
         frames = (path / layout.FRAMES for path in self._sequences(self.root).values())
-        return any(motion & Folder(path, "").subfolders for path in frames)
+        return any(motion & subfolders(path) for path in frames)
 
     def _missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
@@ -134,7 +134,7 @@ class VirtualKitti2(TwoWays):
     def _entries(self, root: Path) -> Iterator[Entry]:
         sequences = self._sequences(root)
         frames = {name: path / layout.FRAMES for name, path in sequences.items()}
-        there = set().union(*(Folder(path, "").subfolders for path in frames.values()))
+        there = subfolders(*frames.values())
         both = layout.of_frame(self.camera)
         kinds = both | layout.of_motion(self.direction, self.camera)
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}

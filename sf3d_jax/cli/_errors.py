@@ -15,9 +15,9 @@ def describe(error: Exception) -> str:
     Returns:
       The message, without the system's error number.
     """
-    from sf3d_jax.data.evaluation.problems import problem_of
+    from sf3d_jax.data import Problem
 
-    return str(problem_of(error))
+    return str(Problem.of(error))
 
 
 def fail(message: str) -> NoReturn:

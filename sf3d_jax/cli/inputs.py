@@ -179,11 +179,11 @@ def check_folder(path: Path, name: str = "output") -> None:
       name: of the field, for the message.
 
     Raises:
-      NotADirectoryError: it, or a folder above it, is a file.
+      ValueError: it, or a folder above it, is a file.
     """
-    from sf3d_jax.data.evaluation.problems import check_can_be_folder
-
-    check_can_be_folder(flag(name), path)
+    for folder in (path, *path.parents):
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
 
 
 def check_writable(name: str, path: Path) -> None:

@@ -1,19 +1,19 @@
 """Maps of one image to 3D scene flow and back, as files hold them: NumPy, with one mask."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.camera import Camera
-from sf3d_jax.camera.projection import pixel_grid, unproject
-from sf3d_jax.conversion import depth_change
-from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
 from sf3d_jax.data.arrays import real_map, valid_mask, zero_unless
-from sf3d_jax.data.scene_flow_npz import SceneFlowMaps
+
+if TYPE_CHECKING:
+    import jax
+
+    from sf3d_jax.camera import Camera
+    from sf3d_jax.conversion.depth_change import InverseDepths
+    from sf3d_jax.data.scene_flow_npz import SceneFlowMaps
 
 # Which two maps say where the surface is in both images.
 GEOMETRIES = (
@@ -46,7 +46,7 @@ class ImageMotionMaps(NamedTuple):
 def lift_maps(
     flow: npt.ArrayLike,
     maps: Mapping[str, npt.ArrayLike],
-    camera: Camera,
+    camera: "Camera",
     *,
     valid: npt.ArrayLike | None = None,
     baseline: float | None = None,
@@ -75,6 +75,11 @@ def lift_maps(
       TypeError: the camera is not a camera.
       ValueError: the maps are not such a pair, differ in size, or lack their baseline.
     """
+    import jax.numpy as jnp
+
+    from sf3d_jax.camera.projection import pixel_grid, unproject
+    from sf3d_jax.conversion.scene_flow import scene_flow
+
     motion = real_map("flow", flow, 2)
     size = motion.shape[:2]
     arrays = {name: _read_map(name, x, size) for name, x in _check_pair(maps).items()}
@@ -116,9 +121,11 @@ def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.nda
 
 
 def _inverse_depths(
-    maps: dict[str, jax.Array], camera: Camera, baseline: float | None
-) -> depth_change.InverseDepths:
+    maps: "dict[str, jax.Array]", camera: "Camera", baseline: float | None
+) -> "InverseDepths":
     """The inverse depth of the surface, its change, and where both are known."""
+    from sf3d_jax.conversion import depth_change
+
     match sorted(maps):
         case ["disparity", "next_disparity"]:
             scale = _focal_baseline(camera, baseline)
@@ -135,8 +142,10 @@ def _inverse_depths(
 
 
 def _first_inverse_depth(
-    maps: dict[str, jax.Array], camera: Camera, baseline: float | None
-) -> jax.Array:
+    maps: "dict[str, jax.Array]", camera: "Camera", baseline: float | None
+) -> "jax.Array":
+    from sf3d_jax.conversion import depth_change
+
     if "inverse_depth" in maps:
         return maps["inverse_depth"]
     if "depth" in maps:
@@ -145,13 +154,15 @@ def _first_inverse_depth(
     return depth_change.from_disparities(same, same, scale).inv_depth
 
 
-def _focal_baseline(camera: Camera, baseline: float | None) -> jax.Array:
+def _focal_baseline(camera: "Camera", baseline: float | None) -> "jax.Array":
+    import jax.numpy as jnp
+
     if baseline is None or not 0 < baseline < np.inf:
         raise ValueError(f"baseline: expected metres for disparities, got {baseline}")
     return jnp.asarray(float(camera.focal[0] * baseline), jnp.float32)
 
 
-def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
+def project_maps(maps: "SceneFlowMaps") -> ImageMotionMaps:
     """The motion in the image of a scene flow: the inverse of `lift_maps`.
 
     Args:
@@ -165,6 +176,10 @@ def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
       TypeError: the camera is not a camera.
       ValueError: a map has another size than the camera.
     """
+    import jax.numpy as jnp
+
+    from sf3d_jax.conversion.scene_flow import image_motion
+
     vectors, points = (real_map(name, getattr(maps, name), 3) for name in ("vectors", "points"))
     known = valid_mask(maps.valid, points) & (points[..., 2] > 0)
     inv_depth = zero_unless(known, 1 / np.where(known, points[..., 2], 1)).astype(np.float32)

@@ -328,6 +328,12 @@ FILES = {
             "test_estimates_that_are_not_finite_are_missing_and_in_no_mean",
         ),
     },
+    "evaluation/test_problems.py": {
+        "Problem.of": (
+            "test_an_error_of_the_system_is_its_file_and_reason",
+            "test_another_error_is_what_it_says",
+        ),
+    },
     "evaluation/test_submit.py": {
         "submit": (
             "test_a_whole_submission_to_kitti",

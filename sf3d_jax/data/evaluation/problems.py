@@ -22,27 +22,27 @@ class Problem:
     text: str
     argument: str | None = None
 
+    @classmethod
+    def of(cls, error: Exception) -> "Problem":
+        """What an error says.
+
+        Args:
+          error: of reading or writing a file.
+
+        Returns:
+          The problem; of the system's errors the file and the reason, without their number.
+        """
+        if isinstance(error, MissingArgument):
+            return cls(error.text, error.argument)
+        if isinstance(error, FileNotFoundError) and error.filename:
+            return cls(f"there is no file {error.filename}")
+        if isinstance(error, OSError) and error.strerror and error.filename:
+            return cls(f"{error.filename}: {error.strerror}")
+        return cls(str(error))
+
     def __str__(self) -> str:
         """What is wrong, and the argument that would help."""
         return self.text if self.argument is None else f"{self.text}, or {self.argument}="
-
-
-def problem_of(error: Exception) -> Problem:
-    """What an error says.
-
-    Args:
-      error: of reading or writing a file.
-
-    Returns:
-      The problem; of the system's errors the file and the reason, without their number.
-    """
-    if isinstance(error, MissingArgument):
-        return Problem(error.text, error.argument)
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return Problem(f"there is no file {error.filename}")
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return Problem(f"{error.filename}: {error.strerror}")
-    return Problem(str(error))
 
 
 def check_folder_exists(name: str, path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder_exists, problem_of
+from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder_exists
 from sf3d_jax.data.sets._benchmark import Arguments, Evaluated, Scoring
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
@@ -112,7 +112,7 @@ def evaluate(
         try:
             metrics = _add_image(metrics, rules.arguments(item, scoring))
         except (ValueError, OSError) as error:
-            problem = problem_of(error)
+            problem = Problem.of(error)
             problems.setdefault(str(getattr(error, "path", problem)), problem)
     if progress is not None:
         progress(len(items), len(items), "")

@@ -12,7 +12,6 @@ from sf3d_jax.data.evaluation.problems import (
     Progress,
     check_can_be_folder,
     check_folder_exists,
-    problem_of,
 )
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
@@ -179,7 +178,7 @@ def _submit_kind(
             _write(job, kind, estimate, target)
             _check(job, kind, target)
         except (ValueError, OSError) as error:
-            wrong.append(problem_of(error))
+            wrong.append(Problem.of(error))
     odd = [*_find_unknown(job.prediction, paths), *_find_unknown(job.output, paths)]
     unknown = (Problem(f"{path}: a name that the benchmark does not know") for path in odd)
     return SubmittedKind(len(paths), tuple(missing), tuple(wrong), tuple(unknown))

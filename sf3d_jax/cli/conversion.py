@@ -6,7 +6,7 @@ import numpy as np
 
 from sf3d_jax import data, depth_change
 from sf3d_jax.cli.inputs import CameraFlags
-from sf3d_jax.cli.reading import check_same_size, read_camera, read_map
+from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_camera, read_map
 
 # Endings of flow and of scalar maps, by the value of --format.
 ENDINGS = {
@@ -63,10 +63,7 @@ def convert_files(
     data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
-    valid = result["valid"]
-    lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
-    median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
-    return f"{target}: {100 * valid.mean():.1f} % valid{median}"
+    return describe_scene_flow(target, result)
 
 
 def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | None:

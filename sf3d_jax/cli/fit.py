@@ -129,6 +129,7 @@ class Fit:
         import numpy as np
 
         from sf3d_jax import data
+        from sf3d_jax.cli.reading import describe_scene_flow
         from sf3d_jax.views import picture_sheet
 
         flow, seen = result["flow"], result["seen"]
@@ -141,10 +142,7 @@ class Fit:
         else:
             target = self.out / "scene_flow.npz"
             data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
-            valid = result["valid"]
-            lengths = np.linalg.norm(result["vectors"][valid], axis=-1)
-            median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
-            print(f"{target}: {100 * valid.mean():.1f} % valid{median}")
+            print(describe_scene_flow(target, result))
             names = ("flow", "inv_depth", "vectors", "valid")
             sheet = picture_sheet(*(result[name] for name in names), image=image)
         data.write_image(self.out / "sheet.png", sheet)

@@ -89,3 +89,19 @@ def check_same_size(
     if shape != size:
         found, wanted = (f"{w} x {h}" for h, w in (shape, size))
         raise ValueError(f"{path}: has {found} pixels, but the {what} {first} has {wanted}")
+
+
+def describe_scene_flow(path: Path, maps: dict[str, np.ndarray]) -> str:
+    """One line on a file of scene flow.
+
+    Args:
+      path: of the file.
+      maps: vectors [H, W, 3] in metres, and valid, bool [H, W].
+
+    Returns:
+      The path, the share of valid pixels and the median length of their vectors.
+    """
+    valid = maps["valid"]
+    lengths = np.linalg.norm(maps["vectors"][valid], axis=-1)
+    median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
+    return f"{path}: {100 * valid.mean():.1f} % valid{median}"

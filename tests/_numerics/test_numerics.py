@@ -96,13 +96,16 @@ def test_a_step_through_a_lens_is_the_exact_difference(lens, size):
 
 
 def test_a_mask_stops_a_nan_in_value_and_derivative():
-    f = lambda x: where_valid(lambda x, k: k / x, (1.0,), x > 0, (x,), jnp.float32(2))
+    quotient = lambda x, k: where_valid(lambda x, k: k / x, (1.0,), x > 0, (x,), k)
+    f = lambda x: quotient(x, jnp.float32(2))
     x = jnp.float32([0.5, 0, -1, jnp.nan])
     np.testing.assert_array_equal(f(x), [4, 0, 0, 0])
     np.testing.assert_array_equal(jax.grad(lambda x: f(x).sum())(x), [-8, 0, 0, 0])
     hessian = jax.hessian(lambda x: f(x).sum())(x)
     np.testing.assert_array_equal(np.diag(hessian), [32, 0, 0, 0])
     np.testing.assert_array_equal(jax.jvp(f, (x,), (jnp.ones(4),))[1], [-8, 0, 0, 0])
+    # What the pixels share gets the sum of their derivatives.
+    assert jax.grad(lambda k: quotient(x, k).sum())(jnp.float32(2)) == 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])

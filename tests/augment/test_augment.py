@@ -356,6 +356,7 @@ def test_a_batch_with_one_key_gets_one_change(name):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_half_precision_comes_back_as_it_went():
     sample = whole()
     halved = jax.tree.map(

@@ -99,11 +99,9 @@ def test_float32_is_within_a_few_ulp_of_the_motion(which, seed):
 
 
 @pytest.mark.optimized
-@thorough.parametrize(
-    "lens, which",
-    itertools.product(["opencv", "fisheye"], PAIRS),
-    default=[("opencv", "one camera")],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("which", PAIRS)
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
 def test_float32_is_within_a_few_ulp_of_the_motion_behind_a_lens(lens, which):
     check_float32(*hard_motion(which, lens, 0))
 
@@ -294,10 +292,10 @@ OTHER_LENSES = {
 
 
 @pytest.mark.parametrize("lengths", [1e-5, 1e-2])
-@thorough.parametrize(
+@pytest.mark.thorough
+@pytest.mark.parametrize(
     "lenses",
     [("opencv", "opencv"), ("fisheye", "fisheye"), ("pinhole", "fisheye"), ("fisheye", "opencv")],
-    default=[("pinhole", "fisheye")],
 )
 def test_another_lens_costs_no_digits(lenses, lengths):
     """A motion in 3D, seen by two cameras of which each has its own lens."""

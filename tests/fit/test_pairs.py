@@ -3,11 +3,13 @@
 import cv2
 import numpy as np
 import pytest
-from helpers import thorough
 from helpers.support import length, scene
 
 import sf3d_jax as sf3d
 from sf3d_jax import data, fit
+
+# The closed forms of test_fit ask the same in any run.
+pytestmark = pytest.mark.thorough
 
 
 def peers(image, next_image):
@@ -27,14 +29,12 @@ def check_against_peers(image, next_image, truth, use, share):
     assert ours <= share * dis and ours < farneback, (ours, dis, farneback)
 
 
-@pytest.mark.thorough
 def test_rubber_whale_has_half_the_error_of_dis(real):
     images = [data.read_image(real(f"middlebury/frame{i}.png")) for i in (10, 11)]
     truth, valid = data.read_flow(real("middlebury/RubberWhale_flow10.flo"))
     check_against_peers(*images, truth, valid, 0.55)
 
 
-@pytest.mark.thorough
 def test_an_affine_motion_of_many_pixels_is_no_worse_than_dis():
     maps, *_ = scene("objects")
     height, width = maps["valid"].shape
@@ -49,21 +49,19 @@ def test_an_affine_motion_of_many_pixels_is_no_worse_than_dis():
     check_against_peers(maps["rgb0"], following, moved - pixels, use, 1.0)
 
 
-@pytest.mark.thorough
 def test_motions_of_many_pixels_are_no_worse_than_dis(real):
     images = [data.read_image(real(f"kitti2015/000000_{i}.png")) for i in (10, 11)]
     truth, valid = data.read_flow(real("kitti2015/000000_10_flow_occ.png"))
     check_against_peers(*images, truth, valid, 1.0)
 
 
-@thorough.parametrize("name, share", [("head", 0.65), ("objects", 0.7)], default=[("objects", 0.7)])
+@pytest.mark.parametrize("name, share", [("head", 0.65), ("objects", 0.7)])
 def test_rendered_scenes_are_better_than_dis(name, share):
     maps, (truth, _, _), *_ = scene(name)
     use = maps["valid"] & ~maps["occlusion_fw"]
     check_against_peers(maps["rgb0"], maps["rgb1"], truth, use, share)
 
 
-@pytest.mark.thorough
 def test_with_depth_the_motion_in_space_has_half_the_error_of_dis():
     maps, (_, inv_depth, _), camera, next_camera = scene("objects")
     use = maps["valid"] & ~maps["occlusion_fw"]

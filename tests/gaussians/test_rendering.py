@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 
 import chex
 import jax
@@ -271,8 +272,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("renderer", ["render", "mean"])
-@pytest.mark.parametrize("name", BAD)
+@thorough.parametrize(
+    "name, renderer",
+    itertools.product(BAD, ["render", "mean"]),
+    default=[*((name, "mean") for name in BAD), ("nan mean", "render"), ("wide factor", "render")],
+)
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
 def test_a_bad_gaussian_touches_nothing(name, renderer, dtype):
     with precision(dtype):

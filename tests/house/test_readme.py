@@ -48,6 +48,7 @@ def dotted_names(tree):
 
 
 # Most of its programs are those of other tests, at other sizes.
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 def test_every_python_block_runs():
     # Its training step calls optax, which mixes types itself.

@@ -163,7 +163,7 @@ def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]
             bad = Path(error.filename or "")
             if bad in files.values():
                 findings.append(Finding("unreadable", f"{bad}: {error.strerror}"))
-        except (KeyError, StopIteration, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             # Without those files the rest is no sample.
             return None, findings
         left = {name: path for name, path in files.items() if path != bad}

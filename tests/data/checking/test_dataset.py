@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import support
 from helpers.assets import rendered
+from helpers.files import made
 from helpers.srflow3d_tree import SUBJECT, write_tree
 
 import sf3d_jax as sf3d
@@ -151,6 +152,16 @@ def test_a_map_that_is_cut_off_is_named_and_nothing_else(tree, kind, frames):
     assert {finding.name for finding in report.findings} == {"unreadable"}
     assert {finding.name for finding in back.findings} <= {"unreadable"}
     assert any(f"{kind}/{SUBJECT}/0000.npy" in finding.message for finding in report.findings)
+
+
+def test_a_sample_without_a_map_that_can_be_read_has_its_files_named(tmp_path):
+    images = [made(tmp_path / f"training/image_2/000000_{n}.png") for n in (10, 11)]
+    for path in images:
+        path.touch()
+    made(tmp_path / "training/calib_cam_to_cam/000000.txt").touch()
+    [report] = data.check_dataset(data.Kitti2015(tmp_path))
+    messages = [finding.message for finding in report.findings]
+    assert len(messages) == 2 and all(map(str.startswith, messages, map(str, images)))
 
 
 def test_an_inverted_mask_is_named(tree):

@@ -302,7 +302,7 @@ def check_tartanair(folder):
     assert first_name(check(ray_lengths(sample, None))) == "ray_length"
 
 
-@pytest.mark.parametrize("size, zoom", [((60, 80), 1.0), ((150, 100), 1.2)])
+@thorough.parametrize("size, zoom", [((60, 80), 1.0), ((150, 100), 1.2)], default=[((60, 80), 1.0)])
 def test_the_closed_form_scene_has_nothing_wrong_and_its_faults_are_named(size, zoom):
     made = deforming_scene(size, zoom=zoom)
     sample = Sample(

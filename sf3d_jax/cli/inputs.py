@@ -78,9 +78,9 @@ def name_flags(options: "DataclassInstance") -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        names, _, rest = str(error).partition(": ")
+        names, colon, rest = str(error).partition(": ")
         fields = {field.name for field in dataclasses.fields(options)}
-        if not fields.issuperset(names.split(", ")):
+        if not colon or not fields.issuperset(names.split(", ")):
             raise
         flags = ", ".join(map(flag, names.split(", ")))
         raise ValueError(f"{flags}: {rest}") from None

@@ -15,9 +15,10 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
       channels: the length of the last axis, if there should be one.
 
     Raises:
-      ValueError: a wrong shape, an empty map, or a dtype that is not real.
+      ValueError: a wrong shape, an empty map, a dtype that is not real, or an array with a mask
+        of its own, which would be lost.
     """
-    array = np.asarray(value)
+    array = _make_array(name, value)
     tail = () if channels is None else (channels,)
     if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
         expected = ", ".join(["H", "W", *map(str, tail)])
@@ -27,6 +28,15 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
 
     with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
         return array.astype(np.float32)
+
+
+def _make_array(name: str, value: npt.ArrayLike) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name}: expected a plain array and its mask apart, got a masked array")
+    try:
+        return np.asarray(value)
+    except ValueError:  # lists of several lengths
+        raise ValueError(f"{name}: expected an array, got {type(value).__name__}") from None
 
 
 def valid_mask(valid: npt.ArrayLike | None, values: np.ndarray) -> np.ndarray:

@@ -1,11 +1,13 @@
 """Maps of one image to 3D scene flow and back, as files hold them: NumPy, with one mask."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from sf3d_jax.data._files import LARGEST
 from sf3d_jax.data.arrays import real_map, valid_mask, zero_unless
 
 if TYPE_CHECKING:
@@ -62,46 +64,52 @@ def lift_maps(
       maps: two maps [H, W] by their names, a pair of `GEOMETRIES`: disparity in pixels, depth in
         metres, inverse_depth and inverse_depth_change per metre, motion_in_depth z' / z. All lie on
         the pixels of the first image, those of the next time too.
-      camera: one camera of that size.
+      camera: one camera of that size, with or without a lens. Its pose plays no part.
       valid: bool [H, W], which pixels are known; all, if not given.
-      baseline: distance of the stereo cameras in metres, for disparities.
+      baseline: distance of the stereo cameras in metres; only disparities need it.
 
     Returns:
       Arrays by name, as `write_scene_flow_npz` takes them: vectors and points [H, W, 3], in metres,
-      valid, bool [H, W], flow [H, W, 2], inv_depth and inv_depth_change [H, W]. A pixel is valid
-      where all given numbers are finite and both depths positive; elsewhere all but the flow are 0.
+      valid, bool [H, W], flow [H, W, 2], as given, inv_depth and inv_depth_change [H, W]. A pixel
+      is valid where all given numbers are finite, both depths positive and both ends lie where the
+      lens is one-to-one; elsewhere all but the flow are 0.
 
     Raises:
-      TypeError: the camera is not a camera.
-      ValueError: the maps are not such a pair, differ in size, or lack their baseline.
+      TypeError: the camera is not a camera, or the baseline is not a number.
+      ValueError: the camera is a batch; the maps are not such a pair, or differ in size; or the
+        baseline is not positive, or missing for disparities.
     """
     import jax.numpy as jnp
 
     from sf3d_jax.camera.projection import pixel_grid, unproject
     from sf3d_jax.conversion.scene_flow import scene_flow
 
+    camera = _take_camera(camera)
+    scale = None if baseline is None else _check_baseline(baseline) * float(camera.focal[0])
     motion = real_map("flow", flow, 2)
     size = motion.shape[:2]
     arrays = {name: _read_map(name, x, size) for name, x in _check_pair(maps).items()}
+    if scale is None and "disparity" in arrays:
+        raise ValueError("baseline: expected metres for disparities, got None")
     known = valid_mask(valid, motion)
     for values in arrays.values():
         known = known & np.isfinite(values)
     given = {name: jnp.asarray(zero_unless(known, values)) for name, values in arrays.items()}
-    inv_depth, change, found = map(np.array, _inverse_depths(given, camera, baseline))
+    inv_depth, change, found = map(np.array, _inverse_depths(given, jnp.float32(scale or 1)))
     known = known & found
     inv_depth, change = zero_unless(known, inv_depth), zero_unless(known, change)
 
     d, c = jnp.asarray(inv_depth), jnp.asarray(change)
     lifted = scene_flow(jnp.asarray(motion), d, c, camera)
     known = known & np.array(lifted.valid)
-    points = unproject(pixel_grid(size), d, camera).points
+    points = unproject(pixel_grid(size).astype(np.float32), d, camera).points
     return {
         "vectors": zero_unless(known, np.array(lifted.vectors)),
         "valid": known,
         "points": zero_unless(known, np.array(points)),
         "flow": motion,
-        "inv_depth": inv_depth,
-        "inv_depth_change": change,
+        "inv_depth": zero_unless(known, inv_depth),
+        "inv_depth_change": zero_unless(known, change),
     }
 
 
@@ -120,19 +128,16 @@ def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.nda
     return array
 
 
-def _inverse_depths(
-    maps: "dict[str, jax.Array]", camera: "Camera", baseline: float | None
-) -> "InverseDepths":
+def _inverse_depths(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "InverseDepths":
     """The inverse depth of the surface, its change, and where both are known."""
     from sf3d_jax.conversion import depth_change
 
     match sorted(maps):
         case ["disparity", "next_disparity"]:
-            scale = _focal_baseline(camera, baseline)
             return depth_change.from_disparities(maps["disparity"], maps["next_disparity"], scale)
         case ["depth", "next_depth"]:
             return depth_change.from_depths(maps["depth"], maps["next_depth"])
-    inv_depth = _first_inverse_depth(maps, camera, baseline)
+    inv_depth = _first_inverse_depth(maps, scale)
     if "inverse_depth_change" in maps:
         change = maps["inverse_depth_change"]
         valid = depth_change.to_depths(inv_depth, change).valid
@@ -141,49 +146,62 @@ def _inverse_depths(
     return depth_change.InverseDepths(inv_depth, *converted)
 
 
-def _first_inverse_depth(
-    maps: "dict[str, jax.Array]", camera: "Camera", baseline: float | None
-) -> "jax.Array":
+def _first_inverse_depth(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "jax.Array":
     from sf3d_jax.conversion import depth_change
 
     if "inverse_depth" in maps:
         return maps["inverse_depth"]
     if "depth" in maps:
         return depth_change.from_depths(maps["depth"], maps["depth"]).inv_depth
-    same, scale = maps["disparity"], _focal_baseline(camera, baseline)
+    same = maps["disparity"]
     return depth_change.from_disparities(same, same, scale).inv_depth
 
 
-def _focal_baseline(camera: "Camera", baseline: float | None) -> "jax.Array":
-    import jax.numpy as jnp
+def _take_camera(camera: "Camera") -> "Camera":
+    """The one camera, at the origin: its own axes are those of the results."""
+    from sf3d_jax.camera import check_camera
 
-    if baseline is None or not 0 < baseline < np.inf:
-        raise ValueError(f"baseline: expected metres for disparities, got {baseline}")
-    return jnp.asarray(float(camera.focal[0] * baseline), jnp.float32)
+    if batch := check_camera("camera", camera):
+        raise ValueError(f"camera: expected one camera, got a batch {batch}")
+    return dataclasses.replace(camera, world_to_camera=np.eye(3, 4, dtype=np.float32))
+
+
+def _check_baseline(baseline: float) -> float:
+    number = np.asarray(baseline)
+    if number.ndim or number.dtype.kind not in "iuf":
+        raise TypeError(f"baseline: expected a number of metres, got {baseline!r}")
+    if not 0 < number <= LARGEST:
+        raise ValueError(f"baseline: expected a positive number up to {LARGEST:g}, got {baseline}")
+    return float(number)
 
 
 def project_maps(maps: "SceneFlowMaps") -> ImageMotionMaps:
     """The motion in the image of a scene flow: the inverse of `lift_maps`.
 
     Args:
-      maps: as `read_scene_flow_npz` returns them.
+      maps: as `read_scene_flow_npz` returns them. The pose of their camera plays no part.
 
     Returns:
       ImageMotionMaps. A pixel is valid where the scene flow is, and where both ends of the motion
       are before the camera.
 
     Raises:
-      TypeError: the camera is not a camera.
-      ValueError: a map has another size than the camera.
+      TypeError: the maps are not SceneFlowMaps, or their camera is not a camera.
+      ValueError: the camera is a batch, or a map has another size than the camera.
     """
     import jax.numpy as jnp
 
     from sf3d_jax.conversion.scene_flow import image_motion
+    from sf3d_jax.data.scene_flow_npz import SceneFlowMaps
 
+    if not isinstance(maps, SceneFlowMaps):
+        raise TypeError(f"maps: expected SceneFlowMaps, got {type(maps).__name__}")
+    camera = _take_camera(maps.camera)
     vectors, points = (real_map(name, getattr(maps, name), 3) for name in ("vectors", "points"))
     known = valid_mask(maps.valid, points) & (points[..., 2] > 0)
-    inv_depth = zero_unless(known, 1 / np.where(known, points[..., 2], 1)).astype(np.float32)
-    motion = image_motion(jnp.asarray(vectors), jnp.asarray(inv_depth), maps.camera)
+    with np.errstate(over="ignore"):  # an infinite inverse depth is no surface
+        inv_depth = zero_unless(known, 1 / np.where(known, points[..., 2], 1)).astype(np.float32)
+    motion = image_motion(jnp.asarray(vectors), jnp.asarray(inv_depth), camera)
     flow, change, shown = map(np.array, motion)
     valid = known & shown
     flow, inv_depth, change = (zero_unless(valid, x) for x in (flow, inv_depth, change))

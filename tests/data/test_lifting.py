@@ -1,5 +1,8 @@
 """Maps of one image to scene flow and back, against the closed form in float64."""
 
+import dataclasses
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from sf3d_jax import data
 SIZE = (4, 6)
 FOCAL, MIDDLE, BASELINE = np.array([40.0, 41.0]), np.array([2.5, 1.5]), 0.54
 CAMERA = sf3d.Camera.pinhole(*FOCAL, *MIDDLE, SIZE)
+ARRAYS = jax.tree.map(jnp.asarray, CAMERA)
 
 
 def truth():
@@ -51,17 +55,28 @@ def test_every_pair_of_maps_gives_the_motion_and_comes_back(pair, tmp_path):
     np.testing.assert_allclose(back.inv_depth_change, maps["inverse_depth_change"], atol=1e-7)
 
 
+def test_the_pose_of_the_camera_plays_no_part():
+    points, vectors, flow, maps = truth()
+    posed = dataclasses.replace(CAMERA, world_to_camera=np.eye(3, 4) + 3 * np.eye(3, 4, k=3))
+    lifted = data.lift_maps(flow, {k: maps[k] for k in data.GEOMETRIES[1]}, posed)
+    np.testing.assert_allclose(lifted["points"], points, rtol=1e-6)
+    np.testing.assert_allclose(lifted["vectors"], vectors, atol=2e-6)
+    names = ("vectors", "points", "valid")
+    back = data.project_maps(data.SceneFlowMaps(*(lifted[k] for k in names), posed, None))
+    np.testing.assert_allclose(back.flow, flow, atol=1e-5)
+
+
 def test_bad_pixels_are_zero_and_touch_no_other():
     _, _, flow, maps = truth()
     pair = {"depth": maps["depth"].copy(), "next_depth": maps["next_depth"].copy()}
     whole = data.lift_maps(flow, pair, CAMERA)
     flow = flow.copy()
-    flow[0, 0, 1], pair["depth"][1, 1], pair["next_depth"][2, 2] = np.nan, 0, -1
+    flow[0, 0], flow[0, 1], pair["depth"][1, 1], pair["next_depth"][2, 2] = np.nan, 3e38, 0, -1
     known = np.ones(SIZE, bool)
     known[3, 3] = False
     lifted = data.lift_maps(flow, pair, CAMERA, valid=known)
     bad = np.zeros(SIZE, bool)
-    bad[range(4), range(4)] = True
+    bad[[0, 0, 1, 2, 3], [0, 1, 1, 2, 3]] = True
     np.testing.assert_array_equal(lifted["valid"], ~bad)
     for name in lifted.keys() - {"flow", "valid"}:
         assert not lifted[name][bad].any()
@@ -88,7 +103,9 @@ def test_wrong_arguments_are_named():
     _, _, flow, maps = truth()
     pair = {k: maps[k] for k in ("depth", "next_depth")}
     disparities = {k: maps[k] for k in ("disparity", "next_disparity")}
-    small = CAMERA.crop(0, 0, (4, 5))
+    small, batch = CAMERA.crop(0, 0, (4, 5)), jax.tree.map(lambda x: x[None], ARRAYS)
+    ragged = pair | {"depth": [[1.0], [1.0, 2.0]]}
+    masked = pair | {"depth": np.ma.masked_array(pair["depth"], np.eye(*SIZE, dtype=bool))}
     for error, text, call in [
         (ValueError, "flow: expected the shape", lambda: data.lift_maps(flow[0], pair, CAMERA)),
         (ValueError, "maps: expected one pair", lambda: data.lift_maps(flow, maps, CAMERA)),
@@ -101,6 +118,13 @@ def test_wrong_arguments_are_named():
         ),
         (ValueError, "valid: expected", lambda: data.lift_maps(flow, pair, CAMERA, valid=flow)),
         (TypeError, "camera", lambda: data.lift_maps(flow, pair, None)),
+        (TypeError, "camera", lambda: data.lift_maps(flow, disparities, None, baseline=1)),
+        (ValueError, "camera: expected one", lambda: data.lift_maps(flow, pair, batch)),
+        (TypeError, "baseline: expected", lambda: data.lift_maps(flow, pair, CAMERA, baseline="1")),
+        (ValueError, "baseline: expected", lambda: data.lift_maps(flow, pair, CAMERA, baseline=0)),
+        (ValueError, "depth: expected an array", lambda: data.lift_maps(flow, ragged, CAMERA)),
+        (ValueError, "depth: expected a plain", lambda: data.lift_maps(flow, masked, CAMERA)),
+        (TypeError, "maps: expected SceneFlowMaps", lambda: data.project_maps(pair)),
         (ValueError, "flow: expected", lambda: data.lift_maps(flow, pair, small)),
         (
             ValueError,

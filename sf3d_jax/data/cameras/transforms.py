@@ -108,7 +108,7 @@ def is_broken_transforms(tree: Json) -> bool:
       tree: of a JSON file.
 
     Returns:
-      True if there is no frame, or any key of this format.
+      True if the list `frames` is empty, or there is any key of this format.
     """
     frames = _list_frames(tree)
     if frames is None:

@@ -61,7 +61,7 @@ def list_directions(dataset: Dataset) -> tuple[Dataset, ...]:
 
     Returns:
       The data set and, if it has the motion of the other direction, that of the same samples. It
-      has the scale of the first, even if the scale is what is wrong.
+      has the scale of the first where that has one, even if the scale is what is wrong.
     """
     other = _other_direction(dataset)
     return (dataset,) if other is None else (dataset, other)

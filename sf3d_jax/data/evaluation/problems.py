@@ -36,9 +36,9 @@ class Problem:
             return cls(error.text, error.argument)
         if isinstance(error, FileNotFoundError) and error.filename:
             return cls(f"there is no file {error.filename}")
-        if isinstance(error, OSError) and error.strerror and error.filename:
-            return cls(f"{error.filename}: {error.strerror}")
-        return cls(str(error))
+        if isinstance(error, OSError) and error.strerror:
+            return cls(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+        return cls(str(error) or type(error).__name__)
 
     def __str__(self) -> str:
         """What is wrong, and the argument that would help."""

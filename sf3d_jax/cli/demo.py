@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sf3d_jax.cli.inputs import check_folder
 
@@ -90,8 +90,9 @@ class Demo:
         found = np.array(fit.flow(*(np.float32(x) / 255 for x in images)).flow)
         taken = time.perf_counter() - start
         one, two = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in images)
-        empty = np.zeros_like(scene.flow, np.float32)
-        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(one, two, empty)
+        # Its type stubs ask for a flow to start from, which would be another method.
+        peer: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        dis = peer.calc(one, two, None)
         print(f"Flow fitted to the two images alone, {_shape(size)}, mean end-point error")
         print(f"  before                     {mean(np.zeros_like(scene.flow)):.3f} px")
         print(f"  fit.flow                   {mean(found):.3f} px ({taken:.1f} s with compilation)")

@@ -29,7 +29,8 @@ def show_progress(unit: str) -> Iterator[Progress]:
     """
     from tqdm import tqdm
 
-    with tqdm(unit=unit, leave=False) as bar:
+    # Not at once: what is refused before the first file has no bar.
+    with tqdm(unit=unit, leave=False, delay=0.1) as bar:
 
         def show(done: int, total: int, name: str) -> None:
             bar.total = total

@@ -195,7 +195,8 @@ def project_maps(maps: "SceneFlowMaps") -> ImageMotionMaps:
     from sf3d_jax.data.scene_flow_npz import SceneFlowMaps
 
     if not isinstance(maps, SceneFlowMaps):
-        raise TypeError(f"maps: expected SceneFlowMaps, got {type(maps).__name__}")
+        got = type(maps).__name__
+        raise TypeError(f"maps: expected SceneFlowMaps (vectors, points, valid, ...), got {got}")
     camera = _take_camera(maps.camera)
     vectors, points = (real_map(name, getattr(maps, name), 3) for name in ("vectors", "points"))
     known = valid_mask(maps.valid, points) & (points[..., 2] > 0)

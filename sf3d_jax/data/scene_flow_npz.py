@@ -88,7 +88,7 @@ class SceneFlowMaps(NamedTuple):
     points: np.ndarray
     valid: np.ndarray
     camera: "Camera"
-    baseline: float | None
+    baseline: float | None = None
 
 
 def write_scene_flow_npz(

@@ -18,7 +18,9 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
       ValueError: a wrong shape, an empty map, a dtype that is not real, or an array with a mask
         of its own, which would be lost.
     """
-    array = _make_array(name, value)
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name}: expected a plain array and its mask apart, got a masked array")
+    array = make_array(name, value)
     tail = () if channels is None else (channels,)
     if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
         expected = ", ".join(["H", "W", *map(str, tail)])
@@ -30,12 +32,19 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
         return array.astype(np.float32)
 
 
-def _make_array(name: str, value: npt.ArrayLike) -> np.ndarray:
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"{name}: expected a plain array and its mask apart, got a masked array")
+def make_array(name: str, value: npt.ArrayLike) -> np.ndarray:
+    """The argument as an array of its own dtype.
+
+    Args:
+      name: of the argument, for the error message.
+      value: an array, a number, or lists of them.
+
+    Raises:
+      ValueError: lists of several lengths.
+    """
     try:
         return np.asarray(value)
-    except ValueError:  # lists of several lengths
+    except ValueError:
         raise ValueError(f"{name}: expected an array, got {type(value).__name__}") from None
 
 

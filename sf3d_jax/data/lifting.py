@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files import LARGEST
 from sf3d_jax.data.arrays import real_map, valid_mask, zero_unless
+from sf3d_jax.data.scene_flow_npz import SceneFlowMaps, check_baseline
 
 if TYPE_CHECKING:
     import jax
 
     from sf3d_jax.camera import Camera
     from sf3d_jax.conversion.depth_change import InverseDepths
-    from sf3d_jax.data.scene_flow_npz import SceneFlowMaps
 
 # Which two maps say where the surface is in both images.
 GEOMETRIES = (
@@ -85,7 +84,7 @@ def lift_maps(
     from sf3d_jax.conversion.scene_flow import scene_flow
 
     camera = _take_camera(camera)
-    scale = None if baseline is None else _check_baseline(baseline) * float(camera.focal[0])
+    scale = None if baseline is None else check_baseline(baseline) * float(camera.focal[0])
     motion = real_map("flow", flow, 2)
     size = motion.shape[:2]
     arrays = {name: _read_map(name, x, size) for name, x in _check_pair(maps).items()}
@@ -166,16 +165,7 @@ def _take_camera(camera: "Camera") -> "Camera":
     return dataclasses.replace(camera, world_to_camera=np.eye(3, 4, dtype=np.float32))
 
 
-def _check_baseline(baseline: float) -> float:
-    number = np.asarray(baseline)
-    if number.ndim or number.dtype.kind not in "iuf":
-        raise TypeError(f"baseline: expected a number of metres, got {baseline!r}")
-    if not 0 < number <= LARGEST:
-        raise ValueError(f"baseline: expected a positive number up to {LARGEST:g}, got {baseline}")
-    return float(number)
-
-
-def project_maps(maps: "SceneFlowMaps") -> ImageMotionMaps:
+def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
     """The motion in the image of a scene flow: the inverse of `lift_maps`.
 
     Args:
@@ -192,7 +182,6 @@ def project_maps(maps: "SceneFlowMaps") -> ImageMotionMaps:
     import jax.numpy as jnp
 
     from sf3d_jax.conversion.scene_flow import image_motion
-    from sf3d_jax.data.scene_flow_npz import SceneFlowMaps
 
     if not isinstance(maps, SceneFlowMaps):
         got = type(maps).__name__

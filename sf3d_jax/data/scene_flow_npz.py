@@ -35,6 +35,7 @@ from sf3d_jax.data._files import (
     check_numbers,
     write_bytes,
 )
+from sf3d_jax.data.arrays import make_array
 from sf3d_jax.data.cameras.checks import camera_argument, rigid_pose
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def write_scene_flow_npz(
     """
     arrays = _camera_arrays(camera)
     if baseline is not None:
-        arrays["camera_baseline"] = np.array(_check_positive("baseline", baseline))
+        arrays["camera_baseline"] = np.array(check_baseline(baseline))
     checked = _check_maps(maps, camera.size)
     write_bytes(path, _pack(checked | arrays))
 
@@ -150,12 +151,21 @@ def _make_storable(numbers: npt.ArrayLike) -> np.ndarray:
     return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
-def _check_positive(name: str, x: float) -> float:
-    number = _make_array(name, x)
+def check_baseline(baseline: float) -> float:
+    """The distance of two stereo cameras as a float.
+
+    Args:
+      baseline: in metres.
+
+    Raises:
+      TypeError: it is not a number.
+      ValueError: it is not positive, or above 1e9.
+    """
+    number = make_array("baseline", baseline)
     if number.ndim or number.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected a number of metres, got {x!r}")
+        raise TypeError(f"baseline: expected a number of metres, got {baseline!r}")
     if not 0 < number <= LARGEST:
-        raise ValueError(f"{name}: expected a positive number up to {LARGEST:g}, got {x}")
+        raise ValueError(f"baseline: expected a positive number up to {LARGEST:g}, got {baseline}")
     return float(number)
 
 
@@ -169,17 +179,10 @@ def _check_maps(maps: Mapping[str, npt.ArrayLike], size: tuple[int, int]) -> dic
             raise ValueError(f"maps: names that begin with {_PREFIX!r} are taken, got {name!r}")
     if lacking := [name for name in _MAPS if name not in maps]:
         raise ValueError(f"maps: expected {', '.join(_MAPS)}, got no {', '.join(lacking)}")
-    arrays = {name: _make_array(f"maps[{name!r}]", values) for name, values in maps.items()}
+    arrays = {name: make_array(f"maps[{name!r}]", values) for name, values in maps.items()}
     for name, array in arrays.items():
         _check_map(f"maps[{name!r}]", array, _MAPS.get(name), size)
     return arrays
-
-
-def _make_array(name: str, values: npt.ArrayLike) -> np.ndarray:
-    try:
-        return np.asarray(values)
-    except ValueError:  # lists of several lengths
-        raise ValueError(f"{name}: expected an array, got {type(values).__name__}") from None
 
 
 def _check_map(name: str, array: np.ndarray, kind: _Kind | None, size: tuple[int, int]) -> None:

@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 import sf3d_jax as sf3d
 
 SIZE = (12, 20)
+TARTANAIR = (12, 16)  # the aspect of its images
 WORLD = pose([0.4, -1.2, 0.3], [5.0, -2.0, 7.0])
 STEP = pose([0.01, 0.02, -0.015], [0.05, -0.02, 0.1])
 
@@ -344,10 +345,12 @@ def camera_motion(truth):
     return end - lift(pixels, truth.inv_depth, truth.camera)
 
 
-def tartanair(root, flight="abandonedfactory/Easy/P000", *, size=SIZE):
+def tartanair(root, flight="abandonedfactory/Easy/P000", *, size=TARTANAIR):
     """Three frames of a world that stays; the first pixel of the flow is masked."""
     focal = size[1] / 2
-    camera = sf3d.Camera.pinhole(focal, focal, size[1] / 2, size[0] / 2, size)
+    # The pixel (320, 240) of 640 x 480, of whose area the middle is (320.5, 240.5).
+    point = [320.5 * size[1] / 640 - 0.5, 240.5 * size[0] / 480 - 0.5]
+    camera = sf3d.Camera.pinhole(focal, focal, *point, size)
     still = np.eye(3, 4)
     whole = film(camera, motion=still)
     top = root / flight

@@ -4,6 +4,7 @@ A folder of predictions, such as a submission to the benchmark, has flow/, disp_
 the names of the first images.
 """
 
+from sf3d_jax.data.cameras.sizes import KITTI
 from sf3d_jax.data.sets._listing import Place
 
 SPLITS = ("training", "testing")
@@ -30,4 +31,4 @@ MARKS = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0"
 
 # The test set has 200 pairs, numbered from 0; sizes of images are (height, width).
 TEST_PAIRS = 200
-SIZES = {(375, 1242), (370, 1224), (374, 1238), (370, 1226), (376, 1241)}
+SIZES = {*KITTI}

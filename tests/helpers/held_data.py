@@ -268,6 +268,12 @@ FILES = {
             "test_masks_say_what_is_valid_and_what_is_hidden",
         ),
     },
+    "sets/hd1k/test_dataset.py": {
+        "HD1K.read": (
+            "test_pairs_are_neighbours_of_one_sequence",
+            "test_what_is_not_there_is_named",
+        ),
+    },
     "sets/kitti/test_dataset.py": {
         "Kitti2015.read": (
             "test_a_sample_is_the_truth",

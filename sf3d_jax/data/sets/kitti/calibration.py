@@ -85,20 +85,18 @@ def read_kitti_calibration(
         )
     focal, where = np.array([fx, fy]), f"P{camera}"
     own = _rectified_size(path, entries, camera) or kitti_size(focal, point)
-    if own is None and size is None:
-        expected = f"a line S_rect_{camera:02d}: or {CALLER['size']}"
-        raise FormatError(path, expected, "neither", missing="size")
-    if own is None and size is not None:
-        check_fits(path, where, focal, point, size, told=False)
+    if own is None:
+        own = _given_size(path, camera, size)
+        check_fits(path, where, focal, point, own, told=False)
     made = make_camera(
         path,
         where,
         focal=focal,
         principal_point=point,
-        size=own or size,
+        size=own,
         world_to_camera=np.eye(3, 4),
     )
-    return Calibration(resize_camera(path, where, made, size or made.size), baseline)
+    return Calibration(resize_camera(path, where, made, size or own), baseline)
 
 
 def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
@@ -173,6 +171,14 @@ def _check_same_k(path: PathLike, camera: int, left: np.ndarray, right: np.ndarr
         row, column = np.unravel_index(gap.argmax(), gap.shape)
         expected = f"the same K in P{camera} and P{camera + 1}, as rectified cameras have"
         raise FormatError(path, expected, f"{left[row, column]:g} and {right[row, column]:g}")
+
+
+def _given_size(path: PathLike, camera: int, size: Size | None) -> Size:
+    """The size that the caller says, where the file does not."""
+    if size is None:
+        expected = f"a line S_rect_{camera:02d}: or {CALLER['size']}"
+        raise FormatError(path, expected, "neither", missing="size")
+    return size
 
 
 def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> Size | None:

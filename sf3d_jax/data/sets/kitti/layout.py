@@ -26,8 +26,10 @@ TRUTH = _of_first_frame("flow_occ", "disp_occ_0", "disp_occ_1")
 TRUTH_INSIDE = _of_first_frame("flow_noc", "disp_noc_0", "disp_noc_1")
 PREDICTIONS = _of_first_frame("flow", "disp_0", "disp_1")
 
-# A folder with one of these is a split. A folder `flow` alone may belong to any data set.
-MARKS = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0"}
+# A folder with one of these is a split. A folder `flow` alone may belong to any data set, and those
+# of the second line to KITTI 2012.
+MARKS = {"image_2", "disp_occ_0", "disp_noc_0", "disp_0"}
+MARKS_OF_EITHER = {"flow_occ", "flow_noc"}
 
 # The test set has 200 pairs, numbered from 0; sizes of images are (height, width).
 TEST_PAIRS = 200

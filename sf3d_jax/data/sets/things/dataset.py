@@ -44,7 +44,6 @@ from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, sign_of, things_camera
 from sf3d_jax.samples import Sample
 
-
 # What is of no use without the camera.
 _OF_CAMERAS = {"poses", "disparity", "next_disparity", "change"}
 

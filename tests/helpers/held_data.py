@@ -274,13 +274,6 @@ FILES = {
             "test_what_is_not_there_is_named",
         ),
     },
-    "sets/kitti/test_dataset.py": {
-        "Kitti2015.read": (
-            "test_a_sample_is_the_truth",
-            "test_a_map_of_another_size_is_named",
-            "test_the_motion_is_valid_where_all_of_its_maps_are",
-        ),
-    },
     "sets/srflow3d/test_dataset.py": {
         "SRFlow3D.read": (
             "test_a_sample_has_all_that_the_tree_has_per_metre",

@@ -35,15 +35,7 @@ class Kitti2015(KittiPairs):
     reference.
     """
 
-    # Of each kind, the first place with files counts.
-    _kinds = {
-        **{kind: (place,) for kind, place in layout.IMAGES.items()},
-        **{
-            kind: (layout.TRUTH[kind], layout.TRUTH_INSIDE[kind], layout.PREDICTIONS[kind])
-            for kind in layout.PREDICTIONS
-        },
-        "flow_inside": (layout.TRUTH_INSIDE["flow"],),
-    }
+    _kinds = layout.KINDS
     _calibration_files = layout.CALIBRATION
     _left = 2
 

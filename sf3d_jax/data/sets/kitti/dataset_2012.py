@@ -34,7 +34,7 @@ class Kitti2012(KittiPairs):
     as the files have no poses.
     """
 
-    _kinds = {**layout.IMAGES, **layout.TRUTH, "flow_inside": layout.TRUTH["flow"][1:]}
+    _kinds = layout.KINDS
     _calibration_files = layout.CALIBRATION
     # The truth is that of the grey pair.
     _left = 0

@@ -26,6 +26,13 @@ TRUTH = _of_first_frame("flow_occ", "disp_occ_0", "disp_occ_1")
 TRUTH_INSIDE = _of_first_frame("flow_noc", "disp_noc_0", "disp_noc_1")
 PREDICTIONS = _of_first_frame("flow", "disp_0", "disp_1")
 
+# Of each kind of a sample, the places in which it may lie.
+KINDS = {
+    **{kind: (place,) for kind, place in IMAGES.items()},
+    **{kind: (TRUTH[kind], TRUTH_INSIDE[kind], PREDICTIONS[kind]) for kind in PREDICTIONS},
+    "flow_inside": (TRUTH_INSIDE["flow"],),
+}
+
 # A folder with one of these is a split. A folder `flow` alone may belong to any data set, and those
 # of the second line to KITTI 2012.
 MARKS = {"image_2", "disp_occ_0", "disp_noc_0", "disp_0"}

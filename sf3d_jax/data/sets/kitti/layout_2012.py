@@ -10,15 +10,14 @@ def _place(folder: str, frame: str = "10") -> Place:
     return Place(folder, f"{{:06d}}_{frame}", ".png")
 
 
-# The first folder with files counts.
-IMAGES = {
-    kind: tuple(_place(folder, frame) for folder in ("colored_0", "image_0"))
-    for kind, frame in (("image", "10"), ("next_image", "11"))
-}
-# The truth of all pixels, and that of those that stay in the image.
-TRUTH = {
+# Of each kind of a sample, the places in which it may lie. Of the truth, first that of all pixels,
+# then that of those that stay in the image.
+KINDS = {
+    "image": (_place("colored_0"), _place("image_0")),
+    "next_image": (_place("colored_0", "11"), _place("image_0", "11")),
     "flow": (_place("flow_occ"), _place("flow_noc")),
     "disparity": (_place("disp_occ"), _place("disp_noc")),
+    "flow_inside": (_place("flow_noc"),),
 }
 CALIBRATION = Place("calib", "{:06d}", ".txt")
 

@@ -3,30 +3,34 @@
 import numpy as np
 from helpers import trees
 from helpers.files import made
+from helpers.films import moving_plane, optics, resized
 
 import sf3d_jax as sf3d
 
 SIZE = trees.SIZE
-FOCAL, GREY, COLOUR = 250.0, 0.5, 0.4  # and the baselines of the two pairs
+LENS = sf3d.Camera.pinhole(250.0, 250.0, 9.3, 5.2, SIZE)
+GREY, COLOUR = 0.5, 0.4  # the baselines of the two pairs
 
 
-def kitti2012(root, *, number=7, size=SIZE, images="colored_0"):
-    """training/ with one sample of a camera that stays; one pixel leaves the image."""
-    camera = sf3d.Camera.pinhole(FOCAL, FOCAL, 9.3, 5.2, size)
-    truth = trees.moving_plane(camera, camera)
+def kitti2012(root, *, number=7, size=SIZE, images="colored_0", lens=LENS):
+    """training/ with one sample of a camera that stays; one pixel leaves the image.
+
+    The calibration is that of `lens`, of which the images are resized.
+    """
+    camera = resized(lens, size)
+    truth = moving_plane(camera, camera)
     top, name = root / "training", f"{number:06d}"
     for i, frame in enumerate((10, 11)):
         trees.write_image(top / f"{images}/{name}_{frame}.png", number + i, size)
     inside = np.ones(size, bool)
     inside[0, 0] = False
-    disparity = truth.inv_depth * FOCAL * GREY
+    disparity = truth.inv_depth * camera.focal[0] * GREY
     for end, valid in (("occ", None), ("noc", inside)):
         sf3d.data.write_flow(made(top / f"flow_{end}/{name}_10.png"), truth.flow, valid)
         sf3d.data.write_disparity(made(top / f"disp_{end}/{name}_10.png"), disparity, valid)
-    shifts = (0.0, -FOCAL * GREY, 30.0, 30.0 - FOCAL * COLOUR)
-    rows = [
-        f"P{i}: {FOCAL} 0 9.3 {shift} 0 {FOCAL} 5.2 0 0 0 1 0" for i, shift in enumerate(shifts)
-    ]
+    fx, fy, cx, cy = optics(lens)
+    shifts = (0.0, -fx * GREY, 30.0, 30.0 - fx * COLOUR)
+    rows = [f"P{i}: {fx} 0 {cx} {shift} 0 {fy} {cy} 0 0 0 1 0" for i, shift in enumerate(shifts)]
     made(top / f"calib/{name}.txt").write_text("\n".join(rows) + "\n")
     return truth
 

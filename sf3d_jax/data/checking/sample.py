@@ -66,7 +66,10 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
         return Report(tuple(findings), name=name)
     with np.errstate(all="ignore"):
         state = explain(_make_case(sample, backward))
-        findings = [*_explained_findings(state), *findings, *mask_facts(state.case)]
+        explained = _explained_findings(state)
+        known = {finding.name for finding in explained} & {"focal"}  # told by more than its point
+        findings = [x for x in findings if x.name not in known]
+        findings = [*explained, *findings, *mask_facts(state.case)]
         findings += unexplained_findings(state)
     levels = {evidence.words: x.level for evidence, x in state.given.items() if x is not None}
     return Report(tuple(findings), levels, name)

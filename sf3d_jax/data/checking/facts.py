@@ -21,6 +21,8 @@ _CHANNELS = {"flow": 2, "scene_flow": 3}
 _MASKS = ("valid", "occlusion")
 _MAPS = (*_IMAGES, "flow", "inv_depth", "inv_depth_change", "next_inv_depth", "scene_flow", *_MASKS)
 _CAMERAS = ("camera", "next_camera")
+# The name of intrinsics of another resolution, as of the fault that more than their point shows.
+RESOLUTION = "focal"
 # Logarithms of the ratios of a principal point to the centre of the image: of intrinsics of another
 # resolution they are alike, and of half and double they are -.69 and .69.
 _SAME_RATIO = 0.2
@@ -159,8 +161,11 @@ def _resolution_finding(name: str, camera: Camera, other: tuple[float, float]) -
         f"the principal point ({x:g}, {y:g}) of {name} is the centre of an image of about "
         f"{other[0]:.0f} x {other[1]:.0f} pixels, not of {width} x {height}"
     )
-    why = "focal length and principal point belong to another resolution; multiply them by about"
-    return Finding("focal", message, numbers, f"{why} {factor:.3g}", 0.8)
+    why = (
+        "focal length and principal point belong to another resolution; multiply them by about "
+        f"{factor:.3g}. If the image was cut out of a larger one they may be right"
+    )
+    return Finding(RESOLUTION, message, numbers, why, 0.7)
 
 
 def _pose_finding(name: str, camera: Camera) -> Finding:

@@ -4,7 +4,14 @@ import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, fields_of
 from sf3d_jax.data.checking.evidence.points import choose_pixels
-from sf3d_jax.data.checking.facts import mask_facts, shape_facts, value_facts, with_arrays
+from sf3d_jax.data.checking.evidence.record import AGREES
+from sf3d_jax.data.checking.facts import (
+    RESOLUTION,
+    mask_facts,
+    shape_facts,
+    value_facts,
+    with_arrays,
+)
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.search import Explanation, State, explain
 from sf3d_jax.data.checking.unexplained import unexplained_findings
@@ -67,8 +74,8 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
     with np.errstate(all="ignore"):
         state = explain(_make_case(sample, backward))
         explained = _explained_findings(state)
-        known = {finding.name for finding in explained} & {"focal"}  # told by more than its point
-        findings = [x for x in findings if x.name not in known]
+        if any(x.name == RESOLUTION for x in explained) or _has_right_intrinsics(state):
+            findings = [x for x in findings if x.name != RESOLUTION]
         findings = [*explained, *findings, *mask_facts(state.case)]
         findings += unexplained_findings(state)
     levels = {evidence.words: x.level for evidence, x in state.given.items() if x is not None}
@@ -87,6 +94,19 @@ def _make_case(sample: Sample, backward: Sample | None) -> Case:
             other = fields_of(backward)
             other = other if other.size == own.size else None
     return Case(own, other, *choose_pixels(own.size, sample.valid))
+
+
+def _has_right_intrinsics(state: State) -> bool:
+    """Whether what depends on them agrees: motion in space, and that of a still world."""
+    camera, after = state.case.own.camera, state.case.own.next_camera
+    if camera is None:
+        return False
+    moves = after is not None and not np.allclose(camera.pose, after.pose)
+    return any(
+        level is not None and evidence.floors(level) <= AGREES
+        for evidence, level in state.given.items()
+        if evidence.reads >= {"camera", "scene_flow"} or (moves and "camera" in evidence.reads)
+    )
 
 
 def _explained_findings(state: State) -> list[Finding]:

@@ -386,6 +386,24 @@ def test_the_camera_of_a_window_is_no_fault():
         assert check(Sample(inv_depth=near, camera=camera)).ok, (top, left)
 
 
+def test_a_window_of_which_the_motion_in_space_agrees_is_no_fault():
+    made = deforming_scene((60, 80))
+    window = slice(0, 28), slice(0, 38)  # the principal point is at the lower right corner
+    camera, after = (c.crop(0, 0, (28, 38)) for c in (made.camera, made.next_camera))
+    sample = Sample(
+        flow=np.float32(made.flow)[window],
+        inv_depth=np.float32(made.inv_depth)[window],
+        inv_depth_change=np.float32(made.inv_depth_change)[window],
+        scene_flow=np.float32(made.vectors)[window],
+        valid=made.valid[window],
+        camera=camera,
+        next_camera=after,
+    )
+    assert check(sample).ok
+    alone = Sample(inv_depth=sample.inv_depth, camera=camera)
+    assert first_name(check(alone)) == "focal"
+
+
 def test_exchanged_images_are_named(scenes):
     for name in ("objects", "head"):
         sample = scenes[name, "fw"]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import PathLike, SizeError
-from sf3d_jax.data.cameras.checks import Size, make_camera, resize_camera, same_shape
+from sf3d_jax.data.cameras.checks import Size, check_fits, make_camera, resize_camera, same_shape
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -23,8 +23,8 @@ TARTANAIR = (480, 640)
 THINGS = (540, 960)
 VKITTI2 = (375, 1242)
 
-# Of the five days of KITTI, (f, cx, cy) of all rectified cameras. KITTI 2012, KITTI 2015 and
-# the odometry are of these days, and files of P0 to P3 do not say the size.
+# Of the five days of KITTI, (f, cx, cy) of all rectified cameras. Its benchmarks are made of these
+# days, and files of P0 to P3 do not say the size.
 KITTI = {
     (375, 1242): (721.5377, 609.5593, 172.854),  # 2011_09_26
     (370, 1224): (707.0493, 604.0814, 180.5066),  # 2011_09_28
@@ -52,6 +52,35 @@ def kitti_size(focal: np.ndarray, point: np.ndarray) -> Size | None:
         if np.allclose(numbers, [f, f, cx, cy], rtol=0, atol=_SAME):
             return size
     return None
+
+
+def check_kitti_fits(
+    path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size
+) -> None:
+    """Refuses intrinsics of no known day that are rather those of images of KITTI than of others.
+
+    Args:
+      path: of the file, which says no size, for the error.
+      where: the part of the file, for the error.
+      focal: (fx, fy) in pixels.
+      point: (cx, cy) in pixels.
+      size: (H, W) of the images that are there.
+
+    Raises:
+      SizeError: the principal point is far from the centre of the images, or nearer to that of the
+        images of KITTI that these were resized from.
+    """
+    check_fits(path, where, focal, point, size, told=False)
+    full = [other for other in KITTI if size not in KITTI and same_shape(other, size)]
+    nearest = min([size, *full], key=lambda known: _off_centre(point, known))
+    if nearest != size:
+        (height, width), (full_height, full_width) = size, nearest
+        expected = (
+            f"intrinsics of an image of {width} x {height} pixels for {where}, or a line S_rect "
+            "with the size that they belong to"
+        )
+        found = f"those of about {full_width} x {full_height}: the principal point "
+        raise SizeError(path, expected, f"{found}({point[0]:g}, {point[1]:g})")
 
 
 def camera_of_benchmark(

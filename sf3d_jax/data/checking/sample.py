@@ -36,7 +36,8 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
     What one sample cannot show is not reported:
 
     - Of cameras that do not move, poses, focal lengths, principal points, and a ray length or a
-      unit in *all* depths and changes: nothing depends on them, unless scene flow is given.
+      unit in *all* depths and changes: nothing depends on them, unless scene flow is given. Only a
+      principal point that is the centre of an image of quite another size is named.
     - Of a scene in which less than a quarter stands still, the same.
     - With the world at the first camera, poses that were inverted before it was put there.
     - Cameras of different places that were exchanged look like inverted poses if the world is at

@@ -356,6 +356,17 @@ def test_other_intrinsics_of_kitti_are_those_of_the_size_that_is_given(tmp_path)
         data.read_kitti_calibration(path, size=(94, 311))
 
 
+@pytest.mark.parametrize("size", [(281, 932), (300, 994), (188, 621)])
+def test_intrinsics_of_kitti_of_no_known_day_are_not_taken_for_those_of_smaller_images(
+    tmp_path, size
+):
+    path = tmp_path / "calib.txt"
+    write_kitti(path, pinhole(700.0, 700.0, 611.0, 180.0, (375, 1242)), told=False)
+    with pytest.raises(data.FormatError, match=f"calib.txt: .* {size[1]} x {size[0]} pixels"):
+        data.read_kitti_calibration(path, size=size)
+    assert data.read_kitti_calibration(path, size=(375, 1242)).camera.focal[0] == 700
+
+
 def test_kitti_of_half_the_size_has_the_depths_of_the_whole(tmp_path):
     """f B / z, of a baseline and a depth of half a metre, and of half the size half of it."""
     for size, disparity in (((375, 1242), 721.5377), ((188, 621), 721.5377 / 2)):

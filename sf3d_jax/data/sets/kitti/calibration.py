@@ -2,7 +2,8 @@
 
 A calib_cam_to_cam.txt says the size of the images, S_rect. A file of P0 to P3, such as those of
 KITTI 2012 and of the odometry, does not; the five days of KITTI are told by their intrinsics. Of
-other intrinsics without a size only the caller can say it, and they are taken as they are.
+other intrinsics without a size only the caller can say it: they are taken as they are, and refused
+where their principal point is that of images of another size.
 """
 
 import math
@@ -14,13 +15,12 @@ from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_h
 from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
-    check_fits,
     intrinsics,
     make_camera,
     pinhole_argument,
     resize_camera,
 )
-from sf3d_jax.data.cameras.sizes import kitti_size
+from sf3d_jax.data.cameras.sizes import check_kitti_fits, kitti_size
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -62,7 +62,7 @@ def read_kitti_calibration(
     Raises:
       FormatError: the file lacks the matrices, or the size while none is given, has a key twice, a
         matrix K with skew, or a right camera that has another K or is not to the right; or `size`
-        is of another aspect than that of the file.
+        is of another aspect than that of the file, or does not fit intrinsics without a size.
       ValueError: camera is neither 0 nor 2, or size is no size.
     """
     from sf3d_jax.camera import check_size
@@ -87,7 +87,7 @@ def read_kitti_calibration(
     own = _rectified_size(path, entries, camera) or kitti_size(focal, point)
     if own is None:
         own = _given_size(path, camera, size)
-        check_fits(path, where, focal, point, own, told=False)
+        check_kitti_fits(path, where, focal, point, own)
     made = make_camera(
         path,
         where,

@@ -88,6 +88,21 @@ def test_every_data_set_is_recognised(tree, monkeypatch):
     assert [e.name for e in again.entries] == [e.name for e in dataset.entries]
 
 
+def test_a_root_that_is_missing_or_a_file_is_said(tree, tmp_path):
+    name, root = tree
+    (dataset,) = recognise(root)
+    split = ("train",) if name == "srflow3d" else ()
+    (tmp_path / "file").touch()
+    for place, says in (
+        ("nowhere", "there is no such folder"),
+        ("file", "is a file and no folder"),
+    ):
+        with pytest.raises(
+            FileNotFoundError, match=f"{place}: {says}; {type(dataset).__name__} was"
+        ):
+            type(dataset)(tmp_path / place, *split)
+
+
 def test_a_data_set_is_a_source_of_samples(tree):
     _, root = tree
     (dataset,) = recognise(root)

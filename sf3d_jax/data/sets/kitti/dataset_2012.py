@@ -51,8 +51,8 @@ class Kitti2012(KittiPairs):
         Args:
           root: the folder that holds the splits, or one split.
           split: "training", or "testing", which has no truth.
-          calibration: a calibration file for all samples, or a folder of NNNNNN.txt; that of the
-            split if None.
+          calibration: a calibration file for all samples, which are of one day then, or a folder
+            of NNNNNN.txt; that of the split if None.
 
         Raises:
           FileNotFoundError: there is nothing.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Name = Literal[
     "srflow3d",
     "kitti2015",
+    "kitti2012",
     "spring",
     "flyingthings3d",
     "monkaa",
@@ -26,6 +27,7 @@ Name = Literal[
     "sintel",
     "virtualkitti2",
     "tartanair",
+    "hd1k",
 ]
 SOMETHING_WRONG = 1
 _WIDTH = 100
@@ -46,8 +48,8 @@ class Check:
     """
 
     path: Annotated[Path, Positional]
-    """Folder of a data set: SRFlow3D, KITTI 2015, Spring, FlyingThings3D, Monkaa, Driving, Sintel,
-    Virtual KITTI 2 or TartanAir; or of a split or a scene of one."""
+    """Folder of a data set: SRFlow3D, KITTI 2015 or 2012, Spring, FlyingThings3D, Monkaa, Driving,
+    Sintel, Virtual KITTI 2, TartanAir or HD1K; or of a split or a scene of one."""
     dataset: Name | None = None
     """Which data set it is, such as srflow3d; told by its folders if not given."""
     split: str | None = None

@@ -55,10 +55,12 @@ from sf3d_jax.data.sets._dataset import Dataset as Dataset
 from sf3d_jax.data.sets._dataset import Entry as Entry
 from sf3d_jax.data.sets._recognise import recognise as recognise
 from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
+from sf3d_jax.data.sets.hd1k.dataset import HD1K as HD1K
 from sf3d_jax.data.sets.kitti.calibration import Calibration as Calibration
 from sf3d_jax.data.sets.kitti.calibration import read_kitti_calibration as read_kitti_calibration
 from sf3d_jax.data.sets.kitti.calibration import write_kitti_calibration as write_kitti_calibration
 from sf3d_jax.data.sets.kitti.dataset import Kitti2015 as Kitti2015
+from sf3d_jax.data.sets.kitti.dataset_2012 import Kitti2012 as Kitti2012
 from sf3d_jax.data.sets.sintel.dataset import Sintel as Sintel
 from sf3d_jax.data.sets.sintel.files import read_sintel_camera as read_sintel_camera
 from sf3d_jax.data.sets.sintel.files import read_sintel_disparity as read_sintel_disparity

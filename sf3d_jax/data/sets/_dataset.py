@@ -74,12 +74,18 @@ class Dataset:
         self.root = Path(root)
         self.entries = tuple(entries)
         if not self.entries:
-            raise FileNotFoundError(f"{self.root}: {self._missing()}")
+            raise FileNotFoundError(f"{self.root}: {self._reason()}")
+
+    def _reason(self) -> str:
+        """Why there is nothing to read."""
+        if self.root.is_dir():
+            return self._missing()
+        there = "is a file and no folder" if self.root.exists() else "there is no such folder"
+        return f"{there}; {type(self).__name__} was expected"
 
     def _missing(self) -> str:
-        """What was looked for in vain."""
-        there = "no sample here" if self.root.is_dir() else "there is no such folder"
-        return f"{there}; {type(self).__name__} was expected"
+        """What was looked for in vain in a folder that is there."""
+        return f"no sample here; {type(self).__name__} was expected"
 
     def __len__(self) -> int:
         """The number of samples."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.cameras.sizes import TARTANAIR, check_aspect
 from sf3d_jax.data.maps import read_map
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Dataset, Entry
@@ -54,7 +55,8 @@ class TartanAir(Dataset):
               pose_left.txt                         one pose a frame, from frame 0
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
-    mask, `inv_depth` and `next_inv_depth`, and the cameras.
+    mask, `inv_depth` and `next_inv_depth`, and the cameras. The camera is that of 640 x 480 pixels;
+    images of another size are taken as resized ones, and those of another aspect are refused.
     """
 
     def __init__(
@@ -135,7 +137,10 @@ class TartanAir(Dataset):
         flow = files.read("flow", lambda path: read_tartanair_flow(path, files.paths.get("mask")))
         size = files.size()
 
-        camera, next_camera = _cameras(entry, size)
+        camera, next_camera = None, None
+        if "poses" in entry.files:
+            check_aspect(files.paths[files.kinds[0]], TARTANAIR, size)
+            camera, next_camera = _cameras(entry, size)
         return Sample(
             image=image,
             next_image=next_image,
@@ -158,10 +163,8 @@ def _frames(flight: Path) -> dict[str, Frames]:
     return {kind: Frames(folders[place.folder], place.stem) for kind, place in places.items()}
 
 
-def _cameras(entry: Entry, size: tuple[int, int]) -> tuple[Camera, Camera] | tuple[None, None]:
+def _cameras(entry: Entry, size: tuple[int, int]) -> tuple[Camera, Camera]:
     """The cameras of both frames, in the world of the flight."""
-    if "poses" not in entry.files:
-        return None, None
     path = entry.files["poses"]
     poses = _read_poses(path)
     first, second = of_both_frames(
@@ -169,7 +172,8 @@ def _cameras(entry: Entry, size: tuple[int, int]) -> tuple[Camera, Camera] | tup
         poses,
         lambda frame: FormatError(path, f"a line of the frame {frame:06d}", f"{len(poses)} lines"),
     )
-    return tartanair_camera(size, first), tartanair_camera(size, second)
+    of_pose = lambda pose: tartanair_camera(TARTANAIR, pose).resize(size)
+    return of_pose(first), of_pose(second)
 
 
 @cached_by_file

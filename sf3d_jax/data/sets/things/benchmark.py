@@ -14,6 +14,7 @@ import numpy as np
 
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import scene_flow
+from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import (
@@ -99,6 +100,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
     disparity, known = read["true_disparity"]
+    check_aspect(item.truths["true_disparity"], THINGS, disparity.shape)
     same = _from_disparities(disparity, disparity, disparity)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):

@@ -3,7 +3,9 @@
 The change stands on the first frame's grid: the same point has disparity + change in the next one.
 Both signs of disparity are in circulation; where it is negative, so is the sign of its change. The
 baseline B is 1, the unit of the poses: "metres" are units of the scene. With the focal length f,
-d = |disparity| / (f B), c = change / (f B). The principal point is (479.5, 269.5).
+d = |disparity| / (f B), c = change / (f B). The principal point is (479.5, 269.5). Both are those
+of 960 x 540 pixels: images of another size are taken as resized ones, disparities in their pixels,
+and those of another aspect are refused.
 
 Mayer et al., "A Large Dataset to Train Convolutional Networks for Disparity, Optical Flow, and
 Scene Flow Estimation" (CVPR 2016).
@@ -16,6 +18,7 @@ import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
@@ -40,6 +43,9 @@ from sf3d_jax.data.sets._sequences import (
 from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, sign_of, things_camera
 from sf3d_jax.samples import Sample
+
+# What is of no use without the camera.
+_OF_CAMERAS = {"poses", "disparity", "next_disparity", "change"}
 
 
 class Things(TwoWays):
@@ -151,9 +157,11 @@ class Things(TwoWays):
         disparity, next_disparity = files.both("disparity", _read_map)
         change = files.read("change", _read_map)
         size = files.size()
+        if _OF_CAMERAS & files.paths.keys():
+            check_aspect(files.paths[files.kinds[0]], THINGS, size)
 
         camera, next_camera = self._cameras(entry, size)
-        focal = things_camera(size, focal=self._focal).focal[0]
+        focal = self._focal * size[1] / THINGS[1]
         return Sample(
             image=image,
             next_image=next_image,

@@ -204,8 +204,8 @@ def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
 
 
 def ends_in_one(pose: np.ndarray) -> bool:
-    """Whether the fourth row is 0 0 0 1, or missing."""
-    return bool((np.abs(pose[3:] - [0, 0, 0, 1]) <= _TOLERANCE).all())
+    """Whether the fourth row, of all poses of a batch, is 0 0 0 1, or missing."""
+    return bool((np.abs(pose[..., 3:, :] - [0, 0, 0, 1]) <= _TOLERANCE).all())
 
 
 def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Many cameras at once: one batch of a size and a model, and its single cameras.
 
-A camera is checked when it is made, which takes longer than all else that is done for it. Of a batch
-the checks are made once.
+A camera is checked when it is made, which takes longer than all else that is done for it. The
+checks of a batch are made once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ def check_focal(path: PathLike, where: Callable[[int], str], focal: np.ndarray) 
     Raises:
       FormatError: there is such a one.
     """
-    for i in np.flatnonzero(~((focal > 0) & (focal <= LARGEST)).all(-1)):
+    for i in np.flatnonzero(~((focal > 0) & (focal <= LARGEST)).all(-1)).tolist():
         expected = f"positive focal lengths in {where(i)}, up to {LARGEST:g}"
         raise FormatError(path, expected, f"{focal[i].tolist()}")
 
@@ -71,4 +71,5 @@ def split_batch(batch: "Camera") -> Iterator["Camera"]:
     import jax
 
     columns, form = jax.tree_util.tree_flatten(batch)
-    yield from map(form.unflatten, zip(*columns, strict=True))
+    for leaves in zip(*columns, strict=True):
+        yield jax.tree_util.tree_unflatten(form, leaves)

@@ -1,8 +1,9 @@
 """The keys beside a camera in a JSON file: which are understood, and which are harmless.
 
-A key that is neither understood nor on the list of harmless ones may change what the camera sees. It
-is refused where its value says something: a number, a list with numbers, true, or a word for a lens.
-Zero, false, null and any other text say nothing. Keys are compared as `names.simple` writes them.
+A key that is neither understood nor on the list of harmless ones may change what the camera sees.
+It is refused where its value says something: a number, a list with numbers, true, or a word for a
+lens. Zero, false, null and any other text say nothing. Keys are compared as `names.simple` writes
+them.
 """
 
 import math
@@ -41,7 +42,8 @@ _EXPORTERS = {
     "flame_param_path smplx_param_path exp_path mesh_path landmark_path bg_color",
     # Coefficients of a face, and the face's box in the image.
     "NeRFace": "expression bbox",
-    "3D Gaussian Splatting": "uid img_name is_test_view near_plane far_plane z_near z_far znear zfar",
+    "3D Gaussian Splatting": "uid img_name is_test_view near_plane far_plane z_near z_far znear "
+    "zfar",
     "COLMAP": "image_id camera_id rig_id num_points2d num_points_2d points2d point3d_ids xys "
     "has_prior_focal_length mean_error num_observations error tracks",
     "anybody": "file_path n num count total version date year fps frame_rate iso gain gamma "

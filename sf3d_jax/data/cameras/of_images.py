@@ -42,8 +42,9 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
       One camera for each image; integers at pixel centres.
 
     Raises:
-      FormatError: neither reader can use the file, or it has no camera. The error is that of `read_transforms` if the
-        file looks like a transforms.json, and else that of `read_json_cameras`.
+      FormatError: neither reader can use the file, or it has no camera. The error is that of
+        `read_transforms` if the file looks like a transforms.json, and else that of
+        `read_json_cameras`.
       ValueError: size is not a pair of positive integers.
     """
     from sf3d_jax.camera import check_size

@@ -20,6 +20,7 @@ world is mirrored, and what is returned are the cameras in the mirror image of i
 they are rotated and see the same images.
 """
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,7 @@ from sf3d_jax.data.cameras.flipped import is_turned, turn_flipped
 from sf3d_jax.data.cameras.keys import is_harmless, refuse_unknown, unknown_keys
 from sf3d_jax.data.cameras.transforms import intrinsics, lenses
 from sf3d_jax.data.cameras.transforms import poses as transforms_poses
-from sf3d_jax.data.cameras.transforms.columns import File, level, size_of
+from sf3d_jax.data.cameras.transforms.columns import File, level, places
 from sf3d_jax.data.cameras.transforms.frame import TransformsFrame
 from sf3d_jax.data.cameras.transforms.images import sizes_of_images
 from sf3d_jax.data.cameras.transforms.intrinsics import FOCAL_KEYS, Intrinsics, read_intrinsics
@@ -125,8 +126,8 @@ def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[Transforms
     _refuse_unknown(file)
     cameras = _cameras(file, found, poses, lens, size)
     indices = [file.whole_numbers(key) for key in _INDICES]
-    columns = (cameras, images, *indices, file.text(*_MASKS))
-    return tuple(map(TransformsFrame, *columns))
+    columns = zip(cameras, images, *indices, file.text(*_MASKS), strict=True)
+    return tuple(itertools.starmap(TransformsFrame, columns))
 
 
 def _list_frames(tree: Json) -> list[Json] | None:
@@ -141,19 +142,19 @@ def _sizes(
     """The size of each frame, [N, 2], and where the file says it, [N]."""
     own, common = file.frames.sizes(), file.root.sizes()
     said = np.where(np.isnan(own).all(-1, keepdims=True), common, own)
-    told = ~np.isnan(said).any(-1)
+    told = np.asarray(~np.isnan(said).any(-1))
     other = np.full_like(said, np.nan) if size is None else np.broadcast_to(size, said.shape)
     if size is None and not told.all():
         other = sizes_of_images(file.path, images, ~told)
     sizes = np.where(told[:, None], said, other)
-    for i in np.flatnonzero(np.isnan(sizes).any(-1)):
+    for i in places(np.isnan(sizes).any(-1)):
         raise FormatError(
             file.path,
             f"w and h of {file.frames.where(i)}, or {CALLER['size']}, or an image",
             "none of them" if np.isnan(said[i]).all() else "only one of them",
             missing="size",
         )
-    for i in np.flatnonzero((said != sizes).any(-1) & ~told & ~np.isnan(said).all(-1)):
+    for i in places((said != sizes).any(-1) & ~told & ~np.isnan(said).all(-1)):
         expected = f"w and h of {file.frames.where(i)}"
         found = f"one of them, not that of the images of {sizes[i, 1]:g} x {sizes[i, 0]:g} pixels"
         if (said[i] != sizes[i])[~np.isnan(said[i])].any():
@@ -183,20 +184,20 @@ def _cameras(
     for i, (sides, (model, values)) in enumerate(zip(found.sizes.tolist(), lens, strict=True)):
         kinds.setdefault((*sides, model, len(values or ())), []).append(i)
     cameras: dict[int, Camera] = {}
-    for (height, width, model, count), places in kinds.items():
-        values = [lens[i][1] or () for i in places] if count else None
+    for (height, width, model, count), at in kinds.items():
+        coefficients = [lens[i][1] or () for i in at] if count else None
         own = int(height), int(width)
-        batch = make_batch(focal[places], found.point[places], poses[places], own, model, values)
-        where = file.frames.where(places[0])
+        batch = make_batch(focal[at], found.point[at], poses[at], own, model, coefficients)
+        where = file.frames.where(at[0])
         batch = batch if size is None else resize_camera(file.path, where, batch, size)
-        cameras.update(zip(places, split_batch(batch), strict=True))
-    return [cameras[i] for i in range(file.count)]
+        cameras.update(zip(at, split_batch(batch), strict=True))
+    return [cameras[i] for i in range(file.length)]
 
 
 def _check_flipped(file: File, found: Intrinsics, lens: list[Lens]) -> None:
     """Refuses negative focal lengths that make no camera."""
     turned = is_turned(found.focal)
-    for i in np.flatnonzero((found.focal < 0).any(-1)):
+    for i in places((found.focal < 0).any(-1)):
         if not (turned[i] or found.relative[i]) or lens[i][0] != "pinhole":
             expected = (
                 f"positive focal lengths in {file.frames.where(i)}, or two negative ones of a "
@@ -205,4 +206,4 @@ def _check_flipped(file: File, found: Intrinsics, lens: list[Lens]) -> None:
             raise FormatError(file.path, expected, f"{found.focal[i].tolist()}")
     if turned.any() and not turned.all():
         expected = "one negative focal length in all frames or in none, as it mirrors the world"
-        raise FormatError(file.path, expected, f"some in {int((~turned).sum())} of {file.count}")
+        raise FormatError(file.path, expected, f"some in {int((~turned).sum())} of {file.length}")

@@ -7,6 +7,7 @@ numbers are checked as arrays. Only an error looks at a frame of its own.
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_header_size
 from sf3d_jax.data._files.json import Json, matrix
@@ -67,7 +68,7 @@ class Level(NamedTuple):
         if key not in self.keys:
             return [None] * len(self.nodes)
         array = self.numbers(key)
-        for i in np.flatnonzero(array != np.trunc(array)):
+        for i in places(array != np.trunc(array)):
             if not np.isnan(array[i]):
                 expected = f"a whole number as {key} of {self.where(i)}"
                 raise FormatError(self.path, expected, f"{array[i]:g}")
@@ -119,7 +120,7 @@ class File(NamedTuple):
         return self.frames.path
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
         """The number of frames."""
         return len(self.frames.nodes)
 
@@ -130,7 +131,7 @@ class File(NamedTuple):
 
     def text(self, *keys: str) -> list[str | None]:
         """The text of each frame under the first of the keys that has one."""
-        texts: list[str | None] = [None] * self.count
+        texts: list[str | None] = [None] * self.length
         for key in reversed(keys):
             texts = [
                 new if isinstance(new, str) else old
@@ -142,6 +143,11 @@ class File(NamedTuple):
         """The whole number of each frame under a key."""
         [common] = self.root.whole_numbers(key)
         return [common if x is None else x for x in self.frames.whole_numbers(key)]
+
+
+def places(mask: npt.ArrayLike) -> list[int]:
+    """Where a mask [N] is true."""
+    return np.flatnonzero(mask).tolist()
 
 
 def size_of(row: np.ndarray) -> Size:

@@ -8,6 +8,7 @@ from sf3d_jax.data._files import PathLike
 from sf3d_jax.data._files.headers import JPEG, PNG
 from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.cameras.checks import Size
+from sf3d_jax.data.cameras.transforms.columns import places
 from sf3d_jax.data.opencv import import_cv2
 
 _ENDINGS = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG")
@@ -33,7 +34,7 @@ def sizes_of_images(path: PathLike, names: list[str | None], wanted: np.ndarray)
     """
     sizes = np.full((len(names), 2), np.nan)
     known: dict[str, Size | None] = {}
-    for i in np.flatnonzero(wanted):
+    for i in places(wanted):
         name = names[i]
         if name and name not in known:
             known[name] = _size_of_image(Path(path).parent, name)

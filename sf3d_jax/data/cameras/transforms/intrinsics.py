@@ -14,7 +14,7 @@ from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.json import shorten
 from sf3d_jax.data.cameras.checks import check_fits, same_shape
 from sf3d_jax.data.cameras.lens import focal_of_angle
-from sf3d_jax.data.cameras.transforms.columns import File, Level, size_of
+from sf3d_jax.data.cameras.transforms.columns import File, Level, places, size_of
 
 # In pixels, in degrees as of instant-ngp, in radians; along x and along y.
 _FOCAL, _DEGREES, _ANGLES = (
@@ -75,7 +75,7 @@ def read_intrinsics(file: File, sizes: np.ndarray, told: np.ndarray) -> Intrinsi
     says_focal = ~np.isnan(own.focal).any(-1)
     focal = np.where(says_focal[:, None], own.focal, root.focal)
     relative = np.where(says_focal, own.relative, root.relative)
-    for i in np.flatnonzero(np.isnan(focal).any(-1)):
+    for i in places(np.isnan(focal).any(-1)):
         keys = ", ".join(map(shorten, {**file.frames.nodes[i], **file.root.nodes[0]}))
         expected = f"fl_x or camera_angle_x of {file.frames.where(i)}"
         raise FormatError(file.path, expected, keys[:200])
@@ -93,7 +93,7 @@ def _part(level: Level, sizes: np.ndarray) -> _Part:
     sides = sizes[:, ::-1]
     given = level.vectors(RELATIVE, 4)
     relative = ~np.isnan(given).any(-1)
-    for i in np.flatnonzero(relative & ~((given[:, 2:] > 0) & (given[:, 2:] < 1)).all(-1)):
+    for i in places(relative & ~((given[:, 2:] > 0) & (given[:, 2:] < 1)).all(-1)):
         expected = f"{RELATIVE} of {level.where(i)} as fx, fy, and cx, cy per width and height"
         raise FormatError(level.path, expected, f"{given[i].tolist()}")
     pixels = np.stack([level.numbers(key) for key in _FOCAL], -1)
@@ -113,7 +113,7 @@ def _part(level: Level, sizes: np.ndarray) -> _Part:
 
 
 def _angles(level: Level, keys: tuple[str, str], sides: np.ndarray, unit: float) -> np.ndarray:
-    """The focal lengths by the angle across the image, [N, 2]; that of a negative one is negative."""
+    """The focal lengths by the angle across the image, [N, 2]; negative for a negative one."""
     angles = unit * np.stack([level.numbers(key) for key in keys], -1)
     bad = ~np.isnan(angles) & ~((np.abs(angles) > 1e-6) & (np.abs(angles) < math.pi))
     for i, axis in np.argwhere(bad):
@@ -133,7 +133,7 @@ def _root_part(file: File, own: _Part, sizes: np.ndarray, common: np.ndarray) ->
         return root
     for row in np.unique(sizes[inherits & (sizes != common).any(-1)], axis=0):
         if not same_shape(size_of(row), size_of(common)):
-            i = np.flatnonzero(inherits & (sizes == row).all(-1))[0]
+            i = places(inherits & (sizes == row).all(-1))[0]
             expected = f"intrinsics in {file.frames.where(i)}, of {_shown(row)}"
             found = f"only those of all frames, of {_shown(common)}"
             raise FormatError(file.path, expected, found)
@@ -145,7 +145,7 @@ def _root_part(file: File, own: _Part, sizes: np.ndarray, common: np.ndarray) ->
 
 
 def _check_one_size(file: File, sizes: np.ndarray) -> None:
-    """Refuses pixels of the root for images of several sizes, but for those turned by 90 degrees."""
+    """Refuses pixels of the root for images of several sizes; they may be turned by 90 degrees."""
     found = np.unique(np.sort(sizes, -1), axis=0)
     if len(found) > 1:
         shown = " and ".join(_shown(row) for row in found[:3])
@@ -156,7 +156,7 @@ def _check_one_size(file: File, sizes: np.ndarray) -> None:
 def _check_halves(file: File, own: np.ndarray, root: np.ndarray) -> None:
     """Refuses one half of a principal point in a frame and the other beside the frames."""
     mixed = (np.isnan(own).sum(-1) == 1) & (np.isnan(own) & ~np.isnan(root)).any(-1)
-    for i in np.flatnonzero(mixed):
+    for i in places(mixed):
         found = _POINT[int(np.isnan(own[i, 0]))]
         expected = f"cx and cy of {file.frames.where(i)}, or neither"
         raise FormatError(file.path, expected, f"only {found}, and both beside the frames")
@@ -173,8 +173,8 @@ def _check_untold(file: File, found: Intrinsics, told: np.ndarray) -> None:
 
 def _first_of_each(rows: np.ndarray, where: np.ndarray) -> list[int]:
     """The first place of each different row among those that are looked at."""
-    places = np.flatnonzero(where)
-    return sorted(places[np.unique(rows[places], axis=0, return_index=True)[1]].tolist())
+    found = places(where)
+    return sorted(found[i] for i in np.unique(rows[found], axis=0, return_index=True)[1].tolist())
 
 
 def _shown(size: np.ndarray) -> str:

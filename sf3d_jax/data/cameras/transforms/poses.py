@@ -62,9 +62,9 @@ def _pose(file: File, i: int, value: Json) -> np.ndarray:
 def _are_opencvs(file: File) -> np.ndarray:
     """Where the axes are OpenCV's, as a frame or else the root says; [N]."""
     frames = (
-        [_says_opencv(file.frames, i) for i in range(file.count)]
+        [_says_opencv(file.frames, i) for i in range(file.length)]
         if any(map(is_convention, file.frames.keys))
-        else [None] * file.count
+        else [None] * file.length
     )
     root = bool(_says_opencv(file.root, 0))
     return np.array([root if x is None else x for x in frames], bool)

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
-import re
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from sf3d_jax.cli.frame_names import name_frames
 from sf3d_jax.cli.inputs import check_folder, check_writable
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Render:
     Writes for every frame colors/NAME.png (8 bits), inv_depth/NAME.npy (per metre, 0 where nothing
     is) and alpha/NAME.png (8 bits). NAME is that of the image in the camera file, or, if it has
     none, the frame's number there. Where images share a name, all get their folders too: x_a for
-    x/a.png. Where even so they have no names of their own, they are called 0000, 0001 and so on.
+    x/a.png. A name that no file can have, or another frame has, is changed, which is said.
     Files of the same names are replaced. Colours are written as they were trained.
     """
 
@@ -101,7 +100,9 @@ class Render:
             cameras = data.read_image_cameras(self.camera, size=self.size)
         except data.FormatError as error:
             raise error.ask_for("--size HEIGHT WIDTH") from None
-        names = _name_frames([x.image for x in cameras])
+        names, notes = name_frames([x.image for x in cameras])
+        for note in notes:
+            print(f"sf3d: {note}", file=sys.stderr)
         by_name = {name: x.camera for name, x in zip(names, cameras, strict=True)}
         for name, camera in by_name.items():
             if camera.model != "pinhole":
@@ -186,23 +187,6 @@ class Render:
         data.write_image(files["colors"], eight_bits(colors))
         data.write_map(files["inv_depth"], inv_depth)
         data.write_image(files["alpha"], eight_bits(alpha))
-
-
-def _name_frames(images: list[str | None]) -> list[str]:
-    """Makes names for the files of frames: without folders, or with them, or positions."""
-    # Without what would lead out of a folder, and without the ending.
-    paths = [[x for x in re.split(r"[/\\]", image or "") if x.strip(".")] for image in images]
-    stem = lambda path: re.sub(r"\.[A-Za-z]\w*$", "", path[-1]) if path else ""
-    paths = [[*path[:-1], stem(path)] for path in paths]
-    levels = zip(*(path[:-1] for path in paths), strict=False)
-    common = len([*itertools.takewhile(lambda level: len(set(level)) == 1, levels)])
-    for start in (-1, common):
-        names = ["_".join(path[start:]) for path in paths]
-        if all(re.fullmatch(r"\w[\w .+-]{0,99}", name) for name in names) and (
-            len({name.casefold() for name in names}) == len(names)
-        ):
-            return names
-    return [f"{i:04d}" for i in range(len(images))]
 
 
 def _size_of(path: Path) -> tuple[int, ...]:

@@ -274,13 +274,17 @@ def test_names_stay_with_their_cameras_where_the_reader_sorts(sf3d_command):
         (["../../a.png", "/etc/b.png"], ["a", "b"]),
         (["../../a.png", "/etc/a.png"], ["a", "etc_a"]),
         (["x/a.png", "q/x_a.png"], ["a", "x_a"]),
-        (["x.png", ".hidden"], ["0000", "0001"]),
-        (["x/a.png", "x/a.jpg"], ["0000", "0001"]),
-        (["a/x.png", "a/X.png"], ["0000", "0001"]),
-        (["x.png", ".."], ["0000", "0001"]),
-        (["x.png", "y\0.png"], ["0000", "0001"]),
-        (["x.png", 300 * "y"], ["0000", "0001"]),
-        (["x.png", None], ["0000", "0001"]),
+        (["x.png", ".hidden"], ["x", ".hidden"]),
+        (["a/IMG (1).jpg", "a/IMG (2).jpg"], ["IMG (1)", "IMG (2)"]),
+        (["a,b@c&d#e.png", "a..b.png"], ["a,b@c&d#e", "a..b"]),
+        (["x/a.png", "x/a.jpg"], ["a", "a_0001"]),
+        (["a/x.png", "a/X.png"], ["x", "X_0001"]),
+        (["x.png", ".."], ["x", "0001"]),
+        (["x.png", "y\0.png"], ["x", "y_"]),
+        (["x.png", "a:b?.png"], ["x", "a_b_"]),
+        (["x.png", "nul.png"], ["x", "nul_"]),
+        (["x.png", 300 * "y"], ["x", 200 * "y" + "_0001"]),
+        (["x.png", None], ["x", "0001"]),
     ],
 )
 def test_frames_are_called_as_their_images(sf3d_command, images, names):
@@ -289,6 +293,16 @@ def test_frames_are_called_as_their_images(sf3d_command, images, names):
         frame["file_path"] = image
     write(tree)
     assert list(Render("scene.ply", "transforms.json", "out")._read_cameras()) == names
+
+
+def test_a_name_that_no_file_can_have_is_said(sf3d_command, capsys):
+    tree = transforms()
+    for frame, image in zip(tree["frames"], ["IMG (1).jpg", "y\0.png"], strict=True):
+        frame["file_path"] = image
+    write(tree)
+    Render("scene.ply", "transforms.json", "out")._read_cameras()
+    said = capsys.readouterr().err
+    assert said.count("sf3d: ") == 1 and r"'y\x00.png' of frame 1 is called y_" in said
 
 
 def test_the_size_may_be_another_one(sf3d_command):

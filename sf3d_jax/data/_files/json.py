@@ -17,7 +17,12 @@ from sf3d_jax.data._files import FormatError, PathLike, check_numbers, write_byt
 # What a JSON file holds: dictionaries, lists, strings, numbers, booleans and None.
 Json: TypeAlias = Any
 
-LARGEST_FILE = 32 * 2**20  # bytes
+LARGEST_FILE = 2**29  # bytes
+# What a file may take in memory, in bytes, and what an object, a list, a key with its value, and a
+# value take at most. A short text of small objects makes dozens of times its length.
+_LARGEST_TREE = 2**31
+_PART = 2**20
+_COSTS = {b"{": 120, b"[": 96, b":": 160, b",": 64}
 
 _DEEPEST_ARRAY = 4
 
@@ -42,12 +47,10 @@ def read_json(path: PathLike) -> Json:
       Dictionaries, lists, strings, numbers, booleans and None.
 
     Raises:
-      FormatError: the file is no JSON, too long, too deep, or has a key twice.
+      FormatError: the file is not JSON, is too long, too deep or of too many values for the memory,
+        or has a key twice.
     """
-    length = Path(path).stat().st_size
-    if length > LARGEST_FILE:
-        raise FormatError(path, f"at most {LARGEST_FILE:,} bytes of JSON", f"{length:,}")
-    data = Path(path).read_bytes()
+    data = _read_bounded(path)
     try:
         text = data.decode(json.detect_encoding(data))
         return json.loads(text, object_pairs_hook=_once)
@@ -57,6 +60,27 @@ def read_json(path: PathLike) -> Json:
         raise FormatError(path, "JSON", "lists or objects too deep in each other") from None
     except ValueError as error:  # of the encoding, of the syntax, or of a number's length
         raise FormatError(path, "JSON", f"{error}") from None
+
+
+def _read_bounded(path: PathLike) -> bytes:
+    """The bytes of a file, of which the length and the tree that they make are bounded.
+
+    What the tree takes is told by the marks that begin its parts, before any of them is made.
+    """
+    length = Path(path).stat().st_size
+    if length > LARGEST_FILE:
+        raise FormatError(path, f"at most {LARGEST_FILE:,} bytes of JSON", f"{length:,}")
+    data = bytearray()
+    with Path(path).open("rb") as file:  # a pipe has no length
+        while len(data) <= LARGEST_FILE and (part := file.read(_PART)):
+            data += part
+    # The bytes, and the text with a byte or, if any character needs it, four a character.
+    size = len(data) * (2 if data.isascii() else 9)
+    size += sum(cost * data.count(mark) for mark, cost in _COSTS.items())
+    if len(data) > LARGEST_FILE or size > _LARGEST_TREE:
+        expected = f"JSON of at most {_LARGEST_TREE:,} bytes in memory"
+        raise FormatError(path, expected, f"{size:,} bytes or more")
+    return bytes(data)
 
 
 def write_json(path: PathLike, tree: Json) -> None:

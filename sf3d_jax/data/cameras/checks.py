@@ -31,6 +31,9 @@ _SMALLEST_FOCAL = 0.05
 # Twice the principal point per width and height, where nothing else tells the resolution. Of an
 # image of half or twice the size it is about 2 and .5.
 _CENTRED = (0.6, 1.5)
+# Where it lies outside of the image: how much its two parts differ at most if it is the centre of a
+# larger image.
+_AS_CENTRED = 0.1
 
 
 class CameraArgument(NamedTuple):
@@ -170,16 +173,19 @@ def check_fits(
       focal: (fx, fy).
       point: the principal point, integers at pixel centres.
       size: (H, W) of the image.
-      told: whether the file says the size. If so the principal point may be anywhere in the image,
-        as in one that was cut out, else it must be about its centre.
+      told: whether the file says the size. If so the principal point may be anywhere, as in an
+        image that was cut out, but at the centre of a larger one of this shape. Else it must be
+        about the centre.
 
     Raises:
       SizeError: they are no intrinsics of such an image.
     """
     sides = np.array([size[1], size[0]])
-    least, most = (0, 2) if told else _CENTRED
     ratio = (2 * point + 1) / sides
-    inside = (least <= ratio).all() and (ratio <= most).all()
+    if told:
+        inside = ratio.max() <= 2 or ratio.max() - ratio.min() > _AS_CENTRED * ratio.max()
+    else:
+        inside = (_CENTRED[0] <= ratio).all() and (ratio <= _CENTRED[1]).all()
     if not inside or (focal < _SMALLEST_FOCAL * sides).any():
         raise SizeError(
             path,
@@ -211,8 +217,8 @@ def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
 
 
 def ends_in_one(pose: np.ndarray) -> bool:
-    """Whether the fourth row is 0 0 0 1, or missing."""
-    return bool((np.abs(pose[3:] - [0, 0, 0, 1]) <= _TOLERANCE).all())
+    """Whether the fourth row, of all poses of a batch, is 0 0 0 1, or missing."""
+    return bool((np.abs(pose[..., 3:, :] - [0, 0, 0, 1]) <= _TOLERANCE).all())
 
 
 def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -72,6 +72,18 @@ def coefficients(
     return model, values[: next(n for n in (4, 5, 8) if not any(values[n:]))]
 
 
+def params_by_name(params: Iterable[float]) -> dict[str, float]:
+    """nerfstudio's `distortion_params` by the names of the coefficients.
+
+    Args:
+      params: k1 k2 k3 k4 p1 p2, in this order.
+
+    Returns:
+      The coefficients by name.
+    """
+    return dict(zip(("k1", "k2", "k3", "k4", "p1", "p2"), map(float, params), strict=True))
+
+
 def focal_of_angle(path: PathLike, where: str, angle: float, side: int) -> float:
     """The focal length of an angle of view.
 

@@ -122,6 +122,8 @@ _add("fovy", _NUMBER, "fovy yfov vfov cameraangley")
 INTRINSICS = ("matrix", "flx", "fx", "focal", "fovx", "fovy")
 
 _add("distortion", _LENS, "distortion dist distcoeff distcoef distortioncoefficient d")
+# nerfstudio's, in the order k1 k2 k3 k4 p1 p2.
+_add("distortionparams", ((6,), (6, 1)), "distortion_params")
 for _number in ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"):
     _add(_number, _NUMBER, _number)
 
@@ -144,7 +146,7 @@ CONVENTIONS = {
     simple(x)
     for x in (
         "convention camera_convention pose_convention coordinate_convention coordinate_system "
-        "camera_coordinate_system axes camera_axes axes_convention"
+        "camera_coordinate_system coord_sys axes camera_axes axes_convention"
     ).split()
 }
 TYPES = {simple(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "matrix")} | {

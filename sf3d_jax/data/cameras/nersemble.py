@@ -21,6 +21,7 @@ from sf3d_jax.data.cameras.checks import (
     rigid_pose,
     same_shape,
 )
+from sf3d_jax.data.cameras.keys import refuse_unknown, unknown_keys
 from sf3d_jax.data.cameras.poses import homogeneous
 from sf3d_jax.data.cameras.sizes import NERSEMBLE as FULL_SIZE
 from sf3d_jax.data.cameras.sizes import camera_of_benchmark
@@ -41,8 +42,8 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
       The cameras by serial number, float64.
 
     Raises:
-      FormatError: the file is of another form, a pose is no rotation and translation, or K is
-        that of images of another size.
+      FormatError: the file is of another form, a pose is not a rotation and translation, K is that
+        of images of another size, or a key is not known.
       ValueError: size is not that of a whole image.
     """
     from sf3d_jax.camera import check_size
@@ -56,6 +57,7 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
     poses = tree.get("world_2_cam") if isinstance(tree, dict) else None
     if not isinstance(poses, dict) or not poses:
         raise FormatError(path, "poses by serial number in world_2_cam", outline(tree))
+    refuse_unknown(path, "the file", unknown_keys(tree, ("world_2_cam", "intrinsics")))
     k = matrix(path, "intrinsics", tree.get("intrinsics"), (3, 3))
     focal, point = intrinsics(path, "intrinsics", k)
     cameras = {}

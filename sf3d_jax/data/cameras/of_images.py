@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.json import read_json
+from sf3d_jax.data._files.json import outline, read_json
 from sf3d_jax.data.cameras.by_content import cameras_of
 from sf3d_jax.data.cameras.by_content.labels import image_names
 from sf3d_jax.data.cameras.checks import Size
@@ -42,8 +42,9 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
       One camera for each image; integers at pixel centres.
 
     Raises:
-      FormatError: neither reader can use the file. The error is that of `read_transforms` if the
-        file looks like a transforms.json, and else that of `read_json_cameras`.
+      FormatError: neither reader can use the file, or it has no camera. The error is that of
+        `read_transforms` if the file looks like a transforms.json, and else that of
+        `read_json_cameras`.
       ValueError: size is not a pair of positive integers.
     """
     from sf3d_jax.camera import check_size
@@ -51,7 +52,9 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
     size = None if size is None else check_size(size)
     tree = read_json(path)
     try:
-        return tuple(ImageCamera(x.image, x.camera) for x in frames_of(path, tree, size))
+        if frames := frames_of(path, tree, size):
+            return tuple(ImageCamera(x.image, x.camera) for x in frames)
+        raise FormatError(path, "a list `frames` of at least one frame", outline(tree))
     except FormatError as error:
         try:
             cameras = cameras_of(path, tree, size)

@@ -417,7 +417,7 @@ def test_bad_json_is_refused_by_name(tmp_path, text, says):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_the_encoding_is_told_by_the_first_bytes(tmp_path, encoding):
-    text = json.dumps({"Ünïcode": 1, "K": K.tolist(), "w2c": W.tolist()}, ensure_ascii=False)
+    text = json.dumps({"Ünïcode": "ü", "K": K.tolist(), "w2c": W.tolist()}, ensure_ascii=False)
     (tmp_path / "a.json").write_bytes(text.encode(encoding))
     assert len(read_json_cameras(tmp_path / "a.json", SIZE)) == 1
     (tmp_path / "a.json").write_bytes(b'{"\xff\xfe": 1}')

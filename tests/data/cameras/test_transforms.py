@@ -184,7 +184,7 @@ def test_distortion_is_opencvs(tmp_path, values, model, distortion):
     "tree, says",
     [
         ([], "a list `frames` of at least one frame, found 0 in a list"),
-        ({"frames": []}, "a list `frames` of at least one frame"),
+        ({"frames": {}}, "a list `frames` of at least one frame"),
         ({"frames": [3]}, "expected an object as frame 0, found a number"),
         ({**LENS, "frames": [{}]}, "transform_matrix of frame 0"),
         ({**LENS, "frames": [FRAME, {"transform_matrix": [[1, 2], [3]]}]}, "matrix of frame 1"),

@@ -41,39 +41,27 @@ What the file does not say is taken so:
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of, frame_of_number
 from sf3d_jax.data._files.json import Json, outline, read_json, write_json
 from sf3d_jax.data.cameras.by_content.fields import MissingError, camera_of
 from sf3d_jax.data.cameras.by_content.labels import named_frames
+from sf3d_jax.data.cameras.by_content.path import cameras_of_path, is_camera_path
 from sf3d_jax.data.cameras.by_content.poses import OURS
-from sf3d_jax.data.cameras.by_content.table import collect
+from sf3d_jax.data.cameras.by_content.result import FrameCamera
+from sf3d_jax.data.cameras.by_content.table import Table, collect
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, camera_argument
+from sf3d_jax.data.cameras.keys import refuse_unknown
 from sf3d_jax.data.cameras.transforms import frames_of, is_transforms
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
+__all__ = ["FrameCamera", "read_json_cameras", "write_json_cameras"]
+
 _TRANSFORMS = "transforms.json (camera to world, OpenGL)"
-
-
-class FrameCamera(NamedTuple):
-    """The camera of a frame.
-
-    Attributes:
-      frame: its name as in the file without what surrounds its digits, such as 0007; of a list
-        without names its position, in four digits; None if one camera is that of all frames.
-      camera: float64, with the world of the file.
-      form: what it was made of, such as "K and w2c (world to camera)".
-      named: False where the file names no frames, so that `frame` is a position in a list.
-    """
-
-    frame: str | None
-    camera: "Camera"
-    form: str
-    named: bool = True
 
 
 def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCamera, ...]:
@@ -103,20 +91,29 @@ def cameras_of(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCame
     """The cameras of a file that was read; else as `read_json_cameras`."""
     if (cameras := _transforms(path, tree, size)) is not None:
         return cameras
-    shared, frames = collect(path, tree)
+    if is_camera_path(tree):
+        return cameras_of_path(path, tree, size)
+    table = collect(path, tree)
     try:
-        if not frames:
-            return (FrameCamera(None, *camera_of(path, "all frames", {}, shared, size)),)
-        return tuple(
-            FrameCamera(
-                frame.name,
-                *camera_of(path, f"frame {frame.name}", own, shared, size),
-                named=frame.named,
-            )
-            for _, (frame, own) in sorted(frames.items())
-        )
+        cameras = _cameras(path, table, size)
     except MissingError as error:
         raise FormatError(path, f"{error}", outline(tree), missing=error.missing) from None
+    refuse_unknown(path, "the file", table.unknown)
+    return cameras
+
+
+def _cameras(path: PathLike, table: Table, size: Size | None) -> tuple[FrameCamera, ...]:
+    """The cameras of a table, the one of all frames or one a frame."""
+    if not table.frames:
+        return (FrameCamera(None, *camera_of(path, "all frames", {}, table.shared, size)),)
+    return tuple(
+        FrameCamera(
+            frame.name,
+            *camera_of(path, f"frame {frame.name}", own, table.shared, size),
+            named=frame.named,
+        )
+        for _, (frame, own) in sorted(table.frames.items())
+    )
 
 
 def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:

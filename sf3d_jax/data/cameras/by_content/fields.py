@@ -17,13 +17,23 @@ from sf3d_jax.data.cameras.checks import (
     resize_camera,
     same_shape,
 )
-from sf3d_jax.data.cameras.lens import coefficients, focal_of_angle, lens_model
+from sf3d_jax.data.cameras.flipped import turn_flipped
+from sf3d_jax.data.cameras.lens import (
+    coefficients,
+    focal_of_angle,
+    lens_model,
+    params_by_name,
+)
 from sf3d_jax.data.cameras.names import EXAMPLES
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
+_NAMED = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _COUNTS = {"opencv": (4, 5, 8, 12), "fisheye": (4,)}
+
+# The form of focal lengths beside which pixels are counted from the image's edge.
+_EDGE = "fl_x"
 
 _T = TypeVar("_T")
 
@@ -68,7 +78,7 @@ def camera_of(
       MissingError: there is no pose or no size, or there are no intrinsics.
       FormatError: a part makes no sense.
     """
-    every = FrameFields(path, where, {**shared, **own})
+    every, common = FrameFields(path, where, {**shared, **own}), FrameFields(path, where, shared)
     views = FrameFields(path, where, own), every
     conventions = stated_conventions(every)
     pose = _first(views, lambda view: pose_of(view, conventions))
@@ -78,24 +88,33 @@ def camera_of(
     file_size = found_size or size
     if file_size is None:
         raise MissingError("height and width", f"{where}, or {CALLER['size']}", missing="size")
-    lens = _first(views, lambda view: _lens(view, file_size))
+    lens, lens_size = _lens(views[0], file_size), file_size
+    if lens is None:  # what is said of all frames is of the size that is said of them
+        lens_size = _size(common, size, conventions.ours) or file_size
+        lens = _lens(every, lens_size)
     if lens is None:
         raise MissingError("intrinsics", where)
-    height, width = file_size
-    point = np.array([(width - 1) / 2, (height - 1) / 2]) if lens.point is None else lens.point
+    point = _point(every, lens.form) if lens.point is None else lens.point
+    height, width = lens_size
+    point = np.array([(width - 1) / 2, (height - 1) / 2]) if point is None else point
     if not conventions.ours:
-        check_fits(path, where, lens.focal, point, file_size, told=found_size is not None)
-    model, distortion = _distortion(every)
+        told = found_size is not None
+        check_fits(path, where, np.abs(lens.focal), point, lens_size, told=told)
+    model, distortion = _distortion(every if _has_no_lens(views[0]) else views[0], every)
+    focal, world_to_camera = lens.focal, pose.value
+    if model == "pinhole" and (focal < 0).all():
+        focal, world_to_camera = turn_flipped(focal, world_to_camera)
     camera = make_camera(
         path,
         where,
-        focal=lens.focal,
+        focal=focal,
         principal_point=point,
-        size=file_size,
-        world_to_camera=pose.value,
+        size=lens_size,
+        world_to_camera=world_to_camera,
         distortion=distortion,
         model=model,
     )
+    camera = resize_camera(path, where, camera, file_size)
     return resize_camera(path, where, camera, size or file_size), f"{lens.form} and {pose.form}"
 
 
@@ -137,27 +156,34 @@ def _lens(view: FrameFields, size: Size) -> _Lens | None:
         matrix = np.r_[matrix, [[0, 0, 1]]] if matrix.shape == (2, 3) else matrix
         matrix = matrix.reshape(3, 3) if matrix.size == 9 else matrix[:3, :3]
         return _Lens(*intrinsics(view.path, where, matrix), field.key)
+    for first, second, form in (("flx", "fly", _EDGE), ("fx", "fy", "fx")):
+        if (fx := view.number(first)) is not None:
+            fy = view.number(second)
+            return _Lens(np.array([fx, abs(fx) if fy is None else fy]), _point(view, form), form)
+    if (field := view.one("focal")) is not None:
+        focal = field.value if field.value.ndim else np.array([field.value, abs(field.value)])
+        return _Lens(focal, _point(view, field.key), field.key)
+    return _lens_of_angles(view, size)
+
+
+def _point(view: FrameFields, form: str) -> np.ndarray | None:
+    """The principal point beside focal lengths; beside fl_x it is counted from the edge."""
     cx, cy, pair = view.number("cx"), view.number("cy"), view.one("principalpoint")
     point = None if pair is None else pair.value
     point = point if cx is None or cy is None else np.array([cx, cy])
-    for first, second, form in (("flx", "fly", "fl_x"), ("fx", "fy", "fx")):
-        if (fx := view.number(first)) is not None:
-            fy = view.number(second)
-            point = point - 0.5 if point is not None and first == "flx" else point
-            return _Lens(np.array([fx, fx if fy is None else fy]), point, form)
-    if (field := view.one("focal")) is not None:
-        return _Lens(np.broadcast_to(field.value, 2), point, field.key)
-    return _lens_of_angles(view, size, point)
+    return point - 0.5 if point is not None and form == _EDGE else point
 
 
-def _lens_of_angles(view: FrameFields, size: Size, point: np.ndarray | None) -> _Lens | None:
+def _lens_of_angles(view: FrameFields, size: Size) -> _Lens | None:
     """The intrinsics by the angle of view across the image, or up and down."""
     x, y = (
         None if (field := view.one(role)) is None else _focal(view, field, side)
         for role, side in (("fovx", size[1]), ("fovy", size[0]))
     )
     x, y = (y if x is None else x), (x if y is None else y)
-    return None if x is None or y is None else _Lens(np.array([x, y]), point, "angle of view")
+    if x is None or y is None:
+        return None
+    return _Lens(np.array([x, y]), _point(view, "angle"), "angle of view")
 
 
 def _focal(view: FrameFields, field: Field, side: int) -> float:
@@ -167,13 +193,43 @@ def _focal(view: FrameFields, field: Field, side: int) -> float:
     return focal_of_angle(view.path, f"{field.place} of {view.where}", angle, side)
 
 
-def _distortion(view: FrameFields) -> tuple[str, np.ndarray | None]:
-    """The model and its coefficients, with zeros for those that are not given."""
-    model = lens_model(view.path, view.where, view.texts(MODEL))
-    field = view.one("distortion")
-    if field is None:
-        model, numbers = coefficients(view.path, view.where, model, view.number)
-        return model, None if numbers is None else np.array(numbers)
+def _has_no_lens(view: FrameFields) -> bool:
+    """Whether nothing is said of distortion."""
+    return not view.all("distortion", "distortionparams", *_NAMED)
+
+
+def _distortion(view: FrameFields, every: FrameFields) -> tuple[str, np.ndarray | None]:
+    """The model, by what is said anywhere, and its coefficients.
+
+    A lens without distortion is a pinhole, but for a fisheye.
+    """
+    model = lens_model(view.path, view.where, every.texts(MODEL))
+    found = [_coefficients(view, model, view.number), _listed(view, model)]
+    if (params := view.one("distortionparams")) is not None:
+        number = params_by_name(params.value.reshape(-1)).get
+        found.append(_coefficients(view, model, number))
+    found = [x for x in found if x.any()]
+    length = max(map(len, found), default=0)
+    padded = [np.pad(x, (0, length - len(x))) for x in found]
+    if any(not np.array_equal(padded[0], other) for other in padded[1:]):
+        shown = " and ".join(f"{x.tolist()}" for x in found)
+        raise FormatError(view.path, f"one distortion for {view.where}", shown)
+    if found:
+        return model, max(found, key=len)
+    return ("fisheye", np.zeros(4)) if model == "fisheye" else ("pinhole", None)
+
+
+def _coefficients(
+    view: FrameFields, model: str, number: Callable[[str], float | None]
+) -> np.ndarray:
+    """The coefficients that have names."""
+    return np.array(coefficients(view.path, view.where, model, number)[1] or ())
+
+
+def _listed(view: FrameFields, model: str) -> np.ndarray:
+    """The coefficients of a list in OpenCV's order, with zeros for those that are not given."""
+    if (field := view.one("distortion")) is None:
+        return np.zeros(0)
     found, counts = field.value.reshape(-1), _COUNTS[model]
     if found[counts[-1] :].any():
         where = f"{field.place} of {view.where}"
@@ -181,4 +237,4 @@ def _distortion(view: FrameFields) -> tuple[str, np.ndarray | None]:
         raise FormatError(view.path, expected, f"{len(found)}")
     found = found[: counts[-1]]
     count = next(n for n in counts if n >= len(found))
-    return model, np.pad(found, (0, count - len(found)))
+    return np.pad(found, (0, count - len(found)))

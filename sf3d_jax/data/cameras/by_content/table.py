@@ -13,7 +13,7 @@ each other only one may hold poses: they would be two sequences.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
 from sf3d_jax.data._files.json import Json, numbers, outline, shorten
 from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
+from sf3d_jax.data.cameras.keys import UnknownKey, is_harmless, says_something
 from sf3d_jax.data.cameras.names import (
     CONVENTIONS,
     INTRINSICS,
@@ -71,10 +72,12 @@ class Table(NamedTuple):
     Attributes:
       shared: of all frames.
       frames: of each, by number.
+      unknown: the keys beside cameras that are neither understood nor harmless.
     """
 
     shared: Fields
     frames: dict[int, tuple[Frame, Fields]]
+    unknown: tuple[UnknownKey, ...] = ()
 
 
 class _Place(NamedTuple):
@@ -163,24 +166,41 @@ def _collect_list(place: _Place, items: list[dict[str, Json]]) -> list[_Child]:
 
 def _child(place: _Place, key: str, value: Json) -> _Child:
     """What stands under a key that is no frame with a bare value."""
-    frame, nothing = frame_of(key), _Child(key, False, Table({}, {}))
+    frame = frame_of(key)
     if simple(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
-        return nothing
+        return _Child(key, False, Table({}, {}))
     inside, is_tree = place.under(key), isinstance(value, dict) or _is_list_of_objects(value)
     if text := _text(inside, key, value):
         return _Child(key, False, Table(text, {}))
     if (known := known_name(key)) is not None:
-        inside = _part(inside, key, *known)
-        return _Child(key, False, _collect(inside, value) if is_tree else _field(inside, value))
-    if not isinstance(value, dict | list):
-        return nothing
+        part = _part(inside, key, *known)
+        table = _collect(part, value) if is_tree else _field(part, value)
+        return _Child(key, False, table if _is_used(table) else _unknown(inside, value))
+    if frame is None and not isinstance(value, dict | list):
+        return _Child(key, False, Table({}, {}) if is_harmless(key) else _unknown(inside, value))
     if frame is None:
-        return _Child(key, True, _collect(inside, value))
+        table = _collect(inside, value)
+        if is_harmless(key):
+            return _Child(key, True, table._replace(unknown=()))
+        return _Child(key, True, table if is_tree or _is_used(table) else _unknown(inside, value))
     if is_tree:
         inner = _collect(inside, value)
     else:  # a column
         inner = _field(inside._replace(part=inside.part or "matrix", key=inside.key or key), value)
+    inner = inner if is_tree or _is_used(inner) else _unknown(inside, value)
     return _Child(key, bool(inner.frames), _put_under_frame(inner, frame))
+
+
+def _unknown(inside: _Place, value: Json) -> Table:
+    """A table without a camera: the key of the place, if its value says something."""
+    if isinstance(value, dict) or not says_something(value):
+        return Table({}, {})
+    return Table({}, {}, (UnknownKey(str(inside), value),))
+
+
+def _is_used(table: Table) -> bool:
+    """Whether there is anything of a camera in a table, or a key that is kept."""
+    return bool(table.shared or table.frames or table.unknown)
 
 
 def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
@@ -195,8 +215,8 @@ def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
 def _text(inside: _Place, key: str, value: Json) -> Fields:
     """What a text or a flag says of lenses and conventions."""
     name = simple(key)
-    if name == "isfisheye" and value is True:
-        return {MODEL: [Field(key, str(inside), "fisheye")]}
+    if name == "isfisheye" and value in (True, False):  # as are 1 and 0
+        return {MODEL: [Field(key, str(inside), "fisheye" if value else "perspective")]}
     if not isinstance(value, str):
         return {}
     if name in MODELS:
@@ -268,11 +288,12 @@ def _count_values(name: str, array: np.ndarray) -> tuple[bool, int]:
 def _put_under_frame(inner: Table, frame: Frame, *, keep: bool = False) -> Table:
     """What stands under a frame; what is said of all frames in it is so of each."""
     if not inner.frames:
-        return Table({}, {frame.number: (frame, inner.shared)} if inner.shared or keep else {})
+        frames = {frame.number: (frame, inner.shared)} if inner.shared or keep else {}
+        return Table({}, frames, inner.unknown)
     for _, fields in inner.frames.values():
         for name, found in inner.shared.items():
             fields.setdefault(name, found)
-    return Table({}, inner.frames)
+    return Table({}, inner.frames, inner.unknown)
 
 
 def _merge(place: _Place, children: list[_Child]) -> Table:
@@ -292,7 +313,10 @@ def _merge(place: _Place, children: list[_Child]) -> Table:
             known, own = table.frames.get(number, (frame, {}))
             _extend(own, fields)
             table.frames[number] = (known if known.named else frame), own
-    return table
+    unknown: Iterable[UnknownKey] = itertools.chain(*(child.table.unknown for child in children))
+    if not table.shared and not table.frames:  # without a camera only a lens's keys count
+        unknown = [key for key in unknown if key.is_of_a_lens]
+    return table._replace(unknown=tuple(unknown))
 
 
 def _refuse(place: _Place, kind: str, holders: list[_Child]) -> None:

@@ -1,0 +1,123 @@
+"""The camera_path.json of nerfstudio's viewer and of its add-on for Blender.
+
+    {"render_height": .., "render_width": .., "camera_type": "perspective",
+     "camera_path": [{"camera_to_world": [16 numbers, row by row], "fov": 50, "aspect": 1.25}, ...],
+     "keyframes": [{"matrix": [16 numbers], "fov": 50, "aspect": 1.25}, ...]}
+
+The axes are OpenGL's (x right, y up, z back), `fov` is from the top of the picture to its bottom in
+degrees, pixels are square, and the principal point is the centre. `aspect` is not that of the
+picture, which has the size of the file. The keyframes are what a person placed, between which
+`camera_path` goes; they are read where there is no path. Their matrix is row by row or, in files of
+the first viewer and of the add-on, column by column in a text. The world is that of nerfstudio's
+training, turned, moved and scaled as its dataparser_transforms.json says.
+"""
+
+import json
+import math
+from typing import TypeAlias
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike, check_header_size
+from sf3d_jax.data._files.frames import frame_of_number
+from sf3d_jax.data._files.json import Json, matrix, outline
+from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.cameras.batches import make_batch, split_batch
+from sf3d_jax.data.cameras.by_content.result import FrameCamera
+from sf3d_jax.data.cameras.checks import Size, ends_in_one, resize_camera, rigid_pose
+from sf3d_jax.data.cameras.keys import refuse_unknown, unknown_keys
+from sf3d_jax.data.cameras.lens import focal_of_angle
+
+_SIDES = ("render_height", "render_width")
+# The lists of cameras, the one that counts first, and the key of the pose in each.
+_LISTS = {"camera_path": "camera_to_world", "keyframes": "matrix"}
+_FORM = "camera_path.json (camera to world, OpenGL)"
+
+_Node: TypeAlias = dict[str, Json]
+
+
+def is_camera_path(tree: Json) -> bool:
+    """Whether a file is a camera path: it says the size of its pictures, and has one of the lists.
+
+    Args:
+      tree: of a JSON file.
+    """
+    if not isinstance(tree, dict) or not all(key in tree for key in _SIDES):
+        return False
+    return any(isinstance(tree.get(key), list) for key in _LISTS)
+
+
+def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[FrameCamera, ...]:
+    """The cameras of a camera path.
+
+    Args:
+      path: of the file, for the error.
+      tree: what is in the file.
+      size: (H, W) that is wanted; None takes that of the file.
+
+    Returns:
+      One camera for each picture, or each keyframe where there is no path.
+
+    Raises:
+      FormatError: the camera is not a perspective one, there is no camera, a pose is not a rotation
+        and a translation, or a key is not known.
+    """
+    height, width = (_whole(path, key, tree[key]) for key in _SIDES)
+    check_header_size(path, width, height)
+    _check_perspective(path, "the file", tree)
+    name = next((key for key in _LISTS if tree.get(key)), None)
+    if name is None or not isinstance(nodes := tree[name], list):
+        expected = "at least one camera in camera_path or keyframes"
+        raise FormatError(path, expected, outline(tree))
+    key, understood = _LISTS[name], (*_SIDES, *_LISTS, "camera_type", "default_fov")
+    focal, found = np.empty((len(nodes), 2)), np.empty((len(nodes), 3, 4))
+    for i, node in enumerate(nodes):
+        where = f"{name}/{i}"
+        if not isinstance(node, dict):
+            raise FormatError(path, f"an object as {where}", outline(node))
+        _check_perspective(path, where, node)
+        found[i] = _pose(path, f"{key} of {where}", node.get(key))
+        focal[i] = _focal(path, where, node, height)
+        refuse_unknown(path, where, unknown_keys(node, (key, "fov", "camera_type")))
+    refuse_unknown(path, "the file", unknown_keys(tree, understood))
+    world_to_camera = poses.from_camera_to_world(found, poses.OPENGL)
+    centre = np.broadcast_to([(width - 1) / 2, (height - 1) / 2], focal.shape)
+    batch = make_batch(focal, centre, world_to_camera, (height, width), "pinhole", None)
+    batch = resize_camera(path, "the file", batch, size or (height, width))
+    return tuple(
+        FrameCamera(frame_of_number(i).name, camera, _FORM, named=False)
+        for i, camera in enumerate(split_batch(batch))
+    )
+
+
+def _whole(path: PathLike, key: str, value: Json) -> int:
+    number = float(matrix(path, key, value, ()))
+    if number != int(number):
+        raise FormatError(path, f"a whole number as {key}", f"{number:g}")
+    return int(number)
+
+
+def _check_perspective(path: PathLike, where: str, node: _Node) -> None:
+    """Refuses a camera of another type; a node without one is of the type of the file."""
+    kind = node.get("camera_type")
+    if kind is not None and (not isinstance(kind, str) or kind.lower() != "perspective"):
+        raise FormatError(path, f"perspective as camera_type of {where}", outline(kind))
+
+
+def _pose(path: PathLike, where: str, value: Json) -> np.ndarray:
+    """Camera to world, (3, 4); of a camera at the origin only a text is column by column."""
+    in_columns = isinstance(value, str)
+    if in_columns:
+        try:
+            value = json.loads(value[:2000])
+        except (ValueError, RecursionError):
+            raise FormatError(path, f"16 numbers in {where}", outline(value)) from None
+    pose = matrix(path, where, value, (16,), (4, 4)).reshape(4, 4)
+    if ends_in_one(pose.T) and (in_columns or not ends_in_one(pose)):
+        pose = pose.T
+    return rigid_pose(path, where, pose)
+
+
+def _focal(path: PathLike, where: str, node: _Node, height: int) -> float:
+    angle = math.radians(float(matrix(path, f"fov of {where}", node.get("fov"), ())))
+    return focal_of_angle(path, f"fov of {where}", angle, height)

@@ -1,0 +1,81 @@
+"""The sizes of the images beside a transforms.json, by their headers alone."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files.headers import JPEG, PNG
+from sf3d_jax.data._files.pictures import read_picture
+from sf3d_jax.data.cameras.checks import Size
+from sf3d_jax.data.cameras.transforms.columns import places
+from sf3d_jax.data.opencv import import_cv2
+
+_ENDINGS = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG")
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that begin a frame
+
+
+def sizes_of_images(path: PathLike, names: list[str | None], wanted: np.ndarray) -> np.ndarray:
+    """The size of each frame's own image.
+
+    A name may lack the ending. A frame whose image is not there has the size of the others, if they
+    have one size.
+
+    Args:
+      path: of the JSON file, beside which the images are.
+      names: of the image of each frame.
+      wanted: [N], which of them are looked for.
+
+    Returns:
+      [N, 2], (h, w); NaN where no image tells it.
+
+    Raises:
+      FormatError: an image that is there has no size.
+    """
+    sizes = np.full((len(names), 2), np.nan)
+    known: dict[str, Size | None] = {}
+    for i in places(wanted):
+        name = names[i]
+        if name and name not in known:
+            known[name] = _size_of_image(Path(path).parent, name)
+        sizes[i] = known.get(name or "") or (np.nan, np.nan)
+    found = {size for size in known.values() if size is not None}
+    if len(found) == 1:
+        sizes[np.isnan(sizes).any(-1)] = found.pop()
+    return sizes
+
+
+def _size_of_image(folder: Path, name: str) -> Size | None:
+    for ending in _ENDINGS:
+        image = folder / f"{name}{ending}"
+        try:
+            found = image.is_file()
+        except (OSError, ValueError):  # no name that the file system could have
+            found = False
+        if found:
+            return _size_of_file(image)
+    return None
+
+
+def _size_of_file(image: Path) -> Size:
+    """(H, W) of a picture, of any depth."""
+    with image.open("rb") as file:
+        head = file.read(2**16)
+    if head.startswith(PNG) and len(head) >= 24:
+        width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+        return height, width
+    if head.startswith(JPEG) and (size := _jpeg_size(head)) is not None:
+        return size
+    height, width = read_picture(image, import_cv2().IMREAD_UNCHANGED).shape[:2]
+    return height, width
+
+
+def _jpeg_size(head: bytes) -> Size | None:
+    """The size of a JPEG's first frame; None where it does not stand in its first bytes."""
+    at = len(JPEG)
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        if head[at + 1] in _FRAMES:
+            height, width = (int.from_bytes(head[at + x : at + x + 2], "big") for x in (5, 7))
+            return (height, width) if height and width else None
+        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return None

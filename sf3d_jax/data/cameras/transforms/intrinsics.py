@@ -1,0 +1,183 @@
+"""Focal lengths and principal points of the frames of a transforms.json.
+
+What a frame says counts as a whole before the root: with one focal length or angle of its own none
+of the root's is looked at. The root's pixels are those of the root's w x h, and are scaled to a
+frame of another size.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data._files.json import shorten
+from sf3d_jax.data.cameras.checks import check_fits, same_shape
+from sf3d_jax.data.cameras.lens import focal_of_angle
+from sf3d_jax.data.cameras.transforms.columns import File, Level, places, size_of
+
+# In pixels, in degrees as of instant-ngp, in radians; along x and along y.
+_FOCAL, _DEGREES, _ANGLES = (
+    ("fl_x", "fl_y"),
+    ("x_fov", "y_fov"),
+    ("camera_angle_x", "camera_angle_y"),
+)
+FOCAL_KEYS = (*_FOCAL, *_DEGREES, *_ANGLES)
+# NeRFace's fx, fy in pixels, cx, cy per width and height.
+RELATIVE = "intrinsics"
+_POINT = ("cx", "cy")
+KEYS = (*FOCAL_KEYS, RELATIVE, *_POINT, "w", "h")
+
+
+class Intrinsics(NamedTuple):
+    """The intrinsics of all frames.
+
+    Attributes:
+      sizes: [N, 2], (h, w).
+      focal: [N, 2], (fx, fy); negative where an axis of the camera is turned round.
+      point: [N, 2], (cx, cy), integers at pixel centres.
+      relative: [N], where they are NeRFace's.
+    """
+
+    sizes: np.ndarray
+    focal: np.ndarray
+    point: np.ndarray
+    relative: np.ndarray
+
+
+class _Part(NamedTuple):
+    """What one level says, broadcast to all frames; NaN where it says nothing."""
+
+    focal: np.ndarray
+    in_pixels: np.ndarray
+    point: np.ndarray
+    relative: np.ndarray
+
+
+def read_intrinsics(file: File, sizes: np.ndarray, told: np.ndarray) -> Intrinsics:
+    """The intrinsics of the frames.
+
+    Args:
+      file: the frames and the root.
+      sizes: [N, 2], (h, w) of each frame.
+      told: [N], where the file says the size.
+
+    Returns:
+      The intrinsics.
+
+    Raises:
+      FormatError: a frame has none, or they are those of another size.
+    """
+    common = file.root.sizes()[0]
+    own = _part(file.frames, sizes)
+    root = _root_part(file, own, sizes, common)
+
+    says_focal = ~np.isnan(own.focal).any(-1)
+    focal = np.where(says_focal[:, None], own.focal, root.focal)
+    relative = np.where(says_focal, own.relative, root.relative)
+    for i in places(np.isnan(focal).any(-1)):
+        keys = ", ".join(map(shorten, {**file.frames.nodes[i], **file.root.nodes[0]}))
+        expected = f"fl_x or camera_angle_x of {file.frames.where(i)}"
+        raise FormatError(file.path, expected, keys[:200])
+    says_point = ~np.isnan(own.point).all(-1)
+    _check_halves(file, own.point, root.point)
+    edge = np.where(says_point[:, None], own.point, root.point)
+    edge = np.where(np.isnan(edge), sizes[:, ::-1] / 2, edge)
+    found = Intrinsics(sizes, focal, edge - 0.5, relative)
+    _check_untold(file, found, told)
+    return found
+
+
+def _part(level: Level, sizes: np.ndarray) -> _Part:
+    """What a level says of images of some sizes; the point is counted from the image's edge."""
+    sides = sizes[:, ::-1]
+    given = level.vectors(RELATIVE, 4)
+    relative = ~np.isnan(given).any(-1)
+    for i in places(relative & ~((given[:, 2:] > 0) & (given[:, 2:] < 1)).all(-1)):
+        expected = f"{RELATIVE} of {level.where(i)} as fx, fy, and cx, cy per width and height"
+        raise FormatError(level.path, expected, f"{given[i].tolist()}")
+    pixels = np.stack([level.numbers(key) for key in _FOCAL], -1)
+    pixels = np.where(relative[:, None], given[:, :2], pixels)
+    in_pixels = ~np.isnan(pixels).all(-1)
+    degrees = _angles(level, _DEGREES, sides, math.radians(1))
+    angles = np.where(np.isnan(degrees), _angles(level, _ANGLES, sides, 1.0), degrees)
+    focal = np.where(np.isnan(pixels), angles, pixels)
+    # Pixels are square; of which way round the other axis is, nothing is said.
+    focal = np.where(np.isnan(focal), np.abs(focal[:, ::-1]), focal)
+    point = np.stack([level.numbers(key) for key in _POINT], -1)
+    point = np.where(relative[:, None] & np.isnan(point), given[:, 2:] * sides, point)
+    count = len(sides)
+    return _Part(
+        *(np.broadcast_to(x, (count, *x.shape[1:])) for x in (focal, in_pixels, point, relative))
+    )
+
+
+def _angles(level: Level, keys: tuple[str, str], sides: np.ndarray, unit: float) -> np.ndarray:
+    """The focal lengths by the angle across the image, [N, 2]; negative for a negative one."""
+    angles = unit * np.stack([level.numbers(key) for key in keys], -1)
+    bad = ~np.isnan(angles) & ~((np.abs(angles) > 1e-6) & (np.abs(angles) < math.pi))
+    for i, axis in np.argwhere(bad):
+        where = f"{keys[axis]} of {level.where(i)}"
+        focal_of_angle(level.path, where, float(angles[i, axis]), 1)
+    with np.errstate(divide="ignore"):
+        return np.asarray(0.5 * sides / np.tan(np.where(bad, np.nan, angles) / 2))
+
+
+def _root_part(file: File, own: _Part, sizes: np.ndarray, common: np.ndarray) -> _Part:
+    """What the root says, for the sizes of the frames; an angle is that across any image."""
+    root = _part(file.root, sizes)
+    inherits = np.isnan(own.focal).any(-1) & root.in_pixels
+    inherits |= np.isnan(own.point).all(-1) & ~np.isnan(root.point).all(-1) & ~root.relative
+    if np.isnan(common).any():
+        _check_one_size(file, sizes[inherits])
+        return root
+    for row in np.unique(sizes[inherits & (sizes != common).any(-1)], axis=0):
+        if not same_shape(size_of(row), size_of(common)):
+            i = places(inherits & (sizes == row).all(-1))[0]
+            expected = f"intrinsics in {file.frames.where(i)}, of {_shown(row)}"
+            found = f"only those of all frames, of {_shown(common)}"
+            raise FormatError(file.path, expected, found)
+    of_common = _part(file.root, np.broadcast_to(common, sizes.shape))
+    factor = (sizes / common)[:, ::-1]
+    in_pixels = root.in_pixels[:, None]
+    focal = np.where(in_pixels, of_common.focal * factor, root.focal)
+    return root._replace(focal=focal, point=of_common.point * factor)
+
+
+def _check_one_size(file: File, sizes: np.ndarray) -> None:
+    """Refuses pixels of the root for images of several sizes; they may be turned by 90 degrees."""
+    found = np.unique(np.sort(sizes, -1), axis=0)
+    if len(found) > 1:
+        shown = " and ".join(_shown(row) for row in found[:3])
+        expected = "w and h beside fl_x, cx and cy, or these in each frame"
+        raise FormatError(file.path, expected, f"images of {shown}, up to a turn")
+
+
+def _check_halves(file: File, own: np.ndarray, root: np.ndarray) -> None:
+    """Refuses one half of a principal point in a frame and the other beside the frames."""
+    mixed = (np.isnan(own).sum(-1) == 1) & (np.isnan(own) & ~np.isnan(root)).any(-1)
+    for i in places(mixed):
+        found = _POINT[int(np.isnan(own[i, 0]))]
+        expected = f"cx and cy of {file.frames.where(i)}, or neither"
+        raise FormatError(file.path, expected, f"only {found}, and both beside the frames")
+
+
+def _check_untold(file: File, found: Intrinsics, told: np.ndarray) -> None:
+    """Refuses intrinsics that are not those of a size which the file does not say."""
+    rows = np.concatenate([found.focal, found.point, found.sizes], -1)
+    for i in _first_of_each(rows, ~told):
+        size = size_of(found.sizes[i])
+        focal = np.abs(found.focal[i])
+        check_fits(file.path, file.frames.where(i), focal, found.point[i], size, told=False)
+
+
+def _first_of_each(rows: np.ndarray, where: np.ndarray) -> list[int]:
+    """The first place of each different row among those that are looked at."""
+    found = places(where)
+    return sorted(found[i] for i in np.unique(rows[found], axis=0, return_index=True)[1].tolist())
+
+
+def _shown(size: np.ndarray) -> str:
+    """A size in an error."""
+    height, width = size_of(size)
+    return f"{width} x {height} pixels"

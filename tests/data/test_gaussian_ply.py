@@ -124,8 +124,8 @@ def text(kinds, values=VALUES):
 def test_text_is_read(read):
     check_values(read(ply(floats(), text(floats()), "ascii")))
     check_values(read(ply(floats(), text(floats()).rstrip() + b"\r\n\n", "ascii")))
-    kinds = {**floats(0), "kind": "uchar"}
-    values = VALUES | {"kind": (7, 255)}
+    kinds = {**floats(0), "red": "uchar"}
+    values = VALUES | {"red": (7, 255)}
     check_values(read(ply(kinds, text(kinds, values), "ascii")), 0)
 
 
@@ -135,11 +135,11 @@ def test_lines_may_end_as_in_dos_and_hold_remarks(read):
     check_values(read(header.replace(b"\n", b"\r\n") + end.replace(b"\n", b"\r\n") + body))
 
 
-def test_properties_of_any_type_and_order_are_passed_over(read):
+def test_harmless_properties_of_any_type_and_order_are_passed_over(read):
     kinds, values = {}, dict(VALUES)
     for i, (name, kind) in enumerate(zip(names()[::-1], 4 * list(CODES), strict=False)):
-        kinds |= {name: "float", f"other_{i}": kind}
-        values[f"other_{i}"] = (i, i + 1)
+        kinds |= {name: "float", f"semantic_{i}": kind}
+        values[f"semantic_{i}"] = (i, i + 1)
     kinds |= {name: "float" for name in names()}
     check_values(read(ply(kinds, packed(kinds, values))))
     check_values(read(ply(kinds, packed(kinds, values, ">"), "binary_big_endian")))
@@ -185,14 +185,14 @@ def test_other_elements_are_passed_over(read, order, form):
         plain + faces + vertices + faces,
         f"binary_{form}_endian",
         before=PLAIN + LISTS,
-        after=LISTS.replace("face", "more"),
+        after=LISTS.replace("face", "edge"),
     )
     check_values(read(content))
 
 
 def test_other_elements_of_text_are_lines(read):
     body = b"1 2\n3 4\n3 5 6 7 8 2 1 1\n0 8 0\n" + text(floats()) + b"9 9\n9 9\n"
-    after = PLAIN.replace("camera", "more")
+    after = PLAIN.replace("camera", "edge")
     check_values(read(ply(floats(), body, "ascii", before=PLAIN + LISTS, after=after)))
 
 
@@ -229,6 +229,102 @@ def test_gaussians_on_triangles_are_not_taken_for_a_scene(refused):
     kinds = {**floats(), "binding_0": "int"}
     said = refused(ply(kinds, packed(kinds, VALUES | {"binding_0": (3, 4)})))
     assert "binding_0" in said and "world axes" in said
+
+
+FORMS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": None}
+
+
+def with_properties(extra, form="binary_little_endian", kind="float"):
+    """The two Gaussians with further properties, each of the same two values."""
+    kinds = {**floats(0), **dict.fromkeys(extra, kind)}
+    values = VALUES | extra
+    order = FORMS[form]
+    body = text(kinds, values) if order is None else packed(kinds, values, order)
+    return ply(kinds, body, form)
+
+
+HARMLESS = ["red", "green", "blue", "alpha", "confidence", "label", "object_id", "instance_id"]
+HARMLESS += ["obj_dc_0", "obj_dc_15", "semantic_0", "semantic_127", "ins_feat_r", "ins_feat_b2"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["nx", *HARMLESS])
+def test_what_exporters_write_beside_gaussians_is_passed_over(read, name, form):
+    check_values(read(with_properties({name: (9, 4)}, form)), 0)
+
+
+# Of SpacetimeGaussians, 4DGS, 4D-Rotor, GaussianFlow and others.
+MOVING = """trbf_center trbf_scale motion_0 motion_8 omega_3 t mu_t t_scale scale_t scale_t_0 scaling_t
+    rot_r_0 rot_l_3 f_t_0 delta_x_t0 delta_rot_0_t12 time timestamp velocity_0 vel_x vx
+    xyz_deform_0 deformation_1 flow_0 start_time""".split()
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_gaussians_that_change_with_time_are_refused_by_name(refused, name):
+    for values in ((0, 0), (0.5, 0.1)):
+        said = refused(with_properties({name: values}))
+        assert f"found {name}: they change with time" in said and "at rest" in said
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "name", ["scale_3", "f_dc_3", "nx2", "roughness", "mip_filter", "filter_3d", "other", "RED"]
+)
+def test_a_property_that_is_not_known_is_refused_unless_it_is_zero(read, refused, name, form):
+    check_values(read(with_properties({name: (0, 0)}, form)), 0)
+    said = refused(with_properties({name: (0, 0.25)}, form))
+    assert f"found {name}, of which it is not known" in said
+    assert name in refused(with_properties({name: (0, math.nan)}, form))
+
+
+def test_an_element_that_is_not_known_is_refused_unless_it_is_empty(read, refused):
+    after = "element delta_vertex_0 {}\nproperty float x\n"
+    body = packed(floats(0))
+    check_values(read(ply(floats(0), body, after=after.format(0))), 0)
+    assert "an element delta_vertex_0" in refused(
+        ply(floats(0), body + bytes(4), after=after.format(1))
+    )
+
+
+def test_the_camera_of_a_scene_of_one_image_is_passed_over(read):
+    sizes = {"extrinsic": 16, "intrinsic": 9, "image_size": 2, "frame": 2, "disparity": 2}
+    sizes |= {"color_space": 1, "version": 3}
+    after = "".join(f"element {name} {n}\nproperty float {name}\n" for name, n in sizes.items())
+    body = packed(floats(0)) + struct.pack("<35f", *range(1, 36))
+    check_values(read(ply(floats(0), body, after=after)), 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_filter_of_mip_splatting_widens_and_fades(read, form):
+    """Against the definition in 3x3 matrices: Sigma + f^2 I, and the ratio of the volumes."""
+    filters = (0.5, 2.0)
+    found, plain = read(with_properties({"filter_3D": filters}, form)), read(changed())
+    np.testing.assert_array_equal(found.means, plain.means)
+    np.testing.assert_array_equal(found.colors, plain.colors)
+    wide = covariance(plain) + np.square(filters)[:, None, None] * np.eye(3)
+    np.testing.assert_allclose(covariance(found), wide, rtol=1e-6, atol=1e-6)
+    ratio = np.sqrt(np.linalg.det(covariance(plain)) / np.linalg.det(wide))
+    np.testing.assert_allclose(found.opacities, plain.opacities * ratio, rtol=1e-6)
+    assert (ratio < 0.9).all()
+
+
+def test_a_filter_keeps_its_place_where_scales_are_extreme(read):
+    thin = dict.fromkeys(("scale_0", "scale_1", "scale_2"), (-1000.0, 0.0))
+    kinds = {**floats(0), "filter_3D": "float"}
+    scene = lambda f: read(ply(kinds, packed(kinds, VALUES | thin | {"filter_3D": f})))
+    none, some = scene((0, 0)), scene((0.25, math.nan))
+    np.testing.assert_array_equal(none.opacities, read(changed()).opacities)
+    assert not none.factors[0].any()
+    turned = 0.25 * np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_allclose(some.factors[0], turned, atol=1e-7)
+    assert some.opacities[0] == 0 and np.isnan(some.opacities[1])
+    assert np.isnan(some.factors[1]).any()
+
+
+def test_a_scene_with_its_filter_is_written_as_it_looks(read, tmp_path):
+    scene = read(with_properties({"filter_3D": (0.5, 2.0)}))
+    write_gaussian_ply(tmp_path / "a.ply", scene)
+    check_same(read_gaussian_ply(tmp_path / "a.ply"), scene)
 
 
 BODY = packed(floats())

@@ -108,10 +108,10 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
 
     Raises:
       FormatError: the file is no whole PLY file, is another one (a plain cloud of points, flat
-        Gaussians of 2DGS, a compressed scene of PlayCanvas), has Gaussians that move (`trbf_center`,
-        `motion_0`, `t`, ...) or are in the axes of triangles that do (`binding_0`), or has a
-        property that is not known and not 0 throughout. A scene whose motion is kept in another
-        file, such as deformation.pth, cannot be told from one at rest.
+        Gaussians of 2DGS, a compressed scene of PlayCanvas), has Gaussians that move
+        (`trbf_center`, `motion_0`, `t`, ...) or are in the axes of triangles that do
+        (`binding_0`), or has a property that is not known and not 0 throughout. A scene whose
+        motion is kept in another file, such as deformation.pth, cannot be told from one at rest.
     """
     data = Path(path).read_bytes()
     form, elements, start = _read_header(path, data)

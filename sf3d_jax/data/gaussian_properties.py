@@ -19,8 +19,8 @@ _HARMLESS = re.compile(
         [
             "n[xyz]",  # normals: 3D Gaussian Splatting (zeros), SuGaR, gsplat, nerfstudio
             "red|green|blue|alpha",  # a copy of f_dc and opacity for viewers of points
-            r"obj_dc_\d+|semantic_\d+",  # what a Gaussian belongs to: Gaussian Grouping, Feature 3DGS
-            r"ins_feat_[rgb]2?|ins_feat_\d+",  # the same: OpenGaussian
+            # What a Gaussian belongs to: Gaussian Grouping, Feature 3DGS, OpenGaussian.
+            r"obj_dc_\d+|semantic_\d+|ins_feat_[rgb]2?|ins_feat_\d+",
             "label|object_id|instance_id",
             "confidence",  # a weight of the training's losses
         ]
@@ -32,8 +32,9 @@ _MOVING = re.compile(
     "|".join(
         [
             r"trbf_\w+|motion_\w+|omega_\w+",  # SpacetimeGaussians
-            r"t|mu_t|t_scale|scale_t\w*|scaling_t\w*|rot_[rl]_\w+|rotation_[rl]\w*",  # 4DGS, 4D-Rotor
-            r"(f_)?t_\w+|\w+_t\d*|\w*time\w*|\w*duration\w*",  # f_t of SpacetimeGaussians, delta_x_t0
+            # 4DGS and 4D-Rotor, and f_t_0 or delta_x_t0 of others.
+            r"t|mu_t|scale_t\w*|scaling_t\w*|rot_[rl]_\w+|rotation_[rl]\w*",
+            r"(f_)?t_\w+|\w+_t\d*|\w*time\w*|\w*duration\w*",
             r"\w*velocity\w*|vel_\w+|v[xyz]|angular_\w+|\w*deform\w*|\w*flow\w*",
         ]
     )

@@ -254,8 +254,8 @@ def test_what_exporters_write_beside_gaussians_is_passed_over(read, name, form):
 
 
 # Of SpacetimeGaussians, 4DGS, 4D-Rotor, GaussianFlow and others.
-MOVING = """trbf_center trbf_scale motion_0 motion_8 omega_3 t mu_t t_scale scale_t scale_t_0 scaling_t
-    rot_r_0 rot_l_3 f_t_0 delta_x_t0 delta_rot_0_t12 time timestamp velocity_0 vel_x vx
+MOVING = """trbf_center trbf_scale motion_0 motion_8 omega_3 t mu_t t_scale scale_t scale_t_0
+    scaling_t rot_r_0 rot_l_3 f_t_0 delta_x_t0 delta_rot_0_t12 time timestamp velocity_0 vel_x vx
     xyz_deform_0 deformation_1 flow_0 start_time""".split()
 
 

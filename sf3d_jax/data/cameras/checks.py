@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sf3d_jax._rotations import find_pose_fault
 from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_header_size, check_numbers
-from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.poses import poses_argument
 
 if TYPE_CHECKING:
@@ -197,9 +197,11 @@ def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
       FormatError: it has something else than a rotation, or its last row is not 0 0 0 1.
     """
     check_numbers(path, where, pose)
-    if not ends_in_one(pose) or not poses.is_rigid(pose):
-        rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in pose)
-        raise FormatError(path, f"a rotation and a translation in {where}", f"[{rows}]")
+    fault = find_pose_fault(pose)
+    if fault is None and not ends_in_one(pose):
+        fault = f"the last row {' '.join(f'{x:.4g}' for x in pose[3])} for 0 0 0 1"
+    if fault:
+        raise FormatError(path, f"a rotation and a translation in {where}", fault)
     return pose[:3]
 
 

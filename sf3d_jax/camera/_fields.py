@@ -12,7 +12,7 @@ from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import Leaf
 from sf3d_jax._numerics.concrete import read_known
 from sf3d_jax._rotations import TOLERANCE, find_pose_fault
-from sf3d_jax.camera import _lens
+from sf3d_jax.camera._lens import COEFFICIENTS
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -53,11 +53,11 @@ def check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer:
 
 def check_lens(name: str, camera: "Camera") -> None:
     """Raises where the model is unknown or has another number of coefficients."""
-    if camera.model not in _lens.COEFFICIENTS:
-        raise ValueError(f"{name}model: expected {set(_lens.COEFFICIENTS)}, got {camera.model!r}")
+    if camera.model not in COEFFICIENTS:
+        raise ValueError(f"{name}model: expected {set(COEFFICIENTS)}, got {camera.model!r}")
     count = 0 if camera.distortion is None else camera.distortion.shape[-1]
-    if count not in _lens.COEFFICIENTS[camera.model]:
-        fits = " or ".join(map(str, _lens.COEFFICIENTS[camera.model]))
+    if count not in COEFFICIENTS[camera.model]:
+        fits = " or ".join(map(str, COEFFICIENTS[camera.model]))
         raise ValueError(
             f"{name}distortion: model {camera.model!r} has {fits} coefficients, got {count}"
         )

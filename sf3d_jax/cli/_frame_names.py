@@ -32,10 +32,9 @@ def name_frames(images: list[str | None]) -> list[str]:
     start = -1 if len({x.casefold() for x in stems}) == len(stems) else common
     names = [_fit("_".join(path[start:])) for path in paths]
     names = [name or f"{i:04d}" for i, name in enumerate(names)]
-    counts = Counter(map(str.casefold, names))
-    return [
-        name if counts[name.casefold()] == 1 else f"{name}_{i:04d}" for i, name in enumerate(names)
-    ]
+    while len(counts := Counter(map(str.casefold, names))) < len(names):
+        names = [f"{x}_{i:04d}" if counts[x.casefold()] > 1 else x for i, x in enumerate(names)]
+    return names
 
 
 def is_called_as(name: str, image: str) -> bool:

@@ -123,7 +123,7 @@ def make_camera(
       model: of `Camera`.
 
     Returns:
-      The camera, float64.
+      The camera, float64; a pinhole where all coefficients of OpenCV's model are 0.
 
     Raises:
       FormatError: a focal length is not positive, a number absurd, or there are too many or too
@@ -138,6 +138,9 @@ def make_camera(
             check_numbers(path, f"the {key} of {where}", np.asarray(x, np.float64))
     if not (focal > 0).all():
         raise FormatError(path, f"positive focal lengths in {where}", f"{focal.tolist()}")
+    # Without coefficients a fisheye is still equidistant.
+    if model == "opencv" and distortion is not None and not np.any(distortion):
+        model, distortion = "pinhole", None
     matrix = np.diag([*focal, 1.0])
     matrix[:2, 2] = point
     try:

@@ -81,6 +81,30 @@ def test_models_become_ours(tmp_path, kind, name):
         np.testing.assert_array_equal(camera.distortion, distortion)
 
 
+@pytest.mark.parametrize("kind", ["bin", "txt"])
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name][2][1]])
+def test_a_lens_of_zeros_is_a_pinhole_but_for_a_fisheye(tmp_path, kind, name):
+    path, values = tmp_path / f"cameras.{kind}", parameters(name)
+    number, form, (_, distortion, model) = MODELS[name]
+    values[-int(form[-1]) :] = [0.0] * int(form[-1])
+    if kind == "bin":
+        path.write_bytes(counted(packed_camera(7, number, values)))
+    else:
+        path.write_text(f"7 {name} 320 240 {' '.join(map(str, values))}\n")
+    camera = read_colmap_cameras(path)[7]
+    if model == "fisheye":
+        assert camera.model == "fisheye" and not camera.distortion.any()
+        assert camera.distortion.shape == np.shape(distortion)
+    else:
+        assert camera.model == "pinhole" and camera.distortion is None
+    np.testing.assert_array_equal(camera.principal_point, [159.5, 120])
+    write_colmap_cameras(path, {7: camera})
+    again = read_colmap_cameras(path)[7]
+    assert (again.model, again.size) == (camera.model, camera.size)
+    for found, wanted in ((again.focal, camera.focal), (again.distortion, camera.distortion)):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_camera_of_many_pixels_keeps_its_digits(tmp_path):
     path = tmp_path / "cameras.bin"
     values = [3690.1234567890123, 2592.0, 1944.0, -0.0071234567890123]

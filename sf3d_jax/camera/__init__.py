@@ -75,7 +75,7 @@ class Camera:
     def __post_init__(self) -> None:
         """Checks the fields."""
         object.__setattr__(self, "size", check_size(self.size))
-        check_fields(self)
+        check_fields({name: getattr(self, name) for name in _ARRAYS}, self.model)
 
     @classmethod
     def pinhole(
@@ -349,7 +349,7 @@ def check_camera(name: str, camera: object) -> tuple[int, ...]:
         "principal_point": (camera.principal_point, (2,)),
         "world_to_camera": (camera.world_to_camera, (3, 4)),
     }
-    check_lens(f"{name}.", camera)
+    check_lens(f"{name}.", camera.model, camera.distortion)
     if camera.distortion is not None:
         parts["distortion"] = (camera.distortion, (camera.distortion.shape[-1],))
     for part, (x, trailing) in parts.items():

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,10 +14,11 @@ from sf3d_jax._numerics.concrete import read_known
 from sf3d_jax._rotations import TOLERANCE, find_pose_fault
 from sf3d_jax.camera._lens import COEFFICIENTS
 
-if TYPE_CHECKING:
-    from sf3d_jax.camera import Camera
-
 Size = tuple[int, int]
+T = TypeVar("T")
+
+
+_TRAILING = {"focal": (2,), "principal_point": (2,), "world_to_camera": (3, 4), "distortion": ()}
 
 
 def check_size(size: Size) -> Size:
@@ -51,51 +52,48 @@ def check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer:
             )
 
 
-def check_lens(name: str, camera: "Camera") -> None:
+def check_lens(name: str, model: str, distortion: Leaf) -> None:
     """Raises where the model is unknown or has another number of coefficients."""
-    if camera.model not in COEFFICIENTS:
-        raise ValueError(f"{name}model: expected {set(COEFFICIENTS)}, got {camera.model!r}")
-    count = 0 if camera.distortion is None else camera.distortion.shape[-1]
-    if count not in COEFFICIENTS[camera.model]:
-        fits = " or ".join(map(str, COEFFICIENTS[camera.model]))
-        raise ValueError(
-            f"{name}distortion: model {camera.model!r} has {fits} coefficients, got {count}"
-        )
+    if model not in COEFFICIENTS:
+        raise ValueError(f"{name}model: expected {set(COEFFICIENTS)}, got {model!r}")
+    count = 0 if distortion is None else distortion.shape[-1]
+    if count not in COEFFICIENTS[model]:
+        fits = " or ".join(map(str, COEFFICIENTS[model]))
+        raise ValueError(f"{name}distortion: model {model!r} has {fits} coefficients, got {count}")
 
 
-def edit(camera: "Camera", **changes: Leaf) -> "Camera":
-    """dataclasses.replace without its checks, where what was checked stays valid."""
+def edit(camera: T, **changes: Leaf) -> T:
+    """dataclasses.replace without the checks, for a camera that stays as valid as it was."""
     edited = object.__new__(type(camera))
     edited.__dict__.update(camera.__dict__, **changes)
     return edited
 
 
-def check_fields(camera: "Camera") -> None:
-    """Checks the arrays of a camera that a caller makes; what is no array passes.
+def check_fields(fields: Mapping[str, Leaf], model: str) -> None:
+    """Checks the fields of a camera that a caller makes; what is no array passes.
 
     A tree of axes, shardings or booleans in the shape of a camera holds no arrays.
 
     Args:
-      camera: of which the size is checked.
+      fields: those of `Camera` that are arrays, by name.
+      model: its model.
 
     Raises:
       TypeError: a field is a list or a number instead of an array, or has no floating numbers.
       ValueError: a field has a wrong shape; or its numbers are known, and a focal length is not
         positive, one is not finite, or world_to_camera is no rotation and translation.
     """
-    trailing = {"focal": (2,), "principal_point": (2,), "world_to_camera": (3, 4), "distortion": ()}
-    arrays = {name: getattr(camera, name) for name in trailing}
-    for name, x in arrays.items():
+    for name, x in fields.items():
         if isinstance(x, float) or type(x) in (list, tuple):
             raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
-    arrays = {name: x for name, x in arrays.items() if hasattr(x, "shape") and hasattr(x, "dtype")}
+    arrays = {name: x for name, x in fields.items() if hasattr(x, "shape") and hasattr(x, "dtype")}
     for name, x in arrays.items():
         if name == "world_to_camera" and x.shape[-2:] == (4, 4):
             message = "expected shape (..., 3, 4), got (..., 4, 4); leave out the row 0 0 0 1"
             raise ValueError(f"{name}: {message}")
-        check_array(name, x, trailing[name])
-    if arrays and ("distortion" in arrays or camera.distortion is None):
-        check_lens("", camera)
+        check_array(name, x, _TRAILING[name])
+    if arrays and ("distortion" in arrays or fields["distortion"] is None):
+        check_lens("", model, fields["distortion"])
     _check_numbers(arrays)
 
 

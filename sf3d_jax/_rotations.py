@@ -44,12 +44,11 @@ def _describe(matrix: np.ndarray, tolerance: float) -> str:
     largest = np.abs(matrix).max()
     if not largest:
         return "zeros"
-    if largest > 1e6:
-        return f"numbers up to {largest:g}"
-    scale = np.sqrt(np.square(matrix).sum() / 3)
-    if _are_rotations(matrix / scale, tolerance):
-        return f"what looks like {scale:.4g} times a rotation"
-    if _are_rotations(-matrix / scale, tolerance):
+    unit = matrix / largest  # whose squares neither overflow nor vanish
+    scale = np.sqrt(np.square(unit).sum() / 3)
+    if _are_rotations(unit / scale, tolerance):
+        return f"what looks like {largest * scale:.4g} times a rotation"
+    if _are_rotations(-unit / scale, tolerance):
         return "what looks like a mirrored rotation, of determinant -1"
     rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in matrix)
     return f"[{rows}], of which the rows are not perpendicular and of length 1"

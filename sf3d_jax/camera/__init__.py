@@ -44,9 +44,10 @@ class Camera:
     jax.tree.map), are not, nor is anything on a device under a transfer guard. A bad number there
     makes pixels invalid.
 
-    A camera of JAX arrays that is part of a model, as a field of an equinox module is, is trained
-    with it: use `jax.lax.stop_gradient(camera)` in the loss and leave the camera out of what the
-    optimiser gets, or keep its arrays in NumPy, which equinox's filters take for constants.
+    A camera that is a field of a model, such as an equinox module, is trained with it, as its
+    arrays are leaves like any others. To keep it, use `jax.lax.stop_gradient(camera)` where the
+    model uses it, and leave it out of what the optimiser changes (`equinox.partition`,
+    `optax.masked`): weight decay changes also what has no gradient.
 
     Attributes:
       focal: (*b, 2), (fx, fy) in pixels, positive.

@@ -96,6 +96,9 @@ class Render:
             got = " ".join(f"{x:g}" for x in self.background)
             raise ValueError(f"--background: expected three numbers from 0 to 1, got {got}")
         check_folder(self.out, "out")
+        for name, path in (("SCENE", self.scene), ("--camera", self.camera)):
+            if path.is_dir():
+                raise ValueError(f"{name}: {path} is a folder; name a file")
         starts = [_read_start(path) for path in (self.scene, self.camera)]
         if starts[0][:1] in (b"{", b"[") and starts[1].startswith(b"ply"):
             raise ValueError(

@@ -456,6 +456,8 @@ def point_cloud(path):
     "words, said",
     [
         (["none.ply"], "there is no file none.ply"),
+        (["."], "SCENE: . is a folder; name a file"),
+        (["scene.ply", "--camera", "."], "--camera: . is a folder; name a file"),
         (["points.ply"], "points.ply: expected a scene of 3D Gaussians, found no property f_dc_0"),
         (["transforms.json"], "transforms.json: expected a PLY file"),
         (["empty.ply"], "empty.ply: holds no Gaussians"),

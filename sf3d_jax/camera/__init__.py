@@ -8,20 +8,22 @@ integers at pixel centres: the top left centre is (0, 0), the image covers [-0.5
 """
 
 import dataclasses
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import GetAttrKey
 from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import Array, Leaf, align_ranks, result_type
-from sf3d_jax.camera import _lens
+from sf3d_jax._numerics.concrete import read_known
+from sf3d_jax.camera._fields import Size as Size
+from sf3d_jax.camera._fields import check_fields, check_lens, check_window, edit
+from sf3d_jax.camera._fields import check_size as check_size
 
-Size = tuple[int, int]
 # An array, a number, or nested lists of numbers.
 ArrayOrLists: TypeAlias = ArrayLike | Sequence[object]
 
@@ -30,7 +32,6 @@ def _no_pose() -> np.ndarray:
     return np.eye(3, 4, dtype=np.float32)
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Camera:
     """One camera or a batch of cameras of one size and lens model; a frozen pytree.
@@ -38,15 +39,31 @@ class Camera:
     The edits give the camera of the edited image. Each array may have batch axes (*b) of
     its own; they broadcast.
 
+    Numbers that are known are checked when a camera is made, also by `dataclasses.replace`, and an
+    array on a device is waited for; traced ones, and cameras that JAX makes (the outputs of jit,
+    jax.tree.map), are not, nor is anything on a device under a transfer guard. A bad number there
+    makes pixels invalid.
+
+    A camera that is a field of a model, such as an equinox module, is trained with it, as its
+    arrays are leaves like any others. To keep it, use `jax.lax.stop_gradient(camera)` where the
+    model uses it, and leave it out of what the optimiser changes (`equinox.partition`,
+    `optax.masked`): weight decay changes also what has no gradient.
+
     Attributes:
       focal: (*b, 2), (fx, fy) in pixels, positive.
       principal_point: (*b, 2), (cx, cy) in pixels.
       world_to_camera: (*b, 3, 4), a rotation and a translation in metres; the identity
         unless given.
       distortion: (*b, K) coefficients in OpenCV's order, or None for a pinhole.
-      size: (H, W), static.
+      size: (H, W), two integers, static.
       model: "pinhole", "opencv" (k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4]]]) or "fisheye"
         (Kannala-Brandt k1 k2 k3 k4), static.
+
+    Raises:
+      TypeError: a field is not an array of floating numbers.
+      ValueError: a wrong shape, size or model; a focal length that is not positive, or a number
+        that is not finite; R that is not a rotation, where R R^T differs from the identity or det R
+        from 1 by more than 1e-3 (8e-3 in bfloat16).
     """
 
     focal: Leaf
@@ -55,6 +72,11 @@ class Camera:
     distortion: Leaf = None
     size: Size = dataclasses.field(kw_only=True, metadata={"static": True})
     model: str = dataclasses.field(default="pinhole", kw_only=True, metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        """Checks the fields."""
+        object.__setattr__(self, "size", check_size(self.size))
+        check_fields({name: getattr(self, name) for name in _ARRAYS}, self.model)
 
     @classmethod
     def pinhole(
@@ -80,10 +102,10 @@ class Camera:
           The camera. NumPy and Python numbers stay NumPy, in their precision.
 
         Raises:
-          ValueError: world_to_camera has another shape.
+          ValueError: what `Camera` refuses, or a pose (*b, 4, 4) whose last row is not 0 0 0 1.
         """
         pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
-        return cls(_stack(fx, fy), _stack(cx, cy), pose, size=check_size(size))
+        return cls(_stack(fx, fy), _stack(cx, cy), pose, size=size)
 
     @classmethod
     def from_matrix(
@@ -108,20 +130,19 @@ class Camera:
           The camera.
 
         Raises:
-          ValueError: a wrong shape, a skewed matrix, or coefficients that the model lacks.
+          ValueError: what `Camera` refuses, another shape, or a matrix with skew.
         """
-        matrix = _array(matrix)
+        matrix = _floats(matrix)
         if matrix.shape[-2:] != (3, 3):
             raise ValueError(f"matrix: expected shape (..., 3, 3), got {matrix.shape}")
-        if isinstance(matrix, np.ndarray) and np.any(matrix[..., 0, 1] != 0):
-            raise ValueError(f"matrix: skew is not supported, got {matrix[..., 0, 1]}")
+        known = read_known(matrix)
+        if known is not None and np.any(known[..., 0, 1] != 0):
+            raise ValueError(f"matrix: skew is not supported, got {known[..., 0, 1]}")
         model = model or ("pinhole" if distortion is None else "opencv")
         fx, fy, cx, cy = (matrix[..., i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
-        camera = cls.pinhole(fx, fy, cx, cy, size, world_to_camera)
-        distortion = None if distortion is None else _array(distortion)
-        camera = dataclasses.replace(camera, distortion=distortion, model=model)
-        _check_lens("", camera)
-        return camera
+        pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
+        distortion = None if distortion is None else _floats(distortion)
+        return cls(_stack(fx, fy), _stack(cx, cy), pose, distortion, size=size, model=model)
 
     def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> "Camera":
         """The camera of the window image[top : top + h, left : left + w].
@@ -137,7 +158,7 @@ class Camera:
         Raises:
           ValueError: the window is known to leave the image.
         """
-        _check_window("crop", top, left, check_size(size), self.size)
+        check_window("crop", top, left, check_size(size), self.size)
         return shift_camera(self, -_stack(left, top), size)
 
     def pad(self, top: ArrayLike, left: ArrayLike, size: Size) -> "Camera":
@@ -154,7 +175,7 @@ class Camera:
         Raises:
           ValueError: the image is known not to fit into the size.
         """
-        _check_window("pad", top, left, self.size, check_size(size))
+        check_window("pad", top, left, self.size, check_size(size))
         return shift_camera(self, _stack(left, top), size)
 
     def resize(self, size: Size) -> "Camera":
@@ -184,7 +205,7 @@ class Camera:
             odd = np.isin(np.arange(12), [3, 8, 9])[: distortion.shape[-1]]
             distortion, sign = _alike(distortion, np.where(odd, -1, 1))
             distortion = distortion * sign
-        return dataclasses.replace(
+        return edit(
             self,
             principal_point=_stack(self.size[1] - 1 - centre[..., 0], centre[..., 1]),
             world_to_camera=pose * mirrored,
@@ -207,7 +228,7 @@ class Camera:
         if step < 1 or not 0 <= offset < min(self.size):
             raise ValueError(f"stride: step {step} and offset {offset} do not fit {self.size}")
         height, width = (-(-(n - offset) // step) for n in self.size)
-        return dataclasses.replace(
+        return edit(
             self,
             focal=self.focal / step,
             principal_point=(self.principal_point - offset) / step,
@@ -218,7 +239,7 @@ class Camera:
 def shift_camera(camera: Camera, by: Array, size: Size) -> Camera:
     """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
     point, by = _alike(camera.principal_point, by)
-    return dataclasses.replace(camera, principal_point=point + by, size=check_size(size))
+    return edit(camera, principal_point=point + by, size=check_size(size))
 
 
 def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
@@ -226,9 +247,7 @@ def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
     focal, focal_scale = _alike(camera.focal, scale)
     point, point_scale = _alike(camera.principal_point, scale)
     point = (point + 0.5) * point_scale - 0.5
-    return dataclasses.replace(
-        camera, focal=focal * focal_scale, principal_point=point, size=check_size(size)
-    )
+    return edit(camera, focal=focal * focal_scale, principal_point=point, size=check_size(size))
 
 
 def align_camera(camera: Camera, rank: int) -> Camera:
@@ -239,7 +258,31 @@ def align_camera(camera: Camera, rank: int) -> Camera:
         for name, count in axes.items()
         if (x := getattr(camera, name)) is not None
     }
-    return dataclasses.replace(camera, **arrays)
+    return edit(camera, **arrays)
+
+
+_ARRAYS = ("focal", "principal_point", "world_to_camera", "distortion")
+Static: TypeAlias = tuple[Size, str]
+
+
+def _flatten(camera: Camera) -> tuple[tuple[Leaf, ...], Static]:
+    arrays = camera.focal, camera.principal_point, camera.world_to_camera, camera.distortion
+    return arrays, (camera.size, camera.model)
+
+
+def _flatten_with_keys(camera: Camera) -> tuple[tuple[tuple[GetAttrKey, Leaf], ...], Static]:
+    leaves, static = _flatten(camera)
+    return tuple(zip(map(GetAttrKey, _ARRAYS), leaves, strict=True)), static
+
+
+def _unflatten(static: Static, leaves: Iterable[Leaf]) -> Camera:
+    camera = object.__new__(Camera)
+    camera.__dict__.update(zip(_ARRAYS, leaves, strict=True), size=static[0], model=static[1])
+    return camera
+
+
+# Not register_dataclass, which calls the constructor with whatever JAX puts into the fields.
+jax.tree_util.register_pytree_with_keys(Camera, _flatten_with_keys, _unflatten, _flatten)
 
 
 def _alike(array: Array, x: Array) -> tuple[Array, Array]:
@@ -249,8 +292,12 @@ def _alike(array: Array, x: Array) -> tuple[Array, Array]:
     return array, x.astype(array.dtype)
 
 
-def _array(x: ArrayOrLists) -> Array:
-    return x if isinstance(x, jax.Array) else np.asarray(x)
+def _floats(x: ArrayOrLists) -> Array:
+    """An array, of which integers become floating numbers; NumPy unless it is JAX's."""
+    array = x if isinstance(x, jax.Array) else np.asarray(x)
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return array
+    return array.astype(jnp.float32 if isinstance(x, jax.Array) else np.float64)
 
 
 def _stack(x: ArrayLike, y: ArrayLike) -> Array:
@@ -266,55 +313,18 @@ def _stack(x: ArrayLike, y: ArrayLike) -> Array:
 
 
 def _pose(matrix: ArrayOrLists) -> Array:
-    matrix = _array(matrix)
+    matrix = _floats(matrix)
     if matrix.shape[-2:] not in ((3, 4), (4, 4)):
         raise ValueError(
             f"world_to_camera: expected (..., 3, 4) or (..., 4, 4), got {matrix.shape}"
         )
+    if matrix.shape[-2] == 3:
+        return matrix
+    known = read_known(matrix)
+    if known is not None and not (np.abs(known[..., 3:, :] - [0, 0, 0, 1]) < 1e-4).all():
+        rows = known[..., 3:, :].tolist()
+        raise ValueError(f"world_to_camera: expected the last row 0 0 0 1, got {rows}")
     return matrix[..., :3, :]
-
-
-def check_size(size: Size) -> Size:
-    """Checks the size of an image.
-
-    Args:
-      size: (height, width).
-
-    Returns:
-      The size in Python integers.
-
-    Raises:
-      ValueError: it is no pair of integers, or a side is below 1.
-    """
-    try:
-        height, width = map(operator.index, size)
-    except (TypeError, ValueError):
-        height = width = 0
-    if height < 1 or width < 1:
-        raise ValueError(f"size: expected two integers (height, width), at least 1, got {size}")
-    return height, width
-
-
-def _check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer: Size) -> None:
-    """Raises where a window of known position does not fit; traced positions pass."""
-    for start, part, whole in ((top, inner[0], outer[0]), (left, inner[1], outer[1])):
-        if isinstance(start, jax.core.Tracer):
-            continue
-        if np.any(np.asarray(start) < 0) or np.any(np.asarray(start) + part > whole):
-            raise ValueError(
-                f"{name}: {inner} at top {top}, left {left} does not fit into {outer} (H, W)"
-            )
-
-
-def _check_lens(name: str, camera: Camera) -> None:
-    if camera.model not in _lens.COEFFICIENTS:
-        raise ValueError(f"{name}model: expected {set(_lens.COEFFICIENTS)}, got {camera.model!r}")
-    count = 0 if camera.distortion is None else camera.distortion.shape[-1]
-    if count not in _lens.COEFFICIENTS[camera.model]:
-        fits = " or ".join(map(str, _lens.COEFFICIENTS[camera.model]))
-        raise ValueError(
-            f"{name}distortion: model {camera.model!r} has {fits} coefficients, got {count}"
-        )
 
 
 def check_camera(name: str, camera: object) -> tuple[int, ...]:
@@ -340,7 +350,7 @@ def check_camera(name: str, camera: object) -> tuple[int, ...]:
         "principal_point": (camera.principal_point, (2,)),
         "world_to_camera": (camera.world_to_camera, (3, 4)),
     }
-    _check_lens(f"{name}.", camera)
+    check_lens(f"{name}.", camera.model, camera.distortion)
     if camera.distortion is not None:
         parts["distortion"] = (camera.distortion, (camera.distortion.shape[-1],))
     for part, (x, trailing) in parts.items():

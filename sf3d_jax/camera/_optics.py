@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._numerics import is_in_range, is_positive_finite, mask
 from sf3d_jax.camera import _lens
+from sf3d_jax.camera._fields import edit
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -53,7 +54,7 @@ def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
             fits = fits & (_determinant(x[..., :3]) > 0.5)
         arrays[name] = mask(per_pixel(fits, axes), (x,), (other,))[0]
         good = good & fits
-    return dataclasses.replace(camera, **arrays), good
+    return edit(camera, **arrays), good
 
 
 def _determinant(matrix: jax.Array) -> jax.Array:

@@ -3,12 +3,13 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from sf3d_jax.cli._record import NAME, add_frame, begin_record, hash_file, read_record
 from sf3d_jax.cli.frame_names import name_frames
 from sf3d_jax.cli.inputs import check_folder, check_writable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # The folder of each map, and the ending of its files.
 _MAPS = {"colors": ".png", "inv_depth": ".npy", "alpha": ".png"}
+_PICTURES = "inv_depth_colors"
 # What the renderer has numbers for.
 _MOST_INTERSECTIONS = 2**30 - 1
 # tyro's own for `tuple[int, int] | None` speaks of types where a number is missing.
@@ -35,10 +37,12 @@ class Render:
     """Draw a scene of 3D Gaussians (.ply) from given cameras.
 
     Writes for every frame colors/NAME.png (8 bits), inv_depth/NAME.npy (per metre, 0 where nothing
-    is) and alpha/NAME.png (8 bits). NAME is that of the image in the camera file, or, if it has
-    none, the frame's number there. Where images share a name, all get their folders too: x_a for
-    x/a.png. A name that no file can have, or another frame has, is changed, which is said.
-    Files of the same names are replaced. Colours are written as they were trained.
+    is), inv_depth_colors/NAME.png (the same in colours: dark blue is far, yellow is near, black is
+    nothing; one scale for all frames) and alpha/NAME.png (8 bits). NAME is that of the image in the
+    camera file, or, if it has none, the frame's number there. Where images share a name, all get
+    their folders too: x_a for x/a.png. A name that no file can have, or another frame has, is
+    changed, which is said. Files of the same names are replaced. Colours are written as they were
+    trained. render.jsonl says what the pictures were drawn from.
     """
 
     scene: tyro.conf.Positional[Path]
@@ -54,7 +58,7 @@ class Render:
     antialias: bool = False
     """For scenes that were trained so: a Gaussian smaller than a pixel fades."""
     resume: bool = False
-    """Leave frames that are there in this size; scene, cameras and options must be the same."""
+    """Leave frames that are there in this size, of the same scene, cameras and options."""
 
     def run(self) -> None:
         """Reads everything, draws, and writes frame by frame."""
@@ -62,12 +66,12 @@ class Render:
         cameras = self._read_cameras()
         gaussians = self._read_scene()
         folders = self._make_folders()
+        done = self._find_done(cameras)
         import jax
         from tqdm import tqdm
 
         from sf3d_jax.gaussians import recenter
 
-        done = {name for name in cameras if self.resume and self._is_done(name, cameras[name])}
         print(f"{self.scene}: {len(gaussians.means)} Gaussians, {_count(cameras)}", flush=True)
         if done:
             print(f"  {_count(done)} there already, {len(cameras) - len(done)} to draw", flush=True)
@@ -75,13 +79,15 @@ class Render:
             near = recenter(gaussians, [*cameras.values()])
             gaussians = jax.device_put(near.gaussians)
             moved = dict(zip(cameras, near.cameras, strict=True))
-            cameras = {name: camera for name, camera in moved.items() if name not in done}
-            counts = self._count_intersections(gaussians, cameras)
+            left = {name: camera for name, camera in moved.items() if name not in done}
+            counts = self._count_intersections(gaussians, left)
         _say_unseen(counts)
-        rooms = _share_room(counts, cameras)
-        with tqdm(cameras, unit="frame", leave=False) as names:
+        rooms = _share_room(counts, left)
+        with tqdm(left, unit="frame", leave=False) as names:
             for name in names:
-                self._write(name, gaussians, cameras[name], rooms[name])
+                self._write(name, gaussians, left[name], rooms[name])
+                add_frame(self.out, name)
+        self._color_inverse_depths(cameras)
         print(f"{self.out}: {', '.join(folders)}")
 
     def _check(self) -> None:
@@ -91,6 +97,15 @@ class Render:
             got = " ".join(f"{x:g}" for x in self.background)
             raise ValueError(f"--background: expected three numbers from 0 to 1, got {got}")
         check_folder(self.out, "out")
+        for name, path in (("SCENE", self.scene), ("--camera", self.camera)):
+            if path.is_dir():
+                raise ValueError(f"{name}: {path} is a folder; name a file")
+        starts = [_read_start(path) for path in (self.scene, self.camera)]
+        if starts[0][:1] in (b"{", b"[") and starts[1].startswith(b"ply"):
+            raise ValueError(
+                f"{self.scene} holds JSON and {self.camera} a scene: the two are swapped; "
+                f"give {self.camera} --camera {self.scene}"
+            )
 
     def _read_cameras(self) -> "dict[str, Camera]":
         """Reads the cameras by the names of their frames; raises for a lens."""
@@ -122,18 +137,48 @@ class Render:
 
     def _make_folders(self) -> list[str]:
         """Before the work, so that it is not lost."""
-        for folder in _MAPS:
+        folders = {**_MAPS, _PICTURES: ".png"}
+        for folder in folders:
             try:
                 (self.out / folder).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 reason = f"no folder can be made at {self.out / folder}: {error.strerror}"
                 raise ValueError(f"--out: {reason}") from None
-        for path in self._files("0000").values():
+        for path in (self.out / NAME, *(self.out / folder / "0000" for folder in folders)):
             check_writable("--out", path)
-        return [f"{folder}/*{ending}" for folder, ending in _MAPS.items()]
+        return [f"{folder}/*{ending}" for folder, ending in folders.items()]
 
     def _files(self, name: str) -> dict[str, Path]:
         return {kind: self.out / kind / f"{name}{ending}" for kind, ending in _MAPS.items()}
+
+    def _find_done(self, cameras: "dict[str, Camera]") -> set[str]:
+        """The frames that need not be drawn; begins the record of this run.
+
+        The size is not part of the record, as the files tell it themselves.
+        """
+        facts = {
+            "scene": hash_file(self.scene),
+            "camera": hash_file(self.camera),
+            "background": [*self.background],
+            "antialias": self.antialias,
+        }
+        if not self.resume:
+            begin_record(self.out, facts)
+            return set()
+        drawn = read_record(self.out, facts)
+        if drawn is None:
+            there = [
+                name for name in cameras if any(x.exists() for x in self._files(name).values())
+            ]
+            if there:
+                raise ValueError(
+                    f"--resume: frame {there[0]} is in {self.out}, but no {NAME} that says what it "
+                    "was drawn from; draw into another folder, or without --resume"
+                )
+            begin_record(self.out, facts)
+        return {
+            name for name in drawn or () if name in cameras and self._is_done(name, cameras[name])
+        }
 
     def _is_done(self, name: str, camera: "Camera") -> bool:
         """Whether all files of a frame are there, in the size that is wanted."""
@@ -188,6 +233,28 @@ class Render:
         data.write_map(files["inv_depth"], inv_depth)
         data.write_image(files["alpha"], eight_bits(alpha))
 
+    def _color_inverse_depths(self, names: Iterable[str]) -> None:
+        """Colours what was drawn, with one scale: from all frames, but for 1 % at either end."""
+        import numpy as np
+
+        from sf3d_jax import data, views
+
+        maps = {name: self._files(name)["inv_depth"] for name in names}
+        ends = []
+        for path in maps.values():
+            values = np.load(path)
+            if (values > 0).any():
+                ends.append(np.percentile(values[values > 0], (1, 99)))
+        limits = (np.min(ends), np.max(ends)) if ends else (0.0, 1.0)
+        for name, path in maps.items():
+            values = np.load(path)
+            picture = views.scalar_to_color(values, valid=values > 0, limits=limits)
+            data.write_image(self.out / _PICTURES / f"{name}.png", picture)
+        if ends:
+            print(
+                f"  {_PICTURES}: {limits[0]:.3g} (dark blue) to {limits[1]:.3g} (yellow) per metre"
+            )
+
 
 def _size_of(path: Path) -> tuple[int, ...]:
     """The height and width of a .png or .npy, by its header; () if it has none."""
@@ -204,6 +271,15 @@ def _size_of(path: Path) -> tuple[int, ...]:
         return ()
     width, height = (int.from_bytes(header[i : i + 4], "big") for i in (16, 20))
     return height, width
+
+
+def _read_start(path: Path) -> bytes:
+    """The first bytes of a file, without white space before them; none if there is no file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:  # said where the file is read
+        return b""
 
 
 def _share_room(counts: dict[str, int], cameras: "dict[str, Camera]") -> dict[str, int]:

@@ -13,8 +13,12 @@ A header of text, lines that end in \\n or \\r\\n, and then the numbers of each 
 The opacity is a logit, the scales are natural logarithms of standard deviations in metres, the
 rotation is a quaternion w x y z of any length. Colours are coefficients of spherical harmonics in
 the basis of `gaussians.spherical_harmonics`: f_dc those of degree 0, and f_rest the others, first
-all of red, then of green, then of blue. Properties may have any order and any type of the format;
-others are passed over, as are elements beside `vertex`.
+all of red, then of green, then of blue. Properties may have any order and any type of the format.
+
+Mip-Splatting and what is built on it store a low-pass filter beside the Gaussians, `filter_3D`, a
+standard deviation f in metres. The scales s become sqrt(s^2 + f^2), and the opacity is multiplied
+by the ratio of the volumes, the product of s / sqrt(s^2 + f^2), as its get_scaling_with_3D_filter
+and get_opacity_with_3D_filter do. `gaussian_properties` says which others are passed over.
 """
 
 import math
@@ -26,6 +30,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.gaussian_properties import check_elements, check_names, check_rest
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
@@ -45,8 +50,7 @@ _SCALE = ("scale_0", "scale_1", "scale_2")
 _ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 _NEEDED = (*_MEAN, *_BASE, *_OPACITY, *_SCALE, *_ROTATION)
 _COLORS = {"red", "green", "blue"}
-# Of Gaussians that a moving mesh carries, as in GaussianAvatars: they are not in world axes.
-_BOUND = "binding_0"
+_FILTER = "filter_3D"
 _RESTS = (0, 9, 24, 45)
 # The first function of the basis, by which a colour without direction is multiplied.
 _FIRST = math.sqrt(1 / (4 * math.pi))
@@ -95,7 +99,8 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
       path: of the file.
 
     Returns:
-      Gaussians of N: NumPy float32, in the file's own world and unit. Means are float64 where the
+      Gaussians of N: NumPy float32, in the file's own world and unit, with the low-pass filter of
+      Mip-Splatting applied where the file has one. Means are float64 where the
       file has doubles: far from the origin, subtract one before they go to JAX, which rounds to
       float32 unless told otherwise. Colours are coefficients of
       spherical harmonics, (N, K, 3) with K = 1, 4, 9 or 16. Factors are rotation times scales,
@@ -103,8 +108,10 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
 
     Raises:
       FormatError: the file is no whole PLY file, is another one (a plain cloud of points, flat
-        Gaussians of 2DGS, a compressed scene of PlayCanvas), or has Gaussians in the axes of
-        triangles that move (`binding_0`).
+        Gaussians of 2DGS, a compressed scene of PlayCanvas), has Gaussians that move
+        (`trbf_center`, `motion_0`, `t`, ...) or are in the axes of triangles that do
+        (`binding_0`), or has a property that is not known and not 0 throughout. A scene whose
+        motion is kept in another file, such as deformation.pth, cannot be told from one at rest.
     """
     data = Path(path).read_bytes()
     form, elements, start = _read_header(path, data)
@@ -113,10 +120,12 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
         raise FormatError(path, "one element `vertex`", f"{', '.join(names)[:200] or 'none'}")
     vertex = elements[names.index("vertex")]
     coefficients = _check_vertex(path, vertex)
+    check_elements(path, [(e.name, e.rows) for e in elements if e is not vertex])
     if form == "ascii":
         table = _read_ascii_table(path, data[start:], elements)
     else:
         table = _read_binary_table(path, data, start, elements)
+    check_rest(path, table, (*_NEEDED, *_rest_names(coefficients), _FILTER))
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is data
         return _make_gaussians(table, coefficients, vertex.has_wide_means())
 
@@ -236,9 +245,7 @@ def _check_vertex(path: PathLike, vertex: _Element) -> int:
         raise FormatError(path, "a scene of 3D Gaussians", f"{other}no property {missing}")
     if vertex.has_lists():
         raise FormatError(path, "a number for each property of vertex", "a list")
-    if _BOUND in names:
-        expected = "Gaussians in world axes"
-        raise FormatError(path, expected, f"{_BOUND}: they are in the axes of moving triangles")
+    check_names(path, [p.name for p in vertex.properties])
     rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name, re.ASCII)}
     count = 1 + len(rest) // 3
     if len(rest) not in _RESTS or rest != {*_rest_names(count)}:
@@ -346,19 +353,27 @@ def _make_gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
     logits = _take_columns(table, _OPACITY)[:, 0].astype(np.float64)
     small = np.exp(-np.abs(logits))
     opacities = np.where(logits < 0, small, 1) / (1 + small)
+    logarithms = _take_columns(table, _SCALE).astype(np.float64)
+    scales = np.exp(logarithms)
+    if _FILTER in (table.dtype.names or ()):
+        width = table[_FILTER].astype(np.float64)[:, None]
+        scales = np.hypot(scales, width)
+        # f / s is 0 where f is, however small s may be.
+        growth = np.hypot(1, np.where(width == 0, 0, width * np.exp(-logarithms)))
+        opacities = opacities / growth.prod(axis=1)
     return Gaussians(
         _take_columns(table, _MEAN).astype(np.float64 if wide else np.float32),
-        _make_factors(_take_columns(table, _SCALE), _take_columns(table, _ROTATION)),
+        _make_factors(scales, _take_columns(table, _ROTATION)),
         opacities.astype(np.float32),
         colors,
     )
 
 
-def _make_factors(logarithms: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
+def _make_factors(scales: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
     """Rotation times scales, [N, 3, 3] in float32, by float64; zeros where no rotation is."""
     none = np.logical_not(quaternions.any(axis=1))
     rotations = poses.from_quaternion(np.where(none[:, None], [1.0, 0, 0, 0], quaternions))
-    factors = rotations * np.exp(logarithms.astype(np.float64))[:, None, :]
+    factors = rotations * scales[:, None, :]
     factors[none] = 0
     return factors.astype(np.float32)
 

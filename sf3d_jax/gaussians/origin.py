@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._fields import edit
 from sf3d_jax.gaussians._options import check_scene_camera
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
@@ -96,7 +97,7 @@ def _check_finite(name: str, moved: Camera) -> None:
 def _move(camera: Camera, origin: np.ndarray) -> Camera:
     """The camera in a world with another origin."""
     rotation, translation = np.split(np.float64(camera.world_to_camera), [3], axis=1)
-    return dataclasses.replace(
+    return edit(
         camera,
         focal=np.float32(camera.focal),
         principal_point=np.float32(camera.principal_point),

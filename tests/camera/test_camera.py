@@ -1,5 +1,9 @@
 """Cameras: projection against OpenCV, edits, domains, and batches."""
 
+import dataclasses
+import pickle
+import re
+
 import cv2
 import jax
 import jax.numpy as jnp
@@ -222,3 +226,147 @@ def test_a_camera_takes_a_four_by_four_pose_and_integers():
     one = sf3d.Camera.pinhole(28, 27, 15, 11, SIZE, square)
     np.testing.assert_array_equal(one.world_to_camera, NEAR)
     assert np.issubdtype(one.focal.dtype, np.floating)
+    quarter = [[0, -1, 0, 2], [1, 0, 0, 3], [0, 0, 1, 4]]
+    one = sf3d.Camera.pinhole(28, 27, 15, 11, list(SIZE), quarter)
+    np.testing.assert_array_equal(one.world_to_camera, quarter)
+    assert np.issubdtype(one.world_to_camera.dtype, np.floating) and one.size == SIZE
+    with pytest.raises(ValueError, match="world_to_camera: expected the last row 0 0 0 1"):
+        sf3d.Camera.pinhole(28, 27, 15, 11, SIZE, square.T)
+
+
+SHEARED = np.array([[1.0, 0.01, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
+# What is no rotation and translation, and what is said of it.
+BAD_POSES = {
+    "scaled": (2 * NEAR, "looks like 2 times a rotation"),
+    "shrunk": (0.99 * NEAR, "looks like 0.99 times a rotation"),
+    "mirrored": (NEAR * [[1], [-1], [1]], "mirrored rotation, of determinant -1"),
+    "turned inside out": (-NEAR, "mirrored rotation, of determinant -1"),
+    "unset": (np.zeros((3, 4)), "got zeros"),
+    "sheared": (SHEARED, "rows are not perpendicular and of length 1"),
+    "not a number": (NEAR + [[np.nan], [0], [0]] * np.eye(3, 4), "NaN or infinite"),
+    "far": (np.c_[NEAR[:, :3], [0, np.inf, 0]], "NaN or infinite"),
+    "huge": (1e200 * NEAR, r"1e\+200 times a rotation"),
+    "second of two": (np.stack([NEAR, 2 * NEAR]), r"2 times a rotation at \[1\]"),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, jnp.float32])
+@pytest.mark.parametrize("kind", BAD_POSES)
+def test_a_pose_that_is_no_rotation_is_refused_where_a_camera_is_made(kind, dtype):
+    pose, said = BAD_POSES[kind]
+    with np.errstate(over="ignore"):
+        pose = jnp.asarray(pose, dtype) if dtype is jnp.float32 else pose.astype(dtype)
+    if kind == "huge" and dtype != np.float64:
+        said = "NaN or infinite"
+    one = camera()
+    for make in (
+        lambda: sf3d.Camera(one.focal, one.principal_point, pose, size=SIZE),
+        lambda: sf3d.Camera.pinhole(28.0, 27.0, 15.0, 11.0, SIZE, pose),
+        lambda: sf3d.Camera.from_matrix(MATRIX, SIZE, world_to_camera=pose),
+        lambda: dataclasses.replace(one, world_to_camera=pose),
+    ):
+        with pytest.raises(ValueError, match=r"^world_to_camera: expected a rotation") as error:
+            make()
+        assert re.search(said, str(error.value))
+
+
+@pytest.mark.parametrize(
+    "dtype, error", [(np.float64, 2.5e-4), (np.float32, 2.5e-4), (np.float16, 0), (jnp.bfloat16, 0)]
+)
+def test_a_rotation_may_be_rounded(dtype, error):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(200, 3))
+    poses = np.stack([pose(v, rng.normal(size=3)) for v in vectors])
+    poses[..., :3] += rng.uniform(-error, error, (200, 3, 3))
+    rounded = poses.astype(dtype)
+    assert sf3d.Camera.from_matrix(MATRIX, SIZE, world_to_camera=rounded).size == SIZE
+    # By 1 %, which is more than a number of bfloat16 is off.
+    with pytest.raises(ValueError, match=r"times a rotation at \[7\]"):
+        rounded[7] *= dtype(1.01)
+        sf3d.Camera.from_matrix(MATRIX, SIZE, world_to_camera=rounded)
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        ({"focal": np.ones(3)}, ValueError, r"focal: expected shape \(..., 2\), got \(3,\)"),
+        ({"focal": np.array([28, 27])}, TypeError, "focal: expected floating numbers, got int64"),
+        ({"focal": [28.0, 27.0]}, TypeError, "focal: expected an array, got list"),
+        ({"focal": 28.0}, TypeError, "focal: expected an array, got float"),
+        ({"focal": np.array([28.0, 0])}, ValueError, "focal: expected positive focal lengths"),
+        ({"focal": jnp.array([[28.0, 27], [28, -27]])}, ValueError, "got .*, -27.0"),
+        ({"focal": np.array([np.nan, 27])}, ValueError, "focal: expected finite numbers"),
+        ({"principal_point": np.array([np.inf, 1])}, ValueError, "principal_point: expected fin"),
+        ({"principal_point": np.ones((2, 1))}, ValueError, "principal_point: expected shape"),
+        ({"world_to_camera": np.eye(4)}, ValueError, "leave out the row 0 0 0 1"),
+        ({"world_to_camera": np.eye(3)}, ValueError, "world_to_camera: expected shape"),
+        ({"distortion": np.full(4, np.nan), "model": "opencv"}, ValueError, "distortion: exp"),
+        ({"distortion": np.zeros(3), "model": "opencv"}, ValueError, "coefficients, got 3"),
+        ({"model": "fisheye"}, ValueError, "coefficients, got 0"),
+        ({"model": "brown"}, ValueError, "model: expected"),
+        ({"size": (24.0, 32)}, ValueError, "size: expected two integers"),
+        ({"size": 24}, ValueError, "size: expected two integers"),
+        ({"size": (24, 0)}, ValueError, "size: expected two integers"),
+        ({"size": (24, 32, 3)}, ValueError, "size: expected two integers"),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_named_where_a_camera_is_made(change, error, message):
+    with pytest.raises(error, match=message):
+        dataclasses.replace(camera(), **change)
+    fields = {**vars(camera()), **change}
+    with pytest.raises(error, match=message):
+        sf3d.Camera(**fields)
+
+
+def test_what_jax_puts_into_a_camera_is_not_checked():
+    one = cast(camera("opencv", NEAR), jnp.float32)
+    leaves, tree = jax.tree.flatten(one)
+    for content in (None, object(), 0, True, jax.sharding.PartitionSpec(), np.float32(-1)):
+        assert jax.tree.unflatten(tree, [content] * len(leaves)).focal is content
+    doubled = jax.jit(lambda c: jax.tree.map(lambda x: -2 * x, c))(one)
+    np.testing.assert_array_equal(doubled.world_to_camera, -2 * one.world_to_camera)
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(one)]
+    assert names == [".focal", ".principal_point", ".world_to_camera", ".distortion"]
+    copied = pickle.loads(pickle.dumps(doubled))
+    np.testing.assert_array_equal(copied.focal, doubled.focal)
+
+
+def test_a_tree_of_axes_or_shapes_is_no_camera_to_check():
+    size, model = SIZE, "opencv"
+    poses = jnp.stack([NEAR, NEAR]).astype(jnp.float32)
+    many = dataclasses.replace(cast(camera("opencv"), jnp.float32), world_to_camera=poses)
+    axes = sf3d.Camera(None, None, 0, None, size=size, model=model)
+    moved = jax.vmap(lambda c: c.world_to_camera[:, 3], in_axes=(axes,))(many)
+    np.testing.assert_array_equal(moved, poses[..., 3])
+    shapes = jax.eval_shape(lambda c: dataclasses.replace(c, focal=2 * c.focal), many)
+    assert shapes.focal.shape == (2,)
+    assert dataclasses.replace(shapes, size=(3, 4)).size == (3, 4)
+
+
+def test_traced_numbers_are_not_checked_but_their_shapes():
+    make = lambda pose: sf3d.Camera(jnp.ones(2), jnp.ones(2), pose, size=SIZE)
+    shape = lambda pose: jax.eval_shape(make, pose).world_to_camera.shape
+    assert shape(np.zeros((3, 4), np.float32)) == (3, 4)
+    with pytest.raises(ValueError, match="leave out the row"):
+        shape(np.eye(4, dtype=np.float32))
+
+
+def test_arrays_on_a_device_are_not_fetched_under_a_transfer_guard():
+    one = cast(camera(), jnp.float32)
+    doubled = 2 * one.world_to_camera
+    for guard in ("disallow", "disallow_explicit", "log"):
+        with jax.transfer_guard_device_to_host(guard):
+            assert dataclasses.replace(one, world_to_camera=doubled).size == SIZE
+    with pytest.raises(ValueError, match="2 times a rotation"):
+        dataclasses.replace(one, world_to_camera=doubled)
+
+
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_edits_keep_a_rotation(batch):
+    """A mirrored world is seen by a rotation, not by a mirrored one; edits are checked by none."""
+    poses = np.broadcast_to(NEAR, (*batch, 3, 4))
+    one = camera("opencv", poses)
+    edits = [one.flip(), one.crop(1, 2, (8, 8)), one.pad(1, 2, (40, 40)), one.resize((12, 16))]
+    for edited in [*edits, one.stride(2, 1)]:
+        np.testing.assert_allclose(np.linalg.det(edited.world_to_camera[..., :3]), 1, atol=1e-12)
+        sf3d.Camera(**vars(edited))

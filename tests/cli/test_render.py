@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sf3d_jax as sf3d
-from sf3d_jax import data, gaussians
+from sf3d_jax import data, gaussians, views
 from sf3d_jax.cli.render import Render
 
 SIZE = (24, 32)
@@ -99,7 +99,8 @@ def test_every_frame_is_what_the_renderer_draws(sf3d_command, tmp_path):
     assert code == 0 and "40 Gaussians, 2 frames" in out and "out: colors/*.png" in out
     for frame, name in enumerate(("front", "side")):
         check_frame(tmp_path, name, drawn(frame))
-    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 6
+    # Four a frame, and the record.
+    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 9
 
 
 def test_a_background_and_small_gaussians_go_to_the_renderer(sf3d_command, tmp_path):
@@ -325,7 +326,7 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(sf3d_command, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         command.run()
     files = lambda: sorted(p.name for p in (tmp_path / "out").rglob("*") if p.is_file())
-    assert files() == ["front.npy", "front.png", "front.png"]
+    assert files() == ["front.npy", "front.png", "front.png", "render.jsonl"]
 
     monkeypatch.setattr(gaussians, "render", draw)
     kept = np.full((*SIZE, 3), 7, np.uint8)
@@ -355,6 +356,92 @@ def test_a_frame_of_another_size_or_broken_is_drawn_again(sf3d_command, tmp_path
     assert code == 0 and "2 frames there already, 0 to draw" in out
 
 
+def test_inverse_depth_is_coloured_with_one_scale(sf3d_command, tmp_path):
+    tree = transforms()
+    tree["frames"][1]["transform_matrix"][2][3] = -2.2  # nearer
+    write(tree)
+    code, out, _ = sf3d_command(*WORDS)
+    maps = {name: np.load(f"out/inv_depth/{name}.npy") for name in ("front", "side")}
+    ends = np.array([np.percentile(x[x > 0], (1, 99)) for x in maps.values()])
+    low, high = ends[:, 0].min(), ends[:, 1].max()
+    assert code == 0 and low < high
+    assert f"inv_depth_colors: {low:.3g} (dark blue) to {high:.3g} (yellow) per metre" in out
+    for name, values in maps.items():
+        picture = data.read_image(tmp_path / f"out/inv_depth_colors/{name}.png")
+        wanted = views.scalar_to_color(values, valid=values > 0, limits=(low, high))
+        np.testing.assert_array_equal(picture, wanted)
+        assert not picture[values == 0].any() and picture[values > 0].any(-1).all()
+
+
+@pytest.mark.parametrize(
+    "change, words, said",
+    [
+        (lambda: write(transforms(fl_x=31.0)), [], "another camera"),
+        (lambda: data.write_gaussian_ply("scene.ply", scene(0.5)), [], "another scene"),
+        (lambda: None, ["--background", "1", "0", "0"], "another background"),
+        (
+            lambda: None,
+            ["--background", "1", "0", "0", "--antialias"],
+            "another background and antialias",
+        ),
+    ],
+)
+def test_a_run_of_something_else_is_not_resumed(sf3d_command, tmp_path, change, words, said):
+    assert sf3d_command(*WORDS)[0] == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    change()
+    code, _, errors = sf3d_command(*WORDS, *words, "--resume")
+    assert code == 2 and f"--resume: the frames in out were drawn with {said}" in errors[0]
+    assert before == {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+
+
+def test_frames_of_an_older_run_are_not_taken_for_those_of_an_interrupted_one(
+    sf3d_command, tmp_path, monkeypatch
+):
+    assert sf3d_command(*WORDS)[0] == 0
+    draw, count = gaussians.render, []
+
+    def interrupted(*arguments, **options):
+        count.append(1)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(gaussians, "render", interrupted)
+    paths = map(tmp_path.joinpath, ("scene.ply", "transforms.json", "out"))
+    with pytest.raises(KeyboardInterrupt):
+        Render(*paths, background=(0.0, 1.0, 0.0)).run()
+    monkeypatch.setattr(gaussians, "render", draw)
+    words = ("--background", "0", "1", "0", "--resume")
+    code, out, _ = sf3d_command(*WORDS, *words)
+    assert code == 0 and "1 frame there already, 1 to draw" in out
+    check_frame(tmp_path, "side", drawn(1, (0, 1, 0)))
+    # A line that was cut off is a frame that is not there.
+    record = tmp_path / "out/render.jsonl"
+    record.write_bytes(record.read_bytes()[:-3])
+    code, out, _ = sf3d_command(*WORDS, *words)
+    assert code == 0 and "1 frame there already, 1 to draw" in out
+
+
+def test_pictures_without_a_record_are_not_resumed(sf3d_command, tmp_path):
+    code, out, _ = sf3d_command(*WORDS, "--resume")
+    assert code == 0 and "already" not in out
+    record = tmp_path / "out/render.jsonl"
+    record.write_text("[1]\n")
+    code, _, errors = sf3d_command(*WORDS, "--resume")
+    assert code == 2 and "out/render.jsonl: expected the record of `sf3d render`" in errors[0]
+    record.unlink()
+    code, _, errors = sf3d_command(*WORDS, "--resume")
+    assert code == 2 and "--resume: frame front is in out, but no render.jsonl" in errors[0]
+
+
+def test_swapped_arguments_are_told(sf3d_command):
+    code, _, errors = sf3d_command(
+        "render", "transforms.json", *"--camera scene.ply --out o".split()
+    )
+    assert code == 2 and "the two are swapped; give scene.ply --camera transforms.json" in errors[0]
+
+
 def point_cloud(path):
     header = "ply\nformat ascii 1.0\nelement vertex 1\n"
     header += "".join(f"property float {x}\n" for x in "xyz")
@@ -365,6 +452,8 @@ def point_cloud(path):
     "words, said",
     [
         (["none.ply"], "there is no file none.ply"),
+        (["."], "SCENE: . is a folder; name a file"),
+        (["scene.ply", "--camera", "."], "--camera: . is a folder; name a file"),
         (["points.ply"], "points.ply: expected a scene of 3D Gaussians, found no property f_dc_0"),
         (["transforms.json"], "transforms.json: expected a PLY file"),
         (["empty.ply"], "empty.ply: holds no Gaussians"),

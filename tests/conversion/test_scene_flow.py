@@ -27,6 +27,7 @@ from helpers.support import (
     pose,
     require_float16,
     scene,
+    unchecked,
 )
 
 import sf3d_jax as sf3d
@@ -493,7 +494,7 @@ def test_variances_of_a_batch_of_small_images_are_no_covariances():
 
 def test_a_bad_camera_makes_its_own_pixels_invalid():
     focal = np.array([[28.0, 27], [np.nan, 27], [28, 0], [28, -27]])
-    cameras = sf3d.Camera(focal, MATRIX[:2, 2], size=SIZE)
+    cameras = unchecked(camera(), focal=focal)
     inputs = cast(motion(batch=(4,)), jnp.float32)
 
     def loss(inputs, cameras):
@@ -511,13 +512,15 @@ def test_a_bad_second_camera_leaves_its_neighbours_alone():
     bad[0, 0] = np.nan
     inv_depth = motion()[1]
     alone = sf3d.rigid_motion(inv_depth, camera(), camera(pose=np.stack([good, good])))
-    beside = sf3d.rigid_motion(inv_depth, camera(), camera(pose=np.stack([good, bad])))
+    beside = sf3d.rigid_motion(
+        inv_depth, camera(), unchecked(camera(), world_to_camera=np.stack([good, bad]))
+    )
     np.testing.assert_array_equal(beside.flow[0], alone.flow[0])
     assert beside.valid[0].all() and not beside.valid[1].any()
 
 
 def test_a_pose_that_was_never_set_makes_all_pixels_invalid():
-    unset = cast(camera(pose=np.zeros((3, 4))), jnp.float32)
+    unset = cast(unchecked(camera(), world_to_camera=np.zeros((3, 4))), jnp.float32)
     for cameras in ((camera(), unset), (unset, camera())):
         vectors, valid = sf3d.scene_flow(*motion(), *cameras)
         assert not valid.any() and not vectors.any()
@@ -546,12 +549,12 @@ def test_a_point_that_passes_the_camera_is_invalid():
             "leading axes",
         ),
         (
-            lambda a: a[0].update(camera=dataclasses.replace(camera(), focal=np.ones(3))),
+            lambda a: a[0].update(camera=unchecked(camera(), focal=np.ones(3))),
             ValueError,
             "camera.focal",
         ),
         (
-            lambda a: a[0].update(camera=dataclasses.replace(camera(), distortion=np.ones(3))),
+            lambda a: a[0].update(camera=unchecked(camera(), distortion=np.ones(3))),
             ValueError,
             "coefficients",
         ),

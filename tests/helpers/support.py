@@ -1,5 +1,6 @@
 """What several tests share: float64, cameras, the definition of scene flow, the scenes."""
 
+import copy
 import dataclasses
 
 import cv2
@@ -38,6 +39,13 @@ def camera(lens="pinhole", pose=None, matrix=MATRIX, size=SIZE):
     return sf3d.Camera.from_matrix(
         matrix, size, world_to_camera=pose, distortion=distortion, model=model
     )
+
+
+def unchecked(camera, **changes):
+    """A camera with fields that its constructor refuses; JAX's functions of trees make such."""
+    changed = copy.copy(camera)
+    changed.__dict__.update(changes)
+    return changed
 
 
 def pose(rotation, translation):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sf3d_jax._rotations import find_pose_fault
 from sf3d_jax.data._files import (
     LARGEST,
     FormatError,
@@ -13,7 +14,6 @@ from sf3d_jax.data._files import (
     check_header_size,
     check_numbers,
 )
-from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.poses import poses_argument
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def make_camera(
       model: of `Camera`.
 
     Returns:
-      The camera, float64.
+      The camera, float64; a pinhole where all coefficients of OpenCV's model are 0.
 
     Raises:
       FormatError: a focal length is not positive, a number absurd, or there are too many or too
@@ -148,6 +148,9 @@ def make_camera(
             check_numbers(path, f"the {key} of {where}", np.asarray(x, np.float64))
     if not (focal > 0).all():
         raise FormatError(path, f"positive focal lengths in {where}", f"{focal.tolist()}")
+    # Without coefficients a fisheye is still equidistant.
+    if model == "opencv" and distortion is not None and not np.any(distortion):
+        model, distortion = "pinhole", None
     matrix = np.diag([*focal, 1.0])
     matrix[:2, 2] = point
     try:
@@ -210,9 +213,11 @@ def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
       FormatError: it has something else than a rotation, or its last row is not 0 0 0 1.
     """
     check_numbers(path, where, pose)
-    if not ends_in_one(pose) or not poses.is_rigid(pose):
-        rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in pose)
-        raise FormatError(path, f"a rotation and a translation in {where}", f"[{rows}]")
+    fault = find_pose_fault(pose)
+    if fault is None and not ends_in_one(pose):
+        fault = f"the last row {' '.join(f'{x:.4g}' for x in pose[3])} for 0 0 0 1"
+    if fault:
+        raise FormatError(path, f"a rotation and a translation in {where}", fault)
     return pose[:3]
 
 

@@ -10,6 +10,7 @@ A pose [R | t] takes points of the world into a camera, X_camera = R X_world + t
 import numpy as np
 import numpy.typing as npt
 
+from sf3d_jax._rotations import TOLERANCE, find_pose_fault
 from sf3d_jax.data._files import LARGEST
 
 OPENGL = np.diag([1.0, -1.0, -1.0])
@@ -123,7 +124,7 @@ def to_quaternion(rotation: npt.ArrayLike) -> np.ndarray:
     return np.where(q[..., :1] < 0, -q, q) / np.linalg.norm(q, axis=-1, keepdims=True)
 
 
-def is_rigid(pose: npt.ArrayLike, tolerance: float = 1e-3) -> bool:
+def is_rigid(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> bool:
     """Whether it is finite, a rotation (not mirrored, not scaled), and a translation.
 
     Args:
@@ -133,15 +134,7 @@ def is_rigid(pose: npt.ArrayLike, tolerance: float = 1e-3) -> bool:
     Returns:
       True where all poses of the batch are.
     """
-    pose = np.asarray(pose, np.float64)
-    if not np.isfinite(pose).all():
-        return False
-    rotation = pose[..., :3, :3]
-    if not (np.abs(rotation) <= 1 + tolerance).all():  # what follows cannot overflow
-        return False
-    gap = rotation @ np.swapaxes(rotation, -1, -2) - np.eye(3)
-    turned = np.abs(np.linalg.det(rotation) - 1) <= tolerance
-    return bool((np.abs(gap) <= tolerance).all() and turned.all())
+    return find_pose_fault(pose, tolerance) is None
 
 
 def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
@@ -160,8 +153,11 @@ def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
     array = np.asarray(poses, np.float64)
     if array.ndim != 3 or array.shape[1:] not in ((3, 4), (4, 4)) or len(array) == 0:
         raise ValueError(f"{name}: expected the shape [N, 3, 4], got {list(array.shape)}")
-    if not (np.abs(array) <= LARGEST).all() or not is_rigid(array):
-        raise ValueError(f"{name}: expected rotations and translations, got something else")
+    fault = find_pose_fault(array)
+    if fault is None and not (np.abs(array) <= LARGEST).all():
+        fault = f"numbers above {LARGEST:g}"
+    if fault:
+        raise ValueError(f"{name}: expected rotations and translations, got {fault}")
     return array[:, :3]
 
 

@@ -5,7 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from helpers.support import LENSES, pose, scene
+from helpers.support import LENSES, pose, scene, unchecked
 from scipy.spatial.transform import Rotation
 
 import sf3d_jax as sf3d
@@ -463,9 +463,12 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         ({"first": camera}, "expected frames with numbers"),
         ({"0": camera, "00": camera}, "expected frames with numbers"),
         ({"0": sf3d.Camera.pinhole([3.0], 3.0, 2.0, 2.0, (5, 7), W)}, "a batch"),
-        ({"0": sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7), 2 * W)}, "expected rotations"),
-        ({"0": sf3d.Camera.pinhole(np.nan, 3.0, 2.0, 2.0, (5, 7), W)}, r"cameras\['0'\]: .*nan"),
-        ({"0": sf3d.Camera.pinhole(-1.0, 3.0, 2.0, 2.0, (5, 7), W)}, "positive focal lengths"),
+        (
+            {"0": unchecked(camera, world_to_camera=2 * camera.world_to_camera)},
+            "expected rotations",
+        ),
+        ({"0": unchecked(camera, focal=np.array([np.nan, 3]))}, r"cameras\['0'\]: .*nan"),
+        ({"0": unchecked(camera, focal=np.array([-1.0, 3]))}, "positive focal lengths"),
         ({"0": sf3d.Camera.pinhole(1e12, 3.0, 2.0, 2.0, (5, 7), W)}, "numbers up to 1e"),
         ({0: camera}, "a mapping from names of frames"),
         ([camera], "a mapping from names of frames"),

@@ -1,12 +1,11 @@
 """COLMAP's files, against bytes and lines written by hand and a real cameras.bin."""
 
-import dataclasses
 import struct
 
 import cv2
 import numpy as np
 import pytest
-from helpers.support import LENSES, pose
+from helpers.support import LENSES, pose, unchecked
 from scipy.spatial.transform import Rotation
 
 import sf3d_jax as sf3d
@@ -80,6 +79,30 @@ def test_models_become_ours(tmp_path, kind, name):
         assert camera.distortion is None
     else:
         np.testing.assert_array_equal(camera.distortion, distortion)
+
+
+@pytest.mark.parametrize("kind", ["bin", "txt"])
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name][2][1]])
+def test_a_lens_of_zeros_is_a_pinhole_but_for_a_fisheye(tmp_path, kind, name):
+    path, values = tmp_path / f"cameras.{kind}", parameters(name)
+    number, form, (_, distortion, model) = MODELS[name]
+    values[-int(form[-1]) :] = [0.0] * int(form[-1])
+    if kind == "bin":
+        path.write_bytes(counted(packed_camera(7, number, values)))
+    else:
+        path.write_text(f"7 {name} 320 240 {' '.join(map(str, values))}\n")
+    camera = read_colmap_cameras(path)[7]
+    if model == "fisheye":
+        assert camera.model == "fisheye" and not camera.distortion.any()
+        assert camera.distortion.shape == np.shape(distortion)
+    else:
+        assert camera.model == "pinhole" and camera.distortion is None
+    np.testing.assert_array_equal(camera.principal_point, [159.5, 120])
+    write_colmap_cameras(path, {7: camera})
+    again = read_colmap_cameras(path)[7]
+    assert (again.model, again.size) == (camera.model, camera.size)
+    for found, wanted in ((again.focal, camera.focal), (again.distortion, camera.distortion)):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_camera_of_many_pixels_keeps_its_digits(tmp_path):
@@ -333,9 +356,9 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         (".json", {1: camera}, r"an ending of \.bin or \.txt"),
         (".bin", {-1: camera}, "cameras: expected ids from 0"),
         (".bin", {1: sf3d.Camera.pinhole([3.0], 3, 2, 2, (5, 7))}, "got a batch"),
-        (".txt", {1: sf3d.Camera.pinhole(-3.0, 3, 2, 2, (5, 7))}, "positive focal lengths"),
+        (".txt", {1: unchecked(camera, focal=np.array([-3.0, 3]))}, "positive focal lengths"),
         (".bin", {1: sf3d.Camera.pinhole(3.0, 3, 2, 2, (5, 100_001))}, "got 100001 x 5"),
-        (".txt", {1: dataclasses.replace(camera, size=(0, 7))}, "a width and a height of 1 to"),
+        (".txt", {1: unchecked(camera, size=(0, 7))}, "a width and a height of 1 to"),
     ]:
         with pytest.raises(ValueError, match=says):
             write_colmap_cameras(tmp_path / f"a{ending}", cameras)

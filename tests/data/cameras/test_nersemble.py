@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers.support import LENSES, pose
+from helpers.support import LENSES, pose, unchecked
 
 import sf3d_jax as sf3d
 from sf3d_jax.data import FormatError
@@ -105,9 +105,8 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
     other = sf3d.Camera.from_matrix(np.array(K) * 2, FULL_SIZE)
     small = sf3d.Camera.from_matrix(np.array(K), (5, 7))
     bent = sf3d.Camera.from_matrix(np.array(K), FULL_SIZE, distortion=LENSES["opencv"][0])
-    negative = sf3d.Camera.pinhole(-1.0, 1.0, 1.0, 1.0, FULL_SIZE)
-    mirrored = np.diag([1.0, 1, -1, 1])
-    turned = sf3d.Camera.from_matrix(np.array(K), FULL_SIZE, world_to_camera=mirrored)
+    negative = unchecked(camera, focal=np.array([-1.0, 1]))
+    turned = unchecked(camera, world_to_camera=np.diag([1.0, 1, -1, 1])[:3])
     for cameras, says in [
         ({}, "at least one"),
         ({"1": camera, "2": other}, "the same intrinsics"),

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.png import write_png
-from helpers.support import LENSES, pose
+from helpers.support import LENSES, pose, unchecked
 
 import sf3d_jax as sf3d
 from sf3d_jax.data import FormatError
@@ -260,15 +260,15 @@ def check_written_back(tmp_path, path):
 
 
 def test_what_would_not_be_read_is_not_written(tmp_path):
-    camera = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7), 2 * np.eye(4))
     batch = sf3d.Camera.pinhole([3.0], 3.0, 2.0, 2.0, (5, 7))
-    negative = sf3d.Camera.pinhole(-1.0, 3.0, 2.0, 2.0, (5, 7))
     fine = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7))
+    doubled = unchecked(fine, world_to_camera=2 * np.eye(3, 4))
+    negative = unchecked(fine, focal=np.array([-1.0, 3]))
     for frames, says in [
         ([], "at least one"),
         ([*frames_of("opencv"), *frames_of("fisheye")], "one kind of lens"),
         (frames_of("rational"), "this format holds k1 k2 p1 p2 k3"),
-        ([TransformsFrame(camera)], "expected rotations and translations"),
+        ([TransformsFrame(doubled)], "expected rotations and translations"),
         ([TransformsFrame(batch)], "got a batch"),
         ([TransformsFrame(negative)], r"frames\[0\].camera: expected positive focal lengths"),
         ([TransformsFrame(None)], r"frames\[0\].camera: expected a Camera, got NoneType"),

@@ -63,7 +63,8 @@ def of_poses(function):
     def fault(sample, _):
         pose = lambda camera: np.vstack([camera.world_to_camera, [0, 0, 0, 1]])
         return of_cameras(
-            sample, lambda camera: replace(camera, world_to_camera=function(pose(camera))[:3])
+            sample,
+            lambda camera: support.unchecked(camera, world_to_camera=function(pose(camera))[:3]),
         )
 
     return fault

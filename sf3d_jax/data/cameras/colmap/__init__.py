@@ -12,6 +12,8 @@ become those of `Camera`, with zeros for the coefficients that they lack:
     SIMPLE_PINHOLE, PINHOLE                                 pinhole
     SIMPLE_RADIAL, RADIAL, OPENCV, FULL_OPENCV              opencv, 4 or 8 coefficients
     SIMPLE_RADIAL_FISHEYE, RADIAL_FISHEYE, OPENCV_FISHEYE   fisheye
+
+One of opencv with all coefficients 0 is read as a pinhole.
 """
 
 import dataclasses

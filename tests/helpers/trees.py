@@ -370,3 +370,33 @@ def tartanair(root, flight="abandonedfactory/Easy/P000", *, size=SIZE):
         np.save(made(top / f"flow/{name}_flow.npy"), np.float32(whole.forward.flow))
         np.save(top / f"flow/{name}_mask.npy", mask)
     return whole.forward
+
+
+def tartanair_v2(root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam_front", side=16):
+    """Three frames of a world that stays; the first pixel of the flow is hidden, for one code."""
+    size = (side, side)
+    middle = (side - 1) / 2
+    whole = film(sf3d.Camera.pinhole(side / 2, side / 2, middle, middle, size), motion=np.eye(3, 4))
+    top = root / flight
+    rows = []
+    # From a camera whose axes are forward, right, down.
+    to_opencv = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    of_frame = whole.forward.inv_depth, whole.forward.next_inv_depth, whole.backward.inv_depth
+    for number, (seen, inv_depth) in enumerate(zip(whole.cameras, of_frame, strict=True)):
+        name = f"{number:06d}_{camera}"
+        write_image(top / f"image_{camera}/{name}.png", number, size)
+        # As its authors write it: the bytes of a number are blue, green, red, alpha.
+        picture = np.float32(1 / inv_depth)[..., None].view(np.uint8)
+        assert cv2.imwrite(str(made(top / f"depth_{camera}/{name}_depth.png")), picture)
+        back = inverse(np.float64(seen.world_to_camera))
+        quaternion = Rotation.from_matrix(back[:, :3] @ to_opencv).as_quat()
+        rows.append(" ".join(map(repr, [*back[:, 3].tolist(), *quaternion.tolist()])))
+    made(top / f"pose_{camera}.txt").write_text("\n".join(rows) + "\n")
+    mask = np.zeros((*size, 1))
+    mask[0, 0] = 10
+    for number in (0, 1):
+        codes = np.rint(whole.forward.flow * 64 + 32768)
+        picture = np.concatenate([codes, mask], axis=-1).astype(np.uint16)
+        path = made(top / f"flow_{camera}/{number:06d}_{number + 1:06d}_flow.png")
+        assert cv2.imwrite(str(path), picture)
+    return whole.forward

@@ -77,6 +77,7 @@ from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D as SRFlow3D
 from sf3d_jax.data.sets.srflow3d.writer import Motion as Motion
 from sf3d_jax.data.sets.srflow3d.writer import SRFlow3DWriter as SRFlow3DWriter
 from sf3d_jax.data.sets.tartanair.dataset import TartanAir as TartanAir
+from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2 as TartanAirV2
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_flow as read_tartanair_flow
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_poses as read_tartanair_poses
 from sf3d_jax.data.sets.tartanair.files import tartanair_camera as tartanair_camera

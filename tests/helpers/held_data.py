@@ -303,6 +303,12 @@ FILES = {
     "sets/tartanair/test_dataset.py": {
         "TartanAir.read": ("test_a_sample_is_the_truth", "test_a_frame_without_a_pose_is_named"),
     },
+    "sets/tartanair/test_dataset_v2.py": {
+        "TartanAirV2.read": (
+            "test_a_sample_is_the_truth",
+            "test_what_is_missing_or_of_another_size_is_named",
+        ),
+    },
     "sets/vkitti2/test_dataset.py": {
         "VirtualKitti2.read": (
             "test_a_sample_is_the_truth",

@@ -1,7 +1,7 @@
 """Which data set a folder holds, told by the names of the folders in it."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from sf3d_jax.data.sets.srflow3d import layout as srflow3d
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
 from sf3d_jax.data.sets.tartanair import layout as tartanair
 from sf3d_jax.data.sets.tartanair.dataset import TartanAir
+from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2
 from sf3d_jax.data.sets.things import layout as things
 from sf3d_jax.data.sets.things.dataset import Driving, FlyingThings3D, Monkaa
 from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
@@ -53,7 +54,7 @@ def recognise(
     Args:
       path: the folder of a data set, or of one of its splits, scenes or flights.
       dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "monkaa", "driving", "sintel",
-        "virtualkitti2" or "tartanair"; told by the folders if None.
+        "virtualkitti2", "tartanair" or "tartanairv2"; told by the folders if None.
       split: as the data set calls it; all that are there if None.
 
     Returns:
@@ -182,14 +183,31 @@ def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
 
 
 def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
-    options: dict[str, Any] = {}
-    if path.parent.name in tartanair.DIFFICULTIES and tartanair.MARKS & subfolders(path):
-        path, options = path.parent, {"flights": (path.name,)}
-    if path.name in tartanair.DIFFICULTIES:
-        path, options = path.parent, {**options, "difficulty": path.name}
-    if {*tartanair.DIFFICULTIES} & subfolders(path):
-        path, options = path.parent, {**options, "environments": (path.name,)}
+    is_flight = bool(tartanair.MARKS & subfolders(path))
+    path, options = _of_flights(path, tartanair.DIFFICULTIES, is_flight)
     yield partial(TartanAir, path, **options)
+
+
+def _tartanairv2(path: Path, split: str | None) -> Iterator[_Make]:
+    is_flight = any(map(tartanair.MARKS_V2.fullmatch, subfolders(path)))
+    path, options = _of_flights(path, tartanair.DIFFICULTIES_V2, is_flight)
+    for camera in tartanair.CAMERAS:
+        yield partial(TartanAirV2, path, camera=camera, **options)
+
+
+def _of_flights(
+    path: Path, difficulties: Mapping[str, str], is_flight: bool
+) -> tuple[Path, dict[str, Any]]:
+    """The root above a flight, a difficulty or an environment, and the options that choose it."""
+    names = {folder: name for name, folder in difficulties.items()}
+    options: dict[str, Any] = {}
+    if path.parent.name in names and is_flight:
+        path, options = path.parent, {"flights": (path.name,)}
+    if path.name in names:
+        path, options = path.parent, {**options, "difficulty": names[path.name]}
+    if names.keys() & subfolders(path):
+        path, options = path.parent, {**options, "environments": (path.name,)}
+    return path, options
 
 
 _KNOWN = {
@@ -210,4 +228,5 @@ _KNOWN = {
     "sintel": _Known(_sintel, "training/ or test/ with clean/ or final/", sintel.SPLITS),
     "virtualkitti2": _Known(_virtualkitti2, "Scene01/clone/frames/"),
     "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
+    "tartanairv2": _Known(_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
 }

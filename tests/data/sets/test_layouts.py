@@ -33,6 +33,11 @@ NAMES = {
     "camdata_left/frame_0006.cam": sintel.KINDS["camera"].path(6),
     "forwardSceneFlow/Camera_1/sceneFlow_00006.png": FORWARD["vectors"].path(6),
     "flow/000006_000007_mask.npy": tartanair.KINDS["mask"].path(6),
+    "depth_rcam_top/000006_rcam_top_depth.png": tartanair.kinds_v2("rcam_top")["depth"].path(6),
+    "flow_lcam_front/000006_000007_flow.png": tartanair.kinds_v2("lcam_front")["flow"].path(6),
+    "flow_lcam_left/000006_000007_lcam_left_flow.npz": tartanair.kinds_v2("lcam_left")[
+        "computed"
+    ].path(6),
 }
 
 

@@ -45,6 +45,7 @@ BUILDERS = {
     "sintel": trees.sintel,
     "virtualkitti2": trees.virtualkitti2,
     "tartanair": trees.tartanair,
+    "tartanairv2": trees.tartanair_v2,
 }
 # A split, or a scene, by its path inside the data set.
 INSIDE = {
@@ -57,6 +58,11 @@ INSIDE = {
     "sintel": ["training"],
     "virtualkitti2": ["Scene01", "Scene01/clone"],
     "tartanair": ["abandonedfactory", "abandonedfactory/Easy", "abandonedfactory/Easy/P000"],
+    "tartanairv2": [
+        "AbandonedFactory",
+        "AbandonedFactory/Data_easy",
+        "AbandonedFactory/Data_easy/P000",
+    ],
 }
 
 

@@ -21,6 +21,7 @@ Name = Literal[
     "kitti2015",
     "spring",
     "flyingthings3d",
+    "flyingthings3dsubset",
     "monkaa",
     "driving",
     "sintel",

@@ -89,6 +89,7 @@ from sf3d_jax.data.sets.things.cameras import write_things_cameras as write_thin
 from sf3d_jax.data.sets.things.dataset import Driving as Driving
 from sf3d_jax.data.sets.things.dataset import FlyingThings3D as FlyingThings3D
 from sf3d_jax.data.sets.things.dataset import Monkaa as Monkaa
+from sf3d_jax.data.sets.things.subset import FlyingThings3DSubset as FlyingThings3DSubset
 from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2 as VirtualKitti2
 from sf3d_jax.data.sets.vkitti2.files import VectorMap as VectorMap
 from sf3d_jax.data.sets.vkitti2.files import read_vkitti2_cameras as read_vkitti2_cameras

@@ -400,3 +400,33 @@ def tartanair_v2(root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam
         path = made(top / f"flow_{camera}/{number:06d}_{number + 1:06d}_flow.png")
         assert cv2.imwrite(str(path), picture)
     return whole.forward
+
+
+def things_subset(root, split="train", *, side="left", sign=-1, start=8):
+    """Two videos of three frames in one run of numbers, of which no file tells the end.
+
+    The second video begins at `start` + 3. Of the occlusion, the first column is hidden.
+    """
+    size = (27, 48)
+    focal = 1050 / 20
+    whole = film(sf3d.Camera.pinhole(focal, focal, 23.5, 13.0, size))
+    top = root / split
+    of_frame = whole.forward.inv_depth, whole.forward.next_inv_depth, whole.backward.inv_depth
+    hidden = np.zeros(size, np.uint8)
+    hidden[:, 0] = 255
+    for first in (start, start + 3):
+        for number, inv_depth in enumerate(of_frame, first):
+            write_image(top / f"image_clean/{side}/{number:07d}.png", number, size)
+            path = made(top / f"disparity/{side}/{number:07d}.pfm")
+            sf3d.data.write_map(path, sign * inv_depth * focal)
+        for way, truth, numbers in (
+            ("into_future", whole.forward, (first, first + 1)),
+            ("into_past", whole.backward, (first + 1, first + 2)),
+        ):
+            for number in numbers:
+                name = f"{side}/{way}/{number:07d}"
+                sf3d.data.write_flow(made(top / f"flow/{name}.flo"), truth.flow)
+                path = made(top / f"disparity_change/{name}.pfm")
+                sf3d.data.write_map(path, sign * truth.change * focal)
+                assert cv2.imwrite(str(made(top / f"flow_occlusions/{name}.png")), hidden)
+    return whole.forward, whole.backward

@@ -23,6 +23,7 @@ from sf3d_jax.data.sets.tartanair.dataset import TartanAir
 from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2
 from sf3d_jax.data.sets.things import layout as things
 from sf3d_jax.data.sets.things.dataset import Driving, FlyingThings3D, Monkaa
+from sf3d_jax.data.sets.things.subset import FlyingThings3DSubset
 from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2
 
@@ -53,8 +54,9 @@ def recognise(
 
     Args:
       path: the folder of a data set, or of one of its splits, scenes or flights.
-      dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "monkaa", "driving", "sintel",
-        "virtualkitti2", "tartanair" or "tartanairv2"; told by the folders if None.
+      dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "flyingthings3dsubset",
+        "monkaa", "driving", "sintel", "virtualkitti2", "tartanair" or "tartanairv2"; told by the
+        folders if None.
       split: as the data set calls it; all that are there if None.
 
     Returns:
@@ -156,6 +158,16 @@ def _flyingthings3d(path: Path, split: str | None) -> Iterator[_Make]:
                 yield partial(FlyingThings3D, path, at, side=side, render=render)
 
 
+def _flyingthings3dsubset(path: Path, split: str | None) -> Iterator[_Make]:
+    marks = things.MARKS_OF_SUBSET
+    for at in _splits(path, split, things.SPLITS_OF_SUBSET, lambda p: marks & subfolders(p)):
+        there = subfolders(path / at) or subfolders(path)
+        is_final = "image_final" in there and "image_clean" not in there
+        for side in SIDES:
+            make = partial(FlyingThings3DSubset, path, at, side=side)
+            yield partial(make, render="final" if is_final else "clean")
+
+
 def _monkaa(path: Path, split: str | None) -> Iterator[_Make]:
     inside, render = _of_things(path)
     if not inside & {*things.SPLITS, *things.FOCALS}:
@@ -222,6 +234,11 @@ _KNOWN = {
     "spring": _Known(_spring, "train/ or test/ with 0001/frame_left/", spring.SPLITS),
     "flyingthings3d": _Known(
         _flyingthings3d, "frames_cleanpass/ or optical_flow/ with TRAIN/ or TEST/", things.SPLITS
+    ),
+    "flyingthings3dsubset": _Known(
+        _flyingthings3dsubset,
+        "train/ or val/ with image_clean/ and flow/left/into_future/",
+        things.SPLITS_OF_SUBSET,
     ),
     "monkaa": _Known(_monkaa, "frames_cleanpass/ or optical_flow/ with the scenes"),
     "driving": _Known(_driving, "frames_cleanpass/ or optical_flow/ with 35mm_focallength/"),

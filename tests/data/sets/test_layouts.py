@@ -28,6 +28,13 @@ NAMES = {
         "backward", "right"
     )["flow"].path(6),
     "frames_finalpass_webp/left/0006.webp": things.image("frames_finalpass_webp", "left").path(6),
+    "flow/right/into_past/0000006.flo": things.motion_of_subset("backward", "right")["flow"].path(
+        6
+    ),
+    "flow_occlusions/left/into_future/0000006.png": things.motion_of_subset("forward", "left")[
+        "occlusion"
+    ].path(6),
+    "image_final/left/0000006.png": things.image_of_subset("final", "left").path(6),
     "scaled_inv_depth_CB/0006.npy": srflow3d.BACKWARD.change.path(6),
     "flow/0006.flo": srflow3d.FORWARD_ONLY.flow.path(6),
     "camdata_left/frame_0006.cam": sintel.KINDS["camera"].path(6),

@@ -28,6 +28,7 @@ Name = Literal[
     "virtualkitti2",
     "tartanair",
     "tartanairv2",
+    "flyingchairs",
 ]
 SOMETHING_WRONG = 1
 _WIDTH = 100
@@ -49,7 +50,7 @@ class Check:
 
     path: Annotated[Path, Positional]
     """Folder of a data set: SRFlow3D, KITTI 2015, Spring, FlyingThings3D, Monkaa, Driving, Sintel,
-    Virtual KITTI 2, TartanAir or TartanAir V2; or of a split or a scene of one."""
+    Virtual KITTI 2, TartanAir, TartanAir V2 or FlyingChairs; or of a split or a scene of one."""
     dataset: Name | None = None
     """Which data set it is, such as srflow3d; told by its folders if not given."""
     split: str | None = None

@@ -54,6 +54,7 @@ from sf3d_jax.data.scene_flow_npz import write_scene_flow_npz as write_scene_flo
 from sf3d_jax.data.sets._dataset import Dataset as Dataset
 from sf3d_jax.data.sets._dataset import Entry as Entry
 from sf3d_jax.data.sets._recognise import recognise as recognise
+from sf3d_jax.data.sets.chairs.dataset import FlyingChairs as FlyingChairs
 from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
 from sf3d_jax.data.sets.kitti.calibration import Calibration as Calibration
 from sf3d_jax.data.sets.kitti.calibration import read_kitti_calibration as read_kitti_calibration

@@ -430,3 +430,19 @@ def things_subset(root, split="train", *, side="left", sign=-1, start=8):
                 sf3d.data.write_map(path, sign * truth.change * focal)
                 assert cv2.imwrite(str(made(top / f"flow_occlusions/{name}.png")), hidden)
     return whole.forward, whole.backward
+
+
+def flyingchairs(root, numbers=(1, 2, 4), *, words=None, size=SIZE):
+    """Pairs of images with a flow; the first pixel of each is unknown. With the words of a list."""
+    flows = {}
+    for number in numbers:
+        flows[number] = np.random.default_rng([7, number]).normal(size=(*size, 2))
+        for which in (1, 2):
+            path = root / f"data/{number:05d}_img{which}.ppm"
+            write_image(path, 10 * number + which, size)
+        known = np.ones(size, bool)
+        known[0, 0] = False
+        sf3d.data.write_flow(root / f"data/{number:05d}_flow.flo", flows[number], known)
+    if words is not None:
+        (root / "FlyingChairs_train_val.txt").write_text("\n".join(words) + "\n")
+    return flows

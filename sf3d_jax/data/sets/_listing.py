@@ -95,6 +95,8 @@ class Folder:
 class Frames:
     """The files of one kind, of one sequence.
 
+    Numbers count by their value, whatever their digits: frame_1 is the first frame as frame_0001 is.
+
     Attributes:
       folder: that they lie in; it may be missing.
       stem: of their names, with a field for the number, such as "frame_{:04d}", and perhaps one
@@ -105,16 +107,34 @@ class Frames:
     stem: str
 
     @functools.cached_property
-    def numbers(self) -> frozenset[int]:
-        """The frames of which there is a file."""
+    def _stems(self) -> dict[int, str]:
+        """The names of the files without their endings, by the number of the frame."""
         pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
-        matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
-        found = ([int(number) for number in match.groups()] for match in matches if match)
-        return frozenset(n for n, *others in found if others in ([], [n + 1]))
+        stems: dict[int, str] = {}
+        for stem in sorted(self.folder.stems):
+            if (match := pattern.fullmatch(stem)) is None:
+                continue
+            number, *others = map(int, match.groups())
+            if others not in ([], [number + 1]):
+                continue
+            if number in stems:
+                both = self.folder.file(stems[number]), self.folder.file(stem)
+                raise ValueError(f"{both[0]} and {both[1].name}: two files of one frame; keep one")
+            stems[number] = stem
+        return stems
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The frames of which there is a file.
+
+        Raises:
+          ValueError: two files are of one frame.
+        """
+        return frozenset(self._stems)
 
     def file(self, number: int) -> Path:
         """The file of a frame, be it there or missing."""
-        return self.folder.file(_fill(self.stem, number))
+        return self.folder.file(self._stems.get(number, _fill(self.stem, number)))
 
 
 class Place(NamedTuple):

@@ -10,6 +10,8 @@ from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import subfolders
 from sf3d_jax.data.sets._sequences import SIDES
+from sf3d_jax.data.sets.chairs import layout as chairs
+from sf3d_jax.data.sets.chairs.dataset import FlyingChairs
 from sf3d_jax.data.sets.kitti import layout as kitti2015
 from sf3d_jax.data.sets.kitti.dataset import Kitti2015
 from sf3d_jax.data.sets.sintel import layout as sintel
@@ -55,8 +57,8 @@ def recognise(
     Args:
       path: the folder of a data set, or of one of its splits, scenes or flights.
       dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "flyingthings3dsubset",
-        "monkaa", "driving", "sintel", "virtualkitti2", "tartanair" or "tartanairv2"; told by the
-        folders if None.
+        "monkaa", "driving", "sintel", "virtualkitti2", "tartanair", "tartanairv2" or
+        "flyingchairs"; told by the folders if None.
       split: as the data set calls it; all that are there if None.
 
     Returns:
@@ -222,6 +224,14 @@ def _of_flights(
     return path, options
 
 
+def _flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
+    found = chairs.find_pairs(path)
+    if chairs.IMAGES.keys() <= found.keys():
+        has_list = chairs.find_list(path, found["image"].folder.path) is not None
+        for at in [split] if split else ["train", "val"] if has_list else ["all"]:
+            yield partial(FlyingChairs, path, at)
+
+
 _KNOWN = {
     "srflow3d": _Known(
         _srflow3d,
@@ -246,4 +256,5 @@ _KNOWN = {
     "virtualkitti2": _Known(_virtualkitti2, "Scene01/clone/frames/"),
     "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
     "tartanairv2": _Known(_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
+    "flyingchairs": _Known(_flyingchairs, "data/ with 00001_img1.ppm", chairs.SPLITS),
 }

@@ -69,5 +69,5 @@ def test_another_picture_is_named(tmp_path):
     data.write_map(path, [[2.0]], **FORMAT)
     with pytest.raises(data.FormatError, match="TartanAir V2 flow, a 16-bit PNG with 3 channel"):
         data.read_flow(path, **FORMAT)
-    with pytest.raises(ValueError, match="scale: .* as tartanair has none"):
+    with pytest.raises(ValueError, match=r"scale: .* as tartanair has none"):
         data.read_map(path, scale=100, **FORMAT)

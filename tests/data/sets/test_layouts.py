@@ -2,6 +2,7 @@
 
 from helpers.files import made
 
+from sf3d_jax.data.sets.chairs import layout as chairs
 from sf3d_jax.data.sets.kitti import layout as kitti
 from sf3d_jax.data.sets.sintel import layout as sintel
 from sf3d_jax.data.sets.spring import layout as spring
@@ -12,6 +13,8 @@ from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 
 FORWARD = vkitti2.of_motion("forward", 1)
 NAMES = {
+    "data/00006_img2.ppm": chairs.IMAGES["next_image"].path(6),
+    "data/00006_flow.flo": chairs.FLOW.path(6),
     "flow_occ/000003_10.png": kitti.TRUTH["flow"].path(3),
     "disp_noc_1/000003_10.png": kitti.TRUTH_INSIDE["next_disparity"].path(3),
     "disp_0/000003_10.png": kitti.PREDICTIONS["disparity"].path(3),

@@ -47,6 +47,7 @@ BUILDERS = {
     "virtualkitti2": trees.virtualkitti2,
     "tartanair": trees.tartanair,
     "tartanairv2": trees.tartanair_v2,
+    "flyingchairs": trees.flyingchairs,
 }
 # A split, or a scene, by its path inside the data set.
 INSIDE = {
@@ -65,6 +66,7 @@ INSIDE = {
         "AbandonedFactory/Data_easy",
         "AbandonedFactory/Data_easy/P000",
     ],
+    "flyingchairs": ["data"],
 }
 
 

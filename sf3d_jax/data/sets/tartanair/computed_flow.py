@@ -1,6 +1,6 @@
 """Flow of TartanAir V2 as the tools of the data set compute it, with masks, in an .npz.
 
-    flow_fwd             float32 [1, 2, H, W]   u and v in pixels, 0 where the point leaves the image
+    flow_fwd             float32 [1, 2, H, W]   u, v in pixels, 0 where the point leaves the image
     fov_mask_fwd         bool [1, H, W]         where it stays in the image
     covisible_mask_fwd   bool [1, H, W]         where the next frame shows it
 

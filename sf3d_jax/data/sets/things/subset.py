@@ -13,7 +13,6 @@ Ilg et al., "FlowNet 2.0: Evolution of Optical Flow Estimation with Deep Network
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 from sf3d_jax.data._files import PathLike

@@ -129,7 +129,7 @@ def test_cameras_environments_and_difficulties_are_chosen(tmp_path):
         TartanAirV2(tmp_path, flights=["P002"])
     with pytest.raises(ValueError, match="difficulty: expected 'easy' or 'hard', got 'Easy'"):
         TartanAirV2(tmp_path, difficulty="Easy")
-    with pytest.raises(ValueError, match="camera: expected 'lcam_front' or .*, got 'lcam_fish'"):
+    with pytest.raises(ValueError, match=r"camera: expected 'lcam_front' or .*, got 'lcam_fish'"):
         TartanAirV2(tmp_path, camera="lcam_fish")
     missing = "no ENVIRONMENT/Data_easy/P000/image_rcam_top/000000_rcam_top.png, as TartanAir V2"
     with pytest.raises(FileNotFoundError, match=missing):
@@ -164,7 +164,7 @@ def test_an_image_that_is_no_square_has_no_camera(tmp_path):
     for number in range(3):
         path = top / f"image_lcam_front/{number:06d}_lcam_front.png"
         trees.write_image(path, number, (12, 16))
-    with pytest.raises(data.FormatError, match="expected a square image.*, found 16 x 12"):
+    with pytest.raises(data.FormatError, match=r"expected a square image.*, found 16 x 12"):
         TartanAirV2(tmp_path)[0]
     (top / "pose_lcam_front.txt").unlink()
     assert TartanAirV2(tmp_path)[0].camera is None

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ class Folder:
 class Frames:
     """The files of one kind, of one sequence.
 
-    Numbers count by their value, whatever their digits: frame_1 is the first frame as frame_0001 is.
+    Numbers count by their value, whatever their digits: frame_1 is the same as frame_0001.
 
     Attributes:
       folder: that they lie in; it may be missing.
@@ -110,18 +111,10 @@ class Frames:
     def _stems(self) -> dict[int, str]:
         """The names of the files without their endings, by the number of the frame."""
         pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
-        stems: dict[int, str] = {}
-        for stem in sorted(self.folder.stems):
-            if (match := pattern.fullmatch(stem)) is None:
-                continue
-            number, *others = map(int, match.groups())
-            if others not in ([], [number + 1]):
-                continue
-            if number in stems:
-                both = self.folder.file(stems[number]), self.folder.file(stem)
-                raise ValueError(f"{both[0]} and {both[1].name}: two files of one frame; keep one")
-            stems[number] = stem
-        return stems
+        matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
+        found = [([*map(int, match.groups())], match.string) for match in matches if match]
+        named = [(n, stem) for (n, *others), stem in found if others in ([], [n + 1])]
+        return index_stems(self.folder, named)
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -178,6 +171,28 @@ class Place(NamedTuple):
           A path relative to the folder that `folder` lies in.
         """
         return Path(self.folder, scene, self.inside, _fill(self.stem, number) + self.ending)
+
+
+def index_stems(folder: Folder, named: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """The names of files by the numbers of their frames.
+
+    Args:
+      folder: that they lie in.
+      named: number and name without ending of each file.
+
+    Returns:
+      The names, by number.
+
+    Raises:
+      ValueError: two files are of one frame.
+    """
+    stems: dict[int, str] = {}
+    for number, stem in sorted(named):
+        if number in stems:
+            first, second = folder.file(stems[number]), folder.file(stem)
+            raise ValueError(f"{first} and {second.name}: two files of one frame; keep one of them")
+        stems[number] = stem
+    return stems
 
 
 def _fill(stem: str, number: int) -> str:

@@ -5,7 +5,6 @@ Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks"
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import read_rows
@@ -41,7 +40,7 @@ class FlyingChairs(Dataset):
     def __init__(
         self,
         root: PathLike,
-        split: Literal["train", "val", "all"] = "train",
+        split: str = "train",
         *,
         split_list: PathLike | None = None,
     ) -> None:

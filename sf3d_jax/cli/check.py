@@ -22,12 +22,15 @@ Name = Literal[
     "kitti2012",
     "spring",
     "flyingthings3d",
+    "flyingthings3dsubset",
     "monkaa",
     "driving",
     "sintel",
     "virtualkitti2",
     "tartanair",
     "hd1k",
+    "tartanairv2",
+    "flyingchairs",
 ]
 SOMETHING_WRONG = 1
 _WIDTH = 100
@@ -49,7 +52,8 @@ class Check:
 
     path: Annotated[Path, Positional]
     """Folder of a data set: SRFlow3D, KITTI 2015 or 2012, Spring, FlyingThings3D, Monkaa, Driving,
-    Sintel, Virtual KITTI 2, TartanAir or HD1K; or of a split or a scene of one."""
+    Sintel, Virtual KITTI 2, TartanAir, TartanAir V2, HD1K or FlyingChairs; or of a split or a scene
+    of one."""
     dataset: Name | None = None
     """Which data set it is, such as srflow3d; told by its folders if not given."""
     split: str | None = None

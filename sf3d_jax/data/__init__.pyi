@@ -54,6 +54,7 @@ from sf3d_jax.data.scene_flow_npz import write_scene_flow_npz as write_scene_flo
 from sf3d_jax.data.sets._dataset import Dataset as Dataset
 from sf3d_jax.data.sets._dataset import Entry as Entry
 from sf3d_jax.data.sets._recognise import recognise as recognise
+from sf3d_jax.data.sets.chairs.dataset import FlyingChairs as FlyingChairs
 from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
 from sf3d_jax.data.sets.hd1k.dataset import HD1K as HD1K
 from sf3d_jax.data.sets.kitti.calibration import Calibration as Calibration
@@ -79,6 +80,7 @@ from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D as SRFlow3D
 from sf3d_jax.data.sets.srflow3d.writer import Motion as Motion
 from sf3d_jax.data.sets.srflow3d.writer import SRFlow3DWriter as SRFlow3DWriter
 from sf3d_jax.data.sets.tartanair.dataset import TartanAir as TartanAir
+from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2 as TartanAirV2
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_flow as read_tartanair_flow
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_poses as read_tartanair_poses
 from sf3d_jax.data.sets.tartanair.files import tartanair_camera as tartanair_camera
@@ -90,6 +92,7 @@ from sf3d_jax.data.sets.things.cameras import write_things_cameras as write_thin
 from sf3d_jax.data.sets.things.dataset import Driving as Driving
 from sf3d_jax.data.sets.things.dataset import FlyingThings3D as FlyingThings3D
 from sf3d_jax.data.sets.things.dataset import Monkaa as Monkaa
+from sf3d_jax.data.sets.things.subset import FlyingThings3DSubset as FlyingThings3DSubset
 from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2 as VirtualKitti2
 from sf3d_jax.data.sets.vkitti2.files import VectorMap as VectorMap
 from sf3d_jax.data.sets.vkitti2.files import read_vkitti2_cameras as read_vkitti2_cameras

@@ -20,6 +20,7 @@ from sf3d_jax.data.maps.images import read_mask, write_mask
 from sf3d_jax.data.sets.kitti import calibration as kitti
 from sf3d_jax.data.sets.sintel import files as sintel
 from sf3d_jax.data.sets.spring import cameras as spring_cameras
+from sf3d_jax.data.sets.tartanair import computed_flow
 from sf3d_jax.data.sets.tartanair import files as tartanair
 from sf3d_jax.data.sets.things import cameras as things
 from sf3d_jax.data.sets.vkitti2 import files as vkitti2
@@ -55,6 +56,11 @@ def make_tartanair_array(path):
     text = path.with_suffix(".txt")
     tartanair.write_tartanair_poses(text, POSES)
     np.save(path, np.loadtxt(text))
+
+
+def make_computed_flow(path):
+    masks = {name: np.ones((1, *SIZE), bool) for name in ("fov_mask_fwd", "covisible_mask_fwd")}
+    np.savez(path, flow_fwd=FLOW.transpose(2, 0, 1)[None], **masks)
 
 
 def make_plain_hdf5(path):
@@ -99,6 +105,18 @@ FORMATS = [
         lambda path: data.write_flow(path, FLOW, format="vkitti2"),
         partial(data.read_flow, format="vkitti2"),
     ),
+    Format(
+        "tartanair.png",
+        lambda path: data.write_flow(path, FLOW, format="tartanair"),
+        partial(data.read_flow, format="tartanair"),
+    ),
+    Format(
+        "packed.png",
+        lambda path: data.write_map(path, MAP, format="tartanair"),
+        partial(data.read_map, format="tartanair"),
+    ),
+    Format("flow.npz", make_computed_flow, computed_flow.read_computed_flow),
+    Format("hidden.npz", make_computed_flow, computed_flow.read_computed_occlusion),
     Format(
         "depth.png",
         lambda path: vkitti2.write_vkitti2_depth(path, MAP),

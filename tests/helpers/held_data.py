@@ -261,6 +261,13 @@ FILES = {
         ),
         "SRFlow3D.scale_evidence": ("test_a_scale_is_one_number_by_itself", "takes no argument"),
     },
+    "sets/chairs/test_dataset.py": {
+        "FlyingChairs.read": (
+            "test_a_sample_is_the_truth",
+            "test_what_is_missing_or_of_another_size_is_named",
+            "test_a_sample_is_the_truth",
+        ),
+    },
     "sets/folders/test_dataset.py": {
         "FolderPairs.read": (
             "test_depth_and_disparity_become_inverse_depth",
@@ -301,6 +308,19 @@ FILES = {
     },
     "sets/tartanair/test_dataset.py": {
         "TartanAir.read": ("test_a_sample_is_the_truth", "test_a_frame_without_a_pose_is_named"),
+    },
+    "sets/things/test_subset.py": {
+        "FlyingThings3DSubset.read": (
+            "test_a_sample_forward_and_one_backward_are_the_truth",
+            "test_a_map_of_another_size_is_named",
+            "test_a_flow_that_is_no_number_is_not_valid",
+        ),
+    },
+    "sets/tartanair/test_dataset_v2.py": {
+        "TartanAirV2.read": (
+            "test_a_sample_is_the_truth",
+            "test_what_is_missing_or_of_another_size_is_named",
+        ),
     },
     "sets/vkitti2/test_dataset.py": {
         "VirtualKitti2.read": (

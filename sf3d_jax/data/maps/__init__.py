@@ -11,6 +11,7 @@ The format is told by the ending of the file, or by `format=`:
     .dsp5    "spring"  -               HDF5 `disparity`
     .dpt     "sintel"  -               depth, so that only `read_map` and `write_map` have it
     -        "vkitti2" Virtual KITTI 2 -
+    -        "tartanair"               TartanAir V2: flow, and depth by `read_map` and `write_map`
 
 A pixel without a value holds 0 and is False in `valid`.
 """
@@ -25,7 +26,7 @@ import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.arrays import finite, real_map, valid_mask, zero_unless
-from sf3d_jax.data.maps import flo, hdf5, kitti_png, npy, pfm, vkitti2_png
+from sf3d_jax.data.maps import flo, hdf5, kitti_png, npy, pfm, tartanair_png, vkitti2_png
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 
 
@@ -44,6 +45,7 @@ _FLOW_FORMATS = {
     "npy": _Format(".npy", npy.read_flow, npy.write),
     "spring": _Format(".flo5", hdf5.read_flow, hdf5.write_flow),
     "vkitti2": _Format(None, vkitti2_png.read_flow, vkitti2_png.write_flow),
+    "tartanair": _Format(None, tartanair_png.read_flow, tartanair_png.write_flow),
 }
 
 
@@ -52,12 +54,12 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
 
     Args:
       path: of the file.
-      format: "flo", "kitti", "pfm", "npy", "spring" or "vkitti2"; by the ending of the file when
-        not given, a .png as KITTI's.
+      format: "flo", "kitti", "pfm", "npy", "spring", "vkitti2" or "tartanair"; by the ending of
+        the file when not given, a .png as KITTI's.
 
     Returns:
-      The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a PNG) and what
-      is not finite.
+      The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a PNG, and red in
+      one of TartanAir) and what is not finite.
 
     Raises:
       FormatError: the file does not hold flow in this format, or its ending is unknown.
@@ -96,8 +98,8 @@ def write_flow(
       path: of the file.
       flow: real [H, W, 2], (u, v) in pixels. What is not finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "flo", "kitti", "pfm", "npy", "spring" or "vkitti2"; by the ending of the file when
-        not given, a .png as KITTI's.
+      format: "flo", "kitti", "pfm", "npy", "spring", "vkitti2" or "tartanair"; by the ending of
+        the file when not given, a .png as KITTI's.
 
     Raises:
       FormatError: the ending is unknown.
@@ -158,8 +160,8 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
 
     Args:
       path: of the file.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring" or "sintel" (depth); by the ending
-        of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring", "sintel" (depth) or "tartanair"
+        (depth); by the ending of the file when not given.
       scale: for a PNG, and there required: a value is its code divided by this.
 
     Returns:
@@ -189,8 +191,8 @@ def write_map(
       values: real [H, W]. What is not finite is written as invalid; so is 0 in a PNG, where a
         positive value gets at least the code 1.
       valid: bool [H, W], all where not given.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring" or "sintel" (depth); by the ending
-        of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring", "sintel" (depth) or "tartanair"
+        (depth); by the ending of the file when not given.
       scale: for a PNG, and there required: the code is the value times this, rounded.
 
     Raises:
@@ -216,8 +218,11 @@ def _scalar_formats(scale: float) -> Mapping[str, _Format]:
 
 
 def _map_formats(scale: float) -> Mapping[str, _Format]:
-    depth = _Format(".dpt", flo.read_depth, flo.write_depth)
-    return {**_scalar_formats(scale), "sintel": depth}
+    depths = {
+        "sintel": _Format(".dpt", flo.read_depth, flo.write_depth),
+        "tartanair": _Format(None, tartanair_png.read_depth, tartanair_png.write_depth),
+    }
+    return {**_scalar_formats(scale), **depths}
 
 
 def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) -> _Format:
@@ -238,7 +243,9 @@ def _choose_scaled(path: PathLike, format: str | None, scale: float | None) -> _
     chosen = _choose(path, format, _map_formats(1 if scale is None else scale))
     if (chosen.ending == ".png") != (scale is not None):
         need = "needs one" if scale is None else "has none"
-        raise ValueError(f"scale: {path} as {chosen.ending} {need}; only a PNG is scaled")
+        raise ValueError(
+            f"scale: {path} as {chosen.ending or format} {need}; only a PNG of integers is scaled"
+        )
     if scale is not None and not 0 < scale < np.inf:
         raise ValueError(f"scale: expected a positive number, got {scale}")
     return chosen

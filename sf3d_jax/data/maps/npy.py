@@ -89,7 +89,17 @@ def read_array(
     Raises:
       FormatError: the file is no whole .npy file, or holds something else than real numbers.
     """
-    data = Path(path).read_bytes()
+    return decode_array(path, Path(path).read_bytes(), dtype, floating=floating)
+
+
+def decode_array(
+    path: PathLike,
+    data: bytes,
+    dtype: type[np.floating] = np.float32,
+    *,
+    floating: bool = False,
+) -> np.ndarray:
+    """Reads the bytes of a .npy file, as `read_array`; the path is for the error."""
     header, start = _header(path, data)
     found = [pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE)]
     if not all(found):

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,6 +96,8 @@ class Folder:
 class Frames:
     """The files of one kind, of one sequence.
 
+    Numbers count by their value, whatever their digits: frame_1 is the same as frame_0001.
+
     Attributes:
       folder: that they lie in; it may be missing.
       stem: of their names, with a field for the number, such as "frame_{:04d}", and perhaps one
@@ -105,16 +108,26 @@ class Frames:
     stem: str
 
     @functools.cached_property
-    def numbers(self) -> frozenset[int]:
-        """The frames of which there is a file."""
+    def _stems(self) -> dict[int, str]:
+        """The names of the files without their endings, by the number of the frame."""
         pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
         matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
-        found = ([int(number) for number in match.groups()] for match in matches if match)
-        return frozenset(n for n, *others in found if others in ([], [n + 1]))
+        found = [([*map(int, match.groups())], match.string) for match in matches if match]
+        named = [(n, stem) for (n, *others), stem in found if others in ([], [n + 1])]
+        return index_stems(self.folder, named)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The frames of which there is a file.
+
+        Raises:
+          ValueError: two files are of one frame.
+        """
+        return frozenset(self._stems)
 
     def file(self, number: int) -> Path:
         """The file of a frame, be it there or missing."""
-        return self.folder.file(_fill(self.stem, number))
+        return self.folder.file(self._stems.get(number, _fill(self.stem, number)))
 
 
 class Place(NamedTuple):
@@ -158,6 +171,28 @@ class Place(NamedTuple):
           A path relative to the folder that `folder` lies in.
         """
         return Path(self.folder, scene, self.inside, _fill(self.stem, number) + self.ending)
+
+
+def index_stems(folder: Folder, named: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """The names of files by the numbers of their frames.
+
+    Args:
+      folder: that they lie in.
+      named: number and name without ending of each file.
+
+    Returns:
+      The names, by number.
+
+    Raises:
+      ValueError: two files are of one frame.
+    """
+    stems: dict[int, str] = {}
+    for number, stem in sorted(named):
+        if number in stems:
+            first, second = folder.file(stems[number]), folder.file(stem)
+            raise ValueError(f"{first} and {second.name}: two files of one frame; keep one of them")
+        stems[number] = stem
+    return stems
 
 
 def _fill(stem: str, number: int) -> str:

@@ -1,7 +1,7 @@
 """Which data set a folder holds, told by the names of the folders in it."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import subfolders
 from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets._sequences import SIDES
+from sf3d_jax.data.sets.chairs import layout as chairs
+from sf3d_jax.data.sets.chairs.dataset import FlyingChairs
 from sf3d_jax.data.sets.hd1k import layout as hd1k
 from sf3d_jax.data.sets.hd1k.dataset import HD1K
 from sf3d_jax.data.sets.kitti import layout as kitti2015
@@ -25,8 +27,10 @@ from sf3d_jax.data.sets.srflow3d import layout as srflow3d
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
 from sf3d_jax.data.sets.tartanair import layout as tartanair
 from sf3d_jax.data.sets.tartanair.dataset import TartanAir
+from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2
 from sf3d_jax.data.sets.things import layout as things
 from sf3d_jax.data.sets.things.dataset import Driving, FlyingThings3D, Monkaa
+from sf3d_jax.data.sets.things.subset import FlyingThings3DSubset
 from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2
 
@@ -57,8 +61,9 @@ def recognise(
 
     Args:
       path: the folder of a data set, or of one of its splits, scenes or flights.
-      dataset: "srflow3d", "kitti2015", "kitti2012", "spring", "flyingthings3d", "monkaa",
-        "driving", "sintel", "virtualkitti2", "tartanair" or "hd1k"; told by the folders if None.
+      dataset: "srflow3d", "kitti2015", "kitti2012", "spring", "flyingthings3d",
+        "flyingthings3dsubset", "monkaa", "driving", "sintel", "virtualkitti2", "tartanair",
+        "tartanairv2", "hd1k" or "flyingchairs"; told by the folders if None.
       split: as the data set calls it; all that are there if None.
 
     Returns:
@@ -173,6 +178,16 @@ def _flyingthings3d(path: Path, split: str | None) -> Iterator[_Make]:
                 yield partial(FlyingThings3D, path, at, side=side, render=render)
 
 
+def _flyingthings3dsubset(path: Path, split: str | None) -> Iterator[_Make]:
+    marks = things.MARKS_OF_SUBSET
+    for at in _splits(path, split, things.SPLITS_OF_SUBSET, lambda p: marks & subfolders(p)):
+        there = subfolders(path / at) or subfolders(path)
+        is_final = "image_final" in there and "image_clean" not in there
+        for side in SIDES:
+            make = partial(FlyingThings3DSubset, path, at, side=side)
+            yield partial(make, render="final" if is_final else "clean")
+
+
 def _monkaa(path: Path, split: str | None) -> Iterator[_Make]:
     inside, render = _of_things(path)
     if not inside & {*things.SPLITS, *things.FOCALS}:
@@ -200,13 +215,8 @@ def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
 
 
 def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
-    options: dict[str, Any] = {}
-    if path.parent.name in tartanair.DIFFICULTIES and tartanair.MARKS & subfolders(path):
-        path, options = path.parent, {"flights": (path.name,)}
-    if path.name in tartanair.DIFFICULTIES:
-        path, options = path.parent, {**options, "difficulty": path.name}
-    if {*tartanair.DIFFICULTIES} & subfolders(path):
-        path, options = path.parent, {**options, "environments": (path.name,)}
+    is_flight = bool(tartanair.MARKS & subfolders(path))
+    path, options = _of_flights(path, tartanair.DIFFICULTIES, is_flight)
     yield partial(TartanAir, path, **options)
 
 
@@ -214,6 +224,36 @@ def _hd1k(path: Path, split: str | None) -> Iterator[_Make]:
     for at in hd1k.SPLITS if hd1k.MARKS & subfolders(path) else ():
         if split in (None, at):
             yield partial(HD1K, path, at)
+
+
+def _tartanairv2(path: Path, split: str | None) -> Iterator[_Make]:
+    is_flight = any(map(tartanair.MARKS_V2.fullmatch, subfolders(path)))
+    path, options = _of_flights(path, tartanair.DIFFICULTIES_V2, is_flight)
+    for camera in tartanair.CAMERAS:
+        yield partial(TartanAirV2, path, camera=camera, **options)
+
+
+def _of_flights(
+    path: Path, difficulties: Mapping[str, str], is_flight: bool
+) -> tuple[Path, dict[str, Any]]:
+    """The root above a flight, a difficulty or an environment, and the options that choose it."""
+    names = {folder: name for name, folder in difficulties.items()}
+    options: dict[str, Any] = {}
+    if path.parent.name in names and is_flight:
+        path, options = path.parent, {"flights": (path.name,)}
+    if path.name in names:
+        path, options = path.parent, {**options, "difficulty": names[path.name]}
+    if names.keys() & subfolders(path):
+        path, options = path.parent, {**options, "environments": (path.name,)}
+    return path, options
+
+
+def _flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
+    found = chairs.find_pairs(path)
+    if chairs.IMAGES.keys() <= found.keys():
+        has_list = chairs.find_list(path, found["image"].folder.path) is not None
+        for at in [split] if split else ["train", "val"] if has_list else ["all"]:
+            yield partial(FlyingChairs, path, at)
 
 
 _KNOWN = {
@@ -232,10 +272,17 @@ _KNOWN = {
     "flyingthings3d": _Known(
         _flyingthings3d, "frames_cleanpass/ or optical_flow/ with TRAIN/ or TEST/", things.SPLITS
     ),
+    "flyingthings3dsubset": _Known(
+        _flyingthings3dsubset,
+        "train/ or val/ with image_clean/ and flow/left/into_future/",
+        things.SPLITS_OF_SUBSET,
+    ),
     "monkaa": _Known(_monkaa, "frames_cleanpass/ or optical_flow/ with the scenes"),
     "driving": _Known(_driving, "frames_cleanpass/ or optical_flow/ with 35mm_focallength/"),
     "sintel": _Known(_sintel, "training/ or test/ with clean/ or final/", sintel.SPLITS),
     "virtualkitti2": _Known(_virtualkitti2, "Scene01/clone/frames/"),
     "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
     "hd1k": _Known(_hd1k, "hd1k_input/ or hd1k_challenge/", hd1k.SPLITS),
+    "tartanairv2": _Known(_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
+    "flyingchairs": _Known(_flyingchairs, "data/ with 00001_img1.ppm", chairs.SPLITS),
 }

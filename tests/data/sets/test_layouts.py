@@ -2,6 +2,7 @@
 
 from helpers.files import made
 
+from sf3d_jax.data.sets.chairs import layout as chairs
 from sf3d_jax.data.sets.hd1k import layout as hd1k
 from sf3d_jax.data.sets.kitti import layout as kitti
 from sf3d_jax.data.sets.kitti import layout_2012 as kitti2012
@@ -14,6 +15,8 @@ from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 
 FORWARD = vkitti2.of_motion("forward", 1)
 NAMES = {
+    "data/00006_img2.ppm": chairs.IMAGES["next_image"].path(6),
+    "data/00006_flow.flo": chairs.FLOW.path(6),
     "flow_occ/000003_10.png": kitti.TRUTH["flow"].path(3),
     "disp_noc_1/000003_10.png": kitti.TRUTH_INSIDE["next_disparity"].path(3),
     "disp_0/000003_10.png": kitti.PREDICTIONS["disparity"].path(3),
@@ -36,11 +39,23 @@ NAMES = {
         "backward", "right"
     )["flow"].path(6),
     "frames_finalpass_webp/left/0006.webp": things.image("frames_finalpass_webp", "left").path(6),
+    "flow/right/into_past/0000006.flo": things.motion_of_subset("backward", "right")["flow"].path(
+        6
+    ),
+    "flow_occlusions/left/into_future/0000006.png": things.motion_of_subset("forward", "left")[
+        "occlusion"
+    ].path(6),
+    "image_final/left/0000006.png": things.image_of_subset("final", "left").path(6),
     "scaled_inv_depth_CB/0006.npy": srflow3d.BACKWARD.change.path(6),
     "flow/0006.flo": srflow3d.FORWARD_ONLY.flow.path(6),
     "camdata_left/frame_0006.cam": sintel.KINDS["camera"].path(6),
     "forwardSceneFlow/Camera_1/sceneFlow_00006.png": FORWARD["vectors"].path(6),
     "flow/000006_000007_mask.npy": tartanair.KINDS["mask"].path(6),
+    "depth_rcam_top/000006_rcam_top_depth.png": tartanair.kinds_v2("rcam_top")["depth"].path(6),
+    "flow_lcam_front/000006_000007_flow.png": tartanair.kinds_v2("lcam_front")["flow"].path(6),
+    "flow_lcam_left/000006_000007_lcam_left_flow.npz": tartanair.kinds_v2("lcam_left")[
+        "computed"
+    ].path(6),
 }
 
 

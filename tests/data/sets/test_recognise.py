@@ -1,6 +1,7 @@
 """Data sets told by their folders, and what all of them have in common."""
 
 import pickle
+import re
 import threading
 
 import jax
@@ -41,12 +42,15 @@ BUILDERS = {
     "kitti2012": street_trees.kitti2012,
     "spring": trees.spring,
     "flyingthings3d": flyingthings3d,
+    "flyingthings3dsubset": trees.things_subset,
     "monkaa": monkaa,
     "driving": driving,
     "sintel": trees.sintel,
     "virtualkitti2": trees.virtualkitti2,
     "tartanair": trees.tartanair,
     "hd1k": street_trees.hd1k,
+    "tartanairv2": trees.tartanair_v2,
+    "flyingchairs": trees.flyingchairs,
 }
 # A split, or a scene, by its path inside the data set.
 INSIDE = {
@@ -55,12 +59,19 @@ INSIDE = {
     "kitti2012": ["training"],
     "spring": ["train", "train/0005"],
     "flyingthings3d": [],
+    "flyingthings3dsubset": ["train"],
     "monkaa": [],
     "driving": [],
     "sintel": ["training"],
     "virtualkitti2": ["Scene01", "Scene01/clone"],
     "tartanair": ["abandonedfactory", "abandonedfactory/Easy", "abandonedfactory/Easy/P000"],
     "hd1k": [],
+    "tartanairv2": [
+        "AbandonedFactory",
+        "AbandonedFactory/Data_easy",
+        "AbandonedFactory/Data_easy/P000",
+    ],
+    "flyingchairs": ["data"],
 }
 
 
@@ -176,6 +187,62 @@ def test_a_missing_file_is_named(tree):
                 again[0]
             assert str(path) in str(error.value)
         (root / "elsewhere").rename(path)
+
+
+def test_no_pair_crosses_a_missing_frame(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    pairs = {(e.sequence, e.frame, e.next_frame) for e in dataset.entries}
+    first = dataset.entries[0]
+    # Of its frames the second: its own files, and those that the pair before reads of it, but for
+    # those that all pairs share. The motion that leads to it stays.
+    removed = {
+        path
+        for e in dataset.entries
+        for kind, path in e.files.items()
+        for frame in [e.next_frame if kind.startswith("next_") else e.frame]
+        if (e.sequence, frame) == (first.sequence, first.next_frame)
+    }
+    removed -= {path for kind, path in first.files.items() if not kind.startswith("next_")}
+    assert removed
+    for path in removed:
+        path.unlink()
+    try:
+        (again,) = recognise(root)
+    except FileNotFoundError:  # it was the last one, too
+        return
+    for entry in again.entries:
+        assert (entry.sequence, entry.frame, entry.next_frame) in pairs
+        if missing := removed & {*entry.files.values()}:
+            with pytest.raises(FileNotFoundError) as error:
+                again.read(entry)
+            assert any(str(path) in str(error.value) for path in missing)
+        else:
+            again.read(entry)
+
+
+def test_numbers_count_by_their_value(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    samples = list(dataset)
+    paths = {p for e in dataset.entries for p in e.files.values() if p.suffix != ".txt"}
+    for path in paths:
+        path.rename(path.with_name(re.sub("(?<![0-9])0+(?=[0-9])", "", path.name)))
+    (again,) = recognise(root)
+    assert len(again) == len(samples)
+    for sample, expected in zip(again, samples, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, sample, expected)
+
+
+def test_two_files_of_one_frame_are_named(tree):
+    _, root = tree
+    (dataset,) = recognise(root)
+    path = next(p for p in dataset.entries[0].files.values() if p.suffix != ".txt")
+    twin = path.with_name(re.sub("(?<![0-9])0*([0-9]+)", r"000000000\1", path.name, count=1))
+    twin.write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="two files of one frame; keep one") as error:
+        recognise(root)
+    assert path.name in str(error.value) and twin.name in str(error.value)
 
 
 def test_splits_and_cameras_are_data_sets_of_their_own(tmp_path):

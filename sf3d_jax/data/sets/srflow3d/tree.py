@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Folder, Place
+from sf3d_jax.data.sets._listing import Folder, Place, index_stems
 from sf3d_jax.data.sets._sequences import Direction, step_of
 from sf3d_jax.data.sets.srflow3d import layout
 from sf3d_jax.data.sets.srflow3d.clips import clip_frames, read_clips
@@ -78,7 +78,7 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
         clips = [set(frames)]
         if use_clips:
             clips = _clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
-        for number, other in _pairs(frames, clips, step_of(direction)):
+        for number, other in _pairs(frames, clips, step_of(direction) * _distance(of)):
             files = _files(of, number, other, frames)
             tree.entries.append(Entry(subject, f"{number:04d}", f"{other:04d}", files | shared))
     return tree
@@ -104,11 +104,9 @@ def _kinds(top: Path, kinds: Mapping[str, tuple[Place, ...]]) -> dict[str, Folde
 def _number_files(folder: Folder) -> _Numbered:
     """The files by number. Where any name is a plain number, others are strays."""
     plain = {stem for stem in folder.stems if stem.isdecimal()}
-    stems: dict[int, str] = {}
-    for stem in sorted(plain or folder.stems, key=lambda stem: (len(stem), stem)):
-        if (frame := frame_of(stem)) is not None:
-            stems.setdefault(frame.number, stem)
-    return _Numbered(folder, stems)
+    found = [(frame_of(stem), stem) for stem in plain or folder.stems]
+    named = [(frame.number, stem) for frame, stem in found if frame is not None]
+    return _Numbered(folder, index_stems(folder, named))
 
 
 def _frames(of: Mapping[str, _Numbered]) -> list[int]:
@@ -118,12 +116,17 @@ def _frames(of: Mapping[str, _Numbered]) -> list[int]:
     return sorted(set().union(*(of_frames or of_motion)))
 
 
-def _pairs(frames: list[int], clips: list[set[int]], step: int) -> Iterator[tuple[int, int]]:
-    """(first, next): neighbours at the least distance that there is, of one clip."""
-    gap = min((b - a for a, b in itertools.pairwise(frames)), default=1)
+def _distance(of: Mapping[str, _Numbered]) -> int:
+    """How far neighbours are: the least distance of the numbers of any files, motion included."""
+    numbers = sorted(set().union(*(files.stems for files in of.values())))
+    return min((b - a for a, b in itertools.pairwise(numbers)), default=1)
+
+
+def _pairs(frames: list[int], clips: list[set[int]], distance: int) -> Iterator[tuple[int, int]]:
+    """(first, next): frames so far from each other, of one clip."""
     there = set(frames)
     for number in frames:
-        other = number + step * gap
+        other = number + distance
         if other in there and any({number, other} <= clip for clip in clips):
             yield number, other
 

@@ -11,25 +11,17 @@ Mayer et al., "A Large Dataset to Train Convolutional Networks for Disparity, Op
 Scene Flow Estimation" (CVPR 2016).
 """
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-
-import numpy as np
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
-from sf3d_jax.data.maps import read_flow, read_map
-from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place
-from sf3d_jax.data.sets._reading import (
-    Files,
-    as_float32,
-    of_both_frames,
-    read_unit_image,
-)
+from sf3d_jax.data.sets._reading import Files, of_both_frames
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
@@ -41,11 +33,9 @@ from sf3d_jax.data.sets._sequences import (
     step_of,
 )
 from sf3d_jax.data.sets.things import layout
-from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, sign_of, things_camera
+from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, things_camera
+from sf3d_jax.data.sets.things.reading import read_things
 from sf3d_jax.samples import Sample
-
-# What is of no use without the camera.
-_OF_CAMERAS = {"poses", "disparity", "next_disparity", "change"}
 
 
 class Things(TwoWays):
@@ -152,27 +142,12 @@ class Things(TwoWays):
           OSError: a file is missing.
         """
         files = Files(entry)
-        image, next_image = files.both("image", read_unit_image)
-        flow = files.read("flow", lambda path: _claim_all(read_flow(path)))
-        disparity, next_disparity = files.both("disparity", _read_map)
-        change = files.read("change", _read_map)
+        sample = read_things(files, self._focal)
         size = files.size()
-        if _OF_CAMERAS & files.paths.keys():
+        if "poses" in files.paths:
             check_aspect(files.paths[files.kinds[0]], THINGS, size)
-
         camera, next_camera = self._cameras(entry, size)
-        focal = self._focal * size[1] / THINGS[1]
-        return Sample(
-            image=image,
-            next_image=next_image,
-            flow=flow,
-            inv_depth=_over_focal(disparity, disparity, focal),
-            inv_depth_change=_over_focal(change, disparity, focal),
-            next_inv_depth=_over_focal(next_disparity, next_disparity, focal),
-            camera=camera,
-            next_camera=next_camera,
-            name=entry.name,
-        )
+        return dataclasses.replace(sample, camera=camera, next_camera=next_camera, name=entry.name)
 
     def _cameras(
         self, entry: Entry, size: tuple[int, int]
@@ -336,26 +311,3 @@ class Driving(Things):
 
 
 _read_poses = cached_by_file(read_things_cameras)
-
-
-def _read_map(path: Path) -> np.ndarray:
-    return _claim_all(read_map(path))
-
-
-def _claim_all(pair: FlowMap | ScalarMap) -> np.ndarray:
-    """A map with NaN where it has no number, as the data set claims one for all pixels."""
-    values, valid = pair
-    return np.where(valid.reshape(*valid.shape, *[1] * (values.ndim - 2)), values, np.nan)
-
-
-def _over_focal(
-    values: np.ndarray | None, disparity: np.ndarray | None, focal: float
-) -> np.ndarray | None:
-    """Disparities, or their change, per pixel of the focal length; the baseline is 1.
-
-    Both signs of disparity are in circulation: the result has that of positive ones.
-    """
-    if values is None:
-        return None
-    sign = 1 if disparity is None else sign_of(disparity)
-    return as_float32(sign * values / focal)

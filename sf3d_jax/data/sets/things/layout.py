@@ -1,6 +1,7 @@
 """Where the files of FlyingThings3D, Monkaa and Driving lie, and those of predictions.
 
-`FlyingThings3D` shows the folders; predictions have the same.
+`FlyingThings3D` shows the folders; predictions have the same. `FlyingThings3DSubset` shows those of
+the subset.
 
 SCENE is TRAIN/A/0000 (split, letter, number) in FlyingThings3D, a name in Monkaa, and
 35mm_focallength/scene_forwards/fast in Driving.
@@ -58,3 +59,42 @@ def truth(direction: Direction, side: Side) -> dict[str, Place]:
         "disparity": Place("disparity", "{:04d}", ".pfm", side),
         "change": Place("disparity_change", "{:04d}", ".pfm", motion),
     }
+
+
+# The subset: splits, renderings, and the folders by which it is recognised.
+SPLITS_OF_SUBSET = ("train", "val")
+RENDERS_OF_SUBSET = ("clean", "final")
+MARKS_OF_SUBSET = {"image_clean", "image_final", "flow_occlusions", "disparity_occlusions"}
+
+
+def image_of_subset(render: str, side: Side) -> Place:
+    """The images of a camera of the subset.
+
+    Args:
+      render: one of `RENDERS_OF_SUBSET`.
+      side: of the camera.
+    """
+    return Place(f"image_{render}", "{:07d}", ".png", side)
+
+
+def motion_of_subset(direction: Direction, side: Side) -> dict[str, Place]:
+    """What the subset has of every pair of frames, and of no other ones.
+
+    Args:
+      direction: of the motion.
+      side: of the camera.
+
+    Returns:
+      "flow", "change" and "occlusion".
+    """
+    inside = f"{side}/into_{WAYS[direction]}"
+    return {
+        "flow": Place("flow", "{:07d}", ".flo", inside),
+        "change": Place("disparity_change", "{:07d}", ".pfm", inside),
+        "occlusion": Place("flow_occlusions", "{:07d}", ".png", inside),
+    }
+
+
+def disparity_of_subset(side: Side) -> Place:
+    """The disparity of a camera of the subset."""
+    return Place("disparity", "{:07d}", ".pfm", side)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.assets import rendered
+from helpers.files import made
 from helpers.srflow3d_tree import FORMS, SCALE, SUBJECT, write_flo, write_tree
 
 import sf3d_jax as sf3d
@@ -373,3 +374,19 @@ def test_wrong_options_are_named(tree):
         data.SRFlow3D(tree, "train", scale=0)
     with pytest.raises(ValueError, match="scale: expected a positive number, got nan"):
         data.SRFlow3D(tree, "train").with_scale(np.nan)
+
+
+def test_motion_tells_that_a_frame_is_missing(tmp_path):
+    top = tmp_path / "train"
+    for number in (0, 1, 3):
+        flow = np.full((4, 5, 2), float(number))
+        data.write_flow(made(top / f"flow_F/031/{number:04d}.flo"), flow)
+    for number in (0, 2, 4):
+        path = made(top / f"depth/031/{number:04d}.npy")
+        np.save(path, np.ones((4, 5), np.float32))
+    # The flow of frame 0 leads to frame 1, not to frame 2.
+    with pytest.raises(FileNotFoundError, match="as SRFlow3D has it"):
+        data.SRFlow3D(tmp_path, "train")
+    for number in (1, 3):
+        (top / f"flow_F/031/{number:04d}.flo").unlink()
+    assert [e.next_frame for e in data.SRFlow3D(tmp_path, "train").entries] == ["0002", "0004"]

@@ -1,0 +1,94 @@
+"""PNG maps of TartanAir V2.
+
+Flow, 16 bits: u = (B - 2^15) / 64, v = (G - 2^15) / 64 pixels, and in R a code: 0 where the flow
+holds, 1 or 10 where the point is hidden in the next frame, 100 where it leaves the image, 200 where
+u or v lies outside the range. KITTI's flow is the other way round: there R is u and B the mask.
+
+Depth, 8 bits and four channels: the bytes B, G, R, A of a pixel are a little-endian float32 in
+metres, so that nothing is lost. In memory, a pixel without a value is NaN.
+
+Source: `flow16to32`, `flow32to16` and `depth_rgba_float32` of github.com/castacks/tartanairpy and
+tartanvo, which read and write the channels in OpenCV's order.
+"""
+
+import numpy as np
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files.pictures import read_png8, read_png16, write_png
+
+_LARGEST_CODE = 65535
+_FLOW_ZERO, _FLOW_SCALE = 32768, 64
+# Written for every pixel that is not valid; the file cannot say why.
+_NOT_VALID = 1
+# From red, green, blue, alpha to the bytes of a number, and back.
+_BYTES = [2, 1, 0, 3]
+
+
+def read_flow(path: PathLike) -> np.ndarray:
+    """Reads a flow PNG.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W, 2], (u, v) in pixels, NaN where the code is not 0.
+
+    Raises:
+      FormatError: the file is not a 16-bit PNG of three channels.
+    """
+    codes = read_png16(path, 3, "TartanAir V2 flow")
+    flow = codes[..., :0:-1].astype(np.float32)
+    flow -= _FLOW_ZERO
+    flow /= _FLOW_SCALE
+    flow[codes[..., 0] != 0] = np.nan
+    return flow
+
+
+def write_flow(path: PathLike, flow: np.ndarray) -> None:
+    """Writes a flow PNG, rounding to the nearest 1/64 pixel.
+
+    Args:
+      path: of the file.
+      flow: float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
+
+    Raises:
+      ValueError: a valid pixel lies outside [-512, 511.98].
+    """
+    valid = np.isfinite(flow).all(-1, keepdims=True)
+    known = np.where(valid, flow, 0).astype(np.float64)
+    codes = np.rint(known * _FLOW_SCALE) + _FLOW_ZERO
+    bad = ((codes < 0) | (codes > _LARGEST_CODE)).any(-1)
+    if bad.any():
+        raise ValueError(
+            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of a TartanAir "
+            "V2 PNG: mark them invalid, or write another format"
+        )
+    masked = np.where(valid, 0, _NOT_VALID)
+    write_png(path, np.concatenate([masked, codes[..., ::-1]], axis=-1).astype(np.uint16))
+
+
+def read_depth(path: PathLike) -> np.ndarray:
+    """Reads a depth PNG.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float32 [H, W], in metres, as the file has them.
+
+    Raises:
+      FormatError: the file is not an 8-bit PNG of four channels.
+    """
+    codes = read_png8(path, 4, "TartanAir V2 depth")
+    return np.ascontiguousarray(codes[..., _BYTES]).view("<f4")[..., 0].astype(np.float32)
+
+
+def write_depth(path: PathLike, depth: np.ndarray) -> None:
+    """Writes a depth PNG, bit by bit.
+
+    Args:
+      path: of the file.
+      depth: float32 [H, W], in metres, NaN where unknown.
+    """
+    values = np.ascontiguousarray(depth, "<f4")[..., None]
+    write_png(path, values.view(np.uint8)[..., _BYTES])

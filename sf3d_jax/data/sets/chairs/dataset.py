@@ -1,0 +1,121 @@
+"""FlyingChairs: chairs that fly in front of photographs, with dense flow and nothing else.
+
+Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks" (ICCV 2015).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.text import read_rows
+from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets._missing import MissingArgument
+from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors, read_unit_image
+from sf3d_jax.data.sets._sequences import check_choice
+from sf3d_jax.data.sets.chairs import layout
+from sf3d_jax.samples import Sample
+
+# What the list has for each split.
+_WORDS = {"train": "1", "val": "2"}
+
+
+class FlyingChairs(Dataset):
+    """Pairs of images of FlyingChairs.
+
+        FlyingChairs_release/
+          FlyingChairs_train_val.txt        a line a pair: 1 for train, 2 for val
+          data/
+            00001_img1.ppm                  the first image of a pair
+            00001_img2.ppm                  the second one
+            00001_flow.flo
+
+    A sample has whichever of these the folder holds: the two images, `flow` and `valid`.
+
+    The list is not part of the download of the images: it is beside it on the page of the data set,
+    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and is RAFT's
+    chairs_split.txt. Its line n is of the pair n, be all pairs there or not.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        split: str = "train",
+        *,
+        split_list: PathLike | None = None,
+    ) -> None:
+        """Lists the files.
+
+        Args:
+          root: the folder FlyingChairs_release, the one above it, or the one of the images.
+          split: "train" or "val", for which the list is needed, or "all".
+          split_list: the list; if None, FlyingChairs_train_val.txt or chairs_split.txt in the
+            folder of the release or of the images.
+
+        Raises:
+          FileNotFoundError: there is nothing, or no such list.
+          FormatError: the list has other lines, or none of a pair.
+          ValueError: there is no such split, or it needs a list and there is none.
+        """
+        check_choice("split", split, layout.SPLITS)
+        self.root, self.split = Path(root), split
+        self._list = None if split_list is None else Path(split_list)
+        super().__init__(root, list(self._entries()))
+
+    def _missing(self) -> str:
+        other = layout.describe_other(self.root)
+        of = "" if self.split == "all" else f" of the split {self.split!r}"
+        return f"no data/00001_img1.ppm{of}, as FlyingChairs has it{other}"
+
+    def _entries(self) -> Iterator[Entry]:
+        kinds = layout.find_pairs(self.root)
+        numbers = sorted(set().union(*(frames.numbers for frames in kinds.values())))
+        if numbers and self.split != "all":
+            numbers = self._choose(numbers, kinds[next(iter(kinds))].folder.path)
+        for number in numbers:
+            files = {kind: frames.file(number) for kind, frames in kinds.items()}
+            yield Entry(f"{number:05d}", "1", "2", files)
+
+    def _choose(self, numbers: list[int], folder: Path) -> list[int]:
+        """Those of the pairs that are of the split."""
+        path = self._list or layout.find_list(self.root, folder)
+        if path is None:
+            text = (
+                f"{folder.parent}: there is no {layout.LISTS[0]}, which says which pairs are of "
+                f"{self.split!r}: put it there, from the page of FlyingChairs (or RAFT's "
+                f"{layout.LISTS[1]}), pass split='all'"
+            )
+            raise MissingArgument(text, "split_list")
+        words = [" ".join(row) for row in read_rows(path)]
+        for i, word in enumerate(words, 1):
+            if word not in _WORDS.values():
+                raise FormatError(path, f"1 or 2 in line {i}", repr(word[:60]))
+        if not 1 <= numbers[0] <= numbers[-1] <= len(words):
+            beyond = numbers[0] if numbers[0] < 1 else numbers[-1]
+            raise FormatError(path, f"a line of the pair {beyond:05d}", f"{len(words)} lines")
+        return [n for n in numbers if words[n - 1] == _WORDS[self.split]]
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; a flow that the file marks as unknown is not valid.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        flow = files.read("flow", read_flow)
+        files.size()  # for the check that the sizes agree
+        return Sample(
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            valid=all_valid(flow),
+            name=entry.name,
+        )

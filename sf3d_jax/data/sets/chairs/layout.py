@@ -1,0 +1,74 @@
+"""Where the files of FlyingChairs lie; `FlyingChairs` shows the folders."""
+
+from pathlib import Path
+
+from sf3d_jax.data.sets._listing import Folder, Frames, Place, subfolders
+
+SPLITS = ("train", "val", "all")
+FOLDER = "data"
+IMAGES = {
+    "image": Place(FOLDER, "{:05d}_img1", ".ppm"),
+    "next_image": Place(FOLDER, "{:05d}_img2", ".ppm"),
+}
+FLOW = Place(FOLDER, "{:05d}_flow", ".flo")
+# The list of the data set, and the same one as RAFT calls it.
+LISTS = ("FlyingChairs_train_val.txt", "chairs_split.txt")
+_RELEASE = "FlyingChairs_release"
+# How the names of its successors look, and what reads those.
+_OTHERS = {
+    "FlyingChairs2": (
+        Place("", "{:07d}-img_0", ".png"),
+        "image='*-img_0.png', next_image='*-img_1.png', flow='*-flow_01.flo'",
+    ),
+    "ChairsSDHom": (
+        Place("t0", "{:05d}", ".png"),
+        "image='t0/*.png', next_image='t1/*.png', flow='flow/*.pfm'",
+    ),
+}
+
+
+def find_pairs(root: Path) -> dict[str, Frames]:
+    """The files of the pairs, by kind.
+
+    Args:
+      root: the folder of the release, the one above it, or the one of the files.
+
+    Returns:
+      Of the first of these folders that has any: "image" and "next_image", if it has images, and
+      "flow", if it has flows.
+    """
+    for folder in (root / FOLDER, root / _RELEASE / FOLDER, root):
+        pictures, maps = Folder(folder, ".ppm"), Folder(folder, ".flo")
+        images = {kind: Frames(pictures, place.stem) for kind, place in IMAGES.items()}
+        kinds = images if any(frames.numbers for frames in images.values()) else {}
+        flow = Frames(maps, FLOW.stem)
+        if flow.numbers:
+            kinds = {**kinds, "flow": flow}
+        if kinds:
+            return kinds
+    return {}
+
+
+def find_list(root: Path, folder: Path) -> Path | None:
+    """The list of the pairs of each split, in or above the folder of the files.
+
+    Args:
+      root: of the data set, as it was given.
+      folder: of the files.
+
+    Returns:
+      Its path; None if there is none.
+    """
+    places = dict.fromkeys((folder.parent, folder, root))
+    return next((p / name for p in places for name in LISTS if (p / name).is_file()), None)
+
+
+def describe_other(root: Path) -> str:
+    """What to do with a folder that holds one of the successors; empty if it does not."""
+    splits = ("train", "val", "test", "data/train", "data/test")
+    there = subfolders(root) | {f"data/{name}" for name in subfolders(root / "data")}
+    for folder in (root, *(root / name for name in splits if name in there)):
+        for name, (place, patterns) in _OTHERS.items():
+            if place.frames(folder).numbers:
+                return f"; {folder} looks like {name}: FolderPairs({str(folder)!r}, {patterns})"
+    return ""

@@ -1,0 +1,152 @@
+"""TartanAir V2: flights through rendered worlds, seen by twelve cameras.
+
+As in TartanAir, the flow is forward and made of depth and poses, and there is no change of the
+inverse depth; where nothing moves, it is that of `rigid_motion(inv_depth, camera, next_camera)`.
+The flow of the first release is that of lcam_front and has steps of 1/64 pixel; today, tools of
+the data set compute it for any camera.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import PathLike, SizeError
+from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
+from sf3d_jax.data.sets._dataset import Entry
+from sf3d_jax.data.sets._listing import Frames
+from sf3d_jax.data.sets._reading import (
+    Files,
+    all_valid,
+    flow_vectors,
+    inverse_depth,
+    read_unit_image,
+)
+from sf3d_jax.data.sets._sequences import check_choice
+from sf3d_jax.data.sets.tartanair import layout
+from sf3d_jax.data.sets.tartanair.computed_flow import read_computed_flow, read_computed_occlusion
+from sf3d_jax.data.sets.tartanair.flights import Flights, frames_of, poses_of_both_frames
+from sf3d_jax.samples import Sample
+
+
+class TartanAirV2(Flights):
+    """Pairs of frames of TartanAir V2.
+
+        AbandonedFactory/                                or another environment
+          Data_easy/ or Data_hard/
+            P000/                                        or another flight
+              image_lcam_front/000000_lcam_front.png
+              depth_lcam_front/000000_lcam_front_depth.png
+                                                         depth in metres, a float32 in four bytes
+              flow_lcam_front/
+                000000_000001_flow.png                   flow with its mask in a 16-bit PNG, or
+                000000_000001_lcam_front_flow.npz        flow with masks from the tools
+              pose_lcam_front.txt                        one pose a frame, from frame 0
+
+    Every camera has such folders of its own; an image is 640 x 640 pixels and 90 degrees wide. A
+    sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
+    mask, `inv_depth` and `next_inv_depth`, the cameras and, from an .npz, `occlusion`, which
+    includes what leaves the image.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        *,
+        camera: str = "lcam_front",
+        environments: Collection[str] | None = None,
+        difficulty: Literal["easy", "hard"] | None = None,
+        flights: Collection[str] | None = None,
+    ) -> None:
+        """Lists the files.
+
+        Args:
+          root: the folder that holds the environments.
+          camera: "lcam_" or "rcam_", of the left or right stereo camera, and "front", "back",
+            "left", "right", "top" or "bottom".
+          environments: to read, such as "AbandonedFactory"; all if None.
+          difficulty: "easy" or "hard"; both if None.
+          flights: to read, such as "P000", of every environment that has them; all if None.
+
+        Raises:
+          FileNotFoundError: there is nothing, or an environment or a flight is missing.
+          ValueError: there is no such camera or difficulty.
+        """
+        check_choice("camera", camera, layout.CAMERAS)
+        if difficulty is not None:
+            check_choice("difficulty", difficulty, layout.DIFFICULTIES_V2)
+        self.camera = camera
+        self.environments, self.difficulty, self.flights = environments, difficulty, flights
+        poses = layout.poses_v2(camera)
+        super().__init__(root, list(self._list(Path(root), layout.DIFFICULTIES_V2, poses)))
+
+    def _missing(self) -> str:
+        folder = layout.DIFFICULTIES_V2[self.difficulty or "easy"]
+        name = layout.kinds_v2(self.camera)["image"].path(0)
+        return f"no ENVIRONMENT/{folder}/P000/{name}, as TartanAir V2 has it"
+
+    def _kinds(self, flight: Path) -> dict[str, Frames]:
+        kinds = frames_of(flight, layout.kinds_v2(self.camera))
+        computed = kinds.pop("computed")
+        return kinds | {"flow": computed, "occlusion": computed} if computed.numbers else kinds
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; NaN where a depth is no number.
+
+        Raises:
+          FormatError: a file is not what it should be, or has no pose of the frame.
+          OSError: a file is missing.
+        """
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        depth, next_depth = files.both("depth", _read_depth)
+        flow = files.read("flow", _read_flow)
+        occlusion = files.read("occlusion", read_computed_occlusion)
+        size = files.size()
+
+        camera = next_camera = None
+        if (both := poses_of_both_frames(entry)) is not None:
+            camera, next_camera = (_make_camera(entry, size, pose) for pose in both)
+        return Sample(
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            inv_depth=inverse_depth(depth),
+            next_inv_depth=inverse_depth(next_depth),
+            valid=all_valid(flow),
+            occlusion=occlusion,
+            camera=camera,
+            next_camera=next_camera,
+            name=entry.name,
+        )
+
+
+def _read_depth(path: Path) -> ScalarMap:
+    is_packed = path.suffix.lower() == ".png"
+    return read_map(path, format="tartanair" if is_packed else None)
+
+
+def _read_flow(path: Path) -> FlowMap:
+    ending = path.suffix.lower()
+    if ending == ".npz":
+        return read_computed_flow(path)
+    return read_flow(path, format="tartanair" if ending == ".png" else None)
+
+
+def _make_camera(entry: Entry, size: tuple[int, int], world_to_camera: np.ndarray) -> Camera:
+    """A camera that is 90 degrees wide and high, whatever the size of its square image."""
+    height, width = size
+    if height != width:
+        path = next(iter(entry.files.values()))
+        raise SizeError(path, "a square image, as TartanAir V2 has it", f"{width} x {height}")
+    middle = (width - 1) / 2
+    return Camera.pinhole(width / 2, width / 2, middle, middle, size, world_to_camera)

@@ -1,0 +1,70 @@
+"""The maps of a sample of FlyingThings3D and its siblings."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
+from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
+from sf3d_jax.data.sets._reading import Files, as_float32, read_unit_image
+from sf3d_jax.data.sets.things.cameras import sign_of
+from sf3d_jax.samples import Sample
+
+
+def read_things(files: Files, focal: float) -> Sample:
+    """Reads the images and the maps.
+
+    Args:
+      files: of the sample: "image", "disparity", of the next frame, too, "flow" and "change".
+      focal: in pixels of an image of 960 x 540; the baseline is 1.
+
+    Returns:
+      The sample without cameras; NaN where a map holds no number.
+
+    Raises:
+      FormatError: a file is not what it should be, or there is a change but no disparity.
+      OSError: a file is missing.
+    """
+    image, next_image = files.both("image", read_unit_image)
+    flow = files.read("flow", lambda path: _claim_all(read_flow(path)))
+    disparity, next_disparity = files.both("disparity", _read_map)
+    if "change" in files.paths and disparity is None:
+        expected = "a disparity beside it, whose sign is that of the change"
+        raise FormatError(files.paths["change"], expected, "none")
+    change = files.read("change", _read_map)
+    size = files.size()
+    if disparity is not None:
+        check_aspect(files.paths["disparity"], THINGS, size)
+    per_pixel = focal * size[1] / THINGS[1]
+    return Sample(
+        image=image,
+        next_image=next_image,
+        flow=flow,
+        inv_depth=_over_focal(disparity, disparity, per_pixel),
+        inv_depth_change=_over_focal(change, disparity, per_pixel),
+        next_inv_depth=_over_focal(next_disparity, next_disparity, per_pixel),
+    )
+
+
+def _read_map(path: Path) -> np.ndarray:
+    return _claim_all(read_map(path))
+
+
+def _claim_all(pair: FlowMap | ScalarMap) -> np.ndarray:
+    """A map with NaN where it has no number, as the data set claims one for all pixels."""
+    values, valid = pair
+    return np.where(valid.reshape(*valid.shape, *[1] * (values.ndim - 2)), values, np.nan)
+
+
+def _over_focal(
+    values: np.ndarray | None, disparity: np.ndarray | None, focal: float
+) -> np.ndarray | None:
+    """Disparities, or their change, per pixel of the focal length; the baseline is 1.
+
+    Both signs of disparity are in circulation: the result has that of positive ones.
+    """
+    if values is None or disparity is None:
+        return None
+    return as_float32(sign_of(disparity) * values / focal)

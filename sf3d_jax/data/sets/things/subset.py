@@ -1,0 +1,151 @@
+"""The subset of FlyingThings3D on which DispNet and FlowNet 2.0 were trained.
+
+All frames of a split are numbered in one run, video after video, and no file says where a video
+ends. But a video's last frame has no motion into the future, and its first one none into the past:
+a pair is one exactly where there is a file of its motion. There are 19,640 pairs in train and 3,824
+in val.
+
+Units and camera are those of FlyingThings3D. The poses are not part of the subset: the camera is
+taken as the reference, so that the scene flow includes its own motion.
+
+Ilg et al., "FlowNet 2.0: Evolution of Optical Flow Estimation with Deep Networks" (CVPR 2017).
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Literal
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.maps.images import read_mask
+from sf3d_jax.data.sets._dataset import Entry
+from sf3d_jax.data.sets._listing import Frames
+from sf3d_jax.data.sets._reading import Files
+from sf3d_jax.data.sets._sequences import (
+    SIDES,
+    Direction,
+    Side,
+    TwoWays,
+    check_choice,
+    opposite,
+    split_folder,
+    step_of,
+)
+from sf3d_jax.data.sets.things import layout
+from sf3d_jax.data.sets.things.cameras import FOCAL, things_camera
+from sf3d_jax.data.sets.things.reading import read_things
+from sf3d_jax.samples import Sample
+
+
+class FlyingThings3DSubset(TwoWays):
+    """Pairs of frames of FlyingThings3D's subset.
+
+        train/ or val/
+          image_clean/ or image_final/
+            left/0000000.png
+          flow/
+            left/into_future/0000000.flo
+            left/into_past/0000001.flo
+          flow_occlusions/
+            left/into_future/0000000.png            what the next frame does not show
+          disparity/
+            left/0000000.pfm
+          disparity_change/
+            left/into_future/0000000.pfm
+
+    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    `inv_depth_change`, `next_inv_depth`, `occlusion` and the camera; `next_camera` is None. A flow
+    that is no number, as a few files have it, is not valid.
+
+    Frames are paired where there is a flow, a change of the disparity or an occlusion of the
+    direction, or else of the other one, and never across the end of a video.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        split: str = "train",
+        *,
+        render: Literal["clean", "final"] = "clean",
+        side: Side = "left",
+        direction: Direction = "forward",
+    ) -> None:
+        """Lists the files.
+
+        Args:
+          root: the folder FlyingThings3D_subset, or one of its splits.
+          split: "train" or "val".
+          render: "clean" or "final".
+          side: "left" or "right", which camera.
+          direction: of time, "forward" or "backward".
+
+        Raises:
+          FileNotFoundError: there is nothing, or no motion to say which frames are of one video.
+          ValueError: an option is none of those.
+        """
+        check_choice("render", render, layout.RENDERS_OF_SUBSET)
+        check_choice("side", side, SIDES)
+        self._step = step_of(direction)
+        self.split, self.render, self.side, self.direction = split, render, side, direction
+        self._top = split_folder(root, split, layout.SPLITS_OF_SUBSET)
+        super().__init__(root, list(self._entries()))
+
+    def _missing(self) -> str:
+        motion = f"flow/{self.side}/into_{layout.WAYS[self.direction]}/0000000.flo"
+        image = f"image_{self.render}/{self.side}/0000000.png"
+        return (
+            f"no {self.split}/{motion}, as the subset of FlyingThings3D has it; {image} alone does "
+            "not say where a video ends"
+        )
+
+    def _options(self) -> dict[str, object]:
+        return {"split": self.split, "render": self.render, "side": self.side}
+
+    def _motion(self, direction: Direction) -> dict[str, Frames]:
+        """The files of a direction, of the kinds that were fetched."""
+        places = layout.motion_of_subset(direction, self.side)
+        frames = {kind: place.frames(self._top) for kind, place in places.items()}
+        return {kind: of for kind, of in frames.items() if of.numbers}
+
+    def _has_motion(self, direction: Direction) -> bool:
+        return bool(self._motion(direction))
+
+    def _first_frames(self, own: dict[str, Frames]) -> list[int]:
+        """The first frames of all pairs."""
+        if own:
+            return sorted(set().union(*(of.numbers for of in own.values())))
+        back = self._motion(opposite(self.direction))
+        return sorted({n - self._step for of in back.values() for n in of.numbers})
+
+    def _entries(self) -> Iterator[Entry]:
+        own = self._motion(self.direction)
+        places = {
+            "image": layout.image_of_subset(self.render, self.side),
+            "disparity": layout.disparity_of_subset(self.side),
+        }
+        both = {kind: place.frames(self._top) for kind, place in places.items()}
+        both = {kind: of for kind, of in both.items() if of.numbers}
+        sequence = f"{self.split}/{self.side}"
+        for number in self._first_frames(own):
+            after = number + self._step
+            files = {kind: of.file(number) for kind, of in (both | own).items()}
+            files |= {f"next_{kind}": of.file(after) for kind, of in both.items()}
+            yield Entry(sequence, f"{number:07d}", f"{after:07d}", files)
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; NaN where a map holds no number.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        files = Files(entry)
+        occlusion = files.read("occlusion", read_mask)
+        sample = read_things(files, FOCAL)
+        camera = things_camera(files.size())
+        return dataclasses.replace(sample, occlusion=occlusion, camera=camera, name=entry.name)

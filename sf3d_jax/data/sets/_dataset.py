@@ -59,20 +59,29 @@ class Dataset:
     Attributes:
       root: the folder of the data set.
       entries: what there is, in order.
+      left_out: by kind, files that were found and belong to no sample, where that is known.
     """
 
-    def __init__(self, root: PathLike, entries: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        root: PathLike,
+        entries: Sequence[Entry],
+        *,
+        left_out: Mapping[str, Sequence[Path]] | None = None,
+    ) -> None:
         """Keeps the list.
 
         Args:
           root: the folder of the data set.
           entries: in the order of the samples.
+          left_out: by kind, files that belong to none of them.
 
         Raises:
           FileNotFoundError: there is nothing to read.
         """
         self.root = Path(root)
         self.entries = tuple(entries)
+        self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
             raise FileNotFoundError(f"{self.root}: {self._missing()}")
 
@@ -107,10 +116,16 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        """The class, the folder, what tells data sets of one folder apart, and how many samples."""
+        """The class, the folder, what tells data sets of one folder apart, how many samples.
+
+        Where files are left out, how many of each kind.
+        """
         options = {name: getattr(self, name, None) for name in _TOLD}
         told = [f"{name}={x!r}" for name, x in options.items() if isinstance(x, str | int)]
         count = "1 sample" if len(self) == 1 else f"{len(self)} samples"
+        if self.left_out:
+            counts = " and ".join(f"{len(paths)} {kind}" for kind, paths in self.left_out.items())
+            count += f", left out {counts}"
         return f"{type(self).__name__}({', '.join([repr(str(self.root)), *told, count])})"
 
     def read(self, entry: Entry) -> Sample:

@@ -1,7 +1,7 @@
 """Which files belong together, told by their names.
 
-A name is text and numbers, and numbers count by their value: 0001 is 1. A number with decimals, such
-as the time 12.050, counts as it is written.
+A name is text and numbers, and numbers count by their value: 0001 is 1. A number with decimals,
+such as the time 12.050, counts as it is written.
 """
 
 import re
@@ -103,7 +103,7 @@ def check_unique(named: Sequence[tuple[Hashable, Path]]) -> None:
     for name, path in named:
         if name in seen:
             same = " and ".join(sorted(map(str, (seen[name], path))))
-            raise ValueError(f"two files stand for the same: {same}; take one of them away")
+            raise ValueError(f"names stand for the same in {same}; take one of them away")
         seen[name] = path
 
 
@@ -134,7 +134,7 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
             other_keys = [key[:1] for key in other_keys]
         if _width(keys) == _width(other_keys):
             return _look_up(keys, [key or None for key in other_keys])
-    return [0] if len(first) == len(second) == 1 else None
+    return None
 
 
 def parse(name: str) -> Name:

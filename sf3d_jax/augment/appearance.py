@@ -13,20 +13,20 @@ from jax import lax
 
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import Leaf, align_ranks, channels, is_in_range, jit, mask, widen
-from sf3d_jax.samples import Sample, check_sample, present_fields
+from sf3d_jax.samples import S, Sequence, check_sample, present_fields
 from sf3d_jax.warping.sampling import is_within, positions
 
 
 @partial(jit, static=("count",))
 def random_eraser(
     key: jax.Array,
-    sample: Sample,
+    sample: S,
     *,
     probability: float = 0.5,
     count: int = 2,
     sides: tuple[float, float] = (50.0, 100.0),
-) -> Sample:
-    """Hides parts of the next frame behind rectangles of random place, size and colour.
+) -> S:
+    """Hides parts of the next frame, the last one of a sequence, behind rectangles of random place, size and colour.
 
     Source: Zhong et al., "Random erasing data augmentation" (AAAI 2020), on the next frame alone
     as RAFT does it. The motion does not change.

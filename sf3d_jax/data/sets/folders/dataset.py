@@ -66,6 +66,7 @@ class FolderPairs(Dataset):
         camera: Camera | None = None,
         baseline: float | None = None,
         depth_scale: float | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files. All patterns begin in `root`, with `*` and `?` as wildcards.
 
@@ -86,6 +87,7 @@ class FolderPairs(Dataset):
           camera: of all frames. It is the reference: what moves before it may be the camera.
           baseline: in metres, for disparities, together with the camera.
           depth_scale: the codes of a metre, of depth in PNGs.
+          frames: of a sample, which is a `Sequence` if there are more than 2; not with next_image.
 
         Raises:
           FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file, or
@@ -106,6 +108,10 @@ class FolderPairs(Dataset):
         }
         given = {name: pattern for name, pattern in patterns.items() if pattern is not None}
         _check_options(given, camera, baseline, depth_scale)
+        if next_image is not None and frames > 2:
+            raise ValueError(
+                f"next_image: of no use with frames={frames}, which follow in a folder"
+            )
         self._camera, self._baseline, self._depth_scale = camera, baseline, depth_scale
         images = {"image": image} | ({} if next_image is None else {"next_image": next_image})
         found = {
@@ -114,7 +120,7 @@ class FolderPairs(Dataset):
         }
         of_frames = _DEPTHS if next_image is None else ()
         entries, left_out = list_entries(found, of_frames)
-        super().__init__(root, entries, left_out=left_out)
+        super().__init__(root, entries, frames=frames, left_out=left_out)
 
     def _missing(self) -> str:
         return "no folder has two images that fit the pattern, so there is no pair"

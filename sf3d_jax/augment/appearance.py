@@ -1,6 +1,7 @@
 """Random changes of what the frames of a sample look like; its motion stays.
 
-Images are numbers from 0 to 1.
+Images are numbers from 0 to 1. Outside of `jit`, one with numbers above 8, as bytes have, is
+refused; inside there are no numbers to look at.
 """
 
 import dataclasses
@@ -13,10 +14,12 @@ from jax import lax
 
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import Leaf, align_ranks, channels, is_in_range, jit, mask, widen
+from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.samples import Sample, check_sample, present_fields
 from sf3d_jax.warping.sampling import is_within, positions
 
 
+@expect_unit_range("sample.next_image")
 @partial(jit, static=("count",))
 def random_eraser(
     key: jax.Array,
@@ -44,7 +47,7 @@ def random_eraser(
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, or there is no next image.
+      ValueError: shapes do not fit, there is no next image, or it is of 0 to 255.
     """
     height, width = check_sample(sample)[-2:]
     if sample.next_image is None:
@@ -72,6 +75,7 @@ def random_eraser(
     return dataclasses.replace(sample, next_image=image, occlusion=occlusion)
 
 
+@expect_unit_range("sample.image", "sample.next_image")
 @jit
 def random_color(
     key: jax.Array,
@@ -108,7 +112,7 @@ def random_color(
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, or an image is of 0 to 255.
     """
     check_sample(sample)
     of_first, of_next, of_chance = jax.random.split(key, 3)

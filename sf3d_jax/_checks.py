@@ -89,9 +89,9 @@ def check_channels(**images: Any) -> None:
     for name, x in images.items():
         if x.shape[-1] > _MOST_CHANNELS:
             raise ValueError(
-                f"{name}: expected shape (..., H, W, C) with at most {_MOST_CHANNELS} channels, got "
-                f"{x.shape}; a grey image needs an axis of its own for them: {name}[..., None]; of "
-                f"many channels give each as an image: jnp.moveaxis({name}, -1, 0)[..., None]"
+                f"{name}: expected shape (..., H, W, C) with at most {_MOST_CHANNELS} channels, "
+                f"got {x.shape}; a grey image needs an axis for them: {name}[..., None]; of "
+                f"features give each channel as an image: jnp.moveaxis({name}, -1, 0)[..., None]"
             )
 
 

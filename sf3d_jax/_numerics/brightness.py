@@ -38,15 +38,16 @@ def expect_unit_range(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]
     """
 
     def decorate(jitted: Callable[P, R]) -> Callable[P, R]:
-        places = list(inspect.signature(jitted).parameters)
-        paths = [(places.index(name.split(".")[0]), *name.split(".")) for name in names]
+        order = list(inspect.signature(jitted).parameters)
+        paths = {name: name.partition(".") for name in names}
 
         @functools.wraps(jitted)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            images = {}
-            for name, (place, argument, *fields) in zip(names, paths, strict=True):
-                x = args[place] if place < len(args) else kwargs.get(argument)
-                images[name] = functools.reduce(_field, fields, x)
+            images: dict[str, object] = {}
+            given = {**dict(zip(order, args, strict=False)), **kwargs}
+            for name, (argument, _, field) in paths.items():
+                x = given.get(argument)
+                images[name] = getattr(x, field, None) if field else x
             check_unit_range(**images)
             return jitted(*args, **kwargs)
 
@@ -55,10 +56,6 @@ def expect_unit_range(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]
         return cast(Callable[P, R], checked)
 
     return decorate
-
-
-def _field(x: object, name: str) -> object:
-    return getattr(x, name, None)
 
 
 def check_unit_range(**images: object) -> None:
@@ -86,7 +83,7 @@ def _is_at_hand(x: object) -> bool:
     if isinstance(x, jax.core.Tracer) or not isinstance(x, np.ndarray | jax.Array):
         return False
     if isinstance(x, jax.Array):
-        guard = jax.config.jax_transfer_guard_device_to_host
+        guard = cast(Any, jax.config).jax_transfer_guard_device_to_host
         if not x.is_fully_addressable or (guard or "").startswith("disallow"):
             return False
     return bool(jnp.issubdtype(x.dtype, jnp.floating)) and x.size > 0

@@ -140,8 +140,8 @@ def ssim(
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, an image has more than four channels or is of 0 to 255, or there is no such
-        window.
+      ValueError: shapes do not fit, an image has more than four channels or is of 0 to 255, or
+        there is no such window.
     """
     dtype = _check_pair(image, other, valid)
     if window not in get_args(Window):

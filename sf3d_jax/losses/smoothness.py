@@ -10,8 +10,10 @@ the channels of x:
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
 
 A difference counts if its pixels do. The image has one to four channels and brightness in [0, 1],
-which the weight supposes: outside of `jit`, one with numbers above 8 is refused. `srflow_terms` are four regularisers under the names by which
-the SRFlow paper tells them; it gives no formulas, so these are ours:
+which the weight supposes: outside of `jit`, one with numbers above 8 is refused.
+
+`srflow_terms` are four regularisers under the names by which the SRFlow paper tells them; it gives
+no formulas, so these are ours:
 
     mask                      |F| where the mask is false: what is not the subject rests
     gradient                  gradient_difference(F, F*) on the mask

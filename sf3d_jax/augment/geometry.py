@@ -163,10 +163,7 @@ def _scale_at_random(
     window = _random_window(key, (height, width), size, log2_scale, log2_stretch)
     moved = map_cameras(window.camera, sample)
     maps: dict[str, Leaf] = {
-        **{
-            name: window.image(x)
-            for name, x in present_fields(sample, *_IMAGES).items()
-        },
+        **{name: window.image(x) for name, x in present_fields(sample, *_IMAGES).items()},
         **{name: window.inv_depth(x) for name, x in present_fields(sample, *_DEPTHS).items()},
     }
     moved = dataclasses.replace(moved, **maps)

@@ -89,8 +89,8 @@ def loader(
 
     Returns:
       Batches as samples, or sequences, of NumPy arrays with a batch axis (batch_size / processes)
-      first. `valid` is always there; `name` is a tuple, with "" for what fills up the last batch of an epoch,
-      which is not valid anywhere.
+      first. `valid` is always there; `name` is a tuple, with "" for what fills up the last batch of
+      an epoch, which is not valid anywhere.
 
     Raises:
       ValueError: an argument is out of its range, or the data set is empty. While iterating: the

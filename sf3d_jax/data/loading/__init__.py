@@ -284,7 +284,9 @@ def _transform(
             changed = transform(jax.random.fold_in(key, place.number), sample)
             found: Sample | Sequence = jax.tree.map(np.asarray, changed)
         except Exception as error:
-            error.add_note(f"transform: of sample {place.number}, {name}, in epoch {place.epoch}")
+            error.add_note(
+                f"raised by the transform of sample {place.number}, {name}, epoch {place.epoch}"
+            )
             raise
         return found
 

@@ -41,6 +41,7 @@ class HD1K(Dataset):
         split: str = "training",
         *,
         sequences: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -48,6 +49,7 @@ class HD1K(Dataset):
           root: the folder that holds hd1k_input and hd1k_flow_gt.
           split: "training", or "challenge", which has images only.
           sequences: to read, such as "000007"; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a sequence is missing.
@@ -55,7 +57,7 @@ class HD1K(Dataset):
         """
         check_choice("split", split, layout.SPLITS)
         self.split, self.sequences = split, sequences
-        super().__init__(root, list(self._entries(Path(root))))
+        super().__init__(root, list(self._entries(Path(root))), frames=frames)
 
     def _missing(self) -> str:
         return f"no {layout.INPUTS[self.split]}/image_2/000000_0010.png, as HD1K has it"

@@ -1,10 +1,10 @@
-"""Flags that commands share, which files the flags mean, and which of them belong together."""
+"""Flags that commands share, and checks of what they say."""
 
 import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,60 +101,6 @@ def each_flag(options: "DataclassInstance") -> Iterator[tuple[str, bool]]:
             yield from each_flag(value)
         else:
             yield field.name, value != field.default
-
-
-def expand(name: str, paths: Iterable[Path]) -> list[Path]:
-    """The files meant by a flag: a folder stands for its files in order.
-
-    Args:
-      name: of the field, for the message.
-      paths: files and folders. Whether a file exists is found out when it is read.
-
-    Returns:
-      Files.
-
-    Raises:
-      ValueError: a folder is empty.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        found = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-        if not found:
-            raise ValueError(f"{flag(name)}: the folder {path} holds no files")
-        files += found
-    return files
-
-
-def partners(name: str, paths: Iterable[Path], flows: list[Path]) -> list[Path]:
-    """The file that belongs to each flow: by its name from folders, else by its place.
-
-    Args:
-      name: of the field, for the message.
-      paths: files and folders of the flag.
-      flows: the files of --flow.
-
-    Returns:
-      As many files. Of a folder with names in common with the flows, those of the same name,
-      whatever else it holds.
-
-    Raises:
-      ValueError: not as many files as flows, or a flow without a file of its name.
-    """
-    paths = list(paths)
-    files = expand(name, paths)
-    by_name = {path.stem: path for path in files}
-    wanted = [path.stem for path in flows]
-    if any(path.is_dir() for path in paths) and not by_name.keys().isdisjoint(wanted):
-        lacking = [stem for stem in wanted if stem not in by_name]
-        if lacking:
-            raise ValueError(f"{flag(name)}: there is no {lacking[0]}.* for the flow of that name")
-        return [by_name[stem] for stem in wanted]
-    if len(files) != len(flows):
-        raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
-    return files
 
 
 def check_names(name: str, paths: list[Path]) -> None:

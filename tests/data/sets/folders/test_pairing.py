@@ -37,7 +37,9 @@ PAIRS = {
 @pytest.mark.parametrize("case", PAIRS)
 def test_names_say_which_files_belong_together(case):
     flows, others, expected = PAIRS[case]
-    flows, others = ([f"{folder}/{x}.npy" for x in n] for folder, n in (("f", flows), ("d", others)))
+    flows, others = (
+        [f"{folder}/{x}.npy" for x in n] for folder, n in (("f", flows), ("d", others))
+    )
     expected = others if expected is None else [f"d/{x}.npy" for x in expected]
     paired = data.pair_files(flows, others)
     assert paired.files == tuple(map(Path, expected))

@@ -58,6 +58,8 @@ def find_partners(
     are_words = not any(re.search(r"\d", path.stem) for path in (*files, *flows))
     if is_typed and len(files) == len(flows) and (len(files) == 1 or are_words):
         return files
+    if is_typed and are_words:
+        raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
     try:
         paired = pair_files(flows, files)
     except (FileNotFoundError, ValueError) as error:

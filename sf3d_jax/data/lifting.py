@@ -73,7 +73,7 @@ def lift_maps(
       maps: two maps [H, W] or [H, W, 1] by their names, a pair of `GEOMETRIES`: disparity in
         pixels, depth in metres, inverse_depth and inverse_depth_change per metre, motion_in_depth
         z' / z. All lie on the pixels of the first image, those of the next time too; z' is the
-        depth in the camera of the next image.
+        depth, and the next disparity that, in the camera of the next image.
       camera: one camera of that size, with or without a lens. Without a next camera its pose plays
         no part.
       next_camera: of the next image, in the same world; with it the motion of the camera is removed
@@ -102,7 +102,8 @@ def lift_maps(
     if scale is None and "disparity" in set(maps):
         raise ValueError("baseline: expected metres for disparities, got None")
     known = valid_mask(valid, motion)
-    inv_depth, change = _convert_maps(maps, known, scale or 1)
+    zoom = 1.0 if second is None else float(first.focal[0] / second.focal[0])
+    inv_depth, change = _convert_maps(maps, known, scale or 1, zoom)
     vectors, points = _lift_motion(motion, inv_depth, change, known, (first, second))
     if not known.all():
         inv_depth[~known] = change[~known] = 0
@@ -117,12 +118,18 @@ def lift_maps(
 
 
 def _convert_maps(
-    maps: Mapping[str, npt.ArrayLike], known: np.ndarray, scale: float
+    maps: Mapping[str, npt.ArrayLike], known: np.ndarray, scale: float, zoom: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse depth and its change; takes the pixels from `known` that have none."""
+    """Inverse depth and its change; takes the pixels from `known` that have none.
+
+    Disparities are divided by `scale`, those of the next time after they were multiplied by `zoom`,
+    the focal length per that of the next camera.
+    """
     import jax.numpy as jnp
 
     arrays = {name: _read_map(name, maps[name], known.shape) for name in maps}
+    if zoom != 1 and "next_disparity" in arrays:
+        arrays["next_disparity"] = arrays["next_disparity"] * np.float32(zoom)
     inv_depth, change = np.zeros((2, *known.shape), np.float32)
     for rows in _bands(known.shape):
         for values in arrays.values():
@@ -163,7 +170,7 @@ def _lift_motion(
 
 
 def _bands(size: tuple[int, int]) -> list[slice]:
-    """Rows that are converted at a time: all bands have one height, and the last two may overlap."""
+    """Rows that are converted at a time: bands of one height, of which the last two may overlap."""
     height, width = size
     step = min(height, max(1, _MOST_PIXELS // width))
     starts = [*range(0, height - step, step), height - step]

@@ -226,7 +226,11 @@ def test_wrong_arguments_are_named():
                 flow, pair, CAMERA, next_camera=turned(2 * np.eye(3), np.zeros(3))
             ),
         ),
-        (ValueError, "flow: .* 'a.flo'; use data.read_flow", lambda: data.lift_maps("a.flo", pair, CAMERA)),
+        (
+            ValueError,
+            "flow: .* 'a.flo'; use data.read_flow",
+            lambda: data.lift_maps("a.flo", pair, CAMERA),
+        ),
         (
             ValueError,
             "next_depth: .* path 'a.npy'; use data.read_map",

@@ -58,6 +58,7 @@ def convert_files(
     )
     make_folder(target.parent)
     data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
+    # What is not shown makes room for the picture.
     del result["points"], result["inv_depth_change"]
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image)

@@ -102,11 +102,9 @@ def describe_scene_flow(path: Path, maps: dict[str, np.ndarray]) -> str:
       The path, the share of valid pixels and the median length of their vectors.
     """
     valid, vectors = maps["valid"], maps["vectors"]
-    # Coordinate by coordinate: large images have little memory to spare.
-    squares = np.square(vectors[..., 0], dtype=np.float32)
-    for axis in (1, 2):
-        squares += np.square(vectors[..., axis])
-    lengths = np.sqrt(squares[valid])
+    # Row by row: large images have little memory to spare.
+    rows = [np.linalg.norm(x[known], axis=-1) for x, known in zip(vectors, valid, strict=True)]
+    lengths = np.concatenate(rows)
     middle = np.median(lengths, overwrite_input=True) if lengths.size else 0
     median = f", {middle:.3g} m in the median" if lengths.size else ""
     return f"{path}: {percent(valid)} valid{median}"

@@ -39,10 +39,10 @@ def explain(said: str, words: Sequence[str], flags: Flags) -> str:
     Returns:
       One line, with the nearest flag or command where a name is wrong.
     """
-    command = next((word for word in words if word[:1] != "-"), None)
+    command = next((word for word in words if word[:1] != "-"), "")
     if command not in flags:
         choices = ", ".join(flags)
-        got = "" if command is None else f", got {command}{suggest(command, flags)}"
+        got = f", got {command}{suggest(command, flags)}" if command else ""
         return f"expected one of the commands {choices}{got}"
     typed = [word.split("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
     if unknown := [name for name in typed if name not in flags[command]]:

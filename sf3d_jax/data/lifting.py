@@ -29,7 +29,7 @@ GEOMETRIES = (
 )
 
 # In a larger image some rows are converted at a time.
-_MOST_PIXELS = 2**22
+_MOST_PIXELS = 2**20
 
 
 class ImageMotionMaps(NamedTuple):
@@ -130,7 +130,7 @@ def _convert_maps(
     arrays = {name: _read_map(name, maps[name], known.shape) for name in maps}
     if zoom != 1 and "next_disparity" in arrays:
         arrays["next_disparity"] = arrays["next_disparity"] * np.float32(zoom)
-    inv_depth, change = np.zeros((2, *known.shape), np.float32)
+    inv_depth, change = (np.zeros(known.shape, np.float32) for _ in range(2))
     for rows in _bands(known.shape):
         for values in arrays.values():
             known[rows] &= np.isfinite(values[rows])
@@ -157,9 +157,10 @@ def _lift_motion(
     from sf3d_jax.camera.projection import pixel_grid, unproject
     from sf3d_jax.conversion.scene_flow import scene_flow
 
-    vectors, points = np.zeros((2, *known.shape, 3), np.float32)
+    vectors, points = (np.zeros((*known.shape, 3), np.float32) for _ in range(2))
     for rows in _bands(known.shape):
-        near, then = (_crop(camera, rows, known.shape) for camera in cameras)
+        near = _crop(cameras[0], rows, known.shape)
+        then = None if cameras[1] is None else _crop(cameras[1], rows, known.shape)
         d = jnp.asarray(inv_depth[rows])
         lifted = scene_flow(jnp.asarray(flow[rows]), d, jnp.asarray(change[rows]), near, then)
         known[rows] &= np.asarray(lifted.valid)
@@ -177,11 +178,11 @@ def _bands(size: tuple[int, int]) -> list[slice]:
     return [slice(start, start + step) for start in starts]
 
 
-def _crop(camera: "Camera | None", rows: slice, size: tuple[int, int]) -> "Camera | None":
+def _crop(camera: "Camera", rows: slice, size: tuple[int, int]) -> "Camera":
     """The camera of some rows, from which pixels of the next image are counted, too."""
     from sf3d_jax.camera import shift_camera
 
-    if camera is None or (rows.start, rows.stop) == (0, size[0]):
+    if (rows.start, rows.stop) == (0, size[0]):
         return camera
     return shift_camera(camera, np.array([0, -rows.start]), (rows.stop - rows.start, size[1]))
 

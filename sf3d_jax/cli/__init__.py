@@ -8,20 +8,23 @@ import contextlib
 import dataclasses
 import gc
 import io
-import itertools
 import os
-import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
+from sf3d_jax import __version__
 from sf3d_jax.cli._errors import BAD_INPUT, describe, fail
 from sf3d_jax.cli.cache import keep_programs
+
+if TYPE_CHECKING:
+    from sf3d_jax.cli.usage import Flags
 
 INTERRUPTED = 130
 # What a shell reports of a program that writes to a pipe which nobody reads any more.
 UNREAD = 141
 MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
+VERSION = "Say the version and end."
 NO_CACHE = "Compile anew; neither read nor keep compiled programs in the user's cache folder."
 
 _T = TypeVar("_T")
@@ -43,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
       arguments: the words after `sf3d`; those of the process if None.
     """
     try:
-        command, use_cache = _parse(arguments)
+        words = sys.argv[1:] if arguments is None else [*arguments]
+        if "--version" in words:
+            print(f"sf3d_jax {__version__}")
+            return
+        command, use_cache = _parse(words)
         if use_cache:
             keep_programs()
         # JAX makes many objects that stay; the collector would visit them over and over.
@@ -66,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(describe(error))
 
 
-def _parse(arguments: Sequence[str] | None) -> tuple[Command, bool]:
+def _parse(words: Sequence[str]) -> tuple[Command, bool]:
     """The command that the words ask for, and whether its compiled programs may be kept."""
     import tyro
 
@@ -77,6 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Command, bool]:
     from sf3d_jax.cli.fit import Fit
     from sf3d_jax.cli.render import Render
     from sf3d_jax.cli.submit import Submit
+    from sf3d_jax.cli.usage import flags_of
 
     @dataclasses.dataclass(frozen=True)
     class Call:
@@ -90,34 +98,60 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Command, bool]:
             | Annotated[Submit, tyro.conf.subcommand("submit")]
         )
         no_cache: Annotated[bool, tyro.conf.arg(help=NO_CACHE)] = False
+        version: Annotated[bool, tyro.conf.arg(help=VERSION)] = False
 
     # The flag may stand before or behind the name of the command.
-    flags = (
+    config = (
         tyro.conf.OmitArgPrefixes,
         tyro.conf.FlagCreatePairsOff,
         tyro.conf.CascadeSubcommandArgs,
     )
     about = "3D scene flow from files of motion, and back."
-    call = _in_one_line(
-        lambda: tyro.cli(Call, args=arguments, prog="sf3d", description=about, config=flags)
-    )
+    parse = lambda: tyro.cli(Call, args=words, prog="sf3d", description=about, config=config)
+    shared = ["--no-cache", "--version", "--help"]
+    commands = (Check, Convert, Demo, Evaluate, Fit, Render, Submit)
+    flags = {x.__name__.lower(): [*flags_of(x), *shared] for x in commands}
+    call = _in_one_line(parse, words, flags)
     return call.command, not call.no_cache
 
 
-def _in_one_line(parse: Callable[[], _T]) -> _T:
+def _in_one_line(parse: Callable[[], _T], words: Sequence[str], flags: "Flags") -> _T:
     """Parses; what tyro says in a box about a wrong flag becomes one line."""
-    said = io.StringIO()
+    from sf3d_jax.cli.usage import explain
+
     try:
-        with contextlib.redirect_stderr(said):
+        with _environment(_plain_if_asked()), contextlib.redirect_stderr(io.StringIO()):
             return parse()
     except SystemExit as stopped:
         if stopped.code != BAD_INPUT:
             raise
-    # A title, the message, a rule or an empty line, and the hint at --help; in a box, or, where
-    # the output is not in UTF-8, between rules of hyphens.
-    lines = [re.sub("[│╭╮╰╯]", " ", line).rstrip() for line in said.getvalue().splitlines()[1:]]
-    # Under a flag, indented twice, stands what --help says of it.
-    lines = [line.strip() for line in lines if not line.startswith(10 * " ")]
-    is_rule = lambda line: not line.strip("─-")
-    message = itertools.takewhile(lambda x: not is_rule(x), itertools.dropwhile(is_rule, lines))
-    fail(" ".join([*message, "(see --help)"]))
+    # Once more, so wide that no line is folded, and not for a terminal, so that it has no colours.
+    said = io.StringIO()
+    with (
+        _environment({"COLUMNS": "100000"}),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(said),
+        contextlib.suppress(SystemExit),
+    ):
+        parse()
+    fail(explain(said.getvalue(), words, flags))
+
+
+def _plain_if_asked() -> dict[str, str]:
+    """What keeps colours out of the help where NO_COLOR asks for it, which tyro does not know."""
+    return {"TERM": "dumb"} if os.environ.get("NO_COLOR") else {}
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Sets variables of the environment for a block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

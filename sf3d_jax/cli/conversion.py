@@ -1,12 +1,14 @@
 """One set of files of `sf3d convert`: image motion to scene flow, or back."""
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from sf3d_jax import data, depth_change
-from sf3d_jax.cli.inputs import CameraFlags
-from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_camera, read_map
+from sf3d_jax.cli.cameras import Cameras
+from sf3d_jax.cli.inputs import make_folder
+from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_map
 
 # Endings of flow and of scalar maps, by the value of --format.
 ENDINGS = {
@@ -21,8 +23,7 @@ def convert_files(
     files: dict[str, Path],
     target: Path,
     *,
-    camera: CameraFlags,
-    baseline: float | None,
+    cameras: Callable[[tuple[int, int]], Cameras],
     depth_unit: str,
     png_scale: float | None,
     picture: bool,
@@ -32,8 +33,7 @@ def convert_files(
     Args:
       files: paths by the names of their flags.
       target: the .npz to write.
-      camera: the flags of the camera.
-      baseline: the flag.
+      cameras: reads the cameras for a size, (height, width).
       depth_unit: the flag.
       png_scale: the flag.
       picture: the flag.
@@ -47,23 +47,48 @@ def convert_files(
     """
     flow, valid = data.read_flow(files["flow"])
     size = flow.shape[:2]
-    stereo = read_camera(camera, size, baseline)
-    maps = {}
-    for name in sorted(files.keys() - {"flow", "image"}):
-        values, known = read_map(name, files[name], depth_unit, png_scale)
-        check_same_size(files[name], values.shape, files["flow"], size)
-        maps[name] = values
-        valid = valid & known
+    camera, next_camera, baseline = cameras(size)
     # Before anything is written, because the image may be a bad file.
     image = _read_image(files, size) if picture else None
-    if stereo.baseline is None and "disparity" in maps:
+    maps = _MapFiles(files, size, depth_unit, png_scale)
+    if baseline is None and "disparity" in files:
         raise ValueError("disparities need --baseline METRES or a --calibration with both cameras")
-    result = data.lift_maps(flow, maps, stereo.camera, valid=valid, baseline=stereo.baseline)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
+    result = data.lift_maps(
+        flow, maps, camera, next_camera=next_camera, valid=valid, baseline=baseline
+    )
+    make_folder(target.parent)
+    data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
+    # What is not shown makes room for the picture.
+    del result["points"], result["inv_depth_change"]
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
     return describe_scene_flow(target, result)
+
+
+class _MapFiles(Mapping[str, np.ndarray]):
+    """The maps beside a flow, each read when it is looked up, so that it need not be kept."""
+
+    def __init__(
+        self, files: dict[str, Path], size: tuple[int, int], unit: str, png_scale: float | None
+    ) -> None:
+        """Keeps the paths, by the names of their flags, and what the flags say of them."""
+        self._files, self._size = files, size
+        self._unit, self._png_scale = unit, png_scale
+        self._names = sorted(files.keys() - {"flow", "image"})
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Reads a map; NaN where it is not known."""
+        values, known = read_map(name, self._files[name], self._unit, self._png_scale)
+        check_same_size(self._files[name], values.shape, self._files["flow"], self._size)
+        return values if known.all() else np.where(known, values, np.float32(np.nan))
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the maps."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._names)
 
 
 def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | None:
@@ -98,7 +123,7 @@ def convert_back(path: Path, folder: Path, format: str) -> str:
     """
     maps = data.read_scene_flow_npz(path)
     flow, inv_depth, change, valid = data.project_maps(maps)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     of_flow, of_map = ENDINGS[format]
     target = lambda kind, ending: folder / f"{path.stem}_{kind}{ending}"
     written = [target("flow", of_flow)]

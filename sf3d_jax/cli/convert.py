@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Literal
 
 from sf3d_jax.cli._errors import describe
+from sf3d_jax.cli._progress import say, track
+from sf3d_jax.cli.files import expand, find_partners
 from sf3d_jax.cli.inputs import (
     CameraFlags,
+    MovingCameraFlags,
     check_folder,
     check_names,
     check_positive,
     each_flag,
-    expand,
     flag,
-    partners,
 )
 
 Paths = tuple[Path, ...]
@@ -24,13 +25,14 @@ Paths = tuple[Path, ...]
 class Convert:
     """Convert flow and depth to 3D scene flow (.npz), or back with --inverse.
 
-    The camera is taken as fixed, as in KITTI: its own motion is part of the scene flow. Every
-    second map lies on the grid of the first image. Each flag takes as many files as --flow, or
-    a folder.
+    Without --next-pose, --next-calibration or --cameras the camera is taken as fixed, as in KITTI:
+    its own motion is part of the scene flow. Every second map lies on the grid of the first image.
+    Each flag takes a file for each of --flow, or a folder; the numbers in the names say which
+    belong together.
     """
 
     flow: Paths = ()
-    """Optical flow: .flo, KITTI .png, .pfm or .npy."""
+    """Optical flow: .flo, KITTI .png, .pfm, .npy, .npz or .flo5."""
     disparity: Paths = ()
     """Disparity of the first image, pixels; needs a baseline."""
     next_disparity: Paths = ()
@@ -50,10 +52,11 @@ class Convert:
     png_scale: float | None = None
     """Value of a 16-bit .png = code / this; for all maps but flow and disparity."""
     camera: CameraFlags = dataclasses.field(default_factory=CameraFlags)
+    moving: MovingCameraFlags = dataclasses.field(default_factory=MovingCameraFlags)
     baseline: float | None = None
     """Distance of the stereo cameras in metres; goes before that of the calibration."""
     image: Paths = ()
-    """First images, for the picture."""
+    """First images, for --picture."""
     picture: bool = False
     """Also draw image, flow, inverse depth and scene flow into a .png beside the result."""
     inverse: bool = False
@@ -75,13 +78,14 @@ class Convert:
         maps = self._maps()
         flows = maps["flow"]
         targets = self._targets(flows)
+        from sf3d_jax.cli.cameras import find_cameras
         from sf3d_jax.cli.conversion import convert_files
 
+        cameras = find_cameras(self.camera, self.moving, self.baseline, flows, self.flow)
         one = lambda i: convert_files(
             {name: paths[i] for name, paths in maps.items()},
             targets[i],
-            camera=self.camera,
-            baseline=self.baseline,
+            cameras=lambda size: cameras(i, size),
             depth_unit=self.depth_unit,
             png_scale=self.png_scale,
             picture=self.picture,
@@ -119,14 +123,18 @@ class Convert:
             got = " ".join(map(flag, sorted(given))) or "none"
             raise ValueError(f"give exactly one pair of maps beside --flow, got {got}: {choices}")
         self._check_camera()
+        if self.image and not self.picture:
+            raise ValueError("--image is for --picture; give both, or neither")
         flows = expand("flow", self.flow)
         wanted = [*sorted(given), *(["image"] if self.image else [])]
         return {"flow": flows} | {
-            name: partners(name, getattr(self, name), flows) for name in wanted
+            name: find_partners(name, getattr(self, name), flows, self.flow) for name in wanted
         }
 
     def _check_camera(self) -> None:
-        self.camera.check()
+        self.moving.check(self.camera)
+        if self.moving.cameras is None:
+            self.camera.check()
         if self.disparity and self.camera.calibration is None and self.baseline is None:
             raise ValueError(
                 "--disparity needs --baseline METRES or a --calibration with both cameras"
@@ -150,12 +158,10 @@ class Convert:
         if len(inputs) == 1:
             print(one(0))
             return
-        from tqdm import tqdm
-
         bad = []
-        for i in tqdm(range(len(inputs)), unit="file", leave=False):
+        for i in track(range(len(inputs)), "file", lambda i: inputs[i].name):
             try:
-                tqdm.write(one(i))
+                say(one(i))
             except (ValueError, OSError) as error:
                 bad.append(describe(error))
         if bad:

@@ -1,10 +1,10 @@
-"""Flags that commands share, which files the flags mean, and which of them belong together."""
+"""Flags that commands share, and checks of what they say."""
 
 import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,14 @@ class CameraFlags:
     calibration: Path | None = None
     """KITTI calibration: P2 and P3, or P_rect_02 and P_rect_03."""
     fx: float | None = None
-    """Focal length along rows, pixels; with --fy, --cx, --cy instead of --calibration."""
+    """Horizontal focal length, pixels; with --fy, --cx, --cy instead of --calibration."""
     fy: float | None = None
-    """Focal length along columns, pixels."""
+    """Vertical focal length, pixels; the same as --fx for square pixels."""
     cx: float | None = None
-    """Column of the principal point; integers are pixel centres."""
+    """Column of the principal point, pixels: 0 is the centre of the first column, so that the
+    middle of an image of width W is (W - 1) / 2."""
     cy: float | None = None
-    """Row of the principal point."""
+    """Row of the principal point, pixels: 0 is the centre of the first row."""
 
     @property
     def is_given(self) -> bool:
@@ -48,6 +49,42 @@ class CameraFlags:
         for name, value in (("cx", self.cx), ("cy", self.cy)):
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{flag(name)}: expected a number, got {value}")
+
+
+@dataclasses.dataclass(frozen=True)
+class MovingCameraFlags:
+    """The camera at the second image, whose motion is then not part of the scene flow."""
+
+    next_pose: tuple[Path, ...] = ()
+    """Pose [R | t] of the camera at the second image: R X + t takes points from the axes of the
+    first camera into its own, metres. Text of 12 or 16 numbers or .npy; a file for each flow, or
+    one with a row for each."""
+    next_calibration: Path | None = None
+    """KITTI calibration at the second image, if the lens has changed."""
+    cameras: Path | None = None
+    """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
+    JSON, or the folder of a COLMAP model. A flow gets the camera of its number and the next one."""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether any of the flags is given."""
+        return self != MovingCameraFlags()
+
+    def check(self, camera: CameraFlags) -> None:
+        """Refuses flags that say two cameras.
+
+        Args:
+          camera: the flags of the first camera.
+
+        Raises:
+          ValueError: --cameras stands beside another camera or pose.
+        """
+        if self.cameras is None:
+            return
+        if camera.is_given:
+            raise ValueError("--cameras goes instead of --calibration and --fx --fy --cx --cy")
+        if self.next_pose or self.next_calibration is not None:
+            raise ValueError("--cameras goes instead of --next-pose and --next-calibration")
 
 
 def flag(name: str) -> str:
@@ -103,60 +140,6 @@ def each_flag(options: "DataclassInstance") -> Iterator[tuple[str, bool]]:
             yield field.name, value != field.default
 
 
-def expand(name: str, paths: Iterable[Path]) -> list[Path]:
-    """The files meant by a flag: a folder stands for its files in order.
-
-    Args:
-      name: of the field, for the message.
-      paths: files and folders. Whether a file exists is found out when it is read.
-
-    Returns:
-      Files.
-
-    Raises:
-      ValueError: a folder is empty.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        found = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-        if not found:
-            raise ValueError(f"{flag(name)}: the folder {path} holds no files")
-        files += found
-    return files
-
-
-def partners(name: str, paths: Iterable[Path], flows: list[Path]) -> list[Path]:
-    """The file that belongs to each flow: by its name from folders, else by its place.
-
-    Args:
-      name: of the field, for the message.
-      paths: files and folders of the flag.
-      flows: the files of --flow.
-
-    Returns:
-      As many files. Of a folder with names in common with the flows, those of the same name,
-      whatever else it holds.
-
-    Raises:
-      ValueError: not as many files as flows, or a flow without a file of its name.
-    """
-    paths = list(paths)
-    files = expand(name, paths)
-    by_name = {path.stem: path for path in files}
-    wanted = [path.stem for path in flows]
-    if any(path.is_dir() for path in paths) and not by_name.keys().isdisjoint(wanted):
-        lacking = [stem for stem in wanted if stem not in by_name]
-        if lacking:
-            raise ValueError(f"{flag(name)}: there is no {lacking[0]}.* for the flow of that name")
-        return [by_name[stem] for stem in wanted]
-    if len(files) != len(flows):
-        raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
-    return files
-
-
 def check_names(name: str, paths: list[Path]) -> None:
     """Refuses files whose results would get one name.
 
@@ -184,6 +167,23 @@ def check_folder(path: Path, name: str = "output") -> None:
     for folder in (path, *path.parents):
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
+
+
+def make_folder(path: Path, name: str = "output") -> None:
+    """Makes a folder, and those above it, where there is none.
+
+    Args:
+      path: of the folder.
+      name: of the field, for the message.
+
+    Raises:
+      ValueError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"no folder can be made at {path}: {error.strerror}"
+        raise ValueError(f"{flag(name)}: {reason}") from None
 
 
 def check_writable(name: str, path: Path) -> None:

@@ -68,7 +68,7 @@ def read_map(
         raise ValueError(f"{path}: say with --png-scale what a code of 1 means (code / scale)")
     values, known = data.read_map(path, scale=scale)
     unit = METRES[depth_unit] if name in ("depth", "next_depth") else 1.0
-    return values * np.float32(unit), known
+    return (values if unit == 1 else values * np.float32(unit)), known
 
 
 def check_same_size(
@@ -101,7 +101,25 @@ def describe_scene_flow(path: Path, maps: dict[str, np.ndarray]) -> str:
     Returns:
       The path, the share of valid pixels and the median length of their vectors.
     """
-    valid = maps["valid"]
-    lengths = np.linalg.norm(maps["vectors"][valid], axis=-1)
-    median = f", {np.median(lengths):.3g} m in the median" if valid.any() else ""
-    return f"{path}: {100 * valid.mean():.1f} % valid{median}"
+    valid, vectors = maps["valid"], maps["vectors"]
+    # Row by row: large images have little memory to spare.
+    rows = [np.linalg.norm(x[known], axis=-1) for x, known in zip(vectors, valid, strict=True)]
+    lengths = np.concatenate(rows)
+    middle = np.median(lengths, overwrite_input=True) if lengths.size else 0
+    median = f", {middle:.3g} m in the median" if lengths.size else ""
+    return f"{path}: {percent(valid)} valid{median}"
+
+
+def percent(mask: np.ndarray) -> str:
+    """The share of a mask that is True, never rounded to none or all of it.
+
+    Args:
+      mask: bool.
+
+    Returns:
+      Such as "99.9 %".
+    """
+    count = int(np.count_nonzero(mask))
+    if count in (0, mask.size):
+        return f"{100 * bool(count)} %"
+    return f"{min(max(100 * count / mask.size, 0.1), 99.9):.1f} %"

@@ -48,6 +48,7 @@ from sf3d_jax.data.maps.images import write_image as write_image
 from sf3d_jax.data.maps.images import write_mask as write_mask
 from sf3d_jax.data.maps.kinds import FlowMap as FlowMap
 from sf3d_jax.data.maps.kinds import ScalarMap as ScalarMap
+from sf3d_jax.data.pose_files import read_poses as read_poses
 from sf3d_jax.data.scene_flow_npz import SceneFlowMaps as SceneFlowMaps
 from sf3d_jax.data.scene_flow_npz import read_scene_flow_npz as read_scene_flow_npz
 from sf3d_jax.data.scene_flow_npz import write_scene_flow_npz as write_scene_flow_npz

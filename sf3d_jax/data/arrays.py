@@ -1,6 +1,7 @@
 """What a caller hands over as a map: checked once, and turned into NumPy float32."""
 
 import functools
+import os
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,22 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
 
     Args:
       name: of the argument, for the error message.
-      value: any real dtype, bfloat16 included.
+      value: any real dtype, bfloat16 included. Without channels [H, W, 1] is taken, too.
       channels: the length of the last axis, if there should be one.
 
+    Returns:
+      The numbers; the same array where it is float32 already, so that it is not to be changed.
+
     Raises:
-      ValueError: a wrong shape, an empty map, a dtype that is not real, or an array with a mask
-        of its own, which would be lost.
+      ValueError: a wrong shape, an empty map, a dtype that is not real, a path, values and mask in
+        one, or an array with a mask of its own, which would be lost.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"{name}: expected a plain array and its mask apart, got a masked array")
+    _refuse_others(name, value)
     array = make_array(name, value)
+    if channels is None and array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
     tail = () if channels is None else (channels,)
     if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
         expected = ", ".join(["H", "W", *map(str, tail)])
@@ -29,7 +36,18 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
         raise ValueError(f"{name}: expected real numbers, got {array.dtype}")
 
     with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
-        return array.astype(np.float32)
+        return array.astype(np.float32, copy=False)
+
+
+def _refuse_others(name: str, value: object) -> None:
+    """Raises for a path, and for values with their mask as readers return them."""
+    if isinstance(value, (str, os.PathLike)):
+        reader = "read_flow" if "flow" in name else "read_map or read_disparity"
+        path = os.fspath(value)
+        raise ValueError(f"{name}: expected an array, got the path {path!r}; use data.{reader}")
+    if parts := getattr(value, "_fields", None):
+        kind = type(value).__name__
+        raise ValueError(f"{name}: expected an array, got {kind} of {', '.join(parts)}; give one")
 
 
 def make_array(name: str, value: npt.ArrayLike) -> np.ndarray:
@@ -56,13 +74,16 @@ def valid_mask(valid: npt.ArrayLike | None, values: np.ndarray) -> np.ndarray:
       values: [H, W] or [H, W, C], as `real_map` returns it.
 
     Raises:
-      ValueError: the mask has another dtype or size.
+      ValueError: the mask has another dtype or size, or a mask of its own.
     """
     size = values.shape[:2]
-    mask = np.ones(size, bool) if valid is None else np.asarray(valid)
+    if isinstance(valid, np.ma.MaskedArray):
+        raise ValueError("valid: expected a plain array, got a masked array; use .filled(False)")
+    mask = np.ones(size, bool) if valid is None else make_array("valid", valid)
     if mask.dtype != bool or mask.shape != size:
         got = f"{mask.dtype} {list(mask.shape)}"
-        raise ValueError(f"valid: expected bool {list(size)}, as the map, got {got}")
+        advice = "; pass valid > 0.5" if mask.dtype.kind in "iuf" else ""
+        raise ValueError(f"valid: expected bool {list(size)}, as the map, got {got}{advice}")
 
     return mask & finite(values)
 

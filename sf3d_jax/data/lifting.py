@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data.arrays import real_map, valid_mask, zero_unless
+from sf3d_jax.data.cameras.poses import compose, inverse, poses_argument
 from sf3d_jax.data.scene_flow_npz import SceneFlowMaps, check_baseline
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ GEOMETRIES = (
     ("depth", "motion_in_depth"),
     ("disparity", "motion_in_depth"),
 )
+
+# In a larger image some rows are converted at a time.
+_MOST_PIXELS = 2**20
 
 
 class ImageMotionMaps(NamedTuple):
@@ -49,21 +53,31 @@ def lift_maps(
     maps: Mapping[str, npt.ArrayLike],
     camera: "Camera",
     *,
+    next_camera: "Camera | None" = None,
     valid: npt.ArrayLike | None = None,
     baseline: float | None = None,
 ) -> dict[str, np.ndarray]:
     """The scene flow of one image, from its flow and whichever pair of maps there is.
 
-    With d = 1 / z the inverse depth and c its change, z' = 1 / (d + c), the vectors are
-    z' ray(p + flow) - z ray(p), and the points z ray(p), in the axes of the camera. The camera is
-    taken as fixed: its own motion is part of the scene flow, as in KITTI.
+    With d = 1 / z the inverse depth and c its change, z' = 1 / (d + c), the points are
+    X = z ray(p), and X' = z' ray'(p + flow) in the axes of the camera of the next image, into which
+    R, t take points of the first one. The vectors are R^-1 (X' - t) - X, in the axes of the first
+    camera. Without a next camera R = 1 and t = 0: the camera is taken as fixed, and its own motion
+    is part of the scene flow, as in KITTI.
+
+    A large image is converted band by band, so that little memory is needed beside the result;
+    each of the maps is looked up once, and may be read from its file only then.
 
     Args:
       flow: [H, W, 2], pixels.
-      maps: two maps [H, W] by their names, a pair of `GEOMETRIES`: disparity in pixels, depth in
-        metres, inverse_depth and inverse_depth_change per metre, motion_in_depth z' / z. All lie on
-        the pixels of the first image, those of the next time too.
-      camera: one camera of that size, with or without a lens. Its pose plays no part.
+      maps: two maps [H, W] or [H, W, 1] by their names, a pair of `GEOMETRIES`: disparity in
+        pixels, depth in metres, inverse_depth and inverse_depth_change per metre, motion_in_depth
+        z' / z. All lie on the pixels of the first image, those of the next time too; z' is the
+        depth, and the next disparity that, in the camera of the next image.
+      camera: one camera of that size, with or without a lens. Without a next camera its pose plays
+        no part.
+      next_camera: of the next image, in the same world; with it the motion of the camera is removed
+        and a still world has no scene flow.
       valid: bool [H, W], which pixels are known; all, if not given.
       baseline: distance of the stereo cameras in metres; only disparities need it.
 
@@ -74,50 +88,110 @@ def lift_maps(
       lens is one-to-one; elsewhere all but the flow are 0.
 
     Raises:
-      TypeError: the camera is not a camera, or the baseline is not a number.
-      ValueError: the camera is a batch; the maps are not such a pair, or differ in size; or the
-        baseline is not positive, or missing for disparities.
+      TypeError: a camera is not a camera, or the baseline is not a number.
+      ValueError: a camera is a batch, of another size than the flow, or no rotation; the maps are
+        not such a pair, or differ in size; a path is given for an array; or the baseline is not
+        positive, or missing for disparities.
     """
+    first, second = _take_cameras(camera, next_camera)
+    scale = None if baseline is None else check_baseline(baseline) * float(camera.focal[0])
+    motion = real_map("flow", flow, 2)
+    for name, one in (("camera", first), ("next_camera", second)):
+        _check_size(name, one, motion)
+    _check_pair(maps)
+    if scale is None and "disparity" in set(maps):
+        raise ValueError("baseline: expected metres for disparities, got None")
+    known = valid_mask(valid, motion)
+    zoom = 1.0 if second is None else float(first.focal[0] / second.focal[0])
+    inv_depth, change = _convert_maps(maps, known, scale or 1, zoom)
+    vectors, points = _lift_motion(motion, inv_depth, change, known, (first, second))
+    if not known.all():
+        inv_depth[~known] = change[~known] = 0
+    return {
+        "vectors": vectors,
+        "valid": known,
+        "points": points,
+        "flow": motion,
+        "inv_depth": inv_depth,
+        "inv_depth_change": change,
+    }
+
+
+def _convert_maps(
+    maps: Mapping[str, npt.ArrayLike], known: np.ndarray, scale: float, zoom: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse depth and its change; takes the pixels from `known` that have none.
+
+    Disparities are divided by `scale`, those of the next time after they were multiplied by `zoom`,
+    the focal length per that of the next camera.
+    """
+    import jax.numpy as jnp
+
+    arrays = {name: _read_map(name, maps[name], known.shape) for name in maps}
+    if zoom != 1 and "next_disparity" in arrays:
+        arrays["next_disparity"] = arrays["next_disparity"] * np.float32(zoom)
+    inv_depth, change = (np.zeros(known.shape, np.float32) for _ in range(2))
+    for rows in _bands(known.shape):
+        for values in arrays.values():
+            known[rows] &= np.isfinite(values[rows])
+        given = {
+            name: jnp.asarray(zero_unless(known[rows], values[rows]))
+            for name, values in arrays.items()
+        }
+        d, c, found = map(np.asarray, _inverse_depths(given, jnp.float32(scale)))
+        known[rows] &= found
+        inv_depth[rows], change[rows] = (zero_unless(known[rows], x) for x in (d, c))
+    return inv_depth, change
+
+
+def _lift_motion(
+    flow: np.ndarray,
+    inv_depth: np.ndarray,
+    change: np.ndarray,
+    known: np.ndarray,
+    cameras: "tuple[Camera, Camera | None]",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scene flow and points; takes the pixels from `known` that have none."""
     import jax.numpy as jnp
 
     from sf3d_jax.camera.projection import pixel_grid, unproject
     from sf3d_jax.conversion.scene_flow import scene_flow
 
-    camera = _take_camera(camera)
-    scale = None if baseline is None else check_baseline(baseline) * float(camera.focal[0])
-    motion = real_map("flow", flow, 2)
-    size = motion.shape[:2]
-    arrays = {name: _read_map(name, x, size) for name, x in _check_pair(maps).items()}
-    if scale is None and "disparity" in arrays:
-        raise ValueError("baseline: expected metres for disparities, got None")
-    known = valid_mask(valid, motion)
-    for values in arrays.values():
-        known = known & np.isfinite(values)
-    given = {name: jnp.asarray(zero_unless(known, values)) for name, values in arrays.items()}
-    inv_depth, change, found = map(np.array, _inverse_depths(given, jnp.float32(scale or 1)))
-    known = known & found
-    inv_depth, change = zero_unless(known, inv_depth), zero_unless(known, change)
-
-    d, c = jnp.asarray(inv_depth), jnp.asarray(change)
-    lifted = scene_flow(jnp.asarray(motion), d, c, camera)
-    known = known & np.array(lifted.valid)
-    points = unproject(pixel_grid(size).astype(np.float32), d, camera).points
-    return {
-        "vectors": zero_unless(known, np.array(lifted.vectors)),
-        "valid": known,
-        "points": zero_unless(known, np.array(points)),
-        "flow": motion,
-        "inv_depth": zero_unless(known, inv_depth),
-        "inv_depth_change": zero_unless(known, change),
-    }
+    vectors, points = (np.zeros((*known.shape, 3), np.float32) for _ in range(2))
+    for rows in _bands(known.shape):
+        near = _crop(cameras[0], rows, known.shape)
+        then = None if cameras[1] is None else _crop(cameras[1], rows, known.shape)
+        d = jnp.asarray(inv_depth[rows])
+        lifted = scene_flow(jnp.asarray(flow[rows]), d, jnp.asarray(change[rows]), near, then)
+        known[rows] &= np.asarray(lifted.valid)
+        ends = unproject(pixel_grid(near.size).astype(np.float32), d, near).points
+        vectors[rows] = zero_unless(known[rows], np.asarray(lifted.vectors))
+        points[rows] = zero_unless(known[rows], np.asarray(ends))
+    return vectors, points
 
 
-def _check_pair(maps: Mapping[str, npt.ArrayLike]) -> Mapping[str, npt.ArrayLike]:
+def _bands(size: tuple[int, int]) -> list[slice]:
+    """Rows that are converted at a time: bands of one height, of which the last two may overlap."""
+    height, width = size
+    step = min(height, max(1, _MOST_PIXELS // width))
+    starts = [*range(0, height - step, step), height - step]
+    return [slice(start, start + step) for start in starts]
+
+
+def _crop(camera: "Camera", rows: slice, size: tuple[int, int]) -> "Camera":
+    """The camera of some rows, from which pixels of the next image are counted, too."""
+    from sf3d_jax.camera import shift_camera
+
+    if (rows.start, rows.stop) == (0, size[0]):
+        return camera
+    return shift_camera(camera, np.array([0, -rows.start]), (rows.stop - rows.start, size[1]))
+
+
+def _check_pair(maps: Mapping[str, npt.ArrayLike]) -> None:
     if not isinstance(maps, Mapping) or set(maps) not in [set(pair) for pair in GEOMETRIES]:
         pairs = "; ".join(" and ".join(pair) for pair in GEOMETRIES)
         got = ", ".join(map(str, maps)) if isinstance(maps, Mapping) else type(maps).__name__
         raise ValueError(f"maps: expected one pair by name ({pairs}), got {got or 'none'}")
-    return maps
 
 
 def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:
@@ -156,20 +230,40 @@ def _first_inverse_depth(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "j
     return depth_change.from_disparities(same, same, scale).inv_depth
 
 
-def _take_camera(camera: "Camera") -> "Camera":
-    """The one camera, at the origin: its own axes are those of the results."""
+def _take_cameras(camera: "Camera", next_camera: "Camera | None") -> "tuple[Camera, Camera | None]":
+    """The cameras in the world of the first one: its own axes are those of the results."""
     from sf3d_jax.camera import check_camera
 
-    if batch := check_camera("camera", camera):
-        raise ValueError(f"camera: expected one camera, got a batch {batch}")
-    return dataclasses.replace(camera, world_to_camera=np.eye(3, 4, dtype=np.float32))
+    origin = np.eye(3, 4, dtype=np.float32)
+    for name, one in (("camera", camera), ("next_camera", next_camera)):
+        if (name == "camera" or one is not None) and (batch := check_camera(name, one)):
+            raise ValueError(f"{name}: expected one camera, got a batch {batch}")
+    if next_camera is None:
+        return dataclasses.replace(camera, world_to_camera=origin), None
+    first, second = (
+        poses_argument(f"{name}.world_to_camera", np.asarray(one.world_to_camera)[None])[0]
+        for name, one in (("camera", camera), ("next_camera", next_camera))
+    )
+    moved = compose(second, inverse(first)).astype(np.float32)
+    return (
+        dataclasses.replace(camera, world_to_camera=origin),
+        dataclasses.replace(next_camera, world_to_camera=moved),
+    )
+
+
+def _check_size(name: str, camera: "Camera | None", flow: np.ndarray) -> None:
+    if camera is not None and camera.size != flow.shape[:2]:
+        wanted, got = list(flow.shape[:2]), list(camera.size)
+        advice = "camera.resize(size) is that of resized images"
+        raise ValueError(f"{name}: expected the size {wanted} of the flow, got {got}; {advice}")
 
 
 def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
     """The motion in the image of a scene flow: the inverse of `lift_maps`.
 
     Args:
-      maps: as `read_scene_flow_npz` returns them. The pose of their camera plays no part.
+      maps: as `read_scene_flow_npz` returns them. Without a next camera the pose of their camera
+        plays no part.
 
     Returns:
       ImageMotionMaps. A pixel is valid where the scene flow is, and where both ends of the motion
@@ -186,12 +280,12 @@ def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
     if not isinstance(maps, SceneFlowMaps):
         got = type(maps).__name__
         raise TypeError(f"maps: expected SceneFlowMaps (vectors, points, valid, ...), got {got}")
-    camera = _take_camera(maps.camera)
+    camera, next_camera = _take_cameras(maps.camera, maps.next_camera)
     vectors, points = (real_map(name, getattr(maps, name), 3) for name in ("vectors", "points"))
     known = valid_mask(maps.valid, points) & (points[..., 2] > 0)
     with np.errstate(over="ignore"):  # an infinite inverse depth is no surface
         inv_depth = zero_unless(known, 1 / np.where(known, points[..., 2], 1)).astype(np.float32)
-    motion = image_motion(jnp.asarray(vectors), jnp.asarray(inv_depth), camera)
+    motion = image_motion(jnp.asarray(vectors), jnp.asarray(inv_depth), camera, next_camera)
     flow, change, shown = map(np.array, motion)
     valid = known & shown
     flow, inv_depth, change = (zero_unless(valid, x) for x in (flow, inv_depth, change))

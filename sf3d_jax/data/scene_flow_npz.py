@@ -11,6 +11,9 @@ Arrays of an image of H x W pixels; other maps of the same image may stand besid
     camera_size               [2]         H, W
     camera_model              text        "pinhole"
     camera_baseline           a number    distance of the stereo cameras in metres, if known
+
+Where the camera moves and its motion was removed, next_camera_focal and so on say the camera of the
+next image likewise, in the same world.
 """
 
 import io
@@ -33,7 +36,7 @@ from sf3d_jax.data._files import (
     SizeError,
     check_header_size,
     check_numbers,
-    write_bytes,
+    replace_file,
 )
 from sf3d_jax.data.arrays import make_array
 from sf3d_jax.data.cameras.checks import camera_argument, rigid_pose
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
 _RESULT = "a result of `sf3d convert` (.npz)"
-_PREFIX = "camera_"
+_PREFIX, _NEXT_PREFIX = "camera_", "next_camera_"
 _CAMERA_PARTS = ("focal", "principal_point", "world_to_camera", "size", "model")
 
 
@@ -83,6 +86,7 @@ class SceneFlowMaps(NamedTuple):
       valid: bool [H, W].
       camera: of the image.
       baseline: distance of the stereo cameras in metres, or None.
+      next_camera: of the next image, in the same world; None if the camera is taken as fixed.
     """
 
     vectors: np.ndarray
@@ -90,6 +94,7 @@ class SceneFlowMaps(NamedTuple):
     valid: np.ndarray
     camera: "Camera"
     baseline: float | None = None
+    next_camera: "Camera | None" = None
 
 
 def write_scene_flow_npz(
@@ -98,50 +103,54 @@ def write_scene_flow_npz(
     camera: "Camera",
     *,
     baseline: float | None = None,
+    next_camera: "Camera | None" = None,
 ) -> None:
     """Writes maps of an image and its camera.
 
     Args:
       path: file to write.
       maps: arrays by name: vectors and points, floating [H, W, 3], valid, bool [H, W], and any
-        others of numbers, bool or text, whose names do not begin with "camera_".
+        others of numbers, bool or text, whose names do not begin with "camera_" or "next_camera_".
       camera: of the image, one pinhole.
       baseline: distance of the stereo cameras in metres, if known.
+      next_camera: of the next image, one pinhole in the same world, if its motion was removed.
 
     Raises:
-      TypeError: the maps are no mapping, the camera is none, the baseline is no number, or a map
+      TypeError: the maps are no mapping, a camera is none, the baseline is no number, or a map
         holds something else than it should.
-      ValueError: the camera is a batch, has a lens, which the file does not hold, or numbers that
+      ValueError: a camera is a batch, has a lens, which the file does not hold, or numbers that
         make no sense; a map is missing, has another size than the camera or a name that is taken;
         or the baseline is not positive.
       FileNotFoundError: there is no folder for the file.
     """
-    arrays = _camera_arrays(camera)
+    arrays = _camera_arrays("camera", camera)
+    if next_camera is not None:
+        arrays |= _camera_arrays("next_camera", next_camera)
     if baseline is not None:
         arrays["camera_baseline"] = np.array(check_baseline(baseline))
     checked = _check_maps(maps, camera.size)
-    write_bytes(path, _pack(checked | arrays))
+    _pack(path, checked | arrays)
 
 
-def _camera_arrays(camera: "Camera") -> dict[str, np.ndarray]:
+def _camera_arrays(name: str, camera: "Camera") -> dict[str, np.ndarray]:
     """The arrays of a camera, checked, by their names in the file."""
     from sf3d_jax.camera import check_size
 
-    camera_argument("camera", camera)
+    camera_argument(name, camera)
     if camera.distortion is not None:
-        raise ValueError(f"camera: expected a pinhole, got the lens {camera.model!r}")
+        raise ValueError(f"{name}: expected a pinhole, got the lens {camera.model!r}")
     try:
         size = check_size(camera.size)
     except ValueError as error:
-        raise ValueError(f"camera.{error}") from None
+        raise ValueError(f"{name}.{error}") from None
     if max(size) > LARGEST_SIDE:
-        raise ValueError(f"camera.size: expected sides up to {LARGEST_SIDE:,}, got {size}")
+        raise ValueError(f"{name}.size: expected sides up to {LARGEST_SIDE:,}, got {size}")
     return {
-        "camera_focal": _make_storable(camera.focal),
-        "camera_principal_point": _make_storable(camera.principal_point),
-        "camera_world_to_camera": _make_storable(camera.world_to_camera),
-        "camera_size": np.array(size),
-        "camera_model": np.array(camera.model),
+        f"{name}_focal": _make_storable(camera.focal),
+        f"{name}_principal_point": _make_storable(camera.principal_point),
+        f"{name}_world_to_camera": _make_storable(camera.world_to_camera),
+        f"{name}_size": np.array(size),
+        f"{name}_model": np.array(camera.model),
     }
 
 
@@ -175,8 +184,9 @@ def _check_maps(maps: Mapping[str, npt.ArrayLike], size: tuple[int, int]) -> dic
     for name in maps:
         if not isinstance(name, str):
             raise TypeError(f"maps: expected names that are text, got {name!r}")
-        if name.startswith(_PREFIX):
-            raise ValueError(f"maps: names that begin with {_PREFIX!r} are taken, got {name!r}")
+        for prefix in (_PREFIX, _NEXT_PREFIX):
+            if name.startswith(prefix):
+                raise ValueError(f"maps: names that begin with {prefix!r} are taken, got {name!r}")
     if lacking := [name for name in _MAPS if name not in maps]:
         raise ValueError(f"maps: expected {', '.join(_MAPS)}, got no {', '.join(lacking)}")
     arrays = {name: make_array(f"maps[{name!r}]", values) for name, values in maps.items()}
@@ -195,14 +205,12 @@ def _check_map(name: str, array: np.ndarray, kind: _Kind | None, size: tuple[int
         raise ValueError(f"{name}: expected the shape {wanted}, got {list(array.shape)}")
 
 
-def _pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The bytes of an .npz; `np.savez` takes the names as keywords, where some are taken."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+def _pack(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes an .npz, piece by piece; `np.savez` takes the names as keywords, some of its own."""
+    with replace_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-    return buffer.getvalue()
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
@@ -220,7 +228,11 @@ def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
         maps of another size or dtype than they should be.
     """
     arrays = _unpack(path, Path(path).read_bytes())
-    camera = _make_camera(path, arrays)
+    camera = _make_camera(path, arrays, _PREFIX)
+    is_moving = any(name.startswith(_NEXT_PREFIX) for name in arrays)
+    next_camera = _make_camera(path, arrays, _NEXT_PREFIX) if is_moving else None
+    if next_camera is not None and next_camera.size != camera.size:
+        raise SizeError(path, f"{camera.size} in next_camera_size", f"{next_camera.size}")
     for name, kind in _MAPS.items():
         array, wanted = arrays[name], (*camera.size, *kind.channels)
         _check_dtype(path, name, array, kind.letter, kind.words)
@@ -229,15 +241,17 @@ def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
             raise SizeError(path, expected, f"{list(array.shape)}")
     baseline = _make_baseline(path, arrays)
     vectors, points, valid = (arrays[name] for name in _MAPS)
-    return SceneFlowMaps(vectors, points, valid, camera, baseline)
+    return SceneFlowMaps(vectors, points, valid, camera, baseline, next_camera)
 
 
 def _unpack(path: PathLike, content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a result; the baseline may be missing."""
+    """The arrays of a result; the baseline and the next camera may be missing."""
     needed = [*_MAPS, *(f"{_PREFIX}{part}" for part in _CAMERA_PARTS)]
+    of_next = [f"{_NEXT_PREFIX}{part}" for part in _CAMERA_PARTS]
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             there = set(archive.namelist())
+            needed += of_next if there.intersection(f"{x}.npy" for x in of_next) else []
             names = [x for x in (*needed, "camera_baseline") if f"{x}.npy" in there]
             arrays = {name: _read_array(archive, name) for name in names}
     except MemoryError:
@@ -254,19 +268,20 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray]) -> "Camera":
+def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray], prefix: str) -> "Camera":
     from sf3d_jax.camera import Camera
 
-    focal = _take_numbers(path, arrays, "camera_focal", (2,))
+    focal = _take_numbers(path, arrays, f"{prefix}focal", (2,))
     if not (focal > 0).all():
-        raise FormatError(path, "positive focal lengths in camera_focal", f"{focal.tolist()}")
-    point = _take_numbers(path, arrays, "camera_principal_point", (2,))
-    pose = _take_numbers(path, arrays, "camera_world_to_camera", (3, 4))
-    rigid_pose(path, "camera_world_to_camera", pose)
-    model = arrays["camera_model"]
+        raise FormatError(path, f"positive focal lengths in {prefix}focal", f"{focal.tolist()}")
+    point = _take_numbers(path, arrays, f"{prefix}principal_point", (2,))
+    pose = _take_numbers(path, arrays, f"{prefix}world_to_camera", (3, 4))
+    rigid_pose(path, f"{prefix}world_to_camera", pose)
+    model = arrays[f"{prefix}model"]
     if model.shape != () or model.dtype.kind != "U" or model.item() != "pinhole":
-        raise FormatError(path, "the text 'pinhole' in camera_model", f"{model.tolist()!r:.80}")
-    return Camera(focal, point, pose, size=_take_size(path, arrays["camera_size"]))
+        found = f"{model.tolist()!r:.80}"
+        raise FormatError(path, f"the text 'pinhole' in {prefix}model", found)
+    return Camera(focal, point, pose, size=_take_size(path, arrays, f"{prefix}size"))
 
 
 def _take_numbers(
@@ -279,10 +294,10 @@ def _take_numbers(
     return array
 
 
-def _take_size(path: PathLike, array: np.ndarray) -> tuple[int, int]:
-    _check_dtype(path, "camera_size", array, "iu", "integers")
-    _check_shape(path, "camera_size", array, (2,))
-    height, width = array.tolist()
+def _take_size(path: PathLike, arrays: Mapping[str, np.ndarray], name: str) -> tuple[int, int]:
+    _check_dtype(path, name, arrays[name], "iu", "integers")
+    _check_shape(path, name, arrays[name], (2,))
+    height, width = arrays[name].tolist()
     check_header_size(path, width, height)
     return height, width
 

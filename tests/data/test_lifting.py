@@ -1,11 +1,15 @@
 """Maps of one image to scene flow and back, against the closed form in float64."""
 
+import collections.abc
 import dataclasses
+import pathlib
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.spatial.transform
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -99,6 +103,90 @@ def test_narrow_numbers_are_taken_and_what_goes_behind_the_camera_is_not():
     assert back.valid.sum() == back.valid.size - 1 and not back.valid[1, 2]
 
 
+def turned(rotation, translation):
+    """The camera in a pose."""
+    pose = np.concatenate([rotation, np.reshape(translation, (3, 1))], axis=1)
+    return dataclasses.replace(CAMERA, world_to_camera=pose)
+
+
+# Both cameras have a pose in the world, and the second one its own intrinsics.
+ROTATIONS = scipy.spatial.transform.Rotation.from_euler("xyz", [[9, -3, 5], [8, -5, 9]], True)
+FIRST = turned(ROTATIONS[0].as_matrix(), np.array([3.0, -1, 2]))
+SECOND = dataclasses.replace(
+    turned(ROTATIONS[1].as_matrix(), np.array([3.1, -1.2, 1.9])), focal=np.array([43.0, 39.0])
+)
+
+
+def seen_by_a_moving_camera(vectors):
+    """The points of `truth` after a motion, in the second camera's image: flow and depth."""
+    points = truth()[0]
+    pose = lambda camera: (camera.world_to_camera[:, :3], camera.world_to_camera[:, 3])
+    (r0, t0), (r1, t1) = pose(FIRST), pose(SECOND)
+    ends = ((points + vectors - t0) @ r0) @ r1.T + t1
+    pixels = np.stack(np.meshgrid(*map(np.arange, SIZE[::-1])), -1)
+    return ends[..., :2] / ends[..., 2:] * SECOND.focal + MIDDLE - pixels, ends[..., 2]
+
+
+@pytest.mark.parametrize("speed", [0, 1], ids=["still", "moving"])
+def test_the_motion_of_the_camera_is_removed(tmp_path, speed):
+    points, vectors, _, maps = truth()
+    flow, next_depth = seen_by_a_moving_camera(speed * vectors)
+    pair = {"depth": maps["depth"][..., None], "next_depth": next_depth}
+    lifted = data.lift_maps(flow, pair, FIRST, next_camera=SECOND)
+    assert lifted["valid"].all()
+    np.testing.assert_allclose(lifted["vectors"], speed * vectors, atol=2e-6)
+    np.testing.assert_allclose(lifted["points"], points, rtol=1e-6)
+
+    path = tmp_path / "motion.npz"
+    data.write_scene_flow_npz(path, lifted, FIRST, next_camera=SECOND)
+    back = data.project_maps(data.read_scene_flow_npz(path))
+    np.testing.assert_allclose(back.flow, flow, atol=2e-5)
+    np.testing.assert_allclose(
+        back.inv_depth_change, 1 / next_depth - 1 / pair["depth"][..., 0], atol=2e-7
+    )
+
+
+def test_bands_of_rows_give_what_the_whole_image_gives(monkeypatch):
+    _, vectors, _, maps = truth()
+    flow, next_depth = seen_by_a_moving_camera(vectors)
+    flow[1, 2], next_depth[3, 0] = np.nan, -1
+    pair = {"depth": maps["depth"], "next_depth": next_depth}
+    whole = data.lift_maps(flow, pair, FIRST, next_camera=SECOND)
+    monkeypatch.setattr("sf3d_jax.data.lifting._MOST_PIXELS", 3 * SIZE[1])
+    banded = data.lift_maps(flow, pair, FIRST, next_camera=SECOND)
+    np.testing.assert_array_equal(banded["valid"], whole["valid"])
+    for name in whole:
+        np.testing.assert_allclose(banded[name], whole[name], rtol=1e-6, atol=2e-6)
+
+
+def test_a_map_is_looked_up_once_and_nothing_given_is_changed():
+    _, vectors, flow, maps = truth()
+
+    class Files(collections.abc.Mapping):
+        """Maps that are read when they are asked for."""
+
+        seen: ClassVar[list] = []
+
+        def __getitem__(self, name):
+            self.seen.append(name)
+            return maps[name]
+
+        def __iter__(self):
+            return iter(("inverse_depth", "inverse_depth_change"))
+
+        def __len__(self):
+            return 2
+
+    flow, change = np.float32(flow), np.float32(maps["inverse_depth_change"])
+    maps["inverse_depth_change"], kept = change, (flow.copy(), change.copy())
+    change[0, 0] = kept[1][0, 0] = np.nan
+    lifted = data.lift_maps(flow, Files(), CAMERA)
+    assert sorted(Files.seen) == ["inverse_depth", "inverse_depth_change"]
+    np.testing.assert_array_equal(flow, kept[0])
+    np.testing.assert_array_equal(change, kept[1])
+    np.testing.assert_allclose(lifted["vectors"][1:], vectors[1:], atol=2e-6)
+
+
 def test_wrong_arguments_are_named():
     _, _, flow, maps = truth()
     pair = {k: maps[k] for k in ("depth", "next_depth")}
@@ -125,7 +213,44 @@ def test_wrong_arguments_are_named():
         (ValueError, "depth: expected an array", lambda: data.lift_maps(flow, ragged, CAMERA)),
         (ValueError, "depth: expected a plain", lambda: data.lift_maps(flow, masked, CAMERA)),
         (TypeError, "maps: expected SceneFlowMaps", lambda: data.project_maps(pair)),
-        (ValueError, "flow: expected", lambda: data.lift_maps(flow, pair, small)),
+        (ValueError, "camera: expected the size", lambda: data.lift_maps(flow, pair, small)),
+        (
+            ValueError,
+            "next_camera: expected the size",
+            lambda: data.lift_maps(flow, pair, CAMERA, next_camera=small),
+        ),
+        (
+            ValueError,
+            "next_camera.world_to_camera: expected rot",
+            lambda: data.lift_maps(
+                flow, pair, CAMERA, next_camera=turned(2 * np.eye(3), np.zeros(3))
+            ),
+        ),
+        (
+            ValueError,
+            "flow: .* 'a.flo'; use data.read_flow",
+            lambda: data.lift_maps("a.flo", pair, CAMERA),
+        ),
+        (
+            ValueError,
+            "next_depth: .* path 'a.npy'; use data.read_map",
+            lambda: data.lift_maps(flow, pair | {"next_depth": pathlib.Path("a.npy")}, CAMERA),
+        ),
+        (
+            ValueError,
+            "depth: .* got ScalarMap of values, valid",
+            lambda: data.lift_maps(flow, pair | {"depth": data.ScalarMap(flow, flow)}, CAMERA),
+        ),
+        (
+            ValueError,
+            "valid: .* got uint8 .* pass valid > 0.5",
+            lambda: data.lift_maps(flow, pair, CAMERA, valid=np.ones(SIZE, np.uint8)),
+        ),
+        (
+            ValueError,
+            "valid: expected a plain array, got a masked",
+            lambda: data.lift_maps(flow, pair, CAMERA, valid=np.ma.ones(SIZE, bool)),
+        ),
         (
             ValueError,
             "points: expected the shape",

@@ -36,6 +36,25 @@ def test_maps_and_their_camera_come_back(tmp_path, baseline):
         assert file["extra"].tolist() == [1, 1, 1]
 
 
+NEXT = sf3d.Camera.pinhole(42.0, 43.0, 2.0, 1.0, SIZE, np.eye(3, 4, k=0) + 0.5 * np.eye(3, 4, k=3))
+
+
+def test_the_camera_of_the_next_image_comes_back(tmp_path):
+    path = tmp_path / "flow.npz"
+    data.write_scene_flow_npz(path, maps(), CAMERA, next_camera=NEXT)
+    camera = data.read_scene_flow_npz(path).next_camera
+    for name in ("focal", "principal_point", "world_to_camera"):
+        np.testing.assert_array_equal(getattr(camera, name), getattr(NEXT, name))
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{k: x for k, x in arrays.items() if k != "next_camera_focal"})
+    with pytest.raises(data.FormatError, match=r"flow\.npz: .* no array 'next_camera_focal'"):
+        data.read_scene_flow_npz(path)
+    np.savez(path, **arrays | {"next_camera_size": np.array([4, 5])})
+    with pytest.raises(data.FormatError, match=r"flow\.npz: .* in next_camera_size"):
+        data.read_scene_flow_npz(path)
+
+
 def save(path, **changes):
     """Writes a whole result with other arrays; those that are None are left out."""
     data.write_scene_flow_npz(path, maps(), CAMERA, baseline=0.5)
@@ -81,6 +100,7 @@ NAN = float("nan")
         ({"more": np.array([{}])}, TypeError, r"maps\['more'\]: .* numbers, bool or text"),
         ({"more": jnp.ones(SIZE, jnp.bfloat16)}, TypeError, r"maps\['more'\]: .* bfloat16"),
         ({"camera_focal": np.ones(2)}, ValueError, "names that begin with 'camera_' are taken"),
+        ({"next_camera_size": np.ones(2)}, ValueError, "begin with 'next_camera_' are taken"),
         ({3: np.ones(2)}, TypeError, "maps: expected names that are text, got 3"),
     ],
 )

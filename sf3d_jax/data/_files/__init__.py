@@ -9,7 +9,9 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -99,6 +101,24 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     Raises:
       FileNotFoundError: there is no folder for the file.
     """
+    with replace_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replace_file(path: PathLike) -> Iterator[BinaryIO]:
+    """Opens a new file that takes the place of another one at the end, as `write_bytes` does.
+
+    Args:
+      path: of the file.
+
+    Yields:
+      The file, to be written. It is removed if the block fails or is interrupted.
+
+    Raises:
+      FileNotFoundError: there is no folder for the file.
+      OSError: the file cannot be written.
+    """
     path = Path(path)
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     if not target.parent.is_dir():
@@ -108,14 +128,16 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     temporary = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            yield file
         with contextlib.suppress(OSError):  # there is no file yet, or a disk without permissions
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what could not be made cannot be removed
+            temporary.unlink()
         if isinstance(error, OSError) and error.errno:  # it names the temporary file, if any
-            raise OSError(error.errno, error.strerror, str(path)) from None
+            reason = f"cannot be written: {error.strerror}"
+            raise OSError(error.errno, reason, str(path)) from None
         raise
 
 

@@ -7,6 +7,7 @@ The format is told by the ending of the file, or by `format=`:
     .png     "kitti"   16-bit KITTI    16-bit, a code is a value times 256 (disparity) or `scale`
     .pfm     "pfm"     PF              Pf
     .npy     "npy"     [H, W, 2]       [H, W] or [H, W, 1]
+    .npz     "npz"     `flow`          one of that shape; with a mask `valid`, if there is one
     .flo5    "spring"  HDF5 `flow`     -
     .dsp5    "spring"  -               HDF5 `disparity`
     .dpt     "sintel"  -               depth, so that only `read_map` and `write_map` have it
@@ -26,7 +27,7 @@ import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.arrays import finite, real_map, valid_mask, zero_unless
-from sf3d_jax.data.maps import flo, hdf5, kitti_png, npy, pfm, tartanair_png, vkitti2_png
+from sf3d_jax.data.maps import flo, hdf5, kitti_png, npy, npz, pfm, tartanair_png, vkitti2_png
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 
 
@@ -43,10 +44,15 @@ _FLOW_FORMATS = {
     "kitti": _Format(".png", kitti_png.read_flow, kitti_png.write_flow),
     "pfm": _Format(".pfm", pfm.read_flow, pfm.write),
     "npy": _Format(".npy", npy.read_flow, npy.write),
+    "npz": _Format(".npz", npz.read_flow, partial(npz.write, name="flow")),
     "spring": _Format(".flo5", hdf5.read_flow, hdf5.write_flow),
     "vkitti2": _Format(None, vkitti2_png.read_flow, vkitti2_png.write_flow),
     "tartanair": _Format(None, tartanair_png.read_flow, tartanair_png.write_flow),
 }
+
+_DISPARITY_ARCHIVE = _Format(
+    ".npz", partial(npz.read_scalar, name="disparity"), partial(npz.write, name="disparity")
+)
 
 
 def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
@@ -54,8 +60,8 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
 
     Args:
       path: of the file.
-      format: "flo", "kitti", "pfm", "npy", "spring", "vkitti2" or "tartanair"; by the ending of
-        the file when not given, a .png as KITTI's.
+      format: "flo", "kitti", "pfm", "npy", "npz", "spring", "vkitti2" or "tartanair"; by the ending
+        of the file when not given, a .png as KITTI's.
 
     Returns:
       The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a PNG, and red in
@@ -98,8 +104,8 @@ def write_flow(
       path: of the file.
       flow: real [H, W, 2], (u, v) in pixels. What is not finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "flo", "kitti", "pfm", "npy", "spring", "vkitti2" or "tartanair"; by the ending of
-        the file when not given, a .png as KITTI's.
+      format: "flo", "kitti", "pfm", "npy", "npz", "spring", "vkitti2" or "tartanair"; by the ending
+        of the file when not given, a .png as KITTI's.
 
     Raises:
       FormatError: the ending is unknown.
@@ -116,7 +122,7 @@ def read_disparity(path: PathLike, *, format: str | None = None) -> ScalarMap:
 
     Args:
       path: of the file.
-      format: "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
+      format: "kitti", "pfm", "npy", "npz" or "spring"; by the ending of the file when not given.
 
     Returns:
       The disparity in pixels, positive: its sign is dropped, because both are in circulation.
@@ -126,7 +132,8 @@ def read_disparity(path: PathLike, *, format: str | None = None) -> ScalarMap:
       FormatError: the file does not hold disparity in this format, or its ending is unknown.
     """
     scale = kitti_png.DISPARITY_SCALE
-    disparity = np.abs(_choose(path, format, _scalar_formats(scale)).read(path))
+    formats = {**_scalar_formats(scale), "npz": _DISPARITY_ARCHIVE}
+    disparity = np.abs(_choose(path, format, formats).read(path))
     return _scalar_map(disparity, np.isfinite(disparity) & (disparity > 0))
 
 
@@ -143,13 +150,14 @@ def write_disparity(
       path: of the file.
       disparity: real [H, W] in pixels. What is not positive and finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "kitti", "pfm", "npy" or "spring"; by the ending of the file when not given.
+      format: "kitti", "pfm", "npy", "npz" or "spring"; by the ending of the file when not given.
 
     Raises:
       FormatError: the ending is unknown.
       ValueError: a wrong shape or dtype, or a value that a KITTI PNG cannot hold (256 or more).
     """
-    writer = _choose(path, format, _scalar_formats(kitti_png.DISPARITY_SCALE))
+    formats = {**_scalar_formats(kitti_png.DISPARITY_SCALE), "npz": _DISPARITY_ARCHIVE}
+    writer = _choose(path, format, formats)
     disparity = real_map("disparity", disparity)
     known = valid_mask(valid, disparity) & (disparity > 0)
     writer.write(path, _scalar_map(disparity, known).values)
@@ -160,8 +168,8 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
 
     Args:
       path: of the file.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring", "sintel" (depth) or "tartanair"
-        (depth); by the ending of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring", "sintel" (depth) or
+        "tartanair" (depth); by the ending of the file when not given.
       scale: for a PNG, and there required: a value is its code divided by this.
 
     Returns:
@@ -191,8 +199,8 @@ def write_map(
       values: real [H, W]. What is not finite is written as invalid; so is 0 in a PNG, where a
         positive value gets at least the code 1.
       valid: bool [H, W], all where not given.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy", "spring", "sintel" (depth) or "tartanair"
-        (depth); by the ending of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring", "sintel" (depth) or
+        "tartanair" (depth); by the ending of the file when not given.
       scale: for a PNG, and there required: the code is the value times this, rounded.
 
     Raises:
@@ -213,6 +221,7 @@ def _scalar_formats(scale: float) -> Mapping[str, _Format]:
         "kitti": _Format(".png", read_png, write_png),
         "pfm": _Format(".pfm", pfm.read_scalar, pfm.write),
         "npy": _Format(".npy", npy.read_scalar, npy.write),
+        "npz": _Format(".npz", npz.read_scalar, npz.write),
         "spring": _Format(".dsp5", hdf5.read_scalar, hdf5.write_scalar),
     }
 

@@ -89,26 +89,30 @@ def read_array(
     Raises:
       FormatError: the file is no whole .npy file, or holds something else than real numbers.
     """
-    return decode_array(path, Path(path).read_bytes(), dtype, floating=floating)
+    return parse_array(path, Path(path).read_bytes(), dtype, floating=floating)
 
 
-def decode_array(
-    path: PathLike,
-    data: bytes,
-    dtype: type[np.floating] = np.float32,
-    *,
-    floating: bool = False,
+def parse_array(
+    path: PathLike, data: bytes, dtype: type[np.floating] = np.float32, *, floating: bool = False
 ) -> np.ndarray:
-    """Reads the bytes of a .npy file, as `read_array`; the path is for the error."""
-    header, start = _header(path, data)
-    found = [pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE)]
-    if not all(found):
-        raise FormatError(path, "descr, fortran_order and shape in the header", f"{header[:80]!r}")
-    kind, order, sizes = (match[1].decode("ascii", "replace") for match in found if match)
+    """Takes real numbers of any shape from the bytes of an .npy.
+
+    Args:
+      path: of the file that they are from, for the error.
+      data: all of the bytes.
+      dtype: as in `read_array`.
+      floating: as in `read_array`.
+
+    Returns:
+      As `read_array`.
+
+    Raises:
+      FormatError: as in `read_array`.
+    """
+    kind, order, shape, start = _parse_header(path, data)
     real = _real_dtype(path, kind)
     if floating and real.kind != "f":
         raise DtypeError(path, "floating numbers", f"the dtype {real}")
-    shape = tuple(int(size) for size in re.findall(r"\d+", sizes))
 
     length = start + real.itemsize * math.prod(shape)
     if max(shape, default=0) > _LARGEST[0] or len(shape) > _LARGEST[1]:
@@ -120,6 +124,29 @@ def decode_array(
     )
     with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinite: no value
         return np.ascontiguousarray(array, dtype).reshape(shape)
+
+
+def parse_shape(path: PathLike, data: bytes) -> tuple[int, ...]:
+    """The shape that an .npy says it has.
+
+    Args:
+      path: of the file, for the error.
+      data: the first bytes, at least all of the header.
+
+    Raises:
+      FormatError: it is no header of an .npy.
+    """
+    return _parse_header(path, data)[2]
+
+
+def _parse_header(path: PathLike, data: bytes) -> tuple[str, str, tuple[int, ...], int]:
+    """The dtype, the order and the shape, and where the numbers begin."""
+    header, start = _header(path, data)
+    found = [pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE)]
+    if not all(found):
+        raise FormatError(path, "descr, fortran_order and shape in the header", f"{header[:80]!r}")
+    kind, order, sizes = (match[1].decode("ascii", "replace") for match in found if match)
+    return kind, order, tuple(int(size) for size in re.findall(r"\d+", sizes)), start
 
 
 def _header(path: PathLike, data: bytes) -> tuple[bytes, int]:

@@ -70,7 +70,7 @@ def read_computed_occlusion(path: Path) -> np.ndarray:
 
 def _take(path: Path, data: bytes, name: str, channels: tuple[int, ...]) -> np.ndarray:
     """An array [1, *channels, H, W] of an archive, without its first axis."""
-    array = npy.decode_array(path, _unpack(path, data, f"{name}.npy"))
+    array = npy.parse_array(path, _unpack(path, data, f"{name}.npy"))
     if array.shape[:-2] != (1, *channels) or array.size == 0:
         expected = f"the shape [{', '.join(map(str, (1, *channels)))}, H, W] of {name}"
         raise FormatError(path, expected, f"{list(array.shape)}")

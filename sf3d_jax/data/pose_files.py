@@ -1,0 +1,62 @@
+"""Poses of cameras as plain numbers: text, or NumPy's .npy."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.text import numbers, read_rows
+from sf3d_jax.data.cameras.checks import rigid_pose
+from sf3d_jax.data.maps import npy
+
+_BOTTOM = [0.0, 0, 0, 1]
+
+
+def read_poses(path: PathLike) -> np.ndarray:
+    """Reads poses [R | t], as they are: nothing is inverted, and no axes are turned.
+
+    In text a pose is one row of 12 or 16 numbers, or three or four rows of 4; words are separated
+    by spaces or commas, and a line that begins with # is a comment. In an .npy it is [3, 4] or
+    [4, 4], and several are [N, 3, 4] or [N, 4, 4].
+
+    Args:
+      path: of the file.
+
+    Returns:
+      float64 [N, 3, 4].
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      FormatError: the file holds something else, or a pose is no rotation and translation.
+    """
+    flat = _read_npy(path) if Path(path).suffix.lower() == ".npy" else _read_text(path)
+    if flat.shape[1] == 16:
+        if not (flat[:, 12:] == _BOTTOM).all():
+            raise FormatError(path, "the row 0 0 0 1 below each pose", "another one")
+        flat = flat[:, :12]
+    poses = flat.reshape(-1, 3, 4)
+    return np.stack([rigid_pose(path, f"pose {i}", pose) for i, pose in enumerate(poses, 1)])
+
+
+def _read_npy(path: PathLike) -> np.ndarray:
+    array = npy.read_array(path, np.float64)
+    if array.ndim not in (2, 3) or array.shape[-2:] not in ((3, 4), (4, 4)) or not array.size:
+        expected = "poses of the shape [3, 4], [4, 4], [N, 3, 4] or [N, 4, 4]"
+        raise FormatError(path, expected, f"{list(array.shape)}")
+    return array.reshape(-1, array.shape[-2] * 4)
+
+
+def _read_text(path: PathLike) -> np.ndarray:
+    rows = [" ".join(row).replace(",", " ").split() for row in read_rows(path)]
+    rows = [row for row in rows if row and not row[0].startswith("#")]
+    width = len(rows[0]) if rows else 0
+    if width not in (4, 12, 16):
+        found = f"{width} words in the first row" if rows else "none"
+        raise FormatError(path, "rows of 4, 12 or 16 numbers", found)
+    table = np.array([numbers(path, row, width, f"in row {i}") for i, row in enumerate(rows, 1)])
+    if width > 4:
+        return table
+    height = 4 if len(rows) % 4 == 0 and (table[3::4] == _BOTTOM).all() else 3
+    if len(rows) % height:
+        raise FormatError(path, "three or four rows of 4 numbers for a pose", f"{len(rows)} rows")
+    return table.reshape(-1, 4 * height)

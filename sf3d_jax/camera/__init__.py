@@ -116,7 +116,7 @@ class Camera:
         if isinstance(matrix, np.ndarray) and np.any(matrix[..., 0, 1] != 0):
             raise ValueError(f"matrix: skew is not supported, got {matrix[..., 0, 1]}")
         model = model or ("pinhole" if distortion is None else "opencv")
-        fx, fy, cx, cy = (matrix[..., i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        fx, fy, cx, cy = (_entry(matrix, i, j) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
         camera = cls.pinhole(fx, fy, cx, cy, size, world_to_camera)
         distortion = None if distortion is None else _array(distortion)
         camera = dataclasses.replace(camera, distortion=distortion, model=model)
@@ -177,7 +177,8 @@ class Camera:
         """
         mirror = np.array([-1, 1, 1, 1])
         pose, mirrored = _alike(self.world_to_camera, mirror[:3, None] * mirror)
-        centre = self.principal_point
+        point, signs = _alike(self.principal_point, np.array([-1, 1]))
+        _, last = _alike(point, np.array([self.size[1] - 1, 0]))
         distortion = self.distortion
         if self.model == "opencv":
             # x' is odd in x but for p2, s1 and s2, and y' is even.
@@ -186,7 +187,7 @@ class Camera:
             distortion = distortion * sign
         return dataclasses.replace(
             self,
-            principal_point=_stack(self.size[1] - 1 - centre[..., 0], centre[..., 1]),
+            principal_point=point * signs + last,
             world_to_camera=pose * mirrored,
             distortion=distortion,
         )
@@ -207,10 +208,12 @@ class Camera:
         if step < 1 or not 0 <= offset < min(self.size):
             raise ValueError(f"stride: step {step} and offset {offset} do not fit {self.size}")
         height, width = (-(-(n - offset) // step) for n in self.size)
+        focal, steps = _alike(self.focal, np.full(2, step))
+        point, first = _alike(self.principal_point, np.full(2, offset))
         return dataclasses.replace(
             self,
-            focal=self.focal / step,
-            principal_point=(self.principal_point - offset) / step,
+            focal=focal / steps,
+            principal_point=(point - first) / _alike(point, np.full(2, step))[1],
             size=(height, width),
         )
 
@@ -225,7 +228,8 @@ def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
     """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
     focal, focal_scale = _alike(camera.focal, scale)
     point, point_scale = _alike(camera.principal_point, scale)
-    point = (point + 0.5) * point_scale - 0.5
+    _, half = _alike(point, np.full(2, 0.5))
+    point = (point + half) * point_scale - half
     return dataclasses.replace(
         camera, focal=focal * focal_scale, principal_point=point, size=check_size(size)
     )
@@ -243,14 +247,27 @@ def align_camera(camera: Camera, rank: int) -> Camera:
 
 
 def _alike(array: Array, x: Array) -> tuple[Array, Array]:
-    """Both with as many axes as the deeper one, and x in the type of the array."""
+    """Both with as many axes as the deeper one, and x in the type of the array, where that is."""
     rank = max(array.ndim, x.ndim)
     array, x = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (array, x))
-    return array, x.astype(array.dtype)
+    x = x.astype(array.dtype)
+    # Beside an array on a device: sent there by name, which a transfer guard lets pass.
+    is_placed = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+    return array, jax.device_put(x) if is_placed and isinstance(x, np.ndarray) else x
 
 
 def _array(x: ArrayOrLists) -> Array:
     return x if isinstance(x, jax.Array) else np.asarray(x)
+
+
+def _entry(matrices: Array, row: int, column: int) -> Array:
+    """One entry of matrices, (*b, m, n); of those on a device without sending them its index."""
+    if isinstance(matrices, np.ndarray):
+        return matrices[..., row, column]
+    entry = matrices
+    for axis, place in ((-2, row), (-1, column)):
+        entry = jax.lax.slice_in_dim(entry, place, place + 1, axis=axis)
+    return entry.reshape(matrices.shape[:-2])
 
 
 def _stack(x: ArrayLike, y: ArrayLike) -> Array:

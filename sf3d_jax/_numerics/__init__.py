@@ -29,13 +29,14 @@ and the third pixel: the transpose multiplies the 0 of the mask with an infinite
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ParamSpec, TypeAlias, TypeVar, TypeVarTuple, cast
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-P = ParamSpec("P")
+from sf3d_jax._numerics.compiled import jit as jit
+
 R = TypeVar("R")
 T = TypeVar("T")
 Trees = TypeVarTuple("Trees")
@@ -45,11 +46,6 @@ Array: TypeAlias = jax.Array | np.ndarray
 Leaf: TypeAlias = Any
 # A pytree of arrays, of any kind.
 Tree: TypeAlias = Any
-
-
-def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P, R]:
-    """jax.jit that keeps the types and the signature for editors and checkers."""
-    return cast(Callable[P, R], jax.jit(function, static_argnames=static))
 
 
 def result_type(*arrays: jax.typing.ArrayLike | jax.typing.DTypeLike) -> jnp.dtype:

@@ -139,7 +139,7 @@ class Camera:
         if known is not None and np.any(known[..., 0, 1] != 0):
             raise ValueError(f"matrix: skew is not supported, got {known[..., 0, 1]}")
         model = model or ("pinhole" if distortion is None else "opencv")
-        fx, fy, cx, cy = (matrix[..., i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        fx, fy, cx, cy = (_entry(matrix, i, j) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
         pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
         distortion = None if distortion is None else _floats(distortion)
         return cls(_stack(fx, fy), _stack(cx, cy), pose, distortion, size=size, model=model)
@@ -198,7 +198,8 @@ class Camera:
         """
         mirror = np.array([-1, 1, 1, 1])
         pose, mirrored = _alike(self.world_to_camera, mirror[:3, None] * mirror)
-        centre = self.principal_point
+        point, signs = _alike(self.principal_point, np.array([-1, 1]))
+        _, last = _alike(point, np.array([self.size[1] - 1, 0]))
         distortion = self.distortion
         if self.model == "opencv":
             # x' is odd in x but for p2, s1 and s2, and y' is even.
@@ -207,7 +208,7 @@ class Camera:
             distortion = distortion * sign
         return edit(
             self,
-            principal_point=_stack(self.size[1] - 1 - centre[..., 0], centre[..., 1]),
+            principal_point=point * signs + last,
             world_to_camera=pose * mirrored,
             distortion=distortion,
         )
@@ -228,10 +229,12 @@ class Camera:
         if step < 1 or not 0 <= offset < min(self.size):
             raise ValueError(f"stride: step {step} and offset {offset} do not fit {self.size}")
         height, width = (-(-(n - offset) // step) for n in self.size)
+        focal, steps = _alike(self.focal, np.full(2, step))
+        point, first = _alike(self.principal_point, np.full(2, offset))
         return edit(
             self,
-            focal=self.focal / step,
-            principal_point=(self.principal_point - offset) / step,
+            focal=focal / steps,
+            principal_point=(point - first) / _alike(point, np.full(2, step))[1],
             size=(height, width),
         )
 
@@ -246,7 +249,8 @@ def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
     """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
     focal, focal_scale = _alike(camera.focal, scale)
     point, point_scale = _alike(camera.principal_point, scale)
-    point = (point + 0.5) * point_scale - 0.5
+    _, half = _alike(point, np.full(2, 0.5))
+    point = (point + half) * point_scale - half
     return edit(camera, focal=focal * focal_scale, principal_point=point, size=check_size(size))
 
 
@@ -286,10 +290,13 @@ jax.tree_util.register_pytree_with_keys(Camera, _flatten_with_keys, _unflatten, 
 
 
 def _alike(array: Array, x: Array) -> tuple[Array, Array]:
-    """Both with as many axes as the deeper one, and x in the type of the array."""
+    """Both with as many axes as the deeper one, and x in the type of the array, where that is."""
     rank = max(array.ndim, x.ndim)
     array, x = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (array, x))
-    return array, x.astype(array.dtype)
+    x = x.astype(array.dtype)
+    # Beside an array on a device: sent there by name, which a transfer guard lets pass.
+    is_placed = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+    return array, jax.device_put(x) if is_placed and isinstance(x, np.ndarray) else x
 
 
 def _floats(x: ArrayOrLists) -> Array:
@@ -298,6 +305,16 @@ def _floats(x: ArrayOrLists) -> Array:
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array
     return array.astype(jnp.float32 if isinstance(x, jax.Array) else np.float64)
+
+
+def _entry(matrices: Array, row: int, column: int) -> Array:
+    """One entry of matrices, (*b, m, n); of those on a device without sending them its index."""
+    if isinstance(matrices, np.ndarray):
+        return matrices[..., row, column]
+    entry = matrices
+    for axis, place in ((-2, row), (-1, column)):
+        entry = jax.lax.slice_in_dim(entry, place, place + 1, axis=axis)
+    return entry.reshape(matrices.shape[:-2])
 
 
 def _stack(x: ArrayLike, y: ArrayLike) -> Array:

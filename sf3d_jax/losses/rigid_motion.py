@@ -70,7 +70,8 @@ def rigidity(
     # In the camera's own axes, wherever it stands.
     still = jnp.eye(3, 4, dtype=vectors.dtype)
     camera = dataclasses.replace(camera, world_to_camera=still)
-    points, seen = unproject(pixel_grid((height, width)), inv_depth, camera)
+    grid = pixel_grid((height, width)).astype(inv_depth.dtype)
+    points, seen = unproject(grid, inv_depth, camera)
     known, (vectors, points) = mask_inputs(and_valid(seen, valid), vectors, points)
     inv_depth = jnp.broadcast_to(jnp.where(known, inv_depth, 1), known.shape)
 

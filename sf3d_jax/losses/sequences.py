@@ -108,10 +108,10 @@ def raft3d(
             raise ValueError(f"{name}: expected {wanted}, got {x.shape}")
     pair = inv_depth_changes[..., None], target_change[..., None]
     change_error, known = _error("inv_depth_changes", *pair, known)
-    error = error + change_weight * change_error
+    error = error + jnp.asarray(change_weight, error.dtype) * change_error
     if revisions is not None:
         revision_error, known = _error("revisions", revisions, target, known)
-        error = error + revision_weight * revision_error
+        error = error + jnp.asarray(revision_weight, error.dtype) * revision_error
     return loss_map(_sum_iterations(error, decay), known, flows.dtype)
 
 

@@ -151,7 +151,7 @@ def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
     check_mask("mask", mask)
     if mask.ndim < 2:
         raise ValueError(f"mask: expected shape (..., H, W), got {mask.shape}")
-    return _image(jnp.zeros((*mask.shape, 1)), mask, size=check_size(size)).valid
+    return _mask(mask, size=check_size(size))
 
 
 def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
@@ -213,6 +213,13 @@ def _resize_image(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) 
 
 
 _image = jit(_resize_image, static=("size",))
+
+
+def _resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
+    return _resize_image(jnp.zeros((*mask.shape, 1)), mask, size).valid
+
+
+_mask = jit(_resize_mask, static=("size",))
 
 
 def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:

@@ -85,7 +85,7 @@ def forward_splat(
     values: jax.Array,
     flow: jax.Array,
     *,
-    mode: Mode = "softmax",
+    mode: Mode | None = None,
     importance: jax.Array | None = None,
     valid: jax.Array | None = None,
 ) -> Splatted:
@@ -104,8 +104,10 @@ def forward_splat(
     Args:
       values: (*b, H, W, C).
       flow: (*b, H, W, 2), in pixels.
-      mode: "sum", "average", "linear" or "softmax".
-      importance: (*b, H, W), m; needed by "linear", where it is at least 0, and "softmax".
+      mode: "sum", "average", "linear" or "softmax"; if None, "softmax" with an importance and
+        "average" without.
+      importance: (*b, H, W), m, such as the inverse depth: what is nearer covers what is behind.
+        For "linear", where it is at least 0, and "softmax", which need it, and only for them.
       valid: (*b, H, W), bool, which pixels are carried; all if None.
 
     Returns:
@@ -114,14 +116,10 @@ def forward_splat(
 
     Raises:
       TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, mode is none of these, or the importance is missing.
+      ValueError: shapes do not fit, mode is none of these, or the importance is missing, or given
+        to a mode that has none.
     """
-    if mode not in get_args(Mode):
-        raise ValueError(f"mode: expected one of {get_args(Mode)}, got {mode!r}")
-    if (importance is not None) != (mode in ("linear", "softmax")):
-        raise ValueError(
-            f"importance: expected for the modes 'linear' and 'softmax' alone, mode is {mode!r}"
-        )
+    mode = _check_mode(mode, importance)
     check_image("values", values)
     size = values.shape[-3:-1]
     check_array("flow", flow, (*size, 2))
@@ -150,6 +148,24 @@ def forward_splat(
     result, weight = _splat(mode, values, _landing(fu, fv, carried), priority)
     result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
     return Splatted(result, weight.astype(dtype))
+
+
+def _check_mode(mode: Mode | None, importance: jax.Array | None) -> Mode:
+    """The mode that is meant, which has an importance if it needs one."""
+    if mode is None:
+        return "average" if importance is None else "softmax"
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode: expected one of {get_args(Mode)}, got {mode!r}")
+    if mode in ("linear", "softmax") and importance is None:
+        raise ValueError(
+            f"importance: needed by mode {mode!r}, such as the inverse depth; "
+            f"without one there is mode 'average'"
+        )
+    if mode in ("sum", "average") and importance is not None:
+        raise ValueError(
+            f"importance: mode {mode!r} has none; it is for the modes 'linear' and 'softmax'"
+        )
+    return mode
 
 
 def _splat(

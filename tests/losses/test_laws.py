@@ -306,8 +306,9 @@ def test_integers_are_refused():
         losses.census(np.uint8(255 * IMAGE), OTHER)
     with pytest.raises(TypeError, match="x: expected floating"):
         losses.l1(np.arange(3))
-    with pytest.raises(TypeError, match="mask: expected floating numbers"):
-        masked_mean(INV_DEPTH, np.ones(SIZE, int))
+    for dtype in (int, np.uint8):
+        with pytest.raises(TypeError, match=r"mask: expected an array of bool, .* mask > 0\.5"):
+            masked_mean(INV_DEPTH, np.ones(SIZE, dtype))
 
 
 def test_images_smaller_than_the_window_have_no_loss():
@@ -330,6 +331,41 @@ def test_the_mean_counts_what_the_mask_marks():
     broken = np.where(VALID, values, 1.0)
     broken[0, 0] = np.inf
     assert np.isfinite(masked_mean(broken, np.ones(SIZE, bool)))
+
+
+def test_the_mean_of_a_loss_map_takes_it_as_it_is():
+    loss = losses.LossMap(np.where(VALID, INV_DEPTH, np.nan), VALID)
+    mean = masked_mean(loss)
+    assert mean == masked_mean(*loss)
+    half = np.arange(SIZE[1]) < 7
+    few = VALID & half
+    np.testing.assert_allclose(
+        masked_mean(loss, half), np.float64(INV_DEPTH)[few].mean(), rtol=1e-6
+    )
+    weighted = masked_mean(loss, np.float32(CHANGE**2))
+    wanted = np.average(np.float64(INV_DEPTH)[VALID], weights=np.float64(CHANGE**2)[VALID])
+    np.testing.assert_allclose(weighted, wanted, rtol=1e-6)
+    with pytest.raises(ValueError, match="mask: needed with an array"):
+        masked_mean(INV_DEPTH)
+
+
+def test_means_and_totals_have_the_digits_of_float32_and_no_more():
+    narrow = losses.LossMap(jnp.asarray(INV_DEPTH, jnp.bfloat16), VALID)
+    mean = masked_mean(narrow)
+    assert mean.dtype == jnp.float32
+    wanted = np.float64(narrow.values.astype(jnp.float32))[VALID].mean()
+    np.testing.assert_allclose(mean, wanted, rtol=1e-6)
+    narrow_term = {"a": (3.0, jnp.asarray(1.375, jnp.bfloat16)), "b": (1e-3, jnp.float32(1))}
+    total, values = losses.compose(narrow_term)
+    assert total.dtype == jnp.float32 and values["a"].dtype == jnp.bfloat16
+    np.testing.assert_allclose(total, 4.126, rtol=1e-6)
+    with float64():
+        term = jnp.float32(2)
+        for weight in (0.5, np.float64(0.5), np.float32(0.5), 2, 0):
+            total, _ = losses.compose({"a": (weight, term), "b": (1, term)})
+            assert total.dtype == jnp.float32 and float(total) == weight * 2 + 2
+        total, _ = losses.compose({"a": (0.5, jnp.float64(2)), "b": (1, term)})
+        assert total.dtype == jnp.float64
 
 
 def test_composed_terms_are_weighted_and_kept():

@@ -161,14 +161,27 @@ def test_half_precision_comes_back_rounded_once(mode):
         np.testing.assert_array_equal(np.float32(x), np.float32(expected.astype(jnp.bfloat16)))
 
 
+def test_the_plainest_call_is_an_average_and_with_an_importance_softmax():
+    values, flow, importance, _ = inputs()
+    average = sf3d.forward_splat(values, flow, mode="average")
+    for got, expected in zip(sf3d.forward_splat(values, flow), average, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    softmax = sf3d.forward_splat(values, flow, mode="softmax", importance=importance)
+    got = sf3d.forward_splat(values, flow, importance=importance)
+    np.testing.assert_array_equal(got.values, softmax.values)
+    assert not np.array_equal(softmax.values, average.values)
+
+
 def test_wrong_arguments_are_named():
     values, flow, importance, _ = inputs()
     with pytest.raises(ValueError, match="mode: expected one of"):
         sf3d.forward_splat(values, flow, mode="mean")
-    with pytest.raises(ValueError, match="importance: expected for the modes"):
-        sf3d.forward_splat(values, flow)
-    with pytest.raises(ValueError, match="importance: expected for the modes"):
-        sf3d.forward_splat(values, flow, mode="sum", importance=importance)
+    for mode in ("softmax", "linear"):
+        with pytest.raises(ValueError, match=f"importance: needed by mode '{mode}'"):
+            sf3d.forward_splat(values, flow, mode=mode)
+    for mode in ("sum", "average"):
+        with pytest.raises(ValueError, match=f"importance: mode '{mode}' has none"):
+            sf3d.forward_splat(values, flow, mode=mode, importance=importance)
     with pytest.raises(ValueError, match="flow: expected shape"):
         sf3d.forward_splat(values, flow[1:], mode="sum")
     with pytest.raises(TypeError, match="valid: expected an array of bool"):

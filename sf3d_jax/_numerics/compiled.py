@@ -1,0 +1,65 @@
+"""The typed jit of this package.
+
+    @partial(jit, static=("radius",))
+    def census(image, other, *, radius=3): ...
+
+What it makes is jax.jit's function but for two things. Printed, as help() does with the default
+of an argument, it is its name. And where a transfer guard forbids that numbers go to the device
+unseen, it sends the numbers among its options there, so that `huber(x, delta=0.5)` works.
+"""
+
+import functools
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import jax
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P, R]:
+    """jax.jit that keeps the types and the signature for editors and checkers."""
+    return _Compiled(function, static)
+
+
+class _Compiled(Generic[P, R]):
+    """A compiled function, with what else jax.jit's has: lower, trace, eval_shape ..."""
+
+    def __init__(self, function: Callable[P, R], static: tuple[str, ...]) -> None:
+        self._jitted = jax.jit(function, static_argnames=static)
+        self._static = static
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        guard = cast(Any, jax.config).jax_transfer_guard_host_to_device
+        if guard == "disallow":
+            return self._call_guarded(*args, **kwargs)
+        return self._jitted(*args, **kwargs)
+
+    def _call_guarded(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        send = lambda name, x: x if name in self._static else jax.tree.map(_send_number, x)
+        names = inspect.signature(self).parameters
+        # By place what came by place: JAX compiles the two ways apart.
+        placed: Any = [send(name, x) for name, x in zip(names, args, strict=False)]
+        named: Any = {name: send(name, x) for name, x in kwargs.items()}
+        return self._jitted(*placed, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._jitted, name)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def __repr__(self) -> str:
+        return f"{self.__module__}.{self.__qualname__}"
+
+
+def _send_number(x: Any) -> Any:
+    return jax.device_put(x) if isinstance(x, bool | int | float | np.generic) else x

@@ -33,9 +33,10 @@ _UNITS = {
 class Evaluate:
     """Compare estimates with the truth of a benchmark, by its own rules.
 
-    The estimates are laid out as a submission (kitti, spring) or as the data set itself (things,
-    srflow3d). What there is no estimate of is left out. Missing and bad files are listed, and
-    then the exit code is 2.
+    The estimates are laid out as a submission (kitti: flow/000000_10.png, disp_0, disp_1; spring:
+    SCENE/flow_FW_left/flow_FW_left_0001.flo5 and so on) or as the data set itself (things,
+    srflow3d). What there is no estimate of is left out. Missing and bad files, and those without a
+    value at any pixel, are listed, and then the exit code is 2.
     """
 
     benchmark: Annotated[Literal["kitti", "spring", "things", "srflow3d"], Positional]
@@ -47,6 +48,8 @@ class Evaluate:
     scenes, of FlyingThings3D that with optical_flow, of SRFlow3D that with train or test."""
     json: Path | None = None
     """Also write all numbers to this file."""
+    csv: Path | None = None
+    """Also write the numbers of every image to this file, a line each."""
     pool: Literal["pixels", "image"] = "pixels"
     """Mean over all pixels, as the benchmarks do, or over images of each one's mean."""
     scale: float | None = None
@@ -56,33 +59,33 @@ class Evaluate:
 
     def run(self) -> None:
         """Prints a table; goes on after a bad file, and lists the bad ones at the end."""
-        if self.json is not None:
-            check_writable("--json", self.json)
+        for name, path in (("--json", self.json), ("--csv", self.csv)):
+            if path is not None:
+                check_writable(name, path)
         from sf3d_jax import data
 
-        try:
-            with name_flags(self), show_progress("image") as progress:
-                result = data.evaluate(
-                    self.benchmark,
-                    prediction=self.prediction,
-                    truth=self.truth,
-                    pool=self.pool,
-                    scale=self.scale,
-                    intrinsics=self.intrinsics,
-                    progress=progress,
-                )
-        except FileNotFoundError as error:
-            advice = f"are both the folders that --help names for {self.benchmark}?"
-            raise ValueError(f"{error}: {advice}") from None
+        with name_flags(self), show_progress("image") as progress:
+            result = data.evaluate(
+                self.benchmark,
+                prediction=self.prediction,
+                truth=self.truth,
+                pool=self.pool,
+                scale=self.scale,
+                intrinsics=self.intrinsics,
+                progress=progress,
+            )
         self._report(result)
 
     def _report(self, result: "Evaluation") -> None:
         bad = [describe_problem(problem) for problem in result.problems]
         if self.json is not None:
             self._write_json(self.json, result, bad)
+        if self.csv is not None:
+            _write_csv(self.csv, result)
         if result.scores:
             print(f"{self.benchmark}: {_UNITS[self.benchmark]}")
             print("\n".join(_tables(self.benchmark, result.scores)))
+            print(_describe_missing(result.scores), end="")
         if bad:
             listed = "".join(f"\n  {line}" for line in bad)
             print(f"missing or bad files, whose images are not in the numbers:{listed}", flush=True)
@@ -103,6 +106,33 @@ class Evaluate:
             "missing_or_bad": bad,
         }
         write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _write_csv(path: Path, result: "Evaluation") -> None:
+    """A line for every image, with nothing where it has no such number."""
+    import csv
+    import io
+
+    from sf3d_jax.data import write_bytes
+
+    text = io.StringIO()
+    named = {name for scores in result.scores_of_images.values() for name in scores}
+    writer = csv.writer(text, lineterminator="\n")
+    # In the order of the table; every score of an image is one of all images.
+    names = [name for name in result.scores if name in named]
+    writer.writerow(["image", *names])
+    for image, scores in result.scores_of_images.items():
+        writer.writerow([image, *(scores.get(name, "") for name in names)])
+    write_bytes(path, text.getvalue().encode())
+
+
+def _describe_missing(results: Results) -> str:
+    """A line where mean errors leave out pixels, which make them look better than they are."""
+    shares = {name: x for name, x in results.items() if "missing" in name and x}
+    if not shares:
+        return ""
+    listed = ", ".join(f"{name} {x:.4g} %" for name, x in shares.items())
+    return f"  mean errors leave out the pixels without an estimate: {listed}\n"
 
 
 def _tables(benchmark: str, results: Results) -> list[str]:
@@ -141,8 +171,7 @@ def _spring_tables(results: Results) -> list[str]:
         lines += _table(
             title, ("total", *SpringSceneFlow.bins), columns, "{column}-{row}", totals | results
         )
-    shares = {name: x for name, x in results.items() if "missing" in name and x}
-    return lines + [f"  {name:<12} {x:10.4f}" for name, x in shares.items()]
+    return lines
 
 
 def _table(

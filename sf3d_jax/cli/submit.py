@@ -38,19 +38,12 @@ class Submit:
         from sf3d_jax import data
 
         with name_flags(self), show_progress("file") as progress:
-            try:
-                submission = data.submit(
-                    self.benchmark,
-                    prediction=self.prediction,
-                    output=self.output,
-                    progress=progress,
-                )
-            except FileNotFoundError:
-                if not self.prediction.is_dir():
-                    raise
-                raise ValueError(
-                    f"--prediction: {self.prediction} has no file where --help says they are"
-                ) from None
+            submission = data.submit(
+                self.benchmark,
+                prediction=self.prediction,
+                output=self.output,
+                progress=progress,
+            )
         self._report(submission)
 
     def _report(self, submission: "Submission") -> None:

@@ -3,8 +3,8 @@
 A disparity is an outlier if |d - d*| > 3 px and |d - d*| / |d*| > 0.05; a flow vector likewise by
 its end-point error and the length of the true vector; a scene flow if one of its three parts is.
 All pixels with a true value count, of all images together. Where the estimate has holes, these
-are filled before anything is compared: see `fill_holes`. A second set, "result", counts only
-pixels that had an estimate.
+are filled before anything is compared: see `fill_holes`. What stays empty is an outlier. A second
+set, "result", counts only pixels that had an estimate.
 
 Menze and Geiger, "Object Scene Flow for Autonomous Vehicles" (CVPR 2015).
 """
@@ -83,6 +83,11 @@ class KittiSceneFlow(Metric):
     so D1-all, Fl-bg-noc or SF-all-result. What cannot be told is left out: SF without a
     disparity, -bg and -fg without objects, -noc without its truth. Only D1's estimates make the
     density, and the result, of SF.
+
+    An estimate that is not finite is a hole. In a row that cannot be filled it is an outlier,
+    whatever the truth; in epe it is the value that the development kit reads from its files there,
+    a flow of 0 and a disparity of -1. So an estimate without any value has 100 % outliers and a
+    density of 0.
     """
 
     units: ClassVar[dict[str, float]] = _units()
@@ -148,7 +153,12 @@ class KittiSceneFlow(Metric):
 
 
 class _Estimate(NamedTuple):
-    """An estimate without holes, and where it had none."""
+    """An estimate without holes.
+
+    Attributes:
+      filled: the map, known where it had a value or could be filled.
+      found: (*b, H, W), bool, where it had a value.
+    """
 
     filled: Map
     found: jax.Array
@@ -203,7 +213,7 @@ def _compare(estimate: _Estimate, truth: Map) -> Errors:
     share = error / jnp.where(size > 0, size, 1)
     # A true length of zero is exceeded by any share.
     outlier = (error > _PIXELS) & ((share >= _SHARE.astype(share.dtype)) | (size == 0))
-    return Errors(error, outlier, truth.known, estimate.found)
+    return Errors(error, outlier | ~estimate.filled.known, truth.known, estimate.found)
 
 
 def _drop_not_positive(x: Map) -> Map:
@@ -215,12 +225,12 @@ def _drop_not_positive(x: Map) -> Map:
 
 
 def _fill_estimate(x: Map) -> _Estimate:
-    """The estimate without holes. In a row that stays empty, it is what the kit's files say."""
+    """The estimate without holes. What stays empty has the value that the kit's files have."""
     x = _drop_not_positive(x)
     parts, known = _fill(x.parts, x.known)
     nothing = 0 if len(parts) > 1 else -1
     filled = tuple(jnp.where(known, part, nothing) for part in parts)
-    return _Estimate(Map(filled, jnp.ones_like(known)), x.known)
+    return _Estimate(Map(filled, known), x.known)
 
 
 @jit

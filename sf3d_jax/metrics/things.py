@@ -45,8 +45,8 @@ class FlyingThings3D(Metric):
     The names that `compute` returns are EPE2D, 1px, EPE3D, 5cm and 10cm of pixels, and
     EPE3D-points, Acc3DS, Acc3DR and Outliers3D of points. Of all but EPE and outliers more is
     better. What cannot be told is left out: those of pixels without the true inverse depth. An
-    estimate that is not finite is not accurate, an outlier, and has no part in EPE; missing2D and
-    missing3D are the share of such pixels.
+    estimate that is not finite is not accurate and is an outlier, whatever the truth. It has no
+    part in EPE; missing2D and missing3D are the share of such pixels.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -106,14 +106,14 @@ class FlyingThings3D(Metric):
         if near is not None and "flow" in maps:
             error, use, found = compute_maps_once(_compare(maps["flow"], maps["true_flow"], near))
             terms["EPE2D"] = error, use & found
-            terms["1px"] = error < 1, use
+            terms["1px"] = found & (error < 1), use
             terms["missing2D"] = ~found, use
         if near is not None and {"vectors", "true_vectors"} <= maps.keys():
             error, use, found = compute_maps_once(
                 _compare(maps["vectors"], maps["true_vectors"], near)
             )
             terms["EPE3D"] = error, use & found
-            terms |= {"5cm": (error < 0.05, use), "10cm": (error < 0.1, use)}
+            terms |= {f"{cm}cm": (found & (error < cm / 100), use) for cm in (5, 10)}
             terms["missing3D"] = ~found, use
         if {"vectors", "true_vectors"} <= maps.keys():
             terms |= _report_points(maps)
@@ -141,7 +141,7 @@ def _report_points(maps: dict[str, Map]) -> dict[str, Terms]:
     error, share, use, found = compute_maps_once((error, share, use, found))
     return {
         "EPE3D-points": (error, use & found),
-        "Acc3DS": ((error < 0.05) | (share < 0.05), use),
-        "Acc3DR": ((error < 0.1) | (share < 0.1), use),
-        "Outliers3D": ((error > 0.3) | (share > 0.1), use),
+        "Acc3DS": (found & ((error < 0.05) | (share < 0.05)), use),
+        "Acc3DR": (found & ((error < 0.1) | (share < 0.1)), use),
+        "Outliers3D": (~found | (error > 0.3) | (share > 0.1), use),
     } | ({} if {"true_flow", "true_inv_depth"} <= maps.keys() else {"missing3D": (~found, use)})

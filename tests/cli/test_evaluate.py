@@ -1,5 +1,6 @@
 """`sf3d evaluate` on made-up folders, and all that can be wrong with them."""
 
+import csv
 import json
 import os
 import shutil
@@ -71,6 +72,20 @@ def test_kitti_is_the_metric_of_its_files(kitti, tmp_path, sf3d_command):
     for name in ("SF-all", "Fl-bg-noc", "D2-fg-result", "D1-density", "Fl-epe"):
         assert f"{kitti[name]:.4f}" in out
     assert "bg" in out and "Pixels that stay inside" in out and "with an estimate (noc)" in out
+
+
+def test_the_numbers_of_every_image_are_a_line_of_a_table(kitti_images, tmp_path, sf3d_command):
+    shutil.copy(tmp_path / "estimate/flow/000000_10.png", tmp_path / "numbers.csv")
+    code, _, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--csv", "numbers.csv")
+    assert code == 0
+    with (tmp_path / "numbers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row.pop("image") for row in rows] == ["000000_10", "000001_10"]
+    for row, arguments in zip(rows, kitti_images, strict=True):
+        found = {name: float(x) for name, x in row.items()}
+        assert found == pytest.approx(added([arguments]))
+    code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE, "--csv", "none/numbers.csv")
+    assert code == 2 and errors == ["sf3d: --csv: there is no folder none"]
 
 
 def test_kitti_without_disparity_says_nothing_of_it(kitti, tmp_path, sf3d_command):

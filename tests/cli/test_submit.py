@@ -91,7 +91,7 @@ def test_a_submission_needs_estimates_and_a_folder_of_its_own(tmp_path, sf3d_com
     assert code == 2 and "--prediction: there is no folder estimate" in errors[0]
     (tmp_path / "estimate").mkdir()
     code, _, errors = sf3d_command("submit", "kitti", *SUBMIT)
-    assert code == 2 and "has no file where --help says" in errors[0]
+    assert code == 2 and "has no file of a submission, such as disp_0/000000_10" in errors[0]
     code, _, errors = sf3d_command("submit", "kitti", *SUBMIT[:-1], "estimate")
     assert code == 2 and "name another one" in errors[0]
     assert errors[0].startswith("sf3d: --output: is the folder of the estimates")

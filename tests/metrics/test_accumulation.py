@@ -266,6 +266,50 @@ def test_an_estimate_that_is_no_number_leaves_the_others_alone(name, bad):
         assert got == expected
 
 
+# Of these more is better.
+ACCURACIES = {
+    "FlyingThings3D": ("1px", "5cm", "10cm", "Acc3DS", "Acc3DR"),
+    "SpringSceneFlow": "WAUC",
+}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("share", [0.5, 1])
+@each_metric
+def test_an_estimate_without_numbers_is_no_better_than_a_wrong_one(name, bad, share):
+    """Of almost still scenes, where what is not known must not pass for 0."""
+    everywhere = np.ones((IMAGES, *SIZE), bool)
+    broken = slice(0, int(share * IMAGES))
+    small = lambda x: x if x.dtype == bool else np.float32(1e-3 * np.abs(x))
+    arguments = {
+        key: x if key == "true_inv_depth" else jax.tree.map(small, x)
+        for key, x in inputs(name).items()
+    }
+    wrong = dict(arguments)
+    for key in ESTIMATES[name]:
+        x = jax.tree.leaves(arguments[key])[0]
+        lost, far = x.copy(), x.copy()
+        # A clipped motion in depth is wrong by log 2 at most.
+        lost[broken], far[broken] = bad, 1e3
+        arguments[key], wrong[key] = (lost, everywhere), (far, everywhere)
+    got, expected = (updated(name, x).compute() for x in (arguments, wrong))
+    accuracies = ACCURACIES.get(name, ())
+    for key, value in got.items():
+        if "result" in key:  # of pixels with an estimate alone
+            continue
+        if "missing" in key:
+            assert value >= 20 and (share < 1 or value == 100)
+        elif "density" in key:
+            assert value <= 80 and (share < 1 or value == 0)
+        elif key in accuracies:
+            assert value <= expected[key] + 1e-4, key
+        elif getattr(metrics, name).units[key] == 100:
+            assert value >= expected[key] - 1e-4, key
+        else:
+            assert share < 1 or name == "KittiSceneFlow", f"{key}: a mean over no estimate"
+    assert [key for key in got if "missing" in key or "density" in key]
+
+
 @each_metric
 def test_a_map_of_another_size_or_kind_is_refused(name):
     arguments = inputs(name)

@@ -104,9 +104,10 @@ def by_loops(given, pool="pixels"):
                 truth, known = (x[i, v, u] for x in given[f"{name}_{end}"])
                 if not known:
                     continue
-                error = np.linalg.norm(np.float64(full[q][v, u]) - np.float64(truth))
+                values, empty = full[q]
+                error = np.linalg.norm(np.float64(values[v, u]) - np.float64(truth))
                 bad = error > 3 and error / np.linalg.norm(np.float64(truth)) > 0.05
-                outliers[q] = bad
+                outliers[q] = bad = bad or empty[v, u]
                 found = given[name][1][i, v, u]
                 record(image, q, tail, region, bad, found)
                 image.setdefault(f"{q}-epe{tail}", []).append(error)
@@ -122,10 +123,12 @@ def by_loops(given, pool="pixels"):
 
 
 def full_estimate(values, valid):
+    """The estimate without holes, and where it could not be filled."""
     parts = values if values.ndim == 3 else values[..., None]
     full, known = zip(*(filled_by_loops(x, valid) for x in np.moveaxis(parts, -1, 0)), strict=True)
     nothing = 0 if values.ndim == 3 else -1
-    return np.where(known[0][..., None], np.stack(full, -1), nothing).reshape(values.shape)
+    filled = np.where(known[0][..., None], np.stack(full, -1), nothing)
+    return filled.reshape(values.shape), ~known[0]
 
 
 def record(image, name, tail, region, bad, found):
@@ -170,6 +173,15 @@ def test_a_disparity_that_is_not_positive_is_a_hole():
     assert got["D1-all"] == 75 and got["D1-all-result"] == 50 and got["D1-density"] == 50
     zeros = metrics.KittiSceneFlow.empty().update(disparity=estimate, disparity_occ=0 * truth)
     assert zeros.compute() == {}
+
+
+def test_an_empty_row_between_others_is_an_outlier_whatever_the_truth():
+    truth = np.full((3, 4, 2), 0.5, np.float32)
+    estimate = truth.copy()
+    estimate[1] = np.inf
+    got = metrics.KittiSceneFlow.empty().update(flow=estimate, flow_occ=truth).compute()
+    assert got["Fl-all"] == pytest.approx(100 / 3) and got["Fl-all-result"] == 0
+    assert got["Fl-density"] == pytest.approx(200 / 3)
 
 
 def test_an_empty_estimate_is_all_outliers():

@@ -1,10 +1,11 @@
 """Files that are missing or bad, and the folders that hold them."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sf3d_jax.data.sets._missing import MissingArgument
+from sf3d_jax.data.sets._names import did_you_mean
 
 # Called before each file or image: how many are done, how many there are, and its name.
 Progress = Callable[[int, int, str], None]
@@ -45,16 +46,35 @@ class Problem:
         return self.text if self.argument is None else f"{self.text}, or {self.argument}="
 
 
+def check_benchmark(name: object, choices: Collection[str]) -> None:
+    """Refuses the name of a benchmark that is not known.
+
+    Args:
+      name: what was given.
+      choices: the names that are known.
+
+    Raises:
+      ValueError: it is none of them; the message has the nearest one.
+    """
+    if isinstance(name, str) and name in choices:
+        return
+    meant = did_you_mean(name, choices)
+    raise ValueError(f"benchmark: expected one of {list(choices)}, got {name!r}{meant}")
+
+
 def check_folder_exists(name: str, path: Path) -> None:
-    """Refuses a folder that is missing.
+    """Refuses a folder that is missing, and a file in its place.
 
     Args:
       name: of the argument, for the message.
       path: the folder.
 
     Raises:
-      FileNotFoundError: there is no such folder.
+      FileNotFoundError: there is nothing at that path.
+      NotADirectoryError: it is a file.
     """
+    if path.is_file():
+        raise NotADirectoryError(f"{name}: {path} is a file; name a folder")
     if not path.is_dir():
         raise FileNotFoundError(f"{name}: there is no folder {path}")
 

@@ -10,9 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder_exists
+from sf3d_jax.data.evaluation.problems import (
+    Problem,
+    Progress,
+    check_benchmark,
+    check_folder_exists,
+)
+from sf3d_jax.data.evaluation.sizes import find_common_size
 from sf3d_jax.data.sets._benchmark import Arguments, Evaluated, Scoring
-from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
 from sf3d_jax.data.sets.srflow3d import benchmark as srflow3d
@@ -37,6 +42,9 @@ class Evaluation:
       images: how many images have an estimate and a truth, those with problems included.
       scores: by name, as the benchmark's metric calls them; empty if all images have problems.
       problems: files that are missing or bad, whose images are not in the scores.
+      scores_of_images: the scores of every image without problems, by the image's name and by
+        their own, in the order of the evaluation; of a score that an image has no pixel for,
+        nothing.
     """
 
     benchmark: str
@@ -44,6 +52,7 @@ class Evaluation:
     images: int
     scores: dict[str, float]
     problems: tuple[Problem, ...]
+    scores_of_images: dict[str, dict[str, float]]
 
 
 def evaluate(
@@ -61,7 +70,8 @@ def evaluate(
     The estimates are laid out as a submission (KITTI 2015, Spring) or as the data set itself
     (FlyingThings3D, SRFlow3D), in any format that `read_flow` and `read_map` know by its ending. A
     kind of estimate without any file is left out; of any other kind, every image with a truth is
-    expected to have a file. An estimate that is not finite counts as the metric says.
+    expected to have a file. An estimate that is not finite counts as the metric says; one without
+    a number at any pixel is a problem. Images of several sizes share one compiled program.
 
     Args:
       benchmark: "kitti" (`metrics.KittiSceneFlow`), "spring" (`metrics.SpringSceneFlow`), "things"
@@ -87,13 +97,12 @@ def evaluate(
 
     Raises:
       FileNotFoundError: a folder is missing, or there is no estimate that has a truth.
+      NotADirectoryError: a folder is a file.
       TypeError: the scale is no number, or the intrinsics are not numbers.
       ValueError: the benchmark is unknown, an option is out of range or for another benchmark, or
         nothing could be compared although all files are good.
     """
-    if not isinstance(benchmark, str) or benchmark not in _BENCHMARKS:
-        expected = f"expected one of {list(_BENCHMARKS)}, got {benchmark!r}"
-        raise ValueError(f"benchmark: {expected}{did_you_mean(benchmark, _BENCHMARKS)}")
+    check_benchmark(benchmark, _BENCHMARKS)
     rules = _BENCHMARKS[benchmark]
     scoring = _check_options(benchmark, scale, intrinsics)
     metrics = {metric.__name__: metric.empty(pool=pool) for metric in rules.METRICS}
@@ -102,9 +111,13 @@ def evaluate(
     check_folder_exists("truth", truth)
     items = rules.items(prediction, truth)
     if not items:
-        raise FileNotFoundError(f"{prediction} holds no estimate with a truth in {truth}")
+        raise FileNotFoundError(
+            f"{prediction} holds no estimate with a truth in {truth}: expected {rules.LAYOUT}"
+        )
+    scoring = scoring._replace(size=find_common_size(items))
     # By file: Spring reads a disparity once for each direction.
     problems: dict[str, Problem] = {}
+    of_images: dict[str, dict[str, float]] = {}
     for done, item in enumerate(items):
         if progress is not None:
             progress(done, len(items), item.name)
@@ -112,16 +125,19 @@ def evaluate(
             problems |= {path: Problem(f"{path}: missing") for path in missing}
             continue
         try:
-            metrics = _add_image(metrics, rules.arguments(item, scoring))
+            image = _score_image(metrics, rules.arguments(item, scoring))
         except (ValueError, OSError) as error:
             problem = Problem.of(error)
             problems.setdefault(str(getattr(error, "path", problem)), problem)
+            continue
+        of_images[item.name] = _name_scores(image)
+        metrics = {name: metric.merge(image[name]) for name, metric in metrics.items()}
     if progress is not None:
         progress(len(items), len(items), "")
     scores = _name_scores(metrics)
     if not scores and not problems:
         raise ValueError(f"nothing could be compared in {truth}: it takes {rules.NEEDS}")
-    return Evaluation(benchmark, pool, len(items), scores, tuple(problems.values()))
+    return Evaluation(benchmark, pool, len(items), scores, tuple(problems.values()), of_images)
 
 
 def _check_options(
@@ -169,11 +185,12 @@ def _check_numbers(name: str, x: npt.ArrayLike, wanted: str) -> np.ndarray:
     return numbers
 
 
-def _add_image(metrics: Mapping[str, Metric], arguments: Arguments) -> dict[str, Metric]:
-    """The metrics with one image; one without arguments stays as it is."""
+def _score_image(metrics: Mapping[str, Metric], arguments: Arguments) -> dict[str, Metric]:
+    """Metrics of one image alone, by name; one without arguments is empty."""
+    empty = {name: type(metric).empty(pool=metric.pool) for name, metric in metrics.items()}
     return {
         name: metric.update(**arguments[name]) if name in arguments else metric
-        for name, metric in metrics.items()
+        for name, metric in empty.items()
     }
 
 

@@ -10,13 +10,13 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.evaluation.problems import (
     Problem,
     Progress,
+    check_benchmark,
     check_can_be_folder,
     check_folder_exists,
 )
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import Submitted, find_estimate, read_any_disparity
-from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
 
@@ -93,17 +93,17 @@ def submit(
     Returns:
       What is complete, and what is missing or wrong: a file that is unreadable, has another size
       than the benchmark's images, or holds values that its format cannot hold. For Spring, an
-      estimate that is not finite everywhere is wrong; KITTI takes it as a hole.
+      estimate that is not finite everywhere is wrong; KITTI takes it as a hole, but a file without
+      a value at any pixel is wrong.
 
     Raises:
       FileNotFoundError: the folder of the estimates is missing, or has no file that is looked for.
-      NotADirectoryError: output, or a folder above it or in it that is needed, is a file.
+      NotADirectoryError: prediction, output, or a folder above it or in it that is needed, is a
+        file.
       PermissionError: output cannot be made, or nothing can be written in it.
       ValueError: the benchmark is unknown, or output is the folder of the estimates.
     """
-    if not isinstance(benchmark, str) or benchmark not in _BENCHMARKS:
-        expected = f"expected one of {list(_BENCHMARKS)}, got {benchmark!r}"
-        raise ValueError(f"benchmark: {expected}{did_you_mean(benchmark, _BENCHMARKS)}")
+    check_benchmark(benchmark, _BENCHMARKS)
     rules = _BENCHMARKS[benchmark]
     prediction, output = Path(prediction), Path(output)
     check_folder_exists("prediction", prediction)
@@ -116,7 +116,10 @@ def submit(
         if any(find_estimate(prediction / path, kind).exists() for path in paths)
     }
     if not files:
-        raise FileNotFoundError(f"prediction: {prediction} has no file of a submission")
+        wanted = ", ".join(str(paths[0]) for paths in rules.expected_files().values())
+        raise FileNotFoundError(
+            f"prediction: {prediction} has no file of a submission, such as {wanted}"
+        )
     _make_output(output, [path for paths in files.values() for path in paths])
     job = _Job(rules, prediction, output, {})
     report = progress or (lambda *_: None)

@@ -5,7 +5,7 @@ kind of estimate without any file is not evaluated; of any other kind, every fil
 which there is a truth.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -49,10 +49,12 @@ class Scoring(NamedTuple):
     Attributes:
       scale: scaled inverse depth times depth in metres; None to measure it.
       intrinsics: (fx, fy, cx, cy) in pixels, or None.
+      size: (height, width) that maps are filled up to; None to leave them as they are.
     """
 
     scale: float | None = None
     intrinsics: tuple[float, float, float, float] | None = None
+    size: tuple[int, int] | None = None
 
 
 class Evaluated(Protocol):
@@ -61,10 +63,13 @@ class Evaluated(Protocol):
     Attributes:
       METRICS: the names of scores begin with that of their metric, but for the first one.
       NEEDS: without which there is not a single score, for the error.
+      LAYOUT: which files are looked for in the folder of the estimates and in that of the truth,
+        for the error.
     """
 
     METRICS: tuple[type[Metric], ...]
     NEEDS: str
+    LAYOUT: str
 
     def items(self, prediction: Path, truth: Path) -> list[Item]:
         """Lists the images that have an estimate and a truth.
@@ -190,13 +195,46 @@ def read_item(item: Item, readers: Mapping[str, Reader], *, twice: str | None = 
       What was read, by name.
 
     Raises:
-      FormatError: a file is not what it should be, or has another size than the truth.
+      FormatError: a file is not what it should be, or has another size than the truth; or an
+        estimate has no value at any pixel.
       OSError: a file is missing.
     """
     files = item.estimates | item.truths
     read = {name: readers[name](path) for name, path in files.items()}
     _check_sizes(item, read, twice)
+    for name, path in item.estimates.items():
+        if not read[name][1].any():
+            raise FormatError(path, "a value at some pixel", "none")
     return read
+
+
+def fill_up(read: Read, size: tuple[int, int] | None, *, twice: str | None = None) -> Read:
+    """The maps of an image with rows below and columns to the right in which nothing is known.
+
+    No pixel there has a true value, so none counts, whatever the benchmark; and holes of an
+    estimate are filled from the nearest values, which do not move.
+
+    Args:
+      read: the maps of one image, by name.
+      size: (height, width) that they get; those of a larger image stay as they are.
+      twice: as for `read_item`; such maps get twice the size.
+
+    Returns:
+      Maps of the same kinds.
+    """
+    if size is None or not read:
+        return read
+    factor = lambda name: 2 if twice is not None and name.startswith(twice) else 1
+    return {name: _fill_up_map(x, [factor(name) * n for n in size]) for name, x in read.items()}
+
+
+def _fill_up_map(x: Any, size: Sequence[int]) -> Any:
+    if isinstance(x, tuple):
+        return type(x)(*(_fill_up_map(part, size) for part in x))
+    more = [wanted - n for wanted, n in zip(size, x.shape, strict=False)]
+    if min(more) < 0 or not any(more):
+        return x
+    return np.pad(x, [(0, n) for n in more] + [(0, 0)] * (x.ndim - 2))
 
 
 def _check_sizes(item: Item, read: Read, twice: str | None) -> None:

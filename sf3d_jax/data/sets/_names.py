@@ -1,10 +1,11 @@
 """The names of data sets and benchmarks, as people write them."""
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Collection
 
 
-def did_you_mean(given: object, known: Iterable[str]) -> str:
-    """What an error adds where a name differs only in case, spaces and hyphens.
+def did_you_mean(given: object, known: Collection[str]) -> str:
+    """What an error adds where a name is nearly one that is known, in any case and spelling.
 
     Args:
       given: the name, of any type.
@@ -13,9 +14,10 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     Returns:
       A question that follows the error; empty if no name is alike.
     """
-    alike = next((name for name in known if _simple(str(given)) == _simple(name)), None)
-    return "" if alike is None else f"; did you mean {alike!r}?"
+    simple = {_simplify(name): name for name in known}
+    near = difflib.get_close_matches(_simplify(str(given)), simple, 1)
+    return f"; did you mean {simple[near[0]]!r}?" if near else ""
 
 
-def _simple(name: str) -> str:
+def _simplify(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))

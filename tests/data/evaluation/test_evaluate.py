@@ -81,8 +81,16 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
         evaluate("kitti", tmp_path)
     (tmp_path / "truth").mkdir()
     for benchmark in ("kitti", "spring", "things", "srflow3d"):
-        with pytest.raises(FileNotFoundError, match="holds no estimate with a truth in"):
+        with pytest.raises(
+            FileNotFoundError, match=r"holds no estimate with a truth in .*: exp.*/"
+        ):
             evaluate(benchmark, tmp_path)
+    with pytest.raises(ValueError, match=r"got 'KITTI'; did you mean 'kitti'\?"):
+        evaluate("KITTI", tmp_path)
+    (tmp_path / "file").write_text("A file.")
+    for name in ("prediction", "truth"):
+        with pytest.raises(NotADirectoryError, match=f"{name}: .*file is a file; name a folder"):
+            evaluate("kitti", tmp_path, **{name: tmp_path / "file"})
     with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', .* got 'sintel'"):
         evaluate("sintel", tmp_path)
     with pytest.raises(ValueError, match=r"got 'KITTI'; did you mean 'kitti'\?$"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from helpers.command import draw, small_benchmarks, spring_file
+from helpers.command import SIZE, draw, small_benchmarks, spring_file
 from helpers.files import made
 
 from sf3d_jax import data
@@ -71,6 +71,17 @@ def test_an_estimate_for_spring_is_finite_everywhere(folders, tmp_path):
     assert not result.is_complete
 
 
+def test_an_estimate_without_a_value_is_wrong_and_not_written(folders, tmp_path):
+    data.write_flow(made(tmp_path / "estimate/flow/000000_10.flo"), np.full((*SIZE, 2), np.nan))
+    data.write_map(made(tmp_path / "estimate/disp_0/000001_10.npy"), np.zeros(SIZE))
+    result = data.submit("kitti", **folders)
+    for kind, name in (("flow", "000000_10.flo"), ("disp_0", "000001_10.npy")):
+        (problem,) = result.kinds[kind].wrong
+        path = tmp_path / "estimate" / kind / name
+        assert str(problem) == f"{path}: expected a value at some pixel, found none"
+        assert not (tmp_path / "submission" / kind / name).with_suffix(".png").exists()
+
+
 def test_wrong_arguments_are_refused_by_name(folders, tmp_path):
     with pytest.raises(FileNotFoundError, match="prediction: there is no folder"):
         data.submit("kitti", **folders)
@@ -85,6 +96,8 @@ def test_wrong_arguments_are_refused_by_name(folders, tmp_path):
         data.submit("Spring", **folders)
     with pytest.raises(ValueError, match=r"benchmark: expected one of .* got \[\]"):
         data.submit([], **folders)
+    with pytest.raises(ValueError, match=r"got 'Spring'; did you mean 'spring'\?"):
+        data.submit("Spring", **folders)
     folders["output"].write_text("A file.")
     with pytest.raises(NotADirectoryError, match=r"output: .* is a file"):
         data.submit("kitti", **folders)

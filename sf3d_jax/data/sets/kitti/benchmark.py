@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data.maps import read_flow, write_disparity, write_flow
+from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._benchmark import (
     Arguments,
     Item,
     Reader,
     Scoring,
+    fill_up,
     find_estimates,
     find_truths,
     has_maps,
@@ -22,6 +24,10 @@ from sf3d_jax.metrics import KittiSceneFlow, Metric
 
 METRICS: tuple[type[Metric], ...] = (KittiSceneFlow,)
 NEEDS = "pixels with a true value"
+LAYOUT = (
+    "flow/000000_10.png, disp_0/000000_10.png or disp_1/000000_10.png in the first, and "
+    "flow_occ/000000_10.png, disp_occ_0/000000_10.png or disp_occ_1/000000_10.png in the second"
+)
 SIZES = layout.SIZES
 # Whether a submission needs a value at every pixel.
 IS_DENSE = False
@@ -62,8 +68,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
     """Reads what KittiSceneFlow takes of one image; see `Evaluated.arguments`."""
-    del scoring
-    return {"KittiSceneFlow": read_item(item, _READERS)}
+    return {"KittiSceneFlow": fill_up(read_item(item, _READERS), scoring.size)}
 
 
 def expected_files() -> dict[str, list[Path]]:
@@ -76,8 +81,17 @@ def expected_files() -> dict[str, list[Path]]:
 
 def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
     """Writes a PNG of 16 bits, with 0 where there is no value; see `Submitted.write_estimate`."""
+    known = valid if kind == "flow" else valid & (values > 0)
+    if not known.any():
+        raise ValueError("expected a value at some pixel, found none")
     writer = write_flow if kind == "flow" else write_disparity
-    writer(path, values, valid)
+    writer(path, values, known)
+
+
+def _read_disparity(path: Path) -> ScalarMap:
+    """Reads disparity; what is not positive is a hole, as in the benchmark's own files."""
+    values, valid = read_any_disparity(path)
+    return ScalarMap(values, valid & (values > 0))
 
 
 def _read_objects(path: Path) -> np.ndarray:
@@ -86,8 +100,8 @@ def _read_objects(path: Path) -> np.ndarray:
 
 _KINDS: dict[str, Reader] = {
     "flow": read_flow,
-    "disparity": read_any_disparity,
-    "next_disparity": read_any_disparity,
+    "disparity": _read_disparity,
+    "next_disparity": _read_disparity,
 }
 _READERS: dict[str, Reader] = {
     f"{kind}{end}": reader for kind, reader in _KINDS.items() for end in ("", "_occ", "_noc")

@@ -12,6 +12,7 @@ from sf3d_jax.data.sets._benchmark import (
     Item,
     Reader,
     Scoring,
+    fill_up,
     find_estimates,
     find_truths,
     has_maps,
@@ -27,6 +28,10 @@ from sf3d_jax.metrics import Metric, SpringSceneFlow
 
 METRICS: tuple[type[Metric], ...] = (SpringSceneFlow,)
 NEEDS = "pixels with four true values"
+LAYOUT = (
+    "SCENE/flow_FW_left/flow_FW_left_0001.flo5, SCENE/disp1_left/disp1_left_0001.dsp5 or "
+    "SCENE/disp2_FW_left/disp2_FW_left_0001.dsp5, or those of BW and right, in both"
+)
 SIZES = layout.SIZES
 # Whether a submission needs a value at every pixel.
 IS_DENSE = True
@@ -100,8 +105,8 @@ def _scene_items(
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
     """Reads what SpringSceneFlow takes of one image; see `Evaluated.arguments`."""
-    del scoring
     read = read_item(item, _READERS, twice="true_")
+    read = fill_up(read, scoring.size, twice="true_")
     several: Arguments = {}
     for kind in ("detail", "unmatched"):
         masks = {name: read.pop(f"{kind}_{name}", None) for name in _NAMES.values()}

@@ -19,6 +19,7 @@ from sf3d_jax.data.sets._benchmark import (
     Read,
     Reader,
     Scoring,
+    fill_up,
     find_estimates,
     find_truths,
     has_maps,
@@ -32,6 +33,10 @@ from sf3d_jax.metrics import DepthChange, Metric, SRFlow3D
 
 METRICS: tuple[type[Metric], ...] = (SRFlow3D, DepthChange)
 NEEDS = "pixels with a true value within the mask"
+LAYOUT = (
+    "train/flow_F/SUBJECT/0000.flo or train/scaled_inv_depth_CF/SUBJECT/0000.npy, or those of "
+    "test, flow_B and scaled_inv_depth_CB, or flow and scaled_inv_depth_change, in both"
+)
 
 _MOTIONS = (layout.FORWARD, layout.BACKWARD, layout.FORWARD_ONLY)
 
@@ -95,7 +100,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
       OSError: a file is missing.
       ValueError: no pixel has a depth and an inverse depth.
     """
-    read = read_item(item, _READERS)
+    read = fill_up(read_item(item, _READERS), scoring.size)
     of_flow: Read = {n: read[n] for n in ("flow", "true_flow", "mask") if n in read}
     if not {"true_scaled_change", "scaled"} <= read.keys():
         return {"SRFlow3D": of_flow}

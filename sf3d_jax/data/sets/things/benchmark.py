@@ -4,6 +4,7 @@ Both are laid out as the data set itself. Its flow and disparities are lifted to
 camera of the data set and a baseline of one unit.
 """
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
+from sf3d_jax.camera import Camera
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import scene_flow
 from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
@@ -23,6 +25,7 @@ from sf3d_jax.data.sets._benchmark import (
     Read,
     Reader,
     Scoring,
+    fill_up,
     find_estimates,
     find_truths,
     has_maps,
@@ -36,6 +39,10 @@ from sf3d_jax.metrics import FlyingThings3D, Metric
 
 METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
 NEEDS = "the true disparity beside the true flow, and pixels below 250 px and 250 m"
+LAYOUT = (
+    "optical_flow/TEST/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, or those of past, "
+    "right, disparity and disparity_change, in both"
+)
 
 # What is called otherwise than in the layout.
 _NAMES = {"flow": "flow", "disparity": "disparity", "change": "disparity_change"}
@@ -94,29 +101,33 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 
     Without an estimate of the disparity, the true one is taken, as RAFT-3D does.
     """
-    del scoring
     read = read_item(item, _READERS)
+    # That of the images, before they are filled up.
+    camera = things_camera(read["true_flow"].valid.shape)
+    read = fill_up(read, scoring.size)
+    camera = dataclasses.replace(camera, size=read["true_flow"].valid.shape)
     of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
     disparity, known = read["true_disparity"]
     check_aspect(item.truths["true_disparity"], THINGS, disparity.shape)
-    same = _from_disparities(disparity, disparity, disparity)
+    same = _from_disparities(disparity, disparity, disparity, camera)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):
         if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
             first = f"{kind}disparity" if f"{kind}disparity" in read else "true_disparity"
             parts = read[f"{kind}flow"], read[first], read[f"{kind}disparity_change"]
-            of_metric[f"{kind}vectors"] = _lift(*parts)
+            of_metric[f"{kind}vectors"] = _lift(*parts, camera)
     return {"FlyingThings3D": of_metric}
 
 
-def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.ndarray, np.ndarray]:
+def _lift(
+    flow: FlowMap, disparity: ScalarMap, change: ScalarMap, camera: Camera
+) -> tuple[np.ndarray, np.ndarray]:
     """The scene flow in baselines, and where it is known."""
     # In releases with negative disparities the changes have their sign, too.
     first = disparity.values
-    depths = _from_disparities(first, first, first + change.values)
-    camera = things_camera(first.shape)
+    depths = _from_disparities(first, first, first + change.values, camera)
     flows = jnp.asarray(flow.flow)
     vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
     known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
@@ -124,10 +135,10 @@ def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.nd
 
 
 def _from_disparities(
-    signed: np.ndarray, first: np.ndarray, second: np.ndarray
+    signed: np.ndarray, first: np.ndarray, second: np.ndarray, camera: Camera
 ) -> depth_change.InverseDepths:
     """The inverse depths of two disparities that have the sign of a file's, per baseline."""
-    focal = np.float32(things_camera(signed.shape).focal[0])
+    focal = np.float32(camera.focal[0])
     before, after = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
     return depth_change.from_disparities(before, after, jnp.asarray(focal))
 

@@ -1,0 +1,58 @@
+"""One size for all images of an evaluation, so that one compiled program serves them."""
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sf3d_jax.data.sets._benchmark import Item
+
+# Pixels. A header may claim anything, and nothing larger is allocated for what it claims.
+_LARGEST = 2**23
+
+
+def find_common_size(items: Sequence[Item]) -> tuple[int, int] | None:
+    """The size that all estimates fit in, by what their headers say.
+
+    Args:
+      items: the images.
+
+    Returns:
+      (height, width); None if no header can be read, or that size is too large to be sensible.
+    """
+    estimates = (next((p for p in x.estimates.values() if p.exists()), None) for x in items)
+    sizes = [size for path in estimates if path is not None and (size := _peek_size(path))]
+    if not sizes:
+        return None
+    height, width = (max(n) for n in zip(*sizes, strict=True))
+    return (height, width) if height * width <= _LARGEST else None
+
+
+def _peek_size(path: Path) -> tuple[int, int] | None:
+    """The size in a header; None if there is none that is sensible. Readers say what is wrong."""
+    try:
+        height, width = _read_size(path)
+    except (OSError, ValueError, KeyError, IndexError, struct.error):
+        return None
+    return (height, width) if min(height, width) > 0 and height * width <= _LARGEST else None
+
+
+def _read_size(path: Path) -> tuple[int, int]:
+    ending = path.suffix.lower()
+    if ending in (".flo5", ".dsp5"):
+        import h5py
+
+        with h5py.File(path) as file:
+            return file[next(iter(file), "")].shape[:2]
+    if ending == ".npy":
+        return np.load(path, mmap_mode="r", allow_pickle=False).shape[:2]
+    with path.open("rb") as file:
+        head = file.read(256)
+    if ending == ".pfm":
+        _, width, height, *_ = head.split(maxsplit=3)
+        return int(height), int(width)
+    width, height = struct.unpack_from(
+        *((">II", head, 16) if ending == ".png" else ("<ii", head, 4))
+    )
+    return height, width

@@ -358,14 +358,14 @@ def tartanair_v2(root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam
     return whole.forward
 
 
-def things_subset(root, split="train", *, side="left", sign=-1, start=8):
+def things_subset(root, split="train", *, side="left", sign=-1, start=8, size=(27, 48)):
     """Two videos of three frames in one run of numbers, of which no file tells the end.
 
     The second video begins at `start` + 3. Of the occlusion, the first column is hidden.
     """
-    size = (27, 48)
-    focal = 1050 / 20
-    whole = film(sf3d.Camera.pinhole(focal, focal, 23.5, 13.0, size))
+    camera = resized(sf3d.Camera.pinhole(1050.0, 1050.0, 479.5, 269.5, (540, 960)), size)
+    focal = float(camera.focal[0])
+    whole = film(camera)
     top = root / split
     of_frame = whole.forward.inv_depth, whole.forward.next_inv_depth, whole.backward.inv_depth
     hidden = np.zeros(size, np.uint8)

@@ -110,7 +110,7 @@ class Frames:
     @functools.cached_property
     def _stems(self) -> dict[int, str]:
         """The names of the files without their endings, by the number of the frame."""
-        pattern = re.compile("([0-9]+)".join(map(re.escape, _FIELD.split(self.stem))))
+        pattern = re.compile("([0-9]+)".join(map(_ignore_zeros, _FIELD.split(self.stem))))
         matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
         found = [([*map(int, match.groups())], match.string) for match in matches if match]
         named = [(n, stem) for (n, *others), stem in found if others in ([], [n + 1])]
@@ -193,6 +193,11 @@ def index_stems(folder: Folder, named: Iterable[tuple[int, str]]) -> dict[int, s
             raise ValueError(f"{first} and {second.name}: two files of one frame; keep one of them")
         stems[number] = stem
     return stems
+
+
+def _ignore_zeros(text: str) -> str:
+    """The pattern of a text whose numbers may have any digits."""
+    return re.sub("[0-9]+", lambda number: f"0*{int(number[0])}", re.escape(text))
 
 
 def _fill(stem: str, number: int) -> str:

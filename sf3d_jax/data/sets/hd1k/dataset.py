@@ -69,7 +69,8 @@ class HD1K(Dataset):
         }
         folders = {kind: folder for kind, folder in folders.items() if folder}
         stems = set().union(*(folder.stems for folder in folders.values()))
-        found = {stem.rpartition("_")[0] for stem in stems} - {""}
+        numbers = {stem.rpartition("_")[0] for stem in stems}
+        found = {f"{int(number):06d}" for number in numbers if number.isdecimal()}
         for sequence in choose(found, self.sequences, root):
             of = layout.kinds(self.split, sequence)
             frames = {kind: Frames(folder, of[kind].stem) for kind, folder in folders.items()}

@@ -102,15 +102,15 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     Without an estimate of the disparity, the true one is taken, as RAFT-3D does.
     """
     read = read_item(item, _READERS)
-    # That of the images, before they are filled up.
-    camera = things_camera(read["true_flow"].valid.shape)
+    size = read["true_flow"].valid.shape
     read = fill_up(read, scoring.size)
-    camera = dataclasses.replace(camera, size=read["true_flow"].valid.shape)
     of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
+    check_aspect(item.truths["true_disparity"], THINGS, size)
     disparity, known = read["true_disparity"]
-    check_aspect(item.truths["true_disparity"], THINGS, disparity.shape)
+    # That of the images as they were before they were filled up.
+    camera = dataclasses.replace(things_camera(size), size=disparity.shape)
     same = _from_disparities(disparity, disparity, disparity, camera)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):

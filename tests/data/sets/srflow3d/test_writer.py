@@ -135,7 +135,7 @@ def test_an_inverse_depth_of_nearly_nothing_is_no_surface(tmp_path):
         ({"image": np.zeros((12, 16, 3))}, r"image: expected uint8 \[12, 16, 3\], got float64"),
         ({"mask": np.ones((12, 15), bool)}, r"mask: expected bool \[12, 16\], got bool"),
         ({"camera": frame(0, (11, 16))["camera"]}, r"camera: expected the size \(12, 16\)"),
-        ({"inv_depth": np.ones((12, 16, 1))}, r"inv_depth: expected the shape \[H, W\]"),
+        ({"inv_depth": np.ones((12, 16, 2))}, r"inv_depth: expected the shape \[H, W\]"),
         ({"forward": Motion(np.ones((12, 16)), np.ones(SIZE))}, "forward.flow: expected"),
         (
             {"backward": Motion(np.ones((12, 16, 2)), np.full(SIZE, np.nan))},

@@ -139,7 +139,7 @@ class TartanAir(Dataset):
 
         camera, next_camera = None, None
         if "poses" in entry.files:
-            check_aspect(files.paths[files.kinds[0]], TARTANAIR, size)
+            check_aspect(entry.files["poses"], TARTANAIR, size)
             camera, next_camera = _cameras(entry, size)
         return Sample(
             image=image,

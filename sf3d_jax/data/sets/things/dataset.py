@@ -45,7 +45,7 @@ from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, sign_o
 from sf3d_jax.samples import Sample
 
 # What is of no use without the camera.
-_OF_CAMERAS = {"poses", "disparity", "next_disparity", "change"}
+_OF_CAMERA = ("poses", "disparity", "next_disparity", "change")
 
 
 class Things(TwoWays):
@@ -157,8 +157,8 @@ class Things(TwoWays):
         disparity, next_disparity = files.both("disparity", _read_map)
         change = files.read("change", _read_map)
         size = files.size()
-        if _OF_CAMERAS & files.paths.keys():
-            check_aspect(files.paths[files.kinds[0]], THINGS, size)
+        if seen := [files.paths[kind] for kind in _OF_CAMERA if kind in files.paths]:
+            check_aspect(seen[0], THINGS, size)
 
         camera, next_camera = self._cameras(entry, size)
         focal = self._focal * size[1] / THINGS[1]

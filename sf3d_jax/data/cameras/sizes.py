@@ -142,7 +142,7 @@ def check_aspect(path: PathLike, published: Size, size: Size) -> None:
     """Refuses images that are not the published ones resized.
 
     Args:
-      path: of an image or a map, for the error.
+      path: of a file that is of no use without the camera, for the error.
       published: (H, W) of the images of the benchmark, which its cameras belong to.
       size: (H, W) of the images that are there.
 
@@ -151,5 +151,5 @@ def check_aspect(path: PathLike, published: Size, size: Size) -> None:
     """
     if not same_shape(published, size):
         (height, width), (found_height, found_width) = published, size
-        expected = f"{width} x {height} pixels, which the cameras belong to, or these resized"
+        expected = f"images of {width} x {height} pixels, which the camera belongs to, or resized"
         raise SizeError(path, expected, f"{found_width} x {found_height}")

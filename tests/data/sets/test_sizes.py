@@ -206,14 +206,6 @@ def test_images_of_another_aspect_are_refused_with_both_sizes(tmp_path, name):
         assert said in str(error.value)
 
 
-def test_an_estimate_of_another_aspect_is_not_evaluated(tmp_path):
-    for name in ("truth", "prediction"):
-        trees.things(tmp_path / name, size=(40, 50))
-    folders = {name: tmp_path / name for name in ("truth", "prediction")}
-    problems = data.evaluate("things", **folders).problems
-    assert problems and all("960 x 540" in str(x) and "50 x 40" in str(x) for x in problems)
-
-
 def test_a_flow_of_any_size_needs_no_camera(tmp_path):
     truth, _ = trees.things(tmp_path, size=(40, 50))
     for folder in ("disparity", "disparity_change", "camera_data"):

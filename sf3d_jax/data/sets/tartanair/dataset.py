@@ -103,7 +103,7 @@ class TartanAir(Flights):
 
         camera = next_camera = None
         if (both := poses_of_both_frames(entry)) is not None:
-            check_aspect(files.paths[files.kinds[0]], TARTANAIR, size)
+            check_aspect(entry.files["poses"], TARTANAIR, size)
             camera, next_camera = (tartanair_camera(TARTANAIR, x).resize(size) for x in both)
         return Sample(
             image=image,

@@ -16,7 +16,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import scene_flow
-from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
+from sf3d_jax.data.cameras.sizes import THINGS
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import (
@@ -99,7 +99,8 @@ def _scene_items(
 def arguments(item: Item, scoring: Scoring) -> Arguments:
     """Reads what FlyingThings3D takes of one image; see `Evaluated.arguments`.
 
-    Without an estimate of the disparity, the true one is taken, as RAFT-3D does.
+    Without an estimate of the disparity, the true one is taken, as RAFT-3D does. Maps of another
+    size are taken as resized ones, each axis by its own ratio.
     """
     read = read_item(item, _READERS)
     size = read["true_flow"].valid.shape
@@ -107,10 +108,10 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     of_metric: Read = {name: read[name] for name in ("flow", "true_flow") if name in read}
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
-    check_aspect(item.truths["true_disparity"], THINGS, size)
     disparity, known = read["true_disparity"]
     # That of the images as they were before they were filled up.
-    camera = dataclasses.replace(things_camera(size), size=disparity.shape)
+    camera = things_camera(THINGS).resize(size)
+    camera = dataclasses.replace(camera, size=disparity.shape)
     same = _from_disparities(disparity, disparity, disparity, camera)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):

@@ -146,7 +146,7 @@ class Things(TwoWays):
         sample = read_things(files, self._focal)
         size = files.size()
         if "poses" in files.paths:
-            check_aspect(files.paths[files.kinds[0]], THINGS, size)
+            check_aspect(files.paths["poses"], THINGS, size)
         camera, next_camera = self._cameras(entry, size)
         return dataclasses.replace(sample, camera=camera, next_camera=next_camera, name=entry.name)
 

@@ -180,8 +180,8 @@ def _child(place: _Place, key: str, value: Json) -> _Child:
         return _Child(key, False, Table({}, {}) if is_harmless(key) else _unknown(inside, value))
     if frame is None:
         table = _collect(inside, value)
-        if is_harmless(key):
-            return _Child(key, True, table._replace(unknown=()))
+        if is_harmless(key) and not table.shared and not table.frames:
+            return _Child(key, True, Table({}, {}))
         return _Child(key, True, table if is_tree or _is_used(table) else _unknown(inside, value))
     if is_tree:
         inner = _collect(inside, value)

@@ -45,7 +45,8 @@ _EXPORTERS = {
     "3D Gaussian Splatting": "uid img_name is_test_view near_plane far_plane z_near z_far znear "
     "zfar",
     "COLMAP": "image_id camera_id rig_id num_points2d num_points_2d points2d point3d_ids xys "
-    "has_prior_focal_length mean_error num_observations error tracks",
+    "has_prior_focal_length mean_error reprojection_error num_observations "
+    "error tracks",
     "anybody": "file_path n num count total version date year fps frame_rate iso gain gamma "
     "shutter_speed white_balance aperture focus_distance start end step seed sequence scene "
     "split bound background metadata exif depth_scale depth_min depth_max unit",

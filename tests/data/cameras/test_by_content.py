@@ -673,3 +673,100 @@ def test_several_cameras_a_timestep_are_another_readers(tmp_path):
 def test_a_wrapper_named_after_a_head_model_is_entered(tmp_path):
     tree = {"flame_031": by_frame([{"K": K, "w2c": W}] * 2)}
     assert [x.frame for x in read_json_cameras(saved(tmp_path, tree), SIZE)] == ["0000", "0001"]
+
+
+def one(tmp_path, tree, size=SIZE):
+    [found] = read_json_cameras(saved(tmp_path, tree), size)
+    return found.camera
+
+
+@pytest.mark.parametrize("model", [{}, {"model": "OPENCV"}, {"is_fisheye": 0}])
+@pytest.mark.parametrize("zeros", [{"distortion": [0, 0, 0, 0, 0]}, {"distortion_params": [0] * 6}])
+def test_a_lens_of_zeros_is_a_pinhole(tmp_path, zeros, model):
+    camera = one(tmp_path, {"K": K, "w2c": W, **zeros, **model})
+    assert camera.model == "pinhole" and camera.distortion is None
+
+
+@pytest.mark.parametrize(
+    "values, model, distortion",
+    [
+        ({"distortion_params": [1, 2, 3, 0, 5, 6]}, "opencv", [1, 2, 5, 6, 3]),
+        ({"distortion_params": [[1], [2], [0], [0], [5], [6]]}, "opencv", [1, 2, 5, 6]),
+        ({"distortion_params": [1, 2, 3, 4, 0, 0], "is_fisheye": 1}, "fisheye", [1, 2, 3, 4]),
+        ({"distortion": [1, 2, 0, 0, 0], "k1": 1, "k2": 2}, "opencv", [1, 2, 0, 0, 0]),
+        ({"distortion": [0, 0, 0, 0], "k1": 1}, "opencv", [1, 0, 0, 0]),
+    ],
+)
+def test_a_lens_is_told_by_other_words_too(tmp_path, values, model, distortion):
+    camera = one(tmp_path, {"K": K, "w2c": W, **values})
+    assert camera.model == model
+    np.testing.assert_array_equal(camera.distortion, distortion)
+
+
+@pytest.mark.parametrize(
+    "values, says",
+    [
+        ({"distortion": [1, 2, 0, 0], "k1": 0.5}, "one distortion for all frames, found"),
+        ({"distortion_params": [1, 2, 3, 4, 0, 0]}, "a lens of k1 k2 p1 p2 k3 .* k4 = 4"),
+        ({"distortion_params": [1, 2, 3, 4]}, r"found distortion_params = numbers \[4\]"),
+        ({"is_fisheye": 2, "k1": 0.1}, "found is_fisheye = 2"),
+        ({"k1": "0.1"}, r"found k1 = 0\.1"),
+    ],
+)
+def test_a_lens_that_is_not_understood_is_named(tmp_path, values, says):
+    path = saved(tmp_path, {"K": K, "w2c": W, **values})
+    with pytest.raises(FormatError, match=says):
+        read_json_cameras(path, SIZE)
+
+
+@pytest.mark.parametrize("point", [(-40, 100), (500, 100), (160, -300), (700, 120), (-90, -90)])
+def test_the_principal_point_of_a_crop_may_be_outside_of_it(tmp_path, point):
+    crop = K.copy()
+    crop[:2, 2] = point
+    camera = one(tmp_path, {"K": crop, "w2c": W, "h": 240, "w": 320})
+    np.testing.assert_array_equal(camera.principal_point, point)
+
+
+def test_two_negative_focal_lengths_turn_the_camera(tmp_path):
+    camera = one(tmp_path, {"K": K * [[-1, 1, 1], [1, -1, 1], [1, 1, 1]], "w2c": W})
+    np.testing.assert_array_equal(camera.focal, [300, 300])
+    np.testing.assert_array_equal(camera.world_to_camera, np.diag([-1.0, -1, 1, 1])[:3])
+    for lens in ({"fx": -300, "fy": 300}, {"fx": -300}, {"focal": -300}, {"fx": 300, "fy": -300}):
+        with pytest.raises(FormatError, match="positive focal lengths"):
+            one(tmp_path, {**lens, "w2c": W})
+
+
+def test_intrinsics_of_all_frames_are_those_of_the_size_of_all_frames(tmp_path):
+    frames = {"0000": {"w2c": W}, "0001": {"w2c": W, "h": 120, "w": 160}}
+    tree = {"K": K, "h": 240, "w": 320, "frames": frames}
+    first, second = (x.camera for x in read_json_cameras(saved(tmp_path, tree)))
+    assert first.size == (240, 320) and second.size == (120, 160)
+    np.testing.assert_array_equal(second.focal, [150, 150])
+    np.testing.assert_array_equal(second.principal_point, [160.5 / 2 - 0.5, 120.5 / 2 - 0.5])
+    frames["0001"]["w"] = 120
+    with pytest.raises(FormatError, match="expected 120 x 120 pixels, or a multiple"):
+        read_json_cameras(saved(tmp_path, tree))
+    frames["0001"]["K"] = K / [[2], [2], [1]]
+    assert read_json_cameras(saved(tmp_path, tree))[1].camera.focal[0] == 150
+
+
+def test_a_focal_length_of_a_frame_keeps_the_point_of_all(tmp_path):
+    tree = {
+        "cx": 150.0,
+        "cy": 110.0,
+        "fx": 300.0,
+        "fy": 200.0,
+        "w2c": W,
+        "frames": {"7": {"fx": 250}},
+    }
+    camera = one(tmp_path, tree)
+    np.testing.assert_array_equal(camera.focal, [250, 250])
+    np.testing.assert_array_equal(camera.principal_point, [150, 110])
+
+
+def test_what_a_frame_says_of_its_lens_counts_before_the_lens_of_all(tmp_path):
+    shared = {"K": K, "distortion": [0.1, 0.2, 0, 0]}
+    tree = {**shared, "frames": {"0": {"w2c": W}, "1": {"w2c": W, "k1": 0.5}}}
+    found = read_json_cameras(saved(tmp_path, tree), SIZE)
+    np.testing.assert_array_equal(found[0].camera.distortion, [0.1, 0.2, 0, 0])
+    np.testing.assert_array_equal(found[1].camera.distortion, [0.5, 0, 0, 0])

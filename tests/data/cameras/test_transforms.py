@@ -11,6 +11,7 @@ from helpers.support import LENSES, pose, unchecked
 
 import sf3d_jax as sf3d
 from sf3d_jax.data import FormatError
+from sf3d_jax.data.cameras.batches import make_batch
 from sf3d_jax.data.cameras.transforms import TransformsFrame, read_transforms, write_transforms
 
 SIZE = (240, 320)
@@ -310,3 +311,266 @@ def test_intrinsics_of_another_size_than_the_callers_are_refused(tmp_path):
     assert read_transforms(path, size=SIZE)[0].camera.size == SIZE
     with pytest.raises(FormatError, match="are they those of another size"):
         read_transforms(path, size=(480, 640))
+
+
+def cameras(tmp_path, tree, **options):
+    return [frame.camera for frame in read_transforms(saved(tmp_path, tree), **options)]
+
+
+@pytest.mark.parametrize(
+    "values, model, distortion",
+    [
+        ({"distortion_params": [-0.2, 0.05, 0, 0, 0, 0]}, "opencv", [-0.2, 0.05, 0, 0]),
+        ({"distortion_params": [1, 2, 3, 0, 5, 6]}, "opencv", [1, 2, 5, 6, 3]),
+        ({"distortion_params": [1, 2, 3, 4, 0, 0], "is_fisheye": 1}, "fisheye", [1, 2, 3, 4]),
+        ({"distortion_params": [0] * 6}, "pinhole", None),
+        ({"distortion_params": [1, 2, 0, 0, 0, 0], "k1": 1, "k2": 2}, "opencv", [1, 2, 0, 0]),
+        ({"k1": 0.1, "is_fisheye": 1}, "fisheye", [0.1, 0, 0, 0]),
+        ({"k1": 0.1, "is_fisheye": 0}, "opencv", [0.1, 0, 0, 0]),
+        ({"k1": 0.1, "is_fisheye": False, "lens_model": "fisheye"}, "fisheye", [0.1, 0, 0, 0]),
+    ],
+)
+@pytest.mark.parametrize("place", ["root", "frame"])
+def test_a_lens_is_told_by_other_words_too(tmp_path, place, values, model, distortion):
+    root, frame = (values, {}) if place == "root" else ({"k1": 9.0}, values)
+    [camera] = cameras(tmp_path, {**LENS, **root, "frames": [{**FRAME, **frame}]})
+    assert camera.model == model
+    if distortion is None:
+        assert camera.distortion is None
+    else:
+        np.testing.assert_array_equal(camera.distortion, distortion)
+
+
+@pytest.mark.parametrize(
+    "root, frame, says",
+    [
+        ({"distortion_params": [1, 2, 3, 4, 0, 0]}, {}, r"a lens of k1 k2 p1 p2 k3 .* k4 = 4"),
+        ({"distortion_params": [1, 2, 3, 4]}, {}, r"distortion_params of frame 0 as numbers \[6\]"),
+        (
+            {"distortion_params": [1, 0, 0, 0, 0, 0], "k1": 2},
+            {},
+            "k1 of frame 0 as in distortion_p",
+        ),
+        ({"is_fisheye": 2}, {}, "true or false as is_fisheye of frame 0"),
+        ({"is_fisheye": "yes"}, {}, "true or false as is_fisheye of frame 0"),
+        ({"camera_model": 4}, {}, "the name of a lens as camera_model of frame 0"),
+        ({"camera_type": "equirectangular"}, {}, "found 'equirectangular'"),
+        ({"camera_model": "FISHEYE624"}, {}, "found 'FISHEYE624'"),
+        ({"k1": 0.1}, {"camera_model": "OPENCV_FISHEYE"}, "only those of another lens"),
+        ({}, {"latlong": True}, "in frame 0; .* found latlong = True"),
+        ({"latlong": True}, {}, "in the file; .* found latlong = True"),
+    ],
+)
+def test_a_lens_that_is_not_understood_is_named(tmp_path, root, frame, says):
+    path = saved(tmp_path, {**LENS, **root, "frames": [{**FRAME, **frame}]})
+    with pytest.raises(FormatError, match=says):
+        read_transforms(path)
+
+
+HALF = {"w": 160, "h": 120}
+
+
+@pytest.mark.parametrize(
+    "root, frame, focal, edge",
+    [
+        # The frame's angle alone, and its one focal length with square pixels.
+        ({}, {"camera_angle_x": 0.5}, [160 / math.tan(0.25)] * 2, [161, 119]),
+        ({}, {"fl_x": 200}, [200, 200], [161, 119]),
+        ({}, {"fl_y": 200}, [200, 200], [161, 119]),
+        ({"camera_angle_x": 0.5}, {"fl_x": 200, "fl_y": 100}, [200, 100], [161, 119]),
+        ({}, {"cx": 100, "cy": 90}, [300, 310], [100, 90]),
+        # The root's pixels are those of its size.
+        ({}, HALF, [150, 155], [80.5, 59.5]),
+        ({}, {**HALF, "fl_x": 200}, [200, 200], [80.5, 59.5]),
+        ({}, {**HALF, "cx": 70, "cy": 60}, [150, 155], [70, 60]),
+        ({}, {"w": 640, "h": 480}, [600, 620], [322, 238]),
+        ({}, {"w": 500, "h": 100, "fl_x": 20, "cx": 9, "cy": 8}, [20, 20], [9, 8]),
+    ],
+)
+def test_what_a_frame_says_counts_as_a_whole_before_the_root(tmp_path, root, frame, focal, edge):
+    first, found = cameras(tmp_path, {**LENS, **root, "frames": [FRAME, {**FRAME, **frame}]})
+    np.testing.assert_array_equal(first.focal, [300, 310])
+    assert found.size == (frame.get("h", 240), frame.get("w", 320))
+    np.testing.assert_allclose(found.focal, focal, rtol=1e-15)
+    np.testing.assert_allclose(found.principal_point, np.array(edge) - 0.5, rtol=1e-15)
+
+
+def test_an_angle_of_the_root_is_that_across_each_frame(tmp_path):
+    root = {"camera_angle_x": 0.7, "w": 320, "h": 240}
+    frames = [FRAME, {**FRAME, "w": 240, "h": 320}]
+    first, second = cameras(tmp_path, {**root, "frames": frames})
+    np.testing.assert_allclose(first.focal, 160 / math.tan(0.35))
+    np.testing.assert_allclose(second.focal, 120 / math.tan(0.35))
+    np.testing.assert_array_equal(second.principal_point, [119.5, 159.5])
+
+
+def test_degrees_of_instant_ngp_are_read(tmp_path):
+    [camera] = cameras(tmp_path, {"x_fov": 90, "y_fov": 60, **HALF, "frames": [FRAME]})
+    np.testing.assert_allclose(camera.focal, [80, 60 / math.tan(math.pi / 6)], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "frame, says",
+    [
+        ({"w": 320, "h": 320}, "intrinsics in frame 1, of 320 x 320 pixels, found only those of"),
+        ({"w": 160}, r"w and h of frame 1, or size=.*, found only one of them"),
+        ({"cx": 100}, "cx and cy of frame 1, or neither, found only cx"),
+        ({"cy": 100}, "cx and cy of frame 1, or neither, found only cy"),
+    ],
+)
+def test_half_of_what_a_frame_says_is_not_joined_with_the_root(tmp_path, frame, says):
+    path = saved(tmp_path, {**LENS, "frames": [FRAME, {**FRAME, **frame}]})
+    with pytest.raises(FormatError, match=says):
+        read_transforms(path)
+
+
+def write_images(tmp_path, *sizes):
+    frames = []
+    for i, (height, width) in enumerate(sizes):
+        name, ending = f"im{i}", (".png", ".jpg")[i % 2]
+        cv2.imwrite(str(tmp_path / f"{name}{ending}"), np.zeros((height, width, 3), np.uint8))
+        frames.append({**FRAME, "file_path": name})
+    return frames
+
+
+def test_without_a_size_each_frame_has_that_of_its_own_image(tmp_path):
+    frames = write_images(tmp_path, (80, 100), (100, 80), (40, 50))
+    found = cameras(tmp_path, {"camera_angle_x": 0.7, "frames": frames})
+    assert [camera.size for camera in found] == [(80, 100), (100, 80), (40, 50)]
+    for camera in found:
+        height, width = camera.size
+        np.testing.assert_allclose(camera.focal, 0.5 * width / math.tan(0.35), rtol=1e-15)
+        np.testing.assert_array_equal(camera.principal_point, [(width - 1) / 2, (height - 1) / 2])
+
+
+def test_of_several_sizes_a_missing_image_has_none(tmp_path):
+    frames = [*write_images(tmp_path, (80, 100), (100, 80)), {**FRAME, "file_path": "none"}]
+    with pytest.raises(FormatError, match=r"w and h of frame 2, or size=.*, found none of them"):
+        cameras(tmp_path, {"camera_angle_x": 0.7, "frames": frames})
+
+
+def test_pixels_of_the_root_are_those_of_one_size(tmp_path):
+    turned = write_images(tmp_path, (80, 100), (100, 80))
+    assert [x.focal[0] for x in cameras(tmp_path, {"fl_x": 90, "frames": turned})] == [90, 90]
+    halved = write_images(tmp_path, (80, 100), (40, 50))
+    with pytest.raises(FormatError, match="found images of 80 x 40 .*|w and h beside fl_x, cx"):
+        cameras(tmp_path, {"fl_x": 90, "frames": halved})
+
+
+def test_half_of_a_size_has_to_be_that_of_the_image(tmp_path):
+    frames = write_images(tmp_path, (80, 100))
+    assert cameras(tmp_path, {"fl_x": 90, "h": 80, "frames": frames})[0].size == (80, 100)
+    with pytest.raises(FormatError, match="one of them, not that of the images of 100 x 80"):
+        cameras(tmp_path, {"fl_x": 90, "h": 81, "frames": frames})
+
+
+def nerface_pixels(points, matrix, intrinsics, size):
+    """By the rays of NeRFace: ((u - W cx) / fx, -(v - H cy) / fy, -1), camera to world."""
+    fx, fy, cx, cy = intrinsics
+    height, width = size
+    x, y, z = (np.array(points) - matrix[:3, 3]) @ matrix[:3, :3]
+    return np.array([width * cx + fx * x / -z, height * cy + fy * y / z])
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (-1, -1), (-1, 1), (1, -1)])
+def test_negative_focal_lengths_of_nerface_see_the_same_image(tmp_path, signs):
+    lens = [signs[0] * 290.0, signs[1] * 310.0, 0.51, 0.48]
+    matrices = [LOOKING, np.r_[pose([0.1, 0.2, 0.3], [1, 2, 2.5]), [[0, 0, 0, 1]]] @ LOOKING]
+    frames = [{"transform_matrix": m.tolist(), "expression": [0.5], **HALF} for m in matrices]
+    found = cameras(tmp_path, {"camera_angle_x": -0.4, "intrinsics": lens, "frames": frames})
+    for camera, matrix in zip(found, matrices, strict=True):
+        assert (camera.focal > 0).all()
+        rotation = camera.world_to_camera[:, :3]
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(rotation) > 0
+        point = matrix[:3, 3] + matrix[:3, :3] @ [0.3, -0.2, -4.0]
+        # With one sign the world is the mirror image.
+        seen = point * [np.prod(signs), 1, 1]
+        u, v, z = np.diag([*camera.focal, 1]) @ (camera.world_to_camera @ [*seen, 1])
+        assert z == pytest.approx(4)
+        pixels = np.array([u, v]) / z + camera.principal_point
+        expected = nerface_pixels(point, matrix, lens, (120, 160)) - 0.5
+        np.testing.assert_allclose(pixels, expected, rtol=1e-12)
+
+
+def test_two_negative_focal_lengths_turn_any_camera(tmp_path):
+    tree = {**LENS, "fl_x": -300.0, "fl_y": -310.0, "frames": [FRAME]}
+    [camera] = cameras(tmp_path, tree)
+    [usual] = cameras(tmp_path, {**LENS, "frames": [FRAME]})
+    np.testing.assert_array_equal(camera.focal, usual.focal)
+    turned = np.diag([-1.0, -1, 1]) @ usual.world_to_camera
+    np.testing.assert_allclose(camera.world_to_camera, turned, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "root, frame, says",
+    [
+        ({"fl_x": -300.0}, {}, "one alone mirrors the image, which no rotation does"),
+        ({"fl_y": -300.0}, {}, "one alone mirrors the image, which no rotation does"),
+        ({"fl_x": -300.0, "fl_y": -300.0, "k1": 0.1}, {}, "two negative ones of a pinhole"),
+        (
+            {},
+            {"intrinsics": [-300, 300, 0.5, 0.5]},
+            "one negative focal length in all frames or in",
+        ),
+        ({"intrinsics": [300, 300, 160, 120]}, {}, "cx, cy per width and height"),
+        ({"intrinsics": [[300, 0, 160], [0, 300, 120], [0, 0, 1]]}, {}, "intrinsics of frame 0 as"),
+        ({"fl_x": 0.0}, {}, "positive focal lengths in frame 0"),
+    ],
+)
+def test_what_no_rotation_undoes_is_named(tmp_path, root, frame, says):
+    path = saved(tmp_path, {**LENS, **root, "frames": [FRAME, {**FRAME, **frame}]})
+    with pytest.raises(FormatError, match=says):
+        read_transforms(path)
+
+
+def test_a_file_without_frames_has_none(tmp_path):
+    assert read_transforms(saved(tmp_path, {**LENS, "frames": []})) == ()
+
+
+def test_many_frames_are_read_together(tmp_path, monkeypatch):
+    """What is done for each frame alone are look-ups: cameras are made and checked in batches."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for i in range(300):
+        turn = pose(rng.normal(size=3), rng.normal(size=3))
+        lens = {"fl_x": 300.0 + i % 7, "timestep_index": i // 7, "camera_index": i % 7}
+        matrix = np.r_[turn, [[0, 0, 0, 1]]].tolist()
+        frames.append({"file_path": f"{i}.png", "transform_matrix": matrix, **lens})
+    batches = []
+
+    def count(*arguments):
+        batches.append(len(arguments[0]))
+        return make_batch(*arguments)
+
+    monkeypatch.setattr("sf3d_jax.data.cameras.transforms.make_batch", count)
+    # What looks at one frame is for errors alone.
+    for name in ("poses.rigid_pose", "poses.matrix", "columns.matrix"):
+        monkeypatch.setattr(f"sf3d_jax.data.cameras.transforms.{name}", None)
+    found = read_transforms(saved(tmp_path, {**LENS, "frames": frames}))
+    assert len(found) == 300 and batches == [300]
+    monkeypatch.undo()
+    one = read_transforms(saved(tmp_path, {**LENS, "frames": [frames[123]]}))[0]
+    assert found[123][1:] == one[1:] == ("123.png", 17, 4, None)
+    for name in ("focal", "principal_point", "world_to_camera"):
+        found_one = getattr(found[123].camera, name)
+        np.testing.assert_allclose(found_one, getattr(one.camera, name), rtol=0, atol=1e-15)
+        assert found_one.shape == getattr(one.camera, name).shape
+    expected = np.linalg.inv(np.array(frames[200]["transform_matrix"]) @ np.diag([1, -1, -1, 1]))
+    np.testing.assert_allclose(found[200].camera.world_to_camera, expected[:3], atol=1e-12)
+
+
+def test_a_bad_frame_among_many_is_named(tmp_path):
+    frames = [dict(FRAME) for _ in range(50)]
+    for key, value, says in [
+        ("transform_matrix", (2 * LOOKING).tolist(), "transform_matrix of frame 37"),
+        ("transform_matrix", [[1, 2], [3]], "transform_matrix of frame 37"),
+        ("fl_x", "3", "fl_x of frame 37 as a number"),
+        ("cx", math.nan, "cx of frame 37"),
+        ("h", 2.5, "h of frame 37"),
+        ("skew", 0.1, "in frame 37.* found skew"),
+        ("timestep_index", 1.5, "timestep_index of frame 37"),
+    ]:
+        tree = {**LENS, "frames": [*frames[:37], {**FRAME, key: value}, *frames[37:]]}
+        with pytest.raises(FormatError, match=says):
+            read_transforms(saved(tmp_path, tree))

@@ -175,13 +175,13 @@ def _child(place: _Place, key: str, value: Json) -> _Child:
     if (known := known_name(key)) is not None:
         part = _part(inside, key, *known)
         table = _collect(part, value) if is_tree else _field(part, value)
-        return _Child(key, False, table if _is_used(table) else _unknown(inside, value))
+        return _Child(key, False, table if _is_used(table) else _unknown(inside, _number(value)))
     if frame is None and not isinstance(value, dict | list):
         return _Child(key, False, Table({}, {}) if is_harmless(key) else _unknown(inside, value))
     if frame is None:
         table = _collect(inside, value)
-        if is_harmless(key):
-            return _Child(key, True, table._replace(unknown=()))
+        if is_harmless(key) and not table.shared and not table.frames:
+            return _Child(key, True, Table({}, {}))
         return _Child(key, True, table if is_tree or _is_used(table) else _unknown(inside, value))
     if is_tree:
         inner = _collect(inside, value)
@@ -196,6 +196,14 @@ def _unknown(inside: _Place, value: Json) -> Table:
     if isinstance(value, dict) or not says_something(value):
         return Table({}, {})
     return Table({}, {}, (UnknownKey(str(inside), value),))
+
+
+def _number(value: Json) -> Json:
+    """The number that a text spells, as a part of a camera would be lost as a text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _is_used(table: Table) -> bool:

@@ -2,16 +2,17 @@
 
 import contextlib
 import dataclasses
+import itertools
+import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sf3d_jax.cli._frame_names import is_called_as, name_frames
-from sf3d_jax.cli._record import NAME, add_frame, begin_record, hash_file, read_record
 from sf3d_jax.cli.inputs import check_folder, check_writable
+from sf3d_jax.cli.record import NAME, add_frame, begin_record, hash_file, read_record
 
 if TYPE_CHECKING:
     from sf3d_jax import Camera
@@ -37,11 +38,12 @@ class Render:
     """Draw a scene of 3D Gaussians (.ply) from given cameras.
 
     Writes for every frame colors/NAME.png (8 bits), inv_depth/NAME.npy (per metre, 0 where nothing
-    is), inv_depth_colors/NAME.png (the same in colours: dark blue is far, yellow is near, black is
-    nothing; one scale for all frames) and alpha/NAME.png (8 bits). NAME is that of the image in the
-    camera file, or, if it has none, the frame's number there. Where images share a name, all get
-    their folders too: x_a for x/a.png. Files of the same names are replaced. Colours are written as
-    they were trained. render.jsonl says what the pictures were drawn from.
+    is) and alpha/NAME.png (8 bits). NAME is that of the image in the camera file, or, if it has
+    none, the frame's number there. Where images share a name, all get their folders too: x_a for
+    x/a.png. Where even so they have no names of their own, they are called 0000, 0001 and so on.
+    Files of the same names are replaced. Colours are written as they were trained.
+    inv_depth_colors/NAME.png shows the inverse depth: dark blue is far, yellow near, black nothing,
+    by one scale for all frames. render.jsonl says what the pictures were drawn from.
     """
 
     scene: tyro.conf.Positional[Path]
@@ -114,8 +116,7 @@ class Render:
             cameras = data.read_image_cameras(self.camera, size=self.size)
         except data.FormatError as error:
             raise error.ask_for("--size HEIGHT WIDTH") from None
-        names = name_frames([x.image for x in cameras])
-        _say_renamed(names, [x.image for x in cameras])
+        names = _name_frames([x.image for x in cameras])
         by_name = {name: x.camera for name, x in zip(names, cameras, strict=True)}
         for name, camera in by_name.items():
             if camera.model != "pinhole":
@@ -231,7 +232,7 @@ class Render:
         data.write_map(files["inv_depth"], inv_depth)
         data.write_image(files["alpha"], eight_bits(alpha))
 
-    def _color_inverse_depths(self, names: Iterable[str]) -> None:
+    def _color_inverse_depths(self, names: Collection[str]) -> None:
         """Colours what was drawn, with one scale: from all frames, but for 1 % at either end."""
         import numpy as np
 
@@ -252,6 +253,23 @@ class Render:
             print(
                 f"  {_PICTURES}: {limits[0]:.3g} (dark blue) to {limits[1]:.3g} (yellow) per metre"
             )
+
+
+def _name_frames(images: list[str | None]) -> list[str]:
+    """Makes names for the files of frames: without folders, or with them, or positions."""
+    # Without what would lead out of a folder, and without the ending.
+    paths = [[x for x in re.split(r"[/\\]", image or "") if x.strip(".")] for image in images]
+    stem = lambda path: re.sub(r"\.[A-Za-z]\w*$", "", path[-1]) if path else ""
+    paths = [[*path[:-1], stem(path)] for path in paths]
+    levels = zip(*(path[:-1] for path in paths), strict=False)
+    common = len([*itertools.takewhile(lambda level: len(set(level)) == 1, levels)])
+    for start in (-1, common):
+        names = ["_".join(path[start:]) for path in paths]
+        if all(re.fullmatch(r"\w[\w .+-]{0,99}", name) for name in names) and (
+            len({name.casefold() for name in names}) == len(names)
+        ):
+            return names
+    return [f"{i:04d}" for i in range(len(images))]
 
 
 def _size_of(path: Path) -> tuple[int, ...]:
@@ -278,13 +296,6 @@ def _read_start(path: Path) -> bytes:
             return file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError:  # said where the file is read
         return b""
-
-
-def _say_renamed(names: list[str], images: list[str | None]) -> None:
-    """Notes the images after which their frames could not be called."""
-    for name, image in zip(names, images, strict=True):
-        if image is not None and not is_called_as(name, image):
-            print(f"sf3d: the frame of {image[:80]!r} is called {name}", file=sys.stderr)
 
 
 def _share_room(counts: dict[str, int], cameras: "dict[str, Camera]") -> dict[str, int]:

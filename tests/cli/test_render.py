@@ -12,7 +12,6 @@ import pytest
 
 import sf3d_jax as sf3d
 from sf3d_jax import data, gaussians, views
-from sf3d_jax.cli._frame_names import name_frames
 from sf3d_jax.cli.render import Render
 
 SIZE = (24, 32)
@@ -276,17 +275,13 @@ def test_names_stay_with_their_cameras_where_the_reader_sorts(sf3d_command):
         (["../../a.png", "/etc/b.png"], ["a", "b"]),
         (["../../a.png", "/etc/a.png"], ["a", "etc_a"]),
         (["x/a.png", "q/x_a.png"], ["a", "x_a"]),
-        (["x.png", ".hidden"], ["x", ".hidden"]),
-        (["x/a.png", "x/a.jpg"], ["a_0000", "a_0001"]),
-        (["a/x.png", "a/X.png"], ["x_0000", "X_0001"]),
-        (["x.png", ".."], ["x", "0001"]),
-        (["x.png", "y\0.png"], ["x", "y_"]),
-        (["x.png", 300 * "y"], ["x", 200 * "y"]),
-        (["x.png", 300 * "\u00e9"], ["x", 100 * "\u00e9"]),
-        (["x.png", None], ["x", "0001"]),
-        (["i/IMG (1).jpg", "i/IMG (2).jpg"], ["IMG (1)", "IMG (2)"]),
-        (["a,b@c.png", "d&e#f..g.png"], ["a,b@c", "d&e#f..g"]),
-        (["\u5199\u771f.png", 'a<b>c:d"e|f?g*.png'], ["\u5199\u771f", "a_b_c_d_e_f_g_"]),
+        (["x.png", ".hidden"], ["0000", "0001"]),
+        (["x/a.png", "x/a.jpg"], ["0000", "0001"]),
+        (["a/x.png", "a/X.png"], ["0000", "0001"]),
+        (["x.png", ".."], ["0000", "0001"]),
+        (["x.png", "y\0.png"], ["0000", "0001"]),
+        (["x.png", 300 * "y"], ["0000", "0001"]),
+        (["x.png", None], ["0000", "0001"]),
     ],
 )
 def test_frames_are_called_as_their_images(sf3d_command, images, names):
@@ -295,19 +290,6 @@ def test_frames_are_called_as_their_images(sf3d_command, images, names):
         frame["file_path"] = image
     write(tree)
     assert list(Render("scene.ply", "transforms.json", "out")._read_cameras()) == names
-
-
-def test_names_that_are_told_apart_stay_apart():
-    assert name_frames(["a.png", "a.jpg", "a_0001.png"]) == ["a_0000", "a_0001_0001", "a_0001_0002"]
-
-
-@pytest.mark.usefixtures("sf3d_command")
-def test_a_name_that_is_not_kept_is_said(capsys):
-    tree = transforms()
-    tree["frames"][1]["file_path"] = "images/a?.png"
-    write(tree)
-    Render("scene.ply", "transforms.json", "out")._read_cameras()
-    assert capsys.readouterr().err == "sf3d: the frame of 'images/a?.png' is called a_\n"
 
 
 def test_the_size_may_be_another_one(sf3d_command):

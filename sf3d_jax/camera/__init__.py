@@ -70,8 +70,8 @@ class Camera:
     principal_point: Leaf
     world_to_camera: Leaf = dataclasses.field(default_factory=_no_pose)
     distortion: Leaf = None
-    size: Size = dataclasses.field(kw_only=True, metadata={"static": True})
-    model: str = dataclasses.field(default="pinhole", kw_only=True, metadata={"static": True})
+    size: Size = dataclasses.field(kw_only=True)
+    model: str = dataclasses.field(default="pinhole", kw_only=True)
 
     def __post_init__(self) -> None:
         """Checks the fields."""

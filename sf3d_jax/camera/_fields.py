@@ -4,6 +4,7 @@ import operator
 from collections.abc import Mapping
 from typing import TypeVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -45,7 +46,7 @@ def check_size(size: Size) -> Size:
 def check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer: Size) -> None:
     """Raises where a window of known position does not fit; traced positions pass."""
     for start, part, whole in ((top, inner[0], outer[0]), (left, inner[1], outer[1])):
-        known = np.asarray(start) if np.isscalar(start) else read_known(start)
+        known = read_known(start) if isinstance(start, jax.Array) else np.asarray(start)
         if known is not None and (np.any(known < 0) or np.any(known + part > whole)):
             raise ValueError(
                 f"{name}: {inner} at top {top}, left {left} does not fit into {outer} (H, W)"

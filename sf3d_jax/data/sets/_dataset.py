@@ -23,6 +23,7 @@ import numpy as np
 
 from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._fields import edit
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
@@ -229,17 +230,14 @@ def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) ->
     """The two cameras with the world at the first one; only their difference counts here."""
     if camera is None:
         return {}
-    moved = {
-        "camera": _to_single_precision(dataclasses.replace(camera, world_to_camera=np.eye(3, 4)))
-    }
+    # The readers checked the poses; that of one camera from the other may be off by twice as much.
+    moved = {"camera": _to_single_precision(edit(camera, world_to_camera=np.eye(3, 4)))}
     if next_camera is not None:
         both = camera.world_to_camera, next_camera.world_to_camera
         # Of a camera that stays, not even rounding is left.
         moves = not np.array_equal(*both)
         pose = poses.compose(both[1], poses.inverse(both[0])) if moves else np.eye(3, 4)
-        moved["next_camera"] = _to_single_precision(
-            dataclasses.replace(next_camera, world_to_camera=pose)
-        )
+        moved["next_camera"] = _to_single_precision(edit(next_camera, world_to_camera=pose))
     return moved
 
 
@@ -250,4 +248,4 @@ def _to_single_precision(camera: Camera) -> Camera:
     single: dict[str, Leaf] = {
         name: np.asarray(x, np.float32) for name, x in arrays.items() if x is not None
     }
-    return dataclasses.replace(camera, **single)
+    return edit(camera, **single)

@@ -79,3 +79,15 @@ def test_a_missing_file_is_missed_when_it_is_read(tmp_path):
     assert film[0].next_inv_depth is not None
     with pytest.raises(FileNotFoundError, match=str(missing)):
         film[1]
+
+
+def test_poses_at_the_edge_of_what_is_read_make_a_sample(tmp_path):
+    """Rotations of which each is off by 9e-4 of the 1e-3 allowed are off by twice that together."""
+    trees.sintel(tmp_path)
+    longer = np.diag([np.sqrt(1 + 9e-4), 1, 1])
+    for number in (1, 2):
+        path = tmp_path / f"training/camdata_left/alley_1/frame_{number:04d}.cam"
+        pose = np.c_[longer, [0, 0, 0.1 * number]]
+        path.write_bytes(path.read_bytes()[:76] + pose.tobytes())
+    rotation = Sintel(tmp_path)[0].next_camera.world_to_camera[:, :3]
+    np.testing.assert_allclose(rotation, longer @ longer, rtol=1e-6)

@@ -115,7 +115,7 @@ def test_clips_that_cannot_be_read_are_named(tree, capsys):
         (["--limit", "0"], "--limit: expected at least 1, got 0"),
         (["--jobs", "-1"], "--jobs: expected at least 1, got -1"),
         (["--json", "none/report.json"], "--json: there is no folder none"),
-        (["--split", "val"], "split: expected one of train, test"),
+        (["--split", "dev"], "split: expected one of train, test"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, words, says, capsys):

@@ -10,7 +10,6 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import read_rows
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._missing import MissingArgument
 from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors, read_unit_image
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.chairs import layout
@@ -80,12 +79,11 @@ class FlyingChairs(Dataset):
         """Those of the pairs that are of the split."""
         path = self._list or layout.find_list(self.root, folder)
         if path is None:
-            text = (
+            raise ValueError(
                 f"{folder.parent}: there is no {layout.LISTS[0]}, which says which pairs are of "
-                f"{self.split!r}: put it there, from the page of FlyingChairs (or RAFT's "
-                f"{layout.LISTS[1]}), pass split='all'"
+                f"{self.split!r}: put it there from the page of FlyingChairs (RAFT has it as "
+                f"{layout.LISTS[1]}), name it by split_list=, or take the split 'all'"
             )
-            raise MissingArgument(text, "split_list")
         words = [" ".join(row) for row in read_rows(path)]
         for i, word in enumerate(words, 1):
             if word not in _WORDS.values():

@@ -58,9 +58,9 @@ def test_without_a_list_it_is_said_where_to_get_it(tmp_path):
     with pytest.raises(ValueError) as error:
         FlyingChairs(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: there is no {LIST}, which says which pairs are of 'train': put it there, "
-        "from the page of FlyingChairs (or RAFT's chairs_split.txt), pass split='all', or "
-        "split_list="
+        f"{tmp_path}: there is no {LIST}, which says which pairs are of 'train': put it there "
+        "from the page of FlyingChairs (RAFT has it as chairs_split.txt), name it by split_list=, "
+        "or take the split 'all'"
     )
     with pytest.raises(FileNotFoundError, match=r"list\.txt"):
         FlyingChairs(tmp_path, split_list=tmp_path / "list.txt")

@@ -17,6 +17,7 @@ from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
     channels,
+    compute_once,
     is_in_range,
     is_positive_finite,
     jit,
@@ -242,7 +243,8 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     cameras: Tree = sample.camera, sample.next_camera
     next_cameras: Tree = moved.camera, moved.next_camera
     maps, cameras, depth, next_cameras = widen(had, cameras, moved.inv_depth, next_cameras)
-    d = maps.get("inv_depth", jnp.ones(window.old))
+    dtype = next((x.dtype for x in maps.values()), jnp.float32)
+    d = maps.get("inv_depth", jnp.ones(window.old, dtype))
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried: dict[str, jax.Array] = {
         name: maps[name] for name in ("flow", "scene_flow") if name in maps
@@ -255,6 +257,8 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     for x in carried.values():
         known = and_valid(known, is_in_range(x).all(-1))
 
+    # Else XLA would compute them again for each corner of a footprint.
+    carried = compute_once(carried)
     at = window.footprint(d, known)
     # What is a motion in space is weighed by d, a flow is not.
     result = {

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import thorough
-from helpers.support import MATRIX, NEAR, SIZE, camera, chain, motion
+from helpers.support import MATRIX, NEAR, SIZE, camera, chain, float64, motion
 
 import sf3d_jax as sf3d
 from sf3d_jax import Sequence, augment
@@ -61,6 +61,28 @@ def test_a_pair_of_a_changed_sequence_is_the_pair_changed(name):
         if name == "random_scale":  # sums in another order
             same = functools.partial(np.testing.assert_allclose, atol=2e-5)
         jax.tree.map(same, found, expected)
+
+
+EVERY = {**CHANGES, "random_color": augment.random_color, "random_eraser": augment.random_eraser}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_types_and_ranks_are_made_alike_by_name(name):
+    """As in programs in which implicit promotion is an error; traced, not compiled."""
+    sequence, key = whole(), jax.random.key(0)
+    samples = [sequence, sequence.pair(0)]
+    half = jax.tree.map(lambda x: x if x.dtype == bool else np.float16(x), samples)
+    if name == "random_scale":  # makes up what is missing
+        samples += [sf3d.Sample(flow=sequence.flow[0]), sf3d.Sample(image=sequence.images[0])]
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        for sample in [*samples, half[1]]:
+            changed = jax.eval_shape(EVERY[name], key, sample)
+            for field in ("flow", "images", "image", "inv_depth"):
+                if (x := getattr(changed, field, None)) is not None:
+                    assert x.dtype == getattr(sample, field).dtype
+        with float64():
+            for sample in samples[1:]:
+                jax.eval_shape(EVERY[name], key, sample)
 
 
 def with_images(sequence):

@@ -82,7 +82,8 @@ def loader(
       epochs: how often every sample comes; for ever if None.
       shuffle: another order in each epoch; that of the data set if False.
       transform: (key, sample) -> sample, such as functions of `augment`; it runs on the CPU, in
-        the threads that read. One key belongs to one sample of one epoch.
+        the threads that read. One key belongs to one sample of one epoch. It is compiled with the
+        first batch; `jax_compilation_cache_dir` keeps that for the next run.
       size: (H, W) that smaller samples are padded to, below and on the right; what is added is
         not valid. Needed where samples differ in size after the transform.
       threads: that read; as many as there are CPU cores if None.

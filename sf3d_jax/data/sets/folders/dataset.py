@@ -34,10 +34,11 @@ class FolderPairs(Dataset):
         )
 
     Without `next_image`, the frames n and n + step of a folder are a pair, n being the number in
-    the name of an image and step the commonest difference in the data set, the least of several: a
-    frame that is missing has no pair. Images without numbers are pairs in the order of their names.
-    With a flow there is a pair for each flow, and what belongs to none, such as the flow of a last
-    frame, is in `left_out` and counted when the data set is printed.
+    the name of an image; where frame n + step is missing there is no pair. The step is what flows
+    with names such as 0003_0005 say, or else the commonest difference of numbers in the data set,
+    the least of several. Images without numbers are pairs in the order of their names. With a flow
+    there is a pair for each flow, and what belongs to none, such as the flow of a last frame, is in
+    `left_out` and counted when the data set is printed.
 
     Files belong together by their names, or else by the numbers in them, 0001 for the same as 1, as
     in `data.pair_files`; where a kind has no numbers, in their order, if each folder has as many

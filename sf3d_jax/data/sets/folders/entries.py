@@ -12,6 +12,7 @@ from sf3d_jax.data.sets.folders.pairing import (
     lack_partner,
     match_names,
     parse,
+    step_of_names,
     varying_numbers,
 )
 from sf3d_jax.data.sets.folders.patterns import Match
@@ -54,7 +55,7 @@ def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str
         by_path = {match.path: match for match in found["next_image"]}
         pairs = [(a, by_path[after[a.path]]) for a in frames if a.path in after]
     else:
-        pairs = list(_successors(frames))
+        pairs = list(_successors(frames, _step_of_flows(frames, found.get("flow", ()))))
     firsts = [first for first, _ in pairs]
     others = [kind for kind in found if kind not in ("image", "next_image")]
     files = {kind: _partners(frames, firsts, found[kind]) for kind in others}
@@ -154,8 +155,18 @@ def _undecided(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoun
     )
 
 
-def _successors(frames: Sequence[Match]) -> Iterator[_Pair]:
-    """Each frame and the one a step later; the step is the commonest, the least of several.
+def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
+    """How far the other frame is by the names of the flows; 0 if they do not say."""
+    names = [match.name for match in frames]
+    steps = {step_of_names([m.name for m in some], names) for some in _by_group(flows).values()}
+    if len(steps) > 1:
+        listed = " and ".join(map(str, sorted(steps)))
+        raise ValueError(f"{flows[0].path.parent}: names of flows lead {listed} frames further")
+    return steps.pop() if steps else 0
+
+
+def _successors(frames: Sequence[Match], step: int) -> Iterator[_Pair]:
+    """Each frame and the one a step later; if that is 0, the commonest step, the least of several.
 
     In a folder whose names have no numbers it is the one that follows by name.
     """
@@ -164,7 +175,7 @@ def _successors(frames: Sequence[Match]) -> Iterator[_Pair]:
     chains = [_chains(folder) for folder in folders]
     numbers = [sorted(chain) for of_folder in chains for chain in of_folder]
     steps = Counter(b - a for chain in numbers for a, b in itertools.pairwise(chain))
-    step = min(steps, key=lambda step: (-steps[step], step), default=1)
+    step = step or min(steps, key=lambda step: (-steps[step], step), default=1)
     for folder, of_folder in zip(folders, chains, strict=True):
         if not of_folder:
             yield from itertools.pairwise(folder)

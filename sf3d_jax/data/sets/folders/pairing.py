@@ -128,13 +128,30 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
         return [*range(len(first))] if in_order and len(first) == len(second) else None
     keys, other_keys = _keys(first), _keys(second)
     if keys is not None and other_keys is not None:
-        if _width(other_keys) == 1 and _name_both_frames(first, keys):
+        if _width(other_keys) == 1 and _step(first, keys):
             keys = [key[:1] for key in keys]
-        if _width(keys) == 1 and _name_both_frames(second, other_keys):
+        if _width(keys) == 1 and _step(second, other_keys):
             other_keys = [key[:1] for key in other_keys]
         if _width(keys) == _width(other_keys):
             return _look_up(keys, [key or None for key in other_keys])
     return None
+
+
+def step_of_names(names: Sequence[str], others: Sequence[str]) -> int:
+    """How far the other frame is, where names such as 0003_0004 name both frames of a flow.
+
+    Args:
+      names: of the flows.
+      others: of the frames.
+
+    Returns:
+      The step; 0 where `match_names` does not take the first of two numbers.
+    """
+    first, second = [parse(x) for x in names], [parse(x) for x in others]
+    keys, other_keys = _keys(first), _keys(second)
+    if {*first} & {*second} or not keys or not other_keys or _width(other_keys) != 1:
+        return 0
+    return _step(first, keys)
 
 
 def parse(name: str) -> Name:
@@ -167,14 +184,14 @@ def _keys(names: Sequence[Name]) -> list[Key] | None:
     return [tuple(name.numbers[i] for i in varying) if name.numbers else () for name in names]
 
 
-def _name_both_frames(names: Sequence[Name], keys: Sequence[Key]) -> bool:
-    """Whether names have two numbers n_m side by side, always as far from each other."""
+def _step(names: Sequence[Name], keys: Sequence[Key]) -> int:
+    """m - n where names have two numbers n_m side by side, always the same step; else 0."""
     pairs = [key for key in keys if key]
     texts = {text for name in names if name.numbers for text in name.texts[1:-1]}
     if {*map(len, pairs)} != {2} or not all(map(_TO.fullmatch, texts)):
-        return False
+        return 0
     steps = {b - a if isinstance(a, int) and isinstance(b, int) else 0 for a, b in pairs}
-    return len(steps) == 1 and 0 not in steps
+    return steps.pop() if len(steps) == 1 else 0
 
 
 def _width(keys: Sequence[Key]) -> int:

@@ -223,6 +223,22 @@ def test_the_number_of_a_frame_is_the_last_that_differs(tmp_path, names, expecte
     assert [(entry.frame, entry.next_frame) for entry in entries] == expected
 
 
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (["0_1", "1_2", "2_3"], [(0, 1), (1, 2), (2, 3)]),
+        (["0000_0002", "0002_0004"], [(0, 2), (2, 4)]),
+        (["1to0", "2to1", "4to3"], [(1, 0), (2, 1), (4, 3)]),
+    ],
+)
+def test_a_flow_that_names_both_frames_leads_to_the_second(tmp_path, names, expected):
+    frames(tmp_path, *range(5))
+    flows(tmp_path, *(f"flow/{name}.flo" for name in names))
+    entries = FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo").entries
+    assert [(int(e.frame), int(e.next_frame)) for e in entries] == expected
+    assert [e.files["flow"].stem for e in entries] == names
+
+
 def test_numbers_decide_and_not_the_order_of_the_text(tmp_path):
     numbers = range(1, 12)
     frames(tmp_path, *(f"{n:04d}" for n in numbers), name="frames/frame_{}.png")

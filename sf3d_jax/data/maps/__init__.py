@@ -58,8 +58,8 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
 
     Args:
       path: of the file.
-      format: "flo", "kitti", "pfm", "npy", "npz", "spring" or "vkitti2"; by the ending of the file when
-        not given, a .png as KITTI's.
+      format: "flo", "kitti", "pfm", "npy", "npz", "spring" or "vkitti2"; by the ending of the file
+        when not given, a .png as KITTI's.
 
     Returns:
       The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a PNG) and what
@@ -102,8 +102,8 @@ def write_flow(
       path: of the file.
       flow: real [H, W, 2], (u, v) in pixels. What is not finite is written as invalid.
       valid: bool [H, W], all where not given.
-      format: "flo", "kitti", "pfm", "npy", "npz", "spring" or "vkitti2"; by the ending of the file when
-        not given, a .png as KITTI's.
+      format: "flo", "kitti", "pfm", "npy", "npz", "spring" or "vkitti2"; by the ending of the file
+        when not given, a .png as KITTI's.
 
     Raises:
       FormatError: the ending is unknown.
@@ -166,8 +166,8 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
 
     Args:
       path: of the file.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring" or "sintel" (depth); by the ending
-        of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring" or "sintel" (depth); by the
+        ending of the file when not given.
       scale: for a PNG, and there required: a value is its code divided by this.
 
     Returns:
@@ -197,8 +197,8 @@ def write_map(
       values: real [H, W]. What is not finite is written as invalid; so is 0 in a PNG, where a
         positive value gets at least the code 1.
       valid: bool [H, W], all where not given.
-      format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring" or "sintel" (depth); by the ending
-        of the file when not given.
+      format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring" or "sintel" (depth); by the
+        ending of the file when not given.
       scale: for a PNG, and there required: the code is the value times this, rounded.
 
     Raises:

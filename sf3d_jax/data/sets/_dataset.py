@@ -79,6 +79,7 @@ class Dataset:
     def _missing(self) -> str:
         """What was looked for in vain."""
         there = "no sample here" if self.root.is_dir() else "there is no such folder"
+        there = "it is a file; name a folder" if self.root.is_file() else there
         return f"{there}; {type(self).__name__} was expected"
 
     def __len__(self) -> int:

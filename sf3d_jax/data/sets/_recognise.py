@@ -72,7 +72,8 @@ def recognise(
         raise ValueError(f"split: expected {expected}, got {split!r}")
     path = Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"{path}: there is no such folder")
+        is_file = "it is a file; name a folder" if path.is_file() else "there is no such folder"
+        raise FileNotFoundError(f"{path}: {is_file}")
 
     # The folders above tell a split or a scene; a relative path does not name all of them.
     place = Path(os.path.abspath(path))

@@ -60,8 +60,8 @@ def test_an_unknown_ending_lists_the_endings_and_the_formats(tmp_path):
         data.read_flow(tmp_path / "a.exr")
     assert str(error.value) == (
         f"{tmp_path / 'a.exr'}: expected one of the endings .flo, .png, .pfm, .npy, .npz, "
-        ".flo5 or a format= of 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2', found the ending "
-        "'.exr'"
+        ".flo5 or a format= of 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2', found the "
+        "ending '.exr'"
     )
 
 

@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"sf3d_jax {__version__}")
             return
         command, use_cache = _parse(words)
+        # XLA's notes on slow compilations are for its own developers; errors come as exceptions.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if use_cache:
             keep_programs()
         # JAX makes many objects that stay; the collector would visit them over and over.

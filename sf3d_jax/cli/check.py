@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
+from sf3d_jax.cli._progress import show_progress
 from sf3d_jax.cli.inputs import check_writable
 
 if TYPE_CHECKING:
@@ -93,18 +94,16 @@ class Check:
             check_writable("--json", self.json)
 
     def _reports(self, dataset: "Dataset") -> list["Report"]:
-        from tqdm import tqdm
-
         from sf3d_jax.data import check_dataset
 
         count = len(dataset) if self.limit is None else min(self.limit, len(dataset))
         jobs = self.jobs or os.cpu_count() or 1
-        reports = []
-        with tqdm(total=count, unit="sample", leave=False) as progress:
+        reports: list[Report] = []
+        with show_progress("sample") as show:
+            show(0, count, "")
             for report in check_dataset(dataset, limit=self.limit, jobs=jobs):
                 reports.append(report)
-                progress.set_postfix_str(report.name or "", refresh=False)
-                progress.update()
+                show(len(reports), count, report.name or "")
         return reports
 
 

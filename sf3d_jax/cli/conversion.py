@@ -1,5 +1,6 @@
 """One set of files of `sf3d convert`: image motion to scene flow, or back."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from sf3d_jax import data, depth_change
 from sf3d_jax.cli.cameras import Cameras
-from sf3d_jax.cli.inputs import make_folder
+from sf3d_jax.cli.inputs import new_folder
 from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_map
 
 # Endings of flow and of scalar maps, by the value of --format.
@@ -56,12 +57,14 @@ def convert_files(
     result = data.lift_maps(
         flow, maps, camera, next_camera=next_camera, valid=valid, baseline=baseline
     )
-    make_folder(target.parent)
-    data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
-    # What is not shown makes room for the picture.
-    del result["points"], result["inv_depth_change"]
-    if picture:
-        _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
+    with new_folder(target.parent):
+        data.write_scene_flow_npz(
+            target, result, camera, baseline=baseline, next_camera=next_camera
+        )
+        # What is not shown makes room for the picture.
+        del result["points"], result["inv_depth_change"]
+        if picture:
+            _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
     return describe_scene_flow(target, result)
 
 
@@ -106,13 +109,14 @@ def _draw(target: Path, result: dict[str, np.ndarray], image: np.ndarray | None)
     data.write_image(target, picture_sheet(*(result[name] for name in names), image=image))
 
 
-def convert_back(path: Path, folder: Path, format: str) -> str:
+def convert_back(path: Path, folder: Path, format: str | None) -> str:
     """Writes the image motion of one result of `convert_files`.
 
     Args:
       path: the .npz.
       folder: where the files go; they are named after the .npz.
-      format: a key of `ENDINGS`.
+      format: a key of `ENDINGS`; None for "kitti" where there is a baseline, as in KITTI, and else
+        "npy", which keeps all digits.
 
     Returns:
       One line that says what was done.
@@ -122,27 +126,56 @@ def convert_back(path: Path, folder: Path, format: str) -> str:
       OSError: a file is missing or cannot be written.
     """
     maps = data.read_scene_flow_npz(path)
-    flow, inv_depth, change, valid = data.project_maps(maps)
-    make_folder(folder)
-    of_flow, of_map = ENDINGS[format]
-    target = lambda kind, ending: folder / f"{path.stem}_{kind}{ending}"
-    written = [target("flow", of_flow)]
+    motion = data.project_maps(maps)
+    chosen = format or ("npy" if maps.baseline is None else "kitti")
+    of_flow, of_map = ENDINGS[chosen]
+    if chosen == "kitti" and maps.baseline is None:
+        raise ValueError(
+            f"{path}: was made without a baseline, and --format kitti holds disparities; "
+            "give --format flo, pfm or npy"
+        )
+    written = []
+    with new_folder(folder), _name_file(path):
+        for kind, values, valid in _maps_back(maps, motion):
+            ending = of_flow if kind == "flow" else of_map
+            written.append(folder / f"{path.stem}_{kind}{ending}")
+            _WRITERS[kind.removeprefix("next_")](written[-1], values, valid)
+    rounded = "; flow is rounded to 1/64 px, disparity to 1/256" if chosen == "kitti" else ""
+    return ", ".join(map(str, written)) + rounded
+
+
+_WRITERS = {
+    "flow": data.write_flow,
+    "disparity": data.write_disparity,
+    "depth": data.write_map,
+}
+
+
+def _maps_back(
+    maps: data.SceneFlowMaps, motion: data.ImageMotionMaps
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Flow and the maps beside it: kind, values, and which are known."""
+    flow, inv_depth, change, valid = motion
+    yield "flow", flow, valid
+    if maps.baseline is None:
+        kind, pair = "depth", depth_change.to_depths(inv_depth, change)
+        second = pair.second
+    else:
+        scale = float(maps.camera.focal[0] * maps.baseline)
+        kind, pair = "disparity", depth_change.to_disparities(inv_depth, change, scale)
+        then = maps.camera if maps.next_camera is None else maps.next_camera
+        second = pair.second * np.float32(then.focal[0] / maps.camera.focal[0])
+    known = valid & np.array(pair.valid)
+    yield kind, np.array(pair.first), known
+    yield f"next_{kind}", np.array(second), known
+
+
+@contextlib.contextmanager
+def _name_file(path: Path) -> Iterator[None]:
+    """What a format cannot hold is said with the file that it is of, and what else there is."""
     try:
-        data.write_flow(written[0], flow, valid)
-        if maps.baseline is not None:
-            scale = float(maps.camera.focal[0] * maps.baseline)
-            pair = depth_change.to_disparities(inv_depth, change, scale)
-            for kind, values in (("disparity", pair.first), ("next_disparity", pair.second)):
-                written.append(target(kind, of_map))
-                data.write_disparity(written[-1], values, valid & np.array(pair.valid))
-        else:
-            pair = depth_change.to_depths(inv_depth, change)
-            of_map = ".npy" if of_map == ".png" else of_map
-            for kind, values in (("depth", pair.first), ("next_depth", pair.second)):
-                written.append(target(kind, of_map))
-                data.write_map(written[-1], values, valid & np.array(pair.valid))
+        yield
     except data.FormatError:
         raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}; --format flo, pfm or npy holds any value") from None
-    return ", ".join(map(str, written))

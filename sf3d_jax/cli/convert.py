@@ -63,8 +63,9 @@ class Convert:
     """Read results (--input) and write flow and disparities, or depths without a baseline."""
     input: Paths = ()
     """Results of an earlier conversion, .npz; with --inverse."""
-    format: Literal["kitti", "flo", "pfm", "npy"] = "kitti"
-    """Format of the files written by --inverse."""
+    format: Literal["kitti", "flo", "pfm", "npy"] | None = None
+    """Format of the files written by --inverse: kitti with a baseline, which rounds flow to 1/64
+    px, and else npy, which keeps all digits."""
     output: Path = Path(".")
     """A folder, or the .npz of a single conversion."""
 

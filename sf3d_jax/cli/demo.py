@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sf3d_jax.cli.inputs import check_folder
+from sf3d_jax.cli._progress import say_if_slow
+from sf3d_jax.cli.inputs import check_folder, new_folder
 
 if TYPE_CHECKING:
     import jax
@@ -34,6 +35,7 @@ class Demo:
 
         import sf3d_jax as sf3d
         from sf3d_jax import data
+        from sf3d_jax.cli.reading import percent
         from sf3d_jax.data.closed_form import deforming_scene
         from sf3d_jax.views import picture_sheet
 
@@ -43,16 +45,17 @@ class Demo:
         scene = deforming_scene(self.size)
         maps = [np.float32(x) for x in (scene.flow, scene.inv_depth, scene.inv_depth_change)]
         cameras = scene.camera, scene.next_camera
-        vectors, valid = map(np.array, sf3d.scene_flow(*maps, *cameras))
-        back = sf3d.image_motion(vectors, maps[1], *cameras)
-        plain = np.array(_make_subtraction()(*maps, *_camera_arrays(scene)))
+        with say_if_slow():
+            vectors, valid = map(np.array, sf3d.scene_flow(*maps, *cameras))
+            back = sf3d.image_motion(vectors, maps[1], *cameras)
+            plain = np.array(_make_subtraction()(*maps, *_camera_arrays(scene)))
         use = valid & scene.valid
         length = np.linalg.norm(scene.vectors[use], axis=-1).max()
         worst = lambda a, b: float(np.abs(np.float64(a) - b)[use].max())
         print(
             f"A deforming surface before a still wall, moving camera, {_shape(self.size)}, float32"
         )
-        print(f"  valid                      {100 * valid.mean():.1f} %")
+        print(f"  valid                      {percent(valid)}")
         print(f"  scene flow, longest        {1e3 * length:.1f} mm")
         print("Worst error against the closed form")
         ours, theirs = worst(vectors, scene.vectors), worst(plain, scene.vectors)
@@ -64,9 +67,9 @@ class Demo:
         self._time(maps, scene)
 
         target = self.output / "sf3d_demo.png"
-        self.output.mkdir(parents=True, exist_ok=True)
         shown = (maps[0], maps[1], vectors, valid)
-        data.write_image(target, picture_sheet(*shown, image=scene.image))
+        with new_folder(self.output):
+            data.write_image(target, picture_sheet(*shown, image=scene.image))
         print(f"Picture: {target.resolve()}")
         self._fit()
 
@@ -87,7 +90,8 @@ class Demo:
         mean = lambda flow: np.linalg.norm(flow - scene.flow, axis=-1)[use].mean()
 
         start = time.perf_counter()
-        found = np.array(fit.flow(*(np.float32(x) / 255 for x in images)).flow)
+        with say_if_slow():
+            found = np.array(fit.flow(*(np.float32(x) / 255 for x in images)).flow)
         taken = time.perf_counter() - start
         one, two = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in images)
         # Its type stubs ask for a flow to start from, which would be another method.

@@ -115,9 +115,13 @@ def name_flags(options: "DataclassInstance") -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
+        from sf3d_jax.data import FormatError
+
         names, colon, rest = str(error).partition(": ")
         fields = {field.name for field in dataclasses.fields(options)}
-        if not colon or not fields.issuperset(names.split(", ")):
+        # A file may be called as a field is.
+        is_of_file = isinstance(error, FormatError)
+        if is_of_file or not colon or not fields.issuperset(names.split(", ")):
             raise
         flags = ", ".join(map(flag, names.split(", ")))
         raise ValueError(f"{flags}: {rest}") from None
@@ -169,21 +173,36 @@ def check_folder(path: Path, name: str = "output") -> None:
             raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
 
 
-def make_folder(path: Path, name: str = "output") -> None:
+@contextlib.contextmanager
+def new_folder(path: Path, name: str = "output") -> Iterator[None]:
     """Makes a folder, and those above it, where there is none.
 
     Args:
       path: of the folder.
       name: of the field, for the message.
 
+    Yields:
+      Nothing. Folders that were made and are still empty go away if the block fails or is
+      interrupted.
+
     Raises:
-      ValueError: it cannot be made.
+      ValueError: it cannot be made, or nothing can be written into it.
     """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = f"no folder can be made at {path}: {error.strerror}"
         raise ValueError(f"{flag(name)}: {reason}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ValueError(f"{flag(name)}: no file can be written in the folder {path}")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # something is in it
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def check_writable(name: str, path: Path) -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
-import re
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -256,23 +254,6 @@ class Render:
             print(
                 f"  {_PICTURES}: {limits[0]:.3g} (dark blue) to {limits[1]:.3g} (yellow) per metre"
             )
-
-
-def _name_frames(images: list[str | None]) -> list[str]:
-    """Makes names for the files of frames: without folders, or with them, or positions."""
-    # Without what would lead out of a folder, and without the ending.
-    paths = [[x for x in re.split(r"[/\\]", image or "") if x.strip(".")] for image in images]
-    stem = lambda path: re.sub(r"\.[A-Za-z]\w*$", "", path[-1]) if path else ""
-    paths = [[*path[:-1], stem(path)] for path in paths]
-    levels = zip(*(path[:-1] for path in paths), strict=False)
-    common = len([*itertools.takewhile(lambda level: len(set(level)) == 1, levels)])
-    for start in (-1, common):
-        names = ["_".join(path[start:]) for path in paths]
-        if all(re.fullmatch(r"\w[\w .+-]{0,99}", name) for name in names) and (
-            len({name.casefold() for name in names}) == len(names)
-        ):
-            return names
-    return [f"{i:04d}" for i in range(len(images))]
 
 
 def _size_of(path: Path) -> tuple[int, ...]:

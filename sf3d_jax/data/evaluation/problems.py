@@ -1,6 +1,7 @@
 """Files that are missing or bad, and the folders that hold them."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -35,7 +36,8 @@ class Problem:
         """
         if isinstance(error, MissingArgument):
             return cls(error.text, error.argument)
-        if isinstance(error, FileNotFoundError) and error.filename:
+        is_plain = isinstance(error, OSError) and error.strerror == os.strerror(error.errno or 0)
+        if isinstance(error, FileNotFoundError) and error.filename and is_plain:
             return cls(f"there is no file {error.filename}")
         if isinstance(error, OSError) and error.strerror:
             return cls(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)

@@ -65,8 +65,12 @@ def write(path: PathLike, values: np.ndarray, name: str = "values") -> None:
       values: float32 [H, W] or [H, W, 2].
       name: of the array.
     """
-    with replace_file(path) as file:
-        np.savez_compressed(file, **{name: values})
+    with (
+        replace_file(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"{name}.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array(member, values, allow_pickle=False)
 
 
 def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarray:

@@ -106,7 +106,7 @@ class Dataset:
         """Why there is nothing to read."""
         if self.root.is_dir():
             return self._missing()
-        there = "is a file and no folder" if self.root.exists() else "there is no such folder"
+        there = "is a file; name a folder" if self.root.exists() else "there is no such folder"
         return f"{there}; {type(self).__name__} was expected"
 
     def _missing(self) -> str:

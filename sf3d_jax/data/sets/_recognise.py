@@ -83,7 +83,7 @@ def recognise(
         raise ValueError(f"split: expected {expected}, got {split!r}")
     path = Path(path)
     if not path.is_dir():
-        wrong = "is a file; expected the folder of a data set" if path.exists() else None
+        wrong = "is a file; name a folder" if path.exists() else None
         raise FileNotFoundError(f"{path}: {wrong or 'there is no such folder'}")
 
     # The folders above tell a split or a scene; a relative path does not name all of them.

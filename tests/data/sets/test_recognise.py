@@ -106,7 +106,7 @@ def test_a_root_that_is_missing_or_a_file_is_said(tree, tmp_path):
     (tmp_path / "file").touch()
     for place, says in (
         ("nowhere", "there is no such folder"),
-        ("file", "is a file and no folder"),
+        ("file", "is a file; name a folder"),
     ):
         with pytest.raises(
             FileNotFoundError, match=f"{place}: {says}; {type(dataset).__name__} was"
@@ -348,7 +348,7 @@ def test_an_unknown_folder_says_what_was_looked_for(tmp_path):
     assert "sintel" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="nowhere: there is no such folder"):
         recognise(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"0001\.png: is a file; expected the folder"):
+    with pytest.raises(FileNotFoundError, match=r"0001\.png: is a file; name a folder"):
         recognise(tmp_path / "frames/0001.png")
 
 

@@ -1,5 +1,7 @@
 """Maps of one image to 3D scene flow and back, as files hold them: NumPy, with one mask."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,7 +49,7 @@ class ImageMotionMaps(NamedTuple):
 def lift_maps(
     flow: npt.ArrayLike,
     maps: Mapping[str, npt.ArrayLike],
-    camera: "Camera",
+    camera: Camera,
     *,
     valid: npt.ArrayLike | None = None,
     baseline: float | None = None,
@@ -127,7 +129,7 @@ def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.nda
     return array
 
 
-def _inverse_depths(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "InverseDepths":
+def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDepths:
     """The inverse depth of the surface, its change, and where both are known."""
     from sf3d_jax.conversion import depth_change
 
@@ -145,7 +147,7 @@ def _inverse_depths(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "Invers
     return depth_change.InverseDepths(inv_depth, *converted)
 
 
-def _first_inverse_depth(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "jax.Array":
+def _first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Array:
     from sf3d_jax.conversion import depth_change
 
     if "inverse_depth" in maps:
@@ -156,7 +158,7 @@ def _first_inverse_depth(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "j
     return depth_change.from_disparities(same, same, scale).inv_depth
 
 
-def _take_camera(camera: "Camera") -> "Camera":
+def _take_camera(camera: Camera) -> Camera:
     """The one camera, at the origin: its own axes are those of the results."""
     from sf3d_jax.camera import check_camera
 

@@ -13,6 +13,8 @@ Arrays of an image of H x W pixels; other maps of the same image may stand besid
     camera_baseline           a number    distance of the stereo cameras in metres, if known
 """
 
+from __future__ import annotations
+
 import io
 import tokenize
 import zipfile
@@ -88,14 +90,14 @@ class SceneFlowMaps(NamedTuple):
     vectors: np.ndarray
     points: np.ndarray
     valid: np.ndarray
-    camera: "Camera"
+    camera: Camera
     baseline: float | None = None
 
 
 def write_scene_flow_npz(
     path: PathLike,
     maps: Mapping[str, npt.ArrayLike],
-    camera: "Camera",
+    camera: Camera,
     *,
     baseline: float | None = None,
 ) -> None:
@@ -123,7 +125,7 @@ def write_scene_flow_npz(
     write_bytes(path, _pack(checked | arrays))
 
 
-def _camera_arrays(camera: "Camera") -> dict[str, np.ndarray]:
+def _camera_arrays(camera: Camera) -> dict[str, np.ndarray]:
     """The arrays of a camera, checked, by their names in the file."""
     from sf3d_jax.camera import check_size
 
@@ -254,7 +256,7 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray]) -> "Camera":
+def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray]) -> Camera:
     from sf3d_jax.camera import Camera
 
     focal = _take_numbers(path, arrays, "camera_focal", (2,))

@@ -3,6 +3,8 @@
 Whatever comes in, NaN and infinities included, a picture comes out: what is not finite is invalid.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 

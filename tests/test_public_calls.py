@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import thorough
-from helpers.calls import CALLS
+from helpers.calls import CALLS, FLOW, IMAGE, KEY, SIZE
 from helpers.held import HELD
 from helpers.support import as_numpy, float64
 
+import sf3d_jax as sf3d
 from sf3d_jax import losses
 from sf3d_jax._numerics import jit
 
@@ -86,6 +87,47 @@ def test_the_result_has_the_type_of_the_arguments(name):
             got = floating(function(*convert(arguments, dtype)))
             if not is_own and not name.startswith("Camera"):
                 assert {x.dtype for x in got} <= {np.dtype(dtype)}
+
+
+def is_mask(x):
+    return isinstance(x, np.ndarray) and x.dtype == np.bool_
+
+
+MASKED = [
+    (name, dtype)
+    for name, call in CALLS.items()
+    for dtype in (np.uint8, np.float32)
+    if any(map(is_mask, jax.tree.leaves(call.arguments)))
+    and (name, dtype) != ("losses.masked_mean", np.float32)  # weights
+]
+
+
+@pytest.mark.parametrize("name, dtype", MASKED)
+def test_a_mask_of_numbers_is_told_how_to_become_one(name, dtype):
+    function, arguments = CALLS[name]
+    arguments = jax.tree.map(lambda x: dtype(x) if is_mask(x) else x, arguments)
+    with pytest.raises(TypeError, match=r"expected an array of bool, got .*; give .* > 0\.5"):
+        function(*arguments)
+
+
+def test_a_mask_among_options_is_told_so_too():
+    valid, importance = np.ones(SIZE, np.uint8), np.ones(SIZE, np.float32)
+    calls = {
+        "valid": [
+            lambda: losses.census(IMAGE, IMAGE, valid=valid),
+            lambda: losses.end_point_error(FLOW, FLOW, valid=importance),
+            lambda: losses.raft(FLOW[None], FLOW, valid=valid),
+            lambda: sf3d.forward_splat(IMAGE, FLOW, valid=valid),
+            lambda: sf3d.resize_flow(FLOW, (4, 4), valid=importance),
+        ],
+        "sample.valid": [
+            lambda: sf3d.augment.random_flip(KEY, sf3d.Sample(flow=FLOW, valid=valid))
+        ],
+    }
+    for name, listed in calls.items():
+        for call in listed:
+            with pytest.raises(TypeError, match=rf"^{name}: .*; give {name} > 0\.5"):
+                call()
 
 
 def test_numbers_among_options_are_sent_by_name_and_compiled_once():

@@ -74,7 +74,8 @@ def check_image(name: str, x: Any) -> None:
     """
     check_array(name, x)
     if x.ndim < 3:
-        raise ValueError(f"{name}: expected shape (..., H, W, C), got {x.shape}")
+        hint = f"; one number a pixel needs a last axis: {name}[..., None]" if x.ndim == 2 else ""
+        raise ValueError(f"{name}: expected shape (..., H, W, C), got {x.shape}{hint}")
 
 
 def check_channels(**images: Any) -> None:

@@ -23,6 +23,11 @@ FAST_CODE = "--xla_cpu_use_fusion_emitters=false" if jax.__version_info__ < (0, 
 
 def pytest_addoption(parser):
     parser.addoption("--optimized", action="store_true", help="compile all programs as users do")
+    parser.addoption(
+        "--debug-nans",
+        action="store_true",
+        help="a NaN that a program returns is an error, but in tests marked as non_finite",
+    )
 
 
 def pytest_configure(config):
@@ -39,6 +44,14 @@ def optimization(request):
     if jax.config.read("jax_disable_most_optimizations") != fast:
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", fast)
+
+
+@pytest.fixture(autouse=True)
+def debug_nans(request):
+    """Makes a NaN that a program returns an error, where the run asks for it."""
+    asked = request.config.getoption("--debug-nans")
+    with jax.debug_nans(asked and request.node.get_closest_marker("non_finite") is None):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

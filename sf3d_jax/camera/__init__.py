@@ -7,6 +7,8 @@ integers at pixel centres: the top left centre is (0, 0), the image covers [-0.5
     (u, v) = focal * lens(X / Z, Y / Z) + principal_point
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -87,7 +89,7 @@ class Camera:
         cy: ArrayLike,
         size: Size,
         world_to_camera: ArrayOrLists | None = None,
-    ) -> "Camera":
+    ) -> Camera:
         """A camera without distortion.
 
         Args:
@@ -116,7 +118,7 @@ class Camera:
         world_to_camera: ArrayOrLists | None = None,
         distortion: ArrayOrLists | None = None,
         model: str | None = None,
-    ) -> "Camera":
+    ) -> Camera:
         """A camera from its 3x3 matrix K, with OpenCV's distortion if there is any.
 
         Args:
@@ -144,7 +146,7 @@ class Camera:
         distortion = None if distortion is None else _floats(distortion)
         return cls(_stack(fx, fy), _stack(cx, cy), pose, distortion, size=size, model=model)
 
-    def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> "Camera":
+    def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
         """The camera of the window image[top : top + h, left : left + w].
 
         Args:
@@ -161,7 +163,7 @@ class Camera:
         check_window("crop", top, left, check_size(size), self.size)
         return shift_camera(self, -_stack(left, top), size)
 
-    def pad(self, top: ArrayLike, left: ArrayLike, size: Size) -> "Camera":
+    def pad(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
         """The camera of an image with `top` rows and `left` columns added before it.
 
         Args:
@@ -178,7 +180,7 @@ class Camera:
         check_window("pad", top, left, self.size, check_size(size))
         return shift_camera(self, _stack(left, top), size)
 
-    def resize(self, size: Size) -> "Camera":
+    def resize(self, size: Size) -> Camera:
         """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, areas onto areas.
 
         Args:
@@ -190,7 +192,7 @@ class Camera:
         size = check_size(size)
         return scale_camera(self, np.array([size[1] / self.size[1], size[0] / self.size[0]]), size)
 
-    def flip(self) -> "Camera":
+    def flip(self) -> Camera:
         """The camera of the image mirrored left to right, in the mirrored world.
 
         Returns:
@@ -213,7 +215,7 @@ class Camera:
             distortion=distortion,
         )
 
-    def stride(self, step: int, offset: int = 0) -> "Camera":
+    def stride(self, step: int, offset: int = 0) -> Camera:
         """The camera of the pixels image[offset::step, offset::step].
 
         Args:

@@ -23,6 +23,8 @@ import numpy as np
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
+__all__ = ["ClosedFormScene", "deforming_scene", "next_image"]
+
 _MIDDLE = np.array([0.0, 0.0, 1.0])
 _RADII = np.array([0.24, 0.2, 0.16])
 _WALL_POINT = np.array([0.0, 0.0, 1.6])
@@ -35,6 +37,10 @@ _GRAIN = np.array(
     [[260, 90, 60], [-110, 250, 0], [170, -190, 80], [80, 120, -50], [-60, 150, 40.0]]
 )
 _FIXED_POINT_STEPS = 12
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class ClosedFormScene(NamedTuple):

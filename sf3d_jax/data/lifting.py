@@ -1,5 +1,7 @@
 """Maps of one image to 3D scene flow and back, as files hold them: NumPy, with one mask."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,9 +53,9 @@ class ImageMotionMaps(NamedTuple):
 def lift_maps(
     flow: npt.ArrayLike,
     maps: Mapping[str, npt.ArrayLike],
-    camera: "Camera",
+    camera: Camera,
     *,
-    next_camera: "Camera | None" = None,
+    next_camera: Camera | None = None,
     valid: npt.ArrayLike | None = None,
     baseline: float | None = None,
 ) -> dict[str, np.ndarray]:
@@ -149,7 +151,7 @@ def _lift_motion(
     inv_depth: np.ndarray,
     change: np.ndarray,
     known: np.ndarray,
-    cameras: "tuple[Camera, Camera | None]",
+    cameras: tuple[Camera, Camera | None],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scene flow and points; takes the pixels from `known` that have none."""
     import jax.numpy as jnp
@@ -178,7 +180,7 @@ def _bands(size: tuple[int, int]) -> list[slice]:
     return [slice(start, start + step) for start in starts]
 
 
-def _crop(camera: "Camera", rows: slice, size: tuple[int, int]) -> "Camera":
+def _crop(camera: Camera, rows: slice, size: tuple[int, int]) -> Camera:
     """The camera of some rows, from which pixels of the next image are counted, too."""
     from sf3d_jax.camera import shift_camera
 
@@ -201,7 +203,7 @@ def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.nda
     return array
 
 
-def _inverse_depths(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "InverseDepths":
+def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDepths:
     """The inverse depth of the surface, its change, and where both are known."""
     from sf3d_jax.conversion import depth_change
 
@@ -219,7 +221,7 @@ def _inverse_depths(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "Invers
     return depth_change.InverseDepths(inv_depth, *converted)
 
 
-def _first_inverse_depth(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "jax.Array":
+def _first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Array:
     from sf3d_jax.conversion import depth_change
 
     if "inverse_depth" in maps:
@@ -230,7 +232,7 @@ def _first_inverse_depth(maps: "dict[str, jax.Array]", scale: "jax.Array") -> "j
     return depth_change.from_disparities(same, same, scale).inv_depth
 
 
-def _take_cameras(camera: "Camera", next_camera: "Camera | None") -> "tuple[Camera, Camera | None]":
+def _take_cameras(camera: Camera, next_camera: Camera | None) -> tuple[Camera, Camera | None]:
     """The cameras in the world of the first one: its own axes are those of the results."""
     from sf3d_jax.camera import check_camera
 
@@ -251,7 +253,7 @@ def _take_cameras(camera: "Camera", next_camera: "Camera | None") -> "tuple[Came
     )
 
 
-def _check_size(name: str, camera: "Camera | None", flow: np.ndarray) -> None:
+def _check_size(name: str, camera: Camera | None, flow: np.ndarray) -> None:
     if camera is not None and camera.size != flow.shape[:2]:
         wanted, got = list(flow.shape[:2]), list(camera.size)
         advice = "camera.resize(size) is that of resized images"

@@ -16,6 +16,8 @@ Where the camera moves and its motion was removed, next_camera_focal and so on s
 next image likewise, in the same world.
 """
 
+from __future__ import annotations
+
 import io
 import tokenize
 import zipfile
@@ -92,18 +94,18 @@ class SceneFlowMaps(NamedTuple):
     vectors: np.ndarray
     points: np.ndarray
     valid: np.ndarray
-    camera: "Camera"
+    camera: Camera
     baseline: float | None = None
-    next_camera: "Camera | None" = None
+    next_camera: Camera | None = None
 
 
 def write_scene_flow_npz(
     path: PathLike,
     maps: Mapping[str, npt.ArrayLike],
-    camera: "Camera",
+    camera: Camera,
     *,
     baseline: float | None = None,
-    next_camera: "Camera | None" = None,
+    next_camera: Camera | None = None,
 ) -> None:
     """Writes maps of an image and its camera.
 
@@ -132,7 +134,7 @@ def write_scene_flow_npz(
     _pack(path, checked | arrays)
 
 
-def _camera_arrays(name: str, camera: "Camera") -> dict[str, np.ndarray]:
+def _camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
     """The arrays of a camera, checked, by their names in the file."""
     from sf3d_jax.camera import check_size
 
@@ -268,7 +270,7 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray], prefix: str) -> "Camera":
+def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray], prefix: str) -> Camera:
     from sf3d_jax.camera import Camera
 
     focal = _take_numbers(path, arrays, f"{prefix}focal", (2,))

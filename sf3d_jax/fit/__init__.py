@@ -6,6 +6,8 @@ once; `_matching` and `_level` hold the formulas. Nothing is learned and nothing
 scene: brightness counts in units of the images' own contrast, and depth relative to itself.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,6 +31,12 @@ from sf3d_jax.fit._refine import refine as descend
 from sf3d_jax.fit._refine import refine as refine
 from sf3d_jax.warping.sampling import backward_warp
 from sf3d_jax.warping.visibility import Occlusion, occlusion_from_consistency
+
+__all__ = ["FittedFlow", "FittedSceneFlow", "Refined", "flow", "refine", "scene_flow"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 class FittedFlow(NamedTuple):
@@ -160,33 +168,14 @@ def scene_flow(
     """
     _check_scene(image, next_image, inv_depth, next_inv_depth, camera, next_camera)
     strength = _check_options(smoothness, reach, refine, optimizer, steps)
-    depths = inv_depth, next_inv_depth
+    depths = lax.stop_gradient((inv_depth, next_inv_depth))
     motion, known = _fit_both_ways(image, next_image, *depths, strength, reach=float(reach))
-    forward, backward = (x[..., :2] for x in motion)
-    d0 = lax.stop_gradient(inv_depth).astype(forward.dtype)
-    change = (
-        mask(is_positive_finite(d0), motion[0][..., 2], 0.0)
-        * mask(is_positive_finite(d0), d0)
-        / 100
-    )
+    forward, backward, change = _read_motion(motion, depths[0])
     if refine is not None:
         start = forward, change
         forward, change = descend(refine, start, optimizer=optimizer, steps=steps).values
     plain = _judge_flow(forward, backward, known, image)
-    change = mask(is_positive_finite(d0), change).astype(image.dtype)
-    lifted = lift(plain.flow, lax.stop_gradient(inv_depth), change, camera, next_camera)
-    surfaces = is_positive_finite(lax.stop_gradient(next_inv_depth)).astype(plain.flow.dtype)[
-        ..., None
-    ]
-    there = backward_warp(surfaces, plain.flow, method="nearest", border="clamp").values[..., 0]
-    return FittedSceneFlow(
-        plain.flow,
-        change,
-        lifted,
-        plain.backward_flow,
-        plain.occlusion,
-        plain.valid & lifted.valid & (there > 0),
-    )
+    return _lift(plain, change, *depths, camera, next_camera)
 
 
 @partial(jit, static=("reach",))
@@ -228,6 +217,18 @@ def _fit_both_ways(
     return (motion[..., 0, :, :, :], motion[..., 1, :, :, :]), known
 
 
+@jit
+def _read_motion(
+    motion: tuple[jax.Array, jax.Array], inv_depth: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Both flows, and the inverse-depth change, per metre; 0 where no surface is."""
+    forward, backward = (x[..., :2] for x in motion)
+    d0 = inv_depth.astype(forward.dtype)
+    surface = is_positive_finite(d0)
+    return forward, backward, mask(surface, motion[0][..., 2]) * mask(surface, d0) / 100
+
+
+@jit
 def _judge_flow(
     forward: jax.Array, backward: jax.Array, known: jax.Array, image: jax.Array
 ) -> FittedFlow:
@@ -236,6 +237,30 @@ def _judge_flow(
     back = occlusion_from_consistency(backward, forward)
     valid = known[..., 0, :, :] & there.inside & (there.hidden == 0)
     return FittedFlow(forward, backward, there, back, valid)
+
+
+@jit
+def _lift(
+    fitted: FittedFlow,
+    change: jax.Array,
+    inv_depth: jax.Array,
+    next_inv_depth: jax.Array,
+    camera: Camera,
+    next_camera: Camera | None,
+) -> FittedSceneFlow:
+    d0 = inv_depth.astype(change.dtype)
+    change = mask(is_positive_finite(d0), change).astype(fitted.flow.dtype)
+    lifted = lift(fitted.flow, inv_depth, change, camera, next_camera)
+    surfaces = is_positive_finite(next_inv_depth).astype(fitted.flow.dtype)[..., None]
+    there = backward_warp(surfaces, fitted.flow, method="nearest", border="clamp").values[..., 0]
+    return FittedSceneFlow(
+        fitted.flow,
+        change,
+        lifted,
+        fitted.backward_flow,
+        fitted.occlusion,
+        fitted.valid & lifted.valid & (there > 0),
+    )
 
 
 def _check_sizes(**sizes: tuple[int, ...]) -> None:
@@ -262,7 +287,9 @@ def _check_options(
         raise ValueError("optimizer: goes only with refine")
     if refine is not None:
         check_refinement(refine, optimizer, steps)
-    return jnp.asarray(smoothness, jnp.float32)
+    if isinstance(smoothness, jax.Array):
+        return smoothness.astype(jnp.float32)
+    return jax.device_put(np.float32(smoothness))  # by name, which a transfer guard lets pass
 
 
 def _check_scene(

@@ -5,6 +5,8 @@ No picture uses black for a valid pixel. Maps are coloured in bands of rows, in 
 float32 overflows and a large picture needs little memory.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 import numpy as np

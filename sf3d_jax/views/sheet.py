@@ -1,5 +1,7 @@
 """One picture that shows what a frame pair contains: images, flow, inverse depth, scene flow."""
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 

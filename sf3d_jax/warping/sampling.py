@@ -118,6 +118,9 @@ def backward_warp(
       ValueError: shapes do not fit, or method or border is none of these.
     """
     check_array("flow", flow, (2,))
+    if jnp.shape(image) == flow.shape[:-1]:
+        wanted = f"shape (..., H, W, C), got that of the flow's pixels, {flow.shape[:-1]}"
+        raise ValueError(f"image: expected {wanted}; give a grey image as image[..., None]")
     u, v = positions(*widen(*channels(flow)))
     return sample_at("flow", image, u, v, method, border)
 

@@ -129,6 +129,17 @@ def test_a_map_without_components_is_not_read_as_one_of_many(name):
     assert jax.eval_shape(getattr(losses, name), *twists).values.shape == SIZE
 
 
+def test_a_grey_image_is_not_warped_as_one_of_many_channels():
+    flow = np.zeros((*GREY.shape, 2), np.float32)
+    for grey, motion in ((GREY, flow), (GREY[0], flow[0])):
+        with pytest.raises(ValueError, match=r"image: expected shape .*image\[\.\.\., None\]"):
+            jax.eval_shape(sf3d.backward_warp, grey, motion)
+    with pytest.raises(ValueError, match=r"image: .*got \(32, 40\).*image\[\.\.\., None\]"):
+        jax.eval_shape(lambda x: sf3d.resize_image(x, (16, 20)), GREY[0])
+    features = np.zeros((32, 40, 64), np.float32)
+    assert jax.eval_shape(sf3d.backward_warp, features, flow[0]).values.shape == features.shape
+
+
 def test_features_are_a_batch_of_images():
     rng = np.random.default_rng(2)
     a, b = (jnp.asarray(rng.random((*SIZE, 32)), jnp.float32) for _ in range(2))

@@ -1,5 +1,6 @@
 """What a user meets: public names, their docstrings and options, the cost of importing."""
 
+import functools
 import importlib
 import inspect
 import itertools
@@ -12,6 +13,9 @@ import tomllib
 
 import pytest
 from helpers.house import ROOT, STUBS, module_of, public_functions, stub_names
+
+import sf3d_jax as sf3d
+from sf3d_jax import _lazy
 
 # What the published contract has otherwise.
 POSITIONAL_OPTIONS = {("Camera.stride", "offset")}
@@ -107,6 +111,88 @@ def test_every_name_of_a_stub_is_there(path):
             assert value is value_at_home
     with pytest.raises(AttributeError, match="no_such_name"):
         package.no_such_name  # noqa: B018
+
+
+# Public modules, by the path that a user writes.
+MODULES = ["", "augment", "data", "data.closed_form", "depth_change", "fit", "gaussians", "losses"]
+MODULES += ["metrics", "views"]
+
+
+def module_at(path):
+    return functools.reduce(getattr, filter(None, path.split(".")), sf3d)
+
+
+def test_all_public_modules_are_known():
+    found = {name for name in sf3d.__all__ if inspect.ismodule(getattr(sf3d, name))}
+    found |= {
+        f"{name}.{x}"
+        for name in found
+        for x in getattr(sf3d, name).__all__
+        if inspect.ismodule(getattr(module_at(name), x))
+    }
+    assert found == set(MODULES) - {""}
+
+
+@pytest.mark.parametrize("path", MODULES)
+def test_a_module_lists_what_it_offers_and_nothing_else(path):
+    module = module_at(path)
+    assert sorted(dir(module)) == sorted(module.__all__)
+    for name in set(module.__all__) - {"__version__"}:
+        value = getattr(module, name)
+        assert name[0] != "_", name
+        assert not inspect.ismodule(value) or f"{path}.{name}".lstrip(".") in MODULES, name
+
+
+MEANT = {
+    "warp": "backward_warp",
+    "epe": "losses.end_point_error",
+    "losses.epe": "losses.end_point_error",
+    "flow_to_image": "views.flow_to_color",
+    "disparity_to_depth": "depth_change.from_disparities",
+    "resize": "resize_image",
+    "bilinear_sampler": "sample",
+    "coords_grid": "pixel_grid",
+    "flow_warp": "backward_warp",
+    "losses.backward_warp": "backward_warp",
+    "KittiSceneFlow": "metrics.KittiSceneFlow",
+    "data.SRFlow3d": "data.SRFlow3D",
+    "metrics.SRFlow3d": "metrics.SRFlow3D",
+    "SSIMLoss": "losses.ssim",
+    "forward_splatt": "forward_splat",
+    "losses.charbonier": "losses.charbonnier",
+}
+
+
+@pytest.mark.parametrize("path", MEANT)
+def test_a_name_that_is_not_there_is_answered_with_the_one_that_is_meant(path):
+    with pytest.raises(AttributeError, match=rf"; did you mean sf3d_jax\.{MEANT[path]}\?$"):
+        module_at(path)
+
+
+def test_synonyms_mean_what_is_there_and_are_no_names_themselves():
+    words = [word for words in _lazy._SYNONYMS.values() for word in words.split()]
+    assert len(set(words)) == len(words)
+    for path in _lazy._SYNONYMS:
+        assert module_at(path) is not None
+    squeezed = {_lazy._squeeze(path.split(".")[-1]) for path in _lazy._list_places()}
+    assert not {word for word in words if word in squeezed or word.endswith("loss")}
+
+
+def test_a_name_that_means_nothing_here_gets_no_advice():
+    with pytest.raises(AttributeError, match=r"has no attribute 'quaternion_slerp'$"):
+        sf3d.quaternion_slerp  # noqa: B018
+
+
+# Three lines of a terminal and a half.
+LONGEST_SIGNATURE = 400
+
+
+def test_help_says_what_a_function_takes_in_a_few_lines():
+    for name, function in FUNCTIONS.items():
+        text = str(inspect.signature(function))
+        assert len(text) <= LONGEST_SIGNATURE, f"{name}: {text}"
+        assert "numpy._typing" not in text, f"{name}: {text}"
+        assert not re.search(r"=<| object at 0x|PjitFunction", text), f"{name}: {text}"
 
 
 def test_the_top_level_is_tidy():

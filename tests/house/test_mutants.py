@@ -45,8 +45,8 @@ MUTANTS = {
     ),
     "camera": Mutant(
         "camera/__init__.py",
-        "(point + 0.5) * point_scale - 0.5",
-        "(point + 0.5) * point_scale + 0.5",
+        "(point + half) * point_scale - half",
+        "(point + half) * point_scale + half",
         "camera/test_camera.py::test_edits_compose_and_undo",
     ),
     "cli": Mutant(
@@ -56,7 +56,7 @@ MUTANTS = {
         "cli/test_convert.py::test_half_a_camera_is_refused",
     ),
     "conversion": Mutant(
-        "conversion/depth_change.py",
+        "conversion/depth_change/channels.py",
         "(e0 / fb, (e1 - e0) / fb)\n",
         "(e0 / fb, (e0 - e1) / fb)\n",
         "conversion/test_depth_change.py::"

@@ -1,5 +1,6 @@
 """Resizing: exact for planes, apart where surfaces or validity end, and with the camera."""
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,6 +47,32 @@ def test_planes_stay_planes(size):
     np.testing.assert_allclose(moved.values, linear * scale, atol=1e-12)
     np.testing.assert_allclose(inv_depth.values, 0.5 + clamped @ [0.01, 0.02], atol=1e-12)
     assert image.valid.all() and moved.valid.all() and inv_depth.valid.all()
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 9), (8, 12), (1, 1)])
+def test_areas_are_those_of_opencv_and_end_at_their_border(size):
+    image = np.random.default_rng(0).random((*SIZE, 3), np.float32)
+    expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    values, valid = sf3d.resize_image(image, size, method="area")
+    np.testing.assert_allclose(values, expected, atol=2e-6)
+    assert valid.all()
+    image[3, 7] = np.nan
+    bad = np.zeros(SIZE, np.float32)
+    bad[3, 7] = 1
+    touched = cv2.resize(bad, size[::-1], interpolation=cv2.INTER_AREA) > 1e-6
+    got = as_numpy(sf3d.resize_image(image, size, method="area"))
+    np.testing.assert_array_equal(got.valid, ~touched)
+    np.testing.assert_allclose(got.values[~touched], expected[~touched], atol=2e-6)
+    assert not got.values[touched].any()
+
+
+def test_areas_of_a_finer_grid_keep_the_sum_and_the_gradient():
+    image = np.random.default_rng(1).random((*SIZE, 1), np.float32)
+    grown = as_numpy(sf3d.resize_image(image, (16, 18), method="area").values)
+    np.testing.assert_allclose(grown[::2, ::3, 0], image[:, ::2, 0], rtol=1e-6)
+    np.testing.assert_allclose(grown[1::2, 1::3, 0], image.reshape(8, 6, 2).mean(-1), rtol=1e-6)
+    area = lambda x: sf3d.resize_image(x, (4, 6), method="area").values.sum()
+    np.testing.assert_allclose(jax.grad(area)(image), 0.25, rtol=1e-6)
 
 
 @thorough.parametrize("size", [(4, 6), (16, 24), (5, 9)], default=[(5, 9)])
@@ -170,6 +197,8 @@ def test_half_precision_comes_back_rounded_once():
 
 
 def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match=r"method: expected one of .*'area'.*, got 'cubic'"):
+        sf3d.resize_image(np.zeros((4, 5, 3)), (2, 2), method="cubic")
     image = np.zeros((*SIZE, 3))
     with pytest.raises(ValueError, match="size: expected"):
         sf3d.resize_image(image, (0, 4))

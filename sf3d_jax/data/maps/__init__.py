@@ -17,6 +17,8 @@ The format is told by the ending of the file, or by `format=`:
 A pixel without a value holds 0 and is False in `valid`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Pictures, 8 bits a channel and channels last: images in colour, and masks."""
 
+from __future__ import annotations
+
 import functools
 from pathlib import Path
 

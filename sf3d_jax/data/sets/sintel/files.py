@@ -16,6 +16,8 @@ that it is taken as it stands.
 Source: the I/O code and the readme of the depth and stereo data (sintel.is.tue.mpg.de).
 """
 
+from __future__ import annotations
+
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +41,7 @@ _DISPARITY_SCALE = 2**14
 _LARGEST_CODE = 2**24 - 1
 
 
-def read_sintel_disparity(path: PathLike) -> "ScalarMap":
+def read_sintel_disparity(path: PathLike) -> ScalarMap:
     """Reads the disparity of Sintel's stereo data.
 
     Args:
@@ -88,7 +90,7 @@ def write_sintel_disparity(
     write_png(path, np.stack([code >> 16, code >> 8 & 255, code & 255], -1).astype(np.uint8))
 
 
-def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> "Camera":
+def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> Camera:
     """Reads a .cam file.
 
     Args:
@@ -126,7 +128,7 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> "Camera":
     )
 
 
-def write_sintel_camera(path: PathLike, camera: "Camera") -> None:
+def write_sintel_camera(path: PathLike, camera: Camera) -> None:
     """Writes a .cam file.
 
     Args:

@@ -8,6 +8,8 @@ frame and rows of the twelve numbers [R | t] are read, too. The right camera is 
 Source: Mehl et al., "Spring" (CVPR 2023), and the code published with it (spring-benchmark.org).
 """
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 

@@ -10,6 +10,8 @@ frame that is written again loses its camera first. An interrupted job goes on w
             writer.write("018", frame, camera=..., image=..., mask=..., inv_depth=..., ...)
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from pathlib import Path

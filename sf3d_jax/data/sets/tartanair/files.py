@@ -16,6 +16,8 @@ left the image, or belongs to something that moves. Depth is a plain .npy in met
 Source: data_type.md of the TartanAir tools, and ImageFlow (github.com/huyaoyu/ImageFlow).
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,9 +88,7 @@ def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> Non
     write_rows(path, np.concatenate([camera_to_world[..., 3], quaternions], axis=-1).tolist())
 
 
-def tartanair_camera(
-    size: tuple[int, int], world_to_camera: npt.ArrayLike | None = None
-) -> "Camera":
+def tartanair_camera(size: tuple[int, int], world_to_camera: npt.ArrayLike | None = None) -> Camera:
     """TartanAir's camera.
 
     Args:

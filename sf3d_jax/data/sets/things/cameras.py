@@ -12,6 +12,8 @@ baseline is 1, which is taken as a metre.
 Source: the description of the Scene Flow Datasets (lmb.informatik.uni-freiburg.de).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,7 +106,7 @@ def things_camera(
     world_to_camera: npt.ArrayLike | None = None,
     *,
     focal: float = FOCAL,
-) -> "Camera":
+) -> Camera:
     """The camera of FlyingThings3D, Monkaa and Driving.
 
     Args:

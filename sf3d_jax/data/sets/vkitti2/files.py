@@ -16,6 +16,8 @@ they are here, so that it is taken as it stands.
 Source: the format description of Virtual KITTI 2 (europe.naverlabs.com, Proxy Virtual Worlds).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,7 +57,7 @@ class VectorMap(NamedTuple):
     valid: np.ndarray
 
 
-def read_vkitti2_depth(path: PathLike) -> "ScalarMap":
+def read_vkitti2_depth(path: PathLike) -> ScalarMap:
     """Reads a depth PNG.
 
     Args:
@@ -143,7 +145,7 @@ def write_vkitti2_scene_flow(
 
 def read_vkitti2_cameras(
     intrinsic_path: PathLike, extrinsic_path: PathLike, size: tuple[int, int]
-) -> dict[Key, "Camera"]:
+) -> dict[Key, Camera]:
     """Reads the cameras of a sequence.
 
     Args:
@@ -188,7 +190,7 @@ def read_vkitti2_cameras(
 
 
 def write_vkitti2_cameras(
-    intrinsic_path: PathLike, extrinsic_path: PathLike, cameras: Mapping[Key, "Camera"]
+    intrinsic_path: PathLike, extrinsic_path: PathLike, cameras: Mapping[Key, Camera]
 ) -> None:
     """Writes the cameras of a sequence.
 

@@ -33,8 +33,6 @@ from sf3d_jax._numerics import (
     where_valid,
     widen,
 )
-from sf3d_jax.conversion._optical_expansion import Expansion as Expansion
-from sf3d_jax.conversion._optical_expansion import optical_expansion as optical_expansion
 
 
 class InverseDepths(NamedTuple):

@@ -7,7 +7,7 @@ import threading
 import jax
 import numpy as np
 import pytest
-from helpers import kitti_prediction, trees
+from helpers import kitti_prediction, pair_trees, trees
 from helpers.files import made
 
 from sf3d_jax import data
@@ -41,14 +41,14 @@ BUILDERS = {
     "kitti2015": trees.kitti2015,
     "spring": trees.spring,
     "flyingthings3d": flyingthings3d,
-    "flyingthings3dsubset": trees.things_subset,
+    "flyingthings3dsubset": pair_trees.things_subset,
     "monkaa": monkaa,
     "driving": driving,
     "sintel": trees.sintel,
     "virtualkitti2": trees.virtualkitti2,
     "tartanair": trees.tartanair,
-    "tartanairv2": trees.tartanair_v2,
-    "flyingchairs": trees.flyingchairs,
+    "tartanairv2": pair_trees.tartanair_v2,
+    "flyingchairs": pair_trees.flyingchairs,
 }
 # A split, or a scene, by its path inside the data set.
 INSIDE = {

@@ -21,6 +21,7 @@ from sf3d_jax.conversion.scene_flow import rigid_motion as rigid_motion
 from sf3d_jax.conversion.scene_flow import scene_flow as scene_flow
 from sf3d_jax.conversion.scene_flow import scene_flow_covariance as scene_flow_covariance
 from sf3d_jax.samples import Sample as Sample
+from sf3d_jax.samples import Sequence as Sequence
 from sf3d_jax.warping.resizing import Resized as Resized
 from sf3d_jax.warping.resizing import pyramid as pyramid
 from sf3d_jax.warping.resizing import resize_flow as resize_flow

@@ -6,6 +6,11 @@ import chex
 import jax.numpy as jnp
 import numpy as np
 
+# Red, green, blue and alpha. A grey image without an axis of channels has its columns there.
+_MOST_CHANNELS = 4
+# Of a map of numbers at every pixel: two twists or a pose are no more.
+_MOST_COMPONENTS = 16
+
 # The axes after (*b, H, W) of each kind of map; an image has any number of channels.
 _KINDS: dict[str, tuple[int, ...]] = {"map": (), "mask": (), "flow": (2,), "vectors": (3,)}
 
@@ -25,8 +30,16 @@ def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise TypeError(f"{name}: expected floating numbers, got {x.dtype}")
+        hint = _how_to_convert(name, x.dtype)
+        raise TypeError(f"{name}: expected floating numbers, got {x.dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def _how_to_convert(name: str, dtype: Any) -> str:
+    if dtype not in (np.uint8, np.uint16):
+        return ""
+    largest = np.iinfo(dtype).max
+    return f"; divide an image of 0 to {largest} by {largest}: np.float32({name}) / {largest}"
 
 
 def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
@@ -43,7 +56,8 @@ def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     """
     dtype = getattr(x, "dtype", type(x).__name__)
     if dtype != np.bool_:
-        raise TypeError(f"{name}: expected an array of bool, got {dtype}")
+        hint = f"; give {name} > 0.5" if hasattr(x, "dtype") else ""
+        raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
 
 
@@ -61,6 +75,41 @@ def check_image(name: str, x: Any) -> None:
     check_array(name, x)
     if x.ndim < 3:
         raise ValueError(f"{name}: expected shape (..., H, W, C), got {x.shape}")
+
+
+def check_channels(**images: Any) -> None:
+    """Checks that images have the channels of images, so that no axis is taken for another.
+
+    Args:
+      **images: of each argument, by its name, an array (*b, H, W, C).
+
+    Raises:
+      ValueError: one has more than four channels.
+    """
+    for name, x in images.items():
+        if x.shape[-1] > _MOST_CHANNELS:
+            raise ValueError(
+                f"{name}: expected shape (..., H, W, C) with at most {_MOST_CHANNELS} channels, "
+                f"got {x.shape}; a grey image needs an axis for them: {name}[..., None]; of "
+                f"features give each channel as an image: jnp.moveaxis({name}, -1, 0)[..., None]"
+            )
+
+
+def check_components(**maps: Any) -> None:
+    """Checks that maps have a number of components that is not one of columns.
+
+    Args:
+      **maps: of each argument, by its name, an array (*b, H, W, C).
+
+    Raises:
+      ValueError: one has more than 16 components.
+    """
+    for name, x in maps.items():
+        if x.shape[-1] > _MOST_COMPONENTS:
+            raise ValueError(
+                f"{name}: expected shape (..., H, W, C) with C at most {_MOST_COMPONENTS}, got "
+                f"{x.shape}; a map of one number a pixel needs a last axis: {name}[..., None]"
+            )
 
 
 def check_flow(flow: Any, valid: Any = None) -> None:

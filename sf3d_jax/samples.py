@@ -1,7 +1,8 @@
-"""One sample of a data set: two images, the motion between them, and what belongs to it."""
+"""One sample of a data set: two images or more, the motion between them, and what belongs to it."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import jax
 
@@ -9,11 +10,14 @@ from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera, check_camera
 
-# The maps on the first frame's grid or the next one's, with the axes that follow (*b, H, W).
-_IMAGES = ("image", "next_image")
+# The maps of samples and sequences, with the axes that follow (*b, H, W).
+_IMAGES = ("image", "next_image", "images")
 _VECTORS = {"flow": 2, "scene_flow": 3}
 _SCALARS = ("inv_depth", "inv_depth_change", "next_inv_depth")
 _MASKS = ("valid", "occlusion")
+_CAMERAS = ("camera", "next_camera", "cameras")
+# Those of a sequence that have an axis of frames; the others have one of pairs.
+_OF_FRAMES = ("images", "inv_depth")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,46 +59,161 @@ class Sample:
     name: str | tuple[str, ...] | None = None
 
 
-_IN_TREE = tuple(field.name for field in dataclasses.fields(Sample) if field.name != "name")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """N frames in a row and the motion between neighbours; a frozen pytree.
+
+    What is not known is None. As in a `Sample`, the name is for people and no part of the pytree.
+
+    Attributes:
+      images: (*b, N, H, W, C).
+      flow: (*b, N - 1, H, W, 2), from each frame to the next, in pixels.
+      inv_depth: (*b, N, H, W), per metre; not positive where no surface is.
+      inv_depth_change: (*b, N - 1, H, W), 1/z1 - 1/z0 of the same point, on the grid of the first
+        frame of its pair.
+      scene_flow: (*b, N - 1, H, W, 3), in metres, in the axes of the first camera of its pair.
+      valid: (*b, N - 1, H, W), bool, where the motion is known; everywhere if None.
+      occlusion: (*b, N - 1, H, W), bool, which points are hidden in the next frame.
+      cameras: one with the batch axes (*b, N), of all frames, in one world: that of the first
+        camera in what data sets give.
+      scale: (*b), scaled inverse depth of the data set over inverse depth in 1/m, not applied.
+      name: of the sequence; a tuple of names for a batch.
+    """
+
+    images: Leaf = None
+    flow: Leaf = None
+    inv_depth: Leaf = None
+    inv_depth_change: Leaf = None
+    scene_flow: Leaf = None
+    valid: Leaf = None
+    occlusion: Leaf = None
+    cameras: Camera | None = None
+    scale: Leaf = None
+    name: str | tuple[str, ...] | None = None
+
+    def pairs(self) -> Sample:
+        """All pairs of neighbours at once.
+
+        Returns:
+          A sample with the batch axes (*b, N - 1), without a name; its cameras stay in the world of
+          the sequence.
+
+        Raises:
+          ValueError: there is nothing that tells how many frames there are.
+        """
+        count = _count_frames(self)
+        scale = None if self.scale is None else self.scale[..., None]
+        return _look_at(self, slice(0, count - 1), slice(1, count), slice(0, count - 1), scale)
+
+    def pair(self, index: int) -> Sample:
+        """One pair of neighbours.
+
+        Args:
+          index: of its first frame, from 0, or from the end of the pairs if negative.
+
+        Returns:
+          A sample with the batch axes (*b), without a name; its cameras stay in the world of the
+          sequence.
+
+        Raises:
+          IndexError: there are not so many.
+          ValueError: there is nothing that tells how many frames there are.
+        """
+        first = range(_count_frames(self) - 1)[index]
+        return _look_at(self, first, first + 1, first, self.scale)
 
 
-def _flatten(sample: Sample) -> tuple[list[Leaf], None]:
-    return [getattr(sample, name) for name in _IN_TREE], None
+S = TypeVar("S", bound=Sample | Sequence)
 
 
-def _flatten_with_keys(
-    sample: Sample,
-) -> tuple[list[tuple[jax.tree_util.GetAttrKey, Leaf]], None]:
-    return [(jax.tree_util.GetAttrKey(name), getattr(sample, name)) for name in _IN_TREE], None
+def _look_at(
+    sequence: Sequence, first: int | slice, after: int | slice, pair: int | slice, scale: Leaf
+) -> Sample:
+    """The sample of some frames, of those after them, and of the pairs that they make."""
+    maps = _maps(sequence)
+    own = {name: x for name, x in maps.items() if name not in _OF_FRAMES}
+    taken = {name: _take(x, pair, 2 + _channel_axes(name)) for name, x in own.items()}
+    for name, field in (("images", "image"), ("inv_depth", "inv_depth")):
+        if (x := maps.get(name)) is not None:
+            taken[field] = _take(x, first, 2 + _channel_axes(name))
+            taken[f"next_{field}"] = _take(x, after, 2 + _channel_axes(name))
+    cameras: dict[str, Tree] = {}
+    if sequence.cameras is not None:
+        cameras["camera"] = _take_cameras(sequence.cameras, first)
+        cameras["next_camera"] = _take_cameras(sequence.cameras, after)
+    return Sample(**taken, **cameras, scale=scale)
 
 
-def _unflatten(_: None, children: Iterable[Leaf]) -> Sample:
-    return Sample(**dict(zip(_IN_TREE, children, strict=True)))
+def _take(x: Leaf, index: int | slice, behind: int) -> Leaf:
+    """What stands at an index of the axis that so many others follow."""
+    return x[(..., index, *[slice(None)] * behind)]
 
 
-# Not register_dataclass: its drop_fields does not work before JAX 0.7.2.
-jax.tree_util.register_pytree_with_keys(Sample, _flatten_with_keys, _unflatten, _flatten)
+def _take_cameras(cameras: Camera, index: int | slice) -> Camera:
+    """Those of some frames; numbers that all frames share stay as they are."""
+
+    def take(x: Leaf, behind: int) -> Leaf:
+        if x is None or x.ndim <= behind:
+            return x
+        if x.shape[-behind - 1] == 1:
+            return x if isinstance(index, slice) else _take(x, 0, behind)
+        return _take(x, index, behind)
+
+    axes = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
+    taken: dict[str, Leaf] = {n: take(getattr(cameras, n), behind) for n, behind in axes.items()}
+    return dataclasses.replace(cameras, **taken)
+
+
+def _count_frames(sequence: Sequence) -> int:
+    """The number of frames, told by the first map."""
+    for name, x in _maps(sequence).items():
+        if x.ndim > (behind := 2 + _channel_axes(name)):
+            return int(x.shape[-behind - 1]) + (name not in _OF_FRAMES)
+    raise ValueError("sequence: expected images or maps with an axis of frames, got none")
+
+
+def _register(kind: type[Sample] | type[Sequence]) -> None:
+    """Makes a class a pytree of its fields but for the name."""
+    names = tuple(field.name for field in dataclasses.fields(kind) if field.name != "name")
+
+    def flatten(x: Leaf) -> tuple[list[Leaf], None]:
+        return [getattr(x, name) for name in names], None
+
+    def flatten_with_keys(x: Leaf) -> tuple[list[tuple[jax.tree_util.GetAttrKey, Leaf]], None]:
+        return [(jax.tree_util.GetAttrKey(name), getattr(x, name)) for name in names], None
+
+    def unflatten(_: None, children: Iterable[Leaf]) -> Sample | Sequence:
+        return kind(**dict(zip(names, children, strict=True)))
+
+    # Not register_dataclass: its drop_fields does not work before JAX 0.7.2.
+    jax.tree_util.register_pytree_with_keys(kind, flatten_with_keys, unflatten, flatten)
+
+
+_register(Sample)
+_register(Sequence)
 
 
 def check_sample(sample: object) -> tuple[int, ...]:
-    """Checks the types and shapes of a sample.
+    """Checks the types and shapes of a sample or a sequence.
 
     Args:
       sample: what was passed.
 
     Returns:
-      (*b, H, W), the shape of its scalar maps, those that broadcast to it included.
+      (*b, H, W), the shape of its scalar maps, those that broadcast to it included; (*b, N - 1, H,
+      W), that of the motion, for a sequence of N frames.
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
       ValueError: it has no map, or a shape does not fit the others; the field is named.
     """
+    if isinstance(sample, Sequence):
+        _check_frames(sample)
+        sample = sample.pairs()
     if not isinstance(sample, Sample):
-        raise TypeError(f"sample: expected a Sample, got {type(sample).__name__}")
+        raise TypeError(f"sample: expected a Sample or a Sequence, got {type(sample).__name__}")
     maps = _maps(sample)
-    for name, x in maps.items():
-        check = check_mask if name in _MASKS else check_array
-        check(f"sample.{name}", x, (_VECTORS[name],) if name in _VECTORS else ())
+    _check_kinds("sample", maps)
     shapes = {name: x.shape[: x.ndim - _channel_axes(name)] for name, x in maps.items()}
     sizes = {name: shape[-2:] for name, shape in shapes.items()}
     batches = {name: shape[:-2] for name, shape in shapes.items()}
@@ -112,7 +231,35 @@ def check_sample(sample: object) -> tuple[int, ...]:
     return *check_batch(**batches), *next(iter(sizes.values()))
 
 
-def map_pixels(function: Callable[[Leaf, int], Leaf], sample: Sample) -> Sample:
+def _check_frames(sequence: Sequence) -> None:
+    """Checks the types of a sequence, and that its maps are of the same frames."""
+    maps = _maps(sequence)
+    _check_kinds("sequence", maps)
+    counts = {}
+    for name, x in maps.items():
+        behind = 2 + _channel_axes(name)
+        frames = x.shape[-behind - 1] if x.ndim > behind else 0
+        counts[name] = frames + (name not in _OF_FRAMES)
+    if sequence.cameras is not None:
+        batch = check_camera("sequence.cameras", sequence.cameras)
+        counts["cameras"] = batch[-1] if batch else 0
+    for name, scale in present_fields(sequence, "scale").items():
+        check_array(f"sequence.{name}", scale)
+    if len({*counts.values()}) > 1 or min(counts.values(), default=0) < 2:
+        listed = ", ".join(f"{name} of {n}" for name, n in counts.items()) or "none"
+        raise ValueError(
+            "sequence: expected images, inverse depth and cameras of N frames, at least 2, and "
+            f"motion of N - 1 pairs, got {listed} frames"
+        )
+
+
+def _check_kinds(what: str, maps: dict[str, Leaf]) -> None:
+    for name, x in maps.items():
+        check = check_mask if name in _MASKS else check_array
+        check(f"{what}.{name}", x, (_VECTORS[name],) if name in _VECTORS else ())
+
+
+def map_pixels(function: Callable[[Leaf, int], Leaf], sample: S) -> S:
     """The sample with every map x replaced by function(x, axis), `axis` being that of its rows."""
     return dataclasses.replace(
         sample,
@@ -120,19 +267,24 @@ def map_pixels(function: Callable[[Leaf, int], Leaf], sample: Sample) -> Sample:
     )
 
 
-def map_cameras(function: Callable[[Camera], Camera], sample: Sample) -> Sample:
+def map_cameras(function: Callable[[Camera], Camera], sample: S) -> S:
     """The sample with its cameras replaced."""
-    cameras = present_fields(sample, "camera", "next_camera")
+    cameras = present_fields(sample, *_CAMERAS)
     moved: dict[str, Tree] = {name: function(camera) for name, camera in cameras.items()}
     return dataclasses.replace(sample, **moved)
 
 
-def present_fields(sample: Sample, *names: str) -> dict[str, Tree]:
+def as_pairs(sample: Sample | Sequence) -> Sample:
+    """The sample, or the pairs of the sequence."""
+    return sample.pairs() if isinstance(sample, Sequence) else sample
+
+
+def present_fields(sample: Sample | Sequence, *names: str) -> dict[str, Tree]:
     """Those of the fields that the sample has."""
-    return {name: x for name in names if (x := getattr(sample, name)) is not None}
+    return {name: x for name in names if (x := getattr(sample, name, None)) is not None}
 
 
-def _maps(sample: Sample) -> dict[str, Leaf]:
+def _maps(sample: Sample | Sequence) -> dict[str, Leaf]:
     return present_fields(sample, *_IMAGES, *_VECTORS, *_SCALARS, *_MASKS)
 
 

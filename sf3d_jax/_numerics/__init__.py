@@ -77,18 +77,19 @@ def and_valid(known: jax.Array, valid: jax.Array | None) -> jax.Array:
     return known if valid is None else jnp.logical_and(*align_ranks(known, valid))
 
 
-def _limit(x: jax.Array) -> float:
-    return float(jnp.finfo(x.dtype).tiny) ** -0.25
+def limit_of(dtype: jax.typing.DTypeLike) -> float:
+    """The magnitude below which numbers of a type are multiplied without overflow."""
+    return float(jnp.finfo(dtype).tiny) ** -0.25
 
 
 def is_in_range(x: jax.Array) -> jax.Array:
     """Whether x is a number, and small enough to be multiplied without overflow."""
-    return jnp.abs(x) < _limit(x)
+    return jnp.abs(x) < limit_of(x.dtype)
 
 
 def is_positive_finite(inv_depth: jax.Array) -> jax.Array:
     """Whether an inverse depth is that of a surface: positive, and so is its depth."""
-    limit = _limit(inv_depth)
+    limit = limit_of(inv_depth.dtype)
     return (inv_depth > 1 / limit) & (inv_depth < limit)
 
 

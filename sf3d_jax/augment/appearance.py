@@ -1,10 +1,12 @@
 """Random changes of what the frames of a sample look like; its motion stays.
 
-Images are numbers from 0 to 1.
+Images are numbers from 0 to 1. Outside of `jit`, one with numbers above 8, as bytes have, is
+refused; inside there are no numbers to look at.
 """
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,27 +15,29 @@ from jax import lax
 
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import Leaf, align_ranks, channels, is_in_range, jit, mask, widen
-from sf3d_jax.samples import Sample, check_sample, present_fields
+from sf3d_jax._numerics.brightness import expect_unit_range
+from sf3d_jax.samples import S, Sequence, check_sample, present_fields
 from sf3d_jax.warping.sampling import is_within, positions
 
 
+@expect_unit_range("sample.next_image", "sample.images")
 @partial(jit, static=("count",))
 def random_eraser(
     key: jax.Array,
-    sample: Sample,
+    sample: S,
     *,
     probability: float = 0.5,
     count: int = 2,
     sides: tuple[float, float] = (50.0, 100.0),
-) -> Sample:
+) -> S:
     """Hides parts of the next frame behind rectangles of random place, size and colour.
 
     Source: Zhong et al., "Random erasing data augmentation" (AAAI 2020), on the next frame alone
-    as RAFT does it. The motion does not change.
+    as RAFT does it. The motion does not change. Of a sequence it is the last frame.
 
     Args:
       key: of jax.random.
-      sample: with a next image, (*b, H, W, C), of numbers from 0 to 1.
+      sample: or sequence, with a next image, (*b, H, W, C), of numbers from 0 to 1.
       probability: of each rectangle.
       count: how many rectangles, static.
       sides: least and greatest length of their sides, in pixels.
@@ -44,9 +48,12 @@ def random_eraser(
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, or there is no next image.
+      ValueError: shapes do not fit, there is no next image, or it is of 0 to 255.
     """
     height, width = check_sample(sample)[-2:]
+    if isinstance(sample, Sequence):
+        options = {"probability": probability, "count": count, "sides": sides}
+        return dataclasses.replace(sample, **_erase_last(key, sample, **options))
     if sample.next_image is None:
         raise ValueError("sample.next_image: needed to erase parts of it")
     image, occlusion = sample.next_image, sample.occlusion
@@ -72,18 +79,33 @@ def random_eraser(
     return dataclasses.replace(sample, next_image=image, occlusion=occlusion)
 
 
+def _erase_last(key: jax.Array, sequence: Sequence, **options: Any) -> dict[str, Leaf]:
+    """The images with rectangles in the last one, and what is hidden if one moves behind them."""
+    if sequence.images is None:
+        raise ValueError("sequence.images: needed to erase parts of them")
+    last = random_eraser(key, sequence.pair(-1), **options)
+    replace = lambda x, end, axis: jnp.concatenate(
+        [lax.slice_in_dim(x, 0, x.shape[axis] - 1, axis=axis), jnp.expand_dims(end, axis)], axis
+    )
+    changed: dict[str, Leaf] = {"images": replace(sequence.images, last.next_image, -4)}
+    if sequence.occlusion is not None:
+        changed["occlusion"] = replace(sequence.occlusion, last.occlusion, -3)
+    return changed
+
+
+@expect_unit_range("sample.image", "sample.next_image", "sample.images")
 @jit
 def random_color(
     key: jax.Array,
-    sample: Sample,
+    sample: S,
     *,
     brightness: float = 0.4,
     contrast: float = 0.4,
     saturation: float = 0.4,
     hue: float = 0.16,
     asymmetric: float = 0.2,
-) -> Sample:
-    """Changes the colours of both images, a little differently in each once in a while.
+) -> S:
+    """Changes the colours of all images, a little differently in each once in a while.
 
     With b, k, s and h drawn from U(-1, 1) times the options, a colour x becomes, in this order,
 
@@ -96,31 +118,35 @@ def random_color(
 
     Args:
       key: of jax.random.
-      sample: with an image or both, (*b, H, W, 3), RGB from 0 to 1.
+      sample: with an image or both, (*b, H, W, 3), RGB from 0 to 1; or a sequence.
       brightness: the greatest |b|.
       contrast: the greatest |k|.
       saturation: the greatest |s|.
       hue: the greatest |h|, in turns.
-      asymmetric: the probability that the next image has numbers of its own.
+      asymmetric: the probability that the next image, and each further one, has numbers of its
+        own.
 
     Returns:
       The sample with other images, in their type. Pixels that are not finite become 0.
 
     Raises:
       TypeError: it is no sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, or an image is of 0 to 255.
     """
     check_sample(sample)
     of_first, of_next, of_chance = jax.random.split(key, 3)
-    most = jnp.array([brightness, contrast, saturation, hue], float)
-    first, other = (
-        most * jax.random.uniform(k, (4,), minval=-1, maxval=1) for k in (of_first, of_next)
-    )
-    other = jnp.where(jax.random.uniform(of_chance) < jnp.asarray(asymmetric, float), other, first)
-    changes = {"image": first, "next_image": other}
+    most = jnp.array([[brightness, contrast, saturation, hue]], float)
+    draw = lambda k, n: most * jax.random.uniform(k, (n, 4), minval=-1, maxval=1)
+    first = draw(of_first, 1)
+    others = draw(of_next, check_sample(sample)[-3] if isinstance(sample, Sequence) else 1)
+    differ = jax.random.uniform(of_chance) < jnp.asarray(asymmetric, float)
+    changes = jnp.concatenate([first, jnp.where(differ, others, first)])
+    given = present_fields(sample, "image", "next_image", "images")
     images: dict[str, Leaf] = {
-        name: _recolor(name, x, changes[name])
-        for name, x in present_fields(sample, *changes).items()
+        name: jax.vmap(partial(_recolor, name), (-4, 0), -4)(x, changes)
+        if name == "images"
+        else _recolor(name, x, changes[int(name == "next_image")])
+        for name, x in given.items()
     }
     return dataclasses.replace(sample, **images)
 

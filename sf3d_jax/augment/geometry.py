@@ -1,6 +1,7 @@
 """Random crops, flips and scales of a sample, under which its geometry still holds.
 
-The scene flow of the changed sample is the scene flow of the sample, changed.
+The scene flow of the changed sample is the scene flow of the sample, changed. All frames of a
+`Sequence` get the same change: its pairs are what the pairs would have become.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
     channels,
+    compute_once,
     is_in_range,
     is_positive_finite,
     jit,
@@ -25,20 +27,30 @@ from sf3d_jax._numerics import (
 )
 from sf3d_jax.camera import Camera, Size, check_size, scale_camera, shift_camera
 from sf3d_jax.conversion.scene_flow import image_motion, scene_flow
-from sf3d_jax.samples import Sample, check_sample, map_cameras, map_pixels, present_fields
+from sf3d_jax.samples import (
+    S,
+    Sample,
+    Sequence,
+    as_pairs,
+    check_sample,
+    map_cameras,
+    map_pixels,
+    present_fields,
+)
 from sf3d_jax.warping.resizing import Footprint, footprint, resample
 
 Range = tuple[float, float]
 
+_IMAGES = ("image", "next_image", "images")
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
 
-def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
-    """Cuts the same window out of both frames, at a random place.
+def random_crop(key: jax.Array, sample: S, size: Size) -> S:
+    """Cuts the same window out of all frames, at a random place.
 
     Args:
       key: of jax.random.
-      sample: with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
+      sample: or sequence, with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
       size: (h, w) of the window, static.
 
     Returns:
@@ -51,7 +63,7 @@ def random_crop(key: jax.Array, sample: Sample, size: Size) -> Sample:
     return _crop(key, sample, size=check_size(size))
 
 
-def _crop_at_random(key: jax.Array, sample: Sample, size: Size) -> Sample:
+def _crop_at_random(key: jax.Array, sample: S, size: Size) -> S:
     old = check_sample(sample)[-2:]
     if size[0] > old[0] or size[1] > old[1]:
         raise ValueError(f"size: expected at most {old}, got {size}")
@@ -69,12 +81,12 @@ _crop = jit(_crop_at_random, static=("size",))
 
 
 @jit
-def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> Sample:
-    """Mirrors both frames, and with them the world, from left to right.
+def random_flip(key: jax.Array, sample: S, *, probability: float = 0.5) -> S:
+    """Mirrors all frames, and with them the world, from left to right.
 
     Args:
       key: of jax.random.
-      sample: with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
+      sample: or sequence, with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
       probability: of the flip.
 
     Returns:
@@ -89,24 +101,23 @@ def random_flip(key: jax.Array, sample: Sample, *, probability: float = 0.5) -> 
     flipped = jax.random.uniform(key) < jnp.asarray(probability, float)
     mirrored = map_pixels(lambda x, axis: jnp.flip(x, axis + 1), sample)
     mirrored = map_cameras(Camera.flip, mirrored)
-    signed = {
-        name: x * align_ranks(jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype), rank=x.ndim)[0]
-        for name in ("flow", "scene_flow")
-        if (x := getattr(mirrored, name)) is not None
-    }
+    signed: dict[str, Leaf] = {}
+    for name, x in present_fields(mirrored, "flow", "scene_flow").items():
+        signs = jnp.array([-1, *[1] * (x.shape[-1] - 1)], x.dtype)
+        signed[name] = x * align_ranks(signs, rank=x.ndim)[0]
     mirrored = dataclasses.replace(mirrored, **signed)
     return jax.tree.map(lambda a, b: jnp.where(flipped, a, b), mirrored, sample)
 
 
 def random_scale(
     key: jax.Array,
-    sample: Sample,
+    sample: S,
     size: Size,
     *,
     log2_scale: Range = (-0.2, 0.5),
     log2_stretch: float = 0.2,
-) -> Sample:
-    """Scales both frames by a random factor, each axis a little differently, and cuts a window.
+) -> S:
+    """Scales all frames by a random factor, each axis a little differently, and cuts a window.
 
     Pixels are areas, as in `Camera.resize`. With a factor of s along u, s 2^U(-stretch, stretch)
     and likewise along v; they are at least those that fill the window.
@@ -121,7 +132,7 @@ def random_scale(
 
     Args:
       key: of jax.random.
-      sample: with maps (*b, H, W) or (*b, H, W, C).
+      sample: or sequence, with maps (*b, H, W) or (*b, H, W, C).
       size: (h, w) of the window, static; may be larger than the maps.
       log2_scale: least and greatest logarithm to base 2 of the factor s.
       log2_stretch: greatest logarithm of what either axis differs by from it.
@@ -142,24 +153,22 @@ def random_scale(
 
 
 def _scale_at_random(
-    key: jax.Array, sample: Sample, log2_scale: Range, log2_stretch: float, size: Size
-) -> Sample:
+    key: jax.Array, sample: S, log2_scale: Range, log2_stretch: float, size: Size
+) -> S:
     *_, height, width = check_sample(sample)
     if sample.inv_depth_change is not None:
-        for name in ("flow", "inv_depth", "camera"):
+        camera = "cameras" if isinstance(sample, Sequence) else "camera"
+        for name in ("flow", "inv_depth", camera):
             if getattr(sample, name) is None:
                 raise ValueError(f"sample.{name}: needed to scale an inverse-depth change")
     window = _random_window(key, (height, width), size, log2_scale, log2_stretch)
     moved = map_cameras(window.camera, sample)
     maps: dict[str, Leaf] = {
-        **{
-            name: window.image(x)
-            for name, x in present_fields(sample, "image", "next_image").items()
-        },
+        **{name: window.image(x) for name, x in present_fields(sample, *_IMAGES).items()},
         **{name: window.inv_depth(x) for name, x in present_fields(sample, *_DEPTHS).items()},
     }
     moved = dataclasses.replace(moved, **maps)
-    return dataclasses.replace(moved, **_motion(sample, moved, window))
+    return dataclasses.replace(moved, **_motion(as_pairs(sample), as_pairs(moved), window))
 
 
 _scale = jit(_scale_at_random, static=("size",))
@@ -234,7 +243,8 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     cameras: Tree = sample.camera, sample.next_camera
     next_cameras: Tree = moved.camera, moved.next_camera
     maps, cameras, depth, next_cameras = widen(had, cameras, moved.inv_depth, next_cameras)
-    d = maps.get("inv_depth", jnp.ones(window.old))
+    dtype = next((x.dtype for x in maps.values()), jnp.float32)
+    d = maps.get("inv_depth", jnp.ones(window.old, dtype))
     known = jnp.broadcast_to(True if sample.valid is None else sample.valid, check_sample(sample))
     carried: dict[str, jax.Array] = {
         name: maps[name] for name in ("flow", "scene_flow") if name in maps
@@ -247,6 +257,8 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     for x in carried.values():
         known = and_valid(known, is_in_range(x).all(-1))
 
+    # Else XLA would compute them again for each corner of a footprint.
+    carried = compute_once(carried)
     at = window.footprint(d, known)
     # What is a motion in space is weighed by d, a flow is not.
     result = {

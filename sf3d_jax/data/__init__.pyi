@@ -56,6 +56,8 @@ from sf3d_jax.data.sets._dataset import Entry as Entry
 from sf3d_jax.data.sets._recognise import recognise as recognise
 from sf3d_jax.data.sets.chairs.dataset import FlyingChairs as FlyingChairs
 from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
+from sf3d_jax.data.sets.folders.pairing import Paired as Paired
+from sf3d_jax.data.sets.folders.pairing import pair_files as pair_files
 from sf3d_jax.data.sets.kitti.calibration import Calibration as Calibration
 from sf3d_jax.data.sets.kitti.calibration import read_kitti_calibration as read_kitti_calibration
 from sf3d_jax.data.sets.kitti.calibration import write_kitti_calibration as write_kitti_calibration

@@ -19,7 +19,7 @@ import operator
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_maps
+from sf3d_jax._checks import check_components, check_maps
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
@@ -58,10 +58,11 @@ def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None 
 
     Raises:
       TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, or x has more than 16 channels.
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
     check_alike(x=x, target=target)
+    check_components(x=x)
     known, (a, b) = mask_inputs(valid, *widen(x, target))
     return loss_map(length(*channels(a - b)), known, x.dtype)
 

@@ -1,8 +1,14 @@
 """How unlike two images are at every pixel: brightness, census, structure, correlation.
 
-Images are floating, their brightness in [0, 1]. `image` is the first one, `other` usually the next
-one warped onto its grid; a pixel counts if it has numbers in both and is marked by `valid`, for
-which the validity of the warp and what is not hidden are meant.
+Images are floating, their brightness in [0, 1], with one to four channels; a grey one without an
+axis of channels is `grey[..., None]`. `image` is the first one, `other` usually the next one warped
+onto its grid; a pixel counts if it has numbers in both and is marked by `valid`, for which the
+validity of the warp and what is not hidden are meant. The channels of features are images of one
+channel each, in front as a batch: `jnp.moveaxis(features, -1, 0)[..., None]`.
+
+The constants of ssim suppose that brightness. Outside of `jit`, `ssim` and `photometric` refuse an
+image with numbers above 8, as bytes have; inside there are no numbers to look at. Images less their
+mean over their deviation pass.
 
     brightness   mean over channels of penalty(I - J)
     census       mean over the neighbours q in a window that count of h / (0.1 + h), where
@@ -23,8 +29,9 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_maps
+from sf3d_jax._checks import check_channels, check_maps
 from sf3d_jax._numerics import channels, jit, widen
+from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._census import unlike_neighbours
 from sf3d_jax.losses._maps import (
     LossMap,
@@ -68,7 +75,7 @@ def brightness(
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, or an image has more than four channels.
     """
     dtype = _check_pair(image, other, valid)
     check_penalty(penalty)
@@ -98,7 +105,8 @@ def census(
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or the radius is below 1.
+      ValueError: shapes do not fit, an image has more than four channels, or the radius is
+        below 1.
     """
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
@@ -109,6 +117,7 @@ def census(
     return loss_map(values, known & (count > 0), dtype)
 
 
+@expect_unit_range("image", "other")
 @partial(jit, static=("window",))
 def ssim(
     image: jax.Array,
@@ -131,7 +140,8 @@ def ssim(
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or there is no such window.
+      ValueError: shapes do not fit, an image has more than four channels or is of 0 to 255, or
+        there is no such window.
     """
     dtype = _check_pair(image, other, valid)
     if window not in get_args(Window):
@@ -163,7 +173,8 @@ def ncc(
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or the radius is below 1.
+      ValueError: shapes do not fit, an image has more than four channels, or the radius is
+        below 1.
     """
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
@@ -174,6 +185,7 @@ def ncc(
     return loss_map(values, whole, dtype)
 
 
+@expect_unit_range("image", "other")
 @partial(jit, static=("penalty",))
 def photometric(
     image: jax.Array,
@@ -197,7 +209,7 @@ def photometric(
 
     Raises:
       TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, or an image has more than four channels or is of 0 to 255.
     """
     dtype = _check_pair(image, other, valid)
     image, other = widen(image, other)
@@ -211,6 +223,7 @@ def photometric(
 def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> jnp.dtype:
     check_maps(image=(image, "image"), other=(other, "image"), valid=(valid, "mask"))
     check_alike(image=image, other=other)
+    check_channels(image=image)
     return image.dtype
 
 

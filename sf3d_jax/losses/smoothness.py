@@ -9,8 +9,11 @@ the channels of x:
     total_variation           sum over axes of sum |D x|
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
 
-A difference counts if its pixels do. `srflow_terms` are four regularisers under the names by which
-the SRFlow paper tells them; it gives no formulas, so these are ours:
+A difference counts if its pixels do. The image has one to four channels and brightness in [0, 1],
+which the weight supposes: outside of `jit`, one with numbers above 8 is refused.
+
+`srflow_terms` are four regularisers under the names by which the SRFlow paper tells them; it gives
+no formulas, so these are ours:
 
     mask                      |F| where the mask is false: what is not the subject rests
     gradient                  gradient_difference(F, F*) on the mask
@@ -26,8 +29,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_maps
+from sf3d_jax._checks import check_channels, check_components, check_maps
 from sf3d_jax._numerics import channels, jit, widen
+from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
@@ -47,6 +51,7 @@ Operator = Literal["difference", "sobel"]
 Terms = list[tuple[jax.Array, jax.Array]]
 
 
+@expect_unit_range("image")
 @partial(jit, static=("penalty",))
 def first_order_smoothness(
     x: jax.Array,
@@ -72,11 +77,13 @@ def first_order_smoothness(
 
     Raises:
       TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, the image has more than four channels or is of 0 to 255, or x
+        has more than 16.
     """
     return _smoothness(x, image, sharpness, valid, penalty, count=2)
 
 
+@expect_unit_range("image")
 @partial(jit, static=("penalty",))
 def second_order_smoothness(
     x: jax.Array,
@@ -102,7 +109,8 @@ def second_order_smoothness(
 
     Raises:
       TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, the image has more than four channels or is of 0 to 255, or x
+        has more than 16.
     """
     return _smoothness(x, image, sharpness, valid, penalty, count=3)
 
@@ -121,9 +129,10 @@ def total_variation(x: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
 
     Raises:
       TypeError: x is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      ValueError: shapes do not fit, or x has more than 16 channels.
     """
     check_maps(x=(x, "image"), valid=(valid, "mask"))
+    check_components(x=x)
     dtype = x.dtype
     known, (x,) = mask_inputs(valid, *widen(x))
     steps = lambda *xs: total([absolute(b - a) for a, b in xs])
@@ -154,10 +163,11 @@ def gradient_difference(
 
     Raises:
       TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or there is no such operator.
+      ValueError: shapes do not fit, x has more than 16 channels, or there is no such operator.
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
     check_alike(x=x, target=target)
+    check_components(x=x)
     check_penalty(penalty)
     if operator not in get_args(Operator):
         raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
@@ -229,6 +239,8 @@ def _smoothness(
     count: int,
 ) -> LossMap:
     check_maps(x=(x, "image"), image=(image, "image"), valid=(valid, "mask"))
+    check_components(x=x)
+    check_channels(image=image)
     check_penalty(penalty)
     dtype, many = x.dtype, x.shape[-1]
     known, (x, image) = mask_inputs(valid, *widen(x, image))

@@ -542,7 +542,7 @@ def test_a_sample_may_lack_anything(name):
 
 def test_wrong_samples_are_named():
     sample = whole()
-    with pytest.raises(TypeError, match="sample: expected a Sample, got dict"):
+    with pytest.raises(TypeError, match="sample: expected a Sample or a Sequence, got dict"):
         augment.random_flip(key(), {"flow": sample.flow})
     with pytest.raises(ValueError, match=r"size: expected at most \(24, 32\), got \(25, 32\)"):
         augment.random_crop(key(), sample, [25, 32])

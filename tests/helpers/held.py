@@ -206,6 +206,20 @@ WARPING = {
     ),
 }
 
+SAMPLES = "test_samples.py"
+SEQUENCES = {
+    "Sequence.pair": host(
+        f"{SAMPLES}::test_a_pair_has_the_numbers_of_its_frames",
+        f"{SAMPLES}::test_a_sequence_of_other_counts_or_kinds_is_refused",
+        "takes numbers as they are",
+    ),
+    "Sequence.pairs": host(
+        f"{SAMPLES}::test_a_pair_has_the_numbers_of_its_frames",
+        f"{SAMPLES}::test_a_sequence_of_other_counts_or_kinds_is_refused",
+        "takes numbers as they are",
+    ),
+}
+
 MOVED = f"{AUGMENT}::test_what_is_moved_or_erased_takes_its_gradient_along"
 MOVES = "moves numbers or writes over them, whatever they are"
 NAMED = f"{AUGMENT}::test_wrong_samples_are_named"
@@ -388,6 +402,7 @@ DATA = {
 HELD = {
     **CORE,
     **WARPING,
+    **SEQUENCES,
     **AUGMENTATIONS,
     **GAUSSIANS_AND_FITS,
     **{f"losses.{name}": row for name, row in LOSS.items()},

@@ -268,6 +268,12 @@ FILES = {
             "test_a_sample_is_the_truth",
         ),
     },
+    "sets/folders/test_pairing.py": {
+        "pair_files": (
+            "test_names_say_which_files_belong_together",
+            "test_what_names_do_not_say_is_refused",
+        ),
+    },
     "sets/folders/test_dataset.py": {
         "FolderPairs.read": (
             "test_depth_and_disparity_become_inverse_depth",

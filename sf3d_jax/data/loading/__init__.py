@@ -14,7 +14,8 @@ import functools
 import operator
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
@@ -23,22 +24,23 @@ import numpy as np
 
 from sf3d_jax.camera import check_size
 from sf3d_jax.data.loading.stacking import stack, with_valid
-from sf3d_jax.samples import Sample, map_cameras, map_pixels
+from sf3d_jax.samples import S, Sample, Sequence, map_cameras, map_pixels
 
-Transform = Callable[[jax.Array, Sample], Sample]
+# Of a sample, a sample; of a sequence, a sequence.
+Transform = Callable[[jax.Array, Any], Any]
 
 # Enough to never end: a run of a thousand steps a second takes 10 million years.
 _POSITIONS = 2**58
 
 
 class Source(Protocol):
-    """Samples by index."""
+    """Samples or sequences by index."""
 
     def __len__(self) -> int:
         """The number of samples."""
 
-    def __getitem__(self, index: int, /) -> Sample:
-        """One sample, of NumPy arrays without a batch axis."""
+    def __getitem__(self, index: int, /) -> Sample | Sequence:
+        """One of them, of NumPy arrays without a batch axis."""
 
 
 class _Place(NamedTuple):
@@ -49,7 +51,7 @@ class _Place(NamedTuple):
     padding: bool
 
 
-_Read = Callable[[_Place], Sample]
+_Read = Callable[[_Place], Sample | Sequence]
 
 
 def loader(
@@ -74,21 +76,22 @@ def loader(
         saved = json.dumps(batches.get_state())
 
     Args:
-      dataset: samples by index, such as those of this package.
+      dataset: samples or sequences by index, such as those of this package.
       batch_size: of all processes of `jax.distributed` together; each gets its part.
       seed: of the order and of the transform, from 0 to 2^32 - 1.
       epochs: how often every sample comes; for ever if None.
       shuffle: another order in each epoch; that of the data set if False.
       transform: (key, sample) -> sample, such as functions of `augment`; it runs on the CPU, in
-        the threads that read. One key belongs to one sample of one epoch.
+        the threads that read. One key belongs to one sample of one epoch. It is compiled with the
+        first batch; `jax_compilation_cache_dir` keeps that for the next run.
       size: (H, W) that smaller samples are padded to, below and on the right; what is added is
         not valid. Needed where samples differ in size after the transform.
       threads: that read; as many as there are CPU cores if None.
 
     Returns:
-      Batches as samples of NumPy arrays with a batch axis (batch_size / processes) first. `valid`
-      is always there; `name` is a tuple, with "" for what fills up the last batch of an epoch,
-      which is not valid anywhere.
+      Batches as samples, or sequences, of NumPy arrays with a batch axis (batch_size / processes)
+      first. `valid` is always there; `name` is a tuple, with "" for what fills up the last batch of
+      an epoch, which is not valid anywhere.
 
     Raises:
       ValueError: an argument is out of its range, or the data set is empty. While iterating: the
@@ -140,7 +143,7 @@ class Loader:
         return iter(grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=1))
 
 
-class Batches(Iterator[Sample]):
+class Batches(Iterator[Sample | Any]):
     """Batches one after the other, with a state that can be saved."""
 
     def __init__(self, source: Loader) -> None:
@@ -153,7 +156,7 @@ class Batches(Iterator[Sample]):
         weakref.finalize(self, _close, self._running)
         self._failed = False
 
-    def __next__(self) -> Sample:
+    def __next__(self) -> Sample | Any:
         """The next batch.
 
         Returns:
@@ -213,7 +216,7 @@ def _close(running: list[Any]) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Plan(Sequence[_Place]):
+class _Plan(abc.Sequence[_Place]):
     """The places of all batches of all epochs, one after the other."""
 
     samples: int
@@ -258,12 +261,12 @@ def _read(
     transform: Transform | None,
     size: tuple[int, int] | None,
     place: _Place,
-) -> Sample:
+) -> Sample | Sequence:
     """One sample as it goes into a batch."""
     sample = dataset[place.number]
     name = sample.name or str(place.number)
     if transform is not None:
-        sample = _transform(transform, seed, place, sample)
+        sample = _transform(transform, seed, place, sample, name)
     sample = dataclasses.replace(with_valid(sample), name=name)
     if size is not None:
         sample = _pad(sample, size)
@@ -272,11 +275,21 @@ def _read(
     return sample
 
 
-def _transform(transform: Transform, seed: int, place: _Place, sample: Sample) -> Sample:
+def _transform(
+    transform: Transform, seed: int, place: _Place, sample: Sample | Sequence, name: Any
+) -> Sample | Sequence:
+    """The sample that the transform makes; if it raises, the error says of which sample."""
     with jax.default_device(_cpu()):
         key = jax.random.fold_in(jax.random.key(seed), place.epoch)
-        sample = transform(jax.random.fold_in(key, place.number), sample)
-        return jax.tree.map(np.asarray, sample)
+        try:
+            changed = transform(jax.random.fold_in(key, place.number), sample)
+            found: Sample | Sequence = jax.tree.map(np.asarray, changed)
+        except Exception as error:
+            error.add_note(
+                f"raised by the transform of sample {place.number}, {name}, epoch {place.epoch}"
+            )
+            raise
+        return found
 
 
 @functools.cache
@@ -288,8 +301,8 @@ def _cpu() -> jax.Device | None:
         return None
 
 
-def _pad(sample: Sample, size: tuple[int, int]) -> Sample:
-    shape = sample.valid.shape
+def _pad(sample: S, size: tuple[int, int]) -> S:
+    shape = sample.valid.shape[-2:]
     below, right = (wanted - n for wanted, n in zip(size, shape, strict=True))
     if below < 0 or right < 0:
         raise ValueError(

@@ -1,18 +1,18 @@
 """Samples of NumPy arrays, stacked into a batch."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections import abc
 
 import jax
 import numpy as np
 
 from sf3d_jax._numerics import Tree
 from sf3d_jax.camera import Camera
-from sf3d_jax.samples import Sample, check_sample, present_fields
+from sf3d_jax.samples import S, Sample, Sequence, check_sample, present_fields
 
 
-def stack(samples: Sequence[Sample]) -> Sample:
-    """A batch of samples; the `collate_fn` of PyTorch's DataLoader, for one.
+def stack(samples: abc.Sequence[S]) -> S:
+    """A batch of samples or of sequences; the `collate_fn` of PyTorch's DataLoader, for one.
 
     A next camera that only some have is that of the first frame for the others, and a next inverse
     depth is 0, no surface: neither claims anything.
@@ -21,10 +21,13 @@ def stack(samples: Sequence[Sample]) -> Sample:
       samples: of NumPy arrays, without a batch axis, of one size and with the same fields.
 
     Returns:
-      A sample with a batch axis first; `valid` is always there, and `name` is a tuple.
+      A sample or a sequence with a batch axis first; `valid` is always there, and `name` is a
+      tuple.
 
     Raises:
-      ValueError: there is none, or they differ in size, in their fields or in their lens.
+      TypeError: some are samples, some sequences.
+      ValueError: there is none, or they differ in size, in their fields, in their number of frames
+        or in their lens.
     """
     if not samples:
         raise ValueError("samples: expected at least one, got none")
@@ -38,26 +41,32 @@ def stack(samples: Sequence[Sample]) -> Sample:
     return dataclasses.replace(batch, name=names)
 
 
-def _fill(sample: Sample, others: Sequence[Sample]) -> Sample:
+def _fill(sample: S, others: abc.Sequence[S]) -> S:
     """The sample with a next camera, and with no surface in the next frame, if others have one."""
+    if isinstance(sample, Sequence):
+        return sample
     fields: dict[str, Tree] = {}
-    if sample.next_camera is None and any(other.next_camera for other in others):
+    given = [present_fields(other, "next_camera", "next_inv_depth") for other in others]
+    if sample.next_camera is None and any("next_camera" in other for other in given):
         fields["next_camera"] = sample.camera
-    depths = [other.next_inv_depth for other in others if other.next_inv_depth is not None]
+    depths = [other["next_inv_depth"] for other in given if "next_inv_depth" in other]
     if sample.next_inv_depth is None and depths:
         fields["next_inv_depth"] = np.zeros(sample.valid.shape, depths[0].dtype)
     return dataclasses.replace(sample, **fields)
 
 
-def _check_alike(first: Sample, sample: Sample) -> None:
-    names = [field.name for field in dataclasses.fields(Sample) if field.name != "name"]
+def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:
+    if type(first) is not type(sample):
+        kinds = f"a {type(first).__name__} and a {type(sample).__name__}"
+        raise TypeError(f"dataset: {first.name} and {sample.name} are {kinds}")
+    names = [field.name for field in dataclasses.fields(first) if field.name != "name"]
     ours, theirs = present_fields(first, *names), present_fields(sample, *names)
     pair = f"samples {first.name} and {sample.name}"
     if ours.keys() != theirs.keys():
         some = ", ".join(sorted(ours.keys() ^ theirs.keys()))
         raise ValueError(f"dataset: of the {pair} only one has {some}; drop it in a transform")
-    if first.valid.shape != sample.valid.shape:
-        sizes = f"{first.valid.shape} and {sample.valid.shape}"
+    if first.valid.shape[-2:] != sample.valid.shape[-2:]:
+        sizes = f"{first.valid.shape[-2:]} and {sample.valid.shape[-2:]}"
         raise ValueError(f"size: {pair} have {sizes} (H, W); give size=, or crop in a transform")
     for name, ours_shape, theirs_shape in _camera_shapes(first, sample):
         if ours_shape != theirs_shape:
@@ -68,19 +77,22 @@ def _check_alike(first: Sample, sample: Sample) -> None:
             raise ValueError(f"dataset: {name} of the {pair} has the shapes {shapes}")
 
 
-def _camera_shapes(first: Sample, sample: Sample) -> list[tuple[str, str, str]]:
+def _camera_shapes(
+    first: Sample | Sequence, sample: Sample | Sequence
+) -> list[tuple[str, str, str]]:
     """(name, lens, lens) of the cameras of two samples."""
 
     def lens(camera: Camera) -> str:
         count = 0 if camera.distortion is None else np.shape(camera.distortion)[-1]
         return f"{camera.model} with {count} coefficients"
 
-    pairs = ((n, getattr(first, n), getattr(sample, n)) for n in ("camera", "next_camera"))
-    return [(n, lens(a), lens(b)) for n, a, b in pairs if a is not None]
+    names = ("camera", "next_camera", "cameras")
+    ours, theirs = present_fields(first, *names), present_fields(sample, *names)
+    return [(name, lens(camera), lens(theirs[name])) for name, camera in ours.items()]
 
 
-def with_valid(sample: Sample) -> Sample:
-    """The sample with a mask, which is True everywhere if it had none.
+def with_valid(sample: S) -> S:
+    """The sample or sequence with a mask, which is True everywhere if it had none.
 
     Args:
       sample: to be checked.

@@ -1,8 +1,10 @@
-"""Files of many frames, such as those of cameras, parsed once and not for every sample."""
+"""Files that several samples need, parsed once: those of many frames, and those of a shared one."""
 
+import contextlib
+import contextvars
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -52,3 +54,43 @@ def _stamp(path: PathLike) -> tuple[int, int]:
     """What changes with the content of a file."""
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size
+
+
+# What was read of a sequence so far, by kind and path; None outside of `share_reads`.
+_shared: contextvars.ContextVar[dict[tuple[str, Path], Any] | None] = contextvars.ContextVar(
+    "shared", default=None
+)
+
+
+@contextlib.contextmanager
+def share_reads() -> Iterator[None]:
+    """Within the block, `read_shared` reads a file once, in this thread.
+
+    Yields:
+      Nothing.
+    """
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def read_shared(kind: str, path: Path, read: Callable[[Path], T]) -> T:
+    """Reads a file, or gives what was read of it as the same kind in a block of `share_reads`.
+
+    Args:
+      kind: what the file holds, of whichever frame.
+      path: of the file.
+      read: its reader, always the same for a kind; nobody may write into what it returns.
+
+    Returns:
+      What the reader returns.
+    """
+    shared = _shared.get()
+    if shared is None:
+        return read(path)
+    if (kind, path) not in shared:
+        shared[kind, path] = read(path)
+    found: T = shared[kind, path]
+    return found

@@ -5,6 +5,9 @@ for. It is a plain random-access source: it has a length, it is indexed by integ
 pickling, and it may be read by several threads at once. `torch.utils.data.DataLoader` and grain
 take it as it is.
 
+With `frames` above 2 a sample is a `Sequence` of so many frames: pairs of which each begins with
+the frame that the one before ends with. `entries` and `read` stay those of the pairs.
+
 `read` gives what the files say: poses in the data set's own world, in float64, and maps with NaN
 where a file holds no number although `valid` says that the data set claims one. `d[i]` is made of
 it: the world at the first camera, float32, no NaN anywhere, and invalid what had none.
@@ -14,7 +17,7 @@ import dataclasses
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -23,6 +26,8 @@ from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.sets._caching import share_reads
+from sf3d_jax.data.sets._joining import find_runs, join
 from sf3d_jax.samples import Sample
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
@@ -58,23 +63,43 @@ class Dataset:
 
     Attributes:
       root: the folder of the data set.
-      entries: what there is, in order.
+      entries: the pairs of frames that there are, in order.
+      frames: of a sample.
+      left_out: by kind, files that were found and belong to no pair, where that is known.
     """
 
-    def __init__(self, root: PathLike, entries: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        root: PathLike,
+        entries: Sequence[Entry],
+        *,
+        frames: int = 2,
+        left_out: Mapping[str, Sequence[Path]] | None = None,
+    ) -> None:
         """Keeps the list.
 
         Args:
           root: the folder of the data set.
-          entries: in the order of the samples.
+          entries: the pairs, in the order of the samples.
+          frames: of a sample.
+          left_out: by kind, files that belong to none of them.
 
         Raises:
           FileNotFoundError: there is nothing to read.
+          ValueError: frames is below 2.
         """
+        if operator.index(frames) < 2:
+            raise ValueError(f"frames: expected at least 2, got {frames}")
         self.root = Path(root)
         self.entries = tuple(entries)
+        self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
             raise FileNotFoundError(f"{self.root}: {self._missing()}")
+        self.frames = operator.index(frames)
+        pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
+        self._runs = find_runs(pairs, self.frames)
+        if not self._runs:
+            raise FileNotFoundError(f"{self.root}: there are no {frames} frames in a row")
 
     def _missing(self) -> str:
         """What was looked for in vain."""
@@ -83,34 +108,50 @@ class Dataset:
 
     def __len__(self) -> int:
         """The number of samples."""
-        return len(self.entries)
+        return len(self._runs)
 
-    def __getitem__(self, index: SupportsIndex) -> Sample:
+    def __getitem__(self, index: SupportsIndex) -> Sample | Any:
         """Reads one sample.
 
         Args:
           index: from 0, or from the end if negative.
 
         Returns:
-          NumPy arrays, float32 and bool, without a batch axis; images in [0, 1].
+          A `Sample`, or a `Sequence` if `frames` is above 2, of NumPy arrays, float32 and bool,
+          without a batch axis; images in [0, 1].
 
         Raises:
           IndexError: there are not so many.
           FormatError: a file is not what it should be.
           OSError: a file is missing.
         """
-        entry = self.entries[operator.index(index)]
+        run = self._runs[operator.index(index)]
+        if self.frames == 2:
+            return self._read_pair(self.entries[run[0]])
+        with share_reads():
+            return join([self._read_pair(self.entries[place]) for place in run])
+
+    def _read_pair(self, entry: Entry) -> Sample:
+        """Reads one pair for training."""
         return finish(self.read(entry))
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Sample | Any]:
         """Reads one sample after the other."""
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        """The class, the folder, what tells data sets of one folder apart, and how many samples."""
+        """The class, the folder, what tells data sets of one folder apart, how many samples.
+
+        Where files are left out, how many of each kind.
+        """
         options = {name: getattr(self, name, None) for name in _TOLD}
         told = [f"{name}={x!r}" for name, x in options.items() if isinstance(x, str | int)]
         count = "1 sample" if len(self) == 1 else f"{len(self)} samples"
+        if self.frames > 2:
+            count += f" of {self.frames} frames"
+        if self.left_out:
+            counts = " and ".join(f"{len(paths)} {kind}" for kind, paths in self.left_out.items())
+            count += f", left out {counts}"
         return f"{type(self).__name__}({', '.join([repr(str(self.root)), *told, count])})"
 
     def read(self, entry: Entry) -> Sample:

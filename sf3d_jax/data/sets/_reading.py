@@ -15,6 +15,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, SizeError
 from sf3d_jax.data.maps.images import read_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
+from sf3d_jax.data.sets._caching import read_shared
 from sf3d_jax.data.sets._dataset import Entry
 
 Map = np.ndarray | tuple[np.ndarray, np.ndarray]
@@ -54,7 +55,8 @@ class Files:
         """
         if kind not in self.paths:
             return None
-        found = reader(self.paths[kind])
+        of_frame = kind.removeprefix("next_").removeprefix("after_")
+        found = read_shared(of_frame, self.paths[kind], reader)
         self._maps[kind] = found
         return found
 

@@ -41,7 +41,8 @@ class TwoWays(Dataset):
         other, make = opposite(self.direction), cast(Any, type(self))
         if not self._has_motion(other):
             return None
-        return make(self.root, direction=other, **self._options())
+        frames = {} if self.frames == 2 else {"frames": self.frames}
+        return make(self.root, direction=other, **frames, **self._options())
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sf3d_jax as sf3d
-from sf3d_jax import Sample, augment
+from sf3d_jax import Sample, Sequence, augment
 from sf3d_jax.data import loader, stack
 
 SIZE = (4, 6)
@@ -219,6 +219,55 @@ def test_a_bad_file_is_named_by_the_batch_that_needs_it():
         next(batches)
     batches.set_state({**batches.get_state(), "batch": 3})
     assert next(batches).name == ("walk/0006", "")
+
+
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, KeyError])
+def test_a_transform_that_raises_names_its_sample(error):
+    def transform(key, x):
+        if x.name == "walk/0004":
+            raise error("as the transform says")
+        return x
+
+    batches = iter(loader(Samples(), 2, 0, shuffle=False, transform=transform))
+    next(batches), next(batches)
+    with pytest.raises(error, match="as the transform says") as raised:
+        next(batches)
+    assert "raised by the transform of sample 4, walk/0004, epoch 0" in raised.value.__notes__
+
+
+def sequence(i, frames=3, size=SIZE):
+    one = sample(i, size)
+    cameras = jax.tree.map(lambda x: np.stack([x] * frames), one.camera)
+    return Sequence(
+        images=np.stack([one.image] * frames),
+        flow=np.stack([one.flow] * (frames - 1)),
+        inv_depth=np.stack([one.inv_depth] * frames),
+        cameras=cameras,
+        name=one.name,
+    )
+
+
+def test_sequences_are_stacked_and_padded_with_their_cameras():
+    sizes = Samples(lambda i: sequence(i, size=(4, 6 - i % 2)))
+    batches = list(loader(sizes, 4, 0, shuffle=False, size=(5, 6), epochs=1))
+    assert isinstance(batches[0], Sequence)
+    assert batches[0].images.shape == (4, 3, 5, 6, 3) and batches[0].flow.shape == (4, 2, 5, 6, 2)
+    assert batches[0].cameras.size == (5, 6) and batches[0].cameras.focal.shape == (4, 3, 2)
+    assert batches[1].name == ("walk/0004", "walk/0005", "walk/0006", "")
+    assert not batches[1].valid[-1].any()
+    for i, (name, row) in enumerate(rows(batches)):
+        one = sequence(i, size=(4, 6 - i % 2))
+        width = one.flow.shape[-2]
+        assert name == one.name and row.valid.sum() == row.valid[:, :4, :width].sum() == 8 * width
+        assert (row.flow[:, :4, :width] == one.flow).all()
+        assert (row.inv_depth[:, :4, :width] == one.inv_depth).all()
+
+
+def test_sequences_of_other_lengths_and_samples_are_no_batch_together():
+    with pytest.raises(ValueError, match="of the samples walk/0000 and walk/0001 has the shapes"):
+        stack([sequence(0), sequence(1, frames=4)])
+    with pytest.raises(TypeError, match="walk/0000 and walk/0001 are a Sequence and a Sample"):
+        stack([sequence(0), sample(1)])
 
 
 def test_a_state_of_other_batches_is_refused_and_that_of_other_processes_is_not(monkeypatch):

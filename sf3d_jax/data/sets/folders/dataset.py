@@ -1,7 +1,6 @@
 """Files of one's own, by patterns: frames and, where they are there, the motion between them."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors, read_unit_image
-from sf3d_jax.data.sets.folders.patterns import find, partners
+from sf3d_jax.data.sets.folders.entries import list_entries
+from sf3d_jax.data.sets.folders.patterns import find
 from sf3d_jax.samples import Sample
 
 # Ways to give the inverse depth of a frame, and that of its points in the next frame.
@@ -23,7 +23,7 @@ _MOVED = ("next_depth", "next_disparity")
 _CHANGES = ("inv_depth_change", *_MOVED)
 # The inverse depth of the next frame, on its own grid.
 _AFTER = tuple(f"after_{name}" for name in _DEPTHS)
-_MASKS = ("mask", "occlusion")
+_PICTURES = ("image", "next_image", "mask", "occlusion")
 
 
 class FolderPairs(Dataset):
@@ -33,11 +33,16 @@ class FolderPairs(Dataset):
             "my", image="frames/*.png", flow="flow/*.flo", inv_depth="inv/*.npy", mask="mask/*.png"
         )
 
-    Without `next_image`, every image of a folder and the one after it are a pair, in the order of
-    their names, numbers by their value; a pattern that spans several folders makes no pair across
-    them. Files belong together if their wildcards stand for the same, 0001 for the same as 1. Where
-    no wildcard does, they belong together in their order, if each folder has as many files as there
-    are frames, or pairs. A pattern without wildcards names one file that belongs to all.
+    Without `next_image`, the frames n and n + step of a folder are a pair, n being the number in
+    the name of an image; where frame n + step is missing there is no pair. The step is what flows
+    with names such as 0003_0005 say, or else the commonest difference of numbers in the data set,
+    the least of several. Images without numbers are pairs in the order of their names. With a flow
+    there is a pair for each flow, and what belongs to none, such as the flow of a last frame, is in
+    `left_out` and counted when the data set is printed.
+
+    Files belong together by their names, or else by the numbers in them, 0001 for the same as 1, as
+    in `data.pair_files`; where a kind has no numbers, in their order, if each folder has as many
+    files as there are frames, or pairs. A pattern without wildcards names one file for all.
 
     Flow may be of any format that `data.read_flow` knows, maps of those of `data.read_map`; masks
     are pictures. What a format marks as unknown, or is not finite, is not valid in a motion, and
@@ -62,6 +67,7 @@ class FolderPairs(Dataset):
         camera: Camera | None = None,
         baseline: float | None = None,
         depth_scale: float | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files. All patterns begin in `root`, with `*` and `?` as wildcards.
 
@@ -82,9 +88,11 @@ class FolderPairs(Dataset):
           camera: of all frames. It is the reference: what moves before it may be the camera.
           baseline: in metres, for disparities, together with the camera.
           depth_scale: the codes of a metre, of depth in PNGs.
+          frames: of a sample, which is a `Sequence` if there are more than 2; not with next_image.
 
         Raises:
-          FileNotFoundError: no file fits a pattern, or one has no partner.
+          FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file, or
+            names do not say which files belong together; the files are listed.
           ValueError: two ways to say the same, two files for one frame, or what is needed to
             understand a map is missing.
         """
@@ -101,8 +109,19 @@ class FolderPairs(Dataset):
         }
         given = {name: pattern for name, pattern in patterns.items() if pattern is not None}
         _check_options(given, camera, baseline, depth_scale)
+        if next_image is not None and frames > 2:
+            raise ValueError(
+                f"next_image: of no use with frames={frames}, which follow in a folder"
+            )
         self._camera, self._baseline, self._depth_scale = camera, baseline, depth_scale
-        super().__init__(root, list(_entries(Path(root), image, next_image, given)))
+        images = {"image": image} | ({} if next_image is None else {"next_image": next_image})
+        found = {
+            kind: find(Path(root), pattern, pictures=kind in _PICTURES)
+            for kind, pattern in (images | given).items()
+        }
+        of_frames = _DEPTHS if next_image is None else ()
+        entries, left_out = list_entries(found, of_frames)
+        super().__init__(root, entries, frames=frames, left_out=left_out)
 
     def _missing(self) -> str:
         return "no folder has two images that fit the pattern, so there is no pair"
@@ -198,31 +217,3 @@ def _check_options(
     for option, value in (("baseline", baseline), ("depth_scale", depth_scale)):
         if value is not None and not 0 < value < np.inf:
             raise ValueError(f"{option}: expected a positive number, got {value}")
-
-
-def _entries(
-    root: Path, image: str, next_image: str | None, given: Mapping[str, str]
-) -> Iterator[Entry]:
-    frames = find(root, image, pictures=True)
-    found = {name: find(root, of, pictures=name in _MASKS) for name, of in given.items()}
-    if next_image is not None:
-        firsts, nexts = frames, partners(frames, frames, find(root, next_image, pictures=True))
-    else:
-        pairs = [(a, b) for a, b in itertools.pairwise(frames) if a.folder == b.folder]
-        firsts, nexts = [a for a, _ in pairs], [b.path for _, b in pairs]
-    if not firsts:
-        return
-    of_frame = [name for name in _DEPTHS if name in found and next_image is None]
-    files = {
-        name: partners(firsts, frames, of) for name, of in found.items() if name not in of_frame
-    }
-    for name in of_frame:
-        by_frame = dict(
-            zip((m.path for m in frames), partners(frames, frames, found[name]), strict=True)
-        )
-        files[name] = [by_frame[match.path] for match in firsts]
-        files[f"after_{name}"] = [by_frame[path] for path in nexts]
-    for i, (match, after) in enumerate(zip(firsts, nexts, strict=True)):
-        listed = {"image": match.path, "next_image": after}
-        listed |= {name: paths[i] for name, paths in files.items()}
-        yield Entry(match.folder, match.path.stem, after.stem, listed)

@@ -67,6 +67,7 @@ class Sintel(Dataset):
         *,
         render: layout.Render = "clean",
         scenes: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -75,6 +76,7 @@ class Sintel(Dataset):
           split: "training", or "test", which has images only.
           render: "clean" or "final".
           scenes: to read, such as "alley_1"; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene is missing.
@@ -83,7 +85,7 @@ class Sintel(Dataset):
         check_choice("render", render, layout.RENDERS)
         self.split, self.render, self.scenes = split, render, scenes
         self._top = split_folder(root, split, layout.SPLITS)
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._entries()), frames=frames)
 
     def _missing(self) -> str:
         return f"no {self.split}/{self.render}/SCENE/frame_0001.png, as Sintel has it"

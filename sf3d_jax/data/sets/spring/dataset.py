@@ -91,6 +91,7 @@ class Spring(TwoWays):
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -100,6 +101,7 @@ class Spring(TwoWays):
           side: "left" or "right", which camera.
           direction: of time, "forward" or "backward".
           scenes: to read, such as "0001"; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene is missing.
@@ -109,7 +111,7 @@ class Spring(TwoWays):
         self._step = step_of(direction)
         self.split, self.side, self.direction, self.scenes = split, side, direction, scenes
         self._top = split_folder(root, split, layout.SPLITS)
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._entries()), frames=frames)
 
     def _options(self) -> dict[str, object]:
         return {"split": self.split, "side": self.side, "scenes": self.scenes}

@@ -14,7 +14,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
 from sf3d_jax.data.maps import read_flow_numbers
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.npy import read_scalar
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cached_by_file, read_shared
 from sf3d_jax.data.sets._dataset import Entry, finish
 from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames, read_unit_image
 from sf3d_jax.data.sets._sequences import (
@@ -73,6 +73,7 @@ class SRFlow3D(TwoWays):
         *,
         scale: float | None = None,
         use_clips: bool = True,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -83,6 +84,7 @@ class SRFlow3D(TwoWays):
           scale: scaled inverse depth over inverse depth, taken as it is; if None it is measured,
             and compared with that of every sample.
           use_clips: where there is a clip.json, only pairs of frames of one clip.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or nothing in this direction.
@@ -99,7 +101,7 @@ class SRFlow3D(TwoWays):
         if has_motion(self._top, other) and not has_motion(self._top, direction):
             raise FileNotFoundError(f"{self._top}: no flow of the direction {direction}")
         entries, self._frames = list_tree(self._top, direction, use_clips=use_clips)
-        super().__init__(root, entries)
+        super().__init__(root, entries, frames=frames)
         kinds = self.entries[0].files.keys()
         scaled = kinds & {"scaled_inv_depth", "change"}
         if scale is None and scaled and not {"depth", "scaled_inv_depth"} <= kinds:
@@ -126,7 +128,7 @@ class SRFlow3D(TwoWays):
         Returns:
           The data set.
         """
-        options = {**self._options(), "scale": scale}
+        options = {**self._options(), "scale": scale, "frames": self.frames}
         return SRFlow3D(self.root, direction=self.direction, **options)
 
     @functools.cached_property
@@ -155,21 +157,8 @@ class SRFlow3D(TwoWays):
         expected = "a depth and a scaled inverse depth"
         raise broken or FormatError(files["depth"], expected, "none anywhere")
 
-    def __getitem__(self, index: SupportsIndex) -> Sample:
-        """Reads one sample, and makes sure of its scale where none was given.
-
-        Args:
-          index: from 0, or from the end if negative.
-
-        Returns:
-          NumPy arrays, float32 and bool, without a batch axis; images in [0, 1].
-
-        Raises:
-          IndexError: there are not so many.
-          FormatError: a file is not what it should be, or the scale is not the same everywhere.
-          OSError: a file is missing.
-        """
-        entry = self.entries[index]
+    def _read_pair(self, entry: Entry) -> Sample:
+        """Reads one pair, and makes sure of its scale where none was given."""
         maps = self._maps(entry)
         if self._given_scale is None and self.scale is not None:
             check_scale(entry.files["depth"], _evidence(maps, None), self.scale)
@@ -217,7 +206,11 @@ class SRFlow3D(TwoWays):
         if "scaled_inv_depth" in entry.files and self._given_scale is not None:
             unused.add("depth")
         files = {name: path for name, path in entry.files.items() if name not in unused}
-        maps = {name: _READERS[name.removeprefix("next_")](path) for name, path in files.items()}
+        of_frame = {name: name.removeprefix("next_") for name in files}
+        maps = {
+            name: read_shared(of_frame[name], path, _READERS[of_frame[name]])
+            for name, path in files.items()
+        }
         check_sizes(files, maps)
         return maps
 

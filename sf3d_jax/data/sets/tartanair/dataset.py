@@ -52,6 +52,7 @@ class TartanAir(Flights):
         environments: Collection[str] | None = None,
         difficulty: Literal["Easy", "Hard"] | None = None,
         flights: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -60,6 +61,7 @@ class TartanAir(Flights):
           environments: to read, such as "abandonedfactory"; all if None.
           difficulty: "Easy" or "Hard"; both if None.
           flights: to read, such as "P000", of every environment that has them; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or an environment or a flight is missing.
@@ -68,7 +70,8 @@ class TartanAir(Flights):
         if difficulty is not None:
             check_choice("difficulty", difficulty, layout.DIFFICULTIES)
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        super().__init__(root, list(self._list(Path(root), layout.DIFFICULTIES, layout.POSES)))
+        entries = self._list(Path(root), layout.DIFFICULTIES, layout.POSES)
+        super().__init__(root, list(entries), frames=frames)
 
     def _missing(self) -> str:
         name = f"ENVIRONMENT/{self.difficulty or 'Easy'}/P000/image_left/000000_left.png"

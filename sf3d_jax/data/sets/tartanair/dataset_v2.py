@@ -60,6 +60,7 @@ class TartanAirV2(Flights):
         environments: Collection[str] | None = None,
         difficulty: Literal["easy", "hard"] | None = None,
         flights: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -70,6 +71,7 @@ class TartanAirV2(Flights):
           environments: to read, such as "AbandonedFactory"; all if None.
           difficulty: "easy" or "hard"; both if None.
           flights: to read, such as "P000", of every environment that has them; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or an environment or a flight is missing.
@@ -80,8 +82,8 @@ class TartanAirV2(Flights):
             check_choice("difficulty", difficulty, layout.DIFFICULTIES_V2)
         self.camera = camera
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        poses = layout.poses_v2(camera)
-        super().__init__(root, list(self._list(Path(root), layout.DIFFICULTIES_V2, poses)))
+        entries = self._list(Path(root), layout.DIFFICULTIES_V2, layout.poses_v2(camera))
+        super().__init__(root, list(entries), frames=frames)
 
     def _missing(self) -> str:
         folder = layout.DIFFICULTIES_V2[self.difficulty or "easy"]

@@ -55,6 +55,7 @@ class Things(TwoWays):
         side: Side,
         direction: Direction,
         scenes: Collection[str] | None,
+        frames: int,
     ) -> None:
         """Lists the files."""
         check_choice("render", render, layout.RENDERS)
@@ -62,7 +63,7 @@ class Things(TwoWays):
         self._step = step_of(direction)
         self.render, self.side, self.direction, self.scenes = render, side, direction, scenes
         self.root = Path(root)
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._entries()), frames=frames)
 
     def _missing(self) -> str:
         scene = "/".join(filter(None, [self._under, *["*"] * self._levels]))
@@ -204,6 +205,7 @@ class FlyingThings3D(Things):
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
         exclude: Collection[str] = (),
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -217,6 +219,7 @@ class FlyingThings3D(Things):
           exclude: scenes and images to leave out, such as "TRAIN/A/0000" and, like the lines of
             the benchmark's all_unused_files.txt, "TRAIN/A/0000/left/0006.png". Pairs with one of
             these images are left out, such as those of a frame without a pose.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene is missing.
@@ -225,7 +228,7 @@ class FlyingThings3D(Things):
         check_choice("split", split, layout.SPLITS)
         self.split = self._under = split
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
-        super().__init__(root, render, side, direction, scenes)
+        super().__init__(root, render, side, direction, scenes, frames)
 
     def _options(self) -> dict[str, object]:
         return super()._options() | {"split": self.split, "exclude": self._exclude}
@@ -245,6 +248,7 @@ class Monkaa(Things):
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -254,12 +258,13 @@ class Monkaa(Things):
           side: "left" or "right", which camera.
           direction: of time, "forward" or "backward".
           scenes: to read, such as "a_rain_of_stones_x2"; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene is missing.
           ValueError: an option is none of those.
         """
-        super().__init__(root, render, side, direction, scenes)
+        super().__init__(root, render, side, direction, scenes, frames)
 
 
 class Driving(Things):
@@ -280,6 +285,7 @@ class Driving(Things):
         side: Side = "left",
         direction: Direction = "forward",
         scenes: Collection[str] | None = None,
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -290,6 +296,7 @@ class Driving(Things):
           side: "left" or "right", which camera.
           direction: of time, "forward" or "backward".
           scenes: to read, such as "scene_forwards/fast"; all if None.
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene is missing.
@@ -298,7 +305,7 @@ class Driving(Things):
         check_choice("focal", focal, layout.FOCALS)
         self.focal = self._under = focal
         self._focal = layout.FOCALS[focal]
-        super().__init__(root, render, side, direction, scenes)
+        super().__init__(root, render, side, direction, scenes, frames)
 
     def _options(self) -> dict[str, object]:
         return super()._options() | {"focal": self.focal}

@@ -68,6 +68,7 @@ class FlyingThings3DSubset(TwoWays):
         render: Literal["clean", "final"] = "clean",
         side: Side = "left",
         direction: Direction = "forward",
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -77,6 +78,7 @@ class FlyingThings3DSubset(TwoWays):
           render: "clean" or "final".
           side: "left" or "right", which camera.
           direction: of time, "forward" or "backward".
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or no motion to say which frames are of one video.
@@ -87,7 +89,7 @@ class FlyingThings3DSubset(TwoWays):
         self._step = step_of(direction)
         self.split, self.render, self.side, self.direction = split, render, side, direction
         self._top = split_folder(root, split, layout.SPLITS_OF_SUBSET)
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._entries()), frames=frames)
 
     def _missing(self) -> str:
         motion = f"flow/{self.side}/into_{layout.WAYS[self.direction]}/0000000.flo"

@@ -79,6 +79,7 @@ class VirtualKitti2(TwoWays):
         variations: Collection[str] | None = None,
         camera: int = 0,
         direction: Direction = "forward",
+        frames: int = 2,
     ) -> None:
         """Lists the files.
 
@@ -88,6 +89,7 @@ class VirtualKitti2(TwoWays):
           variations: to read, such as "clone" or "rain"; all if None.
           camera: 0, the left one, or 1.
           direction: of time, "forward" or "backward".
+          frames: of a sample, which is a `Sequence` if there are more than 2.
 
         Raises:
           FileNotFoundError: there is nothing, or a scene or a variation is missing.
@@ -98,7 +100,7 @@ class VirtualKitti2(TwoWays):
         self._step = step_of(direction)
         self.scenes, self.variations = scenes, variations
         self.camera, self.direction = camera, direction
-        super().__init__(root, list(self._entries(Path(root))))
+        super().__init__(root, list(self._entries(Path(root))), frames=frames)
 
     def _options(self) -> dict[str, object]:
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}

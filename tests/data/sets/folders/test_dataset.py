@@ -33,8 +33,8 @@ def flows(root, *names):
 
 def own(root):
     """Three frames, their inverse depth, flow and change, and masks."""
-    frames(root, 1, 2, 10)
-    for i in (1, 2, 10):
+    frames(root, 1, 2, 3)
+    for i in (1, 2, 3):
         saved(root / f"inv/{i}.npy", TRUTH.inv_depth if i == 1 else TRUTH.next_inv_depth)
     flows(root, "flow/1.flo", "flow/2.flo")
     for i in (1, 2):
@@ -53,13 +53,13 @@ def own(root):
 def test_frames_that_follow_are_pairs(tmp_path):
     patterns = own(tmp_path)
     pairs = FolderPairs(tmp_path, **patterns, camera=CAMERA)
-    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("1", "2"), ("2", "10")]
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("1", "2"), ("2", "3")]
     sample = pairs[0]
     trees.check_images(sample, 1, 2)
     trees.check_truth(sample, TRUTH, **EXACT)
     np.testing.assert_allclose(sample.next_inv_depth, TRUTH.next_inv_depth, rtol=1e-6)
     assert sample.name == "frames/1" and sample.next_camera is None
-    assert pairs.other_direction() is None
+    assert pairs.other_direction() is None and pairs.left_out == {}
     again = pickle.loads(pickle.dumps(pairs))
     np.testing.assert_array_equal(again[-2].flow, sample.flow)
     with pytest.raises(IndexError):
@@ -109,17 +109,21 @@ def test_a_pattern_of_several_folders_makes_no_pair_across_them(tmp_path):
     assert [e.files["flow"].parent.parent.name for e in pairs.entries] == ["a", "b", "b"]
 
 
-def test_next_images_are_named_alike_or_follow_in_order(tmp_path):
+def test_next_images_are_those_of_the_same_number(tmp_path):
     for i in (3, 4):
         frames(tmp_path, i, name="first/{}_a.png")
-        frames(tmp_path, 10 + i, name="second/x{}.png")
+        frames(tmp_path, i, name="second/x00{}.png")
         flows(tmp_path, f"flow/{i}.flo")
-    pairs = FolderPairs(
-        tmp_path, image="first/*_a.png", next_image="second/x*.png", flow="flow/*.flo"
-    )
+    patterns = {"image": "first/*_a.png", "next_image": "second/x*.png"}
+    pairs = FolderPairs(tmp_path, **patterns, flow="flow/*.flo")
     assert len(pairs) == 2
-    trees.check_images(pairs[1], 4, 14)
+    assert pairs.entries[1].files["next_image"].name == "x004.png"
     assert pairs.entries[1].files["flow"].name == "4.flo"
+    (tmp_path / "second/x003.png").rename(tmp_path / "second/x005.png")
+    pairs = FolderPairs(tmp_path, **patterns)
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("4_a", "x004")]
+    names = {kind: [path.name for path in paths] for kind, paths in pairs.left_out.items()}
+    assert names == {"image": ["3_a.png"], "next_image": ["x005.png"]}
 
 
 def test_names_that_differ_are_matched_in_their_order(tmp_path):
@@ -135,18 +139,127 @@ def test_names_that_differ_are_matched_in_their_order(tmp_path):
         FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
 
 
-@pytest.mark.parametrize("gone", ["flow/2.flo", "inv/10.npy", "frames/1.png", "frames/10.png"])
-def test_what_has_no_partner_is_named(tmp_path, gone):
+@pytest.mark.parametrize(
+    "gone, alone",
+    [
+        ("inv/2.npy", "flow/1.flo, .*flow/2.flo: have"),
+        ("change/2.npy", "flow/2.flo: has"),
+        ("frames/1.png", "flow/1.flo: has"),
+    ],
+)
+def test_a_flow_without_its_partner_is_named(tmp_path, gone, alone):
     patterns = own(tmp_path)
     (tmp_path / gone).unlink()
-    alone = {
-        "flow/2.flo": "frames/2.png",
-        "inv/10.npy": "frames/10.png",
-        "frames/1.png": "flow/1.flo",
-        "frames/10.png": "inv/10.npy",
-    }[gone]
-    with pytest.raises(FileNotFoundError, match=f"{tmp_path / alone}: has no partner"):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path}/{alone} no partner"):
         FolderPairs(tmp_path, **patterns)
+
+
+@pytest.mark.parametrize(
+    "gone, left_out",
+    [
+        (["flow/2.flo"], {"image": 1, "inv_depth": 1, "inv_depth_change": 1}),
+        (["frames/3.png"], {"flow": 1, "inv_depth": 1, "inv_depth_change": 1}),
+    ],
+)
+def test_what_has_no_flow_is_left_out_and_counted(tmp_path, gone, left_out):
+    patterns = own(tmp_path)
+    for name in gone:
+        (tmp_path / name).unlink()
+    pairs = FolderPairs(tmp_path, **patterns)
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("1", "2")]
+    assert {kind: len(paths) for kind, paths in pairs.left_out.items()} == left_out
+    counts = " and ".join(f"{count} {kind}" for kind, count in left_out.items())
+    assert repr(pairs).endswith(f"1 sample, left out {counts})")
+
+
+def values_in(root, folder, numbers):
+    """Flows of which each says its own number."""
+    for number in numbers:
+        flow = np.full((*trees.SIZE, 2), float(number), np.float32)
+        data.write_flow(made(root / folder / f"{number:04d}.flo"), flow)
+
+
+@pytest.mark.parametrize("numbers, left", [((1, 4), {}), ((1, 2, 4), {"flow": ("0002.flo",)})])
+def test_no_pair_leads_across_a_missing_frame(tmp_path, numbers, left):
+    frames(tmp_path, "0001", "0002", "0004", "0005")
+    values_in(tmp_path, "flow", numbers)
+    pairs = FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [("0001", "0002"), ("0004", "0005")]
+    assert [sample.flow[0, 0, 0] for sample in pairs] == [1, 4]
+    trees.check_images(pairs[1], 4, 5)
+    assert {k: tuple(p.name for p in paths) for k, paths in pairs.left_out.items()} == left
+    assert len(FolderPairs(tmp_path, image="frames/*.png")) == 2
+
+
+def test_the_step_is_the_commonest_of_all_folders(tmp_path):
+    for folder, numbers in (("a", (0, 5, 10, 11)), ("b", (5, 10, 20, 25)), ("c", (3, 6))):
+        frames(tmp_path, *numbers, name=f"{folder}/{{}}.png")
+    pairs = [
+        (e.sequence, e.frame, e.next_frame) for e in FolderPairs(tmp_path, image="*/*.png").entries
+    ]
+    assert pairs == [("a", "0", "5"), ("a", "5", "10"), ("b", "5", "10"), ("b", "20", "25")]
+    values_in(tmp_path, "flow", (0, 5))
+    pairs = FolderPairs(tmp_path, image="a/*.png", flow="flow/*.flo")
+    assert [sample.flow[0, 0, 0] for sample in pairs] == [0, 5]
+    assert repr(pairs).endswith("2 samples, left out 1 image)")
+
+
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (["a_1", "a_2", "b_1", "b_2"], [("a_1", "a_2"), ("b_1", "b_2")]),
+        (["s1_f2", "s1_f10", "s2_f2", "s2_f10"], [("s1_f2", "s1_f10"), ("s2_f2", "s2_f10")]),
+        (["f1_t33", "f2_t66", "f4_t133"], [("f1_t33", "f2_t66")]),
+        (["000000_10", "000001_10"], [("000000_10", "000001_10")]),
+        (["wave", "walk", "jump"], [("jump", "walk"), ("walk", "wave")]),
+        (["12.050", "12.083", "13.116"], [("12.050", "12.083"), ("12.083", "13.116")]),
+        (["f1", "f2", "mean"], [("f1", "f2")]),
+    ],
+)
+def test_the_number_of_a_frame_is_the_last_that_differs(tmp_path, names, expected):
+    for number, name in enumerate(names):
+        trees.write_image(tmp_path / f"{name}.png", number)
+    entries = FolderPairs(tmp_path, image="*.png").entries
+    assert [(entry.frame, entry.next_frame) for entry in entries] == expected
+
+
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (["0_1", "1_2", "2_3"], [(0, 1), (1, 2), (2, 3)]),
+        (["0000_0002", "0002_0004"], [(0, 2), (2, 4)]),
+        (["1to0", "2to1", "4to3"], [(1, 0), (2, 1), (4, 3)]),
+    ],
+)
+def test_a_flow_that_names_both_frames_leads_to_the_second(tmp_path, names, expected):
+    frames(tmp_path, *range(5))
+    flows(tmp_path, *(f"flow/{name}.flo" for name in names))
+    entries = FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo").entries
+    assert [(int(e.frame), int(e.next_frame)) for e in entries] == expected
+    assert [e.files["flow"].stem for e in entries] == names
+
+
+def test_numbers_decide_and_not_the_order_of_the_text(tmp_path):
+    numbers = range(1, 12)
+    frames(tmp_path, *(f"{n:04d}" for n in numbers), name="frames/frame_{}.png")
+    for n in numbers:
+        saved(tmp_path / f"inv/d{n}.npy", np.full(trees.SIZE, n))
+        flow = np.full((*trees.SIZE, 2), float(n), np.float32)
+        data.write_flow(made(tmp_path / f"flow/flow_{n}.flo"), flow)
+    patterns = {"image": "frames/*.png", "flow": "flow/*.flo", "inv_depth": "inv/*.npy"}
+    pairs = FolderPairs(tmp_path, **patterns)
+    found = [(x.name, x.flow[0, 0, 0], x.inv_depth[0, 0], x.next_inv_depth[0, 0]) for x in pairs]
+    assert found == [(f"frames/frame_{n:04d}", n, n, n + 1) for n in range(1, 11)]
+    assert {kind: len(paths) for kind, paths in pairs.left_out.items()} == {"flow": 1}
+
+
+def test_the_whole_number_counts_and_not_what_the_wildcard_stands_for(tmp_path):
+    frames(tmp_path, 10, 20, 30)
+    values_in(tmp_path, "flow", (1, 2, 10, 20))
+    with pytest.raises(FileNotFoundError, match=r"0001\.flo, .*0002\.flo: have no partner"):
+        FolderPairs(tmp_path, image="frames/*0.png", flow="flow/*.flo")
+    pairs = FolderPairs(tmp_path, image="frames/*0.png", flow="flow/???0.flo")
+    assert [sample.flow[0, 0, 0] for sample in pairs] == [10, 20]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +321,7 @@ def test_flow_that_begins_a_frame_late_is_not_matched_by_its_order(tmp_path):
     for number in range(5):
         frames(tmp_path, f"{number:04d}")
     flows(tmp_path, *(f"flow/{number}.flo" for number in range(1, 5)))
-    with pytest.raises(FileNotFoundError, match=r"frames/0000\.png: has no partner"):
+    with pytest.raises(FileNotFoundError, match=r"frames/0000\.png: has no partner.*begins in"):
         FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo")
 
 

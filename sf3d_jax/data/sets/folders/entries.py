@@ -1,0 +1,222 @@
+"""Which frames of one's own files are pairs, and what belongs to each pair."""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sf3d_jax.data.sets._dataset import Entry
+from sf3d_jax.data.sets.folders.pairing import (
+    Name,
+    lack_partner,
+    match_names,
+    parse,
+    step_of_names,
+    varying_numbers,
+)
+from sf3d_jax.data.sets.folders.patterns import Match
+
+_Pair = tuple[Match, Match]
+_ByFrame = dict[Path, Path]
+
+
+class Listed(NamedTuple):
+    """Pairs of frames with their files.
+
+    Attributes:
+      entries: the pairs, in the order of their first frames.
+      left_out: by kind, the files that belong to no pair.
+    """
+
+    entries: list[Entry]
+    left_out: dict[str, tuple[Path, ...]]
+
+
+def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str]) -> Listed:
+    """The pairs of frames, and the files that belong to them.
+
+    With a flow there is a pair for every flow that leads from a frame to one that is there.
+
+    Args:
+      found: the files by kind, as `patterns.find` gives them: "image", and perhaps "next_image".
+      of_frames: kinds that are read of the next frame, too, as "after_" and the kind.
+
+    Returns:
+      The pairs and what is left.
+
+    Raises:
+      FileNotFoundError: a flow has no frame, or a pair lacks a file of another kind.
+      ValueError: two files stand for the same, or names do not say which belong together.
+    """
+    frames = found["image"]
+    if "next_image" in found:
+        after = _partners(frames, frames, found["next_image"])
+        by_path = {match.path: match for match in found["next_image"]}
+        pairs = [(a, by_path[after[a.path]]) for a in frames if a.path in after]
+    else:
+        pairs = list(_successors(frames, _step_of_flows(frames, found.get("flow", ()))))
+    firsts = [first for first, _ in pairs]
+    others = [kind for kind in found if kind not in ("image", "next_image")]
+    files = {kind: _partners(frames, firsts, found[kind]) for kind in others}
+    if "flow" in files and pairs:
+        _check_flow(frames, firsts, files["flow"], found["flow"])
+        pairs = [(a, b) for a, b in pairs if a.path in files["flow"]]
+    for kind in others:
+        _check_complete(files, kind, pairs, kind in of_frames, found[kind])
+    entries = [_entry(a, b, files, of_frames) for a, b in pairs]
+    used = {path for entry in entries for path in entry.files.values()}
+    left = {kind: tuple(m.path for m in found[kind] if m.path not in used) for kind in found}
+    return Listed(entries, {kind: paths for kind, paths in left.items() if paths})
+
+
+def _entry(
+    first: Match, after: Match, files: Mapping[str, _ByFrame], of_frames: Collection[str]
+) -> Entry:
+    listed = {"image": first.path, "next_image": after.path}
+    listed |= {kind: by_frame[first.path] for kind, by_frame in files.items()}
+    listed |= {f"after_{k}": files[k][after.path] for k in of_frames if k in files}
+    return Entry(first.folder, first.path.stem, after.path.stem, listed)
+
+
+def _check_flow(
+    frames: Sequence[Match], firsts: Sequence[Match], by_frame: _ByFrame, flows: Sequence[Match]
+) -> None:
+    """Refuses a flow without its frame, and flows that all seem to be named a frame late."""
+    begins = set(by_frame.values())
+    if alone := [match.path for match in flows if match.path not in begins]:
+        raise FileNotFoundError(lack_partner(alone, [match.path for match in frames]))
+    starts = {match.path for match in firsts}
+    for _, group in itertools.groupby(frames, key=lambda match: match.folder):
+        first, *others = (match.path for match in group)
+        all_but_first = all(path in by_frame for path in others)
+        if first in starts and first not in by_frame and others and all_but_first:
+            message = lack_partner([first], [match.path for match in flows])
+            raise FileNotFoundError(
+                f"{message}, but every frame behind it has one; name each flow after the frame "
+                "that it begins in"
+            )
+
+
+def _check_complete(
+    files: Mapping[str, _ByFrame],
+    kind: str,
+    pairs: Sequence[_Pair],
+    of_both: bool,
+    among: Sequence[Match],
+) -> None:
+    """Refuses pairs without a file of a kind; they are listed by their flows, or else images."""
+    needed = [(a.path, b.path) if of_both else (a.path,) for a, b in pairs]
+    lacking = [paths[0] for paths in needed if not all(path in files[kind] for path in paths)]
+    if lacking:
+        named = [files["flow"][path] if "flow" in files else path for path in lacking]
+        raise FileNotFoundError(lack_partner(named, [match.path for match in among]))
+
+
+def _partners(
+    frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
+) -> _ByFrame:
+    """The file of each frame, by the path of the frame; what has none is not in it.
+
+    Folders belong together by what their wildcards stand for, and so do the files in them. Where
+    names have no numbers, the files of a folder are as many as its frames, or as its pairs.
+    """
+    if matches[0].is_of_all:
+        return {match.path: matches[0].path for match in frames}
+    groups, of_firsts, of_files = _by_group(frames), _by_group(firsts), _by_group(matches)
+    places = match_names([*groups], [*of_files])
+    if places is None:
+        raise _undecided(frames, matches)
+    found: _ByFrame = {}
+    for (group, wanted), place in zip(groups.items(), places, strict=True):
+        if place is not None:
+            files = [*of_files.values()][place]
+            found |= _partners_of_folder(wanted, of_firsts[group], files)
+    return found
+
+
+def _partners_of_folder(
+    frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
+) -> _ByFrame:
+    names = [match.name for match in matches]
+    for wanted in (frames, firsts):
+        places = match_names([match.name for match in wanted], names)
+        if wanted and places is not None:
+            pairs = zip(wanted, places, strict=True)
+            return {match.path: matches[i].path for match, i in pairs if i is not None}
+    raise _undecided(firsts, matches)
+
+
+def _undecided(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoundError:
+    path, other = frames[0].path, matches[0].path
+    return FileNotFoundError(
+        f"{path}: has no partner of its name or number in {other.parent}, and in their order "
+        f"{len(frames)} files cannot be matched with {len(matches)}"
+    )
+
+
+def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
+    """How far the other frame is by the names of the flows; 0 if they do not say."""
+    names = [match.name for match in frames]
+    steps = {step_of_names([m.name for m in some], names) for some in _by_group(flows).values()}
+    if len(steps) > 1:
+        listed = " and ".join(map(str, sorted(steps)))
+        raise ValueError(f"{flows[0].path.parent}: names of flows lead {listed} frames further")
+    return steps.pop() if steps else 0
+
+
+def _successors(frames: Sequence[Match], step: int) -> Iterator[_Pair]:
+    """Each frame and the one a step later; if that is 0, the commonest step, the least of several.
+
+    In a folder whose names have no numbers it is the one that follows by name.
+    """
+    by_folder = itertools.groupby(frames, key=lambda match: match.folder)
+    folders = [list(group) for _, group in by_folder]
+    chains = [_chains(folder) for folder in folders]
+    numbers = [sorted(chain) for of_folder in chains for chain in of_folder]
+    steps = Counter(b - a for chain in numbers for a, b in itertools.pairwise(chain))
+    step = step or min(steps, key=lambda step: (-steps[step], step), default=1)
+    for folder, of_folder in zip(folders, chains, strict=True):
+        if not of_folder:
+            yield from itertools.pairwise(folder)
+        after = {m.path: chain.get(n + step) for chain in of_folder for n, m in chain.items()}
+        yield from ((m, other) for m in folder if (other := after.get(m.path)) is not None)
+
+
+def _chains(frames: Sequence[Match]) -> list[dict[int, Match]]:
+    """The frames of a folder by their numbers, each sequence apart; none if they have no numbers.
+
+    The number of a frame is the last one in its name that differs from name to name; the names of
+    a sequence have all else in common. Where all numbers differ at once, it is the first one.
+    """
+    by_texts: dict[tuple[str, ...], list[tuple[Name, Match]]] = defaultdict(list)
+    for match in frames:
+        name = parse(match.path.stem)
+        by_texts[name.texts].append((name, match))
+    chains = []
+    for named in by_texts.values():
+        varying = varying_numbers([name for name, _ in named])
+        ways = [_split(named, i, varying) for i in reversed(varying)]
+        ways += [_split(named, i, []) for i in varying[:1]]
+        chains += next((way for way in ways if any(len(chain) > 1 for chain in way)), [])
+    return chains
+
+
+def _split(
+    named: Sequence[tuple[Name, Match]], place: int, varying: Sequence[int]
+) -> list[dict[int, Match]]:
+    """The frames by the number at a place, apart by the others; none if one has decimals."""
+    chains: dict[tuple[int | str, ...], dict[int, Match]] = defaultdict(dict)
+    for name, match in named:
+        number = name.numbers[place]
+        if not isinstance(number, int):
+            return []
+        chains[tuple(name.numbers[i] for i in varying if i != place)][number] = match
+    return list(chains.values())
+
+
+def _by_group(matches: Sequence[Match]) -> defaultdict[str, list[Match]]:
+    groups: defaultdict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        groups[match.group].append(match)
+    return groups

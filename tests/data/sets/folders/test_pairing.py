@@ -1,0 +1,75 @@
+"""Which files belong together, against partners that are written down by hand."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from sf3d_jax import data
+
+# Names of flows, names of others, and the partners.
+PAIRS = {
+    "zeros in front": (range(1, 12), [f"{i:04d}" for i in range(1, 12)], None),
+    "words in front": (["f_0002", "f_0003"], ["d_0003", "d_0002"], ["d_0002", "d_0003"]),
+    "a version": (["f_2", "f_10"], ["d_10_v3", "d_2_v3"], ["d_2_v3", "d_10_v3"]),
+    "both frames": (
+        ["000000_000001_flow", "000001_000002_flow"],
+        ["000000_left_depth", "000001_left_depth", "000002_left_depth"],
+        ["000000_left_depth", "000001_left_depth"],
+    ),
+    "one of both frames": (["0003_0004"], ["3", "4"], ["3"]),
+    "scene and frame": (
+        ["s1_f1_flow", "s1_f2_flow", "s2_f1_flow"],
+        ["s2f1", "s1f1", "s1f2", "s2f2"],
+        ["s1f1", "s1f2", "s2f1"],
+    ),
+    "KITTI": (["000000_10", "000001_10"], ["000000_10", "000001_10"], None),
+    "KITTI's images": (["000004_10", "000010_10"], ["000010", "000004"], ["000004", "000010"]),
+    "words": (["wave", "jump"], ["jump", "wave", "walk"], ["wave", "jump"]),
+    "other words": (["a_flow", "b_flow"], ["a_depth", "b_depth"], None),
+    "words beside numbers": (["8", "9", "10"], ["x", "y", "z"], None),
+    "times": (["12.050", "12.5"], ["d12.5", "d12.05", "d12.050"], ["d12.050", "d12.5"]),
+    "a stray": (["f_1", "f_2"], ["1", "2", "mean"], ["1", "2"]),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_names_say_which_files_belong_together(case):
+    flows, others, expected = PAIRS[case]
+    flows, others = (
+        [f"{folder}/{x}.npy" for x in n] for folder, n in (("f", flows), ("d", others))
+    )
+    expected = others if expected is None else [f"d/{x}.npy" for x in expected]
+    paired = data.pair_files(flows, others)
+    assert paired.files == tuple(map(Path, expected))
+    assert paired.left_out == tuple(Path(x) for x in others if x not in expected)
+
+
+def test_the_order_of_the_files_does_not_matter_where_their_numbers_decide():
+    flows, others = [f"{i}.flo" for i in range(1, 12)], [f"d_{i:04d}.npy" for i in range(12)]
+    random.Random(0).shuffle(flows)
+    assert data.pair_files(sorted(flows), sorted(others)).left_out == (Path("d_0000.npy"),)
+    files = data.pair_files(flows, others).files
+    assert [int(path.stem[2:]) for path in files] == [int(flow[:-4]) for flow in flows]
+
+
+@pytest.mark.parametrize(
+    "flows, others, error, says",
+    [
+        (["f_1", "f_2"], ["d_2", "d_3"], FileNotFoundError, r"f_1\.x: has no partner .* d_2\.x"),
+        (range(9), [9], FileNotFoundError, r"0\.x, .*, 4\.x and 4 more: have no partner"),
+        (["f_1"], ["d_2"], FileNotFoundError, r"f_1\.x: has no partner"),
+        (["1", "2", "mean"], ["f1", "f2", "f3"], FileNotFoundError, r"mean\.x: has no partner"),
+        (["a", "b"], ["1", "2", "3"], ValueError, "2 files such as a.x and 3 .* do not say which"),
+        (["a", "b"], ["10", "2"], ValueError, "do not say which"),
+        (["1", "2"], ["depth_1", "depth_2", "conf_1", "conf_2"], ValueError, "do not say which"),
+        (["s1_1", "s1_2", "s2_1"], ["1", "2", "3"], ValueError, "do not say which"),
+        (["1", "01"], ["1", "2"], ValueError, r"stand for the same in 01\.x and 1\.x"),
+        (["1"], ["1", "001"], ValueError, r"stand for the same in 001\.x and 1\.x"),
+        (["flow_0001_v2"], ["depth_2"], ValueError, "1 files such as .* do not say which"),
+        (["1"], [], FileNotFoundError, "has no partner among no files"),
+    ],
+)
+def test_what_names_do_not_say_is_refused(flows, others, error, says):
+    with pytest.raises(error, match=says):
+        data.pair_files([f"{x}.x" for x in flows], [f"{x}.x" for x in others])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Name = Literal[
     "srflow3d",
     "kitti2015",
+    "kitti2012",
     "spring",
     "flyingthings3d",
     "flyingthings3dsubset",
@@ -29,6 +30,7 @@ Name = Literal[
     "tartanair",
     "tartanairv2",
     "flyingchairs",
+    "hd1k",
 ]
 SOMETHING_WRONG = 1
 _WIDTH = 100
@@ -49,8 +51,9 @@ class Check:
     """
 
     path: Annotated[Path, Positional]
-    """Folder of a data set: SRFlow3D, KITTI 2015, Spring, FlyingThings3D, Monkaa, Driving, Sintel,
-    Virtual KITTI 2, TartanAir, TartanAir V2 or FlyingChairs; or of a split or a scene of one."""
+    """Folder of a data set: SRFlow3D, KITTI 2015 or 2012, Spring, FlyingThings3D or its subset,
+    Monkaa, Driving, Sintel, Virtual KITTI 2, TartanAir, TartanAir V2, FlyingChairs or HD1K; or of a
+    split or a scene of one."""
     dataset: Name | None = None
     """Which data set it is, such as srflow3d; told by its folders if not given."""
     split: str | None = None

@@ -58,10 +58,12 @@ from sf3d_jax.data.sets.chairs.dataset import FlyingChairs as FlyingChairs
 from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
 from sf3d_jax.data.sets.folders.pairing import Paired as Paired
 from sf3d_jax.data.sets.folders.pairing import pair_files as pair_files
+from sf3d_jax.data.sets.hd1k.dataset import HD1K as HD1K
 from sf3d_jax.data.sets.kitti.calibration import Calibration as Calibration
 from sf3d_jax.data.sets.kitti.calibration import read_kitti_calibration as read_kitti_calibration
 from sf3d_jax.data.sets.kitti.calibration import write_kitti_calibration as write_kitti_calibration
 from sf3d_jax.data.sets.kitti.dataset import Kitti2015 as Kitti2015
+from sf3d_jax.data.sets.kitti.dataset_2012 import Kitti2012 as Kitti2012
 from sf3d_jax.data.sets.sintel.dataset import Sintel as Sintel
 from sf3d_jax.data.sets.sintel.files import read_sintel_camera as read_sintel_camera
 from sf3d_jax.data.sets.sintel.files import read_sintel_disparity as read_sintel_disparity

@@ -281,11 +281,10 @@ FILES = {
             "test_masks_say_what_is_valid_and_what_is_hidden",
         ),
     },
-    "sets/kitti/test_dataset.py": {
-        "Kitti2015.read": (
-            "test_a_sample_is_the_truth",
-            "test_a_map_of_another_size_is_named",
-            "test_the_motion_is_valid_where_all_of_its_maps_are",
+    "sets/hd1k/test_dataset.py": {
+        "HD1K.read": (
+            "test_pairs_are_neighbours_of_one_sequence",
+            "test_what_is_not_there_is_named",
         ),
     },
     "sets/srflow3d/test_dataset.py": {

@@ -4,18 +4,18 @@ import cv2
 import numpy as np
 from helpers import trees
 from helpers.files import made
+from helpers.films import film, inverse, resized
 from scipy.spatial.transform import Rotation
 
 import sf3d_jax as sf3d
 
 
-def tartanair_v2(root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam_front", side=16):
+def tartanair_v2(
+    root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam_front", size=(16, 16)
+):
     """Three frames of a world that stays; the first pixel of the flow is hidden, for one code."""
-    size = (side, side)
-    middle = (side - 1) / 2
-    whole = trees.film(
-        sf3d.Camera.pinhole(side / 2, side / 2, middle, middle, size), motion=np.eye(3, 4)
-    )
+    lens = sf3d.Camera.pinhole(320.0, 320.0, 319.5, 319.5, (640, 640))
+    whole = film(resized(lens, size), motion=np.eye(3, 4))
     top = root / flight
     rows = []
     # From a camera whose axes are forward, right, down.
@@ -27,7 +27,7 @@ def tartanair_v2(root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam
         # As its authors write it: the bytes of a number are blue, green, red, alpha.
         picture = np.float32(1 / inv_depth)[..., None].view(np.uint8)
         assert cv2.imwrite(str(made(top / f"depth_{camera}/{name}_depth.png")), picture)
-        back = trees.inverse(np.float64(seen.world_to_camera))
+        back = inverse(np.float64(seen.world_to_camera))
         quaternion = Rotation.from_matrix(back[:, :3] @ to_opencv).as_quat()
         rows.append(" ".join(map(repr, [*back[:, 3].tolist(), *quaternion.tolist()])))
     made(top / f"pose_{camera}.txt").write_text("\n".join(rows) + "\n")
@@ -41,19 +41,18 @@ def tartanair_v2(root, flight="AbandonedFactory/Data_easy/P000", *, camera="lcam
     return whole.forward
 
 
-def things_subset(root, split="train", *, side="left", sign=-1, start=8):
-    """Two videos of three frames in one run of numbers, of which no file tells the end.
+def things_subset(root, split="train", *, side="left", sign=-1, start=8, size=(27, 48), videos=2):
+    """Videos of three frames in one run of numbers, of which no file tells the end.
 
     The second video begins at `start` + 3. Of the occlusion, the first column is hidden.
     """
-    size = (27, 48)
-    focal = 1050 / 20
-    whole = trees.film(sf3d.Camera.pinhole(focal, focal, 23.5, 13.0, size))
+    lens = resized(sf3d.Camera.pinhole(1050.0, 1050.0, 479.5, 269.5, (540, 960)), size)
+    whole, focal = film(lens), lens.focal[0]
     top = root / split
     of_frame = whole.forward.inv_depth, whole.forward.next_inv_depth, whole.backward.inv_depth
     hidden = np.zeros(size, np.uint8)
     hidden[:, 0] = 255
-    for first in (start, start + 3):
+    for first in range(start, start + 3 * videos, 3):
         for number, inv_depth in enumerate(of_frame, first):
             trees.write_image(top / f"image_clean/{side}/{number:07d}.png", number, size)
             path = made(top / f"disparity/{side}/{number:07d}.pfm")

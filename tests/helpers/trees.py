@@ -10,89 +10,19 @@ last to middle. What is written for the middle frame itself is not compared with
 
 import dataclasses
 import struct
-from typing import NamedTuple
 
 import cv2
 import h5py
 import numpy as np
 from helpers.files import made
-from helpers.support import chain, pose
+from helpers.films import film, inverse, moving_plane, optics, resized
+from helpers.support import chain
 from scipy.spatial.transform import Rotation
 
 import sf3d_jax as sf3d
 
 SIZE = (12, 20)
-WORLD = pose([0.4, -1.2, 0.3], [5.0, -2.0, 7.0])
-STEP = pose([0.01, 0.02, -0.015], [0.05, -0.02, 0.1])
-
-
-class Truth(NamedTuple):
-    """All that there is to know of two frames, in float64."""
-
-    flow: np.ndarray
-    inv_depth: np.ndarray
-    change: np.ndarray
-    vectors: np.ndarray
-    next_inv_depth: np.ndarray
-    camera: sf3d.Camera
-    next_camera: sf3d.Camera
-
-
-def inverse(p):
-    return np.c_[p[:, :3].T, -p[:, :3].T @ p[:, 3]]
-
-
-def moving_plane(camera, next_camera, *, distance=8.0, motion=None):
-    """The truth of a plane n . X = h that moves by X -> R X + t, in the first camera's axes."""
-    normal = np.array([0.1, -0.2, 1.0])
-    turn, shift = np.split(pose([0.01, -0.02, 0.03], [0.2, 0.1, -0.3]), [3], axis=1)
-    if motion is not None:
-        turn, shift = np.split(motion, [3], axis=1)
-    v, u = np.mgrid[: camera.size[0], : camera.size[1]].astype(float)
-    pixels = np.stack([u, v], axis=-1)
-    ray = lambda c: np.concatenate(
-        [(pixels - c.principal_point) / c.focal, np.ones((*u.shape, 1))], -1
-    )
-    start = ray(camera) * (distance / (ray(camera) @ normal))[..., None]
-    end = start @ turn.T + shift[:, 0]
-    between = chain(next_camera.world_to_camera, inverse(np.float64(camera.world_to_camera)))
-    seen = end @ between[:, :3].T + between[:, 3]
-    flow = seen[..., :2] / seen[..., 2:] * next_camera.focal + next_camera.principal_point - pixels
-    # The moved plane in the axes of the second camera.
-    moved = between[:, :3] @ turn @ normal
-    offset = distance + (turn @ normal) @ shift[:, 0] + moved @ between[:, 3]
-    return Truth(
-        flow=flow,
-        inv_depth=1 / start[..., 2],
-        change=1 / seen[..., 2] - 1 / start[..., 2],
-        vectors=end - start,
-        next_inv_depth=ray(next_camera) @ moved / offset,
-        camera=camera,
-        next_camera=next_camera,
-    )
-
-
-class Film(NamedTuple):
-    """Three frames.
-
-    The cameras are by frame; forward is from the first frame to the middle one, backward from the
-    last to the middle one.
-    """
-
-    cameras: list
-    forward: Truth
-    backward: Truth
-
-
-def film(camera, **options):
-    """Three frames seen by copies of a camera."""
-    at = lambda p: dataclasses.replace(camera, world_to_camera=p)
-    first, middle = WORLD, chain(STEP, WORLD)
-    last = chain(inverse(pose([0.02, -0.01, 0.01], [-0.04, 0.03, 0.12])), middle)
-    cameras = [at(p) for p in (first, middle, last)]
-    forward = moving_plane(cameras[0], cameras[1], **options)
-    backward = moving_plane(cameras[2], cameras[1], **options)
-    return Film(cameras, forward, backward)
+TARTANAIR = (12, 16)  # the aspect of its images
 
 
 def image(number, size=SIZE):
@@ -141,10 +71,14 @@ def check_cameras(sample, truth):
         np.testing.assert_allclose(found.principal_point, wanted.principal_point, rtol=1e-6)
 
 
-def kitti2015(root, *, number=7, size=SIZE, noc=True):
-    """training/ with one sample, of a camera that stays; one pixel leaves the image."""
-    fx, baseline = 250.0, 0.5
-    camera = sf3d.Camera.pinhole(fx, fx, 9.3, 5.2, size)
+def kitti2015(root, *, number=7, size=SIZE, noc=True, lens=None):
+    """training/ with one sample, of a camera that stays; one pixel leaves the image.
+
+    The calibration is that of `lens`, a camera of which the images are resized.
+    """
+    baseline = 0.5
+    lens = lens or sf3d.Camera.pinhole(250.0, 250.0, 9.3, 5.2, size)
+    camera = resized(lens, size)
     truth = moving_plane(camera, camera)
     top = root / "training"
     name = f"{number:06d}"
@@ -160,19 +94,25 @@ def kitti2015(root, *, number=7, size=SIZE, noc=True):
         ("disp_occ_0", truth.inv_depth),
         ("disp_occ_1", truth.inv_depth + truth.change),
     ):
-        disparity = inv_depth * fx * baseline
+        disparity = inv_depth * camera.focal[0] * baseline
         sf3d.data.write_disparity(made(top / folder / f"{name}_10.png"), disparity)
-    lines = [f"S_rect_02: {size[1]}.0 {size[0]}.0"]
+    fx, fy, cx, cy = optics(lens)
+    lines = [f"S_rect_02: {lens.size[1]}.0 {lens.size[0]}.0"]
     for camera, shift in ((2, 30.0), (3, 30.0 - fx * baseline)):
-        lines.append(f"P_rect_0{camera}: {fx} 0 9.3 {shift} 0 {fx} 5.2 0 0 0 1 0")
+        lines.append(f"P_rect_0{camera}: {fx} 0 {cx} {shift} 0 {fy} {cy} 0 0 0 1 0")
     made(top / f"calib_cam_to_cam/{name}.txt").write_text("\n".join(lines) + "\n")
     return truth
 
 
-def spring(root, *, scene="0005", side="left", size=SIZE):
-    """train/ with one scene of three frames; only the top left of four values is the truth."""
-    focals = (240.0, 250.0, 260.0)
-    cameras = [sf3d.Camera.pinhole(f, f, 10.0, 6.0, size) for f in focals]
+def spring(root, *, scene="0005", side="left", size=SIZE, lens=None):
+    """train/ with one scene of three frames; only the top left of four values is the truth.
+
+    The intrinsics are those of `lens`, of which the images are resized.
+    """
+    lens = lens or sf3d.Camera.pinhole(240.0, 240.0, 10.0, 6.0, size)
+    lenses = [dataclasses.replace(lens, focal=lens.focal * f / 24) for f in (24, 25, 26)]
+    cameras = [resized(x, size) for x in lenses]
+    focals = [x.focal[0] for x in cameras]
     left = film(cameras[0]).cameras
     poses = [np.float64(c.world_to_camera) for c in left]
     shift = np.c_[np.eye(3), [-0.065 if side == "right" else 0, 0, 0]]
@@ -205,18 +145,27 @@ def spring(root, *, scene="0005", side="left", size=SIZE):
     for number, truth in ((1, forward), (3, backward)):
         write(f"disp1_{side}", number, truth.inv_depth, focals[number - 1])
     write(f"disp1_{side}", 2, forward.next_inv_depth, focals[1])
-    rows = [f"{f} {f} 10.0 6.0" for f in focals]
+    rows = [" ".join(map(str, optics(x))) for x in lenses]
     made(top / "cam_data/intrinsics.txt").write_text("\n".join(rows) + "\n")
     rows = [" ".join(map(repr, np.r_[p, [[0, 0, 0, 1]]].ravel().tolist())) for p in poses]
     made(top / "cam_data/extrinsics.txt").write_text("\n".join(rows) + "\n")
     return forward, backward
 
 
-def things(root, scene="TRAIN/A/0003", *, side="left", sign=1, focal=1050.0, start=6, webp=False):
-    """One scene of three frames of FlyingThings3D, Monkaa or Driving, resized to 960 / 48."""
-    size = (27, 48)
-    focal = focal / 20
-    camera = sf3d.Camera.pinhole(focal, focal, 480 / 20 - 0.5, 270 / 20 - 0.5, size)
+def things(
+    root,
+    scene="TRAIN/A/0003",
+    *,
+    side="left",
+    sign=1,
+    focal=1050.0,
+    start=6,
+    webp=False,
+    size=(27, 48),
+):
+    """One scene of three frames of FlyingThings3D, Monkaa or Driving, resized from 960 x 540."""
+    camera = resized(sf3d.Camera.pinhole(focal, focal, 479.5, 269.5, (540, 960)), size)
+    focal = camera.focal[0]
     whole = film(camera)
     letter = side[0].upper()
     frames = [start, start + 1, start + 2]
@@ -255,14 +204,18 @@ def things(root, scene="TRAIN/A/0003", *, side="left", sign=1, focal=1050.0, sta
     return whole.forward, whole.backward
 
 
-def sintel(root, scene="alley_1", *, size=SIZE, depth=True):
-    """training/ with one scene of three frames; the first pixel of the flow is invalid."""
-    whole = film(sf3d.Camera.pinhole(224.0, 224.0, 9.5, 5.5, size))
+def sintel(root, scene="alley_1", *, size=SIZE, depth=True, lens=None):
+    """training/ with one scene of three frames; the first pixel of the flow is invalid.
+
+    The intrinsics are those of `lens`, of which the images are resized.
+    """
+    lens = lens or sf3d.Camera.pinhole(224.0, 224.0, 9.5, 5.5, size)
+    whole, (fx, fy, cx, cy) = film(resized(lens, size)), optics(lens)
     top = root / "training"
     for number in (1, 2, 3):
         write_image(top / f"clean/{scene}/frame_{number:04d}.png", number, size)
         camera = whole.cameras[number - 1]
-        matrix = [224.0, 0, 9.5, 0, 224.0, 5.5, 0, 0, 1]
+        matrix = [fx, 0, cx, 0, fy, cy, 0, 0, 1]
         pose = np.float64(camera.world_to_camera).ravel()
         data = struct.pack("<4s21d", b"PIEH", *matrix, *pose)
         made(top / f"camdata_left/{scene}/frame_{number:04d}.cam").write_bytes(data)
@@ -281,16 +234,20 @@ def sintel(root, scene="alley_1", *, size=SIZE, depth=True):
             data = head + np.float32(1 / inv_depth).tobytes()
             made(top / f"depth/{name}.dpt").write_bytes(data)
         else:
-            code = np.rint(inv_depth * 224 * 0.1 * 64).astype(int)
+            code = np.rint(inv_depth * camera.focal[0] * 0.1 * 64).astype(int)
             picture = np.stack([code // 256, code % 256, 0 * code], -1).astype(np.uint8)
             path = made(top / f"disparities/{name}.png")
             assert cv2.imwrite(str(path), picture[..., ::-1])
     return whole.forward
 
 
-def virtualkitti2(root, sequence="Scene01/clone", *, size=SIZE, sky=True):
-    """One variation of a scene, three frames of camera 0; the first pixel is the sky."""
-    whole = film(sf3d.Camera.pinhole(72.5, 72.5, 9.5, 5.5, size), distance=4.0)
+def virtualkitti2(root, sequence="Scene01/clone", *, size=SIZE, sky=True, lens=None):
+    """One variation of a scene, three frames of camera 0; the first pixel is the sky.
+
+    The intrinsics are those of `lens`, of which the images are resized.
+    """
+    lens = lens or sf3d.Camera.pinhole(72.5, 72.5, 9.5, 5.5, size)
+    whole = film(resized(lens, size), distance=4.0)
     top = root / sequence
     intrinsic = ["frame cameraID K[0,0] K[1,1] K[0,2] K[1,2]"]
     extrinsic = ["frame cameraID r1,1 r1,2 r1,3 t1 r2,1 r2,2 r2,3 t2 r3,1 r3,2 r3,3 t3 0 0 0 1"]
@@ -300,7 +257,7 @@ def virtualkitti2(root, sequence="Scene01/clone", *, size=SIZE, sky=True):
         for c in (0, 1):
             pose = np.r_[np.float64(camera.world_to_camera), [[0, 0, 0, 1]]]
             pose[0, 3] -= c * 0.532725
-            intrinsic.append(f"{number} {c} 72.5 72.5 9.5 5.5")
+            intrinsic.append(" ".join(map(str, [number, c, *optics(lens)])))
             extrinsic.append(" ".join([str(number), str(c), *map(repr, pose.ravel().tolist())]))
     (top / "intrinsic.txt").write_text("\n".join(intrinsic) + "\n")
     (top / "extrinsic.txt").write_text("\n".join(extrinsic) + "\n")
@@ -344,10 +301,9 @@ def camera_motion(truth):
     return end - lift(pixels, truth.inv_depth, truth.camera)
 
 
-def tartanair(root, flight="abandonedfactory/Easy/P000", *, size=SIZE):
+def tartanair(root, flight="abandonedfactory/Easy/P000", *, size=TARTANAIR):
     """Three frames of a world that stays; the first pixel of the flow is masked."""
-    focal = size[1] / 2
-    camera = sf3d.Camera.pinhole(focal, focal, size[1] / 2, size[0] / 2, size)
+    camera = resized(sf3d.Camera.pinhole(320.0, 320.0, 320.0, 240.0, (480, 640)), size)
     still = np.eye(3, 4)
     whole = film(camera, motion=still)
     top = root / flight

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_header_size, check_numbers
+from sf3d_jax.data._files import (
+    LARGEST,
+    FormatError,
+    PathLike,
+    SizeError,
+    check_header_size,
+    check_numbers,
+)
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.poses import poses_argument
 
@@ -167,14 +174,14 @@ def check_fits(
         as in one that was cut out, else it must be about its centre.
 
     Raises:
-      FormatError: they are no intrinsics of such an image.
+      SizeError: they are no intrinsics of such an image.
     """
     sides = np.array([size[1], size[0]])
     least, most = (0, 2) if told else _CENTRED
     ratio = (2 * point + 1) / sides
     inside = (least <= ratio).all() and (ratio <= most).all()
     if not inside or (focal < _SMALLEST_FOCAL * sides).any():
-        raise FormatError(
+        raise SizeError(
             path,
             f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",
             f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
@@ -245,14 +252,14 @@ def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "
       The camera; untouched if it has that size.
 
     Raises:
-      FormatError: the sizes do not differ by a common factor.
+      SizeError: the sizes do not differ by a common factor.
     """
     if camera.size == size:
         return camera
     check_header_size(path, size[1], size[0])
     if not same_shape(camera.size, size):
         (height, width), (found_height, found_width) = size, camera.size
-        raise FormatError(
+        raise SizeError(
             path,
             f"{width} x {height} pixels, or a multiple or fraction, for {where}",
             f"{found_width} x {found_height}",
@@ -262,6 +269,7 @@ def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "
 
 def same_shape(first: Size, second: Size) -> bool:
     """Whether two sizes differ by a common factor, up to rounding to whole pixels."""
-    # Both sides of the larger one may be off by half a pixel of the smaller.
+    # With H' = floor(s H) and W' = floor(s W), |H' W - W' H| is below the larger of W and H; so it
+    # is if both are rounded up, or to the nearest.
     gap = abs(first[0] * second[1] - first[1] * second[0])
-    return 2 * gap <= max(sum(first), sum(second))
+    return gap <= max(*first, *second)

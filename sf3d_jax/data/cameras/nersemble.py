@@ -8,6 +8,7 @@ taken as OpenCV's, integers at pixel centres. Images of other sizes are those ma
 550 x 802.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,15 @@ from sf3d_jax.data.cameras.checks import (
     Size,
     camera_argument,
     intrinsics,
-    make_camera,
-    resize_camera,
     rigid_pose,
     same_shape,
 )
 from sf3d_jax.data.cameras.poses import homogeneous
+from sf3d_jax.data.cameras.sizes import NERSEMBLE as FULL_SIZE
+from sf3d_jax.data.cameras.sizes import camera_of_benchmark
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
-
-# (H, W) of the images as they were taken.
-FULL_SIZE = (3208, 2200)
 
 
 def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
@@ -43,7 +41,8 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
       The cameras by serial number, float64.
 
     Raises:
-      FormatError: the file is of another form, or a pose is no rotation and translation.
+      FormatError: the file is of another form, a pose is no rotation and translation, or K is
+        that of images of another size.
       ValueError: size is not that of a whole image.
     """
     from sf3d_jax.camera import check_size
@@ -51,7 +50,8 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
     size = check_size(size)
     if not same_shape(FULL_SIZE, size):
         height, width = FULL_SIZE
-        raise ValueError(f"size: expected ({height}, {width}) or a fraction of it, got {size}")
+        expected = f"({height}, {width}), which {os.fspath(path)} belongs to, or a fraction of it"
+        raise ValueError(f"size: expected {expected}, got {size}")
     tree = read_json(path)
     poses = tree.get("world_2_cam") if isinstance(tree, dict) else None
     if not isinstance(poses, dict) or not poses:
@@ -61,15 +61,16 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
     cameras = {}
     for serial, pose in poses.items():
         where = f"world_2_cam {serial[:40]}"
-        cameras[serial] = make_camera(
+        cameras[serial] = camera_of_benchmark(
             path,
             where,
             focal=focal,
             principal_point=point,
-            size=FULL_SIZE,
+            published=FULL_SIZE,
+            size=size,
             world_to_camera=rigid_pose(path, where, matrix(path, where, pose, (4, 4), (3, 4))),
         )
-    return {serial: resize_camera(path, serial, c, size) for serial, c in cameras.items()}
+    return cameras
 
 
 def write_nersemble_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:

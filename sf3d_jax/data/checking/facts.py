@@ -21,6 +21,12 @@ _CHANNELS = {"flow": 2, "scene_flow": 3}
 _MASKS = ("valid", "occlusion")
 _MAPS = (*_IMAGES, "flow", "inv_depth", "inv_depth_change", "next_inv_depth", "scene_flow", *_MASKS)
 _CAMERAS = ("camera", "next_camera")
+# The name of intrinsics of another resolution, as of the fault that more than their point shows.
+RESOLUTION = "focal"
+# Logarithms of the ratios of a principal point to the centre of the image: of intrinsics of another
+# resolution they are alike, and of half and double they are -.69 and .69.
+_SAME_RATIO = 0.2
+_OTHER_RATIO = 0.35
 # At the border of a mask a pixel or two may differ from the depth; inside it none may.
 _BORDER = 2
 _BORDER_SHARE = 0.01
@@ -120,12 +126,46 @@ def _check_cameras(
         elif not poses.is_rigid(camera.world_to_camera):
             unusable[name] = None
             findings.append(_pose_finding(name, camera))
+        elif (other := _other_size(camera)) is not None:
+            findings.append(_resolution_finding(name, camera, other))
         height, width = camera.size
         if size is not None and (height, width) != size:
             findings.append(_size_finding(name, (height, width), size))
     if "camera" in unusable:
         unusable["next_camera"] = None
     return unusable, findings
+
+
+def _other_size(camera: Camera) -> tuple[float, float] | None:
+    """(W, H) about which the principal point is centred, if it is so clearly not the camera's.
+
+    In an image that was cut out it may be anywhere: then the two ratios would hardly agree.
+    """
+    twice = 2 * np.asarray(camera.principal_point).astype(float) + 1
+    sides = np.array(camera.size[::-1])
+    if not (twice > 0).all():
+        return None
+    x, y = np.log(twice / sides)
+    if abs(x - y) > _SAME_RATIO or min(abs(x), abs(y)) < _OTHER_RATIO:
+        return None
+    width, height = twice
+    return float(width), float(height)
+
+
+def _resolution_finding(name: str, camera: Camera, other: tuple[float, float]) -> Finding:
+    height, width = camera.size
+    x, y = np.asarray(camera.principal_point).astype(float)
+    factor = float(np.sqrt(width * height / (other[0] * other[1])))
+    numbers = {"x": x, "y": y, "width": width, "height": height, "factor": factor}
+    message = (
+        f"the principal point ({x:g}, {y:g}) of {name} is the centre of an image of about "
+        f"{other[0]:.0f} x {other[1]:.0f} pixels, not of {width} x {height}"
+    )
+    why = (
+        "focal length and principal point belong to another resolution; multiply them by about "
+        f"{factor:.3g}. If the image was cut out of a larger one they may be right"
+    )
+    return Finding(RESOLUTION, message, numbers, why, 0.7)
 
 
 def _pose_finding(name: str, camera: Camera) -> Finding:

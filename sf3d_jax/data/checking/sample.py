@@ -4,7 +4,14 @@ import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, fields_of
 from sf3d_jax.data.checking.evidence.points import choose_pixels
-from sf3d_jax.data.checking.facts import mask_facts, shape_facts, value_facts, with_arrays
+from sf3d_jax.data.checking.evidence.record import AGREES
+from sf3d_jax.data.checking.facts import (
+    RESOLUTION,
+    mask_facts,
+    shape_facts,
+    value_facts,
+    with_arrays,
+)
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.search import Explanation, State, explain
 from sf3d_jax.data.checking.unexplained import unexplained_findings
@@ -29,7 +36,8 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
     What one sample cannot show is not reported:
 
     - Of cameras that do not move, poses, focal lengths, principal points, and a ray length or a
-      unit in *all* depths and changes: nothing depends on them, unless scene flow is given.
+      unit in *all* depths and changes: nothing depends on them, unless scene flow is given. Only a
+      principal point that is the centre of an image of quite another size is named.
     - Of a scene in which less than a quarter stands still, the same.
     - With the world at the first camera, poses that were inverted before it was put there.
     - Cameras of different places that were exchanged look like inverted poses if the world is at
@@ -66,7 +74,10 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
         return Report(tuple(findings), name=name)
     with np.errstate(all="ignore"):
         state = explain(_make_case(sample, backward))
-        findings = [*_explained_findings(state), *findings, *mask_facts(state.case)]
+        explained = _explained_findings(state)
+        if any(x.name == RESOLUTION for x in explained) or _has_right_intrinsics(state):
+            findings = [x for x in findings if x.name != RESOLUTION]
+        findings = [*explained, *findings, *mask_facts(state.case)]
         findings += unexplained_findings(state)
     levels = {evidence.words: x.level for evidence, x in state.given.items() if x is not None}
     return Report(tuple(findings), levels, name)
@@ -84,6 +95,19 @@ def _make_case(sample: Sample, backward: Sample | None) -> Case:
             other = fields_of(backward)
             other = other if other.size == own.size else None
     return Case(own, other, *choose_pixels(own.size, sample.valid))
+
+
+def _has_right_intrinsics(state: State) -> bool:
+    """Whether what depends on them agrees: motion in space, and that of a still world."""
+    camera, after = state.case.own.camera, state.case.own.next_camera
+    if camera is None:
+        return False
+    moves = after is not None and not np.allclose(camera.pose, after.pose)
+    return any(
+        level is not None and evidence.floors(level) <= AGREES
+        for evidence, level in state.given.items()
+        if evidence.reads >= {"camera", "scene_flow"} or (moves and "camera" in evidence.reads)
+    )
 
 
 def _explained_findings(state: State) -> list[Finding]:

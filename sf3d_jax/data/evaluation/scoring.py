@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.evaluation.problems import Problem, Progress, check_folder_exists
 from sf3d_jax.data.sets._benchmark import Arguments, Evaluated, Scoring
+from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
 from sf3d_jax.data.sets.srflow3d import benchmark as srflow3d
@@ -91,7 +92,8 @@ def evaluate(
         nothing could be compared although all files are good.
     """
     if not isinstance(benchmark, str) or benchmark not in _BENCHMARKS:
-        raise ValueError(f"benchmark: expected one of {list(_BENCHMARKS)}, got {benchmark!r}")
+        expected = f"expected one of {list(_BENCHMARKS)}, got {benchmark!r}"
+        raise ValueError(f"benchmark: {expected}{did_you_mean(benchmark, _BENCHMARKS)}")
     rules = _BENCHMARKS[benchmark]
     scoring = _check_options(benchmark, scale, intrinsics)
     metrics = {metric.__name__: metric.empty(pool=pool) for metric in rules.METRICS}

@@ -16,6 +16,7 @@ from sf3d_jax.data.evaluation.problems import (
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import Submitted, find_estimate, read_any_disparity
+from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets.kitti import benchmark as kitti
 from sf3d_jax.data.sets.spring import benchmark as spring
 
@@ -101,7 +102,8 @@ def submit(
       ValueError: the benchmark is unknown, or output is the folder of the estimates.
     """
     if not isinstance(benchmark, str) or benchmark not in _BENCHMARKS:
-        raise ValueError(f"benchmark: expected one of {list(_BENCHMARKS)}, got {benchmark!r}")
+        expected = f"expected one of {list(_BENCHMARKS)}, got {benchmark!r}"
+        raise ValueError(f"benchmark: {expected}{did_you_mean(benchmark, _BENCHMARKS)}")
     rules = _BENCHMARKS[benchmark]
     prediction, output = Path(prediction), Path(output)
     check_folder_exists("prediction", prediction)

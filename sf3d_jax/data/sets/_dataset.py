@@ -94,17 +94,23 @@ class Dataset:
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
-            raise FileNotFoundError(f"{self.root}: {self._missing()}")
+            raise FileNotFoundError(f"{self.root}: {self._reason()}")
         self.frames = operator.index(frames)
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
             raise FileNotFoundError(f"{self.root}: there are no {frames} frames in a row")
 
-    def _missing(self) -> str:
-        """What was looked for in vain."""
-        there = "no sample here" if self.root.is_dir() else "there is no such folder"
+    def _reason(self) -> str:
+        """Why there is nothing to read."""
+        if self.root.is_dir():
+            return self._missing()
+        there = "is a file and no folder" if self.root.exists() else "there is no such folder"
         return f"{there}; {type(self).__name__} was expected"
+
+    def _missing(self) -> str:
+        """What was looked for in vain in a folder that is there."""
+        return f"no sample here; {type(self).__name__} was expected"
 
     def __len__(self) -> int:
         """The number of samples."""

@@ -9,11 +9,16 @@ from typing import Any, NamedTuple
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets._sequences import SIDES
 from sf3d_jax.data.sets.chairs import layout as chairs
 from sf3d_jax.data.sets.chairs.dataset import FlyingChairs
+from sf3d_jax.data.sets.hd1k import layout as hd1k
+from sf3d_jax.data.sets.hd1k.dataset import HD1K
 from sf3d_jax.data.sets.kitti import layout as kitti2015
+from sf3d_jax.data.sets.kitti import layout_2012 as kitti2012
 from sf3d_jax.data.sets.kitti.dataset import Kitti2015
+from sf3d_jax.data.sets.kitti.dataset_2012 import Kitti2012
 from sf3d_jax.data.sets.sintel import layout as sintel
 from sf3d_jax.data.sets.sintel.dataset import Sintel
 from sf3d_jax.data.sets.spring import layout as spring
@@ -56,9 +61,9 @@ def recognise(
 
     Args:
       path: the folder of a data set, or of one of its splits, scenes or flights.
-      dataset: "srflow3d", "kitti2015", "spring", "flyingthings3d", "flyingthings3dsubset",
-        "monkaa", "driving", "sintel", "virtualkitti2", "tartanair", "tartanairv2" or
-        "flyingchairs"; told by the folders if None.
+      dataset: "srflow3d", "kitti2015", "kitti2012", "spring", "flyingthings3d",
+        "flyingthings3dsubset", "monkaa", "driving", "sintel", "virtualkitti2", "tartanair",
+        "tartanairv2", "flyingchairs" or "hd1k"; told by the folders if None.
       split: as the data set calls it; all that are there if None.
 
     Returns:
@@ -69,7 +74,8 @@ def recognise(
       ValueError: there is no such data set or split.
     """
     if dataset is not None and dataset not in _KNOWN:
-        raise ValueError(f"dataset: expected one of {', '.join(_KNOWN)}, got {dataset!r}")
+        hint = did_you_mean(dataset, _KNOWN)
+        raise ValueError(f"dataset: expected one of {', '.join(_KNOWN)}, got {dataset!r}{hint}")
     known = _KNOWN if dataset is None else {dataset: _KNOWN[dataset]}
     splits = dict.fromkeys(name for one in known.values() for name in one.splits)
     if split is not None and split not in splits:
@@ -77,7 +83,8 @@ def recognise(
         raise ValueError(f"split: expected {expected}, got {split!r}")
     path = Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"{path}: there is no such folder")
+        wrong = "is a file; expected the folder of a data set" if path.exists() else None
+        raise FileNotFoundError(f"{path}: {wrong or 'there is no such folder'}")
 
     # The folders above tell a split or a scene; a relative path does not name all of them.
     place = Path(os.path.abspath(path))
@@ -123,8 +130,19 @@ def _is_srflow3d(path: Path) -> bool:
 
 
 def _kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, kitti2015.SPLITS, lambda p: kitti2015.MARKS & subfolders(p)):
+    for at in _splits(path, split, kitti2015.SPLITS, _is_kitti2015):
         yield partial(Kitti2015, path, at)
+
+
+def _is_kitti2015(path: Path) -> bool:
+    there = subfolders(path)
+    either = kitti2015.MARKS_OF_EITHER & there and not kitti2012.MARKS & there
+    return bool(kitti2015.MARKS & there or either)
+
+
+def _kitti2012(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _splits(path, split, kitti2015.SPLITS, lambda p: kitti2012.MARKS & subfolders(p)):
+        yield partial(Kitti2012, path, at)
 
 
 def _spring(path: Path, split: str | None) -> Iterator[_Make]:
@@ -232,6 +250,12 @@ def _flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
             yield partial(FlyingChairs, path, at)
 
 
+def _hd1k(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in hd1k.SPLITS if hd1k.MARKS & subfolders(path) else ():
+        if split in (None, at):
+            yield partial(HD1K, path, at)
+
+
 _KNOWN = {
     "srflow3d": _Known(
         _srflow3d,
@@ -240,6 +264,9 @@ _KNOWN = {
     ),
     "kitti2015": _Known(
         _kitti2015, "training/ or testing/ with image_2/ or flow_occ/", kitti2015.SPLITS
+    ),
+    "kitti2012": _Known(
+        _kitti2012, "training/ or testing/ with colored_0/, image_0/ or disp_occ/", kitti2015.SPLITS
     ),
     "spring": _Known(_spring, "train/ or test/ with 0001/frame_left/", spring.SPLITS),
     "flyingthings3d": _Known(
@@ -257,4 +284,5 @@ _KNOWN = {
     "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
     "tartanairv2": _Known(_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
     "flyingchairs": _Known(_flyingchairs, "data/ with 00001_img1.ppm", chairs.SPLITS),
+    "hd1k": _Known(_hd1k, "hd1k_input/ or hd1k_challenge/", hd1k.SPLITS),
 }

@@ -6,7 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from helpers import support
+from helpers import support, trees
 from helpers.assets import rendered
 from helpers.files import made
 from helpers.srflow3d_tree import SUBJECT, write_tree
@@ -222,3 +222,32 @@ def test_a_scale_is_one_number_by_itself():
 def test_wrong_options_are_named(whole, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}: expected at least 1, got 0"):
         reports(whole[1], **options)
+
+
+def test_images_of_another_size_than_the_intrinsics_are_named(tmp_path):
+    lens = sf3d.Camera.pinhole(721.5377, 721.5377, 609.5593, 172.854, (375, 1242))
+    for name, size in (("half", (188, 621)), ("other", (188, 500))):
+        trees.kitti2015(tmp_path / name, size=size, lens=lens)
+    [half], [other] = (
+        data.check_dataset(data.Kitti2015(tmp_path / name)) for name in ("half", "other")
+    )
+    assert half.ok, half
+    [finding] = other.findings
+    calibration = tmp_path / "other/training/calib_cam_to_cam/000007.txt"
+    assert finding.name == "size" and finding.message.startswith(str(calibration))
+    assert "500 x 188" in finding.message and "1242 x 375" in finding.message
+
+
+def test_a_camera_of_another_size_than_the_images_of_a_folder_is_named(tmp_path):
+    for number in (1, 2):
+        trees.write_image(tmp_path / f"{number}.png", number)
+        np.save(tmp_path / f"{number}.npy", np.ones(trees.SIZE, np.float32))
+    height, width = trees.SIZE
+    right = sf3d.Camera.pinhole(24.0, 24.0, 9.5, 5.5, trees.SIZE)
+    twice = right.resize((2 * height, 2 * width))
+    untold = sf3d.Camera(twice.focal, twice.principal_point, size=trees.SIZE)
+    for camera, names in ((right, []), (twice, ["size"]), (untold, ["focal"])):
+        pairs = data.FolderPairs(tmp_path, image="*.png", depth="*.npy", camera=camera)
+        [report] = data.check_dataset(pairs)
+        assert [finding.name for finding in report.findings] == names
+    assert "40 x 24" in report.findings[0].message

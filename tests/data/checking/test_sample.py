@@ -74,6 +74,16 @@ def moved_point(by):
     return lambda sample, _: of_cameras(sample, move)
 
 
+def resized(by):
+    """The intrinsics of images of another size."""
+
+    def change(camera):
+        point = (camera.principal_point + 0.5) * by - 0.5
+        return replace(camera, focal=camera.focal * by, principal_point=point)
+
+    return lambda sample, _: of_cameras(sample, change)
+
+
 def ray_lengths(sample, _):
     """Both depths along their rays."""
     lengths = stretch(sample.camera), stretch(sample.next_camera)
@@ -156,6 +166,8 @@ CAMERA_FAULTS = {
     "OpenGL": (of_poses(lambda pose: OPENGL @ pose[:3]), "pose_axes"),
     "half a pixel more": (moved_point(0.5), "principal_point"),
     "half a pixel less": (moved_point(-0.5), "principal_point"),
+    "intrinsics of half the size": (resized(0.5), "focal"),
+    "intrinsics of three quarters of the size": (resized(0.75), "focal"),
     "focal length of half the size": (
         lambda s, b: of_cameras(s, lambda c: replace(c, focal=c.focal / 2)),
         "focal",
@@ -348,6 +360,48 @@ def test_a_fault_is_named_where_little_moves(scenes, fault):
     inject, expected = FAULTS[fault]
     assert check(partly).ok
     assert first_name(check(inject(partly, back))) == expected
+
+
+@pytest.mark.parametrize("by", [0.25, 0.5, 2.0, 3.0])
+def test_intrinsics_of_another_size_are_named_where_nothing_else_shows_them(by):
+    camera = sf3d.Camera.pinhole(72.0, 72.0, 30.8, 16.2, (38, 62))
+    flow, near = np.ones((38, 62, 2), np.float32), np.full((38, 62), 0.1, np.float32)
+    sample = Sample(flow=flow, inv_depth=near, camera=camera)
+    assert check(sample).ok
+    report = check(
+        replace(sample, camera=resized(by)(replace(sample, next_camera=camera), 0).camera)
+    )
+    assert first_name(report) == "focal"
+    finding = report.findings[0]
+    assert finding.measured["factor"] == pytest.approx(1 / by, rel=0.1)
+    assert f"{62 * by:.0f}" in finding.message or f"{62.6 * by:.0f}" in finding.message
+    assert "not of 62 x 38" in finding.message and "another resolution" in finding.explanation
+
+
+def test_the_camera_of_a_window_is_no_fault():
+    whole = sf3d.Camera.pinhole(720.0, 720.0, 609.0, 173.0, (375, 1242))
+    for top, left in ((0, 0), (119, 0), (0, 642), (119, 642), (60, 300)):
+        camera = whole.crop(top, left, (256, 600))
+        near = np.full((256, 600), 0.1, np.float32)
+        assert check(Sample(inv_depth=near, camera=camera)).ok, (top, left)
+
+
+def test_a_window_of_which_the_motion_in_space_agrees_is_no_fault():
+    made = deforming_scene((60, 80))
+    window = slice(0, 28), slice(0, 38)  # the principal point is at the lower right corner
+    camera, after = (c.crop(0, 0, (28, 38)) for c in (made.camera, made.next_camera))
+    sample = Sample(
+        flow=np.float32(made.flow)[window],
+        inv_depth=np.float32(made.inv_depth)[window],
+        inv_depth_change=np.float32(made.inv_depth_change)[window],
+        scene_flow=np.float32(made.vectors)[window],
+        valid=made.valid[window],
+        camera=camera,
+        next_camera=after,
+    )
+    assert check(sample).ok
+    alone = Sample(inv_depth=sample.inv_depth, camera=camera)
+    assert first_name(check(alone)) == "focal"
 
 
 def test_exchanged_images_are_named(scenes):

@@ -85,6 +85,8 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
             evaluate(benchmark, tmp_path)
     with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', .* got 'sintel'"):
         evaluate("sintel", tmp_path)
+    with pytest.raises(ValueError, match=r"got 'KITTI'; did you mean 'kitti'\?$"):
+        evaluate("KITTI", tmp_path)
     with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', .* got \[\]"):
         evaluate([], tmp_path)
     with pytest.raises(ValueError, match="pool: expected one of"):

@@ -81,6 +81,8 @@ def test_wrong_arguments_are_refused_by_name(folders, tmp_path):
         data.submit("kitti", prediction=tmp_path, output=tmp_path)
     with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', 'spring'\], got"):
         data.submit("things", **folders)
+    with pytest.raises(ValueError, match=r"got 'Spring'; did you mean 'spring'\?$"):
+        data.submit("Spring", **folders)
     with pytest.raises(ValueError, match=r"benchmark: expected one of .* got \[\]"):
         data.submit([], **folders)
     folders["output"].write_text("A file.")

@@ -3,7 +3,9 @@
 from helpers.files import made
 
 from sf3d_jax.data.sets.chairs import layout as chairs
+from sf3d_jax.data.sets.hd1k import layout as hd1k
 from sf3d_jax.data.sets.kitti import layout as kitti
+from sf3d_jax.data.sets.kitti import layout_2012 as kitti2012
 from sf3d_jax.data.sets.sintel import layout as sintel
 from sf3d_jax.data.sets.spring import layout as spring
 from sf3d_jax.data.sets.srflow3d import layout as srflow3d
@@ -20,6 +22,12 @@ NAMES = {
     "disp_0/000003_10.png": kitti.PREDICTIONS["disparity"].path(3),
     "image_2/000003_11.png": kitti.IMAGES["next_image"].path(3),
     "obj_map/000003_10.png": kitti.OBJECTS.path(3),
+    "colored_0/000003_11.png": kitti2012.KINDS["next_image"][0].path(3),
+    "disp_noc/000003_10.png": kitti2012.KINDS["disparity"][1].path(3),
+    "calib/000003.txt": kitti2012.CALIBRATION.path(3),
+    "hd1k_input/image_2/000035_0010.png": hd1k.kinds("training", "000035")["image"].path(10),
+    "hd1k_challenge/image_2/000001_0011.png": hd1k.kinds("challenge", "000001")["image"].path(11),
+    "hd1k_flow_gt/flow_occ/000035_0010.png": hd1k.kinds("training", "000035")["flow"].path(10),
     "flow_BW_right/flow_BW_right_0002.flo5": spring.truth("backward", "right")["flow"].path(2),
     "disp1_left/disp1_left_0002.dsp5": spring.truth("forward", "left")["disparity"].path(2),
     "maps/matchmap_disp2_FW_left/matchmap_disp2_FW_left_0002.png": spring.match_map(

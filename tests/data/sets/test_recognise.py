@@ -7,7 +7,7 @@ import threading
 import jax
 import numpy as np
 import pytest
-from helpers import kitti_prediction, pair_trees, trees
+from helpers import kitti_prediction, pair_trees, street_trees, trees
 from helpers.files import made
 
 from sf3d_jax import data
@@ -39,6 +39,7 @@ def driving(root):
 BUILDERS = {
     "srflow3d": srflow3d,
     "kitti2015": trees.kitti2015,
+    "kitti2012": street_trees.kitti2012,
     "spring": trees.spring,
     "flyingthings3d": flyingthings3d,
     "flyingthings3dsubset": pair_trees.things_subset,
@@ -49,11 +50,13 @@ BUILDERS = {
     "tartanair": trees.tartanair,
     "tartanairv2": pair_trees.tartanair_v2,
     "flyingchairs": pair_trees.flyingchairs,
+    "hd1k": street_trees.hd1k,
 }
 # A split, or a scene, by its path inside the data set.
 INSIDE = {
     "srflow3d": ["train"],
     "kitti2015": ["training"],
+    "kitti2012": ["training"],
     "spring": ["train", "train/0005"],
     "flyingthings3d": [],
     "flyingthings3dsubset": ["train"],
@@ -68,6 +71,7 @@ INSIDE = {
         "AbandonedFactory/Data_easy/P000",
     ],
     "flyingchairs": ["data"],
+    "hd1k": [],
 }
 
 
@@ -93,6 +97,21 @@ def test_every_data_set_is_recognised(tree, monkeypatch):
     monkeypatch.chdir(root)
     (again,) = recognise(".")
     assert [e.name for e in again.entries] == [e.name for e in dataset.entries]
+
+
+def test_a_root_that_is_missing_or_a_file_is_said(tree, tmp_path):
+    name, root = tree
+    (dataset,) = recognise(root)
+    split = ("train",) if name == "srflow3d" else ()
+    (tmp_path / "file").touch()
+    for place, says in (
+        ("nowhere", "there is no such folder"),
+        ("file", "is a file and no folder"),
+    ):
+        with pytest.raises(
+            FileNotFoundError, match=f"{place}: {says}; {type(dataset).__name__} was"
+        ):
+            type(dataset)(tmp_path / place, *split)
 
 
 def test_a_data_set_is_a_source_of_samples(tree):
@@ -203,12 +222,14 @@ def test_no_pair_crosses_a_missing_frame(tree):
 
 
 def test_numbers_count_by_their_value(tree):
-    _, root = tree
+    name, root = tree
+    # Of HD1K the first number is the name of the sequence.
+    number = "(?<=_)0+(?=[0-9])" if name == "hd1k" else "(?<![0-9])0+(?=[0-9])"
     (dataset,) = recognise(root)
     samples = list(dataset)
     paths = {p for e in dataset.entries for p in e.files.values() if p.suffix != ".txt"}
     for path in paths:
-        path.rename(path.with_name(re.sub("(?<![0-9])0+(?=[0-9])", "", path.name)))
+        path.rename(path.with_name(re.sub(number, "", path.name)))
     (again,) = recognise(root)
     assert len(again) == len(samples)
     for sample, expected in zip(again, samples, strict=True):
@@ -216,10 +237,11 @@ def test_numbers_count_by_their_value(tree):
 
 
 def test_two_files_of_one_frame_are_named(tree):
-    _, root = tree
+    name, root = tree
     (dataset,) = recognise(root)
     path = next(p for p in dataset.entries[0].files.values() if p.suffix != ".txt")
-    twin = path.with_name(re.sub("(?<![0-9])0*([0-9]+)", r"000000000\1", path.name, count=1))
+    number = "(?<=_)0*([0-9]+)" if name == "hd1k" else "(?<![0-9])0*([0-9]+)"
+    twin = path.with_name(re.sub(number, r"000000000\1", path.name, count=1))
     twin.write_bytes(path.read_bytes())
     with pytest.raises(ValueError, match="two files of one frame; keep one") as error:
         recognise(root)
@@ -329,6 +351,19 @@ def test_an_unknown_folder_says_what_was_looked_for(tmp_path):
     assert "sintel" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="nowhere: there is no such folder"):
         recognise(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"0001\.png: is a file; expected the folder"):
+        recognise(tmp_path / "frames/0001.png")
+
+
+def test_flow_of_kitti_alone_may_be_of_either_year(tmp_path):
+    street_trees.kitti2012(tmp_path)
+    (tmp_path / "training/image_2").mkdir()
+    for name, found in (("kitti2015", "Kitti2015"), ("kitti2012", "Kitti2012")):
+        (dataset,) = recognise(tmp_path, dataset=name)
+        assert type(dataset).__name__ == found
+    for folder in ("image_2", "colored_0", "disp_occ", "disp_noc", "calib"):
+        (tmp_path / "training" / folder).rename(tmp_path / folder)
+    assert [type(d).__name__ for d in recognise(tmp_path)] == ["Kitti2015"]
 
 
 def test_a_folder_beside_a_data_set_is_none(tmp_path):
@@ -343,6 +378,8 @@ def test_unknown_names_are_refused(tmp_path):
         ValueError, match=r"dataset: expected one of srflow3d, kitti2015, .*'kitti'"
     ):
         recognise(tmp_path, dataset="kitti")
+    with pytest.raises(ValueError, match=r"'KITTI 2015'; did you mean 'kitti2015'\?$"):
+        recognise(tmp_path, dataset="KITTI 2015")
     with pytest.raises(ValueError, match="split: expected one of training, testing, got 'val'"):
         recognise(tmp_path, dataset="kitti2015", split="val")
     with pytest.raises(ValueError, match="split: expected none, as monkaa has no splits"):

@@ -24,6 +24,10 @@ _AXES = {
     "x forward, y left, z up": np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]]),
 }
 
+# Of images that are smaller or larger than those that intrinsics belong to.
+_FACTORS = (4.0, 3.0, 1.5, 4 / 3, 0.75, 2 / 3, 1 / 3, 0.25)
+_CENTRAL = 0.1
+
 
 def camera_faults(case: Case) -> Iterator[Hypothesis]:
     """Poses, axes and intrinsics."""
@@ -31,7 +35,7 @@ def camera_faults(case: Case) -> Iterator[Hypothesis]:
         return
     if case.own.next_camera is not None:
         yield from in_own_sample(_pose_faults(case.own.camera, case.own.next_camera))
-    yield from in_own_sample(_intrinsics())
+    yield from in_own_sample(_intrinsics(_resolutions(case.own.camera, case.own.size)))
 
 
 def _change_cameras(change: Callable[[NumpyCamera], NumpyCamera]) -> Repair:
@@ -128,7 +132,17 @@ def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repai
     return _change_cameras(move) if first and second else repair
 
 
-def _intrinsics() -> Iterator[SampleFault]:
+def _resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
+    """The factors of other resolutions; but for half and double, only if the point becomes central.
+
+    So are the principal points of whole images.
+    """
+    ratio = (2 * camera.principal_point + 1) / [size[1], size[0]]
+    is_central = lambda by: (np.abs(by * ratio - 1) < _CENTRAL).all()
+    return {2.0, 0.5, *(by for by in _FACTORS if is_central(by) and not is_central(1.0))}
+
+
+def _intrinsics(factors: set[float]) -> Iterator[SampleFault]:
     for by in (-0.5, 0.5):
         said = "counts pixels from the corner of the image" if by < 0 else "is half a pixel short"
         said, numbers = f"the principal point {said}; add {by:g} to it", {"add": by}
@@ -139,13 +153,13 @@ def _intrinsics() -> Iterator[SampleFault]:
         ):
             of_one = f"{said}, in `{name}` alone"
             yield Fault("principal_point", of_one, repair, cost=1.4, numbers=numbers)
-    for by in (2.0, 0.5):
+    for by in sorted(factors, reverse=True):
         numbers = {"factor": by}
-        said = f"the focal length belongs to another resolution; multiply it by {by:g}"
+        said = f"the focal length belongs to another resolution; multiply it by {by:.4g}"
         repair = _scale_lens(by, lambda point: point)
         yield Fault("focal", said, repair, cost=1.2, numbers=numbers)
         said = "focal length and principal point belong to another resolution; multiply them by"
-        yield Fault("focal", f"{said} {by:g}", _resize_lens(by), numbers=numbers)
+        yield Fault("focal", f"{said} {by:.4g}", _resize_lens(by), numbers=numbers)
     said = "the principal point is stored as (cy, cx); swap it"
     yield Fault("principal_point", said, _scale_lens(1, lambda point: point[::-1]), cost=1.3)
     swap = lambda camera: dataclasses.replace(camera, focal=camera.focal[::-1])

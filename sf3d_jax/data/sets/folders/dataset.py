@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files import PathLike, SizeError
 from sf3d_jax.data.maps import read_disparity, read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.kinds import ScalarMap
@@ -171,7 +171,8 @@ class FolderPairs(Dataset):
         if self._camera is not None and self._camera.size != size:
             height, width = self._camera.size
             expected = f"{width} x {height} pixels, the size of the camera"
-            raise FormatError(image, expected, f"{size[1]} x {size[0]}")
+            found = f"{size[1]} x {size[0]}; of resized images the camera is camera.resize({size})"
+            raise SizeError(image, expected, found)
 
     def _read_inverse_depth(self, files: Files, kinds: Sequence[str]) -> np.ndarray | None:
         """The inverse depth, of the kind that is there, as float64; 0 where no surface is."""

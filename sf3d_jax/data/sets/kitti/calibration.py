@@ -1,4 +1,10 @@
-"""The calibration files of KITTI: a rectified stereo pair."""
+"""The calibration files of KITTI: a rectified stereo pair.
+
+A calib_cam_to_cam.txt says the size of the images, S_rect. A file of P0 to P3, such as those of
+KITTI 2012 and of the odometry, does not; the five days of KITTI are told by their intrinsics. Of
+other intrinsics without a size only the caller can say it: they are taken as they are, and refused
+where their principal point is that of images of another size.
+"""
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
@@ -7,7 +13,14 @@ import numpy as np
 
 from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_header_size
 from sf3d_jax.data._files.text import numbers, read_rows, write_rows
-from sf3d_jax.data.cameras.checks import intrinsics, make_camera, pinhole_argument
+from sf3d_jax.data.cameras.checks import (
+    Size,
+    intrinsics,
+    make_camera,
+    pinhole_argument,
+    resize_camera,
+)
+from sf3d_jax.data.cameras.sizes import check_kitti_fits, kitti_size
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -28,7 +41,7 @@ class Calibration(NamedTuple):
 
 
 def read_kitti_calibration(
-    path: PathLike, *, size: tuple[int, int] | None = None, camera: int = 2
+    path: PathLike, *, size: Size | None = None, camera: int = 2
 ) -> Calibration:
     """Reads the rectified cameras from a calib_cam_to_cam.txt or a file of P0 to P3.
 
@@ -37,7 +50,10 @@ def read_kitti_calibration(
 
     Args:
       path: of the file.
-      size: (height, width) of the images; needed where the file does not say it (S_rect).
+      size: (height, width) of the images. If the file is of images of another size, by its S_rect
+        or as that of a day of KITTI, the camera is resized, areas onto areas, and the baseline
+        stays: it belongs to disparities in pixels of the resized images. Needed where the file does
+        not tell its size.
       camera: the left camera of the pair, 2 for colour (2 and 3), 0 for grey (0 and 1).
 
     Returns:
@@ -45,7 +61,8 @@ def read_kitti_calibration(
 
     Raises:
       FormatError: the file lacks the matrices, or the size while none is given, has a key twice, a
-        matrix K with skew, or a right camera that has another K or is not to the right.
+        matrix K with skew, or a right camera that has another K or is not to the right; or `size`
+        is of another aspect than that of the file, or does not fit intrinsics without a size.
       ValueError: camera is neither 0 nor 2, or size is no size.
     """
     from sf3d_jax.camera import check_size
@@ -66,15 +83,20 @@ def read_kitti_calibration(
             f"P{camera + 1} to the right of P{camera}",
             f"a baseline of {baseline:g} m; are the two exchanged?",
         )
+    focal, where = np.array([fx, fy]), f"P{camera}"
+    own = _rectified_size(path, entries, camera) or kitti_size(focal, point)
+    if own is None:
+        own = _given_size(path, camera, size)
+        check_kitti_fits(path, where, focal, point, own)
     made = make_camera(
         path,
-        f"P{camera}",
-        focal=(fx, fy),
+        where,
+        focal=focal,
         principal_point=point,
-        size=size or _rectified_size(path, entries, camera),
+        size=own,
         world_to_camera=np.eye(3, 4),
     )
-    return Calibration(made, baseline)
+    return Calibration(resize_camera(path, where, made, size or own), baseline)
 
 
 def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
@@ -151,12 +173,19 @@ def _check_same_k(path: PathLike, camera: int, left: np.ndarray, right: np.ndarr
         raise FormatError(path, expected, f"{left[row, column]:g} and {right[row, column]:g}")
 
 
-def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> tuple[int, int]:
-    """(height, width), which the file has the other way round."""
+def _given_size(path: PathLike, camera: int, size: Size | None) -> Size:
+    """The size that the caller says, where the file does not."""
+    if size is None:
+        expected = f"a line S_rect_{camera:02d}: or {CALLER['size']}"
+        raise FormatError(path, expected, "neither", missing="size")
+    return size
+
+
+def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> Size | None:
+    """(height, width), which the file has the other way round; None if it does not say it."""
     key = f"S_rect_{camera:02d}"
     if key not in entries:
-        expected = f"a line {key}: or {CALLER['size']}"
-        raise FormatError(path, expected, "neither", missing="size")
+        return None
     width, height = numbers(path, entries[key], 2, f"after {key}:").tolist()
     if not (width.is_integer() and height.is_integer()):
         raise FormatError(path, f"whole numbers after {key}:", f"{width} {height}")

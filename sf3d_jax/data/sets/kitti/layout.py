@@ -4,6 +4,7 @@ A folder of predictions, such as a submission to the benchmark, has flow/, disp_
 the names of the first images.
 """
 
+from sf3d_jax.data.cameras.sizes import KITTI
 from sf3d_jax.data.sets._listing import Place
 
 SPLITS = ("training", "testing")
@@ -25,9 +26,18 @@ TRUTH = _of_first_frame("flow_occ", "disp_occ_0", "disp_occ_1")
 TRUTH_INSIDE = _of_first_frame("flow_noc", "disp_noc_0", "disp_noc_1")
 PREDICTIONS = _of_first_frame("flow", "disp_0", "disp_1")
 
-# A folder with one of these is a split. A folder `flow` alone may belong to any data set.
-MARKS = {"image_2", "flow_occ", "flow_noc", "disp_occ_0", "disp_noc_0", "disp_0"}
+# Of each kind of a sample, the places in which it may lie.
+KINDS = {
+    **{kind: (place,) for kind, place in IMAGES.items()},
+    **{kind: (TRUTH[kind], TRUTH_INSIDE[kind], PREDICTIONS[kind]) for kind in PREDICTIONS},
+    "flow_inside": (TRUTH_INSIDE["flow"],),
+}
+
+# A folder with one of these is a split. A folder `flow` alone may belong to any data set, and those
+# of the second line to KITTI 2012.
+MARKS = {"image_2", "disp_occ_0", "disp_noc_0", "disp_0"}
+MARKS_OF_EITHER = {"flow_occ", "flow_noc"}
 
 # The test set has 200 pairs, numbered from 0; sizes of images are (height, width).
 TEST_PAIRS = 200
-SIZES = {(375, 1242), (370, 1224), (374, 1238), (370, 1226), (376, 1241)}
+SIZES = {*KITTI}

@@ -58,6 +58,8 @@ class Sintel(Dataset):
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside the
     invalid pixels of the flow, `occlusion`, `inv_depth` and `next_inv_depth`, and the cameras.
+    The intrinsics are those of 1024 x 436 pixels: images of another size are taken as resized ones,
+    disparities in their pixels, and those of another aspect are refused.
     """
 
     def __init__(

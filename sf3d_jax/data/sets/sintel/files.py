@@ -26,7 +26,8 @@ import numpy.typing as npt
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 from sf3d_jax.data._files.pictures import read_png8, write_png
 from sf3d_jax.data.arrays import real_map, valid_mask
-from sf3d_jax.data.cameras.checks import intrinsics, make_camera, pinhole_argument, rigid_pose
+from sf3d_jax.data.cameras.checks import intrinsics, pinhole_argument, rigid_pose
+from sf3d_jax.data.cameras.sizes import SINTEL, camera_of_benchmark
 from sf3d_jax.data.maps import flo
 
 if TYPE_CHECKING:
@@ -92,13 +93,16 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> "Camera":
 
     Args:
       path: of the file.
-      size: (H, W) of the images, which the file does not say.
+      size: (H, W) of the images, which the file does not say. If they are not 1024 x 436 pixels
+        the camera is resized, areas onto areas; but not if M has its principal point at the centre
+        of such images, as in a file that was resized with them.
 
     Returns:
       The camera, float64, in the world of the file.
 
     Raises:
-      FormatError: the file is not a .cam file, or M and N are no camera.
+      FormatError: the file is not a .cam file, M and N are no camera, or M is that of images of
+        another size or aspect.
       ValueError: size is no size.
     """
     from sf3d_jax.camera import check_size
@@ -111,8 +115,14 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> "Camera":
     values = np.frombuffer(data, "<f8", offset=len(flo.MAGIC)).astype(np.float64)
     focal, point = intrinsics(path, "M", values[:9].reshape(3, 3))
     pose = rigid_pose(path, "N", values[9:].reshape(3, 4))
-    return make_camera(
-        path, "M", focal=focal, principal_point=point, size=size, world_to_camera=pose
+    return camera_of_benchmark(
+        path,
+        "M",
+        focal=focal,
+        principal_point=point,
+        published=SINTEL,
+        size=size,
+        world_to_camera=pose,
     )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras import poses
+from sf3d_jax.data.cameras.sizes import SPRING, camera_of_benchmark
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
@@ -80,7 +81,9 @@ class Spring(TwoWays):
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
     where all the motion is known, and `occlusion`: hidden in the next frame or outside of it.
-    The right camera is the left one, moved by the baseline.
+    The right camera is the left one, moved by the baseline. The intrinsics are those of 1920 x 1080
+    pixels: images of another size are taken as resized ones, with a truth of twice their size in
+    their pixels, and those of another aspect are refused.
     """
 
     def __init__(
@@ -212,8 +215,18 @@ class Spring(TwoWays):
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
         first, second = (
-            Camera.pinhole(fx, fy, cx, cy, size, poses.compose(step, pose))
-            for (fx, fy, cx, cy), pose in zip(optics, left_poses, strict=True)
+            camera_of_benchmark(
+                entry.files["intrinsics"],
+                f"frame {frame}",
+                focal=row[:2],
+                principal_point=row[2:],
+                published=SPRING,
+                size=size,
+                world_to_camera=poses.compose(step, pose),
+            )
+            for frame, row, pose in zip(
+                (entry.frame, entry.next_frame), optics, left_poses, strict=True
+            )
         )
         return first, second
 

@@ -4,6 +4,7 @@ Frames are numbered from 1. A folder of predictions, such as a submission to the
 flow and the disparities in the same folders of each scene.
 """
 
+from sf3d_jax.data.cameras.sizes import SPRING
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import SIDES, Direction, Side
 
@@ -16,7 +17,7 @@ MARKS = {f"{kind}_{side}" for kind in ("frame", "flow_FW", "flow_BW") for side i
 
 # The scenes of the test set and how many frames each has; sizes of images are (height, width).
 TEST_FRAMES = {3: 131, 19: 111, 28: 39, 29: 135, 31: 73, 34: 47, 35: 120, 40: 111, 42: 116, 46: 117}
-SIZES = {(1080, 1920)}
+SIZES = {SPRING}
 
 
 def image(side: Side) -> Place:

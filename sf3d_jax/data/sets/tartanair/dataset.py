@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.cameras.sizes import TARTANAIR, check_aspect
 from sf3d_jax.data.maps import read_map
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
@@ -42,7 +43,8 @@ class TartanAir(Flights):
               pose_left.txt                         one pose a frame, from frame 0
 
     A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
-    mask, `inv_depth` and `next_inv_depth`, and the cameras.
+    mask, `inv_depth` and `next_inv_depth`, and the cameras. The camera is that of 640 x 480 pixels;
+    images of another size are taken as resized ones, and those of another aspect are refused.
     """
 
     def __init__(
@@ -101,7 +103,8 @@ class TartanAir(Flights):
 
         camera = next_camera = None
         if (both := poses_of_both_frames(entry)) is not None:
-            camera, next_camera = (tartanair_camera(size, pose) for pose in both)
+            check_aspect(entry.files["poses"], TARTANAIR, size)
+            camera, next_camera = (tartanair_camera(TARTANAIR, pose).resize(size) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,

@@ -14,6 +14,7 @@ import numpy as np
 
 from sf3d_jax.conversion import depth_change
 from sf3d_jax.conversion.scene_flow import scene_flow
+from sf3d_jax.data.cameras.sizes import THINGS
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._benchmark import (
@@ -91,7 +92,8 @@ def _scene_items(
 def arguments(item: Item, scoring: Scoring) -> Arguments:
     """Reads what FlyingThings3D takes of one image; see `Evaluated.arguments`.
 
-    Without an estimate of the disparity, the true one is taken, as RAFT-3D does.
+    Without an estimate of the disparity, the true one is taken, as RAFT-3D does. Maps of another
+    size are taken as resized ones, each axis by its own ratio.
     """
     del scoring
     read = read_item(item, _READERS)
@@ -114,7 +116,7 @@ def _lift(flow: FlowMap, disparity: ScalarMap, change: ScalarMap) -> tuple[np.nd
     # In releases with negative disparities the changes have their sign, too.
     first = disparity.values
     depths = _from_disparities(first, first, first + change.values)
-    camera = things_camera(first.shape)
+    camera = things_camera(THINGS).resize(first.shape)
     flows = jnp.asarray(flow.flow)
     vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
     known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
@@ -125,7 +127,7 @@ def _from_disparities(
     signed: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> depth_change.InverseDepths:
     """The inverse depths of two disparities that have the sign of a file's, per baseline."""
-    focal = np.float32(things_camera(signed.shape).focal[0])
+    focal = np.float32(things_camera(THINGS).resize(signed.shape).focal[0])
     before, after = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
     return depth_change.from_disparities(before, after, jnp.asarray(focal))
 

@@ -21,14 +21,13 @@ import numpy.typing as npt
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.checks import rigid_pose
+from sf3d_jax.data.cameras.checks import rigid_pose, same_shape
+from sf3d_jax.data.cameras.sizes import THINGS
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
-# Of images of 960 x 540 pixels: their size as (height, width), the focal length, and the principal
-# point as (x, y).
-SIZE = 540, 960
+# Of images of 960 x 540 pixels: the focal length, and the principal point as (x, y).
 FOCAL = 1050.0
 POINT = 479.5, 269.5
 
@@ -110,7 +109,7 @@ def things_camera(
 
     Args:
       size: (H, W) of the images, 540 and 960 in the data sets. Another size is that of resized
-        images, areas onto areas; for others use `Camera.crop`.
+        images, areas onto areas; for the images that `Camera.crop` or `pad` make, call them.
       world_to_camera: [3, 4], in metres; None puts the world at the camera.
       focal: in pixels of an image of 960 x 540: 1050, or 450 for Driving with 15 mm.
 
@@ -118,14 +117,16 @@ def things_camera(
       The camera, float64.
 
     Raises:
-      ValueError: size is no size, or the pose has another shape.
+      ValueError: size is no size, or one of another aspect, or the pose has another shape.
     """
     from sf3d_jax.camera import Camera, check_size
 
     size = check_size(size)
+    if not same_shape(THINGS, size):
+        raise ValueError(f"size: expected {THINGS} (H, W), or a multiple or fraction, got {size}")
     pose = np.eye(3, 4) if world_to_camera is None else np.asarray(world_to_camera, np.float64)
-    camera = Camera.pinhole(float(focal), float(focal), *POINT, SIZE, pose)
-    return camera if size == SIZE else camera.resize(size)
+    camera = Camera.pinhole(float(focal), float(focal), *POINT, THINGS, pose)
+    return camera if size == THINGS else camera.resize(size)
 
 
 def _frame(path: PathLike, row: list[str]) -> int:

@@ -3,7 +3,9 @@
 The change stands on the first frame's grid: the same point has disparity + change in the next one.
 Both signs of disparity are in circulation; where it is negative, so is the sign of its change. The
 baseline B is 1, the unit of the poses: "metres" are units of the scene. With the focal length f,
-d = |disparity| / (f B), c = change / (f B). The principal point is (479.5, 269.5).
+d = |disparity| / (f B), c = change / (f B). The principal point is (479.5, 269.5). Both are those
+of 960 x 540 pixels: images of another size are taken as resized ones, disparities in their pixels,
+and those of another aspect are refused.
 
 Mayer et al., "A Large Dataset to Train Convolutional Networks for Disparity, Optical Flow, and
 Scene Flow Estimation" (CVPR 2016).

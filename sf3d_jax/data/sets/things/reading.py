@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data._files import FormatError
+from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._reading import Files, as_float32, read_unit_image
-from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
+from sf3d_jax.data.sets.things.cameras import sign_of
 from sf3d_jax.samples import Sample
+
+# What is of no use without the camera.
+_OF_CAMERA = ("poses", "disparity", "next_disparity", "change")
 
 
 def read_things(files: Files, focal: float) -> Sample:
@@ -23,7 +27,8 @@ def read_things(files: Files, focal: float) -> Sample:
       The sample without cameras; NaN where a map holds no number.
 
     Raises:
-      FormatError: a file is not what it should be, or there is a change but no disparity.
+      FormatError: a file is not what it should be or of another aspect, or there is a change but
+        no disparity.
       OSError: a file is missing.
     """
     image, next_image = files.both("image", read_unit_image)
@@ -33,7 +38,10 @@ def read_things(files: Files, focal: float) -> Sample:
         expected = "a disparity beside it, whose sign is that of the change"
         raise FormatError(files.paths["change"], expected, "none")
     change = files.read("change", _read_map)
-    per_pixel = things_camera(files.size(), focal=focal).focal[0]
+    size = files.size()
+    if seen := [files.paths[kind] for kind in _OF_CAMERA if kind in files.paths]:
+        check_aspect(seen[0], THINGS, size)
+    per_pixel = focal * size[1] / THINGS[1]
     return Sample(
         image=image,
         next_image=next_image,

@@ -68,7 +68,8 @@ class VirtualKitti2(TwoWays):
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
     `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
-    all the motion is known.
+    all the motion is known. The intrinsics are those of 1242 x 375 pixels: images of another size
+    are taken as resized ones, and those of another aspect are refused.
     """
 
     def __init__(

@@ -26,8 +26,9 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png16, write_png
 from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
 from sf3d_jax.data.arrays import in_all_channels, real_map, valid_mask, zero_unless
-from sf3d_jax.data.cameras.checks import make_camera, pinhole_argument, rigid_pose
+from sf3d_jax.data.cameras.checks import pinhole_argument, rigid_pose
 from sf3d_jax.data.cameras.poses import homogeneous
+from sf3d_jax.data.cameras.sizes import VKITTI2, camera_of_benchmark
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -148,15 +149,17 @@ def read_vkitti2_cameras(
     Args:
       intrinsic_path: of intrinsic.txt.
       extrinsic_path: of extrinsic.txt.
-      size: (H, W) of the images, which the files do not say.
+      size: (H, W) of the images, which the files do not say. If they are not 1242 x 375 pixels
+        the cameras are resized, areas onto areas; but not if their principal points are at the
+        centre of such images, as in files that were resized with them.
 
     Returns:
       The cameras by (frame, camera): 0 is the left camera, 1 the right one. They are float64, in
       the world of the file.
 
     Raises:
-      FormatError: a file lacks its headings, has a row that is no camera, one twice, or not those
-        of the other.
+      FormatError: a file lacks its headings, has a row that is no camera, one twice, not those of
+        the other, or intrinsics of images of another size or aspect.
       ValueError: size is no size.
     """
     from sf3d_jax.camera import check_size
@@ -171,11 +174,12 @@ def read_vkitti2_cameras(
         raise FormatError(missing, f"{_place(odd)}, which {other} has", "none")
 
     return {
-        key: make_camera(
+        key: camera_of_benchmark(
             intrinsic_path,
             _place(key),
             focal=row[:2],
             principal_point=row[2:],
+            published=VKITTI2,
             size=size,
             world_to_camera=rigid_pose(extrinsic_path, _place(key), matrices[key].reshape(4, 4)),
         )

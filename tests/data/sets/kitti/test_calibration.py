@@ -21,7 +21,8 @@ def calibration(tmp_path, *lines):
 
 def test_the_last_digit_of_the_intrinsics_may_differ(tmp_path):
     right = P3.replace("700", "700.0001")
-    camera, baseline = data.read_kitti_calibration(calibration(tmp_path, P2, right), size=(5, 7))
+    path = calibration(tmp_path, P2, right)
+    camera, baseline = data.read_kitti_calibration(path, size=(375, 1242))
     assert camera.focal[0] == 700 and baseline == 420 / 700
 
 

@@ -161,7 +161,7 @@ def differences(sample):
 
 def test_a_sparse_ground_truth_of_flow_alone_is_a_sample(tmp_path):
     rng = np.random.default_rng(0)
-    top, size = tmp_path / "training", (9, 14)
+    top, size = tmp_path / "training", kitti_prediction.SIZE
     for number in (10, 11):
         image = rng.integers(0, 256, (*size, 3), np.uint8)
         write_png(top / f"image_2/000000_{number}.png", image, filters=(1,))

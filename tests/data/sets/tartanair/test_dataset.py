@@ -14,9 +14,9 @@ def test_a_sample_is_the_truth(tmp_path):
     film = TartanAir(tmp_path)
     assert len(film) == 2 and film.other_direction() is None
     sample = film[0]
-    trees.check_images(sample, 0, 1)
+    trees.check_images(sample, 0, 1, trees.TARTANAIR)
     trees.check_cameras(sample, truth)
-    known = np.ones(trees.SIZE, bool)
+    known = np.ones(trees.TARTANAIR, bool)
     known[0, 0] = False
     np.testing.assert_array_equal(sample.valid, known)
     np.testing.assert_allclose(sample.flow[known], truth.flow[known], atol=2e-6)

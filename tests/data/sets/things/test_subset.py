@@ -47,6 +47,8 @@ def test_no_pair_crosses_the_end_of_a_video(tmp_path):
     assert numbers(film) == FORWARD
     back = film.other_direction()
     assert numbers(back) == BACKWARD and back.other_direction().entries == film.entries
+    triples = FlyingThings3DSubset(tmp_path, frames=3)
+    assert [triple.name for triple in triples] == ["train/left/0000008", "train/left/0000011"]
 
 
 def test_motion_of_the_other_direction_tells_the_videos_too(tmp_path):
@@ -82,6 +84,15 @@ def test_a_missing_file_is_missed_when_its_pair_is_read(tmp_path):
             film[0]
         assert film[2].flow is not None
         (tmp_path / "elsewhere").rename(missing)
+
+
+def test_a_flow_of_any_size_needs_no_camera(tmp_path):
+    truth, _ = pair_trees.things_subset(tmp_path, size=(40, 50))
+    for kind in ("disparity", "disparity_change"):
+        shutil.rmtree(tmp_path / "train" / kind)
+    sample = FlyingThings3DSubset(tmp_path)[0]
+    np.testing.assert_allclose(sample.flow, truth.flow, atol=1e-5)
+    assert sample.camera is None
 
 
 def test_a_change_without_a_disparity_has_no_sign(tmp_path):

@@ -1,0 +1,102 @@
+"""HD1K: street scenes in high resolution, with sparse flow.
+
+The flow is that of KITTI's PNGs. The maps of its uncertainty are not read, and there are neither
+depths nor cameras.
+
+Kondermann et al., "The HCI Benchmark Suite: Stereo and Flow Ground Truth With Uncertainties for
+Urban Autonomous Driving" (CVPR Workshops 2016).
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets._listing import Folder, Frames
+from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors, read_unit_image
+from sf3d_jax.data.sets._sequences import check_choice, choose, pairs
+from sf3d_jax.data.sets.hd1k import layout
+from sf3d_jax.samples import Sample
+
+
+class HD1K(Dataset):
+    """Pairs of frames of HD1K.
+
+        hd1k_input/
+          image_2/000000_0010.png                images: sequence 0, frame 10
+        hd1k_flow_gt/
+          flow_occ/000000_0010.png               flow to the next frame
+        hd1k_flow_uncertainty/                   not read
+        hd1k_challenge/
+          image_2/000000_0010.png                images of the test set
+
+    A pair is the frames n and n + 1 of one sequence. Before the first and behind the last flow of a
+    sequence there is none. A sample has the two images, `flow`, and `valid` where it is known.
+    """
+
+    def __init__(
+        self,
+        root: PathLike,
+        split: str = "training",
+        *,
+        sequences: Collection[str] | None = None,
+    ) -> None:
+        """Lists the files.
+
+        Args:
+          root: the folder that holds hd1k_input and hd1k_flow_gt.
+          split: "training", or "challenge", which has images only.
+          sequences: to read, such as "000007"; all if None.
+
+        Raises:
+          FileNotFoundError: there is nothing, or a sequence is missing.
+          ValueError: there is no such split.
+        """
+        check_choice("split", split, layout.SPLITS)
+        self.split, self.sequences = split, sequences
+        super().__init__(root, list(self._entries(Path(root))))
+
+    def _missing(self) -> str:
+        return f"no {layout.INPUTS[self.split]}/image_2/000000_0010.png, as HD1K has it"
+
+    def _entries(self, root: Path) -> Iterator[Entry]:
+        places = layout.kinds(self.split, "")
+        folders = {
+            kind: Folder(root / place.folder, place.ending) for kind, place in places.items()
+        }
+        folders = {kind: folder for kind, folder in folders.items() if folder}
+        stems = set().union(*(folder.stems for folder in folders.values()))
+        found = {stem.rpartition("_")[0] for stem in stems} - {""}
+        for sequence in choose(found, self.sequences, root):
+            of = layout.kinds(self.split, sequence)
+            frames = {kind: Frames(folder, of[kind].stem) for kind, folder in folders.items()}
+            flows = frames["flow"].numbers if "flow" in frames else frozenset[int]()
+            for entry in pairs(sequence, frames, ("image",), digits=4):
+                if not flows or min(flows) <= int(entry.frame) <= max(flows):
+                    yield entry
+
+    def read(self, entry: Entry) -> Sample:
+        """Reads one sample as its files have it.
+
+        Args:
+          entry: one of `entries`.
+
+        Returns:
+          The sample; what has no truth is not valid.
+
+        Raises:
+          FormatError: a file is not what it should be.
+          OSError: a file is missing.
+        """
+        files = Files(entry)
+        image, next_image = files.both("image", read_unit_image)
+        flow = files.read("flow", read_flow)
+        files.size()
+        return Sample(
+            image=image,
+            next_image=next_image,
+            flow=flow_vectors(flow),
+            valid=all_valid(flow),
+            name=entry.name,
+        )

@@ -29,9 +29,9 @@ Name = Literal[
     "sintel",
     "virtualkitti2",
     "tartanair",
-    "hd1k",
     "tartanairv2",
     "flyingchairs",
+    "hd1k",
 ]
 SOMETHING_WRONG = 1
 _WIDTH = 100
@@ -52,9 +52,9 @@ class Check:
     """
 
     path: Annotated[Path, Positional]
-    """Folder of a data set: SRFlow3D, KITTI 2015 or 2012, Spring, FlyingThings3D, Monkaa, Driving,
-    Sintel, Virtual KITTI 2, TartanAir, TartanAir V2, HD1K or FlyingChairs; or of a split or a scene
-    of one."""
+    """Folder of a data set: SRFlow3D, KITTI 2015 or 2012, Spring, FlyingThings3D or its subset,
+    Monkaa, Driving, Sintel, Virtual KITTI 2, TartanAir, TartanAir V2, FlyingChairs or HD1K; or of a
+    split or a scene of one."""
     dataset: Name | None = None
     """Which data set it is, such as srflow3d; told by its folders if not given."""
     split: str | None = None

@@ -63,7 +63,7 @@ def recognise(
       path: the folder of a data set, or of one of its splits, scenes or flights.
       dataset: "srflow3d", "kitti2015", "kitti2012", "spring", "flyingthings3d",
         "flyingthings3dsubset", "monkaa", "driving", "sintel", "virtualkitti2", "tartanair",
-        "tartanairv2", "hd1k" or "flyingchairs"; told by the folders if None.
+        "tartanairv2", "flyingchairs" or "hd1k"; told by the folders if None.
       split: as the data set calls it; all that are there if None.
 
     Returns:
@@ -220,12 +220,6 @@ def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
     yield partial(TartanAir, path, **options)
 
 
-def _hd1k(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in hd1k.SPLITS if hd1k.MARKS & subfolders(path) else ():
-        if split in (None, at):
-            yield partial(HD1K, path, at)
-
-
 def _tartanairv2(path: Path, split: str | None) -> Iterator[_Make]:
     is_flight = any(map(tartanair.MARKS_V2.fullmatch, subfolders(path)))
     path, options = _of_flights(path, tartanair.DIFFICULTIES_V2, is_flight)
@@ -256,6 +250,12 @@ def _flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
             yield partial(FlyingChairs, path, at)
 
 
+def _hd1k(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in hd1k.SPLITS if hd1k.MARKS & subfolders(path) else ():
+        if split in (None, at):
+            yield partial(HD1K, path, at)
+
+
 _KNOWN = {
     "srflow3d": _Known(
         _srflow3d,
@@ -282,7 +282,7 @@ _KNOWN = {
     "sintel": _Known(_sintel, "training/ or test/ with clean/ or final/", sintel.SPLITS),
     "virtualkitti2": _Known(_virtualkitti2, "Scene01/clone/frames/"),
     "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
-    "hd1k": _Known(_hd1k, "hd1k_input/ or hd1k_challenge/", hd1k.SPLITS),
     "tartanairv2": _Known(_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
     "flyingchairs": _Known(_flyingchairs, "data/ with 00001_img1.ppm", chairs.SPLITS),
+    "hd1k": _Known(_hd1k, "hd1k_input/ or hd1k_challenge/", hd1k.SPLITS),
 }

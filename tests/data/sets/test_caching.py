@@ -6,12 +6,13 @@ import threading
 
 import numpy as np
 import pytest
-from helpers import trees
+from helpers import pair_trees, trees
 
 from sf3d_jax.data import FormatError
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets.spring.dataset import Spring
 from sf3d_jax.data.sets.tartanair.dataset import TartanAir
+from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2
 from sf3d_jax.data.sets.things.dataset import FlyingThings3D
 from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2
 
@@ -111,6 +112,7 @@ CAMERAS = {
     FlyingThings3D: (trees.things, "camera_data.txt"),
     VirtualKitti2: (trees.virtualkitti2, "extrinsic.txt"),
     TartanAir: (trees.tartanair, "pose_left.txt"),
+    TartanAirV2: (pair_trees.tartanair_v2, "pose_lcam_front.txt"),
 }
 
 

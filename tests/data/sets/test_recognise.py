@@ -7,7 +7,7 @@ import threading
 import jax
 import numpy as np
 import pytest
-from helpers import kitti_prediction, street_trees, trees
+from helpers import kitti_prediction, pair_trees, street_trees, trees
 from helpers.files import made
 
 from sf3d_jax import data
@@ -42,15 +42,15 @@ BUILDERS = {
     "kitti2012": street_trees.kitti2012,
     "spring": trees.spring,
     "flyingthings3d": flyingthings3d,
-    "flyingthings3dsubset": trees.things_subset,
+    "flyingthings3dsubset": pair_trees.things_subset,
     "monkaa": monkaa,
     "driving": driving,
     "sintel": trees.sintel,
     "virtualkitti2": trees.virtualkitti2,
     "tartanair": trees.tartanair,
+    "tartanairv2": pair_trees.tartanair_v2,
+    "flyingchairs": pair_trees.flyingchairs,
     "hd1k": street_trees.hd1k,
-    "tartanairv2": trees.tartanair_v2,
-    "flyingchairs": trees.flyingchairs,
 }
 # A split, or a scene, by its path inside the data set.
 INSIDE = {
@@ -65,13 +65,13 @@ INSIDE = {
     "sintel": ["training"],
     "virtualkitti2": ["Scene01", "Scene01/clone"],
     "tartanair": ["abandonedfactory", "abandonedfactory/Easy", "abandonedfactory/Easy/P000"],
-    "hd1k": [],
     "tartanairv2": [
         "AbandonedFactory",
         "AbandonedFactory/Data_easy",
         "AbandonedFactory/Data_easy/P000",
     ],
     "flyingchairs": ["data"],
+    "hd1k": [],
 }
 
 
@@ -222,12 +222,14 @@ def test_no_pair_crosses_a_missing_frame(tree):
 
 
 def test_numbers_count_by_their_value(tree):
-    _, root = tree
+    name, root = tree
+    # Of HD1K the first number is the name of the sequence.
+    number = "(?<=_)0+(?=[0-9])" if name == "hd1k" else "(?<![0-9])0+(?=[0-9])"
     (dataset,) = recognise(root)
     samples = list(dataset)
     paths = {p for e in dataset.entries for p in e.files.values() if p.suffix != ".txt"}
     for path in paths:
-        path.rename(path.with_name(re.sub("(?<![0-9])0+(?=[0-9])", "", path.name)))
+        path.rename(path.with_name(re.sub(number, "", path.name)))
     (again,) = recognise(root)
     assert len(again) == len(samples)
     for sample, expected in zip(again, samples, strict=True):
@@ -235,10 +237,11 @@ def test_numbers_count_by_their_value(tree):
 
 
 def test_two_files_of_one_frame_are_named(tree):
-    _, root = tree
+    name, root = tree
     (dataset,) = recognise(root)
     path = next(p for p in dataset.entries[0].files.values() if p.suffix != ".txt")
-    twin = path.with_name(re.sub("(?<![0-9])0*([0-9]+)", r"000000000\1", path.name, count=1))
+    number = "(?<=_)0*([0-9]+)" if name == "hd1k" else "(?<![0-9])0*([0-9]+)"
+    twin = path.with_name(re.sub(number, r"000000000\1", path.name, count=1))
     twin.write_bytes(path.read_bytes())
     with pytest.raises(ValueError, match="two files of one frame; keep one") as error:
         recognise(root)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from helpers import street_trees, trees
+from helpers import pair_trees, street_trees, trees
 from helpers.files import made
 from helpers.films import film, inverse, optics, resized
 from helpers.support import NEAR, chain
@@ -42,6 +42,12 @@ def srflow3d(root, size):
     return truth
 
 
+def things_subset(root, size):
+    """The camera is the reference: its own motion is part of the scene flow."""
+    truth, _ = pair_trees.things_subset(root, size=size)
+    return truth._replace(vectors=trees.camera_motion(truth))
+
+
 def frames(lens, cameras):
     """Cameras of JSON, with a size."""
     fx, fy, cx, cy = optics(lens)
@@ -60,7 +66,6 @@ class Case(NamedTuple):
       published: (W, H), as the error says it.
       flow, inv_depth, vectors: the tolerances of the files; None where there is no change.
       name: of the data set, if another one.
-      posed: whether it says how the camera moves.
     """
 
     build: object
@@ -70,7 +75,6 @@ class Case(NamedTuple):
     inv_depth: float = 1e-6
     vectors: float | None = 1e-4
     name: str | None = None
-    posed: bool = True
 
 
 def of_things(scene, focal=1050.0):
@@ -101,12 +105,7 @@ CASES = {
         "1920 x 1080",
     ),
     "flyingthings3d": of_things("TRAIN/A/0003"),
-    "flyingthings3dsubset": Case(
-        lambda root, size: trees.things_subset(root, size=size),
-        ((54, 96), (27, 48)),
-        "960 x 540",
-        posed=False,
-    ),
+    "flyingthings3dsubset": Case(things_subset, ((54, 96), (27, 48)), "960 x 540"),
     "monkaa": of_things("funnyworld_x2"),
     "driving": of_things("15mm_focallength/scene_backwards/slow", 450.0),
     "sintel": Case(
@@ -135,12 +134,17 @@ CASES = {
         "640 x 480",
         vectors=None,
     ),
+    "tartanairv2": Case(
+        lambda root, size: pair_trees.tartanair_v2(root, size=size),
+        ((32, 32), (16, 16)),
+        "640 x 640",
+        flow=1 / 128 + 1e-6,
+        vectors=None,
+    ),
 }
 
 
 WITHOUT_CAMERA = {"hd1k", "flyingchairs"}
-# 90 degrees wide whatever the size; its own tests refuse what is not square.
-OF_ANY_SIZE = {"tartanairv2"}
 
 
 def build(root, name, size):
@@ -170,7 +174,7 @@ def test_every_data_set_is_walked(tmp_path):
     with pytest.raises(ValueError) as error:
         data.recognise(tmp_path, dataset="?")
     names = str(error.value).removeprefix("dataset: expected one of ").removesuffix(", got '?'")
-    assert {*names.split(", ")} - WITHOUT_CAMERA - OF_ANY_SIZE == CASES.keys() - {"sintel stereo"}
+    assert {*names.split(", ")} - WITHOUT_CAMERA == CASES.keys() - {"sintel stereo"}
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["larger", "half"])
@@ -192,8 +196,7 @@ def test_depth_and_scene_flow_are_those_of_the_resized_images(tmp_path, name, wh
     if case.vectors is not None:
         change = sample.inv_depth_change
         np.testing.assert_allclose(change, truth.change, atol=2 * case.inv_depth)
-        if case.posed:
-            np.testing.assert_allclose(lift(sample), truth.vectors, atol=case.vectors)
+        np.testing.assert_allclose(lift(sample), truth.vectors, atol=case.vectors)
 
 
 @pytest.mark.parametrize("name", CASES)

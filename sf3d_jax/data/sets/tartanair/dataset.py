@@ -104,7 +104,7 @@ class TartanAir(Flights):
         camera = next_camera = None
         if (both := poses_of_both_frames(entry)) is not None:
             check_aspect(entry.files["poses"], TARTANAIR, size)
-            camera, next_camera = (tartanair_camera(TARTANAIR, x).resize(size) for x in both)
+            camera, next_camera = (tartanair_camera(TARTANAIR, pose).resize(size) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,

@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from sf3d_jax.camera import Camera
-from sf3d_jax.data._files import PathLike, SizeError
+from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.cameras.sizes import TARTANAIR_V2, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._dataset import Entry
@@ -46,10 +47,10 @@ class TartanAirV2(Flights):
                 000000_000001_lcam_front_flow.npz        flow with masks from the tools
               pose_lcam_front.txt                        one pose a frame, from frame 0
 
-    Every camera has such folders of its own; an image is 640 x 640 pixels and 90 degrees wide. A
-    sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
-    mask, `inv_depth` and `next_inv_depth`, the cameras and, from an .npz, `occlusion`, which
-    includes what leaves the image.
+    Every camera has such folders of its own; an image is 640 x 640 pixels and 90 degrees wide, and
+    one of another size is taken as a resized one. A sample has whichever of these the folders hold:
+    the two images, `flow`, `valid` outside its mask, `inv_depth` and `next_inv_depth`, the cameras
+    and, from an .npz, `occlusion`, which includes what leaves the image.
     """
 
     def __init__(
@@ -82,8 +83,7 @@ class TartanAirV2(Flights):
             check_choice("difficulty", difficulty, layout.DIFFICULTIES_V2)
         self.camera = camera
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        poses = layout.poses_v2(camera)
-        entries = self._list(Path(root), layout.DIFFICULTIES_V2, poses)
+        entries = self._list(Path(root), layout.DIFFICULTIES_V2, layout.poses_v2(camera))
         super().__init__(root, list(entries), frames=frames)
 
     def _missing(self) -> str:
@@ -118,7 +118,8 @@ class TartanAirV2(Flights):
 
         camera = next_camera = None
         if (both := poses_of_both_frames(entry)) is not None:
-            camera, next_camera = (_make_camera(entry, size, pose) for pose in both)
+            check_aspect(entry.files["poses"], TARTANAIR_V2, size)
+            camera, next_camera = (_make_camera(size, pose) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,
@@ -145,11 +146,9 @@ def _read_flow(path: Path) -> FlowMap:
     return read_flow(path, format="tartanair" if ending == ".png" else None)
 
 
-def _make_camera(entry: Entry, size: tuple[int, int], world_to_camera: np.ndarray) -> Camera:
-    """A camera that is 90 degrees wide and high, whatever the size of its square image."""
-    height, width = size
-    if height != width:
-        path = next(iter(entry.files.values()))
-        raise SizeError(path, "a square image, as TartanAir V2 has it", f"{width} x {height}")
-    middle = (width - 1) / 2
-    return Camera.pinhole(width / 2, width / 2, middle, middle, size, world_to_camera)
+def _make_camera(size: tuple[int, int], world_to_camera: np.ndarray) -> Camera:
+    """The camera of the published images, 90 degrees wide and high, resized with them."""
+    height, width = TARTANAIR_V2
+    point = (width - 1) / 2, (height - 1) / 2
+    camera = Camera.pinhole(width / 2, height / 2, *point, TARTANAIR_V2, world_to_camera)
+    return camera.resize(size)

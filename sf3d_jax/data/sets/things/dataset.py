@@ -17,7 +17,6 @@ from pathlib import Path
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place
@@ -144,10 +143,7 @@ class Things(TwoWays):
         """
         files = Files(entry)
         sample = read_things(files, self._focal)
-        size = files.size()
-        if "poses" in files.paths:
-            check_aspect(files.paths["poses"], THINGS, size)
-        camera, next_camera = self._cameras(entry, size)
+        camera, next_camera = self._cameras(entry, files.size())
         return dataclasses.replace(sample, camera=camera, next_camera=next_camera, name=entry.name)
 
     def _cameras(

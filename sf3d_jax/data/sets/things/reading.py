@@ -12,6 +12,9 @@ from sf3d_jax.data.sets._reading import Files, as_float32, read_unit_image
 from sf3d_jax.data.sets.things.cameras import sign_of
 from sf3d_jax.samples import Sample
 
+# What is of no use without the camera.
+_OF_CAMERA = ("poses", "disparity", "next_disparity", "change")
+
 
 def read_things(files: Files, focal: float) -> Sample:
     """Reads the images and the maps.
@@ -24,7 +27,8 @@ def read_things(files: Files, focal: float) -> Sample:
       The sample without cameras; NaN where a map holds no number.
 
     Raises:
-      FormatError: a file is not what it should be, or there is a change but no disparity.
+      FormatError: a file is not what it should be or of another aspect, or there is a change but
+        no disparity.
       OSError: a file is missing.
     """
     image, next_image = files.both("image", read_unit_image)
@@ -35,8 +39,8 @@ def read_things(files: Files, focal: float) -> Sample:
         raise FormatError(files.paths["change"], expected, "none")
     change = files.read("change", _read_map)
     size = files.size()
-    if disparity is not None:
-        check_aspect(files.paths["disparity"], THINGS, size)
+    if seen := [files.paths[kind] for kind in _OF_CAMERA if kind in files.paths]:
+        check_aspect(seen[0], THINGS, size)
     per_pixel = focal * size[1] / THINGS[1]
     return Sample(
         image=image,

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.cameras.checks import same_shape
+from sf3d_jax.data.cameras.sizes import THINGS
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
@@ -53,8 +55,9 @@ class FlyingThings3DSubset(TwoWays):
             left/into_future/0000000.pfm
 
     A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
-    `inv_depth_change`, `next_inv_depth`, `occlusion` and the camera; `next_camera` is None. A flow
-    that is no number, as a few files have it, is not valid.
+    `inv_depth_change`, `next_inv_depth`, `occlusion` and the camera; `next_camera` is None, and so
+    is the camera of flow alone whose aspect is not that of 960 x 540 pixels. A flow that is no
+    number, as a few files have it, is not valid.
 
     Frames are paired where there is a flow, a change of the disparity or an occlusion of the
     direction, or else of the other one, and never across the end of a video.
@@ -149,5 +152,6 @@ class FlyingThings3DSubset(TwoWays):
         files = Files(entry)
         occlusion = files.read("occlusion", read_mask)
         sample = read_things(files, FOCAL)
-        camera = things_camera(files.size())
+        size = files.size()
+        camera = things_camera(size) if same_shape(THINGS, size) else None
         return dataclasses.replace(sample, occlusion=occlusion, camera=camera, name=entry.name)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import trees
+from helpers import pair_trees, trees
 from helpers.files import made
 
 from sf3d_jax import data
@@ -16,7 +16,7 @@ def names(film):
 
 
 def test_a_sample_is_the_truth(tmp_path):
-    flows = trees.flyingchairs(tmp_path)
+    flows = pair_trees.flyingchairs(tmp_path)
     film = FlyingChairs(tmp_path, "all")
     assert names(film) == ["00001", "00002", "00004"] and film.other_direction() is None
     for sample, (number, flow) in zip(film, flows.items(), strict=True):
@@ -30,7 +30,7 @@ def test_a_sample_is_the_truth(tmp_path):
 
 def test_a_line_of_the_list_is_of_the_pair_of_its_number(tmp_path):
     # Pair 3 was not fetched: line 4 is of pair 4, although that is the third one here.
-    trees.flyingchairs(tmp_path, words="1 2 1 2 1".split())
+    pair_trees.flyingchairs(tmp_path, words="1 2 1 2 1".split())
     train, val = (FlyingChairs(tmp_path, split) for split in ("train", "val"))
     assert names(train) == ["00001"] and names(val) == ["00002", "00004"]
     assert names(FlyingChairs(tmp_path, "all")) == ["00001", "00002", "00004"]
@@ -41,7 +41,7 @@ def test_a_line_of_the_list_is_of_the_pair_of_its_number(tmp_path):
 
 @pytest.mark.parametrize("below", ["", "FlyingChairs_release", "FlyingChairs_release/data"])
 def test_the_list_is_found_beside_the_images(tmp_path, below):
-    trees.flyingchairs(tmp_path / "FlyingChairs_release", words="2 1 2 2".split())
+    pair_trees.flyingchairs(tmp_path / "FlyingChairs_release", words="2 1 2 2".split())
     train = FlyingChairs(tmp_path / below)
     assert names(train) == ["00002"] and train[0].flow is not None
     # As RAFT calls it.
@@ -54,7 +54,7 @@ def test_the_list_is_found_beside_the_images(tmp_path, below):
 
 
 def test_without_a_list_it_is_said_where_to_get_it(tmp_path):
-    trees.flyingchairs(tmp_path)
+    pair_trees.flyingchairs(tmp_path)
     with pytest.raises(ValueError) as error:
         FlyingChairs(tmp_path)
     assert str(error.value) == (
@@ -77,14 +77,14 @@ def test_without_a_list_it_is_said_where_to_get_it(tmp_path):
     ],
 )
 def test_a_list_of_another_form_is_named(tmp_path, words, says):
-    trees.flyingchairs(tmp_path, words=words)
+    pair_trees.flyingchairs(tmp_path, words=words)
     with pytest.raises(data.FormatError, match=says) as error:
         FlyingChairs(tmp_path)
     assert error.value.path == tmp_path / LIST
 
 
 def test_what_is_missing_or_of_another_size_is_named(tmp_path):
-    trees.flyingchairs(tmp_path)
+    pair_trees.flyingchairs(tmp_path)
     for name in ("00002_img1.ppm", "00002_img2.ppm", "00002_flow.flo"):
         (tmp_path / "data" / name).rename(tmp_path / "elsewhere")
         film = FlyingChairs(tmp_path, "all")
@@ -99,7 +99,7 @@ def test_what_is_missing_or_of_another_size_is_named(tmp_path):
 
 
 def test_kinds_that_are_not_there_are_none(tmp_path):
-    trees.flyingchairs(tmp_path)
+    pair_trees.flyingchairs(tmp_path)
     for path in tmp_path.rglob("*.flo"):
         path.unlink()
     sample = FlyingChairs(tmp_path, "all")[0]
@@ -113,7 +113,7 @@ def test_nothing_to_read_is_an_error(tmp_path):
         ValueError, match="split: expected 'train' or 'val' or 'all', got 'training'"
     ):
         FlyingChairs(tmp_path, "training")
-    trees.flyingchairs(tmp_path, words=["1"] * 4)
+    pair_trees.flyingchairs(tmp_path, words=["1"] * 4)
     with pytest.raises(FileNotFoundError, match=r"img1\.ppm of the split 'val', as FlyingChairs"):
         FlyingChairs(tmp_path, "val")
 

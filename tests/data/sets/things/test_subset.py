@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers import trees
+from helpers import pair_trees, trees
 
 from sf3d_jax import data
 from sf3d_jax.data.sets.things.dataset import FlyingThings3D
@@ -22,7 +22,7 @@ def numbers(film):
 
 @pytest.mark.parametrize("side, sign", [("left", -1), ("right", 1), ("left", 1)])
 def test_a_sample_forward_and_one_backward_are_the_truth(tmp_path, side, sign):
-    truths = trees.things_subset(tmp_path, side=side, sign=sign)
+    truths = pair_trees.things_subset(tmp_path, side=side, sign=sign)
     forward = FlyingThings3DSubset(tmp_path, side=side)
     for film, truth, index, frames in zip(
         (forward, forward.other_direction()), truths, (2, 3), ((11, 12), (13, 12)), strict=True
@@ -41,16 +41,18 @@ def test_a_sample_forward_and_one_backward_are_the_truth(tmp_path, side, sign):
 
 
 def test_no_pair_crosses_the_end_of_a_video(tmp_path):
-    trees.things_subset(tmp_path)
+    pair_trees.things_subset(tmp_path)
     film = FlyingThings3DSubset(tmp_path)
     # 10 and 11 are neighbours, and have images and disparities: but of two videos.
     assert numbers(film) == FORWARD
     back = film.other_direction()
     assert numbers(back) == BACKWARD and back.other_direction().entries == film.entries
+    triples = FlyingThings3DSubset(tmp_path, frames=3)
+    assert [triple.name for triple in triples] == ["train/left/0000008", "train/left/0000011"]
 
 
 def test_motion_of_the_other_direction_tells_the_videos_too(tmp_path):
-    trees.things_subset(tmp_path)
+    pair_trees.things_subset(tmp_path)
     for kind in ("flow", "disparity_change", "flow_occlusions"):
         shutil.rmtree(tmp_path / f"train/{kind}/left/into_future")
     film = FlyingThings3DSubset(tmp_path)
@@ -60,7 +62,7 @@ def test_motion_of_the_other_direction_tells_the_videos_too(tmp_path):
 
 
 def test_images_alone_do_not_say_where_a_video_ends(tmp_path):
-    trees.things_subset(tmp_path)
+    pair_trees.things_subset(tmp_path)
     for kind in ("flow", "disparity_change", "flow_occlusions"):
         shutil.rmtree(tmp_path / f"train/{kind}")
     with pytest.raises(FileNotFoundError) as error:
@@ -72,7 +74,7 @@ def test_images_alone_do_not_say_where_a_video_ends(tmp_path):
 
 
 def test_a_missing_file_is_missed_when_its_pair_is_read(tmp_path):
-    trees.things_subset(tmp_path)
+    pair_trees.things_subset(tmp_path)
     for name in ("image_clean/left/0000009.png", "flow/left/into_future/0000008.flo"):
         missing = tmp_path / "train" / name
         missing.rename(tmp_path / "elsewhere")
@@ -84,8 +86,17 @@ def test_a_missing_file_is_missed_when_its_pair_is_read(tmp_path):
         (tmp_path / "elsewhere").rename(missing)
 
 
+def test_a_flow_of_any_size_needs_no_camera(tmp_path):
+    truth, _ = pair_trees.things_subset(tmp_path, size=(40, 50))
+    for kind in ("disparity", "disparity_change"):
+        shutil.rmtree(tmp_path / "train" / kind)
+    sample = FlyingThings3DSubset(tmp_path)[0]
+    np.testing.assert_allclose(sample.flow, truth.flow, atol=1e-5)
+    assert sample.camera is None
+
+
 def test_a_change_without_a_disparity_has_no_sign(tmp_path):
-    trees.things_subset(tmp_path / "subset")
+    pair_trees.things_subset(tmp_path / "subset")
     trees.things(tmp_path / "all")
     for name, make in (("subset/train", FlyingThings3DSubset), ("all", FlyingThings3D)):
         shutil.rmtree(tmp_path / name / "disparity")
@@ -99,7 +110,7 @@ def test_a_change_without_a_disparity_has_no_sign(tmp_path):
 
 
 def test_a_flow_that_is_no_number_is_not_valid(tmp_path):
-    truth, _ = trees.things_subset(tmp_path)
+    truth, _ = pair_trees.things_subset(tmp_path)
     flow = np.float32(truth.flow)
     flow[3, 4] = np.nan
     data.write_flow(tmp_path / "train/flow/left/into_future/0000008.flo", flow)
@@ -109,7 +120,7 @@ def test_a_flow_that_is_no_number_is_not_valid(tmp_path):
 
 
 def test_a_map_of_another_size_is_named(tmp_path):
-    trees.things_subset(tmp_path)
+    pair_trees.things_subset(tmp_path)
     path = tmp_path / "train/flow_occlusions/left/into_future/0000008.png"
     trees.write_image(path, 1, (26, 48))
     with pytest.raises(data.FormatError, match="48 x 27 pixels, as in") as error:
@@ -118,7 +129,7 @@ def test_a_map_of_another_size_is_named(tmp_path):
 
 
 def test_splits_and_renderings_are_chosen(tmp_path):
-    trees.things_subset(tmp_path, "val", start=0)
+    pair_trees.things_subset(tmp_path, "val", start=0)
     film = FlyingThings3DSubset(tmp_path, "val")
     assert film.entries[0].name == "val/left/0000000"
     assert FlyingThings3DSubset(tmp_path / "val", "val").entries == film.entries

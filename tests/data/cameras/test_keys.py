@@ -1,4 +1,4 @@
-"""Keys beside a camera in all forms of JSON: what exporters write is passed, what is unknown named."""
+"""Keys beside a camera in all forms of JSON: exporters' are passed, unknown ones named."""
 
 import json
 

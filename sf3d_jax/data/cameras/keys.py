@@ -49,7 +49,10 @@ _EXPORTERS = {
     "error tracks",
     "anybody": "file_path n num count total version date year fps frame_rate iso gain gamma "
     "shutter_speed white_balance aperture focus_distance start end step seed sequence scene "
-    "split bound background metadata exif depth_scale depth_min depth_max unit",
+    "split bound background metadata exif depth_scale depth_min depth_max unit num_frames num_images "
+    "num_views num_cameras n_images n_views n_cameras frame_count image_count duration",
+    # How a path of cameras was made; the poses have it already.
+    "paths": "azimuth elevation look_at target",
 }
 _IDS = (*FRAME_NAMES, *OTHER_NAMES)
 HARMLESS = frozenset(

@@ -108,6 +108,10 @@ EXPORTED = {
     "has_prior_focal_length": True,
     "mean_error": 0.6,
     "reprojection_error": 0.6,
+    "num_frames": 256,
+    "duration": 10.6,
+    "azimuth": 30.0,
+    "look_at": [0.0, 0.1, 0.2],
 }
 
 # What changes the image: no reader knows it.

@@ -229,6 +229,30 @@ def test_a_lens_in_an_object_of_its_own_is_named(tmp_path):
             read(path)
 
 
+def test_a_lens_in_a_list_of_objects_is_named(tmp_path):
+    for make, read in (
+        (transforms_root, data.read_transforms),
+        (path_root, data.read_json_cameras),
+    ):
+        path = saved(tmp_path, make("lenses", [{"name": "a"}, {"k1": 0.25}]))
+        with pytest.raises(data.FormatError, match=r"lenses/k1 = 0\.25"):
+            read(path)
+
+
+@pytest.mark.parametrize("innermost", [0, 1])
+def test_what_is_deep_is_looked_at_too(tmp_path, innermost):
+    objects, lists = {"skew": innermost}, innermost
+    for _ in range(800):
+        objects, lists = {"x": objects}, [lists]
+    for value in (objects, lists):
+        path = saved(tmp_path, transforms_frame("deep", value))
+        if innermost:
+            with pytest.raises(data.FormatError, match=r"found .*(skew|deep)"):
+                data.read_transforms(path)
+        else:
+            assert len(data.read_transforms(path)) == 2
+
+
 def test_what_has_no_camera_may_count_anything(tmp_path):
     for make, read, count in FORMS.values():
         assert len(read(saved(tmp_path, make("stats", {"views": 12, "loss": 0.1})))) == count

@@ -63,6 +63,12 @@ read_cameras = partial(read_json_cameras, size=SIZE)
 rotation = {"K": K, "qvec": [1.0, 0.1, 0, 0], "tvec": [1, 2, 3], "k1": 0.1, "w": 64, "h": 48}
 frames = [TransformsFrame(CAMERA, f"{i}.png", i, 0, f"{i}.png") for i in range(2)]
 
+node = {"camera_to_world": [x for row in POSE for x in row], "fov": 50, "aspect": 1.25}
+PATH = {"render_height": 24, "render_width": 32, "camera_type": "perspective", "fps": 24}
+PATH |= {"camera_path": [node, node], "keyframes": [{"matrix": f"{POSE}", "fov": 50}]}
+NERFACE = {"camera_angle_x": -0.2, "intrinsics": [-30.0, 31.0, 0.5, 0.5], "frames": []}
+NERFACE["frames"] = [{"file_path": "./a", "transform_matrix": POSE, "bbox": [0.1, 0.9, 0.1, 0.9]}]
+
 FORMATS = [
     Format(
         "spirals.json",
@@ -79,6 +85,8 @@ FORMATS = [
         tree({"f": 30, "pp": [15, 12], "rvec": [0.1, 0, 0], "t": [0, 0, 1]}),
         read_cameras,
     ),
+    Format("path.json", tree(PATH), partial(read_json_cameras)),
+    Format("nerface.json", tree(NERFACE), partial(read_transforms, size=SIZE)),
     Format("nested.json", lambda path: write_transforms(path, frames), read_cameras),
     Format("transforms.json", lambda path: write_transforms(path, frames), read_transforms),
     Format(

@@ -8,7 +8,7 @@ them.
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
@@ -49,7 +49,10 @@ _EXPORTERS = {
     "error tracks",
     "anybody": "file_path n num count total version date year fps frame_rate iso gain gamma "
     "shutter_speed white_balance aperture focus_distance start end step seed sequence scene "
-    "split bound background metadata exif depth_scale depth_min depth_max unit",
+    "split bound background metadata exif depth_scale depth_min depth_max unit num_frames "
+    "num_images num_views num_cameras n_images n_views n_cameras frame_count image_count duration",
+    # How a path of cameras was made; the poses have it already.
+    "paths": "azimuth elevation look_at target",
 }
 _IDS = (*FRAME_NAMES, *OTHER_NAMES)
 HARMLESS = frozenset(
@@ -104,16 +107,20 @@ def says_something(value: Json) -> bool:
     Returns:
       True for a number but 0, true, a word for a lens, and a list with one of them.
     """
-    if isinstance(value, list):
-        return any(says_something(x) for x in value)
-    if isinstance(value, str):
-        return _LENS_WORD.fullmatch(simple(value)) is not None
-    return isinstance(value, (int, float)) and (value != 0 or math.isnan(value))
+    rest = [value]
+    while rest:
+        x = rest.pop()
+        if isinstance(x, list):
+            rest += x
+        elif isinstance(x, str):
+            if _LENS_WORD.fullmatch(simple(x)) is not None:
+                return True
+        elif isinstance(x, (int, float)) and (x != 0 or math.isnan(x)):
+            return True
+    return False
 
 
-def unknown_keys(
-    node: dict[str, Json], understood: Collection[str], place: str = ""
-) -> Iterable[UnknownKey]:
+def unknown_keys(node: dict[str, Json], understood: Collection[str]) -> Iterator[UnknownKey]:
     """The keys of an object that are neither understood nor harmless, and say something.
 
     In the objects below it only the keys count that speak of a lens.
@@ -121,19 +128,21 @@ def unknown_keys(
     Args:
       node: the object.
       understood: keys as they stand in the file.
-      place: the keys above the object, with a slash after them.
 
     Yields:
-      The keys in the order of the file.
+      The keys, those of the object itself first.
     """
-    for key, value in node.items():
-        if key in understood or is_harmless(key):
-            continue
-        if isinstance(value, dict):
-            inside = unknown_keys(value, (), f"{place}{shorten(key)}/")
-            yield from (found for found in inside if found.is_of_a_lens)
-        elif says_something(value):
-            yield UnknownKey(f"{place}{shorten(key)}", value)
+    rest = [(node, "")]
+    while rest:  # objects may be as deep as the reader of JSON allows
+        inside, place = rest.pop()
+        for key, value in inside.items():
+            if is_harmless(key) or (inside is node and key in understood):
+                continue
+            found = UnknownKey(f"{place}{shorten(key)}", value)
+            if says_something(value) and (inside is node or found.is_of_a_lens):
+                yield found
+            below = value if isinstance(value, list) else [value]
+            rest += [(x, f"{found.place[-200:]}/") for x in below if isinstance(x, dict)]
 
 
 def refuse_unknown(path: PathLike, where: str, found: Iterable[UnknownKey]) -> None:

@@ -3,6 +3,7 @@
 Names are compared without case, underscores, hyphens, spaces, and a plural s.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ class Name(NamedTuple):
     axes: str = "opencv"
 
 
+# A file has the same few keys thousands of times.
+@functools.lru_cache(4096)
 def simple(key: str) -> str:
     """A key without case, underscores, hyphens, spaces, and a plural s.
 
@@ -170,6 +173,7 @@ _AFFIX = re.compile(
 )
 
 
+@functools.lru_cache(4096)
 def known_name(key: str) -> tuple[str, str | None] | None:
     """The part of a camera that a key names.
 

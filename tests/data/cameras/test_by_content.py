@@ -770,3 +770,11 @@ def test_what_a_frame_says_of_its_lens_counts_before_the_lens_of_all(tmp_path):
     found = read_json_cameras(saved(tmp_path, tree), SIZE)
     np.testing.assert_array_equal(found[0].camera.distortion, [0.1, 0.2, 0, 0])
     np.testing.assert_array_equal(found[1].camera.distortion, [0.5, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "tree", [[{}] * 300_001, {"a": [[{"b": {}}] * 150_001]}], ids=["a list", "nested"]
+)
+def test_a_file_of_more_objects_than_cameras_is_refused(tmp_path, tree):
+    with pytest.raises(FormatError, match="at most 300,000 objects, such as cameras"):
+        read_json_cameras(saved(tmp_path, tree), SIZE)

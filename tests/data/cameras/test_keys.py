@@ -1,4 +1,4 @@
-"""Keys beside a camera in all forms of JSON: exporters' pass, unknown ones are named."""
+"""Keys beside a camera in all forms of JSON: exporters' are passed, unknown ones named."""
 
 import json
 
@@ -108,6 +108,10 @@ EXPORTED = {
     "has_prior_focal_length": True,
     "mean_error": 0.6,
     "reprojection_error": 0.6,
+    "num_frames": 256,
+    "duration": 10.6,
+    "azimuth": 30.0,
+    "look_at": [0.0, 0.1, 0.2],
 }
 
 # What changes the image: no reader knows it.
@@ -223,6 +227,30 @@ def test_a_lens_in_an_object_of_its_own_is_named(tmp_path):
         path = saved(tmp_path, make("calibration", {"distortion": {"xi": 0.9}, "iso": 100}))
         with pytest.raises(data.FormatError, match=r"calibration/distortion/xi = 0\.9"):
             read(path)
+
+
+def test_a_lens_in_a_list_of_objects_is_named(tmp_path):
+    for make, read in (
+        (transforms_root, data.read_transforms),
+        (path_root, data.read_json_cameras),
+    ):
+        path = saved(tmp_path, make("lenses", [{"name": "a"}, {"k1": 0.25}]))
+        with pytest.raises(data.FormatError, match=r"lenses/k1 = 0\.25"):
+            read(path)
+
+
+@pytest.mark.parametrize("innermost", [0, 1])
+def test_what_is_deep_is_looked_at_too(tmp_path, innermost):
+    objects, lists = {"skew": innermost}, innermost
+    for _ in range(800):
+        objects, lists = {"x": objects}, [lists]
+    for value in (objects, lists):
+        path = saved(tmp_path, transforms_frame("deep", value))
+        if innermost:
+            with pytest.raises(data.FormatError, match=r"found .*(skew|deep)"):
+                data.read_transforms(path)
+        else:
+            assert len(data.read_transforms(path)) == 2
 
 
 def test_what_has_no_camera_may_count_anything(tmp_path):

@@ -12,8 +12,9 @@ Cameras stand in a list with one object a frame, in an object by frame ("0000", 
 "render/031/0000.jpg"), or in columns ({"K": [N, 3, 3], "w2c": [N, 4, 4]}), whose frames a list of
 names beside them may say; what all frames have in common may stand beside them, and anything may be
 wrapped ({"spirals": ...}). Several sequences are refused. One camera alone is that of all frames.
-A NeRF's transforms.json is read by the rules of `transforms`. Names are compared without case,
-underscores, hyphens, spaces, and a plural s.
+A NeRF's transforms.json is read by the rules of `transforms`, nerfstudio's camera_path.json by
+those of `path`. Names are compared without case, underscores, hyphens, spaces, and a plural s. A
+key beside a camera that is neither a part of it nor harmless by the list of `keys` is refused.
 
 What the file does not say is taken so:
 
@@ -35,9 +36,14 @@ What the file does not say is taken so:
 - Principal points are those of OpenCV, integers at pixel centres, but counted from the image's edge
   beside fl_x and in transforms.json.
 - `fov` is across the image, in radians up to pi and in degrees beyond.
+- A lens whose coefficients are all zero is a pinhole, but for a fisheye; two negative focal lengths
+  turn the camera by 180 degrees about its axis.
+- What a frame says of its focal lengths, or of its distortion, counts as a whole before what is
+  said of all frames. The latter is of the size that is said of all frames, and scaled to that of
+  the frame.
 - Intrinsics are of the size that the file says, or of the one wanted if it says none; then the
-  principal point must be about its centre. `hw` and `wh` say their order; another pair, such as
-  `size`, is (H, W) or (W, H), whichever fits what is wanted.
+  principal point must be about its centre. Else it may be outside of the image. `hw` and `wh` say
+  their order; another pair, such as `size`, is (H, W) or (W, H), whichever fits what is wanted.
 """
 
 from collections.abc import Mapping
@@ -77,8 +83,8 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
 
     Raises:
       FormatError: the file is no JSON or of no known form, or can be read in two ways, a pose is no
-        rotation and translation, a frame lacks a part, intrinsics do not fit the image, or the
-        sizes do not differ by a common factor.
+        rotation and translation, a frame lacks a part, intrinsics do not fit the image, the sizes
+        do not differ by a common factor, or a key beside a camera is not known.
       ValueError: size is no pair of positive integers.
     """
     from sf3d_jax.camera import check_size
@@ -118,6 +124,8 @@ def _cameras(path: PathLike, table: Table, size: Size | None) -> tuple[FrameCame
 
 def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
     """Writes cameras by frame, of which `read_json_cameras` gives back every bit.
+
+    A lens of OpenCV's whose coefficients are all zero is read as a pinhole.
 
         {"convention": ..., "size": [H, W], "frames": {"0000": {"K": [3, 3],
          "world_to_camera": [3, 4], "model": "opencv", "distortion": [..]}, ...}}

@@ -39,6 +39,8 @@ from sf3d_jax.data.cameras.names import (
 )
 
 _DEEPEST = 10
+# Objects in a file: what is made of each of them takes far longer and more room than its text.
+_MOST_OBJECTS = 300_000
 
 # Names of text in a table.
 MODEL, CONVENTION = "model", "convention"
@@ -126,8 +128,11 @@ def collect(path: PathLike, tree: Json) -> Table:
 
     Raises:
       FormatError: there are several sequences, frames are twice there or have no value, columns
-        have other lengths than their names, or cannot be told from one value.
+        have other lengths than their names, or cannot be told from one value, or there are too many
+        objects.
     """
+    if not _is_small(tree):
+        raise FormatError(path, f"at most {_MOST_OBJECTS:,} objects, such as cameras", "more")
     table = _collect(_Place(path), tree)
     counts = {field.rows for _, fields in table.frames.values() for field in _fields(fields)}
     for field in _fields(table.shared):
@@ -135,6 +140,19 @@ def collect(path: PathLike, tree: Json) -> Table:
             expected = f"{field.place} that is clearly of one frame or of each of {field.rows}"
             raise FormatError(path, expected, f"{field.value.tolist()}")
     return table
+
+
+def _is_small(tree: Json) -> bool:
+    """Whether a tree has no more objects than are looked at."""
+    count, rest = 0, [[tree]]
+    while rest and count <= _MOST_OBJECTS:
+        for x in rest.pop():
+            if isinstance(x, dict):
+                count += 1
+                rest.append([*x.values()])
+            elif isinstance(x, list):
+                rest.append(x)
+    return count <= _MOST_OBJECTS
 
 
 def _collect(place: _Place, node: Json) -> Table:

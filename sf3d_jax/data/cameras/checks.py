@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax._rotations import find_pose_fault
 from sf3d_jax.data._files import (
     LARGEST,
     FormatError,
@@ -14,6 +13,7 @@ from sf3d_jax.data._files import (
     check_header_size,
     check_numbers,
 )
+from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.poses import poses_argument
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
       FormatError: it has something else than a rotation, or its last row is not 0 0 0 1.
     """
     check_numbers(path, where, pose)
-    fault = find_pose_fault(pose)
+    fault = poses.find_pose_fault(pose)
     if fault is None and not ends_in_one(pose):
         fault = f"the last row {' '.join(f'{x:.4g}' for x in pose[3])} for 0 0 0 1"
     if fault:

@@ -10,7 +10,8 @@ A pose [R | t] takes points of the world into a camera, X_camera = R X_world + t
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax._rotations import TOLERANCE, find_pose_fault
+from sf3d_jax._rotations import TOLERANCE
+from sf3d_jax._rotations import find_pose_fault as find_pose_fault
 from sf3d_jax.data._files import LARGEST
 
 OPENGL = np.diag([1.0, -1.0, -1.0])

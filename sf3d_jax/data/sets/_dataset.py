@@ -131,6 +131,7 @@ class Dataset:
           IndexError: there are not so many.
           FormatError: a file is not what it should be.
           OSError: a file is missing.
+          ValueError: the frames of a sequence differ in size, in what is known or in their lens.
         """
         run = self._runs[operator.index(index)]
         if self.frames == 2:

@@ -12,6 +12,7 @@ from helpers.files import made
 import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.data.sets import _reading
+from sf3d_jax.data.sets._joining import join
 from sf3d_jax.samples import check_sample
 
 
@@ -184,3 +185,23 @@ def test_frames_that_differ_in_size_are_named(tmp_path):
     trees.write_image(tmp_path / "frames/0002.png", 2)
     with pytest.raises(data.FormatError, match=r"0003\.png"):
         data.FolderPairs(tmp_path, **patterns, frames=3)[0]
+
+
+def test_pairs_that_know_different_things_are_no_sequence():
+    image = np.zeros((4, 5, 3), np.float32)
+    camera = sf3d.Camera.pinhole(*np.float32([1, 1, 2, 2]), (4, 5))
+    pair = sf3d.Sample(image=image, next_image=image, camera=camera, name="walk/0")
+    other = dataclasses.replace(pair, name="walk/1")
+    flow = np.zeros((4, 5, 2), np.float32)
+    lens = dataclasses.replace(camera, distortion=np.zeros(4, np.float32), model="opencv")
+    for changes, says in (
+        ({"flow": flow}, "walk/0: has flow in some of its frames, not in walk/0"),
+        ({"image": image[:3]}, "walk/0: frames in a row differ in size: image"),
+        ({"camera": None}, "walk/0: only some of its frames have a camera"),
+        ({"camera": lens}, "walk/0: the cameras of its frames differ in size or lens"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            join([pair, dataclasses.replace(other, **changes)])
+    masked = dataclasses.replace(other, flow=flow, valid=np.zeros((4, 5), bool))
+    joined = join([dataclasses.replace(pair, flow=flow), masked])
+    assert joined.valid[0].all() and not joined.valid[1].any()

@@ -197,6 +197,11 @@ def test_wrong_arguments_are_named():
     for error, text, call in [
         (ValueError, "flow: expected the shape", lambda: data.lift_maps(flow[0], pair, CAMERA)),
         (ValueError, "maps: expected one pair", lambda: data.lift_maps(flow, maps, CAMERA)),
+        (
+            ValueError,
+            "did you mean inverse_depth for inv_depth, motion_in_depth for motion_indepth",
+            lambda: data.lift_maps(flow, {"inv_depth": flow, "motion_indepth": flow}, CAMERA),
+        ),
         (ValueError, "got ndarray", lambda: data.lift_maps(flow, maps["depth"], CAMERA)),
         (ValueError, "baseline: expected", lambda: data.lift_maps(flow, disparities, CAMERA)),
         (

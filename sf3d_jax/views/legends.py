@@ -4,28 +4,28 @@ Everything is drawn on a white strip, uint8 RGB [LEGEND_HEIGHT, PANEL_WIDTH, 3].
 are ASCII only.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sf3d_jax.data.opencv import import_cv2
-from sf3d_jax.views.colors import flow_to_color, scalar_to_color, scene_flow_to_color
+from sf3d_jax.views.arrows import LONGEST, draw_arrow
+from sf3d_jax.views.colors import flow_to_color
 
 PANEL_WIDTH = 640
-LEGEND_HEIGHT = 92
+LEGEND_HEIGHT = 112
 WHITE = 255
 
 _INK = (30, 30, 30)
-_LINES = (34, 70)  # the baselines of the two lines of text
-_DIRECTIONS = {
-    "right": (1, 0, 0),
-    "left": (-1, 0, 0),
-    "down": (0, 1, 0),
-    "up": (0, -1, 0),
-    "away": (0, 0, 1),
-    "nearer": (0, 0, -1),
-}
+_LINES = (28, 60, 92)  # the baselines of the three lines of text
+_SIZE = 0.6
+_RADIUS = 38  # of the colour wheel
+_FINER = 4  # the wheel is drawn so many times larger, and then shrunk
 
 
-def write_text(canvas: np.ndarray, text: str, left: int, baseline: int, size: float = 0.6) -> None:
+def write_text(
+    canvas: np.ndarray, text: str, left: int, baseline: int, size: float = _SIZE
+) -> None:
     """Writes one line on a canvas.
 
     Args:
@@ -42,7 +42,7 @@ def write_text(canvas: np.ndarray, text: str, left: int, baseline: int, size: fl
 
 
 def text_legend(*lines: str) -> np.ndarray:
-    """A strip with at most two lines of text.
+    """A strip with at most three lines of text.
 
     Args:
       *lines: the text.
@@ -56,75 +56,73 @@ def text_legend(*lines: str) -> np.ndarray:
     return strip
 
 
-def flow_legend(max_flow: float) -> np.ndarray:
-    """The colour wheel as a disc of motions.
+def wheel_legend(
+    full: str, *lines: str, color: Callable[..., np.ndarray] = flow_to_color
+) -> np.ndarray:
+    """The colour wheel as a disc of motions, and an arrow of full length.
 
     Args:
-      max_flow: the length at the rim, in pixels.
+      full: the length at the rim of the wheel and of the longest arrow, with its unit.
+      *lines: at most two lines of text.
+      color: the coding: vectors [h, w, 2] to colours, of which 1 is the full length.
 
     Returns:
       The strip.
     """
     strip = _blank_strip()
-    radius = 38
-    steps = np.arange(-radius, radius + 1) / radius
-    disc = np.stack(np.meshgrid(steps, steps), axis=-1)
-    inside = np.hypot(disc[..., 0], disc[..., 1]) <= 1
-    disc = np.where(inside[..., None], flow_to_color(disc, max_flow=1), WHITE)
-    strip[10 : 11 + 2 * radius, : 2 * radius + 1] = disc
+    disc = _draw_wheel(color)
+    strip[4 : 4 + len(disc), : disc.shape[1]] = disc
+    write_text(strip, "right", disc.shape[1] + 5, 4 + _RADIUS + 6)
+    write_text(strip, "down", 14, len(disc) + 22)
 
-    left = 2 * radius + 20
-    write_text(strip, "a pixel moves from the centre to its colour", left, _LINES[0])
-    write_text(strip, f"rim: {max_flow:.3g} px or more    black: unknown", left, _LINES[1])
+    left = disc.shape[1] + 80
+    for text, baseline in zip(lines, _LINES, strict=False):
+        write_text(strip, text, left, baseline)
+    draw_arrow(strip, (left, _LINES[-1] - 5), np.array([1.0, 0.0]))
+    write_text(strip, f"{full} = full colour, longest arrow", left + LONGEST + 12, _LINES[-1])
     return strip
 
 
-def depth_legend(limits: tuple[float, float]) -> np.ndarray:
-    """The colour bar of inverse depth.
+def bar_legend(
+    ramp: np.ndarray, low: str, high: str, *, middle: str = "", text: str = ""
+) -> np.ndarray:
+    """A colour bar with the meaning of its ends.
 
     Args:
-      limits: the inverse depths at its ends, per metre, positive.
+      ramp: uint8 RGB [1, PANEL_WIDTH, 3], the colours from the left to the right.
+      low: what the left end means.
+      high: what the right end means.
+      middle: what the middle means, if anything.
+      text: one more line.
 
     Returns:
       The strip.
     """
     strip = _blank_strip()
-    ramp = np.broadcast_to(np.linspace(0, 1, PANEL_WIDTH), (26, PANEL_WIDTH))
-    strip[14:40] = scalar_to_color(ramp, limits=(0, 1))
+    strip[12:34] = ramp
+    write_text(strip, low, 0, _LINES[1])
+    write_text(strip, middle, (PANEL_WIDTH - _width(middle)) // 2, _LINES[1])
+    write_text(strip, high, PANEL_WIDTH - 2 - _width(high), _LINES[1])
+    write_text(strip, text, 0, _LINES[2])
+    return strip
 
-    far, near = (f"{d:.3g} /m ({1 / d:.3g} m)" for d in limits)
-    write_text(strip, far, 0, _LINES[1])
+
+def _draw_wheel(color: Callable[..., np.ndarray]) -> np.ndarray:
+    """The disc on white, with smooth edges."""
     cv2 = import_cv2()
-    (width, _), _ = cv2.getTextSize(near, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)
-    write_text(strip, near, PANEL_WIDTH - width, _LINES[1])
-    return strip
+    n = 2 * _RADIUS * _FINER
+    steps = (2 * np.arange(n) + 1) / n - 1
+    motion = np.stack(np.meshgrid(steps, steps), axis=-1)
+    inside = np.linalg.norm(motion, axis=-1) <= 1
+    disc = np.where(inside[..., None], color(motion), WHITE).astype(np.uint8)
+    return cv2.resize(disc, (2 * _RADIUS, 2 * _RADIUS), interpolation=cv2.INTER_AREA)
 
 
-def scene_flow_legend(max_length: float) -> np.ndarray:
-    """The colours of the six directions.
-
-    Args:
-      max_length: the length of full brightness, in metres.
-
-    Returns:
-      The strip.
-    """
+def _width(text: str) -> int:
     cv2 = import_cv2()
-    strip = _blank_strip()
-    for place, (name, direction) in enumerate(_DIRECTIONS.items()):
-        left = place * PANEL_WIDTH // len(_DIRECTIONS)
-        color = scene_flow_to_color(np.array([[direction]]))[0, 0]
-        cv2.circle(strip, (left + 13, _LINES[0] - 6), 12, color.tolist(), -1, cv2.LINE_AA)
-        write_text(strip, name, left + 32, _LINES[0])
-
-    text = f"full brightness: {_format_length(max_length)} or more    black: still or unknown"
-    write_text(strip, text, 0, _LINES[1])
-    return strip
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _SIZE, 1)
+    return width
 
 
 def _blank_strip() -> np.ndarray:
     return np.full((LEGEND_HEIGHT, PANEL_WIDTH, 3), WHITE, np.uint8)
-
-
-def _format_length(metres: float) -> str:
-    return f"{metres:.3g} m" if metres >= 0.1 else f"{1000 * metres:.3g} mm"

@@ -1,17 +1,12 @@
-"""One picture that shows what a frame pair contains: image, flow, inverse depth, scene flow."""
+"""One picture that shows what a frame pair contains: images, flow, inverse depth, scene flow."""
 
 import numpy as np
 import numpy.typing as npt
 
-from sf3d_jax.data.arrays import real_map, valid_mask
-from sf3d_jax.data.opencv import import_cv2
-from sf3d_jax.views import legends
-from sf3d_jax.views.colors import flow_to_color, scalar_to_color, scene_flow_to_color
-
-_MARGIN = 20
-_TITLE_HEIGHT = 36
-_LARGEST_HEIGHT = 640
-_PAPER = 225  # the grey beside a tall picture: neither white (no motion) nor black (unknown)
+from sf3d_jax.data.arrays import finite, real_map, valid_mask
+from sf3d_jax.views import legends, map_panels
+from sf3d_jax.views.panels import MARGIN, image_panel
+from sf3d_jax.views.spread import percent
 
 
 def picture_sheet(
@@ -21,133 +16,114 @@ def picture_sheet(
     valid: npt.ArrayLike,
     *,
     image: npt.ArrayLike | None = None,
+    next_image: npt.ArrayLike | None = None,
+    inv_depth_change: npt.ArrayLike | None = None,
+    occlusion: npt.ArrayLike | None = None,
+    true_flow: npt.ArrayLike | None = None,
+    true_vectors: npt.ArrayLike | None = None,
 ) -> np.ndarray:
-    """Draws four titled panels with their legends, two beside two; the first two without depth.
+    """Draws a titled panel with its legend for each map that is given, two beside each other.
 
-    Colours span what is common, and stay at the end of their scale beyond: inverse depth from its
-    1st to its 99th percentile; flow up to the length that 98 % of what moves stay below; scene flow
-    likewise, where a pixel counts by its squared inverse depth, as its motion is that much more
-    certain. Below 1e-3 px, and in space below 1e-5 of the depth, nothing moves.
+    The scene flow has two panels: motion across the view by the hues of the flow wheel about
+    mid-grey, and motion along the view from dark blue (away) through mid-grey (still) to bright
+    yellow (towards the camera). Arrows repeat what the hues say. Unknown pixels are hatched.
+
+    The full colour of a motion is the 95th percentile of what moves, so a few outliers do not set
+    the scale; legends say this length, the median, and the share that moves. Below 1e-3 px, and in
+    space below 1e-5 of the depth, nothing moves. Inverse depth spans its 1st to 99th percentile.
+    Maps larger than a panel are averaged over their known pixels; a map of which less than half is
+    known is drawn with thicker dots.
 
     Args:
       flow: [H, W, 2], (u, v) in pixels.
       inv_depth: [H, W], per metre; unknown where it is not positive. None where there is no depth.
       vectors: [H, W, 3], scene flow in metres, axes x right, y down, z forward; unknown where the
         inverse depth is. None without depth.
-      valid: bool [H, W]. What is not finite is unknown, too.
+      valid: bool [H, W]. A non-finite pixel is unknown, too.
       image: uint8 RGB [H, W, 3], the first frame; the mask is shown when it is not given.
+      next_image: uint8 RGB [H, W, 3], the second frame; it is also shown warped back by the flow.
+      inv_depth_change: [H, W], per metre.
+      occlusion: [H, W], bool or from 0 to 1: 1 where the point is hidden in the second frame.
+      true_flow: [H, W, 2], for the end-point error of the flow; unknown where it is non-finite.
+      true_vectors: [H, W, 3], the same for the scene flow.
 
     Returns:
       uint8 RGB, about 1350 pixels wide whatever the size of the maps.
 
     Raises:
-      ValueError: a wrong shape or dtype.
+      ValueError: a wrong shape or dtype; the message names the argument.
     """
     flow = real_map("flow", flow, 2)
-    moves = valid_mask(valid, flow)
-    rows = [[_image_panel(image, moves), _flow_panel(flow, moves)]]
-    if inv_depth is not None and vectors is not None:
-        inv_depth, vectors = real_map("inv_depth", inv_depth), real_map("vectors", vectors, 3)
-        _check_same_size("inv_depth", inv_depth, flow)
-        _check_same_size("vectors", vectors, flow)
+    moves, size = valid_mask(valid, flow), flow.shape[:2]
+    panels = [_first_panel(image, moves), map_panels.flow_panel(flow, moves)]
+    if next_image is not None:
+        second = _check_image("next_image", next_image, size)
+        panels.insert(1, image_panel("second frame", second, legends.text_legend()))
+        panels.append(map_panels.warped_panel(second, flow, moves))
+    space = None
+    if inv_depth is not None:
+        inv_depth = _read_map("inv_depth", inv_depth, size)
         seen = valid_mask(valid, inv_depth) & (inv_depth > 0)
-        known = seen & valid_mask(valid, vectors)
-        rows.append([_depth_panel(inv_depth, seen), _scene_flow_panel(vectors, inv_depth, known)])
-    sheet = np.vstack([np.hstack(panels) for panels in rows])
-    return np.pad(sheet, ((0, _MARGIN), (0, _MARGIN), (0, 0)), constant_values=legends.WHITE)
+        panels.append(map_panels.depth_panel(inv_depth, seen))
+        if inv_depth_change is not None:
+            change = _read_map("inv_depth_change", inv_depth_change, size)
+            panels.append(map_panels.change_panel(change, inv_depth, seen & finite(change)))
+        if vectors is not None:
+            space = _read_map("vectors", vectors, size, 3)
+            known = seen & finite(space)
+            panels.append(map_panels.across_panel(space, inv_depth, known))
+            panels.append(map_panels.along_panel(space, inv_depth, known))
+    if occlusion is not None:
+        hidden = _read_map("occlusion", _as_number(occlusion), size)
+        panels.append(map_panels.occlusion_panel(hidden, valid_mask(valid, hidden)))
+    if true_flow is not None:
+        truth = _read_map("true_flow", true_flow, size, 2)
+        panels.append(map_panels.error_panel("optical flow", flow, truth, moves, "px"))
+    if true_vectors is not None and space is not None:
+        truth = _read_map("true_vectors", true_vectors, size, 3)
+        panels.append(map_panels.error_panel("scene flow", space, truth, known, "m"))
+    return _arrange(panels)
 
 
-def _check_same_size(name: str, array: np.ndarray, flow: np.ndarray) -> None:
-    size, expected = list(array.shape[:2]), list(flow.shape[:2])
-    if size != expected:
-        raise ValueError(f"{name}: expected the size of the flow, {expected}, got {size}")
-
-
-def _image_panel(image: npt.ArrayLike | None, valid: np.ndarray) -> np.ndarray:
+def _first_panel(image: npt.ArrayLike | None, valid: np.ndarray) -> np.ndarray:
+    """The first frame, or the mask where it is not given."""
     height, width = valid.shape
-    share = f"{width} x {height} px, {100 * valid.mean():.1f} % valid"
+    share = f"{width} x {height} px, {percent(valid.mean())} valid"
     if image is None:
         picture = np.repeat(255 * valid[..., None].astype(np.uint8), 3, axis=-1)
-        return _panel("valid pixels", picture, legends.text_legend(share, "black: unknown"))
+        return image_panel("valid pixels", picture, legends.text_legend(share, "black: unknown"))
+    picture = _check_image("image", image, valid.shape)
+    return image_panel("first frame", picture, legends.text_legend(share))
 
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.shape != (height, width, 3):
+
+def _arrange(panels: list[np.ndarray]) -> np.ndarray:
+    """Two panels beside each other; the last place of an odd number stays white."""
+    if len(panels) % 2:
+        panels = [*panels, np.full_like(panels[-1], legends.WHITE)]
+    rows = [np.hstack(panels[i : i + 2]) for i in range(0, len(panels), 2)]
+    sheet = np.vstack(rows)
+    return np.pad(sheet, ((0, MARGIN), (0, MARGIN), (0, 0)), constant_values=legends.WHITE)
+
+
+def _read_map(
+    name: str, value: npt.ArrayLike, size: tuple[int, ...], channels: int | None = None
+) -> np.ndarray:
+    """A map of the size of the flow."""
+    values = real_map(name, value, channels)
+    if values.shape[:2] != size:
+        got = list(values.shape[:2])
+        raise ValueError(f"{name}: expected the size of the flow, {list(size)}, got {got}")
+    return values
+
+
+def _as_number(mask: npt.ArrayLike) -> npt.ArrayLike:
+    array = np.asarray(mask)
+    return array.astype(np.float32) if array.dtype == bool else array
+
+
+def _check_image(name: str, value: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:
+    image = np.asarray(value)
+    if image.dtype != np.uint8 or image.shape != (*size, 3):
         got = f"{image.dtype} {list(image.shape)}"
-        raise ValueError(f"image: expected uint8 [{height}, {width}, 3], got {got}")
-    return _panel("image (first frame)", image, legends.text_legend(share))
-
-
-def _flow_panel(flow: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    title = "optical flow (motion in the image)"
-    if not valid.any():
-        return _empty_panel(title, valid)
-
-    length = _length(flow, valid)
-    rim = _common_length(length, length > 1e-3, np.ones_like(length))
-    # What is longer keeps its direction and ends just inside the rim, where the wheel darkens.
-    shortened = flow * (0.999 * rim / np.maximum(length, rim))[..., None]
-    picture = flow_to_color(shortened, valid=valid, max_flow=rim)
-    return _panel(title, picture, legends.flow_legend(rim))
-
-
-def _depth_panel(inv_depth: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    title = "inverse depth (bright is near, black is unknown)"
-    if not valid.any():
-        return _empty_panel(title, valid)
-
-    low, high = np.percentile(inv_depth[valid], [1, 99]).tolist()
-    picture = scalar_to_color(inv_depth, valid=valid, limits=(low, high))
-    return _panel(title, picture, legends.depth_legend((low, high)))
-
-
-def _scene_flow_panel(vectors: np.ndarray, inv_depth: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    title = "scene flow (motion in space)"
-    if not valid.any():
-        return _empty_panel(title, valid)
-
-    length, near = _length(vectors, valid), np.where(valid, inv_depth, 0).astype(np.float64)
-    longest = _common_length(length, length * near > 1e-5, near**2)
-    picture = scene_flow_to_color(vectors, valid=valid, max_length=longest)
-    return _panel(title, picture, legends.scene_flow_legend(longest))
-
-
-def _length(vectors: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """In float64, which no float32 overflows; 0 where invalid."""
-    return np.linalg.norm(np.where(valid[..., None], vectors, 0).astype(np.float64), axis=-1)
-
-
-def _common_length(length: np.ndarray, moves: np.ndarray, weight: np.ndarray) -> float:
-    """The length that 98 % of the weight of what moves stays below; 1 where nothing moves."""
-    if not moves.any():
-        return 1.0
-    lengths, weights = length[moves], weight[moves]
-    order = np.argsort(lengths)
-    below = np.cumsum(weights[order])
-    return float(lengths[order][np.searchsorted(below, 0.98 * below[-1])])
-
-
-def _empty_panel(title: str, valid: np.ndarray) -> np.ndarray:
-    black = np.zeros((*valid.shape, 3), np.uint8)
-    return _panel(title, black, legends.text_legend("black: unknown, no pixel is valid"))
-
-
-def _panel(title: str, picture: np.ndarray, legend: np.ndarray) -> np.ndarray:
-    """Title, picture and legend one above the other, with a margin on the left."""
-    heading = np.full((_TITLE_HEIGHT, legends.PANEL_WIDTH, 3), legends.WHITE, np.uint8)
-    legends.write_text(heading, title, 0, 26, size=0.7)
-    panel = np.vstack([heading, _fit(picture), legend])
-    return np.pad(panel, ((0, 0), (_MARGIN, 0), (0, 0)), constant_values=legends.WHITE)
-
-
-def _fit(picture: np.ndarray) -> np.ndarray:
-    """The picture as wide as a panel or, if that is too tall, centred on grey."""
-    cv2 = import_cv2()
-    height, width = picture.shape[:2]
-    scale = min(legends.PANEL_WIDTH / width, _LARGEST_HEIGHT / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # Enlarged pixels stay squares of one colour: a blend of two colours would be a third motion.
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    left = (legends.PANEL_WIDTH - size[0]) // 2
-    right = legends.PANEL_WIDTH - size[0] - left
-    fitted = cv2.resize(picture, size, interpolation=method)
-    return np.pad(fitted, ((0, 0), (left, right), (0, 0)), constant_values=_PAPER)
+        raise ValueError(f"{name}: expected uint8 [{size[0]}, {size[1]}, 3], got {got}")
+    return image

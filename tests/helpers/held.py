@@ -360,14 +360,14 @@ VIEWS = {
         for name, test in {
             "flow_to_color": "test_flow_has_the_published_colors",
             "scalar_to_color": "test_scalars_run_through_viridis",
-            "scene_flow_to_color": "test_scene_flow_is_direction_times_brightness",
+            "signed_to_color": "test_signed_numbers_run_through_cividis_about_zero",
+            "scene_flow_to_color": "test_scene_flow_is_its_axes_about_mid_grey",
         }.items()
     },
     "picture_sheet": host(
-        "views/test_sheet.py::"
-        "test_panels_are_the_image_the_flow_the_inverse_depth_and_the_scene_flow",
+        "views/test_sheet.py::test_panels_show_each_map_in_its_colors",
         "views/test_sheet.py::test_a_wrong_argument_is_named",
-        bad="views/test_sheet.py::test_what_is_not_finite_is_black_and_changes_no_other_pixel",
+        bad="views/test_sheet.py::test_what_is_not_finite_is_hatched_and_changes_no_other_pixel",
     ),
 }
 

@@ -1,5 +1,6 @@
 """Colours, against the published tables and OpenCV's."""
 
+import functools
 import warnings
 
 import cv2
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from sf3d_jax import views
+from sf3d_jax.views import colors
+from sf3d_jax.views.colors import lateral_to_color
 
 RIGHT, LEFT, DOWN, UP = (1, 0), (-1, 0), (0, 1), (0, -1)
 
@@ -79,6 +82,22 @@ def test_one_value_gets_the_middle_color():
     np.testing.assert_array_equal(views.scalar_to_color([[7, 7]]), np.repeat(middle, 2, 1))
 
 
+def test_signed_numbers_run_through_cividis_about_zero():
+    ramp = np.linspace(-3, 3, 256)[None]
+    opencv = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[None], cv2.COLORMAP_CIVIDIS)
+    error = np.abs(views.signed_to_color(ramp).astype(int) - opencv[..., ::-1])
+    assert error.mean() < 1 and error.max() < 12  # sixteen of their 256 colours, straight lines
+    zero, full, beyond = views.signed_to_color([[0.0, 2.0, 9.0]], limit=2)[0]
+    assert np.ptp(zero) < 8 and abs(int(zero.mean()) - 122) < 4  # a neutral grey
+    np.testing.assert_array_equal(full, beyond)
+
+
+def test_signed_colors_grow_lighter_with_the_value():
+    ramp = views.signed_to_color(np.linspace(-1, 1, 101)[None])
+    grey = cv2.cvtColor(ramp, cv2.COLOR_RGB2GRAY)[0].astype(int)
+    assert (np.diff(grey) >= -1).all() and grey[-1] - grey[50] > 60 and grey[50] - grey[0] > 60
+
+
 @pytest.mark.parametrize(
     "vector, color",
     [
@@ -86,25 +105,45 @@ def test_one_value_gets_the_middle_color():
         ((-1, 0, 0), (0, 128, 128)),
         ((0, 1, 0), (128, 255, 128)),
         ((0, 0, 1), (128, 128, 255)),
-        ((0, 0, -0.5), (64, 64, 0)),
+        ((0, 0, -0.5), (128, 128, 64)),
         ((0, 0, 3), (128, 128, 255)),
-        ((0.5, 0, 0), (128, 64, 64)),
-        ((0, 0, 0), (0, 0, 0)),
+        ((0.5, 0, 0), (191, 128, 128)),
+        ((0, 0, 0), (128, 128, 128)),
     ],
 )
-def test_scene_flow_is_direction_times_brightness(vector, color):
+def test_scene_flow_is_its_axes_about_mid_grey(vector, color):
     picture = views.scene_flow_to_color([[vector]], max_length=1)
     np.testing.assert_array_equal(picture[0, 0], color)
 
 
-def test_the_longest_vector_is_bright_when_no_length_is_given():
+def test_the_longest_vector_is_full_when_no_length_is_given():
     picture = views.scene_flow_to_color([[(0.001, 0, 0), (0.002, 0, 0)]])
-    np.testing.assert_array_equal(picture, [[(128, 64, 64), (255, 128, 128)]])
+    np.testing.assert_array_equal(picture, [[(191, 128, 128), (255, 128, 128)]])
+
+
+def test_motion_across_the_view_has_the_hues_of_flow_about_mid_grey():
+    vectors = np.random.default_rng(0).uniform(-1, 1, (20, 20, 2))
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    full = views.flow_to_color(vectors / length, max_flow=1 + 1e-6).astype(float)
+    expected = 127.5 + np.minimum(length / 0.8, 1) * (full - 127.5)
+    ours = lateral_to_color(vectors, max_length=0.8)
+    np.testing.assert_allclose(ours, expected, atol=1.5)
+    np.testing.assert_array_equal(lateral_to_color([[(0, 0)]], max_length=1), [[(128,) * 3]])
+
+
+def test_bands_of_rows_make_the_picture_of_the_whole(monkeypatch):
+    values = np.random.default_rng(0).normal(size=(13, 7, 3))
+    known = values[..., 0] > -1
+    whole = views.scene_flow_to_color(values, valid=known)
+    monkeypatch.setattr(colors, "_BAND", 15)
+    np.testing.assert_array_equal(views.scene_flow_to_color(values, valid=known), whole)
 
 
 CODINGS = [
     (views.flow_to_color, (2,)),
+    (functools.partial(lateral_to_color, max_length=1), (2,)),
     (views.scalar_to_color, ()),
+    (views.signed_to_color, ()),
     (views.scene_flow_to_color, (3,)),
 ]
 
@@ -141,6 +180,7 @@ def test_without_a_valid_pixel_all_is_black(coding, tail):
         (lambda: views.scene_flow_to_color(np.zeros((2, 3, 2))), r"vectors: .* \[H, W, 3\]"),
         (lambda: views.flow_to_color([[RIGHT]], max_flow=0), "max_flow: expected a positive"),
         (lambda: views.scene_flow_to_color([[(1, 2, 3)]], max_length=np.nan), "max_length: "),
+        (lambda: views.signed_to_color([[1.0]], limit=-1), "limit: expected a positive"),
         (lambda: views.scalar_to_color([[1.0]], limits=(2, 1)), r"limits: .* got \(2, 1\)"),
         (lambda: views.scalar_to_color([[1.0]], limits=(0, np.inf)), "limits: expected two"),
         (lambda: views.scalar_to_color([[1.0]], valid=np.ones((1, 1))), "valid: expected bool"),

@@ -1,0 +1,243 @@
+"""The panels of a sheet: what each map shows, in which colours, up to which size.
+
+Every function takes float32 maps [H, W] or [H, W, C] and a bool mask [H, W] of what is known, and
+returns a panel, uint8 RGB.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from sf3d_jax.data.arrays import finite
+from sf3d_jax.data.opencv import import_cv2
+from sf3d_jax.views import legends
+from sf3d_jax.views.colors import (
+    flow_to_color,
+    lateral_to_color,
+    scalar_to_color,
+    signed_to_color,
+)
+from sf3d_jax.views.panels import fit, map_panel
+from sf3d_jax.views.resolution import resize_picture, shrink, thicken
+from sf3d_jax.views.spread import Spread, find_lengths, find_spread, percent
+
+# What moves less is still: rounding is not a motion.
+_STILL_PIXELS = 1e-3
+_STILL_OF_DEPTH = 1e-5
+
+
+def flow_panel(flow: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The flow by the Middlebury wheel, with arrows."""
+    title = "optical flow (motion in the image)"
+    if not known.any():
+        return _empty_panel(title, known)
+
+    length = find_lengths(flow, known)
+    spread = find_spread(length, known & (length > _STILL_PIXELS), known)
+    small, there = _shrink_to_panel(flow, known)
+    share = _cut(small / spread.scale)
+    legend = legends.wheel_legend(
+        _say_pixels(spread.scale),
+        _say_spread(spread, _say_pixels),
+        f"{percent(spread.share)} moves   white: still   hatched: unknown",
+        color=functools.partial(flow_to_color, max_flow=1),
+    )
+    # What is longer keeps its direction and ends just inside the rim, where the wheel darkens.
+    colors = flow_to_color(0.999 * share, valid=there, max_flow=1)
+    return map_panel(title, colors, there, fit(known.shape), legend, arrows=share)
+
+
+def warped_panel(next_image: np.ndarray, flow: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The second image at the places that the flow leads to, at the resolution of the panel."""
+    cv2 = import_cv2()
+    size = fit(known.shape)
+    small, there = _shrink_to_panel(flow, known)
+    height, width = there.shape
+    image = resize_picture(next_image, (height, width))
+    scale = np.array([width, height]) / known.shape[::-1]
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+    # Far outside is outside, whatever OpenCV makes of larger numbers.
+    pixels = np.clip(grid + scale * small, -2, max(width, height) + 2).astype(np.float32)
+    inside = ((pixels >= -0.5) & (pixels <= np.array([width, height]) - 0.5)).all(-1)
+    warped = cv2.remap(image, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    legend = legends.text_legend(
+        "it shows the first frame where the flow is right",
+        "hatched: outside of the second frame, or unknown",
+    )
+    title = "second frame, warped back by the flow"
+    return map_panel(title, warped, there & inside, size, legend)
+
+
+def depth_panel(inv_depth: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Inverse depth by viridis, from its 1st to its 99th percentile."""
+    title = "inverse depth (bright is near)"
+    if not known.any():
+        return _empty_panel(title, known)
+
+    low, median, high = np.percentile(inv_depth[known], [1, 50, 99]).tolist()
+    small, there = _shrink_to_panel(inv_depth, known)
+    far, middle, near = (f"{d:.3g} /m ({1 / d:.3g} m)" for d in (low, median, high))
+    legend = legends.bar_legend(
+        scalar_to_color(_ramp(0, 1)),
+        far,
+        near,
+        text=f"median {middle}   ends: 1 % and 99 %   hatched: unknown",
+    )
+    colors = scalar_to_color(small, valid=there, limits=(low, high))
+    return map_panel(title, colors, there, fit(known.shape), legend)
+
+
+def change_panel(change: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Inverse-depth change by cividis about 0."""
+    title = "inverse-depth change (bright comes nearer)"
+    if not known.any():
+        return _empty_panel(title, known)
+
+    size = np.abs(change)
+    moves = known & (size > _STILL_OF_DEPTH * inv_depth)
+    spread = find_spread(size, moves, known)
+    say = lambda c: f"{c:.3g} /m"
+    text = f"{_say_spread(spread, say)}   {percent(spread.share)} changes"
+    return _signed_panel(title, change, known, spread, ("farther", "nearer"), say, text)
+
+
+def across_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Scene flow to the right and down, by the hues of the flow wheel about mid-grey."""
+    title = "scene flow across the view (right, down)"
+    if not known.any():
+        return _empty_panel(title, known)
+
+    sideways = vectors[..., :2]
+    length = find_lengths(sideways, known)
+    moves = known & _is_moving(length, inv_depth)
+    spread = find_spread(length, moves, known, inv_depth)
+    small, there = _shrink_to_panel(sideways, known)
+    share = _cut(small / spread.scale)
+    color = functools.partial(lateral_to_color, max_length=1)
+    legend = legends.wheel_legend(
+        _say_length(spread.scale),
+        _say_spread(spread, _say_length, near=True),
+        f"{percent(spread.share)} moves   grey: still   hatched: unknown",
+        color=color,
+    )
+    colors = color(share, valid=there)
+    return map_panel(title, colors, there, fit(known.shape), legend, arrows=share)
+
+
+def along_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Scene flow towards the camera or away from it, by cividis about 0."""
+    title = "scene flow along the view (bright comes nearer)"
+    if not known.any():
+        return _empty_panel(title, known)
+
+    towards = -vectors[..., 2]
+    size = np.abs(towards)
+    moves = known & _is_moving(size, inv_depth)
+    spread = find_spread(size, moves, known, inv_depth)
+    say = _say_length
+    text = f"{_say_spread(spread, say, near=True)}   {percent(spread.share)} moves"
+    return _signed_panel(title, towards, known, spread, ("away", "towards"), say, text)
+
+
+def occlusion_panel(hidden: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """What is hidden in the second frame, in dark grey on light grey."""
+    title = "occlusion (dark is hidden in the second frame)"
+    if not known.any():
+        return _empty_panel(title, known)
+
+    share = percent(np.mean(hidden[known], dtype=np.float64))
+    small, there = _shrink_to_panel(hidden, known)
+    grey = np.rint(230 - 190 * np.clip(small, 0, 1)).astype(np.uint8)
+    colors = np.repeat(grey[..., None], 3, axis=-1)
+    legend = legends.text_legend(f"{share} hidden   hatched: unknown")
+    return map_panel(title, colors, there, fit(known.shape), legend)
+
+
+def error_panel(
+    what: str, values: np.ndarray, truth: np.ndarray, known: np.ndarray, unit: str
+) -> np.ndarray:
+    """The end-point error |values - truth| by viridis, from 0 to its 95th percentile."""
+    title = f"end-point error of the {what}"
+    known = known & finite(truth)
+    if not known.any():
+        return _empty_panel(title, known)
+
+    error = find_lengths(values - truth, known)
+    median, p95 = np.percentile(error[known], [50, 95]).tolist()
+    mean = np.mean(error[known], dtype=np.float64)
+    small, there = _shrink_to_panel(error, known)
+    say = _say_pixels if unit == "px" else _say_length
+    legend = legends.bar_legend(
+        scalar_to_color(_ramp(0, 1)),
+        "0",
+        f"{say(p95)} (p95) or more",
+        text=f"mean {say(mean)}   median {say(median)}   hatched: unknown",
+    )
+    colors = scalar_to_color(small, valid=there, limits=(0, p95 or 1.0))
+    return map_panel(title, colors, there, fit(known.shape), legend)
+
+
+def _signed_panel(
+    title: str,
+    values: np.ndarray,
+    known: np.ndarray,
+    spread: Spread,
+    ends: tuple[str, str],
+    say: Callable[[float], str],
+    text: str,
+) -> np.ndarray:
+    """A map about 0 by cividis, up to the scale of its spread."""
+    small, there = _shrink_to_panel(values, known)
+    colors = signed_to_color(small, valid=there, limit=spread.scale)
+    low, high = (f"{end} {say(spread.scale)}" for end in ends)
+    legend = legends.bar_legend(
+        signed_to_color(_ramp(-1, 1), limit=1),
+        low,
+        high,
+        middle="grey: still, hatched: unknown",
+        text=text,
+    )
+    return map_panel(title, colors, there, fit(known.shape), legend)
+
+
+def _empty_panel(title: str, known: np.ndarray) -> np.ndarray:
+    """A panel without a known pixel, hatched all over."""
+    size = fit(known.shape)
+    nothing = np.zeros((*size, 3), np.uint8)
+    legend = legends.text_legend("no pixel is known")
+    return map_panel(title, nothing, np.zeros(size, bool), size, legend)
+
+
+def _shrink_to_panel(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return thicken(*shrink(values, known, fit(known.shape)))
+
+
+def _is_moving(length: np.ndarray, inv_depth: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return length * inv_depth > _STILL_OF_DEPTH
+
+
+def _cut(vectors: np.ndarray) -> np.ndarray:
+    """Vectors that are at most 1 long."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1)
+
+
+def _ramp(low: float, high: float) -> np.ndarray:
+    return np.linspace(low, high, legends.PANEL_WIDTH)[None]
+
+
+def _say_spread(spread: Spread, say: Callable[[float], str], *, near: bool = False) -> str:
+    """Median and 95th percentile, and whether near pixels count more in them."""
+    if spread.share == 0:
+        return "nothing moves"
+    weighted = ", near counts more" if near else ""
+    return f"median {say(spread.median)}, p95 {say(spread.p95)}{weighted}"
+
+
+def _say_pixels(pixels: float) -> str:
+    return f"{pixels:.3g} px"
+
+
+def _say_length(metres: float) -> str:
+    return f"{metres:.3g} m" if metres >= 0.1 else f"{1000 * metres:.3g} mm"

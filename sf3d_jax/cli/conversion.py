@@ -58,7 +58,7 @@ def convert_files(
     )
     data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
     # What is not shown makes room for the picture.
-    del result["points"], result["inv_depth_change"]
+    del result["points"]
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
     return describe_scene_flow(target, result)
@@ -102,7 +102,9 @@ def _draw(target: Path, result: dict[str, np.ndarray], image: np.ndarray | None)
     from sf3d_jax.views import picture_sheet
 
     names = ("flow", "inv_depth", "vectors", "valid")
-    data.write_image(target, picture_sheet(*(result[name] for name in names), image=image))
+    change = result["inv_depth_change"]
+    sheet = picture_sheet(*(result[x] for x in names), image=image, inv_depth_change=change)
+    data.write_image(target, sheet)
 
 
 def convert_back(path: Path, folder: Path, format: str | None) -> str:

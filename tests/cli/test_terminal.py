@@ -1,5 +1,6 @@
 """What the command looks like in a terminal, without one, and when it is interrupted."""
 
+import dataclasses
 import io
 import os
 import pathlib
@@ -12,8 +13,9 @@ import pytest
 from helpers.terminal import COMMAND, ESCAPE, interrupt, run_in_terminal
 
 import sf3d_jax
+from sf3d_jax import data
 from sf3d_jax.cli import _progress, demo, main, usage
-from sf3d_jax.cli.inputs import new_folder
+from sf3d_jax.cli.inputs import name_flags, new_folder
 
 WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
@@ -138,6 +140,19 @@ def test_only_new_folders_that_are_empty_go_away(tmp_path):
         (tmp_path / "a/b/file").touch()
         raise KeyError
     assert (tmp_path / "a/b/file").exists() and not (tmp_path / "one").exists()
+
+
+def test_a_file_that_is_called_as_a_field_is_no_flag():
+    @dataclasses.dataclass
+    class Options:
+        scale: float = 1.0
+
+    with pytest.raises(data.FormatError, match=r"^scale: expected a map, found none$"):
+        with name_flags(Options()):
+            raise data.FormatError("scale", "a map", "none")
+    with pytest.raises(ValueError, match=r"^--scale: expected a positive number$"):
+        with name_flags(Options()):
+            raise ValueError("scale: expected a positive number")
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self").exists(), reason="needs a folder of the system")

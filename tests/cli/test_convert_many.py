@@ -136,6 +136,25 @@ def test_a_next_pose_removes_the_motion_of_the_camera(form):
     check_still()
 
 
+def test_a_next_calibration_removes_a_zoom():
+    first, second = (sf3d.Camera.pinhole(f, f, CX, CY, SIZE) for f in (FX, 1.25 * FX))
+    for name, camera in (("first.txt", first), ("second.txt", second)):
+        data.write_kitti_calibration(name, data.Calibration(camera, 0.5))
+    u, v = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]))
+    np.save("flow_0.npy", np.float32(0.25 * np.stack([u - CX, v - CY], -1)))
+    depth = np.full(SIZE, 3, np.float32)
+    np.save("disparity_0.npy", FX * 0.5 / depth)
+    np.save("next_0.npy", 1.25 * FX * 0.5 / depth)
+    maps = "--flow flow_0.npy --disparity disparity_0.npy --next-disparity next_0.npy".split()
+    cameras = "--calibration first.txt --next-calibration second.txt --output a.npz".split()
+    main(["convert", *maps, *cameras])
+    np.testing.assert_allclose(np.load("a.npz")["vectors"], 0, atol=3e-6)
+    main("convert --inverse --input a.npz --output back --format npy".split())
+    for name in ("flow", "disparity", "next_disparity"):
+        back = np.load(f"back/a_{name}.npy")
+        np.testing.assert_allclose(back, np.load(f"{name.split('_')[0]}_0.npy"), atol=2e-5)
+
+
 @pytest.mark.parametrize("form", ["transforms.json", "colmap"])
 def test_a_table_of_cameras_removes_their_motion(form, capsys):
     write_still_world()

@@ -146,6 +146,17 @@ def test_the_motion_of_the_camera_is_removed(tmp_path, speed):
     )
 
 
+def test_disparities_of_the_next_image_are_those_of_its_own_lens():
+    _, vectors, _, maps = truth()
+    flow, next_depth = seen_by_a_moving_camera(vectors)
+    pair = {
+        "disparity": maps["disparity"],
+        "next_disparity": SECOND.focal[0] * BASELINE / next_depth,
+    }
+    lifted = data.lift_maps(flow, pair, FIRST, next_camera=SECOND, baseline=BASELINE)
+    np.testing.assert_allclose(lifted["vectors"], vectors, atol=2e-6)
+
+
 def test_bands_of_rows_give_what_the_whole_image_gives(monkeypatch):
     _, vectors, _, maps = truth()
     flow, next_depth = seen_by_a_moving_camera(vectors)

@@ -48,10 +48,19 @@ def _read(reader):
 
 def interrupt(words, folder, when):
     """Runs the command in a folder, without a terminal, and interrupts it."""
+    # A process in the background of a shell ignores interruptions, and so would its children.
+    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        [*COMMAND, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*COMMAND, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=listen,
     ) as process:
-        when()
-        process.send_signal(signal.SIGINT)
-        text, _ = process.communicate(timeout=60)
+        try:
+            when()
+            process.send_signal(signal.SIGINT)
+            text, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return Done(process.returncode, text.decode())

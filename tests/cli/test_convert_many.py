@@ -21,7 +21,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write_numbered(name, numbers, flow=None):
+def write_numbered(folder, name, numbers, flow=None):
     """Files that end in a number, which is also the depth in metres; zero flow."""
     pathlib.Path().mkdir()
     for number in numbers:

@@ -7,6 +7,8 @@ import sys
 from typing import NamedTuple
 
 COMMAND = [sys.executable, "-c", "from sf3d_jax.cli import main; main()"]
+# What a shell starts in the background ignores interruptions, and so would its children.
+_LISTENS = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}"
 ESCAPE = "\x1b"
 
 
@@ -48,14 +50,11 @@ def _read(reader):
 
 def interrupt(words, folder, when):
     """Runs the command in a folder, without a terminal, and interrupts it."""
-    # A process in the background of a shell ignores interruptions, and so would its children.
-    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        [*COMMAND, *words],
+        [sys.executable, "-c", _LISTENS, *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        preexec_fn=listen,
     ) as process:
         try:
             when()

@@ -23,7 +23,7 @@ def folder(tmp_path, monkeypatch):
 
 def write_numbered(folder, name, numbers, flow=None):
     """Files that end in a number, which is also the depth in metres; zero flow."""
-    pathlib.Path().mkdir()
+    pathlib.Path(folder).mkdir()
     for number in numbers:
         depth = np.full(SIZE, 1.0 + int(number), np.float32)
         np.save(f"{folder}/{name.format(number)}.npy", depth if flow is None else flow)

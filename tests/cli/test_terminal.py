@@ -21,9 +21,9 @@ WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
     "convert --fx wide": "--fx: expected FLOAT, got wide",
     "evaluate kiti --prediction a --truth b": "benchmark: expected one of kitti, .* got kiti; did",
-    "demo --size 3": "--size: expected 2 values",
+    "demo --size 3": "Missing value for argument '--size'. Expected 2 values",
     "convrt --flow a": "expected one of the commands .* got convrt; did you mean convert",
-    "evaluate kitti --prediction a": "missing for evaluate: --truth PATH",
+    "evaluate kitti --prediction a": "Missing from sf3d evaluate: --truth PATH",
     "convert a.flo": "belongs to no flag: a.flo",
     "": "expected one of the commands check, convert, demo, evaluate, fit, render, submit",
 }

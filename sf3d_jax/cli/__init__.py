@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
-from sf3d_jax import __version__
+import sf3d_jax as sf3d
 from sf3d_jax.cli._errors import BAD_INPUT, describe, fail
 from sf3d_jax.cli.cache import keep_programs
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         words = sys.argv[1:] if arguments is None else [*arguments]
         if "--version" in words:
-            print(f"sf3d_jax {__version__}")
+            print(f"sf3d_jax {sf3d.__version__}")
             return
         command, use_cache = _parse(words)
         # XLA's notes on slow compilations are for its own developers; errors come as exceptions.

@@ -8,7 +8,6 @@ import numpy as np
 
 from sf3d_jax import data, depth_change
 from sf3d_jax.cli.cameras import Cameras
-from sf3d_jax.cli.inputs import new_folder
 from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_map
 
 # Endings of flow and of scalar maps, by the value of --format.
@@ -33,7 +32,7 @@ def convert_files(
 
     Args:
       files: paths by the names of their flags.
-      target: the .npz to write.
+      target: the .npz to write, in a folder that is there.
       cameras: reads the cameras for a size, (height, width).
       depth_unit: the flag.
       png_scale: the flag.
@@ -57,14 +56,11 @@ def convert_files(
     result = data.lift_maps(
         flow, maps, camera, next_camera=next_camera, valid=valid, baseline=baseline
     )
-    with new_folder(target.parent):
-        data.write_scene_flow_npz(
-            target, result, camera, baseline=baseline, next_camera=next_camera
-        )
-        # What is not shown makes room for the picture.
-        del result["points"], result["inv_depth_change"]
-        if picture:
-            _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
+    data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
+    # What is not shown makes room for the picture.
+    del result["points"]
+    if picture:
+        _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
     return describe_scene_flow(target, result)
 
 
@@ -106,7 +102,9 @@ def _draw(target: Path, result: dict[str, np.ndarray], image: np.ndarray | None)
     from sf3d_jax.views import picture_sheet
 
     names = ("flow", "inv_depth", "vectors", "valid")
-    data.write_image(target, picture_sheet(*(result[name] for name in names), image=image))
+    change = result["inv_depth_change"]
+    sheet = picture_sheet(*(result[x] for x in names), image=image, inv_depth_change=change)
+    data.write_image(target, sheet)
 
 
 def convert_back(path: Path, folder: Path, format: str | None) -> str:
@@ -114,7 +112,7 @@ def convert_back(path: Path, folder: Path, format: str | None) -> str:
 
     Args:
       path: the .npz.
-      folder: where the files go; they are named after the .npz.
+      folder: where the files go, which is there; they are named after the .npz.
       format: a key of `ENDINGS`; None for "kitti" where there is a baseline, as in KITTI, and else
         "npy", which keeps all digits.
 
@@ -135,7 +133,7 @@ def convert_back(path: Path, folder: Path, format: str | None) -> str:
             "give --format flo, pfm or npy"
         )
     written = []
-    with new_folder(folder), _name_file(path):
+    with _name_file(path):
         for kind, values, valid in _maps_back(maps, motion):
             ending = of_flow if kind == "flow" else of_map
             written.append(folder / f"{path.stem}_{kind}{ending}")

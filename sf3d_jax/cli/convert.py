@@ -16,6 +16,7 @@ from sf3d_jax.cli.inputs import (
     check_positive,
     each_flag,
     flag,
+    new_folder,
 )
 
 Paths = tuple[Path, ...]
@@ -91,7 +92,8 @@ class Convert:
             png_scale=self.png_scale,
             picture=self.picture,
         )
-        self._each(flows, one)
+        with new_folder(targets[0].parent):
+            self._each(flows, one)
 
     def _run_back(self) -> None:
         inputs = expand("input", self.input)
@@ -101,7 +103,8 @@ class Convert:
         check_folder(self.output)
         from sf3d_jax.cli.conversion import convert_back
 
-        self._each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
+        with new_folder(self.output):
+            self._each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
 
     def _check_direction(self) -> None:
         """Raises for a flag that belongs to the other direction, and would do nothing."""

@@ -31,6 +31,15 @@ class Demo:
 
     def run(self) -> None:
         """Prints the errors and the time, and draws the scene."""
+        if min(self.size) < 16:
+            raise ValueError(f"--size: at least 16 x 16, got {self.size[0]} x {self.size[1]}")
+        check_folder(self.output)
+        with new_folder(self.output):
+            self._convert()
+        self._fit()
+
+    def _convert(self) -> None:
+        """There and back, with its time, and the picture."""
         import numpy as np
 
         import sf3d_jax as sf3d
@@ -39,9 +48,6 @@ class Demo:
         from sf3d_jax.data.closed_form import deforming_scene
         from sf3d_jax.views import picture_sheet
 
-        if min(self.size) < 16:
-            raise ValueError(f"--size: at least 16 x 16, got {self.size[0]} x {self.size[1]}")
-        check_folder(self.output)
         scene = deforming_scene(self.size)
         maps = [np.float32(x) for x in (scene.flow, scene.inv_depth, scene.inv_depth_change)]
         cameras = scene.camera, scene.next_camera
@@ -68,10 +74,8 @@ class Demo:
 
         target = self.output / "sf3d_demo.png"
         shown = (maps[0], maps[1], vectors, valid)
-        with new_folder(self.output):
-            data.write_image(target, picture_sheet(*shown, image=scene.image))
+        data.write_image(target, picture_sheet(*shown, image=scene.image))
         print(f"Picture: {target.resolve()}")
-        self._fit()
 
     def _fit(self) -> None:
         """Prints how well the flow is found again from the two images alone."""

@@ -87,8 +87,5 @@ def _reword(said: str) -> str:
         kinds = [line.removeprefix(name).strip() for line in lines if line.startswith(f"{name} ")]
         kind = re.sub(r"\{None\}\||[{}]", "", kinds[0]) if kinds else "another value"
         return f"{name}: expected {kind}, got {values.replace(chr(39), '')}"
-    if found := re.fullmatch(r"Missing value for argument '(.*)'\. Expected (.*)\.", message):
-        return f"{found[1]}: expected {found[2]}"
-    message = re.sub("^Missing from sf3d ", "missing for ", message)
     message = re.sub("^Unrecognized( or misplaced)? options: ", "belongs to no flag: ", message)
     return f"{message.rstrip('.')} (see --help)"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -192,8 +193,20 @@ def _crop(camera: Camera, rows: slice, size: tuple[int, int]) -> Camera:
 def _check_pair(maps: Mapping[str, npt.ArrayLike]) -> None:
     if not isinstance(maps, Mapping) or set(maps) not in [set(pair) for pair in GEOMETRIES]:
         pairs = "; ".join(" and ".join(pair) for pair in GEOMETRIES)
-        got = ", ".join(map(str, maps)) if isinstance(maps, Mapping) else type(maps).__name__
-        raise ValueError(f"maps: expected one pair by name ({pairs}), got {got or 'none'}")
+        is_mapping = isinstance(maps, Mapping)
+        got = ", ".join(map(str, maps)) if is_mapping else type(maps).__name__
+        near = _suggest(maps) if is_mapping else ""
+        raise ValueError(f"maps: expected one pair by name ({pairs}), got {got or 'none'}{near}")
+
+
+def _suggest(names: Iterable[str]) -> str:
+    """The names that are meant by those that are unknown, such as inv_depth."""
+    known = dict.fromkeys(name for pair in GEOMETRIES for name in pair)
+    near = {name: difflib.get_close_matches(str(name), known, 1) for name in names}
+    meant = [
+        f"{found[0]} for {name}" for name, found in near.items() if found and name not in known
+    ]
+    return f"; did you mean {', '.join(meant)}?" if meant else ""
 
 
 def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:

@@ -146,6 +146,17 @@ def test_the_motion_of_the_camera_is_removed(tmp_path, speed):
     )
 
 
+def test_disparities_of_the_next_image_are_those_of_its_own_lens():
+    _, vectors, _, maps = truth()
+    flow, next_depth = seen_by_a_moving_camera(vectors)
+    pair = {
+        "disparity": maps["disparity"],
+        "next_disparity": SECOND.focal[0] * BASELINE / next_depth,
+    }
+    lifted = data.lift_maps(flow, pair, FIRST, next_camera=SECOND, baseline=BASELINE)
+    np.testing.assert_allclose(lifted["vectors"], vectors, atol=2e-6)
+
+
 def test_bands_of_rows_give_what_the_whole_image_gives(monkeypatch):
     _, vectors, _, maps = truth()
     flow, next_depth = seen_by_a_moving_camera(vectors)
@@ -197,6 +208,11 @@ def test_wrong_arguments_are_named():
     for error, text, call in [
         (ValueError, "flow: expected the shape", lambda: data.lift_maps(flow[0], pair, CAMERA)),
         (ValueError, "maps: expected one pair", lambda: data.lift_maps(flow, maps, CAMERA)),
+        (
+            ValueError,
+            "did you mean inverse_depth for inv_depth, motion_in_depth for motion_indepth",
+            lambda: data.lift_maps(flow, {"inv_depth": flow, "motion_indepth": flow}, CAMERA),
+        ),
         (ValueError, "got ndarray", lambda: data.lift_maps(flow, maps["depth"], CAMERA)),
         (ValueError, "baseline: expected", lambda: data.lift_maps(flow, disparities, CAMERA)),
         (

@@ -376,6 +376,12 @@ FILES = {
             "test_what_no_argument_can_mend_asks_for_none",
         ),
     },
+    "test_pose_files.py": {
+        "read_poses": (
+            "test_arrays_and_every_form_of_text_are_read",
+            "test_what_are_no_poses_is_named",
+        ),
+    },
     "test_lifting.py": {
         "lift_maps": (
             "test_every_pair_of_maps_gives_the_motion_and_comes_back",

@@ -1,0 +1,193 @@
+"""`sf3d convert` of many files: which belong together, and where the camera was at each."""
+
+import itertools
+import pathlib
+
+import numpy as np
+import pytest
+
+import sf3d_jax as sf3d
+from sf3d_jax import data
+from sf3d_jax.cli import main
+
+SIZE = (20, 30)
+FX, FY, CX, CY = 40.0, 41.0, 14.2, 9.1
+CAMERA = ["--fx", str(FX), "--fy", str(FY), "--cx", str(CX), "--cy", str(CY)]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def write_numbered(folder, name, numbers, flow=None):
+    """Files that end in a number, which is also the depth in metres; zero flow."""
+    pathlib.Path(folder).mkdir()
+    for number in numbers:
+        depth = np.full(SIZE, 1.0 + int(number), np.float32)
+        np.save(f"{folder}/{name.format(number)}.npy", depth if flow is None else flow)
+
+
+def check_depths(names, numbers):
+    """Each result has the depth of its number, and no motion."""
+    assert sorted(p.name for p in pathlib.Path("out").iterdir()) == sorted(
+        f"{n}.npz" for n in names
+    )
+    for name, number in zip(names, numbers, strict=True):
+        result = np.load(f"out/{name}.npz")
+        np.testing.assert_allclose(result["points"][..., 2], 1 + number, rtol=1e-6)
+        assert not result["vectors"].any()
+
+
+STILL = np.zeros((*SIZE, 2), np.float32)
+NUMBERS = "convert --flow flow --depth depth --next-depth depth --output out".split()
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["folders", "files"])
+def test_numbers_in_names_say_which_files_belong_together(capsys, typed):
+    write_numbered("flow", "{}", range(1, 12), STILL)
+    write_numbered("depth", "{:04d}", range(1, 13))
+    words = list(NUMBERS)
+    if typed:  # in the order of their text, as a shell lists them
+        flows, depths = (sorted(map(str, pathlib.Path(x).iterdir())) for x in ("flow", "depth"))
+        pair = ["--depth", *depths, "--next-depth", *depths]
+        words = ["convert", "--flow", *flows, *pair, "--output", "out"]
+    main([*words, *CAMERA])
+    check_depths([f"{i}" for i in range(1, 12)], range(1, 12))
+    note = "--depth: 1 of 12 files left out, without a flow: depth/0012.npy"
+    assert note in capsys.readouterr().err
+
+
+def test_a_flow_without_the_depth_of_its_number_is_listed(capsys):
+    write_numbered("flow", "f_{:04d}", range(1, 4), STILL)
+    write_numbered("depth", "d_{:04d}", range(2, 5))
+    with pytest.raises(SystemExit) as stopped:
+        main([*NUMBERS, *CAMERA])
+    assert stopped.value.code == 2 and not pathlib.Path("out").exists()
+    assert "--depth: flow/f_0001.npy: has no partner" in capsys.readouterr().err
+
+
+def test_as_many_files_without_numbers_belong_together_in_their_order():
+    write_numbered("flow", "{}", range(2), STILL)
+    write_numbered("depth", "{}", range(2))
+    for old, new in (("flow/0", "flow/b"), ("flow/1", "flow/a"), ("depth/0", "depth/x")):
+        pathlib.Path(f"{old}.npy").rename(f"{new}.npy")
+    pathlib.Path("depth/1.npy").rename("depth/y.npy")
+    words = "--flow flow/b.npy flow/a.npy --depth depth/x.npy depth/y.npy".split()
+    words += "--next-depth depth/x.npy depth/y.npy --output out".split()
+    main(["convert", *words, *CAMERA])
+    check_depths(["a", "b"], [1, 0])
+
+
+POSES = [np.eye(3, 4)]
+for angle in (0.02, -0.01):
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    POSES.append(np.concatenate([turn, [[5 * angle], [0.03], [-angle]]], axis=1))
+
+
+def write_still_world():
+    """Flow and depths of a world that stands still, between the three cameras of `POSES`."""
+    u, v = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]))
+    depth = np.random.default_rng(1).uniform(2, 5, SIZE)
+    for name in ("flow", "depth", "next"):
+        pathlib.Path(name).mkdir()
+    for i, (first, second) in enumerate(itertools.pairwise(POSES)):
+        points = np.stack([(u - CX) / FX * depth, (v - CY) / FY * depth, depth], -1)
+        world = (points - first[:, 3]) @ first[:, :3]
+        then = world @ second[:, :3].T + second[:, 3]
+        ends = np.stack(
+            [then[..., 0] / then[..., 2] * FX + CX, then[..., 1] / then[..., 2] * FY + CY], -1
+        )
+        flow = np.float32(ends - np.stack([u, v], -1))
+        np.save(f"flow/flow_{i}.npy", flow)
+        np.save(f"depth/depth_{i}.npy", np.float32(depth))
+        np.save(f"next/next_{i}.npy", np.float32(then[..., 2]))
+
+
+def check_still(count=2):
+    """Nothing moves in the results, and the way back gives the flow again."""
+    for i in range(count):
+        result = np.load(f"out/flow_{i}.npz")
+        assert result["valid"].all()
+        np.testing.assert_allclose(result["vectors"], 0, atol=3e-6)
+        main(f"convert --inverse --input out/flow_{i}.npz --output back --format npy".split())
+        back = np.load(f"back/flow_{i}_flow.npy")
+        np.testing.assert_allclose(back, np.load(f"flow/flow_{i}.npy"), atol=1e-4)
+
+
+MOVING = "convert --flow flow --depth depth --next-depth next --output out".split()
+
+
+@pytest.mark.parametrize("form", ["rows", "files", "npy"])
+def test_a_next_pose_removes_the_motion_of_the_camera(form):
+    write_still_world()
+    square = [np.concatenate([pose, [[0, 0, 0, 1]]]) for pose in POSES]
+    moves = [b @ np.linalg.inv(a) for a, b in itertools.pairwise(square)]
+    pathlib.Path("poses").mkdir()
+    for i, move in enumerate(moves):
+        np.savetxt(f"poses/pose_{i}.txt", move[:3], delimiter=", ", header="R | t")
+    np.savetxt("poses.txt", [move[:3].ravel() for move in moves])
+    np.save("poses.npy", moves)
+    flag = {"rows": "poses.txt", "files": "poses", "npy": "poses.npy"}[form]
+    main([*MOVING, "--next-pose", flag, *CAMERA])
+    check_still()
+
+
+def test_a_next_calibration_removes_a_zoom():
+    first, second = (sf3d.Camera.pinhole(f, f, CX, CY, SIZE) for f in (FX, 1.25 * FX))
+    for name, camera in (("first.txt", first), ("second.txt", second)):
+        data.write_kitti_calibration(name, data.Calibration(camera, 0.5))
+    u, v = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]))
+    np.save("flow_0.npy", np.float32(0.25 * np.stack([u - CX, v - CY], -1)))
+    depth = np.full(SIZE, 3, np.float32)
+    np.save("disparity_0.npy", FX * 0.5 / depth)
+    np.save("next_0.npy", 1.25 * FX * 0.5 / depth)
+    maps = "--flow flow_0.npy --disparity disparity_0.npy --next-disparity next_0.npy".split()
+    cameras = "--calibration first.txt --next-calibration second.txt --output a.npz".split()
+    main(["convert", *maps, *cameras])
+    np.testing.assert_allclose(np.load("a.npz")["vectors"], 0, atol=3e-6)
+    main("convert --inverse --input a.npz --output back --format npy".split())
+    for name in ("flow", "disparity", "next_disparity"):
+        back = np.load(f"back/a_{name}.npy")
+        np.testing.assert_allclose(back, np.load(f"{name.split('_')[0]}_0.npy"), atol=2e-5)
+
+
+@pytest.mark.parametrize("form", ["transforms.json", "colmap"])
+def test_a_table_of_cameras_removes_their_motion(form, capsys):
+    write_still_world()
+    at = lambda pose: sf3d.Camera.pinhole(FX, FY, CX, CY, SIZE, pose)
+    cameras = {f"image_{i}.png": at(pose) for i, pose in enumerate(POSES)}
+    if form == "colmap":
+        pathlib.Path("colmap").mkdir()
+        data.write_colmap_cameras("colmap/cameras.txt", {1: cameras["image_0.png"]})
+        images = {
+            i: data.ColmapImage(name, 1, camera.world_to_camera)
+            for i, (name, camera) in enumerate(cameras.items(), 1)
+        }
+        data.write_colmap_images("colmap/images.txt", images)
+    else:
+        frames = [data.TransformsFrame(camera, name) for name, camera in cameras.items()]
+        data.write_transforms("transforms.json", frames)
+    main([*MOVING, "--cameras", form])
+    check_still()
+    assert "--cameras" not in capsys.readouterr().err
+
+
+def test_a_missing_frame_of_the_cameras_is_named(capsys):
+    write_still_world()
+    at = lambda pose: sf3d.Camera.pinhole(FX, FY, CX, CY, SIZE, pose)
+    names = zip(("f_0", "f_1", "f_3"), POSES, strict=True)
+    data.write_transforms("a.json", [data.TransformsFrame(at(pose), name) for name, pose in names])
+    with pytest.raises(SystemExit) as stopped:
+        main([*MOVING, "--cameras", "a.json"])
+    assert stopped.value.code == 2 and "the frame after f_1" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main([*MOVING, "--next-pose", "flow/flow_0.npy", *CAMERA])
+    assert stopped.value.code == 2 and "flow_0.npy: expected poses" in capsys.readouterr().err
+    np.save("one.npy", POSES[1])
+    with pytest.raises(SystemExit) as stopped:
+        main([*MOVING, "--next-pose", "one.npy", *CAMERA])
+    assert stopped.value.code == 2 and "holds 1 pose for 2 flows" in capsys.readouterr().err

@@ -1,0 +1,193 @@
+"""What the command looks like in a terminal, without one, and when it is interrupted."""
+
+import dataclasses
+import io
+import os
+import pathlib
+import re
+import sys
+import time
+
+import numpy as np
+import pytest
+from helpers.terminal import COMMAND, ESCAPE, interrupt, run_in_terminal
+
+import sf3d_jax
+from sf3d_jax import data
+from sf3d_jax.cli import _progress, demo, main, usage
+from sf3d_jax.cli.inputs import name_flags, new_folder
+
+WRONG = {
+    "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
+    "convert --fx wide": "--fx: expected FLOAT, got wide",
+    "evaluate kiti --prediction a --truth b": "benchmark: expected one of kitti, .* got kiti; did",
+    "demo --size 3": "Missing value for argument '--size'. Expected 2 values",
+    "convrt --flow a": "expected one of the commands .* got convrt; did you mean convert",
+    "evaluate kitti --prediction a": "Missing from sf3d evaluate: --truth PATH",
+    "convert a.flo": "belongs to no flag: a.flo",
+    "": "expected one of the commands check, convert, demo, evaluate, fit, render, submit",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_words_are_one_line_without_a_box(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words.split())
+    said = capsys.readouterr()
+    assert stopped.value.code == 2 and not said.out
+    assert re.fullmatch(rf"sf3d: {WRONG[words]}.*\n", said.err)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=["colours", "none"])
+def test_in_a_terminal_wrong_words_are_the_same_line(columns, environment):
+    words = "convert --depth1 a"
+    done = run_in_terminal([*COMMAND, *words.split()], columns, **environment)
+    assert done.code == 2
+    assert re.fullmatch(rf"sf3d: {WRONG[words]}.*\r\n", done.text)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=["colours", "none"])
+def test_the_boxes_of_help_fit_and_have_colours_if_wanted(columns, environment):
+    done = run_in_terminal([*COMMAND, "demo", "--help"], columns, **environment)
+    assert done.code == 0 and (ESCAPE in done.text) == (not environment)
+    plain = re.sub(rf"{ESCAPE}\[[0-9;]*m", "", done.text)
+    boxes = [line for line in plain.splitlines() if line[:1] in tuple("│╭╰")]
+    assert {*map(len, boxes)} == {columns}
+
+
+def test_the_version_is_said(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out == f"sf3d_jax {sf3d_jax.__version__}\n"
+
+
+def test_all_flags_are_known_to_their_commands():
+    from sf3d_jax.cli.convert import Convert
+    from sf3d_jax.cli.render import Render
+
+    flags = {*usage.flags_of(Convert)}
+    assert {"--flow", "--fx", "--next-pose", "--picture"} <= flags and "--camera" not in flags
+    assert "--scene" not in usage.flags_of(Render)
+
+
+TRACK = """
+import time
+from sf3d_jax.cli._progress import say, track
+for name in track(["a", "b", "a long name of a file of a frame", "d"], "file"):
+    time.sleep(0.15)
+    say(f"{name} done")
+"""
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_bar_stays_within_the_terminal_and_goes_away(columns):
+    done = run_in_terminal([sys.executable, "-c", TRACK], columns)
+    assert done.code == 0 and "| 2/4" in done.text.replace(" ", " ")
+    lines = re.sub(rf"{ESCAPE}\[[0-9;]*[A-Za-z]", "", done.text).replace("\r", "\n").split("\n")
+    assert max(map(len, lines)) <= columns
+    assert not lines[-1].strip() and "d done" in lines
+
+
+def test_without_a_terminal_progress_is_a_plain_line_now_and_then(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    for name in _progress.track(["a", "b", "c"], "file"):
+        now[0] += 3.0
+        _progress.say(f"{name} done")
+    said = capsys.readouterr()
+    assert said.err == "2 of 3 files, c\n"
+    assert said.out == "a done\nb done\nc done\n"
+
+
+def test_what_takes_long_says_why(monkeypatch):
+    monkeypatch.setattr(_progress, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sys, "stderr", said := io.StringIO())
+    with _progress.say_if_slow():
+        pass
+    time.sleep(0.1)
+    assert not said.getvalue()
+    with _progress.say_if_slow():
+        time.sleep(0.2)
+    assert said.getvalue().startswith("  compiling programs")
+
+
+def test_an_interruption_leaves_no_folder_and_no_file(tmp_path):
+    np.save(tmp_path / "depth.npy", np.ones((4, 6), np.float32))
+    os.mkfifo(tmp_path / "flow.flo")  # to be read, it waits for somebody who writes
+    flags = "--flow flow.flo --depth depth.npy --next-depth depth.npy --output out/here".split()
+    camera = "--fx 40 --fy 40 --cx 2 --cy 2".split()
+
+    def wait():
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "out/here").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+
+    done = interrupt(["convert", *flags, *camera], tmp_path, wait)
+    assert done == (130, "sf3d: interrupted; finished files are whole\n")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["depth.npy", "flow.flo"]
+
+
+def test_only_new_folders_that_are_empty_go_away(tmp_path):
+    (tmp_path / "old").mkdir()
+    for path, stays in (("old/new", False), ("old", True), ("one/two", False)):
+        with pytest.raises(KeyError), new_folder(tmp_path / path):
+            assert (tmp_path / path).is_dir()
+            raise KeyError
+        assert (tmp_path / path).exists() == stays
+    with pytest.raises(KeyError), new_folder(tmp_path / "a/b"):
+        (tmp_path / "a/b/file").touch()
+        raise KeyError
+    assert (tmp_path / "a/b/file").exists() and not (tmp_path / "one").exists()
+
+
+def test_a_file_that_is_called_as_a_field_is_no_flag():
+    @dataclasses.dataclass
+    class Options:
+        scale: float = 1.0
+
+    with pytest.raises(data.FormatError, match=r"^scale: expected a map, found none$"):
+        with name_flags(Options()):
+            raise data.FormatError("scale", "a map", "none")
+    with pytest.raises(ValueError, match=r"^--scale: expected a positive number$"):
+        with name_flags(Options()):
+            raise ValueError("scale: expected a positive number")
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self").exists(), reason="needs a folder of the system")
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("--output /proc/x", "--output: no folder can be made at /proc/x"),
+        ("--output /proc/x.npz", "/proc/x.npz: cannot be written|--output: no file can be written"),
+    ],
+)
+def test_what_cannot_be_written_is_said(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("flow.npy", np.zeros((20, 30, 2), np.float32))
+    np.save("depth.npy", np.ones((20, 30), np.float32))
+    maps = "--flow flow.npy --depth depth.npy --next-depth depth.npy".split()
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", *maps, *"--fx 40 --fy 40 --cx 2 --cy 2".split(), *words.split()])
+    assert stopped.value.code == 2 and re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("words", ["check a", "evaluate kitti --prediction a --truth ."])
+def test_a_file_given_for_a_folder_is_called_a_file(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("a").touch()
+    with pytest.raises(SystemExit) as stopped:
+        main(words.split())
+    assert stopped.value.code == 2 and "a file; name a folder" in capsys.readouterr().err
+
+
+def test_notes_of_the_compiler_do_not_reach_users(monkeypatch):
+    """They are errors of XLA's log, such as "Very slow compile?", which level 3 leaves out."""
+    monkeypatch.setattr(demo.Demo, "run", lambda self: None)
+    for given, level in ((None, "3"), ("0", "0")):
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+        if given:
+            monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", given)
+        main(["demo", "--no-cache"])
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == level

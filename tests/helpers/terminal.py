@@ -1,0 +1,65 @@
+"""The command in a process of its own, with and without a terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+from typing import NamedTuple
+
+COMMAND = [sys.executable, "-c", "from sf3d_jax.cli import main; main()"]
+# What a shell starts in the background ignores interruptions, and so would its children.
+_LISTENS = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}"
+ESCAPE = "\x1b"
+
+
+class Done(NamedTuple):
+    """How a process ended, and all that it wrote."""
+
+    code: int
+    text: str
+
+
+def run_in_terminal(words, columns=80, **environment):
+    """Runs a program in a pseudo-terminal of some columns."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    variables = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
+    variables |= {"TERM": "xterm-256color"} | environment
+    with subprocess.Popen(
+        words, stdin=writer, stdout=writer, stderr=writer, env=variables, start_new_session=True
+    ) as process:
+        os.close(writer)
+        text = b""
+        while chunk := _read(reader):
+            text += chunk
+        os.close(reader)
+    return Done(process.returncode, text.decode())
+
+
+def _read(reader):
+    try:
+        return os.read(reader, 65536)
+    except OSError:  # at the end of a pseudo-terminal
+        return b""
+
+
+def interrupt(words, folder, when):
+    """Runs the command in a folder, without a terminal, and interrupts it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _LISTENS, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            when()
+            process.send_signal(signal.SIGINT)
+            text, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return Done(process.returncode, text.decode())

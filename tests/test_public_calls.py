@@ -62,6 +62,20 @@ def test_nothing_is_sent_unseen_where_a_transfer_guard_forbids_it(name):
         np.testing.assert_array_equal(as_numpy(x), as_numpy(y))
 
 
+# Whose loops take minutes, step by step.
+LONG = {"fit.flow", "fit.scene_flow", "gaussians.render", "gaussians.render_motion"}
+
+
+@thorough.parametrize(
+    "name", [x for x in CALLS if x not in LONG], default=["depth_change.optical_expansion"]
+)
+def test_no_nan_is_made_of_finite_numbers_on_the_way(name):
+    """Nor masked later: asked of every step, which a program does not show."""
+    function, arguments = CALLS[name]
+    with jax.disable_jit(), jax.debug_nans(True):
+        function(*arguments)
+
+
 @each_call
 def test_numpy_arrays_of_float64_are_taken(name):
     function, arguments = CALLS[name]

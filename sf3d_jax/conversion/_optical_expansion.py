@@ -78,6 +78,7 @@ def optical_expansion(
 
     growth = (ux + vy) + (ux * vy - uy * vx)
     whole = whole & is_positive_finite(1 + growth)
+    growth = mask(whole, growth)  # no root of what is negative
     convert = lambda g, _: (jnp.sqrt(1 + g), 0.5 * jnp.log1p(g))
     expansion, whole = narrow(whole, where_valid(convert, (0.0,), whole, (growth,), None), dtype)
     return Expansion(expansion[0], expansion[1], whole)

@@ -290,7 +290,8 @@ def _positions(flow: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The next inverse depth where the pixels go, and whether it is that of surfaces."""
-    surfaces = jnp.where(is_positive_finite(next_inv_depth), next_inv_depth, jnp.nan)[..., None]
+    known = is_positive_finite(next_inv_depth)
+    surfaces = jnp.where(known, next_inv_depth, jnp.inf)[..., None]  # which sampling leaves out
     values, seen = sample_at("flow", surfaces, *_positions(flow), "bilinear", "zeros")
     return values[..., 0], seen
 

@@ -22,7 +22,7 @@ from sf3d_jax._numerics import align_ranks, and_valid, channels, jit, mask, wide
 from sf3d_jax.losses._maps import LossMap, absolute, has_numbers, loss_map, mask_inputs, total
 from sf3d_jax.losses.geometric import end_point_error, forward_backward_error
 from sf3d_jax.losses.penalties import charbonnier
-from sf3d_jax.warping.resizing import pyramid, resize_flow
+from sf3d_jax.warping.resizing import halve, resize_flow
 
 
 @jit
@@ -144,9 +144,7 @@ def multi_scale(
       ValueError: shapes do not fit, or levels is below 1.
     """
     check_maps(image=(image, "image"), other=(other, "image"), valid=(valid, "mask"))
-    if valid is not None:
-        image, other = (jnp.where(valid[..., None], x, jnp.nan) for x in (image, other))
-    pairs = zip(pyramid(image, levels), pyramid(other, levels), strict=True)
+    pairs = zip(*(halve(x, valid, levels) for x in (image, other)), strict=True)
     return tuple(loss(a.values, b.values, valid=a.valid & b.valid) for a, b in pairs)
 
 

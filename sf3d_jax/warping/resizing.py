@@ -179,16 +179,21 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
       TypeError: image is no floating array.
       ValueError: a shape does not fit, or levels is below 1.
     """
+    check_image("image", image)
+    return halve(image, None, levels)
+
+
+def halve(image: jax.Array, valid: jax.Array | None, levels: int) -> tuple[Resized, ...]:
+    """The pyramid of an image of which some pixels are known; all if None."""
     if levels < 1:
         raise ValueError(f"levels: expected at least 1, got {levels}")
-    check_image("image", image)
     height, width = image.shape[-3:-1]
-    result = [resize_image(image, (height, width))]
+    result = [_image(image, valid, size=(height, width))]
     for _ in range(levels - 1):
-        values, valid = result[-1]
-        height, width = valid.shape[-2:]
+        values, known = result[-1]
+        height, width = known.shape[-2:]
         half = (height + 1) // 2, (width + 1) // 2
-        result.append(_image(values, valid, size=half))
+        result.append(_image(values, known, size=half))
     return tuple(result)
 
 
@@ -258,7 +263,7 @@ def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]
     dtype = flow.dtype
     (flow,) = widen(flow)
     if valid is not None:
-        flow = jnp.where(valid[..., None], flow, jnp.nan)
+        flow = jnp.where(valid[..., None], flow, jnp.inf)  # unknown
     v, u = (
         _positions(length, target, flow.dtype)
         for length, target in zip(flow.shape[-3:-1], size, strict=True)

@@ -311,19 +311,17 @@ def rise(x: jax.Array, known: jax.Array) -> jax.Array:
     is no step on one side, the one behind the other side bears witness; 0 where there is none.
     """
     x, known = lax.stop_gradient((x, known))
+    x = mask(known, x)
     total = jnp.zeros_like(x)
     for axis in (-2, -1):
         length = x.shape[axis]
-        part = lambda a, start, axis=axis, length=length: lax.slice_in_dim(
+        part = lambda a, start, length=length, axis=axis: lax.slice_in_dim(
             a, start, start + length, axis=axis
         )
-        pad = lambda a, fill, axis=axis: jnp.pad(
-            a,
-            [(2, 2) if i == a.ndim + axis else (0, 0) for i in range(a.ndim)],
-            constant_values=fill,
-        )
-        steps = jnp.abs(jnp.diff(pad(jnp.where(known, x, jnp.nan), jnp.nan), axis=axis))
-        steps = jnp.where(jnp.isnan(steps), jnp.inf, steps)
+        margin = [(2, 2) if i == x.ndim + axis else (0, 0) for i in range(x.ndim)]
+        padded, there = jnp.pad(x, margin), jnp.pad(known, margin)
+        both = part(there, 0, length + 3) & part(there, 1, length + 3)
+        steps = jnp.where(both, jnp.abs(jnp.diff(padded, axis=axis)), jnp.inf)
         before_left, left, right, after_right = (part(steps, i) for i in range(4))
         left, right = (
             jnp.where(jnp.isinf(left), after_right, left),

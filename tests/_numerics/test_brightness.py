@@ -83,6 +83,7 @@ def test_nothing_is_looked_at_inside_of_a_program_or_under_a_guard():
         jax.jit(lambda x: losses.ssim(x, 255 * OTHER))(image)
 
 
+@pytest.mark.non_finite
 def test_a_program_on_a_device_finds_the_same_numbers():
     for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
         for scale, expected in ((1, False), (255, True)):

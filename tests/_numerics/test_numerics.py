@@ -95,6 +95,7 @@ def test_a_step_through_a_lens_is_the_exact_difference(lens, size):
         assert (np.abs(got.change - want) <= 2e-6 * length + 1e-15).all()
 
 
+@pytest.mark.non_finite
 def test_a_mask_stops_a_nan_in_value_and_derivative():
     quotient = lambda x, k: where_valid(lambda x, k: k / x, (1.0,), x > 0, (x,), k)
     f = lambda x: quotient(x, jnp.float32(2))

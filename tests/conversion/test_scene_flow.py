@@ -492,6 +492,7 @@ def test_variances_of_a_batch_of_small_images_are_no_covariances():
         sf3d.scene_flow_covariance(*maps, camera(size=size), variances[:3])
 
 
+@pytest.mark.non_finite
 def test_a_bad_camera_makes_its_own_pixels_invalid():
     focal = np.array([[28.0, 27], [np.nan, 27], [28, 0], [28, -27]])
     cameras = unchecked(camera(), focal=focal)

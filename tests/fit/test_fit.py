@@ -208,6 +208,7 @@ def test_refinement_lowers_the_loss_that_it_is_given():
     assert losses.min() < 0.8 * losses[0]
 
 
+@pytest.mark.non_finite
 def test_a_step_that_breaks_the_loss_is_not_kept():
     values, losses = fit.refine(
         lambda x: jnp.log(x).sum(), jnp.ones(3), optimizer=optax.sgd(0.7), steps=3

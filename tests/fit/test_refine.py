@@ -3,10 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from sf3d_jax import fit
 
 
+@pytest.mark.non_finite
 def test_the_values_are_those_of_the_least_loss_that_is_finite():
     log = lambda x: jnp.log(x).sum()
     values, losses = fit.refine(log, jnp.ones(3), optimizer=optax.sgd(0.7), steps=3)

@@ -113,6 +113,7 @@ def test_the_kernels_are_the_plain_back_end(motion, dtype, both):
         assert_close(a, b, TOLERANCE[dtype])
 
 
+@pytest.mark.non_finite
 def test_the_walk_ends_where_no_light_is_left(both):
     scene = gaussians()
     front = np.arange(COUNT) < 4

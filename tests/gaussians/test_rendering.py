@@ -272,6 +272,7 @@ BAD = {
 }
 
 
+@pytest.mark.non_finite
 @thorough.parametrize(
     "name, renderer",
     itertools.product(BAD, ["render", "mean"]),
@@ -303,6 +304,7 @@ def check_bad(spoil, renderer, dtype):
     assert not any(np.any(x[7]) for x in jax.tree.leaves(slopes[:2]))
 
 
+@pytest.mark.non_finite
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
 def test_a_gaussian_that_is_bad_at_the_second_time_is_not_drawn(dtype):
     with precision(dtype):
@@ -316,6 +318,7 @@ def test_a_gaussian_that_is_bad_at_the_second_time_is_not_drawn(dtype):
         assert np.any(slopes[1].means) and not np.any(slopes[1].means[7])
 
 
+@pytest.mark.non_finite
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
 def test_of_the_second_time_only_means_and_factors_are_read(dtype):
     with precision(dtype):
@@ -326,6 +329,7 @@ def test_of_the_second_time_only_means_and_factors_are_read(dtype):
         chex.assert_trees_all_equal(result, expected)
 
 
+@pytest.mark.non_finite
 def test_a_camera_that_is_not_finite_sees_nothing():
     first, after, camera, next_camera, background = inputs(np.float32)
     broken = unchecked(camera, focal=camera.focal.at[0].set(np.nan))
@@ -337,6 +341,7 @@ def test_a_camera_that_is_not_finite_sees_nothing():
     assert not any(np.any(x) for x in jax.tree.leaves(slopes))
 
 
+@pytest.mark.non_finite
 def test_what_does_not_fit_is_loud():
     with float64():
         first, *rest = inputs(np.float64)

@@ -168,6 +168,7 @@ def test_a_shift_by_whole_pixels_is_a_shift(method, shift):
     np.testing.assert_array_equal(valid, expected)
 
 
+@pytest.mark.non_finite
 @thorough.parametrize("method", METHODS, default=["bilinear"])
 def test_a_pixel_without_weight_has_no_say(method):
     x = jnp.float32(image()).at[3, 4].set(jnp.nan)

@@ -12,7 +12,7 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
 
     Args:
       name: of the argument, for the error message.
-      value: any real dtype, bfloat16 included. Without channels [H, W, 1] is taken, too.
+      value: any real dtype, bfloat16 included.
       channels: the length of the last axis, if there should be one.
 
     Returns:
@@ -26,8 +26,6 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
         raise ValueError(f"{name}: expected a plain array and its mask apart, got a masked array")
     _refuse_others(name, value)
     array = make_array(name, value)
-    if channels is None and array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
     tail = () if channels is None else (channels,)
     if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
         expected = ", ".join(["H", "W", *map(str, tail)])

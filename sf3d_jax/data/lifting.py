@@ -210,7 +210,9 @@ def _suggest(names: Iterable[str]) -> str:
 
 
 def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:
-    array = real_map(name, values)
+    # As the files may have it; `real_map` says what else is wrong.
+    is_last_one = getattr(values, "shape", ())[2:] == (1,)
+    array = real_map(name, values, 1)[..., 0] if is_last_one else real_map(name, values)
     if array.shape != size:
         raise ValueError(f"{name}: expected the size {size} of the flow, got {array.shape}")
     return array

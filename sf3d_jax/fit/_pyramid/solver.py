@@ -37,7 +37,8 @@ def roughness(x: jax.Array, links: tuple[jax.Array, jax.Array]) -> jax.Array:
 
 
 def _dot(x: Maps, y: Maps) -> jax.Array:
-    return add_up(sum(a * b for a, b in zip(x, y, strict=True)))
+    products = [a * b for a, b in zip(x, y, strict=True)]
+    return add_up(sum(products[1:], products[0]))
 
 
 def _divide(x: jax.Array, y: jax.Array) -> jax.Array:

@@ -39,7 +39,7 @@ def find_confidence(frames: FramePair, motion: jax.Array, size: Size) -> jax.Arr
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]
     warped, seen = warp_other(features, u, v, size)
-    seen = seen & is_inside(u, v, size) & count_in(motion, size)
+    seen = seen & is_inside(u, v, size) & count_in(u, size)
     sums = [jnp.zeros_like(u)] * 4
     for one, other in zip(features.image, warped, strict=True):
         iu, iv = one.along, one.down

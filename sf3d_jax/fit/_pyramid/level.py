@@ -197,7 +197,7 @@ def _find_surface(inv_depth: jax.Array, size: Size) -> Slopes:
 def _find_edges(frames: FramePair, features: Features, size: Size) -> tuple[jax.Array, jax.Array]:
     """The weights of smoothness to the next pixel along u and v."""
     columns, rows = grid(frames.images)
-    own = count_in(frames.images, size)
+    own = count_in(frames.known, size)
     linked = own & (columns < size[1] - 1), own & (rows < size[0] - 1)
     smooth = jnp.stack([channel.value for channel in features.image], axis=1)
     edges = [

@@ -96,12 +96,12 @@ def _extend_axis(x: jax.Array, axis: int, size: Size) -> jax.Array:
 
 
 def count_in(x: jax.Array, size: Size) -> jax.Array:
-    """Which pixels of a map's array are its own, (h, w)."""
+    """Which pixels of a map's array are its own, (..., h, w) with as many axes."""
     rows, columns = (jnp.arange(n, dtype=jnp.int32) for n in x.shape[-2:])
     own = [
         n < jnp.asarray(length, jnp.int32) for n, length in ((rows, size[0]), (columns, size[1]))
     ]
-    return own[0][:, None] & own[1][None]
+    return align_ranks(own[0][:, None] & own[1][None], rank=x.ndim)[0]
 
 
 def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -173,18 +173,19 @@ def _resize_rows(
     new = jnp.minimum(jnp.arange(count, dtype=x.dtype), target - 1)
     centre = (new + 0.5) * scale - 0.5
     first = jnp.floor(centre - reach) + 1
+    column = lambda weight: align_ranks(weight[:, None], rank=x.ndim)[0]
 
     def add_row(i: jax.Array, sums: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         old = first + i.astype(x.dtype)
         weight = jnp.maximum(1 - jnp.abs(centre - old) / reach, 0)
         weight = jnp.where((old >= 0) & (old < source), weight, 0)
         row = jnp.clip(old, 0, source - 1).astype(jnp.int32)
-        return sums[0] + weight[:, None] * jnp.take(x, row, axis=-2), sums[1] + weight
+        return sums[0] + column(weight) * jnp.take(x, row, axis=-2), sums[1] + weight
 
     start = jnp.zeros((*x.shape[:-2], count, x.shape[-1]), x.dtype), jnp.zeros(count, x.dtype)
     rows = jnp.ceil(2 * reach).astype(jnp.int32)
     total, weights = lax.fori_loop(0, rows, add_row, start)
-    return total / weights[:, None]
+    return total / column(weights)
 
 
 def add_up(x: jax.Array) -> jax.Array:

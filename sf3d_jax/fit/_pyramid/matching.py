@@ -80,8 +80,8 @@ def match(
     own = count_in(images, size)
     costs = _find_costs(images, known & own, found, size, radii, most)
     # A path that comes from beyond the image starts with nothing there.
-    costs = _add_up_paths(jnp.where(own[..., None, None], costs, 0))
-    there, back = _find_winners(jnp.where(own[..., None, None], costs, jnp.inf), *most)
+    costs = _add_up_paths(jnp.where(own[0, ..., None, None], costs, 0))
+    there, back = _find_winners(jnp.where(own[0, ..., None, None], costs, jnp.inf), *most)
     result = jnp.stack([there, -back]).astype(images.dtype)
     columns, rows = grid(images)
     u, v = result[:, 0], result[:, 1]

@@ -314,5 +314,5 @@ def test_brightness_is_the_share_of_the_largest_code(tmp_path):
         assert got.dtype == np.float32
         np.testing.assert_allclose(got, rgb / most, atol=1e-7)
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(data.FormatError, match="broken.png"):
+    with pytest.raises(data.FormatError, match="broken"):
         data.read_unit_image(tmp_path / "broken.png")

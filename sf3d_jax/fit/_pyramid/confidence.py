@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax.fit._pyramid.level import FramePair, find_features, warp_other
-from sf3d_jax.fit._pyramid.maps import Size, count_in, grid, is_inside, mean
+from sf3d_jax.fit._pyramid.maps import Size, grid, is_inside, mean
 
 _RADIUS = 4
+_BORDER = 2.0
 _ASKEW = 1e-3
 
 
@@ -39,7 +40,9 @@ def find_confidence(frames: FramePair, motion: jax.Array, size: Size) -> jax.Arr
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]
     warped, seen = warp_other(features, u, v, size)
-    seen = seen & is_inside(u, v, size) & count_in(u, size)
+    # The slopes of the outermost pixels are those of an image that goes on as it ends.
+    inner = is_inside(columns, rows, size, margin=-_BORDER)
+    seen = seen & is_inside(u, v, size) & inner
     sums = [jnp.zeros_like(u)] * 4
     for one, other in zip(features.image, warped, strict=True):
         iu, iv = one.along, one.down

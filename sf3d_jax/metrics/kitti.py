@@ -212,7 +212,7 @@ def _compare(estimate: _Estimate, truth: Map) -> Errors:
     size = length(*truth.parts)
     share = error / jnp.where(size > 0, size, 1)
     # A true length of zero is exceeded by any share.
-    outlier = (error > _PIXELS) & ((share >= _SHARE) | (size == 0))
+    outlier = (error > _PIXELS) & ((share >= _SHARE.astype(share.dtype)) | (size == 0))
     return Errors(error, outlier | ~estimate.filled.known, truth.known, estimate.found)
 
 

@@ -49,7 +49,6 @@ _SYNONYMS = {
     "losses.photometric": "photo reprojection",
     "losses.first_order_smoothness": "smoothness edgeawaresmoothness smoothgradfirst",
     "losses.second_order_smoothness": "smoothgradsecond",
-    "losses.raft": "sequence",
     "losses.multi_scale_flow": "multiscaleepe",
     "losses.general_robust": "robust adaptiverobust barron generaladaptive lossfun",
     "losses.l1": "mae",

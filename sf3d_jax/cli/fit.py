@@ -1,12 +1,15 @@
 """`sf3d fit`: optical flow, and with depth scene flow, of two images without a network."""
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from sf3d_jax.cli._progress import say_if_slow
 from sf3d_jax.cli.inputs import CameraFlags, check_folder, check_positive
 
 if TYPE_CHECKING:
@@ -16,6 +19,34 @@ if TYPE_CHECKING:
 
     # Values and which of them are known.
     Map = tuple[np.ndarray, np.ndarray]
+
+
+@contextlib.contextmanager
+def make_folder(path: Path) -> Iterator[None]:
+    """Makes a folder before the work, so that it is not lost.
+
+    Args:
+      path: of the folder.
+
+    Yields:
+      Nothing. Folders that were made are removed if the block fails and leaves nothing in them.
+
+    Raises:
+      ValueError: it cannot be made.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"no folder can be made at {path}: {error.strerror}"
+        raise ValueError(f"--out: {reason}") from None
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,16 +78,18 @@ class Fit:
 
     def run(self) -> None:
         """Reads everything, fits, and writes the results."""
+        import numpy as np
+
         self._check()
         images, depths, stereo = self._read()
-        self._make_folder()
-        print(
-            f"Fitting two images of {images[0].shape[1]} x {images[0].shape[0]} pixels", flush=True
-        )
-        start = time.perf_counter()
-        result = self._fit(images, depths, stereo)
-        print(f"  done in {time.perf_counter() - start:.1f} s, compilation included")
-        self._write(result, images[0], stereo)
+        with make_folder(self.out):
+            height, width = images[0].shape[:2]
+            print(f"Fitting two images of {width} x {height} pixels", flush=True)
+            start = time.perf_counter()
+            with say_if_slow():
+                result = self._fit(images, depths, stereo)
+            print(f"  done in {time.perf_counter() - start:.1f} s, compilation included")
+            self._write(result, np.uint8(np.rint(255 * images[0])), stereo)
 
     def _check(self) -> None:
         """Raises for flags that do not go together, before any file is read."""
@@ -73,21 +106,13 @@ class Fit:
             raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
         check_folder(self.out, "out")
 
-    def _make_folder(self) -> None:
-        """Before the work, so that it is not lost."""
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = f"no folder can be made at {self.out}: {error.strerror}"
-            raise ValueError(f"--out: {reason}") from None
-
     def _read(self) -> "tuple[list[np.ndarray], list[Map], StereoCamera | None]":
         """Reads the images and, if they are given, their depths and the camera."""
         from sf3d_jax import data
         from sf3d_jax.cli.reading import check_same_size, read_camera, read_map
 
         first = self.images[0]
-        images = [data.read_image(path) for path in self.images]
+        images = [data.read_unit_image(path) for path in self.images]
         size = images[0].shape[:2]
         check_same_size(self.images[1], images[1].shape[:2], first, size, "image")
         if self.depth0 is None or self.depth1 is None:
@@ -106,16 +131,15 @@ class Fit:
 
         from sf3d_jax import data, depth_change, fit
 
-        pair = [np.float32(x) / 255 for x in images]
         options = {"smoothness": self.smoothness, "reach": self.reach}
         if stereo is None:
-            found = fit.flow(*pair, **options)
+            found = fit.flow(*images, **options)
             return {"flow": np.array(found.flow), "seen": np.array(found.valid)}
         inverse = [
             np.array(depth_change.from_depths(*[np.where(known, z, 0)] * 2).inv_depth)
             for z, known in depths
         ]
-        motion = fit.scene_flow(*pair, *inverse, stereo.camera, **options)
+        motion = fit.scene_flow(*images, *inverse, stereo.camera, **options)
         maps = {"inverse_depth": inverse[0], "inverse_depth_change": motion.inv_depth_change}
         result = data.lift_maps(motion.flow, maps, stereo.camera)
         return result | {"seen": np.array(motion.valid)}
@@ -134,9 +158,11 @@ class Fit:
 
         flow, seen = result["flow"], result["seen"]
         data.write_flow(self.out / "flow.flo", flow)
-        length = np.linalg.norm(flow, axis=-1)
-        print(f"{self.out / 'flow.flo'}: {np.median(length):.3g} px in the median")
-        print(f"  {100 * seen.mean():.1f} % seen in both images, the rest filled in")
+        length = np.linalg.norm(flow[seen], axis=-1)
+        median = f"{np.median(length):.3g} px in the median" if seen.any() else "nothing decides it"
+        print(f"{self.out / 'flow.flo'}: {median}")
+        told = f"{100 * seen.mean():.1f} % of the pixels are told by both images"
+        print(f"  {told}, the rest is filled in")
         if stereo is None:
             sheet = picture_sheet(flow, None, None, np.ones_like(seen), image=image)
         else:

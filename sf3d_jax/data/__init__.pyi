@@ -44,6 +44,7 @@ from sf3d_jax.data.maps import write_flow as write_flow
 from sf3d_jax.data.maps import write_map as write_map
 from sf3d_jax.data.maps.images import read_image as read_image
 from sf3d_jax.data.maps.images import read_mask as read_mask
+from sf3d_jax.data.maps.images import read_unit_image as read_unit_image
 from sf3d_jax.data.maps.images import write_image as write_image
 from sf3d_jax.data.maps.images import write_mask as write_mask
 from sf3d_jax.data.maps.kinds import FlowMap as FlowMap

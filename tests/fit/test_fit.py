@@ -148,7 +148,32 @@ def test_without_any_texture_nothing_moves(values):
     image = np.full((*SIZE, 3), values, np.float32)
     fitted = fit.flow(image, image)
     assert not np.any(fitted.flow)
-    assert np.all(fitted.valid) == np.isfinite(values)
+    assert not np.any(fitted.valid) and not np.any(fitted.confidence)
+
+
+def test_along_a_single_direction_nothing_is_decided():
+    u, v = grid()
+    paint = lambda x: np.repeat(texture(x, 0 * x), 1, -1)
+    for x in (u, u + 0.5 * v):
+        fitted = fit.flow(*(np.float32(paint(x - shift)) for shift in (0, 0.7)))
+        assert np.mean(fitted.valid) < 0.02 and np.median(fitted.confidence) < 0.2
+
+
+def test_a_plain_region_is_filled_in_and_not_valid():
+    image, next_image, _, _ = shifted_fit()
+    plain = [x.copy() for x in (image, next_image)]
+    for x in plain:
+        x[:, 32:] = 0.5
+    fitted = fit.flow(*plain)
+    # The windows of slopes and of the confidence reach over the edge.
+    assert not np.any(np.array(fitted.valid)[:, 44:]) and np.isfinite(fitted.flow).all()
+    assert np.array(fitted.valid)[4:-4, 4:28].mean() > 0.95
+
+
+def test_noise_of_its_own_in_each_image_decides_nothing():
+    rng = np.random.default_rng(0)
+    noise = np.float32(0.5 + 0.02 * rng.normal(size=(2, *SIZE, 3)))
+    assert np.mean(fit.flow(*noise).valid) < 0.1
 
 
 @thorough.parametrize("size", [(1, 9), (1, 1)], default=[(1, 1)])
@@ -156,6 +181,8 @@ def test_tiny_images_do_not_break(size):
     image = np.random.default_rng(0).random((*size, 1)).astype(np.float32)
     fitted = fit.flow(image, image)
     assert fitted.flow.shape == (*size, 2) and np.isfinite(fitted.flow).all()
+    # Nothing tells what such an image does downwards.
+    assert not np.any(fitted.valid)
 
 
 @pytest.mark.thorough

@@ -31,6 +31,7 @@ FILES = {
     },
     "maps/test_images.py": {
         "read_image": ("test_a_ppm_written_by_hand_is_read", "test_a_broken_file_is_named"),
+        "read_unit_image": ("test_brightness_is_the_share_of_the_largest_code",) * 2,
         "write_image": (
             "test_what_we_write_is_what_opencv_reads",
             "test_a_wrong_argument_is_named",

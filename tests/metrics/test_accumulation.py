@@ -397,3 +397,10 @@ def test_one_truth_serves_a_batch_of_estimates():
     got = metrics.MotionInDepth.empty().update(estimate, one)
     same = jax.tree.map(lambda x: np.broadcast_to(x, (IMAGES, *SIZE)), one)
     assert_same(got, metrics.MotionInDepth.empty().update(estimate, same))
+
+
+@each_metric
+def test_an_empty_metric_passes_a_transfer_guard(name):
+    with jax.transfer_guard("disallow"):
+        empty = getattr(metrics, name).empty()
+    assert not np.any(empty.counts) and empty.compute() == {}

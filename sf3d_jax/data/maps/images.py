@@ -42,6 +42,26 @@ def read_image(path: PathLike) -> np.ndarray:
     return _check_depth(path, read_picture(path, flags))
 
 
+def read_unit_image(path: PathLike) -> np.ndarray:
+    """Reads an image of 8 or 16 bits a channel as brightness from 0 to 1.
+
+    Args:
+      path: of the file; as for `read_image`.
+
+    Returns:
+      float32 RGB [H, W, 3], the codes divided by 255 or 65535.
+
+    Raises:
+      FormatError: the file does not decode, or holds other numbers.
+    """
+    cv2 = import_cv2()
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    picture = read_picture(path, flags)
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise FormatError(path, "an image of 8 or 16 bits", f"one of {picture.dtype}")
+    return picture / np.float32(np.iinfo(picture.dtype).max)
+
+
 def write_image(path: PathLike, image: npt.ArrayLike) -> None:
     """Writes a PNG, or a JPEG of quality 95 with colour at full resolution.
 

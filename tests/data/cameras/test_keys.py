@@ -168,7 +168,8 @@ def by_content(key, value):
 
 
 def nersemble(key, value):
-    return {"world_2_cam": {"220700191": np.eye(4).tolist()}, "intrinsics": K, key: value}
+    centred = [[2000.0, 0, 274.5], [0, 2000.0, 400.5], [0, 0, 1]]
+    return {"world_2_cam": {"220700191": np.eye(4).tolist()}, "intrinsics": centred, key: value}
 
 
 def path_root(key, value):

@@ -296,3 +296,23 @@ def test_pictures_of_old_headers_are_read(tmp_path):
     assert data.read_image(tmp_path / "a.bmp").shape == (3, 2, 3)
     cv2.imwrite(str(tmp_path / "a.tif"), RGB[..., ::-1])
     np.testing.assert_array_equal(data.read_image(tmp_path / "a.tif"), RGB)
+
+
+def test_brightness_is_the_share_of_the_largest_code(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 2**16, (5, 6, 3)).astype(np.uint16)
+    for name, picture, most in (
+        ("rgb16", codes, 65535),
+        ("rgb8", np.uint8(codes >> 8), 255),
+        ("grey16", codes[..., 0], 65535),
+        ("rgba8", np.uint8(np.dstack([codes, codes[..., 0]]) >> 8), 255),
+    ):
+        path = tmp_path / f"{name}.png"
+        swapped = picture[..., [2, 1, 0, 3][: picture.shape[-1]]] if picture.ndim == 3 else picture
+        cv2.imwrite(str(path), swapped)
+        rgb = picture[..., :3] if picture.ndim == 3 else np.dstack([picture] * 3)
+        got = data.read_unit_image(path)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, rgb / most, atol=1e-7)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(data.FormatError, match="broken"):
+        data.read_unit_image(tmp_path / "broken.png")

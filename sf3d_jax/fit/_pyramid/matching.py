@@ -22,8 +22,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax.fit._maps import (
+from sf3d_jax.fit._pyramid.maps import (
+    Size,
+    add_up,
     blur,
+    count_in,
     fill_unknown,
     grid,
     is_inside,
@@ -52,7 +55,14 @@ def matching_size(size: tuple[int, ...], reach: float) -> tuple[int, int]:
     return max(1, round(scale * height)), max(1, round(scale * width))
 
 
-def match(images: jax.Array, known: jax.Array, found: jax.Array, reach: float) -> jax.Array:
+def match(
+    images: jax.Array,
+    known: jax.Array,
+    found: jax.Array,
+    size: Size,
+    radii: tuple[jax.Array, jax.Array],
+    most: tuple[int, int],
+) -> jax.Array:
     """The matches of two small images.
 
     Args:
@@ -60,32 +70,43 @@ def match(images: jax.Array, known: jax.Array, found: jax.Array, reach: float) -
       known: (2, h, w), bool.
       found: (2, h, w), a displacement (u, v) of the first image that is not whole; the whole one
         next to it costs no more than it.
-      reach: the longest displacement, as a share of height and width.
+      size: (rows, columns) of the images.
+      radii: the longest displacement down and along, in pixels.
+      most: what the radii cannot exceed.
 
     Returns:
       (2, 2, h, w): of both images the displacement (u, v) to the other, in pixels.
     """
-    radii = tuple(math.ceil(reach * n) for n in images.shape[-2:])
-    costs = _add_up_paths(_find_costs(images, known, found, *radii))
-    there, back = _find_winners(costs, *radii)
+    own = count_in(images, size)
+    costs = _find_costs(images, known & own, found, size, radii, most)
+    # A path that comes from beyond the image starts with nothing there.
+    costs = _add_up_paths(jnp.where(own[0, ..., None, None], costs, 0))
+    there, back = _find_winners(jnp.where(own[0, ..., None, None], costs, jnp.inf), *most)
     result = jnp.stack([there, -back]).astype(images.dtype)
     columns, rows = grid(images)
     u, v = result[:, 0], result[:, 1]
     ways = [result[::-1, 0], result[::-1, 1]]
-    bu, bv = sample(ways, columns + u, rows + v, images.shape[-2:], "nearest")
+    bu, bv = sample(ways, columns + u, rows + v, size, "nearest")
     agreed = jnp.abs(u + bu) + jnp.abs(v + bv) <= 1.5
     agreed = jnp.broadcast_to(agreed[:, None], result.shape)
-    return median(fill_unknown(result, agreed))
+    return median(fill_unknown(result, agreed, size), size)
 
 
 def _find_costs(
-    images: jax.Array, known: jax.Array, found: jax.Array, down: int, along: int
+    images: jax.Array,
+    known: jax.Array,
+    found: jax.Array,
+    size: Size,
+    radii: tuple[jax.Array, jax.Array],
+    most: tuple[int, int],
 ) -> jax.Array:
-    """(h, w, 2 down + 1, 2 along + 1)."""
-    images = blur(images, _BLUR)
-    features = jnp.stack([BRIGHTNESS * images, *slopes(images)], axis=1)
-    size: jax.Array = jnp.abs(features[0, 1:]).mean()
-    limit = jnp.where(size > 0, _TRUNCATION * size, 1)
+    """(h, w, 2 down + 1, 2 along + 1), down and along at their most; infinite beyond the radii."""
+    down, along = most
+    images = blur(images, _BLUR, size)
+    features = jnp.stack([BRIGHTNESS * images, *slopes(images, size)], axis=1)
+    sizes = jnp.where(count_in(images, size), jnp.abs(features[0, 1:]), 0)
+    mean_slope = add_up(sizes).sum() / (2 * size[0] * size[1])
+    limit = jnp.where(mean_slope > 0, _TRUNCATION * mean_slope, 1)
     # Infinity is as far as the limit from everything.
     other = jnp.where(known[1], features[1], jnp.inf)
     other = pad(other, (down, down), (along, along), constant_values=jnp.inf)
@@ -94,27 +115,31 @@ def _find_costs(
     def cost_of(moved: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
         a, b, c = jnp.abs(moved - features[0])
         cost = jnp.where(jnp.isfinite(a), jnp.minimum(a + b + c, limit) / limit, _UNSEEN)
-        far = jnp.hypot(u, v) / math.hypot(along, down, 1)
-        return mean(jnp.where(known[0], cost, _UNSEEN), 1) + _LENGTH * far
+        far = jnp.hypot(u, v) / jnp.sqrt(radii[0] ** 2 + radii[1] ** 2 + 1)
+        return mean(jnp.where(known[0], cost, _UNSEEN), 1, size) + _LENGTH * far
 
-    of_found = cost_of(_sample_known(features[1], known[1], *found), *found)
+    of_found = cost_of(_sample_known(features[1], known[1], size, *found), *found)
     nearest = jnp.round(found)
 
     def of_displacement(i: jax.Array) -> jax.Array:
         moved = lax.dynamic_slice(other, (0, i // count, i % count), features[0].shape)
         u, v = (x.astype(images.dtype) for x in (i % count - along, i // count - down))
         cost = cost_of(moved, u, v)
-        return jnp.where((nearest[0] == u) & (nearest[1] == v), jnp.minimum(cost, of_found), cost)
+        is_near = (nearest[0] == u) & (nearest[1] == v)
+        cost = jnp.where(is_near, jnp.minimum(cost, of_found), cost)
+        return jnp.where((jnp.abs(u) <= radii[1]) & (jnp.abs(v) <= radii[0]), cost, jnp.inf)
 
     costs = lax.map(of_displacement, jnp.arange(count * (2 * down + 1)))
     costs = costs.reshape(2 * down + 1, count, *images.shape[-2:])
     return costs.transpose(2, 3, 0, 1)
 
 
-def _sample_known(maps: jax.Array, known: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+def _sample_known(
+    maps: jax.Array, known: jax.Array, size: Size, u: jax.Array, v: jax.Array
+) -> jax.Array:
     """Maps (n, h, w) where the pixels go, and infinity where nothing is known there."""
     columns, rows = grid(u)
-    u, v, size = columns + u, rows + v, u.shape[-2:]
+    u, v = columns + u, rows + v
     listed = [x[None] for x in (*maps, known.astype(maps.dtype))]
     *values, sure = sample_smoothly(listed, u[None], v[None], size)
     return jnp.where(is_inside(u, v, size)[None] & (sure > 0.99), jnp.concatenate(values), jnp.inf)

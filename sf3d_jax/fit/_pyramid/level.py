@@ -26,10 +26,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax.fit._maps import (
+from sf3d_jax.fit._pyramid.maps import (
     Size,
     blur,
-    extend,
+    count_in,
     grid,
     is_inside,
     mean,
@@ -39,8 +39,8 @@ from sf3d_jax.fit._maps import (
     slopes,
     steps,
 )
-from sf3d_jax.fit._matching import BRIGHTNESS
-from sf3d_jax.fit._solver import Links, Maps, roughness, solve
+from sf3d_jax.fit._pyramid.matching import BRIGHTNESS
+from sf3d_jax.fit._pyramid.solver import Links, Maps, roughness, solve
 from sf3d_jax.warping.visibility import occlusion_from_consistency
 
 _BLUR = 0.6
@@ -61,14 +61,16 @@ class FramePair(NamedTuple):
       images: (2, C, h, w), filled where not known, in units in which mean steps are alike.
       known: (2, h, w), bool.
       inv_depths: (2, h, w), 0 where no surface is; or None.
+      noise: what rounding may change of the images.
     """
 
     images: jax.Array
     known: jax.Array
     inv_depths: jax.Array | None
+    noise: jax.Array
 
 
-class _Slopes(NamedTuple):
+class Slopes(NamedTuple):
     """A map with its slopes.
 
     Attributes:
@@ -82,7 +84,7 @@ class _Slopes(NamedTuple):
     down: jax.Array
 
 
-class _Features(NamedTuple):
+class Features(NamedTuple):
     """What the terms of the energy read.
 
     Attributes:
@@ -91,9 +93,9 @@ class _Features(NamedTuple):
       surface: the inverse depth; None without depth.
     """
 
-    image: tuple[_Slopes, ...]
+    image: tuple[Slopes, ...]
     known: jax.Array
-    surface: _Slopes | None
+    surface: Slopes | None
 
 
 class _Equations(NamedTuple):
@@ -126,7 +128,7 @@ def improve(
     """The motion after the warps of this level, and under a median.
 
     Args:
-      frames: at this level, extended beyond their size.
+      frames: at this level.
       motion: (2, K, h, w), (u, v) and, with depth, r, from both frames.
       size: (rows, columns) of the level.
       strength: of the smoothness, 1 for what is usual.
@@ -135,7 +137,7 @@ def improve(
     Returns:
       As motion.
     """
-    features = _find_features(frames)
+    features = find_features(frames, size)
     edges = _find_edges(frames, features, size)
     columns, rows = grid(motion)
     counted = (columns < size[1]) & (rows < size[0])
@@ -146,7 +148,7 @@ def improve(
             seen = seen & ~((i >= _LAST_WARPS // 2) & is_hidden(motion))
         equations = _add_up_data(features, motion, size, seen)
         unknowns = tuple(motion[:, k] for k in range(motion.shape[1]))
-        links = _find_links(unknowns, edges, strength)
+        links = _find_links(unknowns, edges, strength, size)
         right = tuple(
             b - roughness(x, w) for b, x, w in zip(equations.right, unknowns, links, strict=True)
         )
@@ -154,7 +156,7 @@ def improve(
         return motion + jnp.stack(step, axis=1)
 
     motion = lax.fori_loop(0, _LAST_WARPS if last else _WARPS, warp, motion)
-    return median(extend(motion, size))
+    return median(motion, size)
 
 
 def is_hidden(motion: jax.Array) -> jax.Array:
@@ -163,21 +165,22 @@ def is_hidden(motion: jax.Array) -> jax.Array:
     return occlusion_from_consistency(flow, flow[::-1]).hidden > 0
 
 
-def _find_features(frames: FramePair) -> _Features:
-    smooth = blur(frames.images, _BLUR)
-    maps = smooth, *slopes(smooth)
-    image = tuple(_Slopes(*(x[:, c] for x in maps)) for c in range(smooth.shape[1]))
-    unknown = mean(1.0 - frames.known.astype(smooth.dtype), _SLOPE_RADIUS)
+def find_features(frames: FramePair, size: Size) -> Features:
+    """What the terms of the energy read of both frames."""
+    smooth = blur(frames.images, _BLUR, size)
+    maps = smooth, *slopes(smooth, size)
+    image = tuple(Slopes(*(x[:, c] for x in maps)) for c in range(smooth.shape[1]))
+    unknown = mean(1.0 - frames.known.astype(smooth.dtype), _SLOPE_RADIUS, size)
     known = (unknown < 1e-6).astype(smooth.dtype)
     if frames.inv_depths is None:
-        return _Features(image, known, None)
-    return _Features(image, known, _find_surface(frames.inv_depths))
+        return Features(image, known, None)
+    return Features(image, known, _find_surface(frames.inv_depths, size))
 
 
-def _find_surface(inv_depth: jax.Array) -> _Slopes:
+def _find_surface(inv_depth: jax.Array, size: Size) -> Slopes:
     """Its slope is the mean of the steps on both sides where alike, else the smaller, or 0."""
     result = []
-    for axis, step in zip((-1, -2), steps(inv_depth), strict=True):
+    for axis, step in zip((-1, -2), steps(inv_depth, size), strict=True):
         here, there = inv_depth > 0, inv_depth + step > 0
         after = jnp.where(here & there, step, jnp.inf)
         before = jnp.roll(after, 1, axis)
@@ -188,31 +191,35 @@ def _find_surface(inv_depth: jax.Array) -> _Slopes:
         alike = alike & (after * before > 0)
         slope = jnp.where(alike, (after + before) / 2, smaller)
         result.append(jnp.where(jnp.isfinite(slope), slope, 0))
-    return _Slopes(inv_depth, *result)
+    return Slopes(inv_depth, *result)
 
 
-def _find_edges(frames: FramePair, features: _Features, size: Size) -> tuple[jax.Array, jax.Array]:
+def _find_edges(frames: FramePair, features: Features, size: Size) -> tuple[jax.Array, jax.Array]:
     """The weights of smoothness to the next pixel along u and v."""
     columns, rows = grid(frames.images)
-    linked = columns < size[1] - 1, rows < size[0] - 1
+    own = count_in(frames.known, size)
+    linked = own & (columns < size[1] - 1), own & (rows < size[0] - 1)
     smooth = jnp.stack([channel.value for channel in features.image], axis=1)
     edges = [
         jnp.maximum(jnp.exp(-_EDGE * jnp.sqrt(jnp.mean(step * step, axis=1))), _LEAST_EDGE)
-        for step in steps(smooth)
+        for step in steps(smooth, size)
     ]
     if features.surface is not None:
         edges = [
             edge * depth_edge
-            for edge, depth_edge in zip(edges, _find_depth_edges(features.surface), strict=True)
+            for edge, depth_edge in zip(
+                edges, _find_depth_edges(features.surface, size), strict=True
+            )
         ]
     along, down = (jnp.where(link, edge, 0) for link, edge in zip(linked, edges, strict=True))
     return along, down
 
 
-def _find_depth_edges(surface: _Slopes) -> list[jax.Array]:
+def _find_depth_edges(surface: Slopes, size: Size) -> list[jax.Array]:
     """Small where the inverse depth steps by some per cent more than its surface rises."""
     edges = []
-    for step, slope in zip(steps(surface.value), (surface.along, surface.down), strict=True):
+    both = zip(steps(surface.value, size), (surface.along, surface.down), strict=True)
+    for step, slope in both:
         near = jnp.maximum(surface.value, surface.value + step)
         excess = 100 * (jnp.abs(step) - 2 * jnp.abs(slope)) / jnp.where(near > 0, near, 1)
         edge = jnp.exp(-_DEPTH_EDGE * jnp.maximum(excess, 0))
@@ -220,16 +227,19 @@ def _find_depth_edges(surface: _Slopes) -> list[jax.Array]:
     return edges
 
 
-def _find_links(unknowns: Maps, edges: tuple[jax.Array, jax.Array], strength: jax.Array) -> Links:
+def _find_links(
+    unknowns: Maps, edges: tuple[jax.Array, jax.Array], strength: jax.Array, size: Size
+) -> Links:
     """The weights of the smoothness; the flow's two channels are rough together."""
-    squares = [along * along + down * down for along, down in map(steps, unknowns)]
+    rises = (steps(unknown, size) for unknown in unknowns)
+    squares = [along * along + down * down for along, down in rises]
     squares = [squares[0] + squares[1]] * 2 + squares[2:]
     along, down = edges
     scales = [_STRENGTH * strength / jnp.sqrt(x + _TINY_STEP**2) for x in squares]
     return [(along * scale, down * scale) for scale in scales]
 
 
-def _add_up_data(features: _Features, motion: jax.Array, size: Size, seen: jax.Array) -> _Equations:
+def _add_up_data(features: Features, motion: jax.Array, size: Size, seen: jax.Array) -> _Equations:
     """The equations of all terms of data, at the motion."""
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]
@@ -243,19 +253,27 @@ def _add_up_data(features: _Features, motion: jax.Array, size: Size, seen: jax.A
     return equations
 
 
+def warp_other(
+    features: Features, u: jax.Array, v: jax.Array, size: Size
+) -> tuple[tuple[Slopes, ...], jax.Array]:
+    """Every channel of the other frame at positions, and where it and its own pixel are known."""
+    other = [x[::-1] for x in (*(channel.value for channel in features.image), features.known)]
+    *values, known = sample_smoothly(other, u, v, size)
+    warped = tuple(Slopes(value, *slopes(value, size)) for value in values)
+    return warped, (features.known > 0) & (known > 0.99)
+
+
 def _add_image_terms(
     equations: _Equations,
-    features: _Features,
+    features: Features,
     u: jax.Array,
     v: jax.Array,
     size: Size,
     seen: jax.Array,
 ) -> _Equations:
     own = features.image
-    other = [x[::-1] for x in (*(channel.value for channel in own), features.known)]
-    *values, known = sample_smoothly(other, u, v, size)
-    warped = tuple(_Slopes(value, *slopes(value)) for value in values)
-    seen = seen & (features.known > 0) & (known > 0.99)
+    warped, known = warp_other(features, u, v, size)
+    seen = seen & known
     differences = jax.tree.map(lambda a, b: a - b, warped, own)
     means = jax.tree.map(lambda a, b: (a + b) / 2, warped, own)
     share = 1 / len(own)
@@ -268,7 +286,7 @@ def _add_image_terms(
     rest = [0.0] * (len(equations.right) - 2)
     for difference, mean_of_both in zip(differences, means, strict=True):
         _, iu, iv = mean_of_both
-        (iuu, iuv), (_, ivv) = slopes(iu), slopes(iv)
+        (iuu, iuv), (_, ivv) = slopes(iu, size), slopes(iv, size)
         equations = equations.add_term(of_brightness, [iu, iv, *rest], difference.value)
         equations = equations.add_term(of_slope, [iuu, iuv, *rest], difference.along)
         equations = equations.add_term(of_slope, [iuv, ivv, *rest], difference.down)
@@ -277,7 +295,7 @@ def _add_image_terms(
 
 def _add_depth_term(
     equations: _Equations,
-    surface: _Slopes,
+    surface: Slopes,
     motion: jax.Array,
     u: jax.Array,
     v: jax.Array,

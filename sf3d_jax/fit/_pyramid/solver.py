@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax.fit._maps import pad, steps
+from sf3d_jax.fit._pyramid.maps import add_up, differences, pad
 
 Maps = tuple[jax.Array, ...]
 # Of every channel, to the next pixel along u and along v.
@@ -31,14 +31,14 @@ def _read_before(along: jax.Array, down: jax.Array) -> tuple[jax.Array, jax.Arra
 
 def roughness(x: jax.Array, links: tuple[jax.Array, jax.Array]) -> jax.Array:
     """The weighted sum of what a pixel exceeds its neighbours by."""
-    along, down = (w * step for w, step in zip(links, steps(x), strict=True))
+    along, down = (w * step for w, step in zip(links, differences(x), strict=True))
     left, above = _read_before(along, down)
     return left - along + above - down
 
 
 def _dot(x: Maps, y: Maps) -> jax.Array:
-    total = sum(a * b for a, b in zip(x, y, strict=True))
-    return jnp.sum(total, axis=(-2, -1), keepdims=True)
+    products = [a * b for a, b in zip(x, y, strict=True)]
+    return add_up(sum(products[1:], products[0]))
 
 
 def _divide(x: jax.Array, y: jax.Array) -> jax.Array:

@@ -1,7 +1,8 @@
 """Maps in arrays that may be larger than they are, so that several sizes share one program.
 
 A map of the size (rows, columns) lies at the top left of an array (..., h, w); what lies beyond it
-is never read as data. Sizes may be traced, shapes are not.
+is finite and never read as data: a window that reaches beyond reads the last row or column. So the
+numbers do not depend on how large the array is. Sizes may be traced, shapes are not.
 """
 
 from collections.abc import Sequence
@@ -28,58 +29,79 @@ def pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: An
     return jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [rows, columns], **(how or {"mode": "edge"}))
 
 
-def list_shifts(x: jax.Array, radius: int, axis: int) -> list[jax.Array]:
+def list_shifts(x: jax.Array, radius: int, axis: int, size: Size) -> list[jax.Array]:
     """A map moved by -radius to radius pixels along an axis, -2 or -1."""
     margin, none = (radius, radius), (0, 0)
-    wide = pad(x, *((margin, none) if axis == -2 else (none, margin)))
+    wide = pad(_extend_axis(x, axis, size), *((margin, none) if axis == -2 else (none, margin)))
     cut = lambda i: lax.slice_in_dim(wide, i, i + x.shape[axis], axis=x.ndim + axis)
     return [cut(i) for i in range(2 * radius + 1)]
 
 
-def weigh(x: jax.Array, weights: Sequence[float], axis: int) -> jax.Array:
+def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
     """The weighted sum over the neighbours of a pixel along an axis."""
-    shifts = list_shifts(x, len(weights) // 2, axis)
+    shifts = list_shifts(x, len(weights) // 2, axis, size)
     total: Any = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
     # Or XLA would compute the sum again for every pixel of the next window.
     result: jax.Array = compute_once(total)
     return result
 
 
-def blur(x: jax.Array, deviation: float) -> jax.Array:
+def blur(x: jax.Array, deviation: float, size: Size) -> jax.Array:
     """A map under a Gaussian."""
     bell = np.exp(-0.5 * (np.arange(-3, 4) / deviation) ** 2)
     weights = [float(w) for w in bell / bell.sum()]
-    return weigh(weigh(x, weights, -2), weights, -1)
+    return weigh(weigh(x, weights, -2, size), weights, -1, size)
 
 
-def mean(x: jax.Array, radius: int) -> jax.Array:
+def mean(x: jax.Array, radius: int, size: Size) -> jax.Array:
     """The mean over a window."""
     weights = [1 / (2 * radius + 1)] * (2 * radius + 1)
-    return weigh(weigh(x, weights, -2), weights, -1)
+    return weigh(weigh(x, weights, -2, size), weights, -1, size)
 
 
-def slopes(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def slopes(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
     """The derivatives along u and v."""
     weights = list(map(float, _SLOPE))
-    return weigh(x, weights, -1), weigh(x, weights, -2)
+    return weigh(x, weights, -1, size), weigh(x, weights, -2, size)
 
 
-def steps(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """How much a map changes to the next pixel along u and v; 0 at the last."""
+def differences(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """How much an array changes to the next entry along u and v; 0 at its last."""
     return (
         pad(x[..., 1:] - x[..., :-1], (0, 0), (0, 1), constant_values=0),
         pad(x[..., 1:, :] - x[..., :-1, :], (0, 1), (0, 0), constant_values=0),
     )
 
 
+def steps(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
+    """How much a map changes to the next pixel along u and v; 0 from the last on."""
+    along, down = differences(x)
+    rows, columns = (jnp.arange(n, dtype=x.dtype) for n in x.shape[-2:])
+    has_next = align_ranks(columns < size[1] - 1, (rows < size[0] - 1)[:, None], rank=x.ndim)
+    return jnp.where(has_next[0], along, 0), jnp.where(has_next[1], down, 0)
+
+
 def extend(x: jax.Array, size: Size) -> jax.Array:
     """A map whose last row and column are repeated over the rest of its array."""
-    for axis, length in ((-2, size[0]), (-1, size[1])):
-        index = jnp.minimum(
-            jnp.arange(x.shape[axis], dtype=jnp.int32), jnp.asarray(length, jnp.int32) - 1
-        )
-        x = jnp.take(x, index, axis=axis)
-    return x
+    return _extend_axis(_extend_axis(x, -2, size), -1, size)
+
+
+def _extend_axis(x: jax.Array, axis: int, size: Size) -> jax.Array:
+    last = jnp.asarray(size[axis], jnp.int32) - 1
+    number = jnp.arange(x.shape[axis], dtype=jnp.int32)
+    beyond = number.reshape(-1, *[1] * (-axis - 1)) > last
+    (beyond,) = align_ranks(beyond, rank=x.ndim)
+    edge = lax.dynamic_slice_in_dim(x, last, 1, axis=x.ndim + axis)
+    return jnp.where(beyond, edge, x)
+
+
+def count_in(x: jax.Array, size: Size) -> jax.Array:
+    """Which pixels of a map's array are its own, (..., h, w) with as many axes."""
+    rows, columns = (jnp.arange(n, dtype=jnp.int32) for n in x.shape[-2:])
+    own = [
+        n < jnp.asarray(length, jnp.int32) for n, length in ((rows, size[0]), (columns, size[1]))
+    ]
+    return align_ranks(own[0][:, None] & own[1][None], rank=x.ndim)[0]
 
 
 def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -104,7 +126,7 @@ def sample_smoothly(
 
     It is Keys' with a = -1/2, which keeps a ramp; the usual -3/4 shifts it by up to 0.03 pixels.
     """
-    image = pad(jnp.stack(maps, 1), (1, 2), (1, 2))
+    image = pad(extend(jnp.stack(maps, 1), size), (1, 2), (1, 2))
     count, _, height, width = image.shape
     u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
     left, top = jnp.floor(u), jnp.floor(v)
@@ -125,32 +147,59 @@ def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:
     )
 
 
-def is_inside(u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
-    """Whether positions lie between the centres of a map's outermost pixels."""
-    return (u >= 0) & (u <= size[1] - 1) & (v >= 0) & (v <= size[0] - 1)
-
-
-def _weigh_triangles(
-    source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
-) -> jax.Array:
-    """The weights of `length` old pixels, of which `source` count, for `count` new ones."""
-    source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
-    scale = source / target
-    new = jnp.minimum(jnp.arange(count, dtype=dtype), target - 1)
-    old = jnp.arange(length, dtype=dtype)
-    distance = jnp.abs((new[:, None] + 0.5) * scale - 0.5 - old[None])
-    weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
-    weights = weights * (old < source).astype(dtype)[None]
-    return weights / weights.sum(1, keepdims=True)
+def is_inside(u: jax.Array, v: jax.Array, size: Size, margin: float = 0.0) -> jax.Array:
+    """Whether positions lie between the centres of a map's outermost pixels, or that near."""
+    inside = [(x >= -margin) & (x <= n - 1 + margin) for x, n in ((u, size[1]), (v, size[0]))]
+    return inside[0] & inside[1]
 
 
 def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> jax.Array:
-    """A map on another grid: linear, and where it shrinks a mean over areas."""
-    rows, columns = (
-        _weigh_triangles(s, t, length, count, x.dtype)
-        for s, t, length, count in zip(source, target, x.shape[-2:], shape, strict=True)
-    )
-    return jnp.einsum("ij,...jk,lk->...il", rows, x, columns, precision="highest")
+    """A map on another grid: linear, and where it shrinks a mean under a triangle."""
+    x = _resize_rows(x, source[0], target[0], shape[0])
+    x = _resize_rows(x.swapaxes(-1, -2), source[1], target[1], shape[1])
+    return x.swapaxes(-1, -2)
+
+
+def _resize_rows(
+    x: jax.Array, source: float | jax.Array, target: float | jax.Array, count: int
+) -> jax.Array:
+    """A map with `count` rows, of which `target` count, from one of whose rows `source` count.
+
+    Row by row, not as a product of matrices, whose sums depend on the length of the arrays.
+    """
+    source, target = jnp.asarray(source, x.dtype), jnp.asarray(target, x.dtype)
+    scale = source / target
+    reach = jnp.maximum(scale, 1)
+    new = jnp.minimum(jnp.arange(count, dtype=x.dtype), target - 1)
+    centre = (new + 0.5) * scale - 0.5
+    first = jnp.floor(centre - reach) + 1
+    column = lambda weight: align_ranks(weight[:, None], rank=x.ndim)[0]
+
+    def add_row(i: jax.Array, sums: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        old = first + i.astype(x.dtype)
+        weight = jnp.maximum(1 - jnp.abs(centre - old) / reach, 0)
+        weight = jnp.where((old >= 0) & (old < source), weight, 0)
+        row = jnp.clip(old, 0, source - 1).astype(jnp.int32)
+        return sums[0] + column(weight) * jnp.take(x, row, axis=-2), sums[1] + weight
+
+    start = jnp.zeros((*x.shape[:-2], count, x.shape[-1]), x.dtype), jnp.zeros(count, x.dtype)
+    rows = jnp.ceil(2 * reach).astype(jnp.int32)
+    total, weights = lax.fori_loop(0, rows, add_row, start)
+    return total / column(weights)
+
+
+def add_up(x: jax.Array) -> jax.Array:
+    """The sum of a map, (..., h, w), as (..., 1, 1); zeros behind it do not change a digit."""
+    for axis in (-2, -1):
+        while x.shape[axis] > 1:
+            margin, none = (0, -x.shape[axis] % 8), (0, 0)
+            x = pad(x, *((margin, none) if axis == -2 else (none, margin)), constant_values=0)
+            cut = lambda i, x=x, axis=axis: lax.slice_in_dim(
+                x, i, None, stride=8, axis=x.ndim + axis
+            )
+            pairs = [cut(i) + cut(i + 1) for i in range(0, 8, 2)]
+            x = (pairs[0] + pairs[1]) + (pairs[2] + pairs[3])
+    return x
 
 
 def resize_to_nearest(
@@ -164,35 +213,37 @@ def resize_to_nearest(
     return x
 
 
-def fill_unknown(x: jax.Array, known: jax.Array) -> jax.Array:
+def fill_unknown(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
     """A map (..., h, w) with what is not known taken from the nearest scale on which it is."""
 
     def fill() -> jax.Array:
         result, found = jnp.where(known, x, 0), known
         weight = found.astype(x.dtype)
-        whole = small = x.shape[-2:]
-        while max(small) > 1:
-            small = (small[0] + 2) // 3, (small[1] + 2) // 3
-            sums = [resize(a, whole, small, small) for a in (jnp.where(known, x, 0), weight)]
+        whole = small = tuple(jnp.asarray(n, x.dtype) for n in size)
+        shape = few = x.shape[-2:]
+        while max(few) > 1:
+            few = (few[0] + 2) // 3, (few[1] + 2) // 3
+            small = jnp.floor((small[0] + 2) / 3), jnp.floor((small[1] + 2) / 3)
+            sums = [resize(a, whole, small, few) for a in (jnp.where(known, x, 0), weight)]
             some = sums[1] > 1e-4
             means = jnp.where(some, sums[0] / jnp.where(some, sums[1], 1), 0)
-            share = resize(some.astype(x.dtype), small, whole, whole)
+            share = resize(some.astype(x.dtype), small, whole, shape)
             there = share > 1e-4
-            value = resize(means, small, whole, whole) / jnp.where(there, share, 1)
+            value = resize(means, small, whole, shape) / jnp.where(there, share, 1)
             result = jnp.where(~found & there, value, result)
             found = found | there
         return result
 
-    return lax.cond(known.all(), lambda: x, fill)
+    return lax.cond((known | ~count_in(x, size)).all(), lambda: x, fill)
 
 
-def median(x: jax.Array) -> jax.Array:
+def median(x: jax.Array, size: Size) -> jax.Array:
     """The median over windows of 5 x 5.
 
     Of the numbers a window has left, the least and the greatest of any 14 cannot be the median.
     A network of minima and maxima: a hundred times as fast as a sort over a short axis.
     """
-    wide = pad(x, (2, 2), (2, 2))
+    wide = pad(extend(x, size), (2, 2), (2, 2))
     height, width = x.shape[-2:]
     rest = [wide[..., i : i + height, j : j + width] for i in range(5) for j in range(5)]
     held, rest = rest[:14], rest[14:]

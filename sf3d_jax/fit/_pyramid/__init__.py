@@ -1,0 +1,142 @@
+"""From two frames to the motion between them, both ways, from coarse to fine."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sf3d_jax._numerics import is_in_range, is_positive_finite
+from sf3d_jax.fit._pyramid.confidence import find_confidence
+from sf3d_jax.fit._pyramid.level import FramePair, improve
+from sf3d_jax.fit._pyramid.maps import Size, add_up, count_in, resize, resize_to_nearest, steps
+from sf3d_jax.fit._pyramid.matching import match
+from sf3d_jax.fit._pyramid.plan import Arrays, Levels, Plan, Shape
+
+# The mean step from pixel to pixel that the images are scaled to.
+_MEAN_STEP = 0.014
+# Of the largest number of an image, in units in the last place: what rounding may change.
+_ROUNDING = 8.0
+
+
+class FittedPair(NamedTuple):
+    """The motion between two frames, both ways.
+
+    Attributes:
+      motion: (2, K, h, w): the flow (u, v) of both frames to the other, in pixels, and, with
+        depth, the change of inverse depth in per cent of it.
+      confidence: (2, h, w), from 0 to 1; see `confidence`.
+    """
+
+    motion: jax.Array
+    confidence: jax.Array
+
+
+def fit_pair(
+    images: jax.Array,
+    inv_depths: jax.Array | None,
+    strength: jax.Array,
+    plan: Plan,
+    arrays: Arrays,
+) -> FittedPair:
+    """The motion between two frames.
+
+    Args:
+      images: (2, h, w, C); not finite where unknown.
+      inv_depths: (2, h, w), no surface where not positive or not finite; or None.
+      strength: of the smoothness.
+      plan: the sizes of all levels, in the type of the images.
+      arrays: the shapes that hold them.
+
+    Returns:
+      FittedPair; what lies beyond the size of the images means nothing.
+    """
+    whole: Size = tuple(jnp.asarray(plan.whole))
+    frames = _normalize(images, inv_depths, whole)
+    coarse = _size_of(plan.rest, jnp.asarray(plan.rest.number) - 1)
+    small = _resize_frames(frames, whole, coarse, arrays.coarse)
+    still = jnp.zeros((2, 2, *arrays.coarse), images.dtype)
+    found = _climb(small._replace(inv_depths=None), still, plan.rest, strength)
+    down, along = jnp.asarray(plan.radii)
+    motion = match(small.images.mean(1), small.known, found[0], coarse, (down, along), arrays.radii)
+    if inv_depths is not None:
+        motion = jnp.concatenate([motion, jnp.zeros_like(motion[:, :1])], axis=1)
+
+    def enlarge(motion: jax.Array) -> jax.Array:
+        return _resize_motion(motion, coarse, whole, arrays.whole)
+
+    def climb(motion: jax.Array) -> jax.Array:
+        assert arrays.between is not None
+        first, last = (_size_of(plan.between, i) for i in (0, jnp.asarray(plan.between.number) - 1))
+        motion = _resize_motion(motion, coarse, first, arrays.between)
+        between = _resize_frames(frames, whole, last, arrays.between)
+        motion = _climb(between, motion, plan.between, strength)
+        return _resize_motion(motion, last, whole, arrays.whole)
+
+    if arrays.between is None:
+        motion = enlarge(motion)
+    else:
+        motion = lax.cond(jnp.asarray(plan.between.number) > 0, climb, enlarge, motion)
+    motion = improve(frames, motion, whole, strength, last=True)
+    return FittedPair(motion, find_confidence(frames, motion, whole))
+
+
+def _size_of(levels: Levels, i: jax.Array | int) -> Size:
+    height, width = jnp.asarray(levels.sizes)[i]
+    return height, width
+
+
+def _climb(frames: FramePair, motion: jax.Array, levels: Levels, strength: jax.Array) -> jax.Array:
+    """A motion of the first size, improved at every size; the last one is that of the frames.
+
+    All lie in arrays of one shape, so that one program serves them.
+    """
+    height, width = motion.shape[-2:]
+    shape = height, width
+    whole = _size_of(levels, jnp.asarray(levels.number) - 1)
+
+    def level(i: jax.Array, motion: jax.Array) -> jax.Array:
+        source, size = _size_of(levels, jnp.maximum(i - 1, 0)), _size_of(levels, i)
+        motion = _resize_motion(motion, source, size, shape)
+        here = _resize_frames(frames, whole, size, shape)
+        return improve(here, motion, size, strength, last=False)
+
+    return lax.fori_loop(0, levels.number, level, motion)
+
+
+def _normalize(images: jax.Array, inv_depths: jax.Array | None, size: Size) -> FramePair:
+    """The frames in units of their own: of contrast, and of inverse depth."""
+    known = is_in_range(images).all(-1)
+    known = known & count_in(known, size)
+    images = jnp.moveaxis(images, -1, 1)
+    count = (jnp.maximum(known.sum(), 1) * images.shape[1]).astype(images.dtype)
+    images = jnp.where(known[:, None], images, 0)
+    largest = jnp.abs(images).max()
+    images = jnp.where(known[:, None], images - add_up(images).sum() / count, 0)
+    change = sum(add_up(jnp.abs(step)).sum() for step in steps(images, size)) / (2 * count)
+    scale = _MEAN_STEP / jnp.where(change > 0, change, 1)
+    images = images * scale
+    noise = _ROUNDING * jnp.finfo(images.dtype).eps * largest * scale
+    if inv_depths is None:
+        return FramePair(images, known, None, noise)
+    seen = is_positive_finite(inv_depths) & count_in(inv_depths, size)
+    inv_depths = jnp.where(seen, inv_depths, 0)
+    middle = add_up(inv_depths).sum() / jnp.maximum(seen.sum(), 1).astype(inv_depths.dtype)
+    return FramePair(images, known, inv_depths / jnp.where(middle > 0, middle, 1), noise)
+
+
+def _resize_frames(frames: FramePair, source: Size, size: Size, shape: Shape) -> FramePair:
+    """The frames on another grid; depth is that of the nearest pixel, so that none is invented."""
+    images = resize(frames.images, source, size, shape)
+    known = resize(frames.known.astype(images.dtype), source, size, shape) > 0.5
+    inv_depths = frames.inv_depths
+    if inv_depths is not None:
+        inv_depths = resize_to_nearest(inv_depths, source, size, shape)
+    return FramePair(images, known, inv_depths, frames.noise)
+
+
+def _resize_motion(motion: jax.Array, source: Size, size: Size, shape: Shape) -> jax.Array:
+    """A motion on another grid, in its pixels."""
+    factors = [jnp.asarray(size[i] / source[i], motion.dtype) for i in (1, 0)]
+    factors += [jnp.ones((), motion.dtype)] * (motion.shape[1] - 2)
+    return resize(motion, source, size, shape) * jnp.stack(factors)[None, :, None, None]

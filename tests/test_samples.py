@@ -51,7 +51,7 @@ def sequence(batch=(), frames=3):
         inv_depth=numbers,
         inv_depth_change=of_pairs,
         valid=of_pairs > 0,
-        cameras=dataclasses.replace(cameras, focal=np.stack([numbers[..., 0, 0]] * 2, -1)),
+        cameras=dataclasses.replace(cameras, focal=np.stack([numbers[..., 0, 0] + 1] * 2, -1)),
         scale=np.full(batch, 2, np.float32),
         name="walk",
     )
@@ -72,7 +72,9 @@ def test_a_pair_has_the_numbers_of_its_frames(batch):
             assert getattr(pair, name).ndim == len(batch) + (3 if name in ("image", "flow") else 2)
         assert (pair.valid == (number > 0)).all()
         assert (pair.next_image == number + 1).all() and (pair.next_inv_depth == number + 1).all()
-        assert (pair.camera.focal == number).all() and (pair.next_camera.focal == number + 1).all()
+        assert (pair.camera.focal == number + 1).all() and (
+            pair.next_camera.focal == number + 2
+        ).all()
         assert pair.scale.shape == batch
         np.testing.assert_array_equal(pairs.next_image[..., number, :, :, :], pair.next_image)
         np.testing.assert_array_equal(pairs.camera.focal[..., number, :], pair.camera.focal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -250,21 +249,22 @@ def _first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Ar
 def _take_cameras(camera: Camera, next_camera: Camera | None) -> tuple[Camera, Camera | None]:
     """The cameras in the world of the first one: its own axes are those of the results."""
     from sf3d_jax.camera import check_camera
+    from sf3d_jax.camera._fields import edit
 
     origin = np.eye(3, 4, dtype=np.float32)
     for name, one in (("camera", camera), ("next_camera", next_camera)):
         if (name == "camera" or one is not None) and (batch := check_camera(name, one)):
             raise ValueError(f"{name}: expected one camera, got a batch {batch}")
     if next_camera is None:
-        return dataclasses.replace(camera, world_to_camera=origin), None
+        return edit(camera, world_to_camera=origin), None
     first, second = (
         poses_argument(f"{name}.world_to_camera", np.asarray(one.world_to_camera)[None])[0]
         for name, one in (("camera", camera), ("next_camera", next_camera))
     )
     moved = compose(second, inverse(first)).astype(np.float32)
     return (
-        dataclasses.replace(camera, world_to_camera=origin),
-        dataclasses.replace(next_camera, world_to_camera=moved),
+        edit(camera, world_to_camera=origin),
+        edit(next_camera, world_to_camera=moved),
     )
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.spatial.transform
+from helpers.support import unchecked
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
@@ -239,7 +240,10 @@ def test_wrong_arguments_are_named():
             ValueError,
             "next_camera.world_to_camera: expected rot",
             lambda: data.lift_maps(
-                flow, pair, CAMERA, next_camera=turned(2 * np.eye(3), np.zeros(3))
+                flow,
+                pair,
+                CAMERA,
+                next_camera=unchecked(CAMERA, world_to_camera=2 * np.eye(3, 4)),
             ),
         ),
         (

@@ -67,6 +67,12 @@ SAMPLE = sf3d.Sample(
     camera=FIRST,
     next_camera=SECOND,
 )
+# The pair, and back again.
+SEQUENCE = sf3d.Sequence(
+    images=np.stack([IMAGE, OTHER, IMAGE]),
+    flow=np.stack([FLOW, -FLOW]),
+    inv_depth=np.stack([INV_DEPTH, NEXT_INV_DEPTH, INV_DEPTH]),
+)
 POINTS = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
 BALL = gaussians.Gaussians(
     0.1 * POINTS + np.float32([0, 0, 1]),
@@ -90,6 +96,8 @@ GEOMETRY = {
     "Camera.from_matrix": Call(
         lambda k: sf3d.Camera.from_matrix(k, SIZE), (np.eye(3, dtype=np.float32),)
     ),
+    "Sequence.pair": Call(lambda x: x.pair(1), (SEQUENCE,)),
+    "Sequence.pairs": Call(lambda x: x.pairs(), (SEQUENCE,)),
     "Camera.crop": Call(lambda c: c.crop(1, 2, HALF), (FIRST,)),
     "Camera.pad": Call(lambda c: c.pad(1, 2, (30, 30)), (FIRST,)),
     "Camera.stride": Call(lambda c: c.stride(2), (FIRST,)),

@@ -1,6 +1,5 @@
 """Frames in a row: which pairs of a data set follow each other, and the sequence of such pairs."""
 
-import dataclasses
 from collections import abc
 
 import jax
@@ -8,6 +7,7 @@ import numpy as np
 
 from sf3d_jax._numerics import Leaf
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._fields import edit
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.samples import Sample, Sequence
 
@@ -106,7 +106,7 @@ def _join_cameras(samples: abc.Sequence[Sample]) -> Camera | None:
         step = np.eye(3, 4) if after is first else after.world_to_camera
         world_to_camera.append(poses.compose(step, world_to_camera[-1]))
     cameras = [
-        dataclasses.replace(camera, world_to_camera=np.float32(pose))
+        edit(camera, world_to_camera=np.float32(pose))
         for camera, pose in zip(
             [*(a for a, _ in pairs), pairs[-1][1]], world_to_camera, strict=True
         )

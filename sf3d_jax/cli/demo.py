@@ -74,7 +74,8 @@ class Demo:
 
         target = self.output / "sf3d_demo.png"
         shown = (maps[0], maps[1], vectors, valid)
-        data.write_image(target, picture_sheet(*shown, image=scene.image))
+        sheet = picture_sheet(*shown, image=scene.image, inv_depth_change=maps[2])
+        data.write_image(target, sheet)
         print(f"Picture: {target.resolve()}")
 
     def _fit(self) -> None:

@@ -1,16 +1,14 @@
 """`sf3d fit`: optical flow, and with depth scene flow, of two images without a network."""
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from sf3d_jax.cli._progress import say_if_slow
-from sf3d_jax.cli.inputs import CameraFlags, check_folder, check_positive
+from sf3d_jax.cli.inputs import CameraFlags, check_folder, check_positive, new_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,34 +17,6 @@ if TYPE_CHECKING:
 
     # Values and which of them are known.
     Map = tuple[np.ndarray, np.ndarray]
-
-
-@contextlib.contextmanager
-def make_folder(path: Path) -> Iterator[None]:
-    """Makes a folder before the work, so that it is not lost.
-
-    Args:
-      path: of the folder.
-
-    Yields:
-      Nothing. Folders that were made are removed if the block fails and leaves nothing in them.
-
-    Raises:
-      ValueError: it cannot be made.
-    """
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"no folder can be made at {path}: {error.strerror}"
-        raise ValueError(f"--out: {reason}") from None
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            for folder in made:
-                folder.rmdir()
-        raise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,14 +52,14 @@ class Fit:
 
         self._check()
         images, depths, stereo = self._read()
-        with make_folder(self.out):
+        with new_folder(self.out, "out"):
             height, width = images[0].shape[:2]
             print(f"Fitting two images of {width} x {height} pixels", flush=True)
             start = time.perf_counter()
             with say_if_slow():
                 result = self._fit(images, depths, stereo)
             print(f"  done in {time.perf_counter() - start:.1f} s, compilation included")
-            self._write(result, np.uint8(np.rint(255 * images[0])), stereo)
+            self._write(result, [np.rint(255 * x).astype(np.uint8) for x in images], stereo)
 
     def _check(self) -> None:
         """Raises for flags that do not go together, before any file is read."""
@@ -147,13 +117,13 @@ class Fit:
     def _write(
         self,
         result: "dict[str, np.ndarray]",
-        image: "np.ndarray",
+        images: "list[np.ndarray]",
         stereo: "StereoCamera | None",
     ) -> None:
         import numpy as np
 
         from sf3d_jax import data
-        from sf3d_jax.cli.reading import describe_scene_flow
+        from sf3d_jax.cli.reading import describe_scene_flow, percent
         from sf3d_jax.views import picture_sheet
 
         flow, seen = result["flow"], result["seen"]
@@ -161,15 +131,17 @@ class Fit:
         length = np.linalg.norm(flow[seen], axis=-1)
         median = f"{np.median(length):.3g} px in the median" if seen.any() else "nothing decides it"
         print(f"{self.out / 'flow.flo'}: {median}")
-        told = f"{100 * seen.mean():.1f} % of the pixels are told by both images"
-        print(f"  {told}, the rest is filled in")
+        print(f"  {percent(seen)} of the pixels are told by both images, the rest is filled in")
+        shown = {"image": images[0], "next_image": images[1]}
         if stereo is None:
-            sheet = picture_sheet(flow, None, None, np.ones_like(seen), image=image)
+            sheet = picture_sheet(flow, None, None, np.ones_like(seen), **shown)
         else:
             target = self.out / "scene_flow.npz"
             data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
             print(describe_scene_flow(target, result))
             names = ("flow", "inv_depth", "vectors", "valid")
-            sheet = picture_sheet(*(result[name] for name in names), image=image)
+            change = result["inv_depth_change"]
+            maps = (result[name] for name in names)
+            sheet = picture_sheet(*maps, **shown, inv_depth_change=change)
         data.write_image(self.out / "sheet.png", sheet)
         print(f"{self.out / 'sheet.png'}: the picture")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from sf3d_jax.cli._progress import track
 from sf3d_jax.cli.frame_names import name_frames
 from sf3d_jax.cli.inputs import check_folder, check_writable
 from sf3d_jax.cli.record import NAME, add_frame, begin_record, hash_file, read_record
@@ -68,7 +69,6 @@ class Render:
         folders = self._make_folders()
         done = self._find_done(cameras)
         import jax
-        from tqdm import tqdm
 
         from sf3d_jax.gaussians import recenter
 
@@ -83,10 +83,9 @@ class Render:
             counts = self._count_intersections(gaussians, left)
         _say_unseen(counts)
         rooms = _share_room(counts, left)
-        with tqdm(left, unit="frame", leave=False) as names:
-            for name in names:
-                self._write(name, gaussians, left[name], rooms[name])
-                add_frame(self.out, name)
+        for name in track([*left], "frame"):
+            self._write(name, gaussians, left[name], rooms[name])
+            add_frame(self.out, name)
         self._color_inverse_depths(cameras)
         print(f"{self.out}: {', '.join(folders)}")
 
@@ -190,13 +189,12 @@ class Render:
     ) -> dict[str, int]:
         """Counts what each frame has to draw: all are counted before any is drawn."""
         import jax
-        from tqdm import tqdm
 
         from sf3d_jax.gaussians import intersections_needed
 
         needed = lambda camera: intersections_needed(gaussians, camera, antialias=self.antialias)
-        with tqdm(cameras.items(), "counting", unit="frame", leave=False) as frames:
-            return {name: int(jax.block_until_ready(needed(camera))) for name, camera in frames}
+        frames = track([*cameras], "counted frame")
+        return {name: int(jax.block_until_ready(needed(cameras[name]))) for name in frames}
 
     def _write(self, name: str, gaussians: "Gaussians", camera: "Camera", room: int) -> None:
         import jax

@@ -6,7 +6,7 @@ import pytest
 
 from sf3d_jax import data
 from sf3d_jax.cli import main
-from sf3d_jax.cli.fit import make_folder
+from sf3d_jax.cli.inputs import new_folder
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 
 SIZE = (48, 64)
@@ -43,12 +43,12 @@ def test_two_images_give_flow_and_a_picture(folder, capsys, tmp_path):
 def test_an_interrupted_fit_leaves_no_folder(tmp_path):
     (tmp_path / "old").mkdir()
     for path in (tmp_path / "new/deeper", tmp_path / "old/new"):
-        with pytest.raises(KeyboardInterrupt), make_folder(path):
+        with pytest.raises(KeyboardInterrupt), new_folder(path, "out"):
             raise KeyboardInterrupt
     assert [x.name for x in tmp_path.iterdir()] == ["old"] and not list(
         (tmp_path / "old").iterdir()
     )
-    with pytest.raises(KeyboardInterrupt), make_folder(tmp_path / "kept"):
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "kept", "out"):
         (tmp_path / "kept/flow.flo").write_text("whole")
         raise KeyboardInterrupt
     assert (tmp_path / "kept/flow.flo").exists()

@@ -6,7 +6,6 @@ import pathlib
 import re
 
 import jax
-import numpy as np
 import pytest
 from mktestdocs import check_md_file
 
@@ -18,18 +17,6 @@ COMMANDS = """\
     python3 -m venv .venv && .venv/bin/pip install -e '.[all]' && .venv/bin/sf3d demo
     python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest
 """
-
-
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """The files that the examples read, in the current folder."""
-    size = (6, 8)
-    monkeypatch.chdir(tmp_path)
-    sf3d.data.write_flow("flow.png", np.ones((*size, 2)))
-    sf3d.data.write_disparity("disp_0.png", np.full(size, 20.0))
-    sf3d.data.write_disparity("disp_1.png", np.full(size, 25.0))
-    row = "{}: 700 0 4 {} 0 700 3 0 0 0 1 0\n"
-    pathlib.Path("calib.txt").write_text(row.format("P2", 0) + row.format("P3", -350))
 
 
 def test_every_name_in_a_python_block_is_there():
@@ -49,8 +36,8 @@ def dotted_names(tree):
 
 # Most of its programs are those of other tests, at other sizes.
 @pytest.mark.thorough
-@pytest.mark.usefixtures("files")
-def test_every_python_block_runs():
+def test_every_python_block_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the examples write files
     # Its training step calls optax, which mixes types itself.
     with jax.numpy_dtype_promotion("standard"):
         check_md_file(README, memory=True)

@@ -57,12 +57,13 @@ def text_legend(*lines: str) -> np.ndarray:
 
 
 def wheel_legend(
-    full: str, *lines: str, color: Callable[..., np.ndarray] = flow_to_color
+    full: str | None, *lines: str, color: Callable[..., np.ndarray] = flow_to_color
 ) -> np.ndarray:
     """The colour wheel as a disc of motions, and an arrow of full length.
 
     Args:
-      full: the length at the rim of the wheel and of the longest arrow, with its unit.
+      full: the length at the rim of the wheel and of the longest arrow, with its unit; None where
+        nothing moves.
       *lines: at most two lines of text.
       color: the coding: vectors [h, w, 2] to colours, of which 1 is the full length.
 
@@ -78,8 +79,9 @@ def wheel_legend(
     left = disc.shape[1] + 80
     for text, baseline in zip(lines, _LINES, strict=False):
         write_text(strip, text, left, baseline)
-    draw_arrow(strip, (left, _LINES[-1] - 5), np.array([1.0, 0.0]))
-    write_text(strip, f"{full} = full colour, longest arrow", left + LONGEST + 12, _LINES[-1])
+    if full is not None:
+        draw_arrow(strip, (left, _LINES[-1] - 5), np.array([1.0, 0.0]))
+        write_text(strip, f"{full} = full colour, longest arrow", left + LONGEST + 12, _LINES[-1])
     return strip
 
 

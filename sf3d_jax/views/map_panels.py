@@ -27,6 +27,14 @@ _STILL_PIXELS = 1e-3
 _STILL_OF_DEPTH = 1e-5
 
 
+def valid_panel(known: np.ndarray, text: str) -> np.ndarray:
+    """Which pixels are known, where no image is given."""
+    white = np.full((*known.shape, 3), 255, np.uint8)
+    colors, there = shrink(white, known, fit(known.shape))
+    legend = legends.text_legend(text, "hatched: unknown")
+    return map_panel("valid pixels", colors.astype(np.uint8), there, fit(known.shape), legend)
+
+
 def flow_panel(flow: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The flow by the Middlebury wheel, with arrows."""
     title = "optical flow (motion in the image)"
@@ -38,9 +46,9 @@ def flow_panel(flow: np.ndarray, known: np.ndarray) -> np.ndarray:
     small, there = _shrink_to_panel(flow, known)
     share = _cut(small / spread.scale)
     legend = legends.wheel_legend(
-        _say_pixels(spread.scale),
+        _say_pixels(spread.scale) if spread.share else None,
         _say_spread(spread, _say_pixels),
-        f"{percent(spread.share)} moves   white: still   hatched: unknown",
+        f"{_say_share(spread)}white: still   hatched: unknown",
         color=functools.partial(flow_to_color, max_flow=1),
     )
     # What is longer keeps its direction and ends just inside the rim, where the wheel darkens.
@@ -82,7 +90,7 @@ def depth_panel(inv_depth: np.ndarray, known: np.ndarray) -> np.ndarray:
         scalar_to_color(_ramp(0, 1)),
         far,
         near,
-        text=f"median {middle}   ends: 1 % and 99 %   hatched: unknown",
+        text=f"median {middle}   ends: 1st and 99th percentile",
     )
     colors = scalar_to_color(small, valid=there, limits=(low, high))
     return map_panel(title, colors, there, fit(known.shape), legend)
@@ -98,8 +106,7 @@ def change_panel(change: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -
     moves = known & (size > _STILL_OF_DEPTH * inv_depth)
     spread = find_spread(size, moves, known)
     say = lambda c: f"{c:.3g} /m"
-    text = f"{_say_spread(spread, say)}   {percent(spread.share)} changes"
-    return _signed_panel(title, change, known, spread, ("farther", "nearer"), say, text)
+    return _signed_panel(title, change, known, spread, ("farther", "nearer"), say)
 
 
 def across_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -116,9 +123,9 @@ def across_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) 
     share = _cut(small / spread.scale)
     color = functools.partial(lateral_to_color, max_length=1)
     legend = legends.wheel_legend(
-        _say_length(spread.scale),
-        _say_spread(spread, _say_length, near=True),
-        f"{percent(spread.share)} moves   grey: still   hatched: unknown",
+        _say_length(spread.scale) if spread.share else None,
+        _say_spread(spread, _say_length),
+        f"{_say_share(spread)}grey: still   hatched: unknown",
         color=color,
     )
     colors = color(share, valid=there)
@@ -135,9 +142,7 @@ def along_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -
     size = np.abs(towards)
     moves = known & _is_moving(size, inv_depth)
     spread = find_spread(size, moves, known, inv_depth)
-    say = _say_length
-    text = f"{_say_spread(spread, say, near=True)}   {percent(spread.share)} moves"
-    return _signed_panel(title, towards, known, spread, ("away", "towards"), say, text)
+    return _signed_panel(title, towards, known, spread, ("away", "towards"), _say_length)
 
 
 def occlusion_panel(hidden: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -185,18 +190,17 @@ def _signed_panel(
     spread: Spread,
     ends: tuple[str, str],
     say: Callable[[float], str],
-    text: str,
 ) -> np.ndarray:
     """A map about 0 by cividis, up to the scale of its spread."""
     small, there = _shrink_to_panel(values, known)
     colors = signed_to_color(small, valid=there, limit=spread.scale)
-    low, high = (f"{end} {say(spread.scale)}" for end in ends)
+    low, high = (f"{end} {say(spread.scale)}" if spread.share else end for end in ends)
     legend = legends.bar_legend(
         signed_to_color(_ramp(-1, 1), limit=1),
         low,
         high,
         middle="grey: still, hatched: unknown",
-        text=text,
+        text=f"{_say_share(spread)}{_say_spread(spread, say)}",
     )
     return map_panel(title, colors, there, fit(known.shape), legend)
 
@@ -227,12 +231,16 @@ def _ramp(low: float, high: float) -> np.ndarray:
     return np.linspace(low, high, legends.PANEL_WIDTH)[None]
 
 
-def _say_spread(spread: Spread, say: Callable[[float], str], *, near: bool = False) -> str:
-    """Median and 95th percentile, and whether near pixels count more in them."""
+def _say_share(spread: Spread) -> str:
+    """Which share moves, if any."""
+    return f"{percent(spread.share)} moves   " if spread.share else ""
+
+
+def _say_spread(spread: Spread, say: Callable[[float], str]) -> str:
+    """Median and 95th percentile of what moves."""
     if spread.share == 0:
         return "nothing moves"
-    weighted = ", near counts more" if near else ""
-    return f"median {say(spread.median)}, p95 {say(spread.p95)}{weighted}"
+    return f"of what moves: median {say(spread.median)}, p95 {say(spread.p95)}"
 
 
 def _say_pixels(pixels: float) -> str:

@@ -31,9 +31,11 @@ def picture_sheet(
     yellow (towards the camera). Arrows repeat what the hues say. Unknown pixels are hatched.
 
     The full colour of a motion is the 95th percentile of what moves, so a few outliers do not set
-    the scale; legends say this length, the median, and the share that moves. Below 1e-3 px, and in
-    space below 1e-5 of the depth, nothing moves. Inverse depth spans its 1st to 99th percentile.
-    Maps larger than a panel are averaged over their known pixels; a map of which less than half is
+    the scale; in space a pixel counts there by its squared inverse depth, as its motion is that
+    much more certain. Legends say this length, and of what moves the share, the median and the 95th
+    percentile. Below 1e-3 px, and in space below 1e-5 of the depth, nothing moves.
+
+    Inverse depth spans its 1st to 99th percentile. Maps larger than a panel are averaged over their known pixels; a map of which less than half is
     known is drawn with thicker dots.
 
     Args:
@@ -92,8 +94,7 @@ def _first_panel(image: npt.ArrayLike | None, valid: np.ndarray) -> np.ndarray:
     height, width = valid.shape
     share = f"{width} x {height} px, {percent(valid.mean())} valid"
     if image is None:
-        picture = np.repeat(255 * valid[..., None].astype(np.uint8), 3, axis=-1)
-        return image_panel("valid pixels", picture, legends.text_legend(share, "black: unknown"))
+        return map_panels.valid_panel(valid, share)
     picture = _check_image("image", image, valid.shape)
     return image_panel("first frame", picture, legends.text_legend(share))
 

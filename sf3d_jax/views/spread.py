@@ -15,16 +15,14 @@ class Spread(NamedTuple):
       share: of the known pixels that move, from 0 to 1.
       median: of the sizes of what moves; 0 where nothing moves.
       p95: their 95th percentile; 0 where nothing moves.
+      scale: the size that gets the full colour: p95, weighted where weights are given; 1 where
+        nothing moves.
     """
 
     share: float
     median: float
     p95: float
-
-    @property
-    def scale(self) -> float:
-        """The size that gets the full colour: p95, or 1 where nothing moves."""
-        return self.p95 or 1.0
+    scale: float
 
 
 def find_spread(
@@ -36,38 +34,34 @@ def find_spread(
       sizes: [H, W], not negative.
       moves: bool [H, W], among the known pixels.
       known: bool [H, W].
-      inv_depth: [H, W]; where given, a pixel counts by its square, as the error of a motion in
-        space grows with the squared depth.
+      inv_depth: [H, W]; where given, a pixel counts in the scale by its square, as the error of a
+        motion in space grows with the squared depth.
 
     Returns:
       The spread.
     """
     count = np.count_nonzero(moves)
     if count == 0:
-        return Spread(0.0, 0.0, 0.0)
+        return Spread(0.0, 0.0, 0.0, 1.0)
     step = math.ceil(math.sqrt(sizes.size / _MOST))
     thin = (slice(None, None, step),) * 2
     if not moves[thin].any():
         thin = (slice(None),) * 2
     chosen = moves[thin]
     some = sizes[thin][chosen]
-    if inv_depth is None:
-        median, p95 = np.percentile(some, [50, 95]).tolist()
-    else:
+    median, p95 = np.percentile(some, [50, 95]).tolist()
+    scale = p95
+    if inv_depth is not None:
         weights = np.square(inv_depth[thin][chosen], dtype=np.float64)
-        median, p95 = _weighted_percentiles(some, weights, (50, 95))
-    return Spread(count / np.count_nonzero(known), median, p95)
+        scale = _find_weighted_percentile(some, weights, 95)
+    return Spread(count / np.count_nonzero(known), median, p95, scale or 1.0)
 
 
-def _weighted_percentiles(
-    sizes: np.ndarray, weights: np.ndarray, percents: tuple[float, ...]
-) -> list[float]:
-    """The sizes that a share of the whole weight does not exceed."""
+def _find_weighted_percentile(sizes: np.ndarray, weights: np.ndarray, percent: float) -> float:
+    """The size that a share of the whole weight does not exceed."""
     order = np.argsort(sizes)
     below = np.cumsum(weights[order])
-    places = np.searchsorted(below, np.array(percents) / 100 * below[-1])
-    found: list[float] = sizes[order][places].tolist()
-    return found
+    return float(sizes[order][np.searchsorted(below, percent / 100 * below[-1])])
 
 
 def find_lengths(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:

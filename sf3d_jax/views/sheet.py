@@ -35,8 +35,8 @@ def picture_sheet(
     much more certain. Legends say this length, and of what moves the share, the median and the 95th
     percentile. Below 1e-3 px, and in space below 1e-5 of the depth, nothing moves.
 
-    Inverse depth spans its 1st to 99th percentile. Maps larger than a panel are averaged over their known pixels; a map of which less than half is
-    known is drawn with thicker dots.
+    Inverse depth spans its 1st to 99th percentile. Maps larger than a panel are averaged over their
+    known pixels; a map of which less than half is known is drawn with thicker dots.
 
     Args:
       flow: [H, W, 2], (u, v) in pixels.

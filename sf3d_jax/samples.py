@@ -9,6 +9,7 @@ import jax
 from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera._fields import edit
 
 # The maps of samples and sequences, with the axes that follow (*b, H, W).
 _IMAGES = ("image", "next_image", "images")
@@ -161,7 +162,7 @@ def _take_cameras(cameras: Camera, index: int | slice) -> Camera:
 
     axes = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
     taken: dict[str, Leaf] = {n: take(getattr(cameras, n), behind) for n, behind in axes.items()}
-    return dataclasses.replace(cameras, **taken)
+    return edit(cameras, **taken)
 
 
 def _count_frames(sequence: Sequence) -> int:

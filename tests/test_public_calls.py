@@ -165,3 +165,9 @@ def test_numbers_among_options_are_sent_by_name_and_compiled_once():
 
 def test_a_public_function_prints_its_name():
     assert repr(losses.l1) == "sf3d_jax.losses.penalties.l1"
+
+
+def test_an_argument_too_many_is_refused_under_a_guard_too():
+    x = jax.device_put(np.ones(3, np.float32))
+    with jax.transfer_guard("disallow"), pytest.raises(TypeError, match="positional"):
+        sf3d.losses.l1(x, x, x)

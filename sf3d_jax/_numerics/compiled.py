@@ -45,6 +45,7 @@ class _Compiled(Generic[P, R]):
         names = inspect.signature(self).parameters
         # By place what came by place: JAX compiles the two ways apart.
         placed: Any = [send(name, x) for name, x in zip(names, args, strict=False)]
+        placed += args[len(names) :]  # too many, which JAX refuses
         named: Any = {name: send(name, x) for name, x in kwargs.items()}
         return self._jitted(*placed, **named)
 

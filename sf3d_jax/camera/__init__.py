@@ -325,7 +325,9 @@ def _stack(x: ArrayLike, y: ArrayLike) -> Array:
         dtype = result_type(x, y)
         # Unsigned integers would wrap when they are negated.
         dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
-        both = jnp.broadcast_arrays(jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+        # What is not on the device is sent there by name, which a transfer guard lets pass.
+        send = lambda x: x if isinstance(x, jax.Array) else jax.device_put(np.asarray(x, dtype))
+        both = jnp.broadcast_arrays(send(x).astype(dtype), send(y).astype(dtype))
         return jnp.stack(both, axis=-1)
     pair = np.stack(np.broadcast_arrays(x, y), axis=-1)
     return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)

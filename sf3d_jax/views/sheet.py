@@ -11,6 +11,7 @@ from sf3d_jax.views.panels import MARGIN, image_panel
 from sf3d_jax.views.spread import percent
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is unknown
 def picture_sheet(
     flow: npt.ArrayLike,
     inv_depth: npt.ArrayLike | None,

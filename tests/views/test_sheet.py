@@ -1,5 +1,7 @@
 """The sheet of a frame pair."""
 
+import warnings
+
 import cv2
 import numpy as np
 import pytest
@@ -121,7 +123,9 @@ def test_fields_without_anything_to_scale_by_make_a_sheet(tail, texts):
     if tail == "not finite":
         inputs["flow"][:], inputs["inv_depth"][:], inputs["vectors"][:] = np.nan, np.inf, -np.inf
     extras = {"true_flow": inputs["flow"], "true_vectors": inputs["vectors"]}
-    picture = views.picture_sheet(**inputs, **extras, occlusion=inputs["valid"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = views.picture_sheet(**inputs, **extras, occlusion=inputs["valid"])
     nothing = is_hatched(panel(picture, FLOW, 512, 512)).all()
     assert nothing == (tail in ("no valid pixel", "not finite"))
     assert ("nothing moves" in texts) == (tail == "still")

@@ -10,6 +10,17 @@ from sf3d_jax.data.sets._benchmark import Item
 
 # Pixels. A header may claim anything, and nothing larger is allocated for what it claims.
 _LARGEST = 2**23
+# What damaged and mislabelled files raise, and HDF5 without h5py.
+_BROKEN = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    ImportError,
+    struct.error,
+)
 
 
 def find_common_size(items: Sequence[Item]) -> tuple[int, int] | None:
@@ -33,7 +44,7 @@ def _peek_size(path: Path) -> tuple[int, int] | None:
     """The size in a header; None if there is none that is sensible. Readers say what is wrong."""
     try:
         height, width = _read_size(path)
-    except (OSError, ValueError, KeyError, IndexError, struct.error):
+    except _BROKEN:
         return None
     return (height, width) if min(height, width) > 0 and height * width <= _LARGEST else None
 

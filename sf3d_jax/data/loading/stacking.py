@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from sf3d_jax._numerics import Tree
-from sf3d_jax.camera import Camera
+from sf3d_jax.camera import Camera, align_camera
 from sf3d_jax.samples import S, Sample, Sequence, check_sample, present_fields
 
 
@@ -44,7 +44,7 @@ def stack(samples: abc.Sequence[S]) -> S:
 def _fill(sample: S, others: abc.Sequence[S]) -> S:
     """The sample with a next camera, and with no surface in the next frame, if others have one."""
     if isinstance(sample, Sequence):
-        return sample
+        return sample if sample.cameras is None else _give_each_frame(sample, sample.cameras)
     fields: dict[str, Tree] = {}
     given = [present_fields(other, "next_camera", "next_inv_depth") for other in others]
     if sample.next_camera is None and any("next_camera" in other for other in given):
@@ -53,6 +53,13 @@ def _fill(sample: S, others: abc.Sequence[S]) -> S:
     if sample.next_inv_depth is None and depths:
         fields["next_inv_depth"] = np.zeros(sample.valid.shape, depths[0].dtype)
     return dataclasses.replace(sample, **fields)
+
+
+def _give_each_frame(sequence: Sequence, cameras: Camera) -> Sequence:
+    """The sequence with numbers for every frame, which would else be taken for those of a batch."""
+    count = sequence.valid.shape[0] + 1
+    spread = lambda x: np.broadcast_to(x, (count, *x.shape[1:]))
+    return dataclasses.replace(sequence, cameras=jax.tree.map(spread, align_camera(cameras, 1)))
 
 
 def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:
@@ -74,7 +81,7 @@ def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:
     for name, x in ours.items():
         if not isinstance(x, Camera) and np.shape(x) != np.shape(theirs[name]):
             shapes = f"{np.shape(x)} and {np.shape(theirs[name])}"
-            raise ValueError(f"dataset: {name} of the {pair} has the shapes {shapes}")
+            raise ValueError(f"dataset: {name} of the {pair} have the shapes {shapes}")
 
 
 def _camera_shapes(

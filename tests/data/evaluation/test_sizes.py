@@ -1,5 +1,6 @@
 """Images of several sizes in one evaluation: one program for all, and the numbers of each alone."""
 
+import h5py
 import numpy as np
 import pytest
 from helpers import programs, thorough
@@ -123,4 +124,27 @@ def test_an_estimate_without_a_value_is_a_problem(tmp_path):
         f"{flow}.flo: expected a value at some pixel, found none",
         f"{disparity}.npy: expected a value at some pixel, found none",
     ]
+    assert list(result.scores_of_images) == ["000000_10"]
+
+
+@pytest.mark.parametrize("content", ["empty", "archive", "group", "nothing"])
+def test_a_file_whose_header_is_no_header_is_a_problem(tmp_path, content):
+    for i in range(2):
+        write_kitti(tmp_path, i, SIZE)
+    path = tmp_path / "estimate/flow/000001_10.png"
+    path.unlink()
+    path = path.with_suffix(".npy" if content in ("empty", "archive") else ".flo5")
+    if content == "empty":
+        path.write_bytes(b"")
+    elif content == "archive":
+        with path.open("wb") as file:
+            np.savez(file, flow=np.ones((2, 3, 2)))
+    else:
+        with h5py.File(path, "w") as file:
+            if content == "group":
+                file.create_group("flow")
+            else:
+                file["flow"] = h5py.Empty("f")
+    result = evaluate("kitti", tmp_path)
+    assert [str(x).startswith(str(path)) for x in result.problems] == [True]
     assert list(result.scores_of_images) == ["000000_10"]

@@ -247,6 +247,23 @@ def sequence(i, frames=3, size=SIZE):
     )
 
 
+def test_numbers_that_all_frames_of_a_sequence_share_stay_with_their_sequence():
+    def of_focal(focal, shared):
+        one = sequence(0)
+        numbers = np.float32(focal) if shared else np.full((3, 2), focal, np.float32)
+        cameras = dataclasses.replace(
+            one.cameras, focal=np.broadcast_to(numbers, (2,) if shared else (3, 2))
+        )
+        return dataclasses.replace(one, cameras=cameras)
+
+    for shared in ((True,) * 3, (True, False, True)):
+        batch = stack([of_focal(f, x) for f, x in zip((50, 500, 70), shared, strict=True)])
+        for i in range(2):
+            np.testing.assert_array_equal(
+                batch.pair(i).camera.focal, [[50, 50], [500, 500], [70, 70]]
+            )
+
+
 def test_sequences_are_stacked_and_padded_with_their_cameras():
     sizes = Samples(lambda i: sequence(i, size=(4, 6 - i % 2)))
     batches = list(loader(sizes, 4, 0, shuffle=False, size=(5, 6), epochs=1))
@@ -264,7 +281,7 @@ def test_sequences_are_stacked_and_padded_with_their_cameras():
 
 
 def test_sequences_of_other_lengths_and_samples_are_no_batch_together():
-    with pytest.raises(ValueError, match="of the samples walk/0000 and walk/0001 has the shapes"):
+    with pytest.raises(ValueError, match="of the samples walk/0000 and walk/0001 have the shapes"):
         stack([sequence(0), sequence(1, frames=4)])
     with pytest.raises(TypeError, match="walk/0000 and walk/0001 are a Sequence and a Sample"):
         stack([sequence(0), sample(1)])

@@ -9,6 +9,10 @@ from sf3d_jax.cli.inputs import flag
 
 _DISPARITIES = (".png", ".pfm", ".npy", ".npz", ".dsp5")
 _MAPS = (*_DISPARITIES, ".dpt")
+_PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".dib"),
+    *(".webp", ".tif", ".tiff", ".gif", ".avif", ".ras"),
+)
 # Of which endings the files of a folder are taken, by the field. Poses are text of any ending.
 ENDINGS: Mapping[str, tuple[str, ...]] = {
     "flow": (".flo", ".png", ".pfm", ".npy", ".npz", ".flo5"),
@@ -19,7 +23,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "inverse_depth": _MAPS,
     "inverse_depth_change": _MAPS,
     "motion_in_depth": _MAPS,
-    "image": (".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".bmp", ".webp", ".tif", ".tiff", ".jp2"),
+    "image": _PICTURES,
     "input": (".npz",),
 }
 

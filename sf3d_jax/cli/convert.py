@@ -28,8 +28,8 @@ class Convert:
 
     Without --next-pose, --next-calibration or --cameras the camera is taken as fixed, as in KITTI:
     its own motion is part of the scene flow. Every second map lies on the grid of the first image.
-    Each flag takes a file for each of --flow, or a folder; the numbers in the names say which
-    belong together.
+    Each flag takes a file for each of --flow, or a folder, of which files of unknown endings are
+    left out; the numbers in the names say which belong together.
     """
 
     flow: Paths = ()

@@ -132,7 +132,7 @@ def _describe_pooling(result: "Evaluation") -> str:
     """Of how many images the numbers are, and how these are put together."""
     count = len(result.scores_of_images)
     images = "1 image" if count == 1 else f"{count} images"
-    over = {"pixels": "all pixels of all images", "image": "images, of each one's mean"}
+    over = {"pixels": "all pixels of all images", "image": "the images of each one's mean"}
     return f"{images}, mean over {over[result.pool]}"
 
 

@@ -47,8 +47,9 @@ class CameraFlags:
         names = ("fx", "fy", "cx", "cy")
         if self.calibration is None and None in numbers:
             missing = [flag(x) for x, value in zip(names, numbers, strict=True) if value is None]
-            which = f"{', '.join(missing)} missing: " if len(missing) < len(names) else ""
-            raise ValueError(f"{which}give --calibration FILE, or all of --fx --fy --cx --cy")
+            have = "is" if len(missing) == 1 else "are"
+            some = f"{', '.join(missing)} {have} missing; " if len(missing) < len(names) else ""
+            raise ValueError(f"{some}give --calibration FILE, or all of --fx --fy --cx --cy")
         if self.calibration is not None and any(x is not None for x in numbers):
             raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
         check_no_folder("calibration", self.calibration)
@@ -70,7 +71,8 @@ class MovingCameraFlags:
     """KITTI calibration at the second image, if the lens has changed."""
     cameras: Path | None = None
     """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
-    JSON, or a folder with a COLMAP model or else a transforms.json. A flow gets the camera of its number and the next one."""
+    JSON, or a folder with a COLMAP model or else a transforms.json. A flow gets the camera
+    of its number and the next one."""
 
     @property
     def is_given(self) -> bool:

@@ -108,7 +108,7 @@ def say_if_outside(flags: CameraFlags, camera: sf3d.Camera) -> None:
     which = "--cx, --cy" if flags.calibration is None else f"--calibration {flags.calibration}"
     print(
         f"sf3d: {which}: the principal point ({x:g}, {y:g}) is outside of the image of "
-        f"{width} x {height} pixels; give the camera of images of this size",
+        f"{width} x {height} pixels; unless it is a window of a larger one, give its own camera",
         file=sys.stderr,
     )
 

@@ -119,11 +119,13 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
 
 def _in_one_line(parse: Callable[[], _T], words: Sequence[str], flags: "Flags") -> _T:
     """Parses; what tyro says in a box about a wrong flag becomes one line."""
-    from sf3d_jax.cli.usage import explain
+    from sf3d_jax.cli.usage import check_repeated, explain
 
     try:
         with _environment(_plain_if_asked()), contextlib.redirect_stderr(io.StringIO()):
-            return parse()
+            parsed = parse()
+        check_repeated(words)
+        return parsed
     except SystemExit as stopped:
         if stopped.code != BAD_INPUT:
             raise

@@ -20,11 +20,14 @@ def describe(error: Exception) -> str:
     return str(Problem.of(error))
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, *choices: str) -> NoReturn:
     """Says in one line what is wrong and ends with the exit code of bad input.
 
     Args:
       message: what is wrong and what to do.
+      *choices: more lines, where there are too many choices for one.
     """
     print(f"sf3d: {' '.join(message.split())}", file=sys.stderr)
+    for line in choices:
+        print(f"  {' '.join(line.split())}", file=sys.stderr)
     sys.exit(BAD_INPUT)

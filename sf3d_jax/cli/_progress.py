@@ -83,7 +83,7 @@ def say(line: str) -> None:
 
 @contextlib.contextmanager
 def say_if_slow(
-    message: str = "compiling programs for this size; the first time takes up to a minute",
+    message: str = "compiling programs for this size; the first time takes a minute or two",
 ) -> Iterator[None]:
     """Says why nothing is seen, if the block takes longer than two seconds.
 
@@ -118,13 +118,16 @@ def describe_problem(problem: "Problem") -> str:
 
 
 def _lines(unit: str) -> Progress:
-    """Prints a plain line at most every few seconds, none for work that is over before."""
+    """Prints a plain line every few seconds and a last one; none for work that is over before."""
     last = time.monotonic()
+    is_begun = is_over = False
 
     def show(done: int, total: int, name: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PAUSE:
+        nonlocal last, is_begun, is_over
+        is_due = time.monotonic() - last >= _PAUSE and not is_over
+        if is_due or (done == total and is_begun and not is_over):
             last = time.monotonic()
+            is_begun, is_over = True, done == total
             print(f"{done} of {total} {unit}s, {name}".rstrip(", "), file=sys.stderr, flush=True)
 
     return show

@@ -13,7 +13,7 @@ import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.cli.files import expand, find_partners
 from sf3d_jax.cli.inputs import CameraFlags, MovingCameraFlags
-from sf3d_jax.cli.reading import read_camera
+from sf3d_jax.cli.reading import read_camera, say_if_outside
 
 Size = tuple[int, int]
 
@@ -60,9 +60,13 @@ def find_cameras(
         pairs = _read_table(moving.cameras, flows, size)
         return lambda i, size: Cameras(*(_resize(one, size) for one in pairs[i]), baseline)
     poses = _read_next_poses(moving.next_pose, flows, flow_paths)
+    looked_at: set[Size] = set()
 
     def read(i: int, size: Size) -> Cameras:
         camera, measured = read_camera(fixed, size, baseline)
+        if size not in looked_at:
+            looked_at.add(size)
+            say_if_outside(fixed, camera)
         if not moving.is_given:
             return Cameras(camera, None, measured)
         then = camera
@@ -127,7 +131,10 @@ def _read_table(
 def _read_cameras(path: Path, size: Size) -> dict[str, sf3d.Camera]:
     """The cameras of a file or a folder by the names of their images."""
     if path.is_dir():
-        return data.read_colmap(path)
+        table = path / "transforms.json"
+        if any(path.glob("cameras.*")) or not table.is_file():
+            return data.read_colmap(path)
+        path = table
     listed = data.read_image_cameras(path, size=size)
     names = [x.image or f"{i}" for i, x in enumerate(listed)]
     if len(set(names)) < len(names):

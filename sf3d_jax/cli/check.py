@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
+from sf3d_jax.cli._errors import describe, fail
 from sf3d_jax.cli._progress import show_progress
 from sf3d_jax.cli.inputs import check_writable
 
@@ -39,6 +40,7 @@ _EXAMPLES = 3
 # Findings of which every message names another file; each is shown.
 _OF_FILES = ("missing", "unreadable", "size", "dtype")
 _MOST_FILES = 20
+_OWN_FILES = "own files: read them in Python with data.FolderPairs, and give samples to data.check"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +78,9 @@ class Check:
         except data.FormatError as error:  # a list of clips, without which there are no samples
             print(f"{self.path}: cannot be listed\n  unreadable: {error}")
             sys.exit(SOMETHING_WRONG)
+        except FileNotFoundError as error:
+            message, *layouts = describe(error).splitlines()
+            fail(message, *layouts, *([_OWN_FILES] if layouts else []))
         both = [way for one in datasets for way in data.list_directions(one)]
         checked = [(one, self._reports(one)) for one in both]
         if self.json is not None:

@@ -46,6 +46,8 @@ def convert_files(
       OSError: a file is missing or cannot be written.
     """
     flow, valid = data.read_flow(files["flow"])
+    if not valid.any():
+        raise ValueError(f"{files['flow']}: no pixel has a flow; all are marked invalid or NaN")
     size = flow.shape[:2]
     camera, next_camera, baseline = cameras(size)
     # Before anything is written, because the image may be a bad file.
@@ -56,12 +58,15 @@ def convert_files(
     result = data.lift_maps(
         flow, maps, camera, next_camera=next_camera, valid=valid, baseline=baseline
     )
+    if not result["valid"].any():
+        listed = ", ".join(str(path) for name, path in sorted(files.items()) if name != "image")
+        raise ValueError(f"{files['flow']}: no pixel is valid in all of {listed}")
     data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
     # What is not shown makes room for the picture.
     del result["points"]
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
-    return describe_scene_flow(target, result)
+    return describe_scene_flow(target, result, is_fixed=next_camera is None)
 
 
 class _MapFiles(Mapping[str, np.ndarray]):

@@ -28,8 +28,8 @@ class Convert:
 
     Without --next-pose, --next-calibration or --cameras the camera is taken as fixed, as in KITTI:
     its own motion is part of the scene flow. Every second map lies on the grid of the first image.
-    Each flag takes a file for each of --flow, or a folder; the numbers in the names say which
-    belong together.
+    Each flag takes a file for each of --flow, or a folder, of which files of unknown endings are
+    left out; the numbers in the names say which belong together.
     """
 
     flow: Paths = ()
@@ -61,7 +61,8 @@ class Convert:
     picture: bool = False
     """Also draw image, flow, inverse depth and scene flow into a .png beside the result."""
     inverse: bool = False
-    """Read results (--input) and write flow and disparities, or depths without a baseline."""
+    """Read results (--input) and write flow and disparities, or depths where the result holds no
+    baseline. Camera and baseline are those of the conversion, which the result holds."""
     input: Paths = ()
     """Results of an earlier conversion, .npz; with --inverse."""
     format: Literal["kitti", "flo", "pfm", "npy"] | None = None
@@ -149,12 +150,15 @@ class Convert:
 
     def _targets(self, flows: list[Path]) -> list[Path]:
         """Where each result goes."""
-        if self.output.suffix == ".npz":
+        if self.output.suffix.lower() == ".npz" and not self.output.is_dir():
             if len(flows) > 1:
                 raise ValueError(f"--output: {len(flows)} conversions need a folder")
             check_folder(self.output.parent)
             return [self.output]
-        check_folder(self.output)
+        try:
+            check_folder(self.output)
+        except ValueError as error:
+            raise ValueError(f"{error}, or a .npz file") from None
         check_names("flow", flows)
         return [self.output / f"{path.stem}.npz" for path in flows]
 

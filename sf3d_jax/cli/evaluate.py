@@ -49,7 +49,8 @@ class Evaluate:
     json: Path | None = None
     """Also write all numbers to this file."""
     csv: Path | None = None
-    """Also write the numbers of every image to this file, a line each."""
+    """Also write the numbers of every image to this file, a line each. Of kitti, columns that end
+    in -result are over pixels with an estimate, those in -noc over pixels that stay inside."""
     pool: Literal["pixels", "image"] = "pixels"
     """Mean over all pixels, as the benchmarks do, or over images of each one's mean."""
     scale: float | None = None
@@ -84,6 +85,7 @@ class Evaluate:
             _write_csv(self.csv, result)
         if result.scores:
             print(f"{self.benchmark}: {_UNITS[self.benchmark]}")
+            print(f"  {_describe_pooling(result)}")
             print("\n".join(_tables(self.benchmark, result.scores)))
             print(_describe_missing(result.scores), end="")
         if bad:
@@ -124,6 +126,14 @@ def _write_csv(path: Path, result: "Evaluation") -> None:
     for image, scores in result.scores_of_images.items():
         writer.writerow([image, *(scores.get(name, "") for name in names)])
     write_bytes(path, text.getvalue().encode())
+
+
+def _describe_pooling(result: "Evaluation") -> str:
+    """Of how many images the numbers are, and how these are put together."""
+    count = len(result.scores_of_images)
+    images = "1 image" if count == 1 else f"{count} images"
+    over = {"pixels": "all pixels of all images", "image": "the images of each one's mean"}
+    return f"{images}, mean over {over[result.pool]}"
 
 
 def _describe_missing(results: Results) -> str:

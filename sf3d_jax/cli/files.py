@@ -2,14 +2,36 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sf3d_jax.cli.inputs import flag
 
+_DISPARITIES = (".png", ".pfm", ".npy", ".npz", ".dsp5")
+_MAPS = (*_DISPARITIES, ".dpt")
+_PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".dib"),
+    *(".webp", ".tif", ".tiff", ".gif", ".avif", ".ras"),
+)
+# Of which endings the files of a folder are taken, by the field. Poses are text of any ending.
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "flow": (".flo", ".png", ".pfm", ".npy", ".npz", ".flo5"),
+    "disparity": _DISPARITIES,
+    "next_disparity": _DISPARITIES,
+    "depth": _MAPS,
+    "next_depth": _MAPS,
+    "inverse_depth": _MAPS,
+    "inverse_depth_change": _MAPS,
+    "motion_in_depth": _MAPS,
+    "image": _PICTURES,
+    "input": (".npz",),
+}
+
 
 def expand(name: str, paths: Iterable[Path]) -> list[Path]:
-    """The files meant by a flag: a folder stands for its files, 2 before 10.
+    """The files meant by a flag: a folder stands for those that it can read, 2 before 10.
+
+    How many files of a folder are left out, for their ending, is said.
 
     Args:
       name: of the field, for the message.
@@ -19,7 +41,7 @@ def expand(name: str, paths: Iterable[Path]) -> list[Path]:
       Files.
 
     Raises:
-      ValueError: a folder is empty.
+      ValueError: a folder is empty, or holds nothing that can be read.
     """
     files: list[Path] = []
     for path in paths:
@@ -29,8 +51,32 @@ def expand(name: str, paths: Iterable[Path]) -> list[Path]:
         found = [p for p in path.iterdir() if p.is_file() and p.name[0] != "."]
         if not found:
             raise ValueError(f"{flag(name)}: the folder {path} holds no files")
-        files += sorted(found, key=lambda p: _natural_order(p.name))
+        found.sort(key=lambda p: _natural_order(p.name))
+        files += _take_readable(name, path, found)
     return files
+
+
+def _take_readable(name: str, folder: Path, files: list[Path]) -> list[Path]:
+    """The files of a folder whose endings are known; says how many others there are."""
+    endings = ENDINGS.get(name)
+    if endings is None:
+        return files
+    taken = [path for path in files if path.suffix.lower() in endings]
+    others = [path for path in files if path.suffix.lower() not in endings]
+    if not taken:
+        raise ValueError(
+            f"{flag(name)}: the folder {folder} holds no files that end in {', '.join(endings)}, "
+            f"only such as {others[0].name}"
+        )
+    if others:
+        _say_left_out(name, others, len(files), f"not of an ending of {', '.join(endings)}")
+    return taken
+
+
+def _say_left_out(name: str, left_out: Sequence[Path], count: int, why: str) -> None:
+    listed = f"{left_out[0]}" if len(left_out) == 1 else f"{left_out[0]}, ..."
+    note = f"{len(left_out)} of {count} files left out, {why}: {listed}"
+    print(f"sf3d: {flag(name)}: {note}", file=sys.stderr)
 
 
 def find_partners(
@@ -62,13 +108,14 @@ def find_partners(
         raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
     try:
         paired = pair_files(flows, files)
-    except (FileNotFoundError, ValueError) as error:
+    except FileNotFoundError as error:
+        folders = ", ".join(str(path) for path in flow_paths if path.is_dir())
+        advice = f"; take what is not a flow out of the folder of --flow, {folders}"
+        raise ValueError(f"{flag(name)}: {error}{advice if folders else ''}") from None
+    except ValueError as error:
         raise ValueError(f"{flag(name)}: {error}") from None
     if paired.left_out:
-        count, first = len(paired.left_out), paired.left_out[0]
-        listed = f"{first}" if count == 1 else f"{first}, ..."
-        note = f"{count} of {len(files)} files left out, without a flow: {listed}"
-        print(f"sf3d: {flag(name)}: {note}", file=sys.stderr)
+        _say_left_out(name, paired.left_out, len(files), "without a flow")
     return list(paired.files)
 
 

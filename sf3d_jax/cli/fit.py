@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from sf3d_jax.cli._progress import say_if_slow
-from sf3d_jax.cli.inputs import CameraFlags, check_folder, check_positive, new_folder
+from sf3d_jax.cli.inputs import (
+    CameraFlags,
+    check_folder,
+    check_no_folder,
+    check_positive,
+    new_folder,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,11 +81,13 @@ class Fit:
         if not 0 <= self.reach <= 1:
             raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
         check_folder(self.out, "out")
+        for name in ("depth0", "depth1"):
+            check_no_folder(name, getattr(self, name))
 
     def _read(self) -> "tuple[list[np.ndarray], list[Map], StereoCamera | None]":
         """Reads the images and, if they are given, their depths and the camera."""
         from sf3d_jax import data
-        from sf3d_jax.cli.reading import check_same_size, read_camera, read_map
+        from sf3d_jax.cli.reading import check_same_size, read_camera, read_map, say_if_outside
 
         first = self.images[0]
         images = [data.read_unit_image(path) for path in self.images]
@@ -91,7 +99,11 @@ class Fit:
         for path in (self.depth0, self.depth1):
             depths.append(read_map("depth", path, self.depth_unit, self.png_scale))
             check_same_size(path, depths[-1][0].shape, first, size, "image")
-        return images, depths, read_camera(self.camera, size)
+            if not depths[-1][1].any():
+                raise ValueError(f"{path}: no pixel has a depth; all are marked invalid or NaN")
+        stereo = read_camera(self.camera, size)
+        say_if_outside(self.camera, stereo.camera)
+        return images, depths, stereo
 
     def _fit(
         self, images: "list[np.ndarray]", depths: "list[Map]", stereo: "StereoCamera | None"
@@ -129,7 +141,8 @@ class Fit:
         flow, seen = result["flow"], result["seen"]
         data.write_flow(self.out / "flow.flo", flow)
         length = np.linalg.norm(flow[seen], axis=-1)
-        median = f"{np.median(length):.3g} px in the median" if seen.any() else "nothing decides it"
+        over = "over the pixels that both images tell"
+        median = f"median {np.median(length):.3g} px {over}" if seen.any() else "nothing decides it"
         print(f"{self.out / 'flow.flo'}: {median}")
         print(f"  {percent(seen)} of the pixels are told by both images, the rest is filled in")
         shown = {"image": images[0], "next_image": images[1]}
@@ -138,7 +151,7 @@ class Fit:
         else:
             target = self.out / "scene_flow.npz"
             data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
-            print(describe_scene_flow(target, result))
+            print(describe_scene_flow(target, result, is_fixed=True))
             names = ("flow", "inv_depth", "vectors", "valid")
             change = result["inv_depth_change"]
             maps = (result[name] for name in names)

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+# A folder may have a point in its name, but none of these behind it.
+_ENDINGS_OF_FILES = (".npz", ".npy", ".flo", ".flo5", ".pfm", ".png", ".jpg", ".ply", ".zip")
+
 
 @dataclasses.dataclass(frozen=True)
 class CameraFlags:
@@ -21,7 +24,7 @@ class CameraFlags:
     fx: float | None = None
     """Horizontal focal length, pixels; with --fy, --cx, --cy instead of --calibration."""
     fy: float | None = None
-    """Vertical focal length, pixels; the same as --fx for square pixels."""
+    """Vertical focal length, pixels; to be given as well, for square pixels with --fx's value."""
     cx: float | None = None
     """Column of the principal point, pixels: 0 is the centre of the first column, so that the
     middle of an image of width W is (W - 1) / 2."""
@@ -41,10 +44,15 @@ class CameraFlags:
             principal point is not finite.
         """
         numbers = [self.fx, self.fy, self.cx, self.cy]
+        names = ("fx", "fy", "cx", "cy")
         if self.calibration is None and None in numbers:
-            raise ValueError("give --calibration FILE, or all of --fx --fy --cx --cy")
+            missing = [flag(x) for x, value in zip(names, numbers, strict=True) if value is None]
+            have = "is" if len(missing) == 1 else "are"
+            some = f"{', '.join(missing)} {have} missing; " if len(missing) < len(names) else ""
+            raise ValueError(f"{some}give --calibration FILE, or all of --fx --fy --cx --cy")
         if self.calibration is not None and any(x is not None for x in numbers):
             raise ValueError("give either --calibration or --fx --fy --cx --cy, not both")
+        check_no_folder("calibration", self.calibration)
         check_positive(fx=self.fx, fy=self.fy)
         for name, value in (("cx", self.cx), ("cy", self.cy)):
             if value is not None and not math.isfinite(value):
@@ -63,7 +71,8 @@ class MovingCameraFlags:
     """KITTI calibration at the second image, if the lens has changed."""
     cameras: Path | None = None
     """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
-    JSON, or the folder of a COLMAP model. A flow gets the camera of its number and the next one."""
+    JSON, or a folder with a COLMAP model or else a transforms.json. A flow gets the camera
+    of its number and the next one."""
 
     @property
     def is_given(self) -> bool:
@@ -77,8 +86,9 @@ class MovingCameraFlags:
           camera: the flags of the first camera.
 
         Raises:
-          ValueError: --cameras stands beside another camera or pose.
+          ValueError: --cameras stands beside another camera or pose, or a calibration is a folder.
         """
+        check_no_folder("next_calibration", self.next_calibration)
         if self.cameras is None:
             return
         if camera.is_given:
@@ -158,6 +168,20 @@ def check_names(name: str, paths: list[Path]) -> None:
         raise ValueError(f"{flag(name)}: two files have one name; convert into different folders")
 
 
+def check_no_folder(name: str, path: Path | None) -> None:
+    """Refuses a folder where a file is wanted.
+
+    Args:
+      name: of the field, for the message.
+      path: of the file, which need not exist; None where the flag is not given.
+
+    Raises:
+      ValueError: it is a folder.
+    """
+    if path is not None and path.is_dir():
+        raise ValueError(f"{flag(name)}: {path} is a folder; name a file")
+
+
 def check_folder(path: Path, name: str = "output") -> None:
     """Refuses what cannot become a folder, before any work is done.
 
@@ -166,11 +190,13 @@ def check_folder(path: Path, name: str = "output") -> None:
       name: of the field, for the message.
 
     Raises:
-      ValueError: it, or a folder above it, is a file.
+      ValueError: it, or a folder above it, is a file, or it is new and named like one.
     """
     for folder in (path, *path.parents):
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{flag(name)}: {folder} is a file; name a folder")
+    if path.suffix.lower() in _ENDINGS_OF_FILES and not path.exists():
+        raise ValueError(f"{flag(name)}: expected a folder, got {path}, which is named like a file")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Cameras and maps as the flags of `sf3d convert` and `sf3d fit` say them."""
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,23 +92,49 @@ def check_same_size(
         raise ValueError(f"{path}: has {found} pixels, but the {what} {first} has {wanted}")
 
 
-def describe_scene_flow(path: Path, maps: dict[str, np.ndarray]) -> str:
+def say_if_outside(flags: CameraFlags, camera: sf3d.Camera) -> None:
+    """Notes a principal point outside of the image, as of a camera of another size.
+
+    Only a window of a larger image has such a one, so that it is not refused.
+
+    Args:
+      flags: the flags of the camera.
+      camera: that they say.
+    """
+    height, width = camera.size
+    x, y = (float(number) for number in camera.principal_point)
+    if -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5:
+        return
+    which = "--cx, --cy" if flags.calibration is None else f"--calibration {flags.calibration}"
+    print(
+        f"sf3d: {which}: the principal point ({x:g}, {y:g}) is outside of the image of "
+        f"{width} x {height} pixels; unless it is a window of a larger one, give its own camera",
+        file=sys.stderr,
+    )
+
+
+def describe_scene_flow(path: Path, maps: dict[str, np.ndarray], *, is_fixed: bool) -> str:
     """One line on a file of scene flow.
 
     Args:
       path: of the file.
       maps: vectors [H, W, 3] in metres, and valid, bool [H, W].
+      is_fixed: whether the camera was taken as fixed.
 
     Returns:
-      The path, the share of valid pixels and the median length of their vectors.
+      The path, the share of valid pixels, the median length of their vectors, and whether the
+      motion of the camera is part of them.
     """
     valid, vectors = maps["valid"], maps["vectors"]
     # Row by row: large images have little memory to spare.
     rows = [np.linalg.norm(x[known], axis=-1) for x, known in zip(vectors, valid, strict=True)]
     lengths = np.concatenate(rows)
     middle = np.median(lengths, overwrite_input=True) if lengths.size else 0
-    median = f", {middle:.3g} m in the median" if lengths.size else ""
-    return f"{path}: {percent(valid)} valid{median}"
+    # The units of the picture.
+    length = f"{middle:.3g} m" if middle >= 0.1 else f"{1000 * middle:.3g} mm"
+    median = f", median over all valid pixels {length}" if lengths.size else ""
+    camera = "camera taken as fixed" if is_fixed else "camera motion removed"
+    return f"{path}: {percent(valid)} valid{median}; {camera}"
 
 
 def percent(mask: np.ndarray) -> str:

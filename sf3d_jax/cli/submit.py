@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional
 
 from sf3d_jax.cli._progress import describe_problem, show_progress
-from sf3d_jax.cli.inputs import name_flags
+from sf3d_jax.cli.inputs import check_folder, name_flags
 
 if TYPE_CHECKING:
     from sf3d_jax.data import Submission
@@ -35,6 +35,7 @@ class Submit:
 
     def run(self) -> None:
         """Writes the files, reads them again and says which tasks are complete."""
+        check_folder(self.output)
         from sf3d_jax import data
 
         with name_flags(self), show_progress("file") as progress:

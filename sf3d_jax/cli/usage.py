@@ -10,6 +10,8 @@ from typing import get_args
 import tyro
 
 Flags = Mapping[str, Sequence[str]]
+# What other programs call it.
+_SYNONYMS = {"gt": "truth", "ground-truth": "truth", "estimates": "prediction"}
 
 
 def flags_of(options: type) -> Iterator[str]:
@@ -44,11 +46,24 @@ def explain(said: str, words: Sequence[str], flags: Flags) -> str:
         choices = ", ".join(flags)
         got = f", got {command}{suggest(command, flags)}" if command else ""
         return f"expected one of the commands {choices}{got}"
-    typed = [word.split("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
-    if unknown := [name for name in typed if name not in flags[command]]:
+    if unknown := [name for name in _flags_among(words) if name not in flags[command]]:
         said_of = [f"no flag {name}{suggest(name, flags[command])}" for name in unknown]
         return f"{command} has {', and '.join(said_of)}"
     return _reword(said)
+
+
+def check_repeated(words: Sequence[str]) -> None:
+    """Refuses a flag that is given twice, of which only the last one would count.
+
+    Args:
+      words: those after `sf3d`.
+
+    Raises:
+      ValueError: a flag stands twice; it is named.
+    """
+    typed = _flags_among(words)
+    if twice := next((name for name in typed if typed.count(name) > 1), None):
+        raise ValueError(f"{twice} is given twice; give it once, with all its values behind it")
 
 
 def suggest(name: str, choices: Iterable[str]) -> str:
@@ -62,8 +77,16 @@ def suggest(name: str, choices: Iterable[str]) -> str:
       "; did you mean ...?", or "" if none is like it.
     """
     bare = {choice.lstrip("-"): choice for choice in choices}
-    near = [bare[match] for match in difflib.get_close_matches(name.lstrip("-"), bare)]
+    word = name.lstrip("-")
+    word = _SYNONYMS.get(word, word)
+    begins = [match for match in bare if len(word) > 1 and match.startswith(word)]
+    near = [bare[match] for match in begins or difflib.get_close_matches(word, bare)]
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _flags_among(words: Sequence[str]) -> list[str]:
+    """The flags among words, as --help spells them."""
+    return [word.split("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
 
 
 def _reword(said: str) -> str:
@@ -87,5 +110,7 @@ def _reword(said: str) -> str:
         kinds = [line.removeprefix(name).strip() for line in lines if line.startswith(f"{name} ")]
         kind = re.sub(r"\{None\}\||[{}]", "", kinds[0]) if kinds else "another value"
         return f"{name}: expected {kind}, got {values.replace(chr(39), '')}"
+    if found := re.match(r"Missing value for argument 'command\.(\w+)'\. Expected 2 ", message):
+        return f"give two {found[1]}, got one"
     message = re.sub("^Unrecognized( or misplaced)? options: ", "belongs to no flag: ", message)
     return f"{message.rstrip('.')} (see --help)"

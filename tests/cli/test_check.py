@@ -9,6 +9,7 @@ from helpers.command import run
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
+from sf3d_jax.cli import main
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 
 SIZE = (96, 128)
@@ -109,8 +110,6 @@ def test_clips_that_cannot_be_read_are_named(tree, capsys):
 @pytest.mark.parametrize(
     "words, says",
     [
-        ([], "no data set that is known; looked for srflow3d: train/ or test/"),
-        (["--dataset", "spring"], "no data set that is known; looked for spring"),
         (["--dataset", "mine"], "mine"),
         (["--limit", "0"], "--limit: expected at least 1, got 0"),
         (["--jobs", "-1"], "--jobs: expected at least 1, got -1"),
@@ -122,6 +121,18 @@ def test_bad_input_is_one_line(tmp_path, words, says, capsys):
     (tmp_path / "photos").mkdir()
     code, out, [error] = run(["check", tmp_path, *words], capsys)
     assert code == 2 and says in error and not out
+
+
+@pytest.mark.parametrize("words, count", [([], 14), (["--dataset", "spring"], 1)])
+def test_the_layouts_that_were_looked_for_have_a_line_each(tmp_path, words, count, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", str(tmp_path), *words])
+    first, *layouts, own = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2
+    assert first == f"sf3d: {tmp_path}: no data set that is known; looked for"
+    assert len(layouts) == count and all(x.startswith("  ") and ": " in x for x in layouts)
+    assert any(x.startswith("  spring: train/") for x in layouts)
+    assert "data.FolderPairs" in own and "data.check" in own
 
 
 def test_a_missing_folder_is_named(tmp_path, capsys):

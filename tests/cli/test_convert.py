@@ -86,6 +86,51 @@ def test_there_and_back_with_a_picture(folder):
         np.testing.assert_allclose(disparity, np.load("disparity.npy"), atol=quantum)
 
 
+def test_the_way_back_of_a_folder_takes_only_the_results(folder, capsys):
+    main([*f"convert --flow flow.flo {GEOMETRIES[0]} --picture --output out".split(), *CAMERA])
+    lengths = np.linalg.norm(folder[1], axis=-1)
+    median = f"{np.median(lengths):.3g} m; camera taken as fixed"
+    assert f"100 % valid, median over all valid pixels {median}\n" in capsys.readouterr().out
+    main("convert --inverse --input out --output back --format npy".split())
+    note = "--input: 1 of 2 files left out, not of an ending of .npz: out/flow_picture.png"
+    assert note in capsys.readouterr().err
+    back, valid = data.read_flow("back/flow_flow.npy")
+    assert valid.all()
+    np.testing.assert_allclose(back, data.read_flow("flow.flo").flow, atol=1e-5)
+
+
+@pytest.mark.parametrize("words, text", [("", "--cx, --cy"), ("twice", "--cx, --cy")])
+def test_a_principal_point_outside_of_the_image_is_noted_once(folder, capsys, words, text):
+    camera = [*CAMERA[:5], "29.6", *CAMERA[6:]]
+    maps = f"--flow flow.flo {GEOMETRIES[0]} --output out".split()
+    if words:
+        pathlib.Path("b.flo").write_bytes(pathlib.Path("flow.flo").read_bytes())
+        maps = "--flow flow.flo b.flo --depth depth.npy inverse.npy".split()
+        maps += "--next-depth depth.npy inverse.npy --output out".split()
+    main(["convert", *maps, *camera])
+    said = capsys.readouterr().err
+    outside = f"sf3d: {text}: the principal point (29.6, 9.1) is outside of the image of 30 x 20"
+    assert said.count("principal point") == 1 and outside in said
+    main(["convert", *maps, *CAMERA[:5], "29.4", *CAMERA[6:]])
+    assert "principal point" not in capsys.readouterr().err
+
+
+def test_what_is_valid_nowhere_is_an_error(folder, capsys):
+    np.save("no.npy", np.full((*SIZE, 2), np.nan, np.float32))
+    np.save("none.npy", np.full(SIZE, np.nan, np.float32))
+    for maps, text in (
+        (f"--flow no.npy {GEOMETRIES[0]}", "no.npy: no pixel has a flow"),
+        (
+            "--flow flow.flo --depth none.npy --next-depth depth.npy",
+            "flow.flo: no pixel is valid in all of none.npy, flow.flo, depth.npy",
+        ),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["convert", *maps.split(), *CAMERA, "--output", "a.npz"])
+        assert stopped.value.code == 2 and text in capsys.readouterr().err
+        assert not pathlib.Path("a.npz").exists()
+
+
 def test_without_a_baseline_the_way_back_gives_depths(folder):
     main([*f"convert --flow flow.flo {GEOMETRIES[0]} --output a.npz".split(), *CAMERA])
     main("convert --inverse --input a.npz --output back".split())
@@ -125,6 +170,9 @@ def test_what_is_not_known_stays_unknown(folder):
         (f"--flow flow.flo {GEOMETRIES[-1].replace('0.5', '-0.5')}", "--baseline: expected a pos"),
         (f"--flow flow.flo {GEOMETRIES[2]} --depth-unit mm", "--depth-unit is for --depth"),
         (f"--flow flow.flo {GEOMETRIES[0]} --output flow.flo", "flow.flo is a file"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --output x.npy", "x.npy, which is named like a file"),
+        ("--inverse --input a.npz --output b.npz", "expected a folder, got b.npz"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --next-calibration empty", "empty is a folder"),
         (f"--flow flow.flo {GEOMETRIES[0]} --png-scale x", "--png-scale: expected FLOAT, got x"),
         (f"--flow flow.flo {GEOMETRIES[0]} --image image.png", "--image is for --picture"),
         (f"--flow flow.flo {GEOMETRIES[0]} --cameras a.json", "--cameras goes instead of --cal"),
@@ -232,7 +280,11 @@ def test_a_missing_package_is_named_with_its_extra(folder, capsys, monkeypatch, 
 def test_half_a_camera_is_refused(folder, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), "--fx", "40"])
-    assert stopped.value.code == 2 and "--calibration" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and "--fy, --cx, --cy are missing; give --calibration" in said
+    with pytest.raises(SystemExit):
+        main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), *CAMERA[:2], *CAMERA[4:]])
+    assert "sf3d: --fy is missing; give --calibration FILE" in capsys.readouterr().err
 
 
 def test_a_broken_file_among_several_is_listed_and_the_rest_converted(folder, capsys):

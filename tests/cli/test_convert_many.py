@@ -2,6 +2,7 @@
 
 import itertools
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.cli import main
+from sf3d_jax.cli.files import ENDINGS
 
 SIZE = (20, 30)
 FX, FY, CX, CY = 40.0, 41.0, 14.2, 9.1
@@ -66,6 +68,55 @@ def test_a_flow_without_the_depth_of_its_number_is_listed(capsys):
         main([*NUMBERS, *CAMERA])
     assert stopped.value.code == 2 and not pathlib.Path("out").exists()
     assert "--depth: flow/f_0001.npy: has no partner" in capsys.readouterr().err
+
+
+def test_files_of_a_folder_that_cannot_be_read_are_left_out_and_counted(capsys):
+    write_numbered("flow", "{}", range(1, 3), STILL)
+    write_numbered("depth", "{}", range(1, 3))
+    for name in ("flow/notes.txt", "flow/Thumbs.db", "depth/Thumbs.db", "depth/1.txt"):
+        pathlib.Path(name).touch()
+    main([*NUMBERS, *CAMERA])
+    check_depths(["1", "2"], [1, 2])
+    said = capsys.readouterr().err
+    for note in (
+        "--flow: 2 of 4 files left out, not of an ending of .flo, .*: flow/Thumbs.db, ...",
+        "--depth: 2 of 4 files left out, not of an ending of .png, .*: depth/1.txt, ...",
+    ):
+        assert re.search(note, said)
+    for name in ("1.npy", "2.npy"):
+        pathlib.Path("flow", name).unlink()
+    with pytest.raises(SystemExit):
+        main([*NUMBERS, *CAMERA])
+    said = capsys.readouterr().err
+    assert "--flow: the folder flow holds no files that end in .flo, " in said
+
+
+def test_a_picture_among_flows_is_blamed_on_their_folder(capsys):
+    write_numbered("flow", "{}", range(1, 3), STILL)
+    write_numbered("depth", "{}", range(1, 3))
+    pathlib.Path("flow/preview_0000.png").touch()
+    with pytest.raises(SystemExit):
+        main([*NUMBERS, *CAMERA])
+    said = capsys.readouterr().err
+    assert "flow/preview_0000.png: has no partner" in said
+    assert said.endswith("take what is not a flow out of the folder of --flow, flow\n")
+
+
+@pytest.mark.parametrize(
+    "fields, read",
+    [
+        (["flow"], data.read_flow),
+        (["disparity", "next_disparity"], data.read_disparity),
+        (["depth", "next_depth", "inverse_depth", "inverse_depth_change"], data.read_map),
+        (["motion_in_depth"], data.read_map),
+    ],
+)
+def test_all_endings_that_can_be_read_are_taken(fields, read):
+    with pytest.raises(data.FormatError) as refused:
+        read("a.unknown")
+    listed = str(refused.value).split("endings ")[1].split(" or a format")[0].split(", ")
+    for field in fields:
+        assert {*ENDINGS[field]} == {*listed}
 
 
 def test_as_many_files_without_numbers_belong_together_in_their_order():
@@ -155,7 +206,7 @@ def test_a_next_calibration_removes_a_zoom():
         np.testing.assert_allclose(back, np.load(f"{name.split('_')[0]}_0.npy"), atol=2e-5)
 
 
-@pytest.mark.parametrize("form", ["transforms.json", "colmap"])
+@pytest.mark.parametrize("form", ["transforms.json", "colmap", "folder"])
 def test_a_table_of_cameras_removes_their_motion(form, capsys):
     write_still_world()
     at = lambda pose: sf3d.Camera.pinhole(FX, FY, CX, CY, SIZE, pose)
@@ -170,10 +221,15 @@ def test_a_table_of_cameras_removes_their_motion(form, capsys):
         data.write_colmap_images("colmap/images.txt", images)
     else:
         frames = [data.TransformsFrame(camera, name) for name, camera in cameras.items()]
+        pathlib.Path("folder").mkdir()
         data.write_transforms("transforms.json", frames)
+        data.write_transforms("folder/transforms.json", frames)
     main([*MOVING, "--cameras", form])
     check_still()
-    assert "--cameras" not in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "--cameras" not in said.err
+    lines = [line for line in said.out.splitlines() if line.startswith("out/flow_")]
+    assert len(lines) == 2 and all(line.endswith("; camera motion removed") for line in lines)
 
 
 def test_a_missing_frame_of_the_cameras_is_named(capsys):

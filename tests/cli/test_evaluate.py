@@ -71,6 +71,7 @@ def test_kitti_is_the_metric_of_its_files(kitti, tmp_path, sf3d_command):
     assert results(tmp_path / "numbers.json") == pytest.approx(kitti)
     for name in ("SF-all", "Fl-bg-noc", "D2-fg-result", "D1-density", "Fl-epe"):
         assert f"{kitti[name]:.4f}" in out
+    assert "\n  2 images, mean over all pixels of all images\n" in out
     assert "bg" in out and "Pixels that stay inside" in out and "with an estimate (noc)" in out
 
 
@@ -100,8 +101,8 @@ def test_kitti_without_disparity_says_nothing_of_it(kitti, tmp_path, sf3d_comman
 
 
 def test_kitti_of_images_is_the_mean_over_images(kitti_images, tmp_path, sf3d_command):
-    code, _, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--pool", "image")
-    assert code == 0
+    code, out, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--pool", "image")
+    assert code == 0 and "\n  2 images, mean over the images of each one's mean\n" in out
     means = results(tmp_path / "numbers.json")
     assert means == pytest.approx(added(kitti_images, "image")) and means != added(kitti_images)
 
@@ -119,6 +120,7 @@ def test_missing_and_bad_files_are_listed_by_name(kitti, tmp_path, sf3d_command)
     cv2.imwrite(str(estimates / "disp_1" / names[3]), np.zeros(SIZE, np.uint8))
     code, out, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
     assert code == 2 and errors == ["sf3d: 4 files are missing or bad, of 6 images to evaluate"]
+    assert "\n  2 images, mean over" in out
     listed = out.partition("missing or bad")[2]
     assert f"flow/{names[0]}: missing" in listed
     assert f"disp_0/{names[1]}: expected 16 x 12 pixels" in listed and "15 x 12" in listed

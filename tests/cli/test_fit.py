@@ -1,5 +1,7 @@
 """`sf3d fit`: what it writes, and what it says of input that it cannot use."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -21,11 +23,13 @@ def folder(tmp_path, monkeypatch):
     data.write_image("small.png", scene.image[:-1])
     for name in ("depth0.npy", "depth1.npy"):
         data.write_map(name, np.float32(1 / scene.inv_depth))
+    np.save("nothing.npy", np.full(SIZE, np.nan, np.float32))
     (tmp_path / "broken.png").write_bytes(b"no picture")
     return scene
 
 
 CAMERA = "--fx 70.4 --fy 70.4 --cx 31.5 --cy 23.5".split()
+NOTHING = "--depth0 nothing.npy --depth1 depth1.npy".split()
 DEPTHS = "--depth0 depth0.npy --depth1 depth1.npy".split()
 
 
@@ -56,11 +60,24 @@ def test_an_interrupted_fit_leaves_no_folder(tmp_path):
 
 def test_depths_and_a_camera_give_scene_flow_as_well(folder, capsys):
     main(["fit", "one.png", "two.png", *DEPTHS, *CAMERA, "--out", "here"])
+    said = capsys.readouterr()
+    assert not said.err.startswith("sf3d: --cx")
+    flow_line, _, scene_line = said.out.splitlines()[-4:-1]
     with np.load("here/scene_flow.npz") as result:
+        flow = data.read_flow("here/flow.flo").flow[result["seen"]]
+        median = np.median(np.linalg.norm(np.float64(flow), axis=-1))
+        told = re.search(
+            r"flow\.flo: median (\S+) px over the pixels that both images tell", flow_line
+        )
+        assert float(told[1]) == pytest.approx(median, rel=6e-3)
+        median = 1e3 * np.median(np.linalg.norm(np.float64(result["vectors"]), axis=-1))
+        told = re.search(r"100 % valid, median over all valid pixels (\S+) mm; camera", scene_line)
+        assert float(told[1]) == pytest.approx(median, rel=6e-3)
         assert result["vectors"].shape == (*SIZE, 3) and result["valid"].all()
         np.testing.assert_allclose(result["points"][..., 2], 1 / folder.inv_depth, rtol=1e-5)
     main(["convert", "--inverse", "--input", "here/scene_flow.npz", "--format", "npy"])
-    assert "scene_flow.npz" in capsys.readouterr().out
+    assert "scene_flow.npz" in said.out
+    assert "scene_flow_flow.npy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -72,6 +89,10 @@ def test_depths_and_a_camera_give_scene_flow_as_well(folder, capsys):
         (["one.png", "two.png", "--depth0", "depth0.npy"], "--depth1"),
         (["one.png", "two.png", *DEPTHS], "--calibration"),
         (["one.png", "two.png", *DEPTHS, "--calibration", "none.txt"], "none.txt"),
+        (["one.png", "two.png", *DEPTHS, "--calibration", "."], "--calibration: . is a folder"),
+        (["one.png", "two.png", "--depth0", ".", "--depth1", ".", *CAMERA], "--depth0: . is a"),
+        (["one.png", "two.png", *NOTHING, *CAMERA], "nothing.npy: no pixel has a depth"),
+        (["one.png", "two.png", "--out", "x.flo"], "--out: expected a folder, got x.flo"),
         (["one.png", "two.png", *CAMERA], "--depth0"),
         (["one.png", "two.png", "--smoothness", "0"], "--smoothness"),
         (["one.png", "two.png", "--reach", "3"], "--reach"),

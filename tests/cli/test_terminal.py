@@ -21,6 +21,13 @@ WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
     "convert --fx wide": "--fx: expected FLOAT, got wide",
     "evaluate kiti --prediction a --truth b": "benchmark: expected one of kitti, .* got kiti; did",
+    "evaluate kitti --pred a --truth b": "evaluate has no flag --pred; did you mean --prediction",
+    "evaluate kitti --gt a": "evaluate has no flag --gt; did you mean --truth",
+    "convert --fx 1 --flow a --fx=2": "--fx is given twice; give it once",
+    "convert --flow a --next-depth b --next_depth c": "--next-depth is given twice",
+    "fit A.png --out x": "give two images, got one",
+    "demo --output x.png": "--output: expected a folder, got x.png",
+    "submit kitti --prediction a --output x.zip": "--output: expected a folder, got x.zip",
     "demo --size 3": "Missing value for argument '--size'. Expected 2 values",
     "convrt --flow a": "expected one of the commands .* got convrt; did you mean convert",
     "evaluate kitti --prediction a": "Missing from sf3d evaluate: --truth PATH",
@@ -96,8 +103,21 @@ def test_without_a_terminal_progress_is_a_plain_line_now_and_then(monkeypatch, c
         now[0] += 3.0
         _progress.say(f"{name} done")
     said = capsys.readouterr()
-    assert said.err == "2 of 3 files, c\n"
+    assert said.err == "2 of 3 files, c\n3 of 3 files\n"
     assert said.out == "a done\nb done\nc done\n"
+
+
+def test_a_last_line_is_only_where_there_was_one_before(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    for _ in _progress.track(["a", "b"], "file"):
+        now[0] += 2.0
+    assert not capsys.readouterr().err
+    with _progress.show_progress("file") as show:
+        for done in (1, 2, 2):
+            now[0] += 6.0
+            show(done, 2, "")
+    assert capsys.readouterr().err == "1 of 2 files\n2 of 2 files\n"
 
 
 def test_what_takes_long_says_why(monkeypatch):

@@ -1,5 +1,6 @@
 """Checks of arguments at trace time; each error names the argument, what fits and what came."""
 
+import os
 from typing import Any
 
 import chex
@@ -10,6 +11,9 @@ import numpy as np
 _MOST_CHANNELS = 4
 # Of a map of numbers at every pixel: two twists or a pose are no more.
 _MOST_COMPONENTS = 16
+
+# By a part of an argument's name, what reads a file of it.
+_READERS = {"flow": "read_flow", "image": "read_image", "camera": "read_json_cameras"}
 
 # The axes after (*b, H, W) of each kind of map; an image has any number of channels.
 _KINDS: dict[str, tuple[int, ...]] = {"map": (), "mask": (), "flow": (2,), "vectors": (3,)}
@@ -27,12 +31,32 @@ def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
       TypeError: x is no array, or its numbers are not floating.
       ValueError: the last axes are others.
     """
+    check_no_path(name, x)
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         hint = _how_to_convert(name, x.dtype)
         raise TypeError(f"{name}: expected floating numbers, got {x.dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def check_no_path(name: str, x: object) -> None:
+    """Checks that an argument is not the path of a file, which nothing here reads.
+
+    Args:
+      name: the argument's name, for the message.
+      x: what was passed.
+
+    Raises:
+      TypeError: x is a path.
+    """
+    if isinstance(x, str | os.PathLike):
+        reader = next((_READERS[part] for part in _READERS if part in name), "read_map")
+        expected = "a Camera" if "camera" in name else "an array"
+        got = f"{type(x).__name__} {os.fspath(x)!r}"
+        raise TypeError(
+            f"{name}: expected {expected}, got {got}; read it, with data.{reader} for example"
+        ) from None
 
 
 def _how_to_convert(name: str, dtype: Any) -> str:

@@ -62,14 +62,18 @@ def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
       FormatError: the file begins otherwise, or is not of the length its header says.
     """
     data = Path(path).read_bytes()
-    if len(data) < _HEADER.size or not data.startswith(MAGIC):
+    if not data.startswith(MAGIC):
         found = f"{data[:4]!r} in {len(data)} bytes"
         raise FormatError(path, f"a {ending} file, which begins with {MAGIC!r}", found)
+    if len(data) < _HEADER.size:
+        found = f"{len(data)} bytes in all; the file is cut off"
+        raise FormatError(path, f"a {ending} file, which has a header of {_HEADER.size}", found)
     _, width, height = _HEADER.unpack_from(data)
     check_header_size(path, width, height)
     length = _HEADER.size + 4 * channels * width * height
     if len(data) != length:
-        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
+        found = f"{len(data)}" + ("; the file is cut off" if len(data) < length else "")
+        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", found)
 
     values = np.frombuffer(data, "<f4", offset=_HEADER.size).reshape(height, width, channels)
     return values.astype(np.float32)

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -83,6 +84,30 @@ def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
         hint = f"; give {name} > 0.5" if hasattr(x, "dtype") else ""
         raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def check_key(key: Any) -> None:
+    """Checks the key of a random function, which has it first and a sample second.
+
+    Args:
+      key: what was passed as `key`.
+
+    Raises:
+      TypeError: it is not a key of jax.random.
+      ValueError: it is several.
+    """
+    if not hasattr(key, "dtype"):
+        got = type(key).__name__
+        raise TypeError(
+            f"key: expected jax.random.key(seed), got {got}; the key comes first and the sample "
+            "second, as in transform(key, sample) of data.loader"
+        )
+    is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not is_typed and (key.dtype != np.uint32 or not key.ndim):
+        got = f"{key.dtype} of shape {key.shape}"
+        raise TypeError(f"key: expected jax.random.key(seed), got {got}")
+    if (batch := key.shape if is_typed else key.shape[:-1]) != ():
+        raise ValueError(f"key: expected one key, got {batch}; map the function with jax.vmap")
 
 
 def check_image(name: str, x: Any) -> None:

@@ -66,14 +66,12 @@ def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
         found = f"{data[:4]!r} in {len(data)} bytes"
         raise FormatError(path, f"a {ending} file, which begins with {MAGIC!r}", found)
     if len(data) < _HEADER.size:
-        found = f"{len(data)} bytes in all; the file is cut off"
-        raise FormatError(path, f"a {ending} file, which has a header of {_HEADER.size}", found)
+        raise FormatError(path, f"a header of {_HEADER.size} bytes", f"{len(data)} bytes in all")
     _, width, height = _HEADER.unpack_from(data)
     check_header_size(path, width, height)
     length = _HEADER.size + 4 * channels * width * height
     if len(data) != length:
-        found = f"{len(data)}" + ("; the file is cut off" if len(data) < length else "")
-        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", found)
+        raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
 
     values = np.frombuffer(data, "<f4", offset=_HEADER.size).reshape(height, width, channels)
     return values.astype(np.float32)

@@ -362,7 +362,11 @@ def test_a_file_without_wildcards_belongs_to_all(tmp_path):
     "camera, error, says",
     [
         ("cam.json", TypeError, r"expected a Camera, got str 'cam.json'; read it"),
-        (np.eye(3), TypeError, r"got ndarray; of a matrix K it is Camera\.from_matrix\(K, "),
+        (
+            np.eye(3),
+            TypeError,
+            r"expected a Camera, got ndarray; of a matrix K it is Camera\.from_matrix\(K, ",
+        ),
         (
             sf3d.Camera.pinhole([1.0, 1.0], 1.0, 2.0, 2.0, trees.SIZE),
             ValueError,
@@ -388,7 +392,7 @@ def test_one_image_is_no_pair_without_the_next(tmp_path):
     frames(tmp_path, 1, 2)
     flows(tmp_path, "flow/1.flo")
     for flow in (None, "flow/*.flo", "flow/1.flo"):
-        with pytest.raises(FileNotFoundError, match="a pattern such as .* or the next frame"):
+        with pytest.raises(FileNotFoundError, match=r"a pattern such as .* or the next frame"):
             FolderPairs(tmp_path, image="frames/1.png", flow=flow)
     files = {"image": "frames/1.png", "next_image": "frames/2.png", "flow": "flow/*.flo"}
     sample = FolderPairs(tmp_path, **files)[0]

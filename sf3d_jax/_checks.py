@@ -67,13 +67,14 @@ def _how_to_convert(name: str, dtype: Any) -> str:
     return f"; divide an image of 0 to {largest} by {largest}: np.float32({name}) / {largest}"
 
 
-def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
+def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str = "") -> None:
     """Checks an array of bool whose last axes are given.
 
     Args:
       name: the argument's name, for the message.
       x: what was passed.
       trailing: the sizes of the last axes.
+      advice: how to give numbers as a mask; `name > 0.5` if empty.
 
     Raises:
       TypeError: x is no array of bool.
@@ -81,7 +82,7 @@ def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     """
     dtype = getattr(x, "dtype", type(x).__name__)
     if dtype != np.bool_:
-        hint = f"; give {name} > 0.5" if hasattr(x, "dtype") else ""
+        hint = f"; give {advice or f'{name} > 0.5'}" if hasattr(x, "dtype") else ""
         raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
 

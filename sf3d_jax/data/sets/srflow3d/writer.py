@@ -234,8 +234,8 @@ def _check_motion(
     name: str, size: tuple[int, ...], motion: Motion, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     if not all(hasattr(motion, field) for field in Motion._fields):
-        got = type(motion).__name__
-        raise TypeError(f"{name}: expected Motion(flow, inv_depth_change), got {got}")
+        kind = type(motion).__name__
+        raise TypeError(f"{name}: expected Motion(flow, inv_depth_change), got {kind}")
     flow = real_map(f"{name}.flow", motion.flow, channels=2)
     change = real_map(f"{name}.inv_depth_change", motion.inv_depth_change)
     for part, x in (("flow", flow), ("inv_depth_change", change)):

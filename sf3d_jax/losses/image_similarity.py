@@ -129,7 +129,7 @@ def ssim(
 ) -> LossMap:
     """Structural dissimilarity (Wang et al. 2004); see this module.
 
-    Images of 0 to 255 are refused outside of `jit`; inside of it they cannot be told.
+    Images of 0 to 255 are refused outside of `jit`; inside, they cannot be told.
 
     Args:
       image: (*b, H, W, C).
@@ -200,7 +200,7 @@ def photometric(
 ) -> LossMap:
     """The usual mix of structure and brightness (Godard et al. 2017); see this module.
 
-    Images of 0 to 255 are refused outside of `jit`; inside of it they cannot be told.
+    Images of 0 to 255 are refused outside of `jit`; inside, they cannot be told.
 
     Args:
       image: (*b, H, W, C).

@@ -65,7 +65,7 @@ def first_order_smoothness(
 ) -> LossMap:
     """Edge-aware differences between neighbours, 0 for a constant map; see this module.
 
-    An image of 0 to 255 is refused outside of `jit`; inside of it it cannot be told.
+    An image of 0 to 255 is refused outside of `jit`; inside, it cannot be told.
 
     Args:
       x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.
@@ -100,7 +100,7 @@ def second_order_smoothness(
     """Edge-aware second differences, 0 for a map that is affine; see this module.
 
     Inverse depth and its change are affine on a plane that moves rigidly; its flow nearly so.
-    An image of 0 to 255 is refused outside of `jit`; inside of it it cannot be told.
+    An image of 0 to 255 is refused outside of `jit`; inside, it cannot be told.
 
     Args:
       x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.

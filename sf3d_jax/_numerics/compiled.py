@@ -39,9 +39,9 @@ class _Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         guard = cast(Any, jax.config).jax_transfer_guard_host_to_device
-        if guard == "disallow":
-            return self._call_guarded(*args, **kwargs)
         try:
+            if guard == "disallow":
+                return self._call_guarded(*args, **kwargs)
             return self._jitted(*args, **kwargs)
         except TypeError:
             self._check_paths(*args, **kwargs)

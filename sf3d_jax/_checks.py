@@ -1,8 +1,10 @@
 """Checks of arguments at trace time; each error names the argument, what fits and what came."""
 
+import os
 from typing import Any
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -10,6 +12,9 @@ import numpy as np
 _MOST_CHANNELS = 4
 # Of a map of numbers at every pixel: two twists or a pose are no more.
 _MOST_COMPONENTS = 16
+
+# By a part of an argument's name, what reads a file of it.
+_READERS = {"flow": "read_flow", "image": "read_image", "camera": "read_json_cameras"}
 
 # The axes after (*b, H, W) of each kind of map; an image has any number of channels.
 _KINDS: dict[str, tuple[int, ...]] = {"map": (), "mask": (), "flow": (2,), "vectors": (3,)}
@@ -27,12 +32,32 @@ def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
       TypeError: x is no array, or its numbers are not floating.
       ValueError: the last axes are others.
     """
+    check_no_path(name, x)
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         hint = _how_to_convert(name, x.dtype)
         raise TypeError(f"{name}: expected floating numbers, got {x.dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def check_no_path(name: str, x: object) -> None:
+    """Checks that an argument is not the path of a file, which nothing here reads.
+
+    Args:
+      name: the argument's name, for the message.
+      x: what was passed.
+
+    Raises:
+      TypeError: x is a path.
+    """
+    if isinstance(x, str | os.PathLike):
+        reader = next((_READERS[part] for part in _READERS if part in name), "read_map")
+        expected = "a Camera" if "camera" in name else "an array"
+        got = f"{type(x).__name__} {os.fspath(x)!r}"
+        raise TypeError(
+            f"{name}: expected {expected}, got {got}; read it, with data.{reader} for example"
+        ) from None
 
 
 def _how_to_convert(name: str, dtype: Any) -> str:
@@ -42,13 +67,14 @@ def _how_to_convert(name: str, dtype: Any) -> str:
     return f"; divide an image of 0 to {largest} by {largest}: np.float32({name}) / {largest}"
 
 
-def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
+def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str = "") -> None:
     """Checks an array of bool whose last axes are given.
 
     Args:
       name: the argument's name, for the message.
       x: what was passed.
       trailing: the sizes of the last axes.
+      advice: how to give numbers as a mask; `name > 0.5` if empty.
 
     Raises:
       TypeError: x is no array of bool.
@@ -56,9 +82,33 @@ def check_mask(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     """
     dtype = getattr(x, "dtype", type(x).__name__)
     if dtype != np.bool_:
-        hint = f"; give {name} > 0.5" if hasattr(x, "dtype") else ""
+        hint = f"; give {advice or f'{name} > 0.5'}" if hasattr(x, "dtype") else ""
         raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def check_key(key: Any) -> None:
+    """Checks the key of a random function, which has it first and a sample second.
+
+    Args:
+      key: what was passed as `key`.
+
+    Raises:
+      TypeError: it is not a key of jax.random.
+      ValueError: it is several.
+    """
+    if not hasattr(key, "dtype"):
+        got = type(key).__name__
+        raise TypeError(
+            f"key: expected jax.random.key(seed), got {got}; the key comes first and the sample "
+            "second, as in transform(key, sample) of data.loader"
+        )
+    is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not is_typed and (key.dtype != np.uint32 or not key.ndim):
+        got = f"{key.dtype} of shape {key.shape}"
+        raise TypeError(f"key: expected jax.random.key(seed), got {got}")
+    if (batch := key.shape if is_typed else key.shape[:-1]) != ():
+        raise ValueError(f"key: expected one key, got {batch}; map the function with jax.vmap")
 
 
 def check_image(name: str, x: Any) -> None:

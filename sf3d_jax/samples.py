@@ -59,6 +59,10 @@ class Sample:
     scale: Leaf = None
     name: str | tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        """The fields that are known, arrays by their type and shape."""
+        return _describe(self)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sequence:
@@ -92,6 +96,10 @@ class Sequence:
     scale: Leaf = None
     name: str | tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        """The fields that are known, arrays by their type and shape."""
+        return _describe(self)
+
     def pairs(self) -> Sample:
         """All pairs of neighbours at once.
 
@@ -122,6 +130,17 @@ class Sequence:
         """
         first = range(_count_frames(self) - 1)[index]
         return _look_at(self, first, first + 1, first, self.scale)
+
+
+def _describe(x: Leaf) -> str:
+    """One line, as Sample(image=float32[48,64,3], name='a/0'); numbers of arrays are left out."""
+    if isinstance(x, Sample | Sequence | Camera):
+        fields = {field.name: getattr(x, field.name) for field in dataclasses.fields(x)}
+        known = [f"{name}={_describe(y)}" for name, y in fields.items() if y is not None]
+        return f"{type(x).__name__}({', '.join(known)})"
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return f"{x.dtype}[{','.join(map(str, x.shape))}]"
+    return repr(x)
 
 
 S = TypeVar("S", bound=Sample | Sequence)

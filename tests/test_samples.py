@@ -28,6 +28,19 @@ def test_the_name_is_no_part_of_the_tree_and_compiles_nothing_anew():
     assert len(jax.tree.leaves(first)) == 2 and given_back[0].scale == 2
 
 
+def test_printed_it_is_one_line_of_what_is_known():
+    camera = sf3d.Camera.pinhole(1.0, 1.0, 1.0, 0.5, (2, 3))
+    shown = repr(Sample(flow=FLOW, valid=FLOW[..., 0] == 0, camera=camera, name="a/0"))
+    inner = "focal=float64[2], principal_point=float64[2], world_to_camera=float32[3,4]"
+    inner += ", size=(2, 3), model='pinhole'"
+    assert shown == (
+        f"Sample(flow=float32[2,3,2], valid=bool[2,3], camera=Camera({inner}), name='a/0')"
+    )
+    shapes = jax.eval_shape(lambda x: x, Sequence(images=FLOW[None], scale=np.float32(2)))
+    assert repr(shapes) == "Sequence(images=float32[1,2,3,2], scale=float32[])"
+    assert repr(Sample(flow=None)) == "Sample()" and repr(Sample(flow=3)) == "Sample(flow=3)"
+
+
 def test_the_scale_is_checked_with_the_batch():
     assert check_sample(Sample(flow=FLOW, scale=np.ones(4, np.float32))) == (4, 2, 3)
     with pytest.raises(ValueError, match=r"scale \(4,\)"):

@@ -3,9 +3,10 @@
     @partial(jit, static=("radius",))
     def census(image, other, *, radius=3): ...
 
-What it makes is jax.jit's function but for two things. Printed, as help() does with the default
+What it makes is jax.jit's function but for three things. Printed, as help() does with the default
 of an argument, it is its name. And where a transfer guard forbids that numbers go to the device
-unseen, it sends the numbers among its options there, so that `huber(x, delta=0.5)` works.
+unseen, it sends the numbers among its options there, so that `huber(x, delta=0.5)` works. And a
+path in place of an array is an error that says so.
 """
 
 import functools
@@ -16,6 +17,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import jax
 import numpy as np
+
+from sf3d_jax._checks import check_no_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,9 +39,20 @@ class _Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         guard = cast(Any, jax.config).jax_transfer_guard_host_to_device
-        if guard == "disallow":
-            return self._call_guarded(*args, **kwargs)
-        return self._jitted(*args, **kwargs)
+        try:
+            if guard == "disallow":
+                return self._call_guarded(*args, **kwargs)
+            return self._jitted(*args, **kwargs)
+        except TypeError:
+            self._check_paths(*args, **kwargs)
+            raise
+
+    def _check_paths(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Raises for a path among what should be arrays, of which JAX says little."""
+        given = {**dict(zip(inspect.signature(self).parameters, args, strict=False)), **kwargs}
+        for name, x in given.items():
+            if name not in self._static:
+                check_no_path(name, x)
 
     def _call_guarded(self, *args: P.args, **kwargs: P.kwargs) -> R:
         send = lambda name, x: x if name in self._static else jax.tree.map(_send_number, x)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, check_key
 from sf3d_jax._numerics import Leaf, align_ranks, channels, is_in_range, jit, mask, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.samples import S, Sequence, check_sample, present_fields
@@ -47,9 +47,10 @@ def random_eraser(
       into a rectangle, and not out of the image, are hidden.
 
     Raises:
-      TypeError: it is no sample, or a map of it has numbers of another kind.
+      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
       ValueError: shapes do not fit, there is no next image, or it is of 0 to 255.
     """
+    check_key(key)
     height, width = check_sample(sample)[-2:]
     if isinstance(sample, Sequence):
         options = {"probability": probability, "count": count, "sides": sides}
@@ -130,9 +131,10 @@ def random_color(
       The sample with other images, in their type. Pixels that are not finite become 0.
 
     Raises:
-      TypeError: it is no sample, or a map of it has numbers of another kind.
+      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
       ValueError: shapes do not fit, or an image is of 0 to 255.
     """
+    check_key(key)
     check_sample(sample)
     of_first, of_next, of_chance = jax.random.split(key, 3)
     most = jnp.array([[brightness, contrast, saturation, hue]], float)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from sf3d_jax._checks import check_key
 from sf3d_jax._numerics import (
     Leaf,
     Tree,
@@ -57,13 +58,14 @@ def random_crop(key: jax.Array, sample: S, size: Size) -> S:
       The sample of the window. Every pixel keeps its numbers, to the bit.
 
     Raises:
-      TypeError: it is no sample, or a map of it has numbers of another kind.
+      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
       ValueError: shapes do not fit, or the window is larger than the maps.
     """
     return _crop(key, sample, size=check_size(size))
 
 
 def _crop_at_random(key: jax.Array, sample: S, size: Size) -> S:
+    check_key(key)
     old = check_sample(sample)[-2:]
     if size[0] > old[0] or size[1] > old[1]:
         raise ValueError(f"size: expected at most {old}, got {size}")
@@ -94,9 +96,10 @@ def random_flip(key: jax.Array, sample: S, *, probability: float = 0.5) -> S:
       flows change sign, and so do the cameras (see `Camera.flip`). Exact to the bit.
 
     Raises:
-      TypeError: it is no sample, or a map of it has numbers of another kind.
+      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
       ValueError: shapes do not fit.
     """
+    check_key(key)
     check_sample(sample)
     flipped = jax.random.uniform(key) < jnp.asarray(probability, float)
     mirrored = map_pixels(lambda x, axis: jnp.flip(x, axis + 1), sample)
@@ -143,7 +146,7 @@ def random_scale(
       finite. Occlusion is that of the nearest pixel.
 
     Raises:
-      TypeError: it is no sample, or a map of it has numbers of another kind.
+      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
       ValueError: shapes do not fit, log2_scale is no pair, or an inverse-depth change lacks the
         flow, inverse depth or camera that it moves with.
     """
@@ -155,6 +158,7 @@ def random_scale(
 def _scale_at_random(
     key: jax.Array, sample: S, log2_scale: Range, log2_stretch: float, size: Size
 ) -> S:
+    check_key(key)
     *_, height, width = check_sample(sample)
     if sample.inv_depth_change is not None:
         camera = "cameras" if isinstance(sample, Sequence) else "camera"

@@ -19,7 +19,7 @@ import numpy as np
 from jax.tree_util import GetAttrKey
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._checks import check_array, check_batch, check_no_path
 from sf3d_jax._numerics import Array, Leaf, align_ranks, result_type
 from sf3d_jax._numerics.concrete import read_known
 from sf3d_jax.camera._fields import Size as Size
@@ -106,6 +106,7 @@ class Camera:
         Raises:
           ValueError: what `Camera` refuses, or a pose (*b, 4, 4) whose last row is not 0 0 0 1.
         """
+        size = check_size(size)  # first, as a size given as two numbers has its width for the pose
         pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
         return cls(_stack(fx, fy), _stack(cx, cy), pose, size=size)
 
@@ -363,9 +364,12 @@ def check_camera(name: str, camera: object) -> tuple[int, ...]:
       ValueError: one of its arrays has a wrong shape.
     """
     if not isinstance(camera, Camera):
+        check_no_path(name, camera)
+        is_matrix = getattr(camera, "shape", ())[-2:] == (3, 3)
+        advice = "; of a matrix K it is Camera.from_matrix(K, (height, width))" if is_matrix else ""
         # Inside jit a number is an array too.
         got = "an array or a number" if isinstance(camera, jax.Array) else type(camera).__name__
-        raise TypeError(f"{name}: expected a Camera, got {got}")
+        raise TypeError(f"{name}: expected a Camera, got {got}{advice}")
     parts = {
         "focal": (camera.focal, (2,)),
         "principal_point": (camera.principal_point, (2,)),

@@ -354,7 +354,15 @@ def _check_maps(
     if next_camera is not None:
         batches["next_camera"] = check_camera("next_camera", next_camera)
     for name, (x, count) in maps.items():
-        trailing = (*camera.size, count) if count else camera.size
+        channels = (count,) if count else ()
+        trailing = (*camera.size, *channels)
+        height, width = camera.size
+        swapped = (width, height, *channels)
+        if height != width and getattr(x, "shape", ())[-len(swapped) :] == swapped:
+            raise ValueError(
+                f"{name}: expected the size {camera.size} of the camera, got {swapped[:2]}; the "
+                "size of a camera is (height, width); are the two swapped?"
+            )
         check_array(name, x, trailing)
         batches[name] = x.shape[: x.ndim - len(trailing)]
     return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

@@ -8,7 +8,8 @@ channel each, in front as a batch: `jnp.moveaxis(features, -1, 0)[..., None]`.
 
 The constants of ssim suppose that brightness. Outside of `jit`, `ssim` and `photometric` refuse an
 image with numbers above 8, as bytes have; inside there are no numbers to look at. Images less their
-mean over their deviation pass.
+mean over their deviation pass, as those normalised for ImageNet, but the constants of census and
+ssim suppose a range of 1 and theirs is 4.4: give the losses images that are not normalised.
 
     brightness   mean over channels of penalty(I - J)
     census       mean over the neighbours q in a window that count of h / (0.1 + h), where
@@ -128,6 +129,8 @@ def ssim(
 ) -> LossMap:
     """Structural dissimilarity (Wang et al. 2004); see this module.
 
+    Images of 0 to 255 are refused outside of `jit`; inside, they cannot be told.
+
     Args:
       image: (*b, H, W, C).
       other: (*b, H, W, C).
@@ -196,6 +199,8 @@ def photometric(
     penalty: Callable[[jax.Array], jax.Array] = l1,
 ) -> LossMap:
     """The usual mix of structure and brightness (Godard et al. 2017); see this module.
+
+    Images of 0 to 255 are refused outside of `jit`; inside, they cannot be told.
 
     Args:
       image: (*b, H, W, C).

@@ -10,7 +10,9 @@ the channels of x:
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
 
 A difference counts if its pixels do. The image has one to four channels and brightness in [0, 1],
-which the weight supposes: outside of `jit`, one with numbers above 8 is refused.
+which the weight supposes: outside of `jit`, one with numbers above 8 is refused; inside of it there
+are no numbers to look at. The edges of an image normalised for ImageNet are 4.4 times as strong:
+divide the sharpness by that, or give the image that is not normalised.
 
 `srflow_terms` are four regularisers under the names by which the SRFlow paper tells them; it gives
 no formulas, so these are ours:
@@ -63,6 +65,8 @@ def first_order_smoothness(
 ) -> LossMap:
     """Edge-aware differences between neighbours, 0 for a constant map; see this module.
 
+    An image of 0 to 255 is refused outside of `jit`; inside, it cannot be told.
+
     Args:
       x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.
       image: (*b, H, W, K), whose edges allow edges in x; brightness in [0, 1].
@@ -96,6 +100,7 @@ def second_order_smoothness(
     """Edge-aware second differences, 0 for a map that is affine; see this module.
 
     Inverse depth and its change are affine on a plane that moves rigidly; its flow nearly so.
+    An image of 0 to 255 is refused outside of `jit`; inside, it cannot be told.
 
     Args:
       x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.

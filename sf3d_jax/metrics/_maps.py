@@ -117,7 +117,7 @@ def check_map(name: str, values: Array, valid: Array | None, count: int) -> tupl
     shape = values.shape[:axes]
     if valid is None:
         return shape
-    check_mask(f"{name}: valid", valid, shape[-2:])
+    check_mask(f"{name}: valid", valid, shape[-2:], f"{name}=(values, valid > 0.5)")
     batch = check_batch(**{name: shape[:-2], "valid": valid.shape[:-2]})
     return (*batch, *shape[-2:])
 

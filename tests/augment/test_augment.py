@@ -540,6 +540,32 @@ def test_a_sample_may_lack_anything(name):
         assert given_back == {*fields, *extra}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        augment.random_flip,
+        lambda key, sample: augment.random_crop(key, sample, WINDOW),
+        lambda key, sample: augment.random_scale(key, sample, WINDOW),
+        augment.random_eraser,
+        augment.random_color,
+    ],
+)
+def test_wrong_keys_are_named(change):
+    sample = Sample(image=whole().image, next_image=whole().image)
+    with pytest.raises(TypeError, match=r"key: expected jax\.random\.key\(seed\), got int.*\(\)"):
+        change(0, sample)
+    with pytest.raises(TypeError, match=r"key: .*got Sample; the key comes first .*transform\(key"):
+        change(sample, key())
+    with pytest.raises(ValueError, match=r"key: expected one key, got \(2,\)"):
+        change(jax.random.split(key(), 2), sample)
+
+
+def test_both_kinds_of_keys_do_the_same():
+    image = Sample(image=whole().image)
+    old = augment.random_flip(jax.random.PRNGKey(3), image).image
+    np.testing.assert_array_equal(old, augment.random_flip(jax.random.key(3), image).image)
+
+
 def test_wrong_samples_are_named():
     sample = whole()
     with pytest.raises(TypeError, match="sample: expected a Sample or a Sequence, got dict"):

@@ -211,6 +211,7 @@ def test_edits_keep_the_type_of_the_arrays_and_work_on_tracers():
         (lambda: sf3d.Camera.from_matrix(MATRIX, SIZE, model="fisheye"), "coefficients"),
         (lambda: sf3d.Camera.from_matrix(MATRIX, SIZE, model="brown"), "model: expected"),
         (lambda: sf3d.Camera.pinhole(1, 1, 0, 0, SIZE, np.eye(3)), "world_to_camera: expected"),
+        (lambda: sf3d.Camera.pinhole(1, 1, 0, 0, 24, 32), r"size: .*\(height, width\).* got 24"),
         (lambda: sf3d.pixel_grid((0, 4)), "size: expected"),
         (lambda: sf3d.project(np.ones((5, 2)), camera()), "points: expected shape"),
         (lambda: sf3d.unproject(np.ones((5, 2)), np.ones(4), camera()), "do not broadcast"),

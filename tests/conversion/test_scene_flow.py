@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import chex
 import cv2
@@ -544,6 +545,26 @@ def test_a_point_that_passes_the_camera_is_invalid():
         (lambda a: a[0].__setitem__("flow", a[0]["flow"].astype(int)), TypeError, "flow: expected"),
         (lambda a: a[0].__setitem__("camera", 3), TypeError, "camera: expected a Camera"),
         (lambda a: a[0].__setitem__("inv_depth", [1.0]), TypeError, "inv_depth: expected an array"),
+        (
+            lambda a: a[0].__setitem__("flow", "a.flo"),
+            TypeError,
+            r"flow: expected an array, got str 'a\.flo'; read it, with data\.read_flow",
+        ),
+        (
+            lambda a: a[0].__setitem__("camera", Path("cam.json")),
+            TypeError,
+            r"camera: expected a Camera, got PosixPath 'cam\.json'; .*read_json_cameras",
+        ),
+        (
+            lambda a: a[0].__setitem__("camera", camera().crop(0, 0, (4, 3))),
+            ValueError,
+            "flow: expected shape",
+        ),
+        (
+            lambda a: a[0].__setitem__("camera", camera().resize(SIZE[::-1])),
+            ValueError,
+            r"flow: .*\(height, width\); are the two swapped\?",
+        ),
         (
             lambda a: a[0].update(flow=np.ones((2, *SIZE, 2)), inv_depth=np.ones((3, *SIZE))),
             ValueError,

@@ -15,7 +15,7 @@ from sf3d_jax.data.checking.facts import (
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.search import Explanation, State, explain
 from sf3d_jax.data.checking.unexplained import unexplained_findings
-from sf3d_jax.samples import Sample
+from sf3d_jax.samples import Sample, Sequence
 
 _MAPS = (
     *("image", "next_image", "flow", "inv_depth", "inv_depth_change", "next_inv_depth"),
@@ -61,7 +61,8 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
     """
     for argument, x in (("sample", sample), ("backward", backward)):
         if not isinstance(x, Sample) and not (x is None and argument == "backward"):
-            raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}")
+            advice = f"; give a pair of it, {argument}.pair(i)" if isinstance(x, Sequence) else ""
+            raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}{advice}")
     name = sample.name if isinstance(sample.name, str) else None
     sample, findings = shape_facts(with_arrays(sample))
     if not _has_maps(sample):

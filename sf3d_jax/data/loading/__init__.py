@@ -94,11 +94,14 @@ def loader(
       an epoch, which is not valid anywhere.
 
     Raises:
+      TypeError: dataset is a path, or transform not a function. While iterating: what the data set
+        or the transform gives is not a sample.
       ValueError: an argument is out of its range, or the data set is empty. While iterating: the
         samples of a batch differ in size, in their fields or in their lens.
       ImportError: grain is missing.
     """
     size = None if size is None else check_size(size)
+    _check_source(dataset, transform)
     _check(dataset, batch_size, seed, epochs, threads)
     _import_grain()
     plan = _Plan(len(dataset), batch_size, seed, epochs, shuffle)
@@ -264,6 +267,9 @@ def _read(
 ) -> Sample | Sequence:
     """One sample as it goes into a batch."""
     sample = dataset[place.number]
+    if not isinstance(sample, Sample | Sequence):
+        got = type(sample).__name__
+        raise TypeError(f"dataset: expected a Sample or a Sequence at {place.number}, got {got}")
     name = sample.name or str(place.number)
     if transform is not None:
         sample = _transform(transform, seed, place, sample, name)
@@ -283,6 +289,9 @@ def _transform(
         key = jax.random.fold_in(jax.random.key(seed), place.epoch)
         try:
             changed = transform(jax.random.fold_in(key, place.number), sample)
+            if not isinstance(changed, Sample | Sequence):
+                got = type(changed).__name__
+                raise TypeError(f"transform: expected a function to a sample, got {got} from it")
             found: Sample | Sequence = jax.tree.map(np.asarray, changed)
         except Exception as error:
             error.add_note(
@@ -317,6 +326,17 @@ def _pad(sample: S, size: tuple[int, int]) -> S:
 
     padded = map_pixels(pad, sample)
     return map_cameras(lambda camera: camera.pad(0, 0, size), padded)
+
+
+def _check_source(dataset: Source, transform: Transform | None) -> None:
+    """Refuses a path in place of a data set, and what cannot be called as a transform."""
+    if isinstance(dataset, str | os.PathLike):
+        path = os.fspath(dataset)
+        opened = f"data.FolderPairs({path!r}, image='frames/*.png')"
+        raise TypeError(f"dataset: expected a data set, got the path {path!r}; open it: {opened}")
+    if transform is not None and not callable(transform):
+        got = type(transform).__name__
+        raise TypeError(f"transform: expected a function (key, sample) -> sample, got {got}")
 
 
 def _check(

@@ -62,9 +62,11 @@ def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
       FormatError: the file begins otherwise, or is not of the length its header says.
     """
     data = Path(path).read_bytes()
-    if len(data) < _HEADER.size or not data.startswith(MAGIC):
+    if not data.startswith(MAGIC):
         found = f"{data[:4]!r} in {len(data)} bytes"
         raise FormatError(path, f"a {ending} file, which begins with {MAGIC!r}", found)
+    if len(data) < _HEADER.size:
+        raise FormatError(path, f"a header of {_HEADER.size} bytes", f"{len(data)} bytes in all")
     _, width, height = _HEADER.unpack_from(data)
     check_header_size(path, width, height)
     length = _HEADER.size + 4 * channels * width * height

@@ -153,7 +153,7 @@ def _header(path: PathLike, data: bytes) -> tuple[bytes, int]:
     """The text of the header, and where the numbers begin."""
     wide = 2 if data[6:7] == b"\x01" else 4
     start = 8 + wide + int.from_bytes(data[8 : 8 + wide], "little")
-    if not data.startswith(_MAGIC) or data[6:7] not in (b"\x01", b"\x02", b"\x03"):
+    if not data.startswith(_MAGIC) or data[6:7] not in (b"", b"\x01", b"\x02", b"\x03"):
         raise FormatError(path, f"a .npy file, which begins with {_MAGIC!r}", f"{data[:8]!r}")
     if start > len(data):
         raise FormatError(path, f"a header of {start} bytes", f"{len(data)} bytes in all")

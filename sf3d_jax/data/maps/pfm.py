@@ -67,7 +67,7 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
     data = Path(path).read_bytes()
     header = _HEADER.match(data)
     if header is None:
-        raise FormatError(path, "the header of a PFM file", repr(data[:40]))
+        raise FormatError(path, "the header of a PFM file", f"{data[:40]!r} in {len(data)} bytes")
     found, width, height = header[1].decode(), int(header[2]), int(header[3])
     if found != kind:
         raise FormatError(path, f"a PFM of the kind {kind} ({channels} channel(s))", found)

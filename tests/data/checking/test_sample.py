@@ -452,6 +452,8 @@ def test_a_sample_of_which_nothing_is_known_says_so():
 
 
 def test_arguments_that_are_none_are_refused():
+    with pytest.raises(TypeError, match=r"sample: .* got Sequence; .*sample\.pair\(i\)"):
+        check(sf3d.Sequence())
     with pytest.raises(TypeError, match="sample: expected a Sample, got dict"):
         check({})
     with pytest.raises(ValueError, match="sample: expected an image or a map"):

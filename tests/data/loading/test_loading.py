@@ -221,6 +221,26 @@ def test_a_bad_file_is_named_by_the_batch_that_needs_it():
     assert next(batches).name == ("walk/0006", "")
 
 
+@pytest.mark.parametrize(
+    "source, transform, says",
+    [
+        ("own", None, r"dataset: expected a data set, got the path 'own'; .*FolderPairs\('own'"),
+        (["a.png"], None, "dataset: expected a Sample or a Sequence at 0, got str"),
+        ([{}], None, "dataset: expected a Sample or a Sequence at 0, got dict"),
+        (Samples(), "flip", r"transform: expected a function \(key, sample\) -> sample, got str"),
+        (Samples(), lambda key, x: None, "transform: .* got NoneType"),
+        (
+            Samples(),
+            lambda x, key: augment.random_flip(key, x),
+            r"key: .*got Sample; the key comes first .*transform\(key, sample\)",
+        ),
+    ],
+)
+def test_what_gives_no_samples_is_named(source, transform, says):
+    with pytest.raises(TypeError, match=says):
+        next(iter(loader(source, 1, 0, shuffle=False, transform=transform)))
+
+
 @pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, KeyError])
 def test_a_transform_that_raises_names_its_sample(error):
     def transform(key, x):

@@ -81,7 +81,7 @@ def test_a_broken_file_is_named(tmp_path):
     negative = whole.replace(b"(2, 3), ", b"(2, -3),")
     huge = whole.replace(b"(2, 3), }" + 14 * b" ", b"(99999999, 99999999), }")  # no memory
     assert len(whole) == len(negative) == len(huge) and len({whole, negative, huge}) == 3
-    for content in (b"", b"no", whole[:40], whole[:-1], whole + b"x", negative, huge):
+    for content in (b"", b"no", whole[:6], whole[:40], whole[:-1], whole + b"x", negative, huge):
         path.write_bytes(content)
         with pytest.raises(data.FormatError, match=r"broken\.npy: expected"):
             data.read_map(path)

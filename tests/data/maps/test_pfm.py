@@ -80,6 +80,7 @@ def test_opencv_reads_what_we_write(tmp_path):
     [
         (b"", "header of a PFM"),
         (b"P5\n3 2\n255\n", "header of a PFM"),
+        (b"PF\n3 2\n-1", "header of a PFM file, found b'PF\\n3 2\\n-1' in 9 bytes"),
         (pfm(size="3"), "header of a PFM"),
         (pfm(size="-3 2"), "header of a PFM"),
         (pfm(size="3 200000"), "header that says 3 x 200000"),

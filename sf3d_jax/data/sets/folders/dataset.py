@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.camera import Camera
+from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.data._files import PathLike, SizeError
 from sf3d_jax.data.maps import read_disparity, read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
@@ -93,6 +93,7 @@ class FolderPairs(Dataset):
         Raises:
           FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file, or
             names do not say which files belong together; the files are listed.
+          TypeError: camera is not a Camera.
           ValueError: two ways to say the same, two files for one frame, or what is needed to
             understand a map is missing.
         """
@@ -108,6 +109,8 @@ class FolderPairs(Dataset):
             "occlusion": occlusion,
         }
         given = {name: pattern for name, pattern in patterns.items() if pattern is not None}
+        if camera is not None and (batch := check_camera("camera", camera)):
+            raise ValueError(f"camera: expected one camera, got a batch {batch}")
         _check_options(given, camera, baseline, depth_scale)
         if next_image is not None and frames > 2:
             raise ValueError(
@@ -124,7 +127,10 @@ class FolderPairs(Dataset):
         super().__init__(root, entries, frames=frames, left_out=left_out)
 
     def _missing(self) -> str:
-        return "no folder has two images that fit the pattern, so there is no pair"
+        return (
+            "no folder has two images that fit the pattern, so there is no pair; give a pattern "
+            "such as image='frames/*.png', or the next frame as next_image="
+        )
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as its files have it.
@@ -171,8 +177,10 @@ class FolderPairs(Dataset):
         if self._camera is not None and self._camera.size != size:
             height, width = self._camera.size
             expected = f"{width} x {height} pixels, the size of the camera"
-            found = f"{size[1]} x {size[0]}; of resized images the camera is camera.resize({size})"
-            raise SizeError(image, expected, found)
+            advice = f"of resized images the camera is camera.resize({size})"
+            if size == (width, height):
+                advice = "the size of a camera is (height, width); are the two swapped?"
+            raise SizeError(image, expected, f"{size[1]} x {size[0]}; {advice}")
 
     def _read_inverse_depth(self, files: Files, kinds: Sequence[str]) -> np.ndarray | None:
         """The inverse depth, of the kind that is there, as float64; 0 where no surface is."""

@@ -56,10 +56,12 @@ def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str
         pairs = [(a, by_path[after[a.path]]) for a in frames if a.path in after]
     else:
         pairs = list(_successors(frames, _step_of_flows(frames, found.get("flow", ()))))
+    if not pairs:
+        return Listed([], {kind: tuple(m.path for m in found[kind]) for kind in found})
     firsts = [first for first, _ in pairs]
     others = [kind for kind in found if kind not in ("image", "next_image")]
     files = {kind: _partners(frames, firsts, found[kind]) for kind in others}
-    if "flow" in files and pairs:
+    if "flow" in files:
         _check_flow(frames, firsts, files["flow"], found["flow"])
         pairs = [(a, b) for a, b in pairs if a.path in files["flow"]]
     for kind in others:

@@ -112,6 +112,7 @@ class SRFlow3DWriter:
           backward: to the frame before; None for the first one.
 
         Raises:
+          TypeError: camera is not a Camera, or a motion not a Motion.
           ValueError: a wrong shape or dtype, a camera of another size or a batch of them, a motion
             that is not finite somewhere in the mask, or frames of another scale are there.
           OSError: a file cannot be written.
@@ -232,6 +233,9 @@ def _check_images(
 def _check_motion(
     name: str, size: tuple[int, ...], motion: Motion, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    if not all(hasattr(motion, field) for field in Motion._fields):
+        kind = type(motion).__name__
+        raise TypeError(f"{name}: expected Motion(flow, inv_depth_change), got {kind}")
     flow = real_map(f"{name}.flow", motion.flow, channels=2)
     change = real_map(f"{name}.inv_depth_change", motion.inv_depth_change)
     for part, x in (("flow", flow), ("inv_depth_change", change)):

@@ -356,3 +356,45 @@ def test_a_file_without_wildcards_belongs_to_all(tmp_path):
     assert [e.files["mask"].name for e in pairs.entries] == ["1.png"] * 2
     assert not pairs[1].valid[0, :3].any() and pairs[1].valid.sum() == pairs[1].valid.size - 3
     np.testing.assert_array_equal(pairs[1].next_inv_depth, pairs[0].inv_depth)
+
+
+@pytest.mark.parametrize(
+    "camera, error, says",
+    [
+        ("cam.json", TypeError, r"expected a Camera, got str 'cam.json'; read it"),
+        (
+            np.eye(3),
+            TypeError,
+            r"expected a Camera, got ndarray; of a matrix K it is Camera\.from_matrix\(K, ",
+        ),
+        (
+            sf3d.Camera.pinhole([1.0, 1.0], 1.0, 2.0, 2.0, trees.SIZE),
+            ValueError,
+            r"expected one camera, got a batch \(2,\)",
+        ),
+    ],
+)
+def test_what_is_not_one_camera_is_refused_at_once(tmp_path, camera, error, says):
+    frames(tmp_path, 1, 2)
+    with pytest.raises(error, match=f"camera: {says}"):
+        FolderPairs(tmp_path, image="frames/*.png", camera=camera)
+
+
+def test_a_camera_whose_height_is_the_width_of_the_images_is_told(tmp_path):
+    frames(tmp_path, 1, 2)
+    camera = sf3d.Camera.pinhole(240.0, 240.0, 9.3, 5.2, trees.SIZE[::-1])
+    pairs = FolderPairs(tmp_path, image="frames/*.png", camera=camera)
+    with pytest.raises(data.FormatError, match=r"\(height, width\); are the two swapped\?"):
+        pairs[0]
+
+
+def test_one_image_is_no_pair_without_the_next(tmp_path):
+    frames(tmp_path, 1, 2)
+    flows(tmp_path, "flow/1.flo")
+    for flow in (None, "flow/*.flo", "flow/1.flo"):
+        with pytest.raises(FileNotFoundError, match=r"a pattern such as .* or the next frame"):
+            FolderPairs(tmp_path, image="frames/1.png", flow=flow)
+    files = {"image": "frames/1.png", "next_image": "frames/2.png", "flow": "flow/*.flo"}
+    sample = FolderPairs(tmp_path, **files)[0]
+    trees.check_images(sample, 1, 2)
+    np.testing.assert_allclose(sample.flow, TRUTH.flow, rtol=EXACT["flow"])

@@ -219,3 +219,11 @@ def test_a_writer_that_is_killed_leaves_whole_files_and_resumes(kills, tmp_path)
     assert done.returncode == 0, done.stderr
     count, pairs = map(int, done.stdout.split())
     assert count >= kills // 5 and pairs == count + 1
+
+
+def test_a_motion_is_named_by_its_parts(tmp_path):
+    one = frame(0)
+    parts = np.ones((*SIZE, 2), np.float32), np.zeros(SIZE, np.float32)
+    with pytest.raises(TypeError, match=r"forward: expected Motion\(flow, .*\), got tuple"):
+        SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 0, **one | {"forward": parts})
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]

@@ -147,14 +147,14 @@ class Fit:
         print(f"  {percent(seen)} of the pixels are told by both images, the rest is filled in")
         shown = {"image": images[0], "next_image": images[1]}
         if stereo is None:
-            sheet = picture_sheet(flow, None, None, np.ones_like(seen), **shown)
+            sheet = picture_sheet(flow, None, None, seen, **shown)
         else:
             target = self.out / "scene_flow.npz"
             data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
             print(describe_scene_flow(target, result, is_fixed=True))
-            names = ("flow", "inv_depth", "vectors", "valid")
             change = result["inv_depth_change"]
-            maps = (result[name] for name in names)
-            sheet = picture_sheet(*maps, **shown, inv_depth_change=change)
+            maps = (result[name] for name in ("flow", "inv_depth", "vectors"))
+            known = result["valid"] & seen
+            sheet = picture_sheet(*maps, known, **shown, inv_depth_change=change)
         data.write_image(self.out / "sheet.png", sheet)
         print(f"{self.out / 'sheet.png'}: the picture")

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import abc
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from sf3d_jax._numerics import Tree
 from sf3d_jax.camera import Camera, align_camera
 from sf3d_jax.samples import S, Sample, Sequence, check_sample, present_fields
+
+Q = TypeVar("Q", bound=Sequence)
 
 
 def stack(samples: abc.Sequence[S]) -> S:
@@ -44,7 +47,7 @@ def stack(samples: abc.Sequence[S]) -> S:
 def _fill(sample: S, others: abc.Sequence[S]) -> S:
     """The sample with a next camera, and with no surface in the next frame, if others have one."""
     if isinstance(sample, Sequence):
-        return sample if sample.cameras is None else _give_each_frame(sample, sample.cameras)
+        return _give_each_frame(sample)
     fields: dict[str, Tree] = {}
     given = [present_fields(other, "next_camera", "next_inv_depth") for other in others]
     if sample.next_camera is None and any("next_camera" in other for other in given):
@@ -55,11 +58,14 @@ def _fill(sample: S, others: abc.Sequence[S]) -> S:
     return dataclasses.replace(sample, **fields)
 
 
-def _give_each_frame(sequence: Sequence, cameras: Camera) -> Sequence:
-    """The sequence with numbers for every frame, which would else be taken for those of a batch."""
+def _give_each_frame(sequence: Q) -> Q:
+    """The sequence with numbers of its cameras for every frame, not taken for a batch's."""
+    if sequence.cameras is None:
+        return sequence
     count = sequence.valid.shape[0] + 1
     spread = lambda x: np.broadcast_to(x, (count, *x.shape[1:]))
-    return dataclasses.replace(sequence, cameras=jax.tree.map(spread, align_camera(cameras, 1)))
+    cameras = jax.tree.map(spread, align_camera(sequence.cameras, 1))
+    return dataclasses.replace(sequence, cameras=cameras)
 
 
 def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:

@@ -177,8 +177,8 @@ def check_fits(
       point: the principal point, integers at pixel centres.
       size: (H, W) of the image.
       told: whether the file says the size. If so the principal point may be anywhere, as in an
-        image that was cut out, but at the centre of a larger one of this shape. Else it must be
-        about the centre.
+        image that was cut out, but at the centre of one of this shape of twice the size or more.
+        Else it must be about the centre.
 
     Raises:
       SizeError: they are no intrinsics of such an image.
@@ -186,10 +186,12 @@ def check_fits(
     sides = np.array([size[1], size[0]])
     ratio = (2 * point + 1) / sides
     if told:
-        inside = ratio.max() <= 2 or ratio.max() - ratio.min() > _AS_CENTRED * ratio.max()
+        inside = (point < sides - 1).all() or ratio.max() - ratio.min() > _AS_CENTRED * ratio.max()
     else:
         inside = (_CENTRED[0] <= ratio).all() and (ratio <= _CENTRED[1]).all()
-    if not inside or (focal < _SMALLEST_FOCAL * sides).any():
+    # Those that are not positive are refused for that. An image that was cut out may be a strip.
+    short = (0 < focal) & (focal < _SMALLEST_FOCAL * sides)
+    if not inside or (short.all() if told else short.any()):
         raise SizeError(
             path,
             f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",

@@ -15,6 +15,7 @@ from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_h
 from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
+    check_fits,
     intrinsics,
     make_camera,
     pinhole_argument,
@@ -84,7 +85,10 @@ def read_kitti_calibration(
             f"a baseline of {baseline:g} m; are the two exchanged?",
         )
     focal, where = np.array([fx, fy]), f"P{camera}"
-    own = _rectified_size(path, entries, camera) or kitti_size(focal, point)
+    told = _rectified_size(path, entries, camera)
+    if told is not None:
+        check_fits(path, where, focal, point, told, told=True)
+    own = told or kitti_size(focal, point)
     if own is None:
         own = _given_size(path, camera, size)
         check_kitti_fits(path, where, focal, point, own)

@@ -607,7 +607,7 @@ def test_test_frames_follow_the_frames(tmp_path):
     frames[2]["transform_matrix"] = np.eye(4).tolist()
     path = saved(tmp_path, {**LENS, "frames": frames[:2], "test_frames": frames[2:]})
     read = read_transforms(path)
-    assert [frame.file_path for frame in read] == names
+    assert [frame.image for frame in read] == names
     turned = np.diag([1.0, -1, -1, 1])[:3]
     np.testing.assert_array_equal(read[2].camera.world_to_camera, turned)
     by_number = sf3d.data.read_json_cameras(path)
@@ -617,7 +617,7 @@ def test_test_frames_follow_the_frames(tmp_path):
 
 @pytest.mark.parametrize("value", [3, [FRAME["transform_matrix"]]])
 def test_test_frames_that_are_none_are_named(tmp_path, value):
-    with pytest.raises(FormatError, match="test_frames|frame 1"):
+    with pytest.raises(FormatError, match=r"test_frames|frame 1"):
         read_transforms(saved(tmp_path, {**LENS, "frames": [FRAME], "test_frames": value}))
 
 

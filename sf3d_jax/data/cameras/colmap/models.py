@@ -18,7 +18,7 @@ from sf3d_jax.data._files import (
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import (
     camera_argument,
-    check_fits,
+    check_is_no_larger,
     make_camera,
     rigid_pose,
 )
@@ -150,7 +150,7 @@ def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "C
     focal, point = np.broadcast_to(focal, 2), point - 0.5
     check_header_size(path, record.width, record.height)
     check_numbers(path, where, numbers)
-    check_fits(path, where, np.abs(focal), point, size, told=True)
+    check_is_no_larger(path, where, focal, point, size)
     return make_camera(
         path,
         where,

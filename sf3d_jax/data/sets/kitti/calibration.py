@@ -15,7 +15,7 @@ from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_h
 from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
-    check_fits,
+    check_is_no_larger,
     intrinsics,
     make_camera,
     pinhole_argument,
@@ -87,7 +87,7 @@ def read_kitti_calibration(
     focal, where = np.array([fx, fy]), f"P{camera}"
     told = _rectified_size(path, entries, camera)
     if told is not None:
-        check_fits(path, where, focal, point, told, told=True)
+        check_is_no_larger(path, where, focal, point, told)
     own = told or kitti_size(focal, point)
     if own is None:
         own = _given_size(path, camera, size)

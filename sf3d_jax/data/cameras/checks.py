@@ -109,6 +109,24 @@ def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
     return argument
 
 
+def check_told_size(name: str, camera: CameraArgument) -> None:
+    """Refuses a camera that readers of files with a size take for that of a larger image.
+
+    Args:
+      name: of the argument, for the error.
+      camera: that is to be written.
+
+    Raises:
+      ValueError: its principal point is as of `is_centre_of_larger`.
+    """
+    point = np.array(camera.optics[2:])
+    if is_centre_of_larger(point, camera.size):
+        height, width = camera.size
+        expected = f"the principal point of an image of {width} x {height} pixels"
+        found = f"{point.tolist()}, the centre of a larger one, which is not read again"
+        raise ValueError(f"{name}: expected {expected}, got {found}")
+
+
 def make_camera(
     path: PathLike,
     where: str,
@@ -221,7 +239,7 @@ def is_centre_of_larger(point: np.ndarray, size: Size) -> bool:
       point: (cx, cy), integers at pixel centres.
       size: (H, W) of the image.
     """
-    sides = np.array([size[1], size[0]])
+    sides = np.maximum([size[1], size[0]], 1)
     ratio = (2 * point + 1) / sides
     is_inside = (point < sides - 1).all()
     return not is_inside and bool(ratio.max() - ratio.min() <= _AS_CENTRED * ratio.max())

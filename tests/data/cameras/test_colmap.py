@@ -427,7 +427,9 @@ def test_a_camera_of_a_larger_image_than_the_file_says_is_refused(tmp_path, kind
         path.write_bytes(counted(packed_camera(1, 1, values, 640, 480)))
     else:
         path.write_text(f"1 PINHOLE 640 480 {' '.join(map(str, values))}\n")
-    with pytest.raises(FormatError, match="intrinsics of an image of 640 x 480 pixels for camera 1"):
+    with pytest.raises(
+        FormatError, match="intrinsics of an image of 640 x 480 pixels for camera 1"
+    ):
         read_colmap_cameras(path)
 
 

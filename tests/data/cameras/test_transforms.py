@@ -627,3 +627,17 @@ def test_a_convention_that_is_no_text_is_refused(tmp_path, value):
         tree = {**LENS, **root, "frames": [{**FRAME, **frame}]}
         with pytest.raises(FormatError, match="OpenGL or OpenCV, camera to world, as coordinate_s"):
             read_transforms(saved(tmp_path, tree))
+
+
+def test_a_camera_that_would_be_taken_for_one_of_a_larger_image_is_not_written(tmp_path):
+    [frame] = read_transforms(saved(tmp_path, {**LENS, "frames": [FRAME]}))
+    camera = sf3d.Camera.pinhole(600.0, 600.0, 319.5, 239.5, SIZE)
+    writers = (
+        lambda path: write_transforms(path, [frame._replace(camera=camera)]),
+        lambda path: sf3d.data.write_colmap_cameras(path, {1: camera}),
+        lambda path: sf3d.data.write_kitti_calibration(path, sf3d.data.Calibration(camera, 0.5)),
+    )
+    for name, write in zip(("a.json", "cameras.txt", "calib.txt"), writers, strict=True):
+        with pytest.raises(ValueError, match="principal point of an image of 320 x 240 pixels"):
+            write(tmp_path / name)
+        assert not (tmp_path / name).exists()

@@ -19,6 +19,7 @@ from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import (
     camera_argument,
     check_is_no_larger,
+    check_told_size,
     make_camera,
     rigid_pose,
 )
@@ -183,6 +184,7 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
     """
     name = f"cameras[{camera_id}]"
     one = camera_argument(name, camera)
+    check_told_size(name, one)
     distortion = one.distortion or []
     if any(distortion[8:]):
         raise ValueError(f"{name}: COLMAP has no thin prism coefficients, got {distortion[8:]}")

@@ -16,6 +16,7 @@ from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
     check_is_no_larger,
+    check_told_size,
     intrinsics,
     make_camera,
     pinhole_argument,
@@ -120,6 +121,7 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
         positive.
     """
     camera = pinhole_argument("calibration.camera", calibration.camera)
+    check_told_size("calibration.camera", camera)
     (fx, fy, cx, cy), pose = camera.optics, camera.pose
     baseline = float(calibration.baseline)
     if not 0 < baseline <= LARGEST:

@@ -169,5 +169,7 @@ def test_intrinsics_of_a_larger_image_than_the_file_says_are_refused(tmp_path, s
     point = (609.5593, 172.854) if size == "310 94" else (1219.1186, 345.708)
     left, right = (f.format(i, point[0], -390.0 * (i - 2), point[1]) for i in (2, 3))
     path = calibration(tmp_path, f"S_rect_02: {size}", left, right)
-    with pytest.raises(data.FormatError, match=r"intrinsics of an image of \d+ x \d+ pixels for P2"):
+    with pytest.raises(
+        data.FormatError, match=r"intrinsics of an image of \d+ x \d+ pixels for P2"
+    ):
         data.read_kitti_calibration(path)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-# Of every entry of R R^T - I, and of det R - 1.
+# Of every entry of R R^T - I.
 TOLERANCE = 1e-3
 
 _IDENTITY = np.eye(3)
@@ -14,7 +14,7 @@ def find_pose_fault(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> str | 
 
     Args:
       pose: (*b, 3, 4) or (*b, 4, 4), of which the first three rows count.
-      tolerance: of every entry of R R^T - I and of det R - 1.
+      tolerance: of every entry of R R^T - I, whose det R is positive.
 
     Returns:
       What the first bad one looks like, as the end of "expected a rotation, got ..."; None where
@@ -35,8 +35,8 @@ def find_pose_fault(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> str | 
 def _are_rotations(matrix: np.ndarray, tolerance: float) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no rotation
         gap = np.abs(matrix @ matrix.swapaxes(-1, -2) - _IDENTITY)
-        turned = np.abs(np.linalg.det(matrix) - 1)
-    return (gap <= tolerance).all((-1, -2)) & (turned <= tolerance)
+        is_proper = np.linalg.det(matrix) > 0
+    return (gap <= tolerance).all((-1, -2)) & is_proper
 
 
 def _describe(matrix: np.ndarray, tolerance: float) -> str:
@@ -47,8 +47,8 @@ def _describe(matrix: np.ndarray, tolerance: float) -> str:
     unit = matrix / largest  # whose squares neither overflow nor vanish
     scale = np.sqrt(np.square(unit).sum() / 3)
     if _are_rotations(unit / scale, tolerance):
-        return f"what looks like {largest * scale:.4g} times a rotation"
+        return f"what looks like {largest * scale:.6g} times a rotation"
     if _are_rotations(-unit / scale, tolerance):
         return "what looks like a mirrored rotation, of determinant -1"
-    rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in matrix)
+    rows = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in matrix)
     return f"[{rows}], of which the rows are not perpendicular and of length 1"

@@ -44,6 +44,20 @@ def test_the_tolerance_is_that_of_the_product(size, fits):
     assert find_pose_fault(longer, 2e-3) is None
 
 
+@pytest.mark.parametrize("scale, fits", [(1.0004, True), (0.9996, True), (1.0006, False)])
+def test_a_scale_is_measured_by_the_product_alone(scale, fits):
+    """Of a scaled rotation R R^T is off by s^2 - 1, det R by more: s^3 - 1."""
+    scaled = scale * RANDOM
+    gap = np.abs(scaled[:, :3, :3] @ scaled[:, :3, :3].swapaxes(-1, -2) - np.eye(3)).max()
+    assert (gap <= 1e-3) == fits
+    fault = find_pose_fault(scaled)
+    assert fault is None if fits else f"what looks like {scale} times a rotation" in fault
+
+
+def test_a_mirrored_rotation_is_none_by_any_tolerance():
+    assert "mirrored" in find_pose_fault(np.diag([1.0, 1, -1]) @ np.eye(3, 4), 1e-2)
+
+
 def test_a_skewed_matrix_is_shown():
     skewed = np.eye(3, 4)
     skewed[0, 1] = 0.5

@@ -64,8 +64,8 @@ class Camera:
     Raises:
       TypeError: a field is not an array of floating numbers.
       ValueError: a wrong shape, size or model; a focal length that is not positive, or a number
-        that is not finite; R that is not a rotation, where R R^T differs from the identity or det R
-        from 1 by more than 1e-3 (8e-3 in bfloat16).
+        that is not finite; R that is not a rotation, where R R^T differs from the identity by more
+        than 1e-3 (8e-3 in bfloat16) or det R is negative.
     """
 
     focal: Leaf

@@ -109,6 +109,24 @@ def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
     return argument
 
 
+def check_told_size(name: str, camera: CameraArgument) -> None:
+    """Refuses a camera that readers of files with a size take for that of a larger image.
+
+    Args:
+      name: of the argument, for the error.
+      camera: that is to be written.
+
+    Raises:
+      ValueError: its principal point is as of `is_centre_of_larger`.
+    """
+    point = np.array(camera.optics[2:])
+    if is_centre_of_larger(point, camera.size):
+        height, width = camera.size
+        expected = f"the principal point of an image of {width} x {height} pixels"
+        found = f"{point.tolist()}, the centre of a larger one, which is not read again"
+        raise ValueError(f"{name}: expected {expected}, got {found}")
+
+
 def make_camera(
     path: PathLike,
     where: str,
@@ -177,25 +195,65 @@ def check_fits(
       point: the principal point, integers at pixel centres.
       size: (H, W) of the image.
       told: whether the file says the size. If so the principal point may be anywhere, as in an
-        image that was cut out, but at the centre of a larger one of this shape. Else it must be
-        about the centre.
+        image that was cut out, but at the centre of one of this shape of twice the size or more.
+        Else it must be about the centre.
 
     Raises:
       SizeError: they are no intrinsics of such an image.
     """
     sides = np.array([size[1], size[0]])
-    ratio = (2 * point + 1) / sides
+    # Those that are not positive are refused for that. An image that was cut out may be a strip.
+    short = (0 < focal) & (focal < _SMALLEST_FOCAL * sides)
     if told:
-        inside = ratio.max() <= 2 or ratio.max() - ratio.min() > _AS_CENTRED * ratio.max()
+        fits = not is_centre_of_larger(point, size) and not short.all()
     else:
-        inside = (_CENTRED[0] <= ratio).all() and (ratio <= _CENTRED[1]).all()
-    if not inside or (focal < _SMALLEST_FOCAL * sides).any():
-        raise SizeError(
-            path,
-            f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",
-            f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
-            f"({point[0]:g}, {point[1]:g}); are they those of another size?",
-        )
+        ratio = (2 * point + 1) / sides
+        fits = ((_CENTRED[0] <= ratio) & (ratio <= _CENTRED[1]) & ~short).all()
+    if not fits:
+        _refuse_size(path, where, focal, point, size)
+
+
+def check_is_no_larger(
+    path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size
+) -> None:
+    """Refuses intrinsics of a larger image of the same shape, in formats that say the size.
+
+    Args:
+      path: of the file, for the error.
+      where: the part of the file, for the error.
+      focal: (fx, fy), for the error.
+      point: the principal point, integers at pixel centres.
+      size: (H, W) of the image.
+
+    Raises:
+      SizeError: as of `is_centre_of_larger`.
+    """
+    if is_centre_of_larger(point, size):
+        _refuse_size(path, where, focal, point, size)
+
+
+def is_centre_of_larger(point: np.ndarray, size: Size) -> bool:
+    """Whether a principal point is about the centre of an image of twice the size or more.
+
+    Args:
+      point: (cx, cy), integers at pixel centres.
+      size: (H, W) of the image.
+    """
+    sides = np.maximum([size[1], size[0]], 1)
+    ratio = (2 * point + 1) / sides
+    is_inside = (point < sides - 1).all()
+    return not is_inside and bool(ratio.max() - ratio.min() <= _AS_CENTRED * ratio.max())
+
+
+def _refuse_size(
+    path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size
+) -> None:
+    raise SizeError(
+        path,
+        f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",
+        f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
+        f"({point[0]:g}, {point[1]:g}); are they those of another size?",
+    )
 
 
 def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:

@@ -2,18 +2,20 @@
 
 A key that is neither understood nor on the list of harmless ones may change what the camera sees.
 It is refused where its value says something: a number, a list with numbers, true, or a word for a
-lens. Zero, false, null and any other text say nothing. Keys are compared as `names.simple` writes
-them.
+lens. Zero, false, null and any other text say nothing; but under a key that speaks of a lens any
+text counts that is not a word for a pinhole. Keys are compared as `names.simple` writes them.
 """
 
+import functools
+import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.json import Json, outline, shorten
-from sf3d_jax.data.cameras.names import FRAME_NAMES, OTHER_NAMES, simple
+from sf3d_jax.data.cameras.names import FRAME_NAMES, NAMES, OTHER_NAMES, simple
 
 # What exporters write that leaves the camera as it is.
 _EXPORTERS = {
@@ -51,6 +53,11 @@ _EXPORTERS = {
     "shutter_speed white_balance aperture focus_distance start end step seed sequence scene "
     "split bound background metadata exif depth_scale depth_min depth_max unit num_frames "
     "num_images num_views num_cameras n_images n_views n_cameras frame_count image_count duration",
+    # Flags and scores of a picture; that poses were centred and scaled, they have already.
+    "captures": "is_bad is_valid is_test is_train is_val is_keyframe has_mask has_depth has_normal "
+    "has_alpha motion_blur_score quality quality_score score cam_id cam_idx view_id img_id img_idx "
+    "split_idx depth_range created_at fstop is_undistorted undistorted centered centred scaled "
+    "bounds_min bounds_max",
     # How a path of cameras was made; the poses have it already.
     "paths": "azimuth elevation look_at target",
 }
@@ -60,10 +67,11 @@ HARMLESS = frozenset(
 )
 
 _LENSES = (
-    "fisheye|equirect(?:angular)?|panorama?|panoramic|latlong|spherical|orthographic|orthophoto|"
-    "omnidirectional(?:stereo[lr]?)?|catadioptric|equidistant|equisolid|stereographic|ftheta|"
-    "cylindrical|radtan|radial|simpleradial|fullopencv|fov|brown(?:conrady)?|kannalabrandt|mei|"
-    "eucm|ucm|doublesphere|thinprism|vr180[lr]?|plumbbob|rationalpolynomial"
+    "fisheye|dualfisheye|equirect(?:angular)?|panorama?|panoramic|latlong|spherical|cubemap|"
+    "mercator|orthographic|orthophoto|omnidirectional(?:stereo[lr]?)?|catadioptric|equidistant|"
+    "equisolid|stereographic|ftheta|cylindrical|radtan|radial|simpleradial|fullopencv|fov|"
+    "brown(?:conrady)?|kannalabrandt|kb|mei|eucm|ucm|doublesphere|thinprism|vr180[lr]?|plumbbob|"
+    "rationalpolynomial"
 )
 # A word is all of the text: a description may mention a lens.
 _LENS_WORD = re.compile(
@@ -72,8 +80,18 @@ _LENS_WORD = re.compile(
 # What a key speaks of that can only be a camera's, even in an object without one.
 _OF_A_LENS = re.compile(
     r".*(?:lens|distort|fisheye|skew|shear|(?<!re)projection|rollingshutter|anamorph|equirect|panoram|"
-    r"latlong|spherical|orthogra|omnidirect|radtan|ftheta).*|[kps]\d|sk[xy]|xi"
+    r"latlong|spherical|orthogra|omnidirect|radtan|radial|tangential|ftheta).*|[kps]\d|sk[xy]|xi"
 )
+# Below a key that speaks of a lens, these name its model.
+_KINDS = {"type", "model", "kind"}
+# Text under such keys that leaves a camera as it is.
+_PLAIN = set(
+    "pinhole simplepinhole perspective opencv linear rectilinear undistorted rectified ideal "
+    "identity none null no off false".split()
+)
+_ROLES = "matrix flx fly fx fy focal cx cy principalpoint fovx fovy distortionparams".split()
+# Of the sides of a pixel, where 1 is no change.
+_RATIOS = {"pixelaspectratio", "pixelaspect"}
 
 
 class UnknownKey(NamedTuple):
@@ -82,15 +100,13 @@ class UnknownKey(NamedTuple):
     Attributes:
       place: the key with those above it.
       value: what stands there.
+      is_of_a_lens: whether it or a key above it speaks of a lens, or the value is a word for one,
+        so that it counts wherever it stands.
     """
 
     place: str
     value: Json
-
-    @property
-    def is_of_a_lens(self) -> bool:
-        """Whether the key speaks of a lens, so that it counts wherever it stands."""
-        return _OF_A_LENS.fullmatch(simple(self.place.rsplit("/", 1)[-1])) is not None
+    is_of_a_lens: bool
 
 
 def is_harmless(key: str) -> bool:
@@ -98,24 +114,22 @@ def is_harmless(key: str) -> bool:
     return simple(key) in HARMLESS
 
 
-def says_something(value: Json) -> bool:
+def says_something(value: Json, *, of_a_lens: bool = False) -> bool:
     """Whether a value might change a camera.
 
     Args:
       value: of a JSON file; what stands in an object is not looked at.
+      of_a_lens: whether it stands under a key that speaks of a lens, so that any text counts but
+        zeros and a word for a pinhole.
 
     Returns:
       True for a number but 0, true, a word for a lens, and a list with one of them.
     """
-    rest = [value]
-    while rest:
-        x = rest.pop()
-        if isinstance(x, list):
-            rest += x
-        elif isinstance(x, str):
-            if _LENS_WORD.fullmatch(simple(x)) is not None:
+    for x in _leaves(value):
+        if isinstance(x, str):
+            if _is_lens_word(x) or (of_a_lens and not _is_plain(x)):
                 return True
-        elif isinstance(x, (int, float)) and (x != 0 or math.isnan(x)):
+        elif isinstance(x, int | float) and (x != 0 or math.isnan(x)):
             return True
     return False
 
@@ -123,26 +137,96 @@ def says_something(value: Json) -> bool:
 def unknown_keys(node: dict[str, Json], understood: Collection[str]) -> Iterator[UnknownKey]:
     """The keys of an object that are neither understood nor harmless, and say something.
 
-    In the objects below it only the keys count that speak of a lens.
+    In the objects below it only what is of a lens counts, as of `unknown_below`.
 
     Args:
       node: the object.
       understood: keys as they stand in the file.
 
     Yields:
-      The keys, those of the object itself first.
+      The keys in the order of the object, each before those below it.
     """
-    rest = [(node, "")]
+    for key, value in node.items():
+        if key not in understood and not is_harmless(key):
+            yield from unknown_below((key,), value)
+
+
+def unknown_below(keys: Sequence[str], value: Json) -> Iterator[UnknownKey]:
+    """The keys of a value that say something, its own and those of the objects in it.
+
+    In the objects count a word for a lens, keys that speak of a lens or name the intrinsics of a
+    camera, and every number below a key that speaks of a lens.
+
+    Args:
+      keys: that lead to the value; the last one is neither understood nor harmless.
+      value: what stands there.
+
+    Yields:
+      The keys.
+    """
+    *above, key = keys
+    is_below = any(map(_speaks_of_a_lens, above))
+    rest = [("/".join(map(shorten, above)), is_below, key, value)]
+    is_first = True
     while rest:  # objects may be as deep as the reader of JSON allows
-        inside, place = rest.pop()
-        for key, value in inside.items():
-            if is_harmless(key) or (inside is node and key in understood):
-                continue
-            found = UnknownKey(f"{place}{shorten(key)}", value)
-            if says_something(value) and (inside is node or found.is_of_a_lens):
-                yield found
-            below = value if isinstance(value, list) else [value]
-            rest += [(x, f"{found.place[-200:]}/") for x in below if isinstance(x, dict)]
+        place, is_below, key, value = rest.pop()
+        place = f"{place[-200:]}/{shorten(key)}" if place else shorten(key)
+        speaks = _speaks_of_a_lens(key)
+        # Below a lens a name or a remark may stand, but what names its kind counts.
+        strict = speaks or _is_intrinsic(key, value) or (is_below and simple(key) in _KINDS)
+        is_below = is_below or speaks
+        leaves = [*_leaves(value)]
+        has_word = any(isinstance(x, str) and _is_lens_word(x) for x in leaves)
+        if (is_first or is_below or strict or has_word) and not _is_one(key, value):
+            if says_something(value, of_a_lens=strict):
+                yield UnknownKey(place, value, is_below or has_word)
+        inner = [x.items() for x in leaves if isinstance(x, dict)]
+        pairs = [(k, x) for k, x in itertools.chain(*inner) if is_below or not is_harmless(k)]
+        rest += [(place, is_below, k, x) for k, x in pairs]
+        is_first = False
+
+
+def _leaves(value: Json) -> Iterator[Json]:
+    """What stands in lists of lists, or the value itself."""
+    rest = [value]
+    while rest:
+        x = rest.pop()
+        if isinstance(x, list):
+            rest += x
+        else:
+            yield x
+
+
+@functools.lru_cache(4096)
+def _speaks_of_a_lens(key: str) -> bool:
+    # The s of "lens" is none of a plural.
+    return _OF_A_LENS.fullmatch(simple(key)) is not None or "lens" in simple(f"{key}x")
+
+
+def _is_intrinsic(key: str, value: Json) -> bool:
+    """Whether a key names focal lengths or a principal point; a single letter may be anything."""
+    name = simple(key)
+    is_name = name in NAMES and NAMES[name].role in _ROLES
+    return is_name and (len(name) > 1 or isinstance(value, list))
+
+
+def _is_lens_word(text: str) -> bool:
+    return _LENS_WORD.fullmatch(simple(text)) is not None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text under the key of a lens says that there is none: "pinhole", "0 0 0"."""
+    if simple(text) in _PLAIN:
+        return True
+    try:
+        return not any(float(word) != 0 for word in text.replace(",", " ").split())
+    except ValueError:
+        return False
+
+
+def _is_one(key: str, value: Json) -> bool:
+    """Whether a value is 1 where that is no change."""
+    return simple(key) in _RATIOS and not isinstance(value, str | dict | list) and value == 1
 
 
 def refuse_unknown(path: PathLike, where: str, found: Iterable[UnknownKey]) -> None:

@@ -130,7 +130,7 @@ def is_rigid(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> bool:
 
     Args:
       pose: (*b, 3, 4) or (*b, 4, 4).
-      tolerance: of every entry of R R^T - I and of det R - 1.
+      tolerance: of every entry of R R^T - I, whose det R is positive.
 
     Returns:
       True where all poses of the batch are.

@@ -576,6 +576,7 @@ def test_what_stands_above_or_beside_a_pose_says_its_direction(tmp_path, form):
         ({"focal": [1.5, 1.5], "w2c": W, "h": 240, "w": 320}, "are they those of another size"),
         ({"K": K / [[320], [240], [1]], "w2c": W, "h": 240, "w": 320}, "those of another size"),
         ({"K": K * [[4], [4], [1]], "w2c": W, "h": 240, "w": 320}, "those of another size"),
+        ({"fx": 600.0, "cx": 319.5, "cy": 239.5, "w2c": W, "hw": SIZE}, "those of another size"),
         ({"K": K / [[4], [4], [1]], "w2c": W}, "are they those of another size"),
         ({"K": K / [[2], [2], [1]], "w2c": W}, "are they those of another size"),
         ({"K": K, "train": {"031": by_frame([W] * 3), "032": by_frame([W] * 3)}}, "train/031, tr"),

@@ -417,3 +417,23 @@ def test_a_camera_that_was_read_is_written_as_it_was(tmp_path):
         write_colmap_cameras(again, {1: camera})
         found = read_colmap_cameras(again)[1]
         np.testing.assert_array_equal(found.principal_point, camera.principal_point)
+
+
+@pytest.mark.parametrize("kind", ["bin", "txt"])
+@pytest.mark.parametrize("point", [(1280.0, 960.0), (640.0, 480.0)])
+def test_a_camera_of_a_larger_image_than_the_file_says_is_refused(tmp_path, kind, point):
+    path, values = tmp_path / f"cameras.{kind}", (2000.0, 2000.0, *point)
+    if kind == "bin":
+        path.write_bytes(counted(packed_camera(1, 1, values, 640, 480)))
+    else:
+        path.write_text(f"1 PINHOLE 640 480 {' '.join(map(str, values))}\n")
+    with pytest.raises(
+        FormatError, match="intrinsics of an image of 640 x 480 pixels for camera 1"
+    ):
+        read_colmap_cameras(path)
+
+
+def test_a_camera_of_an_image_that_was_cut_out_is_read(tmp_path):
+    path = tmp_path / "cameras.txt"
+    path.write_text("1 PINHOLE 640 480 2000 2000 1280 100\n")
+    np.testing.assert_array_equal(read_colmap_cameras(path)[1].principal_point, [1279.5, 99.5])

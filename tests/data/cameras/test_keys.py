@@ -112,6 +112,26 @@ EXPORTED = {
     "duration": 10.6,
     "azimuth": 30.0,
     "look_at": [0.0, 0.1, 0.2],
+    "is_bad": True,
+    "has_mask": True,
+    "has_depth": True,
+    "motion_blur_score": 3.2,
+    "pixel_aspect_ratio": 1.0,
+    "cam_id": 3,
+    "cam_idx": 2,
+    "view_id": 1,
+    "img_id": 3,
+    "img_idx": 4,
+    "split_idx": 1,
+    "depth_range": [1.0, 2.0],
+    "quality": 0.9,
+    "score": 0.3,
+    "created_at": 123456,
+    "fstop": 2.8,
+    "centered": True,
+    "scaled": True,
+    "bounds_min": [-1.0, -1, -1],
+    "is_undistorted": True,
 }
 
 # What changes the image: no reader knows it.
@@ -131,14 +151,23 @@ LENSES = {
     "transform_matrix_start": POSE,
     "projection": "equirectangular",
     "projection_type": "Orthographic",
-    "lens": "double sphere",
+    "lens kind": "double sphere",
     "distortion_model": "kannala_brandt",
     "lens_center": [0.5, 0.4],
+    "pixel_aspect_ratio": 1.1,
+    "lens": "gopro superview",
+    "lens_type": "dual_fisheye",
+    "projection_": "mercator",
+    "projection type": "cubemap",
+    "distortion_map": "0.1 0.2 0 0",
+    "skew_": "0.5",
+    "type of camera": "KB4",
     "anything": 3,
     "anything else": [[0.0, 0], [0, 2]],
     "not a number": float("nan"),
 }
 SILENT = {"latlong": False, "skew": 0, "sk_x": 0.0, "rolling_shutter": [0, 0, 0, 0], "xi": None}
+SILENT |= {"lens": "none", "distortion_model": "pinhole", "skew_": "0.0", "lens_shift": "0, 0"}
 SILENT |= {"projection": "perspective", "note": "undistorted with the fisheye model", "tags": ["a"]}
 
 
@@ -230,6 +259,52 @@ def test_a_lens_in_an_object_of_its_own_is_named(tmp_path):
             read(path)
 
 
+NESTED = {
+    "distortion/coefficients": {"distortion": {"coefficients": [0.1, 0.2, 0, 0]}},
+    "distortion/radial": {"distortion": {"radial": [0.1, 0.2]}},
+    "lens/a": {"lens": {"name": "custom", "a": 0.1}},
+    "lens/a_": {"lens": {"a_": [[0.0], [0.1]]}},
+    "distortion_model/a": {"distortion_model": {"a": 0.1}},
+    "device/lens/model": {"device": {"lens": {"model": "fisheye"}}},
+    "meta/lens": {"meta": {"lens": "fisheye"}},
+    "meta/mode": {"meta": {"mode": "fisheye"}},
+    "rigs/k1": {"rigs": [[{"k1": 0.1}]]},
+}
+
+
+@pytest.mark.parametrize("place", NESTED)
+def test_a_lens_below_other_keys_is_named(tmp_path, place):
+    [(key, value)] = NESTED[place].items()
+    for form, (make, read, _) in FORMS.items():
+        by_content = form in ("by content", "3D Gaussian Splatting")
+        if place in ("rigs/k1", "device/lens/model") and by_content:  # there they are read
+            continue
+        with pytest.raises(data.FormatError) as error:
+            read(saved(tmp_path, make(key, value)))
+        assert place in error.value.found, form
+
+
+@pytest.mark.parametrize("key", ["fl_x", "focal_length", "camera_angle_x", "cx"])
+def test_intrinsics_in_an_object_that_is_not_read_are_named(tmp_path, key):
+    for form in ("transforms, root", "transforms, frame", "camera path, root", "NeRSemble"):
+        make, read, _ = FORMS[form]
+        with pytest.raises(data.FormatError, match=f"device/{key} = 0.5"):
+            read(saved(tmp_path, make("device", {"name": "a", key: 0.5})))
+
+
+def test_a_lens_beside_a_wrapper_of_cameras_is_named(tmp_path):
+    cameras = {"0000": {"K": K, "w2c": POSE, "w": 32, "h": 24}}
+    for key, value in (("meta", {"lens": "fisheye"}), ("distortion_model", {"a": 0.1})):
+        with pytest.raises(data.FormatError, match=f"found {key}/"):
+            data.read_json_cameras(saved(tmp_path, {key: value, "cameras": cameras}))
+
+
+def test_a_lens_without_a_coefficient_says_nothing(tmp_path):
+    lens = {"name": "Canon 50 mm", "model": "pinhole", "coefficients": [0.0, 0, 0, 0]}
+    for form, (make, read, count) in FORMS.items():
+        assert len(read(saved(tmp_path, make("lens", lens)))) == count, form
+
+
 def test_a_lens_in_a_list_of_objects_is_named(tmp_path):
     for make, read in (
         (transforms_root, data.read_transforms),
@@ -294,7 +369,25 @@ def test_the_list_is_of_keys_as_they_are_compared():
         ("pinhole", False),
         ("a picture through a fisheye lens", False),
         (["x", "spherical"], True),
+        ("KB4", True),
+        ("cubemap", True),
     ],
 )
 def test_what_says_something(value, says):
     assert says_something(value) is says
+
+
+@pytest.mark.parametrize(
+    "value, says",
+    [
+        ("0.1 0.2 0 0", True),
+        ("superview", True),
+        ("0 0.0, 0", False),
+        ("", False),
+        ("Perspective", False),
+        ("SIMPLE_PINHOLE", False),
+        (["none", 0, False, None], False),
+    ],
+)
+def test_what_says_something_of_a_lens(value, says):
+    assert says_something(value, of_a_lens=True) is says

@@ -574,3 +574,70 @@ def test_a_bad_frame_among_many_is_named(tmp_path):
         tree = {**LENS, "frames": [*frames[:37], {**FRAME, key: value}, *frames[37:]]}
         with pytest.raises(FormatError, match=says):
             read_transforms(saved(tmp_path, tree))
+
+
+@pytest.mark.parametrize(
+    "lens",
+    [
+        {"fl_x": 1200.0, "cx": 640.0, "cy": 480.0},  # of four times the size
+        {"fl_x": 600.0, "cx": 320.0, "cy": 240.0},  # of exactly twice the size
+        {"fl_x": 1.2, "fl_y": 1.2, "cx": 0.5, "cy": 0.5},
+    ],
+)
+def test_intrinsics_of_another_size_or_unit_are_refused_beside_w_and_h(tmp_path, lens):
+    for tree in (
+        {"w": 320, "h": 240, **lens, "frames": [FRAME]},
+        {"frames": [{**FRAME, "w": 320, "h": 240, **lens}]},
+    ):
+        with pytest.raises(FormatError, match="intrinsics of an image of 320 x 240 pixels"):
+            read_transforms(saved(tmp_path, tree))
+
+
+@pytest.mark.parametrize("point", [(400.0, 100.0), (-50.0, 120.0), (318.0, 238.0), (160.0, 700.0)])
+def test_a_principal_point_of_an_image_that_was_cut_out_is_read(tmp_path, point):
+    tree = {**LENS, "cx": point[0], "cy": point[1], "frames": [FRAME]}
+    [frame] = read_transforms(saved(tmp_path, tree))
+    np.testing.assert_array_equal(frame.camera.principal_point, np.array(point) - 0.5)
+
+
+def test_test_frames_follow_the_frames(tmp_path):
+    """As in the transforms.json of ScanNet++, where both are of the same cameras."""
+    names = ["DSC1.JPG", "DSC3.JPG", "DSC2.JPG"]
+    frames = [{"file_path": name, **FRAME, "is_bad": False} for name in names]
+    frames[2]["transform_matrix"] = np.eye(4).tolist()
+    path = saved(tmp_path, {**LENS, "frames": frames[:2], "test_frames": frames[2:]})
+    read = read_transforms(path)
+    assert [frame.image for frame in read] == names
+    turned = np.diag([1.0, -1, -1, 1])[:3]
+    np.testing.assert_array_equal(read[2].camera.world_to_camera, turned)
+    by_number = sf3d.data.read_json_cameras(path)
+    assert [frame.frame[-1] for frame in by_number] == ["1", "2", "3"]
+    np.testing.assert_array_equal(by_number[1].camera.world_to_camera, turned)
+
+
+@pytest.mark.parametrize("value", [3, [FRAME["transform_matrix"]]])
+def test_test_frames_that_are_none_are_named(tmp_path, value):
+    with pytest.raises(FormatError, match=r"test_frames|frame 1"):
+        read_transforms(saved(tmp_path, {**LENS, "frames": [FRAME], "test_frames": value}))
+
+
+@pytest.mark.parametrize("value", [1, True, ["opencv"]])
+def test_a_convention_that_is_no_text_is_refused(tmp_path, value):
+    for root, frame in (({"coordinate_system": value}, {}), ({}, {"coordinate_system": value})):
+        tree = {**LENS, **root, "frames": [{**FRAME, **frame}]}
+        with pytest.raises(FormatError, match="OpenGL or OpenCV, camera to world, as coordinate_s"):
+            read_transforms(saved(tmp_path, tree))
+
+
+def test_a_camera_that_would_be_taken_for_one_of_a_larger_image_is_not_written(tmp_path):
+    [frame] = read_transforms(saved(tmp_path, {**LENS, "frames": [FRAME]}))
+    camera = sf3d.Camera.pinhole(600.0, 600.0, 319.5, 239.5, SIZE)
+    writers = (
+        lambda path: write_transforms(path, [frame._replace(camera=camera)]),
+        lambda path: sf3d.data.write_colmap_cameras(path, {1: camera}),
+        lambda path: sf3d.data.write_kitti_calibration(path, sf3d.data.Calibration(camera, 0.5)),
+    )
+    for name, write in zip(("a.json", "cameras.txt", "calib.txt"), writers, strict=True):
+        with pytest.raises(ValueError, match="principal point of an image of 320 x 240 pixels"):
+            write(tmp_path / name)
+        assert not (tmp_path / name).exists()

@@ -60,7 +60,7 @@ from sf3d_jax.data.cameras.by_content.result import FrameCamera
 from sf3d_jax.data.cameras.by_content.table import Table, collect
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, camera_argument
 from sf3d_jax.data.cameras.keys import refuse_unknown
-from sf3d_jax.data.cameras.transforms import frames_of, is_transforms
+from sf3d_jax.data.cameras.transforms import frames_of, is_transforms, list_frames
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -170,7 +170,7 @@ def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCam
             "one camera a timestep; `read_transforms` reads several",
             f"camera_index {found}",
         )
-    names = named_frames(path, tree["frames"])
+    names = named_frames(path, list_frames(tree) or [])
     if names is None and len(read) == 1:
         return (FrameCamera(None, read[0].camera, _TRANSFORMS),)
     frames = names or [frame_of_number(i, named=False) for i in range(len(read))]

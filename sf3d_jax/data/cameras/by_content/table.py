@@ -22,7 +22,7 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
 from sf3d_jax.data._files.json import Json, numbers, outline, shorten
 from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
-from sf3d_jax.data.cameras.keys import UnknownKey, is_harmless, says_something
+from sf3d_jax.data.cameras.keys import UnknownKey, is_harmless, unknown_below
 from sf3d_jax.data.cameras.names import (
     CONVENTIONS,
     INTRINSICS,
@@ -156,8 +156,9 @@ def _is_small(tree: Json) -> bool:
 
 
 def _collect(place: _Place, node: Json) -> Table:
-    if len(place.keys) >= _DEEPEST:
-        return Table({}, {})
+    if len(place.keys) >= _DEEPEST:  # no camera is so deep, but a lens counts anywhere
+        found = unknown_below(place.keys, node) if place.keys else ()
+        return Table({}, {}, tuple(key for key in found if key.is_of_a_lens))
     if isinstance(node, dict):
         place = place._replace(labels=labels(node) or place.labels)
         bare = _bare_frames(place, node)
@@ -210,10 +211,10 @@ def _child(place: _Place, key: str, value: Json) -> _Child:
 
 
 def _unknown(inside: _Place, value: Json) -> Table:
-    """A table without a camera: the key of the place, if its value says something."""
-    if isinstance(value, dict) or not says_something(value):
+    """A table without a camera: the key of the place, and those in a list under it."""
+    if isinstance(value, dict):  # of which the keys were looked at
         return Table({}, {})
-    return Table({}, {}, (UnknownKey(str(inside), value),))
+    return Table({}, {}, tuple(unknown_below(inside.keys, value)))
 
 
 def _number(value: Json) -> Json:

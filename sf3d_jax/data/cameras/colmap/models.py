@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sf3d_jax.data._files import LARGEST_SIDE, FormatError, PathLike, check_numbers
+from sf3d_jax.data._files import (
+    LARGEST_SIDE,
+    FormatError,
+    PathLike,
+    check_header_size,
+    check_numbers,
+)
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.checks import camera_argument, make_camera, rigid_pose
+from sf3d_jax.data.cameras.checks import (
+    camera_argument,
+    check_is_no_larger,
+    check_told_size,
+    make_camera,
+    rigid_pose,
+)
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -135,12 +147,17 @@ def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "C
     numbers = np.array(record.parameters, np.float64)
     focal, point, distortion = np.split(numbers, [model.focals, model.focals + 2])
     count = 8 if model.distortion > 4 else 4
+    where, size = f"camera {camera_id}", (record.height, record.width)
+    focal, point = np.broadcast_to(focal, 2), point - 0.5
+    check_header_size(path, record.width, record.height)
+    check_numbers(path, where, numbers)
+    check_is_no_larger(path, where, focal, point, size)
     return make_camera(
         path,
-        f"camera {camera_id}",
-        focal=np.broadcast_to(focal, 2),
-        principal_point=point - 0.5,
-        size=(record.height, record.width),
+        where,
+        focal=focal,
+        principal_point=point,
+        size=size,
         world_to_camera=np.eye(3, 4),
         distortion=np.pad(distortion, (0, count - len(distortion))) if len(distortion) else None,
         model=model.ours,
@@ -167,6 +184,7 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
     """
     name = f"cameras[{camera_id}]"
     one = camera_argument(name, camera)
+    check_told_size(name, one)
     distortion = one.distortion or []
     if any(distortion[8:]):
         raise ValueError(f"{name}: COLMAP has no thin prism coefficients, got {distortion[8:]}")

@@ -12,7 +12,8 @@ edge, w/2 being its centre, so half a pixel is subtracted; without one it is the
 k3 are OpenCV's distortion, as are k4 k5 k6 if all are given, and k1 to k4 that of its fisheye where
 `camera_model` is OPENCV_FISHEYE or `is_fisheye` is true, as in nerfstudio and instant-ngp;
 `distortion_params` has k1 k2 k3 k4 p1 p2. VHAP adds `timestep_index`, `camera_index` and
-`fg_mask_path`. Other keys are those that `keys` lists, or are refused.
+`fg_mask_path`. The `test_frames` of ScanNet++ follow the frames. Other keys are those that `keys`
+lists, or are refused.
 
 NeRFace's `intrinsics` are fx, fy in pixels and cx, cy per width and height. Where fx and fy are
 negative the camera is turned by 180 degrees about its axis. Where only one of NeRFace's is, its
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TransformsFrame", "read_transforms", "write_transforms"]
 
+_FRAMES, _TEST_FRAMES = "frames", "test_frames"
 _IMAGE = "file_path"
 _INDICES = ("timestep_index", "camera_index")
 _MASKS = ("fg_mask_path", "mask_path")
@@ -64,8 +66,8 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
         file says.
 
     Returns:
-      The frames in the order of the file, none where its list `frames` is empty; cameras in
-      float64, integers at pixel centres.
+      The frames in the order of the file, those of `test_frames` last, none where its list `frames`
+      is empty; cameras in float64, integers at pixel centres.
 
     Raises:
       FormatError: the file is not a transforms.json, a pose is not a rotation and translation,
@@ -79,13 +81,29 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
     return frames_of(path, read_json(path), size)
 
 
+def list_frames(tree: Json) -> list[Json] | None:
+    """The frames of a transforms.json, those of `test_frames` last.
+
+    Args:
+      tree: of a JSON file.
+
+    Returns:
+      What is in the lists; None where there is no list `frames`.
+    """
+    frames = tree.get(_FRAMES) if isinstance(tree, dict) else None
+    if not isinstance(frames, list) or not isinstance(tree, dict):
+        return None
+    others = tree.get(_TEST_FRAMES)
+    return [*frames, *others] if isinstance(others, list) else frames
+
+
 def is_transforms(tree: Json) -> bool:
     """Whether every frame has a transform_matrix, and the first one a focal length of this format.
 
     Args:
       tree: of a JSON file.
     """
-    frames = _list_frames(tree)
+    frames = list_frames(tree)
     if not frames:
         return False
     posed = all(isinstance(frame, dict) and transforms_poses.KEY in frame for frame in frames)
@@ -101,7 +119,7 @@ def is_broken_transforms(tree: Json) -> bool:
     Returns:
       True if the list `frames` is empty, or there is any key of this format.
     """
-    frames = _list_frames(tree)
+    frames = list_frames(tree)
     if frames is None:
         return False
     keys = {key for node in (tree, *frames) if isinstance(node, dict) for key in node}
@@ -110,7 +128,7 @@ def is_broken_transforms(tree: Json) -> bool:
 
 def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[TransformsFrame, ...]:
     """The frames of a transforms.json that was read; else as `read_transforms`."""
-    frames = _list_frames(tree)
+    frames = list_frames(tree)
     if frames is None:
         raise FormatError(path, "a list `frames` of at least one frame", outline(tree))
     for i, frame in enumerate(frames):
@@ -118,7 +136,8 @@ def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[Transforms
             raise FormatError(path, f"an object as frame {i}", outline(frame))
     if not frames:
         return ()
-    rest = {key: x for key, x in tree.items() if key != "frames"}
+    lists = (_FRAMES, _TEST_FRAMES)
+    rest = {k: x for k, x in tree.items() if k not in lists or not isinstance(x, list)}
     file = File(level(path, frames), level(path, [rest]))
     images = file.text(_IMAGE)
     sizes, told = _sizes(file, images, size)
@@ -128,12 +147,6 @@ def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[Transforms
     indices = [file.whole_numbers(key) for key in _INDICES]
     columns = zip(cameras, images, *indices, file.text(*_MASKS), strict=True)
     return tuple(itertools.starmap(TransformsFrame, columns))
-
-
-def _list_frames(tree: Json) -> list[Json] | None:
-    """The list `frames` of a JSON file, if it has one."""
-    frames = tree.get("frames") if isinstance(tree, dict) else None
-    return frames if isinstance(frames, list) else None
 
 
 def _sizes(

@@ -84,7 +84,7 @@ def read_intrinsics(file: File, sizes: np.ndarray, told: np.ndarray) -> Intrinsi
     edge = np.where(says_point[:, None], own.point, root.point)
     edge = np.where(np.isnan(edge), sizes[:, ::-1] / 2, edge)
     found = Intrinsics(sizes, focal, edge - 0.5, relative)
-    _check_untold(file, found, told)
+    _check_sizes(file, found, told)
     return found
 
 
@@ -162,19 +162,13 @@ def _check_halves(file: File, own: np.ndarray, root: np.ndarray) -> None:
         raise FormatError(file.path, expected, f"only {found}, and both beside the frames")
 
 
-def _check_untold(file: File, found: Intrinsics, told: np.ndarray) -> None:
-    """Refuses intrinsics that are not those of a size which the file does not say."""
-    rows = np.concatenate([found.focal, found.point, found.sizes], -1)
-    for i in _first_of_each(rows, ~told):
-        size = size_of(found.sizes[i])
-        focal = np.abs(found.focal[i])
-        check_fits(file.path, file.frames.where(i), focal, found.point[i], size, told=False)
-
-
-def _first_of_each(rows: np.ndarray, where: np.ndarray) -> list[int]:
-    """The first place of each different row among those that are looked at."""
-    found = places(where)
-    return sorted(found[i] for i in np.unique(rows[found], axis=0, return_index=True)[1].tolist())
+def _check_sizes(file: File, found: Intrinsics, told: np.ndarray) -> None:
+    """Refuses intrinsics that are not those of an image of the size."""
+    rows = np.concatenate([found.focal, found.point, found.sizes, told[:, None]], -1)
+    for i in sorted(np.unique(rows, axis=0, return_index=True)[1].tolist()):
+        size, focal = size_of(found.sizes[i]), np.abs(found.focal[i])
+        where = file.frames.where(i)
+        check_fits(file.path, where, focal, found.point[i], size, told=bool(told[i]))
 
 
 def _shown(size: np.ndarray) -> str:

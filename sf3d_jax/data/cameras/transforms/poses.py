@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from sf3d_jax.data._files import LARGEST, FormatError
-from sf3d_jax.data._files.json import Json, matrix
+from sf3d_jax.data._files.json import Json, matrix, outline
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import ends_in_one, rigid_pose
 from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simple
@@ -74,10 +74,10 @@ def _says_opencv(level: Level, i: int) -> bool | None:
     """Whether a node says that the axes are OpenCV's; None where it says nothing."""
     found = None
     for key, text in level.nodes[i].items():
-        if is_convention(key) and isinstance(text, str):
-            said, direction = read_convention(text)
+        if is_convention(key) and text:  # zero, false, null and "" say nothing
+            said, direction = read_convention(text) if isinstance(text, str) else (None, None)
             if said is None or direction == "w2c":
                 expected = f"OpenGL or OpenCV, camera to world, as {key} of {level.where(i)}"
-                raise FormatError(level.path, expected, repr(text[:40]))
+                raise FormatError(level.path, expected, outline(text))
             found = said == "opencv"
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data._files.json import Json, write_json
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.checks import CameraArgument, camera_argument
+from sf3d_jax.data.cameras.checks import CameraArgument, camera_argument, check_told_size
 from sf3d_jax.data.cameras.lens import COEFFICIENTS
 from sf3d_jax.data.cameras.poses import homogeneous
 from sf3d_jax.data.cameras.transforms.frame import TransformsFrame
@@ -34,6 +34,8 @@ def write_transforms(path: PathLike, frames: Sequence[TransformsFrame]) -> None:
     if not frames:
         raise ValueError("frames: expected at least one, got none")
     checked = [camera_argument(f"frames[{i}].camera", x.camera) for i, x in enumerate(frames)]
+    for i, camera in enumerate(checked):
+        check_told_size(f"frames[{i}].camera", camera)
     models = {camera.model for camera in checked}
     if "fisheye" in models and len(models) > 1:
         raise ValueError(f"frames: expected one kind of lens, got {sorted(models)}")

@@ -15,6 +15,8 @@ from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_h
 from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
+    check_is_no_larger,
+    check_told_size,
     intrinsics,
     make_camera,
     pinhole_argument,
@@ -84,7 +86,10 @@ def read_kitti_calibration(
             f"a baseline of {baseline:g} m; are the two exchanged?",
         )
     focal, where = np.array([fx, fy]), f"P{camera}"
-    own = _rectified_size(path, entries, camera) or kitti_size(focal, point)
+    told = _rectified_size(path, entries, camera)
+    if told is not None:
+        check_is_no_larger(path, where, focal, point, told)
+    own = told or kitti_size(focal, point)
     if own is None:
         own = _given_size(path, camera, size)
         check_kitti_fits(path, where, focal, point, own)
@@ -116,6 +121,7 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
         positive.
     """
     camera = pinhole_argument("calibration.camera", calibration.camera)
+    check_told_size("calibration.camera", camera)
     (fx, fy, cx, cy), pose = camera.optics, camera.pose
     baseline = float(calibration.baseline)
     if not 0 < baseline <= LARGEST:

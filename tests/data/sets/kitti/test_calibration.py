@@ -161,3 +161,15 @@ def test_a_right_camera_is_refused(tmp_path):
 def test_a_wrong_size_is_the_fault_of_the_caller(tmp_path, size):
     with pytest.raises(ValueError, match=r"^size: expected two integers"):
         data.read_kitti_calibration(calibration(tmp_path, P2, P3), size=size)
+
+
+@pytest.mark.parametrize("size", ["310 94", "621 188"])
+def test_intrinsics_of_a_larger_image_than_the_file_says_are_refused(tmp_path, size):
+    f = "P_rect_0{}: 721.5377 0 {} {} 0 721.5377 {} 0 0 0 1 0"
+    point = (609.5593, 172.854) if size == "310 94" else (1219.1186, 345.708)
+    left, right = (f.format(i, point[0], -390.0 * (i - 2), point[1]) for i in (2, 3))
+    path = calibration(tmp_path, f"S_rect_02: {size}", left, right)
+    with pytest.raises(
+        data.FormatError, match=r"intrinsics of an image of \d+ x \d+ pixels for P2"
+    ):
+        data.read_kitti_calibration(path)

@@ -63,7 +63,8 @@ class MovingCameraFlags:
     """KITTI calibration at the second image, if the lens has changed."""
     cameras: Path | None = None
     """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
-    JSON, or the folder of a COLMAP model. A flow gets the camera of its number and the next one."""
+    JSON, or the folder of a COLMAP model. A flow gets the camera of its number and that of the frame
+    it leads to: the next one, or that of its name, as 0003_0005."""
 
     @property
     def is_given(self) -> bool:

@@ -63,8 +63,9 @@ class MovingCameraFlags:
     """KITTI calibration at the second image, if the lens has changed."""
     cameras: Path | None = None
     """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
-    JSON, or the folder of a COLMAP model. A flow gets the camera of its number and that of the frame
-    it leads to: the next one, or that of its name, as 0003_0005."""
+    JSON, or the folder of a COLMAP model. A flow gets the camera of its number and the one of the
+    frame that it leads to: the next of that camera, or the second that its name, as 0003_0005, says.
+    """
 
     @property
     def is_given(self) -> bool:

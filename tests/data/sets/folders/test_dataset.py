@@ -1,5 +1,6 @@
 """Files of one's own by patterns, in trees that NumPy and OpenCV write."""
 
+import itertools
 import pickle
 
 import cv2
@@ -246,7 +247,7 @@ def leading(root, images, flow_names):
     flows(root, *(f"flow/{name}.flo" for name in flow_names))
     patterns = {"image": "frames/*.png"} | ({"flow": "flow/*.flo"} if flow_names else {})
     entries = FolderPairs(root, **patterns).entries
-    assert all(e.files["flow"].stem == e.frame for e in entries) or not flow_names
+    assert not flow_names or all(e.files["flow"].stem == e.frame for e in entries)
     return [(e.frame, e.next_frame) for e in entries]
 
 
@@ -256,7 +257,7 @@ def test_the_reading_that_uses_every_flow_tells_frames_from_cameras(tmp_path):
     kitti = [f"00000{i}_1{k}" for i in range(3) for k in range(2)]
     expected = [(name, f"{name[:-1]}1") for name in kitti[::2]]
     assert leading(tmp_path / "b", kitti, kitti[::2]) == expected
-    with pytest.raises(ValueError, match="whether 00000_00 is followed by .*give a pattern"):
+    with pytest.raises(ValueError, match=r"whether 00000_00 is followed by .*give a pattern"):
         leading(tmp_path / "c", times, [])
     words = [f"0000{t}_cam{c}" for t in range(3) for c in range(2)]
     assert leading(tmp_path / "d", words, []) == list(zip(words, words[2:], strict=False))
@@ -264,7 +265,7 @@ def test_the_reading_that_uses_every_flow_tells_frames_from_cameras(tmp_path):
 
 def test_times_that_jitter_follow_one_another(tmp_path):
     times = ["1341846313553992", "1341846313592026", "1341846313654184", "1341846313692026"]
-    expected = list(zip(times, times[1:], strict=False))
+    expected = list(itertools.pairwise(times))
     assert leading(tmp_path / "a", times, times[:3]) == expected
     assert leading(tmp_path / "b", ["1000", "1033", "1067"], []) == [
         ("1000", "1033"),

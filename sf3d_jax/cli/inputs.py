@@ -64,8 +64,7 @@ class MovingCameraFlags:
     cameras: Path | None = None
     """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
     JSON, or the folder of a COLMAP model. A flow gets the camera of its number and the one of the
-    frame that it leads to: the next of that camera, or the second that its name, as 0003_0005, says.
-    """
+    frame that it leads to: the next of that camera, or the second in a name such as 0003_0005."""
 
     @property
     def is_given(self) -> bool:

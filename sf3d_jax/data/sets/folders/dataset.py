@@ -191,10 +191,11 @@ class FolderPairs(Dataset):
         return np.divide(1, values, out=np.zeros_like(values), where=values > 0)
 
     def _read_map(self, kind: str, path: Path) -> ScalarMap:
+        name = kind.removeprefix("after_")
         if kind.endswith("disparity"):
-            return read_disparity(path)
+            return read_disparity(path, name=name)
         is_scaled = path.suffix.lower() == ".png" and not kind.endswith("inv_depth")
-        return read_map(path, scale=self._depth_scale if is_scaled else None)
+        return read_map(path, scale=self._depth_scale if is_scaled else None, name=name)
 
 
 def _check_options(

@@ -41,7 +41,11 @@ def pair_frames(
     place = {path: i for i, path in enumerate(listed)}
     if times is None:
         begins = {place[x] for x in firsts}
-        chains = read_sequences(names, begins, step, trust_flows=True)
+        try:
+            chains = read_sequences(names, begins, step, is_partial=True)
+        except ValueError as error:
+            hint = "give the frames of one camera alone, or names such as frame1_cam2"
+            raise ValueError(f"{error}; {hint}") from None
     else:
         chains = _split_cameras(times)
     after = follow(chains, step or find_step(chains))

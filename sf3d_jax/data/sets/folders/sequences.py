@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sf3d_jax.data.sets.folders.pairing import Name, parse, varying_numbers
@@ -33,20 +33,21 @@ class _Reading(NamedTuple):
 
 
 def read_sequences(
-    names: Sequence[str], begins: Collection[int] | None, step: int, *, trust_flows: bool = False
+    names: Sequence[str], begins: Collection[int] | None, step: int, *, is_partial: bool = False
 ) -> list[Chain]:
     """The frames of a folder by their numbers, each sequence apart.
 
     The number of a frame is the one that differs within a sequence, and the names of a sequence
-    have all else in common. Where each of several numbers may be it, the flows decide, if with one
-    of the readings alone each flow leads to a frame, and else words such as frame_ and cam. Where
+    have all else in common. Where each of several numbers may be it, words such as frame_ and cam
+    decide, and else the flows, if with one of the readings alone each flow leads to a frame. Where
     all numbers differ at once, it is the first one.
 
     Args:
       names: of the frames, without their endings.
       begins: the places of those with a flow; None if there is no flow at all.
       step: how far a flow leads; 0 if that is not known.
-      trust_flows: of readings that are still equal, take the number in which the flows differ.
+      is_partial: whether the flows may be some of many, such as those of one camera. Then a single
+        one decides nothing, and a reading counts as well if its sequences have all their flows.
 
     Returns:
       The sequences; none where the names have no numbers.
@@ -62,7 +63,7 @@ def read_sequences(
         readings = _list_readings(named)
         if len(readings) > 1:
             own = None if begins is None else [i for _, i in named if i in begins]
-            readings = [_choose(readings, names, own, step, trust_flows)]
+            readings = [_choose(readings, names, own, step, is_partial)]
         chains += readings[0].chains if readings else []
     return chains
 
@@ -134,37 +135,32 @@ def _choose(
     names: Sequence[str],
     begins: Sequence[int] | None,
     step: int,
-    trust_flows: bool,
+    is_partial: bool,
 ) -> _Reading:
     """The reading that the flows or the words in the names decide for."""
     if begins is not None and not begins:
         return readings[0]  # no flow leads from any of these frames
+    texts = parse(names[next(i for x in readings[0].chains for i in x.values())]).texts
+    for meant in (
+        [x for x in readings if _FRAME.fullmatch(texts[x.place])],
+        [x for x in readings if not _VIEW.fullmatch(texts[x.place])],
+    ):
+        if len(meant) == 1:
+            return meant[0]
     after = {x.place: follow(x.chains, step or find_step(x.chains)) for x in readings}
-    if begins:
-        readings = [x for x in readings if all(i in after[x.place] for i in begins)] or readings
-    for only in _reasons(readings, [names[i] for i in begins or ()], names, trust_flows):
-        if len(only) == 1:
-            return only[0]
-    first = next(i for i in begins or after[readings[0].place] if i in after[readings[0].place])
-    listed = " or ".join(
-        dict.fromkeys(names[x[first]] for x in (after[r.place] for r in readings) if first in x)
-    )
-    raise ValueError(
-        f"the names do not say whether {names[first]} is followed by {listed}"
-        if " or " in listed
-        else f"the names do not say which of the numbers in {names[first]} is that of the frame"
-    )
+    if begins and (len(begins) > 1 or not is_partial):
+        leading = [x for x in readings if all(i in after[x.place] for i in begins)]
+        whole = [x for x in readings if is_partial and _has_all_flows(x, begins)]
+        meant = [x[0] for x in (leading, whole) if len(x) == 1]
+        if meant and meant[0] is meant[-1]:
+            return meant[0]
+    leads = lambda i: [names[x[i]] for x in after.values() if i in x]
+    most = max(begins or range(len(names)), key=lambda i: len(leads(i)))
+    listed = " or ".join(leads(most)) + (" or by none" if len(leads(most)) == 1 else "")
+    raise ValueError(f"the names do not say whether {names[most]} is followed by {listed}")
 
 
-def _reasons(
-    readings: list[_Reading], flows: Sequence[str], names: Sequence[str], trust_flows: bool
-) -> Iterator[list[_Reading]]:
-    """What each reason leaves of the readings, the best reason first."""
-    yield readings
-    some = next(i for chain in readings[0].chains for i in chain.values())
-    texts = parse(names[some]).texts
-    yield [x for x in readings if _FRAME.fullmatch(texts[x.place])]
-    yield [x for x in readings if not _VIEW.fullmatch(texts[x.place])]
-    if trust_flows and len(flows) > 1:
-        differing = varying_numbers([parse(name) for name in flows])
-        yield [x for x in readings if x.place in differing] if len(differing) == 1 else []
+def _has_all_flows(reading: _Reading, begins: Sequence[int]) -> bool:
+    """Whether each sequence with flows has one for every frame, or for every one but the last."""
+    chains = [[chain[n] for n in sorted(chain)] for chain in reading.chains]
+    return all({*chain[:-1]} <= {*begins} for chain in chains if {*chain} & {*begins})

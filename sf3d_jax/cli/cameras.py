@@ -1,7 +1,7 @@
 """The cameras of each flow, as the flags of `sf3d convert` say them."""
 
 import dataclasses
-import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,17 +108,16 @@ def _read_table(
 ) -> list[tuple[sf3d.Camera, sf3d.Camera]]:
     """The camera of each flow's frame, and that of the frame after it."""
     cameras = _read_cameras(path, size)
-    files = {_as_file(name): name for name in cameras}
+    files = {str(_as_file(name)): name for name in cameras}
     try:
-        paired = data.pair_files(flows, list(files))
+        paired = data.pair_frames(flows, [*files], times=_read_times(path, list(cameras)))
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(f"--cameras: {path}: {error}") from None
-    following = _find_following(list(cameras))
-    names = [files[str(partner)] for partner in paired.files]
-    if alone := [name for name in names if following[name] is None]:
+    names = [files[str(first)] for first, _ in paired]
+    if alone := [name for name, (_, after) in zip(names, paired, strict=True) if after is None]:
         listed = ", ".join(alone[:5]) + (" and more" if len(alone) > 5 else "")
         raise ValueError(f"--cameras: {path}: there is no camera of the frame after {listed}")
-    pairs = [(cameras[name], cameras[following[name] or name]) for name in names]
+    pairs = [(cameras[files[str(a)]], cameras[files[str(b)]]) for a, b in paired]
     for name, (camera, _) in zip(names, pairs, strict=True):
         if camera.model != "pinhole":
             raise ValueError(
@@ -143,21 +142,23 @@ def _read_cameras(path: Path, size: Size) -> dict[str, sf3d.Camera]:
     return {name: x.camera for name, x in zip(names, listed, strict=True)}
 
 
-def _find_following(names: Sequence[str]) -> dict[str, str | None]:
-    """The name of the frame after each: its last number is higher by the usual step."""
-    parts = {name: re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.DOTALL) for name in names}
-    places = {(m[1], int(m[2]), m[3]): name for name, m in parts.items() if m}
-    numbers = sorted(number for _, number, _ in places)
-    steps = [b - a for a, b in itertools.pairwise(numbers) if b > a]
-    step = min(steps, default=1)
-    return {
-        name: places.get((m[1], int(m[2]) + step, m[3])) if m else None for name, m in parts.items()
-    }
+def _read_times(path: Path, names: Sequence[str]) -> list[tuple[int, str]] | None:
+    """The time and the camera of each image, where a transforms.json says them."""
+    if path.is_dir():
+        return None
+    tree = json.loads(path.read_bytes())
+    frames = tree.get("frames") if isinstance(tree, dict) else None
+    found = {}
+    for frame in frames if isinstance(frames, list) else ():
+        if isinstance(frame, dict) and isinstance(time := frame.get("timestep_index"), int):
+            found[frame.get("file_path")] = time, f"{frame.get('camera_index')}"
+    times = [found[name] for name in names if name in found]
+    return times if len({*times}) == len(names) else None
 
 
-def _as_file(name: str) -> str:
+def _as_file(name: str) -> Path:
     """The name of an image with an ending, which a file of cameras may leave out."""
-    return str(Path(name if re.search(r"\.[A-Za-z]\w*$", name) else f"{name}.png"))
+    return Path(name if re.search(r"\.[A-Za-z]\w*$", name) else f"{name}.png")
 
 
 def _resize(camera: sf3d.Camera, size: Size) -> sf3d.Camera:

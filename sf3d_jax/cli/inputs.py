@@ -71,8 +71,9 @@ class MovingCameraFlags:
     """KITTI calibration at the second image, if the lens has changed."""
     cameras: Path | None = None
     """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
-    JSON, or a folder with a COLMAP model or else a transforms.json. A flow gets the camera
-    of its number and the next one."""
+    JSON, or a folder with a COLMAP model or else a transforms.json. A flow gets the camera of its
+    number and the one of the frame that it leads to: the next of that camera, or the second in a
+    name such as 0003_0005."""
 
     @property
     def is_given(self) -> bool:

@@ -63,11 +63,11 @@ def read_map(
       OSError: the file is missing.
     """
     if name.endswith("disparity"):
-        return data.read_disparity(path)
+        return data.read_disparity(path, name=name)
     scale = png_scale if path.suffix.lower() == ".png" else None
     if path.suffix.lower() == ".png" and scale is None:
         raise ValueError(f"{path}: say with --png-scale what a code of 1 means (code / scale)")
-    values, known = data.read_map(path, scale=scale)
+    values, known = data.read_map(path, scale=scale, name=name)
     unit = METRES[depth_unit] if name in ("depth", "next_depth") else 1.0
     return (values if unit == 1 else values * np.float32(unit)), known
 

@@ -11,7 +11,7 @@ import tyro
 
 from sf3d_jax.cli._progress import track
 from sf3d_jax.cli.frame_names import name_frames
-from sf3d_jax.cli.inputs import check_folder, check_writable
+from sf3d_jax.cli.inputs import check_folder, check_writable, new_folder
 from sf3d_jax.cli.record import NAME, add_frame, begin_record, hash_file, read_record
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ class Render:
         self._check()
         cameras = self._read_cameras()
         gaussians = self._read_scene()
-        folders = self._make_folders()
+        with self._make_folders() as folders:
+            self._draw(gaussians, cameras)
+            print(f"{self.out}: {', '.join(folders)}")
+
+    def _draw(self, gaussians: "Gaussians", cameras: "dict[str, Camera]") -> None:
+        """Draws the frames that are not there, and notes each when all of its files are."""
         done = self._find_done(cameras)
         import jax
 
@@ -87,7 +92,6 @@ class Render:
             self._write(name, gaussians, left[name], rooms[name])
             add_frame(self.out, name)
         self._color_inverse_depths(cameras)
-        print(f"{self.out}: {', '.join(folders)}")
 
     def _check(self) -> None:
         if self.size is not None and min(self.size) < 1:
@@ -134,18 +138,24 @@ class Render:
             raise ValueError(f"{self.scene}: holds no Gaussians")
         return gaussians
 
-    def _make_folders(self) -> list[str]:
-        """Before the work, so that it is not lost."""
-        folders = {**_MAPS, _PICTURES: ".png"}
-        for folder in folders:
+    @contextlib.contextmanager
+    def _make_folders(self) -> Iterator[list[str]]:
+        """Before the work, so that it is not lost; those without a file go if it fails."""
+        endings = {**_MAPS, _PICTURES: ".png"}
+        folders = [self.out / name for name in endings]
+        with contextlib.ExitStack() as stack:
+            for folder in (self.out, *folders):
+                stack.enter_context(new_folder(folder, "out"))
+            record = self.out / NAME
+            for path in (record, *(folder / "0000" for folder in folders)):
+                check_writable("--out", path)
+            is_new = not record.exists()
             try:
-                (self.out / folder).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                reason = f"no folder can be made at {self.out / folder}: {error.strerror}"
-                raise ValueError(f"--out: {reason}") from None
-        for path in (self.out / NAME, *(self.out / folder / "0000" for folder in folders)):
-            check_writable("--out", path)
-        return [f"{folder}/*{ending}" for folder, ending in folders.items()]
+                yield [f"{name}/*{ending}" for name, ending in endings.items()]
+            except BaseException:
+                if is_new and not any(any(folder.iterdir()) for folder in folders):
+                    record.unlink(missing_ok=True)
+                raise
 
     def _files(self, name: str) -> dict[str, Path]:
         return {kind: self.out / kind / f"{name}{ending}" for kind, ending in _MAPS.items()}

@@ -58,6 +58,7 @@ from sf3d_jax.data.sets._dataset import Entry as Entry
 from sf3d_jax.data.sets._recognise import recognise as recognise
 from sf3d_jax.data.sets.chairs.dataset import FlyingChairs as FlyingChairs
 from sf3d_jax.data.sets.folders.dataset import FolderPairs as FolderPairs
+from sf3d_jax.data.sets.folders.leading import pair_frames as pair_frames
 from sf3d_jax.data.sets.folders.pairing import Paired as Paired
 from sf3d_jax.data.sets.folders.pairing import pair_files as pair_files
 from sf3d_jax.data.sets.hd1k.dataset import HD1K as HD1K

@@ -1,6 +1,7 @@
 """`sf3d convert` of many files: which belong together, and where the camera was at each."""
 
 import itertools
+import json
 import pathlib
 import re
 
@@ -230,6 +231,48 @@ def test_a_table_of_cameras_removes_their_motion(form, capsys):
     assert "--cameras" not in said.err
     lines = [line for line in said.out.splitlines() if line.startswith("out/flow_")]
     assert len(lines) == 2 and all(line.endswith("; camera motion removed") for line in lines)
+
+
+@pytest.mark.parametrize("says_times", [True, False])
+def test_the_next_frame_of_a_camera_is_not_the_next_camera(says_times, capsys):
+    write_still_world()
+    for folder, name in (("flow", "flow"), ("depth", "depth"), ("next", "next")):
+        pathlib.Path(f"{folder}/{name}_0.npy").rename(f"{folder}/00000_01.npy")
+        pathlib.Path(f"{folder}/{name}_1.npy").unlink()
+    away = np.eye(3, 4)
+    away[0, 3] = 7
+    listed = []
+    for time, i in itertools.product(range(3), range(3)):
+        camera = sf3d.Camera.pinhole(FX, FY, CX, CY, SIZE, POSES[time] if i == 1 else away)
+        listed.append(data.TransformsFrame(camera, f"images/{time:05d}_{i:02d}.png"))
+    data.write_transforms("a.json", listed)
+    if not says_times:
+        with pytest.raises(SystemExit):
+            main([*MOVING, "--cameras", "a.json"])
+        error = capsys.readouterr().err
+        assert "whether 00000_01 is followed by 00000_02 or 00001_01" in " ".join(error.split())
+        return
+    tree = json.loads(pathlib.Path("a.json").read_text())
+    for frame, (time, i) in zip(tree["frames"], itertools.product(range(3), range(3)), strict=True):
+        frame |= {"timestep_index": time, "camera_index": i}
+    pathlib.Path("a.json").write_text(json.dumps(tree))
+    main([*MOVING, "--cameras", "a.json"])
+    np.testing.assert_allclose(np.load("out/00000_01.npz")["vectors"], 0, atol=3e-6)
+
+
+def test_the_name_of_a_flow_says_its_second_camera():
+    write_still_world()
+    for folder, name in (("flow", "flow"), ("depth", "depth"), ("next", "next")):
+        pathlib.Path(f"{folder}/{name}_0.npy").rename(f"{folder}/0001_0003.npy")
+        pathlib.Path(f"{folder}/{name}_1.npy").unlink()
+    away = np.eye(3, 4)
+    away[0, 3] = 7
+    poses = [POSES[0], away, POSES[1], away]
+    cameras = [sf3d.Camera.pinhole(FX, FY, CX, CY, SIZE, pose) for pose in poses]
+    frames = [data.TransformsFrame(x, f"000{i}.jp2") for i, x in enumerate(cameras, 1)]
+    data.write_transforms("a.json", frames)
+    main([*MOVING, "--cameras", "a.json"])
+    np.testing.assert_allclose(np.load("out/0001_0003.npz")["vectors"], 0, atol=3e-6)
 
 
 def test_a_missing_frame_of_the_cameras_is_named(capsys):

@@ -340,6 +340,25 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(sf3d_command, tmp_pat
     check_frame(tmp_path, "front", drawn(0))
 
 
+@pytest.mark.parametrize("there", [[], ["out"], ["out", "out/colors", "out/colors/old.png"]])
+def test_an_interruption_before_the_first_frame_leaves_nothing(
+    sf3d_command, tmp_path, monkeypatch, there
+):
+    def interrupted(*_, **__):
+        assert (tmp_path / "out/alpha").is_dir() and (tmp_path / "out/render.jsonl").exists()
+        raise KeyboardInterrupt
+
+    for name in there:
+        path = tmp_path / name
+        path.touch() if path.suffix else path.mkdir()
+    monkeypatch.setattr(gaussians, "intersections_needed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Render(tmp_path / "scene.ply", tmp_path / "transforms.json", tmp_path / "out").run()
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert left - {"scene.ply", "transforms.json", "out/render.jsonl"} == {*there}
+    assert ("out/render.jsonl" in left) == ("out/colors/old.png" in there)
+
+
 @pytest.mark.parametrize("kind, ending", [("colors", ".png"), ("inv_depth", ".npy")])
 def test_a_frame_of_another_size_or_broken_is_drawn_again(sf3d_command, tmp_path, kind, ending):
     assert sf3d_command(*WORDS)[0] == 0
@@ -503,7 +522,7 @@ def test_a_folder_that_cannot_be_is_found_before_the_work(sf3d_command, tmp_path
     (tmp_path / "out/alpha").write_bytes(b"")
     code, _, errors = sf3d_command(*WORDS)
     assert code == 2 and "--out: no folder can be made at out/alpha" in errors[0]
-    assert not list((tmp_path / "out/colors").iterdir())
+    assert not (tmp_path / "out/colors").exists()
 
 
 def test_help_does_not_wait_for_jax():

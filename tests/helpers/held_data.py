@@ -270,6 +270,10 @@ FILES = {
         ),
     },
     "sets/folders/test_pairing.py": {
+        "pair_frames": (
+            "test_a_flow_leads_to_the_next_frame_of_its_camera",
+            "test_a_number_that_may_be_that_of_a_camera_or_of_a_frame_is_asked_for",
+        ),
         "pair_files": (
             "test_names_say_which_files_belong_together",
             "test_what_names_do_not_say_is_refused",

@@ -7,7 +7,7 @@ The format is told by the ending of the file, or by `format=`:
     .png     "kitti"   16-bit KITTI    16-bit, a code is a value times 256 (disparity) or `scale`
     .pfm     "pfm"     PF              Pf
     .npy     "npy"     [H, W, 2]       [H, W] or [H, W, 1]
-    .npz     "npz"     `flow`          one of that shape; with a mask `valid`, if there is one
+    .npz     "npz"     `flow`          one of that shape; with a mask `valid`, `valid_mask`, `mask`
     .flo5    "spring"  HDF5 `flow`     -
     .dsp5    "spring"  -               HDF5 `disparity`
     .dpt     "sintel"  -               depth, so that only `read_map` and `write_map` have it
@@ -119,12 +119,15 @@ def write_flow(
     writer.write(path, np.where(known[..., None], flow, np.float32(np.nan)))
 
 
-def read_disparity(path: PathLike, *, format: str | None = None) -> ScalarMap:
+def read_disparity(
+    path: PathLike, *, format: str | None = None, name: str = "disparity"
+) -> ScalarMap:
     """Reads disparity.
 
     Args:
       path: of the file.
       format: "kitti", "pfm", "npy", "npz" or "spring"; by the ending of the file when not given.
+      name: of the array of an .npz, which may hold several.
 
     Returns:
       The disparity in pixels, positive: its sign is dropped, because both are in circulation.
@@ -134,7 +137,7 @@ def read_disparity(path: PathLike, *, format: str | None = None) -> ScalarMap:
       FormatError: the file does not hold disparity in this format, or its ending is unknown.
     """
     scale = kitti_png.DISPARITY_SCALE
-    formats = {**_scalar_formats(scale), "npz": _DISPARITY_ARCHIVE}
+    formats = _scalar_formats(scale, name)
     disparity = np.abs(_choose(path, format, formats).read(path))
     return _scalar_map(disparity, np.isfinite(disparity) & (disparity > 0))
 
@@ -165,7 +168,13 @@ def write_disparity(
     writer.write(path, _scalar_map(disparity, known).values)
 
 
-def read_map(path: PathLike, *, format: str | None = None, scale: float | None = None) -> ScalarMap:
+def read_map(
+    path: PathLike,
+    *,
+    format: str | None = None,
+    scale: float | None = None,
+    name: str | None = None,
+) -> ScalarMap:
     """Reads a scalar map of any meaning: depth, inverse depth, its change, motion in depth.
 
     Args:
@@ -173,6 +182,8 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
       format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring", "sintel" (depth) or
         "tartanair" (depth); by the ending of the file when not given.
       scale: for a PNG, and there required: a value is its code divided by this.
+      name: what the map is, such as "depth", for an .npz: the array of this name, or else the only
+        one whose name is not that of another kind, such as disparity.
 
     Returns:
       The map. Invalid is what is not finite and, in a PNG, 0; elsewhere 0 and negative numbers
@@ -182,7 +193,7 @@ def read_map(path: PathLike, *, format: str | None = None, scale: float | None =
       FormatError: the file does not hold a scalar map in this format, or its ending is unknown.
       ValueError: scale is missing, not positive, or given for another format than PNG.
     """
-    values = _choose_scaled(path, format, scale).read(path)
+    values = _choose_scaled(path, format, scale, name).read(path)
     return _scalar_map(values, np.isfinite(values))
 
 
@@ -216,24 +227,24 @@ def write_map(
     writer.write(path, np.where(known, values, np.float32(np.nan)))
 
 
-def _scalar_formats(scale: float) -> Mapping[str, _Format]:
+def _scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Format]:
     read_png = partial(kitti_png.read_scalar, scale=scale)
     write_png = partial(kitti_png.write_scalar, scale=scale)
     return {
         "kitti": _Format(".png", read_png, write_png),
         "pfm": _Format(".pfm", pfm.read_scalar, pfm.write),
         "npy": _Format(".npy", npy.read_scalar, npy.write),
-        "npz": _Format(".npz", npz.read_scalar, npz.write),
+        "npz": _Format(".npz", partial(npz.read_scalar, name=name), npz.write),
         "spring": _Format(".dsp5", hdf5.read_scalar, hdf5.write_scalar),
     }
 
 
-def _map_formats(scale: float) -> Mapping[str, _Format]:
+def _map_formats(scale: float, name: str | None) -> Mapping[str, _Format]:
     depths = {
         "sintel": _Format(".dpt", flo.read_depth, flo.write_depth),
         "tartanair": _Format(None, tartanair_png.read_depth, tartanair_png.write_depth),
     }
-    return {**_scalar_formats(scale), **depths}
+    return {**_scalar_formats(scale, name), **depths}
 
 
 def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) -> _Format:
@@ -250,8 +261,10 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
     )
 
 
-def _choose_scaled(path: PathLike, format: str | None, scale: float | None) -> _Format:
-    chosen = _choose(path, format, _map_formats(1 if scale is None else scale))
+def _choose_scaled(
+    path: PathLike, format: str | None, scale: float | None, name: str | None = None
+) -> _Format:
+    chosen = _choose(path, format, _map_formats(1 if scale is None else scale, name))
     if (chosen.ending == ".png") != (scale is not None):
         need = "needs one" if scale is None else "has none"
         raise ValueError(

@@ -139,6 +139,20 @@ def parse_shape(path: PathLike, data: bytes) -> tuple[int, ...]:
     return _parse_header(path, data)[2]
 
 
+def parse_length(path: PathLike, data: bytes) -> int:
+    """The bytes of an .npy, by its header.
+
+    Args:
+      path: of the file, for the error.
+      data: the first bytes, at least all of the header.
+
+    Raises:
+      FormatError: it is no header of an .npy of real numbers.
+    """
+    kind, _, shape, start = _parse_header(path, data)
+    return start + _real_dtype(path, kind).itemsize * math.prod(shape)
+
+
 def _parse_header(path: PathLike, data: bytes) -> tuple[str, str, tuple[int, ...], int]:
     """The dtype, the order and the shape, and where the numbers begin."""
     header, start = _header(path, data)

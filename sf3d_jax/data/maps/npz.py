@@ -1,11 +1,14 @@
 """Maps as one array of a NumPy archive (.npz).
 
-Flow is the array `flow`, disparity is `disparity`; else it is the only array of its shape, so that
-one file may hold all maps of a frame. A mask `valid`, bool or 0 and 1, says where they are known.
+Flow is the array `flow`, disparity is `disparity`; else it is the only array of its shape whose
+name is not that of another kind, so that one file may hold all maps of a frame. A mask `valid`,
+`valid_mask` or `mask`, bool or 0 and 1, says where they are known.
 """
 
 import contextlib
 import io
+import math
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,12 +16,22 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, replace_file
+from sf3d_jax.data._files import FormatError, PathLike, SizeError, replace_file
+from sf3d_jax.data._files.headers import LARGEST_PICTURE
 from sf3d_jax.data.maps import npy
 
 # What damaged archives raise: of RuntimeError those with a password or an unknown compression.
 _BROKEN = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError
-_MASK = "valid"
+_MASKS = "valid", "valid_mask", "mask"
+# What a name tells of an array, the first that fits; it begins, ends or is parted by no letter.
+_KINDS = {
+    "change": r"change|delta",
+    "backward flow": r"backward|bwd?|flow ?bwd?",
+    "flow": r"flow|forward|fwd?",
+    "inverse depth": r"(inv|inverse) ?depth|idepth",
+    "disparity": r"disparity|disp",
+    "depth": r"depth",
+}
 
 Shape = tuple[int, ...]
 Test = Callable[[Shape], bool]
@@ -77,27 +90,54 @@ def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarra
     with _open(path) as archive:
         shapes = {x: _shape(path, archive, x) for x in _names(archive)}
         chosen = _choose(path, name, shape, shapes, fits)
-        values = npy.parse_array(path, archive.read(f"{chosen}.npy"))
-        if shapes.get(_MASK) == shapes[chosen][:2]:
-            mask = npy.parse_array(path, archive.read(f"{_MASK}.npy"))
-            if not np.isin(mask, (0, 1)).all():
-                raise FormatError(path, f"0 and 1 in {_MASK}", "other numbers")
+        values = _take(path, archive, chosen)
+        for mask in (x for x in _MASKS if x in shapes):
+            known = _read_mask(path, archive, mask, shapes[chosen][:2])
             values = values.copy()
-            values[mask == 0] = np.nan
+            values[known == 0] = np.nan
     return values
+
+
+def _read_mask(
+    path: PathLike, archive: zipfile.ZipFile, name: str, size: tuple[int, ...]
+) -> np.ndarray:
+    shape = _shape(path, archive, name)
+    if shape not in (size, (*size, 1), (1, *size)):
+        raise SizeError(path, f"the shape {list(size)} of {name}", f"{list(shape)}")
+    mask = _take(path, archive, name)
+    if not np.isin(mask, (0, 1)).all():
+        raise FormatError(path, f"0 and 1 in {name}", "other numbers")
+    return mask.reshape(size)
 
 
 def _choose(
     path: PathLike, name: str | None, shape: str, shapes: Mapping[str, Shape], fits: Test
 ) -> str:
-    fitting = [x for x, found in shapes.items() if x != _MASK and fits(found) and 0 not in found]
+    fitting = [
+        x for x, found in shapes.items() if x not in _MASKS and fits(found) and 0 not in found
+    ]
     if name is not None and name in fitting:
         return name
-    if len(fitting) == 1:
-        return fitting[0]
+    meant = [x for x in fitting if name is None or not _is_other(x, name)]
+    if len(meant) == 1:
+        return meant[0]
     listed = ", ".join(f"{x} {list(found)}" for x, found in shapes.items()) or "no array"
     named = f", or one named {name}" if name else ""
+    named = f" that may be {name}" if fitting and not meant else named
     raise FormatError(path, f"one array of the shape {shape}{named}", listed)
+
+
+def _is_other(found: str, name: str) -> bool:
+    """Whether an array is not what is looked for, by its name: another kind, or the next one."""
+    kind = _kind(found)
+    if kind is not None and kind != _kind(name):
+        return True
+    return bool(re.search("next", found, re.I)) and "next" not in name
+
+
+def _kind(name: str) -> str | None:
+    words = re.sub(r"[^a-z]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return next((x for x, p in _KINDS.items() if re.search(rf"\b({p})s?\b", words)), None)
 
 
 @contextlib.contextmanager
@@ -115,5 +155,21 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
 
 
 def _shape(path: PathLike, archive: zipfile.ZipFile, name: str) -> Shape:
+    return npy.parse_shape(path, _read_start(archive, name))
+
+
+def _take(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """The numbers of an array, unpacked only if they are as many as a picture may have."""
+    start, stored = _read_start(archive, name), archive.getinfo(f"{name}.npy").file_size
+    shape, length = npy.parse_shape(path, start), npy.parse_length(path, start)
+    if math.prod(shape[:2]) > LARGEST_PICTURE:
+        raise FormatError(path, f"at most {LARGEST_PICTURE:,} pixels in {name}", f"{list(shape)}")
+    if stored != length:
+        raise FormatError(path, f"{length} bytes for {list(shape)} in {name}", f"{stored}")
+    return npy.parse_array(path, archive.read(f"{name}.npy"))
+
+
+def _read_start(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The bytes of an array that hold its header."""
     with archive.open(f"{name}.npy") as file:
-        return npy.parse_shape(path, file.read(4096))
+        return file.read(4096)

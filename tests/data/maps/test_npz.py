@@ -90,3 +90,61 @@ def test_a_broken_archive_is_named(tmp_path):
         data.read_flow(path)
     with pytest.raises(FileNotFoundError):
         data.read_flow(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("name", ["valid", "mask", "valid_mask"])
+@pytest.mark.parametrize("axes", [(2, 3), (2, 3, 1), (1, 2, 3)])
+def test_a_mask_counts_by_any_of_its_names_and_shapes(tmp_path, name, axes):
+    mask = np.array([[1, 0, 1], [1, 1, 0]])
+    path = saved(tmp_path / "a.npz", flow=FLOW, depth=DEPTH, **{name: mask.reshape(axes)})
+    np.testing.assert_array_equal(data.read_flow(path).valid, mask == 1)
+    np.testing.assert_array_equal(data.read_map(path, name="depth").valid, mask == 1)
+
+
+@pytest.mark.parametrize("name", ["valid", "mask", "valid_mask"])
+def test_a_mask_of_another_size_is_refused(tmp_path, name):
+    path = saved(tmp_path / "a.npz", flow=FLOW, **{name: np.zeros((4, 6))})
+    with pytest.raises(data.FormatError, match=rf"\[2, 3\] of {name}, found \[4, 6\]"):
+        data.read_flow(path)
+
+
+@pytest.mark.parametrize(
+    "wanted, names",
+    [
+        ("depth", ["disparity", "disp", "inv_depth", "invDepth", "next_depth", "mask"]),
+        ("disparity", ["depth", "idepth", "next_disparity", "valid"]),
+        ("inv_depth", ["depth", "disparity", "inv_depth_change"]),
+        ("flow", ["backward", "flow_bw", "backward_flow", "flow_bwd"]),
+    ],
+)
+def test_an_array_that_is_named_as_another_kind_is_refused(tmp_path, wanted, names):
+    for name in names:
+        path = saved(tmp_path / "a.npz", **{name: FLOW if wanted == "flow" else DEPTH})
+        with pytest.raises(data.FormatError, match=rf"a\.npz: expected one array .*{name} \["):
+            if wanted == "flow":
+                data.read_flow(path)
+            elif wanted == "disparity":
+                data.read_disparity(path)
+            else:
+                data.read_map(path, name=wanted)
+
+
+@pytest.mark.parametrize(
+    "wanted, right",
+    [("depth", "depth"), ("depth", "prediction"), ("next_depth", "next_depth"), ("depth", "arr_0")],
+)
+def test_the_name_tells_one_map_from_others(tmp_path, wanted, right):
+    others = {"disparity": 2 * DEPTH, "inv_depth": 1 / DEPTH}
+    others |= {"depth": 3 * DEPTH} if wanted == "next_depth" else {"next_depth": 3 * DEPTH}
+    path = saved(tmp_path / "a.npz", **others, **{right: DEPTH})
+    np.testing.assert_array_equal(data.read_map(path, name=wanted).values, DEPTH)
+
+
+@pytest.mark.parametrize("shape, says", [((30000, 30000, 2), "pixels"), ((2, 3, 2), "bytes for")])
+def test_an_archive_that_unpacks_to_more_than_a_picture_is_refused(tmp_path, shape, says):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(2**20)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("flow.npy", content)
+    with pytest.raises(data.FormatError, match=says):
+        data.read_flow(tmp_path / "a.npz")

@@ -35,10 +35,12 @@ class FolderPairs(Dataset):
 
     Without `next_image`, the frames n and n + step of a folder are a pair, n being the number in
     the name of an image; where frame n + step is missing there is no pair. The step is what flows
-    with names such as 0003_0005 say, or else the commonest difference of numbers in the data set,
-    the least of several. Images without numbers are pairs in the order of their names. With a flow
-    there is a pair for each flow, and what belongs to none, such as the flow of a last frame, is in
-    `left_out` and counted when the data set is printed.
+    with names such as 0003_0005 say, or else the commonest difference of numbers in the folder, the
+    least of several; that of all folders, where none occurs twice. Times, whose differences are
+    irregular, and images without numbers are pairs in their order. Where two numbers differ, as in
+    00001_02, the flows say which one is the frame, or words such as cam02. With a flow there is a
+    pair for each flow, and what belongs to none, such as the flow of a last frame, is in `left_out`
+    and counted when the data set is printed.
 
     Files belong together by their names, or else by the numbers in them, 0001 for the same as 1, as
     in `data.pair_files`; where a kind has no numbers, in their order, if each folder has as many
@@ -94,8 +96,8 @@ class FolderPairs(Dataset):
           FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file, or
             names do not say which files belong together; the files are listed.
           TypeError: camera is not a Camera.
-          ValueError: two ways to say the same, two files for one frame, or what is needed to
-            understand a map is missing.
+          ValueError: two ways to say the same, two files for one frame, names that do not say
+            which number is that of the frame, or what is needed to understand a map is missing.
         """
         patterns = {
             "flow": flow,
@@ -197,10 +199,11 @@ class FolderPairs(Dataset):
         return np.divide(1, values, out=np.zeros_like(values), where=values > 0)
 
     def _read_map(self, kind: str, path: Path) -> ScalarMap:
+        name = kind.removeprefix("after_")
         if kind.endswith("disparity"):
-            return read_disparity(path)
+            return read_disparity(path, name=name)
         is_scaled = path.suffix.lower() == ".png" and not kind.endswith("inv_depth")
-        return read_map(path, scale=self._depth_scale if is_scaled else None)
+        return read_map(path, scale=self._depth_scale if is_scaled else None, name=name)
 
 
 def _check_options(

@@ -1,21 +1,19 @@
 """Which frames of one's own files are pairs, and what belongs to each pair."""
 
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets.folders.pairing import (
-    Name,
     lack_partner,
     match_names,
-    parse,
     step_of_names,
-    varying_numbers,
 )
 from sf3d_jax.data.sets.folders.patterns import Match
+from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
 
 _Pair = tuple[Match, Match]
 _ByFrame = dict[Path, Path]
@@ -47,7 +45,8 @@ def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str
 
     Raises:
       FileNotFoundError: a flow has no frame, or a pair lacks a file of another kind.
-      ValueError: two files stand for the same, or names do not say which belong together.
+      ValueError: two files stand for the same, or names do not say which belong together, or
+        which of their numbers is that of the frame.
     """
     frames = found["image"]
     if "next_image" in found:
@@ -55,7 +54,9 @@ def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str
         by_path = {match.path: match for match in found["next_image"]}
         pairs = [(a, by_path[after[a.path]]) for a in frames if a.path in after]
     else:
-        pairs = list(_successors(frames, _step_of_flows(frames, found.get("flow", ()))))
+        flows = found.get("flow", ())
+        step = _step_of_flows(frames, flows)
+        pairs = list(_successors(frames, step, _find_begins(frames, flows)))
     if not pairs:
         return Listed([], {kind: tuple(m.path for m in found[kind]) for kind in found})
     firsts = [first for first, _ in pairs]
@@ -167,54 +168,45 @@ def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
     return steps.pop() if steps else 0
 
 
-def _successors(frames: Sequence[Match], step: int) -> Iterator[_Pair]:
-    """Each frame and the one a step later; if that is 0, the commonest step, the least of several.
+def _successors(
+    frames: Sequence[Match], step: int, begins: Collection[Path] | None
+) -> Iterator[_Pair]:
+    """Each frame and the one a step later; if that is 0, the commonest step of its folder.
 
     In a folder whose names have no numbers it is the one that follows by name.
     """
     by_folder = itertools.groupby(frames, key=lambda match: match.folder)
     folders = [list(group) for _, group in by_folder]
-    chains = [_chains(folder) for folder in folders]
-    numbers = [sorted(chain) for of_folder in chains for chain in of_folder]
-    steps = Counter(b - a for chain in numbers for a, b in itertools.pairwise(chain))
-    step = step or min(steps, key=lambda step: (-steps[step], step), default=1)
+    chains = [_read_sequences(folder, step, begins) for folder in folders]
+    common = find_step([chain for of_folder in chains for chain in of_folder])
     for folder, of_folder in zip(folders, chains, strict=True):
         if not of_folder:
             yield from itertools.pairwise(folder)
-        after = {m.path: chain.get(n + step) for chain in of_folder for n, m in chain.items()}
-        yield from ((m, other) for m in folder if (other := after.get(m.path)) is not None)
+        after = follow(of_folder, step or find_step(of_folder, common))
+        yield from ((folder[i], folder[after[i]]) for i in sorted(after))
 
 
-def _chains(frames: Sequence[Match]) -> list[dict[int, Match]]:
-    """The frames of a folder by their numbers, each sequence apart; none if they have no numbers.
-
-    The number of a frame is the last one in its name that differs from name to name; the names of
-    a sequence have all else in common. Where all numbers differ at once, it is the first one.
-    """
-    by_texts: dict[tuple[str, ...], list[tuple[Name, Match]]] = defaultdict(list)
-    for match in frames:
-        name = parse(match.path.stem)
-        by_texts[name.texts].append((name, match))
-    chains = []
-    for named in by_texts.values():
-        varying = varying_numbers([name for name, _ in named])
-        ways = [_split(named, i, varying) for i in reversed(varying)]
-        ways += [_split(named, i, []) for i in varying[:1]]
-        chains += next((way for way in ways if any(len(chain) > 1 for chain in way)), [])
-    return chains
+def _read_sequences(
+    folder: Sequence[Match], step: int, begins: Collection[Path] | None
+) -> list[Chain]:
+    places = None if begins is None else [i for i, m in enumerate(folder) if m.path in begins]
+    try:
+        return read_sequences([match.path.stem for match in folder], places, step)
+    except ValueError as error:
+        raise ValueError(
+            f"{folder[0].path.parent}: {error}; give a pattern of one sequence alone, or "
+            "name the other frames with next_image="
+        ) from None
 
 
-def _split(
-    named: Sequence[tuple[Name, Match]], place: int, varying: Sequence[int]
-) -> list[dict[int, Match]]:
-    """The frames by the number at a place, apart by the others; none if one has decimals."""
-    chains: dict[tuple[int | str, ...], dict[int, Match]] = defaultdict(dict)
-    for name, match in named:
-        number = name.numbers[place]
-        if not isinstance(number, int):
-            return []
-        chains[tuple(name.numbers[i] for i in varying if i != place)][number] = match
-    return list(chains.values())
+def _find_begins(frames: Sequence[Match], flows: Sequence[Match]) -> _ByFrame | None:
+    """The frames with a flow, as far as the names alone say it; None where they do not."""
+    if not flows or flows[0].is_of_all:
+        return None
+    try:
+        return _partners(frames, frames, flows)
+    except FileNotFoundError:
+        return None
 
 
 def _by_group(matches: Sequence[Match]) -> defaultdict[str, list[Match]]:

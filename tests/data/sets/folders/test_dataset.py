@@ -1,5 +1,6 @@
 """Files of one's own by patterns, in trees that NumPy and OpenCV write."""
 
+import itertools
 import pickle
 
 import cv2
@@ -237,6 +238,47 @@ def test_a_flow_that_names_both_frames_leads_to_the_second(tmp_path, names, expe
     entries = FolderPairs(tmp_path, image="frames/*.png", flow="flow/*.flo").entries
     assert [(int(e.frame), int(e.next_frame)) for e in entries] == expected
     assert [e.files["flow"].stem for e in entries] == names
+
+
+def leading(root, images, flow_names):
+    """The numbers of the frames of each pair, which has its own flow."""
+    for name in images:
+        trees.write_image(root / f"frames/{name}.png", 1)
+    flows(root, *(f"flow/{name}.flo" for name in flow_names))
+    patterns = {"image": "frames/*.png"} | ({"flow": "flow/*.flo"} if flow_names else {})
+    entries = FolderPairs(root, **patterns).entries
+    assert not flow_names or all(e.files["flow"].stem == e.frame for e in entries)
+    return [(e.frame, e.next_frame) for e in entries]
+
+
+def test_the_reading_that_uses_every_flow_tells_frames_from_cameras(tmp_path):
+    times = [f"0000{t}_0{c}" for t in range(3) for c in range(2)]
+    assert leading(tmp_path / "a", times, times[:4]) == list(zip(times, times[2:], strict=False))
+    kitti = [f"00000{i}_1{k}" for i in range(3) for k in range(2)]
+    expected = [(name, f"{name[:-1]}1") for name in kitti[::2]]
+    assert leading(tmp_path / "b", kitti, kitti[::2]) == expected
+    with pytest.raises(ValueError, match=r"whether 00000_00 is followed by .*give a pattern"):
+        leading(tmp_path / "c", times, [])
+    words = [f"0000{t}_cam{c}" for t in range(3) for c in range(2)]
+    assert leading(tmp_path / "d", words, []) == list(zip(words, words[2:], strict=False))
+
+
+def test_times_that_jitter_follow_one_another(tmp_path):
+    times = ["1341846313553992", "1341846313592026", "1341846313654184", "1341846313692026"]
+    expected = list(itertools.pairwise(times))
+    assert leading(tmp_path / "a", times, times[:3]) == expected
+    assert leading(tmp_path / "b", ["1000", "1033", "1067"], []) == [
+        ("1000", "1033"),
+        ("1033", "1067"),
+    ]
+
+
+def test_each_folder_has_its_own_step(tmp_path):
+    for folder, numbers in (("a", (1, 2, 3, 4)), ("b", (0, 10, 20))):
+        frames(tmp_path, *numbers, name=f"{folder}/{{}}.png")
+    entries = FolderPairs(tmp_path, image="*/*.png").entries
+    pairs = [(e.sequence, e.frame, e.next_frame) for e in entries if e.sequence == "b"]
+    assert len(entries) == 5 and pairs == [("b", "0", "10"), ("b", "10", "20")]
 
 
 def test_numbers_decide_and_not_the_order_of_the_text(tmp_path):

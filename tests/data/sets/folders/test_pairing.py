@@ -73,3 +73,44 @@ def test_the_order_of_the_files_does_not_matter_where_their_numbers_decide():
 def test_what_names_do_not_say_is_refused(flows, others, error, says):
     with pytest.raises(error, match=says):
         data.pair_files([f"{x}.x" for x in flows], [f"{x}.x" for x in others])
+
+
+# Names of flows, names of frames, and those that the flows lead to.
+LEADING = {
+    "the next one": (["1", "2"], ["1", "2", "3"], ["2", "3"]),
+    "every fifth": (["0", "5"], ["0", "5", "10"], ["5", "10"]),
+    "named by the flow": (["0001_0003"], ["1", "2", "3"], ["3"]),
+    "backwards": (["0003_0002"], ["1", "2", "3", "4"], ["2"]),
+    "none": (["2"], ["1", "2"], [None]),
+    "cameras by their word": (
+        ["0001_cam1", "0001_cam2"],
+        ["0001_cam1", "0001_cam2", "0002_cam1", "0002_cam2"],
+        ["0002_cam1", "0002_cam2"],
+    ),
+    "all times of one camera": (
+        ["00000_01", "00001_01"],
+        [f"0000{t}_0{c}" for t in range(3) for c in range(3)],
+        ["00001_01", "00002_01"],
+    ),
+    "times": (["1000", "1033"], ["1000", "1033", "1067", "1100"], ["1033", "1067"]),
+}
+
+
+@pytest.mark.parametrize("case", LEADING)
+@pytest.mark.parametrize("ending", ["png", "jp2"])
+def test_a_flow_leads_to_the_next_frame_of_its_camera(case, ending):
+    flows, frames, expected = LEADING[case]
+    found = data.pair_frames([f"{x}.flo" for x in flows], [f"{x}.{ending}" for x in frames])
+    assert [after and after.stem for _, after in found] == expected
+    starts = flows if {*flows} <= {*frames} else [str(int(flows[0][:4]))]
+    assert [first.stem for first, _ in found] == starts
+
+
+@pytest.mark.parametrize("flows", [["0_1"], ["0_0", "0_1", "0_2"], ["0_1", "1_1", "2_1"]])
+def test_a_number_that_may_be_that_of_a_camera_or_of_a_frame_is_asked_for(flows):
+    frames = [f"{t}_{c}.png" for t in range(3) for c in range(3)]
+    says = r"the names do not say whether 0_(\d) is followed by 0_\d or 1_\1"
+    with pytest.raises(ValueError, match=says):
+        data.pair_frames([f"{x}.flo" for x in flows], frames)
+    times = [(t, c) for t in range(3) for c in range(3)]
+    assert data.pair_frames(["0_1.flo"], frames, times=times)[0][1] == Path("1_1.png")

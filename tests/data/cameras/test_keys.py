@@ -329,6 +329,15 @@ def test_what_is_deep_is_looked_at_too(tmp_path, innermost):
             assert len(data.read_transforms(path)) == 2
 
 
+def test_a_camera_path_of_other_axes_is_named(tmp_path):
+    for make in (path_root, path_frame):
+        read = data.read_json_cameras
+        assert read(saved(tmp_path, make("convention", "OpenGL, camera to world")))
+        for text in ("opencv", "world to camera, OpenGL", "left-handed"):
+            with pytest.raises(data.FormatError, match=f"found '{text}'"):
+                read(saved(tmp_path, make("convention", text)))
+
+
 def test_what_has_no_camera_may_count_anything(tmp_path):
     for make, read, count in FORMS.values():
         assert len(read(saved(tmp_path, make("stats", {"views": 12, "loss": 0.1})))) == count

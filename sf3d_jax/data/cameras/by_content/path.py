@@ -27,6 +27,7 @@ from sf3d_jax.data.cameras.by_content.result import FrameCamera
 from sf3d_jax.data.cameras.checks import Size, ends_in_one, resize_camera, rigid_pose
 from sf3d_jax.data.cameras.keys import refuse_unknown, unknown_keys
 from sf3d_jax.data.cameras.lens import focal_of_angle
+from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simple
 
 _SIDES = ("render_height", "render_width")
 # The lists of cameras, the one that counts first, and the key of the pose in each.
@@ -65,6 +66,7 @@ def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[Fra
     height, width = (_whole(path, key, tree[key]) for key in _SIDES)
     check_header_size(path, width, height)
     _check_perspective(path, "the file", tree)
+    _check_axes(path, "the file", tree)
     name = next((key for key in _LISTS if tree.get(key)), None)
     if name is None or not isinstance(nodes := tree[name], list):
         expected = "at least one camera in camera_path or keyframes"
@@ -76,6 +78,7 @@ def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[Fra
         if not isinstance(node, dict):
             raise FormatError(path, f"an object as {where}", outline(node))
         _check_perspective(path, where, node)
+        _check_axes(path, where, node)
         found[i] = _pose(path, f"{key} of {where}", node.get(key))
         focal[i] = _focal(path, where, node, height)
         refuse_unknown(path, where, unknown_keys(node, (key, "fov", "camera_type")))
@@ -102,6 +105,16 @@ def _check_perspective(path: PathLike, where: str, node: _Node) -> None:
     kind = node.get("camera_type")
     if kind is not None and (not isinstance(kind, str) or kind.lower() != "perspective"):
         raise FormatError(path, f"perspective as camera_type of {where}", outline(kind))
+
+
+def _check_axes(path: PathLike, where: str, node: _Node) -> None:
+    """Refuses a text by which the poses are of other conventions than nerfstudio's."""
+    for key, text in node.items():
+        if simple(key) in CONVENTIONS and isinstance(text, str) and text:
+            axes, direction = read_convention(text)
+            if axes != "opengl" or direction == "w2c":
+                expected = f"OpenGL, camera to world, as {key} of {where}"
+                raise FormatError(path, expected, repr(text[:40]))
 
 
 def _pose(path: PathLike, where: str, value: Json) -> np.ndarray:

@@ -59,8 +59,10 @@ def read_sequences(
     for place, name in enumerate(map(parse, names)):
         by_texts[name.texts].append((name, place))
     chains = []
-    for named in by_texts.values():
+    for texts, named in by_texts.items():
         readings = _list_readings(named)
+        if is_partial and len(texts) > 2:  # 0001_cam2 does not follow 0001_cam1
+            readings = [x for x in readings if not _VIEW.fullmatch(texts[x.place])]
         if len(readings) > 1:
             own = None if begins is None else [i for _, i in named if i in begins]
             readings = [_choose(readings, names, own, step, is_partial)]

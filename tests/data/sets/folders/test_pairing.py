@@ -82,6 +82,7 @@ LEADING = {
     "named by the flow": (["0001_0003"], ["1", "2", "3"], ["3"]),
     "backwards": (["0003_0002"], ["1", "2", "3", "4"], ["2"]),
     "none": (["2"], ["1", "2"], [None]),
+    "cameras of one time": (["0001_cam1"], ["0001_cam1", "0001_cam2"], [None]),
     "cameras by their word": (
         ["0001_cam1", "0001_cam2"],
         ["0001_cam1", "0001_cam2", "0002_cam1", "0002_cam2"],

@@ -166,7 +166,14 @@ def _look_at(
 
 def _take(x: Leaf, index: int | slice, behind: int) -> Leaf:
     """What stands at an index of the axis that so many others follow."""
-    return x[(..., index, *[slice(None)] * behind)]
+    if not isinstance(x, jax.Array):
+        return x[(..., index, *[slice(None)] * behind)]
+    # Of an array on a device without sending the index there.
+    axis = x.ndim - behind - 1
+    if isinstance(index, slice):
+        start, stop, _ = index.indices(x.shape[axis])
+        return jax.lax.slice_in_dim(x, start, stop, axis=axis)
+    return jax.lax.index_in_dim(x, index, axis, keepdims=False)
 
 
 def _take_cameras(cameras: Camera, index: int | slice) -> Camera:

@@ -132,8 +132,8 @@ MUTANTS = {
     ),
     "views": Mutant(
         "views/colors.py",
-        "np.arctan2(-flow[..., 1], -flow[..., 0])",
-        "np.arctan2(flow[..., 1], -flow[..., 0])",
+        "np.arctan2(-vectors[..., 1], -vectors[..., 0])",
+        "np.arctan2(vectors[..., 1], -vectors[..., 0])",
         "views/test_colors.py::test_flow_has_the_published_colors",
     ),
     "warping": Mutant(

@@ -251,6 +251,7 @@ BAD_POSES = {
 }
 
 
+@pytest.mark.non_finite
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, jnp.float32])
 @pytest.mark.parametrize("kind", BAD_POSES)
 def test_a_pose_that_is_no_rotation_is_refused_where_a_camera_is_made(kind, dtype):

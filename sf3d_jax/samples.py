@@ -9,7 +9,7 @@ import jax
 from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera, check_camera
-from sf3d_jax.camera._fields import edit
+from sf3d_jax.camera._fields import AXES, edit
 
 # The maps of samples and sequences, with the axes that follow (*b, H, W).
 _IMAGES = ("image", "next_image", "images")
@@ -186,8 +186,7 @@ def _take_cameras(cameras: Camera, index: int | slice) -> Camera:
             return x if isinstance(index, slice) else _take(x, 0, behind)
         return _take(x, index, behind)
 
-    axes = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
-    taken: dict[str, Leaf] = {n: take(getattr(cameras, n), behind) for n, behind in axes.items()}
+    taken: dict[str, Leaf] = {n: take(getattr(cameras, n), behind) for n, behind in AXES.items()}
     return edit(cameras, **taken)
 
 

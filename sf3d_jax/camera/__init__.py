@@ -22,8 +22,8 @@ from jax.typing import ArrayLike
 from sf3d_jax._checks import check_array, check_batch, check_no_path
 from sf3d_jax._numerics import Array, Leaf, align_ranks, result_type
 from sf3d_jax._numerics.concrete import read_known
+from sf3d_jax.camera._fields import AXES, check_fields, check_lens, check_window, edit
 from sf3d_jax.camera._fields import Size as Size
-from sf3d_jax.camera._fields import check_fields, check_lens, check_window, edit
 from sf3d_jax.camera._fields import check_size as check_size
 
 # An array, a number, or nested lists of numbers.
@@ -78,7 +78,7 @@ class Camera:
     def __post_init__(self) -> None:
         """Checks the fields."""
         object.__setattr__(self, "size", check_size(self.size))
-        check_fields({name: getattr(self, name) for name in _ARRAYS}, self.model)
+        check_fields({name: getattr(self, name) for name in AXES}, self.model)
 
     @classmethod
     def pinhole(
@@ -259,16 +259,14 @@ def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
 
 def align_camera(camera: Camera, rank: int) -> Camera:
     """The camera with axes of size 1 in front of its arrays, so that each has `rank` of a batch."""
-    axes = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
     arrays: dict[str, Leaf] = {
         name: align_ranks(x, rank=rank + count)[0]
-        for name, count in axes.items()
+        for name, count in AXES.items()
         if (x := getattr(camera, name)) is not None
     }
     return edit(camera, **arrays)
 
 
-_ARRAYS = ("focal", "principal_point", "world_to_camera", "distortion")
 Static: TypeAlias = tuple[Size, str]
 
 
@@ -279,12 +277,12 @@ def _flatten(camera: Camera) -> tuple[tuple[Leaf, ...], Static]:
 
 def _flatten_with_keys(camera: Camera) -> tuple[tuple[tuple[GetAttrKey, Leaf], ...], Static]:
     leaves, static = _flatten(camera)
-    return tuple(zip(map(GetAttrKey, _ARRAYS), leaves, strict=True)), static
+    return tuple(zip(map(GetAttrKey, AXES), leaves, strict=True)), static
 
 
 def _unflatten(static: Static, leaves: Iterable[Leaf]) -> Camera:
     camera = object.__new__(Camera)
-    camera.__dict__.update(zip(_ARRAYS, leaves, strict=True), size=static[0], model=static[1])
+    camera.__dict__.update(zip(AXES, leaves, strict=True), size=static[0], model=static[1])
     return camera
 
 

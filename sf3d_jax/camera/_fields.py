@@ -22,6 +22,10 @@ T = TypeVar("T")
 _TRAILING = {"focal": (2,), "principal_point": (2,), "world_to_camera": (3, 4), "distortion": ()}
 
 
+# The axes behind those of the batch.
+AXES = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
+
+
 def check_size(size: Size) -> Size:
     """Checks the size of an image.
 

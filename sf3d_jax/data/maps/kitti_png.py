@@ -29,11 +29,7 @@ def read_flow(path: PathLike) -> np.ndarray:
       FormatError: the file is not a 16-bit PNG of three channels.
     """
     codes = read_png16(path, 3, "KITTI flow")
-    flow = codes[..., :2].astype(np.float32)
-    flow -= _FLOW_ZERO
-    flow /= _FLOW_SCALE
-    flow[codes[..., 2] == 0] = np.nan
-    return flow
+    return decode_flow(codes[..., :2], codes[..., 2] != 0)
 
 
 def write_flow(path: PathLike, flow: np.ndarray) -> None:
@@ -46,17 +42,51 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     Raises:
       ValueError: a valid pixel lies outside [-512, 511.98].
     """
-    valid = np.isfinite(flow).all(-1, keepdims=True)
-    codes = np.rint(flow.astype(np.float64) * _FLOW_SCALE) + _FLOW_ZERO
-    bad = valid[..., 0] & ((codes < 0) | (codes > _LARGEST_CODE)).any(-1)
-    if bad.any():
-        raise ValueError(
-            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of a KITTI PNG: "
-            "mark them invalid, or write another format"
-        )
-
+    codes, valid = encode_flow(flow, "a KITTI PNG")
     codes = np.where(valid, codes, 0)
     write_png(path, np.concatenate([codes, valid], axis=-1).astype(np.uint16))
+
+
+def decode_flow(codes: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """The flow of 16-bit codes: (code - 2^15) / 64 pixels.
+
+    Args:
+      codes: uint16 [H, W, 2], of u and v.
+      valid: bool [H, W].
+
+    Returns:
+      float32 [H, W, 2], NaN where invalid.
+    """
+    flow = codes.astype(np.float32)
+    flow -= _FLOW_ZERO
+    flow /= _FLOW_SCALE
+    flow[~valid] = np.nan
+    return flow
+
+
+def encode_flow(flow: np.ndarray, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """The 16-bit codes of a flow, rounded to the nearest 1/64 pixel.
+
+    Args:
+      flow: float32 [H, W, 2], NaN where invalid.
+      target: what is written, for the error.
+
+    Returns:
+      The codes in float64, [H, W, 2], those of no motion where invalid, and where the flow is
+      valid, bool [H, W, 1].
+
+    Raises:
+      ValueError: a valid pixel lies outside [-512, 511.98].
+    """
+    valid = np.isfinite(flow).all(-1, keepdims=True)
+    codes = np.rint(np.where(valid, flow, 0).astype(np.float64) * _FLOW_SCALE) + _FLOW_ZERO
+    bad = ((codes < 0) | (codes > _LARGEST_CODE)).any(-1)
+    if bad.any():
+        raise ValueError(
+            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of {target}: "
+            "mark them invalid, or write another format"
+        )
+    return codes, valid
 
 
 def read_scalar(path: PathLike, scale: float) -> np.ndarray:

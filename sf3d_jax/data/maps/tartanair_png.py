@@ -15,9 +15,8 @@ import numpy as np
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data._files.pictures import read_png8, read_png16, write_png
+from sf3d_jax.data.maps.kitti_png import decode_flow, encode_flow
 
-_LARGEST_CODE = 65535
-_FLOW_ZERO, _FLOW_SCALE = 32768, 64
 # Written for every pixel that is not valid; the file cannot say why.
 _NOT_VALID = 1
 # From red, green, blue, alpha to the bytes of a number, and back.
@@ -37,11 +36,7 @@ def read_flow(path: PathLike) -> np.ndarray:
       FormatError: the file is not a 16-bit PNG of three channels.
     """
     codes = read_png16(path, 3, "TartanAir V2 flow")
-    flow = codes[..., :0:-1].astype(np.float32)
-    flow -= _FLOW_ZERO
-    flow /= _FLOW_SCALE
-    flow[codes[..., 0] != 0] = np.nan
-    return flow
+    return decode_flow(codes[..., :0:-1], codes[..., 0] == 0)
 
 
 def write_flow(path: PathLike, flow: np.ndarray) -> None:
@@ -54,15 +49,7 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     Raises:
       ValueError: a valid pixel lies outside [-512, 511.98].
     """
-    valid = np.isfinite(flow).all(-1, keepdims=True)
-    known = np.where(valid, flow, 0).astype(np.float64)
-    codes = np.rint(known * _FLOW_SCALE) + _FLOW_ZERO
-    bad = ((codes < 0) | (codes > _LARGEST_CODE)).any(-1)
-    if bad.any():
-        raise ValueError(
-            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of a TartanAir "
-            "V2 PNG: mark them invalid, or write another format"
-        )
+    codes, valid = encode_flow(flow, "a TartanAir V2 PNG")
     masked = np.where(valid, 0, _NOT_VALID)
     write_png(path, np.concatenate([masked, codes[..., ::-1]], axis=-1).astype(np.uint16))
 

@@ -198,7 +198,7 @@ def _fit(
         kind = (
             reach,
             *(
-                (x.shape[:axis], x.shape[axis + 2 :], x.dtype)
+                (x.shape[:axis], x.shape[axis:][2:], x.dtype)
                 for x, axis in zip(given, axes, strict=True)
             ),
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import programs
 
-from sf3d_jax import fit
+from sf3d_jax import Camera, fit
 from sf3d_jax.fit import _programs, two_images
 from sf3d_jax.fit._programs import Program, choose_own, choose_program
 from sf3d_jax.fit._pyramid.plan import make_arrays, make_plan
@@ -71,3 +71,17 @@ def test_ten_sizes_take_two_compilations_and_have_the_motion_of_their_own(monkey
             np.testing.assert_allclose(a, b, atol=1e-4)
         np.testing.assert_array_equal(own.valid, shared.valid)
         np.testing.assert_array_equal(own.occlusion.hidden, shared.occlusion.hidden)
+
+
+@pytest.mark.thorough
+def test_sizes_with_depth_share_programs(monkeypatch):
+    monkeypatch.setattr(_programs, "_chosen", {})
+    asked = []
+    choose = lambda size, kind: asked.append(kind) or choose_program(size, kind)
+    monkeypatch.setattr(two_images, "choose_program", choose)
+    for size in [(16, 24), (18, 23), (17, 22), (19, 26)]:
+        image, next_image = textured(size)
+        inv_depth = np.full(size, 0.5, np.float32)
+        camera = Camera(np.float32([20, 20]), np.float32([11, 8]), size=size)
+        fit.scene_flow(image, next_image, inv_depth, inv_depth, camera)
+    assert len(set(asked)) == 1

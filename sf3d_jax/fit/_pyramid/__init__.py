@@ -8,7 +8,7 @@ from jax import lax
 
 from sf3d_jax._numerics import is_in_range, is_positive_finite
 from sf3d_jax.fit._pyramid.confidence import find_confidence
-from sf3d_jax.fit._pyramid.level import FramePair, improve
+from sf3d_jax.fit._pyramid.level import FramePair, find_features, improve
 from sf3d_jax.fit._pyramid.maps import Size, add_up, count_in, resize, resize_to_nearest, steps
 from sf3d_jax.fit._pyramid.matching import match
 from sf3d_jax.fit._pyramid.plan import Arrays, Levels, Plan, Shape
@@ -77,8 +77,9 @@ def fit_pair(
         motion = enlarge(motion)
     else:
         motion = lax.cond(jnp.asarray(plan.between.number) > 0, climb, enlarge, motion)
-    motion = improve(frames, motion, whole, strength, last=True)
-    return FittedPair(motion, find_confidence(frames, motion, whole))
+    features = find_features(frames, whole)
+    motion = improve(frames, features, motion, whole, strength, last=True)
+    return FittedPair(motion, find_confidence(features, frames.noise, motion, whole))
 
 
 def _size_of(levels: Levels, i: jax.Array | int) -> Size:
@@ -99,7 +100,7 @@ def _climb(frames: FramePair, motion: jax.Array, levels: Levels, strength: jax.A
         source, size = _size_of(levels, jnp.maximum(i - 1, 0)), _size_of(levels, i)
         motion = _resize_motion(motion, source, size, shape)
         here = _resize_frames(frames, whole, size, shape)
-        return improve(here, motion, size, strength, last=False)
+        return improve(here, find_features(here, size), motion, size, strength, last=False)
 
     return lax.fori_loop(0, levels.number, level, motion)
 

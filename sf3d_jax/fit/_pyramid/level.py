@@ -19,6 +19,7 @@ no data; smoothness fills them. (Brox et al., "High accuracy optical flow estima
 al., "Secrets of optical flow", 2010, for the median, the mean of slopes and the bicubic warps.)
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -71,12 +72,12 @@ class FramePair(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """A map with its slopes.
+    """Maps with their slopes.
 
     Attributes:
-      value: the map.
-      along: its slope along u.
-      down: its slope along v.
+      value: the maps.
+      along: their slopes along u.
+      down: their slopes along v.
     """
 
     value: jax.Array
@@ -88,12 +89,12 @@ class Features(NamedTuple):
     """What the terms of the energy read.
 
     Attributes:
-      image: every channel of the images, (2, h, w) each.
+      image: of the images, (2, C, h, w).
       known: (2, h, w), 1 where those are known.
-      surface: the inverse depth; None without depth.
+      surface: of the inverse depth, (2, h, w); None without depth.
     """
 
-    image: tuple[Slopes, ...]
+    image: Slopes
     known: jax.Array
     surface: Slopes | None
 
@@ -102,7 +103,7 @@ class _Equations(NamedTuple):
     """Normal equations of the step of every unknown.
 
     Attributes:
-      matrix: rows of maps.
+      matrix: rows of maps, (2, h, w) each.
       right: maps.
     """
 
@@ -110,25 +111,40 @@ class _Equations(NamedTuple):
     right: Maps
 
     def add_term(
-        self, weight: jax.Array, slope: Sequence[jax.Array | float], residual: jax.Array
+        self, weight: jax.Array, slope: Sequence[jax.Array], residual: jax.Array
     ) -> "_Equations":
-        """The equations with weight (residual + slope . step)^2 added."""
-        weighed = [weight * s for s in slope]
-        matrix = tuple(
-            tuple(x + a * b for x, b in zip(row, slope, strict=True))
-            for row, a in zip(self.matrix, weighed, strict=True)
-        )
-        right = tuple(x - a * residual for x, a in zip(self.right, weighed, strict=True))
-        return _Equations(matrix, right)
+        """The equations with weight (residual + slope . step)^2 added, over all channels.
+
+        Args:
+          weight: (2, h, w).
+          slope: (2, C, h, w), of the first unknowns; the others do not change the residual.
+          residual: (2, C, h, w).
+        """
+        add_up = lambda a, b: weight * add_channels(a * b)
+        matrix = [list(row) for row in self.matrix]
+        right = list(self.right)
+        for i, a in enumerate(slope):
+            right[i] -= add_up(a, residual)
+            for j, b in enumerate(slope[: i + 1]):
+                matrix[i][j] += add_up(a, b)
+                matrix[j][i] = matrix[i][j]
+        return _Equations(tuple(map(tuple, matrix)), tuple(right))
 
 
 def improve(
-    frames: FramePair, motion: jax.Array, size: Size, strength: jax.Array, *, last: bool
+    frames: FramePair,
+    features: Features,
+    motion: jax.Array,
+    size: Size,
+    strength: jax.Array,
+    *,
+    last: bool,
 ) -> jax.Array:
     """The motion after the warps of this level, and under a median.
 
     Args:
       frames: at this level.
+      features: theirs.
       motion: (2, K, h, w), (u, v) and, with depth, r, from both frames.
       size: (rows, columns) of the level.
       strength: of the smoothness, 1 for what is usual.
@@ -137,7 +153,6 @@ def improve(
     Returns:
       As motion.
     """
-    features = find_features(frames, size)
     edges = _find_edges(frames, features, size)
     columns, rows = grid(motion)
     counted = (columns < size[1]) & (rows < size[0])
@@ -168,8 +183,7 @@ def is_hidden(motion: jax.Array) -> jax.Array:
 def find_features(frames: FramePair, size: Size) -> Features:
     """What the terms of the energy read of both frames."""
     smooth = blur(frames.images, _BLUR, size)
-    maps = smooth, *slopes(smooth, size)
-    image = tuple(Slopes(*(x[:, c] for x in maps)) for c in range(smooth.shape[1]))
+    image = Slopes(smooth, *slopes(smooth, size))
     unknown = mean(1.0 - frames.known.astype(smooth.dtype), _SLOPE_RADIUS, size)
     known = (unknown < 1e-6).astype(smooth.dtype)
     if frames.inv_depths is None:
@@ -199,10 +213,9 @@ def _find_edges(frames: FramePair, features: Features, size: Size) -> tuple[jax.
     columns, rows = grid(frames.images)
     own = count_in(frames.known, size)
     linked = own & (columns < size[1] - 1), own & (rows < size[0] - 1)
-    smooth = jnp.stack([channel.value for channel in features.image], axis=1)
     edges = [
         jnp.maximum(jnp.exp(-_EDGE * jnp.sqrt(jnp.mean(step * step, axis=1))), _LEAST_EDGE)
-        for step in steps(smooth, size)
+        for step in steps(features.image.value, size)
     ]
     if features.surface is not None:
         edges = [
@@ -253,14 +266,20 @@ def _add_up_data(features: Features, motion: jax.Array, size: Size, seen: jax.Ar
     return equations
 
 
+def add_channels(x: jax.Array) -> jax.Array:
+    """The sum over the channels of maps (n, C, h, w); XLA fuses it, but not a reduction."""
+    return functools.reduce(jnp.add, (x[:, c] for c in range(x.shape[1])))
+
+
 def warp_other(
     features: Features, u: jax.Array, v: jax.Array, size: Size
-) -> tuple[tuple[Slopes, ...], jax.Array]:
-    """Every channel of the other frame at positions, and where it and its own pixel are known."""
-    other = [x[::-1] for x in (*(channel.value for channel in features.image), features.known)]
-    *values, known = sample_smoothly(other, u, v, size)
-    warped = tuple(Slopes(value, *slopes(value, size)) for value in values)
-    return warped, (features.known > 0) & (known > 0.99)
+) -> tuple[Slopes, jax.Array]:
+    """The other frame's images at positions, and where they and a pixel's own are known."""
+    images, known = features.image.value, features.known
+    other = jnp.concatenate([images, known[:, None]], axis=1)[::-1]
+    warped = sample_smoothly(other, u, v, size)
+    value = warped[:, :-1]
+    return Slopes(value, *slopes(value, size)), (known > 0) & (warped[:, -1] > 0.99)
 
 
 def _add_image_terms(
@@ -274,23 +293,19 @@ def _add_image_terms(
     own = features.image
     warped, known = warp_other(features, u, v, size)
     seen = seen & known
-    differences = jax.tree.map(lambda a, b: a - b, warped, own)
-    means = jax.tree.map(lambda a, b: (a + b) / 2, warped, own)
-    share = 1 / len(own)
-    brightness = share * sum(d.value**2 for d in differences)
-    slope = share * sum(x**2 for d in differences for x in (d.along, d.down))
+    difference = jax.tree.map(lambda a, b: a - b, warped, own)
+    iu, iv = ((a + b) / 2 for a, b in zip(warped[1:], own[1:], strict=True))
+    (iuu, iuv), (_, ivv) = slopes(iu, size), slopes(iv, size)
+    share = 1 / iu.shape[1]
+    brightness = share * add_channels(difference.value**2)
+    slope = share * add_channels(difference.along**2 + difference.down**2)
     of_brightness, of_slope = (
         jnp.where(seen, share * factor, 0) / jnp.sqrt(x + _TINY_DATA**2)
         for factor, x in ((BRIGHTNESS, brightness), (1.0, slope))
     )
-    rest = [0.0] * (len(equations.right) - 2)
-    for difference, mean_of_both in zip(differences, means, strict=True):
-        _, iu, iv = mean_of_both
-        (iuu, iuv), (_, ivv) = slopes(iu, size), slopes(iv, size)
-        equations = equations.add_term(of_brightness, [iu, iv, *rest], difference.value)
-        equations = equations.add_term(of_slope, [iuu, iuv, *rest], difference.along)
-        equations = equations.add_term(of_slope, [iuv, ivv, *rest], difference.down)
-    return equations
+    equations = equations.add_term(of_brightness, [iu, iv], difference.value)
+    equations = equations.add_term(of_slope, [iuu, iuv], difference.along)
+    return equations.add_term(of_slope, [iuv, ivv], difference.down)
 
 
 def _add_depth_term(
@@ -310,6 +325,7 @@ def _add_depth_term(
     next_depth = next_depth + along * (u - jnp.round(u)) + down * (v - jnp.round(v))
     residual = scale * (next_depth - own) - motion[:, 2]
     weight = jnp.where(both, _DEPTH, 0) / jnp.sqrt(residual**2 + _TINY_DEPTH**2)
+    slope = scale * along, scale * down, -jnp.ones_like(own)
     return equations.add_term(
-        weight, [scale * along, scale * down, -jnp.ones_like(own)], jnp.where(both, residual, 0)
+        weight, [x[:, None] for x in slope], jnp.where(both, residual, 0)[:, None]
     )

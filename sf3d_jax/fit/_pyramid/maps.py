@@ -92,7 +92,9 @@ def _extend_axis(x: jax.Array, axis: int, size: Size) -> jax.Array:
     beyond = number.reshape(-1, *[1] * (-axis - 1)) > last
     (beyond,) = align_ranks(beyond, rank=x.ndim)
     edge = lax.dynamic_slice_in_dim(x, last, 1, axis=x.ndim + axis)
-    return jnp.where(beyond, edge, x)
+    # Or XLA would compute a map again for every pixel of a window that reads it.
+    extended: jax.Array = compute_once(jnp.where(beyond, edge, x))
+    return extended
 
 
 def count_in(x: jax.Array, size: Size) -> jax.Array:
@@ -119,14 +121,12 @@ def sample(
     return channels(sample_at("flow", jnp.stack(maps, -1), u, v, method, "clamp").values)
 
 
-def sample_smoothly(
-    maps: Sequence[jax.Array], u: jax.Array, v: jax.Array, size: Size
-) -> tuple[jax.Array, ...]:
-    """Maps (n, h, w) at positions (n, h, w), moved into the image, by Catmull and Rom's kernel.
+def sample_smoothly(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
+    """Maps (n, C, h, w) at positions (n, h, w), moved into the image, by Catmull and Rom's kernel.
 
     It is Keys' with a = -1/2, which keeps a ramp; the usual -3/4 shifts it by up to 0.03 pixels.
     """
-    image = pad(extend(jnp.stack(maps, 1), size), (1, 2), (1, 2))
+    image = pad(extend(x, size), (1, 2), (1, 2))
     count, _, height, width = image.shape
     u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
     left, top = jnp.floor(u), jnp.floor(v)
@@ -135,7 +135,8 @@ def sample_smoothly(
     windows = products(_weigh_cubic(v - top), _weigh_cubic(u - left))
     image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
     first, windows = fold_batch_into_rows((first, windows), -2)
-    return channels(compute_once(window_sum(image, first, windows)).reshape(*u.shape, -1))
+    values = compute_once(window_sum(image, first, windows))
+    return jnp.moveaxis(values.reshape(*u.shape, -1), -1, 1)
 
 
 def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:
@@ -154,38 +155,29 @@ def is_inside(u: jax.Array, v: jax.Array, size: Size, margin: float = 0.0) -> ja
 
 
 def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> jax.Array:
-    """A map on another grid: linear, and where it shrinks a mean under a triangle."""
-    x = _resize_rows(x, source[0], target[0], shape[0])
-    x = _resize_rows(x.swapaxes(-1, -2), source[1], target[1], shape[1])
-    return x.swapaxes(-1, -2)
+    """A map on another grid: linear, and where it shrinks a mean under a triangle.
 
-
-def _resize_rows(
-    x: jax.Array, source: float | jax.Array, target: float | jax.Array, count: int
-) -> jax.Array:
-    """A map with `count` rows, of which `target` count, from one of whose rows `source` count.
-
-    Row by row, not as a product of matrices, whose sums depend on the length of the arrays.
+    Of the old pixels `source` count; of the new ones `target`, and those beyond repeat the last.
     """
-    source, target = jnp.asarray(source, x.dtype), jnp.asarray(target, x.dtype)
+    rows, columns = (
+        _weigh_triangles(old, new, length, count, x.dtype)
+        for old, new, length, count in zip(source, target, x.shape[-2:], shape, strict=True)
+    )
+    return jnp.einsum("ij,...jk,lk->...il", rows, x, columns, precision="highest")
+
+
+def _weigh_triangles(
+    source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
+) -> jax.Array:
+    """The weights (count, length) of old pixels for new ones."""
+    source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
     scale = source / target
-    reach = jnp.maximum(scale, 1)
-    new = jnp.minimum(jnp.arange(count, dtype=x.dtype), target - 1)
-    centre = (new + 0.5) * scale - 0.5
-    first = jnp.floor(centre - reach) + 1
-    column = lambda weight: align_ranks(weight[:, None], rank=x.ndim)[0]
-
-    def add_row(i: jax.Array, sums: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        old = first + i.astype(x.dtype)
-        weight = jnp.maximum(1 - jnp.abs(centre - old) / reach, 0)
-        weight = jnp.where((old >= 0) & (old < source), weight, 0)
-        row = jnp.clip(old, 0, source - 1).astype(jnp.int32)
-        return sums[0] + column(weight) * jnp.take(x, row, axis=-2), sums[1] + weight
-
-    start = jnp.zeros((*x.shape[:-2], count, x.shape[-1]), x.dtype), jnp.zeros(count, x.dtype)
-    rows = jnp.ceil(2 * reach).astype(jnp.int32)
-    total, weights = lax.fori_loop(0, rows, add_row, start)
-    return total / column(weights)
+    new = jnp.minimum(jnp.arange(count, dtype=dtype), target - 1)[:, None]
+    old = jnp.arange(length, dtype=dtype)[None]
+    distance = jnp.abs((new + 0.5) * scale - 0.5 - old)
+    weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
+    weights = jnp.where(old < source, weights, 0)
+    return weights / weights.sum(1, keepdims=True)
 
 
 def add_up(x: jax.Array) -> jax.Array:

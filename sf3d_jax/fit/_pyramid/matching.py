@@ -140,9 +140,9 @@ def _sample_known(
     """Maps (n, h, w) where the pixels go, and infinity where nothing is known there."""
     columns, rows = grid(u)
     u, v = columns + u, rows + v
-    listed = [x[None] for x in (*maps, known.astype(maps.dtype))]
-    *values, sure = sample_smoothly(listed, u[None], v[None], size)
-    return jnp.where(is_inside(u, v, size)[None] & (sure > 0.99), jnp.concatenate(values), jnp.inf)
+    both = jnp.concatenate([maps, known.astype(maps.dtype)[None]])
+    (values,) = sample_smoothly(both[None], u[None], v[None], size)
+    return jnp.where(is_inside(u, v, size) & (values[-1] > 0.99), values[:-1], jnp.inf)
 
 
 def _add_up_paths(costs: jax.Array) -> jax.Array:

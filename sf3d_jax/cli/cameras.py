@@ -13,7 +13,7 @@ import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.cli.files import expand, find_partners
 from sf3d_jax.cli.inputs import CameraFlags, MovingCameraFlags
-from sf3d_jax.cli.reading import read_camera, say_if_outside
+from sf3d_jax.cli.reading import read_camera, say_if_off_centre
 
 Size = tuple[int, int]
 
@@ -66,7 +66,7 @@ def find_cameras(
         camera, measured = read_camera(fixed, size, baseline)
         if size not in looked_at:
             looked_at.add(size)
-            say_if_outside(fixed, camera)
+            say_if_off_centre(fixed, camera)
         if not moving.is_given:
             return Cameras(camera, None, measured)
         then = camera

@@ -87,16 +87,15 @@ class Dataset:
 
         Raises:
           FileNotFoundError: there is nothing to read.
+          TypeError: frames is no whole number.
           ValueError: frames is below 2.
         """
-        if operator.index(frames) < 2:
-            raise ValueError(f"frames: expected at least 2, got {frames}")
+        self.frames = check_frames(frames)
         self.root = Path(root)
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
             raise FileNotFoundError(f"{self.root}: {self._reason()}")
-        self.frames = operator.index(frames)
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
@@ -184,6 +183,28 @@ class Dataset:
           The data set, or None if it has no such motion.
         """
         return None
+
+
+def check_frames(frames: int) -> int:
+    """Refuses a number of frames of a sample.
+
+    Args:
+      frames: that was given.
+
+    Returns:
+      It, as an int.
+
+    Raises:
+      TypeError: it is no whole number.
+      ValueError: it is below 2.
+    """
+    try:
+        count = operator.index(frames)
+    except TypeError:
+        raise TypeError(f"frames: expected a whole number, got {frames!r}") from None
+    if count < 2:
+        raise ValueError(f"frames: expected at least 2, got {frames}")
+    return count
 
 
 def finish(sample: Sample) -> Sample:

@@ -11,10 +11,10 @@ from sf3d_jax.data._files import PathLike, SizeError
 from sf3d_jax.data.maps import read_disparity, read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.maps.kinds import ScalarMap
-from sf3d_jax.data.sets._dataset import Dataset, Entry
+from sf3d_jax.data.sets._dataset import Dataset, Entry, check_frames
 from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors, read_unit_image
 from sf3d_jax.data.sets.folders.entries import list_entries
-from sf3d_jax.data.sets.folders.patterns import find
+from sf3d_jax.data.sets.folders.patterns import Match, find
 from sf3d_jax.samples import Sample
 
 # Ways to give the inverse depth of a frame, and that of its points in the next frame.
@@ -114,7 +114,7 @@ class FolderPairs(Dataset):
         if camera is not None and (batch := check_camera("camera", camera)):
             raise ValueError(f"camera: expected one camera, got a batch {batch}")
         _check_options(given, camera, baseline, depth_scale)
-        if next_image is not None and frames > 2:
+        if next_image is not None and check_frames(frames) > 2:
             raise ValueError(
                 f"next_image: of no use with frames={frames}, which follow in a folder"
             )
@@ -124,6 +124,7 @@ class FolderPairs(Dataset):
             kind: find(Path(root), pattern, pictures=kind in _PICTURES)
             for kind, pattern in (images | given).items()
         }
+        _check_scale(found, depth_scale)
         of_frames = _DEPTHS if next_image is None else ()
         entries, left_out = list_entries(found, of_frames)
         super().__init__(root, entries, frames=frames, left_out=left_out)
@@ -229,3 +230,11 @@ def _check_options(
     for option, value in (("baseline", baseline), ("depth_scale", depth_scale)):
         if value is not None and not 0 < value < np.inf:
             raise ValueError(f"{option}: expected a positive number, got {value}")
+
+
+def _check_scale(found: Mapping[str, Sequence[Match]], depth_scale: float | None) -> None:
+    """Refuses a scale of the codes of PNGs where no depth is one."""
+    depths = [match.path for kind in ("depth", "next_depth") for match in found.get(kind, ())]
+    if depth_scale is not None and not any(path.suffix.lower() == ".png" for path in depths):
+        expected = "none, as no depth is a PNG; other formats are taken as metres"
+        raise ValueError(f"depth_scale: expected {expected}, got {depth_scale}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.sets.folders.views import are_two_cameras
 
 Key = tuple[int | str, ...]
 
@@ -49,7 +50,8 @@ def pair_files(flows: Sequence[PathLike], others: Sequence[PathLike]) -> Paired:
     1. Where names are the same but for their endings, they decide; 0001 is the same as 1.
     2. Else the numbers decide that differ from file to file: depth_2_v1 belongs to flow_0002. Of
        two numbers n_m in all names, as in 000000_000001_flow, the first one counts where the
-       others have one number.
+       others have one number. Names of two cameras, such as flow_cam1_1 and depth_cam2_1 or
+       those with left and right, do not belong together.
     3. Where the flows or the others have no numbers, they belong together in the order given, if
        there are equally many and numbers, if any, increase.
 
@@ -133,7 +135,10 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
         if _width(keys) == 1 and _step(second, other_keys):
             other_keys = [key[:1] for key in other_keys]
         if _width(keys) == _width(other_keys):
-            return _look_up(keys, [key or None for key in other_keys])
+            places = _look_up(keys, [key or None for key in other_keys])
+            pairs = zip(names, places, strict=True)
+            if not any(i is not None and are_two_cameras(x, others[i]) for x, i in pairs):
+                return places
     return None
 
 

@@ -142,7 +142,8 @@ class VirtualKitti2(TwoWays):
         kinds = both | layout.of_motion(self.direction, self.camera)
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
         cameras = layout.CAMERA_FILES
-        has_cameras = any((p / cameras["extrinsic"]).is_file() for p in sequences.values())
+        paths = (path / file for path in sequences.values() for file in cameras.values())
+        has_cameras = any(path.is_file() for path in paths)
         for name, path in sequences.items():
             of = {kind: place.frames(frames[name]) for kind, place in kinds.items()}
             shared = {of: path / file for of, file in cameras.items()} if has_cameras else {}

@@ -119,8 +119,8 @@ def say_if_off_centre(flags: CameraFlags, camera: sf3d.Camera) -> None:
         where = f"outside of the image of {width} x {height} pixels"
     which = "--cx, --cy" if flags.calibration is None else f"--calibration {flags.calibration}"
     print(
-        f"sf3d: {which}: the principal point ({x:g}, {y:g}) is {where}; unless this is a window of a "
-        "larger one, give its own camera",
+        f"sf3d: {which}: the principal point ({x:g}, {y:g}) is {where}; unless this is a "
+        "window of a larger one, give its own camera",
         file=sys.stderr,
     )
 

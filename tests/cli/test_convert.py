@@ -115,6 +115,18 @@ def test_a_principal_point_outside_of_the_image_is_noted_once(folder, capsys, wo
     assert "principal point" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "point, size",
+    [((6.75, 4.25), "14 x 10"), ((6.5, 4.4), "14 x 10"), ((6.75, 6.0), None), ((10, 6.5), None)],
+)
+def test_a_principal_point_of_an_image_of_half_the_size_is_noted(folder, capsys, point, size):
+    camera = [*CAMERA[:5], f"{point[0]}", "--cy", f"{point[1]}"]
+    main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), "--output", "out", *camera])
+    said = capsys.readouterr().err
+    note = f"is the centre of about {size} pixels, but the image has 30 x 20; unless this is a win"
+    assert note in said if size else "principal point" not in said
+
+
 def test_what_is_valid_nowhere_is_an_error(folder, capsys):
     np.save("no.npy", np.full((*SIZE, 2), np.nan, np.float32))
     np.save("none.npy", np.full(SIZE, np.nan, np.float32))
@@ -174,6 +186,8 @@ def test_what_is_not_known_stays_unknown(folder):
         ("--inverse --input a.npz --output b.npz", "expected a folder, got b.npz"),
         (f"--flow flow.flo {GEOMETRIES[0]} --next-calibration empty", "empty is a folder"),
         (f"--flow flow.flo {GEOMETRIES[0]} --png-scale x", "--png-scale: expected FLOAT, got x"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --png-scale 256", "--png-scale 256: is for 16-bit .png"),
+        (f"--flow flow.flo {GEOMETRIES[-1]} --png-scale 256", "--png-scale 256: is for 16-bit .p"),
         (f"--flow flow.flo {GEOMETRIES[0]} --image image.png", "--image is for --picture"),
         (f"--flow flow.flo {GEOMETRIES[0]} --cameras a.json", "--cameras goes instead of --cal"),
         ("--flow flow.flo --inverse --input a.npz", "--flow does not go with --inverse"),

@@ -62,6 +62,29 @@ def test_numbers_in_names_say_which_files_belong_together(capsys, typed):
     assert note in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "flow, depth, is_noted",
+    [
+        ("a_1", "b_2", True),
+        ("0001_0002", "depth_2", True),
+        ("flow_7_v1", "depth_8", True),
+        ("a_1", "b_0001", False),
+        ("0001_0002", "depth_1", False),
+        ("flow_2_v1", "depth_2", False),
+        ("flow", "depth_2", False),
+    ],
+)
+def test_a_file_that_is_typed_for_a_flow_of_another_number_is_noted(capsys, flow, depth, is_noted):
+    np.save(f"{flow}.npy", STILL)
+    np.save(f"{depth}.npy", np.full(SIZE, 2.0, np.float32))
+    words = f"--flow {flow}.npy --depth {depth}.npy --next-depth {depth}.npy --output out".split()
+    main(["convert", *words, *CAMERA])
+    said = capsys.readouterr().err
+    note = f"sf3d: --depth: {depth}.npy is taken for {flow}.npy, as typed, although the numbers"
+    assert (note in said) == is_noted and ("as typed" in said) == is_noted
+    np.testing.assert_array_equal(np.load(f"out/{flow}.npz")["points"][..., 2], 2)
+
+
 def test_a_flow_without_the_depth_of_its_number_is_listed(capsys):
     write_numbered("flow", "f_{:04d}", range(1, 4), STILL)
     write_numbered("depth", "d_{:04d}", range(2, 5))

@@ -16,7 +16,7 @@ _FLOW_ZERO, _FLOW_SCALE = 32768, 64
 DISPARITY_SCALE = 256
 # What files of KITTI have where the flow is valid, or not.
 _FLAGS = (0, 1, 255, _LARGEST_CODE)
-# What TartanAir V2 has in the red channel: the flow holds, is hidden, leaves the image or the range.
+# What TartanAir V2 has in red: the flow holds, is hidden, leaves the image, or the range.
 _MASK_CODES = (0, 1, 10, 100, 200)
 
 

@@ -156,6 +156,11 @@ def test_too_few_frames_and_numbers_that_are_none_are_refused(tmp_path):
         data.FolderPairs(tmp_path, **patterns, frames=3)
     with pytest.raises(ValueError, match="frames: expected at least 2, got 1"):
         data.FolderPairs(tmp_path, **patterns, frames=1)
+    for frames in (2.5, "3", None):
+        with pytest.raises(TypeError, match=f"frames: expected a whole number, got {frames!r}"):
+            data.FolderPairs(tmp_path, **patterns, frames=frames)
+        with pytest.raises(TypeError, match="frames: expected a whole number"):
+            data.FolderPairs(tmp_path, image="*/*", next_image="*/*", frames=frames)
     with pytest.raises(ValueError, match="next_image: of no use with frames=3"):
         data.FolderPairs(tmp_path, **patterns, next_image="frames/*.png", frames=3)
 

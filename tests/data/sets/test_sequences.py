@@ -147,12 +147,14 @@ def test_frames_of_ones_own_follow_each_other(tmp_path):
         assert sequence.inv_depth_change is None and sequence.valid.all()
         assert (sequence.cameras.world_to_camera == np.eye(3, 4)).all()
         assert sequence.cameras.focal.shape == (3, 2)
-    assert repr(sequences).endswith("2 samples of 3 frames, left out 2 flow)")
+    assert repr(sequences).endswith(
+        "2 samples of 3 frames, 1 of 4 pairs in none of them, left out 2 flow)"
+    )
 
 
 def test_too_few_frames_and_numbers_that_are_none_are_refused(tmp_path):
     patterns = own(tmp_path, (1, 2, 4, 5))
-    with pytest.raises(FileNotFoundError, match="there are no 3 frames in a row"):
+    with pytest.raises(FileNotFoundError, match="there are no 3 frames in a row, but 2 at most"):
         data.FolderPairs(tmp_path, **patterns, frames=3)
     with pytest.raises(ValueError, match="frames: expected at least 2, got 1"):
         data.FolderPairs(tmp_path, **patterns, frames=1)
@@ -163,6 +165,16 @@ def test_too_few_frames_and_numbers_that_are_none_are_refused(tmp_path):
             data.FolderPairs(tmp_path, image="*/*", next_image="*/*", frames=frames)
     with pytest.raises(ValueError, match="next_image: of no use with frames=3"):
         data.FolderPairs(tmp_path, **patterns, next_image="frames/*.png", frames=3)
+
+
+def test_videos_that_are_too_short_are_counted(tmp_path):
+    for name in ("a/9", "a/10", "a/11", "b/1", "b/2"):
+        trees.write_image(tmp_path / f"{name}.png", 1)
+    videos = data.FolderPairs(tmp_path, image="*/*.png", frames=3)
+    assert repr(videos).endswith("1 sample of 3 frames, 1 of 3 pairs in none of them)")
+    assert videos[0].name == "a/9"
+    with pytest.raises(FileNotFoundError, match="no 9 frames in a row, but 3 at most"):
+        data.FolderPairs(tmp_path, image="*/*.png", frames=9)
 
 
 def test_a_file_of_two_pairs_is_read_once(tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ from helpers.files import made
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
-from sf3d_jax.data.sets import _reading
 from sf3d_jax.data.sets._joining import join
+from sf3d_jax.data.sets.folders import dataset
 from sf3d_jax.samples import check_sample
 
 
@@ -179,19 +179,38 @@ def test_videos_that_are_too_short_are_counted(tmp_path):
 
 def test_a_file_of_two_pairs_is_read_once(tmp_path, monkeypatch):
     patterns = own(tmp_path, range(5))
-    read, paths = _reading.read_image, []
+    read, paths = dataset.read_unit_image, []
 
     def counted(path):
         paths.append(path.name)
         return read(path)
 
-    monkeypatch.setattr(_reading, "read_image", counted)
+    monkeypatch.setattr(dataset, "read_unit_image", counted)
     sequences = data.FolderPairs(tmp_path, **patterns, frames=5)
     sequence = sequences[0]
     assert paths == [f"{number:04d}.png" for number in range(5)]
     # Nothing is kept, nor shared with what was given out.
     sequence.images[:] = 0
     assert sequences[0].images.any() and len(paths) == 10
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_maps_of_one_archive_are_told_apart(tmp_path, frames):
+    """Depth in the next frame beside depth: z -> z + 1/2, of a surface that recedes."""
+    for n in (1, 2, 3, 4):
+        trees.write_image(tmp_path / f"i/{n}.png", n)
+        depth = np.full(trees.SIZE, float(n), np.float32)
+        maps = {"flow": np.full((*trees.SIZE, 2), n, np.float32), "depth": depth}
+        np.savez(made(tmp_path / f"m/{n}.npz"), **maps, next_depth=depth + np.float32(0.5))
+    kinds = {kind: "m/*.npz" for kind in ("flow", "depth", "next_depth")}
+    sample = data.FolderPairs(tmp_path, image="i/*.png", **kinds, frames=frames)[0]
+    depth = np.arange(1, frames + 1.0) if frames > 2 else np.float64(1)
+    first = depth[:-1] if frames > 2 else depth
+    of_pixel = lambda x: x[..., 0, 0]
+    np.testing.assert_allclose(of_pixel(sample.inv_depth), 1 / depth, rtol=1e-6)
+    change = 1 / (first + 0.5) - 1 / first
+    np.testing.assert_allclose(of_pixel(sample.inv_depth_change), change, rtol=1e-6)
+    np.testing.assert_array_equal(of_pixel(sample.flow[..., 0]), first)
 
 
 def test_frames_that_differ_in_size_are_named(tmp_path):

@@ -9,10 +9,10 @@ import numpy as np
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.data._files import PathLike, SizeError
 from sf3d_jax.data.maps import read_disparity, read_flow, read_map
-from sf3d_jax.data.maps.images import read_mask
+from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_frames
-from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors, read_unit_image
+from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors
 from sf3d_jax.data.sets.folders.entries import list_entries
 from sf3d_jax.data.sets.folders.patterns import Match, find
 from sf3d_jax.samples import Sample
@@ -188,8 +188,11 @@ class FolderPairs(Dataset):
     def _read_inverse_depth(self, files: Files, kinds: Sequence[str]) -> np.ndarray | None:
         """The inverse depth, of the kind that is there, as float64; 0 where no surface is."""
         kind = next((kind for kind in kinds if kind in files.paths), None)
-        read = None if kind is None else files.read(kind, partial(self._read_map, kind))
-        if kind is None or read is None:
+        if kind is None:
+            return None
+        of_frame = kind.removeprefix("after_")
+        read = files.read(kind, partial(self._read_map, kind), of_frame=of_frame)
+        if read is None:
             return None
         values = np.where(read.valid & (read.values > 0), read.values, 0).astype(np.float64)
         if kind.endswith("inv_depth"):

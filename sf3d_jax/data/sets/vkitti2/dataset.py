@@ -20,6 +20,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry
@@ -30,7 +31,6 @@ from sf3d_jax.data.sets._reading import (
     flow_vectors,
     inverse_depth,
     of_both_frames,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import (
     Direction,

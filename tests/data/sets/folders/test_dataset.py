@@ -335,6 +335,16 @@ def test_a_scale_of_codes_is_refused_where_no_depth_has_codes(tmp_path):
         FolderPairs(tmp_path, **patterns, depth_scale=1000)
 
 
+def test_images_of_16_bits_are_scaled_to_1(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 65536, (2, *trees.SIZE, 3), np.uint16)
+    for number, picture in enumerate(codes):
+        assert cv2.imwrite(str(made(tmp_path / f"frames/{number}.png")), picture[..., ::-1])
+    sample = FolderPairs(tmp_path, image="frames/*.png")[0]
+    for image, picture in zip((sample.image, sample.next_image), codes, strict=True):
+        assert image.dtype == np.float32
+        np.testing.assert_allclose(image, picture / 65535, rtol=1e-6)
+
+
 def test_nothing_to_read_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"frames/\*\.png: no file fits"):
         FolderPairs(tmp_path, image="frames/*.png")

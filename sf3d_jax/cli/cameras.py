@@ -17,6 +17,8 @@ from sf3d_jax.cli.reading import read_camera, say_if_off_centre
 
 Size = tuple[int, int]
 
+_COLMAP = {f"{name}.{end}" for name in ("cameras", "images", "points3D") for end in ("bin", "txt")}
+
 
 class Cameras(NamedTuple):
     """The cameras of a pair of images.
@@ -134,6 +136,10 @@ def _read_cameras(path: Path, size: Size) -> dict[str, sf3d.Camera]:
         if any(path.glob("cameras.*")) or not table.is_file():
             return data.read_colmap(path)
         path = table
+    elif path.name in _COLMAP:
+        raise ValueError(
+            f"--cameras: {path} is one file of a COLMAP model; name its folder, {path.parent}"
+        )
     listed = data.read_image_cameras(path, size=size)
     names = [x.image or f"{i}" for i, x in enumerate(listed)]
     if len(set(names)) < len(names):

@@ -86,6 +86,15 @@ def test_there_and_back_with_a_picture(folder):
         np.testing.assert_allclose(disparity, np.load("disparity.npy"), atol=quantum)
 
 
+def test_an_image_of_16_bits_is_drawn_as_one_of_8(folder):
+    assert cv2.imwrite("deep.png", cv2.imread("image.png").astype(np.uint16) * 257)
+    words = f"convert --flow flow.flo {GEOMETRIES[0]} --picture".split()
+    for image in ("image", "deep"):
+        main([*words, "--image", f"{image}.png", "--output", image, *CAMERA])
+    pictures = [cv2.imread(f"{image}/flow_picture.png") for image in ("image", "deep")]
+    np.testing.assert_array_equal(*pictures)
+
+
 def test_the_way_back_of_a_folder_takes_only_the_results(folder, capsys):
     main([*f"convert --flow flow.flo {GEOMETRIES[0]} --picture --output out".split(), *CAMERA])
     lengths = np.linalg.norm(folder[1], axis=-1)

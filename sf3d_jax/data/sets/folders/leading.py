@@ -5,11 +5,14 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.sets.folders.pairing import pair_files, parse, step_of_names
+from sf3d_jax.data.sets.folders.pairing import check_unique, pair_files, parse, step_of_names
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
 from sf3d_jax.data.sets.folders.views import are_two_cameras
 
 Times = Sequence[tuple[int, Hashable]]
+_ADVICE = (
+    "put each flow into a folder that is called as that of its frame, or take one of them away"
+)
 _Led = tuple[tuple[Path, Path | None], ...]
 
 
@@ -44,7 +47,8 @@ def pair_frames(
     for folder in dict.fromkeys(x.parent for x in firsts):
         inside = [x for x in firsts if x.parent == folder]
         own = [i for i, x in enumerate(seconds) if x.parent.name == folder.name]
-        own = own or [*range(len(seconds))]
+        if not own:
+            check_unique([(parse(x.stem), x) for x in seconds], _ADVICE)
         of_own = None if times is None else [times[i] for i in own]
         found |= zip(inside, _pair_in_one(inside, [seconds[i] for i in own], of_own), strict=True)
     return tuple(found[x] for x in firsts)

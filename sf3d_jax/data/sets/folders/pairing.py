@@ -92,11 +92,14 @@ def lack_partner(alone: Sequence[Path], others: Sequence[Path]) -> str:
     return f"{listed}{more}: {have} no partner among {among}"
 
 
-def check_unique(named: Sequence[tuple[Hashable, Path]]) -> None:
+def check_unique(
+    named: Sequence[tuple[Hashable, Path]], advice: str = "take one of them away"
+) -> None:
     """Refuses two files that stand for the same.
 
     Args:
       named: what each file stands for, and its path.
+      advice: what to do, for the error.
 
     Raises:
       ValueError: two of them stand for the same.
@@ -105,7 +108,7 @@ def check_unique(named: Sequence[tuple[Hashable, Path]]) -> None:
     for name, path in named:
         if name in seen:
             same = " and ".join(sorted(map(str, (seen[name], path))))
-            raise ValueError(f"names stand for the same in {same}; take one of them away")
+            raise ValueError(f"names stand for the same in {same}; {advice}")
         seen[name] = path
 
 

@@ -136,7 +136,7 @@ def test_names_that_repeat_in_folders_belong_to_the_folder_of_the_flow(times):
         ("cam1/0001.png", "cam1/0002.png"),
     ]
     for folder in ("out", "out/cam3"):
-        with pytest.raises(ValueError, match=r"stand for the same in cam1/0001\.png and cam2"):
+        with pytest.raises(ValueError, match=r"same in cam1/0001\.png and cam2.*; put each flow"):
             data.pair_frames([f"{folder}/0001.flo"], REPEATED)
 
 

@@ -68,7 +68,7 @@ def find_cameras(
         camera, measured = read_camera(fixed, size, baseline)
         if size not in looked_at:
             looked_at.add(size)
-            say_if_off_centre(fixed, camera)
+            say_if_off_centre(fixed.of_point, camera)
         if not moving.is_given:
             return Cameras(camera, None, measured)
         then = camera
@@ -120,6 +120,7 @@ def _read_table(
         listed = ", ".join(alone[:5]) + (" and more" if len(alone) > 5 else "")
         raise ValueError(f"--cameras: {path}: there is no camera of the frame after {listed}")
     pairs = [(cameras[files[str(a)]], cameras[files[str(b)]]) for a, b in paired]
+    say_if_off_centre(f"--cameras {path}", *(camera for camera, _ in pairs))
     for name, (camera, _) in zip(names, pairs, strict=True):
         if camera.model != "pinhole":
             raise ValueError(

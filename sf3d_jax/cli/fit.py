@@ -104,7 +104,7 @@ class Fit:
             if not depths[-1][1].any():
                 raise ValueError(f"{path}: no pixel has a depth; all are marked invalid or NaN")
         stereo = read_camera(self.camera, size)
-        say_if_off_centre(self.camera, stereo.camera)
+        say_if_off_centre(self.camera.of_point, stereo.camera)
         return images, depths, stereo
 
     def _fit(

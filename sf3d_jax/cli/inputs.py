@@ -36,6 +36,11 @@ class CameraFlags:
         """Whether any of the flags is given."""
         return self != CameraFlags()
 
+    @property
+    def of_point(self) -> str:
+        """The flags that say the principal point, to a person."""
+        return "--cx, --cy" if self.calibration is None else f"--calibration {self.calibration}"
+
     def check(self) -> None:
         """Refuses flags that do not say one camera, or numbers that cannot be meant.
 

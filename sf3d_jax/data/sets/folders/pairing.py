@@ -128,21 +128,27 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
     first, second = [parse(x) for x in names], [parse(x) for x in others]
     if {*first} & {*second}:
         return _look_up(first, second)
-    if not (_have_numbers(first) and _have_numbers(second)):
+    if _have_numbers(first) and _have_numbers(second):
+        places = _match_numbers(first, second)
+    else:
         in_order = _is_in_order(names) and _is_in_order(others)
-        return [*range(len(first))] if in_order and len(first) == len(second) else None
+        places = [*range(len(first))] if in_order and len(first) == len(second) else None
+    pairs = zip(names, places or (), strict=False)
+    across = any(i is not None and are_two_cameras(x, others[i]) for x, i in pairs)
+    return None if across else places
+
+
+def _match_numbers(first: Sequence[Name], second: Sequence[Name]) -> list[int | None] | None:
     keys, other_keys = _keys(first), _keys(second)
-    if keys is not None and other_keys is not None:
-        if _width(other_keys) == 1 and _step(first, keys):
-            keys = [key[:1] for key in keys]
-        if _width(keys) == 1 and _step(second, other_keys):
-            other_keys = [key[:1] for key in other_keys]
-        if _width(keys) == _width(other_keys):
-            places = _look_up(keys, [key or None for key in other_keys])
-            pairs = zip(names, places, strict=True)
-            if not any(i is not None and are_two_cameras(x, others[i]) for x, i in pairs):
-                return places
-    return None
+    if keys is None or other_keys is None:
+        return None
+    if _width(other_keys) == 1 and _step(first, keys):
+        keys = [key[:1] for key in keys]
+    if _width(keys) == 1 and _step(second, other_keys):
+        other_keys = [key[:1] for key in other_keys]
+    if _width(keys) != _width(other_keys):
+        return None
+    return _look_up(keys, [key or None for key in other_keys])
 
 
 def step_of_names(names: Sequence[str], others: Sequence[str]) -> int:

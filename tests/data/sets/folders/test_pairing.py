@@ -72,6 +72,7 @@ def test_the_order_of_the_files_does_not_matter_where_their_numbers_decide():
         (["1", "01"], ["1", "2"], ValueError, r"stand for the same in 01\.x and 1\.x"),
         (["1"], ["1", "001"], ValueError, r"stand for the same in 001\.x and 1\.x"),
         (["f_1_cam1", "f_2_cam1"], ["d_1_cam2", "d_2_cam2"], ValueError, "do not say which"),
+        (["left"], ["right"], ValueError, "do not say which"),
         (["f_left_1", "f_left_2"], ["d_right_1", "d_right_2"], ValueError, "do not say which"),
         (["flow_0001_v2"], ["depth_2"], ValueError, "1 files such as .* do not say which"),
         (["1"], [], FileNotFoundError, "has no partner among no files"),

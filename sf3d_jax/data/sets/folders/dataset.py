@@ -38,8 +38,10 @@ class FolderPairs(Dataset):
     with names such as 0003_0005 say, or else the commonest difference of numbers in the folder, the
     least of several; that of all folders, where none occurs twice. Times, whose differences are
     irregular, and images without numbers are pairs in their order. Where two numbers differ, as in
-    00001_02, the flows say which one is the frame, or words such as cam02. With a flow there is a
-    pair for each flow, and what belongs to none, such as the flow of a last frame, is in `left_out`
+    00001_02, the flows say which one is the frame, or words such as cam02. Images of two cameras or
+    sequences by their names, such as 0001_cam1 and 0001_cam2 or left and right, are no pair, unless
+    the pattern has all but that number, as in 0001_cam*.png. With a flow there is a pair for each
+    flow, and what belongs to none, such as the flow of a last frame, is in `left_out`
     and counted when the data set is printed.
 
     Files belong together by their names, or else by the numbers in them, 0001 for the same as 1, as
@@ -93,9 +95,10 @@ class FolderPairs(Dataset):
           frames: of a sample, which is a `Sequence` if there are more than 2; not with next_image.
 
         Raises:
-          FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file, or
-            names do not say which files belong together; the files are listed.
-          TypeError: camera is not a Camera.
+          FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file,
+            names do not say which files belong together, or all images are of other cameras than
+            those beside them; the files are listed.
+          TypeError: camera is not a Camera, or frames no whole number.
           ValueError: two ways to say the same, two files for one frame, names that do not say
             which number is that of the frame, or what is needed to understand a map is missing.
         """

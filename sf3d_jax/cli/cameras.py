@@ -13,9 +13,11 @@ import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.cli.files import expand, find_partners
 from sf3d_jax.cli.inputs import CameraFlags, MovingCameraFlags
-from sf3d_jax.cli.reading import read_camera, say_if_outside
+from sf3d_jax.cli.reading import read_camera, say_if_off_centre
 
 Size = tuple[int, int]
+
+_COLMAP = {f"{name}.{end}" for name in ("cameras", "images", "points3D") for end in ("bin", "txt")}
 
 
 class Cameras(NamedTuple):
@@ -66,7 +68,7 @@ def find_cameras(
         camera, measured = read_camera(fixed, size, baseline)
         if size not in looked_at:
             looked_at.add(size)
-            say_if_outside(fixed, camera)
+            say_if_off_centre(fixed.of_point, camera)
         if not moving.is_given:
             return Cameras(camera, None, measured)
         then = camera
@@ -118,6 +120,7 @@ def _read_table(
         listed = ", ".join(alone[:5]) + (" and more" if len(alone) > 5 else "")
         raise ValueError(f"--cameras: {path}: there is no camera of the frame after {listed}")
     pairs = [(cameras[files[str(a)]], cameras[files[str(b)]]) for a, b in paired]
+    say_if_off_centre(f"--cameras {path}", *(camera for camera, _ in pairs))
     for name, (camera, _) in zip(names, pairs, strict=True):
         if camera.model != "pinhole":
             raise ValueError(
@@ -134,6 +137,10 @@ def _read_cameras(path: Path, size: Size) -> dict[str, sf3d.Camera]:
         if any(path.glob("cameras.*")) or not table.is_file():
             return data.read_colmap(path)
         path = table
+    elif path.name in _COLMAP:
+        raise ValueError(
+            f"--cameras: {path} is one file of a COLMAP model; name its folder, {path.parent}"
+        )
     listed = data.read_image_cameras(path, size=size)
     names = [x.image or f"{i}" for i, x in enumerate(listed)]
     if len(set(names)) < len(names):

@@ -98,9 +98,10 @@ class _MapFiles(Mapping[str, np.ndarray]):
 def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | None:
     if "image" not in files:
         return None
-    image = data.read_image(files["image"])
+    image = data.read_unit_image(files["image"])
     check_same_size(files["image"], image.shape[:2], files["flow"], size)
-    return image
+    # In place, as large images have little memory to spare.
+    return np.rint(np.multiply(image, 255, out=image), out=image).astype(np.uint8)
 
 
 def _draw(target: Path, result: dict[str, np.ndarray], image: np.ndarray | None) -> None:

@@ -13,6 +13,7 @@ from sf3d_jax.cli.inputs import (
     MovingCameraFlags,
     check_folder,
     check_names,
+    check_png_scale,
     check_positive,
     each_flag,
     flag,
@@ -132,9 +133,10 @@ class Convert:
             raise ValueError("--image is for --picture; give both, or neither")
         flows = expand("flow", self.flow)
         wanted = [*sorted(given), *(["image"] if self.image else [])]
-        return {"flow": flows} | {
-            name: find_partners(name, getattr(self, name), flows, self.flow) for name in wanted
-        }
+        maps = {name: find_partners(name, getattr(self, name), flows, self.flow) for name in wanted}
+        scaled = [path for x in given for path in maps[x] if not x.endswith("disparity")]
+        check_png_scale(self.png_scale, scaled)
+        return {"flow": flows} | maps
 
     def _check_camera(self) -> None:
         self.moving.check(self.camera)

@@ -92,7 +92,8 @@ def find_partners(
 
     Returns:
       As many files as flows: those of the same name, or else of the same number. As many files
-      that were typed one by one and have no numbers belong together in their order.
+      that were typed one by one and have no numbers belong together in their order, and a single
+      one belongs to a single flow; if their numbers differ that is said.
 
     Raises:
       ValueError: a flow has no partner, or the names do not say which one it is.
@@ -103,6 +104,8 @@ def find_partners(
     is_typed = not any(path.is_dir() for path in (*paths, *flow_paths))
     are_words = not any(re.search(r"\d", path.stem) for path in (*files, *flows))
     if is_typed and len(files) == len(flows) and (len(files) == 1 or are_words):
+        if not are_words:
+            _say_if_numbers_differ(name, files[0], flows[0])
         return files
     if is_typed and are_words:
         raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
@@ -117,6 +120,23 @@ def find_partners(
     if paired.left_out:
         _say_left_out(name, paired.left_out, len(files), "without a flow")
     return list(paired.files)
+
+
+def _say_if_numbers_differ(name: str, path: Path, flow: Path) -> None:
+    """Notes a file that was typed for a flow of another frame, by the numbers in their names."""
+    from sf3d_jax.data import pair_files
+
+    try:
+        pair_files([flow], [path])
+        return
+    except FileNotFoundError:
+        pass
+    except ValueError:  # they do not say
+        first, second = ({*map(int, re.findall(r"\d+", x.stem))} for x in (flow, path))
+        if not (first and second) or first & second:
+            return
+    note = f"{path} is taken for {flow}, as typed, although the numbers in their names differ"
+    print(f"sf3d: {flag(name)}: {note}", file=sys.stderr)
 
 
 def _natural_order(name: str) -> list[tuple[int, int, str]]:

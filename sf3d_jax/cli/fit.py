@@ -12,6 +12,7 @@ from sf3d_jax.cli.inputs import (
     CameraFlags,
     check_folder,
     check_no_folder,
+    check_png_scale,
     check_positive,
     new_folder,
 )
@@ -78,6 +79,7 @@ class Fit:
         if self.depth0 is not None:
             self.camera.check()
         check_positive(png_scale=self.png_scale, smoothness=self.smoothness)
+        check_png_scale(self.png_scale, [x for x in (self.depth0, self.depth1) if x is not None])
         if not 0 <= self.reach <= 1:
             raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
         check_folder(self.out, "out")
@@ -87,7 +89,7 @@ class Fit:
     def _read(self) -> "tuple[list[np.ndarray], list[Map], StereoCamera | None]":
         """Reads the images and, if they are given, their depths and the camera."""
         from sf3d_jax import data
-        from sf3d_jax.cli.reading import check_same_size, read_camera, read_map, say_if_outside
+        from sf3d_jax.cli.reading import check_same_size, read_camera, read_map, say_if_off_centre
 
         first = self.images[0]
         images = [data.read_unit_image(path) for path in self.images]
@@ -102,7 +104,7 @@ class Fit:
             if not depths[-1][1].any():
                 raise ValueError(f"{path}: no pixel has a depth; all are marked invalid or NaN")
         stereo = read_camera(self.camera, size)
-        say_if_outside(self.camera, stereo.camera)
+        say_if_off_centre(self.camera.of_point, stereo.camera)
         return images, depths, stereo
 
     def _fit(

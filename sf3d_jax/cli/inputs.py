@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,11 @@ class CameraFlags:
     def is_given(self) -> bool:
         """Whether any of the flags is given."""
         return self != CameraFlags()
+
+    @property
+    def of_point(self) -> str:
+        """The flags that say the principal point, to a person."""
+        return "--cx, --cy" if self.calibration is None else f"--calibration {self.calibration}"
 
     def check(self) -> None:
         """Refuses flags that do not say one camera, or numbers that cannot be meant.
@@ -262,3 +267,20 @@ def check_positive(**numbers: float | None) -> None:
     for name, value in numbers.items():
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{flag(name)}: expected a positive number, got {value}")
+
+
+def check_png_scale(scale: float | None, paths: Iterable[Path]) -> None:
+    """Refuses a scale of codes where no file has codes.
+
+    Args:
+      scale: the flag.
+      paths: of the maps that it is for.
+
+    Raises:
+      ValueError: none of them is a PNG.
+    """
+    if scale is not None and not any(path.suffix.lower() == ".png" for path in paths):
+        raise ValueError(
+            f"--png-scale {scale:g}: is for 16-bit .png files of depth and the like, of which none "
+            "is given; maps of other formats are taken as they are, and depths in --depth-unit"
+        )

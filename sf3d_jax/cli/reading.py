@@ -12,6 +12,10 @@ from sf3d_jax.cli.inputs import CameraFlags
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
+# Of a principal point as of a smaller image: its parts per width and height, twice, and how much
+# they differ at most.
+_SMALL, _ALIKE = 0.6, 0.1
+
 
 class StereoCamera(NamedTuple):
     """A camera and, where it is known, the distance of its stereo partner in metres."""
@@ -92,25 +96,33 @@ def check_same_size(
         raise ValueError(f"{path}: has {found} pixels, but the {what} {first} has {wanted}")
 
 
-def say_if_outside(flags: CameraFlags, camera: sf3d.Camera) -> None:
-    """Notes a principal point outside of the image, as of a camera of another size.
+def say_if_off_centre(which: str, *cameras: sf3d.Camera) -> None:
+    """Notes the first camera whose principal point is as of an image of another size.
 
-    Only a window of a larger image has such a one, so that it is not refused.
+    That is one outside of the image, or at the centre of an image of about half the size or less.
+    Windows of larger images have such ones, so that they are not refused.
 
     Args:
-      flags: the flags of the camera.
-      camera: that they say.
+      which: the flag that says the cameras, as it is told.
+      *cameras: that it says.
     """
+    if where := next(filter(None, map(_find_off_centre, cameras)), None):
+        advice = "unless this is a window of a larger one, give its own camera"
+        print(f"sf3d: {which}: the principal point {where}; {advice}", file=sys.stderr)
+
+
+def _find_off_centre(camera: sf3d.Camera) -> str | None:
+    """Where a principal point is, if as of an image of another size."""
     height, width = camera.size
     x, y = (float(number) for number in camera.principal_point)
-    if -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5:
-        return
-    which = "--cx, --cy" if flags.calibration is None else f"--calibration {flags.calibration}"
-    print(
-        f"sf3d: {which}: the principal point ({x:g}, {y:g}) is outside of the image of "
-        f"{width} x {height} pixels; unless it is a window of a larger one, give its own camera",
-        file=sys.stderr,
-    )
+    # Of the centre of an image both parts are 1.
+    low, high = sorted(((2 * x + 1) / width, (2 * y + 1) / height))
+    if low < 0 or high > 2:
+        return f"({x:g}, {y:g}) is outside of the image of {width} x {height} pixels"
+    if 0 < high <= _SMALL and high - low <= _ALIKE * high:
+        centred = f"the centre of about {2 * x + 1:.0f} x {2 * y + 1:.0f} pixels"
+        return f"({x:g}, {y:g}) is {centred}, but the image has {width} x {height}"
+    return None
 
 
 def describe_scene_flow(path: Path, maps: dict[str, np.ndarray], *, is_fixed: bool) -> str:

@@ -113,6 +113,7 @@ class Render:
     def _read_cameras(self) -> "dict[str, Camera]":
         """Reads the cameras by the names of their frames; raises for a lens."""
         from sf3d_jax import data
+        from sf3d_jax.cli.reading import say_if_off_centre
 
         try:
             cameras = data.read_image_cameras(self.camera, size=self.size)
@@ -122,6 +123,7 @@ class Render:
         for note in notes:
             print(f"sf3d: {note}", file=sys.stderr)
         by_name = {name: x.camera for name, x in zip(names, cameras, strict=True)}
+        say_if_off_centre(f"--camera {self.camera}", *by_name.values())
         for name, camera in by_name.items():
             if camera.model != "pinhole":
                 raise ValueError(

@@ -86,6 +86,15 @@ def test_there_and_back_with_a_picture(folder):
         np.testing.assert_allclose(disparity, np.load("disparity.npy"), atol=quantum)
 
 
+def test_an_image_of_16_bits_is_drawn_as_one_of_8(folder):
+    assert cv2.imwrite("deep.png", cv2.imread("image.png").astype(np.uint16) * 257)
+    words = f"convert --flow flow.flo {GEOMETRIES[0]} --picture".split()
+    for image in ("image", "deep"):
+        main([*words, "--image", f"{image}.png", "--output", image, *CAMERA])
+    pictures = [cv2.imread(f"{image}/flow_picture.png") for image in ("image", "deep")]
+    np.testing.assert_array_equal(*pictures)
+
+
 def test_the_way_back_of_a_folder_takes_only_the_results(folder, capsys):
     main([*f"convert --flow flow.flo {GEOMETRIES[0]} --picture --output out".split(), *CAMERA])
     lengths = np.linalg.norm(folder[1], axis=-1)
@@ -113,6 +122,18 @@ def test_a_principal_point_outside_of_the_image_is_noted_once(folder, capsys, wo
     assert said.count("principal point") == 1 and outside in said
     main(["convert", *maps, *CAMERA[:5], "29.4", *CAMERA[6:]])
     assert "principal point" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "point, size",
+    [((6.75, 4.25), "14 x 10"), ((6.5, 4.4), "14 x 10"), ((6.75, 6.0), None), ((10, 6.5), None)],
+)
+def test_a_principal_point_of_an_image_of_half_the_size_is_noted(folder, capsys, point, size):
+    camera = [*CAMERA[:5], f"{point[0]}", "--cy", f"{point[1]}"]
+    main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), "--output", "out", *camera])
+    said = capsys.readouterr().err
+    note = f"is the centre of about {size} pixels, but the image has 30 x 20; unless this is a win"
+    assert note in said if size else "principal point" not in said
 
 
 def test_what_is_valid_nowhere_is_an_error(folder, capsys):
@@ -174,6 +195,8 @@ def test_what_is_not_known_stays_unknown(folder):
         ("--inverse --input a.npz --output b.npz", "expected a folder, got b.npz"),
         (f"--flow flow.flo {GEOMETRIES[0]} --next-calibration empty", "empty is a folder"),
         (f"--flow flow.flo {GEOMETRIES[0]} --png-scale x", "--png-scale: expected FLOAT, got x"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --png-scale 256", "--png-scale 256: is for 16-bit .png"),
+        (f"--flow flow.flo {GEOMETRIES[-1]} --png-scale 256", "--png-scale 256: is for 16-bit .p"),
         (f"--flow flow.flo {GEOMETRIES[0]} --image image.png", "--image is for --picture"),
         (f"--flow flow.flo {GEOMETRIES[0]} --cameras a.json", "--cameras goes instead of --cal"),
         ("--flow flow.flo --inverse --input a.npz", "--flow does not go with --inverse"),

@@ -4,6 +4,7 @@ import itertools
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -60,6 +61,29 @@ def test_numbers_in_names_say_which_files_belong_together(capsys, typed):
     check_depths([f"{i}" for i in range(1, 12)], range(1, 12))
     note = "--depth: 1 of 12 files left out, without a flow: depth/0012.npy"
     assert note in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flow, depth, is_noted",
+    [
+        ("a_1", "b_2", True),
+        ("0001_0002", "depth_2", True),
+        ("flow_7_v1", "depth_8", True),
+        ("a_1", "b_0001", False),
+        ("0001_0002", "depth_1", False),
+        ("flow_2_v1", "depth_2", False),
+        ("flow", "depth_2", False),
+    ],
+)
+def test_a_file_that_is_typed_for_a_flow_of_another_number_is_noted(capsys, flow, depth, is_noted):
+    np.save(f"{flow}.npy", STILL)
+    np.save(f"{depth}.npy", np.full(SIZE, 2.0, np.float32))
+    words = f"--flow {flow}.npy --depth {depth}.npy --next-depth {depth}.npy --output out".split()
+    main(["convert", *words, *CAMERA])
+    said = capsys.readouterr().err
+    note = f"sf3d: --depth: {depth}.npy is taken for {flow}.npy, as typed, although the numbers"
+    assert (note in said) == is_noted and ("as typed" in said) == is_noted
+    np.testing.assert_array_equal(np.load(f"out/{flow}.npz")["points"][..., 2], 2)
 
 
 def test_a_flow_without_the_depth_of_its_number_is_listed(capsys):
@@ -231,6 +255,34 @@ def test_a_table_of_cameras_removes_their_motion(form, capsys):
     assert "--cameras" not in said.err
     lines = [line for line in said.out.splitlines() if line.startswith("out/flow_")]
     assert len(lines) == 2 and all(line.endswith("; camera motion removed") for line in lines)
+
+
+def test_images_of_two_cameras_belong_to_flows_in_folders_of_their_names(capsys):
+    write_still_world()
+    away = np.eye(3, 4)
+    away[0, 3] = 7
+    at = {"cam1": [away] * len(POSES), "cam2": POSES}
+    images = [
+        data.ColmapImage(f"{folder}/{i:04d}.png", 1, np.float64(pose))
+        for folder, poses in at.items()
+        for i, pose in enumerate(poses)
+    ]
+    pathlib.Path("colmap").mkdir()
+    lens = sf3d.Camera.pinhole(FX, FY, CX, CY, SIZE)
+    data.write_colmap_cameras("colmap/cameras.bin", {1: lens})
+    data.write_colmap_images("colmap/images.bin", dict(enumerate(images, 1)))
+    words = [*MOVING, "--cameras", "colmap"]
+    with pytest.raises(SystemExit):
+        main(words)
+    error = " ".join(capsys.readouterr().err.split())
+    assert "cam1/0000.png and cam2/0000.png; put each flow into a folder that is call" in error
+    shutil.copytree("flow", "cam2")
+    words[words.index("--flow") + 1] = "cam2"
+    main(words)
+    check_still()
+    with pytest.raises(SystemExit):
+        main([*words[:-1], "colmap/images.bin"])
+    assert "is one file of a COLMAP model; name its folder, colmap" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("says_times", [True, False])

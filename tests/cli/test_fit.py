@@ -94,6 +94,7 @@ def test_depths_and_a_camera_give_scene_flow_as_well(folder, capsys):
         (["one.png", "two.png", *NOTHING, *CAMERA], "nothing.npy: no pixel has a depth"),
         (["one.png", "two.png", "--out", "x.flo"], "--out: expected a folder, got x.flo"),
         (["one.png", "two.png", *CAMERA], "--depth0"),
+        (["one.png", "two.png", *DEPTHS, *CAMERA, "--png-scale", "256"], "--png-scale 256: is for"),
         (["one.png", "two.png", "--smoothness", "0"], "--smoothness"),
         (["one.png", "two.png", "--reach", "3"], "--reach"),
         (["one.png", "two.png", "--out", "broken.png"], "--out"),

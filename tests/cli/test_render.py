@@ -306,6 +306,16 @@ def test_a_name_that_no_file_can_have_is_said(sf3d_command, capsys):
     assert said.count("sf3d: ") == 1 and r"'y\x00.png' of frame 1 is called y_" in said
 
 
+@pytest.mark.parametrize(
+    "point, said", [((8, 6), "(7.5, 5.5) is the centre of about 16 x 12"), ((16.5, 12), None)]
+)
+def test_intrinsics_of_half_the_size_are_noted_once(sf3d_command, capsys, point, said):
+    write(transforms(cx=point[0], cy=point[1]))
+    Render("scene.ply", "transforms.json", "out")._read_cameras()
+    err = capsys.readouterr().err
+    assert err.count("principal point") == bool(said) and (said or "") in err
+
+
 def test_the_size_may_be_another_one(sf3d_command):
     cameras = Render("scene.ply", "transforms.json", "out", size=(12, 16))._read_cameras()
     assert {camera.size for camera in cameras.values()} == {(12, 16)}

@@ -123,7 +123,8 @@ def check_told_size(name: str, camera: CameraArgument) -> None:
     if is_centre_of_larger(point, camera.size):
         height, width = camera.size
         expected = f"the principal point of an image of {width} x {height} pixels"
-        found = f"{point.tolist()}, the centre of a larger one, which is not read again"
+        found = f"{point.tolist()}, the centre of a larger one, which is not read again: write "
+        found += "the camera before it is cut"
         raise ValueError(f"{name}: expected {expected}, got {found}")
 
 
@@ -248,11 +249,17 @@ def is_centre_of_larger(point: np.ndarray, size: Size) -> bool:
 def _refuse_size(
     path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size
 ) -> None:
+    advice = ""
+    if is_centre_of_larger(point, size):
+        advice = (
+            " If the image was cut out of the top left of a larger one, give the width and height "
+            f"of that and cut its camera: camera.crop(0, 0, {size})"
+        )
     raise SizeError(
         path,
         f"intrinsics of an image of {size[1]} x {size[0]} pixels for {where}",
         f"focal lengths of {focal[0]:g} and {focal[1]:g} and the principal point "
-        f"({point[0]:g}, {point[1]:g}); are they those of another size?",
+        f"({point[0]:g}, {point[1]:g}); are they those of another size?{advice}",
     )
 
 

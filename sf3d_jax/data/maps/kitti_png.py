@@ -8,12 +8,16 @@ value is NaN.
 
 import numpy as np
 
-from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png16, write_png
 
 _LARGEST_CODE = 65535
 _FLOW_ZERO, _FLOW_SCALE = 32768, 64
 DISPARITY_SCALE = 256
+# What files of KITTI have where the flow is valid, or not.
+_FLAGS = (0, 1, 255, _LARGEST_CODE)
+# What TartanAir V2 has in red: the flow holds, is hidden, leaves the image, or the range.
+_MASK_CODES = (0, 1, 10, 100, 200)
 
 
 def read_flow(path: PathLike) -> np.ndarray:
@@ -26,10 +30,30 @@ def read_flow(path: PathLike) -> np.ndarray:
       float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of three channels.
+      FormatError: the file is not a 16-bit PNG of three channels, or is one of TartanAir V2.
     """
     codes = read_png16(path, 3, "KITTI flow")
-    return decode_flow(codes[..., :2], codes[..., 2] != 0)
+    valid = codes[..., 2] != 0
+    if _is_tartanair(codes, valid):
+        expected = "KITTI's flow, with u in the red channel and 1 in the blue one where it is valid"
+        found = (
+            "codes of a mask in red and other numbers than 1 in blue, as in TartanAir V2: "
+            "read_flow(path, format='tartanair') reads those"
+        )
+        raise FormatError(path, expected, found)
+    return decode_flow(codes[..., :2], valid)
+
+
+def _is_tartanair(codes: np.ndarray, valid: np.ndarray) -> bool:
+    """Whether red is a mask and blue is u: as KITTI's, u would be -512 to -508.9 throughout."""
+    if is_flag(codes[..., 2]):
+        return False
+    return bool(valid.any() and np.isin(codes[..., 0], _MASK_CODES).all())
+
+
+def is_flag(channel: np.ndarray) -> bool:
+    """Whether a channel is 1, or the largest number, where a flow is valid, and else 0."""
+    return bool(channel.max() <= 1 or np.isin(channel, _FLAGS).all())
 
 
 def write_flow(path: PathLike, flow: np.ndarray) -> None:

@@ -13,12 +13,14 @@ tartanvo, which read and write the channels in OpenCV's order.
 
 import numpy as np
 
-from sf3d_jax.data._files import PathLike
+from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png8, read_png16, write_png
-from sf3d_jax.data.maps.kitti_png import decode_flow, encode_flow
+from sf3d_jax.data.maps.kitti_png import decode_flow, encode_flow, is_flag
 
 # Written for every pixel that is not valid; the file cannot say why.
 _NOT_VALID = 1
+# A mask is of one byte.
+_LARGEST_MASK = 255
 # From red, green, blue, alpha to the bytes of a number, and back.
 _BYTES = [2, 1, 0, 3]
 
@@ -33,9 +35,14 @@ def read_flow(path: PathLike) -> np.ndarray:
       float32 [H, W, 2], (u, v) in pixels, NaN where the code is not 0.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of three channels.
+      FormatError: the file is not a 16-bit PNG of three channels, or is one of KITTI.
     """
     codes = read_png16(path, 3, "TartanAir V2 flow")
+    masked = codes[..., 0] > _LARGEST_MASK
+    if is_flag(codes[..., 2]) and (masked & (codes[..., 2] > 0)).any():
+        expected = "TartanAir V2's flow, with u in the blue channel and a mask in the red one"
+        found = "only 0 and 1 in blue and larger numbers in red, as in KITTI: format='kitti'"
+        raise FormatError(path, expected, f"{found} reads those")
     return decode_flow(codes[..., :0:-1], codes[..., 0] == 0)
 
 

@@ -14,6 +14,7 @@ it: the world at the first camera, float32, no NaN anywhere, and invalid what ha
 """
 
 import dataclasses
+import itertools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -87,20 +88,21 @@ class Dataset:
 
         Raises:
           FileNotFoundError: there is nothing to read.
+          TypeError: frames is no whole number.
           ValueError: frames is below 2.
         """
-        if operator.index(frames) < 2:
-            raise ValueError(f"frames: expected at least 2, got {frames}")
+        self.frames = check_frames(frames)
         self.root = Path(root)
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
             raise FileNotFoundError(f"{self.root}: {self._reason()}")
-        self.frames = operator.index(frames)
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
-            raise FileNotFoundError(f"{self.root}: there are no {frames} frames in a row")
+            longest = next(n for n in itertools.count(2) if not find_runs(pairs, n + 1))
+            missing = f"there are no {frames} frames in a row, but {longest} at most"
+            raise FileNotFoundError(f"{self.root}: {missing}")
 
     def _reason(self) -> str:
         """Why there is nothing to read."""
@@ -150,13 +152,15 @@ class Dataset:
     def __repr__(self) -> str:
         """The class, the folder, what tells data sets of one folder apart, how many samples.
 
-        Where files are left out, how many of each kind.
+        Where pairs are in no sequence, or files are left out, how many, of each kind.
         """
         options = {name: getattr(self, name, None) for name in _TOLD}
         told = [f"{name}={x!r}" for name, x in options.items() if isinstance(x, str | int)]
         count = "1 sample" if len(self) == 1 else f"{len(self)} samples"
         if self.frames > 2:
             count += f" of {self.frames} frames"
+        if alone := len(self.entries) - len({*itertools.chain(*self._runs)}):
+            count += f", {alone} of {len(self.entries)} pairs in none of them"
         if self.left_out:
             counts = " and ".join(f"{len(paths)} {kind}" for kind, paths in self.left_out.items())
             count += f", left out {counts}"
@@ -184,6 +188,28 @@ class Dataset:
           The data set, or None if it has no such motion.
         """
         return None
+
+
+def check_frames(frames: int) -> int:
+    """Refuses a number of frames of a sample.
+
+    Args:
+      frames: that was given.
+
+    Returns:
+      It, as an int.
+
+    Raises:
+      TypeError: it is no whole number.
+      ValueError: it is below 2.
+    """
+    try:
+        count = operator.index(frames)
+    except TypeError:
+        raise TypeError(f"frames: expected a whole number, got {frames!r}") from None
+    if count < 2:
+        raise ValueError(f"frames: expected at least 2, got {frames}")
+    return count
 
 
 def finish(sample: Sample) -> Sample:

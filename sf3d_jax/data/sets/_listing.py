@@ -114,6 +114,10 @@ class Frames:
         matches = (pattern.fullmatch(stem) for stem in self.folder.stems)
         found = [([*map(int, match.groups())], match.string) for match in matches if match]
         named = [(n, stem) for (n, *others), stem in found if others in ([], [n + 1])]
+        if found and not named:
+            path, (n, other) = self.folder.file(found[0][1]), found[0][0]
+            expected = f"names that lead from a frame to the next one, as {_fill(self.stem, n)}"
+            raise ValueError(f"{path}: expected {expected}, found one from {n} to {other}")
         return index_stems(self.folder, named)
 
     @property
@@ -121,7 +125,8 @@ class Frames:
         """The frames of which there is a file.
 
         Raises:
-          ValueError: two files are of one frame.
+          ValueError: two files are of one frame, or those that name two frames, as a flow does,
+            lead all farther than to the next one.
         """
         return frozenset(self._stems)
 

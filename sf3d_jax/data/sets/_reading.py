@@ -13,7 +13,6 @@ from typing import TypeVar
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, SizeError
-from sf3d_jax.data.maps.images import read_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import read_shared
 from sf3d_jax.data.sets._dataset import Entry
@@ -39,12 +38,15 @@ class Files:
         self.paths = entry.files
         self._maps: dict[str, Map] = {}
 
-    def read(self, kind: str, reader: Callable[[Path], M]) -> M | None:
+    def read(
+        self, kind: str, reader: Callable[[Path], M], *, of_frame: str | None = None
+    ) -> M | None:
         """Reads a map, and keeps its size in mind.
 
         Args:
           kind: what the file holds.
           reader: of the file; it returns an array, or values and where they are valid.
+          of_frame: the kind as which another pair has the same file, if not as this one.
 
         Returns:
           What the reader returns; None if the data set has no such file.
@@ -55,14 +57,13 @@ class Files:
         """
         if kind not in self.paths:
             return None
-        of_frame = kind.removeprefix("next_").removeprefix("after_")
-        found = read_shared(of_frame, self.paths[kind], reader)
+        found = read_shared(of_frame or kind, self.paths[kind], reader)
         self._maps[kind] = found
         return found
 
     def both(self, kind: str, reader: Callable[[Path], M]) -> tuple[M | None, M | None]:
         """Reads a kind of map of this frame and of the next one; see `read`."""
-        return self.read(kind, reader), self.read(f"next_{kind}", reader)
+        return self.read(kind, reader), self.read(f"next_{kind}", reader, of_frame=kind)
 
     def size(self) -> tuple[int, int]:
         """The size (H, W) of the maps that were read.
@@ -141,19 +142,6 @@ def of_both_frames(
         if number not in by_frame:
             raise refuse(number)
     return by_frame[numbers[0]], by_frame[numbers[1]]
-
-
-def read_unit_image(path: Path) -> np.ndarray:
-    """Reads an image as float32 [H, W, 3] in [0, 1].
-
-    Args:
-      path: of the file.
-
-    Raises:
-      FormatError: it is not an image.
-      OSError: it is missing.
-    """
-    return read_image(path).astype(np.float32) / np.float32(255)
 
 
 def inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:

@@ -437,3 +437,19 @@ def test_a_camera_of_an_image_that_was_cut_out_is_read(tmp_path):
     path = tmp_path / "cameras.txt"
     path.write_text("1 PINHOLE 640 480 2000 2000 1280 100\n")
     np.testing.assert_array_equal(read_colmap_cameras(path)[1].principal_point, [1279.5, 99.5])
+
+
+def test_a_window_in_the_top_left_is_read_by_the_camera_of_the_whole(tmp_path):
+    path = tmp_path / "cameras.txt"
+    path.write_text("1 PINHOLE 320 240 300 300 320 240\n")
+    advice = (
+        r"give the width and height of that and cut its camera: camera\.crop\(0, 0, \(240, 320\)\)"
+    )
+    with pytest.raises(FormatError, match=f"of another size.* cut out of the top left.*{advice}"):
+        read_colmap_cameras(path)
+    path.write_text("1 PINHOLE 640 480 300 300 320 240\n")
+    camera = read_colmap_cameras(path)[1].crop(0, 0, (240, 320))
+    assert camera.size == (240, 320)
+    np.testing.assert_array_equal(camera.principal_point, [319.5, 239.5])
+    with pytest.raises(ValueError, match="is not read again: write the camera before it is cut"):
+        write_colmap_cameras(path, {1: camera})

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.png import write_channels
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -24,6 +24,7 @@ def test_flow_is_blue_and_green_and_valid_without_red(tmp_path):
 @given(hnp.arrays(np.uint16, (3, 4, 3), elements=st.integers(0, 65535)), st.booleans())
 def test_flow_is_what_the_published_snippet_reads(tmp_path_factory, picture, valid):
     picture[..., 2] *= not valid
+    assume(not np.isin(picture[..., 0], (0, 1, 255, 65535)).all())  # as in KITTI
     path = tmp_path_factory.mktemp("tartanair") / "a.png"
     assert cv2.imwrite(str(path), picture)
     codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -36,6 +37,38 @@ def test_flow_is_what_the_published_snippet_reads(tmp_path_factory, picture, val
     again = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(again[known], codes[known])
     np.testing.assert_array_equal(again[..., 2] == 0, known)
+
+
+@pytest.mark.parametrize("largest", [0, 20])
+def test_flow_is_not_read_as_that_of_kitti_and_the_other_way_round(tmp_path, largest):
+    ours, theirs = tmp_path / "tartanair.png", tmp_path / "kitti.png"
+    flow = np.random.default_rng(0).integers(-64 * largest, 64 * largest + 1, (6, 8, 2)) / 64
+    known = np.arange(48).reshape(6, 8) % 5 > 0
+    data.write_flow(ours, flow, known, **FORMAT)
+    data.write_flow(theirs, flow, known)
+    says = r"tartanair\.png: expected KITTI's flow.*read_flow\(path, format='tartanair'\) reads"
+    with pytest.raises(data.FormatError, match=says):
+        data.read_flow(ours)
+    with pytest.raises(data.FormatError, match=r"kitti\.png: expected .*format='kitti' reads"):
+        data.read_flow(theirs, **FORMAT)
+    for read in (data.read_flow(ours, **FORMAT), data.read_flow(theirs)):
+        np.testing.assert_array_equal(read.valid, known)
+        np.testing.assert_array_equal(read.flow[known], flow[known])
+
+
+def test_all_codes_of_the_mask_are_no_flow_of_kitti(tmp_path):
+    red, green, blue = [[0, 1, 10, 100, 200]], [[32768 + 32] * 5], [[32768 - 64] * 4 + [0]]
+    path = write_channels(tmp_path / "a.png", red, green, blue)
+    with pytest.raises(data.FormatError, match="codes of a mask in red"):
+        data.read_flow(path)
+
+
+@pytest.mark.parametrize("flag", [1, 255, 65535])
+def test_flow_of_kitti_at_the_end_of_its_range_is_read(tmp_path, flag):
+    path = write_channels(tmp_path / "a.png", [[0, 0, 1]], [[32768] * 3], [[flag, 0, flag]])
+    flow, valid = data.read_flow(path)
+    np.testing.assert_array_equal(valid, [[True, False, True]])
+    np.testing.assert_array_equal(flow[0, ::2, 0], [-512, -512 + 1 / 64])
 
 
 def test_flow_that_does_not_fit_is_refused_with_its_number(tmp_path):

@@ -11,8 +11,8 @@ from helpers.files import made
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
-from sf3d_jax.data.sets import _reading
 from sf3d_jax.data.sets._joining import join
+from sf3d_jax.data.sets.folders import dataset
 from sf3d_jax.samples import check_sample
 
 
@@ -147,34 +147,70 @@ def test_frames_of_ones_own_follow_each_other(tmp_path):
         assert sequence.inv_depth_change is None and sequence.valid.all()
         assert (sequence.cameras.world_to_camera == np.eye(3, 4)).all()
         assert sequence.cameras.focal.shape == (3, 2)
-    assert repr(sequences).endswith("2 samples of 3 frames, left out 2 flow)")
+    assert repr(sequences).endswith(
+        "2 samples of 3 frames, 1 of 4 pairs in none of them, left out 2 flow)"
+    )
 
 
 def test_too_few_frames_and_numbers_that_are_none_are_refused(tmp_path):
     patterns = own(tmp_path, (1, 2, 4, 5))
-    with pytest.raises(FileNotFoundError, match="there are no 3 frames in a row"):
+    with pytest.raises(FileNotFoundError, match="there are no 3 frames in a row, but 2 at most"):
         data.FolderPairs(tmp_path, **patterns, frames=3)
     with pytest.raises(ValueError, match="frames: expected at least 2, got 1"):
         data.FolderPairs(tmp_path, **patterns, frames=1)
+    for frames in (2.5, "3", None):
+        with pytest.raises(TypeError, match=f"frames: expected a whole number, got {frames!r}"):
+            data.FolderPairs(tmp_path, **patterns, frames=frames)
+        with pytest.raises(TypeError, match="frames: expected a whole number"):
+            data.FolderPairs(tmp_path, image="*/*", next_image="*/*", frames=frames)
     with pytest.raises(ValueError, match="next_image: of no use with frames=3"):
         data.FolderPairs(tmp_path, **patterns, next_image="frames/*.png", frames=3)
 
 
+def test_videos_that_are_too_short_are_counted(tmp_path):
+    for name in ("a/9", "a/10", "a/11", "b/1", "b/2"):
+        trees.write_image(tmp_path / f"{name}.png", 1)
+    videos = data.FolderPairs(tmp_path, image="*/*.png", frames=3)
+    assert repr(videos).endswith("1 sample of 3 frames, 1 of 3 pairs in none of them)")
+    assert videos[0].name == "a/9"
+    with pytest.raises(FileNotFoundError, match="no 9 frames in a row, but 3 at most"):
+        data.FolderPairs(tmp_path, image="*/*.png", frames=9)
+
+
 def test_a_file_of_two_pairs_is_read_once(tmp_path, monkeypatch):
     patterns = own(tmp_path, range(5))
-    read, paths = _reading.read_image, []
+    read, paths = dataset.read_unit_image, []
 
     def counted(path):
         paths.append(path.name)
         return read(path)
 
-    monkeypatch.setattr(_reading, "read_image", counted)
+    monkeypatch.setattr(dataset, "read_unit_image", counted)
     sequences = data.FolderPairs(tmp_path, **patterns, frames=5)
     sequence = sequences[0]
     assert paths == [f"{number:04d}.png" for number in range(5)]
     # Nothing is kept, nor shared with what was given out.
     sequence.images[:] = 0
     assert sequences[0].images.any() and len(paths) == 10
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_maps_of_one_archive_are_told_apart(tmp_path, frames):
+    """Depth in the next frame beside depth: z -> z + 1/2, of a surface that recedes."""
+    for n in (1, 2, 3, 4):
+        trees.write_image(tmp_path / f"i/{n}.png", n)
+        depth = np.full(trees.SIZE, float(n), np.float32)
+        maps = {"flow": np.full((*trees.SIZE, 2), n, np.float32), "depth": depth}
+        np.savez(made(tmp_path / f"m/{n}.npz"), **maps, next_depth=depth + np.float32(0.5))
+    kinds = {kind: "m/*.npz" for kind in ("flow", "depth", "next_depth")}
+    sample = data.FolderPairs(tmp_path, image="i/*.png", **kinds, frames=frames)[0]
+    depth = np.arange(1, frames + 1.0) if frames > 2 else np.float64(1)
+    first = depth[:-1] if frames > 2 else depth
+    of_pixel = lambda x: x[..., 0, 0]
+    np.testing.assert_allclose(of_pixel(sample.inv_depth), 1 / depth, rtol=1e-6)
+    change = 1 / (first + 0.5) - 1 / first
+    np.testing.assert_allclose(of_pixel(sample.inv_depth_change), change, rtol=1e-6)
+    np.testing.assert_array_equal(of_pixel(sample.flow[..., 0]), first)
 
 
 def test_frames_that_differ_in_size_are_named(tmp_path):

@@ -9,12 +9,12 @@ import numpy as np
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.data._files import PathLike, SizeError
 from sf3d_jax.data.maps import read_disparity, read_flow, read_map
-from sf3d_jax.data.maps.images import read_mask
+from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
-from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors, read_unit_image
+from sf3d_jax.data.sets._dataset import Dataset, Entry, check_frames
+from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors
 from sf3d_jax.data.sets.folders.entries import list_entries
-from sf3d_jax.data.sets.folders.patterns import find
+from sf3d_jax.data.sets.folders.patterns import Match, find
 from sf3d_jax.samples import Sample
 
 # Ways to give the inverse depth of a frame, and that of its points in the next frame.
@@ -38,8 +38,10 @@ class FolderPairs(Dataset):
     with names such as 0003_0005 say, or else the commonest difference of numbers in the folder, the
     least of several; that of all folders, where none occurs twice. Times, whose differences are
     irregular, and images without numbers are pairs in their order. Where two numbers differ, as in
-    00001_02, the flows say which one is the frame, or words such as cam02. With a flow there is a
-    pair for each flow, and what belongs to none, such as the flow of a last frame, is in `left_out`
+    00001_02, the flows say which one is the frame, or words such as cam02. Images of two cameras or
+    sequences by their names, such as 0001_cam1 and 0001_cam2 or left and right, are no pair, unless
+    the pattern has all but that number, as in 0001_cam*.png. With a flow there is a pair for each
+    flow, and what belongs to none, such as the flow of a last frame, is in `left_out`
     and counted when the data set is printed.
 
     Files belong together by their names, or else by the numbers in them, 0001 for the same as 1, as
@@ -93,9 +95,10 @@ class FolderPairs(Dataset):
           frames: of a sample, which is a `Sequence` if there are more than 2; not with next_image.
 
         Raises:
-          FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file, or
-            names do not say which files belong together; the files are listed.
-          TypeError: camera is not a Camera.
+          FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file,
+            names do not say which files belong together, or all images are of other cameras than
+            those beside them; the files are listed.
+          TypeError: camera is not a Camera, or frames no whole number.
           ValueError: two ways to say the same, two files for one frame, names that do not say
             which number is that of the frame, or what is needed to understand a map is missing.
         """
@@ -114,7 +117,7 @@ class FolderPairs(Dataset):
         if camera is not None and (batch := check_camera("camera", camera)):
             raise ValueError(f"camera: expected one camera, got a batch {batch}")
         _check_options(given, camera, baseline, depth_scale)
-        if next_image is not None and frames > 2:
+        if next_image is not None and check_frames(frames) > 2:
             raise ValueError(
                 f"next_image: of no use with frames={frames}, which follow in a folder"
             )
@@ -124,6 +127,7 @@ class FolderPairs(Dataset):
             kind: find(Path(root), pattern, pictures=kind in _PICTURES)
             for kind, pattern in (images | given).items()
         }
+        _check_scale(found, depth_scale)
         of_frames = _DEPTHS if next_image is None else ()
         entries, left_out = list_entries(found, of_frames)
         super().__init__(root, entries, frames=frames, left_out=left_out)
@@ -187,8 +191,11 @@ class FolderPairs(Dataset):
     def _read_inverse_depth(self, files: Files, kinds: Sequence[str]) -> np.ndarray | None:
         """The inverse depth, of the kind that is there, as float64; 0 where no surface is."""
         kind = next((kind for kind in kinds if kind in files.paths), None)
-        read = None if kind is None else files.read(kind, partial(self._read_map, kind))
-        if kind is None or read is None:
+        if kind is None:
+            return None
+        of_frame = kind.removeprefix("after_")
+        read = files.read(kind, partial(self._read_map, kind), of_frame=of_frame)
+        if read is None:
             return None
         values = np.where(read.valid & (read.values > 0), read.values, 0).astype(np.float64)
         if kind.endswith("inv_depth"):
@@ -229,3 +236,11 @@ def _check_options(
     for option, value in (("baseline", baseline), ("depth_scale", depth_scale)):
         if value is not None and not 0 < value < np.inf:
             raise ValueError(f"{option}: expected a positive number, got {value}")
+
+
+def _check_scale(found: Mapping[str, Sequence[Match]], depth_scale: float | None) -> None:
+    """Refuses a scale of the codes of PNGs where no depth is one."""
+    depths = [match.path for kind in ("depth", "next_depth") for match in found.get(kind, ())]
+    if depth_scale is not None and not any(path.suffix.lower() == ".png" for path in depths):
+        expected = "none, as no depth is a PNG; other formats are taken as metres"
+        raise ValueError(f"depth_scale: expected {expected}, got {depth_scale}")

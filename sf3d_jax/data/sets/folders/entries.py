@@ -3,7 +3,7 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from sf3d_jax.data.sets._dataset import Entry
@@ -14,6 +14,7 @@ from sf3d_jax.data.sets.folders.pairing import (
 )
 from sf3d_jax.data.sets.folders.patterns import Match
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
+from sf3d_jax.data.sets.folders.views import are_two_views, is_of_time
 
 _Pair = tuple[Match, Match]
 _ByFrame = dict[Path, Path]
@@ -56,7 +57,7 @@ def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str
     else:
         flows = found.get("flow", ())
         step = _step_of_flows(frames, flows)
-        pairs = list(_successors(frames, step, _find_begins(frames, flows)))
+        pairs = _leave_out_views([*_successors(frames, step, _find_begins(frames, flows))])
     if not pairs:
         return Listed([], {kind: tuple(m.path for m in found[kind]) for kind in found})
     firsts = [first for first, _ in pairs]
@@ -184,6 +185,25 @@ def _successors(
             yield from itertools.pairwise(folder)
         after = follow(of_folder, step or find_step(of_folder, common))
         yield from ((folder[i], folder[after[i]]) for i in sorted(after))
+
+
+def _leave_out_views(pairs: Sequence[_Pair]) -> list[_Pair]:
+    """The pairs but for those of two cameras, or sequences; raises if all are such."""
+    in_one = [pair for pair in pairs if not _is_across_views(*pair)]
+    if pairs and not in_one:
+        first, after = pairs[0]
+        raise FileNotFoundError(
+            f"{first.path} and {after.path.name}: by their names they are of two cameras, or of "
+            "two sequences, so that none follows the other; if it does, give a pattern whose "
+            "wildcard stands for the number of the frame alone, or name the other images with "
+            "next_image="
+        )
+    return in_one
+
+
+def _is_across_views(first: Match, after: Match) -> bool:
+    inside = PurePath(first.folder, first.path.name)
+    return is_of_time(inside) or are_two_views(first.name, after.name)
 
 
 def _read_sequences(

@@ -5,21 +5,27 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.sets.folders.pairing import pair_files, step_of_names
+from sf3d_jax.data.sets.folders.pairing import check_unique, pair_files, parse, step_of_names
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
+from sf3d_jax.data.sets.folders.views import are_two_cameras
+
+Times = Sequence[tuple[int, Hashable]]
+_ADVICE = (
+    "put each flow into a folder that is called as that of its frame, or take one of them away"
+)
+_Led = tuple[tuple[Path, Path | None], ...]
 
 
 def pair_frames(
-    flows: Sequence[PathLike],
-    frames: Sequence[PathLike],
-    *,
-    times: Sequence[tuple[int, Hashable]] | None = None,
-) -> tuple[tuple[Path, Path | None], ...]:
+    flows: Sequence[PathLike], frames: Sequence[PathLike], *, times: Times | None = None
+) -> _Led:
     """The frame that each flow begins in, and the one that it leads to, told by the names.
 
     The first one is that of `pair_files`. Names of flows such as 0003_0005 say how far the other
     is; else it is the commonest difference of the frames' numbers. Frames of several cameras, such
-    as 0001_cam1 and 0001_cam2, are followed within their camera.
+    as 0001_cam1 and 0001_cam2, are followed within their camera. Where folders of frames have the
+    same names in them, such as cam1/0001 and cam2/0001, each flow belongs to the folder that is
+    called as its own.
 
     Args:
       flows: the files of flow.
@@ -34,11 +40,26 @@ def pair_frames(
       ValueError: two frames stand for the same, or the names do not say which frame a flow begins
         in, or which of their numbers is that of the frame.
     """
-    listed = [Path(x) for x in frames]
+    firsts, seconds = [Path(x) for x in flows], [Path(x) for x in frames]
+    if len({parse(x.stem) for x in seconds}) == len(seconds):
+        return _pair_in_one(firsts, seconds, times)
+    found: dict[Path, tuple[Path, Path | None]] = {}
+    for folder in dict.fromkeys(x.parent for x in firsts):
+        inside = [x for x in firsts if x.parent == folder]
+        own = [i for i, x in enumerate(seconds) if x.parent.name == folder.name]
+        if not own:
+            check_unique([(parse(x.stem), x) for x in seconds], _ADVICE)
+        of_own = None if times is None else [times[i] for i in own]
+        found |= zip(inside, _pair_in_one(inside, [seconds[i] for i in own], of_own), strict=True)
+    return tuple(found[x] for x in firsts)
+
+
+def _pair_in_one(flows: list[Path], frames: list[Path], times: Times | None) -> _Led:
+    """As `pair_frames`, of frames whose names differ."""
     firsts = pair_files(flows, frames).files
-    names = [x.stem for x in listed]
-    step = step_of_names([Path(x).stem for x in flows], names)
-    place = {path: i for i, path in enumerate(listed)}
+    names = [x.stem for x in frames]
+    step = step_of_names([x.stem for x in flows], names)
+    place = {path: i for i, path in enumerate(frames)}
     if times is None:
         begins = {place[x] for x in firsts}
         try:
@@ -49,10 +70,17 @@ def pair_frames(
     else:
         chains = _split_cameras(times)
     after = follow(chains, step or find_step(chains))
-    return tuple((x, listed[after[place[x]]] if place[x] in after else None) for x in firsts)
+    leads = lambda i: frames[after[i]] if i in after else None
+    pairs = ((x, leads(place[x])) for x in firsts)
+    return tuple((x, None if b is None or _is_elsewhere(x, b) else b) for x, b in pairs)
 
 
-def _split_cameras(times: Sequence[tuple[int, Hashable]]) -> list[Chain]:
+def _is_elsewhere(first: Path, after: Path) -> bool:
+    """Whether the folders of two frames are those of two cameras."""
+    return are_two_cameras(first.parent.name, after.parent.name)
+
+
+def _split_cameras(times: Times) -> list[Chain]:
     chains: dict[Hashable, Chain] = defaultdict(dict)
     for i, (number, camera) in enumerate(times):
         chains[camera][number] = i

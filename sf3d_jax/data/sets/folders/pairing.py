@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sf3d_jax.data._files import PathLike
+from sf3d_jax.data.sets.folders.views import are_two_cameras
 
 Key = tuple[int | str, ...]
 
@@ -49,7 +50,8 @@ def pair_files(flows: Sequence[PathLike], others: Sequence[PathLike]) -> Paired:
     1. Where names are the same but for their endings, they decide; 0001 is the same as 1.
     2. Else the numbers decide that differ from file to file: depth_2_v1 belongs to flow_0002. Of
        two numbers n_m in all names, as in 000000_000001_flow, the first one counts where the
-       others have one number.
+       others have one number. Names of two cameras, such as flow_cam1_1 and depth_cam2_1 or
+       those with left and right, do not belong together.
     3. Where the flows or the others have no numbers, they belong together in the order given, if
        there are equally many and numbers, if any, increase.
 
@@ -90,11 +92,14 @@ def lack_partner(alone: Sequence[Path], others: Sequence[Path]) -> str:
     return f"{listed}{more}: {have} no partner among {among}"
 
 
-def check_unique(named: Sequence[tuple[Hashable, Path]]) -> None:
+def check_unique(
+    named: Sequence[tuple[Hashable, Path]], advice: str = "take one of them away"
+) -> None:
     """Refuses two files that stand for the same.
 
     Args:
       named: what each file stands for, and its path.
+      advice: what to do, for the error.
 
     Raises:
       ValueError: two of them stand for the same.
@@ -103,7 +108,7 @@ def check_unique(named: Sequence[tuple[Hashable, Path]]) -> None:
     for name, path in named:
         if name in seen:
             same = " and ".join(sorted(map(str, (seen[name], path))))
-            raise ValueError(f"names stand for the same in {same}; take one of them away")
+            raise ValueError(f"names stand for the same in {same}; {advice}")
         seen[name] = path
 
 
@@ -123,18 +128,27 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
     first, second = [parse(x) for x in names], [parse(x) for x in others]
     if {*first} & {*second}:
         return _look_up(first, second)
-    if not (_have_numbers(first) and _have_numbers(second)):
+    if _have_numbers(first) and _have_numbers(second):
+        places = _match_numbers(first, second)
+    else:
         in_order = _is_in_order(names) and _is_in_order(others)
-        return [*range(len(first))] if in_order and len(first) == len(second) else None
+        places = [*range(len(first))] if in_order and len(first) == len(second) else None
+    pairs = zip(names, places or (), strict=False)
+    across = any(i is not None and are_two_cameras(x, others[i]) for x, i in pairs)
+    return None if across else places
+
+
+def _match_numbers(first: Sequence[Name], second: Sequence[Name]) -> list[int | None] | None:
     keys, other_keys = _keys(first), _keys(second)
-    if keys is not None and other_keys is not None:
-        if _width(other_keys) == 1 and _step(first, keys):
-            keys = [key[:1] for key in keys]
-        if _width(keys) == 1 and _step(second, other_keys):
-            other_keys = [key[:1] for key in other_keys]
-        if _width(keys) == _width(other_keys):
-            return _look_up(keys, [key or None for key in other_keys])
-    return None
+    if keys is None or other_keys is None:
+        return None
+    if _width(other_keys) == 1 and _step(first, keys):
+        keys = [key[:1] for key in keys]
+    if _width(keys) == 1 and _step(second, other_keys):
+        other_keys = [key[:1] for key in other_keys]
+    if _width(keys) != _width(other_keys):
+        return None
+    return _look_up(keys, [key or None for key in other_keys])
 
 
 def step_of_names(names: Sequence[str], others: Sequence[str]) -> int:

@@ -1,21 +1,16 @@
 """Which frame follows each other one, told by the numbers in their names."""
 
 import itertools
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sf3d_jax.data.sets.folders.pairing import Name, parse, varying_numbers
+from sf3d_jax.data.sets.folders.views import FRAME, VIEW
 
 # The places of frames, in the list of their names, by the number of the frame.
 Chain = dict[int, int]
 
-# What stands before the number of a frame, and before that of a camera or a sequence.
-_FRAME = re.compile(r"(?:^|.*[^a-z])(?:f|fr|frame|t|time|timestep|step|img|image)[_\-. ]*", re.I)
-_VIEW = re.compile(
-    r"(?:^|.*[^a-z])(?:c|cam|camera|v|view|s|seq|sequence|scene|shot|take|subject)[_\-. ]*", re.I
-)
 # From this difference on, numbers may be times.
 _LEAST_TIME = 10
 
@@ -62,7 +57,7 @@ def read_sequences(
     for texts, named in by_texts.items():
         readings = _list_readings(named)
         if is_partial and len(texts) > 2:  # 0001_cam2 does not follow 0001_cam1
-            readings = [x for x in readings if not _VIEW.fullmatch(texts[x.place])]
+            readings = [x for x in readings if not VIEW.fullmatch(texts[x.place])]
         if len(readings) > 1:
             own = None if begins is None else [i for _, i in named if i in begins]
             readings = [_choose(readings, names, own, step, is_partial)]
@@ -144,8 +139,8 @@ def _choose(
         return readings[0]  # no flow leads from any of these frames
     texts = parse(names[next(i for x in readings[0].chains for i in x.values())]).texts
     for meant in (
-        [x for x in readings if _FRAME.fullmatch(texts[x.place])],
-        [x for x in readings if not _VIEW.fullmatch(texts[x.place])],
+        [x for x in readings if FRAME.fullmatch(texts[x.place])],
+        [x for x in readings if not VIEW.fullmatch(texts[x.place])],
     ):
         if len(meant) == 1:
             return meant[0]

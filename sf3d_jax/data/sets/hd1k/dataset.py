@@ -12,9 +12,10 @@ from pathlib import Path
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder, Frames
-from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors, read_unit_image
+from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors
 from sf3d_jax.data.sets._sequences import check_choice, choose, pairs
 from sf3d_jax.data.sets.hd1k import layout
 from sf3d_jax.samples import Sample

@@ -11,6 +11,7 @@ import numpy as np
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_disparity, read_flow
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._reading import (
@@ -19,7 +20,6 @@ from sf3d_jax.data.sets._reading import (
     as_float32,
     difference,
     flow_vectors,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import split_folder
 from sf3d_jax.data.sets.kitti.calibration import read_kitti_calibration

@@ -15,7 +15,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow, read_map
-from sf3d_jax.data.maps.images import read_mask
+from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import subfolders
@@ -25,7 +25,6 @@ from sf3d_jax.data.sets._reading import (
     as_float32,
     flow_vectors,
     inverse_depth,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import (
     check_choice,

@@ -23,6 +23,7 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.sizes import SPRING, camera_of_benchmark
 from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry
@@ -34,7 +35,6 @@ from sf3d_jax.data.sets._reading import (
     difference,
     flow_vectors,
     of_both_frames,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
@@ -175,9 +175,8 @@ class Spring(TwoWays):
         images, truth = Files(entry), Files(entry)
         image, next_image = images.both("image", read_unit_image)
         flow = _every_second(truth.read("flow", read_flow))
-        disparity = _every_second(truth.read("disparity", read_map))
+        disparity, next_disparity = map(_every_second, truth.both("disparity", read_map))
         moved_disparity = _every_second(truth.read("moved_disparity", read_map))
-        next_disparity = _every_second(truth.read("next_disparity", read_map))
         size = _size(images, truth)
 
         camera, next_camera = self._cameras(entry, size)

@@ -23,11 +23,11 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
 from sf3d_jax.data.maps import read_flow_numbers
-from sf3d_jax.data.maps.images import read_mask
+from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.npy import read_scalar
 from sf3d_jax.data.sets._caching import cached_by_file, read_shared
 from sf3d_jax.data.sets._dataset import Entry, finish
-from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames, read_unit_image
+from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
     Direction,

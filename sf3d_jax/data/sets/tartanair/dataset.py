@@ -13,6 +13,7 @@ from typing import Literal
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.cameras.sizes import TARTANAIR, check_aspect
 from sf3d_jax.data.maps import read_map
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
 from sf3d_jax.data.sets._reading import (
@@ -20,7 +21,6 @@ from sf3d_jax.data.sets._reading import (
     all_valid,
     flow_vectors,
     inverse_depth,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout

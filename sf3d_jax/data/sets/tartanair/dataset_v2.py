@@ -16,6 +16,7 @@ from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.cameras.sizes import TARTANAIR_V2, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
@@ -24,7 +25,6 @@ from sf3d_jax.data.sets._reading import (
     all_valid,
     flow_vectors,
     inverse_depth,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout

@@ -7,8 +7,9 @@ import numpy as np
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
-from sf3d_jax.data.sets._reading import Files, as_float32, read_unit_image
+from sf3d_jax.data.sets._reading import Files, as_float32
 from sf3d_jax.data.sets.things.cameras import sign_of
 from sf3d_jax.samples import Sample
 

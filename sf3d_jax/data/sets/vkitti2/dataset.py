@@ -20,6 +20,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow
+from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._caching import cached_by_file
 from sf3d_jax.data.sets._dataset import Entry
@@ -30,7 +31,6 @@ from sf3d_jax.data.sets._reading import (
     flow_vectors,
     inverse_depth,
     of_both_frames,
-    read_unit_image,
 )
 from sf3d_jax.data.sets._sequences import (
     Direction,
@@ -142,7 +142,8 @@ class VirtualKitti2(TwoWays):
         kinds = both | layout.of_motion(self.direction, self.camera)
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
         cameras = layout.CAMERA_FILES
-        has_cameras = any((p / cameras["extrinsic"]).is_file() for p in sequences.values())
+        paths = (path / file for path in sequences.values() for file in cameras.values())
+        has_cameras = any(path.is_file() for path in paths)
         for name, path in sequences.items():
             of = {kind: place.frames(frames[name]) for kind, place in kinds.items()}
             shared = {of: path / file for of, file in cameras.items()} if has_cameras else {}

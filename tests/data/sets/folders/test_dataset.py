@@ -325,6 +325,26 @@ def test_what_cannot_be_meant_is_refused(tmp_path, options, says):
         FolderPairs(tmp_path, image="frames/*.png", **options)
 
 
+def test_a_scale_of_codes_is_refused_where_no_depth_has_codes(tmp_path):
+    frames(tmp_path, 1, 2)
+    for number in (1, 2):
+        saved(tmp_path / f"d/{number}.npy", np.full(trees.SIZE, 2.0))
+    patterns = {"image": "frames/*.png", "depth": "d/*"}
+    assert (FolderPairs(tmp_path, **patterns)[0].inv_depth == 0.5).all()
+    with pytest.raises(ValueError, match="depth_scale: expected none, as no depth is a PNG"):
+        FolderPairs(tmp_path, **patterns, depth_scale=1000)
+
+
+def test_images_of_16_bits_are_scaled_to_1(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 65536, (2, *trees.SIZE, 3), np.uint16)
+    for number, picture in enumerate(codes):
+        assert cv2.imwrite(str(made(tmp_path / f"frames/{number}.png")), picture[..., ::-1])
+    sample = FolderPairs(tmp_path, image="frames/*.png")[0]
+    for image, picture in zip((sample.image, sample.next_image), codes, strict=True):
+        assert image.dtype == np.float32
+        np.testing.assert_allclose(image, picture / 65535, rtol=1e-6)
+
+
 def test_nothing_to_read_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"frames/\*\.png: no file fits"):
         FolderPairs(tmp_path, image="frames/*.png")

@@ -29,6 +29,11 @@ PAIRS = {
     "other words": (["a_flow", "b_flow"], ["a_depth", "b_depth"], None),
     "words beside numbers": (["8", "9", "10"], ["x", "y", "z"], None),
     "times": (["12.050", "12.5"], ["d12.5", "d12.05", "d12.050"], ["d12.050", "d12.5"]),
+    "cameras of one number": (
+        ["f_1_cam1", "f_2_cam1"],
+        ["d_cam01_2", "d_cam01_1"],
+        ["d_cam01_1", "d_cam01_2"],
+    ),
     "a stray": (["f_1", "f_2"], ["1", "2", "mean"], ["1", "2"]),
 }
 
@@ -66,6 +71,9 @@ def test_the_order_of_the_files_does_not_matter_where_their_numbers_decide():
         (["s1_1", "s1_2", "s2_1"], ["1", "2", "3"], ValueError, "do not say which"),
         (["1", "01"], ["1", "2"], ValueError, r"stand for the same in 01\.x and 1\.x"),
         (["1"], ["1", "001"], ValueError, r"stand for the same in 001\.x and 1\.x"),
+        (["f_1_cam1", "f_2_cam1"], ["d_1_cam2", "d_2_cam2"], ValueError, "do not say which"),
+        (["left"], ["right"], ValueError, "do not say which"),
+        (["f_left_1", "f_left_2"], ["d_right_1", "d_right_2"], ValueError, "do not say which"),
         (["flow_0001_v2"], ["depth_2"], ValueError, "1 files such as .* do not say which"),
         (["1"], [], FileNotFoundError, "has no partner among no files"),
     ],
@@ -115,3 +123,26 @@ def test_a_number_that_may_be_that_of_a_camera_or_of_a_frame_is_asked_for(flows)
         data.pair_frames([f"{x}.flo" for x in flows], frames)
     times = [(t, c) for t in range(3) for c in range(3)]
     assert data.pair_frames(["0_1.flo"], frames, times=times)[0][1] == Path("1_1.png")
+
+
+REPEATED = [f"cam{c}/000{t}.png" for c in (1, 2) for t in (1, 2)]
+
+
+@pytest.mark.parametrize("times", [None, [(t, c) for c in "ab" for t in (1, 2)]])
+def test_names_that_repeat_in_folders_belong_to_the_folder_of_the_flow(times):
+    flows = ["out/cam2/0001.flo", "out/cam1/0001.flo"]
+    found = data.pair_frames(flows, REPEATED, times=times)
+    assert [tuple(x.as_posix() for x in pair) for pair in found] == [
+        ("cam2/0001.png", "cam2/0002.png"),
+        ("cam1/0001.png", "cam1/0002.png"),
+    ]
+    for folder in ("out", "out/cam3"):
+        with pytest.raises(ValueError, match=r"same in cam1/0001\.png and cam2.*; put each flow"):
+            data.pair_frames([f"{folder}/0001.flo"], REPEATED)
+
+
+def test_no_flow_leads_into_the_folder_of_another_camera():
+    [(first, after)] = data.pair_frames(["1.flo"], ["cam1/1.png", "cam2/2.png"])
+    assert first == Path("cam1/1.png") and after is None
+    [(_, after)] = data.pair_frames(["1.flo"], ["train/1.png", "test/2.png"])
+    assert after == Path("test/2.png")

@@ -73,6 +73,18 @@ def test_a_flow_that_skips_a_frame_is_none(tmp_path):
         film[1]
 
 
+def test_flows_that_all_skip_a_frame_are_not_passed_over(tmp_path):
+    trees.tartanair(tmp_path)
+    folder = tmp_path / "abandonedfactory/Easy/P000/flow"
+    for number in (0, 1):
+        path = folder / f"00000{number}_00000{number + 1}_flow.npy"
+        path.rename(folder / f"00000{number}_00000{number + 2}_flow.npy")
+    with pytest.raises(
+        ValueError, match=r"_flow\.npy: expected names .* to the next one, as 00000"
+    ):
+        TartanAir(tmp_path)
+
+
 def test_masks_that_were_not_fetched_are_none(tmp_path):
     trees.tartanair(tmp_path)
     for path in tmp_path.rglob("*_mask.npy"):

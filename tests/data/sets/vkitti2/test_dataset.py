@@ -93,3 +93,11 @@ def test_a_frame_without_a_camera_is_named(tmp_path):
     assert film[0].camera is not None
     with pytest.raises(data.FormatError, match=r"extrinsic\.txt: expected camera 0 in the frame 2"):
         film[1]
+
+
+@pytest.mark.parametrize("name", ["intrinsic", "extrinsic"])
+def test_half_of_the_cameras_is_missed(tmp_path, name):
+    trees.virtualkitti2(tmp_path)
+    (tmp_path / f"Scene01/clone/{name}.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=rf"Scene01/clone/{name}\.txt"):
+        VirtualKitti2(tmp_path)[0]

@@ -24,6 +24,7 @@ def picture_sheet(
     occlusion: npt.ArrayLike | None = None,
     true_flow: npt.ArrayLike | None = None,
     true_vectors: npt.ArrayLike | None = None,
+    camera_is_fixed: bool | None = None,
 ) -> np.ndarray:
     """Draws a titled panel with its legend for each map that is given, two beside each other.
 
@@ -51,6 +52,9 @@ def picture_sheet(
       occlusion: [H, W], bool or from 0 to 1: 1 where the point is hidden in the second frame.
       true_flow: [H, W, 2], for the end-point error of the flow; unknown where it is non-finite.
       true_vectors: [H, W, 3], the same for the scene flow.
+      camera_is_fixed: True where the camera was taken as fixed, so that its own motion is part of
+        the scene flow; False where that motion was removed. The first panel says which. None says
+        nothing.
 
     Returns:
       uint8 RGB, about 1350 pixels wide whatever the size of the maps.
@@ -60,7 +64,8 @@ def picture_sheet(
     """
     flow = real_map("flow", flow, 2)
     moves, size = valid_mask(valid, flow), flow.shape[:2]
-    panels = [_first_panel(image, moves), map_panels.flow_panel(flow, moves)]
+    camera = _say_camera(camera_is_fixed)
+    panels = [_first_panel(image, moves, camera), map_panels.flow_panel(flow, moves)]
     if next_image is not None:
         second = _check_image("next_image", next_image, size)
         panels.insert(1, image_panel("second frame", second, legends.text_legend()))
@@ -90,14 +95,21 @@ def picture_sheet(
     return _arrange(panels)
 
 
-def _first_panel(image: npt.ArrayLike | None, valid: np.ndarray) -> np.ndarray:
+def _first_panel(image: npt.ArrayLike | None, valid: np.ndarray, camera: str) -> np.ndarray:
     """The first frame, or the mask where it is not given."""
     height, width = valid.shape
     share = f"{width} x {height} px, {percent(valid.mean())} valid"
     if image is None:
-        return map_panels.valid_panel(valid, share)
+        return map_panels.valid_panel(valid, share, camera)
     picture = _check_image("image", image, valid.shape)
-    return image_panel("first frame", picture, legends.text_legend(share))
+    return image_panel("first frame", picture, legends.text_legend(share, camera))
+
+
+def _say_camera(is_fixed: bool | None) -> str:
+    """Whether the scene flow contains the motion of the camera."""
+    if is_fixed is None:
+        return ""
+    return f"scene flow: {'camera taken as fixed' if is_fixed else 'camera motion removed'}"
 
 
 def _arrange(panels: list[np.ndarray]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from sf3d_jax.data.arrays import finite, real_map, valid_mask
 from sf3d_jax.views import legends, map_panels
@@ -13,17 +13,17 @@ from sf3d_jax.views.spread import percent
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is unknown
 def picture_sheet(
-    flow: npt.ArrayLike,
-    inv_depth: npt.ArrayLike | None,
-    vectors: npt.ArrayLike | None,
-    valid: npt.ArrayLike,
+    flow: ArrayLike,
+    inv_depth: ArrayLike | None,
+    vectors: ArrayLike | None,
+    valid: ArrayLike,
     *,
-    image: npt.ArrayLike | None = None,
-    next_image: npt.ArrayLike | None = None,
-    inv_depth_change: npt.ArrayLike | None = None,
-    occlusion: npt.ArrayLike | None = None,
-    true_flow: npt.ArrayLike | None = None,
-    true_vectors: npt.ArrayLike | None = None,
+    image: ArrayLike | None = None,
+    next_image: ArrayLike | None = None,
+    inv_depth_change: ArrayLike | None = None,
+    occlusion: ArrayLike | None = None,
+    true_flow: ArrayLike | None = None,
+    true_vectors: ArrayLike | None = None,
     camera_is_fixed: bool | None = None,
 ) -> np.ndarray:
     """Draws a titled panel with its legend for each map that is given, two beside each other.
@@ -95,7 +95,7 @@ def picture_sheet(
     return _arrange(panels)
 
 
-def _first_panel(image: npt.ArrayLike | None, valid: np.ndarray, camera: str) -> np.ndarray:
+def _first_panel(image: ArrayLike | None, valid: np.ndarray, camera: str) -> np.ndarray:
     """The first frame, or the mask where it is not given."""
     height, width = valid.shape
     share = f"{width} x {height} px, {percent(valid.mean())} valid"
@@ -122,7 +122,7 @@ def _arrange(panels: list[np.ndarray]) -> np.ndarray:
 
 
 def _read_map(
-    name: str, value: npt.ArrayLike, size: tuple[int, ...], channels: int | None = None
+    name: str, value: ArrayLike, size: tuple[int, ...], channels: int | None = None
 ) -> np.ndarray:
     """A map of the size of the flow."""
     values = real_map(name, value, channels)
@@ -132,12 +132,12 @@ def _read_map(
     return values
 
 
-def _as_number(mask: npt.ArrayLike) -> npt.ArrayLike:
+def _as_number(mask: ArrayLike) -> ArrayLike:
     array = np.asarray(mask)
     return array.astype(np.float32) if array.dtype == bool else array
 
 
-def _check_image(name: str, value: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:
+def _check_image(name: str, value: ArrayLike, size: tuple[int, ...]) -> np.ndarray:
     image = np.asarray(value)
     if image.dtype != np.uint8 or image.shape != (*size, 3):
         got = f"{image.dtype} {list(image.shape)}"

@@ -121,8 +121,9 @@ class SRFlow3D(TwoWays):
         path = self.entries[0].files.get("camera")
         try:
             camera = self.read(self.entries[0]).camera
-            known = path is not None and camera is not None
-            return _cameras(path, camera.size)[0].form if known else None
+            if path is None or camera is None:
+                return None
+            return _cameras(path, camera.size)[0].form
         except (KeyError, OSError, TypeError, ValueError):  # the check of each sample says why
             return None
 

@@ -24,6 +24,7 @@ INTERRUPTED = 130
 # What a shell reports of a program that writes to a pipe which nobody reads any more.
 UNREAD = 141
 MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
+ABOUT = "3D scene flow from files of motion, and back."
 VERSION = "Say the version and end."
 NO_CACHE = "Compile anew; neither read nor keep compiled programs in the user's cache folder."
 
@@ -108,8 +109,7 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
         tyro.conf.FlagCreatePairsOff,
         tyro.conf.CascadeSubcommandArgs,
     )
-    about = "3D scene flow from files of motion, and back."
-    parse = lambda: tyro.cli(Call, args=words, prog="sf3d", description=about, config=config)
+    parse = lambda: tyro.cli(Call, args=words, prog="sf3d", description=ABOUT, config=config)
     shared = ["--no-cache", "--version", "--help"]
     commands = (Check, Convert, Demo, Evaluate, Fit, Render, Submit)
     flags = {x.__name__.lower(): [*flags_of(x), *shared] for x in commands}
@@ -119,10 +119,13 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
 
 def _in_one_line(parse: Callable[[], _T], words: Sequence[str], flags: "Flags") -> _T:
     """Parses; what tyro says in a box about a wrong flag becomes one line."""
+    from sf3d_jax.cli.folding import fold_output
     from sf3d_jax.cli.usage import check_repeated, explain
 
+    # A script of completions, which tyro can write, must not be folded.
+    folding = fold_output() if {"-h", "--help"} & {*words} else contextlib.nullcontext()
     try:
-        with _environment(_plain_if_asked()), contextlib.redirect_stderr(io.StringIO()):
+        with _environment(_plain_if_asked()), contextlib.redirect_stderr(io.StringIO()), folding:
             parsed = parse()
         check_repeated(words)
         return parsed

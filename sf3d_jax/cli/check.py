@@ -114,8 +114,12 @@ class Check:
 
 def _describe(dataset: "Dataset") -> str:
     """Names the data set and the kinds of files that are compared, as others may be missing."""
+    from sf3d_jax import data
+
     kinds = {kind for kind in dataset.entries[0].files if not kind.startswith("next_")}
-    return f"{dataset}\n  of {', '.join(sorted(kinds))}"
+    form = dataset.camera_form() if isinstance(dataset, data.SRFlow3D) else None
+    cameras = "" if form is None else f"\n  cameras read as {form}"
+    return f"{dataset}\n  of {', '.join(sorted(kinds))}{cameras}"
 
 
 def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+import sf3d_jax as sf3d
 from sf3d_jax import data, depth_change
 from sf3d_jax.cli.cameras import Cameras
 from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_map
@@ -64,9 +65,17 @@ def convert_files(
     data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
     # What is not shown makes room for the picture.
     del result["points"]
+    is_fixed = _is_fixed(camera, next_camera)
     if picture:
-        _draw(target.with_name(f"{target.stem}_picture.png"), result, image)
-    return describe_scene_flow(target, result, is_fixed=next_camera is None)
+        _draw(target.with_name(f"{target.stem}_picture.png"), result, image, is_fixed)
+    return describe_scene_flow(target, result, is_fixed=is_fixed)
+
+
+def _is_fixed(camera: sf3d.Camera, next_camera: sf3d.Camera | None) -> bool:
+    """Whether no motion of the camera was removed; its lens may have changed."""
+    if next_camera is None:
+        return True
+    return np.array_equal(camera.world_to_camera, next_camera.world_to_camera)
 
 
 class _MapFiles(Mapping[str, np.ndarray]):
@@ -104,12 +113,15 @@ def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | N
     return np.rint(np.multiply(image, 255, out=image), out=image).astype(np.uint8)
 
 
-def _draw(target: Path, result: dict[str, np.ndarray], image: np.ndarray | None) -> None:
+def _draw(
+    target: Path, result: dict[str, np.ndarray], image: np.ndarray | None, is_fixed: bool
+) -> None:
     from sf3d_jax.views import picture_sheet
 
     names = ("flow", "inv_depth", "vectors", "valid")
     change = result["inv_depth_change"]
-    sheet = picture_sheet(*(result[x] for x in names), image=image, inv_depth_change=change)
+    shown = {"image": image, "inv_depth_change": change, "camera_is_fixed": is_fixed}
+    sheet = picture_sheet(*(result[x] for x in names), **shown)
     data.write_image(target, sheet)
 
 

@@ -44,9 +44,8 @@ class Demo:
 
         import sf3d_jax as sf3d
         from sf3d_jax import data
-        from sf3d_jax.cli.reading import percent
         from sf3d_jax.data.closed_form import deforming_scene
-        from sf3d_jax.views import picture_sheet
+        from sf3d_jax.views import percent, picture_sheet
 
         scene = deforming_scene(self.size)
         maps = [np.float32(x) for x in (scene.flow, scene.inv_depth, scene.inv_depth_change)]
@@ -61,7 +60,7 @@ class Demo:
         print(
             f"A deforming surface before a still wall, moving camera, {_shape(self.size)}, float32"
         )
-        print(f"  valid                      {percent(valid)}")
+        print(f"  valid                      {percent(valid.mean())}")
         print(f"  scene flow, longest        {1e3 * length:.1f} mm")
         print("Worst error against the closed form")
         ours, theirs = worst(vectors, scene.vectors), worst(plain, scene.vectors)
@@ -74,7 +73,9 @@ class Demo:
 
         target = self.output / "sf3d_demo.png"
         shown = (maps[0], maps[1], vectors, valid)
-        sheet = picture_sheet(*shown, image=scene.image, inv_depth_change=maps[2])
+        sheet = picture_sheet(
+            *shown, image=scene.image, inv_depth_change=maps[2], camera_is_fixed=False
+        )
         data.write_image(target, sheet)
         print(f"Picture: {target.resolve()}")
 

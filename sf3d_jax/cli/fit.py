@@ -137,8 +137,8 @@ class Fit:
         import numpy as np
 
         from sf3d_jax import data
-        from sf3d_jax.cli.reading import describe_scene_flow, percent
-        from sf3d_jax.views import picture_sheet
+        from sf3d_jax.cli.reading import describe_scene_flow
+        from sf3d_jax.views import percent, picture_sheet
 
         flow, seen = result["flow"], result["seen"]
         data.write_flow(self.out / "flow.flo", flow)
@@ -146,7 +146,8 @@ class Fit:
         over = "over the pixels that both images tell"
         median = f"median {np.median(length):.3g} px {over}" if seen.any() else "nothing decides it"
         print(f"{self.out / 'flow.flo'}: {median}")
-        print(f"  {percent(seen)} of the pixels are told by both images, the rest is filled in")
+        share = percent(seen.mean())
+        print(f"  {share} of the pixels are told by both images, the rest is filled in")
         shown = {"image": images[0], "next_image": images[1]}
         if stereo is None:
             sheet = picture_sheet(flow, None, None, seen, **shown)
@@ -154,9 +155,9 @@ class Fit:
             target = self.out / "scene_flow.npz"
             data.write_scene_flow_npz(target, result, stereo.camera, baseline=stereo.baseline)
             print(describe_scene_flow(target, result, is_fixed=True))
-            change = result["inv_depth_change"]
             maps = (result[name] for name in ("flow", "inv_depth", "vectors"))
             known = result["valid"] & seen
-            sheet = picture_sheet(*maps, known, **shown, inv_depth_change=change)
+            shown["inv_depth_change"] = result["inv_depth_change"]
+            sheet = picture_sheet(*maps, known, **shown, camera_is_fixed=True)
         data.write_image(self.out / "sheet.png", sheet)
         print(f"{self.out / 'sheet.png'}: the picture")

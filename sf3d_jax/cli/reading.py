@@ -9,6 +9,7 @@ import numpy as np
 import sf3d_jax as sf3d
 from sf3d_jax import data
 from sf3d_jax.cli.inputs import CameraFlags
+from sf3d_jax.views import percent
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
@@ -146,19 +147,4 @@ def describe_scene_flow(path: Path, maps: dict[str, np.ndarray], *, is_fixed: bo
     length = f"{middle:.3g} m" if middle >= 0.1 else f"{1000 * middle:.3g} mm"
     median = f", median over all valid pixels {length}" if lengths.size else ""
     camera = "camera taken as fixed" if is_fixed else "camera motion removed"
-    return f"{path}: {percent(valid)} valid{median}; {camera}"
-
-
-def percent(mask: np.ndarray) -> str:
-    """The share of a mask that is True, never rounded to none or all of it.
-
-    Args:
-      mask: bool.
-
-    Returns:
-      Such as "99.9 %".
-    """
-    count = int(np.count_nonzero(mask))
-    if count in (0, mask.size):
-        return f"{100 * bool(count)} %"
-    return f"{min(max(100 * count / mask.size, 0.1), 99.9):.1f} %"
+    return f"{path}: {percent(valid.mean())} valid{median}; {camera}"

@@ -128,15 +128,23 @@ def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) 
     # D_ij = sum_k (R1 - R0)_ik (R0)_jk
     turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
     shift = change[..., 3] - _dot(turn, pose[..., None, :, 3])
-    split = lambda a: jax.tree.map(lambda x: per_pixel(x, _IMAGE_AXES), a)
-    d = [[split(turn[..., i, j]) for j in range(3)] for i in range(3)]
-    parts = (
-        [(row[0] * rays[0] + row[2], row[1] * rays[1]) for row in d],
-        [split(shift[..., i]) for i in range(3)],
+    # Numbers of a kind stay in one array until here: each array is a program of its own, with all
+    # that leads to it compiled into it.
+    turn, shift = compute_once((turn, shift))
+    x, y, z = (_per_row(turn[..., j]) for j in range(3))
+    fixed = x * rays[0][None] + z, y * rays[1][None]
+    fixed, back = compute_once((fixed, _inverse_minus_identity(turn.hi)))
+    return CameraMotion(
+        [(fixed[0][i], fixed[1][i]) for i in range(3)],
+        [_per_row(shift)[i] for i in range(3)],
         rows(turn.hi, _IMAGE_AXES),
-        rows(_inverse_minus_identity(turn.hi), _IMAGE_AXES),
+        rows(back, _IMAGE_AXES),
     )
-    return CameraMotion(*compute_once(parts))
+
+
+def _per_row(x: Double) -> Double:
+    """Numbers of the rows of a pose, (*b, 3), as (3, *b) with the axes of the pixels."""
+    return jax.tree.map(lambda a: per_pixel(jnp.moveaxis(a, -1, 0), _IMAGE_AXES), x)
 
 
 def _dot(a: Double, b: jax.Array) -> Double:

@@ -27,11 +27,11 @@ _STILL_PIXELS = 1e-3
 _STILL_OF_DEPTH = 1e-5
 
 
-def valid_panel(known: np.ndarray, text: str) -> np.ndarray:
+def valid_panel(known: np.ndarray, *lines: str) -> np.ndarray:
     """Which pixels are known, where no image is given."""
     white = np.full((*known.shape, 3), 255, np.uint8)
     colors, there = shrink(white, known, fit(known.shape))
-    legend = legends.text_legend(text, "hatched: unknown")
+    legend = legends.text_legend(*lines, "hatched: unknown")
     return map_panel("valid pixels", colors.astype(np.uint8), there, fit(known.shape), legend)
 
 

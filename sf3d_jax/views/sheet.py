@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from sf3d_jax.data.arrays import finite, real_map, valid_mask
 from sf3d_jax.views import legends, map_panels
@@ -13,17 +13,18 @@ from sf3d_jax.views.spread import percent
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is unknown
 def picture_sheet(
-    flow: npt.ArrayLike,
-    inv_depth: npt.ArrayLike | None,
-    vectors: npt.ArrayLike | None,
-    valid: npt.ArrayLike,
+    flow: ArrayLike,
+    inv_depth: ArrayLike | None,
+    vectors: ArrayLike | None,
+    valid: ArrayLike,
     *,
-    image: npt.ArrayLike | None = None,
-    next_image: npt.ArrayLike | None = None,
-    inv_depth_change: npt.ArrayLike | None = None,
-    occlusion: npt.ArrayLike | None = None,
-    true_flow: npt.ArrayLike | None = None,
-    true_vectors: npt.ArrayLike | None = None,
+    image: ArrayLike | None = None,
+    next_image: ArrayLike | None = None,
+    inv_depth_change: ArrayLike | None = None,
+    occlusion: ArrayLike | None = None,
+    true_flow: ArrayLike | None = None,
+    true_vectors: ArrayLike | None = None,
+    camera_is_fixed: bool | None = None,
 ) -> np.ndarray:
     """Draws a titled panel with its legend for each map that is given, two beside each other.
 
@@ -51,6 +52,9 @@ def picture_sheet(
       occlusion: [H, W], bool or from 0 to 1: 1 where the point is hidden in the second frame.
       true_flow: [H, W, 2], for the end-point error of the flow; unknown where it is non-finite.
       true_vectors: [H, W, 3], the same for the scene flow.
+      camera_is_fixed: True where the camera was taken as fixed, so that its own motion is part of
+        the scene flow; False where that motion was removed. The first panel says which. None says
+        nothing.
 
     Returns:
       uint8 RGB, about 1350 pixels wide whatever the size of the maps.
@@ -60,7 +64,8 @@ def picture_sheet(
     """
     flow = real_map("flow", flow, 2)
     moves, size = valid_mask(valid, flow), flow.shape[:2]
-    panels = [_first_panel(image, moves), map_panels.flow_panel(flow, moves)]
+    camera = _say_camera(camera_is_fixed)
+    panels = [_first_panel(image, moves, camera), map_panels.flow_panel(flow, moves)]
     if next_image is not None:
         second = _check_image("next_image", next_image, size)
         panels.insert(1, image_panel("second frame", second, legends.text_legend()))
@@ -90,14 +95,21 @@ def picture_sheet(
     return _arrange(panels)
 
 
-def _first_panel(image: npt.ArrayLike | None, valid: np.ndarray) -> np.ndarray:
+def _first_panel(image: ArrayLike | None, valid: np.ndarray, camera: str) -> np.ndarray:
     """The first frame, or the mask where it is not given."""
     height, width = valid.shape
     share = f"{width} x {height} px, {percent(valid.mean())} valid"
     if image is None:
-        return map_panels.valid_panel(valid, share)
+        return map_panels.valid_panel(valid, share, camera)
     picture = _check_image("image", image, valid.shape)
-    return image_panel("first frame", picture, legends.text_legend(share))
+    return image_panel("first frame", picture, legends.text_legend(share, camera))
+
+
+def _say_camera(is_fixed: bool | None) -> str:
+    """Whether the scene flow contains the motion of the camera."""
+    if is_fixed is None:
+        return ""
+    return f"scene flow: {'camera taken as fixed' if is_fixed else 'camera motion removed'}"
 
 
 def _arrange(panels: list[np.ndarray]) -> np.ndarray:
@@ -110,7 +122,7 @@ def _arrange(panels: list[np.ndarray]) -> np.ndarray:
 
 
 def _read_map(
-    name: str, value: npt.ArrayLike, size: tuple[int, ...], channels: int | None = None
+    name: str, value: ArrayLike, size: tuple[int, ...], channels: int | None = None
 ) -> np.ndarray:
     """A map of the size of the flow."""
     values = real_map(name, value, channels)
@@ -120,12 +132,12 @@ def _read_map(
     return values
 
 
-def _as_number(mask: npt.ArrayLike) -> npt.ArrayLike:
+def _as_number(mask: ArrayLike) -> ArrayLike:
     array = np.asarray(mask)
     return array.astype(np.float32) if array.dtype == bool else array
 
 
-def _check_image(name: str, value: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:
+def _check_image(name: str, value: ArrayLike, size: tuple[int, ...]) -> np.ndarray:
     image = np.asarray(value)
     if image.dtype != np.uint8 or image.shape != (*size, 3):
         got = f"{image.dtype} {list(image.shape)}"

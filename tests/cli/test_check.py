@@ -53,6 +53,25 @@ def change(path, function):
 def test_a_good_tree_has_nothing_wrong(whole, capsys):
     code, out, _ = run(["check", whole], capsys)
     assert code == 0 and "checked 3, nothing wrong was found" in out
+    assert "\n  cameras read as K and world_to_camera (world to camera)\n" in out
+
+
+def test_it_says_where_one_negative_focal_length_mirrors_the_world(tree, capsys):
+    """As NeRFace's exporter writes it: its world is left-handed, what the cameras see is not."""
+    scene = deforming_scene(SIZE)
+    flip, frames = np.diag([-1.0, 1, 1, 1]), []
+    for camera in (scene.camera, scene.next_camera):
+        pose = flip @ np.r_[camera.world_to_camera, [[0, 0, 0, 1]]] @ flip
+        to_world = np.linalg.inv(pose) @ np.diag([1.0, -1, -1, 1])
+        frames.append({"transform_matrix": to_world.tolist(), "expression": [0.5]})
+    (fx, fy), point = scene.camera.focal, (scene.camera.principal_point + 0.5) / SIZE[::-1]
+    lens = {"camera_angle_x": -0.4, "intrinsics": [-fx, fy, *point]}
+    for subject in SUBJECTS:
+        path = tree / "train/camera" / subject / "spirals.json"
+        path.write_text(json.dumps(lens | {"h": SIZE[0], "w": SIZE[1], "frames": frames}))
+    code, out, _ = run(["check", tree], capsys)
+    assert code == 0 and "nothing wrong was found" in out
+    assert "cameras read as transforms.json" in out and "in the mirror image of its world" in out
 
 
 def test_a_fault_is_named_with_what_explains_it(tree, tmp_path, capsys):

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sf3d_jax as sf3d
+from sf3d_jax.cli import conversion
 from sf3d_jax.cli.inputs import CameraFlags
 from sf3d_jax.cli.reading import read_camera
 
@@ -22,3 +24,14 @@ def test_the_camera_of_a_calibration_is_that_of_the_resized_images(tmp_path):
     with pytest.raises(ValueError, match=r"500 x 188 pixels.* for P2, found 1242 x 375") as error:
         read_camera(CameraFlags(calibration=Path(path)), (188, 500))
     assert str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    "focal, shift, is_fixed", [(30.0, 0.0, True), (31.0, 0.0, True), (30.0, 0.1, False)]
+)
+def test_only_another_pose_is_a_motion_of_the_camera(focal, shift, is_fixed):
+    camera = sf3d.Camera.pinhole(30.0, 30.0, 15.5, 11.5, (24, 32))
+    pose = np.c_[np.eye(3), [shift, 0, 0]]
+    after = sf3d.Camera.pinhole(focal, focal, 15.5, 11.5, (24, 32), world_to_camera=pose)
+    assert conversion._is_fixed(camera, after) == is_fixed
+    assert conversion._is_fixed(camera, None)

@@ -1,6 +1,8 @@
 """What the command looks like in a terminal, without one, and when it is interrupted."""
 
 import dataclasses
+import importlib
+import inspect
 import io
 import os
 import pathlib
@@ -14,7 +16,7 @@ from helpers.terminal import COMMAND, ESCAPE, interrupt, run_in_terminal
 
 import sf3d_jax
 from sf3d_jax import data
-from sf3d_jax.cli import _progress, demo, main, usage
+from sf3d_jax.cli import ABOUT, _progress, demo, folding, main, usage
 from sf3d_jax.cli.inputs import name_flags, new_folder
 
 WRONG = {
@@ -62,6 +64,31 @@ def test_the_boxes_of_help_fit_and_have_colours_if_wanted(columns, environment):
     plain = re.sub(rf"{ESCAPE}\[[0-9;]*m", "", done.text)
     boxes = [line for line in plain.splitlines() if line[:1] in tuple("│╭╰")]
     assert {*map(len, boxes)} == {columns}
+
+
+def plain_lines(text):
+    return re.sub(rf"{ESCAPE}\[[0-9;]*m", "", text).splitlines()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("words", ["", "convert", "render"])
+def test_all_lines_of_help_fit_and_its_paragraphs_stay(columns, words):
+    done = run_in_terminal([*COMMAND, *words.split(), "--help"], columns)
+    lines = plain_lines(done.text)
+    assert done.code == 0 and max(map(len, lines)) <= columns
+    above = "\n".join(lines).split("╭")[0].strip()
+    _, *paragraphs = (" ".join(x.split()) for x in above.split("\n\n"))
+    module = importlib.import_module(f"sf3d_jax.cli.{words or 'convert'}")
+    doc = inspect.getdoc(getattr(module, words.title())) if words else ABOUT
+    assert paragraphs == [" ".join(x.split()) for x in doc.split("\n\n")]
+
+
+def test_folding_is_at_spaces_and_commas_and_counts_no_colours():
+    bold = f"{ESCAPE}[1musage:{ESCAPE}[0m"
+    folded = folding.fold(f"{bold} sf3d [-h] {{one,two,three}}\n\none two  three\nfour\n", 20)
+    expected = f"{bold} sf3d [-h]\n       {{one,two,\n       three}}\n\none two  three\nfour\n"
+    assert folded == expected
+    assert folding.fold("a-word-that-is-long b c d e", 8) == "a-word-that-is-long\nb c d e"
 
 
 def test_the_version_is_said(capsys):

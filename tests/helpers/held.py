@@ -383,6 +383,11 @@ VIEWS = {
         "views/test_sheet.py::test_a_wrong_argument_is_named",
         bad="views/test_sheet.py::test_what_is_not_finite_is_hatched_and_changes_no_other_pixel",
     ),
+    "percent": host(
+        "views/test_spread.py::test_a_share_is_whole_only_where_it_is",
+        "takes one number",
+        bad="takes what the mean of a mask can be",
+    ),
 }
 
 

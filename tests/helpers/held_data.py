@@ -298,6 +298,10 @@ FILES = {
             "test_maps_of_another_size_or_of_integers_are_named",
             "test_unknown_values_in_the_mask_stay_for_the_check_and_are_invalid_for_training",
         ),
+        "SRFlow3D.camera_form": (
+            "test_what_the_cameras_were_made_of_is_said",
+            "test_what_the_cameras_were_made_of_is_said",
+        ),
         "SRFlow3D.with_scale": (
             "test_another_scale_gives_the_same_samples_with_it",
             "test_wrong_options_are_named",

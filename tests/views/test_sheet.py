@@ -104,6 +104,21 @@ def test_what_is_not_finite_is_hatched_and_changes_no_other_pixel(bad):
     np.testing.assert_array_equal(views.picture_sheet(**inputs)[600:], masked[600:])
 
 
+@pytest.mark.parametrize("image", [False, True])
+@pytest.mark.parametrize(
+    "is_fixed, said",
+    [(None, []), (True, ["camera taken as fixed"]), (False, ["camera motion removed"])],
+)
+def test_the_first_panel_says_whether_the_camera_moved(image, is_fixed, said, texts):
+    inputs = maps(16, 16)
+    if image:
+        inputs["image"] = np.zeros((16, 16, 3), np.uint8)
+    views.picture_sheet(**inputs, camera_is_fixed=is_fixed)
+    assert [x for x in texts if "camera" in x and "bright" not in x] == [
+        f"scene flow: {x}" for x in said
+    ]
+
+
 def test_the_mask_stands_where_no_image_is():
     inputs = maps(2, 4)
     inputs["valid"] = np.array([[True, False, True, True]] * 2)

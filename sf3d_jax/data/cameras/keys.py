@@ -59,7 +59,10 @@ _EXPORTERS = {
     "split_idx depth_range created_at fstop is_undistorted undistorted centered centred scaled "
     "bounds_min bounds_max",
     # How a path of cameras was made; the poses have it already.
-    "paths": "azimuth elevation look_at target",
+    "paths": "azimuth elevation look_at target theta phi radii rads zdelta zrate n_rots n_turns "
+    "turns focus_depth",
+    # Beside the cameras of one person of a data set of heads.
+    "subjects": "subject subject_id",
 }
 _IDS = (*FRAME_NAMES, *OTHER_NAMES)
 HARMLESS = frozenset(

@@ -19,7 +19,7 @@ class ImageCamera(NamedTuple):
     Attributes:
       image: the image as the file names it, such as ./train/r_0; the frame's number, such as 0007,
         where the file names only frames; None where it names neither.
-      camera: float64, with the world of the file.
+      camera: float64, with the world of the file, or its mirror image as of `read_transforms`.
     """
 
     image: str | None

@@ -91,7 +91,7 @@ def loader(
     Returns:
       Batches as samples, or sequences, of NumPy arrays with a batch axis (batch_size / processes)
       first. `valid` is always there; `name` is a tuple, with "" for what fills up the last batch of
-      an epoch, which is not valid anywhere.
+      an epoch, which is not valid anywhere. `len` says how many batches an epoch has.
 
     Raises:
       TypeError: dataset is a path, or transform not a function. While iterating: what the data set
@@ -120,6 +120,13 @@ class Loader:
         """Starts reading."""
         return Batches(self)
 
+    def __len__(self) -> int:
+        """The number of batches in an epoch, of all processes, whatever the number of epochs.
+
+        The last one, which may be filled up, counts.
+        """
+        return self._plan.per_epoch // self._plan.batch_size
+
     def __repr__(self) -> str:
         """The plan."""
         return f"Loader({self._plan})"
@@ -146,7 +153,7 @@ class Loader:
         return iter(grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=1))
 
 
-class Batches(Iterator[Sample | Any]):
+class Batches(Iterator[Sample | Sequence]):
     """Batches one after the other, with a state that can be saved."""
 
     def __init__(self, source: Loader) -> None:
@@ -159,7 +166,7 @@ class Batches(Iterator[Sample | Any]):
         weakref.finalize(self, _close, self._running)
         self._failed = False
 
-    def __next__(self) -> Sample | Any:
+    def __next__(self) -> Sample | Sequence:
         """The next batch.
 
         Returns:
@@ -176,7 +183,7 @@ class Batches(Iterator[Sample | Any]):
         if not self._running:
             self._running.append(self._source.start(self._next))
         try:
-            batch = next(self._running[0])
+            batch: Sample | Sequence = next(self._running[0])
         except StopIteration:
             raise
         except BaseException:

@@ -16,9 +16,10 @@ it: the world at the first camera, float32, no NaN anywhere, and invalid what ha
 import dataclasses
 import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, SupportsIndex
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.sets._caching import share_reads
 from sf3d_jax.data.sets._joining import find_runs, join
-from sf3d_jax.samples import Sample
+from sf3d_jax.samples import Sample, Sequence
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
 # Options that a data set may have, and that its name is told with.
@@ -73,10 +74,10 @@ class Dataset:
     def __init__(
         self,
         root: PathLike,
-        entries: Sequence[Entry],
+        entries: abc.Sequence[Entry],
         *,
         frames: int = 2,
-        left_out: Mapping[str, Sequence[Path]] | None = None,
+        left_out: Mapping[str, abc.Sequence[Path]] | None = None,
     ) -> None:
         """Keeps the list.
 
@@ -119,7 +120,7 @@ class Dataset:
         """The number of samples."""
         return len(self._runs)
 
-    def __getitem__(self, index: SupportsIndex) -> Sample | Any:
+    def __getitem__(self, index: SupportsIndex) -> Sample | Sequence:
         """Reads one sample.
 
         Args:
@@ -145,7 +146,7 @@ class Dataset:
         """Reads one pair for training."""
         return finish(self.read(entry))
 
-    def __iter__(self) -> Iterator[Sample | Any]:
+    def __iter__(self) -> Iterator[Sample | Sequence]:
         """Reads one sample after the other."""
         return (self[i] for i in range(len(self)))
 

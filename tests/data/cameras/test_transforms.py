@@ -10,7 +10,7 @@ from helpers.png import write_png
 from helpers.support import LENSES, pose, unchecked
 
 import sf3d_jax as sf3d
-from sf3d_jax.data import FormatError
+from sf3d_jax.data import FormatError, read_json_cameras
 from sf3d_jax.data.cameras.batches import make_batch
 from sf3d_jax.data.cameras.transforms import TransformsFrame, read_transforms, write_transforms
 
@@ -478,6 +478,8 @@ def test_negative_focal_lengths_of_nerface_see_the_same_image(tmp_path, signs):
     matrices = [LOOKING, np.r_[pose([0.1, 0.2, 0.3], [1, 2, 2.5]), [[0, 0, 0, 1]]] @ LOOKING]
     frames = [{"transform_matrix": m.tolist(), "expression": [0.5], **HALF} for m in matrices]
     found = cameras(tmp_path, {"camera_angle_x": -0.4, "intrinsics": lens, "frames": frames})
+    forms = {x.form for x in read_json_cameras(tmp_path / "transforms.json")}
+    assert ["mirror image" in form for form in forms] == [np.prod(signs) < 0]
     for camera, matrix in zip(found, matrices, strict=True):
         assert (camera.focal > 0).all()
         rotation = camera.world_to_camera[:, :3]

@@ -75,6 +75,24 @@ def test_every_epoch_has_every_sample_once_in_an_order_of_its_own():
     assert names != [name for name, _ in rows(loader(Samples(), 3, 6, epochs=4))]
 
 
+@pytest.mark.parametrize("count, batch_size", [(7, 3), (6, 3), (1, 4)])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_its_length_is_the_number_of_batches_in_an_epoch(count, batch_size, epochs):
+    batches = loader(Samples(count=count), batch_size, 0, epochs=epochs)
+    assert len(batches) == -(-count // batch_size) == len(list(batches)) / epochs
+    assert len(loader(Samples(count=count), batch_size, 0)) == len(batches)
+
+
+def test_the_length_of_all_processes_is_that_of_one(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda *_: 2)
+    assert len(loader(Samples(), 4, 0)) == 2
+
+
+def test_samples_without_a_length_are_refused():
+    with pytest.raises(TypeError, match="has no len"):
+        loader(iter([sample(0)]), 3, 0)
+
+
 def test_without_epochs_it_does_not_end():
     batches = iter(loader(Samples(), 4, 0))
     assert len([next(batches) for _ in range(50)]) == 50

@@ -60,7 +60,7 @@ from sf3d_jax.data.cameras.by_content.result import FrameCamera
 from sf3d_jax.data.cameras.by_content.table import Table, collect
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, camera_argument
 from sf3d_jax.data.cameras.keys import refuse_unknown
-from sf3d_jax.data.cameras.transforms import frames_of, is_transforms, list_frames
+from sf3d_jax.data.cameras.transforms import is_transforms, list_frames, read_tree
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameCamera", "read_json_cameras", "write_json_cameras"]
 
 _TRANSFORMS = "transforms.json (camera to world, OpenGL)"
+_MIRRORED = ", in the mirror image of its world, x -> -x, as one focal length is negative"
 
 
 def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCamera, ...]:
@@ -161,7 +162,8 @@ def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCam
         tree = next(iter(tree.values())) if len(tree) == 1 else None
     if not isinstance(tree, dict):
         return None
-    read = frames_of(path, tree, size)
+    read, is_mirrored = read_tree(path, tree, size)
+    form = f"{_TRANSFORMS}{_MIRRORED if is_mirrored else ''}"
     indices = {x.camera_index for x in read if x.camera_index is not None}
     if len(indices) > 1:
         found = ", ".join(str(i) for i in sorted(indices)[:8])
@@ -172,10 +174,10 @@ def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCam
         )
     names = named_frames(path, list_frames(tree) or [])
     if names is None and len(read) == 1:
-        return (FrameCamera(None, read[0].camera, _TRANSFORMS),)
+        return (FrameCamera(None, read[0].camera, form),)
     frames = names or [frame_of_number(i, named=False) for i in range(len(read))]
     pairs = sorted(zip(frames, read, strict=True), key=lambda pair: pair[0].number)
-    return tuple(FrameCamera(frame.name, x.camera, _TRANSFORMS, frame.named) for frame, x in pairs)
+    return tuple(FrameCamera(frame.name, x.camera, form, frame.named) for frame, x in pairs)
 
 
 def _written(camera: CameraArgument) -> dict[str, Json]:

@@ -22,7 +22,7 @@ they are rotated and see the same images.
 """
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,18 @@ _UNDERSTOOD = frozenset(
 )
 
 
+class Frames(NamedTuple):
+    """What a transforms.json holds.
+
+    Attributes:
+      frames: in the order of the file.
+      is_mirrored: whether the cameras are those of the mirror image of its world, x -> -x.
+    """
+
+    frames: tuple[TransformsFrame, ...]
+    is_mirrored: bool
+
+
 def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[TransformsFrame, ...]:
     """Reads a transforms.json.
 
@@ -67,7 +79,10 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
 
     Returns:
       The frames in the order of the file, those of `test_frames` last, none where its list `frames`
-      is empty; cameras in float64, integers at pixel centres.
+      is empty; cameras in float64, integers at pixel centres. Where one of NeRFace's two focal
+      lengths is negative, as its exporter writes them, the file's world is left-handed: the cameras
+      are those of its mirror image, in which the point (x, y, z) of the file is (-x, y, z). The
+      images are the same.
 
     Raises:
       FormatError: the file is not a transforms.json, a pose is not a rotation and translation,
@@ -128,6 +143,11 @@ def is_broken_transforms(tree: Json) -> bool:
 
 def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[TransformsFrame, ...]:
     """The frames of a transforms.json that was read; else as `read_transforms`."""
+    return read_tree(path, tree, size).frames
+
+
+def read_tree(path: PathLike, tree: Json, size: Size | None) -> Frames:
+    """What a transforms.json that was read holds; else as `read_transforms`."""
     frames = list_frames(tree)
     if frames is None:
         raise FormatError(path, "a list `frames` of at least one frame", outline(tree))
@@ -135,7 +155,7 @@ def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[Transforms
         if not isinstance(frame, dict):
             raise FormatError(path, f"an object as frame {i}", outline(frame))
     if not frames:
-        return ()
+        return Frames((), is_mirrored=False)
     lists = (_FRAMES, _TEST_FRAMES)
     rest = {k: x for k, x in tree.items() if k not in lists or not isinstance(x, list)}
     file = File(level(path, frames), level(path, [rest]))
@@ -146,7 +166,8 @@ def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[Transforms
     cameras = _cameras(file, found, poses, lens, size)
     indices = [file.whole_numbers(key) for key in _INDICES]
     columns = zip(cameras, images, *indices, file.text(*_MASKS), strict=True)
-    return tuple(itertools.starmap(TransformsFrame, columns))
+    is_mirrored = not is_turned(found.focal).all()
+    return Frames(tuple(itertools.starmap(TransformsFrame, columns)), is_mirrored)
 
 
 def _sizes(

@@ -110,6 +110,23 @@ class SRFlow3D(TwoWays):
                 "scale="
             )
 
+    def camera_form(self) -> str | None:
+        """What the cameras of the first sample were made of.
+
+        The data set does not publish what its file of cameras looks like.
+
+        Returns:
+          Such as "K and w2c (world to camera)"; None where there are none, or they cannot be read.
+        """
+        path = self.entries[0].files.get("camera")
+        try:
+            camera = self.read(self.entries[0]).camera
+            if path is None or camera is None:
+                return None
+            return _cameras(path, camera.size)[0].form
+        except (KeyError, OSError, TypeError, ValueError):  # the check of each sample says why
+            return None
+
     def _missing(self) -> str:
         return f"no render/ID/0000.jpg or other kind in {self._top}, as SRFlow3D has it"
 

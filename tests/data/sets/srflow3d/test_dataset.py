@@ -246,6 +246,19 @@ def cameras_of(top):
     return path, json.loads(path.read_text())
 
 
+def test_what_the_cameras_were_made_of_is_said(own_tree):
+    form = lambda: data.SRFlow3D(own_tree, "train").camera_form()
+    path, cameras = cameras_of(own_tree / "train")
+    path.write_text(
+        json.dumps({"intrinsics": cameras["0000"]["intrinsics"], "w2c": np.eye(4).tolist()})
+    )
+    assert form() == "intrinsics and w2c (world to camera)"
+    path.write_text("{}")
+    assert form() is None
+    path.unlink()
+    assert form() is None
+
+
 def test_a_list_of_cameras_without_names_belongs_to_the_frames_in_order(own_tree, tree):
     rename_frames(own_tree / "train", 7)
     path, cameras = cameras_of(own_tree / "train")

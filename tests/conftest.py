@@ -17,8 +17,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_disable_most_optimizations", True)
 
 # XLA's older code generator compiles twice as fast as the one that users have. A process has one
-# of them, and newer releases have the new one alone, which has become faster there.
-FAST_CODE = "--xla_cpu_use_fusion_emitters=false" if jax.__version_info__ < (0, 11) else ""
+# of them, and newer releases have the new one alone, which has become faster there. The parts of a
+# program, compiled side by side, would take more time of the processor than the whole of it.
+FAST_CODE = "--xla_cpu_parallel_codegen_split_count=1"
+if jax.__version_info__ < (0, 11):
+    FAST_CODE += " --xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_addoption(parser):
@@ -34,6 +37,13 @@ def pytest_configure(config):
     flags = os.environ.get("XLA_FLAGS", "")
     if not config.getoption("--optimized") and FAST_CODE not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {FAST_CODE}".strip()
+
+
+def pytest_collection_finish():
+    """Python's collector passes over what is there by now and looks seldom for what is new."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

@@ -85,9 +85,9 @@ def test_derivatives_of_all_inputs_match_finite_differences(name, lens, mode):
     loss, inputs = case(name, lens)
     rng = np.random.default_rng(2)
     with float64():
-        leaves, tree = jax.tree.flatten(cast(inputs, jnp.float64))
+        leaves, tree = jax.tree.flatten(as_numpy(cast(inputs, jnp.float64)))
         scale = lambda x: 0.3 * rng.normal(size=x.shape) * np.maximum(np.abs(x), 1e-2)
-        directions = [jnp.asarray(scale(x)) for x in leaves]
+        directions = [scale(x) for x in leaves]
         at = lambda t: [x + t * d for x, d in zip(leaves, directions, strict=True)]
         plain = lambda leaves: loss(*tree.unflatten(leaves))
         along = lambda g: sum((a * b).sum() for a, b in zip(g, directions, strict=True))
@@ -124,23 +124,6 @@ def test_jacfwd_and_jacrev_agree():
     f = lambda c: sf3d.scene_flow(flow, inv_depth, c, first, second).vectors
     forward, reverse = jax.jit(jax.jacfwd(f)), jax.jit(jax.jacrev(f))
     chex.assert_trees_all_close(forward(change), reverse(change), rtol=1e-5, atol=1e-5)
-
-
-# To the bit, which holds for the code that users run.
-@pytest.mark.optimized
-def test_jit_checkpoint_and_vmap_change_nothing():
-    first = cast(camera(), jnp.float32)
-    inputs = motion(batch=(3,))
-    f = lambda *maps: sf3d.scene_flow(*maps, first).vectors
-    expected = f(*inputs)
-    np.testing.assert_array_equal(jax.jit(f)(*inputs), expected)
-    np.testing.assert_allclose(jax.jit(jax.vmap(f))(*inputs), expected, rtol=1e-6, atol=1e-7)
-    with jax.disable_jit():
-        np.testing.assert_allclose(f(*inputs), expected, rtol=1e-6, atol=1e-7)
-    loss = lambda *maps: jnp.square(f(*maps)).sum()
-    gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*inputs)
-    again = jax.jit(jax.grad(jax.checkpoint(loss), argnums=(0, 1, 2)))(*inputs)
-    chex.assert_trees_all_close(gradient, again, rtol=1e-5)
 
 
 @thorough.parametrize("name", ["scene_flow", "image_motion"], default=["scene_flow"])
@@ -227,24 +210,34 @@ def moved(image, flow, inv_depth, change):
     return total(warped) + total(carried) + total(shown) + total(hidden)
 
 
-@pytest.mark.parametrize("way", ["sharded", "checkpointed"])
-@thorough.parametrize("mode", ["reverse", "forward"], default=["forward"])
-def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
-    mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
+def derive(function, mode):
+    """The derivative of a function of one tree: of its sum in reverse, along the tree forwards."""
+    if mode == "reverse":
+        return jax.grad(lambda x: function(*x).sum())
+    return lambda x: jax.jvp(function, x, x)[1]
+
+
+@functools.cache
+def images_to_move(mode):
+    """Eight images, their motion, and the derivative on one device."""
     flow, inv_depth, change = motion((6, 8), batch=(8,))
     image = np.random.default_rng(1).normal(size=(8, 6, 8, 2)).astype(np.float32)
     inputs = image, flow, inv_depth, change
-    gradient = lambda f: jax.grad(lambda x: f(*x).sum())
-    along = lambda f: lambda x: jax.jvp(f, x, x)[1]
-    derived = {"reverse": gradient, "forward": along}[mode]
-    expected = jax.jit(derived(moved))(inputs)
+    return inputs, as_numpy(jax.jit(derive(moved, mode))(inputs))
+
+
+@pytest.mark.parametrize("way", ["sharded", "checkpointed"])
+@thorough.parametrize("mode", ["reverse", "forward"], default=["forward"])
+def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
+    inputs, expected = images_to_move(mode)
     if way == "sharded":
+        mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
         sharded = jax.shard_map(
-            derived(moved), mesh=mesh, in_specs=(P("batch"),), out_specs=P("batch")
+            derive(moved, mode), mesh=mesh, in_specs=(P("batch"),), out_specs=P("batch")
         )
         got = jax.jit(sharded)(jax.device_put(inputs, NamedSharding(mesh, P("batch"))))
     else:
-        got = jax.jit(derived(jax.checkpoint(moved)))(inputs)
+        got = jax.jit(derive(jax.checkpoint(moved), mode))(inputs)
     chex.assert_trees_all_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -297,3 +290,20 @@ def test_the_same_shapes_are_traced_once():
     for seed in range(3):
         sf3d.scene_flow(*motion(seed=seed), camera(), camera(pose=NEAR + seed * np.eye(3, 4, k=3)))
     assert sf3d.scene_flow._cache_size() <= before + 1
+
+
+# To the bit, which holds for the code that users run. Last, as it drops the programs before it.
+@pytest.mark.optimized
+def test_jit_checkpoint_and_vmap_change_nothing():
+    first = cast(camera(), jnp.float32)
+    inputs = motion(batch=(3,))
+    f = lambda *maps: sf3d.scene_flow(*maps, first).vectors
+    expected = f(*inputs)
+    np.testing.assert_array_equal(jax.jit(f)(*inputs), expected)
+    np.testing.assert_allclose(jax.jit(jax.vmap(f))(*inputs), expected, rtol=1e-6, atol=1e-7)
+    with jax.disable_jit():
+        np.testing.assert_allclose(f(*inputs), expected, rtol=1e-6, atol=1e-7)
+    loss = lambda *maps: jnp.square(f(*maps)).sum()
+    gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*inputs)
+    again = jax.jit(jax.grad(jax.checkpoint(loss), argnums=(0, 1, 2)))(*inputs)
+    chex.assert_trees_all_close(gradient, again, rtol=1e-5)

@@ -3,6 +3,8 @@
 The tests run where JAX refuses to mix types or ranks by itself.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -85,20 +87,28 @@ def test_numpy_arrays_of_float64_are_taken(name):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
 
 
+# They make room, or divide, by numbers that a trace lacks.
+BY_NUMBERS = {"gaussians.render", "gaussians.render_motion"}
+BY_NUMBERS |= {name for name in CALLS if name.startswith("metrics.")}
+
+
 @each_call
 def test_the_result_has_the_type_of_the_arguments(name):
+    """Programs run in float16 alone: in the other types their traces tell what they return."""
     function, arguments = CALLS[name]
+    is_called = name in SOME or name in BY_NUMBERS
+    look = function if is_called else functools.partial(jax.eval_shape, function)
     mean = {"losses.masked_mean", "losses.compose"}
     is_own = name.split(".")[0] in OWN_TYPE and name != "metrics.fill_holes"
-    for dtype in (jnp.bfloat16, jnp.float16):
+    for dtype, run in ((jnp.bfloat16, look), (jnp.float16, function)):
         place = lambda x: x if name.startswith("Camera") else jnp.asarray(x)
-        got = floating(function(*convert(arguments, dtype, place)))
+        got = floating(run(*convert(arguments, dtype, place)))
         if not is_own and not name.startswith("Camera"):
             allowed = {np.dtype(dtype)} | ({np.dtype(np.float32)} if name in mean else set())
             assert {x.dtype for x in got} <= allowed
     with float64():
         for dtype in (np.float32, np.float64):
-            got = floating(function(*convert(arguments, dtype)))
+            got = floating(look(*convert(arguments, dtype)))
             if not is_own and not name.startswith("Camera"):
                 assert {x.dtype for x in got} <= {np.dtype(dtype)}
 

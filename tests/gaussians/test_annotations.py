@@ -5,6 +5,7 @@ left out, where the picture itself is a mixture.
 """
 
 import functools
+import itertools
 
 import cv2
 import jax.numpy as jnp
@@ -77,9 +78,15 @@ def test_the_motion_of_the_sphere_has_the_derivative_that_it_says(motion):
 each_method = thorough.parametrize("method", ["mean", "median"], default=["mean"])
 
 
+# Each motion and each pair of cameras.
+SOME = [(motion, "moving") for motion in scenes.MOTIONS]
+SOME += [("rigid", cameras) for cameras in scenes.CAMERAS if cameras != "moving"]
+
+
 @each_method
-@pytest.mark.parametrize("cameras", scenes.CAMERAS)
-@pytest.mark.parametrize("motion", scenes.MOTIONS)
+@thorough.parametrize(
+    "motion, cameras", itertools.product(scenes.MOTIONS, scenes.CAMERAS), default=SOME
+)
 def test_the_annotations_are_those_of_the_surface(motion, cameras, method):
     seed = list(scenes.MOTIONS).index(motion)
     annotation, true, _ = moving_sphere(motion, cameras, seed, method)

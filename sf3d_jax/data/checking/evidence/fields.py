@@ -113,11 +113,15 @@ def fields_of(sample: Sample) -> SampleFields:
 
 
 def field_of(array: np.ndarray) -> Field:
-    """The field of an array [H, W, ...]; unknown values are NaN."""
+    """The field of an array [H, W, ...], read inside it; unknown values are NaN."""
+    height, width, *rest = array.shape
+    # NumPy picks by one number per pixel several times faster than by a row and a column.
+    flat = array.reshape(height * width, *rest)
 
     def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        picked = array[rows, columns].astype(np.float64)
-        return np.where(np.abs(picked) > UNKNOWN, np.nan, picked)
+        picked = flat.take(rows * width + columns, axis=0).astype(np.float64)
+        picked[np.abs(picked) > UNKNOWN] = np.nan
+        return picked
 
     return at
 

@@ -1,11 +1,11 @@
-"""Losses: penalties of numbers, maps of losses of pixels, and what makes one number of them.
+"""Losses: penalties of residuals, per-pixel loss maps, and their reduction to one number.
 
-A map is a `LossMap` (values, valid); `masked_mean(*loss_map)` is its mean, and `compose` the
-weighted sum of several, with the values to log. All are finite, and so are their gradients,
-whatever the pixels hold: what is not defined is not valid, 0, and passes no gradient.
+A per-pixel loss is a `LossMap` (values, valid). `masked_mean(*loss_map)` is its mean, and `compose`
+adds weighted terms and returns the values to log. Values and gradients are finite whatever the
+pixels hold: where a loss is undefined, it is 0, not valid, and passes no gradient.
 
-Images have brightness from 0 to 1. Outside of `jit`, `ssim`, `photometric` and the smoothness
-beside an image refuse images of 0 to 255; inside of it, as in a training step, they cannot be told.
+Images have brightness from 0 to 1. Outside `jit`, `ssim`, `photometric` and the edge-aware
+smoothness losses refuse images of 0 to 255; inside `jit`, values cannot be checked.
 """
 
 from sf3d_jax import _lazy

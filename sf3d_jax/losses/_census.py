@@ -1,8 +1,8 @@
-"""The soft census of two images in one loop over the neighbours, and its derivative in another.
+"""The soft census of two images and its derivative, each as one loop over the neighbours.
 
-XLA's transpose of such a loop adds into a shifted image for every neighbour, six times as slowly.
-But a pixel is its neighbours' neighbour, and the differences between them only change sign; so the
-derivative by an image gathers the cotangents of the neighbours as the value gathers theirs.
+XLA's transpose of the loop would add into a shifted image for every neighbour, six times slower.
+But neighbourhood is mutual and differences only change sign, so the derivative by an image gathers
+the neighbours' cotangents just as the value gathers their brightness.
 """
 
 from collections.abc import Callable
@@ -18,27 +18,27 @@ from sf3d_jax.warping._windows import match_varying_axes
 
 Maps: TypeAlias = tuple[jax.Array, ...]
 Sums: TypeAlias = tuple[jax.Array, jax.Array]
-# The arguments of the value, and the number of neighbours.
+# The arguments, and the number of neighbours.
 Saved: TypeAlias = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
-# Of Zach, Pock and Bischof's soft census as SMURF has it, for grey values up to 255.
+# Constants of SMURF's soft census (Zach, Pock and Bischof), for grey values up to 255.
 _SOFT_SIGN, _SOFT_COUNT = 0.81, 0.1
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def unlike_neighbours(
+def compare_neighbours(
     radius: int, image: jax.Array, other: jax.Array, known: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The mean over the neighbours that are known of the soft difference in order.
+    """The mean soft difference in order to the known neighbours.
 
     Args:
-      radius: of the window.
+      radius: the window has 2 radius + 1 pixels a side.
       image: (*b, H, W), grey values up to 255, 0 where not known.
-      other: likewise.
+      other: (*b, H, W), grey values of the other image, 0 where not known.
       known: (*b, H, W), bool.
 
     Returns:
-      The mean, 0 without neighbours, and their number, both (*b, H, W).
+      The mean, 0 without neighbours, and the number of known neighbours, both (*b, H, W).
     """
 
     def add(sums: Sums, counts: jax.Array, differences: Maps, _: Maps) -> Sums:
@@ -55,7 +55,7 @@ def unlike_neighbours(
 def _forward(
     radius: int, image: jax.Array, other: jax.Array, known: jax.Array
 ) -> tuple[Sums, Saved]:
-    values, count = unlike_neighbours(radius, image, other, known)
+    values, count = compare_neighbours(radius, image, other, known)
     return (values, count), (image, other, known, count)
 
 
@@ -66,7 +66,7 @@ def _backward(radius: int, saved: Saved, cotangents: Sums) -> tuple[jax.Array, j
     def add(sums: Sums, counts: jax.Array, differences: Maps, plain: Maps) -> Sums:
         (a, slope_a), (b, slope_b) = map(_soft_sign, differences)
         rest = 1 / (_SOFT_COUNT + (a - b) * (a - b))
-        # This pixel's share, and the neighbour's, of which it is one.
+        # What this pixel passes on, plus what the neighbour passes on to it.
         shares = mask(counts, share + plain[0])
         by_sign = -2 * _SOFT_COUNT * shares * (a - b) * rest * rest
         return sums[0] + by_sign * slope_a, sums[1] - by_sign * slope_b
@@ -76,14 +76,14 @@ def _backward(radius: int, saved: Saved, cotangents: Sums) -> tuple[jax.Array, j
     return mask(known, by_image), mask(known, by_other), None
 
 
-unlike_neighbours.defvjp(_forward, _backward)
+compare_neighbours.defvjp(_forward, _backward)
 
 
 def _soft_sign(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x / sqrt(0.81 + x^2), and its derivative.
 
-    The quotient is rounded before it is subtracted from another; a product would not be where
-    processors multiply and add at once, and two equal images would differ by its rounding.
+    A quotient is rounded before it is subtracted from another. A product could be fused into the
+    subtraction, and two equal images would then differ by its rounding.
     """
     square = _SOFT_SIGN + x * x
     root = jnp.sqrt(square)
@@ -98,9 +98,10 @@ def _over_neighbours(
     centred: Maps,
     plain: Maps,
 ) -> Sums:
-    """The sums after all neighbours: add(sums, known, differences to `centred`, `plain`) of each.
+    """Folds `add` over all neighbours.
 
-    A loop, because all 48 neighbours written out take XLA a quarter of a minute to compile.
+    Each step calls add(sums, known neighbours, differences to `centred`, neighbours of `plain`).
+    This is a loop because XLA takes a quarter of a minute to compile all 48 neighbours unrolled.
     """
     height, width = known.shape[-2:]
     margin = [(0, 0)] * (known.ndim - 2) + [(radius, radius)] * 2

@@ -1,6 +1,6 @@
-"""Cholesky's decomposition of small matrices, entry by entry, for all pixels at once.
+"""Cholesky decomposition of small matrices, entry by entry, for all pixels at once.
 
-XLA's own goes through the matrices of a batch one by one.
+XLA's own decomposes the matrices of a batch one by one.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ import jax.numpy as jnp
 
 from sf3d_jax.losses._maps import total
 
-# The lower triangle, row by row; entries are maps.
+# A lower triangle, row by row; entries are maps.
 Lower = Sequence[Sequence[jax.Array]]
 
 
 def decompose(matrix: Lower, tiny: float) -> tuple[list[list[jax.Array]], list[jax.Array]]:
-    """L with L L^T = A, and the squares of its diagonal, as they were before kept above `tiny`."""
+    """L with L L^T = A, and the squared diagonal of L before it was clamped to at least `tiny`."""
     factor: list[list[jax.Array]] = []
     pivots = []
     for i, row in enumerate(matrix):

@@ -1,4 +1,4 @@
-"""What the losses of pixels share: their result, which pixels count, and differences on a grid."""
+"""What per-pixel losses share: the result type, masks, and differences on a grid."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from sf3d_jax._numerics.lengths import root as root
 
 
 class LossMap(NamedTuple):
-    """A loss of every pixel, to be reduced by `masked_mean(*loss_map)`.
+    """A loss per pixel, to be reduced by `masked_mean(*loss_map)`.
 
     Attributes:
       values: (*b, H, W), finite; 0 where not valid.
-      valid: (*b, H, W), bool, where the loss is defined. Elsewhere no gradient passes.
+      valid: (*b, H, W), bool, where the loss is defined. No gradient passes elsewhere.
     """
 
     values: jax.Array
@@ -26,58 +26,58 @@ class LossMap(NamedTuple):
 
 
 def check_penalty(penalty: object) -> None:
-    """Checks that a penalty can be called."""
+    """Checks that a penalty is callable."""
     if not callable(penalty):
         raise TypeError(f"penalty: expected a function such as losses.l1, got {penalty!r}")
 
 
-def check_alike(**images: jax.Array) -> None:
-    """Checks that two images have as many channels."""
+def check_same_channels(**images: jax.Array) -> None:
+    """Checks that two images have the same number of channels."""
     (first, a), (second, b) = images.items()
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"{second}: expected {a.shape[-1]} channels as {first}, got {b.shape[-1]}")
 
 
-def has_numbers(x: jax.Array) -> jax.Array:
-    """Which pixels of an image, (*b, H, W, C), have numbers in all channels: (*b, H, W)."""
+def has_finite_channels(x: jax.Array) -> jax.Array:
+    """Which pixels of an image (*b, H, W, C) are finite, below 3e9, in all channels: (*b, H, W)."""
     return functools.reduce(
         jnp.logical_and, map(is_in_range, channels(x)), jnp.ones(x.shape[:-1], bool)
     )
 
 
-def usable_pixels(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
-    """Which pixels count: their numbers are finite in all images, and they are valid."""
-    finite = align_ranks(*map(has_numbers, images))
+def find_usable_pixels(valid: jax.Array | None, *images: jax.Array) -> jax.Array:
+    """Which pixels count: valid, and finite in all images."""
+    finite = align_ranks(*map(has_finite_channels, images))
     return and_valid(functools.reduce(jnp.logical_and, finite), valid)
 
 
 def mask_inputs(
     valid: jax.Array | None, *images: jax.Array
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """Which pixels count, and the images with zeros elsewhere, all of one batch shape."""
-    known = usable_pixels(valid, *images)
+    """Which pixels count, and the images, 0 elsewhere and broadcast to one batch shape."""
+    known = find_usable_pixels(valid, *images)
     spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in images)
     return known, tuple(mask(known, x) for x in spread)
 
 
 def loss_map(values: jax.Array, valid: jax.Array, dtype: jnp.dtype) -> LossMap:
-    """The result, in the type of the inputs; what overflows it is not valid."""
+    """The result in the dtype of the inputs; values that overflow it are not valid."""
     values, valid = jnp.broadcast_arrays(values, valid)
     return LossMap(*narrow(valid, mask(valid, values), dtype))
 
 
 def total(parts: Sequence[jax.Array]) -> jax.Array:
-    """Their sum, written out: XLA on CPU is slow at sums over a short axis."""
+    """The sum, written out because XLA on CPU is slow at summing over a short axis."""
     return functools.reduce(jnp.add, parts)
 
 
 def absolute(x: jax.Array) -> jax.Array:
-    """|x|, with the gradient 0 at 0, where JAX takes that of x."""
+    """|x|, with gradient 0 at 0, where JAX would take 1."""
     return x * lax.stop_gradient(jnp.sign(x))
 
 
 def taps(x: jax.Array, count: int, axis: int) -> list[jax.Array]:
-    """So many maps, each shifted by one more along an axis, where all of them are."""
+    """`count` copies of a map, each shifted by one more along an axis, cropped to their overlap."""
     size = x.shape[axis] - count + 1
     return [lax.slice_in_dim(x, k, k + size, axis=axis) for k in range(count)]
 
@@ -88,11 +88,11 @@ def differences(
     """A function of neighbours along an axis, at the middle (or first) one, and where it counts.
 
     Args:
-      function: of lists of so many neighbours, one list a map; returns a map.
+      function: takes one list of `count` neighbours per map and returns a map.
       known: (*b, H, W), the pixels that count.
       count: 2 or 3 neighbours.
-      axis: -1 or -2 of the scalar maps.
-      *maps: (*b, H, W), zeros where they do not count.
+      axis: -1 or -2 of the maps.
+      *maps: (*b, H, W), 0 where not known.
     """
     size = known.shape[axis]
     if size < count:

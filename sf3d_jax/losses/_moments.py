@@ -1,12 +1,12 @@
 """Means, variances and the covariance of two images in windows, without cancellation.
 
-Along rows, then along columns, with differences to the pixel in the middle (index 0):
+One pass along rows, one along columns, with differences to the middle pixel (index 0):
 
     m' = m_0 + sum_k w_k (m_k - m_0)
     v' = sum_k w_k v_k + sum_k w_k (m_k - m_0)^2 - (m' - m_0)^2
 
-and for the covariance likewise. So a window that is bright and nearly flat keeps its digits, which
-the usual E[x^2] - E[x]^2 loses: in float32 that is wrong by as much as SSIM's own constants.
+and the same for the covariance. A bright, nearly flat window keeps its digits. The usual
+E[x^2] - E[x]^2 loses them: in float32 its error is as large as SSIM's own constants.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,34 +22,34 @@ from sf3d_jax.warping._windows import match_varying_axes
 
 Weights = tuple[float, ...]
 Pair = tuple[jax.Array, jax.Array]
-# Means of both, variances of both, covariance.
+# Two means, two variances, the covariance.
 Moments = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 
-# So many taps are computed anew for all that use them.
+# Up to this many taps, recomputing the first pass is faster than storing it.
 _FEW = 3
-# Of Wang et al. 2004, for brightness up to 1.
+# Constants of Wang et al. 2004, for brightness up to 1.
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def of_windows(
+def map_windows(
     function: Callable[[Moments], tuple[jax.Array, jax.Array]],
     weights: Weights,
     known: jax.Array,
     image: jax.Array,
     other: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """The mean over channels of a function of windows' moments, and where windows are whole.
+    """The mean over channels of a function of each window's moments, and where it is defined.
 
     Args:
-      function: of moments; returns values and which of them count.
-      weights: along a row, and along a column; of odd number, symmetric, their sum 1.
+      function: takes moments; returns values and which of them count.
+      weights: window weights, used along rows and columns; odd length, symmetric, sum 1.
       known: (*b, H, W), bool.
-      image: (*b, H, W, C), anything where not known.
-      other: likewise.
+      image: (*b, H, W, C), any values where not known.
+      other: (*b, H, W, C), any values where not known.
 
     Returns:
-      (*b, H, W) each; false where the window leaves the image or has unknown pixels, and where no
-      channel counts.
+      (*b, H, W) each; False where the window leaves the image or has unknown pixels, and where
+      no channel counts.
     """
     radius = len(weights) // 2
     if min(known.shape[-2:]) < len(weights):
@@ -57,11 +57,11 @@ def of_windows(
     whole = known
     for axis in (-1, -2):
         whole = jnp.all(jnp.stack(taps(whole, len(weights), axis)), axis=0)
-    # As planes, because a select between images of channels is not vectorised.
+    # Channels first, because XLA does not vectorise a select between channels-last images.
     spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in (image, other))
     planes = [jnp.where(known[None], jnp.moveaxis(x, -1, 0), 0) for x in spread]
 
-    # A channel at a time, to stay in the cache; nothing is kept for the derivative.
+    # One channel at a time stays in the cache. The derivative recomputes it.
     @partial(jax.checkpoint, prevent_cse=False)
     def add(sums: Pair, pair: Pair) -> tuple[Pair, None]:
         values, counts = function(_moments(weights, *pair))
@@ -78,7 +78,7 @@ def of_windows(
 def dissimilarity(moments: Moments) -> tuple[jax.Array, jax.Array]:
     """(1 - SSIM) / 2, which counts everywhere.
 
-    1 - L S = (1 - L) + L (1 - S), so that nothing is subtracted from 1 where images are alike.
+    It uses 1 - L S = (1 - L) + L (1 - S), so nothing is subtracted from 1 where images agree.
     """
     a, b, var_a, var_b, covariance = moments
     luminance = jnp.square(a - b) / (a * a + b * b + _C1)
@@ -88,10 +88,10 @@ def dissimilarity(moments: Moments) -> tuple[jax.Array, jax.Array]:
 
 
 def decorrelation(moments: Moments) -> tuple[jax.Array, jax.Array]:
-    """One less the correlation, which counts where neither image is flat.
+    """1 - correlation, which counts where neither image is flat.
 
-    A square root and a quotient are rounded alike on every processor, a reciprocal root is not:
-    of two images that are the same the difference below is 0.
+    Square roots and quotients are rounded the same way on every processor; reciprocal roots are
+    not. This way the difference of an image to itself is exactly 0.
     """
     *_, var_a, var_b, covariance = moments
     counts = is_positive_finite(var_a) & is_positive_finite(var_b)
@@ -102,15 +102,15 @@ def decorrelation(moments: Moments) -> tuple[jax.Array, jax.Array]:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _moments(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
-    """Of maps (*b, H, W), on the windows that lie in them."""
+    """Moments of maps (*b, H, W), for the windows that lie inside them."""
     nothing = (jnp.zeros((), image.dtype),) * 3
-    along = _pass(weights, -1, (image, other, *nothing))
-    # Of three taps it is faster to compute the first pass thrice than to write and read it.
-    return _pass(weights, -2, along if len(weights) <= _FEW else compute_once(along))
+    along = _reduce_axis(weights, -1, (image, other, *nothing))
+    # With few taps, computing the first pass again for each is faster than storing it.
+    return _reduce_axis(weights, -2, along if len(weights) <= _FEW else compute_once(along))
 
 
-def _pass(weights: Weights, axis: int, moments: Moments) -> Moments:
-    """Moments of windows, from those of their lines across this axis."""
+def _reduce_axis(weights: Weights, axis: int, moments: Moments) -> Moments:
+    """Moments of windows, from the moments of their lines across this axis."""
     count, middle = len(weights), len(weights) // 2
     a, b = (taps(x, count, axis) for x in moments[:2])
     da, db = ([x - xs[middle] for x in xs] for xs in (a, b))
@@ -133,7 +133,7 @@ def _forward(
 
 
 def _backward(weights: Weights, saved: tuple[jax.Array, ...], cotangents: Moments) -> Pair:
-    """The derivative in sums over windows; XLA's transpose of shifts takes five times as long."""
+    """The derivative as sums over windows; XLA's transpose of shifts is five times slower."""
     a, b, mean_a, mean_b = saved
     by_a, by_b, by_var_a, by_var_b, by_covariance = cotangents
     of = partial(_transpose_windows, weights)
@@ -148,7 +148,7 @@ _moments.defvjp(_forward, _backward)
 
 
 def _transpose_windows(weights: Weights, x: jax.Array) -> jax.Array:
-    """The weighted sum over the windows that a pixel is part of."""
+    """The weighted sum over all windows that contain a pixel."""
     beyond = len(weights) - 1
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(beyond, beyond)] * 2)
     along = compute_once(_weighted_sum(weights, taps(x, len(weights), -1)))

@@ -1,17 +1,17 @@
-"""How far motions and depths are from a target, from each other, and from what images allow.
+"""Errors of motions and depths: against a target, against each other, and between two frames.
 
-With the flow F, inverse depth d, its change c, d1 = d + c, and n(q) the next inverse depth, sampled
+With flow F, inverse depth d, its change c, d1 = d + c, and n(q) the next inverse depth sampled
 bilinearly at q = p + F:
 
-    end_point_error              |x - x*|, of flows in pixels, of scene flows in metres
+    end_point_error              |x - x*|, in pixels for flows, in metres for scene flows
     inverse_depth_change_error   |c - c*|
     log_motion_in_depth_error    |log tau - log tau*|, tau = z1 / z0 = d / (d + c)
     depth_consistency            |n - d1| / (n + d1)                     (Bian et al. 2019)
-    point_reconstruction         |X1 - Y| / |X0|, X1 = X0 + scene flow, Y the point that the next
-                                 depth has where X1 is seen              (self-mono-sf)
-    forward_backward_error       |F + B(q)|, of flows in pixels, of scene flows in metres
+    point_reconstruction         |X1 - Y| / |X0|, X1 = X0 + scene flow, Y the next frame's surface
+                                 point on the ray of X1                  (self-mono-sf)
+    forward_backward_error       |F + B(q)|, in pixels for flows, in metres for scene flows
 
-Lengths have the gradient 0 at 0, so a perfect prediction stays put.
+Lengths have gradient 0 at 0, so a perfect prediction does not move.
 """
 
 import operator
@@ -35,7 +35,7 @@ from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
-    check_alike,
+    check_same_channels,
     length,
     loss_map,
     mask_inputs,
@@ -46,22 +46,18 @@ from sf3d_jax.warping.sampling import positions, sample_at
 
 @jit
 def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
-    """The distance between predicted and true vectors, of a flow or a scene flow.
+    """|x - x*|, the distance between predicted and true vectors of a flow or scene flow.
 
     Args:
-      x: (*b, H, W, C), a flow in pixels or vectors in metres.
-      target: (*b, H, W, C), in the same unit.
+      x: (*b, H, W, C), a flow in pixels or vectors in metres; at most 16 channels.
+      target: (*b, H, W, C), x*, in the same unit.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the unit and dtype of x, valid where the pixel counts and both are finite.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or x has more than 16 channels.
+      LossMap in the unit and dtype of x, valid where the pixel counts and both vectors are finite.
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
-    check_alike(x=x, target=target)
+    check_same_channels(x=x, target=target)
     check_components(x=x)
     known, (a, b) = mask_inputs(valid, *widen(x, target))
     return loss_map(length(*channels(a - b)), known, x.dtype)
@@ -71,20 +67,15 @@ def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None 
 def inverse_depth_change_error(
     inv_depth_change: jax.Array, target: jax.Array, *, valid: jax.Array | None = None
 ) -> LossMap:
-    """The absolute error of the inverse-depth change, or of any scalar map.
+    """|c - c*|, the absolute error of the inverse-depth change or of any scalar map.
 
     Args:
       inv_depth_change: (*b, H, W), c, per metre.
-      target: (*b, H, W), per metre.
+      target: (*b, H, W), c*, per metre.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap, per metre, in the dtype of the prediction; valid where the pixel counts and both are
-      finite.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      LossMap, per metre, in the dtype of c; valid where the pixel counts and both are finite.
     """
     check_maps(
         inv_depth_change=(inv_depth_change, "map"),
@@ -102,7 +93,7 @@ def log_motion_in_depth_error(
     *,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """The error of the logarithm of the ratio of depths, which has no unit.
+    """|log tau - log tau*| with tau = z1 / z0 = d / (d + c), the ratio of depths; no unit.
 
     Args:
       inv_depth_change: (*b, H, W), c, per metre.
@@ -111,12 +102,8 @@ def log_motion_in_depth_error(
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the dtype of the prediction, valid where the pixel counts and d, d + c and d + c*
-      are those of surfaces.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      LossMap in the dtype of c, valid where the pixel counts and d, d + c and d + c* are positive
+      and finite.
     """
     check_maps(
         inv_depth_change=(inv_depth_change, "map"),
@@ -141,22 +128,21 @@ def depth_consistency(
     *,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """Whether the next depth, where a point goes, is the one that the point has then.
+    """|n - d1| / (n + d1): a point's next depth against the next frame's (Bian et al. 2019).
+
+    d1 = d + c is the inverse depth that the point has next, and n the next frame's inverse depth,
+    sampled bilinearly where the flow leads.
 
     Args:
       flow: (*b, H, W, 2), F, in pixels.
       inv_depth: (*b, H, W), d, per metre.
       inv_depth_change: (*b, H, W), c, per metre.
       next_inv_depth: (*b, H, W), n, per metre, on the next frame's grid.
-      valid: (*b, H, W), bool, the pixels that count, those that are not hidden; all if None.
+      valid: (*b, H, W), bool, the pixels that count, for instance those not hidden; all if None.
 
     Returns:
-      LossMap in the dtype of the flow, from 0 to 1, valid where the pixel counts, both depths of
-      the point are those of surfaces, and so is n all around where it goes.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      LossMap in the dtype of the flow, from 0 to 1; valid where the pixel counts, d and d1 are
+      positive and finite, and so is n at all pixels that the sample uses.
     """
     check_maps(
         flow=(flow, "flow"),
@@ -184,26 +170,23 @@ def point_reconstruction(
     *,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """How far a point lands from the surface that the next frame has there, over its distance.
+    """|X1 - Y| / |X0|: how far a moved point lands from the next frame's surface, relative to |X0|.
 
-    Of self-mono-sf (Hur and Roth, CVPR 2020), but with inverse depths interpolated, which is exact
-    on planes, where it interpolates points.
+    X1 = X0 + scene flow, and Y is the next frame's surface point on the ray of X1. As in
+    self-mono-sf (Hur and Roth, CVPR 2020), except that inverse depths are interpolated, not points,
+    which is exact on planes.
 
     Args:
-      vectors: (*b, H, W, 3), the scene flow, in metres, in the axes of the first camera.
+      vectors: (*b, H, W, 3), scene flow in metres, in the axes of the first camera.
       inv_depth: (*b, H, W), per metre.
       next_inv_depth: (*b, H, W), per metre, on the next frame's grid.
-      camera: of the first frame.
-      next_camera: of the next frame; that of the first if None.
-      valid: (*b, H, W), bool, the pixels that count, those that are not hidden; all if None.
+      camera: first camera.
+      next_camera: camera of the next frame; the first camera if None.
+      valid: (*b, H, W), bool, the pixels that count, for instance those not hidden; all if None.
 
     Returns:
-      LossMap in the dtype of the vectors, valid where the pixel counts, the point is seen by both
-      cameras, and the next frame has surfaces all around where it is.
-
-    Raises:
-      TypeError: an argument is no floating array or no camera, or valid none of bool.
-      ValueError: shapes do not fit.
+      LossMap in the dtype of the vectors; valid where the pixel counts, both cameras see the point,
+      and the next inverse depth is positive and finite at all pixels that the sample uses.
     """
     check_maps(
         vectors=(vectors, "vectors"),
@@ -215,9 +198,9 @@ def point_reconstruction(
     vectors, d0, following = widen(vectors, inv_depth, next_inv_depth)
     flow, change, known = image_motion(vectors, d0, camera, next_camera)
     still = jnp.zeros_like(flow)
-    there = _slant(flow, camera if next_camera is None else next_camera)
+    there = _ray_length(flow, camera if next_camera is None else next_camera)
     n, seen, d0, change, known, here, there = align_ranks(
-        *_sample_surface(flow, following), d0, change, known, _slant(still, camera), there
+        *_sample_surface(flow, following), d0, change, known, _ray_length(still, camera), there
     )
     d1 = d0 + change
     known = and_valid(known & seen & is_positive_finite(d1), valid)
@@ -237,33 +220,31 @@ def forward_backward_error(
     next_camera: Camera | None = None,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """How far the way there and back misses its start, for flows or for scene flows.
+    """|F + B(p + F)|: how far a pixel or point misses its start after the way there and back.
 
         forward_backward_error(flow, backward_flow)
         forward_backward_error(vectors, backward_vectors, flow=flow,
                                camera=camera, next_camera=next_camera)
 
     Args:
-      x: (*b, H, W, 2), F, in pixels; or (*b, H, W, 3), scene flow in metres, in the axes of the
-        first camera.
-      backward: the same from the next frame to the first, on its grid; scene flow in the axes of
-        the next camera.
-      flow: (*b, H, W, 2), where points go in the image; for scene flow, and only for it.
-      camera: of the first frame; with next_camera, where the axes of the two differ.
-      next_camera: of the next frame.
-      valid: (*b, H, W), bool, the pixels that count, those that are not hidden; all if None.
+      x: (*b, H, W, 2), F, flow in pixels; or (*b, H, W, 3), scene flow in metres, in the axes of
+        the first camera.
+      backward: B, the same quantity from the next frame to the first, on the next frame's grid;
+        scene flow in the axes of the next camera.
+      flow: (*b, H, W, 2), where points go in the image; required for scene flow, and only then.
+      camera: first camera; give both cameras if their axes differ.
+      next_camera: camera of the next frame.
+      valid: (*b, H, W), bool, the pixels that count, for instance those not hidden; all if None.
 
     Returns:
-      LossMap in the unit and dtype of x, valid where the pixel counts and the way back is known.
+      LossMap in the unit and dtype of x, valid where the pixel counts and B is known at p + F.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, scene flow comes without a flow, or one camera without the
-        other.
+      ValueError: scene flow comes without a flow, or one camera without the other.
     """
     kind = "flow" if flow is None else "vectors"
     if flow is None and jnp.shape(x)[-1:] == (3,):
-        raise ValueError("flow: scene flow needs the flow, which tells where points go")
+        raise ValueError("flow: required with scene flow, to tell where points go in the image")
     check_maps(x=(x, kind), backward=(backward, kind), flow=(flow, "flow"), valid=(valid, "mask"))
     if (camera is None) != (next_camera is None) or (camera is not None and flow is None):
         raise ValueError("camera: expected both cameras and a flow, or neither camera")
@@ -289,15 +270,15 @@ def _positions(flow: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The next inverse depth where the pixels go, and whether it is that of surfaces."""
+    """The next inverse depth at p + F, and whether all sampled pixels have a surface."""
     known = is_positive_finite(next_inv_depth)
-    surfaces = jnp.where(known, next_inv_depth, jnp.inf)[..., None]  # which sampling leaves out
+    surfaces = jnp.where(known, next_inv_depth, jnp.inf)[..., None]  # not sampled
     values, seen = sample_at("flow", surfaces, *_positions(flow), "bilinear", "zeros")
     return values[..., 0], seen
 
 
-def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
-    """The length of the ray (x, y, 1) of where pixels go."""
+def _ray_length(flow: jax.Array, camera: Camera) -> jax.Array:
+    """The length of the ray (x, y, 1) through p + F."""
     camera, _ = _optics.usable(align_camera(widen(flow, camera)[1], flow.ndim - 3))
     ray = _optics.Optics.of(camera, 2).ray(*_positions(flow))
     return jnp.sqrt(ray.x * ray.x + ray.y * ray.y + 1)
@@ -306,7 +287,7 @@ def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
 def _turn_to_camera(
     parts: list[jax.Array], camera: Camera, next_camera: Camera
 ) -> tuple[list[jax.Array], jax.Array]:
-    """Vectors in the axes of the next camera, in those of the first; and where both are good."""
+    """Vectors rotated from the next camera's axes to the first's, and where both are usable."""
     cameras = camera, next_camera
     rank = max(parts[0].ndim - 2, *(len(check_camera("camera", c)) for c in cameras))
     parts = list(align_ranks(*parts, rank=rank + 2))

@@ -1,15 +1,14 @@
-"""How unlike two images are at every pixel: brightness, census, structure, correlation.
+"""Per-pixel differences of two images: brightness, census, structure, correlation.
 
-Images are floating, their brightness in [0, 1], with one to four channels; a grey one without an
-axis of channels is `grey[..., None]`. `image` is the first one, `other` usually the next one warped
-onto its grid; a pixel counts if it has numbers in both and is marked by `valid`, for which the
-validity of the warp and what is not hidden are meant. The channels of features are images of one
-channel each, in front as a batch: `jnp.moveaxis(features, -1, 0)[..., None]`.
+Images are floating-point, with brightness in [0, 1] and one to four channels; a grey image without
+a channel axis is passed as `grey[..., None]`. `image` is the first image, `other` usually the next
+one warped onto its grid. A pixel counts if both images are finite there and `valid` is true; pass
+the validity of the warp and the visible pixels as `valid`. Feature channels are passed as a batch
+of one-channel images: `jnp.moveaxis(features, -1, 0)[..., None]`.
 
-The constants of ssim suppose that brightness. Outside of `jit`, `ssim` and `photometric` refuse an
-image with numbers above 8, as bytes have; inside there are no numbers to look at. Images less their
-mean over their deviation pass, as those normalised for ImageNet, but the constants of census and
-ssim suppose a range of 1 and theirs is 4.4: give the losses images that are not normalised.
+The constants of ssim and census assume a brightness range of 1. Outside `jit`, `ssim` and
+`photometric` refuse images with values above 8, such as bytes; inside `jit`, values cannot be
+checked. Images normalised for ImageNet pass, but their range is 4.4, so pass unnormalised images.
 
     brightness   mean over channels of penalty(I - J)
     census       mean over the neighbours q in a window that count of h / (0.1 + h), where
@@ -33,17 +32,17 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_channels, check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
-from sf3d_jax.losses._census import unlike_neighbours
+from sf3d_jax.losses._census import compare_neighbours
 from sf3d_jax.losses._maps import (
     LossMap,
-    check_alike,
     check_penalty,
+    check_same_channels,
+    find_usable_pixels,
     loss_map,
     mask_inputs,
     total,
-    usable_pixels,
 )
-from sf3d_jax.losses._moments import decorrelation, dissimilarity, of_windows
+from sf3d_jax.losses._moments import decorrelation, dissimilarity, map_windows
 from sf3d_jax.losses.penalties import l1
 
 Window = Literal["uniform", "gaussian"]
@@ -62,21 +61,20 @@ def brightness(
     valid: jax.Array | None = None,
     penalty: Callable[[jax.Array], jax.Array] = l1,
 ) -> LossMap:
-    """The difference in brightness; the formulas are those of this module.
+    """Mean over channels of penalty(I - J), the difference in brightness.
 
     Args:
-      image: (*b, H, W, C).
-      other: (*b, H, W, C).
+      image: (*b, H, W, C), first image.
+      other: (*b, H, W, C), second image.
       valid: (*b, H, W), bool, the pixels that count; all if None.
-      penalty: `l1`, `charbonnier` or another one of this package, or a function like them; keep
-        one and the same, each new one is compiled.
+      penalty: `l1`, `charbonnier`, or any such function. Reuse one function object: each new one
+        is compiled.
 
     Returns:
       LossMap in the image's dtype, valid where the pixel counts.
 
     Raises:
-      TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or an image has more than four channels.
+      ValueError: an image has more than four channels.
     """
     dtype = _check_pair(image, other, valid)
     check_penalty(penalty)
@@ -89,32 +87,33 @@ def brightness(
 def census(
     image: jax.Array, other: jax.Array, *, radius: int = 3, valid: jax.Array | None = None
 ) -> LossMap:
-    """The share of neighbours whose order in brightness differs, softly; see this module.
+    """Soft census: the share of neighbours whose order in brightness differs (Zach et al., SMURF).
 
-    Any change of brightness that keeps the order costs little. Hidden neighbours do not count, so
-    give `valid` what both images see. SMURF's loss is `generalized_charbonnier` of 49 times this.
+        mean_q h / (0.1 + h),  h = (t(I(q) - I(p)) - t(J(q) - J(p)))^2,  t(x) = x / sqrt(0.81 + x^2)
+
+    with grey values from 0 to 255 and the mean over the neighbours q that count. A change of
+    brightness that keeps the order costs little. Exclude hidden pixels through `valid`, so that
+    they do not count as neighbours. SMURF's loss is `generalized_charbonnier` of 49 times this.
 
     Args:
-      image: (*b, H, W, C).
-      other: (*b, H, W, C).
-      radius: of the window, 3 for 7 x 7.
+      image: (*b, H, W, C), first image.
+      other: (*b, H, W, C), second image.
+      radius: the window has 2 radius + 1 pixels a side; 3 for 7 x 7.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the image's dtype, from 0 to 1, valid where the pixel and any neighbour count.
+      LossMap in the image's dtype, from 0 to 1, valid where the pixel and a neighbour count.
       Differentiable in reverse mode.
 
     Raises:
-      TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, an image has more than four channels, or the radius is
-        below 1.
+      ValueError: an image has more than four channels, or radius is below 1.
     """
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
     images = widen(image, other)
-    known = usable_pixels(valid, *images)
+    known = find_usable_pixels(valid, *images)
     grey = lambda x: jnp.where(known, total(channels(x)) * (255 / x.shape[-1]), 0)
-    values, count = unlike_neighbours(radius, *map(grey, images), known)
+    values, count = compare_neighbours(radius, *map(grey, images), known)
     return loss_map(values, known & (count > 0), dtype)
 
 
@@ -127,14 +126,18 @@ def ssim(
     window: Window = "uniform",
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """Structural dissimilarity (Wang et al. 2004); see this module.
+    """Structural dissimilarity (1 - L S) / 2, mean over channels (Wang et al. 2004).
 
-    Images of 0 to 255 are refused outside of `jit`; inside, they cannot be told.
+        L = (2 m_I m_J + 1e-4) / (m_I^2 + m_J^2 + 1e-4)
+        S = (2 cov + 9e-4) / (var_I + var_J + 9e-4)
+
+    with the moments of a window around each pixel.
+    Outside `jit`, images of 0 to 255 are refused; inside `jit`, values cannot be checked.
 
     Args:
-      image: (*b, H, W, C).
-      other: (*b, H, W, C).
-      window: "uniform", 3 x 3, as usual for training, or "gaussian", 11 x 11 with 1.5 pixels.
+      image: (*b, H, W, C), first image.
+      other: (*b, H, W, C), second image.
+      window: "uniform", 3 x 3, common in training, or "gaussian", 11 x 11 with sigma 1.5 pixels.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
@@ -142,16 +145,15 @@ def ssim(
       its pixels count. Differentiable in reverse mode.
 
     Raises:
-      TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, an image has more than four channels or is of 0 to 255, or
-        there is no such window.
+      ValueError: an image has more than four channels or values of 0 to 255, or window is not one
+        of the two.
     """
     dtype = _check_pair(image, other, valid)
     if window not in get_args(Window):
         raise ValueError(f"window: expected one of {get_args(Window)}, got {window!r}")
     weights = _UNIFORM if window == "uniform" else _GAUSSIAN
     images = widen(image, other)
-    values, whole = of_windows(dissimilarity, weights, usable_pixels(valid, *images), *images)
+    values, whole = map_windows(dissimilarity, weights, find_usable_pixels(valid, *images), *images)
     return loss_map(values, whole, dtype)
 
 
@@ -159,32 +161,31 @@ def ssim(
 def ncc(
     image: jax.Array, other: jax.Array, *, radius: int = 3, valid: jax.Array | None = None
 ) -> LossMap:
-    """One less the normalised cross-correlation of windows; see this module.
+    """1 - cov / sqrt(var_I var_J), one minus the normalised cross-correlation of windows.
 
-    Gain and offset of the brightness, which may differ from window to window, do not matter.
+    It ignores gain and offset of the brightness, which may differ from window to window. The loss
+    is the mean over the channels that are not flat.
 
     Args:
-      image: (*b, H, W, C).
-      other: (*b, H, W, C).
-      radius: of the window, 3 for 7 x 7.
+      image: (*b, H, W, C), first image.
+      other: (*b, H, W, C), second image.
+      radius: the window has 2 radius + 1 pixels a side; 3 for 7 x 7.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the image's dtype, from 0 to 2, valid where the window lies in the
-      image, all its pixels count, and neither image is flat there (a variance below 3e-10) in
-      every channel. Channels that are flat do not count. Differentiable in reverse mode.
+      LossMap in the image's dtype, from 0 to 2; valid where the window lies in the image, all its
+      pixels count, and in some channel neither image is flat (variance below 3e-10).
+      Differentiable in reverse mode.
 
     Raises:
-      TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, an image has more than four channels, or the radius is
-        below 1.
+      ValueError: an image has more than four channels, or radius is below 1.
     """
     dtype = _check_pair(image, other, valid)
     _check_radius(radius)
     count = 2 * radius + 1
     images = widen(image, other)
     weights = (1 / count,) * count
-    values, whole = of_windows(decorrelation, weights, usable_pixels(valid, *images), *images)
+    values, whole = map_windows(decorrelation, weights, find_usable_pixels(valid, *images), *images)
     return loss_map(values, whole, dtype)
 
 
@@ -198,23 +199,25 @@ def photometric(
     valid: jax.Array | None = None,
     penalty: Callable[[jax.Array], jax.Array] = l1,
 ) -> LossMap:
-    """The usual mix of structure and brightness (Godard et al. 2017); see this module.
+    """a ssim + (1 - a) brightness, the usual photometric loss (Godard et al. 2017).
 
-    Images of 0 to 255 are refused outside of `jit`; inside, they cannot be told.
+    ssim is (1 - SSIM) / 2 in 3 x 3 windows, brightness the mean over channels of
+    penalty(I - J).
+    Outside `jit`, images of 0 to 255 are refused; inside `jit`, values cannot be checked.
 
     Args:
-      image: (*b, H, W, C).
-      other: (*b, H, W, C).
-      share: a, of the structural dissimilarity, with the uniform window.
+      image: (*b, H, W, C), first image.
+      other: (*b, H, W, C), second image.
+      share: a, the weight of the structural term.
       valid: (*b, H, W), bool, the pixels that count; all if None.
-      penalty: of the brightness, as there.
+      penalty: penalty of the brightness term; reuse one function object, each new one is compiled.
 
     Returns:
-      LossMap in the image's dtype, valid where `ssim` is. Differentiable in reverse mode.
+      LossMap in the image's dtype, valid where the 3 x 3 window lies in the image and all its
+      pixels count. Differentiable in reverse mode.
 
     Raises:
-      TypeError: an image is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or an image has more than four channels or is of 0 to 255.
+      ValueError: an image has more than four channels or values of 0 to 255.
     """
     dtype = _check_pair(image, other, valid)
     image, other = widen(image, other)
@@ -227,11 +230,11 @@ def photometric(
 
 def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> jnp.dtype:
     check_maps(image=(image, "image"), other=(other, "image"), valid=(valid, "mask"))
-    check_alike(image=image, other=other)
+    check_same_channels(image=image, other=other)
     check_channels(image=image)
     return image.dtype
 
 
 def _check_radius(radius: int) -> None:
     if not isinstance(radius, int) or radius < 1:
-        raise ValueError(f"radius: expected an integer, at least 1, got {radius}")
+        raise ValueError(f"radius: expected an integer of at least 1, got {radius}")

@@ -1,4 +1,4 @@
-"""Negative log-likelihoods, for estimators that say how sure they are.
+"""Negative log-likelihoods, for estimators that also predict their uncertainty.
 
 gaussian_nll         (e^T S^-1 e + log det(2 pi S)) / 2,  e = x - x*
 mixture_of_laplace   log sum_m e^{w_m} - log sum_m e^{w_m - b_m - |x| e^{-b_m}} / 2
@@ -13,10 +13,17 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import align_ranks, channels, is_in_range, jit, mask, widen
 from sf3d_jax.losses._cholesky import decompose, solve_lower
-from sf3d_jax.losses._maps import LossMap, absolute, check_alike, loss_map, mask_inputs, total
+from sf3d_jax.losses._maps import (
+    LossMap,
+    absolute,
+    check_same_channels,
+    loss_map,
+    mask_inputs,
+    total,
+)
 from sf3d_jax.losses.penalties import narrow_or_clip
 
-# Of variances: the square of a standard deviation.
+# The smallest variance: the square of the smallest standard deviation, 1e-15.
 _SMALLEST = 1e-30
 
 
@@ -24,9 +31,9 @@ _SMALLEST = 1e-30
 def gaussian_nll(
     x: jax.Array, target: jax.Array, covariance: jax.Array, *, valid: jax.Array | None = None
 ) -> LossMap:
-    """The negative log-likelihood of vectors under Gaussians of a covariance each.
+    """(e^T S^-1 e + log det(2 pi S)) / 2: negative log-likelihood of e = x - x* under N(0, S).
 
-    For scene flow in metres, with what the network thinks of its four channels:
+    For scene flow in metres, with the variances a network predicts for its four channels:
 
         vectors, valid = scene_flow(flow, inv_depth, change, camera)
         covariance = scene_flow_covariance(flow, inv_depth, change, camera, variances)
@@ -34,21 +41,17 @@ def gaussian_nll(
 
     Args:
       x: (*b, H, W, n), the means.
-      target: (*b, H, W, n), in the same unit.
-      covariance: (*b, H, W, n, n), S, in its square; only the lower triangle is read.
+      target: (*b, H, W, n), x*, in the same unit.
+      covariance: (*b, H, W, n, n), S, in the unit squared; only the lower triangle is read.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the dtype of x, the logarithm's unit being that of x; valid where the pixel counts
-      and S is positive definite, its correlations to rounding, and its standard deviations are
-      above 1e-15, with e not beyond 3e9 of them.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      LossMap in the dtype of x, with lengths in the unit of x. It is valid where the pixel counts,
+      S is positive definite (its correlation matrix to rounding), all standard deviations are
+      above 1e-15, and |e| is at most 3e9 standard deviations.
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
-    check_alike(x=x, target=target)
+    check_same_channels(x=x, target=target)
     n = x.shape[-1]
     check_array("covariance", covariance, (*x.shape[-3:], n))
     check_batch(x=x.shape[:-3], covariance=covariance.shape[:-4])
@@ -57,7 +60,7 @@ def gaussian_nll(
 
     entries = iter(channels(lower))
     matrix = [[next(entries) for _ in range(i + 1)] for i in range(n)]
-    # In standard deviations of each: what is left to decompose are correlations.
+    # In units of the standard deviations, S becomes the correlation matrix.
     for row in matrix:
         known = known & (row[-1] > _SMALLEST)
     scales = [jax.lax.rsqrt(jnp.where(known, row[-1], 1)) for row in matrix]
@@ -78,7 +81,8 @@ def _half_log_density(
     identity = [[float(i == j) for j in range(i + 1)] for i in range(n)]
     tiny = 8 * n * float(jnp.finfo(errors[0].dtype).eps)
     positive = known
-    # Once to find out where, and again with what is harmless elsewhere: for the derivative.
+    # The first round finds where S is positive definite. The second one replaces it elsewhere by
+    # the identity, so that derivatives are finite.
     for _ in range(2):
         safe = mask(positive, matrix, identity)
         factor, pivots = decompose(safe, tiny)
@@ -91,24 +95,21 @@ def _half_log_density(
 
 @jit
 def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -> jax.Array:
-    """Negative log-likelihood of residuals under a mixture of Laplace distributions (SEA-RAFT).
+    """log sum_m e^{w_m} - log sum_m e^{w_m - b_m - |x| e^{-b_m}} / 2 (SEA-RAFT).
 
-    SEA-RAFT has two, the first log scale clipped to [0, 10], the second 0; the two components of
-    the flow share them: give `logits[..., None, :]`.
+    This is the negative log-likelihood of residuals under a mixture of Laplace distributions.
+    SEA-RAFT has two: the first log scale is clipped to [0, 10], the second is 0. Both components of
+    its flow share them: pass `logits[..., None, :]`.
 
     Args:
       x: (...), residuals.
-      logits: (..., M), w_m, of the shares; broadcasts against x but for the last axis. One of
-        -inf is switched off.
-      log_scales: (..., M), b_m, the logarithms of the scales; likewise.
+      logits: (..., M), w_m, logits of the mixture weights; the axes before M broadcast against x.
+        -inf switches a distribution off.
+      log_scales: (..., M), b_m, logarithms of the scales; the axes before M broadcast against x.
 
     Returns:
-      (...), as x. Where a parameter is no number, or a scale beyond e^30 or below e^-30, it counts
-      as 0 and passes no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      The shape of x and the parameters, broadcast. It is 0 and passes no gradient where x or a
+      parameter is not finite, or a log scale is outside [-30, 30].
     """
     for name, value in (("x", x), ("logits", logits), ("log_scales", log_scales)):
         check_array(name, value)

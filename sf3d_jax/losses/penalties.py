@@ -1,4 +1,4 @@
-"""Penalties of a residual x, number by number; any shape, the result has it too.
+"""Penalties of a residual x, element by element; the result has the shape of x.
 
     l1                       |x|
     l2                       x^2
@@ -7,9 +7,9 @@
     general_robust           |a - 2| / a (((x / s)^2 / |a - 2| + 1)^(a / 2) - 1)
     huber                    x^2 / 2 for |x| < h, else h (|x| - h / 2)
 
-All are finite and so are their gradients: at x = 0 the gradient is 0. A residual that is no
-number, or beyond 3e9, counts as 0 and passes no gradient. What exceeds the range of a narrow type
-is its largest number.
+Values and gradients are finite; the gradient at x = 0 is 0. Where a residual is not finite or
+beyond 3e9, the penalty is 0 and passes no gradient. Values too large for the dtype are clipped to
+its largest number.
 """
 
 import math
@@ -24,75 +24,63 @@ from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import align_ranks, is_in_range, jit, mask, widen
 from sf3d_jax.losses._maps import absolute, root
 
-# Below, the series of (e^t - 1) / t is exact to the last place of float64.
+# Below this |t|, the series of (e^t - 1) / t is exact to the last place of float64.
 _SMALL = 0.01
 
 
 @jit
 def l1(x: jax.Array) -> jax.Array:
-    """The absolute value.
+    """|x|, the absolute value, with gradient 0 at 0.
 
     Args:
-      x: residuals, of any shape.
+      x: residuals, any shape.
 
     Returns:
-      As x.
-
-    Raises:
-      TypeError: x is no floating array.
+      The penalty, in the shape and dtype of x; 0 where x is not finite.
     """
-    return _penalty(absolute, x)
+    return _apply_penalty(absolute, x)
 
 
 @jit
 def l2(x: jax.Array) -> jax.Array:
-    """The square.
+    """x^2, the square.
 
     Args:
-      x: residuals, of any shape.
+      x: residuals, any shape.
 
     Returns:
-      As x.
-
-    Raises:
-      TypeError: x is no floating array.
+      The penalty, in the shape and dtype of x; 0 where x is not finite.
     """
-    return _penalty(jnp.square, x)
+    return _apply_penalty(jnp.square, x)
 
 
 @jit
 def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
-    """sqrt(x^2 + s^2): the absolute value, rounded off at 0 (SMURF's `robust_l1`).
+    """sqrt(x^2 + s^2), the absolute value smoothed at 0 (SMURF's `robust_l1`).
 
     Args:
-      x: residuals, of any shape.
+      x: residuals, any shape.
       scale: s, in the unit of x.
 
     Returns:
-      As x.
-
-    Raises:
-      TypeError: x is no floating array.
+      The penalty, in the shape and dtype of x; 0 where x is not finite.
     """
-    return _penalty(lambda x, scale: root(x * x + scale * scale), x, scale)
+    return _apply_penalty(lambda x, scale: root(x * x + scale * scale), x, scale)
 
 
 @jit
 def generalized_charbonnier(
     x: jax.Array, *, epsilon: float = 0.01, exponent: float = 0.4
 ) -> jax.Array:
-    """(|x| + e)^q: for q < 1 large residuals count less and less (Sun et al. 2010, M-FUSE).
+    """(|x| + e)^q, which for q < 1 discounts large residuals (Sun et al. 2010, M-FUSE).
 
     Args:
-      x: residuals, of any shape.
+      x: residuals, any shape.
       epsilon: e, not negative, in the unit of x.
       exponent: q, positive.
 
     Returns:
-      As x.
-
-    Raises:
-      TypeError: x is no floating array.
+      The penalty, in the shape and dtype of x; 0 where x is not finite.
     """
 
     def power(x: jax.Array, epsilon: jax.Array, exponent: jax.Array) -> jax.Array:
@@ -100,45 +88,39 @@ def generalized_charbonnier(
         positive = base > 0
         return mask(positive, jnp.where(positive, base, 1) ** exponent)
 
-    return _penalty(power, x, epsilon, exponent)
+    return _apply_penalty(power, x, epsilon, exponent)
 
 
 @jit
 def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
-    """Half the square near 0, linear beyond: `optax.losses.huber_loss`.
+    """x^2 / 2 for |x| < h, else h (|x| - h / 2): `optax.losses.huber_loss`.
 
     Args:
-      x: residuals, of any shape.
+      x: residuals, any shape.
       delta: h, positive, in the unit of x.
 
     Returns:
-      As x.
-
-    Raises:
-      TypeError: x is no floating array.
+      The penalty, in the shape and dtype of x; 0 where x is not finite.
     """
-    return _penalty(lambda x, delta: optax.losses.huber_loss(x, delta=delta), x, delta)
+    return _apply_penalty(lambda x, delta: optax.losses.huber_loss(x, delta=delta), x, delta)
 
 
 @jit
 def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) -> jax.Array:
-    """Barron's general and adaptive robust loss (CVPR 2019), exact at its limits too.
+    """|a - 2| / a (((x / s)^2 / |a - 2| + 1)^(a / 2) - 1) (Barron, CVPR 2019).
 
-    alpha = 2 is half the square, 1 is Charbonnier's less its minimum, 0 is Cauchy's
-    log((x/s)^2 / 2 + 1), -2 is Geman and McClure's, -inf is Welsch's 1 - exp(-(x/s)^2 / 2). It may
-    be learned: it has a gradient everywhere but at 2 (where that is unbounded and 0 stands for it).
+    It is exact in its limits: a = 2 is half the square, 0 is Cauchy's log((x/s)^2 / 2 + 1), -inf is
+    Welsch's 1 - exp(-(x/s)^2 / 2). a = 1 is Charbonnier minus its minimum, -2 is Geman and
+    McClure's. a can be learned: its gradient is unbounded only at 2, where 0 stands for it.
 
     Args:
-      x: residuals, of any shape.
-      alpha: shape parameter; a number or an array that broadcasts against x.
-      scale: s, positive, in the unit of x; likewise.
+      x: residuals, any shape.
+      alpha: a, the shape parameter; a number, or an array that broadcasts against x.
+      scale: s, positive, in the unit of x; a number, or an array that broadcasts against x.
 
     Returns:
-      As x, broadcast; 0 at x = 0. Where alpha > 2 it grows fast, and stops before it overflows.
-
-    Raises:
-      TypeError: x is no floating array.
-      ValueError: shapes do not broadcast.
+      The loss in the dtype of x, broadcast; 0 at x = 0 and where x is not finite. It grows fast for
+      a > 2 and is clipped before it overflows.
     """
     check_array("x", x)
     check_batch(x=x.shape, alpha=jnp.shape(alpha), scale=jnp.shape(scale))
@@ -147,15 +129,15 @@ def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) ->
     x, shape, s = align_ranks(x, *(jnp.asarray(option, x.dtype) for option in (alpha, scale)))
     known = is_in_range(x / jnp.where(s > 0, s, 1)) & (s > 0) & ~jnp.isnan(shape)
     x, s, shape = mask(known, tuple(jnp.broadcast_arrays(x, s, shape)), (0, 1, 1))
-    return narrow_or_clip(known, _general(jnp.square(x / s), shape), dtype)
+    return narrow_or_clip(known, _barron_loss(jnp.square(x / s), shape), dtype)
 
 
-def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
+def _barron_loss(s: jax.Array, alpha: jax.Array) -> jax.Array:
     """Barron's loss of s = (x / scale)^2.
 
-    With b = |a - 2|, y = log(1 + s / b): for a <= 1 it is b y / 2 times (e^t - 1) / t, t = a y / 2,
-    which is smooth at 0; for a > 1, (s e^t + b (e^t - 1)) / a with t = (a - 2) y / 2, which does
-    not cancel near 2. Larger |a| than the limit give the same to rounding.
+    With b = |a - 2| and y = log(1 + s / b): for a <= 1 it is b y / 2 times (e^t - 1) / t with
+    t = a y / 2, smooth at 0; for a > 1 it is (s e^t + b (e^t - 1)) / a with t = (a - 2) y / 2,
+    which does not cancel near 2. Beyond the limit of |a| the loss is the same to rounding.
     """
     limit = 1 / jnp.finfo(s.dtype).eps ** 2
     alpha = jnp.clip(alpha, -limit, limit)
@@ -165,7 +147,7 @@ def _general(s: jax.Array, alpha: jax.Array) -> jax.Array:
 
     low = alpha <= 1
     lower = 0.5 * b * y * _expm1_ratio(0.5 * jnp.where(low, alpha, 1) * y)
-    # Of squares below 1e19, so that their product with this, and its derivatives, are finite.
+    # Bounds e^t so that its product with squares below 1e19, and its derivatives, are finite.
     most = 0.43 * math.log(float(jnp.finfo(s.dtype).max))
     t = jnp.minimum(0.5 * (jnp.where(low | square, 2, alpha) - 2) * y, most)
     upper = (s * jnp.exp(t) + b * jnp.expm1(t)) / jnp.where(low, 1, alpha)
@@ -182,8 +164,10 @@ def _expm1_ratio(t: jax.Array) -> jax.Array:
     return jnp.where(small, series, jnp.expm1(far) / far)
 
 
-def _penalty(function: Callable[..., jax.Array], x: jax.Array, *options: ArrayLike) -> jax.Array:
-    """The function of a residual and of options, these in the type in which x is computed."""
+def _apply_penalty(
+    function: Callable[..., jax.Array], x: jax.Array, *options: ArrayLike
+) -> jax.Array:
+    """Applies a function to a residual and its options, all in the dtype of the computation."""
     check_array("x", x)
     dtype = x.dtype
     (x,) = widen(x)
@@ -193,6 +177,6 @@ def _penalty(function: Callable[..., jax.Array], x: jax.Array, *options: ArrayLi
 
 
 def narrow_or_clip(known: jax.Array, values: jax.Array, dtype: jnp.dtype) -> jax.Array:
-    """The values where known, in a narrow type; what exceeds that is its largest number."""
+    """The values in a narrower dtype, clipped to its largest number; 0 where unknown."""
     largest = float(jnp.finfo(dtype).max)
     return mask(known, jnp.clip(values, -largest, largest)).astype(dtype)

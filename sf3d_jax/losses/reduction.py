@@ -1,4 +1,4 @@
-"""From maps to one number: means over what counts, and weighted sums of named terms."""
+"""Reduction to one number: masked means and weighted sums of named terms."""
 
 from collections.abc import Mapping
 
@@ -15,24 +15,21 @@ from sf3d_jax.losses._maps import LossMap
 
 @jit
 def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.Array:
-    """The mean of a map where a mask is true: sum(m x) / sum(m).
+    """sum(m x) / sum(m), the mean of a map over a mask.
 
-    `masked_mean(loss_map)`, or `masked_mean(*loss_map)`, is the mean of a `LossMap`; with a mask it
-    is that of fewer of its pixels.
+    `masked_mean(loss_map)` or `masked_mean(*loss_map)` is the mean of a `LossMap`. A mask restricts
+    it further.
 
     Args:
-      map: of any shape; or a LossMap, which brings a mask along.
-      mask: bool, or weights that are not negative; of the map's shape, or one that broadcasts.
-        Only a LossMap needs none.
+      map: array of any shape, or a LossMap, which includes a mask.
+      mask: bool, or non-negative weights; broadcasts against the map. Required with an array.
 
     Returns:
-      A scalar in the map's dtype, float32 at least. What is under the mask does not count, whatever
-      it is, nor what is not finite where the mask is true. If nothing counts, the mean and its
-      gradient are 0.
+      A scalar in the map's dtype, at least float32. Masked-out and non-finite values do not count.
+      If nothing counts, the mean and its gradient are 0.
 
     Raises:
-      TypeError: map is no floating array, or mask neither of bool nor floating.
-      ValueError: shapes do not broadcast, or an array comes without a mask.
+      ValueError: an array comes without a mask.
     """
     valid = None
     if isinstance(map, LossMap):
@@ -40,7 +37,7 @@ def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.
         mask = valid if mask is None else mask
     check_array("map", map)
     if mask is None:
-        raise ValueError("mask: needed with an array; a LossMap brings its own: masked_mean(*x)")
+        raise ValueError("mask: needed with an array; a LossMap has its own: masked_mean(*x)")
     if not jnp.issubdtype(getattr(mask, "dtype", bool), jnp.floating):
         check_mask("mask", mask)
     shape = check_batch(map=map.shape, mask=mask.shape)
@@ -56,25 +53,25 @@ def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.
 def compose(
     terms: Mapping[str, tuple[ArrayLike, ArrayLike]],
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """A weighted sum of named terms, with the terms to log.
+    """sum_i w_i x_i, the weighted sum of named terms, together with the terms to log.
 
         total, values = compose({
             "photometric": (1.0, masked_mean(*census(image, warped))),
             "smoothness": (0.1, masked_mean(*smoothness)),
         })
 
-    As the loss of `jax.value_and_grad(..., has_aux=True)` it needs no more.
+    The pair can be returned as it is to `jax.value_and_grad(..., has_aux=True)`.
 
     Args:
-      terms: {name: (weight, value)}, scalars. A term whose weight is 0 is not part of the total,
-        whatever its value is.
+      terms: {name: (weight, value)}, scalars. A term with weight 0 is left out of the total,
+        whatever its value.
 
     Returns:
-      (total, {name: value}): the sum of weight times value, in the dtype of the values, float32 at
-      least, and the values without weights.
+      (total, {name: value}): the weighted sum, in the dtype of the values, at least float32, and
+      the unweighted values.
 
     Raises:
-      ValueError: there is no term, or one is no pair of scalars; it is named.
+      ValueError: there are no terms, or the named term is not a pair of scalars.
     """
     if not isinstance(terms, Mapping) or not terms:
         raise ValueError(f"terms: expected at least one {{name: (weight, value)}}, got {terms!r}")
@@ -83,9 +80,9 @@ def compose(
         where = f"terms[{name!r}]"
         if type(term) is not tuple or len(term) != 2:
             raise ValueError(f"{where}: expected (weight, value), got {type(term).__name__}")
-        weights[name] = _scalar(f"{where}: weight", term[0])
-        values[name] = _scalar(f"{where}: value", term[1])
-    # A term switched off by a number is not there at all, for the derivative either.
+        weights[name] = _read_scalar(f"{where}: weight", term[0])
+        values[name] = _read_scalar(f"{where}: value", term[1])
+    # A term whose weight is the number 0 is left out of the derivative, too.
     used = [name for name, (x, _) in terms.items() if isinstance(x, jax.Array) or x != 0]
     parts = tuple((weights[name], values[name]) for name in used)
     return _add(parts, tuple(values.values())), values
@@ -95,7 +92,7 @@ def compose(
 def _add(
     parts: tuple[tuple[jax.Array, jax.Array], ...], values: tuple[jax.Array, ...]
 ) -> jax.Array:
-    """The sum of weight times value, in the type of all values, float32 at least."""
+    """The sum of weight times value, in the dtype of all values, at least float32."""
     dtype = result_type(jnp.float32, *values)
     total = jnp.zeros((), dtype)
     for weight, value in parts:
@@ -104,25 +101,25 @@ def _add(
 
 
 def balance(values: Mapping[str, ArrayLike]) -> dict[str, jax.Array]:
-    """Weights that make all terms as large as the largest: max / value (self-mono-sf).
+    """max_j x_j / x_i: weights that make every term as large as the largest (self-mono-sf).
 
-    They are constants: no gradient passes through them.
+    The weights are constants: no gradient passes through them.
 
         weights = balance(values)
         total, _ = compose({name: (weights[name], value) for name, value in values.items()})
 
     Args:
-      values: {name: value}, scalars that are not negative.
+      values: {name: value}, non-negative scalars.
 
     Returns:
-      {name: weight}; 1 for a value that is not between 3e-10 and 3e9, which then does not count.
+      {name: weight}; 1 for values outside 3e-10 to 3e9, which are ignored in the maximum.
 
     Raises:
-      ValueError: there is no value, or one is no scalar; it is named.
+      ValueError: there are no values, or the named value is not a scalar.
     """
     if not isinstance(values, Mapping) or not values:
         raise ValueError(f"values: expected at least one {{name: value}}, got {values!r}")
-    return _balance({name: _scalar(f"values[{name!r}]", x) for name, x in values.items()})
+    return _balance({name: _read_scalar(f"values[{name!r}]", x) for name, x in values.items()})
 
 
 @jit
@@ -135,8 +132,8 @@ def _balance(values: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return {name: jnp.where(counts[name], largest / x, 1) for name, x in safe.items()}
 
 
-def _scalar(name: str, x: object) -> jax.Array:
-    """A number as a floating array without axes."""
+def _read_scalar(name: str, x: object) -> jax.Array:
+    """A number as a floating-point array without axes."""
     if isinstance(x, LossMap):
         raise ValueError(f"{name}: expected a scalar, got a LossMap; give masked_mean(loss_map)")
     if not isinstance(x, bool | int | float | np.generic | np.ndarray | jax.Array):
@@ -144,6 +141,6 @@ def _scalar(name: str, x: object) -> jax.Array:
     if jnp.shape(x):
         raise ValueError(f"{name}: expected a scalar, got shape {jnp.shape(x)}")
     x = float(x) if isinstance(x, bool | int) else x
-    # Sent by name, which a transfer guard lets pass.
+    # An explicit transfer, which a transfer guard allows.
     number = x if isinstance(x, jax.Array) else jax.device_put(x)
     return number if jnp.issubdtype(number.dtype, jnp.floating) else number.astype(float)

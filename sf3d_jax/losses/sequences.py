@@ -1,4 +1,4 @@
-"""Losses over the iterations, the scales or the teacher of an estimator.
+"""Losses over the iterations, scales or teacher of an estimator.
 
     raft       sum_i g^(N-1-i) mean_c |f_i - f|                                     (RAFT)
     raft3d     sum_i g^(N-1-i) (mean_c |f_i - f| + a |c_i - c| + r mean_c |r_i - f|)   (RAFT-3D)
@@ -7,7 +7,7 @@
     self_supervision        charbonnier(S - T) w_T (1 - w_S), T and the weights constant  (SMURF)
     consistency_weight      w = e^{-|F + B(p + F)|^2 / (s^2 (H^2 + W^2))}
 
-The iterations or predictions come in order; the last one is the result and weighs most.
+Iterations are in order: the last one is the result and has the largest weight.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,14 @@ from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import align_ranks, and_valid, channels, jit, mask, widen
-from sf3d_jax.losses._maps import LossMap, absolute, has_numbers, loss_map, mask_inputs, total
+from sf3d_jax.losses._maps import (
+    LossMap,
+    absolute,
+    has_finite_channels,
+    loss_map,
+    mask_inputs,
+    total,
+)
 from sf3d_jax.losses.geometric import end_point_error, forward_backward_error
 from sf3d_jax.losses.penalties import charbonnier
 from sf3d_jax.warping.resizing import halve, resize_flow
@@ -34,28 +41,24 @@ def raft(
     decay: float = 0.8,
     largest: float = 400.0,
 ) -> LossMap:
-    """RAFT's loss of all iterations (Teed and Deng, ECCV 2020).
+    """sum_i g^(N-1-i) mean_c |f_i - f| over the iterations i (RAFT; Teed and Deng, ECCV 2020).
 
-    RAFT divides by all pixels: `loss.values.mean()`; `masked_mean(*loss)` divides by those that
-    are valid, and does not fade with the mask.
+    RAFT averages over all pixels: `loss.values.mean()`. `masked_mean(*loss)` averages over the
+    valid ones, so the loss does not shrink with the mask.
 
     Args:
-      flows: (N, *b, H, W, 2), the iterations, in pixels.
-      target: (*b, H, W, 2), in pixels.
+      flows: (N, *b, H, W, 2), f_i, the iterations, in pixels.
+      target: (*b, H, W, 2), f, in pixels.
       valid: (*b, H, W), bool, where the target is known; everywhere if None.
       decay: g.
-      largest: in pixels; longer targets do not count.
+      largest: target length in pixels from which a pixel does not count.
 
     Returns:
       LossMap, (*b, H, W), in pixels, in the dtype of the flows; valid where the target counts and
       all iterations are finite.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
     """
     check_maps(target=(target, "flow"), valid=(valid, "mask"))
-    error, known = _error("flows", flows, target, valid)
+    error, known = _compare_iterations("flows", flows, target, valid)
     (goal,) = widen(target)
     u, v = channels(jnp.where(known[..., None], goal, 0))
     known = known & (u * u + v * v < jnp.square(jnp.asarray(largest, u.dtype)))
@@ -75,42 +78,38 @@ def raft3d(
     change_weight: float = 100.0,
     revision_weight: float = 0.2,
 ) -> LossMap:
-    """RAFT-3D's loss of all iterations (Teed and Deng, CVPR 2021).
+    """sum_i g^(N-1-i) (mean_c |f_i - f| + a |c_i - c| + r mean_c |r_i - f|) (RAFT-3D).
 
-    Its inverse depths are scaled by 0.2 (FlyingThings3D) or 0.1 (KITTI), with 100 or 250 as the
-    weight of their change.
+    The sum is over the iterations i. Teed and Deng (CVPR 2021) scale inverse depths by 0.2 for
+    FlyingThings3D and 0.1 for KITTI, and use a = 100 and 250.
 
     Args:
-      flows: (N, *b, H, W, 2), in pixels.
-      inv_depth_changes: (N, *b, H, W), c.
-      target: (*b, H, W, 2), in pixels.
-      target_change: (*b, H, W), in the unit of the changes.
-      revisions: (N, *b, H, W, 2), its revised flows, in pixels; none if None.
+      flows: (N, *b, H, W, 2), f_i, in pixels.
+      inv_depth_changes: (N, *b, H, W), c_i.
+      target: (*b, H, W, 2), f, in pixels.
+      target_change: (*b, H, W), c, in the unit of the changes.
+      revisions: (N, *b, H, W, 2), r_i, revised flows, in pixels; left out if None.
       valid: (*b, H, W), bool, where the targets are known; everywhere if None.
       decay: g.
-      change_weight: a, pixels for one unit of the change.
+      change_weight: a, in pixels per unit of the change.
       revision_weight: r.
 
     Returns:
       LossMap, (*b, H, W), in the dtype of the flows; valid where both targets count and all
       iterations are finite.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
     """
     check_maps(target=(target, "flow"), target_change=(target_change, "map"), valid=(valid, "mask"))
     check_array("inv_depth_changes", inv_depth_changes)
-    error, known = _error("flows", flows, target, valid)
+    error, known = _compare_iterations("flows", flows, target, valid)
     for name, x in (("inv_depth_changes", inv_depth_changes), ("revisions", revisions)):
         if x is not None and x.shape[:1] != flows.shape[:1]:
             wanted = f"{flows.shape[0]} iterations as flows"
             raise ValueError(f"{name}: expected {wanted}, got {x.shape}")
     pair = inv_depth_changes[..., None], target_change[..., None]
-    change_error, known = _error("inv_depth_changes", *pair, known)
+    change_error, known = _compare_iterations("inv_depth_changes", *pair, known)
     error = error + jnp.asarray(change_weight, error.dtype) * change_error
     if revisions is not None:
-        revision_error, known = _error("revisions", revisions, target, known)
+        revision_error, known = _compare_iterations("revisions", revisions, target, known)
         error = error + jnp.asarray(revision_weight, error.dtype) * revision_error
     return loss_map(_sum_iterations(error, decay), known, flows.dtype)
 
@@ -123,25 +122,24 @@ def multi_scale(
     levels: int,
     valid: jax.Array | None = None,
 ) -> tuple[LossMap, ...]:
-    """A loss of two images on every level of their pyramids, the full size first.
+    """A loss of two images on every level of their pyramids, full size first.
 
         maps = multi_scale(census, image, warped, levels=3)
         value = sum(masked_mean(*x) for x in maps)
 
     Args:
-      loss: of two images, with the option `valid`, such as `census`.
-      image: (*b, H, W, C).
-      other: (*b, H, W, C).
-      levels: how many, each half the size of the one before.
+      loss: function of two images with the option `valid`, such as `census`.
+      image: (*b, H, W, C), first image.
+      other: (*b, H, W, C), second image.
+      levels: number of levels, each half the size of the previous one.
       valid: (*b, H, W), bool, the pixels that count; all if None. A pixel of a coarser level
-        counts if all do that it is made of.
+        counts if all its source pixels do.
 
     Returns:
-      So many LossMaps.
+      One LossMap per level.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or levels is below 1.
+      ValueError: levels is below 1.
     """
     check_maps(image=(image, "image"), other=(other, "image"), valid=(valid, "mask"))
     pairs = zip(*(halve(x, valid, levels) for x in (image, other)), strict=True)
@@ -151,22 +149,21 @@ def multi_scale(
 def multi_scale_flow(
     flows: Sequence[jax.Array], target: jax.Array, *, valid: jax.Array | None = None
 ) -> tuple[LossMap, ...]:
-    """The end-point errors of flows of several sizes against one target (PWC-Net, FlowNet).
+    """End-point errors |f_l - f| of flows of several sizes against one target (FlowNet, PWC-Net).
 
     Args:
       flows: each (*b, h, w, 2), in pixels of its own grid.
-      target: (*b, H, W, 2), in pixels; it is brought to each size.
+      target: (*b, H, W, 2), f, in pixels; resized to the grid of each flow.
       valid: (*b, H, W), bool, where the target is known; everywhere if None.
 
     Returns:
-      A LossMap for each flow, in pixels of its grid.
+      One LossMap per flow, in pixels of its grid.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or there is no flow.
+      ValueError: there are no flows.
     """
     if len(flows) == 0:
-        raise ValueError("flows: expected at least one")
+        raise ValueError("flows: expected at least one flow, got none")
     for i, flow in enumerate(flows):
         check_maps(**{f"flows[{i}]": (flow, "flow")})
     goals = [resize_flow(target, (flow.shape[-3], flow.shape[-2]), valid=valid) for flow in flows]
@@ -185,22 +182,23 @@ def self_supervision(
     teacher_weight: jax.Array,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """The student learns from the teacher what it sees less of (SMURF, after SelFlow).
+    """charbonnier(S - T) w_T (1 - w_S): a student learns from its teacher (SMURF, after SelFlow).
+
+    The student sees less than the teacher, for instance a crop of the images. It learns where the
+    teacher is certain and it is not.
 
     Args:
-      flow: (*b, H, W, 2), S, of the student, in pixels; of a crop, say.
-      teacher: (*b, H, W, 2), T, in pixels, on the same grid; a constant.
-      weight: (*b, H, W), w_S, from 0 to 1: how sure the student is, such as `consistency_weight`
-        with a sigma of 0.03; a constant.
-      teacher_weight: (*b, H, W), w_T, likewise with a sigma of 0.003.
+      flow: (*b, H, W, 2), S, the student's flow, in pixels.
+      teacher: (*b, H, W, 2), T, the teacher's flow, in pixels, on the same grid; a constant.
+      weight: (*b, H, W), w_S, the student's certainty from 0 to 1, for instance
+        `consistency_weight` with a sigma of 0.03; a constant.
+      teacher_weight: (*b, H, W), w_T, the teacher's certainty, for instance with a sigma of
+        0.003; a constant.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap, in pixels, in the dtype of the flow, valid where the pixel counts and all is finite.
-
-    Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit.
+      LossMap, in pixels, in the dtype of the flow; valid where the pixel counts and all inputs are
+      finite.
     """
     check_maps(
         flow=(flow, "flow"),
@@ -220,19 +218,15 @@ def self_supervision(
 def consistency_weight(
     flow: jax.Array, backward_flow: jax.Array, *, sigma: float = 0.03
 ) -> jax.Array:
-    """How sure a flow is by its way back, from 0 to 1 (SMURF); see this module.
+    """e^{-|F + B(p + F)|^2 / (s^2 (H^2 + W^2))}: certainty of a flow by its way back (SMURF).
 
     Args:
       flow: (*b, H, W, 2), F, in pixels.
       backward_flow: (*b, H, W, 2), B, from the next frame to the first, in pixels.
-      sigma: s, positive, a share of the image's diagonal.
+      sigma: s, positive, as a share of the image diagonal.
 
     Returns:
-      (*b, H, W), in the dtype of the flow; 0 where the way back is not known.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      (*b, H, W), from 0 to 1, in the dtype of the flow; 0 where B is not known at p + F.
     """
     check_maps(flow=(flow, "flow"), backward_flow=(backward_flow, "flow"))
     dtype = flow.dtype
@@ -245,21 +239,21 @@ def consistency_weight(
     return mask(known, jnp.exp(-squared)).astype(dtype)
 
 
-def _error(
+def _compare_iterations(
     name: str, x: jax.Array, target: jax.Array, valid: jax.Array | None
 ) -> tuple[jax.Array, jax.Array]:
-    """Of iterations (N, *b, H, W, C) the mean error over channels, and what counts in all."""
+    """The mean error over channels of iterations (N, *b, H, W, C), and where all of them count."""
     check_array(name, x, target.shape[-3:])
     if x.ndim < 4 or not x.shape[0]:
         raise ValueError(f"{name}: expected shape (N, ..., H, W, C), N at least 1, got {x.shape}")
     batches = {name: x.shape[1:-3], "target": target.shape[:-3]}
     batch = check_batch(**batches, valid=() if valid is None else valid.shape[:-2])
     x, target = widen(x, target)
-    # The iterations stay before whatever axes the batch has.
+    # The axis of iterations stays in front of all batch axes.
     missing = (1,) * (len(batch) - len(x.shape[1:-3]))
     x = x.reshape(x.shape[0], *missing, *x.shape[1:])
     (target,) = align_ranks(target, rank=x.ndim)
-    known = and_valid(has_numbers(x).all(0) & has_numbers(target)[0], valid)
+    known = and_valid(has_finite_channels(x).all(0) & has_finite_channels(target)[0], valid)
     known = jnp.broadcast_to(known, (*batch, *x.shape[-3:-1]))
     x, target = (jnp.where(known[None, ..., None], a, 0) for a in (x, target))
     parts = zip(channels(x), channels(target), strict=True)
@@ -267,7 +261,7 @@ def _error(
 
 
 def _sum_iterations(error: jax.Array, decay: ArrayLike) -> jax.Array:
-    """The sum over iterations, the last of which has the weight 1."""
+    """The weighted sum over iterations; the last one has weight 1."""
     age = jnp.arange(error.shape[0] - 1, -1, -1)
     weights = jnp.asarray(decay, error.dtype) ** age.astype(error.dtype)
     return (weights.reshape(-1, *(1,) * (error.ndim - 1)) * error).sum(0)

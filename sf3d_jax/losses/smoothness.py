@@ -1,7 +1,7 @@
-"""How rough a map is, on its own, beside an image's edges, or beside a target.
+"""How rough a map is: on its own, away from an image's edges, or against a target.
 
 With D the difference to the next pixel along an axis (second order: x(p + 1) - 2 x(p) + x(p - 1)),
-E an edge weight, e^{-a mean_c |D I|} (second order: of (I(p + 1) - I(p - 1)) / 2), and sums over
+the edge weight E = e^{-a mean_c |D I|} (second order: of (I(p + 1) - I(p - 1)) / 2), and sums over
 the channels of x:
 
     first_order_smoothness    mean over axes of E sum penalty(D x)
@@ -9,15 +9,15 @@ the channels of x:
     total_variation           sum over axes of sum |D x|
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
 
-A difference counts if its pixels do. The image has one to four channels and brightness in [0, 1],
-which the weight supposes: outside of `jit`, one with numbers above 8 is refused; inside of it there
-are no numbers to look at. The edges of an image normalised for ImageNet are 4.4 times as strong:
-divide the sharpness by that, or give the image that is not normalised.
+A difference counts if all its pixels do. The image has one to four channels, and the edge weight
+assumes brightness in [0, 1]: outside `jit`, images with values above 8 are refused; inside `jit`,
+values cannot be checked. Edges of an image normalised for ImageNet are 4.4 times as strong, so
+divide the sharpness by that or pass the unnormalised image.
 
-`srflow_terms` are four regularisers under the names by which the SRFlow paper tells them; it gives
-no formulas, so these are ours:
+`srflow_terms` are four regularisers named in the SRFlow paper. It gives no formulas; these are
+ours:
 
-    mask                      |F| where the mask is false: what is not the subject rests
+    mask                      |F| where the mask is false: the background is at rest
     gradient                  gradient_difference(F, F*) on the mask
     total_variation           total_variation(F) on the mask
     flow_difference           |F - F*| on the mask
@@ -37,8 +37,8 @@ from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,
-    check_alike,
     check_penalty,
+    check_same_channels,
     differences,
     length,
     loss_map,
@@ -49,7 +49,7 @@ from sf3d_jax.losses.penalties import l1
 
 Penalty = Callable[[jax.Array], jax.Array]
 Operator = Literal["difference", "sobel"]
-# A value and where it counts, one for each axis.
+# Values and where they count, one pair per axis.
 Terms = list[tuple[jax.Array, jax.Array]]
 
 
@@ -63,26 +63,27 @@ def first_order_smoothness(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Edge-aware differences between neighbours, 0 for a constant map; see this module.
+    """Mean over axes of e^{-a mean_c |D I|} sum_c penalty(D x), D the difference to the next pixel.
 
-    An image of 0 to 255 is refused outside of `jit`; inside, it cannot be told.
+    It is 0 for a constant map.
+    Outside `jit`, an image of 0 to 255 is refused; inside `jit`, values cannot be checked.
 
     Args:
-      x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.
-      image: (*b, H, W, K), whose edges allow edges in x; brightness in [0, 1].
-      sharpness: a; 0 for none.
+      x: (*b, H, W, C), a flow or any map, at most 16 channels; a scalar map as
+        `inv_depth[..., None]`.
+      image: (*b, H, W, K), image whose edges permit edges in x, brightness in [0, 1].
+      sharpness: a, the strength of the edge weight; 0 ignores the image.
       valid: (*b, H, W), bool, the pixels that count; all if None.
-      penalty: of this package, or a function like them; keep one and the same, each new one is
-        compiled.
+      penalty: a penalty of this package, or any such function. Reuse one function object: each new
+        one is compiled.
 
     Returns:
-      LossMap in the dtype of x, valid where a difference counts. Pixels that are not finite in x
-      or in the image count for nothing.
+      LossMap in the dtype of x, valid where a difference counts: all its pixels are valid and
+      finite in x and in the image.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, the image has more than four channels or is of 0 to 255, or x
-        has more than 16.
+      ValueError: the image has more than four channels or values of 0 to 255, or x has more than 16
+        channels.
     """
     return _smoothness(x, image, sharpness, valid, penalty, count=2)
 
@@ -97,44 +98,43 @@ def second_order_smoothness(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Edge-aware second differences, 0 for a map that is affine; see this module.
+    """Mean over axes of e^{-a mean_c |D I|} sum_c penalty(D2 x), D2 the second difference.
 
-    Inverse depth and its change are affine on a plane that moves rigidly; its flow nearly so.
-    An image of 0 to 255 is refused outside of `jit`; inside, it cannot be told.
+    D I is (I(p + 1) - I(p - 1)) / 2 and D2 x is x(p + 1) - 2 x(p) + x(p - 1), 0 for an affine map.
+    Inverse depth and its change are affine on a rigidly moving plane; its flow is nearly so.
+    Outside `jit`, an image of 0 to 255 is refused; inside `jit`, values cannot be checked.
 
     Args:
-      x: (*b, H, W, C), a flow or any map; a scalar one as `inv_depth[..., None]`.
-      image: (*b, H, W, K), whose edges allow edges in x; brightness in [0, 1].
-      sharpness: a; 0 for none.
+      x: (*b, H, W, C), a flow or any map, at most 16 channels; a scalar map as
+        `inv_depth[..., None]`.
+      image: (*b, H, W, K), image whose edges permit edges in x, brightness in [0, 1].
+      sharpness: a, the strength of the edge weight; 0 ignores the image.
       valid: (*b, H, W), bool, the pixels that count; all if None.
-      penalty: as for `first_order_smoothness`.
+      penalty: a penalty of this package, or any such function. Reuse one function object: each new
+        one is compiled.
 
     Returns:
-      LossMap in the dtype of x, valid where a difference counts; as there.
+      LossMap in the dtype of x, valid where a difference counts: all its pixels are valid and
+      finite in x and in the image.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, the image has more than four channels or is of 0 to 255, or x
-        has more than 16.
+      ValueError: the image has more than four channels or values of 0 to 255, or x has more than 16
+        channels.
     """
     return _smoothness(x, image, sharpness, valid, penalty, count=3)
 
 
 @jit
 def total_variation(x: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
-    """The sum of absolute differences to the next pixels (anisotropic); see this module.
+    """Sum over axes and channels of |D x|, D the difference to the next pixel (anisotropic).
 
     Args:
-      x: (*b, H, W, C); a scalar map as `inv_depth[..., None]`.
+      x: (*b, H, W, C), at most 16 channels; a scalar map as `inv_depth[..., None]`.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
-      LossMap in the dtype of x, valid where the pixel counts; a difference to one that does not
-      is 0.
-
-    Raises:
-      TypeError: x is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, or x has more than 16 channels.
+      LossMap in the dtype of x, valid where the pixel counts. A difference to a pixel that does not
+      count is 0.
     """
     check_maps(x=(x, "image"), valid=(valid, "mask"))
     check_components(x=x)
@@ -154,24 +154,24 @@ def gradient_difference(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Whether a map changes from pixel to pixel as its target does; see this module.
+    """Mean over axes of sum_c penalty(G x - G target), G a difference or Sobel's operator / 8.
 
     Args:
-      x: (*b, H, W, C); a scalar map as `inv_depth[..., None]`.
+      x: (*b, H, W, C), at most 16 channels; a scalar map as `inv_depth[..., None]`.
       target: (*b, H, W, C).
       operator: "difference" to the next pixel, or "sobel", 3 x 3.
       valid: (*b, H, W), bool, the pixels that count; all if None.
-      penalty: as for `first_order_smoothness`.
+      penalty: a penalty of this package, or any such function. Reuse one function object: each new
+        one is compiled.
 
     Returns:
-      LossMap in the dtype of x, valid where a derivative counts: all its pixels do.
+      LossMap in the dtype of x, valid where a derivative counts because all its pixels do.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, x has more than 16 channels, or there is no such operator.
+      ValueError: operator is not one of the two.
     """
     check_maps(x=(x, "image"), target=(target, "image"), valid=(valid, "mask"))
-    check_alike(x=x, target=target)
+    check_same_channels(x=x, target=target)
     check_components(x=x)
     check_penalty(penalty)
     if operator not in get_args(Operator):
@@ -183,18 +183,18 @@ def gradient_difference(
         steps = lambda *xs: total([penalty(b - a) for a, b in xs])
         terms = [differences(steps, known, 2, axis, *errors) for axis in (-1, -2)]
     else:
-        terms = [_sobel(errors, known, axis, penalty) for axis in (-1, -2)]
-    return _mean(terms, dtype)
+        terms = [_sobel_terms(errors, known, axis, penalty) for axis in (-1, -2)]
+    return _average_terms(terms, dtype)
 
 
 class SRFlowTerms(NamedTuple):
     """The four regularisers of `srflow_terms`.
 
     Attributes:
-      mask: LossMap, valid off the mask; the others on it.
-      gradient: LossMap.
-      total_variation: LossMap.
-      flow_difference: LossMap.
+      mask: LossMap, |F|, valid off the mask.
+      gradient: LossMap of the difference in gradient, valid on the mask like the other two.
+      total_variation: LossMap of the total variation of F.
+      flow_difference: LossMap, |F - F*|.
     """
 
     mask: LossMap
@@ -207,20 +207,22 @@ class SRFlowTerms(NamedTuple):
 def srflow_terms(
     flow: jax.Array, target: jax.Array, mask: jax.Array, *, operator: Operator = "difference"
 ) -> SRFlowTerms:
-    """Mask, gradient, total variation and flow difference, as this module defines them.
+    """Four regularisers of a flow: |F| off the mask; on it, three terms against F*.
+
+    These are `gradient_difference(F, F*)`, `total_variation(F)` and |F - F*|. The SRFlow paper
+    names the four but gives no formulas; these are ours.
 
     Args:
       flow: (*b, H, W, 2), F, in pixels.
       target: (*b, H, W, 2), F*, in pixels.
-      mask: (*b, H, W), bool, the subject, such as the face.
-      operator: of the gradient, "difference" or "sobel".
+      mask: (*b, H, W), bool, the subject, such as a face.
+      operator: gradient operator, "difference" or "sobel".
 
     Returns:
       SRFlowTerms, four maps in the dtype of the flow.
 
     Raises:
-      TypeError: flow or target is no floating array, or mask none of bool.
-      ValueError: shapes do not fit, or there is no such operator.
+      ValueError: operator is not one of the two.
     """
     check_maps(flow=(flow, "flow"), target=(target, "flow"), mask=(mask, "mask"))
     dtype = flow.dtype
@@ -258,13 +260,15 @@ def _smoothness(
         return jnp.exp(-sharpness * edge) * total([penalty(c) for c in change])
 
     maps = *channels(x), *channels(image)
-    return _mean([differences(rough, known, count, axis, *maps) for axis in (-1, -2)], dtype)
+    return _average_terms(
+        [differences(rough, known, count, axis, *maps) for axis in (-1, -2)], dtype
+    )
 
 
-def _sobel(
+def _sobel_terms(
     maps: tuple[jax.Array, ...], known: jax.Array, axis: int, penalty: Penalty
 ) -> tuple[jax.Array, jax.Array]:
-    """Sobel's derivative along an axis: a mean across it of the slopes of three lines."""
+    """Sobel's derivative along an axis: the slopes of three lines, averaged across the axis."""
     across = -3 - axis
     slopes, counts = [], known
     for x in maps:
@@ -274,8 +278,8 @@ def _sobel(
     return differences(smooth, counts, 3, across, *slopes)
 
 
-def _mean(terms: Terms, dtype: jnp.dtype) -> LossMap:
-    """Of the terms of both axes, over those that count."""
+def _average_terms(terms: Terms, dtype: jnp.dtype) -> LossMap:
+    """The mean over axes of the terms that count."""
     count = total([counts.astype(jnp.float32) for _, counts in terms])
     value = total([value for value, _ in terms])
     return loss_map(value / jnp.maximum(count, 1).astype(value.dtype), count > 0, dtype)

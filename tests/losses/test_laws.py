@@ -272,7 +272,7 @@ BAD_SHAPES = [
     (lambda: losses.raft(FLOW, TARGET), "flows: expected shape"),
     (lambda: losses.raft3d(FLOWS, CHANGES[0], TARGET, CHANGE), "inv_depth_changes: expected"),
     (lambda: losses.gaussian_nll(VECTORS, VECTORS, VECTORS), "covariance: expected"),
-    (lambda: losses.forward_backward_error(VECTORS, VECTORS), "flow: scene flow needs the flow"),
+    (lambda: losses.forward_backward_error(VECTORS, VECTORS), "flow: required with scene flow"),
     (lambda: losses.forward_backward_error(FLOW, FLOW, camera=FIRST), "camera: expected both"),
     (lambda: losses.multi_scale_flow([], TARGET), "flows: expected at least one"),
     (lambda: losses.compose({}), "terms: expected at least one"),

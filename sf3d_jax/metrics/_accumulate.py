@@ -1,8 +1,8 @@
-"""Sums over pixels that stay exact however many are added, in whatever order.
+"""Sums over pixels that stay exact, however many are added and in whatever order.
 
-A count is a pair of 32-bit words: 2^64 pixels fit, and a sum of counts is the same to the bit
-whatever the order. A sum of numbers is a double-float: twice the digits of a float, so that a
-term far below the last digit of the sum is not lost, neither within an image nor after many.
+A count is a pair of 32-bit words: it holds up to 2^64 pixels, and a sum of counts is the same to
+the bit in any order. A sum of numbers is a double-float, with twice the digits of a float, so
+adding a small term to a large sum loses nothing.
 """
 
 import dataclasses
@@ -21,17 +21,17 @@ POOLS = ("pixels", "image")
 
 M = TypeVar("M", bound="Metric")
 
-# One number a pixel, of bool where it is a rate, and the pixels that take part: (*b, H, W) both.
+# Values per pixel, bool for a rate, and the pixels that count: both (*b, H, W).
 Terms = tuple[jax.Array, jax.Array]
 
 
 class _Totals(NamedTuple):
-    """What an update adds, one entry a term.
+    """What an update adds, one entry per term.
 
     Attributes:
-      counts: uint32, pixels or images.
-      hits: uint32, those of them that are true.
-      sums: the sums of numbers.
+      counts: uint32, number of pixels or images.
+      hits: uint32, number of those where a bool term is true.
+      sums: sums of the other terms.
     """
 
     counts: jax.Array
@@ -41,15 +41,15 @@ class _Totals(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """Means over pixels; a frozen pytree, and the base of every metric.
+    """Means over pixels: a frozen pytree, the base of every metric.
 
-    Every method returns a new metric. Under `vmap` each image has a metric of its own; `compute`
-    takes such a batch of metrics for the merged one, and only vmap updates one.
+    Every method returns a new metric. `vmap` gives each image its own metric; `compute` merges such
+    a batch of metrics, and only `vmap` can update it.
 
     Attributes:
-      counts: (n, 2), uint32, the high and the low word of how many pixels, or images, each of
-        the n means is over.
-      hits: (n, 2), uint32, likewise, how many of them are true, of the means of bool.
+      counts: (n, 2), uint32, for each of the n means the number of pixels or images, as high and
+        low word.
+      hits: (n, 2), uint32, for means of bool, the number that are true, as high and low word.
       sums: (n,), the other sums.
       pool: "pixels" or "image"; static.
     """
@@ -59,31 +59,30 @@ class Metric:
     sums: Double
     pool: str = dataclasses.field(metadata={"static": True})
 
-    # The name of each mean and what it is multiplied by: 100 for percent.
+    # The name of each mean and the factor it is reported with: 100 for percent.
     units: ClassVar[Mapping[str, float]] = {}
-    # Adds images; each metric has arguments of its own.
+    # Adds images; the arguments differ between metrics.
     update: ClassVar[Callable[..., "Metric"]]
 
     @classmethod
     def empty(cls, *, pool: str = "pixels") -> Self:
-        """The metric of no pixel.
+        """The metric of no pixels.
 
         Args:
-          pool: "pixels" for the mean over all pixels, which is what benchmarks report; "image"
-            for the mean over images of the mean over each one's pixels, in which an image
-            without a pixel to count has no part.
+          pool: "pixels" for the mean over all pixels, which benchmarks report; "image" for the mean
+            over images of each image's mean, ignoring images where no pixel counts.
 
         Returns:
           A metric to `update`.
 
         Raises:
-          ValueError: pool is neither.
+          ValueError: pool is neither of the two.
         """
         if pool not in POOLS:
             raise ValueError(f"pool: expected one of {POOLS}, got {pool!r}")
         count = len(cls.units)
         dtype = jax.dtypes.canonicalize_dtype(float)
-        # Sent by name, which a transfer guard lets pass.
+        # An explicit transfer, which a transfer guard allows.
         words, zeros = jax.device_put((np.zeros((count, 2), np.uint32), np.zeros(count, dtype)))
         return cls(words, words, Double(zeros, zeros), pool)
 
@@ -91,21 +90,21 @@ class Metric:
         """The metric of the pixels of both.
 
         Args:
-          other: of the same class and pool.
+          other: metric of the same class and pool.
 
         Returns:
-          A metric; its counts do not depend on the order of merging, to the bit.
+          A metric; its counts are the same to the bit in any order of merging.
 
         Raises:
           TypeError: other is of another class.
-          ValueError: other has another pool, or one of them is a batch that the other is not.
+          ValueError: other has another pool, or only one of the two is a batch of metrics.
         """
         if type(other) is not type(self):
             wanted, got = type(self).__name__, type(other).__name__
             raise TypeError(f"other: expected a {wanted}, got {got}")
         if other.pool != self.pool:
             raise ValueError(f"other: expected pool={self.pool!r}, got {other.pool!r}")
-        # Broadcast, it would count once for each member of the batch.
+        # Broadcasting would count it once per member of the batch.
         batch, others = self.counts.shape[:-2], other.counts.shape[:-2]
         if others != batch:
             raise ValueError(f"other: expected metrics of the batch shape {batch}, got {others}")
@@ -115,15 +114,15 @@ class Metric:
         """The metric of the pixels of all devices, inside shard_map, pmap or vmap.
 
         Args:
-          axis_name: of the mapped axis, or a tuple of names.
+          axis_name: name of the mapped axis, or a tuple of names.
 
         Returns:
-          The same metric on each device, its counts to the bit those of one device.
+          The same metric on each device; its counts equal those of one device to the bit.
         """
         place = jnp.arange(lax.psum(1, axis_name)) == lax.axis_index(axis_name)
 
         def gather(x: jax.Array) -> jax.Array:
-            # What all_gather does, but known to be the same everywhere.
+            # Like all_gather, except that JAX knows the result to be the same on all devices.
             spread = jnp.where(place.reshape(-1, *[1] * x.ndim), x, jnp.zeros_like(x))
             return lax.psum(spread, axis_name)
 
@@ -135,13 +134,13 @@ class Metric:
         )
 
     def compute(self) -> dict[str, float]:
-        """The means, in float64 and outside jit.
+        """The means, in float64; works outside jit only.
 
         Returns:
-          By name, in a fixed order; a mean over no pixel is left out.
+          {name: mean} in a fixed order; a mean over no pixels is left out.
 
         Raises:
-          TypeError: the metric is traced, inside jit or another transformation.
+          TypeError: the metric is traced by jit or another transformation.
         """
         try:
             counts, hits = _read_words(self.counts), _read_words(self.hits)
@@ -156,7 +155,7 @@ class Metric:
         }
 
     def _add(self, terms: Mapping[str, Terms]) -> Self:
-        """The metric with the pixels of an update; names without a term get none."""
+        """The metric with an update's pixels; names without a term get none."""
         if batch := self.counts.shape[:-2]:
             wanted = "expected one metric, or an update of each under vmap"
             raise ValueError(f"self: {wanted}; got a batch of the shape {batch}")
@@ -190,7 +189,7 @@ def _pool_pixels(terms: list[Terms], dtype: np.dtype) -> _Totals:
 
 
 def _pool_images(terms: list[Terms], dtype: np.dtype) -> _Totals:
-    """What the images add to each mean: one number each, the mean over its pixels."""
+    """What the images add to each mean: one value per image, the mean over its pixels."""
     one_row_each = lambda x: x.reshape(-1, x.shape[-2] * x.shape[-1])
     each = _sum_terms(terms, one_row_each, dtype)
     seen = each.counts > 0
@@ -204,7 +203,7 @@ def _pool_images(terms: list[Terms], dtype: np.dtype) -> _Totals:
 def _sum_terms(
     terms: list[Terms], flat: Callable[[jax.Array], jax.Array], dtype: np.dtype
 ) -> _Totals:
-    """The counts and sums of each image and term, (images, terms)."""
+    """The counts and sums per image and term, (images, terms)."""
     counts, hits, numbers, places = [], [], [], []
     for i, (values, use) in enumerate(terms):
         values, use = flat(values), flat(use)
@@ -222,15 +221,14 @@ def _sum_terms(
     return _Totals(jnp.stack(counts, -1), jnp.stack(hits, -1), sums)
 
 
-# XLA on CPU adds up a whole axis one number after the other; eight parts of it, element by
-# element, it adds as vectors.
+# XLA on CPU sums an axis one element at a time, but adds eight parts of it as vectors.
 _PARTS = 8
-# How many steps a loop over parts of an image takes: few, for a device on which each is a call.
+# Steps of a loop over parts of an image; few, because on some devices each step is a launch.
 _ROWS = 64
 
 
 def _split_last_axis(x: jax.Array) -> jax.Array:
-    """The last axis in eight parts, (..., 8, n), filled up with zeros."""
+    """The last axis as eight parts, (..., 8, n), padded with zeros."""
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % _PARTS)])
     return x.reshape(*x.shape[:-1], _PARTS, -1)
 
@@ -240,7 +238,7 @@ def _count(x: jax.Array) -> jax.Array:
 
 
 def _sum_in_eights(x: jax.Array) -> jax.Array:
-    """Sums of eight numbers each, in three rounds of half a unit in the last place at most."""
+    """Sums of eight numbers each, in three rounds that each round by at most half a unit."""
     x = _split_last_axis(x)
     while (half := x.shape[-2] // 2) > 0:
         x = x[..., :half, :] + x[..., half:, :]
@@ -248,14 +246,14 @@ def _sum_in_eights(x: jax.Array) -> jax.Array:
 
 
 def _widen_count(count: jax.Array, dtype: np.dtype) -> Double:
-    """A count of up to 2^32 as a double-float: a float alone ends at 2^24."""
+    """A count of up to 2^32 as a double-float; one float is exact only up to 2^24."""
     low = count & 0xFFF
     return Double.of((count - low).astype(dtype)) + low.astype(dtype)
 
 
 def _sum_last_axis(x: jax.Array) -> Double:
-    """The sums over the last axis: of some rows first, then of the columns that are left."""
-    # Of zeros, shard_map would not know that they differ between devices as the sums do.
+    """The sums over the last axis, folded into rows and summed until one is left."""
+    # Not plain zeros: shard_map must see that they differ between devices, as the sums do.
     total = Double(x, 0 * x)
     while (count := total.hi.shape[-1]) > 1:
         rows = min(count, _ROWS)
@@ -273,14 +271,14 @@ def _sum_first_axis(x: Double) -> Double:
 
 
 def _add_words(a: jax.Array, b: jax.Array) -> jax.Array:
-    """The sum of two counts, each (..., 2) words."""
+    """The sum of two counts, (..., 2) words each."""
     low = a[..., 1] + b[..., 1]
     carry = (low < a[..., 1]).astype(jnp.uint32)
     return jnp.stack([a[..., 0] + b[..., 0] + carry, low], axis=-1)
 
 
 def _psum_words(words: jax.Array, axis_name: Hashable) -> jax.Array:
-    """The sum of counts over a mapped axis: of half words, which cannot overflow before 2^16."""
+    """The sum of counts over a mapped axis, by half words, which hold up to 2^16 terms."""
     halves = lax.psum((words & 0xFFFF, words >> 16), axis_name)
     low, high = halves[0], halves[1] + (halves[0] >> 16)
     carry = jnp.stack([high[..., 1] >> 16, jnp.zeros_like(high[..., 1])], axis=-1)
@@ -288,6 +286,6 @@ def _psum_words(words: jax.Array, axis_name: Hashable) -> jax.Array:
 
 
 def _read_words(words: jax.Array) -> list[int]:
-    """Counts as integers, those of a batch of metrics added."""
+    """Counts as integers, summed over a batch of metrics."""
     parts = np.asarray(words).astype(object).reshape(-1, *words.shape[-2:]).sum(0)
     return [int(high << 32) + int(low) for high, low in parts]

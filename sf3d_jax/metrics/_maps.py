@@ -1,4 +1,4 @@
-"""What the metrics are given: maps of one size, each with the pixels that have a value."""
+"""The input maps of metrics: checked, of one size, with the pixels that have a value."""
 
 from typing import NamedTuple, TypeAlias, TypeVar, cast
 
@@ -11,13 +11,13 @@ from sf3d_jax._numerics import and_valid, channels, compute_once, is_in_range, m
 from sf3d_jax._numerics.lengths import length
 
 Array: TypeAlias = jax.Array | np.ndarray
-# An array, or (values, valid) as the readers of sf3d_jax.data return it.
+# An array, or (values, valid) as returned by the readers of sf3d_jax.data.
 MapLike: TypeAlias = Array | tuple[Array, Array]
 
-# In place of a number of channels.
+# Given in place of a number of channels.
 SCALAR, MASK = 0, -1
 
-# Of a whole number that a float holds exactly.
+# Bits of the whole numbers that a float holds exactly.
 _BITS = 24
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class Map(NamedTuple):
     """A map whose unknown pixels are 0.
 
     Attributes:
-      parts: one array (*b, H, W) a channel.
+      parts: one array (*b, H, W) per channel.
       known: (*b, H, W), bool.
     """
 
@@ -41,11 +41,11 @@ class Map(NamedTuple):
         return part
 
 
-def check_given(**maps: MapLike | None) -> None:
-    """Refuses None in place of a map that is needed.
+def check_not_none(**maps: MapLike | None) -> None:
+    """Checks that required maps are not None.
 
     Args:
-      **maps: what was passed, by argument name.
+      **maps: maps by argument name.
 
     Raises:
       TypeError: one of them is None.
@@ -56,19 +56,18 @@ def check_given(**maps: MapLike | None) -> None:
 
 
 def read_maps(**maps: tuple[MapLike | None, int]) -> dict[str, Map]:
-    """Checks the maps that are given against each other.
+    """Checks the given maps against each other.
 
     Args:
-      **maps: what was passed and its channels, or SCALAR or MASK, by argument name. None is left
-        out.
+      **maps: (map, number of channels, or SCALAR or MASK) by argument name. None is left out.
 
     Returns:
-      By name, in float32 at least and of one batch shape. A value that is not finite, or 3e9 and
-      more, is unknown; of a mask all is known.
+      {name: Map}, at least float32 and broadcast to one batch shape. Values that are non-finite or
+      at least 3e9 are unknown; masks are known everywhere.
 
     Raises:
-      TypeError: a map is not a floating array, or a mask is not of bool.
-      ValueError: shapes do not fit, or nothing but masks was passed.
+      TypeError: a map is not a floating-point array, or a mask is not an array of bool.
+      ValueError: shapes do not fit, or all maps other than masks are None.
     """
     numbers = [name for name, (_, n) in maps.items() if n != MASK]
     if all(maps[name][0] is None for name in numbers):
@@ -89,7 +88,7 @@ def read_maps(**maps: tuple[MapLike | None, int]) -> dict[str, Map]:
 
 
 def distance(a: Map, b: Map) -> jax.Array:
-    """How far the numbers, or vectors, of two maps are apart."""
+    """The distance between the values, or vectors, of two maps."""
     return length(*(p - q for p, q in zip(a.parts, b.parts, strict=True)))
 
 
@@ -105,7 +104,7 @@ def split_map(name: str, x: MapLike) -> tuple[Array, Array | None]:
 
 
 def check_map(name: str, values: Array, valid: Array | None, count: int) -> tuple[int, ...]:
-    """Checks one map; the shape of its pixels."""
+    """Checks one map and returns the shape of its pixels."""
     if count == MASK:
         check_mask(name, values)
     else:
@@ -137,9 +136,9 @@ def _mask_unknown(values: Array, valid: Array | None, count: int, shape: tuple[i
 
 
 def compute_maps_once(tree: T) -> T:
-    """A tree of maps unchanged, each computed once for all the sums over it.
+    """Returns a tree of maps, each computed once for all the sums over it.
 
-    Masks travel as the bits of whole numbers, which are exact in a float.
+    Masks are packed as bits of whole numbers, which a float holds exactly.
     """
     leaves, structure = jax.tree.flatten(tree)
     masks = [i for i, x in enumerate(leaves) if x.dtype == np.bool_]

@@ -1,7 +1,7 @@
-"""What KITTI and Spring share: two disparities and a flow, each estimate beside its truth.
+"""What KITTI and Spring share: two disparities and a flow, each estimate paired with its truth.
 
-D1 is the disparity of the first pair, D2 that of the second on the grid of the first image, Fl the
-flow. A scene flow, SF, is all three.
+D1 is the disparity of the first pair, D2 that of the second pair on the first image's grid, and Fl
+the flow. A scene flow, SF, is all three.
 """
 
 import functools
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Errors(NamedTuple):
-    """How far an estimate is off.
+    """The errors of an estimate.
 
     Attributes:
       error: (*b, H, W), in pixels.
@@ -36,7 +36,7 @@ class Errors(NamedTuple):
 
 
 def pick(maps: Mapping[str, Map], disparity: str, next_disparity: str, flow: str) -> dict[str, Map]:
-    """The maps of these names that are given, by quantity."""
+    """The maps with these names, by quantity; names without a map are left out."""
     names = dict(zip(QUANTITIES, (disparity, next_disparity, flow), strict=True))
     return {q: maps[name] for q, name in names.items() if name in maps}
 
@@ -46,16 +46,16 @@ def compare(
     truths: Mapping[str, Map],
     function: Callable[[Estimate, Map], Result],
 ) -> dict[str, Result]:
-    """What a function makes of each quantity that has an estimate and a truth."""
+    """The results of a function for each quantity with an estimate and a truth."""
     return {
         q: function(estimates[q], truths[q]) for q in QUANTITIES if q in estimates.keys() & truths
     }
 
 
 def combine(parts: Mapping[str, Errors]) -> Errors:
-    """The scene flow: the worst of the three, where all three truths are known.
+    """The scene flow's errors: the worst of the three, where all three truths are known.
 
-    An estimate is found where the first disparity is; KITTI asks no more.
+    As in KITTI, an estimate counts as found where the first disparity is.
     """
     merge = lambda function, values: functools.reduce(function, values)
     return Errors(

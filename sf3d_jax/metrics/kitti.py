@@ -1,10 +1,10 @@
-"""The scene flow metrics of KITTI 2015, by the rules of its development kit.
+"""KITTI 2015 scene flow metrics, following its development kit.
 
-A disparity is an outlier if |d - d*| > 3 px and |d - d*| / |d*| > 0.05; a flow vector likewise by
-its end-point error and the length of the true vector; a scene flow if one of its three parts is.
-All pixels with a true value count, of all images together. Where the estimate has holes, these
-are filled before anything is compared: see `fill_holes`. What stays empty is an outlier. A second
-set, "result", counts only pixels that had an estimate.
+A disparity is an outlier if |d - d*| > 3 px and |d - d*| / |d*| > 0.05; a flow vector, by its
+end-point error and true length in the same way; a scene flow, if any of its three parts is. All
+pixels with a true value count, over all images together. Holes of the estimate are filled before
+the comparison, see `fill_holes`; what stays empty is an outlier. A second set of results, "result",
+counts only pixels that had an estimate.
 
 Menze and Geiger, "Object Scene Flow for Autonomous Vehicles" (CVPR 2015).
 """
@@ -34,11 +34,11 @@ from sf3d_jax.metrics._maps import (
 from sf3d_jax.metrics._stereo_flow import QUANTITIES, Errors, combine, compare, pick
 
 _PIXELS = 3.0
-# The development kit compares a float with the double 0.05, so the float above it exceeds it.
+# The development kit compares a float with the double 0.05, which the nearest float exceeds.
 _SHARE = np.float32(0.05)
 
 _REGIONS = ("bg", "fg", "all")
-# How the names of results end, by the pixels that have a true value.
+# Endings of result names, by kind of truth.
 _OCC, _NOC = "", "-noc"
 
 
@@ -59,7 +59,7 @@ class Filled(NamedTuple):
 
     Attributes:
       values: (*b, H, W) or (*b, H, W, C).
-      valid: (*b, H, W), bool, False in the rows that could not be filled.
+      valid: (*b, H, W), bool, False in rows that could not be filled.
     """
 
     values: jax.Array
@@ -69,9 +69,10 @@ class Filled(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class KittiSceneFlow(Metric):
-    """Outliers of disparity, flow and scene flow in percent, as KITTI 2015 counts them.
+    """Outliers of disparity, flow and scene flow in percent, as counted by KITTI 2015.
 
-    The names that `compute` returns are made of
+    An outlier has an error above 3 px and above 5 % of the true length. The names that `compute`
+    returns are made of
 
         D1, D2, Fl, SF      first disparity, second disparity, flow, all of them
         -bg, -fg, -all      outliers in percent, on background, on objects, on both
@@ -80,14 +81,13 @@ class KittiSceneFlow(Metric):
         -result             only pixels with an estimate
         -noc                only pixels that stay inside the image
 
-    so D1-all, Fl-bg-noc or SF-all-result. What cannot be told is left out: SF without a
-    disparity, -bg and -fg without objects, -noc without its truth. Only D1's estimates make the
-    density, and the result, of SF.
+    such as D1-all, Fl-bg-noc or SF-all-result. Results without their maps are left out: SF without
+    a disparity, -bg and -fg without objects, -noc without its truth. The density and -result of SF
+    follow the estimates of D1.
 
-    An estimate that is not finite is a hole. In a row that cannot be filled it is an outlier,
-    whatever the truth; in epe it is the value that the development kit reads from its files there,
-    a flow of 0 and a disparity of -1. So an estimate without any value has 100 % outliers and a
-    density of 0.
+    A non-finite estimate is a hole. In a row that cannot be filled it is an outlier, whatever the
+    truth, and -epe uses the value that the development kit reads from its files: flow 0, disparity
+    -1. So an estimate without any value has 100 % outliers and a density of 0.
     """
 
     units: ClassVar[dict[str, float]] = _units()
@@ -110,23 +110,23 @@ class KittiSceneFlow(Metric):
         """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
 
         Args:
-          flow: (*b, H, W, 2), the estimate, in pixels; a non-finite value is a hole.
-          disparity: (*b, H, W), of the first pair, in pixels; what is not positive is a hole.
-          next_disparity: (*b, H, W), of the second pair, on the grid of the first image.
-          flow_occ: (*b, H, W, 2), the truth, of all pixels.
-          disparity_occ: (*b, H, W), the truth, of all pixels; not positive is unknown.
-          next_disparity_occ: (*b, H, W), the truth, of all pixels.
-          flow_noc: (*b, H, W, 2), the truth, of pixels that stay inside the image.
-          disparity_noc: (*b, H, W), the truth, of pixels inside the other image.
-          next_disparity_noc: (*b, H, W), the truth, of pixels inside the other images.
-          objects: (*b, H, W), of bool or integers, above 0 on moving objects.
+          flow: (*b, H, W, 2), the estimate, in pixels; non-finite values are holes.
+          disparity: (*b, H, W), estimate for the first pair, in pixels; holes are not positive.
+          next_disparity: (*b, H, W), estimate for the second pair, on the first image's grid.
+          flow_occ: (*b, H, W, 2), truth for all pixels.
+          disparity_occ: (*b, H, W), truth for all pixels; unknown where not positive.
+          next_disparity_occ: (*b, H, W), truth for all pixels.
+          flow_noc: (*b, H, W, 2), truth for pixels that stay inside the image.
+          disparity_noc: (*b, H, W), truth for pixels inside the other image.
+          next_disparity_noc: (*b, H, W), truth for pixels inside the other images.
+          objects: (*b, H, W), bool or integers, above 0 on moving objects.
 
         Returns:
           The metric with these images.
 
         Raises:
-          TypeError: a map is not a floating array, or objects are floating.
-          ValueError: shapes do not fit, or there is no map.
+          TypeError: objects is a floating-point array.
+          ValueError: no map is given.
         """
         maps = read_maps(
             flow=(flow, 2),
@@ -165,7 +165,7 @@ class _Estimate(NamedTuple):
 
 
 def _report(parts: dict[str, Errors], regions: dict[str, jax.Array], end: str) -> dict[str, Terms]:
-    """What one kind of truth adds to the means whose names have this end."""
+    """The terms that one kind of truth adds, with names of this ending."""
     terms: dict[str, Terms] = {}
     for q, part in parts.items():
         terms |= _count_outliers(q, part, regions, end)
@@ -188,7 +188,7 @@ def _count_outliers(
 
 
 def _find_objects(objects: Array | None) -> jax.Array | None:
-    """Where there is an object, if that is known."""
+    """Where objects are, if given."""
     if objects is None:
         return None
     dtype = getattr(objects, "dtype", type(objects).__name__)
@@ -206,18 +206,18 @@ def _split_regions(maps: dict[str, Map]) -> dict[str, jax.Array]:
 
 
 def _compare(estimate: _Estimate, truth: Map) -> Errors:
-    """The error, and whether it is an outlier; any number where the truth is unknown."""
-    truth = _drop_not_positive(truth)
+    """The errors and outliers; any value where the truth is unknown."""
+    truth = _drop_non_positive(truth)
     error = distance(estimate.filled, truth)
     size = length(*truth.parts)
     share = error / jnp.where(size > 0, size, 1)
-    # A true length of zero is exceeded by any share.
+    # Any error exceeds a share of a true length of zero.
     outlier = (error > _PIXELS) & ((share >= _SHARE.astype(share.dtype)) | (size == 0))
     return Errors(error, outlier | ~estimate.filled.known, truth.known, estimate.found)
 
 
-def _drop_not_positive(x: Map) -> Map:
-    """The map, of a disparity without what is not positive: that is unknown."""
+def _drop_non_positive(x: Map) -> Map:
+    """The map; disparities that are not positive become unknown."""
     if len(x.parts) > 1:
         return x
     known = x.known & (x.values > 0)
@@ -225,8 +225,8 @@ def _drop_not_positive(x: Map) -> Map:
 
 
 def _fill_estimate(x: Map) -> _Estimate:
-    """The estimate without holes. What stays empty has the value that the kit's files have."""
-    x = _drop_not_positive(x)
+    """The estimate without holes. Empty rows get the value that the kit reads from its files."""
+    x = _drop_non_positive(x)
     parts, known = _fill(x.parts, x.known)
     nothing = 0 if len(parts) > 1 else -1
     filled = tuple(jnp.where(known, part, nothing) for part in parts)
@@ -237,21 +237,17 @@ def _fill_estimate(x: Map) -> _Estimate:
 def fill_holes(values: jax.Array, valid: jax.Array) -> Filled:
     """Fills the holes of a map as KITTI does before it compares.
 
-    A gap within a row gets the smaller of its two ends, the start and the end of a row what
-    stands next to them. Then the rows above the first row with a value become that row, those
-    below the last one likewise. An empty row between others stays empty. Channels are filled
-    apart, so a filled vector may have u from one end and v from the other.
+    A gap within a row takes the smaller of the values at its two ends; the start and end of a row
+    take the nearest value. Rows above the first row with a value become copies of it, and rows
+    below the last one copies of that. An empty row in between stays empty. Channels are filled
+    separately, so a filled vector can take u from one end and v from the other.
 
     Args:
-      values: (*b, H, W) or (*b, H, W, C); whether there are channels is told by `valid`.
-      valid: (*b, H, W), bool; a value that is not finite, or 3e9 and more, is a hole in any case.
+      values: (*b, H, W) or (*b, H, W, C); the shape of `valid` decides which.
+      valid: (*b, H, W), bool; values that are non-finite or at least 3e9 are always holes.
 
     Returns:
-      Filled, in the dtype of the values and 0 where it is not valid.
-
-    Raises:
-      TypeError: values are not floating, or valid is not of bool.
-      ValueError: shapes do not fit.
+      Filled, in the dtype of the values; 0 where not valid.
     """
     check_array("values", values)
     check_mask("valid", valid)
@@ -269,13 +265,13 @@ def _fill(
     parts: tuple[jax.Array, ...], known: jax.Array
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
     height, width = known.shape[-2:]
-    # The nearest column with a value to the left and to the right, in each row.
+    # The nearest columns with a value to the left and right in each row.
     column = jnp.broadcast_to(jnp.arange(width), known.shape)
     axis = known.ndim - 1
     left = lax.cummax(jnp.where(known, column, -1), axis)
     right = lax.cummin(jnp.where(known, column, width), axis, reverse=True)
     left, right = jnp.where(left < 0, right, left), jnp.where(right == width, left, right)
-    # The nearest row with a value, of those above the first one and below the last one.
+    # Rows above the first row with a value, and below the last one, are taken from it.
     row = known.any(-1)
     first = jnp.argmax(row, axis=-1)[..., None]
     last = height - 1 - jnp.argmax(row[..., ::-1], axis=-1)[..., None]

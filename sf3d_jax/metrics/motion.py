@@ -1,8 +1,8 @@
-"""The metrics of the third channel: motion in depth, and the change of inverse depth.
+"""Metrics of the third channel: motion in depth, and the change of inverse depth.
 
-Motion in depth is tau = z1 / z0 of one surface point, and its error |log tau - log tau*| times
-10^4 (Yang and Ramanan, "Upgrading Optical Flow to 3D Scene Flow through Optical Expansion", CVPR
-2020). The change of inverse depth is c = 1/z1 - 1/z0.
+Motion in depth is tau = z1 / z0 of one surface point; its error is |log tau - log tau*| times 10^4
+(Yang and Ramanan, "Upgrading Optical Flow to 3D Scene Flow through Optical Expansion", CVPR 2020).
+The change of inverse depth is c = 1/z1 - 1/z0.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import (
     SCALAR,
     MapLike,
-    check_given,
+    check_not_none,
     compute_maps_once,
     distance,
     read_maps,
@@ -29,10 +29,10 @@ _LARGEST = math.log(2)
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class MotionInDepth(Metric):
-    """The mean error of log motion in depth, times 10^4, as MID. Papers print pool="image".
+    """MID, the mean of 10^4 |log tau - log tau*| with tau = z1 / z0. Papers report pool="image".
 
-    A pixel counts if its true motion in depth is between 1/2 and 2; the estimate is clipped to
-    that. An estimate that is not finite has no part in MID; `missing` is their share in percent.
+    A pixel counts if its true tau is between 1/2 and 2; the estimate is clipped to that range.
+    Non-finite estimates are left out of MID; `missing` is their share in percent.
     """
 
     units: ClassVar[dict[str, float]] = {"MID": 1e4, "missing": 100.0}
@@ -45,16 +45,12 @@ class MotionInDepth(Metric):
 
         Args:
           log_motion_in_depth: (*b, H, W), log(z1 / z0), the estimate.
-          true_log_motion_in_depth: (*b, H, W); of two disparities it is log(d0 / d1).
+          true_log_motion_in_depth: (*b, H, W), the truth; log(d0 / d1) for two disparities.
 
         Returns:
           The metric with these images.
-
-        Raises:
-          TypeError: a map is not a floating array.
-          ValueError: shapes do not fit.
         """
-        check_given(
+        check_not_none(
             log_motion_in_depth=log_motion_in_depth,
             true_log_motion_in_depth=true_log_motion_in_depth,
         )
@@ -72,18 +68,18 @@ class MotionInDepth(Metric):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DepthChange(Metric):
-    """Errors of the change of inverse depth, as they are and relative to the depth.
+    """Errors of the inverse-depth change c, absolute and relative to the depth.
 
-    The names that `compute` returns are
+    The names that `compute` returns, with tau = z1 / z0 = d / (d + c), are
 
         MAE          mean |c - c*|, per metre
-        MAE-log      mean |log tau - log tau*|: the relative error of the second depth
-        1%, 5%, 10%  share of pixels, in percent, whose second depth is wrong by more than that
-        missing      share of pixels, in percent, without an estimate: it is not finite or, of
-                     all but MAE, its second depth would not be positive
+        MAE-log      mean |log tau - log tau*|, the relative error of the second depth
+        1%, 5%, 10%  pixels, in percent, whose second depth is wrong by more than that
+        missing      pixels, in percent, without an estimate: it is not finite or, except for MAE,
+                     gives a second depth that is not positive
 
-    A pixel without an estimate has no part in any mean, and is wrong by more than any percentage.
-    What needs the true inverse depth is left out without it.
+    Pixels without an estimate are left out of the means and are wrong by more than 10 %. Without
+    the true inverse depth, only MAE and missing are returned.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -111,12 +107,10 @@ class DepthChange(Metric):
 
         Returns:
           The metric with these images.
-
-        Raises:
-          TypeError: a map is not a floating array.
-          ValueError: shapes do not fit.
         """
-        check_given(inv_depth_change=inv_depth_change, true_inv_depth_change=true_inv_depth_change)
+        check_not_none(
+            inv_depth_change=inv_depth_change, true_inv_depth_change=true_inv_depth_change
+        )
         maps = read_maps(
             inv_depth_change=(inv_depth_change, SCALAR),
             true_inv_depth_change=(true_inv_depth_change, SCALAR),
@@ -140,7 +134,7 @@ class DepthChange(Metric):
         found = found & is_positive_finite(d1)
         both = use & found
         d1, true_d1 = jnp.where(both, d1, 1), jnp.where(both, true_d1, 1)
-        # z1 / z1* - 1, as a product: of a small error it keeps the digits.
+        # z1 / z1* - 1 as a product, which keeps the digits of a small error.
         wrong = jnp.where(both, truth.values - estimate.values, 0) / d1
         log = jnp.where(jnp.abs(wrong) < 0.5, jnp.log1p(wrong), jnp.log(true_d1 / d1))
         wrong = jnp.where(found, jnp.abs(wrong), jnp.inf)

@@ -1,11 +1,11 @@
-"""The metrics of optical flow of the Sintel benchmark: mean end-point errors over parts of it.
+"""Sintel's optical flow metrics: mean end-point errors over all pixels and over parts of them.
 
     matched, unmatched       whether the next image shows the point
-    d0-10, d10-60, d60-140   by the distance to the nearest occlusion boundary, in pixels
-    s0-10, s10-40, s40+      by the true speed, in pixels a frame
+    d0-10, d10-60, d60-140   by distance to the nearest occlusion boundary, in pixels
+    s0-10, s10-40, s40+      by true speed, in pixels per frame
 
-The benchmark's own code for the distance is not public. Here the boundary is made of the pixels
-whose upper, lower, left or right neighbour is occluded while they are not, or the other way round.
+The benchmark's code for the distance is not public. Here a pixel is on the boundary if it is
+occluded and its upper, lower, left or right neighbour is not, or the reverse.
 
 Butler et al., "A naturalistic open source movie for optical flow evaluation" (ECCV 2012).
 """
@@ -26,7 +26,7 @@ from sf3d_jax.metrics._maps import (
     SCALAR,
     Array,
     MapLike,
-    check_given,
+    check_not_none,
     compute_maps_once,
     distance,
     read_maps,
@@ -38,11 +38,12 @@ _FARTHEST = 140
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class SintelFlow(Metric):
-    """Mean end-point errors of flow in pixels, of all pixels and of Sintel's parts.
+    """Mean end-point errors |F - F*| in pixels, over all pixels and over Sintel's parts.
 
-    The names that `compute` returns are EPE, EPE-matched, EPE-unmatched, d0-10, d10-60, d60-140,
-    s0-10, s10-40, s40+ and missing: the share, in percent, of the pixels whose estimate is not
-    finite and which have no part in any EPE. What cannot be told is left out.
+    The names that `compute` returns are EPE, EPE-matched, EPE-unmatched, d0-10, d10-60, d60-140 (by
+    distance to an occlusion boundary), s0-10, s10-40, s40+ (by true speed, in pixels) and missing:
+    the pixels, in percent, whose estimate is not finite. They are left out of the errors. Results
+    without their maps are left out.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -72,18 +73,14 @@ class SintelFlow(Metric):
         Args:
           flow: (*b, H, W, 2), the estimate, in pixels.
           true_flow: (*b, H, W, 2), in pixels.
-          occluded: (*b, H, W), bool, what the next image does not show.
-          boundary_distance: (*b, H, W), to the nearest occlusion boundary, in pixels; by
-            `occlusion_boundary_distance` if None.
+          occluded: (*b, H, W), bool, pixels that the next image does not show.
+          boundary_distance: (*b, H, W), distance to the nearest occlusion boundary, in pixels; by
+            default `occlusion_boundary_distance(occluded)`.
 
         Returns:
           The metric with these images.
-
-        Raises:
-          TypeError: a map is not a floating array, or occluded not of bool.
-          ValueError: shapes do not fit.
         """
-        check_given(flow=flow, true_flow=true_flow)
+        check_not_none(flow=flow, true_flow=true_flow)
         maps = read_maps(
             flow=(flow, 2),
             true_flow=(true_flow, 2),
@@ -103,7 +100,7 @@ class SintelFlow(Metric):
             terms["EPE-unmatched"] = error, seen & hidden
         away = None
         if "boundary_distance" in maps:
-            # Farther than a number can tell is as far as it matters here.
+            # An unknown distance counts as infinite.
             given = maps["boundary_distance"]
             away = jnp.where(given.known, given.values, jnp.inf)
         elif occluded is not None:
@@ -122,18 +119,16 @@ class SintelFlow(Metric):
 
 @jit
 def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
-    """How far each pixel is from the nearest occlusion boundary, up to 140 pixels.
+    """The distance of each pixel to the nearest occlusion boundary, up to 140 pixels.
+
+    A pixel is on the boundary if one of its four neighbours differs from it in `occluded`.
 
     Args:
       occluded: (*b, H, W), bool.
 
     Returns:
-      (*b, H, W), float32, the distance between the centres of pixels; 0 on the boundary, and
-      infinite where there is none within 140 pixels.
-
-    Raises:
-      TypeError: occluded is not of bool.
-      ValueError: it has fewer than two axes.
+      (*b, H, W), float32, the distance between pixel centres; 0 on the boundary, infinite beyond
+      140 pixels.
     """
     check_mask("occluded", occluded)
     if occluded.ndim < 2:
@@ -141,7 +136,7 @@ def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
     along = _distance_along_column(_mark_boundary(occluded))
     far = 2.0 * _FARTHEST**2
     squared = jnp.where(along <= _FARTHEST, (along * along).astype(jnp.float32), far)
-    # Of the squares of the distances along columns, the least with that along the row added.
+    # The squared distance is the least sum, over the row, of the squares along column and row.
     width = squared.shape[-1]
     padding = [(0, 0)] * (squared.ndim - 1) + [(_FARTHEST, _FARTHEST)]
     padded = jnp.pad(squared, padding, constant_values=far)
@@ -155,7 +150,7 @@ def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
 
 
 def _mark_boundary(x: jax.Array) -> jax.Array:
-    """Pixels with a neighbour of the other kind."""
+    """Pixels with a neighbour of the other value."""
     across = x[..., :, 1:] != x[..., :, :-1]
     down = x[..., 1:, :] != x[..., :-1, :]
     pad = lambda m, axis, sides: jnp.pad(
@@ -168,7 +163,7 @@ def _mark_boundary(x: jax.Array) -> jax.Array:
 
 
 def _distance_along_column(marks: jax.Array) -> jax.Array:
-    """The distance along its column from each pixel to the nearest mark, in whole pixels."""
+    """The distance from each pixel to the nearest mark in its column, in whole pixels."""
     rows, axis = marks.shape[-2], marks.ndim - 2
     row = jnp.broadcast_to(jnp.arange(rows)[:, None], marks.shape)
     none = rows + _FARTHEST + 1

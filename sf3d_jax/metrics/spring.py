@@ -1,15 +1,15 @@
-"""The metrics of the Spring benchmark, by the rules of its evaluation server.
+"""Spring benchmark metrics, following its evaluation server.
 
-The truth has twice the rows and columns of the images, so each pixel has four true values. Its
-error is the smallest of the four distances, and it counts only if all four are known. Then
+The truth has twice the rows and columns of the images, so each pixel has four true values. A
+pixel's error is the smallest of its four distances, and it counts only if all four are known. Then
 
     1px      error > 1 px
     Fl, D1, D2   error > 3 px and error > 0.05 times the largest of the four true lengths
     WAUC     100 sum_i w_i [error <= i/20 px] / sum_i w_i,   w_i = 1 - (i - 1)/100,   i = 1..100
 
-Pixels are binned by the mean of the four true lengths: below 10 px, below 40 px, and the rest.
-For scene flow the bins are others: 40+ where any of the three is above 40, 10-40 where any is
-above 10 and none above 40, else 0-10.
+Pixels are binned by the mean of the four true lengths: below 10 px, below 40 px, and the rest. A
+scene flow is in 40+ if any of its three lengths is above 40, else in 10-40 if any is above 10, else
+in 0-10.
 
 Mehl et al., "Spring: A High-Resolution High-Detail Dataset and Benchmark for Scene Flow, Optical
 Flow and Stereo" (CVPR 2023).
@@ -39,14 +39,14 @@ from sf3d_jax.metrics._maps import (
 )
 from sf3d_jax.metrics._stereo_flow import QUANTITIES, Errors, combine, compare, pick
 
-# One mask for all quantities, or one of each by name.
+# One mask for all quantities, or one per quantity by name.
 Masks = Array | Mapping[str, Array]
 
 _NAMES = ("disparity", "next_disparity", "flow")
-# What each part is called: the share above 1 px, the mean error, the outliers.
+# Result names per quantity: errors above 1 px, mean error, outliers.
 _KINDS = {"Fl": ("1px", "EPE", "Fl"), "D1": ("D1-1px", "D1-abs", "D1")}
 _KINDS |= {"D2": ("D2-1px", "D2-abs", "D2")}
-# The bins that a mask makes, of the pixels where it is False and where it is True.
+# The two bins of each mask: where it is False, and where it is True.
 _HALVES = {
     "detail": ("low-detail", "high-detail"),
     "nonrigid": ("rigid", "nonrigid"),
@@ -70,27 +70,29 @@ def _units() -> dict[str, float]:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class SpringSceneFlow(Metric):
-    """Errors of flow, disparity and scene flow as Spring counts them; rates in percent.
+    """Errors of flow, disparity and scene flow as counted by Spring; rates in percent.
 
-    The names that `compute` returns are
+    An outlier has an error above 3 px and above 5 % of the true length. The names that `compute`
+    returns are
 
-        1px, EPE, Fl, WAUC     of the flow (EPE in pixels; of WAUC more is better)
-        D1-1px, D1-abs, D1     of the first disparity (abs: the mean error in pixels)
-        D2-1px, D2-abs, D2     of the second
-        SF-1px, SF             of all three: 1px and outliers of any of them
+        1px, EPE, Fl, WAUC     flow: errors above 1 px, mean error in pixels, outliers, and the
+                               weighted area under the curve (higher is better)
+        D1-1px, D1-abs, D1     first disparity (abs: mean error in pixels)
+        D2-1px, D2-abs, D2     second disparity
+        SF-1px, SF             scene flow: 1px and outliers of any of the three
 
     over all pixels and, with the endings -s0-10, -s10-40, -s40+, -low-detail, -high-detail,
-    -rigid, -nonrigid, -matched, -unmatched, -sky and -not-sky, over part of them. What cannot be
-    told is left out. An estimate that is not finite is an outlier, and has no part in EPE and abs;
-    Fl-missing, D1-missing and D2-missing are the share of such pixels. The server replaces such
-    numbers or refuses them.
+    -rigid, -nonrigid, -matched, -unmatched, -sky and -not-sky, over parts of them. Results without
+    their maps are left out. A non-finite estimate is an outlier and is left out of EPE and abs;
+    Fl-missing, D1-missing and D2-missing are the shares of such pixels. The server replaces or
+    refuses non-finite values.
 
-    One difference from the server: where one of the three truths is unknown it counts an error
-    of another one in SF, but not the pixel. Here neither counts.
+    One difference from the server: where only some of the three truths are known, the server counts
+    an error of those in SF without counting the pixel. Here neither counts.
     """
 
     units: ClassVar[dict[str, float]] = _units()
-    # The endings of the names over part of the pixels, without their hyphen.
+    # Name endings of results over parts of the pixels, without the hyphen.
     bins: ClassVar[tuple[str, ...]] = _BINS
 
     @jit
@@ -111,26 +113,24 @@ class SpringSceneFlow(Metric):
         """Adds images. Each map is an array or (values, valid), as `sf3d.data` reads it.
 
         Args:
-          flow: (*b, H, W, 2), the estimate, in pixels of the images.
-          disparity: (*b, H, W), of the reference frame, positive, in pixels of the images.
-          next_disparity: (*b, H, W), of the other frame, on the grid of the reference frame.
-          true_flow: (*b, 2 H, 2 W, 2), in pixels of the images, as Spring's files are. One of the
-            size of the estimate is taken as it is; what that gives is not Spring's metric.
+          flow: (*b, H, W, 2), the estimate, in image pixels.
+          disparity: (*b, H, W), estimate for the reference frame, positive, in image pixels.
+          next_disparity: (*b, H, W), estimate for the other frame, on the reference frame's grid.
+          true_flow: (*b, 2 H, 2 W, 2), in image pixels, as in Spring's files. A truth of the estimate's
+            size is used as it is, but the result is then not Spring's metric.
           true_disparity: (*b, 2 H, 2 W) or (*b, H, W); 0 is the sky, infinitely far.
           true_next_disparity: (*b, 2 H, 2 W) or (*b, H, W).
-          detail: (*b, H, W), bool, True where there is fine detail; or a dict of such masks,
-            under "flow", "disparity" and "next_disparity". A scene flow has detail where any of
-            the three has.
-          nonrigid: (*b, H, W), bool, True on what moves by itself.
-          unmatched: like `detail`, True where the other image does not show the point.
+          detail: (*b, H, W), bool, True at fine detail; or a dict of such masks with keys "flow",
+            "disparity" and "next_disparity". A scene flow has detail where any of the three has.
+          nonrigid: (*b, H, W), bool, True on independently moving objects.
+          unmatched: mask or dict like `detail`, True where the other image does not show the point.
           sky: (*b, H, W), bool.
 
         Returns:
           The metric with these images.
 
         Raises:
-          TypeError: a map is not a floating array, or a mask is not of bool.
-          ValueError: shapes do not fit, or there is no estimate.
+          ValueError: no estimate is given, or a dict of masks has an unknown key.
         """
         estimates = {"flow": flow, "disparity": disparity, "next_disparity": next_disparity}
         truths = {
@@ -139,7 +139,7 @@ class SpringSceneFlow(Metric):
             "next_disparity": true_next_disparity,
         }
         masks = {"detail": detail, "nonrigid": nonrigid, "unmatched": unmatched, "sky": sky}
-        maps = _read(estimates, truths, masks)
+        maps = _read_inputs(estimates, truths, masks)
         parts = compare(
             pick(maps, *_NAMES),
             pick(maps, "true_disparity", "true_next_disparity", "true_flow"),
@@ -160,12 +160,12 @@ class SpringSceneFlow(Metric):
 
 
 class _Compared(NamedTuple):
-    """One quantity.
+    """The comparison of one quantity.
 
     Attributes:
-      errors: the error is infinite where there is no estimate.
-      size: (*b, H, W), the mean of the true lengths.
-      wauc: (*b, H, W), what a pixel adds to WAUC; only a flow has it.
+      errors: errors; infinite where the estimate is missing.
+      size: (*b, H, W), the mean of the four true lengths.
+      wauc: (*b, H, W), a pixel's contribution to WAUC; None for disparities.
     """
 
     errors: Errors
@@ -174,7 +174,7 @@ class _Compared(NamedTuple):
 
 
 def _report(q: str, part: _Compared) -> dict[str, Terms]:
-    """What is reported of a quantity, over all pixels."""
+    """The terms of a quantity over all pixels."""
     near, mean, outliers = _KINDS[q]
     error, outlier, use, found = part.errors
     terms: dict[str, Terms] = {
@@ -185,14 +185,14 @@ def _report(q: str, part: _Compared) -> dict[str, Terms]:
     return terms if part.wauc is None else terms | {"WAUC": (part.wauc, use)}
 
 
-def _read(
+def _read_inputs(
     estimates: Mapping[str, MapLike | None],
     truths: Mapping[str, MapLike | None],
     masks: Mapping[str, Masks | None],
 ) -> dict[str, Map]:
-    """All maps by name, those of one quantity's masks as detail_flow.
+    """All maps by name; masks of one quantity are named like detail_flow.
 
-    A truth has the size of its estimate, and the four values of each pixel as channels.
+    Truths have the size of their estimate, with the four values of each pixel as channels.
     """
     count = lambda name: 2 if name == "flow" else SCALAR
     maps: dict[str, tuple[MapLike | None, int]] = {
@@ -212,9 +212,9 @@ def _read(
 
 
 def _split_in_four(name: str, truth: MapLike, estimate: MapLike, count: int) -> tuple[MapLike, int]:
-    """A truth with the four values of each pixel of its estimate as channels, and their number.
+    """A truth with the four values of each estimated pixel as channels, and the number of channels.
 
-    One of the size of the estimate stays as it is.
+    A truth of the estimate's size is returned unchanged.
     """
     true_values, valid = split_map(f"true_{name}", truth)
     size = check_map(f"true_{name}", true_values, valid, count)[-2:]
@@ -264,7 +264,7 @@ def _any(masks: list[jax.Array]) -> jax.Array:
 
 
 def _find_halves(masks: dict[str, jax.Array], quantities: list[str]) -> dict[str, jax.Array]:
-    """Each mask that is known of all the quantities, by name: where it is True of any of them."""
+    """Each mask known for all the quantities, by name: True where it is for any of them."""
     halves = {name: masks[name] for name in _HALVES if name in masks}
     for name in _HALVES:
         keys = [f"{name}_{q}" for q in quantities]
@@ -289,10 +289,10 @@ def _split_in_bins(
 
 
 def _wauc(error: jax.Array) -> jax.Array:
-    """What a pixel adds to WAUC / 100.
+    """A pixel's contribution to WAUC / 100.
 
-    The error does not exceed the last m of the thresholds i/20 px, whose weights sum to
-    m (m + 1) / 200, of 50.5.
+    If the error is within the last m of the thresholds i/20 px, their weights sum to
+    m (m + 1) / 200, and all weights sum to 50.5.
     """
     met = sum(
         ((error <= i / 20).astype(error.dtype) for i in range(1, _STEPS + 1)), jnp.zeros_like(error)

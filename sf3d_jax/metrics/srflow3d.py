@@ -1,10 +1,10 @@
-"""The errors of SRFlow3D: of the flow in pixels, and of the 3D scene flow in metres.
+"""SRFlow3D metrics: errors of the flow in pixels and of the 3D scene flow in metres.
 
     EPE    mean |F - F*|, pixels
     EPE3D  mean |(X1 - X0) - (X1 - X0)*|, metres, and in millimetres
 
-over the pixels of the mask, the person. The 3D motion is given as it is, or is lifted from the
-flow, the inverse depth and its change by `sf3d.scene_flow`.
+over the pixels of the mask, the person. The 3D motion is passed as vectors, or computed by
+`sf3d.scene_flow` from flow, inverse depth and its change.
 """
 
 import dataclasses
@@ -35,10 +35,10 @@ from sf3d_jax.metrics._maps import (
 class SRFlow3D(Metric):
     """End-point errors of flow and of 3D scene flow within a mask.
 
-    The names that `compute` returns are EPE in pixels, EPE3D in metres, EPE3D-mm in millimetres
-    and, in percent, missing and missing3D: the pixels without an estimate, since it is not finite
-    or leads to a depth that is not positive. They have no part in the means. What cannot be told
-    is left out.
+    The names that `compute` returns are EPE, mean |F - F*| in pixels; EPE3D, mean |S - S*| in
+    metres; EPE3D-mm in millimetres; and missing and missing3D, the pixels, in percent, without an
+    estimate, because it is not finite or gives a depth that is not positive. These are left out of
+    the means. Results without their maps are left out.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -77,16 +77,16 @@ class SRFlow3D(Metric):
           true_inv_depth: (*b, H, W), per metre.
           true_vectors: (*b, H, W, 3), in metres, in place of the two above.
           mask: (*b, H, W), bool, the pixels that count; all if None.
-          camera: of the first image; needed where vectors are to be lifted. Its batch shape, and
-            that of the next one, broadcast against *b.
-          next_camera: of the second image; as in `sf3d.scene_flow`, that of the first if None.
+          camera: first camera; needed to compute vectors. Batch axes of both cameras broadcast
+            against *b.
+          next_camera: camera of the second image; the first camera if None.
 
         Returns:
           The metric with these images.
 
         Raises:
-          TypeError: a map is not a floating array, the mask not of bool, or a camera not a Camera.
-          ValueError: shapes do not fit, or there is no map.
+          TypeError: a camera is not a Camera.
+          ValueError: no map is given.
         """
         maps = read_maps(
             flow=(flow, 2),
@@ -104,15 +104,15 @@ class SRFlow3D(Metric):
         if {"flow", "true_flow"} <= maps.keys():
             terms |= _compare(("EPE",), "missing", maps["flow"], maps["true_flow"], maps)
         depth = "inv_depth" if "inv_depth" in maps else "true_inv_depth"
-        estimate = _lift(maps, "", depth, camera, next_camera)
-        truth = _lift(maps, "true_", "true_inv_depth", camera, next_camera)
+        estimate = _find_vectors(maps, "", depth, camera, next_camera)
+        truth = _find_vectors(maps, "true_", "true_inv_depth", camera, next_camera)
         if estimate is not None and truth is not None:
             terms |= _compare(("EPE3D", "EPE3D-mm"), "missing3D", estimate, truth, maps)
         return self._add(terms)
 
 
 def _broadcast(maps: dict[str, Map], **cameras: Camera | None) -> dict[str, Map]:
-    """The maps in the batch shape of maps and cameras."""
+    """The maps, broadcast to the common batch shape of maps and cameras."""
     batches = {n: check_camera(n, camera) for n, camera in cameras.items() if camera is not None}
     *of_maps, height, width = next(iter(maps.values())).known.shape
     shape = (*check_batch(maps=tuple(of_maps), **batches), height, width)
@@ -127,10 +127,10 @@ def _compare(
     return {name: (error, use & found) for name in names} | {missing: (~found, use)}
 
 
-def _lift(
+def _find_vectors(
     maps: dict[str, Map], kind: str, depth: str, camera: Camera | None, next_camera: Camera | None
 ) -> Map | None:
-    """The scene flow that is given, or that follows from what is given."""
+    """The given scene flow, or the one computed from flow, inverse depth and change."""
     if f"{kind}vectors" in maps:
         return maps[f"{kind}vectors"]
     names = (f"{kind}flow", depth, f"{kind}inv_depth_change")

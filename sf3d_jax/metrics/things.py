@@ -1,11 +1,11 @@
-"""The two protocols that papers report for FlyingThings3D, and mix.
+"""FlyingThings3D metrics: the two protocols that papers report, and mix.
 
-On pixels (RAFT-3D), of all with a true flow below 250 px and a true depth below 250 m:
+On pixels with a true flow below 250 px and a true depth below 250 m (RAFT-3D):
 
-    EPE2D, EPE3D   mean distance of the flow in pixels, of the scene flow in metres
-    1px, 5cm, 10cm share of pixels that are closer than that
+    EPE2D, EPE3D   mean error of the flow in pixels, of the scene flow in metres
+    1px, 5cm, 10cm share of pixels with a smaller error
 
-On points (HPLFlowNet), of all that are given, with e the distance and r = e / (|true| + 1e-4):
+On points (HPLFlowNet), with e the error and r = e / (|true| + 1e-4):
 
     Acc3DS         e < 0.05 m or r < 0.05
     Acc3DR         e < 0.1 m or r < 0.1
@@ -42,11 +42,18 @@ _EXTRA = 1e-4
 class FlyingThings3D(Metric):
     """Errors of flow and scene flow by both protocols for FlyingThings3D; shares in percent.
 
-    The names that `compute` returns are EPE2D, 1px, EPE3D, 5cm and 10cm of pixels, and
-    EPE3D-points, Acc3DS, Acc3DR and Outliers3D of points. Of all but EPE and outliers more is
-    better. What cannot be told is left out: those of pixels without the true inverse depth. An
-    estimate that is not finite is not accurate and is an outlier, whatever the truth. It has no
-    part in EPE; missing2D and missing3D are the share of such pixels.
+    The names that `compute` returns are, on pixels with a true flow below 250 px and a true depth
+    below 250 m (RAFT-3D), EPE2D in pixels, EPE3D in metres, and the shares of errors below 1px, 5cm
+    and 10cm; on points (HPLFlowNet), with e the error and r = e / (|true| + 1e-4),
+
+        EPE3D-points   mean e, in metres
+        Acc3DS         e < 0.05 m or r < 0.05
+        Acc3DR         e < 0.1 m or r < 0.1
+        Outliers3D     e > 0.3 m or r > 0.1
+
+    Results without their maps are left out; those on pixels need the true inverse depth. A
+    non-finite estimate is an outlier and not accurate, and is left out of the mean errors;
+    missing2D and missing3D are the shares of such pixels.
     """
 
     units: ClassVar[dict[str, float]] = {
@@ -78,20 +85,19 @@ class FlyingThings3D(Metric):
 
         Args:
           flow: (*b, H, W, 2), the estimate, in pixels.
-          vectors: (*b, H, W, 3), the estimated scene flow, in metres. A cloud of N points is a
-            map of the size (N, 1).
+          vectors: (*b, H, W, 3), the estimated scene flow, in metres. Pass N points as a map of
+            size (N, 1).
           true_flow: (*b, H, W, 2), in pixels.
           true_vectors: (*b, H, W, 3), in metres.
-          true_inv_depth: (*b, H, W), of the first image, per metre.
-          points: (*b, H, W), bool, the points of the second protocol: those that are not
-            occluded, or a sample of them. All if None.
+          true_inv_depth: (*b, H, W), inverse depth of the first image, per metre.
+          points: (*b, H, W), bool, the points of the second protocol: the non-occluded ones, or a
+            sample of them. All if None.
 
         Returns:
           The metric with these images.
 
         Raises:
-          TypeError: a map is not a floating array, or points are not of bool.
-          ValueError: shapes do not fit, or there is no map.
+          ValueError: no map is given.
         """
         maps = read_maps(
             flow=(flow, 2),
@@ -121,7 +127,7 @@ class FlyingThings3D(Metric):
 
 
 def _find_near(maps: dict[str, Map]) -> jax.Array | None:
-    """The pixels of the first protocol, where they can be told."""
+    """The pixels of the first protocol, or None without the true flow and inverse depth."""
     if not {"true_flow", "true_inv_depth"} <= maps.keys():
         return None
     flow, inv_depth = maps["true_flow"], maps["true_inv_depth"]

@@ -116,8 +116,8 @@ class SpringSceneFlow(Metric):
           flow: (*b, H, W, 2), the estimate, in image pixels.
           disparity: (*b, H, W), estimate for the reference frame, positive, in image pixels.
           next_disparity: (*b, H, W), estimate for the other frame, on the reference frame's grid.
-          true_flow: (*b, 2 H, 2 W, 2), in image pixels, as in Spring's files. A truth of the estimate's
-            size is used as it is, but the result is then not Spring's metric.
+          true_flow: (*b, 2 H, 2 W, 2), in image pixels, as in Spring's files. A truth of the
+            estimate's size is used as it is, but the result is then not Spring's metric.
           true_disparity: (*b, 2 H, 2 W) or (*b, H, W); 0 is the sky, infinitely far.
           true_next_disparity: (*b, 2 H, 2 W) or (*b, H, W).
           detail: (*b, H, W), bool, True at fine detail; or a dict of such masks with keys "flow",

@@ -1,4 +1,4 @@
-"""Motion and depth as pictures."""
+"""Images of motion and depth: colour codings, and sheets of labelled panels."""
 
 from sf3d_jax import _lazy
 

@@ -1,8 +1,8 @@
 """Colours for flow, scalar maps and scene flow: uint8 RGB [H, W, 3], black where invalid.
 
-A picture comes out whatever comes in, NaN and infinities included: a non-finite pixel is invalid.
-No picture uses black for a valid pixel. Maps are coloured in bands of rows, in float64, so that no
-float32 overflows and a large picture needs little memory.
+Any input gives an image: non-finite pixels, NaN or infinite, are invalid. No valid pixel is black.
+Maps are coloured in bands of rows in float64, so float32 cannot overflow and large images need
+little memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sf3d_jax.data.arrays import real_map, valid_mask
 
-# The Middlebury wheel has 55 colours. These stand at the given places, the others evenly between.
+# Key colours of the Middlebury wheel's 55, and their places; the others lie evenly between.
 _WHEEL_PLACES = np.array([0, 15, 21, 25, 36, 49, 55])
 _WHEEL_COLORS = np.array(
     [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1], [1, 0, 0]], np.float64
@@ -61,7 +61,7 @@ _CIVIDIS = np.array(
     np.float64,
 )
 
-_BAND = 1 << 18  # pixels that are coloured at a time
+_BAND = 1 << 18  # pixels coloured at a time
 
 
 def flow_to_color(
@@ -69,24 +69,24 @@ def flow_to_color(
 ) -> np.ndarray:
     """Colours optical flow by the Middlebury wheel: hue is direction, saturation is length.
 
-    White is no motion; red moves right, yellow down, cyan-blue left, purple up. The 55 colours
-    stand evenly on the angle from -pi to pi, as in the authors' code. A flow longer than max_flow
-    is darkened by a quarter.
+    White is still; red moves right, yellow down, cyan-blue left, purple up. With r = |flow| /
+    max_flow, the colour is 1 - r (1 - hue) for r <= 1 and 0.75 hue beyond. The 55 colours are
+    evenly spaced in angle from -pi to pi, as in the authors' code.
 
     S. Baker et al., A Database and Evaluation Methodology for Optical Flow, IJCV 2011.
 
     Args:
       flow: [H, W, 2], (u, v) in pixels.
-      valid: bool [H, W], all where not given.
-      max_flow: the length in pixels that gets the full colour; the largest when not given.
+      valid: bool [H, W]; all pixels if None.
+      max_flow: length in pixels that gets the full colour; the largest if None.
 
     Returns:
       uint8 RGB [H, W, 3], black where invalid or non-finite.
 
     Raises:
-      ValueError: a wrong shape, or a max_flow that is not positive.
+      ValueError: a shape does not fit, or max_flow is not positive.
     """
-    flow, known = _read("flow", flow, valid, channels=2)
+    flow, known = _read_map("flow", flow, valid, channels=2)
     rim = _choose_scale("max_flow", max_flow, flow, known)
 
     def color(flow: np.ndarray) -> np.ndarray:
@@ -107,19 +107,19 @@ def scalar_to_color(
 
     Args:
       values: [H, W].
-      valid: bool [H, W], all where not given.
-      limits: the values of the first and the last colour, beyond which colours stay; the smallest
-        and the largest value when not given. A map of one value gets the middle colour.
+      valid: bool [H, W]; all pixels if None.
+      limits: values of the first and last colour, to which others are clipped; the smallest and
+        largest value if None. If both are equal, the map gets the middle colour.
 
     Returns:
       uint8 RGB [H, W, 3], black where invalid or non-finite.
 
     Raises:
-      ValueError: a wrong shape, or limits that are not two finite numbers in order.
+      ValueError: a shape does not fit, or limits are not two finite numbers in order.
     """
-    values, known = _read("values", values, valid)
+    values, known = _read_map("values", values, valid)
     if limits is None:
-        limits = _limits_of(values, known)
+        limits = _find_limits(values, known)
     low, high = limits
     if not -np.inf < low <= high < np.inf:
         raise ValueError(f"limits: expected two finite numbers in order, got {limits}")
@@ -137,24 +137,24 @@ def signed_to_color(
 ) -> np.ndarray:
     """Colours a map of signed numbers by cividis: blue is negative, grey is 0, yellow is positive.
 
-    The lightness rises with the value, so a print in grey and colour-blind people keep the sign.
+    Lightness rises with the value, so the sign is visible in grey prints and to colour-blind
+    readers.
 
     J. R. Nunez, C. R. Anderton and R. S. Renslow, Optimizing colormaps with consideration for
     color vision deficiency, PLOS ONE 2018.
 
     Args:
       values: [H, W].
-      valid: bool [H, W], all where not given.
-      limit: the size that gets the full colour, beyond which colours stay; the largest when not
-        given.
+      valid: bool [H, W]; all pixels if None.
+      limit: magnitude that gets the full colour, to which others are clipped; the largest if None.
 
     Returns:
       uint8 RGB [H, W, 3], black where invalid or non-finite.
 
     Raises:
-      ValueError: a wrong shape, or a limit that is not positive.
+      ValueError: a shape does not fit, or limit is not positive.
     """
-    values, known = _read("values", values, valid)
+    values, known = _read_map("values", values, valid)
     end = _choose_scale("limit", limit, values[..., None], known)
     color = lambda values: _interpolate(np.clip((values / end + 1) / 2, 0, 1), _CIVIDIS)
     return _color_bands(color, values, known)
@@ -163,23 +163,23 @@ def signed_to_color(
 def scene_flow_to_color(
     vectors: npt.ArrayLike, *, valid: npt.ArrayLike | None = None, max_length: float | None = None
 ) -> np.ndarray:
-    """Colours 3D motion: the three axes are red, green and blue, and mid-grey is no motion.
+    """Colours 3D motion: red, green and blue are the three axes, and mid-grey is still.
 
-    RGB = (1 + v / max_length) / 2, with x (right) in red, y (down) in green and z (away) in blue;
-    a longer vector gets the colour of its direction at max_length.
+    RGB = (1 + v / max_length) / 2, with x (right) in red, y (down) in green and z (away) in blue.
+    Longer vectors are clipped to max_length.
 
     Args:
       vectors: [H, W, 3] in metres, axes x right, y down, z forward.
-      valid: bool [H, W], all where not given.
-      max_length: the length in metres that gets the full colour; the largest when not given.
+      valid: bool [H, W]; all pixels if None.
+      max_length: length in metres that gets the full colour; the largest if None.
 
     Returns:
       uint8 RGB [H, W, 3], black where invalid or non-finite.
 
     Raises:
-      ValueError: a wrong shape, or a max_length that is not positive.
+      ValueError: a shape does not fit, or max_length is not positive.
     """
-    vectors, known = _read("vectors", vectors, valid, channels=3)
+    vectors, known = _read_map("vectors", vectors, valid, channels=3)
     longest = _choose_scale("max_length", max_length, vectors, known)
 
     def color(vectors: np.ndarray) -> np.ndarray:
@@ -195,17 +195,17 @@ def lateral_to_color(
     """Colours motion across the view by the hues of the flow wheel about mid-grey.
 
     Args:
-      vectors: [H, W, 2], the components right and down, in any unit.
-      valid: bool [H, W], all where not given.
-      max_length: the length that gets the full colour; a longer vector stays there.
+      vectors: [H, W, 2], components right and down, in any unit.
+      valid: bool [H, W]; all pixels if None.
+      max_length: length that gets the full colour; longer vectors are clipped to it.
 
     Returns:
-      uint8 RGB [H, W, 3], mid-grey where nothing moves, black where invalid or non-finite.
+      uint8 RGB [H, W, 3], mid-grey where still, black where invalid or non-finite.
 
     Raises:
-      ValueError: a wrong shape, or a max_length that is not positive.
+      ValueError: a shape does not fit, or max_length is not positive.
     """
-    vectors, known = _read("vectors", vectors, valid, channels=2)
+    vectors, known = _read_map("vectors", vectors, valid, channels=2)
     longest = _choose_scale("max_length", max_length, vectors, known)
 
     def color(vectors: np.ndarray) -> np.ndarray:
@@ -215,7 +215,7 @@ def lateral_to_color(
     return _color_bands(color, vectors, known)
 
 
-def _read(
+def _read_map(
     name: str, value: npt.ArrayLike, valid: npt.ArrayLike | None, channels: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The map, and where it is known."""
@@ -224,10 +224,11 @@ def _read(
 
 
 def _choose_scale(name: str, given: float | None, vectors: np.ndarray, known: np.ndarray) -> float:
-    """The length that gets the full colour: the given or the largest; 1 where nothing moves."""
+    """The length with the full colour: as given, or the largest; 1 if nothing moves."""
     if given is None:
         largest = max(
-            (np.linalg.norm(band, axis=-1).max() for band, _ in _bands(vectors, known)), default=0
+            (np.linalg.norm(band, axis=-1).max() for band, _ in _iterate_bands(vectors, known)),
+            default=0,
         )
         return float(largest) or 1.0
     if not 0 < given < np.inf:
@@ -235,15 +236,15 @@ def _choose_scale(name: str, given: float | None, vectors: np.ndarray, known: np
     return given
 
 
-def _limits_of(values: np.ndarray, known: np.ndarray) -> tuple[float, float]:
-    """The smallest and the largest value; zeros where none is known."""
+def _find_limits(values: np.ndarray, known: np.ndarray) -> tuple[float, float]:
+    """The smallest and largest value; zeros if none is known."""
     low = values.min(initial=np.inf, where=known)
     high = values.max(initial=-np.inf, where=known)
     return (float(low), float(high)) if low <= high else (0.0, 0.0)
 
 
-def _bands(values: np.ndarray, known: np.ndarray) -> Iterator[tuple[np.ndarray, slice]]:
-    """Bands of rows in float64, 0 where unknown, each with the rows that it is of."""
+def _iterate_bands(values: np.ndarray, known: np.ndarray) -> Iterator[tuple[np.ndarray, slice]]:
+    """Bands of rows in float64, 0 where unknown, each with its slice of rows."""
     rows = max(1, _BAND // max(1, values.shape[1]))
     for first in range(0, len(values), rows):
         band = slice(first, first + rows)
@@ -254,24 +255,24 @@ def _bands(values: np.ndarray, known: np.ndarray) -> Iterator[tuple[np.ndarray, 
 def _color_bands(
     color: Callable[[np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray
 ) -> np.ndarray:
-    """The bytes of the colours from 0 to 1 that a function gives; black where unknown."""
-    picture = np.zeros((*known.shape, 3), np.uint8)
-    for band, rows in _bands(values, known):
-        picture[rows] = np.where(known[rows][..., None], np.rint(255 * color(band)), 0)
-    return picture
+    """Bytes of the colours from 0 to 1 returned by a function; black where unknown."""
+    image = np.zeros((*known.shape, 3), np.uint8)
+    for band, rows in _iterate_bands(values, known):
+        image[rows] = np.where(known[rows][..., None], np.rint(255 * color(band)), 0)
+    return image
 
 
 def _wheel_hue(vectors: np.ndarray) -> np.ndarray:
-    """The full colours of directions on the Middlebury wheel, from 0 to 1."""
+    """Full colours of directions on the Middlebury wheel, from 0 to 1."""
     turn = (np.arctan2(-vectors[..., 1], -vectors[..., 0]) / np.pi + 1) / 2
     return _interpolate_at(turn * 54, _WHEEL_PLACES, _WHEEL_COLORS)
 
 
 def _interpolate(place: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """The colours at places from 0 to 1 of a table of bytes with equal steps."""
+    """Colours at places from 0 to 1 in a table of bytes with equal steps."""
     return _interpolate_at(place, np.linspace(0, 1, len(table)), table / 255)
 
 
 def _interpolate_at(place: np.ndarray, places: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """The colours at some places, linear between those at the given ones."""
+    """Colours at some places, interpolated linearly between given places."""
     return np.stack([np.interp(place, places, channel) for channel in colors.T], axis=-1)

@@ -1,7 +1,7 @@
-"""The strips below the panels of a sheet: what a colour means, in words and units.
+"""Legends below the panels of a sheet: what a colour means, in words and units.
 
-Everything is drawn on a white strip, uint8 RGB [LEGEND_HEIGHT, PANEL_WIDTH, 3]. OpenCV's letters
-are ASCII only.
+Legends are drawn on a white strip, uint8 RGB [LEGEND_HEIGHT, PANEL_WIDTH, 3]. OpenCV draws ASCII
+only.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ LEGEND_HEIGHT = 112
 WHITE = 255
 
 _INK = (30, 30, 30)
-_LINES = (28, 60, 92)  # the baselines of the three lines of text
+_LINES = (28, 60, 92)  # baselines of the three lines of text
 _SIZE = 0.6
 _RADIUS = 38  # of the colour wheel
-_FINER = 4  # the wheel is drawn so many times larger, and then shrunk
+_FINER = 4  # the wheel is drawn this many times larger, then shrunk
 
 
 def write_text(
@@ -31,9 +31,9 @@ def write_text(
     Args:
       canvas: uint8 RGB [H, W, 3], written on.
       text: ASCII.
-      left: the column where the text begins.
-      baseline: the row on which it stands.
-      size: of the letters; 0.6 makes capitals of about 13 pixels.
+      left: column where the text begins.
+      baseline: row of its baseline.
+      size: font scale; 0.6 makes capitals about 13 pixels high.
     """
     cv2 = import_cv2()
     cv2.putText(
@@ -42,10 +42,10 @@ def write_text(
 
 
 def text_legend(*lines: str) -> np.ndarray:
-    """A strip with at most three lines of text.
+    """A strip with up to three lines of text.
 
     Args:
-      *lines: the text.
+      *lines: lines of text.
 
     Returns:
       The strip.
@@ -62,10 +62,10 @@ def wheel_legend(
     """The colour wheel as a disc of motions, and an arrow of full length.
 
     Args:
-      full: the length at the rim of the wheel and of the longest arrow, with its unit; None where
-        nothing moves.
-      *lines: at most two lines of text.
-      color: the coding: vectors [h, w, 2] to colours, of which 1 is the full length.
+      full: length at the rim of the wheel and of the longest arrow, with its unit; None if nothing
+        moves.
+      *lines: up to two lines of text.
+      color: function from vectors [h, w, 2], with full length 1, to colours.
 
     Returns:
       The strip.
@@ -91,10 +91,10 @@ def bar_legend(
     """A colour bar with the meaning of its ends.
 
     Args:
-      ramp: uint8 RGB [1, PANEL_WIDTH, 3], the colours from the left to the right.
-      low: what the left end means.
-      high: what the right end means.
-      middle: what the middle means, if anything.
+      ramp: uint8 RGB [1, PANEL_WIDTH, 3], colours from left to right.
+      low: meaning of the left end.
+      high: meaning of the right end.
+      middle: meaning of the middle, if any.
       text: one more line.
 
     Returns:
@@ -103,8 +103,8 @@ def bar_legend(
     strip = _blank_strip()
     strip[12:34] = ramp
     write_text(strip, low, 0, _LINES[1])
-    write_text(strip, middle, (PANEL_WIDTH - _width(middle)) // 2, _LINES[1])
-    write_text(strip, high, PANEL_WIDTH - 2 - _width(high), _LINES[1])
+    write_text(strip, middle, (PANEL_WIDTH - _text_width(middle)) // 2, _LINES[1])
+    write_text(strip, high, PANEL_WIDTH - 2 - _text_width(high), _LINES[1])
     write_text(strip, text, 0, _LINES[2])
     return strip
 
@@ -120,7 +120,7 @@ def _draw_wheel(color: Callable[..., np.ndarray]) -> np.ndarray:
     return cv2.resize(disc, (2 * _RADIUS, 2 * _RADIUS), interpolation=cv2.INTER_AREA)
 
 
-def _width(text: str) -> int:
+def _text_width(text: str) -> int:
     cv2 = import_cv2()
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _SIZE, 1)
     return width

@@ -1,6 +1,6 @@
-"""The panels of a sheet: what each map shows, in which colours, up to which size.
+"""The panels of a sheet: what each map shows, with which colours and scale.
 
-Every function takes float32 maps [H, W] or [H, W, C] and a bool mask [H, W] of what is known, and
+Every function takes float32 maps [H, W] or [H, W, C] and a bool mask [H, W] of known pixels, and
 returns a panel, uint8 RGB.
 """
 
@@ -19,16 +19,16 @@ from sf3d_jax.views.colors import (
     signed_to_color,
 )
 from sf3d_jax.views.panels import fit, map_panel
-from sf3d_jax.views.resolution import resize_picture, shrink, thicken
+from sf3d_jax.views.resolution import resize_image, shrink, thicken
 from sf3d_jax.views.spread import Spread, find_lengths, find_spread, percent
 
-# What moves less is still: rounding is not a motion.
+# Smaller motions may be rounding errors and count as still.
 _STILL_PIXELS = 1e-3
 _STILL_OF_DEPTH = 1e-5
 
 
 def valid_panel(known: np.ndarray, *lines: str) -> np.ndarray:
-    """Which pixels are known, where no image is given."""
+    """Which pixels are known; shown if no image is given."""
     white = np.full((*known.shape, 3), 255, np.uint8)
     colors, there = shrink(white, known, fit(known.shape))
     legend = legends.text_legend(*lines, "hatched: unknown")
@@ -44,28 +44,28 @@ def flow_panel(flow: np.ndarray, known: np.ndarray) -> np.ndarray:
     length = find_lengths(flow, known)
     spread = find_spread(length, known & (length > _STILL_PIXELS), known)
     small, there = _shrink_to_panel(flow, known)
-    share = _cut(small / spread.scale)
+    share = _clip_length(small / spread.scale)
     legend = legends.wheel_legend(
-        _say_pixels(spread.scale) if spread.share else None,
-        _say_spread(spread, _say_pixels),
-        f"{_say_share(spread)}white: still   hatched: unknown",
+        _format_pixels(spread.scale) if spread.share else None,
+        _describe_spread(spread, _format_pixels),
+        f"{_describe_share(spread)}white: still   hatched: unknown",
         color=functools.partial(flow_to_color, max_flow=1),
     )
-    # What is longer keeps its direction and ends just inside the rim, where the wheel darkens.
+    # Longer vectors are clipped to just inside the rim, beyond which the wheel darkens.
     colors = flow_to_color(0.999 * share, valid=there, max_flow=1)
     return map_panel(title, colors, there, fit(known.shape), legend, arrows=share)
 
 
 def warped_panel(next_image: np.ndarray, flow: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The second image at the places that the flow leads to, at the resolution of the panel."""
+    """The second image sampled where the flow leads, at the resolution of the panel."""
     cv2 = import_cv2()
     size = fit(known.shape)
     small, there = _shrink_to_panel(flow, known)
     height, width = there.shape
-    image = resize_picture(next_image, (height, width))
+    image = resize_image(next_image, (height, width))
     scale = np.array([width, height]) / known.shape[::-1]
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-    # Far outside is outside, whatever OpenCV makes of larger numbers.
+    # Clipped just outside the image, since OpenCV may not handle large coordinates.
     pixels = np.clip(grid + scale * small, -2, max(width, height) + 2).astype(np.float32)
     inside = ((pixels >= -0.5) & (pixels <= np.array([width, height]) - 0.5)).all(-1)
     warped = cv2.remap(image, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -120,12 +120,12 @@ def across_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) 
     moves = known & _is_moving(length, inv_depth)
     spread = find_spread(length, moves, known, inv_depth)
     small, there = _shrink_to_panel(sideways, known)
-    share = _cut(small / spread.scale)
+    share = _clip_length(small / spread.scale)
     color = functools.partial(lateral_to_color, max_length=1)
     legend = legends.wheel_legend(
-        _say_length(spread.scale) if spread.share else None,
-        _say_spread(spread, _say_length),
-        f"{_say_share(spread)}grey: still   hatched: unknown",
+        _format_length(spread.scale) if spread.share else None,
+        _describe_spread(spread, _format_length),
+        f"{_describe_share(spread)}grey: still   hatched: unknown",
         color=color,
     )
     colors = color(share, valid=there)
@@ -142,11 +142,11 @@ def along_panel(vectors: np.ndarray, inv_depth: np.ndarray, known: np.ndarray) -
     size = np.abs(towards)
     moves = known & _is_moving(size, inv_depth)
     spread = find_spread(size, moves, known, inv_depth)
-    return _signed_panel(title, towards, known, spread, ("away", "towards"), _say_length)
+    return _signed_panel(title, towards, known, spread, ("away", "towards"), _format_length)
 
 
 def occlusion_panel(hidden: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """What is hidden in the second frame, in dark grey on light grey."""
+    """Pixels hidden in the second frame, dark grey on light grey."""
     title = "occlusion (dark is hidden in the second frame)"
     if not known.any():
         return _empty_panel(title, known)
@@ -172,7 +172,7 @@ def error_panel(
     median, p95 = np.percentile(error[known], [50, 95]).tolist()
     mean = np.mean(error[known], dtype=np.float64)
     small, there = _shrink_to_panel(error, known)
-    say = _say_pixels if unit == "px" else _say_length
+    say = _format_pixels if unit == "px" else _format_length
     legend = legends.bar_legend(
         scalar_to_color(_ramp(0, 1)),
         "0",
@@ -191,7 +191,7 @@ def _signed_panel(
     ends: tuple[str, str],
     say: Callable[[float], str],
 ) -> np.ndarray:
-    """A map about 0 by cividis, up to the scale of its spread."""
+    """A map around 0 by cividis, up to the scale of its spread."""
     small, there = _shrink_to_panel(values, known)
     colors = signed_to_color(small, valid=there, limit=spread.scale)
     low, high = (f"{end} {say(spread.scale)}" if spread.share else end for end in ends)
@@ -200,13 +200,13 @@ def _signed_panel(
         low,
         high,
         middle="grey: still, hatched: unknown",
-        text=f"{_say_share(spread)}{_say_spread(spread, say)}",
+        text=f"{_describe_share(spread)}{_describe_spread(spread, say)}",
     )
     return map_panel(title, colors, there, fit(known.shape), legend)
 
 
 def _empty_panel(title: str, known: np.ndarray) -> np.ndarray:
-    """A panel without a known pixel, hatched all over."""
+    """A hatched panel without a known pixel."""
     size = fit(known.shape)
     nothing = np.zeros((*size, 3), np.uint8)
     legend = legends.text_legend("no pixel is known")
@@ -222,8 +222,8 @@ def _is_moving(length: np.ndarray, inv_depth: np.ndarray) -> np.ndarray:
         return length * inv_depth > _STILL_OF_DEPTH
 
 
-def _cut(vectors: np.ndarray) -> np.ndarray:
-    """Vectors that are at most 1 long."""
+def _clip_length(vectors: np.ndarray) -> np.ndarray:
+    """Vectors clipped to length 1."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1)
 
 
@@ -231,21 +231,21 @@ def _ramp(low: float, high: float) -> np.ndarray:
     return np.linspace(low, high, legends.PANEL_WIDTH)[None]
 
 
-def _say_share(spread: Spread) -> str:
-    """Which share moves, if any."""
+def _describe_share(spread: Spread) -> str:
+    """The share of pixels that move, if any."""
     return f"{percent(spread.share)} moves   " if spread.share else ""
 
 
-def _say_spread(spread: Spread, say: Callable[[float], str]) -> str:
-    """Median and 95th percentile of what moves."""
+def _describe_spread(spread: Spread, say: Callable[[float], str]) -> str:
+    """Median and 95th percentile of the motion of moving pixels."""
     if spread.share == 0:
         return "nothing moves"
     return f"of what moves: median {say(spread.median)}, p95 {say(spread.p95)}"
 
 
-def _say_pixels(pixels: float) -> str:
+def _format_pixels(pixels: float) -> str:
     return f"{pixels:.3g} px"
 
 
-def _say_length(metres: float) -> str:
+def _format_length(metres: float) -> str:
     return f"{metres:.3g} m" if metres >= 0.1 else f"{1000 * metres:.3g} mm"

@@ -1,4 +1,4 @@
-"""One picture that shows what a frame pair contains: images, flow, inverse depth, scene flow."""
+"""One figure for a frame pair: images, flow, inverse depth, scene flow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sf3d_jax.views.panels import MARGIN, image_panel
 from sf3d_jax.views.spread import percent
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what is not finite is unknown
+@np.errstate(over="ignore", invalid="ignore")  # non-finite pixels are unknown
 def picture_sheet(
     flow: ArrayLike,
     inv_depth: ArrayLike | None,
@@ -26,45 +26,43 @@ def picture_sheet(
     true_vectors: ArrayLike | None = None,
     camera_is_fixed: bool | None = None,
 ) -> np.ndarray:
-    """Draws a titled panel with its legend for each map that is given, two beside each other.
+    """Draws a titled panel with a legend for each given map, two per row.
 
-    The scene flow has two panels: motion across the view by the hues of the flow wheel about
-    mid-grey, and motion along the view from dark blue (away) through mid-grey (still) to bright
-    yellow (towards the camera). Arrows repeat what the hues say. Unknown pixels are hatched.
+    Scene flow has two panels: motion across the view by the hues of the flow wheel about mid-grey,
+    and motion along the view from dark blue (away) through mid-grey (still) to bright yellow
+    (towards the camera). Arrows repeat the hues. Unknown pixels are hatched.
 
-    The full colour of a motion is the 95th percentile of what moves, so a few outliers do not set
-    the scale; in space a pixel counts there by its squared inverse depth, as its motion is that
-    much more certain. Legends say this length, and of what moves the share, the median and the 95th
-    percentile. Below 1e-3 px, and in space below 1e-5 of the depth, nothing moves.
-
-    Inverse depth spans its 1st to 99th percentile. Maps larger than a panel are averaged over their
-    known pixels; a map of which less than half is known is drawn with thicker dots.
+    The full colour of a motion is the 95th percentile of the moving pixels, so that a few outliers
+    do not set the scale. For scene flow, pixels are weighted by squared inverse depth, since the
+    error of a 3D motion grows with squared depth. Legends give this scale, and the share, median
+    and 95th percentile of the moving pixels. Pixels that move less than 1e-3 px, or in 3D less than
+    1e-5 of their depth, are still. Inverse depth spans its 1st to 99th percentile. Maps larger than
+    a panel are averaged over known pixels; maps less than half known are drawn with thicker dots.
 
     Args:
       flow: [H, W, 2], (u, v) in pixels.
-      inv_depth: [H, W], per metre; unknown where it is not positive. None where there is no depth.
+      inv_depth: [H, W], per metre, unknown where not positive; None without depth.
       vectors: [H, W, 3], scene flow in metres, axes x right, y down, z forward; unknown where the
         inverse depth is. None without depth.
-      valid: bool [H, W]. A non-finite pixel is unknown, too.
-      image: uint8 RGB [H, W, 3], the first frame; the mask is shown when it is not given.
-      next_image: uint8 RGB [H, W, 3], the second frame; it is also shown warped back by the flow.
+      valid: bool [H, W]. Non-finite pixels are unknown, too.
+      image: uint8 RGB [H, W, 3], first frame; if None, the mask is shown.
+      next_image: uint8 RGB [H, W, 3], second frame, also shown warped back by the flow.
       inv_depth_change: [H, W], per metre.
-      occlusion: [H, W], bool or from 0 to 1: 1 where the point is hidden in the second frame.
-      true_flow: [H, W, 2], for the end-point error of the flow; unknown where it is non-finite.
-      true_vectors: [H, W, 3], the same for the scene flow.
-      camera_is_fixed: True where the camera was taken as fixed, so that its own motion is part of
-        the scene flow; False where that motion was removed. The first panel says which. None says
-        nothing.
+      occlusion: [H, W], bool or from 0 to 1; 1 where the point is hidden in the second frame.
+      true_flow: [H, W, 2], adds a panel of the flow's end-point error; unknown where non-finite.
+      true_vectors: [H, W, 3], adds a panel of the scene flow's end-point error.
+      camera_is_fixed: True if the camera was taken as fixed, so that its motion is part of the
+        scene flow; False if that motion was removed. The first panel says which; None omits it.
 
     Returns:
       uint8 RGB, about 1350 pixels wide whatever the size of the maps.
 
     Raises:
-      ValueError: a wrong shape or dtype; the message names the argument.
+      ValueError: a shape or dtype does not fit; the message names the argument.
     """
     flow = real_map("flow", flow, 2)
     moves, size = valid_mask(valid, flow), flow.shape[:2]
-    camera = _say_camera(camera_is_fixed)
+    camera = _describe_camera(camera_is_fixed)
     panels = [_first_panel(image, moves, camera), map_panels.flow_panel(flow, moves)]
     if next_image is not None:
         second = _check_image("next_image", next_image, size)
@@ -84,7 +82,7 @@ def picture_sheet(
             panels.append(map_panels.across_panel(space, inv_depth, known))
             panels.append(map_panels.along_panel(space, inv_depth, known))
     if occlusion is not None:
-        hidden = _read_map("occlusion", _as_number(occlusion), size)
+        hidden = _read_map("occlusion", _to_float(occlusion), size)
         panels.append(map_panels.occlusion_panel(hidden, valid_mask(valid, hidden)))
     if true_flow is not None:
         truth = _read_map("true_flow", true_flow, size, 2)
@@ -96,16 +94,16 @@ def picture_sheet(
 
 
 def _first_panel(image: ArrayLike | None, valid: np.ndarray, camera: str) -> np.ndarray:
-    """The first frame, or the mask where it is not given."""
+    """The first frame, or the mask if it is not given."""
     height, width = valid.shape
     share = f"{width} x {height} px, {percent(valid.mean())} valid"
     if image is None:
         return map_panels.valid_panel(valid, share, camera)
-    picture = _check_image("image", image, valid.shape)
-    return image_panel("first frame", picture, legends.text_legend(share, camera))
+    first = _check_image("image", image, valid.shape)
+    return image_panel("first frame", first, legends.text_legend(share, camera))
 
 
-def _say_camera(is_fixed: bool | None) -> str:
+def _describe_camera(is_fixed: bool | None) -> str:
     """Whether the scene flow contains the motion of the camera."""
     if is_fixed is None:
         return ""
@@ -113,7 +111,7 @@ def _say_camera(is_fixed: bool | None) -> str:
 
 
 def _arrange(panels: list[np.ndarray]) -> np.ndarray:
-    """Two panels beside each other; the last place of an odd number stays white."""
+    """Two panels per row; the last place of an odd number stays white."""
     if len(panels) % 2:
         panels = [*panels, np.full_like(panels[-1], legends.WHITE)]
     rows = [np.hstack(panels[i : i + 2]) for i in range(0, len(panels), 2)]
@@ -124,7 +122,7 @@ def _arrange(panels: list[np.ndarray]) -> np.ndarray:
 def _read_map(
     name: str, value: ArrayLike, size: tuple[int, ...], channels: int | None = None
 ) -> np.ndarray:
-    """A map of the size of the flow."""
+    """A map with the size of the flow."""
     values = real_map(name, value, channels)
     if values.shape[:2] != size:
         got = list(values.shape[:2])
@@ -132,7 +130,7 @@ def _read_map(
     return values
 
 
-def _as_number(mask: ArrayLike) -> ArrayLike:
+def _to_float(mask: ArrayLike) -> ArrayLike:
     array = np.asarray(mask)
     return array.astype(np.float32) if array.dtype == bool else array
 

@@ -1,22 +1,22 @@
-"""How a map's sizes are spread: what a caption says and where the colours of a panel end."""
+"""Statistics of a map of magnitudes: numbers for the caption, and the colour scale of a panel."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-_MOST = 1 << 22  # pixels that are sorted; of larger maps, those of a regular grid
+_MOST = 1 << 22  # pixels sorted; larger maps are subsampled on a regular grid
 
 
 class Spread(NamedTuple):
-    """The sizes of what moves.
+    """Statistics of the magnitudes of moving pixels.
 
     Attributes:
-      share: of the known pixels that move, from 0 to 1.
-      median: of the sizes of what moves; 0 where nothing moves.
-      p95: their 95th percentile; 0 where nothing moves.
-      scale: the size that gets the full colour: p95, weighted where weights are given; 1 where
-        nothing moves.
+      share: share of the known pixels that move, from 0 to 1.
+      median: median magnitude of moving pixels; 0 if nothing moves.
+      p95: their 95th percentile; 0 if nothing moves.
+      scale: magnitude that gets the full colour: p95, weighted if weights are given; 1 if nothing
+        moves.
     """
 
     share: float
@@ -28,14 +28,14 @@ class Spread(NamedTuple):
 def find_spread(
     sizes: np.ndarray, moves: np.ndarray, known: np.ndarray, inv_depth: np.ndarray | None = None
 ) -> Spread:
-    """Finds median and 95th percentile of what moves.
+    """Finds the median and 95th percentile of moving pixels.
 
     Args:
-      sizes: [H, W], not negative.
-      moves: bool [H, W], among the known pixels.
+      sizes: [H, W], magnitudes, not negative.
+      moves: bool [H, W], the known pixels that move.
       known: bool [H, W].
-      inv_depth: [H, W]; where given, a pixel counts in the scale by its square, as the error of a
-        motion in space grows with the squared depth.
+      inv_depth: [H, W]; if given, its square weights the pixels in the scale, because the error of
+        a 3D motion grows with squared depth.
 
     Returns:
       The spread.
@@ -58,7 +58,7 @@ def find_spread(
 
 
 def _find_weighted_percentile(sizes: np.ndarray, weights: np.ndarray, percent: float) -> float:
-    """The size that a share of the whole weight does not exceed."""
+    """The size up to which the given percentage of the weight lies."""
     order = np.argsort(sizes)
     below = np.cumsum(weights[order])
     return float(sizes[order][np.searchsorted(below, percent / 100 * below[-1])])
@@ -72,7 +72,7 @@ def find_lengths(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
       known: bool [H, W].
 
     Returns:
-      [H, W], 0 where unknown; a length beyond float32 is its largest number.
+      [H, W], 0 where unknown, clipped to the largest float32.
     """
     lengths = np.zeros(known.shape, np.float32)
     for row, (of_row, here) in enumerate(zip(vectors, known, strict=True)):
@@ -82,7 +82,7 @@ def find_lengths(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def percent(share: float) -> str:
-    """A share in percent that is 0 or 100 only where it is exactly that.
+    """Formats a share in percent; only exactly 0 and 1 are shown as 0 % and 100 %.
 
     Args:
       share: from 0 to 1.

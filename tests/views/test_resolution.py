@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sf3d_jax.views.resolution import enlarge, panel_size, resize_picture, shrink, thicken
+from sf3d_jax.views.resolution import enlarge, panel_size, resize_image, shrink, thicken
 
 RNG = np.random.default_rng(0)
 
@@ -64,8 +64,8 @@ def test_enlarged_pixels_are_squares_of_one_value():
 def test_pictures_shrink_by_areas_and_grow_by_squares():
     picture = RNG.integers(0, 256, (12, 16, 3), np.uint8)
     areas = picture.reshape(3, 4, 4, 4, 3).mean((1, 3))
-    np.testing.assert_allclose(resize_picture(picture, (3, 4)), areas, atol=0.51)
-    np.testing.assert_array_equal(resize_picture(picture, (24, 32))[::2, ::2], picture)
+    np.testing.assert_allclose(resize_image(picture, (3, 4)), areas, atol=0.51)
+    np.testing.assert_array_equal(resize_image(picture, (24, 32))[::2, ::2], picture)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The Flow Rasterizer: images of moving 3D Gaussians with exact annotations of their motion.
 
-`render` draws a scene; `render_motion` draws it together with optical flow, inverse-depth change
-and 3D scene flow to its next state. Both are differentiable by everything that goes in.
+`render` draws a scene; `render_motion` also annotates it with optical flow, inverse-depth change
+and 3D scene flow to its next state. Both are differentiable with respect to all array inputs.
 """
 
 from sf3d_jax import _lazy

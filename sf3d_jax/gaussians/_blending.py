@@ -1,4 +1,4 @@
-"""How one Gaussian weighs on one pixel, and what it shows there: what all back ends share.
+"""How much one Gaussian weighs at one pixel, and what it shows there; shared by all back ends.
 
 Front to back, with alpha_k of the k-th Gaussian at the pixel and T_k = prod_{j < k} (1 - alpha_j),
 
@@ -26,14 +26,14 @@ HALF = 0.5
 
 
 def weigh(alpha: jax.Array, clear: jax.Array, after: jax.Array) -> jax.Array:
-    """w of a Gaussian before which T is `clear`, and behind which it is `after`."""
+    """w of a Gaussian with T = `clear` in front of it and T = `after` behind it."""
     return jnp.where(after > STOP, alpha * clear, 0)
 
 
 def weigh_motion(
     weight: jax.Array, clear: jax.Array, after: jax.Array, layout: Layout
 ) -> jax.Array:
-    """The weight of the motion: w, or 1 for the median, at which T falls to a half or below."""
+    """The weight of the motion: w; or, for the median, 1 where T first falls to a half or below."""
     if not layout.is_median:
         return weight
     return ((clear > HALF) & (after <= HALF)).astype(clear.dtype)
@@ -42,7 +42,7 @@ def weigh_motion(
 def blend(
     sums: Images, clear: jax.Array, alpha: jax.Array, values: Images, layout: Layout
 ) -> tuple[jax.Array, Images]:
-    """T behind a Gaussian, and the sums of all images with it."""
+    """T behind a Gaussian, and the sums of all images including it."""
     after = clear * (1 - alpha)
     weight = weigh(alpha, clear, after)
     moving = weigh_motion(weight, clear, after, layout)
@@ -56,26 +56,26 @@ def blend(
 
 
 def list_channels(images: Images, layout: Layout) -> list[jax.Array]:
-    """The images of which the weights have a derivative.
+    """The images whose cotangents reach the weights.
 
-    The median's motion is not weighted, and the square of the depth is read to find edges only.
+    The median's motion is not weighted, and squared depth is only used to find edges.
     """
     motion = None if layout.is_median else images.motion
     return [*images.colors, images.alpha, images.depth, *(motion or ())]
 
 
 def sum_products(a: Iterable[jax.Array], b: Iterable[jax.Array]) -> jax.Array:
-    """The sum of a_i b_i, without the 0 that Python's own starts with."""
+    """The sum of a_i b_i, without the initial 0 of Python's sum."""
     return functools.reduce(operator.add, map(operator.mul, a, b))
 
 
 class Shares(NamedTuple):
-    """How much Gaussians count at pixels, in the derivative.
+    """How much Gaussians count at pixels, for the derivative.
 
     Attributes:
       weight: w.
-      motion: the weight of the motion.
-      fall: alpha times the cotangent of alpha: minus that of the exponent.
+      motion: weight of the motion.
+      fall: alpha times its cotangent, which is minus the cotangent of the exponent.
     """
 
     weight: jax.Array
@@ -84,12 +84,12 @@ class Shares(NamedTuple):
 
 
 class Peak(NamedTuple):
-    """Where on the pixel's ray a Gaussian is densest.
+    """The point of a pixel's ray where a Gaussian is densest.
 
     Attributes:
-      tau: its depth, in depths of the mean.
+      tau: its depth, relative to that of the mean.
       s: 1 - tau, with all its digits.
-      inverse: 1 / (1 + 2 l + q); 0, as is tau, where the densest point is behind the camera.
+      inverse: 1 / (1 + 2 l + q). Both this and tau are 0 if the point is behind the camera.
     """
 
     tau: jax.Array
@@ -107,7 +107,7 @@ def peak_at(x: jax.Array, y: jax.Array, terms: PeakTerms) -> Peak:
     """The densest point of the ray at the offset (x, y) from the mean."""
     linear = terms.l1 * x + terms.l2 * y
     squares = terms.q1 * x * x + terms.q2 * x * y + terms.q3 * y * y
-    # |a|^2 / |a0|^2 is positive, but its terms cancel where a flat Gaussian is seen from the side.
+    # |a|^2 / |a0|^2 is positive, but its terms cancel for a flat Gaussian seen edge-on.
     length = jnp.maximum(1 + 2 * linear + squares, 4 * jnp.finfo(x.dtype).eps)
     ahead = 1 + linear > 0
     s = jnp.where(ahead, (squares + linear) / length, 1)

@@ -1,6 +1,6 @@
-"""Images from the table of Gaussians and the tiles' lists, in plain JAX.
+"""Images from the table of Gaussians and the tile lists, in plain JAX.
 
-Memory does not grow with the number of Gaussians over a pixel: the derivative draws once more.
+Memory does not grow with the number of Gaussians over a pixel: the derivative draws them again.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from sf3d_jax.gaussians._lockstep import STEP, find_group, group_tiles, read_bat
 from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
-# The table, the lists, and the sums that were drawn.
+# The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def composite(table: jax.Array, tiles: Tiles, layout: Layout, size: Size, backend: str) -> Images:
-    """The sums of what the layout lists, weighted front to back.
+    """The sums of the layout's images, weighted front to back.
 
     Args:
       table: (N, D), packed rows.
-      tiles: the lists.
-      layout: which numbers there are.
+      tiles: tile lists.
+      layout: which fields rows and images have.
       size: (H, W).
       backend: one of BACKENDS.
 
@@ -61,7 +61,7 @@ def _join_tiles(sums: jax.Array, layout: Layout, size: Size) -> Images:
     """(T, images, P) as images."""
     rows, columns = grid_of(size)
     tiles = sums.reshape(rows, columns, -1, SIDE, SIDE)
-    # One by one: XLA moves rows of eight pixels, but of the channels of pixels one number.
+    # One image at a time: XLA then copies rows of eight pixels instead of single numbers.
     images = [
         jnp.swapaxes(tiles[:, :, i], 1, 2).reshape(rows * SIDE, -1)[: size[0], : size[1]]
         for i in range(layout.images)
@@ -70,7 +70,7 @@ def _join_tiles(sums: jax.Array, layout: Layout, size: Size) -> Images:
 
 
 def _cut_into_tiles(image: jax.Array, size: Size) -> jax.Array:
-    """An image as (T, P), 0 beyond its borders."""
+    """An image as (T, P), padded with 0."""
     rows, columns = grid_of(size)
     beyond = (0, rows * SIDE - size[0]), (0, columns * SIDE - size[1])
     tiles = jnp.pad(image, beyond).reshape(rows, SIDE, columns, SIDE)
@@ -78,16 +78,16 @@ def _cut_into_tiles(image: jax.Array, size: Size) -> jax.Array:
 
 
 class _Backend(NamedTuple):
-    """How to draw: (table, tiles, layout, size) to sums, and what goes back."""
+    """How to draw (table, tiles, layout, size) to sums, and how to pull cotangents back."""
 
     sums: Callable[[jax.Array, Tiles, Layout, Size], jax.Array]
     derivative: Callable[[jax.Array, Tiles, jax.Array, jax.Array, Layout, Size], jax.Array]
 
 
 def _sum_in_lockstep(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
-    """(T, images, P)."""
+    """The sums (T, images, P), drawn for groups of tiles."""
 
-    # A batch is drawn one by one: in lockstep all would wait for the deepest.
+    # Members of a batch are drawn one by one; in lockstep, all would wait for the deepest.
     @sequential_vmap
     def all_groups(table: jax.Array, tiles: Tiles) -> jax.Array:
         groups = group_tiles(tiles)
@@ -110,14 +110,14 @@ def _derive_in_lockstep(
     layout: Layout,
     size: Size,
 ) -> jax.Array:
-    """(N, D)."""
+    """The cotangent of the table, (N, D), for groups of tiles."""
     draw = sequential_vmap(partial(derivative, layout=layout, size=size))
     result: jax.Array = draw(table, tiles, sums, cotangents)
     return result
 
 
 def _sum_by_kernels(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
-    """(T, images, P), by one program of the GPU for each tile; interpreted elsewhere."""
+    """The sums (T, images, P), by one GPU program per tile; interpreted on other devices."""
     from sf3d_jax.gaussians import _pallas
 
     draw = partial(_pallas.composite_sums, layout=layout, size=size)
@@ -134,7 +134,7 @@ def _derive_by_kernels(
     layout: Layout,
     size: Size,
 ) -> jax.Array:
-    """(N, D), likewise."""
+    """The cotangent of the table, (N, D), by one GPU program per tile; interpreted elsewhere."""
     from sf3d_jax.gaussians import _pallas
 
     draw = partial(_pallas.derivative, layout=layout, size=size)
@@ -153,11 +153,11 @@ BACKENDS = tuple(_BACKENDS)
 
 
 class _DrawState(NamedTuple):
-    """How far the walk along the lists of a group has come.
+    """The progress along the lists of a group.
 
     Attributes:
-      first: (), the number of the next Gaussian.
-      clear: (G, P), T before it.
+      first: (), index of the next Gaussian in each list.
+      clear: (G, P), T in front of it.
       sums: (G, P), the images so far.
     """
 
@@ -169,7 +169,7 @@ class _DrawState(NamedTuple):
 def _draw_group(
     table: jax.Array, tiles: Tiles, tile: jax.Array, layout: Layout, size: Size
 ) -> jax.Array:
-    """(G, images, P), the sums of a group of tiles."""
+    """The sums of a group of tiles, (G, images, P)."""
     group = find_group(tile, table, tiles, size)
 
     def go_on(walk: _DrawState) -> _DrawState:

@@ -1,19 +1,19 @@
-"""The derivative of compositing: front to back once more, in the same steps.
+"""The derivative of compositing, in a second pass front to back, in the same steps.
 
-With q_k the values of the k-th Gaussian times the cotangents, summed over the images, and
-S = sum_k w_k q_k, which the images tell,
+With q_k the sum over images of the k-th Gaussian's values times the cotangents, and
+S = sum_k w_k q_k, computed from the drawn images,
 
     dS/dalpha_k = T_k q_k - (S - sum_{j <= k} w_j q_j) / (1 - alpha_k).
 
-What a Gaussian's numbers gain is a sum over pixels of maps times powers of the pixel's offset, or
-times cotangents: a few matrix products a step. Of the formulas of `_splats`,
+The cotangents of a Gaussian's numbers are sums over pixels of maps times powers of the pixel's
+offset, or times image cotangents: a few matrix products per step. From the formulas of `_splats`,
 
     dalpha = alpha (do / o - d((p x + q y)^2 + (r y)^2) / 2),
     dtau = (1 - 2 tau) dl / L - tau dq / L,  L = 1 + 2 l + q,
     d(X' - X) = ddmu + tau dP (x, y) - s dQ + (P (x, y) + Q) dtau + tau P (dx, dy),
 
-and (x, y) falls by what the mean's pixel rises. The image of squared depths tells edges only, which
-have no derivative, so its cotangent is left out.
+and (dx, dy) is minus the change of the mean's pixel. The image of squared depths is only used to
+find edges, which have no derivative, so its cotangent is left out.
 """
 
 from typing import NamedTuple
@@ -43,7 +43,7 @@ from sf3d_jax.gaussians._lockstep import (
 from sf3d_jax.gaussians._rows import Images, Layout, Path, PeakTerms, Row, pack, unpack_images
 from sf3d_jax.gaussians._tiles import Tiles
 
-# The powers of the pixels' offsets from the middle of the tile whose sums are needed.
+# The powers of the pixels' offsets from the tile's middle that are summed.
 _POWERS = np.stack([ACROSS**0, ACROSS, DOWN, ACROSS * ACROSS, ACROSS * DOWN, DOWN * DOWN], -1)
 
 
@@ -60,10 +60,10 @@ def derivative(
 
     Args:
       table: (N, D).
-      tiles: the lists.
-      sums: (T, images, P), what was drawn.
+      tiles: tile lists.
+      sums: (T, images, P), the drawn images.
       cotangents: (T, images, P).
-      layout: which numbers there are.
+      layout: which fields rows and images have.
       size: (H, W).
 
     Returns:
@@ -79,7 +79,7 @@ def derivative(
 
         def go_on(walk: _PullState) -> _PullState:
             batch = read_batch(table, tiles, group, walk.first, layout)
-            shares, clear, rest = _share(batch, given, walk.clear, walk.rest, layout)
+            shares, clear, rest = _find_shares(batch, given, walk.clear, walk.rest, layout)
             change = pack(_pull_back(batch, shares, given, turned))
             gradient = walk.gradient.at[batch.ids].add(change)
             return _PullState(walk.first + STEP, clear, rest, gradient)
@@ -92,12 +92,12 @@ def derivative(
 
 
 class _PullState(NamedTuple):
-    """How far the walk along the lists of a group has come.
+    """The progress along the lists of a group.
 
     Attributes:
-      first: (), the number of the next Gaussian.
-      clear: (G, P), T before it.
-      rest: (G, P), S - sum w q before it.
+      first: (), index of the next Gaussian in each list.
+      clear: (G, P), T in front of it.
+      rest: (G, P), S minus the sum of w q in front of it.
       gradient: (N, D), the cotangent of the table so far.
     """
 
@@ -108,15 +108,15 @@ class _PullState(NamedTuple):
 
 
 def _read_images(images: jax.Array, tile: jax.Array, layout: Layout) -> Images:
-    """Those of a group of tiles, (G, P) each."""
+    """The images of a group of tiles, (G, P) each."""
     group = jnp.moveaxis(images[tile], 1, 0)
     return unpack_images([group[i] for i in range(layout.images)], layout)
 
 
-def _share(
+def _find_shares(
     batch: Batch, given: Images, clear: jax.Array, rest: jax.Array, layout: Layout
 ) -> tuple[Shares, jax.Array, jax.Array]:
-    """The shares (G, K, P) of the Gaussians of a step, and T and S - sum w q behind them."""
+    """The shares (G, K, P) of a step's Gaussians, and T and S - sum w q behind them."""
     cotangents = [cotangent[:, None] for cotangent in list_channels(given, layout)]
     worth = compute_once(sum_products(cotangents, list_channels(batch.values, layout)))
     weights, motions, rests = [], [], []
@@ -137,7 +137,7 @@ def _share(
 
 
 def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -> Row:
-    """What the rows of the Gaussians of a step gain, (G, K, 1), the colours as one array."""
+    """The cotangents of a step's rows, (G, K, 1), with the colours as one array."""
     row = batch.row
     p, q, r = row.p, row.q, row.r
     l1, l2, q1, q2, q3 = row.peak
@@ -172,13 +172,13 @@ def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -
 def _pull_values(
     batch: Batch, shares: Shares, given: Images, turned: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """What colours and the mean's depth gain, (G, K, C) and (G, K, 1).
+    """The cotangents of colours and the mean's depth, (G, K, C) and (G, K, 1).
 
-    `turned` are the cotangents of the colours and of the depth, (G, P, C + 1).
+    `turned` holds the image cotangents of colours and depth, (G, P, C + 1).
     """
     product = jax.lax.batch_matmul(shares.weight, turned, precision=jax.lax.Precision.HIGHEST)
     colors, deep = product[..., :-1], product[..., -1:]
-    # Of the cotangents times tau, that is 1 - s; s alone has more digits.
+    # The factor tau is applied as 1 - s, since s has more digits.
     depth = given.depth[:, None]
     deep = deep - _sum_moments(shares.weight * batch.peak.s * depth, batch.offset, 1)[0]
     if given.motion_depth is not None:
@@ -190,7 +190,7 @@ def _pull_values(
 def _pull_path(
     batch: Batch, path: Path, shares: Shares, given: Images
 ) -> tuple[Path, jax.Array, jax.Array]:
-    """What dmu, P and Q gain, (G, K, 1), and the means' pixels along u and v by them."""
+    """The cotangents of dmu, P and Q, (G, K, 1), and their parts of those of u and v."""
     gains, u, v = [], jnp.zeros_like(batch.row.u), jnp.zeros_like(batch.row.u)
     for cotangent, along, aside in zip(given.motion or (), path.along, path.aside, strict=True):
         pull = shares.motion * cotangent[:, None]
@@ -203,7 +203,7 @@ def _pull_path(
 
 
 def _pull_tau(batch: Batch, shares: Shares, given: Images) -> jax.Array:
-    """(G, K, P), the cotangent of tau."""
+    """The cotangent of tau, (G, K, P)."""
     row, path = batch.row, batch.row.path
     result = shares.weight * (given.depth[:, None] * row.depth)
     if path is not None:
@@ -219,13 +219,13 @@ def _pull_tau(batch: Batch, shares: Shares, given: Images) -> jax.Array:
 def _sum_moments(
     share: jax.Array, offset: tuple[jax.Array, jax.Array], count: int
 ) -> list[jax.Array]:
-    """The sums over pixels of a map times the first of 1, x, y, x^2, xy and y^2, each (G, K, 1)."""
+    """Sums over pixels of a map times the first of 1, x, y, x^2, xy and y^2, each (G, K, 1)."""
     powers = jnp.asarray(_POWERS[:, :count], share.dtype)
     sums = jnp.einsum("gkp,pm->gkm", share, powers, precision=jax.lax.Precision.HIGHEST)
     one, *moments = (sums[..., i, None] for i in range(count))
     if count == 1:
         return [one]
-    # From the middle of the tile to the mean.
+    # Shift the origin from the middle of the tile to the mean.
     (x, y), (du, dv) = moments[:2], offset
     centred = [one, x - du * one, y - dv * one]
     if count == 3:

@@ -1,4 +1,4 @@
-"""From Gaussians in the image to what is drawn, and from the sums of compositing to images."""
+"""From splats to what is drawn, and from the sums of compositing to images."""
 
 from typing import TypeVar
 
@@ -17,18 +17,18 @@ Tree = TypeVar("Tree")
 def build_table_and_tiles(
     splats: Splats, camera: Camera, max_intersections: int
 ) -> tuple[jax.Array, Tiles]:
-    """The table to be drawn, and the lists of the tiles."""
+    """The table to be drawn, and the tile lists."""
     tiles = build_tile_lists(splats.outlines, camera.size, max_intersections)
     table = pack(splats.row)
-    # If not all find a place, nothing that is drawn means anything.
+    # If the lists overflow, the drawn images are meaningless.
     return jnp.where(tiles.overflow > 0, jax.lax.stop_gradient(table), table), tiles
 
 
 def resolve_images(
     sums: Images, background: jax.Array | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Colours before a background, alpha and inverse depth."""
-    # Of many channels, choosing would take longer than moving.
+    """Colours over a background, alpha and inverse depth."""
+    # channels_last is slower than stacking for many channels.
     few = len(sums.colors) <= 8
     colors = channels_last(*sums.colors) if few else jnp.stack(sums.colors, -1)
     if background is not None:
@@ -37,7 +37,7 @@ def resolve_images(
 
 
 def invert_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
-    """The inverse of a depth that is a sum of weights; 0 where there is no surface."""
+    """The inverse of a depth summed with weights; 0 where there is no surface."""
     there = (weight > 0) & is_positive_finite(
         jnp.where(weight > 0, depth / jnp.where(weight > 0, weight, 1), 0)
     )
@@ -46,6 +46,6 @@ def invert_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
 
 
 def nan_if_overflow(images: Tree, overflow: jax.Array, dtype: jnp.dtype) -> Tree:
-    """The images in a dtype; NaN, without a gradient, where lists overflowed."""
+    """The images in a dtype; NaN without a gradient if the lists overflowed."""
     result: Tree = jax.tree.map(lambda x: jnp.where(overflow > 0, jnp.nan, x.astype(dtype)), images)
     return result

@@ -1,7 +1,7 @@
-"""Tiles in lockstep: the next Gaussians of a group of tiles, and what they are at each pixel.
+"""Tiles in lockstep: the next Gaussians of a group of tiles, and their values at each pixel.
 
-Tiles are taken in groups of similar length. All tiles of a group go on together, some Gaussians
-of each at a step, so XLA has long loops over pixels and memory holds one step.
+Tiles are grouped by list length. All tiles of a group advance together, a few Gaussians per step,
+so XLA gets long loops over pixels and memory holds one step.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 GROUP = 128
 STEP = 8
 
-# The offset of each pixel of a tile from its middle.
+# Offsets of a tile's pixels from its middle.
 _PLACE = np.arange(PIXELS)
 MIDDLE = (SIDE - 1) / 2
 ACROSS, DOWN = _PLACE % SIDE - MIDDLE, _PLACE // SIDE - MIDDLE
@@ -28,10 +28,10 @@ class Group(NamedTuple):
     """Tiles that are drawn together.
 
     Attributes:
-      start: (G), where their lists start.
-      end: (G), where they end.
+      start: (G), starts of their lists.
+      end: (G), ends of their lists.
       middle: (G, 2), their middles, in pixels.
-      inside: (G, P), 1 at the pixels of the image, 0 beyond it.
+      inside: (G, P), 1 at pixels of the image, 0 beyond it.
     """
 
     start: jax.Array
@@ -45,11 +45,11 @@ class Group(NamedTuple):
         return (self.end - self.start).max()
 
     def is_unfinished(self, first: jax.Array, clear: jax.Array) -> jax.Array:
-        """Whether a list has a Gaussian number `first` and light is left at a pixel.
+        """Whether a list has a Gaussian at index `first` and some pixel has light left.
 
         Args:
-          first: (), the number of the next Gaussian of each list.
-          clear: (G, P), T before it.
+          first: (), index of the next Gaussian in each list.
+          clear: (G, P), T in front of it.
 
         Returns:
           (), bool.
@@ -62,13 +62,13 @@ class Batch(NamedTuple):
 
     Attributes:
       ids: (G, K).
-      row: those of the table, (G, K, 1).
-      offset: (G, K, 1) twice, the means from the middle of the tile.
-      x: (G, K, P), the pixels from the means.
-      y: likewise.
-      alpha: (G, K, P), 0 where the list has ended.
-      peak: (G, K, P), where the rays are densest.
-      values: what the Gaussian shows, (G, K, 1) or (G, K, P).
+      row: their rows of the table, (G, K, 1).
+      offset: (G, K, 1) twice, offsets of the means from the middle of the tile.
+      x: (G, K, P), horizontal offsets of the pixels from the means.
+      y: (G, K, P), vertical offsets.
+      alpha: (G, K, P), 0 beyond the end of the list.
+      peak: (G, K, P), the densest points of the rays.
+      values: what the Gaussians show, (G, K, 1) or (G, K, P).
     """
 
     ids: jax.Array
@@ -82,44 +82,44 @@ class Batch(NamedTuple):
 
 
 def group_tiles(tiles: Tiles) -> jax.Array:
-    """(groups, GROUP), the tiles by length, longest first; -1 where there is none."""
+    """Tiles by list length, longest first, (groups, GROUP); padded with -1."""
     order = jnp.argsort(tiles.starts[:-1] - tiles.starts[1:])
     order = jnp.pad(order, (0, -len(order) % GROUP), constant_values=-1)
     return order.reshape(-1, GROUP)
 
 
 def find_group(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int, int]) -> Group:
-    """The group of these tiles, GROUP of them."""
+    """The group of these GROUP tiles."""
     dtype = table.dtype
     columns = grid_of(size)[1]
     start = tiles.starts[tile]
     end = jnp.where(tile < 0, start, tiles.starts[tile + 1])
     corner = jnp.stack([tile % columns, tile // columns], -1) * SIDE
-    # Numbers of NumPy would be float64 where JAX is told so in between.
+    # Cast explicitly: NumPy constants would be float64 if JAX's x64 mode is switched on later.
     middle = corner.astype(dtype) + jnp.asarray(MIDDLE, dtype)
     u, v = (
         middle[:, :1] + jnp.asarray(ACROSS[None], dtype),
         middle[:, 1:] + jnp.asarray(DOWN[None], dtype),
     )
     inside = (u < size[1]) & (v < size[0])
-    # Loops start from here, and under shard_map must start as what differs between devices.
+    # Adding 0 * table: loops start here and, under shard_map, must start device-varying.
     return Group(start, end, middle, inside.astype(dtype) + 0 * table[0, 0])
 
 
 def read_batch(
     table: jax.Array, tiles: Tiles, group: Group, first: jax.Array, layout: Layout
 ) -> Batch:
-    """The Gaussians number `first` and following of each tile."""
+    """The STEP Gaussians from index `first` of each tile."""
     place = group.start[:, None] + first + jnp.arange(STEP, dtype=jnp.int32)[None]
     ids = tiles.ids[jnp.minimum(place, len(tiles.ids) - 1)]
     rows = table[ids]
     row = unpack([rows[..., i, None] for i in range(table.shape[-1])], layout)
-    # First the difference of the two large numbers, which is exact, then the pixel.
+    # Subtract the two large numbers first, which is exact, then the pixel's offset.
     u, v = (mean - group.middle[:, i, None, None] for i, mean in enumerate((row.u, row.v)))
     across, down = (jnp.asarray(x[None, None], table.dtype) for x in (ACROSS, DOWN))
     x, y = across - u, down - v
     opacity = jnp.where((place < group.end[:, None])[..., None], row.opacity, 0)
-    # Every image would find them again.
+    # Without this, XLA would compute alpha again for every image.
     alpha = compute_once(alpha_at(x, y, row, opacity))
     peak = peak_at(x, y, row.peak)
     return Batch(ids, row, (u, v), x, y, alpha, peak, values_at(x, y, peak, row, layout))

@@ -1,4 +1,4 @@
-"""What `render` and `render_motion` take beside the Gaussians: checks of it."""
+"""Checks of the arguments that `render` and `render_motion` take besides the Gaussians."""
 
 import operator
 from typing import SupportsIndex
@@ -8,18 +8,18 @@ from sf3d_jax._numerics import Array
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.gaussians._compositing import BACKENDS
 
-MOST_INTERSECTIONS = 2**30 - 1  # so many pairs of a Gaussian and a tile have indices
+MOST_INTERSECTIONS = 2**30 - 1  # pairs of a Gaussian and a tile that indices can count
 
 
 def check_scene_camera(name: str, camera: Camera) -> None:
-    """Checks that a camera is one pinhole.
+    """Checks that a camera is a single pinhole.
 
     Args:
-      name: the argument's name, for the message.
-      camera: what was passed.
+      name: argument name used in error messages.
+      camera: camera to check.
 
     Raises:
-      TypeError: it is no camera.
+      TypeError: it is not a Camera.
       ValueError: it is a batch, or has a lens.
     """
     batch = check_camera(name, camera)
@@ -27,8 +27,8 @@ def check_scene_camera(name: str, camera: Camera) -> None:
         raise ValueError(f"{name}: expected one camera, got a batch {batch}; use jax.vmap")
     if camera.model != "pinhole":
         raise ValueError(
-            f"{name}: expected a pinhole, got the lens {camera.model!r}; draw with its focal "
-            "length and sample the result where the lens looks"
+            f"{name}: expected a pinhole, got the lens {camera.model!r}; draw with a pinhole "
+            "of its focal length and sample the image at the lens's positions"
         )
 
 
@@ -36,12 +36,12 @@ def check_background(background: Array | None, channels: int) -> None:
     """Checks a background colour.
 
     Args:
-      background: what was passed; None is fine.
-      channels: how many numbers a colour has.
+      background: colour to check, or None.
+      channels: number of channels of a colour.
 
     Raises:
-      TypeError: it is no floating array.
-      ValueError: it has another shape.
+      TypeError: it is not a floating-point array.
+      ValueError: its shape is not (channels,).
     """
     if background is None:
         return
@@ -54,14 +54,14 @@ def check_room(max_intersections: SupportsIndex) -> int:
     """Checks max_intersections.
 
     Args:
-      max_intersections: what was passed.
+      max_intersections: value to check.
 
     Returns:
-      It as a Python integer.
+      The value as a Python integer.
 
     Raises:
-      TypeError: it is no integer that is known when the program is compiled.
-      ValueError: it is below 1, or no index can count so many.
+      TypeError: it is not an integer, or it is traced.
+      ValueError: it is not between 1 and 2^30 - 1.
     """
     number = _read_integer("max_intersections", max_intersections)
     if not 1 <= number <= MOST_INTERSECTIONS:
@@ -76,40 +76,39 @@ def check_backend(backend: str) -> None:
     """Checks the name of a back end.
 
     Args:
-      backend: what was passed.
+      backend: name to check.
 
     Raises:
-      ValueError: there is none of this name.
+      ValueError: it is not one of BACKENDS.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
 
 
 def room_for(count: SupportsIndex) -> int:
-    """Room for intersections that were counted, of few sizes, so that few programs are compiled.
+    """Rounds a count of intersections up to a buffer size, so that few programs are compiled.
 
-    The size is 4, 5, 6 or 7 times a power of two, at least 1024, and at least 1/256 above the
-    count, because another program may round otherwise at the border of a tile. To draw several
-    frames with one program, take the largest of their counts.
+    The size is 4, 5, 6 or 7 times a power of two, at least 1024 and at least 1/256 above the count,
+    since another program may round differently at the border of a tile. To draw several frames with
+    one program, pass the largest of their counts.
 
     Args:
-      count: number of intersections, as `intersections_needed` gives it: an integer, or an array
-        () of integers, not traced.
+      count: number of intersections, as returned by `intersections_needed`: an integer, or an
+        integer array () that is not traced.
 
     Returns:
-      The number to pass to `render` or `render_motion` as `max_intersections`. It is at most
-      2^30 - 1 if that is enough. Else it is above, up to 2^31 for the largest count, 2^31 - 1, and
-      they refuse it: so many intersections cannot be drawn.
+      The `max_intersections` of `render` and `render_motion`, at most 2^30 - 1 if that suffices.
+      Larger counts give a larger size, up to 2^31, which they refuse: such a scene cannot be drawn.
 
     Raises:
-      TypeError: count is no integer, or it is traced.
-      ValueError: it is below 0.
+      TypeError: count is not an integer, or is traced.
+      ValueError: count is negative.
     """
     number = _read_integer("count", count)
     if number < 0:
         raise ValueError(f"count: expected 0 or more, got {number}")
-    # The program that draws may round otherwise at a tile's border than the one that counts, which
-    # ends at the largest integer.
+    # The drawing program may round differently at a tile's border than the counting one. Counts
+    # end at the largest integer.
     least = min(number + number // 256 + 16, 2**31 - 1)
     if least <= MOST_INTERSECTIONS:
         return min(round_up(least), MOST_INTERSECTIONS)
@@ -117,13 +116,13 @@ def room_for(count: SupportsIndex) -> int:
 
 
 def round_up(count: int) -> int:
-    """The next of 4, 5, 6 and 7 times a power of two, 1024 at least.
+    """Rounds up to 4, 5, 6 or 7 times a power of two, at least 1024.
 
     Args:
-      count: a number.
+      count: number to round.
 
     Returns:
-      A number not below it.
+      The rounded number.
     """
     count = max(count, 1024)
     unit = 1 << (count - 1).bit_length() - 3
@@ -131,7 +130,7 @@ def round_up(count: int) -> int:
 
 
 def _read_integer(name: str, x: SupportsIndex) -> int:
-    """An integer of Python, NumPy or JAX as one of Python; raises for any other thing."""
+    """An integer of Python, NumPy or JAX as a Python integer; TypeError otherwise."""
     try:
         if isinstance(x, bool) or getattr(x, "shape", ()) != ():
             raise TypeError

@@ -1,12 +1,12 @@
-"""Compositing and its derivative once more, as kernels for GPUs; `_blending` has the rules.
+"""Compositing and its derivative as GPU kernels; `_blending` has the formulas.
 
-Each program has one tile. It walks along the tile's own list, a Gaussian a step, with the pixels
-of the tile as one vector, and ends where the list does or no light is left. No tile waits for
-another, and what a Gaussian is at a pixel never leaves the registers.
+Each program draws one tile. It walks along the tile's list, one Gaussian per step, with the tile's
+pixels as one vector, and stops at the end of the list or when no light is left. No tile waits for
+another, and a Gaussian's values at the pixels never leave the registers.
 
-In the derivative an entry of a list has a row of its own, which its program alone writes, once:
-what the Gaussian gains from this tile. So the kernel has no atomic additions, and its rows are the
-same each time. XLA adds them up afterwards, on a GPU in any order, unless told to be deterministic.
+In the derivative, each list entry has its own row, written once by its program: what the Gaussian
+gains from this tile. So the kernel has no atomic additions, and the rows are reproducible. XLA sums
+them afterwards; on a GPU the order varies unless XLA is told to be deterministic.
 """
 
 from collections.abc import Callable
@@ -45,29 +45,29 @@ from sf3d_jax.gaussians._rows import (
 )
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
 
-# So a sum over the pixels stays within a warp: no shared memory, no barrier.
+# With one warp, a sum over the pixels needs no shared memory and no barrier.
 _WARPS = 1
 
-# Memory as a kernel sees it, read and written by index; Pallas has no public type of it.
+# Memory that a kernel reads and writes by index; Pallas has no public type for it.
 Reference: TypeAlias = Any
 State = TypeVar("State")
-# The place in the lists, the Gaussian after it, the row there, clear and the state.
+# The place in the list, the next Gaussian, the current row, clear and the state.
 Walk: TypeAlias = tuple[jax.Array, jax.Array, Row, jax.Array, State]
-# Makes of (place in the lists, row, clear, state) the next (clear, state).
+# A function of (place in the list, row, clear, state) to the next (clear, state).
 Step: TypeAlias = Callable[[jax.Array, Row, jax.Array, State], tuple[jax.Array, State]]
 
 
 def composite_sums(
     table: jax.Array, tiles: Tiles, *, layout: Layout, size: Size, interpret: bool = False
 ) -> jax.Array:
-    """The sums of what the layout lists, weighted front to back.
+    """The sums of the layout's images, weighted front to back.
 
     Args:
       table: (N, D), packed rows.
-      tiles: the lists.
-      layout: which numbers there are.
+      tiles: tile lists.
+      layout: which fields rows and images have.
       size: (H, W).
-      interpret: runs on any machine, slowly, for tests.
+      interpret: run the kernel interpreted, on any device; slow, for tests.
 
     Returns:
       (T, images, P), 0 beyond the borders of the image.
@@ -104,12 +104,12 @@ def derivative(
 
     Args:
       table: (N, D).
-      tiles: the lists.
-      sums: (T, images, P), what was drawn.
+      tiles: tile lists.
+      sums: (T, images, P), the drawn images.
       cotangents: (T, images, P).
-      layout: which numbers there are.
+      layout: which fields rows and images have.
       size: (H, W).
-      interpret: runs on any machine, slowly, for tests.
+      interpret: run the kernel interpreted, on any device; slow, for tests.
 
     Returns:
       (N, D).
@@ -122,7 +122,7 @@ def derivative(
         grid=(len(tiles.starts) - 1,),
         out_shape=jax.ShapeDtypeStruct(rows.shape, rows.dtype),
         in_specs=[pl.no_block_spec] * 3 + [_tile_block(layout)] * 2 + [pl.no_block_spec],
-        # Rows of Gaussians that no light reaches stay as they come.
+        # Rows of Gaussians that no light reaches keep their initial zeros.
         input_output_aliases={5: 0},
         compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
         interpret=interpret,
@@ -215,10 +215,10 @@ def _walk(
       table: (N, D).
       ids: (M).
       starts: (T + 1).
-      clear: (P), the light T before the first Gaussian.
-      state: anything.
-      step: makes the next state.
-      layout: which numbers there are.
+      clear: (P), T in front of the first Gaussian.
+      state: initial state, any pytree.
+      step: function that makes the next state.
+      layout: which fields rows and images have.
 
     Returns:
       The last state.
@@ -235,7 +235,7 @@ def _walk(
 
     def go_on(walk: Walk[State]) -> Walk[State]:
         place, following, row, clear, state = walk
-        # Asked for one step ahead: memory answers while this step is computed.
+        # Loaded one step ahead, so that memory latency overlaps with this step.
         ahead = id_at(place + 2), row_of(following)
         clear, state = step(place, row, clear, state)
         return place + 1, *ahead, clear, state
@@ -250,8 +250,8 @@ class _Tile(NamedTuple):
 
     Attributes:
       middle: () twice, its middle, in pixels.
-      offset: (P) twice, its pixels from the middle.
-      inside: (P), 1 at the pixels of the image, 0 beyond it.
+      offset: (P) twice, offsets of its pixels from the middle.
+      inside: (P), 1 at pixels of the image, 0 beyond it.
     """
 
     middle: tuple[jax.Array, jax.Array]
@@ -263,10 +263,10 @@ class _Shown(NamedTuple):
     """A Gaussian at the pixels of a tile.
 
     Attributes:
-      x: (P), the pixels from the mean.
-      y: (P), likewise.
+      x: (P), horizontal offsets of the pixels from the mean.
+      y: (P), vertical offsets.
       alpha: (P).
-      peak: (P), where the rays are densest.
+      peak: (P), the densest points of the rays.
       values: what the Gaussian shows, () or (P).
     """
 
@@ -289,7 +289,7 @@ def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
 
 
 def _show(row: Row, tile: _Tile, layout: Layout) -> _Shown:
-    # First the difference of the two large numbers, which is exact, then the pixel.
+    # Subtract the two large numbers first, which is exact, then the pixel's offset.
     x, y = (tile.offset[i] - (mean - tile.middle[i]) for i, mean in enumerate((row.u, row.v)))
     alpha = alpha_at(x, y, row, row.opacity)
     peak = peak_at(x, y, row.peak)
@@ -297,7 +297,7 @@ def _show(row: Row, tile: _Tile, layout: Layout) -> _Shown:
 
 
 def _pull_back(row: Row, shown: _Shown, shares: Shares, given: Images) -> Row:
-    """What the row of the Gaussian gains from each pixel, maps (P)."""
+    """What the Gaussian's row gains from each pixel, maps (P)."""
     x, y = shown.x, shown.y
     tau, _, inverse = shown.peak
     p, q, r = row.p, row.q, row.r
@@ -318,7 +318,7 @@ def _pull_back(row: Row, shown: _Shown, shares: Shares, given: Images) -> Row:
         )
         by_tau = by_tau + along * x + aside * y + centre
         u, v = u - tau * along, v - tau * aside
-    # The cotangents of l and, but for the sign, of q.
+    # `slid` is the cotangent of l, `bent` minus that of q.
     bent = by_tau * tau * inverse
     slid = by_tau * inverse - 2 * bent
     return Row(
@@ -336,7 +336,7 @@ def _pull_back(row: Row, shown: _Shown, shares: Shares, given: Images) -> Row:
 
 
 def _pull_path(shown: _Shown, motion: list[jax.Array]) -> Path:
-    """What dmu, P and Q gain by the weighted cotangents of X' - X."""
+    """The cotangents of dmu, P and Q, given the weighted cotangents of X' - X."""
     tau, s, _ = shown.peak
     times = lambda factor: tuple(m * factor for m in motion)
     return Path(tuple(motion), times(tau * shown.x), times(tau * shown.y), times(-s))

@@ -1,9 +1,9 @@
 """The numbers of a Gaussian, and those of a pixel, by name.
 
-Compositing reads a table with D numbers for every Gaussian and sums up images. Which number stands
-where is known to `pack` and `unpack` alone, which follow the order of the fields; everything else
-reads fields. A number that a Gaussian is to have besides is a field of `Row`, with its place in
-`_fill_row`; an image is one of `Images`, with its place in `_fill_images`.
+Compositing reads a table of D numbers per Gaussian and sums images. Only `pack` and `unpack` know
+the order, which is that of the fields; all other code reads fields. To add a number per Gaussian,
+add a field to `Row` and fill it in `_fill_row`; to add an image, do so with `Images` and
+`_fill_images`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from sf3d_jax._numerics.vectors import Vector
 
 
 class PeakTerms(NamedTuple):
-    """Where the rays around the mean are densest: l = l1 x + l2 y, q = q1 x^2 + q2 x y + q3 y^2."""
+    """Coefficients of l = l1 x + l2 y and q = q1 x^2 + q2 x y + q3 y^2, which locate the peak."""
 
     l1: jax.Array
     l2: jax.Array
@@ -27,12 +27,12 @@ class PeakTerms(NamedTuple):
 
 
 class Path(NamedTuple):
-    """How the points of a Gaussian move: X' - X = start + tau (x along + y aside) - s centre.
+    """The motion of a Gaussian's points: X' - X = start + tau (x along + y aside) - s centre.
 
     Attributes:
       start: dmu.
-      along: the first column of P.
-      aside: the second column of P.
+      along: first column of P.
+      aside: second column of P.
       centre: Q.
     """
 
@@ -43,21 +43,21 @@ class Path(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A Gaussian as compositing reads it; also the type of the cotangent of one.
+    """A Gaussian as compositing reads it; also the type of its cotangent.
 
-    Every field holds scalar maps of one shape, or of shapes that broadcast against one another.
+    All fields are scalar maps of one shape, or of shapes that broadcast.
 
     Attributes:
-      u: the column of the pixel where the mean is seen.
-      v: the row of that pixel.
-      p: of the exponent, as are q and r.
-      q: see p.
-      r: see p.
+      u: column of the mean's pixel.
+      v: row of the mean's pixel.
+      p: first coefficient of the exponent ((p x + q y)^2 + (r y)^2) / 2.
+      q: second coefficient of the exponent.
+      r: third coefficient of the exponent.
       opacity: o.
-      colors: C of them.
+      colors: C maps.
       depth: mu_z.
-      peak: the terms of l and q.
-      path: where its points go; None if nothing moves.
+      peak: coefficients of l and q.
+      path: motion of its points; None if nothing moves.
     """
 
     u: jax.Array
@@ -76,12 +76,12 @@ class Images(NamedTuple):
     """What is summed at a pixel; also what one Gaussian shows there, and the type of cotangents.
 
     Attributes:
-      colors: C of them.
-      alpha: how much is hidden.
+      colors: C maps.
+      alpha: coverage.
       depth: mu_z tau.
-      square: the square of the depth, which is read to find edges; None if nothing moves.
+      square: squared depth, used to find edges; None if nothing moves.
       motion: X' - X; None if nothing moves.
-      motion_depth: the depth of X where it is not the blended one; None otherwise.
+      motion_depth: depth of X if it is not the blended one; None otherwise.
     """
 
     colors: Vector
@@ -92,15 +92,15 @@ class Images(NamedTuple):
     motion_depth: jax.Array | None
 
 
-# Those that say where X and X' are.
+# The images that define X and X'.
 MOTION_IMAGES = ("motion", "motion_depth")
 
 
 class Layout(NamedTuple):
-    """Which numbers rows and images have, static.
+    """Which fields rows and images have; static.
 
     Attributes:
-      colors: the number of channels C.
+      colors: number of channels C.
       motion: None, "mean" or "median".
     """
 
@@ -119,7 +119,7 @@ class Layout(NamedTuple):
 
     @property
     def is_median(self) -> bool:
-        """Whether the motion is that of one Gaussian, and not blended."""
+        """Whether the motion is that of one Gaussian instead of blended."""
         return self.motion == "median"
 
 
@@ -157,8 +157,8 @@ def pack(row: Row) -> jax.Array:
     """Rows as one array.
 
     Args:
-      row: arrays whose last axis is 1. Numbers of a field that are neighbours may be one array with
-        as many columns, as `colors=(array,)`.
+      row: arrays whose last axis is 1. Consecutive numbers of a field may be one array with that many
+        columns, such as `colors=(array,)`.
 
     Returns:
       (..., D).
@@ -167,17 +167,17 @@ def pack(row: Row) -> jax.Array:
 
 
 def unpack(columns: Sequence[jax.Array], layout: Layout) -> Row:
-    """The row that has these D columns, in the order in which `pack` writes them."""
+    """The row with these D columns, in the order of `pack`."""
     row: Row = jax.tree.unflatten(jax.tree.structure(_fill_row(0, layout)), columns)
     return row
 
 
 def pack_images(images: Images) -> list[jax.Array]:
-    """The images, one after the other."""
+    """The images as a list."""
     return jax.tree.leaves(images)
 
 
 def unpack_images(maps: Sequence[jax.Array], layout: Layout) -> Images:
-    """The images that `pack_images` lists in this order."""
+    """The images from maps in the order of `pack_images`."""
     images: Images = jax.tree.unflatten(jax.tree.structure(_fill_images(0, layout)), maps)
     return images

@@ -16,7 +16,7 @@ from sf3d_jax.gaussians._blending import blend
 from sf3d_jax.gaussians._derivative import derivative
 from sf3d_jax.gaussians._lockstep import STEP, find_group, group_tiles, read_batch
 from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
 # The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
@@ -59,7 +59,7 @@ composite.defvjp(_composite_fwd, _composite_bwd)
 
 def _join_tiles(sums: jax.Array, layout: Layout, size: Size) -> Images:
     """(T, images, P) as images."""
-    rows, columns = grid_of(size)
+    rows, columns = tile_grid(size)
     tiles = sums.reshape(rows, columns, -1, SIDE, SIDE)
     # One image at a time: XLA then copies rows of eight pixels instead of single numbers.
     images = [
@@ -71,7 +71,7 @@ def _join_tiles(sums: jax.Array, layout: Layout, size: Size) -> Images:
 
 def _cut_into_tiles(image: jax.Array, size: Size) -> jax.Array:
     """An image as (T, P), padded with 0."""
-    rows, columns = grid_of(size)
+    rows, columns = tile_grid(size)
     beyond = (0, rows * SIDE - size[0]), (0, columns * SIDE - size[1])
     tiles = jnp.pad(image, beyond).reshape(rows, SIDE, columns, SIDE)
     return jnp.swapaxes(tiles, 1, 2).reshape(-1, PIXELS)
@@ -89,7 +89,7 @@ def _sum_in_lockstep(table: jax.Array, tiles: Tiles, layout: Layout, size: Size)
 
     # Members of a batch are drawn one by one; in lockstep, all would wait for the deepest.
     @sequential_vmap
-    def all_groups(table: jax.Array, tiles: Tiles) -> jax.Array:
+    def draw_groups(table: jax.Array, tiles: Tiles) -> jax.Array:
         groups = group_tiles(tiles)
         draw = lambda tile: _draw_group(table, tiles, tile, layout, size)
         drawn = jax.lax.map(draw, groups).reshape(-1, layout.images, PIXELS)
@@ -99,7 +99,7 @@ def _sum_in_lockstep(table: jax.Array, tiles: Tiles, layout: Layout, size: Size)
         found = jnp.zeros(count, jnp.int32).at[tile].set(place, mode="drop")
         return drawn[found]
 
-    return all_groups(table, tiles)
+    return draw_groups(table, tiles)
 
 
 def _derive_in_lockstep(
@@ -172,7 +172,7 @@ def _draw_group(
     """The sums of a group of tiles, (G, images, P)."""
     group = find_group(tile, table, tiles, size)
 
-    def go_on(walk: _DrawState) -> _DrawState:
+    def advance(walk: _DrawState) -> _DrawState:
         first, clear, sums = walk
         batch = read_batch(table, tiles, group, first, layout)
         for k in range(STEP):
@@ -183,4 +183,4 @@ def _draw_group(
     nothing = unpack_images([jnp.zeros_like(group.inside)] * layout.images, layout)
     start = _DrawState(jnp.int32(0), group.inside, nothing)
     is_unfinished = lambda walk: group.is_unfinished(walk.first, walk.clear)
-    return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, go_on, start).sums), axis=1)
+    return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, advance, start).sums), axis=1)

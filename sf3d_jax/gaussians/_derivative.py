@@ -77,7 +77,7 @@ def derivative(
         turned = jnp.stack([*given.colors, given.depth], -1)
         rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
 
-        def go_on(walk: _PullState) -> _PullState:
+        def advance(walk: _PullState) -> _PullState:
             batch = read_batch(table, tiles, group, walk.first, layout)
             shares, clear, rest = _find_shares(batch, given, walk.clear, walk.rest, layout)
             change = pack(_pull_back(batch, shares, given, turned))
@@ -86,7 +86,7 @@ def derivative(
 
         start = _PullState(jnp.int32(0), group.inside, rest, gradient)
         is_unfinished = lambda walk: group.is_unfinished(walk.first, walk.clear)
-        return jax.lax.while_loop(is_unfinished, go_on, start).gradient, None
+        return jax.lax.while_loop(is_unfinished, advance, start).gradient, None
 
     return jax.lax.scan(add, 0 * table, group_tiles(tiles))[0]
 
@@ -145,10 +145,10 @@ def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -
     fall, linear, square = (
         _sum_moments(x, batch.offset, 6) for x in (shares.fall, pull, pull * batch.peak.tau)
     )
-    slid = [x - 2 * y for x, y in zip(linear[:3], square[:3], strict=True)]
+    by_l = [x - 2 * y for x, y in zip(linear[:3], square[:3], strict=True)]
     along = p * fall[1] + q * fall[2]
-    u = p * along - l1 * slid[0] + 2 * q1 * square[1] + q2 * square[2]
-    v = q * along + r * r * fall[2] - l2 * slid[0] + q2 * square[1] + 2 * q3 * square[2]
+    u = p * along - l1 * by_l[0] + 2 * q1 * square[1] + q2 * square[2]
+    v = q * along + r * r * fall[2] - l2 * by_l[0] + q2 * square[1] + 2 * q3 * square[2]
     xx, xy, yy = fall[3:]
     colors, depth = _pull_values(batch, shares, given, turned)
     path = None
@@ -164,7 +164,7 @@ def _pull_back(batch: Batch, shares: Shares, given: Images, turned: jax.Array) -
         opacity=fall[0] / jnp.where(row.opacity > 0, row.opacity, 1),
         colors=(colors,),
         depth=depth,
-        peak=PeakTerms(*slid[1:], *(-x for x in square[3:])),
+        peak=PeakTerms(*by_l[1:], *(-x for x in square[3:])),
         path=path,
     )
 

@@ -37,7 +37,7 @@ def resolve_images(
 
 
 def invert_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:
-    """The inverse of a depth summed with weights; 0 where there is no surface."""
+    """The inverse of a depth summed with weights; 0 where nothing is drawn."""
     there = (weight > 0) & is_positive_finite(
         jnp.where(weight > 0, depth / jnp.where(weight > 0, weight, 1), 0)
     )

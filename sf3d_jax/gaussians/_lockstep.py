@@ -13,7 +13,7 @@ import numpy as np
 from sf3d_jax._numerics import compute_once
 from sf3d_jax.gaussians._blending import STOP, Peak, alpha_at, peak_at, values_at
 from sf3d_jax.gaussians._rows import Images, Layout, Row, unpack
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
 GROUP = 128
 STEP = 8
@@ -91,7 +91,7 @@ def group_tiles(tiles: Tiles) -> jax.Array:
 def find_group(tile: jax.Array, table: jax.Array, tiles: Tiles, size: tuple[int, int]) -> Group:
     """The group of these GROUP tiles."""
     dtype = table.dtype
-    columns = grid_of(size)[1]
+    columns = tile_grid(size)[1]
     start = tiles.starts[tile]
     end = jnp.where(tile < 0, start, tiles.starts[tile + 1])
     corner = jnp.stack([tile % columns, tile // columns], -1) * SIDE

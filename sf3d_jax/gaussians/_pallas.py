@@ -43,7 +43,7 @@ from sf3d_jax.gaussians._rows import (
     unpack,
     unpack_images,
 )
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, grid_of
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
 # With one warp, a sum over the pixels needs no shared memory and no barrier.
 _WARPS = 1
@@ -233,7 +233,7 @@ def _walk(
         place, _, _, clear, _ = walk
         return (place < end) & (clear.max() > STOP)
 
-    def go_on(walk: Walk[State]) -> Walk[State]:
+    def advance(walk: Walk[State]) -> Walk[State]:
         place, following, row, clear, state = walk
         # Loaded one step ahead, so that memory latency overlaps with this step.
         ahead = id_at(place + 2), row_of(following)
@@ -241,7 +241,7 @@ def _walk(
         return place + 1, *ahead, clear, state
 
     walk = first, id_at(first + 1), row_of(id_at(first)), clear, state
-    result: State = jax.lax.while_loop(is_unfinished, go_on, walk)[-1]
+    result: State = jax.lax.while_loop(is_unfinished, advance, walk)[-1]
     return result
 
 
@@ -278,7 +278,7 @@ class _Shown(NamedTuple):
 
 
 def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
-    tile, columns = pl.program_id(0), jnp.int32(grid_of(size)[1])
+    tile, columns = pl.program_id(0), jnp.int32(tile_grid(size)[1])
     pixel, side = jax.lax.iota(jnp.int32, PIXELS), jnp.int32(SIDE)
     half = (SIDE - 1) / 2
     middle = [(f(tile, columns) * side).astype(dtype) + half for f in (jax.lax.rem, jax.lax.div)]
@@ -318,19 +318,21 @@ def _pull_back(row: Row, shown: _Shown, shares: Shares, given: Images) -> Row:
         )
         by_tau = by_tau + along * x + aside * y + centre
         u, v = u - tau * along, v - tau * aside
-    # `slid` is the cotangent of l, `bent` minus that of q.
-    bent = by_tau * tau * inverse
-    slid = by_tau * inverse - 2 * bent
+    # The cotangent of l, and minus that of q.
+    minus_by_q = by_tau * tau * inverse
+    by_l = by_tau * inverse - 2 * minus_by_q
     return Row(
-        u=u - l1 * slid + (2 * q1 * x + q2 * y) * bent,
-        v=v - l2 * slid + (q2 * x + 2 * q3 * y) * bent,
+        u=u - l1 * by_l + (2 * q1 * x + q2 * y) * minus_by_q,
+        v=v - l2 * by_l + (q2 * x + 2 * q3 * y) * minus_by_q,
         p=-fall * slope * x,
         q=-fall * slope * y,
         r=-fall * r * y * y,
         opacity=fall / jnp.where(row.opacity > 0, row.opacity, 1),
         colors=tuple(weight * cotangent for cotangent in given.colors),
         depth=depth * tau,
-        peak=PeakTerms(slid * x, slid * y, -bent * x * x, -bent * x * y, -bent * y * y),
+        peak=PeakTerms(
+            by_l * x, by_l * y, -minus_by_q * x * x, -minus_by_q * x * y, -minus_by_q * y * y
+        ),
         path=path,
     )
 

@@ -157,8 +157,8 @@ def pack(row: Row) -> jax.Array:
     """Rows as one array.
 
     Args:
-      row: arrays whose last axis is 1. Consecutive numbers of a field may be one array with that many
-        columns, such as `colors=(array,)`.
+      row: arrays whose last axis is 1. Consecutive numbers of a field may be one array with that
+        many columns, such as `colors=(array,)`.
 
     Returns:
       (..., D).

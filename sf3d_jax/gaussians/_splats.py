@@ -1,19 +1,19 @@
-"""Gaussians as an image sees them: the table of numbers that drawing needs of each.
+"""Gaussians as an image sees them: the numbers of each that drawing needs.
 
-In the axes of the camera a Gaussian has the mean mu and the factor M; d0 = mu / mu_z is the ray
-through its mean and (x, y) a pixel's offset from where that ray is seen. Its weight there is
+In the camera's axes a Gaussian has mean mu and factor M; d0 = mu / mu_z is the ray through its mean
+and (x, y) the offset of a pixel from the mean's image. Its weight there is
 
     alpha = min(.99, o exp(-((p x + q y)^2 + (r y)^2) / 2)),
     [p q; 0 r]^T [p q; 0 r] = (J M M^T J^T + .3 I)^-1,  J = d(u, v) / dX at the mean,
 
-the splatting of Zwicker et al. (EWA, 2001) with the numbers of gsplat and 3DGS. The pixel's own ray
-is d = d0 + (x / fx, y / fy, 0). The Gaussian is densest on it at the depth tau mu_z, where
+which is EWA splatting (Zwicker et al., 2001) with the constants of gsplat and 3DGS. The pixel's
+own ray is d = d0 + (x / fx, y / fy, 0). The Gaussian is densest on it at the depth tau mu_z, with
 
     A = M^-1,  a0 = A d0,  b = A (d - d0),  tau = a0.(a0 + b) / |a0 + b|^2 = (1 + l) / (1 + 2 l + q)
 
-with l = a0.b / a0.a0 linear and q = b.b / a0.a0 quadratic in (x, y); one behind the camera counts
-as at it, tau = 0. In the Gaussian's own axes the point is xi = mu_z (tau b - s a0), s = 1 - tau.
-When the Gaussian goes to mu' and M', the point goes by the small difference
+where l = a0.b / a0.a0 is linear and q = b.b / a0.a0 quadratic in (x, y). If that point is behind
+the camera, tau = 0. In the Gaussian's own axes the point is xi = mu_z (tau b - s a0), s = 1 - tau.
+When the Gaussian moves to mu' and M', the point moves by the small difference
 
     X' - X = (mu' - mu) + (M' - M) xi = dmu + tau P (x, y) - s Q,
     P = mu_z (M' - M) A [e_x / fx, e_y / fy],  Q = mu_z (M' - M) a0,  in the axes of the camera.
@@ -32,36 +32,36 @@ from sf3d_jax.gaussians._rows import Path, PeakTerms, Row
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
 from sf3d_jax.gaussians.scene import Gaussians
 
-# gsplat's numbers, and those of 3DGS but for NEAR.
+# gsplat's constants, which are those of 3DGS except for NEAR.
 NEAR = 0.01
 FAR = 1e10
 BLUR = 0.3
 CUT = 1 / 255
-# How far beyond the image, in parts of it, the slope of the projection still follows the mean;
-# gsplat's .3 times the tangent of half the field of view.
+# The margin around the image, as a share of its size, within which the slope of the projection
+# follows the mean; gsplat's .3 times the tangent of half the field of view.
 _MARGIN = 0.15
-# Factors whose determinant is below this, next to the cube of the largest entry, are singular, and
-# so are those so thin, in metres, that the inverse has no square in float32.
+# Factors are singular if their determinant, relative to the cube of the largest entry, is below
+# _FLAT, or if they are so thin, in metres, that the inverse has no square in float32.
 _FLAT = 1e-18
 _THIN = 1e-15
-# How far rounding may be off in the exponent where alpha falls below the cut.
+# A bound on the rounding error of the exponent where alpha falls below the cut.
 _SLACK = 1e-5
-# Variances, in pixels^2, and their products that are too large to be multiplied further.
+# A bound on variances, in pixels^2, and their products, so that further products are finite.
 _WIDE = 1e36
 
 _IDENTITY = tuple(tuple(int(i == j) for j in range(3)) for i in range(3))
 
 
 class Outlines(NamedTuple):
-    """Where in the image Gaussians are seen; passes no gradient.
+    """Where Gaussians are seen in the image; passes no gradient.
 
     Attributes:
-      pixels: (N, 2), where the means are seen.
+      pixels: (N, 2), pixels of the means.
       roots: (N, 3), p, q and r of the exponent.
       depths: (N), mu_z.
-      reach: (N, 2), how far from its mean, along u and v, alpha is at least 1/255.
-      power: (N), what (p x + q y)^2 + (r y)^2 is there at most.
-      is_drawn: (N), bool. Those that are not drawn hold finite numbers.
+      reach: (N, 2), distance from the mean, along u and v, up to which alpha is at least 1/255.
+      power: (N), largest (p x + q y)^2 + (r y)^2 with alpha of at least 1/255.
+      is_drawn: (N), bool. Gaussians that are not drawn hold finite numbers.
     """
 
     pixels: jax.Array
@@ -76,8 +76,8 @@ class Splats(NamedTuple):
     """Gaussians in the image.
 
     Attributes:
-      row: what compositing reads of each, (N, 1), and (N, C) of the colours.
-      outlines: what decides on the tiles where it is read.
+      row: what compositing reads of each, (N, 1), with colours (N, C).
+      outlines: what decides which tiles list it.
     """
 
     row: Row
@@ -91,16 +91,16 @@ def make_splats(
     later: tuple[jax.Array, jax.Array] | None = None,
     antialias: bool = False,
 ) -> Splats:
-    """What a camera sees of every Gaussian, and how it moves to its later means and factors."""
+    """What a camera sees of each Gaussian, and its motion to the later means and factors."""
     if not len(gaussians.opacities):
-        # One that is not drawn, since nothing can be gathered from no Gaussians.
+        # Use one Gaussian that is not drawn, because an empty array cannot be gathered from.
         nothing = lambda x: jnp.zeros((1, *x.shape[1:]), x.dtype)
         gaussians, later = jax.tree.map(nothing, (gaussians, later))
     gaussians, later, camera = widen(gaussians, later, camera)
     camera, good = usable(camera)
     is_finite = _is_finite((gaussians, later)) & good
     finite = _mask_gaussians(is_finite, gaussians)
-    rotation = _entries(camera.world_to_camera[:, :3])
+    rotation = _matrix_entries(camera.world_to_camera[:, :3])
     body, is_seen = _enter_camera(finite, rotation, camera, is_finite)
     x, y, z = body.mean
     (fx, fy), (cx, cy) = camera.focal, camera.principal_point
@@ -130,7 +130,7 @@ def make_splats(
         peak=_find_peak(sides),
         path=path,
     )
-    # Each number is found in a loop of its own.
+    # XLA computes each of these in its own loop.
     row = jax.tree.map(lambda number: number[:, None], compute_once(row))
     row = row._replace(colors=(colors,))
     return Splats(row, _find_outlines(row, ellipse, is_seen))
@@ -143,7 +143,7 @@ def _is_finite(tree: Tree) -> jax.Array:
 
 
 def _mask_gaussians(is_finite: jax.Array, gaussians: Gaussians) -> Gaussians:
-    """The Gaussians; where not finite one of no weight."""
+    """The Gaussians; non-finite ones are replaced by one with opacity 0."""
     parts = gaussians.means, gaussians.factors, gaussians.opacities, gaussians.colors
     return Gaussians(*mask(is_finite, parts, (0, jnp.eye(3), 0, 0)))
 
@@ -153,7 +153,7 @@ class _Body(NamedTuple):
 
     Attributes:
       mean: mu, (N) each.
-      factor: M, of X = mu + M xi.
+      factor: M, with X = mu + M xi.
       inverse: A.
     """
 
@@ -165,14 +165,14 @@ class _Body(NamedTuple):
 def _enter_camera(
     gaussians: Gaussians, rotation: Matrix, camera: Camera, is_finite: jax.Array
 ) -> tuple[_Body, jax.Array]:
-    """The Gaussians in the axes of the camera, and which are visible there."""
+    """The Gaussians in the axes of the camera, and which of them are visible."""
     shift = camera.world_to_camera[:, 3]
     mean = add(_rotate(rotation, gaussians.means), shift)
     factor = _rotate_columns(rotation, gaussians.factors)
     inverse, is_solid = _invert(factor)
     is_ahead = (mean[2] > NEAR) & (mean[2] < FAR)
     is_visible = is_finite & is_solid & is_ahead & (gaussians.opacities >= CUT)
-    # What is not drawn must have a derivative too.
+    # Gaussians that are not drawn need finite derivatives, too.
     body = _Body(
         *mask(is_visible, (mean, factor, inverse), ((0, 0, 1), _IDENTITY, _IDENTITY)),
     )
@@ -182,7 +182,7 @@ def _enter_camera(
     return body, is_visible & is_moderate
 
 
-def _entries(matrix: jax.Array) -> Matrix:
+def _matrix_entries(matrix: jax.Array) -> Matrix:
     return tuple(tuple(matrix[..., i, j] for j in range(3)) for i in range(3))
 
 
@@ -195,7 +195,7 @@ def _rotate_columns(rotation: Matrix, factors: jax.Array) -> Matrix:
 
 
 def _invert(factor: Matrix) -> tuple[Matrix, jax.Array]:
-    """The inverses of the factors, by cofactors, and which have one."""
+    """The inverses of the factors, by cofactors, and which factors have one."""
     largest = jnp.stack([jnp.abs(x) for row in factor for x in row]).max(0)
     is_solid = largest > 0
     largest = jax.lax.stop_gradient(jnp.where(is_solid, largest, 1))
@@ -214,12 +214,12 @@ class _Ellipse(NamedTuple):
     """The blurred Gaussians in the image, (N) each.
 
     Attributes:
-      p: of the exponent, as are q and r.
-      q: see p.
-      r: see p.
-      across: the variance along u, in pixels^2.
-      down: that along v.
-      fade: by how much a Gaussian is smaller than its blurred self.
+      p: first coefficient of the exponent ((p x + q y)^2 + (r y)^2) / 2.
+      q: second coefficient of the exponent.
+      r: third coefficient of the exponent.
+      across: variance along u, in pixels^2.
+      down: variance along v.
+      fade: ratio of the area before the blur to that after it.
     """
 
     p: jax.Array
@@ -236,7 +236,7 @@ def _find_ellipse(body: _Body, camera: Camera) -> _Ellipse:
     blurred_area = area + BLUR * (uu + vv) + BLUR * BLUR
     is_thick = area > 0
     fade = jnp.sqrt(mask(is_thick, (area,), (1,))[0] / blurred_area)
-    # The exponent as a sum of squares: the inverse's own terms cancel along a thin Gaussian.
+    # The exponent is a sum of squares, since the inverse's own terms cancel for thin Gaussians.
     height, root = jnp.sqrt(down), jnp.sqrt(blurred_area)
     return _Ellipse(
         p=height / root,
@@ -249,7 +249,7 @@ def _find_ellipse(body: _Body, camera: Camera) -> _Ellipse:
 
 
 def _find_spread(body: _Body, camera: Camera) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """The entries 00, 01 and 11 of J M M^T J^T, and its determinant."""
+    """Entries 00, 01 and 11 of J M M^T J^T, and its determinant."""
     rows = []
     z = body.mean[2]
     for i in range(2):
@@ -257,20 +257,20 @@ def _find_spread(body: _Body, camera: Camera) -> tuple[jax.Array, jax.Array, jax
         focal, point = camera.focal[i], camera.principal_point[i]
         margin = _MARGIN * size
         low, high = (-0.5 - margin - point) / focal, (size - 0.5 + margin - point) / focal
-        # Far outside of the image the slope would make Gaussians of any size.
+        # Unclipped, Gaussians far outside the image would have slopes of any size.
         tangent = jnp.clip(body.mean[i] / z, low, high)
         across = zip(body.factor[i], body.factor[2], strict=True)
         rows.append([focal / z * (a - tangent * b) for a, b in across])
-    # Not as a difference of the entries' products: of a long thin Gaussian it has few digits.
+    # For long thin Gaussians, the difference of the entries' products would have few digits.
     normal = cross(*rows)
     return dot(rows[0], rows[0]), dot(rows[0], rows[1]), dot(rows[1], rows[1]), dot(normal, normal)
 
 
 class _Sides(NamedTuple):
-    """What the formulas of depth and motion are made of.
+    """The vectors from which the formulas of depth and motion are built, (N) each.
 
     Attributes:
-      centre: a0, (N) each.
+      centre: a0.
       along: A e_x / fx.
       aside: A e_y / fy.
     """
@@ -305,7 +305,7 @@ def _find_peak(sides: _Sides) -> PeakTerms:
 def _find_path(
     change: jax.Array, stretch: jax.Array, rotation: Matrix, depth: jax.Array, sides: _Sides
 ) -> Path:
-    """Where the points go, by the changes of means and factors in world axes."""
+    """The motion of the points, from the changes of means and factors in world axes."""
     turned = _rotate_columns(rotation, stretch)
     return Path(
         start=_rotate(rotation, change),
@@ -316,7 +316,7 @@ def _find_path(
 
 
 def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:
-    """(N, C), as the camera sees them."""
+    """The colours that the camera sees, (N, C)."""
     colors: jax.Array = gaussians.colors
     if colors.ndim == 2:
         return colors

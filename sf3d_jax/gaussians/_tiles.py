@@ -1,8 +1,8 @@
-"""Which Gaussians each tile of the image has to draw, front to back.
+"""Which Gaussians each tile of the image draws, front to back.
 
-A Gaussian is listed in the tiles of SIDE x SIDE pixels that its ellipse of alpha >= 1/255 meets:
-for each row of tiles those between the ellipse's leftmost and rightmost points in it. All lists
-lie behind one another in one array of a fixed length.
+A Gaussian is listed in all tiles of SIDE x SIDE pixels that its ellipse alpha >= 1/255 meets: in
+each row of tiles, those between the ellipse's leftmost and rightmost points in it. All lists are
+stored one after another in one array of fixed length.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from sf3d_jax.gaussians._splats import Outlines
 SIDE = 8
 PIXELS = SIDE * SIDE
 
-# The ellipse is found to rounding; a pixel at its rim must not be missed.
+# Enlarges the ellipse by its rounding error, so that no pixel at its rim is missed.
 _ROUNDING = 1e-3
 _BITS = 32
 _LARGEST = 2**31 - 1
@@ -25,9 +25,9 @@ class Tiles(NamedTuple):
     """The lists of the tiles of an image, row by row.
 
     Attributes:
-      ids: (M), Gaussians, those of a tile by depth.
-      starts: (T + 1), where the list of each tile starts, and where the last one ends.
-      overflow: (), how many entries found no place. The lists are of no use then.
+      ids: (M), indices of Gaussians, ordered by depth within a tile.
+      starts: (T + 1), where each tile's list starts, and where the last one ends.
+      overflow: (), number of entries that did not fit. If positive, the lists are unusable.
     """
 
     ids: jax.Array
@@ -36,21 +36,21 @@ class Tiles(NamedTuple):
 
 
 class _Spans(NamedTuple):
-    """Which rows of tiles the Gaussians meet: front to back the first, and how many."""
+    """Gaussians front to back, with the first row of tiles and the number of rows they meet."""
 
     order: jax.Array
     first: jax.Array
     rows: jax.Array
 
 
-def grid_of(size: tuple[int, int]) -> tuple[int, int]:
-    """How many rows and columns of tiles cover an image of a size."""
+def tile_grid(size: tuple[int, int]) -> tuple[int, int]:
+    """The numbers of rows and columns of tiles that cover an image."""
     return -(-size[0] // SIDE), -(-size[1] // SIDE)
 
 
 def build_tile_lists(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     """The lists of all tiles, with room for `capacity` entries."""
-    rows, columns = grid_of(size)
+    rows, columns = tile_grid(size)
     spans = _find_spans(outlines, size)
     owner, row, used = _enumerate_entries(spans.rows, capacity)
     row = spans.first[owner] + row
@@ -62,15 +62,15 @@ def build_tile_lists(outlines: Outlines, size: tuple[int, int], capacity: int) -
     places = _order_by_key(tile, rows * columns)
     lengths = jnp.zeros(rows * columns + 1, jnp.int32).at[tile].add(1)
     starts = jnp.cumsum(lengths, dtype=jnp.int32) - lengths
-    # Where not even the rows fit, what their tiles need is more, but not known.
+    # If even the rows do not fit, the number of tiles is larger still, but unknown.
     wanted = jnp.maximum(_count_entries(spans.rows), _count_entries(count))
     overflow = jnp.maximum(wanted - capacity, 0)
     return Tiles(owner[entry][places], starts, overflow)
 
 
 def count_intersections(outlines: Outlines, size: tuple[int, int]) -> jax.Array:
-    """How many entries the lists of all tiles have."""
-    columns = grid_of(size)[1]
+    """The number of entries of all tile lists."""
+    columns = tile_grid(size)[1]
     spans = _find_spans(outlines, size)
 
     def add(k: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -79,7 +79,7 @@ def count_intersections(outlines: Outlines, size: tuple[int, int]) -> jax.Array:
         exact, rough = _sum(count)
         return total[0] + exact, total[1] + rough
 
-    # Not constants, which under shard_map are alike on all devices.
+    # Not constants: under shard_map the loop must start device-varying.
     none = 0 * spans.rows[0]
     start = none, none.astype(jnp.float32)
     exact, rough = jax.lax.fori_loop(0, spans.rows.max(), add, start)
@@ -91,22 +91,22 @@ def _count_entries(count: jax.Array) -> jax.Array:
 
 
 def _sum(count: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """As an integer, which may wrap, and as a float, which tells whether it did."""
+    """The sum as an integer, which may wrap, and as a float, which shows whether it did."""
     return count.sum(dtype=jnp.int32), count.astype(jnp.float32).sum()
 
 
 def _saturate(exact: jax.Array, rough: jax.Array) -> jax.Array:
-    """The sum, or the largest integer where it is larger."""
+    """The sum, clipped to the largest integer."""
     return jnp.where(rough > 0.99 * _LARGEST, _LARGEST, exact)
 
 
 def _find_spans(outlines: Outlines, size: tuple[int, int]) -> _Spans:
     low = outlines.pixels - outlines.reach - _ROUNDING
     high = outlines.pixels + outlines.reach + _ROUNDING
-    # A NaN of rounding would be cast to any integer.
+    # NaN from rounding fails these comparisons; cast to an integer it could be anything.
     inside = outlines.is_drawn & (high >= 0).all(-1)
     inside = inside & (low[:, 0] <= size[1] - 1) & (low[:, 1] <= size[0] - 1)
-    # Pixels are at integers, so the ellipse first meets them at the next one.
+    # Pixels are at integers, so the first pixel in the ellipse is at the next integer.
     first, last = (
         jnp.clip(x, 0, size[0] - 1).astype(jnp.int32) // SIDE
         for x in (jnp.ceil(low[:, 1]), jnp.floor(high[:, 1]))
@@ -119,16 +119,16 @@ def _find_spans(outlines: Outlines, size: tuple[int, int]) -> _Spans:
 def _find_columns(
     outlines: Outlines, owner: jax.Array, row: jax.Array, columns: int
 ) -> tuple[jax.Array, jax.Array]:
-    """The first and last column of tiles that a Gaussian meets in a row of tiles; one at least."""
+    """The first and last column of tiles that a Gaussian meets in a row of tiles; at least one."""
     u, v = outlines.pixels[owner].T
     p, q, r = outlines.roots[owner].T
     power = outlines.power[owner]
     wide, high = outlines.reach[owner].T
-    # Offsets of the row's pixels from the mean, within the ellipse.
+    # Vertical offsets of the row's pixels from the mean, clipped to the ellipse.
     start = (row * SIDE).astype(v.dtype)
     top = jnp.clip(start - v - _ROUNDING, -high, high)
     bottom = jnp.clip(start + (SIDE - 1) - v + _ROUNDING, -high, high)
-    # Where the ellipse is widest, and narrower above and below.
+    # The ellipse is widest at y = +-widest; clip that to the row.
     widest = -p * q / (q * q + r * r) * wide
     ends = []
     for sign in (-1, 1):
@@ -143,7 +143,7 @@ def _find_columns(
 
 
 def _enumerate_entries(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """As many entries as each owner counts, in their order: (owner, number among its own, used)."""
+    """`count` entries per owner, in order: (owner, index among its entries, used)."""
     ends = jnp.cumsum(count, dtype=jnp.int32)
     owner = jnp.repeat(jnp.arange(len(count), dtype=jnp.int32), count, total_repeat_length=capacity)
     slot = jnp.arange(capacity, dtype=jnp.int32)
@@ -151,9 +151,9 @@ def _enumerate_entries(count: jax.Array, capacity: int) -> tuple[jax.Array, jax.
 
 
 def _order_by_depth(depths: jax.Array) -> jax.Array:
-    """The Gaussians front to back, by depths that are not negative; of two alike the first first.
+    """Gaussians front to back, by non-negative depths; ties keep their order.
 
-    Such floats are ordered as their bits are; these are sorted sixteen at a time, the last first.
+    Such floats sort like their bits. The bits are sorted sixteen at a time, the lowest first.
     """
     words = jax.lax.bitcast_convert_type(depths, jnp.uint32).reshape(len(depths), -1)
     order = jnp.arange(len(depths), dtype=jnp.int32)
@@ -165,18 +165,18 @@ def _order_by_depth(depths: jax.Array) -> jax.Array:
 
 
 def _order_by_key(key: jax.Array, largest: int) -> jax.Array:
-    """Where to find the entries in the order of their keys, 0 to `largest`; equal ones keep theirs.
+    """Indices that sort keys from 0 to `largest`; equal keys keep their order.
 
-    XLA sorts one array of integers several times faster than one that carries another. So what is
-    sorted is the key with the entry's own place in its low bits; where both do not fit into an
-    integer, entries are sorted in parts, which are put together by counting.
+    XLA sorts one array of integers several times faster than one that carries another. So this
+    sorts keys with the entry's index in their low bits. If both do not fit into an integer, entries
+    are sorted in parts, which are merged by counting.
     """
     bits = _BITS - largest.bit_length()
     total = len(key)
     length = min(1 << bits, total)
     parts = -(-total // length)
     if parts > 1 and parts * (largest + 1) > 4 * total:
-        # The counts would be larger than what is sorted: the low half of the key first.
+        # Counts would outnumber the entries, so sort by the low half of the key, then the high.
         half = largest.bit_length() // 2
         order = _order_by_key(key & ((1 << half) - 1), (1 << half) - 1)
         return order[_order_by_key(key[order] >> half, largest >> half)]
@@ -191,7 +191,7 @@ def _order_by_key(key: jax.Array, largest: int) -> jax.Array:
     part = jnp.arange(parts, dtype=jnp.int32)[:, None]
     counts = jnp.zeros((parts, largest + 1), jnp.int32).at[part, key].add(1)
     before = lambda x, axis: jnp.cumsum(x, axis, dtype=jnp.int32) - x
-    # Where the key starts, behind the parts before, less where it starts in its own part.
+    # Where a key starts in the result, after earlier parts, minus where it starts in its part.
     base = before(counts.sum(0, dtype=jnp.int32), 0)[None] + before(counts, 0) - before(counts, 1)
     target = jnp.take_along_axis(base, key, 1) + jnp.arange(length, dtype=jnp.int32)[None]
     source = part * length + place

@@ -1,4 +1,4 @@
-"""Colours that change with the direction they are seen from: real spherical harmonics.
+"""View-dependent colours: real spherical harmonics.
 
     color = max(0, 1/2 + sum_k Y_k(n) c_k),   n from the camera to the Gaussian, in world axes,
 
@@ -13,25 +13,23 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array
 from sf3d_jax._numerics import is_in_range, jit, mask, widen
 
-# How many coefficients there are to each degree.
+# {number of coefficients: degree}.
 DEGREES = {1: 0, 4: 1, 9: 2, 16: 3}
 
 
 @jit
 def spherical_harmonics(coefficients: jax.Array, directions: jax.Array) -> jax.Array:
-    """The colours that coefficients of spherical harmonics give in directions.
+    """max(0, 1/2 + sum_k Y_k(n) c_k), the colours of spherical harmonics seen along n.
+
+    The basis Y_k is that of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
 
     Args:
-      coefficients: (*b, K, C), K = 1, 4, 9 or 16, for degree 0 to 3.
-      directions: (*b, 3), from the eye to the coloured point, of any length but 0.
+      coefficients: (*b, K, C), c_k, K = 1, 4, 9 or 16 for degree 0 to 3.
+      directions: (*b, 3), n, from the eye to the coloured point, of any non-zero length.
 
     Returns:
       (*b, C), at least 0, in the dtype of the coefficients. Where a direction is 0 or not finite,
-      the colour is that of degree 0, with no gradient to the direction.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      the colour is that of degree 0 and passes no gradient to the direction.
     """
     check_array("coefficients", coefficients)
     check_array("directions", directions, (3,))
@@ -49,7 +47,7 @@ def spherical_harmonics(coefficients: jax.Array, directions: jax.Array) -> jax.A
 
 
 def _normalize(directions: jax.Array) -> tuple[jax.Array, ...]:
-    """Directions of length 1; 0 where there is none."""
+    """Directions of length 1; 0 where a direction is 0 or not finite."""
     x, y, z = (directions[..., i] for i in range(3))
     squared = x * x + y * y + z * z
     given = is_in_range(squared) & (squared > jnp.finfo(squared.dtype).tiny)

@@ -1,14 +1,14 @@
 """Images of moving 3D Gaussians with exact annotations of their motion.
 
-The point X_k of a Gaussian that the pixel's ray sees, and where it goes with the Gaussian, X'_k,
-are blended with the weights of the image into two points,
+Let X_k be the point of a Gaussian that the pixel's ray sees, and X'_k that point after it has moved
+with the Gaussian. They are combined into two points,
 
     X = sum_k w_k X_k / alpha,   X' = sum_k w_k X'_k / alpha      (the mean), or
     X = X_m, X' = X'_m of the Gaussian at which half of the light is gone   (the median),
 
-and everything that is annotated is said about these two: X lies on the ray, inv_depth is 1 / X_z,
-scene_flow X' - X, and flow and inv_depth_change are what `image_motion` makes of them. So they
-agree with one another to rounding. X' - X is summed as such, not as a difference.
+and all annotations derive from these two: X lies on the ray, inv_depth is 1 / X_z, scene_flow is
+X' - X, and flow and inv_depth_change follow by `image_motion`. So they agree with one another to
+rounding. X' - X is summed directly, not as a difference.
 """
 
 from functools import partial
@@ -40,8 +40,8 @@ from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 METHODS = ("mean", "median")
 
-# A pixel sees more than one surface, or less than one, where depths spread by more than this part
-# of their mean, or light passes.
+# A pixel sees several surfaces if the deviation of its depths exceeds SPREAD times their mean, and
+# shines through if a share of light above LEAK passes.
 SPREAD = 0.01
 LEAK = 0.1
 
@@ -51,19 +51,19 @@ class Annotation(NamedTuple):
 
     Attributes:
       colors: (H, W, C).
-      alpha: (H, W), how much of what is behind them the Gaussians hide, 0 to 1.
+      alpha: (H, W), coverage: the share of the background that the Gaussians hide, 0 to 1.
       inv_depth: (H, W), 1 / Z, per metre.
       flow: (H, W, 2), pixels, to the next image.
       inv_depth_change: (H, W), 1/z1 - 1/z0 of the same point, per metre.
       scene_flow: (H, W, 3), metres, in the axes of the first camera.
-      valid: (H, W), bool, where the Gaussians hide at least half of what is behind, and both
-        points are in front of their cameras. Elsewhere the annotations are 0.
-      edge: (H, W), bool, valid pixels that see more than one surface or shine through, and their
-        neighbours: the depths that are blended spread by more than 1 % of their mean, or alpha is
-        below .9. Annotations are exact for single surfaces; here they are a mixture, or those of
-        Gaussians that reach over their surface's rim.
-      overflow: (), integers: how many intersections found no place in `max_intersections`. If
-        there is any, colours and alpha are NaN and no pixel is valid.
+      valid: (H, W), bool, where alpha is at least 1/2 and both points are in front of their
+        cameras. Elsewhere the annotations are 0.
+      edge: (H, W), bool, valid pixels that see several surfaces or shine through, and their
+        neighbours: the depths blended there have a deviation above 1 % of their mean, or alpha is
+        below .9. Annotations are exact for single surfaces; at edges they mix surfaces, or belong
+        to Gaussians that reach beyond their surface's rim.
+      overflow: (), integer, number of intersections that exceeded `max_intersections`. If
+        positive, colours and alpha are NaN and no pixel is valid.
     """
 
     colors: jax.Array
@@ -89,34 +89,36 @@ def render_motion(
     antialias: bool = False,
     backend: str = "xla",
 ) -> Annotation:
-    """Draws Gaussians as `render` does, and annotates their motion to the next image.
+    """Draws Gaussians like `render`, and annotates their motion to the next image.
 
-    The backward motion is that of the two times, and cameras, swapped. What the next image hides
-    tells `occlusion_from_depth(flow, inv_depth, inv_depth_change, next_inv_depth)` with the
-    inverse depth that `render` gives for the next time.
+    Flow, inverse-depth change and scene flow are those of X to X', blended over the Gaussians of a
+    pixel: X = sum_k w_k X_k / alpha, X' = sum_k w_k X'_k / alpha. For the backward motion, swap the
+    two times and cameras. For occlusion, use `occlusion_from_depth(flow, inv_depth,
+    inv_depth_change, next_inv_depth)` with the inverse depth that `render` gives at the next time.
 
     Args:
-      gaussians: (N), the first time, in world axes.
+      gaussians: (N), at the first time, in world axes.
       next_gaussians: (N), the same Gaussians at the second time; only means and factors are read.
-      camera: of the first image, one pinhole.
-      next_camera: of the second image; None is the first camera, at rest.
-      method: "mean" blends the points of all Gaussians of a pixel, which is exact for surfaces;
-        "median" takes that of the Gaussian at which half of the light is gone, which is better
-        where light passes between the Gaussians of a surface and what is behind would be mixed in.
-      background: (C), the colour where nothing is; None is 0.
-      max_intersections: as for `render`.
-      antialias: as for `render`.
-      backend: as for `render`.
+      camera: first camera, one pinhole.
+      next_camera: camera of the second image; the first camera if None.
+      method: "mean" blends all Gaussians of a pixel, which is exact for surfaces; "median" uses the
+        Gaussian at which half of the light is gone, which is better where light passes between the
+        Gaussians of a surface and the mean would mix in the background.
+      background: (C), colour of the background; 0 if None.
+      max_intersections: static number of pairs of Gaussians and 8 x 8 tiles to make room for. None
+        counts them, outside `jit` only; inside, pass `intersections_needed` and some more.
+      antialias: fade Gaussians smaller than a pixel instead of enlarging them.
+      backend: "xla" for every device, or "pallas", kernels for GPUs.
 
     Returns:
-      The annotation, in the dtype of the colours. A Gaussian with a number that is not finite at
-      either time, a singular factor at the first, or behind the camera gives nothing, and gets
-      zero gradient. `overflow` is to be checked if max_intersections is yours.
+      Annotation in the dtype of the colours. Gaussians that are non-finite at either time, or have
+      a singular factor or are behind the camera at the first time, are not drawn and get zero
+      gradient. If you pass max_intersections, check `overflow`.
 
     Raises:
-      TypeError: an argument is no array, no camera, or no Gaussians.
-      ValueError: shapes do not fit, the first camera has a lens, there is no such method or back
-        end, or max_intersections is missing.
+      TypeError: an argument is not Gaussians, a Camera or an array.
+      ValueError: the first camera has a lens, method or backend is unknown, or max_intersections is
+        missing.
     """
     count, channels = check_gaussians("gaussians", gaussians)
     next_count, _ = check_gaussians("next_gaussians", next_gaussians)
@@ -180,7 +182,7 @@ def _render_motion(
 
 
 def _find_edges(sums: Images) -> jax.Array:
-    """The pixels that see more than one surface, or less than one, and all their neighbours."""
+    """Pixels that see several surfaces or shine through, and all their neighbours."""
     assert sums.square is not None
     variance = sums.square * sums.alpha - sums.depth * sums.depth
     mixed = (variance > (SPREAD * sums.depth) ** 2) | (sums.alpha < 1 - LEAK)

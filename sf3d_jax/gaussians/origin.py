@@ -1,7 +1,7 @@
-"""Scenes far from the origin of their world, moved to it before they are rounded to float32.
+"""Moves scenes far from the world's origin to it, before they are rounded to float32.
 
-A scene that was measured in a large world, such as that of a map, has means and camera positions of
-many digits, of which float32 keeps seven. Their difference is small, so it is taken in float64.
+In a scene measured in a large world, such as a map's, means and camera positions have many digits,
+and float32 keeps seven. Their differences are small, so they are taken in float64.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ class Recentered(NamedTuple):
 
     Attributes:
       gaussians: (N), NumPy float32.
-      cameras: as many as were passed; NumPy float32.
+      cameras: the cameras that were passed, NumPy float32.
     """
 
     gaussians: Gaussians
@@ -30,33 +30,33 @@ class Recentered(NamedTuple):
 
 
 def recenter(gaussians: Gaussians, cameras: Iterable[Camera]) -> Recentered:
-    """Moves the origin of the world to the first camera, in float64, and rounds all to float32.
+    """Moves the world's origin to the first camera, in float64, and rounds all to float32.
 
     With o the position of the first camera, means become mu - o and a pose [R | t] becomes
-    [R | t + R o]. The axes of the world are kept, because colors of spherical harmonics depend on
-    directions in them. The cameras see the same images and the same depths as before. It runs on
-    the host, outside of jit and other transformations.
+    [R | t + R o]. The world's axes are kept, because spherical harmonics depend on directions in
+    them. The cameras see the same images and depths as before. This runs on the host, outside jit
+    and other transformations.
 
     Args:
-      gaussians: (N), in world axes; NumPy float64 keeps the digits, as `data.read_gaussian_ply`
-        returns it for a file with doubles.
-      cameras: at least one pinhole, in the same world; likewise.
+      gaussians: (N), in world axes; pass NumPy float64 to keep the digits, as returned by
+        `data.read_gaussian_ply` for files with doubles.
+      cameras: at least one pinhole, in the same world; NumPy float64 to keep the digits.
 
     Returns:
-      The scene and its cameras. A number of a Gaussian beyond float32 becomes infinite, and that
+      The scene and its cameras. Values of a Gaussian beyond float32 become infinite, and that
       Gaussian is not drawn.
 
     Raises:
-      TypeError: an argument is not Gaussians, or not cameras, or is traced.
-      ValueError: shapes do not fit, there is no camera, or one is a batch, has a lens, or has a
-        number that is not finite in float32, as one too far from the first camera.
+      TypeError: an argument is not Gaussians or cameras, or is traced.
+      ValueError: cameras is empty, or one is a batch, has a lens, or is not finite in float32,
+        for instance because it is too far from the first camera.
     """
     check_gaussians("gaussians", gaussians)
     cameras = _list_cameras(cameras)
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((gaussians, cameras))):
         raise TypeError("recenter: runs on the host; call it outside jit and pass the result in")
 
-    # What does not fit into float32 is documented of Gaussians and refused of cameras.
+    # Values beyond float32 become infinite in Gaussians and are refused in cameras.
     with np.errstate(over="ignore", invalid="ignore"):
         rotation, translation = np.split(np.float64(cameras[0].world_to_camera), [3], axis=1)
         origin = -(rotation.T @ translation)[:, 0]
@@ -70,7 +70,7 @@ def recenter(gaussians: Gaussians, cameras: Iterable[Camera]) -> Recentered:
 
 
 def _list_cameras(cameras: Iterable[Camera]) -> tuple[Camera, ...]:
-    """Checks the cameras, of which there may be an iterator."""
+    """The cameras as a tuple, checked."""
     try:
         each = iter(cameras)
     except TypeError:
@@ -89,7 +89,7 @@ def _check_finite(name: str, moved: Camera) -> None:
         x = getattr(moved, part)
         if not np.isfinite(x).all():
             raise ValueError(
-                f"{name}.{part}: expected numbers that are finite in float32, with the first "
+                f"{name}.{part}: expected values that are finite in float32, with the first "
                 f"camera as the origin, got {x.tolist()}"
             )
 

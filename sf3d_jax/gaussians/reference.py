@@ -1,8 +1,8 @@
-"""The Flow Rasterizer once more, slow and plain: every Gaussian against every pixel, one by one.
+"""A slow, plain Flow Rasterizer: every Gaussian against every pixel, one by one.
 
-This is what the fast one is tested against. It has the formulas as they are thought of, matrix by
-matrix, without tiles, rewritten terms or a derivative of its own, and expects what is well: finite
-numbers and invertible factors. Use it in float64.
+It is the reference for tests of the fast one. It uses the textbook formulas with matrices, without
+tiles, rewritten terms or a derivative of its own, and expects finite numbers and invertible
+factors. Use it in float64.
 """
 
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from sf3d_jax.gaussians.motion import Annotation
 from sf3d_jax.gaussians.rendering import Rendering
 from sf3d_jax.gaussians.scene import Gaussians
 
-# The light left at every pixel, and the sums so far by name.
+# T at every pixel, and the sums so far by name.
 _State: TypeAlias = tuple[jax.Array, dict[str, jax.Array]]
 
 
@@ -28,13 +28,13 @@ def render(
     background: jax.Array | float = 0.0,
     antialias: bool = False,
 ) -> Rendering:
-    """What `gaussians.render` draws.
+    """Draws what `gaussians.render` draws.
 
     Args:
       gaussians: (N).
       camera: one pinhole.
       background: (C), or 0.
-      antialias: as there.
+      antialias: fade Gaussians smaller than a pixel instead of enlarging them.
 
     Returns:
       The rendering.
@@ -56,16 +56,16 @@ def render_motion(
     background: jax.Array | float = 0.0,
     antialias: bool = False,
 ) -> Annotation:
-    """What `gaussians.render_motion` draws.
+    """Draws what `gaussians.render_motion` draws.
 
     Args:
       gaussians: (N), the first time.
       next_gaussians: (N), the second time.
-      camera: of the first image, one pinhole.
-      next_camera: of the second image, one pinhole, or None.
+      camera: first camera, one pinhole.
+      next_camera: camera of the second image, one pinhole; the first camera if None.
       method: "mean" or "median".
       background: (C), or 0.
-      antialias: as there.
+      antialias: fade Gaussians smaller than a pixel instead of enlarging them.
 
     Returns:
       The annotation.
@@ -108,7 +108,7 @@ def render_motion(
 def _sum_images(
     gaussians: Gaussians, later: Gaussians, camera: Camera, after: Camera, antialias: bool
 ) -> dict[str, jax.Array]:
-    """What pixels sum over the Gaussians, points in world axes."""
+    """The sums over Gaussians at each pixel, points in world axes."""
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
     eye = -rotation.T @ shift
     uv = pixel_grid(camera.size).astype(gaussians.means.dtype)
@@ -161,14 +161,14 @@ def _sum_images(
 
 
 def _per_pixel(x: jax.Array | float) -> jax.Array:
-    """Numbers that all pixels share, (1, 1, n)."""
+    """Numbers shared by all pixels, (1, 1, n)."""
     return jnp.reshape(jnp.asarray(x), (1, 1, -1))
 
 
 def _find_footprint(
     x: jax.Array, factor: jax.Array, camera: Camera, antialias: bool
 ) -> tuple[jax.Array, jax.Array | float]:
-    """The inverse covariance in the image, and by how much a small Gaussian fades."""
+    """The inverse covariance in the image, and the fading of a small Gaussian."""
     (fx, fy), (height, width) = camera.focal, camera.size
     size = jnp.array([width, height], x.dtype)
     low = (-0.5 - 0.15 * size - camera.principal_point) / camera.focal

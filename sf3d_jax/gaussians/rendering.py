@@ -1,4 +1,4 @@
-"""Images of 3D Gaussians: colours, coverage and inverse depth, differentiable by everything."""
+"""Images of 3D Gaussians: colours, coverage and inverse depth, differentiable by all inputs."""
 
 from functools import partial
 from typing import NamedTuple
@@ -27,11 +27,11 @@ class Rendering(NamedTuple):
 
     Attributes:
       colors: (H, W, C).
-      alpha: (H, W), how much of what is behind them the Gaussians hide, 0 to 1.
-      inv_depth: (H, W), 1 / Z, per metre, of the mean of the points where the pixel's ray meets the
-        Gaussians, those behind the camera counted as at it; 0 where there is none.
-      overflow: (), integers: how many intersections found no place in `max_intersections`. If
-        there is any, the rest is NaN and passes no gradient.
+      alpha: (H, W), coverage: the share of the background that the Gaussians hide, 0 to 1.
+      inv_depth: (H, W), 1 / Z, per metre, with Z the mean depth at which the pixel's ray meets the
+        Gaussians, counted as 0 for those behind the camera; 0 where nothing is drawn.
+      overflow: (), integer, number of intersections that exceeded `max_intersections`. If positive,
+        the rest is NaN and passes no gradient.
     """
 
     colors: jax.Array
@@ -49,37 +49,40 @@ def render(
     antialias: bool = False,
     backend: str = "xla",
 ) -> Rendering:
-    """Draws Gaussians, as gsplat does: what was trained there looks the same here.
+    """Draws Gaussians as gsplat does, so scenes trained there look the same here.
 
-    Front to back by the depth of the means, color = sum_k w_k color_k + (1 - alpha) background
-    with w_k = alpha_k prod_{j < k} (1 - alpha_j) and alpha_k the opacity times the Gaussian of the
-    projected covariance (EWA), widened by .3 pixels^2. Means nearer than .01 m are not drawn,
-    alpha_k is .99 at most, below 1/255 it is 0, and what lies behind 99.99 % is left out. The
-    inverse depth is alpha / sum_k w_k z_k, with z_k where the Gaussian is densest on the pixel's
-    ray; so a flat Gaussian is a plane, not all at the depth of its mean, and one that is seen from
-    its edge has the depths of its plane, far beyond it even.
+    Front to back by the depth of the means,
+
+        color = sum_k w_k color_k + (1 - alpha) background,
+        w_k = alpha_k prod_{j < k} (1 - alpha_j),
+        inv_depth = alpha / sum_k w_k z_k,
+
+    with alpha_k the opacity times the Gaussian of the projected covariance (EWA) widened by .3
+    pixels^2, at most .99 and 0 below 1/255. Means nearer than .01 m are not drawn, nor what lies
+    behind 99.99 % coverage. z_k is the depth at which the Gaussian is densest on the pixel's ray. A
+    flat Gaussian therefore renders as a plane rather than at the depth of its mean; seen edge-on,
+    its depth can extend far beyond the visible splat.
 
     Args:
-      gaussians: (N), in world axes. A Gaussian with a number that is not finite, a singular factor
-        (a scale of 0), or behind the camera gives nothing, and gets zero gradient.
-      camera: one pinhole. Batches of scenes or cameras are drawn by `jax.vmap`.
-      background: (C), the colour where nothing is; None is 0.
-      max_intersections: how many pairs of Gaussians and 8 x 8 tiles there is room for, static. None
-        counts them first and rounds up, outside of jit; inside it must be given, and
-        `intersections_needed` tells it. Room that is not used costs time.
-      antialias: lets a Gaussian smaller than a pixel fade instead of growing: opacities times the
-        root of the determinants' ratio before and after widening.
-      backend: "xla", plain JAX for every device, or "pallas", one program of a GPU for each tile,
-        which other devices interpret, slowly. Both give the same to rounding.
+      gaussians: (N), in world axes. Gaussians that are non-finite, have a singular factor (a scale
+        of 0) or are behind the camera are not drawn and get zero gradient.
+      camera: one pinhole. Use `jax.vmap` for batches of scenes or cameras.
+      background: (C), colour of the background; 0 if None.
+      max_intersections: static number of pairs of Gaussians and 8 x 8 tiles to make room for. None
+        counts them and rounds up, outside `jit` only; inside, get it from `intersections_needed`.
+        Unused room costs time.
+      antialias: fade Gaussians smaller than a pixel instead of enlarging them: opacities are
+        multiplied by the root of the determinants' ratio before and after widening.
+      backend: "xla", plain JAX for every device, or "pallas", one GPU program per tile, interpreted
+        slowly on other devices. Both agree to rounding.
 
     Returns:
-      The rendering, in the dtype of the colours. Check `overflow`, if max_intersections is yours.
-      Derivatives are those of reverse mode (jax.grad, jax.vjp), of first order.
+      Rendering in the dtype of the colours. If you pass max_intersections, check `overflow`.
+      Differentiable once, in reverse mode (jax.grad, jax.vjp).
 
     Raises:
-      TypeError: an argument is no array, no camera, or no Gaussians.
-      ValueError: shapes do not fit, the camera has a lens, there is no such back end, or
-        max_intersections is missing.
+      TypeError: an argument is not Gaussians, a Camera or an array.
+      ValueError: the camera has a lens, backend is unknown, or max_intersections is missing.
     """
     channels = check_gaussians("gaussians", gaussians)[1]
     check_scene_camera("camera", camera)
@@ -97,19 +100,19 @@ def render(
 def intersections_needed(
     gaussians: Gaussians, camera: Camera, *, antialias: bool = False
 ) -> jax.Array:
-    """How many pairs of Gaussians and tiles of 8 x 8 pixels `render` has to draw.
+    """The number of pairs of Gaussians and 8 x 8 tiles that `render` has to draw.
 
     Args:
       gaussians: (N), in world axes.
       camera: one pinhole.
-      antialias: as for `render`; it only leaves out Gaussians.
+      antialias: the option of `render`; it only leaves out Gaussians.
 
     Returns:
       (), an integer; 2^31 - 1 if there are more.
 
     Raises:
-      TypeError: an argument is no camera, or no Gaussians.
-      ValueError: shapes do not fit, or the camera has a lens.
+      TypeError: an argument is not Gaussians or a Camera.
+      ValueError: the camera has a lens.
     """
     check_gaussians("gaussians", gaussians)
     check_scene_camera("camera", camera)
@@ -119,21 +122,20 @@ def intersections_needed(
 def find_room(
     max_intersections: int | None, gaussians: Gaussians, camera: Camera, *, antialias: bool
 ) -> int:
-    """Room for the intersections of a scene: as given, or else by counting them.
+    """Room for a scene's intersections: as given, or else by counting them.
 
     Args:
-      max_intersections: what was passed.
+      max_intersections: given number, or None.
       gaussians: (N).
       camera: one pinhole.
-      antialias: as for `render`.
+      antialias: the option of `render`.
 
     Returns:
-      A number of intersections.
+      The number of intersections to make room for.
 
     Raises:
-      TypeError: max_intersections is no integer that is known when the program is compiled.
-      ValueError: it is out of range, or None where the arrays are traced, so that nothing can be
-        counted.
+      TypeError: max_intersections is not an integer, or is traced.
+      ValueError: it is out of range, or None where the arrays are traced and cannot be counted.
     """
     if max_intersections is not None:
         return check_room(max_intersections)
@@ -142,7 +144,7 @@ def find_room(
     except jax.errors.ConcretizationTypeError:
         raise ValueError(
             "max_intersections: expected a number where JAX traces (jit, vmap, scan, checkpoint); "
-            "take int(intersections_needed(gaussians, camera)) of such a scene, and some more"
+            "pass int(intersections_needed(gaussians, camera)) of such a scene, plus some more"
         ) from None
     return check_room(room_for(count))
 

@@ -1,8 +1,8 @@
 """A scene of 3D Gaussians, each an ellipsoid of colour that fades from its mean.
 
-The Gaussian of mean mu and factor M is the image of the standard one, X = mu + M xi, so its
-covariance is M M^T. The factor says more than the covariance: with the factor at a second time it
-says where each point X of the Gaussian has gone to.
+A Gaussian with mean mu and factor M is the image of the standard one, X = mu + M xi, so its
+covariance is M M^T. The factor contains more than the covariance: together with the factor at a
+second time, it tells where each point X of the Gaussian has moved.
 """
 
 import dataclasses
@@ -18,16 +18,16 @@ from sf3d_jax.gaussians.harmonics import DEGREES
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Gaussians:
-    """Gaussians of one scene at one time; a frozen pytree. Scenes of one size batch by vmap.
+    """The Gaussians of one scene at one time; a frozen pytree. Use vmap for scenes of one size.
+
+    A Gaussian is the distribution of X = mu + M xi, xi standard normal, with covariance M M^T.
 
     Attributes:
-      means: (N, 3), metres, in world axes.
-      factors: (N, 3, 3), M of X = mu + M xi, metres: rotation times scales, say, but any
-        invertible matrix will do.
-      opacities: (N), in (0, 1]; one above is a Gaussian that is opaque further from its mean.
-      colors: (N, C) of any number of channels; or (N, K, C), coefficients of spherical harmonics of
-        degree 0 to 3 (K = 1, 4, 9, 16), of which the colours are made as `spherical_harmonics`
-        says.
+      means: (N, 3), mu, metres, in world axes.
+      factors: (N, 3, 3), M, metres: any invertible matrix, such as a rotation times scales.
+      opacities: (N), in (0, 1]; above 1, a Gaussian stays opaque further from its mean.
+      colors: (N, C), any number of channels; or (N, K, C), coefficients of spherical harmonics of
+        degree 0 to 3 (K = 1, 4, 9, 16), evaluated by `spherical_harmonics`.
     """
 
     means: Leaf
@@ -39,23 +39,19 @@ class Gaussians:
     def from_scales_rotations(
         cls, means: Array, scales: Array, rotations: Array, opacities: Array, colors: Array
     ) -> "Gaussians":
-        """Gaussians whose axes are given by lengths and a rotation, as 3DGS has them.
+        """Gaussians from scales along their axes and rotations, as in 3DGS: M = R diag(s).
 
         Args:
           means: (N, 3), metres, in world axes.
-          scales: (N, 3), standard deviations along the axes, metres.
-          rotations: (N, 4), quaternions (w, x, y, z) of any length but 0, or (N, 3, 3) matrices;
-            from the axes of the Gaussian to the world's.
+          scales: (N, 3), s, standard deviations along the axes, metres.
+          rotations: (N, 4), quaternions (w, x, y, z) of any non-zero length, or (N, 3, 3)
+            matrices R, from the Gaussian's axes to the world's.
           opacities: (N), in (0, 1].
-          colors: (N, C), or (N, K, C) of spherical harmonics.
+          colors: (N, C), or (N, K, C) for spherical harmonics.
 
         Returns:
-          The Gaussians, M = rotation diag(scales). A quaternion of zeros or NaN gives a factor of
-          zeros: a Gaussian that is not drawn.
-
-        Raises:
-          TypeError: an argument is no floating array.
-          ValueError: shapes do not fit.
+          The Gaussians. A quaternion of zeros or NaN gives a factor of zeros: that Gaussian is not
+          drawn.
         """
         check_array("scales", scales, (3,))
         check_array("rotations", rotations)
@@ -68,17 +64,17 @@ class Gaussians:
 
 
 def check_gaussians(name: str, gaussians: object) -> tuple[int, int]:
-    """Checks an argument of Gaussians.
+    """Checks an argument of type Gaussians.
 
     Args:
-      name: the argument's name, for the message.
-      gaussians: what was passed.
+      name: argument name used in error messages.
+      gaussians: object to check.
 
     Returns:
-      How many there are, and how many channels their colours have.
+      The number of Gaussians, and of colour channels.
 
     Raises:
-      TypeError: they are no Gaussians, or one of the arrays is not floating.
+      TypeError: it is not Gaussians, or one of its arrays is not floating-point.
       ValueError: a shape does not fit.
     """
     if not isinstance(gaussians, Gaussians):
@@ -94,7 +90,7 @@ def check_gaussians(name: str, gaussians: object) -> tuple[int, int]:
             listed = ", ".join(f"{f} {getattr(gaussians, f).shape}" for f in shapes)
             raise ValueError(
                 f"{name}: expected means (N, 3), factors (N, 3, 3), opacities (N) and colors "
-                f"(N, C) of one scene, got {listed}; a batch is drawn by jax.vmap"
+                f"(N, C) of one scene, got {listed}; use jax.vmap for a batch"
             )
     colors = gaussians.colors.shape
     harmonics = len(colors) == 3 and colors[1] in DEGREES
@@ -116,8 +112,8 @@ def _scale_columns(scales: jax.Array, rotations: jax.Array) -> jax.Array:
 
 
 def _make_rotations(quaternions: jax.Array) -> jax.Array:
-    """The rotations of quaternions (w, x, y, z), zeros where there is none."""
-    # Scaled by the largest part first: the square of a small quaternion would vanish.
+    """Rotation matrices of quaternions (w, x, y, z); zeros where zero or not finite."""
+    # Scale by the largest part first, or the square of a small quaternion would underflow.
     largest = jnp.abs(quaternions).max(-1)
     given = (largest > 0) & jnp.isfinite(largest)
     (q,) = mask(given, (quaternions,))

@@ -71,7 +71,7 @@ def compose(
       the unweighted values.
 
     Raises:
-      ValueError: there are no terms, or the named term is not a pair of scalars.
+      ValueError: terms is empty, or the named term is not a pair of scalars.
     """
     if not isinstance(terms, Mapping) or not terms:
         raise ValueError(f"terms: expected at least one {{name: (weight, value)}}, got {terms!r}")
@@ -115,7 +115,7 @@ def balance(values: Mapping[str, ArrayLike]) -> dict[str, jax.Array]:
       {name: weight}; 1 for values outside 3e-10 to 3e9, which are ignored in the maximum.
 
     Raises:
-      ValueError: there are no values, or the named value is not a scalar.
+      ValueError: values is empty, or the named value is not a scalar.
     """
     if not isinstance(values, Mapping) or not values:
         raise ValueError(f"values: expected at least one {{name: value}}, got {values!r}")

@@ -160,7 +160,7 @@ def multi_scale_flow(
       One LossMap per flow, in pixels of its grid.
 
     Raises:
-      ValueError: there are no flows.
+      ValueError: flows is empty.
     """
     if len(flows) == 0:
         raise ValueError("flows: expected at least one flow, got none")

@@ -15,7 +15,7 @@ from sf3d_jax.gaussians._compositing import _sum_in_lockstep
 from sf3d_jax.gaussians._derivative import derivative
 from sf3d_jax.gaussians._rows import Layout, pack
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, build_tile_lists, grid_of
+from sf3d_jax.gaussians._tiles import SIDE, Tiles, build_tile_lists, tile_grid
 
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)
@@ -146,7 +146,7 @@ def test_an_empty_list_draws_nothing(both):
 def test_nothing_is_drawn_beyond_the_borders(both):
     table, tiles, layout = prepared("mean", jnp.float32)
     cotangents = cotangents_of(table, tiles, layout)
-    rows, columns = grid_of(SIZE)
+    rows, columns = tile_grid(SIZE)
     u = SIDE * (np.arange(rows * columns) % columns)[:, None] + np.arange(SIDE * SIDE) % SIDE
     beyond = u[:, None] >= SIZE[1]
     assert beyond.any()

@@ -1,8 +1,8 @@
 """The soft census of two images and its derivative, each as one loop over the neighbours.
 
-XLA's transpose of the loop would add into a shifted image for every neighbour, six times slower.
-But neighbourhood is mutual and differences only change sign, so the derivative by an image gathers
-the neighbours' cotangents just as the value gathers their brightness.
+XLA's transpose of the loop adds into a shifted image for every neighbour, which takes six times as
+long. But each pixel is its neighbours' neighbour, and their differences only change sign, so the
+derivative gathers the neighbours' cotangents just as the value gathers their brightness.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def _backward(radius: int, saved: Saved, cotangents: Sums) -> tuple[jax.Array, j
     def add(sums: Sums, counts: jax.Array, differences: Maps, plain: Maps) -> Sums:
         (a, slope_a), (b, slope_b) = map(_soft_sign, differences)
         rest = 1 / (_SOFT_COUNT + (a - b) * (a - b))
-        # What this pixel passes on, plus what the neighbour passes on to it.
+        # The pixel is part of its own mean and of the neighbour's.
         shares = mask(counts, share + plain[0])
         by_sign = -2 * _SOFT_COUNT * shares * (a - b) * rest * rest
         return sums[0] + by_sign * slope_a, sums[1] - by_sign * slope_b

@@ -133,7 +133,7 @@ def _forward(
 
 
 def _backward(weights: Weights, saved: tuple[jax.Array, ...], cotangents: Moments) -> Pair:
-    """The derivative as sums over windows; XLA's transpose of shifts is five times slower."""
+    """The derivative as sums over windows; XLA's transpose of shifts takes five times as long."""
     a, b, mean_a, mean_b = saved
     by_a, by_b, by_var_a, by_var_b, by_covariance = cotangents
     of = partial(_transpose_windows, weights)

@@ -238,7 +238,7 @@ def _count(x: jax.Array) -> jax.Array:
 
 
 def _sum_in_eights(x: jax.Array) -> jax.Array:
-    """Sums of eight numbers each, in three rounds that each round by at most half a unit."""
+    """Sums of eight numbers each, by additions in three levels, so rounded three times only."""
     x = _split_last_axis(x)
     while (half := x.shape[-2] // 2) > 0:
         x = x[..., :half, :] + x[..., half:, :]

@@ -163,7 +163,7 @@ class _Compared(NamedTuple):
     """The comparison of one quantity.
 
     Attributes:
-      errors: errors; infinite where the estimate is missing.
+      errors: its errors, infinite where the estimate is missing.
       size: (*b, H, W), the mean of the four true lengths.
       wauc: (*b, H, W), a pixel's contribution to WAUC; None for disparities.
     """

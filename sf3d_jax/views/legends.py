@@ -19,7 +19,7 @@ WHITE = 255
 _INK = (30, 30, 30)
 _LINES = (28, 60, 92)  # baselines of the three lines of text
 _SIZE = 0.6
-_RADIUS = 38  # of the colour wheel
+_RADIUS = 38  # radius of the colour wheel
 _FINER = 4  # the wheel is drawn this many times larger, then shrunk
 
 

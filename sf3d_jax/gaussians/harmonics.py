@@ -19,7 +19,7 @@ DEGREES = {1: 0, 4: 1, 9: 2, 16: 3}
 
 @jit
 def spherical_harmonics(coefficients: jax.Array, directions: jax.Array) -> jax.Array:
-    """max(0, 1/2 + sum_k Y_k(n) c_k), the colours of spherical harmonics seen along n.
+    """Colours of spherical harmonics seen along n: max(0, 1/2 + sum_k Y_k(n) c_k).
 
     The basis Y_k is that of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
 

@@ -46,7 +46,7 @@ from sf3d_jax.warping.sampling import positions, sample_at
 
 @jit
 def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
-    """|x - x*|, the distance between predicted and true vectors of a flow or scene flow.
+    """End-point error |x - x*| of predicted vectors, a flow or a scene flow.
 
     Args:
       x: (*b, H, W, C), a flow in pixels or vectors in metres; at most 16 channels.
@@ -67,7 +67,7 @@ def end_point_error(x: jax.Array, target: jax.Array, *, valid: jax.Array | None 
 def inverse_depth_change_error(
     inv_depth_change: jax.Array, target: jax.Array, *, valid: jax.Array | None = None
 ) -> LossMap:
-    """|c - c*|, the absolute error of the inverse-depth change or of any scalar map.
+    """Absolute error |c - c*| of the inverse-depth change, or of any scalar map.
 
     Args:
       inv_depth_change: (*b, H, W), c, per metre.
@@ -93,7 +93,7 @@ def log_motion_in_depth_error(
     *,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """|log tau - log tau*| with tau = z1 / z0 = d / (d + c), the ratio of depths; no unit.
+    """Error |log tau - log tau*| of the ratio of depths tau = z1 / z0 = d / (d + c); no unit.
 
     Args:
       inv_depth_change: (*b, H, W), c, per metre.
@@ -128,7 +128,7 @@ def depth_consistency(
     *,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """|n - d1| / (n + d1): a point's next depth against the next frame's (Bian et al. 2019).
+    """A point's next depth against the next frame's: |n - d1| / (n + d1) (Bian et al. 2019).
 
     d1 = d + c is the inverse depth that the point has next, and n the next frame's inverse depth,
     sampled bilinearly where the flow leads.
@@ -170,7 +170,7 @@ def point_reconstruction(
     *,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """|X1 - Y| / |X0|: how far a moved point lands from the next frame's surface, relative to |X0|.
+    """How far a moved point lands from the next frame's surface: |X1 - Y| / |X0|.
 
     X1 = X0 + scene flow, and Y is the next frame's surface point on the ray of X1. As in
     self-mono-sf (Hur and Roth, CVPR 2020), except that inverse depths are interpolated, not points,
@@ -220,7 +220,7 @@ def forward_backward_error(
     next_camera: Camera | None = None,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """|F + B(p + F)|: how far a pixel or point misses its start after the way there and back.
+    """How far a pixel or point misses its start after the way there and back: |F + B(p + F)|.
 
         forward_backward_error(flow, backward_flow)
         forward_backward_error(vectors, backward_vectors, flow=flow,

@@ -61,7 +61,7 @@ def brightness(
     valid: jax.Array | None = None,
     penalty: Callable[[jax.Array], jax.Array] = l1,
 ) -> LossMap:
-    """Mean over channels of penalty(I - J), the difference in brightness.
+    """Difference in brightness: mean over channels of penalty(I - J).
 
     Args:
       image: (*b, H, W, C), first image.
@@ -161,7 +161,7 @@ def ssim(
 def ncc(
     image: jax.Array, other: jax.Array, *, radius: int = 3, valid: jax.Array | None = None
 ) -> LossMap:
-    """1 - cov / sqrt(var_I var_J), one minus the normalised cross-correlation of windows.
+    """One minus the normalised cross-correlation of windows, 1 - cov / sqrt(var_I var_J).
 
     It ignores gain and offset of the brightness, which may differ from window to window. The loss
     is the mean over the channels that are not flat.
@@ -199,7 +199,7 @@ def photometric(
     valid: jax.Array | None = None,
     penalty: Callable[[jax.Array], jax.Array] = l1,
 ) -> LossMap:
-    """a ssim + (1 - a) brightness, the usual photometric loss (Godard et al. 2017).
+    """The usual photometric loss, a ssim + (1 - a) brightness (Godard et al. 2017).
 
     ssim is (1 - SSIM) / 2 in 3 x 3 windows, brightness the mean over channels of
     penalty(I - J).

@@ -31,7 +31,7 @@ _SMALLEST = 1e-30
 def gaussian_nll(
     x: jax.Array, target: jax.Array, covariance: jax.Array, *, valid: jax.Array | None = None
 ) -> LossMap:
-    """(e^T S^-1 e + log det(2 pi S)) / 2: negative log-likelihood of e = x - x* under N(0, S).
+    """Negative log-likelihood (e^T S^-1 e + log det(2 pi S)) / 2 of e = x - x* under N(0, S).
 
     For scene flow in metres, with the variances a network predicts for its four channels:
 
@@ -95,11 +95,12 @@ def _half_log_density(
 
 @jit
 def mixture_of_laplace(x: jax.Array, logits: jax.Array, log_scales: jax.Array) -> jax.Array:
-    """log sum_m e^{w_m} - log sum_m e^{w_m - b_m - |x| e^{-b_m}} / 2 (SEA-RAFT).
+    """Negative log-likelihood of residuals under a mixture of Laplace distributions (SEA-RAFT).
 
-    This is the negative log-likelihood of residuals under a mixture of Laplace distributions.
-    SEA-RAFT has two: the first log scale is clipped to [0, 10], the second is 0. Both components of
-    its flow share them: pass `logits[..., None, :]`.
+        log sum_m e^{w_m} - log sum_m e^{w_m - b_m - |x| e^{-b_m}} / 2
+
+    SEA-RAFT has two distributions: the first log scale is clipped to [0, 10], the second is 0. Both
+    components of its flow share them: pass `logits[..., None, :]`.
 
     Args:
       x: (...), residuals.

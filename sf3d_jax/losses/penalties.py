@@ -30,7 +30,7 @@ _SMALL = 0.01
 
 @jit
 def l1(x: jax.Array) -> jax.Array:
-    """|x|, the absolute value, with gradient 0 at 0.
+    """The absolute value |x|, with gradient 0 at 0.
 
     Args:
       x: residuals, any shape.
@@ -43,7 +43,7 @@ def l1(x: jax.Array) -> jax.Array:
 
 @jit
 def l2(x: jax.Array) -> jax.Array:
-    """x^2, the square.
+    """The square x^2.
 
     Args:
       x: residuals, any shape.
@@ -56,7 +56,7 @@ def l2(x: jax.Array) -> jax.Array:
 
 @jit
 def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
-    """sqrt(x^2 + s^2), the absolute value smoothed at 0 (SMURF's `robust_l1`).
+    """The absolute value smoothed at 0, sqrt(x^2 + s^2) (SMURF's `robust_l1`).
 
     Args:
       x: residuals, any shape.
@@ -72,7 +72,7 @@ def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
 def generalized_charbonnier(
     x: jax.Array, *, epsilon: float = 0.01, exponent: float = 0.4
 ) -> jax.Array:
-    """(|x| + e)^q, which for q < 1 discounts large residuals (Sun et al. 2010, M-FUSE).
+    """(|x| + e)^q, which discounts large residuals for q < 1 (Sun et al. 2010, M-FUSE).
 
     Args:
       x: residuals, any shape.
@@ -93,7 +93,7 @@ def generalized_charbonnier(
 
 @jit
 def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
-    """x^2 / 2 for |x| < h, else h (|x| - h / 2): `optax.losses.huber_loss`.
+    """Huber's loss, x^2 / 2 for |x| < h, else h (|x| - h / 2): `optax.losses.huber_loss`.
 
     Args:
       x: residuals, any shape.
@@ -107,7 +107,9 @@ def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
 
 @jit
 def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) -> jax.Array:
-    """|a - 2| / a (((x / s)^2 / |a - 2| + 1)^(a / 2) - 1) (Barron, CVPR 2019).
+    """Barron's general and adaptive robust loss (CVPR 2019).
+
+        |a - 2| / a (((x / s)^2 / |a - 2| + 1)^(a / 2) - 1)
 
     It is exact in its limits: a = 2 is half the square, 0 is Cauchy's log((x/s)^2 / 2 + 1), -inf is
     Welsch's 1 - exp(-(x/s)^2 / 2). a = 1 is Charbonnier minus its minimum, -2 is Geman and

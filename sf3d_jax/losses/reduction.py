@@ -15,7 +15,7 @@ from sf3d_jax.losses._maps import LossMap
 
 @jit
 def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.Array:
-    """sum(m x) / sum(m), the mean of a map over a mask.
+    """The mean of a map over a mask, sum(m x) / sum(m).
 
     `masked_mean(loss_map)` or `masked_mean(*loss_map)` is the mean of a `LossMap`. A mask restricts
     it further.
@@ -53,7 +53,7 @@ def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.
 def compose(
     terms: Mapping[str, tuple[ArrayLike, ArrayLike]],
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """sum_i w_i x_i, the weighted sum of named terms, together with the terms to log.
+    """The weighted sum of named terms, sum_i w_i x_i, together with the terms to log.
 
         total, values = compose({
             "photometric": (1.0, masked_mean(*census(image, warped))),
@@ -101,7 +101,7 @@ def _add(
 
 
 def balance(values: Mapping[str, ArrayLike]) -> dict[str, jax.Array]:
-    """max_j x_j / x_i: weights that make every term as large as the largest (self-mono-sf).
+    """Weights max_j x_j / x_i that make every term as large as the largest (self-mono-sf).
 
     The weights are constants: no gradient passes through them.
 

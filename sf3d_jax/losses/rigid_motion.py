@@ -42,7 +42,7 @@ def rigidity(
     spread: float = 0.02,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """sqrt(mean_q w |s - k x (x + s / 2)|^2): how far the neighbours' motion is from a rigid one.
+    """How far neighbours are from moving rigidly: sqrt(mean_q w |s - k x (x + s / 2)|^2).
 
     x is the vector from a pixel's point to a neighbour's, s the difference of their scene flows,
     and k = 2 tan(angle / 2) axis the rotation that fits the eight neighbours best. Their weights

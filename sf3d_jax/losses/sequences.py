@@ -41,7 +41,7 @@ def raft(
     decay: float = 0.8,
     largest: float = 400.0,
 ) -> LossMap:
-    """sum_i g^(N-1-i) mean_c |f_i - f| over the iterations i (RAFT; Teed and Deng, ECCV 2020).
+    """RAFT's loss: sum_i g^(N-1-i) mean_c |f_i - f| over iterations (Teed and Deng, ECCV 2020).
 
     RAFT averages over all pixels: `loss.values.mean()`. `masked_mean(*loss)` averages over the
     valid ones, so the loss does not shrink with the mask.
@@ -78,10 +78,11 @@ def raft3d(
     change_weight: float = 100.0,
     revision_weight: float = 0.2,
 ) -> LossMap:
-    """sum_i g^(N-1-i) (mean_c |f_i - f| + a |c_i - c| + r mean_c |r_i - f|) (RAFT-3D).
+    """RAFT-3D's loss over iterations (Teed and Deng, CVPR 2021).
 
-    The sum is over the iterations i. Teed and Deng (CVPR 2021) scale inverse depths by 0.2 for
-    FlyingThings3D and 0.1 for KITTI, and use a = 100 and 250.
+        sum_i g^(N-1-i) (mean_c |f_i - f| + a |c_i - c| + r mean_c |r_i - f|)
+
+    RAFT-3D scales inverse depths by 0.2 for FlyingThings3D and 0.1 for KITTI, with a = 100 and 250.
 
     Args:
       flows: (N, *b, H, W, 2), f_i, in pixels.
@@ -182,10 +183,10 @@ def self_supervision(
     teacher_weight: jax.Array,
     valid: jax.Array | None = None,
 ) -> LossMap:
-    """charbonnier(S - T) w_T (1 - w_S): a student learns from its teacher (SMURF, after SelFlow).
+    """A student's loss against its teacher: charbonnier(S - T) w_T (1 - w_S).
 
-    The student sees less than the teacher, for instance a crop of the images. It learns where the
-    teacher is certain and it is not.
+    From SMURF, after SelFlow. The student sees less than the teacher, for instance a crop of the
+    images. It learns where the teacher is certain and it is not.
 
     Args:
       flow: (*b, H, W, 2), S, the student's flow, in pixels.
@@ -218,7 +219,7 @@ def self_supervision(
 def consistency_weight(
     flow: jax.Array, backward_flow: jax.Array, *, sigma: float = 0.03
 ) -> jax.Array:
-    """e^{-|F + B(p + F)|^2 / (s^2 (H^2 + W^2))}: certainty of a flow by its way back (SMURF).
+    """Certainty of a flow by its way back, e^{-|F + B(p + F)|^2 / (s^2 (H^2 + W^2))} (SMURF).
 
     Args:
       flow: (*b, H, W, 2), F, in pixels.

@@ -63,9 +63,9 @@ def first_order_smoothness(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Mean over axes of e^{-a mean_c |D I|} sum_c penalty(D x), D the difference to the next pixel.
+    """Edge-aware first differences: mean over axes of e^{-a mean_c |D I|} sum_c penalty(D x).
 
-    It is 0 for a constant map.
+    D is the difference to the next pixel along an axis. The loss is 0 for a constant map.
     Outside `jit`, an image of 0 to 255 is refused; inside `jit`, values cannot be checked.
 
     Args:
@@ -98,7 +98,7 @@ def second_order_smoothness(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Mean over axes of e^{-a mean_c |D I|} sum_c penalty(D2 x), D2 the second difference.
+    """Edge-aware second differences: mean over axes of e^{-a mean_c |D I|} sum_c penalty(D2 x).
 
     D I is (I(p + 1) - I(p - 1)) / 2 and D2 x is x(p + 1) - 2 x(p) + x(p - 1), 0 for an affine map.
     Inverse depth and its change are affine on a rigidly moving plane; its flow is nearly so.
@@ -126,7 +126,7 @@ def second_order_smoothness(
 
 @jit
 def total_variation(x: jax.Array, *, valid: jax.Array | None = None) -> LossMap:
-    """Sum over axes and channels of |D x|, D the difference to the next pixel (anisotropic).
+    """Anisotropic total variation: sum over axes and channels of |x(p + 1) - x(p)|.
 
     Args:
       x: (*b, H, W, C), at most 16 channels; a scalar map as `inv_depth[..., None]`.
@@ -154,7 +154,9 @@ def gradient_difference(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Mean over axes of sum_c penalty(G x - G target), G a difference or Sobel's operator / 8.
+    """Difference in gradient: mean over axes of sum_c penalty(G x - G target), G a derivative.
+
+    G is the difference to the next pixel along an axis, or Sobel's operator / 8.
 
     Args:
       x: (*b, H, W, C), at most 16 channels; a scalar map as `inv_depth[..., None]`.

@@ -656,7 +656,7 @@ def test_the_size_may_be_that_of_the_file(tmp_path, size):
 
 
 def test_a_pair_is_no_size_if_nobody_says_its_order(tmp_path):
-    with pytest.raises(FormatError, match=r"the pair \[550, 802\] in an order nobody says"):
+    with pytest.raises(FormatError, match=r"pair \[550, 802\], which may be \(height, width\) or"):
         read_json_cameras(saved(tmp_path, {"K": K, "w2c": W, "size": [550, 802]}))
     with pytest.raises(FormatError, match=r"height and width .* or size=\(height, width\)"):
         read_json_cameras(saved(tmp_path, {"K": K, "w2c": W}))

@@ -1,4 +1,4 @@
-"""The values that a JSON file has for one frame, as a camera. `by_content` says the rules."""
+"""The camera of one frame of a JSON file, by the rules listed in `by_content`."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -32,27 +32,27 @@ if TYPE_CHECKING:
 _NAMED = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _COUNTS = {"opencv": (4, 5, 8, 12), "fisheye": (4,)}
 
-# The form of focal lengths beside which pixels are counted from the image's edge.
+# The key of focal lengths beside which pixels are counted from the image's edge.
 _EDGE = "fl_x"
 
 _T = TypeVar("_T")
 
 
 class MissingError(Exception):
-    """A camera lacks a part, which is named.
+    """A camera lacks the part that the message names.
 
     Attributes:
-      missing: as of `FormatError`.
+      missing: argument through which the caller can supply it, or None; see `FormatError`.
     """
 
     def __init__(self, part: str, where: str, missing: str | None = None) -> None:
-        """Says which names the part might have."""
+        """Builds a message that lists the names the part might have."""
         super().__init__(f"{part} for {where}, as {EXAMPLES[part]}")
         self.missing = missing
 
 
 class _Lens(NamedTuple):
-    """Focal lengths and principal point, None being the centre; integers at pixel centres."""
+    """Focal lengths and principal point (None: the centre), integers at pixel centres."""
 
     focal: np.ndarray
     point: np.ndarray | None
@@ -62,21 +62,21 @@ class _Lens(NamedTuple):
 def camera_of(
     path: PathLike, where: str, own: Fields, shared: Fields, size: Size | None
 ) -> tuple["Camera", str]:
-    """The camera of a frame.
+    """Builds the camera of a frame.
 
     Args:
-      path: of the file, for the error.
-      where: the frame, for the error.
-      own: what the file says of the frame.
-      shared: what the file says of all frames.
-      size: (H, W) that is wanted; None takes that of the file.
+      path: file named in error messages.
+      where: frame named in error messages.
+      own: values of the frame.
+      shared: values shared by all frames.
+      size: requested (H, W); None keeps the file's size.
 
     Returns:
-      The camera and its form, such as "K and w2c (world to camera)".
+      The camera and the keys it was read from, such as "K and w2c (world to camera)".
 
     Raises:
-      MissingError: there is no pose or no size, or there are no intrinsics.
-      FormatError: a part makes no sense.
+      MissingError: the pose, the size or the intrinsics are missing.
+      FormatError: a part is invalid.
     """
     every, common = FrameFields(path, where, {**shared, **own}), FrameFields(path, where, shared)
     views = FrameFields(path, where, own), every
@@ -89,7 +89,7 @@ def camera_of(
     if file_size is None:
         raise MissingError("height and width", f"{where}, or {CALLER['size']}", missing="size")
     lens, lens_size = _lens(views[0], file_size), file_size
-    if lens is None:  # what is said of all frames is of the size that is said of them
+    if lens is None:  # shared intrinsics refer to the shared size
         lens_size = _size(common, size, conventions.ours) or file_size
         lens = _lens(every, lens_size)
     if lens is None:
@@ -119,13 +119,13 @@ def camera_of(
 
 
 def _first(views: Iterable[FrameFields], part: Callable[[FrameFields], _T | None]) -> _T | None:
-    """A part by what the frame says itself or, failing that, by what all frames have too."""
+    """Reads a part from the frame's own values, or failing that, with the shared ones added."""
     found = (part(view) for view in views)
     return next((x for x in found if x is not None), None)
 
 
 def _size(view: FrameFields, wanted: Size | None, ours: bool) -> Size | None:
-    """(H, W) that the file says; of a pair, the order is the one that fits what is wanted."""
+    """Reads (H, W); a pair of unknown order takes the order that fits the requested size."""
     height, width = view.number("height"), view.number("width")
     ordered = height is not None and width is not None
     for role, order in (("hw", 1), ("wh", -1), ("size", 1)):
@@ -142,13 +142,13 @@ def _size(view: FrameFields, wanted: Size | None, ours: bool) -> Size | None:
         return size
     if wanted is None:
         expected = f"height and width for {view.where}, or {CALLER['size']}"
-        found = f"the pair {list(size)} in an order nobody says"
+        found = f"the pair {list(size)}, which may be (height, width) or (width, height)"
         raise FormatError(view.path, expected, found, missing="size")
     return other if same_shape(other, wanted) else size
 
 
 def _lens(view: FrameFields, size: Size) -> _Lens | None:
-    """The intrinsics: a matrix rather than numbers, those rather than an angle of view."""
+    """Reads the intrinsics: from a matrix, else from focal lengths, else from angles of view."""
     if (field := view.one("matrix")) is not None:
         where, matrix = f"{field.place} of {view.where}", field.value
         if matrix.shape == (4,):
@@ -167,7 +167,7 @@ def _lens(view: FrameFields, size: Size) -> _Lens | None:
 
 
 def _point(view: FrameFields, form: str) -> np.ndarray | None:
-    """The principal point beside focal lengths; beside fl_x it is counted from the edge."""
+    """Reads the principal point; beside fl_x it is counted from the image's edge."""
     cx, cy, pair = view.number("cx"), view.number("cy"), view.one("principalpoint")
     point = None if pair is None else pair.value
     point = point if cx is None or cy is None else np.array([cx, cy])
@@ -175,7 +175,7 @@ def _point(view: FrameFields, form: str) -> np.ndarray | None:
 
 
 def _lens_of_angles(view: FrameFields, size: Size) -> _Lens | None:
-    """The intrinsics by the angle of view across the image, or up and down."""
+    """Reads the intrinsics from a horizontal or vertical angle of view."""
     x, y = (
         None if (field := view.one(role)) is None else _focal(view, field, side)
         for role, side in (("fovx", size[1]), ("fovy", size[0]))
@@ -187,21 +187,21 @@ def _lens_of_angles(view: FrameFields, size: Size) -> _Lens | None:
 
 
 def _focal(view: FrameFields, field: Field, side: int) -> float:
-    """The focal length of an angle; beyond pi it is in degrees."""
+    """Converts an angle of view to a focal length; angles beyond pi are in degrees."""
     angle = float(field.value)
     angle = math.radians(angle) if angle > math.pi else angle
     return focal_of_angle(view.path, f"{field.place} of {view.where}", angle, side)
 
 
 def _has_no_lens(view: FrameFields) -> bool:
-    """Whether nothing is said of distortion."""
+    """Whether there is no distortion key."""
     return not view.all("distortion", "distortionparams", *_NAMED)
 
 
 def _distortion(view: FrameFields, every: FrameFields) -> tuple[str, np.ndarray | None]:
-    """The model, by what is said anywhere, and its coefficients.
+    """Reads the lens model from `every` and its coefficients from `view`.
 
-    A lens without distortion is a pinhole, but for a fisheye.
+    A lens without distortion is a pinhole, unless it is a fisheye.
     """
     model = lens_model(view.path, view.where, every.texts(MODEL))
     found = [_coefficients(view, model, view.number), _listed(view, model)]
@@ -222,12 +222,12 @@ def _distortion(view: FrameFields, every: FrameFields) -> tuple[str, np.ndarray 
 def _coefficients(
     view: FrameFields, model: str, number: Callable[[str], float | None]
 ) -> np.ndarray:
-    """The coefficients that have names."""
+    """Reads coefficients stored under their names."""
     return np.array(coefficients(view.path, view.where, model, number)[1] or ())
 
 
 def _listed(view: FrameFields, model: str) -> np.ndarray:
-    """The coefficients of a list in OpenCV's order, with zeros for those that are not given."""
+    """Reads a list of coefficients in OpenCV's order, padded with zeros."""
     if (field := view.one("distortion")) is None:
         return np.zeros(0)
     found, counts = field.value.reshape(-1), _COUNTS[model]

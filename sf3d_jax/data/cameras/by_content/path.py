@@ -4,12 +4,12 @@
      "camera_path": [{"camera_to_world": [16 numbers, row by row], "fov": 50, "aspect": 1.25}, ...],
      "keyframes": [{"matrix": [16 numbers], "fov": 50, "aspect": 1.25}, ...]}
 
-The axes are OpenGL's (x right, y up, z back), `fov` is from the top of the picture to its bottom in
-degrees, pixels are square, and the principal point is the centre. `aspect` is not that of the
-picture, which has the size of the file. The keyframes are what a person placed, between which
-`camera_path` goes; they are read where there is no path. Their matrix is row by row or, in files of
-the first viewer and of the add-on, column by column in a text. The world is that of nerfstudio's
-training, turned, moved and scaled as its dataparser_transforms.json says.
+The axes are OpenGL's (x right, y up, z back), `fov` spans the image's height in degrees, pixels are
+square, and the principal point is the centre. `aspect` is ignored: the image has the file's render
+size. Keyframes are the cameras placed by hand, which `camera_path` interpolates; they are read if
+there is no path. Their matrix is row by row, or, in files of the first viewer and of the add-on, a
+string with the numbers column by column. The world is that of nerfstudio's training: rotated, moved
+and scaled as stated in its dataparser_transforms.json.
 """
 
 import json
@@ -30,7 +30,7 @@ from sf3d_jax.data.cameras.lens import focal_of_angle
 from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simple
 
 _SIDES = ("render_height", "render_width")
-# The lists of cameras, the one that counts first, and the key of the pose in each.
+# The lists of cameras, the preferred one first, and the key of the pose in each.
 _LISTS = {"camera_path": "camera_to_world", "keyframes": "matrix"}
 _FORM = "camera_path.json (camera to world, OpenGL)"
 
@@ -38,10 +38,10 @@ _Node: TypeAlias = dict[str, Json]
 
 
 def is_camera_path(tree: Json) -> bool:
-    """Whether a file is a camera path: it says the size of its pictures, and has one of the lists.
+    """Whether a file is a camera path: it has a render size and one of the lists.
 
     Args:
-      tree: of a JSON file.
+      tree: contents of a JSON file.
     """
     if not isinstance(tree, dict) or not all(key in tree for key in _SIDES):
         return False
@@ -49,19 +49,19 @@ def is_camera_path(tree: Json) -> bool:
 
 
 def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[FrameCamera, ...]:
-    """The cameras of a camera path.
+    """Reads the cameras of a camera path.
 
     Args:
-      path: of the file, for the error.
-      tree: what is in the file.
-      size: (H, W) that is wanted; None takes that of the file.
+      path: file named in error messages.
+      tree: contents of the file.
+      size: requested (H, W); None keeps the file's size.
 
     Returns:
-      One camera for each picture, or each keyframe where there is no path.
+      One camera per image of the path, or per keyframe if there is no path.
 
     Raises:
-      FormatError: the camera is not a perspective one, there is no camera, a pose is not a rotation
-        and a translation, or a key is not known.
+      FormatError: there is no camera, a camera is not perspective, a pose is not a rotation and
+        translation, or a key is unknown.
     """
     height, width = (_whole(path, key, tree[key]) for key in _SIDES)
     check_header_size(path, width, height)
@@ -101,14 +101,14 @@ def _whole(path: PathLike, key: str, value: Json) -> int:
 
 
 def _check_perspective(path: PathLike, where: str, node: _Node) -> None:
-    """Refuses a camera of another type; a node without one is of the type of the file."""
+    """Refuses a camera type other than perspective; a node without one has the file's type."""
     kind = node.get("camera_type")
     if kind is not None and (not isinstance(kind, str) or kind.lower() != "perspective"):
         raise FormatError(path, f"perspective as camera_type of {where}", outline(kind))
 
 
 def _check_axes(path: PathLike, where: str, node: _Node) -> None:
-    """Refuses a text by which the poses are of other conventions than nerfstudio's."""
+    """Refuses a text that states conventions other than nerfstudio's."""
     for key, text in node.items():
         if simple(key) in CONVENTIONS and isinstance(text, str) and text:
             axes, direction = read_convention(text)
@@ -118,7 +118,10 @@ def _check_axes(path: PathLike, where: str, node: _Node) -> None:
 
 
 def _pose(path: PathLike, where: str, value: Json) -> np.ndarray:
-    """Camera to world, (3, 4); of a camera at the origin only a text is column by column."""
+    """Reads a camera-to-world pose (3, 4).
+
+    At the origin both layouts look valid; then only a string is taken to be column by column.
+    """
     in_columns = isinstance(value, str)
     if in_columns:
         try:

@@ -1,4 +1,4 @@
-"""The sizes of the images beside a transforms.json, by their headers alone."""
+"""The sizes of the images beside a transforms.json, read from their headers alone."""
 
 from pathlib import Path
 
@@ -16,21 +16,21 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that be
 
 
 def sizes_of_images(path: PathLike, names: list[str | None], wanted: np.ndarray) -> np.ndarray:
-    """The size of each frame's own image.
+    """Reads the size of each frame's image.
 
-    A name may lack the ending. A frame whose image is not there has the size of the others, if they
-    have one size.
+    A name may lack its extension. If an image is missing, its frame gets the size of the others,
+    provided they all have the same one.
 
     Args:
-      path: of the JSON file, beside which the images are.
-      names: of the image of each frame.
-      wanted: [N], which of them are looked for.
+      path: JSON file; the images are relative to its folder.
+      names: image name of each frame.
+      wanted: [N], frames whose image is looked up.
 
     Returns:
-      [N, 2], (h, w); NaN where no image tells it.
+      [N, 2], (h, w); NaN where no image gives a size.
 
     Raises:
-      FormatError: an image that is there has no size.
+      FormatError: an image exists but its size cannot be read.
     """
     sizes = np.full((len(names), 2), np.nan)
     known: dict[str, Size | None] = {}
@@ -50,7 +50,7 @@ def _size_of_image(folder: Path, name: str) -> Size | None:
         image = folder / f"{name}{ending}"
         try:
             found = image.is_file()
-        except (OSError, ValueError):  # no name that the file system could have
+        except (OSError, ValueError):  # not a valid file name
             found = False
         if found:
             return _size_of_file(image)
@@ -58,7 +58,7 @@ def _size_of_image(folder: Path, name: str) -> Size | None:
 
 
 def _size_of_file(image: Path) -> Size:
-    """(H, W) of a picture, of any depth."""
+    """Reads (H, W) of an image of any bit depth."""
     with image.open("rb") as file:
         head = file.read(2**16)
     if head.startswith(PNG) and len(head) >= 24:
@@ -71,7 +71,7 @@ def _size_of_file(image: Path) -> Size:
 
 
 def _jpeg_size(head: bytes) -> Size | None:
-    """The size of a JPEG's first frame; None where it does not stand in its first bytes."""
+    """Finds the size of a JPEG's first frame; None if the first bytes do not hold it."""
     at = len(JPEG)
     while at + 9 <= len(head) and head[at] == 0xFF:
         if head[at + 1] in _FRAMES:

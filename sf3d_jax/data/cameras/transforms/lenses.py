@@ -1,6 +1,6 @@
 """The lenses of the frames of a transforms.json: k1 k2 ..., or nerfstudio's distortion_params.
 
-A frame that says anything of its lens has none of the coefficients beside the frames.
+A frame with any coefficient of its own ignores those beside the frames.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Lens = tuple[str, tuple[float, ...] | None]
 
 
 def read_lenses(file: File) -> list[Lens]:
-    """The lens of each frame.
+    """Reads the lens of each frame.
 
     Args:
       file: the frames and the root.
@@ -32,7 +32,7 @@ def read_lenses(file: File) -> list[Lens]:
       The lenses in the order of the frames.
 
     Raises:
-      FormatError: a lens is of another model, or what a frame and the root say cannot be joined.
+      FormatError: a lens model is not supported, or a frame and the root contradict each other.
     """
     keys = [key for key in KEYS if key in file.frames.keys]
     known: dict[str, Lens] = {}
@@ -47,7 +47,7 @@ def read_lenses(file: File) -> list[Lens]:
 
 
 def _lens(file: File, i: int, own: dict[str, Json]) -> Lens:
-    """The lens of a frame by what it says itself."""
+    """Reads the lens of frame i from its own lens keys `own` and the root's."""
     where = file.frames.where(i)
     common = {key: x for key in KEYS if (x := file.root.nodes[0].get(key)) is not None}
     names = _models(file.frames, where, own) or _models(file.root, where, common)
@@ -64,7 +64,7 @@ def _lens(file: File, i: int, own: dict[str, Json]) -> Lens:
 
 
 def _models(level: Level, where: str, said: dict[str, Json]) -> list[str]:
-    """The names of the model that a level says."""
+    """Lists the names that a node gives its lens model."""
     names = []
     for key in _MODELS:
         if (name := said.get(key)) is not None:
@@ -75,7 +75,7 @@ def _models(level: Level, where: str, said: dict[str, Json]) -> list[str]:
             names.append(name)
     flag = said.get(_FLAG)
     if flag is not None:
-        if flag not in (0, 1):  # as are False and True
+        if flag not in (0, 1):  # also accepts False and True
             expected = f"true or false as {_FLAG} of {where}"
             raise FormatError(level.path, expected, outline(flag))
         names += ["fisheye"] if flag else []
@@ -83,7 +83,7 @@ def _models(level: Level, where: str, said: dict[str, Json]) -> list[str]:
 
 
 def _numbers(file: File, where: str, said: dict[str, Json]) -> Callable[[str], float | None]:
-    """What gives the coefficient of a name."""
+    """Returns a look-up from a coefficient's name to its value."""
 
     def number(key: str, shape: tuple[int, ...] = ()) -> np.ndarray:
         return matrix(file.path, f"{key} of {where}", said[key], shape)

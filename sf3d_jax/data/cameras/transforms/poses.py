@@ -1,4 +1,4 @@
-"""The poses of the frames of a transforms.json, checked and turned all at once."""
+"""The poses of the frames of a transforms.json, checked and converted as one array."""
 
 import itertools
 
@@ -15,7 +15,7 @@ KEY = "transform_matrix"
 
 
 def read_poses(file: File) -> np.ndarray:
-    """The poses of the frames.
+    """Reads the poses of the frames.
 
     Args:
       file: the frames and the root.
@@ -24,7 +24,7 @@ def read_poses(file: File) -> np.ndarray:
       World to camera, [N, 3, 4], in OpenCV's axes.
 
     Raises:
-      FormatError: one is not a rotation and a translation, or a convention is not known.
+      FormatError: a pose is not a rotation and translation, or a convention is unknown.
     """
     values = file.either(KEY)
     found = _stack(values)
@@ -41,7 +41,7 @@ def is_convention(key: str) -> bool:
 
 
 def _stack(values: list[Json]) -> np.ndarray | None:
-    """All poses as one array [N, 3, 4]; None where one is not a pose, or has another shape."""
+    """Stacks all poses into [N, 3, 4]; None if one is not a pose or their shapes differ."""
     try:
         rows = list(itertools.chain(*values))
         kinds = set(map(type, itertools.chain(*rows)))
@@ -54,13 +54,13 @@ def _stack(values: list[Json]) -> np.ndarray | None:
 
 
 def _pose(file: File, i: int, value: Json) -> np.ndarray:
-    """The pose of one frame."""
+    """Reads the pose of one frame."""
     name = f"{KEY} of {file.frames.where(i)}"
     return rigid_pose(file.path, name, matrix(file.path, name, value, (4, 4), (3, 4)))
 
 
 def _are_opencvs(file: File) -> np.ndarray:
-    """Where the axes are OpenCV's, as a frame or else the root says; [N]."""
+    """Whether the axes are OpenCV's, as stated by each frame or else by the root; [N]."""
     frames = (
         [_says_opencv(file.frames, i) for i in range(file.length)]
         if any(map(is_convention, file.frames.keys))
@@ -71,7 +71,7 @@ def _are_opencvs(file: File) -> np.ndarray:
 
 
 def _says_opencv(level: Level, i: int) -> bool | None:
-    """Whether a node says that the axes are OpenCV's; None where it says nothing."""
+    """Whether a node states OpenCV's axes; None if it states none."""
     found = None
     for key, text in level.nodes[i].items():
         if is_convention(key) and text:  # zero, false, null and "" say nothing

@@ -1,4 +1,4 @@
-"""transforms.json as written: the intrinsics in every frame and, if common, beside them."""
+"""Writing transforms.json: intrinsics go into every frame and, if common, beside the frames."""
 
 import math
 import operator
@@ -17,19 +17,21 @@ from sf3d_jax.data.cameras.transforms.frame import TransformsFrame
 
 
 def write_transforms(path: PathLike, frames: Sequence[TransformsFrame]) -> None:
-    """Writes a transforms.json, with the intrinsics in every frame and, if common, beside them.
+    """Writes a transforms.json with OpenGL's axes, camera to world.
 
-    Read again, focal lengths and coefficients have every bit, poses and principal points all but
-    the last: the file has the inverse pose, and counts pixels from the edge.
+    The intrinsics go into every frame and, if all frames share them, also beside the frames.
+    `read_transforms` restores focal lengths and coefficients exactly; poses and principal points
+    may differ in the last bit, since the file holds the inverse pose and counts pixels from the
+    image's edge.
 
     Args:
-      path: of the file.
-      frames: at least one; all with a fisheye, or none.
+      path: file to write.
+      frames: at least one frame; either all or none have a fisheye lens.
 
     Raises:
-      TypeError: a camera is none, or an index no whole number.
-      ValueError: there is no frame, a camera is a batch or has numbers that none has, or a lens
-        that the format lacks.
+      TypeError: a camera is not a Camera, or an index is not a whole number.
+      ValueError: frames is empty, a camera is a batch or has impossible values, or the format
+        cannot hold its lens.
     """
     if not frames:
         raise ValueError("frames: expected at least one, got none")
@@ -70,7 +72,7 @@ def _written_intrinsics(camera: CameraArgument) -> dict[str, Json]:
 
 def _written_pose(world_to_camera: np.ndarray) -> list[list[float]]:
     pose = poses.to_camera_to_world(world_to_camera, poses.OPENGL)
-    # The reader's inverse undone: of a rotation in float32 the transpose is not quite the inverse.
+    # Invert as the reader will: the transpose of a float32 rotation is not its exact inverse.
     rotation, translation = np.split(world_to_camera, [3], axis=-1)
     pose[:, 3:] = -np.linalg.solve(rotation, translation)
     return homogeneous(pose[None])[0].tolist()

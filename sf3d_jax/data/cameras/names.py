@@ -1,6 +1,6 @@
-"""The names under which JSON files keep the parts of a camera, and the shapes that they have.
+"""The names of a camera's parts in JSON files, and the shapes of their values.
 
-Names are compared without case, underscores, hyphens, spaces, and a plural s.
+Names are compared ignoring case, underscores, hyphens, spaces and a plural s.
 """
 
 import functools
@@ -11,14 +11,14 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 class Name(NamedTuple):
-    """What a name stands for.
+    """The meaning of a name.
 
     Attributes:
-      role: the part of a camera.
-      shapes: of one camera; with one more axis before them they are a column of several.
-      rank: of poses, lower ones are trusted more.
-      with_position: the direction of a rotation that stands beside the place of the camera.
-      axes: of the camera where the file says nothing else, "opencv" or "opengl".
+      role: part of a camera.
+      shapes: shapes of one value; a column of values has one more leading axis.
+      rank: priority of a pose; lower ranks are more explicit.
+      with_position: direction of a rotation that stands beside the camera's position.
+      axes: axes of the camera unless the file states others, "opencv" or "opengl".
     """
 
     role: str
@@ -28,16 +28,16 @@ class Name(NamedTuple):
     axes: str = "opencv"
 
 
-# A file has the same few keys thousands of times.
+# A file repeats the same few keys thousands of times.
 @functools.lru_cache(4096)
 def simple(key: str) -> str:
-    """A key without case, underscores, hyphens, spaces, and a plural s.
+    """Strips a key of case, underscores, hyphens, spaces and a plural s.
 
     Args:
-      key: as it stands in a file.
+      key: key as spelled in the file, such as World-to-Camera.
 
     Returns:
-      Such as worldtocamera for World-to-Camera.
+      The simplified key, such as worldtocamera.
     """
     for mark in "_- ":
         key = key.replace(mark, "")
@@ -74,8 +74,8 @@ _add(
     "intrinsicsmatrix cameraintrinsicmatrix camintrinsicmatrix",
 )
 
-# Poses: names that say the direction, then those that imply it, then [R | t], then those that say
-# nothing and take the name of what they stand under.
+# Poses by rank: names that state the direction, names that imply it, [R | t], and names that say
+# nothing and take the name of the enclosing key.
 POSES = ("w2c", "c2w", "opengl", "transposed")
 ROTATION_AND_TRANSLATION = Name("w2c", (), 2)
 SAYS_NOTHING = 3
@@ -125,7 +125,7 @@ _add("fovy", _NUMBER, "fovy yfov vfov cameraangley")
 INTRINSICS = ("matrix", "flx", "fx", "focal", "fovx", "fovy")
 
 _add("distortion", _LENS, "distortion dist distcoeff distcoef distortioncoefficient d")
-# nerfstudio's, in the order k1 k2 k3 k4 p1 p2.
+# nerfstudio's order: k1 k2 k3 k4 p1 p2.
 _add("distortionparams", ((6,), (6, 1)), "distortion_params")
 for _number in ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"):
     _add(_number, _NUMBER, _number)
@@ -136,14 +136,14 @@ _add("size", _PAIR, "size imagesize imgsize resolution imageresolution shape ima
 _add("hw", _PAIR, "hw")
 _add("wh", _PAIR, "wh")
 
-# What a file is asked for where a part is missing.
+# Names suggested in the error if a part is missing.
 EXAMPLES = {
     "a pose": "w2c, extrinsics, viewmat, c2w, pose, transform_matrix, or R and t",
     "intrinsics": "K, intrinsics, fx, fl_x, focal, or fov",
     "height and width": "h and w, height and width, hw, wh",
 }
 
-# Text. The last may mean anything, and counts where it says a direction.
+# Keys of texts. Those in TYPES may mean anything, and count only if the text states a direction.
 MODELS = {simple(x) for x in ("model", "camera_model", "lens_model", "camera_type")}
 CONVENTIONS = {
     simple(x)
@@ -156,8 +156,8 @@ TYPES = {simple(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "ma
     "direction"
 }
 
-# What may name the frame of an object in a list, the best first. The last may mean anything else
-# as well, so that they count only where they differ.
+# Keys that name the frame of an object in a list, the most specific first. OTHER_NAMES may mean
+# something else, so they count only if all their values differ.
 FRAME_NAMES = (
     "frame frameid frameindex frameidx framenumber timestepindex timestep timestepid filepath "
     "imagepath imagename imgname filename file image"
@@ -175,17 +175,17 @@ _AFFIX = re.compile(
 
 @functools.lru_cache(4096)
 def known_name(key: str) -> tuple[str, str | None] | None:
-    """The part of a camera that a key names.
+    """Finds the part of a camera that a key names.
 
-    A direction before or after the name of a pose, a rotation or a translation counts, as in
-    poses_c2w, cam_c2w and cam_R_w2c.
+    A direction before or after the name of a pose, a rotation or a translation is recognised, as
+    in poses_c2w, cam_c2w and cam_R_w2c.
 
     Args:
-      key: as it stands in a file.
+      key: key as spelled in the file.
 
     Returns:
-      One of NAMES, and the direction of a rotation or a translation if it is said; None for
-      another key.
+      One of NAMES, and the direction of a rotation or translation if the key states it; None for
+      any other key.
     """
     name = simple(key)
     if name in NAMES:
@@ -204,13 +204,13 @@ def known_name(key: str) -> tuple[str, str | None] | None:
 
 
 def read_convention(text: str) -> tuple[str | None, str | None]:
-    """What a text says of the conventions of poses.
+    """Reads the pose conventions stated in a text.
 
     Args:
-      text: such as "OpenGL", or "opencv, camera to world".
+      text: text such as "OpenGL", or "opencv, camera to world".
 
     Returns:
-      "opencv" or "opengl", and "w2c" or "c2w"; None where it says neither, or both.
+      "opencv" or "opengl", and "w2c" or "c2w"; None if the text states neither, or both.
     """
     words = simple(text)
     both = []

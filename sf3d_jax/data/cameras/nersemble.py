@@ -2,10 +2,10 @@
 
     {"world_2_cam": {"220700191": [4, 4], ...}, "intrinsics": [3, 3]}
 
-The poses are world to camera, by the serial number of the camera, with OpenCV's axes and in
-metres. The 16 cameras share K, that of images of 2200 x 3208 pixels, whose principal point is
-taken as OpenCV's, integers at pixel centres. Images of other sizes are those made smaller, such as
-550 x 802.
+The poses are world to camera, keyed by the camera's serial number, with OpenCV's axes, in metres.
+The 16 cameras share K, which refers to images of 2200 x 3208 pixels; its principal point is taken
+as OpenCV's, integers at pixel centres. Images of other sizes, such as 550 x 802, are downscaled
+copies.
 """
 
 import os
@@ -31,27 +31,27 @@ if TYPE_CHECKING:
 
 
 def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
-    """Reads a camera_params.json.
+    """Reads the camera_params.json of the NeRSemble data set.
 
     Args:
-      path: of the file.
-      size: (H, W) of the images, (3208, 2200) or another by a common factor; the cameras are
-        resized to it, areas onto areas.
+      path: file to read.
+      size: (H, W) of the images, (3208, 2200) or a scaled version of it; the cameras are resized
+        to it, areas onto areas.
 
     Returns:
-      The cameras by serial number, float64.
+      The cameras by serial number, float64, world to camera with OpenCV's axes, in metres.
 
     Raises:
-      FormatError: the file is of another form, a pose is not a rotation and translation, K is that
-        of images of another size, or a key is not known.
-      ValueError: size is not that of a whole image.
+      FormatError: the file has another layout, a pose is not a rotation and translation, K belongs
+        to images of another size, or a key is unknown.
+      ValueError: size is not (3208, 2200) scaled by one factor.
     """
     from sf3d_jax.camera import check_size
 
     size = check_size(size)
     if not same_shape(FULL_SIZE, size):
         height, width = FULL_SIZE
-        expected = f"({height}, {width}), which {os.fspath(path)} belongs to, or a fraction of it"
+        expected = f"({height}, {width}), which {os.fspath(path)} refers to, or a fraction of it"
         raise ValueError(f"size: expected {expected}, got {size}")
     tree = read_json(path)
     poses = tree.get("world_2_cam") if isinstance(tree, dict) else None
@@ -76,16 +76,17 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
 
 
 def write_nersemble_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
-    """Writes a camera_params.json.
+    """Writes the camera_params.json of the NeRSemble data set.
 
     Args:
-      path: of the file.
-      cameras: by serial number; at least one, with the same intrinsics, without distortion, of the
-        size (3208, 2200) or a fraction of it.
+      path: file to write.
+      cameras: cameras by serial number; at least one, with the same intrinsics, no distortion, and
+        the size (3208, 2200) or a fraction of it.
 
     Raises:
-      TypeError: it is no mapping, a serial number is no string, or a value is no camera.
-      ValueError: the format cannot hold them.
+      TypeError: cameras is not a mapping, a serial number is not a string, or a value is not a
+        Camera.
+      ValueError: the format cannot hold the cameras.
     """
     from sf3d_jax.camera import Camera
 

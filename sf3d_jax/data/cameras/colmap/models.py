@@ -1,6 +1,6 @@
-"""COLMAP's camera models as those of `Camera`, and back; the poses of its images.
+"""Converts COLMAP's camera models and image poses to those of `Camera`, and back.
 
-`colmap` has the table of the models and says the conventions.
+The docstring of `colmap` has the table of models and the conventions.
 """
 
 from collections.abc import Iterable
@@ -34,10 +34,10 @@ class Model(NamedTuple):
     """One of COLMAP's models.
 
     Attributes:
-      number: in binary files.
-      focals: how many focal lengths come first.
-      distortion: how many coefficients follow the principal point.
-      ours: the model of `Camera`.
+      number: id of the model in binary files.
+      focals: number of focal lengths, which come first.
+      distortion: number of coefficients after the principal point.
+      ours: corresponding model of `Camera`.
     """
 
     number: int
@@ -63,18 +63,18 @@ MODELS = {
     "RADIAL_FISHEYE": Model(9, 1, 2, "fisheye"),
 }
 
-# Those that no camera here has, by number.
+# Unsupported models, by number.
 OTHERS = {7: "FOV", 10: "THIN_PRISM_FISHEYE", 11: "RAD_TAN_THIN_PRISM_FISHEYE"}
 
 
 class CameraRecord(NamedTuple):
-    """A camera as COLMAP has it.
+    """A camera in COLMAP's form.
 
     Attributes:
-      model: its name.
-      width: of the image in pixels.
-      height: of the image in pixels.
-      parameters: as many as the model has.
+      model: name of the model.
+      width: image width in pixels.
+      height: image height in pixels.
+      parameters: parameters of the model.
     """
 
     model: str
@@ -84,12 +84,12 @@ class CameraRecord(NamedTuple):
 
 
 class ImageRecord(NamedTuple):
-    """An image as COLMAP has it.
+    """An image in COLMAP's form.
 
     Attributes:
-      pose: the quaternion w x y z and the translation, world to camera.
-      camera_id: of its camera.
-      name: of its file.
+      pose: quaternion w x y z and translation, world to camera.
+      camera_id: id of its camera.
+      name: name of its file.
     """
 
     pose: list[float]
@@ -98,11 +98,11 @@ class ImageRecord(NamedTuple):
 
 
 class ColmapImage(NamedTuple):
-    """An image of a model.
+    """An image of a COLMAP model.
 
     Attributes:
-      name: of its file, relative to the folder of the images.
-      camera_id: of its camera.
+      name: name of its file, relative to the image folder.
+      camera_id: id of its camera.
       world_to_camera: float64 [3, 4] in OpenCV's axes and the unit of the model.
     """
 
@@ -112,15 +112,15 @@ class ColmapImage(NamedTuple):
 
 
 def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[int, R]:
-    """Records by their ids.
+    """Collects records by id.
 
     Args:
-      path: of the file, for the error.
-      what: a record is, "camera" or "image".
+      path: file named in error messages.
+      what: kind of the records, "camera" or "image".
       records: (id, record) in the order of the file.
 
     Raises:
-      FormatError: an id stands twice.
+      FormatError: an id occurs twice.
     """
     found: dict[int, R] = {}
     for number, record in records:
@@ -131,10 +131,10 @@ def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[i
 
 
 def known_model(path: PathLike, name: str) -> Model:
-    """A model by its name.
+    """Looks up a model by its name.
 
     Raises:
-      FormatError: no camera here has it.
+      FormatError: the model is not supported.
     """
     if name not in MODELS:
         raise FormatError(path, f"a camera model of {', '.join(MODELS)}", name[:40])
@@ -142,7 +142,7 @@ def known_model(path: PathLike, name: str) -> Model:
 
 
 def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "Camera":
-    """A camera, of which the pose is the identity."""
+    """Makes a camera with the identity as pose."""
     model = known_model(path, record.model)
     numbers = np.array(record.parameters, np.float64)
     focal, point, distortion = np.split(numbers, [model.focals, model.focals + 2])
@@ -165,7 +165,7 @@ def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "C
 
 
 def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> ColmapImage:
-    """An image with its pose as a matrix."""
+    """Converts an image's pose to a matrix."""
     where = f"image {image_id}"
     numbers = np.array(record.pose, np.float64)
     check_numbers(path, where, numbers)
@@ -176,11 +176,11 @@ def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> Colma
 
 
 def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
-    """A camera as COLMAP's.
+    """Converts a camera to COLMAP's form.
 
     Raises:
-      ValueError: it is a batch, has coefficients that COLMAP's models lack, or numbers or a size
-        that no reader takes.
+      ValueError: it is a batch, has coefficients that COLMAP's models lack, or values or a size
+        that readers refuse.
     """
     name = f"cameras[{camera_id}]"
     one = camera_argument(name, camera)
@@ -206,10 +206,10 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
 
 
 def record_of_image(image_id: int, image: ColmapImage) -> ImageRecord:
-    """An image as COLMAP's.
+    """Converts an image to COLMAP's form.
 
     Raises:
-      ValueError: its pose is no rotation and translation, or its name cannot be written.
+      ValueError: its pose is not a rotation and translation, or its name cannot be written.
     """
     name = f"images[{image_id}]"
     pose = poses.poses_argument(f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None])[

@@ -1,4 +1,4 @@
-"""The check of a data set: sample by sample, with the files that are missing or broken."""
+"""Checks a data set sample by sample, and reports missing and broken files."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -19,19 +19,18 @@ _NAMES: dict[type, str] = {SizeError: "size", DtypeError: "dtype"}
 
 
 def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) -> Iterator[Report]:
-    """Checks the samples of a data set.
+    """Checks the samples of a data set, as `check` does for one sample.
 
-    Files that are missing or broken are findings, by their paths; what is left of a sample is
-    checked without them. Where the data set has the motion of the other direction of time, it is
-    compared with that.
+    Missing and broken files are reported by path, and the rest of the sample is checked without
+    them. If the data set has the motion of the other time direction, the two are compared.
 
     Args:
-      dataset: such as `SRFlow3D`.
-      limit: check so many samples, evenly spread; all if None.
-      jobs: threads.
+      dataset: data set such as `SRFlow3D`.
+      limit: number of samples to check, evenly spread; None checks all.
+      jobs: number of threads.
 
     Returns:
-      An iterator over the reports, by the names and in the order of the samples.
+      An iterator over named reports, in the order of the samples.
 
     Raises:
       ValueError: limit or jobs is below 1.
@@ -54,14 +53,14 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
 
 
 def list_directions(dataset: Dataset) -> tuple[Dataset, ...]:
-    """The data sets that a whole check goes through: one for each direction of time.
+    """Lists the data sets of a complete check: one per time direction.
 
     Args:
-      dataset: such as `SRFlow3D`.
+      dataset: data set such as `SRFlow3D`.
 
     Returns:
-      The data set and, if it has the motion of the other direction, that of the same samples. It
-      has the scale of the first where that has one, even if the scale is what is wrong.
+      The data set and, if it exists, the same samples in the other time direction. The second one
+      takes the first one's scale, if it has one, so that a wrong scale is found in both.
     """
     other = _other_direction(dataset)
     return (dataset,) if other is None else (dataset, other)
@@ -71,20 +70,20 @@ def _other_direction(dataset: Dataset) -> Dataset | None:
     other = dataset.other_direction()
     if isinstance(dataset, SRFlow3D) and isinstance(other, SRFlow3D):
         scaled, metric = _with_scale(dataset)
-        # A scale that was made up would count as one that was given.
+        # Without a metric scale `scaled` has a made-up one, which must not pass for a given one.
         return other.with_scale(scaled.scale) if metric else other
     return other
 
 
 def _with_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
-    """The data set with a scale that is given, and whether that means anything.
+    """Returns the data set with an explicit scale, and whether that scale is meaningful.
 
-    Else samples could not be read because of the depths alone, which may be what is wrong.
+    Without one, samples whose depths are wrong could not be read at all.
     """
     for way in _ways(dataset):
         try:
             return dataset.with_scale(way.scale), True
-        except (ValueError, OSError):  # that is said of each sample
+        except (ValueError, OSError):  # reported for each sample
             continue
     scales = (_any_scale(dataset, entry) for way in _ways(dataset) for entry in way.entries)
     scale = next((scale for scale in scales if scale), None)
@@ -113,7 +112,7 @@ def _choose_entries(entries: tuple[Entry, ...], limit: int | None) -> list[Entry
 
 
 def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
-    """What finds the sample that leads back from the next frame, if there is one."""
+    """Returns a function that reads the sample leading back from the next frame, if it exists."""
     other = _other_direction(dataset)
     all_entries = () if other is None else other.entries
     entries = {(e.sequence, e.frame, e.next_frame): e for e in all_entries}
@@ -124,7 +123,7 @@ def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
             return None
         try:
             return other.read(back)
-        except (ValueError, OSError):  # its files are named where it is itself checked
+        except (ValueError, OSError):  # reported when that sample is checked itself
             return None
 
     return partner
@@ -133,21 +132,21 @@ def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
 def _report(
     dataset: Dataset, entry: Entry, partner: Callable[[Entry], Sample | None], metric: bool
 ) -> Report:
-    """The report of one sample; `metric` tells whether its depths are in metres."""
+    """Checks one sample; `metric` says whether its depths are in metres."""
     sample, findings = _read(dataset, entry)
     if isinstance(dataset, SRFlow3D):
         scale, messages = dataset.scale if metric else None, [x.message for x in findings]
         findings += _scale_findings(dataset, entry, scale, messages)
     if sample is None:
         return Report(tuple(findings), name=entry.name)
-    if not metric:  # the cameras' places are
+    if not metric:  # camera positions are in metres, so they cannot be compared
         sample = dataclasses.replace(sample, camera=None, next_camera=None)
     report = check(sample, backward=partner(entry))
     return dataclasses.replace(report, findings=(*findings, *report.findings), name=entry.name)
 
 
 def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]:
-    """What can be read of a sample, and the files that stand in the way."""
+    """Reads what is readable of a sample, and reports the other files."""
     files = dict(entry.files)
     why = "it was not written, or not downloaded"
     lost = [path for path in files.values() if not path.exists()]
@@ -164,7 +163,7 @@ def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]
             if bad in files.values():
                 findings.append(Finding("unreadable", f"{bad}: {error.strerror}"))
         except (KeyError, TypeError, ValueError):
-            # Without those files the rest is no sample.
+            # The remaining files do not make a sample.
             return None, findings
         left = {name: path for name, path in files.items() if path != bad}
         if len(left) == len(files):
@@ -186,7 +185,7 @@ def _format_finding(error: FormatError) -> Finding:
 def _scale_findings(
     dataset: SRFlow3D, entry: Entry, scale: float | None, messages: list[str]
 ) -> list[Finding]:
-    """What is wrong with the scale, or with the depth, which only the scale is measured from."""
+    """Finds faults of the scale, or of the metric depth, which is used for nothing else."""
     if not {"depth", "scaled_inv_depth"} <= entry.files.keys():
         return []
     try:

@@ -1,8 +1,8 @@
-"""What disagrees although nothing explains it.
+"""Reports disagreements that no fault explains.
 
-Noise and the errors of networks must not be named. They differ from wrong data in two ways: noise
-differs from pixel to pixel, so that the median over a block is small; and a set of maps that is
-exact in one respect, to a thousandth, is none of a network's, so that more may be asked of it.
+Noise and the errors of networks must not be reported. They differ from wrong data in two ways:
+noise differs from pixel to pixel, so its median over a block is small; and maps that are exact to a
+thousandth in one respect were not estimated by a network, so stricter limits apply to them.
 """
 
 from sf3d_jax.data.checking.evidence.fields import Case
@@ -15,12 +15,12 @@ from sf3d_jax.data.checking.search import State
 
 _EXACT = 1e-3
 _SHARED = 0.5
-# Pixels by which a network may be wrong all over an image.
+# Error in pixels that a network may make all over an image.
 _PLAUSIBLE = 5.0
 
 
 def unexplained_findings(state: State) -> list[Finding]:
-    """What disagrees after all that is explained was undone, the largest disagreement first."""
+    """Reports the disagreements left after undoing explained faults, the largest first."""
     findings = _closure_findings(state.levels)
     images, without_flow = state.levels[IMAGES], state.without_flow
     if images is not None and without_flow is not None and _flow_size(state.case) > _PLAUSIBLE:
@@ -55,11 +55,11 @@ def _closure_finding(said: Unexplained, level: Level) -> Finding:
 def _images_finding(images: Level, without: Level) -> Finding:
     message = "the images agree less along the flow than without any flow"
     numbers = {"along the flow": images.level, "without": without.level}
-    why = "a flow of another pair of frames, images of others, or a fault that is not known here"
+    why = "flow and images belong to different frames, or there is a fault of an unknown kind"
     return Finding("images_disagree", message, numbers, why, 0.7)
 
 
 def _flow_size(case: Case) -> float:
-    """The median length of the flow in pixels."""
+    """Computes the median length of the flow in pixels."""
     flow = case.own.flow
     return 0.0 if flow is None else finite_median(length(known_points(case).at(flow)))

@@ -443,7 +443,7 @@ def test_a_window_in_the_top_left_is_read_by_the_camera_of_the_whole(tmp_path):
     path = tmp_path / "cameras.txt"
     path.write_text("1 PINHOLE 320 240 300 300 320 240\n")
     advice = (
-        r"give the width and height of that and cut its camera: camera\.crop\(0, 0, \(240, 320\)\)"
+        r"give the larger width and height, and crop its camera: camera\.crop\(0, 0, \(240, 320\)\)"
     )
     with pytest.raises(FormatError, match=f"of another size.* cropped from the top left.*{advice}"):
         read_colmap_cameras(path)

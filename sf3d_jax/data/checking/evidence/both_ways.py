@@ -1,4 +1,4 @@
-"""A sample against that of the other direction of time."""
+"""Compares a sample with that of the other time direction."""
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from sf3d_jax.data.checking.evidence.levels import (
 from sf3d_jax.data.checking.evidence.points import PixelSet, all_points, interpolate, known_points
 from sf3d_jax.data.checking.evidence.within import one_surface
 
-# Pixels of motion; less says nothing.
+# In pixels; smaller motions cannot be compared.
 _STILL = 0.01
 
 
 def flow_back(case: Case) -> Level | None:
-    """The flow there and back."""
+    """Compares the flow with the flow back; their sum should be 0."""
     there, back = case.own.flow, None if case.other is None else case.other.flow
     if there is None or back is None:
         return None
@@ -33,7 +33,7 @@ def flow_back(case: Case) -> Level | None:
 
 
 def change_back(case: Case) -> Level | None:
-    """The change of the inverse depth there and back."""
+    """Compares the change of the inverse depth with the change back; their sum should be 0."""
     there, back = case.own.change, None if case.other is None else case.other.change
     if there is None or back is None or case.own.flow is None:
         return None
@@ -46,7 +46,7 @@ def change_back(case: Case) -> Level | None:
 
 
 def _read_back(case: Case, points: PixelSet, back: Field) -> np.ndarray:
-    """A map of the way back at the ends of the flow; NaN where it cannot be compared."""
+    """Reads a map of the way back at the ends of the flow; NaN where it cannot be compared."""
     own, other = case.own, case.other
     assert own.flow is not None and other is not None
     if case.same_way:
@@ -66,7 +66,7 @@ def _read_back(case: Case, points: PixelSet, back: Field) -> np.ndarray:
 
 
 def same_depth(case: Case) -> Level | None:
-    """The next inverse depth against the first one of the other direction, pixel by pixel."""
+    """Compares the next inverse depth with the other direction's first one, pixel by pixel."""
     own, other = case.own, case.other
     mine = own.inv_depth if case.same_way else own.next_inv_depth
     if mine is None or other is None or other.inv_depth is None:

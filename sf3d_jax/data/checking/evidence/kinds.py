@@ -1,7 +1,7 @@
-"""The kinds of evidence. A new one is a function that measures it, and a record here.
+"""The kinds of evidence. To add one, write a function that measures it, and add a record here.
 
-A level is 0 where everything agrees and about 1 where nothing does. Medians and quantiles are
-used, so that what is hidden or noisy in some pixels does not count.
+A level is 0 if everything agrees and about 1 if nothing does. Levels are medians or quantiles, so
+that a few hidden or noisy pixels do not matter.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ Levels = dict[Evidence, Level | None]
 _SURFACE = frozenset({"valid", "inv_depth"})
 _CAMERAS = frozenset({"camera", "next_camera"})
 _NEVER = (np.inf, np.inf)
-_OTHER_PAIR = "a backward map of another pair of frames, or a fault that is not known here"
+_OTHER_PAIR = "a backward map of another pair of frames, or a fault of an unknown kind"
 
 IMAGES = ImageEvidence(
     "images",
@@ -45,7 +45,7 @@ EVIDENCE = (
     ),
     Evidence(
         "mask",
-        "valid pixels without anything, share",
+        "valid pixels without content, share",
         mask,
         _SURFACE | {"flow", "change", "next_inv_depth"},
         floor=2e-4,
@@ -64,7 +64,7 @@ EVIDENCE = (
         unexplained=Unexplained(
             "depth_closure",
             "inverse depth plus change is not the next inverse depth at the end of the flow",
-            "a map of another frame, or a fault that is not known here",
+            "a map of another frame, or a fault of an unknown kind",
             limits=(0.1, 0.1),
             exact_limits=(0.01, 0.01),
         ),
@@ -116,7 +116,7 @@ EVIDENCE = (
         is_of_exact_data=True,
         unexplained=Unexplained(
             "flow_closure",
-            "the flow there and back does not lead to where it began",
+            "the flow there and back does not return to its starting point",
             _OTHER_PAIR,
             limits=(0.35, 4.0),
             exact_limits=(0.015, 0.25),
@@ -150,8 +150,8 @@ EVIDENCE = (
         is_optional=True,
         unexplained=Unexplained(
             "other_direction",
-            "the next inverse depth is not the first one of the other direction",
-            "the two samples are not of the same pair of frames",
+            "the next inverse depth differs from the first one of the other direction",
+            "the two samples do not belong to the same pair of frames",
             limits=(0.2, 0.2),
             exact_limits=(0.003, 0.003),
         ),
@@ -164,8 +164,8 @@ EVIDENCE = (
         floor=1e-5,
         unexplained=Unexplained(
             "scene_flow_closure",
-            "the scene flow is not that of flow, inverse depth, change and cameras",
-            "other axes, another unit, or a fault that is not known here",
+            "the scene flow does not match flow, inverse depth, change and cameras",
+            "other axes, another unit, or a fault of an unknown kind",
             limits=(0.2, 0.1),
             exact_limits=(0.02, 0.01),
         ),
@@ -174,5 +174,5 @@ EVIDENCE = (
 
 
 def measure_all(case: Case) -> Levels:
-    """The level of each kind of evidence; None where it cannot be measured."""
+    """Measures every kind of evidence; None where it cannot be measured."""
     return {evidence: evidence.measure(case) for evidence in EVIDENCE}

@@ -1,4 +1,4 @@
-"""A sample against a still world between its two cameras: a quarter of it may be enough."""
+"""Compares a sample with a still world seen by its two cameras; a still quarter is enough."""
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from sf3d_jax.data.checking.evidence.levels import (
 from sf3d_jax.data.checking.evidence.points import PixelSet, known_points, still_motion
 from sf3d_jax.data.checking.evidence.within import compare_depths, compare_images
 
-# The share of the pixels that has to stand still.
+# Share of the pixels that must stand still.
 QUARTER = 0.25
 
 
 def still_images(case: Case) -> Level | None:
-    """The images along the flow of a still world, where no flow is given."""
+    """Compares the images along the flow of a still world, if no flow is given."""
     own = case.own
     if own.flow is not None or own.image is None or own.next_image is None:
         return None
@@ -30,7 +30,7 @@ def still_images(case: Case) -> Level | None:
 
 
 def still_depths(case: Case) -> Level | None:
-    """The same, with the motion of a still world for what is not given."""
+    """Compares the depths, taking a missing flow or change from a still world."""
     own = case.own
     if own.next_inv_depth is None or own.inv_depth is None or not own.has_two_views:
         return None
@@ -45,7 +45,7 @@ def still_depths(case: Case) -> Level | None:
 
 
 def still_flow(case: Case) -> Level | None:
-    """The flow against that of a still world."""
+    """Compares the flow with that of a still world."""
     own = case.own
     if own.flow is None or own.inv_depth is None or not own.has_two_views:
         return None
@@ -54,7 +54,7 @@ def still_flow(case: Case) -> Level | None:
 
 
 def still_change(case: Case) -> Level | None:
-    """The change of the inverse depth against that of a still world."""
+    """Compares the change of the inverse depth with that of a still world."""
     own = case.own
     if own.change is None or own.inv_depth is None or not own.has_two_views:
         return None
@@ -68,7 +68,7 @@ def still_change(case: Case) -> Level | None:
 def _compare_quarter(
     case: Case, points: PixelSet, given: np.ndarray, still: np.ndarray
 ) -> Level | None:
-    """The quarter that fits best; what would be behind the second camera does not fit."""
+    """Measures the best-fitting quarter; points behind the second camera count as misfits."""
     assert case.own.inv_depth is not None
     gap, size = length(given - still), length(given) + length(still)
     places, difference = block_of(case, points), given - still

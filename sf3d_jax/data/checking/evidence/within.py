@@ -1,4 +1,4 @@
-"""What a sample tells twice: surfaces, masks, images, depths and scene flow."""
+"""Compares the redundant parts of a sample: surfaces, masks, images, depths and scene flow."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ _STEP = 0.03
 
 
 def surface(case: Case) -> Level | None:
-    """Negative inverse depths among those that are there; a repeated one marks no surface."""
+    """Measures the share of negative inverse depths; a repeated value marks missing surface."""
     own, points = case.own, known_points(case)
     if own.inv_depth is None:
         return None
@@ -47,9 +47,9 @@ def _negative_share(values: np.ndarray) -> float | None:
 
 
 def has_content(case: Case, points: PixelSet) -> np.ndarray:
-    """Where there is a surface, or the sky: infinitely far, moving, and no nearer afterwards.
+    """Whether each pixel has a surface or sky: infinitely far, moving, and no nearer afterwards.
 
-    It is no sky where the mask leaves most of it out.
+    Pixels without depth are not taken for sky if the mask excludes most of them.
     """
     own = case.own
     if own.inv_depth is None:
@@ -76,7 +76,7 @@ def _mean_of(values: np.ndarray, where: np.ndarray) -> float:
 
 
 def mask(case: Case) -> Level | None:
-    """Valid pixels without anything."""
+    """Measures the share of valid pixels without content."""
     if case.own.valid is None:
         return None
     points = all_points(case)
@@ -87,7 +87,7 @@ def mask(case: Case) -> Level | None:
 
 
 def compare_images(case: Case, points: PixelSet, flow: np.ndarray) -> Level | None:
-    """The images, read at the pixels and where a flow (n, 2) leads to."""
+    """Compares the images at the pixels and at the ends of a flow (n, 2)."""
     own = case.own
     assert own.image is not None and own.next_image is not None
     first = points.at(own.image)
@@ -108,7 +108,7 @@ def compare_images(case: Case, points: PixelSet, flow: np.ndarray) -> Level | No
 
 
 def images(case: Case) -> Level | None:
-    """The images along the flow."""
+    """Compares the images along the flow."""
     own = case.own
     if own.image is None or own.next_image is None or own.flow is None:
         return None
@@ -117,7 +117,7 @@ def images(case: Case) -> Level | None:
 
 
 def images_without_flow(case: Case) -> Level | None:
-    """What the images would say of no motion, if there are images and a flow."""
+    """Compares the images for zero flow, if there are images and a flow."""
     if case.own.flow is None:
         return None
     own = dataclasses.replace(case.own, flow=lambda r, c: np.zeros((*r.shape, 2)))
@@ -125,7 +125,7 @@ def images_without_flow(case: Case) -> Level | None:
 
 
 def target_depth(case: Case, points: PixelSet, flow: np.ndarray) -> np.ndarray:
-    """The next inverse depth at the ends of the flow; NaN where it is not one surface."""
+    """Reads the next inverse depth at the ends of the flow; NaN across depth edges."""
     field = case.own.next_inv_depth
     assert field is not None
     values, corners = interpolate(field, points.pixels + flow, case.own.size)
@@ -135,13 +135,13 @@ def target_depth(case: Case, points: PixelSet, flow: np.ndarray) -> np.ndarray:
 def compare_depths(
     case: Case, points: PixelSet, after: np.ndarray, flow: np.ndarray, quantile: float
 ) -> Level | None:
-    """Inverse depths (n,) after the motion against the next ones where the flow leads to."""
+    """Compares inverse depths (n,) after the motion with the next ones at the ends of the flow."""
     gap = relative_difference(after, target_depth(case, points, flow))
     return relative_level(case, points, gap, np.ones(len(gap)), quantile)
 
 
 def one_surface(corners: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Where four neighbours differ by 3 %, or, where the depth is noisy, no more than usual."""
+    """Whether four neighbours differ by at most 3 %, or by the usual step if depth is noisy."""
     size = np.abs(corners)
     low, high = size.min(axis=0), size.max(axis=0)
     good = np.isfinite(low) & (low > 0) & (np.sign(corners).sum(axis=0) ** 2 == 16)
@@ -151,7 +151,7 @@ def one_surface(corners: np.ndarray, used: np.ndarray) -> np.ndarray:
 
 
 def depths(case: Case) -> Level | None:
-    """Inverse depth and its change against the next inverse depth."""
+    """Compares inverse depth plus change with the next inverse depth."""
     own = case.own
     if own.flow is None or own.change is None or own.next_inv_depth is None:
         return None
@@ -164,7 +164,7 @@ def depths(case: Case) -> Level | None:
 
 
 def _vectors_of_maps(own: SampleFields, points: PixelSet) -> np.ndarray:
-    """The scene flow (n, 3) of the other maps, in metres and in the first camera's axes."""
+    """Computes the scene flow (n, 3) of the other maps, in metres, in the first camera's axes."""
     assert own.flow is not None and own.inv_depth is not None and own.change is not None
     assert own.camera is not None
     d = points.at(own.inv_depth)
@@ -180,7 +180,7 @@ def _vectors_of_maps(own: SampleFields, points: PixelSet) -> np.ndarray:
 
 
 def change_of_vectors(own: SampleFields, points: PixelSet) -> np.ndarray:
-    """The change of the inverse depth (n,) that the scene flow makes."""
+    """Computes the change of the inverse depth (n,) that the scene flow implies."""
     assert own.scene_flow is not None and own.inv_depth is not None and own.camera is not None
     d = points.at(own.inv_depth)
     end = own.camera.rays(points.pixels) / d[:, None] + points.at(own.scene_flow)
@@ -191,7 +191,7 @@ def change_of_vectors(own: SampleFields, points: PixelSet) -> np.ndarray:
 
 
 def vectors(case: Case) -> Level | None:
-    """The scene flow against that of the other maps; what moves most counts most."""
+    """Compares the scene flow with that of the other maps, weighted towards large motions."""
     own = case.own
     if own.scene_flow is None or own.camera is None or own.inv_depth is None:
         return None

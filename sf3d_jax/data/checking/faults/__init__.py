@@ -1,6 +1,6 @@
-"""What may be wrong with a sample, and what undoes it.
+"""Faults that a sample may have, and their repairs.
 
-A fault is one `Fault` record. Each file yields the faults of one subject.
+Each fault is a `Fault` record; each file yields the faults of one subject.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,6 @@ _SUBJECTS = (
 
 
 def all_hypotheses(case: Case) -> Iterator[Hypothesis]:
-    """All that may be wrong with a case."""
+    """Yields every fault that a case may have."""
     for faults in _SUBJECTS:
         yield from faults(case)

@@ -17,20 +17,20 @@ from sf3d_jax.data.checking.faults.fault import (
     in_own_sample,
 )
 
-# Of each the matrix that turns OpenCV's axes into it.
+# Conventions of axes; each matrix turns the file's axes into OpenCV's.
 _AXES = {
     "OpenGL's (x right, y up, z back)": poses.OPENGL,
     "x forward, y right, z down": poses.NED,
     "x forward, y left, z up": np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]]),
 }
 
-# Of images that are smaller or larger than those that intrinsics belong to.
+# Size ratios of an image to the image its intrinsics belong to.
 _FACTORS = (4.0, 3.0, 1.5, 4 / 3, 0.75, 2 / 3, 1 / 3, 0.25)
 _CENTRAL = 0.1
 
 
 def camera_faults(case: Case) -> Iterator[Hypothesis]:
-    """Poses, axes and intrinsics."""
+    """Yields faults of poses, axes and intrinsics."""
     if case.own.camera is None:
         return
     if case.own.next_camera is not None:
@@ -66,19 +66,19 @@ _INVERTED = Fault(
 _POSES = (
     Fault(
         "pose_translation",
-        "the poses' last column is the camera's place C and not t = -R C; convert it",
+        "the poses' last column is the camera's position C, not t = -R C; convert it",
         _change_poses(lambda p: np.column_stack([p[:, :3], -p[:, :3] @ p[:, 3]])),
         cost=1.2,
     ),
     Fault(
         "pose_direction",
-        "the poses' rotation is camera-to-world and the translation is not; transpose it",
+        "the poses' rotation is camera-to-world but the translation is not; transpose it",
         _change_poses(lambda p: np.column_stack([p[:, :3].T, p[:, 3]])),
         cost=1.3,
     ),
     Fault(
         "pose_translation",
-        "the poses' translation has the other sign; negate it",
+        "the poses' translation has the opposite sign; negate it",
         _change_poses(lambda p: np.column_stack([p[:, :3], -p[:, 3]])),
         cost=1.2,
     ),
@@ -114,7 +114,7 @@ def _resize_lens(by: float) -> Repair:
 
 
 def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repair:
-    """The principal points of both cameras, or of one of two."""
+    """Moves the principal points of both cameras, or of one of them."""
 
     def move(camera: NumpyCamera) -> NumpyCamera:
         return dataclasses.replace(camera, principal_point=camera.principal_point + by)
@@ -133,9 +133,9 @@ def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repai
 
 
 def _resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
-    """The factors of other resolutions; but for half and double, only if the point becomes central.
+    """Lists plausible ratios of resolutions: half, double, and those that centre the point.
 
-    So are the principal points of whole images.
+    The principal point of an image that was not cropped is near its centre.
     """
     ratio = (2 * camera.principal_point + 1) / [size[1], size[0]]
     is_central = lambda by: (np.abs(by * ratio - 1) < _CENTRAL).all()

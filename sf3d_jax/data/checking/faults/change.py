@@ -20,13 +20,13 @@ from sf3d_jax.data.checking.faults.fault import (
 
 
 def change_faults(case: Case) -> Iterator[Hypothesis]:
-    """The change's sign, kind and grid; maps of one sample on different scales."""
+    """Yields a wrong sign, kind and grid of the change, and maps on different scales."""
     yield from in_each_direction(_CHANGES)
     yield from in_each_direction(_scales(case))
 
 
 def _convert(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Repair:
-    """The change as a function of what is given as change and of the inverse depth."""
+    """Makes a repair that computes the change from the given change and the inverse depth."""
 
     def repair(fields: SampleFields) -> SampleFields | None:
         depth, change = fields.inv_depth, fields.change
@@ -49,7 +49,7 @@ def _read_at_ends(sign: int) -> Repair:
 
 
 def _follow_flow(sign: int) -> Repair:
-    """Adds what the next inverse depth is at the end of the flow, less what it is at the pixel."""
+    """Adds the next inverse depth at the end of the flow, minus that at the pixel."""
 
     def repair(fields: SampleFields) -> SampleFields | None:
         change, after = fields.change, fields.next_inv_depth
@@ -63,15 +63,17 @@ def _follow_flow(sign: int) -> Repair:
 
 
 _CHANGES = (
-    Fault("change_sign", "the change is before minus after; negate it", _convert(lambda c, d: -c)),
+    Fault(
+        "change_sign", "the change is d0 - d1, not d1 - d0; negate it", _convert(lambda c, d: -c)
+    ),
     Fault(
         "change_of_depth",
-        "the change is one of depth, z1 - z0, not of inverse depth; convert it",
+        "the change is that of depth, z1 - z0, not of inverse depth; convert it",
         _convert(lambda c, d: inverse(inverse(d) + c) - d),
     ),
     Fault(
         "change_of_depth",
-        "the change is z0 - z1, of depth and with the other sign; convert it",
+        "the change is z0 - z1, of depth and with the opposite sign; convert it",
         _convert(lambda c, d: inverse(inverse(d) - c) - d),
         cost=1.2,
     ),
@@ -95,14 +97,14 @@ _CHANGES = (
     ),
     Fault(
         "change_grid",
-        "the change stands on the next frame's grid; read it at the end of the flow",
+        "the change is on the next frame's grid; read it at the end of the flow",
         _read_at_ends(1),
         cost=1.1,
     ),
     Fault(
         "change_grid",
-        "the change stands on the next frame's grid with the other sign: it is that of the way "
-        "back; read it at the end of the flow and negate it",
+        "the change is that of the way back, on the next frame's grid and with the opposite sign; "
+        "read it at the end of the flow and negate it",
         _read_at_ends(-1),
         cost=1.3,
     ),
@@ -124,7 +126,7 @@ _CHANGES = (
 
 
 def _scales(case: Case) -> Iterator[SampleFault]:
-    """Maps of one sample on different scales; how different is measured from the sample."""
+    """Yields maps of one sample on different scales; the ratio is fitted to the sample."""
     own = case.own
     if own.flow is None or own.inv_depth is None:
         return
@@ -150,20 +152,20 @@ def _is_scale(factor: float) -> bool:
 def _change_scales(
     change: np.ndarray, motion: np.ndarray, d: np.ndarray, *, with_depths: bool = False
 ) -> Iterator[SampleFault]:
-    """The change against what it should be; the depths may be what is scaled."""
+    """Compares the change with the expected one; the depths may be the scaled ones."""
     known = np.isfinite(change) & np.isfinite(motion) & (np.abs(motion) > 1e-6 * np.abs(d))
     if known.sum() < FEWEST:
         return
     change, motion = change[known], motion[known]
-    # Where most stands still, the ratio of what moves counts.
+    # If most of the scene stands still, only the moving part gives a ratio.
     large = np.abs(change) >= np.median(np.abs(change))
     ratio = float(np.median(motion[large] / change[large]))
     factor = 1 / ratio if ratio > 0 else np.nan
     if not _is_scale(factor):
         return
     numbers = {"scale": factor}
-    said = f"the change is {factor:.6g} times too large for the inverse depth: the one is scaled, "
-    said += "the other is not"
+    said = f"the change is {factor:.6g} times too large for the inverse depth: only one of them "
+    said += "is scaled"
     repair = scale_maps(("change",), 1 / factor)
     explanation = f"{said}; divide the change"
     yield Fault("change_scale", explanation, repair, cost=1.5, numbers=numbers, strict=True)

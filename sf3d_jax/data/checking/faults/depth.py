@@ -24,9 +24,9 @@ class _Maps(NamedTuple):
     """Maps that share a fault.
 
     Attributes:
-      words: for people.
-      needed: names of those that have to be known.
-      optional: names of those that may be.
+      words: human-readable description.
+      needed: names of maps that must exist.
+      optional: names of maps that are repaired if they exist.
     """
 
     words: str
@@ -35,11 +35,11 @@ class _Maps(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all of them."""
+        """Names of all these maps."""
         return (*self.needed, *self.optional)
 
 
-# The data set's convention first, then what is one map's own fault.
+# Faults of a data set's convention first, then those of single maps.
 _MAPS = (
     _Maps("all depths and changes", ("inv_depth",), ("change", "next_inv_depth")),
     _Maps("both depths, and the change is not", ("inv_depth", "next_inv_depth")),
@@ -50,7 +50,7 @@ _MAPS = (
 
 
 def depth_faults(case: Case) -> Iterator[Hypothesis]:
-    """Ray lengths, signs and reciprocals, of all maps or of some."""
+    """Yields wrong ray lengths, signs and reciprocals, of all maps or of some."""
     for number, maps in enumerate(_MAPS):
         yield from in_each_direction(_faults(maps, 1 + 0.1 * number))
 
@@ -63,12 +63,12 @@ def _faults(maps: _Maps, cost: float) -> Iterator[SampleFault]:
     said = f"{maps.words}, are negative disparities or depths; negate them"
     negate = change_values(maps.needed, lambda values: -values, maps.optional)
     yield Fault("inv_depth_sign", said, negate, cost=cost)
-    said = f"{maps.words}, are depths and not inverse depths; take the reciprocal"
+    said = f"{maps.words}, are depths, not inverse depths; take the reciprocal"
     yield Fault("inv_depth_is_depth", said, _take_reciprocals(maps), cost=cost)
 
 
 def _stretch_rays(maps: _Maps, power: int) -> Repair:
-    """Inverse depths times (or, for -1, over) the length of the rays."""
+    """Multiplies inverse depths by the length of the rays, or divides by it for power -1."""
 
     def repair(fields: SampleFields) -> SampleFields | None:
         camera = fields.camera
@@ -99,7 +99,7 @@ def _stretch(depth: Field, camera: NumpyCamera, power: int) -> Field:
 def _stretch_change(
     fields: SampleFields, new_depth: Field, second: NumpyCamera, power: int
 ) -> Field:
-    """The change between inverse depths along the two rays; the second one ends the flow."""
+    """Converts the change; the second ray is that at the end of the flow."""
     depth, change, flow = fields.inv_depth, fields.change, fields.flow
     assert depth is not None and change is not None and flow is not None
 

@@ -23,7 +23,7 @@ _FACTORS = (2.0, 0.5, 4.0, 0.25, 8.0, 0.125, 20.0, 0.05, 16.0, 0.0625)
 
 
 def flow_faults(case: Case) -> Iterator[Hypothesis]:
-    """Order, signs, units and direction of the flow; exchanged images."""
+    """Yields faults of the flow's order, signs, units and direction, and exchanged images."""
     yield from in_each_direction((_ORDER, *_SIGNS))
     yield from in_each_direction(
         combine(_ORDER, sign, f"{_ORDER.explanation}, and then {sign.explanation}", cost=2)
@@ -50,7 +50,7 @@ def _exchange_images(fields: SampleFields) -> SampleFields | None:
 
 _ORDER = Fault(
     "flow_order",
-    "the flow's two numbers are stored as (v, u); swap them",
+    "the flow's two components are stored as (v, u); swap them",
     change_values(("flow",), lambda flow: flow[..., ::-1]),
 )
 V_SIGN = Fault("flow_v_sign", "the flow's v counts upwards; negate it", _times(1, -1))
@@ -71,13 +71,13 @@ _IMAGES_EXCHANGED = Fault(
 
 def _units(size: tuple[int, int]) -> Iterator[SampleFault]:
     for x in _FACTORS:
-        said = f"the flow is in the pixels of another resolution; multiply it by {x:g}"
+        said = f"the flow is in pixels of another resolution; multiply it by {x:g}"
         cost = 1.3 if x in (2.0, 0.5) else 1.5
         yield Fault("flow_units", said, _times(x, x), cost=cost, numbers={"factor": x})
     height, width = size
     for u, v, factors in (
         (width, height, "width and height"),
-        (width / 2, height / 2, "half of width and height, as for a grid of -1 to 1"),
+        (width / 2, height / 2, "half of width and height, as for a grid from -1 to 1"),
         (1 / width, 1 / height, "1 / width and 1 / height"),
     ):
         said = f"the flow is not in pixels; multiply it by {factors}"
@@ -86,7 +86,7 @@ def _units(size: tuple[int, int]) -> Iterator[SampleFault]:
 
 
 def _exchange(*names: str) -> Hypothesis:
-    """The flow, or flow and change, of the two directions are exchanged."""
+    """Makes the fault that maps of the two time directions are exchanged."""
 
     def repair(case: Case) -> Case | None:
         own, other = case.own, case.other
@@ -106,7 +106,7 @@ def _exchange(*names: str) -> Hypothesis:
 
 
 def _turn_round(*, with_change: bool) -> Hypothesis:
-    """Flow, or flow and change, are maps on the next frame's grid that lead to this one."""
+    """Makes the fault that flow (and change) lead from the next frame, on its grid, to this one."""
 
     def repair(case: Case) -> Case | None:
         own = case.own
@@ -121,7 +121,7 @@ def _turn_round(*, with_change: bool) -> Hypothesis:
 
 
 def _swap_frames(own: SampleFields, change: Field | None) -> SampleFields:
-    """The fields as seen from the next frame, whose grid the flow already has."""
+    """Exchanges the two frames; the flow is on the next frame's grid already."""
     depth = own.next_inv_depth
     return SampleFields(
         size=own.size,
@@ -139,7 +139,7 @@ def _swap_frames(own: SampleFields, change: Field | None) -> SampleFields:
 
 
 def _change_back(own: SampleFields) -> Field | None:
-    """The change of the way back; the flow leads from the next frame's grid to this one."""
+    """Returns the change of the way back; the flow leads from the next frame's grid to this one."""
     if own.change is None or own.flow is None:
         return None
     there = read_at_ends(own.change, own.flow, own.size)
@@ -147,7 +147,7 @@ def _change_back(own: SampleFields) -> Field | None:
 
 
 def _scene_flow_back(own: SampleFields) -> Field | None:
-    """The scene flow of the way back, in the axes of the next camera."""
+    """Returns the scene flow of the way back, in the axes of the next camera."""
     if own.scene_flow is None or own.flow is None:
         return None
     turn = np.eye(3)

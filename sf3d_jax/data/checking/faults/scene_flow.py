@@ -18,7 +18,7 @@ from sf3d_jax.data.checking.faults.fault import (
 
 
 def scene_flow_faults(case: Case) -> Iterator[Hypothesis]:
-    """Sign, axes and units of the scene flow, and whether it holds the camera's motion."""
+    """Yields a wrong sign, axes and units of the scene flow, and camera motion left in it."""
     own = case.own
     if own.camera is None or own.scene_flow is None:
         return
@@ -55,7 +55,7 @@ def _take_out_camera(fields: SampleFields) -> SampleFields | None:
 _FAULTS = (
     Fault(
         "scene_flow_sign",
-        "the scene flow's sign is the other one; negate it",
+        "the scene flow has the opposite sign; negate it",
         _multiply(-np.eye(3)),
     ),
     Fault(
@@ -75,7 +75,7 @@ _UNITS = tuple(
 )
 _OF_CAMERA = Fault(
     "scene_flow_camera",
-    "the scene flow holds the camera's motion: it is X1 in the second camera minus X0 in the "
-    "first; take that out",
+    "the scene flow includes the camera's motion: it is X1 in the second camera minus X0 in the "
+    "first; remove that motion",
     _take_out_camera,
 )

@@ -14,7 +14,7 @@ from sf3d_jax.data._files import (
     check_numbers,
 )
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.poses import poses_argument
+from sf3d_jax.data.cameras.poses import check_poses_argument
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -54,7 +54,7 @@ class CameraArgument(NamedTuple):
     distortion: list[float] | None
 
 
-def camera_argument(name: str, camera: "Camera") -> CameraArgument:
+def check_camera_argument(name: str, camera: "Camera") -> CameraArgument:
     """Checks a camera to be written.
 
     Args:
@@ -78,7 +78,7 @@ def camera_argument(name: str, camera: "Camera") -> CameraArgument:
     if not (np.abs(numbers) <= LARGEST).all() or not (numbers[:2] > 0).all():
         expected = f"positive focal lengths, and numbers up to {LARGEST:g}"
         raise ValueError(f"{name}: expected {expected}, got {numbers.tolist()}")
-    pose = poses_argument(f"{name}.world_to_camera", np.asarray(camera.world_to_camera)[None])
+    pose = check_poses_argument(f"{name}.world_to_camera", np.asarray(camera.world_to_camera)[None])
     fx, fy, cx, cy, *coefficients = numbers.tolist()
     return CameraArgument(
         camera.size,
@@ -89,7 +89,7 @@ def camera_argument(name: str, camera: "Camera") -> CameraArgument:
     )
 
 
-def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
+def check_pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
     """Checks a camera to be written to a format without lens models.
 
     Args:
@@ -103,7 +103,7 @@ def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
       TypeError: camera is not a Camera.
       ValueError: it is a batch, has a distorting lens, or has values that readers refuse.
     """
-    argument = camera_argument(name, camera)
+    argument = check_camera_argument(name, camera)
     if argument.model != "pinhole":
         raise ValueError(f"{name}: expected one pinhole camera, got a distorting lens")
     return argument
@@ -147,7 +147,7 @@ def make_camera(
       focal: (2,), (fx, fy) in pixels.
       principal_point: (2,), (cx, cy), integers at pixel centres.
       size: (H, W) of the image.
-      world_to_camera: (3, 4), in OpenCV's axes, checked by `rigid_pose`.
+      world_to_camera: (3, 4), in OpenCV's axes, checked by `check_rigid_pose`.
       distortion: coefficients of the model, or None.
       model: lens model of `Camera`.
 
@@ -263,7 +263,7 @@ def _refuse_size(
     )
 
 
-def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
+def check_rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
     """Checks a pose.
 
     Args:
@@ -279,19 +279,21 @@ def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
     """
     check_numbers(path, where, pose)
     fault = poses.find_pose_fault(pose)
-    if fault is None and not ends_in_one(pose):
+    if fault is None and not has_unit_last_row(pose):
         fault = f"the last row {' '.join(f'{x:.4g}' for x in pose[3])} for 0 0 0 1"
     if fault:
         raise FormatError(path, f"a rotation and a translation in {where}", fault)
     return pose[:3]
 
 
-def ends_in_one(pose: np.ndarray) -> bool:
+def has_unit_last_row(pose: np.ndarray) -> bool:
     """Whether the fourth row of every pose of a batch is 0 0 0 1, or missing."""
     return bool((np.abs(pose[..., 3:, :] - [0, 0, 0, 1]) <= _TOLERANCE).all())
 
 
-def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read_intrinsics(
+    path: PathLike, where: str, matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Reads the focal lengths and the principal point from a matrix K.
 
     Args:
@@ -333,7 +335,7 @@ def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "
     if camera.size == size:
         return camera
     check_header_size(path, size[1], size[0])
-    if not same_shape(camera.size, size):
+    if not is_same_shape(camera.size, size):
         (height, width), (found_height, found_width) = size, camera.size
         raise SizeError(
             path,
@@ -343,7 +345,7 @@ def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "
     return camera.resize(size)
 
 
-def same_shape(first: Size, second: Size) -> bool:
+def is_same_shape(first: Size, second: Size) -> bool:
     """Whether two sizes differ by a common factor, up to rounding to whole pixels."""
     # If H' = floor(s H) and W' = floor(s W), then |H' W - W' H| < max(W, H). The same bound holds
     # if both are rounded up, or to the nearest.

@@ -3,7 +3,7 @@
 A key that is neither understood nor on the list of harmless ones may change what the camera sees.
 It is refused if its value is meaningful: a number, a list with numbers, true, or a word for a lens.
 Zero, false, null and any other text are ignored, except that under a key about a lens any text
-counts that is not a word for a pinhole. Keys are compared in the form of `names.simple`.
+counts that is not a word for a pinhole. Keys are compared in the form of `names.simplify`.
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.json import Json, outline, shorten
-from sf3d_jax.data.cameras.names import FRAME_NAMES, NAMES, OTHER_NAMES, simple
+from sf3d_jax.data.cameras.names import FRAME_NAMES, NAMES, OTHER_NAMES, simplify
 
 # Keys that exporters write and that do not affect the camera.
 _EXPORTERS = {
@@ -66,7 +66,7 @@ _EXPORTERS = {
 }
 _IDS = (*FRAME_NAMES, *OTHER_NAMES)
 HARMLESS = frozenset(
-    simple(key) for words in (*_EXPORTERS.values(), " ".join(_IDS)) for key in words.split()
+    simplify(key) for words in (*_EXPORTERS.values(), " ".join(_IDS)) for key in words.split()
 )
 
 _LENSES = (
@@ -114,10 +114,10 @@ class UnknownKey(NamedTuple):
 
 def is_harmless(key: str) -> bool:
     """Whether a key is on the list of keys that do not affect a camera."""
-    return simple(key) in HARMLESS
+    return simplify(key) in HARMLESS
 
 
-def says_something(value: Json, *, of_a_lens: bool = False) -> bool:
+def is_meaningful(value: Json, *, of_a_lens: bool = False) -> bool:
     """Whether a value might affect a camera.
 
     Args:
@@ -128,7 +128,7 @@ def says_something(value: Json, *, of_a_lens: bool = False) -> bool:
     Returns:
       True for a nonzero number, true, a word for a lens, and a list with one of them.
     """
-    for x in _leaves(value):
+    for x in _iterate_leaves(value):
         if isinstance(x, str):
             if _is_lens_word(x) or (of_a_lens and not _is_plain(x)):
                 return True
@@ -137,10 +137,10 @@ def says_something(value: Json, *, of_a_lens: bool = False) -> bool:
     return False
 
 
-def unknown_keys(node: dict[str, Json], understood: Collection[str]) -> Iterator[UnknownKey]:
+def find_unknown_keys(node: dict[str, Json], understood: Collection[str]) -> Iterator[UnknownKey]:
     """Finds the keys of an object that are neither understood nor harmless, and are meaningful.
 
-    In nested objects only keys of a lens count (see `unknown_below`).
+    In nested objects only keys of a lens count (see `find_unknown_below`).
 
     Args:
       node: the object.
@@ -151,10 +151,10 @@ def unknown_keys(node: dict[str, Json], understood: Collection[str]) -> Iterator
     """
     for key, value in node.items():
         if key not in understood and not is_harmless(key):
-            yield from unknown_below((key,), value)
+            yield from find_unknown_below((key,), value)
 
 
-def unknown_below(keys: Sequence[str], value: Json) -> Iterator[UnknownKey]:
+def find_unknown_below(keys: Sequence[str], value: Json) -> Iterator[UnknownKey]:
     """Finds the meaningful keys of a value: its own and those of the objects in it.
 
     In nested objects these count: words for a lens, keys about a lens or naming intrinsics, and
@@ -168,20 +168,20 @@ def unknown_below(keys: Sequence[str], value: Json) -> Iterator[UnknownKey]:
       The keys.
     """
     *above, key = keys
-    is_below = any(map(_speaks_of_a_lens, above))
+    is_below = any(map(_is_about_lens, above))
     rest = [("/".join(map(shorten, above)), is_below, key, value)]
     is_first = True
     while rest:  # not recursive, since objects may be nested as deep as the JSON reader allows
         place, is_below, key, value = rest.pop()
         place = f"{place[-200:]}/{shorten(key)}" if place else shorten(key)
-        speaks = _speaks_of_a_lens(key)
+        speaks = _is_about_lens(key)
         # Texts below a lens may be names or remarks; only those that state its model count.
-        strict = speaks or _is_intrinsic(key, value) or (is_below and simple(key) in _KINDS)
+        strict = speaks or _is_intrinsic(key, value) or (is_below and simplify(key) in _KINDS)
         is_below = is_below or speaks
-        leaves = [*_leaves(value)]
+        leaves = [*_iterate_leaves(value)]
         has_word = any(isinstance(x, str) and _is_lens_word(x) for x in leaves)
         if (is_first or is_below or strict or has_word) and not _is_one(key, value):
-            if says_something(value, of_a_lens=strict):
+            if is_meaningful(value, of_a_lens=strict):
                 yield UnknownKey(place, value, is_below or has_word)
         inner = [x.items() for x in leaves if isinstance(x, dict)]
         pairs = [(k, x) for k, x in itertools.chain(*inner) if is_below or not is_harmless(k)]
@@ -189,7 +189,7 @@ def unknown_below(keys: Sequence[str], value: Json) -> Iterator[UnknownKey]:
         is_first = False
 
 
-def _leaves(value: Json) -> Iterator[Json]:
+def _iterate_leaves(value: Json) -> Iterator[Json]:
     """Iterates over the items of nested lists, or over the value itself."""
     rest = [value]
     while rest:
@@ -201,25 +201,25 @@ def _leaves(value: Json) -> Iterator[Json]:
 
 
 @functools.lru_cache(4096)
-def _speaks_of_a_lens(key: str) -> bool:
-    # `simple` would drop the s of "lens" as a plural; the x protects it.
-    return _OF_A_LENS.fullmatch(simple(key)) is not None or "lens" in simple(f"{key}x")
+def _is_about_lens(key: str) -> bool:
+    # `simplify` would drop the s of "lens" as a plural; the x protects it.
+    return _OF_A_LENS.fullmatch(simplify(key)) is not None or "lens" in simplify(f"{key}x")
 
 
 def _is_intrinsic(key: str, value: Json) -> bool:
     """Whether a key names focal lengths or a principal point; a single letter needs a list."""
-    name = simple(key)
+    name = simplify(key)
     is_name = name in NAMES and NAMES[name].role in _ROLES
     return is_name and (len(name) > 1 or isinstance(value, list))
 
 
 def _is_lens_word(text: str) -> bool:
-    return _LENS_WORD.fullmatch(simple(text)) is not None
+    return _LENS_WORD.fullmatch(simplify(text)) is not None
 
 
 def _is_plain(text: str) -> bool:
     """Whether a text under a lens key states an ideal pinhole: "pinhole", "0 0 0"."""
-    if simple(text) in _PLAIN:
+    if simplify(text) in _PLAIN:
         return True
     try:
         return not any(float(word) != 0 for word in text.replace(",", " ").split())
@@ -229,7 +229,7 @@ def _is_plain(text: str) -> bool:
 
 def _is_one(key: str, value: Json) -> bool:
     """Whether a value is a ratio of 1, which has no effect."""
-    return simple(key) in _RATIOS and not isinstance(value, str | dict | list) and value == 1
+    return simplify(key) in _RATIOS and not isinstance(value, str | dict | list) and value == 1
 
 
 def refuse_unknown(path: PathLike, where: str, found: Iterable[UnknownKey]) -> None:

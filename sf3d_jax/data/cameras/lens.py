@@ -13,7 +13,7 @@ _OTHERS = {"opencv": _RATIONAL, "fisheye": ("p1", "p2", "k5", "k6")}
 _SMALLEST_ANGLE = 1e-6
 
 
-def lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
+def find_lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
     """Finds the model of a lens from the names a file gives it.
 
     Args:
@@ -37,7 +37,7 @@ def lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
     return model
 
 
-def coefficients(
+def read_coefficients(
     path: PathLike, where: str, model: str, number: Callable[[str], float | None]
 ) -> tuple[str, list[float] | None]:
     """Reads coefficients stored one by one.
@@ -72,7 +72,7 @@ def coefficients(
     return model, values[: next(n for n in (4, 5, 8) if not any(values[n:]))]
 
 
-def params_by_name(params: Iterable[float]) -> dict[str, float]:
+def name_params(params: Iterable[float]) -> dict[str, float]:
     """Maps nerfstudio's `distortion_params` to the names of the coefficients.
 
     Args:
@@ -81,7 +81,7 @@ def params_by_name(params: Iterable[float]) -> dict[str, float]:
     return dict(zip(("k1", "k2", "k3", "k4", "p1", "p2"), map(float, params), strict=True))
 
 
-def focal_of_angle(path: PathLike, where: str, angle: float, side: int) -> float:
+def compute_focal(path: PathLike, where: str, angle: float, side: int) -> float:
     """Converts an angle of view to a focal length, side / (2 tan(angle / 2)).
 
     Args:

@@ -30,7 +30,7 @@ class Name(NamedTuple):
 
 # A file repeats the same few keys thousands of times.
 @functools.lru_cache(4096)
-def simple(key: str) -> str:
+def simplify(key: str) -> str:
     """Strips a key of case, underscores, hyphens, spaces and a plural s.
 
     Args:
@@ -64,7 +64,7 @@ def _add(
 ) -> None:
     for name in names.split():
         for ending in ("", *endings.split()):
-            NAMES[simple(name + ending)] = Name(role, shapes, rank, with_position)
+            NAMES[simplify(name + ending)] = Name(role, shapes, rank, with_position)
 
 
 _add(
@@ -144,15 +144,15 @@ EXAMPLES = {
 }
 
 # Keys of texts. Those in TYPES may mean anything, and count only if the text states a direction.
-MODELS = {simple(x) for x in ("model", "camera_model", "lens_model", "camera_type")}
+MODELS = {simplify(x) for x in ("model", "camera_model", "lens_model", "camera_type")}
 CONVENTIONS = {
-    simple(x)
+    simplify(x)
     for x in (
         "convention camera_convention pose_convention coordinate_convention coordinate_system "
         "camera_coordinate_system coord_sys axes camera_axes axes_convention"
     ).split()
 }
-TYPES = {simple(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "matrix")} | {
+TYPES = {simplify(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "matrix")} | {
     "direction"
 }
 
@@ -162,7 +162,7 @@ FRAME_NAMES = (
     "frame frameid frameindex frameidx framenumber timestepindex timestep timestepid filepath "
     "imagepath imagename imgname filename file image"
 ).split()
-OTHER_NAMES = [simple(x) for x in ("name", "id", "index", "idx")]
+OTHER_NAMES = [simplify(x) for x in ("name", "id", "index", "idx")]
 
 _AXES = {"opencv": r"opencv|colmap|^cv$|^rdf$", "opengl": r"opengl|blender|nerf|^gl$|^rub$"}
 _WORDS = {role: words.replace(" ", "|") for role, words in _DIRECTIONS.items()}
@@ -174,7 +174,7 @@ _AFFIX = re.compile(
 
 
 @functools.lru_cache(4096)
-def known_name(key: str) -> tuple[str, str | None] | None:
+def find_name(key: str) -> tuple[str, str | None] | None:
     """Finds the part of a camera that a key names.
 
     A direction before or after the name of a pose, a rotation or a translation is recognised, as
@@ -187,14 +187,14 @@ def known_name(key: str) -> tuple[str, str | None] | None:
       One of NAMES, and the direction of a rotation or translation if the key states it; None for
       any other key.
     """
-    name = simple(key)
+    name = simplify(key)
     if name in NAMES:
         return name, None
     if (found := _AFFIX.fullmatch(name)) is None:
         return None
     word = found["direction"] or found["last"]
     direction = next(role for role, words in _DIRECTIONS.items() if word in words.split())
-    rest = simple(found["after"] or found["before"] or "")
+    rest = simplify(found["after"] or found["before"] or "")
     if rest in ("", "cam", "camera") or (rest in NAMES and NAMES[rest].role in POSES):
         return direction, None
     rest = rest.removeprefix("camera").removeprefix("cam")
@@ -212,7 +212,7 @@ def read_convention(text: str) -> tuple[str | None, str | None]:
     Returns:
       "opencv" or "opengl", and "w2c" or "c2w"; None if the text states neither, or both.
     """
-    words = simple(text)
+    words = simplify(text)
     both = []
     for choices in (_AXES, _WORDS):
         found = [choice for choice, pattern in choices.items() if re.search(pattern, words)]

@@ -16,15 +16,15 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.json import matrix, outline, read_json, write_json
 from sf3d_jax.data.cameras.checks import (
     Size,
-    camera_argument,
-    intrinsics,
-    rigid_pose,
-    same_shape,
+    check_camera_argument,
+    check_rigid_pose,
+    is_same_shape,
+    read_intrinsics,
 )
-from sf3d_jax.data.cameras.keys import refuse_unknown, unknown_keys
-from sf3d_jax.data.cameras.poses import homogeneous
+from sf3d_jax.data.cameras.keys import find_unknown_keys, refuse_unknown
+from sf3d_jax.data.cameras.poses import append_last_row
 from sf3d_jax.data.cameras.sizes import NERSEMBLE as FULL_SIZE
-from sf3d_jax.data.cameras.sizes import camera_of_benchmark
+from sf3d_jax.data.cameras.sizes import make_benchmark_camera
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -49,7 +49,7 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
     from sf3d_jax.camera import check_size
 
     size = check_size(size)
-    if not same_shape(FULL_SIZE, size):
+    if not is_same_shape(FULL_SIZE, size):
         height, width = FULL_SIZE
         expected = f"({height}, {width}), which {os.fspath(path)} refers to, or a fraction of it"
         raise ValueError(f"size: expected {expected}, got {size}")
@@ -57,20 +57,22 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
     poses = tree.get("world_2_cam") if isinstance(tree, dict) else None
     if not isinstance(poses, dict) or not poses:
         raise FormatError(path, "poses by serial number in world_2_cam", outline(tree))
-    refuse_unknown(path, "the file", unknown_keys(tree, ("world_2_cam", "intrinsics")))
+    refuse_unknown(path, "the file", find_unknown_keys(tree, ("world_2_cam", "intrinsics")))
     k = matrix(path, "intrinsics", tree.get("intrinsics"), (3, 3))
-    focal, point = intrinsics(path, "intrinsics", k)
+    focal, point = read_intrinsics(path, "intrinsics", k)
     cameras = {}
     for serial, pose in poses.items():
         where = f"world_2_cam {serial[:40]}"
-        cameras[serial] = camera_of_benchmark(
+        cameras[serial] = make_benchmark_camera(
             path,
             where,
             focal=focal,
             principal_point=point,
             published=FULL_SIZE,
             size=size,
-            world_to_camera=rigid_pose(path, where, matrix(path, where, pose, (4, 4), (3, 4))),
+            world_to_camera=check_rigid_pose(
+                path, where, matrix(path, where, pose, (4, 4), (3, 4))
+            ),
         )
     return cameras
 
@@ -96,16 +98,16 @@ def write_nersemble_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> 
         raise ValueError("cameras: expected at least one, got none")
     lenses, poses = [], {}
     for serial, camera in cameras.items():
-        checked = camera_argument(f"cameras[{serial!r}]", camera)
+        checked = check_camera_argument(f"cameras[{serial!r}]", camera)
         if checked.model != "pinhole":
             raise ValueError(f"cameras: expected no distortion, got {checked.model} in {serial}")
-        if not same_shape(FULL_SIZE, checked.size):
+        if not is_same_shape(FULL_SIZE, checked.size):
             raise ValueError(f"cameras: expected a fraction of {FULL_SIZE}, got {checked.size}")
         fx, fy, cx, cy = checked.optics
         full = Camera.pinhole(fx, fy, cx, cy, checked.size)  # widened to float64 before
         full = full if full.size == FULL_SIZE else full.resize(FULL_SIZE)
         lenses.append([*full.focal.tolist(), *full.principal_point.tolist()])
-        poses[serial] = homogeneous(checked.pose[None])[0].tolist()
+        poses[serial] = append_last_row(checked.pose[None])[0].tolist()
     if any(lens != lenses[0] for lens in lenses):
         raise ValueError("cameras: expected the same intrinsics in all of them")
     fx, fy, cx, cy = lenses[0]

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.json import outline, read_json
-from sf3d_jax.data.cameras.by_content import cameras_of
-from sf3d_jax.data.cameras.by_content.labels import image_names
+from sf3d_jax.data.cameras.by_content import build_cameras
+from sf3d_jax.data.cameras.by_content.labels import find_image_names
 from sf3d_jax.data.cameras.checks import Size
-from sf3d_jax.data.cameras.transforms import frames_of, is_broken_transforms
+from sf3d_jax.data.cameras.transforms import build_frames, is_broken_transforms
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -53,17 +53,17 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
     size = None if size is None else check_size(size)
     tree = read_json(path)
     try:
-        if frames := frames_of(path, tree, size):
+        if frames := build_frames(path, tree, size):
             return tuple(ImageCamera(x.image, x.camera) for x in frames)
         raise FormatError(path, "a list `frames` of at least one frame", outline(tree))
     except FormatError as error:
         try:
-            cameras = cameras_of(path, tree, size)
+            cameras = build_cameras(path, tree, size)
         except FormatError:
             if is_broken_transforms(tree):
                 raise error from None
             raise
-    images = image_names(path, tree, len(cameras))
+    images = find_image_names(path, tree, len(cameras))
     return tuple(
         ImageCamera(x.frame if image is None else image, x.camera)
         for image, x in zip(images, cameras, strict=True)

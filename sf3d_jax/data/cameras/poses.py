@@ -22,7 +22,7 @@ NED = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 SMALLEST_QUATERNION = 1e-6
 
 
-def inverse(pose: npt.ArrayLike) -> np.ndarray:
+def invert(pose: npt.ArrayLike) -> np.ndarray:
     """Inverts a pose: world to camera becomes camera to world, and back.
 
     Args:
@@ -61,7 +61,7 @@ def from_camera_to_world(pose: npt.ArrayLike, axes: npt.ArrayLike | None = None)
     Returns:
       (*b, 3, 4), float64, in OpenCV's axes; the world's axes are unchanged.
     """
-    world_to_camera = inverse(pose)
+    world_to_camera = invert(pose)
     return world_to_camera if axes is None else np.asarray(axes) @ world_to_camera
 
 
@@ -76,7 +76,7 @@ def to_camera_to_world(pose: npt.ArrayLike, axes: npt.ArrayLike | None = None) -
       (*b, 3, 4), float64, camera to world, with the requested camera axes.
     """
     pose = np.asarray(pose, np.float64)[..., :3, :]
-    return inverse(pose if axes is None else np.asarray(axes).T @ pose)
+    return invert(pose if axes is None else np.asarray(axes).T @ pose)
 
 
 def from_quaternion(quaternion: npt.ArrayLike) -> np.ndarray:
@@ -135,7 +135,7 @@ def is_rigid(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> bool:
     return find_pose_fault(pose, tolerance) is None
 
 
-def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
+def check_poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
     """Checks poses to be written.
 
     Args:
@@ -159,7 +159,7 @@ def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
     return array[:, :3]
 
 
-def homogeneous(poses: np.ndarray) -> np.ndarray:
+def append_last_row(poses: np.ndarray) -> np.ndarray:
     """Appends the row 0 0 0 1 to poses [N, 3, 4], giving [N, 4, 4]."""
     bottom = np.broadcast_to([0.0, 0, 0, 1], (len(poses), 1, 4))
     return np.concatenate([poses, bottom], axis=1)

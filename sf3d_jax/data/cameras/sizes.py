@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import PathLike, SizeError
-from sf3d_jax.data.cameras.checks import Size, check_fits, make_camera, resize_camera, same_shape
+from sf3d_jax.data.cameras.checks import Size, check_fits, is_same_shape, make_camera, resize_camera
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -34,11 +34,11 @@ KITTI = {
     (376, 1241): (718.856, 607.1928, 185.2157),  # 2011_10_03
 }
 _SAME = 1e-3  # pixels
-# Largest distance from the centre, in units of `_off_centre`: half or twice the size gives .69.
+# Largest result of `_measure_off_centre`; half or twice the size gives .69.
 _FAR = 0.4
 
 
-def kitti_size(focal: np.ndarray, point: np.ndarray) -> Size | None:
+def find_kitti_size(focal: np.ndarray, point: np.ndarray) -> Size | None:
     """Finds the image size of the KITTI recording day that has these intrinsics.
 
     Args:
@@ -72,8 +72,8 @@ def check_kitti_fits(
         images that they were resized from.
     """
     check_fits(path, where, focal, point, size, told=False)
-    full = [other for other in KITTI if size not in KITTI and same_shape(other, size)]
-    nearest = min([size, *full], key=lambda known: _off_centre(point, known))
+    full = [other for other in KITTI if size not in KITTI and is_same_shape(other, size)]
+    nearest = min([size, *full], key=lambda known: _measure_off_centre(point, known))
     if nearest != size:
         (height, width), (full_height, full_width) = size, nearest
         expected = (
@@ -84,7 +84,7 @@ def check_kitti_fits(
         raise SizeError(path, expected, f"{found}({point[0]:g}, {point[1]:g})")
 
 
-def camera_of_benchmark(
+def make_benchmark_camera(
     path: PathLike,
     where: str,
     *,
@@ -117,8 +117,8 @@ def camera_of_benchmark(
       SizeError: the intrinsics fit neither size, or belong to images of another aspect.
     """
     focal, point = np.asarray(focal, np.float64), np.asarray(principal_point, np.float64)
-    own = min((published, size), key=lambda known: _off_centre(point, known))
-    if _off_centre(point, own) > _FAR:
+    own = min((published, size), key=lambda known: _measure_off_centre(point, known))
+    if _measure_off_centre(point, own) > _FAR:
         sizes = " or ".join(f"{w} x {h}" for h, w in dict.fromkeys((published, size)))
         expected = f"the principal point of images of {sizes} pixels, near their centre, in {where}"
         raise SizeError(path, expected, f"({point[0]:g}, {point[1]:g})")
@@ -133,7 +133,7 @@ def camera_of_benchmark(
     return resize_camera(path, where, camera, size)
 
 
-def _off_centre(point: np.ndarray, size: Size) -> float:
+def _measure_off_centre(point: np.ndarray, size: Size) -> float:
     """Measures how far a principal point is from the centre: |log ratio|, max over the axes."""
     ratio = (2 * point + 1) / np.array([size[1], size[0]])
     return float(np.abs(np.log(ratio)).max()) if (ratio > 0).all() else np.inf
@@ -150,7 +150,7 @@ def check_aspect(path: PathLike, published: Size, size: Size) -> None:
     Raises:
       SizeError: the sizes do not differ by a common factor.
     """
-    if not same_shape(published, size):
+    if not is_same_shape(published, size):
         (height, width), (found_height, found_width) = published, size
         expected = f"images of {width} x {height} pixels, which the camera belongs to, or resized"
         raise SizeError(path, expected, f"{found_width} x {found_height}")

@@ -32,12 +32,12 @@ _BORDER = 2
 _BORDER_SHARE = 0.01
 
 
-def with_arrays(sample: Sample) -> Sample:
+def convert_to_numpy(sample: Sample) -> Sample:
     """Returns the sample with NumPy arrays."""
-    return _replace(sample, {name: np.asarray(x) for name, x in _maps_of(sample).items()})
+    return _replace(sample, {name: np.asarray(x) for name, x in _list_maps(sample).items()})
 
 
-def _maps_of(sample: Sample) -> dict[str, np.ndarray]:
+def _list_maps(sample: Sample) -> dict[str, np.ndarray]:
     return {name: x for name in _MAPS if (x := getattr(sample, name)) is not None}
 
 
@@ -46,14 +46,14 @@ def _replace(sample: Sample, changes: Mapping[str, np.ndarray | Camera | None]) 
     return dataclasses.replace(sample, **fields)
 
 
-def shape_facts(sample: Sample) -> tuple[Sample, list[Finding]]:
+def check_shapes(sample: Sample) -> tuple[Sample, list[Finding]]:
     """Removes the maps and cameras that cannot be compared, and reports why."""
     findings: list[Finding] = []
     keep: dict[str, np.ndarray | None] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    for name, x in _maps_of(sample).items():
+    for name, x in _list_maps(sample).items():
         keep[name] = _convert(name, x)
-        findings += _kind_findings(name, x)
+        findings += _check_kind(name, x)
         if keep[name] is not None:
             sizes[name] = x.shape[0], x.shape[1]
     # The most common size; the first one in a tie.
@@ -62,12 +62,12 @@ def shape_facts(sample: Sample) -> tuple[Sample, list[Finding]]:
     for name, its_size in sizes.items():
         if size is not None and its_size != size:
             keep[name] = None
-            findings.append(_size_finding(name, its_size, size))
+            findings.append(_report_size(name, its_size, size))
     cameras, of_cameras = _check_cameras(sample, size)
     return _replace(sample, {**keep, **cameras}), [*findings, *of_cameras]
 
 
-def _size_finding(name: str, its_size: tuple[int, int], size: tuple[int, int]) -> Finding:
+def _report_size(name: str, its_size: tuple[int, int], size: tuple[int, int]) -> Finding:
     (height, width), (rows, columns) = its_size, size
     numbers: dict[str, float] = {"width": width, "height": height}
     numbers |= {"width of others": columns, "height of others": rows}
@@ -88,7 +88,7 @@ def _convert(name: str, x: np.ndarray) -> np.ndarray | None:
     return np.nan_to_num(x.astype(np.float64)) > 0 if name in _MASKS else x
 
 
-def _kind_findings(name: str, x: np.ndarray) -> list[Finding]:
+def _check_kind(name: str, x: np.ndarray) -> list[Finding]:
     """Reports an unsupported shape or dtype."""
     if _convert(name, x) is None:
         wanted = {"flow": "[H, W, 2]", "scene_flow": "[H, W, 3]"}.get(name, "[H, W]")
@@ -125,18 +125,18 @@ def _check_cameras(
             findings.append(Finding("camera", message, {"focal": float(numbers[0])}))
         elif not poses.is_rigid(camera.world_to_camera):
             unusable[name] = None
-            findings.append(_pose_finding(name, camera))
-        elif (other := _other_size(camera)) is not None:
-            findings.append(_resolution_finding(name, camera, other))
+            findings.append(_report_pose(name, camera))
+        elif (other := _find_other_size(camera)) is not None:
+            findings.append(_report_resolution(name, camera, other))
         height, width = camera.size
         if size is not None and (height, width) != size:
-            findings.append(_size_finding(name, (height, width), size))
+            findings.append(_report_size(name, (height, width), size))
     if "camera" in unusable:
         unusable["next_camera"] = None
     return unusable, findings
 
 
-def _other_size(camera: Camera) -> tuple[float, float] | None:
+def _find_other_size(camera: Camera) -> tuple[float, float] | None:
     """Returns the (W, H) whose centre is the principal point, if clearly not the camera's size.
 
     In a cropped image the principal point may be anywhere, but then the two ratios rarely agree.
@@ -152,7 +152,7 @@ def _other_size(camera: Camera) -> tuple[float, float] | None:
     return float(width), float(height)
 
 
-def _resolution_finding(name: str, camera: Camera, other: tuple[float, float]) -> Finding:
+def _report_resolution(name: str, camera: Camera, other: tuple[float, float]) -> Finding:
     height, width = camera.size
     x, y = np.asarray(camera.principal_point).astype(float)
     factor = float(np.sqrt(width * height / (other[0] * other[1])))
@@ -168,7 +168,7 @@ def _resolution_finding(name: str, camera: Camera, other: tuple[float, float]) -
     return Finding(RESOLUTION, message, numbers, why, 0.7)
 
 
-def _pose_finding(name: str, camera: Camera) -> Finding:
+def _report_pose(name: str, camera: Camera) -> Finding:
     rotation = np.asarray(camera.world_to_camera, np.float64)[:, :3]
     determinant = float(np.linalg.det(rotation))
     message = f"the pose of {name} is not a rotation and translation"
@@ -178,7 +178,7 @@ def _pose_finding(name: str, camera: Camera) -> Finding:
     return Finding("pose_not_rigid", message, {"determinant": determinant}, why)
 
 
-def value_facts(sample: Sample) -> list[Finding]:
+def check_values(sample: Sample) -> list[Finding]:
     """Reports missing values, and unknown values at valid pixels; all shapes must fit."""
     maps = {n: x for n in (*_MOTION, "inv_depth") if (x := getattr(sample, n)) is not None}
     if sample.valid is not None and not sample.valid.any():
@@ -194,7 +194,7 @@ def value_facts(sample: Sample) -> list[Finding]:
     for name, x in maps.items():
         # Without a mask, NaN in an inverse depth means that there is no surface.
         if name != "inv_depth" or sample.valid is not None:
-            findings += _unknown_value_findings(name, x, sample.valid)
+            findings += _report_unknown_values(name, x, sample.valid)
     return findings
 
 
@@ -205,7 +205,7 @@ def _has_values(name: str, x: np.ndarray) -> bool:
     return bool(known.any())
 
 
-def _unknown_value_findings(name: str, x: np.ndarray, valid: np.ndarray | None) -> list[Finding]:
+def _report_unknown_values(name: str, x: np.ndarray, valid: np.ndarray | None) -> list[Finding]:
     """Reports unknown values at pixels that are claimed to be valid."""
     claimed = np.ones(x.shape[:2], bool) if valid is None else valid
     values = x[claimed].astype(np.float64).reshape(claimed.sum(), -1)
@@ -225,7 +225,7 @@ def _unknown_value_findings(name: str, x: np.ndarray, valid: np.ndarray | None) 
     return findings
 
 
-def mask_facts(case: Case) -> list[Finding]:
+def check_mask(case: Case) -> list[Finding]:
     """Reports valid pixels without a surface, after explained faults were undone."""
     own = case.own
     if own.valid is None or own.inv_depth is None:

@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from sf3d_jax.data.checking.evidence.fields import Case, fields_of
+from sf3d_jax.data.checking.evidence.fields import Case, make_fields
 from sf3d_jax.data.checking.evidence.points import choose_pixels
 from sf3d_jax.data.checking.evidence.record import AGREES
 from sf3d_jax.data.checking.facts import (
     RESOLUTION,
-    mask_facts,
-    shape_facts,
-    value_facts,
-    with_arrays,
+    check_mask,
+    check_shapes,
+    check_values,
+    convert_to_numpy,
 )
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.search import Explanation, State, explain
-from sf3d_jax.data.checking.unexplained import unexplained_findings
+from sf3d_jax.data.checking.unexplained import report_unexplained
 from sf3d_jax.samples import Sample, Sequence
 
 _MAPS = (
@@ -64,22 +64,22 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
             )
             raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}{advice}")
     name = sample.name if isinstance(sample.name, str) else None
-    sample, findings = shape_facts(with_arrays(sample))
+    sample, findings = check_shapes(convert_to_numpy(sample))
     if not _has_maps(sample):
         if findings:
             return Report(tuple(findings), name=name)
         raise ValueError("sample: expected an image or a map, got none")
-    findings += value_facts(sample)
+    findings += check_values(sample)
     if any(finding.name == "nothing_known" for finding in findings):
         # Explanations based on empty maps would be worthless.
         return Report(tuple(findings), name=name)
     with np.errstate(all="ignore"):
         state = explain(_make_case(sample, backward))
-        explained = _explained_findings(state)
+        explained = _report_explanations(state)
         if any(x.name == RESOLUTION for x in explained) or _has_right_intrinsics(state):
             findings = [x for x in findings if x.name != RESOLUTION]
-        findings = [*explained, *findings, *mask_facts(state.case)]
-        findings += unexplained_findings(state)
+        findings = [*explained, *findings, *check_mask(state.case)]
+        findings += report_unexplained(state)
     levels = {evidence.words: x.level for evidence, x in state.given.items() if x is not None}
     return Report(tuple(findings), levels, name)
 
@@ -89,11 +89,11 @@ def _has_maps(sample: Sample) -> bool:
 
 
 def _make_case(sample: Sample, backward: Sample | None) -> Case:
-    own, other = fields_of(sample), None
+    own, other = make_fields(sample), None
     if backward is not None:
-        backward, _ = shape_facts(with_arrays(backward))
+        backward, _ = check_shapes(convert_to_numpy(backward))
         if _has_maps(backward):
-            other = fields_of(backward)
+            other = make_fields(backward)
             other = other if other.size == own.size else None
     return Case(own, other, *choose_pixels(own.size, sample.valid))
 
@@ -111,18 +111,18 @@ def _has_right_intrinsics(state: State) -> bool:
     )
 
 
-def _explained_findings(state: State) -> list[Finding]:
+def _report_explanations(state: State) -> list[Finding]:
     """Makes a finding per fault; a fault that only helps the next one takes its confidence."""
     findings: list[Finding] = []
     share, alternatives = 0.0, state.alternatives
     for step in reversed(state.steps):
         share = step.share if step.evidence else share
-        findings = [*_findings_of(step, share, alternatives), *findings]
+        findings = [*_report_step(step, share, alternatives), *findings]
         alternatives = ()
     return findings
 
 
-def _findings_of(step: Explanation, share: float, alternatives: tuple[str, ...]) -> list[Finding]:
+def _report_step(step: Explanation, share: float, alternatives: tuple[str, ...]) -> list[Finding]:
     hypothesis = step.hypothesis
     numbers, parts = dict(hypothesis.numbers), []
     for evidence, before, after in step.changes:

@@ -22,7 +22,7 @@ _CLEAR = 20.0
 _FEWEST = 30
 
 
-def scale_facts(
+def check_scale(
     depth: np.ndarray,
     scaled_inv_depth: np.ndarray,
     camera: Camera | None = None,
@@ -48,16 +48,16 @@ def scale_facts(
     if both.sum() < _FEWEST:
         return []
     product = depth[both] * scaled[both]
-    numbers = {"median": float(np.median(product)), "spread": _spread(product)}
+    numbers = {"median": float(np.median(product)), "spread": _measure_spread(product)}
     if min(np.median(depth[both]), np.median(scaled[both])) < 0:
         which = "depth" if np.median(depth[both]) < 0 else "scaled_inv_depth"
         return [Finding("inv_depth_sign", f"{which} is negative", numbers, f"negate {which}")]
     if numbers["spread"] > _EXACT:
-        finding = _ray_finding(product, _ray_lengths(camera, both), numbers)
+        finding = _report_ray_lengths(product, _compute_ray_lengths(camera, both), numbers)
         if finding is not None:
             return [finding]
     if numbers["spread"] > _CONSTANT:
-        return [_varying_finding(depth[both], scaled[both], numbers)]
+        return [_report_variation(depth[both], scaled[both], numbers)]
     if scale is None or abs(numbers["median"] / scale - 1) <= _CONSTANT:
         return []
     numbers["scale of the data set"] = scale
@@ -71,13 +71,16 @@ def has_both(depth: np.ndarray, scaled: np.ndarray) -> np.ndarray:
     return np.isfinite(depth) & np.isfinite(scaled) & (depth != 0) & (scaled != 0)
 
 
-def _ray_finding(
+def _report_ray_lengths(
     product: np.ndarray, length: np.ndarray | None, numbers: dict[str, float]
 ) -> Finding | None:
     """Reports that one map was taken along the rays, if that explains the spread."""
     if length is None:
         return None
-    spreads = {"times": _spread(product * length), "over": _spread(product / length)}
+    spreads = {
+        "times": _measure_spread(product * length),
+        "over": _measure_spread(product / length),
+    }
     best = min(spreads, key=lambda name: spreads[name])
     gain = _EXPLAINED if numbers["spread"] > _CONSTANT else _CLEAR
     if spreads[best] * gain > numbers["spread"]:
@@ -88,30 +91,30 @@ def _ray_finding(
     }[best]
     numbers = {**numbers, f"spread {best} the length of the ray": spreads[best]}
     sure = 1 - spreads[best] / numbers["spread"]
-    return Finding("ray_length", _message(numbers), numbers, why, sure)
+    return Finding("ray_length", _format_message(numbers), numbers, why, sure)
 
 
-def _varying_finding(depth: np.ndarray, scaled: np.ndarray, numbers: dict[str, float]) -> Finding:
-    ratio = _spread(depth / scaled)
+def _report_variation(depth: np.ndarray, scaled: np.ndarray, numbers: dict[str, float]) -> Finding:
+    ratio = _measure_spread(depth / scaled)
     if ratio * _EXPLAINED < numbers["spread"]:
         why = "scaled_inv_depth holds depths, not their inverses"
         sure = 1 - ratio / numbers["spread"]
-        return Finding("inv_depth_is_depth", _message(numbers), numbers, why, sure)
+        return Finding("inv_depth_is_depth", _format_message(numbers), numbers, why, sure)
     why = "the scale differs from pixel to pixel, or the maps belong to different frames"
-    return Finding("scale", _message(numbers), numbers, why)
+    return Finding("scale", _format_message(numbers), numbers, why)
 
 
-def _message(numbers: dict[str, float]) -> str:
+def _format_message(numbers: dict[str, float]) -> str:
     return f"depth x scaled_inv_depth varies by {numbers['spread']:.2%} in the frame"
 
 
-def _spread(x: np.ndarray) -> float:
+def _measure_spread(x: np.ndarray) -> float:
     """Computes the range of the middle 98 % over the median."""
     low, middle, high = np.quantile(x, [0.01, 0.5, 0.99])
     return float((high - low) / abs(middle)) if middle else float("inf")
 
 
-def _ray_lengths(camera: Camera | None, pixels: np.ndarray) -> np.ndarray | None:
+def _compute_ray_lengths(camera: Camera | None, pixels: np.ndarray) -> np.ndarray | None:
     if camera is None or camera.size != pixels.shape:
         return None
     rows, columns = np.nonzero(pixels)

@@ -18,10 +18,10 @@ from sf3d_jax.data.checking.evidence.fields import Case
 from sf3d_jax.data.checking.evidence.kinds import EVIDENCE, IMAGES, Levels, measure_all
 from sf3d_jax.data.checking.evidence.levels import Level
 from sf3d_jax.data.checking.evidence.record import AGREES, Evidence, ImageEvidence, Trial, Verdict
-from sf3d_jax.data.checking.evidence.within import images_without_flow
-from sf3d_jax.data.checking.faults import all_hypotheses
+from sf3d_jax.data.checking.evidence.within import measure_images_without_flow
+from sf3d_jax.data.checking.faults import list_hypotheses
 from sf3d_jax.data.checking.faults.fault import Hypothesis
-from sf3d_jax.data.checking.faults.flow import flow_faults
+from sf3d_jax.data.checking.faults.flow import list_flow_faults
 
 _OF_MAPS = tuple(evidence for evidence in EVIDENCE if not isinstance(evidence, ImageEvidence))
 _MOST_FAULTS = 4
@@ -102,7 +102,7 @@ class State:
     @functools.cached_property
     def without_flow(self) -> Level | None:
         """Level of the images for zero flow, if there are images and a flow."""
-        return images_without_flow(self.case)
+        return measure_images_without_flow(self.case)
 
     def after(self, step: Explanation, case: Case) -> "State":
         """Returns the state after a further step.
@@ -144,9 +144,9 @@ def explain(case: Case) -> State:
 
 def _undo_a_fault(state: State) -> list[State]:
     """Lists the states with one more fault undone."""
-    tried = [try_hypothesis(hypothesis, state) for hypothesis in all_hypotheses(state.case)]
+    tried = [try_hypothesis(hypothesis, state) for hypothesis in list_hypotheses(state.case)]
     found = _discount_chance([after for after in tried if after is not None])
-    return [dataclasses.replace(x, alternatives=_names_of_equals(x, found)) for x in found]
+    return [dataclasses.replace(x, alternatives=_name_equals(x, found)) for x in found]
 
 
 def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
@@ -200,7 +200,7 @@ def _discount_chance(states: list[State]) -> list[State]:
     return [dataclasses.replace(x, score=y) for x, y in zip(states, scores, strict=True)]
 
 
-def _names_of_equals(state: State, found: list[State]) -> tuple[str, ...]:
+def _name_equals(state: State, found: list[State]) -> tuple[str, ...]:
     """Names the other faults that explain about as much as the last one of a state."""
     near = [x.steps[-1].hypothesis.names for x in found if abs(x.score - state.score) < _ALIKE]
     others = [" and ".join(x) for x in near if x != state.steps[-1].hypothesis.names]
@@ -222,7 +222,7 @@ def _is_suspicious(given: State, best: State) -> bool:
 def _undo_flow_faults(given: State) -> list[State]:
     """Lists the best states with another flow, whether or not that alone explains anything."""
     states = []
-    for hypothesis in flow_faults(given.case):
+    for hypothesis in list_flow_faults(given.case):
         if not set(hypothesis.names) <= _OTHER_FLOWS:
             continue
         meant = hypothesis.repair(given.case)

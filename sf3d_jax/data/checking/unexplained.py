@@ -8,7 +8,7 @@ thousandth in one respect were not estimated by a network, so stricter limits ap
 from sf3d_jax.data.checking.evidence.fields import Case
 from sf3d_jax.data.checking.evidence.kinds import IMAGES, Levels
 from sf3d_jax.data.checking.evidence.levels import Level, certainty, finite_median, length
-from sf3d_jax.data.checking.evidence.points import known_points
+from sf3d_jax.data.checking.evidence.points import select_known_points
 from sf3d_jax.data.checking.evidence.record import Unexplained
 from sf3d_jax.data.checking.report import Finding
 from sf3d_jax.data.checking.search import State
@@ -19,18 +19,18 @@ _SHARED = 0.5
 _PLAUSIBLE = 5.0
 
 
-def unexplained_findings(state: State) -> list[Finding]:
+def report_unexplained(state: State) -> list[Finding]:
     """Reports the disagreements left after undoing explained faults, the largest first."""
-    findings = _closure_findings(state.levels)
+    findings = _report_closures(state.levels)
     images, without_flow = state.levels[IMAGES], state.without_flow
-    if images is not None and without_flow is not None and _flow_size(state.case) > _PLAUSIBLE:
+    if images is not None and without_flow is not None and _measure_flow(state.case) > _PLAUSIBLE:
         sure = certainty(images, without_flow)
         if images.level > 1.1 * without_flow.level and sure > 5:
-            findings.append(_images_finding(images, without_flow))
+            findings.append(_report_images(images, without_flow))
     return sorted(findings, key=lambda finding: -finding.confidence)
 
 
-def _closure_findings(levels: Levels) -> list[Finding]:
+def _report_closures(levels: Levels) -> list[Finding]:
     exact = [e for e, x in levels.items() if e.is_of_exact_data and x and x.level < _EXACT]
     findings = []
     for evidence, level in levels.items():
@@ -40,11 +40,11 @@ def _closure_findings(levels: Levels) -> list[Finding]:
         is_exact = any(other is not evidence for other in exact)
         relative, absolute = said.exact_limits if is_exact else said.limits
         if level.level > relative and level.systematic > absolute:
-            findings.append(_closure_finding(said, level))
+            findings.append(_report_closure(said, level))
     return findings
 
 
-def _closure_finding(said: Unexplained, level: Level) -> Finding:
+def _report_closure(said: Unexplained, level: Level) -> Finding:
     numbers = {"median": level.typical, "shared by neighbours": level.systematic}
     numbers["relative"] = level.level
     message = f"{said.message}: by {level.typical:.3g}{said.unit} in the middle"
@@ -52,14 +52,14 @@ def _closure_finding(said: Unexplained, level: Level) -> Finding:
     return Finding(said.name, message, numbers, said.explanation, confidence)
 
 
-def _images_finding(images: Level, without: Level) -> Finding:
+def _report_images(images: Level, without: Level) -> Finding:
     message = "the images agree less along the flow than without any flow"
     numbers = {"along the flow": images.level, "without": without.level}
     why = "flow and images belong to different frames, or there is a fault of an unknown kind"
     return Finding("images_disagree", message, numbers, why, 0.7)
 
 
-def _flow_size(case: Case) -> float:
+def _measure_flow(case: Case) -> float:
     """Computes the median length of the flow in pixels."""
     flow = case.own.flow
-    return 0.0 if flow is None else finite_median(length(known_points(case).at(flow)))
+    return 0.0 if flow is None else finite_median(length(select_known_points(case).at(flow)))

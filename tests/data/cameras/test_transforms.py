@@ -547,7 +547,7 @@ def test_many_frames_are_read_together(tmp_path, monkeypatch):
 
     monkeypatch.setattr("sf3d_jax.data.cameras.transforms.make_batch", count)
     # What looks at one frame is for errors alone.
-    for name in ("poses.rigid_pose", "poses.matrix", "columns.matrix"):
+    for name in ("poses.check_rigid_pose", "poses.matrix", "columns.matrix"):
         monkeypatch.setattr(f"sf3d_jax.data.cameras.transforms.{name}", None)
     found = read_transforms(saved(tmp_path, {**LENS, "frames": frames}))
     assert len(found) == 300 and batches == [300]

@@ -55,13 +55,13 @@ from typing import TYPE_CHECKING
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of, frame_of_number
 from sf3d_jax.data._files.json import Json, outline, read_json, write_json
-from sf3d_jax.data.cameras.by_content.fields import MissingError, camera_of
-from sf3d_jax.data.cameras.by_content.labels import named_frames
-from sf3d_jax.data.cameras.by_content.path import cameras_of_path, is_camera_path
+from sf3d_jax.data.cameras.by_content.fields import MissingError, build_camera
+from sf3d_jax.data.cameras.by_content.labels import find_named_frames
+from sf3d_jax.data.cameras.by_content.path import is_camera_path, read_camera_path
 from sf3d_jax.data.cameras.by_content.poses import OURS
 from sf3d_jax.data.cameras.by_content.result import FrameCamera
 from sf3d_jax.data.cameras.by_content.table import Table, collect
-from sf3d_jax.data.cameras.checks import CameraArgument, Size, camera_argument
+from sf3d_jax.data.cameras.checks import CameraArgument, Size, check_camera_argument
 from sf3d_jax.data.cameras.keys import refuse_unknown
 from sf3d_jax.data.cameras.transforms import is_transforms, list_frames, read_tree
 
@@ -98,32 +98,32 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
     from sf3d_jax.camera import check_size
 
     size = None if size is None else check_size(size)
-    return cameras_of(path, read_json(path), size)
+    return build_cameras(path, read_json(path), size)
 
 
-def cameras_of(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...]:
+def build_cameras(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...]:
     """Builds the cameras of `read_json_cameras` from the parsed file."""
-    if (cameras := _transforms(path, tree, size)) is not None:
+    if (cameras := _read_transforms(path, tree, size)) is not None:
         return cameras
     if is_camera_path(tree):
-        return cameras_of_path(path, tree, size)
+        return read_camera_path(path, tree, size)
     table = collect(path, tree)
     try:
-        cameras = _cameras(path, table, size)
+        cameras = _make_cameras(path, table, size)
     except MissingError as error:
         raise FormatError(path, f"{error}", outline(tree), missing=error.missing) from None
     refuse_unknown(path, "the file", table.unknown)
     return cameras
 
 
-def _cameras(path: PathLike, table: Table, size: Size | None) -> tuple[FrameCamera, ...]:
+def _make_cameras(path: PathLike, table: Table, size: Size | None) -> tuple[FrameCamera, ...]:
     """Builds the cameras of a table: one per frame, or one shared by all frames."""
     if not table.frames:
-        return (FrameCamera(None, *camera_of(path, "all frames", {}, table.shared, size)),)
+        return (FrameCamera(None, *build_camera(path, "all frames", {}, table.shared, size)),)
     return tuple(
         FrameCamera(
             frame.name,
-            *camera_of(path, f"frame {frame.name}", own, table.shared, size),
+            *build_camera(path, f"frame {frame.name}", own, table.shared, size),
             named=frame.named,
         )
         for _, (frame, own) in sorted(table.frames.items())
@@ -152,19 +152,21 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
         raise TypeError("cameras: expected a mapping from names of frames such as '0007'")
     if not cameras:
         raise ValueError("cameras: expected at least one, got none")
-    checked = {name: camera_argument(f"cameras[{name!r}]", x) for name, x in cameras.items()}
+    checked = {name: check_camera_argument(f"cameras[{name!r}]", x) for name, x in cameras.items()}
     sizes = {camera.size for camera in checked.values()}
     if len(sizes) > 1:
         raise ValueError(f"cameras: expected one size, got {sorted(sizes)}")
     frames = [frame_of(name) for name in cameras]
     if len({frame.number for frame in frames if frame is not None}) < len(cameras):
         raise ValueError(f"cameras: expected frames with numbers, got {list(cameras)[:8]}")
-    tree = {name: _written(camera) for name, camera in checked.items()}
+    tree = {name: _format_camera(camera) for name, camera in checked.items()}
     size = list(next(iter(sizes)))
     write_json(path, {"convention": OURS, "size": size, "frames": tree})
 
 
-def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...] | None:
+def _read_transforms(
+    path: PathLike, tree: Json, size: Size | None
+) -> tuple[FrameCamera, ...] | None:
     """Reads the cameras of a transforms.json, wrapped or not; None if it is something else."""
     while isinstance(tree, dict) and not is_transforms(tree):
         tree = next(iter(tree.values())) if len(tree) == 1 else None
@@ -180,7 +182,7 @@ def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCam
             "one camera a timestep; `read_transforms` reads several",
             f"camera_index {found}",
         )
-    names = named_frames(path, list_frames(tree) or [])
+    names = find_named_frames(path, list_frames(tree) or [])
     if names is None and len(read) == 1:
         return (FrameCamera(None, read[0].camera, form),)
     frames = names or [frame_of_number(i, named=False) for i in range(len(read))]
@@ -188,7 +190,7 @@ def _transforms(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCam
     return tuple(FrameCamera(frame.name, x.camera, form, frame.named) for frame, x in pairs)
 
 
-def _written(camera: CameraArgument) -> dict[str, Json]:
+def _format_camera(camera: CameraArgument) -> dict[str, Json]:
     """Converts one camera to a JSON object."""
     fx, fy, cx, cy = camera.optics
     k = [[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]

@@ -3,13 +3,13 @@
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of_value
 from sf3d_jax.data._files.json import Json, outline
-from sf3d_jax.data.cameras.names import FRAME_NAMES, OTHER_NAMES, simple
+from sf3d_jax.data.cameras.names import FRAME_NAMES, OTHER_NAMES, simplify
 
-# Keys of an image, as `simple` writes them.
+# Keys of an image, in the form of `simplify`.
 _IMAGES = "filepath imagepath imagename imgname filename file image".split()
 
 
-def named_frames(path: PathLike, items: list[dict[str, Json]]) -> list[Frame] | None:
+def find_named_frames(path: PathLike, items: list[dict[str, Json]]) -> list[Frame] | None:
     """Finds the frame that each object of a list names in one of its values.
 
     Args:
@@ -23,7 +23,7 @@ def named_frames(path: PathLike, items: list[dict[str, Json]]) -> list[Frame] | 
       FormatError: several objects name the same frame, or only some name one.
     """
     complaint = None
-    simplified = [{simple(key): x for key, x in item.items()} for item in items]
+    simplified = [{simplify(key): x for key, x in item.items()} for item in items]
     for name in (*FRAME_NAMES, *OTHER_NAMES):
         found = [frame_of_value(item.get(name)) for item in simplified]
         frames = [frame for frame in found if frame is not None]
@@ -41,7 +41,7 @@ def named_frames(path: PathLike, items: list[dict[str, Json]]) -> list[Frame] | 
     return None
 
 
-def image_names(path: PathLike, tree: Json, count: int) -> list[str | None]:
+def find_image_names(path: PathLike, tree: Json, count: int) -> list[str | None]:
     """Finds the image that each object of a list of cameras names.
 
     Args:
@@ -62,16 +62,16 @@ def image_names(path: PathLike, tree: Json, count: int) -> list[str | None]:
     if not all(isinstance(item, dict) for item in items):
         return [None] * count
     order = [*range(count)]
-    if (frames := named_frames(path, items)) is not None:
+    if (frames := find_named_frames(path, items)) is not None:
         order.sort(key=[frame.number for frame in frames].__getitem__)
-    simplified = [{simple(key): x for key, x in items[i].items()} for i in order]
+    simplified = [{simplify(key): x for key, x in items[i].items()} for i in order]
     return [
         next((item[key] for key in _IMAGES if isinstance(item.get(key), str)), None)
         for item in simplified
     ]
 
 
-def labels(node: dict[str, Json]) -> list[Frame]:
+def find_labels(node: dict[str, Json]) -> list[Frame]:
     """Finds the frames of columns in a list of names or numbers beside them.
 
     Args:
@@ -81,7 +81,7 @@ def labels(node: dict[str, Json]) -> list[Frame]:
       The frames, all different; empty if there is no such list.
     """
     for key, value in node.items():
-        if simple(key) in (*FRAME_NAMES, *OTHER_NAMES) and isinstance(value, list) and value:
+        if simplify(key) in (*FRAME_NAMES, *OTHER_NAMES) and isinstance(value, list) and value:
             found = [frame for x in value if (frame := frame_of_value(x)) is not None]
             if len({frame.number for frame in found}) == len(value):
                 return found

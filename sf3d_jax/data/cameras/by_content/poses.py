@@ -9,7 +9,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike, check_numbers
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.by_content.table import CONVENTION, Field, Fields
-from sf3d_jax.data.cameras.checks import ends_in_one, rigid_pose
+from sf3d_jax.data.cameras.checks import check_rigid_pose, has_unit_last_row
 from sf3d_jax.data.cameras.names import (
     NAMES,
     POSES,
@@ -91,7 +91,7 @@ class FrameFields(NamedTuple):
         return self._replace(fields=kept)
 
 
-def stated_conventions(view: FrameFields) -> Conventions:
+def read_stated_conventions(view: FrameFields) -> Conventions:
     """Reads the conventions that the file states in words.
 
     Args:
@@ -111,7 +111,7 @@ def stated_conventions(view: FrameFields) -> Conventions:
     return Conventions(next(iter(axes), None), next(iter(directions), None), ours)
 
 
-def pose_of(view: FrameFields, conventions: Conventions) -> Part | None:
+def read_pose(view: FrameFields, conventions: Conventions) -> Part | None:
     """Reads the pose under the most explicit names; less explicit ones are ignored.
 
     Args:
@@ -125,13 +125,16 @@ def pose_of(view: FrameFields, conventions: Conventions) -> Part | None:
       FormatError: a pose is not a rotation and translation, or equally explicit ones disagree.
     """
     candidates: list[tuple[int, Callable[[], Part]]] = [
-        (NAMES[name].rank, functools.partial(_matrix_pose, view, NAMES[name], field, conventions))
+        (
+            NAMES[name].rank,
+            functools.partial(_read_matrix_pose, view, NAMES[name], field, conventions),
+        )
         for name, field in view.all(*POSES)
     ]
     for pose in dict.fromkeys(field.pose for _, field in view.all(*ROTATIONS)):
         part, name = view.under(pose), ROTATION_AND_TRANSLATION if pose is None else NAMES[pose]
         if part.all("translation", "position"):
-            make = functools.partial(_rotation_and_translation, part, name, conventions)
+            make = functools.partial(_read_rotation_and_translation, part, name, conventions)
             candidates.append((name.rank, make))
     if not candidates:
         return None
@@ -145,35 +148,39 @@ def pose_of(view: FrameFields, conventions: Conventions) -> Part | None:
     return first
 
 
-def _matrix_pose(view: FrameFields, name: Name, field: Field, conventions: Conventions) -> Part:
+def _read_matrix_pose(
+    view: FrameFields, name: Name, field: Field, conventions: Conventions
+) -> Part:
     """Reads a pose from a matrix [3, 4] or [4, 4], or from its flattened entries."""
     pose = field.value
     pose = pose.reshape(-1, 4) if pose.ndim == 1 else pose
     # A translation in the last row means a transposed matrix, whatever its name.
-    if len(pose) == 4 and ends_in_one(pose.T):
-        pose = pose.T if name.role == "transposed" or not ends_in_one(pose) else pose
-    pose = rigid_pose(view.path, f"{field.place} of {view.where}", pose)
-    return _orient(pose, field.key, _direction(name, conventions), conventions.axes or name.axes)
+    if len(pose) == 4 and has_unit_last_row(pose.T):
+        pose = pose.T if name.role == "transposed" or not has_unit_last_row(pose) else pose
+    pose = check_rigid_pose(view.path, f"{field.place} of {view.where}", pose)
+    return _orient(
+        pose, field.key, _choose_direction(name, conventions), conventions.axes or name.axes
+    )
 
 
-def _rotation_and_translation(view: FrameFields, name: Name, conventions: Conventions) -> Part:
+def _read_rotation_and_translation(view: FrameFields, name: Name, conventions: Conventions) -> Part:
     """Reads a pose from a rotation with a translation or the camera's position."""
-    rotation, with_position = _rotation(view)
+    rotation, with_position = _read_rotation(view)
     position, translation = view.one("position"), view.one("translation")
     if translation is None and name is ROTATION_AND_TRANSLATION:
         name = name._replace(role=with_position)
-    direction = _direction(name, conventions)
+    direction = _choose_direction(name, conventions)
     field = translation or position
     column = np.zeros((3, 1)) if field is None else field.value.reshape(3, 1)
     if translation is None and direction == "w2c":
         column = -rotation.value @ column
     where = f"{rotation.form} of {view.where}"
-    pose = rigid_pose(view.path, where, np.c_[rotation.value, column])
+    pose = check_rigid_pose(view.path, where, np.c_[rotation.value, column])
     form = f"{rotation.form} and {'' if field is None else field.key}"
     return _orient(pose, form, direction, conventions.axes or name.axes)
 
 
-def _direction(name: Name, conventions: Conventions) -> str:
+def _choose_direction(name: Name, conventions: Conventions) -> str:
     """Returns the direction the name states, else the one stated in words, else the implied one."""
     implied = "c2w" if name.role in ("c2w", "opengl") else "w2c"
     return implied if name.rank == 0 else conventions.direction or implied
@@ -181,13 +188,13 @@ def _direction(name: Name, conventions: Conventions) -> str:
 
 def _orient(pose: np.ndarray, form: str, direction: str, axes: str) -> Part:
     says = "camera to world" if direction == "c2w" else "world to camera"
-    pose = poses.inverse(pose) if direction == "c2w" else pose
+    pose = poses.invert(pose) if direction == "c2w" else pose
     if axes == "opengl":
         return Part(poses.OPENGL @ pose, f"{form} ({says}, OpenGL)")
     return Part(pose, f"{form} ({says})")
 
 
-def _rotation(view: FrameFields) -> tuple[Part, str]:
+def _read_rotation(view: FrameFields) -> tuple[Part, str]:
     """Reads the rotation, and the direction it has beside the camera's position."""
     role = next(role for role in ROTATIONS if view.all(role))
     [(name, _), *_], field = view.all(role), view.one(role)
@@ -196,7 +203,7 @@ def _rotation(view: FrameFields) -> tuple[Part, str]:
     if role == "rotation":
         value = value.reshape(3, 3)
     elif role == "rotationvector":
-        value = _rotation_about(value.reshape(3))
+        value = _convert_rotation_vector(value.reshape(3))
     else:
         if not np.linalg.norm(value) > poses.SMALLEST_QUATERNION:
             expected = f"a quaternion in {field.place} of {view.where}"
@@ -205,7 +212,7 @@ def _rotation(view: FrameFields) -> tuple[Part, str]:
     return Part(value, field.key), NAMES[name].with_position
 
 
-def _rotation_about(vector: np.ndarray) -> np.ndarray:
+def _convert_rotation_vector(vector: np.ndarray) -> np.ndarray:
     """Returns the rotation about a vector by its length in radians (Rodrigues)."""
     angle = np.linalg.norm(vector)
     x, y, z = vector

@@ -21,8 +21,8 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
 from sf3d_jax.data._files.json import Json, numbers, outline, shorten
-from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
-from sf3d_jax.data.cameras.keys import UnknownKey, is_harmless, unknown_below
+from sf3d_jax.data.cameras.by_content.labels import find_labels, find_named_frames
+from sf3d_jax.data.cameras.keys import UnknownKey, find_unknown_below, is_harmless
 from sf3d_jax.data.cameras.names import (
     CONVENTIONS,
     INTRINSICS,
@@ -33,9 +33,9 @@ from sf3d_jax.data.cameras.names import (
     ROTATIONS,
     SAYS_NOTHING,
     TYPES,
-    known_name,
+    find_name,
     read_convention,
-    simple,
+    simplify,
 )
 
 _DEEPEST = 10
@@ -99,7 +99,7 @@ class _Place(NamedTuple):
     part: str | None = None
     key: str = ""
     pose: str | None = None
-    labels: Sequence[Frame] = ()
+    find_labels: Sequence[Frame] = ()
 
     def under(self, key: str) -> "_Place":
         return self._replace(keys=(*self.keys, key))
@@ -134,8 +134,8 @@ def collect(path: PathLike, tree: Json) -> Table:
     if not _is_small(tree):
         raise FormatError(path, f"at most {_MOST_OBJECTS:,} objects, such as cameras", "more")
     table = _collect(_Place(path), tree)
-    counts = {field.rows for _, fields in table.frames.values() for field in _fields(fields)}
-    for field in _fields(table.shared):
+    counts = {field.rows for _, fields in table.frames.values() for field in _list_fields(fields)}
+    for field in _list_fields(table.shared):
         if field.rows and field.rows in counts:
             expected = f"{field.place} that is clearly of one frame or of each of {field.rows}"
             raise FormatError(path, expected, f"{field.value.tolist()}")
@@ -157,14 +157,14 @@ def _is_small(tree: Json) -> bool:
 
 def _collect(place: _Place, node: Json) -> Table:
     if len(place.keys) >= _DEEPEST:  # no camera is this deep, but keys of a lens count anywhere
-        found = unknown_below(place.keys, node) if place.keys else ()
+        found = find_unknown_below(place.keys, node) if place.keys else ()
         return Table({}, {}, tuple(key for key in found if key.is_of_a_lens))
     if isinstance(node, dict):
-        place = place._replace(labels=labels(node) or place.labels)
-        bare = _bare_frames(place, node)
-        others = [_child(place, key, x) for key, x in node.items() if key not in bare]
+        place = place._replace(labels=find_labels(node) or place.labels)
+        bare = _collect_bare_frames(place, node)
+        others = [_collect_child(place, key, x) for key, x in node.items() if key not in bare]
         return _merge(place, [*others, *bare.values()])
-    if _is_list_of_objects(node) and (len(node) > 1 or named_frames(place.path, node)):
+    if _is_list_of_objects(node) and (len(node) > 1 or find_named_frames(place.path, node)):
         return _merge(place, _collect_list(place, node))
     if isinstance(node, list) and len(node) == 1:
         return _collect(place.under("0"), node[0])
@@ -173,7 +173,7 @@ def _collect(place: _Place, node: Json) -> Table:
 
 def _collect_list(place: _Place, items: list[dict[str, Json]]) -> list[_Child]:
     """Collects a list of objects; if one is a camera, every object counts as a frame."""
-    frames = named_frames(place.path, items)
+    frames = find_named_frames(place.path, items)
     frames = frames or [frame_of_number(i, named=False) for i in range(len(items))]
     inner = [_collect(place.under(str(i)), x) for i, x in enumerate(items)]
     cameras = any(table.shared for table in inner)
@@ -183,41 +183,49 @@ def _collect_list(place: _Place, items: list[dict[str, Json]]) -> list[_Child]:
     ]
 
 
-def _child(place: _Place, key: str, value: Json) -> _Child:
+def _collect_child(place: _Place, key: str, value: Json) -> _Child:
     """Collects the value under a key, except frames with a bare value."""
     frame = frame_of(key)
-    if simple(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
+    if simplify(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
         return _Child(key, False, Table({}, {}))
     inside, is_tree = place.under(key), isinstance(value, dict) or _is_list_of_objects(value)
-    if text := _text(inside, key, value):
+    if text := _read_text(inside, key, value):
         return _Child(key, False, Table(text, {}))
-    if (known := known_name(key)) is not None:
-        part = _part(inside, key, *known)
-        table = _collect(part, value) if is_tree else _field(part, value)
-        return _Child(key, False, table if _is_used(table) else _unknown(inside, _number(value)))
+    if (known := find_name(key)) is not None:
+        part = _enter_part(inside, key, *known)
+        table = _collect(part, value) if is_tree else _read_field(part, value)
+        return _Child(
+            key, False, table if _is_used(table) else _make_unknown(inside, _parse_number(value))
+        )
     if frame is None and not isinstance(value, dict | list):
-        return _Child(key, False, Table({}, {}) if is_harmless(key) else _unknown(inside, value))
+        return _Child(
+            key, False, Table({}, {}) if is_harmless(key) else _make_unknown(inside, value)
+        )
     if frame is None:
         table = _collect(inside, value)
         if is_harmless(key) and not table.shared and not table.frames:
             return _Child(key, True, Table({}, {}))
-        return _Child(key, True, table if is_tree or _is_used(table) else _unknown(inside, value))
+        return _Child(
+            key, True, table if is_tree or _is_used(table) else _make_unknown(inside, value)
+        )
     if is_tree:
         inner = _collect(inside, value)
     else:  # a column
-        inner = _field(inside._replace(part=inside.part or "matrix", key=inside.key or key), value)
-    inner = inner if is_tree or _is_used(inner) else _unknown(inside, value)
+        inner = _read_field(
+            inside._replace(part=inside.part or "matrix", key=inside.key or key), value
+        )
+    inner = inner if is_tree or _is_used(inner) else _make_unknown(inside, value)
     return _Child(key, bool(inner.frames), _put_under_frame(inner, frame))
 
 
-def _unknown(inside: _Place, value: Json) -> Table:
+def _make_unknown(inside: _Place, value: Json) -> Table:
     """Makes a table of unknown keys: the key of the place, and those in a list under it."""
     if isinstance(value, dict):  # its keys were examined already
         return Table({}, {})
-    return Table({}, {}, tuple(unknown_below(inside.keys, value)))
+    return Table({}, {}, tuple(find_unknown_below(inside.keys, value)))
 
 
-def _number(value: Json) -> Json:
+def _parse_number(value: Json) -> Json:
     """Converts a number spelled as text, so that a part of a camera is not lost as text."""
     try:
         return float(value) if isinstance(value, str) else value
@@ -230,7 +238,7 @@ def _is_used(table: Table) -> bool:
     return bool(table.shared or table.frames or table.unknown)
 
 
-def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
+def _enter_part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
     """Returns the place below the name of a part."""
     says_nothing = NAMES[name].rank == SAYS_NOTHING
     if says_nothing and inside.part is not None:
@@ -239,9 +247,9 @@ def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
     return inside._replace(part=name, key=key, pose=direction or (name if is_pose else inside.pose))
 
 
-def _text(inside: _Place, key: str, value: Json) -> Fields:
+def _read_text(inside: _Place, key: str, value: Json) -> Fields:
     """Reads a text or a flag that states a lens model or a convention."""
-    name = simple(key)
+    name = simplify(key)
     if name == "isfisheye" and value in (True, False):  # also accepts 1 and 0
         return {MODEL: [Field(key, str(inside), "fisheye" if value else "perspective")]}
     if not isinstance(value, str):
@@ -253,7 +261,7 @@ def _text(inside: _Place, key: str, value: Json) -> Fields:
     return {}
 
 
-def _bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
+def _collect_bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
     """Collects frames whose value is that of the enclosing part, or a bare matrix."""
     found: dict[str, _Child] = {}
     missing: list[str] = []
@@ -261,9 +269,9 @@ def _bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
     inside = place if place.part else place._replace(part="matrix")
     for key, value in node.items():
         frame = frame_of(key)
-        if frame is None or known_name(key) or isinstance(value, dict):
+        if frame is None or find_name(key) or isinstance(value, dict):
             continue
-        inner = _field(inside.under(key)._replace(labels=(), key=place.key or key), value)
+        inner = _read_field(inside.under(key)._replace(labels=(), key=place.key or key), value)
         if inner.shared:
             found[key] = _Child(key, False, _put_under_frame(inner, frame))
             if frames.setdefault(frame.number, key) != key:
@@ -277,7 +285,7 @@ def _bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
     return found
 
 
-def _field(place: _Place, value: Json) -> Table:
+def _read_field(place: _Place, value: Json) -> Table:
     """Reads a value of the enclosing part, or a column of such values."""
     array, name = numbers(value), place.part
     if array is None or name is None:
@@ -326,11 +334,13 @@ def _put_under_frame(inner: Table, frame: Frame, *, keep: bool = False) -> Table
 def _merge(place: _Place, children: list[_Child]) -> Table:
     """Merges the children of a place; at most one of them may be a sequence."""
     for roles in (POSES, INTRINSICS):
-        holders = [c for c in children if any(_has(f, roles) for _, f in c.table.frames.values())]
+        holders = [
+            c for c in children if any(_has_role(f, roles) for _, f in c.table.frames.values())
+        ]
         if len(holders) > 1 and any(child.wraps for child in holders):
             _refuse(place, "sequence", holders)
     poses = (*POSES, *ROTATIONS)
-    holders = [c for c in children if c.wraps and _has(c.table.shared, poses)]
+    holders = [c for c in children if c.wraps and _has_role(c.table.shared, poses)]
     if len(holders) > 1:
         _refuse(place, "camera", holders)
     table = Table({}, {})
@@ -352,11 +362,11 @@ def _refuse(place: _Place, kind: str, holders: list[_Child]) -> None:
     raise FormatError(place.path, expected, f"{len(holders)} {kind}s: {found}")
 
 
-def _fields(fields: Fields) -> list[Field]:
+def _list_fields(fields: Fields) -> list[Field]:
     return list(itertools.chain(*fields.values()))
 
 
-def _has(fields: Fields, roles: tuple[str, ...]) -> bool:
+def _has_role(fields: Fields, roles: tuple[str, ...]) -> bool:
     return any(name in NAMES and NAMES[name].role in roles for name in fields)
 
 

@@ -26,11 +26,11 @@ from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 from sf3d_jax.data.cameras.colmap import binary, text
 from sf3d_jax.data.cameras.colmap.models import ColmapImage as ColmapImage
 from sf3d_jax.data.cameras.colmap.models import (
-    by_id,
-    camera_of_record,
-    image_of_record,
-    record_of_camera,
-    record_of_image,
+    collect_by_id,
+    convert_camera_record,
+    convert_image_record,
+    make_camera_record,
+    make_image_record,
 )
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def read_colmap_cameras(path: PathLike) -> dict[int, "Camera"]:
       FormatError: the file is malformed, or has a lens model that `Camera` does not support.
     """
     data = Path(path).read_bytes()
-    records = by_id(path, "camera", _kind(path, data).read_cameras(path, data))
-    return {key: camera_of_record(path, key, record) for key, record in records.items()}
+    records = collect_by_id(path, "camera", _select_format(path, data).read_cameras(path, data))
+    return {key: convert_camera_record(path, key, record) for key, record in records.items()}
 
 
 def read_colmap_images(path: PathLike) -> dict[int, ColmapImage]:
@@ -70,8 +70,8 @@ def read_colmap_images(path: PathLike) -> dict[int, ColmapImage]:
       FormatError: the file is malformed.
     """
     data = Path(path).read_bytes()
-    records = by_id(path, "image", _kind(path, data).read_images(path, data))
-    return {key: image_of_record(path, key, record) for key, record in records.items()}
+    records = collect_by_id(path, "image", _select_format(path, data).read_images(path, data))
+    return {key: convert_image_record(path, key, record) for key, record in records.items()}
 
 
 def read_colmap(folder: PathLike) -> dict[str, "Camera"]:
@@ -124,9 +124,9 @@ def write_colmap_cameras(path: PathLike, cameras: Mapping[int, "Camera"]) -> Non
     Raises:
       ValueError: the path has another extension, or the format cannot hold a camera.
     """
-    kind = _kind_to_write(path)
+    kind = _select_format_to_write(path)
     _check_ids("cameras", cameras)
-    records = {key: record_of_camera(key, camera) for key, camera in cameras.items()}
+    records = {key: make_camera_record(key, camera) for key, camera in cameras.items()}
     write_bytes(path, kind.pack_cameras(records))
 
 
@@ -143,20 +143,20 @@ def write_colmap_images(path: PathLike, images: Mapping[int, ColmapImage]) -> No
     Raises:
       ValueError: the path has another extension, or the format cannot hold an image.
     """
-    kind = _kind_to_write(path)
+    kind = _select_format_to_write(path)
     _check_ids("images", images)
     _check_ids("images' cameras", {image.camera_id: image for image in images.values()})
-    records = {key: record_of_image(key, image) for key, image in images.items()}
+    records = {key: make_image_record(key, image) for key, image in images.items()}
     write_bytes(path, kind.pack_images(records))
 
 
-def _kind(path: PathLike, data: bytes) -> ModuleType:
+def _select_format(path: PathLike, data: bytes) -> ModuleType:
     """Selects the module that reads a file."""
     by_content = binary if b"\0" in data else text
     return _ENDINGS.get(Path(path).suffix.lower(), by_content)
 
 
-def _kind_to_write(path: PathLike) -> ModuleType:
+def _select_format_to_write(path: PathLike) -> ModuleType:
     ending = Path(path).suffix.lower()
     if ending not in _ENDINGS:
         raise ValueError(f"path: expected the extension .bin or .txt, got {path}")

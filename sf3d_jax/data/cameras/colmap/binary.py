@@ -17,7 +17,7 @@ from sf3d_jax.data.cameras.colmap.models import (
     OTHERS,
     CameraRecord,
     ImageRecord,
-    known_model,
+    find_model,
 )
 
 _COUNT = struct.Struct("<Q")
@@ -82,7 +82,7 @@ def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecor
         what = f"camera {i} of {count}"
         camera_id, number, width, height = map(int, rest.take(_CAMERA, what))
         name = _NAMES.get(number, f"number {number}")
-        form = struct.Struct(f"<{known_model(path, name).parameters}d")
+        form = struct.Struct(f"<{find_model(path, name).parameters}d")
         parameters = rest.take(form, what)
         yield camera_id, CameraRecord(name, width, height, list(parameters))
     rest.finish()

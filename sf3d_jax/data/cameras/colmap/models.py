@@ -17,11 +17,11 @@ from sf3d_jax.data._files import (
 )
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import (
-    camera_argument,
+    check_camera_argument,
     check_is_no_larger,
+    check_rigid_pose,
     check_told_size,
     make_camera,
-    rigid_pose,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ColmapImage(NamedTuple):
     world_to_camera: np.ndarray
 
 
-def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[int, R]:
+def collect_by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[int, R]:
     """Collects records by id.
 
     Args:
@@ -130,7 +130,7 @@ def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[i
     return found
 
 
-def known_model(path: PathLike, name: str) -> Model:
+def find_model(path: PathLike, name: str) -> Model:
     """Looks up a model by its name.
 
     Raises:
@@ -141,9 +141,9 @@ def known_model(path: PathLike, name: str) -> Model:
     return MODELS[name]
 
 
-def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "Camera":
+def convert_camera_record(path: PathLike, camera_id: int, record: CameraRecord) -> "Camera":
     """Makes a camera with the identity as pose."""
-    model = known_model(path, record.model)
+    model = find_model(path, record.model)
     numbers = np.array(record.parameters, np.float64)
     focal, point, distortion = np.split(numbers, [model.focals, model.focals + 2])
     count = 8 if model.distortion > 4 else 4
@@ -164,7 +164,7 @@ def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "C
     )
 
 
-def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> ColmapImage:
+def convert_image_record(path: PathLike, image_id: int, record: ImageRecord) -> ColmapImage:
     """Converts an image's pose to a matrix."""
     where = f"image {image_id}"
     numbers = np.array(record.pose, np.float64)
@@ -172,10 +172,10 @@ def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> Colma
     if not np.linalg.norm(numbers[:4]) > poses.SMALLEST_QUATERNION:
         raise FormatError(path, f"a quaternion in {where}", f"{record.pose[:4]}")
     pose = np.c_[poses.from_quaternion(numbers[:4]), numbers[4:]]
-    return ColmapImage(record.name, record.camera_id, rigid_pose(path, where, pose))
+    return ColmapImage(record.name, record.camera_id, check_rigid_pose(path, where, pose))
 
 
-def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
+def make_camera_record(camera_id: int, camera: "Camera") -> CameraRecord:
     """Converts a camera to COLMAP's form.
 
     Raises:
@@ -183,7 +183,7 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
         that readers refuse.
     """
     name = f"cameras[{camera_id}]"
-    one = camera_argument(name, camera)
+    one = check_camera_argument(name, camera)
     check_told_size(name, one)
     distortion = one.distortion or []
     if any(distortion[8:]):
@@ -205,16 +205,16 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
     return CameraRecord(model, width, height, numbers)
 
 
-def record_of_image(image_id: int, image: ColmapImage) -> ImageRecord:
+def make_image_record(image_id: int, image: ColmapImage) -> ImageRecord:
     """Converts an image to COLMAP's form.
 
     Raises:
       ValueError: its pose is not a rotation and translation, or its name cannot be written.
     """
     name = f"images[{image_id}]"
-    pose = poses.poses_argument(f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None])[
-        0
-    ]
+    pose = poses.check_poses_argument(
+        f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None]
+    )[0]
     if not image.name or not image.name.isprintable():
         raise ValueError(f"{name}: expected a name, got {image.name!r}")
     numbers = [*poses.to_quaternion(pose[:, :3]).tolist(), *pose[:, 3].tolist()]

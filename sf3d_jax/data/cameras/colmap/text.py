@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from sf3d_jax.data._files import FormatError, PathLike, text
-from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, known_model
+from sf3d_jax.data.cameras.colmap.models import CameraRecord, ImageRecord, find_model
 
 _CAMERAS = "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"
 _IMAGES = (
@@ -27,14 +27,14 @@ def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecor
     Raises:
       FormatError: a line does not describe a camera, or a model is unknown.
     """
-    for number, line in _lines(path, data):
-        if not _holds_data(line):
+    for number, line in _split_lines(path, data):
+        if not _has_data(line):
             continue
         where, words = f"in line {number}", line.split()
         if len(words) < 4:
             raise FormatError(path, f"CAMERA_ID MODEL WIDTH HEIGHT {where}", repr(line[:60]))
         camera_id, width, height = (text.index(path, words[i], where) for i in (0, 2, 3))
-        count = known_model(path, words[1]).parameters
+        count = find_model(path, words[1]).parameters
         parameters = text.numbers(path, words[4:], count, where)
         yield camera_id, CameraRecord(words[1], width, height, parameters.tolist())
 
@@ -52,9 +52,9 @@ def read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]
     Raises:
       FormatError: a line does not describe an image, or is not followed by points or an empty line.
     """
-    lines = _lines(path, data)
+    lines = _split_lines(path, data)
     for number, line in lines:
-        if not _holds_data(line):
+        if not _has_data(line):
             continue
         where, words = f"in line {number}", line.split(maxsplit=9)
         if len(words) < 10:
@@ -92,7 +92,7 @@ def pack_images(images: Mapping[int, ImageRecord]) -> bytes:
     return "\n".join([_IMAGES, *lines, ""]).encode()
 
 
-def _lines(path: PathLike, data: bytes) -> Iterator[tuple[int, str]]:
+def _split_lines(path: PathLike, data: bytes) -> Iterator[tuple[int, str]]:
     """Iterates over (number, line)."""
     try:
         text = data.decode("utf-8-sig")
@@ -101,6 +101,6 @@ def _lines(path: PathLike, data: bytes) -> Iterator[tuple[int, str]]:
     return enumerate(map(str.strip, text.split("\n")), 1)
 
 
-def _holds_data(line: str) -> bool:
+def _has_data(line: str) -> bool:
     """Whether a line is neither empty nor a comment."""
     return bool(line) and not line.startswith("#")

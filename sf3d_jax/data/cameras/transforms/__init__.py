@@ -31,12 +31,12 @@ from sf3d_jax.data._files.json import Json, outline, read_json
 from sf3d_jax.data.cameras.batches import check_focal, make_batch, split_batch
 from sf3d_jax.data.cameras.checks import Size, resize_camera
 from sf3d_jax.data.cameras.flipped import is_turned, turn_flipped
-from sf3d_jax.data.cameras.keys import is_harmless, refuse_unknown, unknown_keys
+from sf3d_jax.data.cameras.keys import find_unknown_keys, is_harmless, refuse_unknown
 from sf3d_jax.data.cameras.transforms import intrinsics, lenses
 from sf3d_jax.data.cameras.transforms import poses as transforms_poses
-from sf3d_jax.data.cameras.transforms.columns import File, level, places
+from sf3d_jax.data.cameras.transforms.columns import File, find_true, make_level
 from sf3d_jax.data.cameras.transforms.frame import TransformsFrame
-from sf3d_jax.data.cameras.transforms.images import sizes_of_images
+from sf3d_jax.data.cameras.transforms.images import read_image_sizes
 from sf3d_jax.data.cameras.transforms.intrinsics import FOCAL_KEYS, Intrinsics, read_intrinsics
 from sf3d_jax.data.cameras.transforms.lenses import Lens, read_lenses
 from sf3d_jax.data.cameras.transforms.poses import is_convention, read_poses
@@ -95,7 +95,7 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
     from sf3d_jax.camera import check_size
 
     size = None if size is None else check_size(size)
-    return frames_of(path, read_json(path), size)
+    return build_frames(path, read_json(path), size)
 
 
 def list_frames(tree: Json) -> list[Json] | None:
@@ -143,7 +143,7 @@ def is_broken_transforms(tree: Json) -> bool:
     return not frames or not keys.isdisjoint({transforms_poses.KEY, *FOCAL_KEYS})
 
 
-def frames_of(path: PathLike, tree: Json, size: Size | None) -> tuple[TransformsFrame, ...]:
+def build_frames(path: PathLike, tree: Json, size: Size | None) -> tuple[TransformsFrame, ...]:
     """Builds the frames of `read_transforms` from the parsed file."""
     return read_tree(path, tree, size).frames
 
@@ -160,19 +160,19 @@ def read_tree(path: PathLike, tree: Json, size: Size | None) -> Frames:
         return Frames((), is_mirrored=False)
     lists = (_FRAMES, _TEST_FRAMES)
     rest = {k: x for k, x in tree.items() if k not in lists or not isinstance(x, list)}
-    file = File(level(path, frames), level(path, [rest]))
+    file = File(make_level(path, frames), make_level(path, [rest]))
     images = file.text(_IMAGE)
-    sizes, told = _sizes(file, images, size)
+    sizes, told = _find_sizes(file, images, size)
     found, poses, lens = read_intrinsics(file, sizes, told), read_poses(file), read_lenses(file)
     _refuse_unknown(file)
-    cameras = _cameras(file, found, poses, lens, size)
+    cameras = _make_cameras(file, found, poses, lens, size)
     indices = [file.whole_numbers(key) for key in _INDICES]
     columns = zip(cameras, images, *indices, file.text(*_MASKS), strict=True)
     is_mirrored = not is_turned(found.focal).all()
     return Frames(tuple(itertools.starmap(TransformsFrame, columns)), is_mirrored)
 
 
-def _sizes(
+def _find_sizes(
     file: File, images: list[str | None], size: Size | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the size of each frame, [N, 2], and whether the file states it, [N]."""
@@ -181,16 +181,16 @@ def _sizes(
     told = np.asarray(~np.isnan(said).any(-1))
     other = np.full_like(said, np.nan) if size is None else np.broadcast_to(size, said.shape)
     if size is None and not told.all():
-        other = sizes_of_images(file.path, images, ~told)
+        other = read_image_sizes(file.path, images, ~told)
     sizes = np.where(told[:, None], said, other)
-    for i in places(np.isnan(sizes).any(-1)):
+    for i in find_true(np.isnan(sizes).any(-1)):
         raise FormatError(
             file.path,
             f"w and h of {file.frames.where(i)}, or {CALLER['size']}, or an image",
             "none of them" if np.isnan(said[i]).all() else "only one of them",
             missing="size",
         )
-    for i in places((said != sizes).any(-1) & ~told & ~np.isnan(said).all(-1)):
+    for i in find_true((said != sizes).any(-1) & ~told & ~np.isnan(said).all(-1)):
         expected = f"w and h of {file.frames.where(i)}"
         found = f"one of them, not that of the images of {sizes[i, 1]:g} x {sizes[i, 0]:g} pixels"
         if (said[i] != sizes[i])[~np.isnan(said[i])].any():
@@ -206,10 +206,10 @@ def _refuse_unknown(file: File) -> None:
         if unknown:
             for i, node in enumerate(nodes.nodes):
                 asked = {key: x for key, x in node.items() if key in unknown}
-                refuse_unknown(file.path, where or nodes.where(i), unknown_keys(asked, ()))
+                refuse_unknown(file.path, where or nodes.where(i), find_unknown_keys(asked, ()))
 
 
-def _cameras(
+def _make_cameras(
     file: File, found: Intrinsics, poses: np.ndarray, lens: list[Lens], size: Size | None
 ) -> list["Camera"]:
     """Builds the cameras in batches, resized if the caller asked for another size."""
@@ -233,7 +233,7 @@ def _cameras(
 def _check_flipped(file: File, found: Intrinsics, lens: list[Lens]) -> None:
     """Refuses negative focal lengths that do not describe a camera."""
     turned = is_turned(found.focal)
-    for i in places((found.focal < 0).any(-1)):
+    for i in find_true((found.focal < 0).any(-1)):
         if not (turned[i] or found.relative[i]) or lens[i][0] != "pinhole":
             expected = (
                 f"positive focal lengths in {file.frames.where(i)}, or two negative ones of a "

@@ -68,7 +68,7 @@ class Level(NamedTuple):
         if key not in self.keys:
             return [None] * len(self.nodes)
         array = self.numbers(key)
-        for i in places(array != np.trunc(array)):
+        for i in find_true(array != np.trunc(array)):
             if not np.isnan(array[i]):
                 expected = f"a whole number as {key} of {self.where(i)}"
                 raise FormatError(self.path, expected, f"{array[i]:g}")
@@ -98,7 +98,7 @@ class Level(NamedTuple):
                 matrix(self.path, f"{key} of {self.where(i)}", value, ())
 
 
-def level(path: PathLike, nodes: list[dict[str, Json]]) -> Level:
+def make_level(path: PathLike, nodes: list[dict[str, Json]]) -> Level:
     """Makes the level of a list of objects."""
     return Level(path, nodes, frozenset().union(*nodes))
 
@@ -145,12 +145,12 @@ class File(NamedTuple):
         return [common if x is None else x for x in self.frames.whole_numbers(key)]
 
 
-def places(mask: npt.ArrayLike) -> list[int]:
+def find_true(mask: npt.ArrayLike) -> list[int]:
     """Returns the indices where a mask [N] is true."""
     return np.flatnonzero(mask).tolist()
 
 
-def size_of(row: np.ndarray) -> Size:
+def convert_size(row: np.ndarray) -> Size:
     """Converts a row of sizes to (H, W)."""
     height, width = row.tolist()
     return int(height), int(width)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.json import Json, matrix, outline
-from sf3d_jax.data.cameras.lens import coefficients, lens_model, params_by_name
+from sf3d_jax.data.cameras.lens import find_lens_model, name_params, read_coefficients
 from sf3d_jax.data.cameras.transforms.columns import File, Level
 
 _MODELS = ("camera_model", "lens_model", "camera_type")
@@ -41,29 +41,31 @@ def read_lenses(file: File) -> list[Lens]:
         own = {key: node[key] for key in keys if node.get(key) is not None}
         said = f"{own}"
         if said not in known:
-            known[said] = _lens(file, i, own)
+            known[said] = _read_lens(file, i, own)
         lenses.append(known[said])
     return lenses
 
 
-def _lens(file: File, i: int, own: dict[str, Json]) -> Lens:
+def _read_lens(file: File, i: int, own: dict[str, Json]) -> Lens:
     """Reads the lens of frame i from its own lens keys `own` and the root's."""
     where = file.frames.where(i)
     common = {key: x for key in KEYS if (x := file.root.nodes[0].get(key)) is not None}
-    names = _models(file.frames, where, own) or _models(file.root, where, common)
-    model = lens_model(file.path, where, names)
+    names = _list_model_names(file.frames, where, own) or _list_model_names(
+        file.root, where, common
+    )
+    model = find_lens_model(file.path, where, names)
     said = own if own else common
     if own and not any(key in own for key in (*_COEFFICIENTS, _PARAMS)):
         said = common
-        if model != lens_model(file.path, where, _models(file.root, where, common)):
+        if model != find_lens_model(file.path, where, _list_model_names(file.root, where, common)):
             expected = f"coefficients for the lens of {where}"
             if any(np.any(common.get(key, 0)) for key in (*_COEFFICIENTS, _PARAMS)):
                 raise FormatError(file.path, expected, "only those of another lens, for all frames")
-    model, values = coefficients(file.path, where, model, _numbers(file, where, said))
+    model, values = read_coefficients(file.path, where, model, _make_lookup(file, where, said))
     return model, None if values is None else tuple(values)
 
 
-def _models(level: Level, where: str, said: dict[str, Json]) -> list[str]:
+def _list_model_names(level: Level, where: str, said: dict[str, Json]) -> list[str]:
     """Lists the names that a node gives its lens model."""
     names = []
     for key in _MODELS:
@@ -82,7 +84,7 @@ def _models(level: Level, where: str, said: dict[str, Json]) -> list[str]:
     return names
 
 
-def _numbers(file: File, where: str, said: dict[str, Json]) -> Callable[[str], float | None]:
+def _make_lookup(file: File, where: str, said: dict[str, Json]) -> Callable[[str], float | None]:
     """Returns a look-up from a coefficient's name to its value."""
 
     def number(key: str, shape: tuple[int, ...] = ()) -> np.ndarray:
@@ -91,7 +93,7 @@ def _numbers(file: File, where: str, said: dict[str, Json]) -> Callable[[str], f
     single = {key: float(number(key)) for key in _COEFFICIENTS if key in said}
     if _PARAMS not in said:
         return single.get
-    params = params_by_name(number(_PARAMS, (6,)))
+    params = name_params(number(_PARAMS, (6,)))
     for key, value in single.items():
         if value != params.get(key, 0.0):
             expected = f"{key} of {where} as in {_PARAMS}, {params.get(key, 0.0):g}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera, same_view
+from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera, is_same_view
 from sf3d_jax.samples import Sample
 
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -59,7 +59,7 @@ class SampleFields:
         return (
             self.camera is not None
             and self.next_camera is not None
-            and not same_view(self.camera, self.next_camera)
+            and not is_same_view(self.camera, self.next_camera)
         )
 
     def field(self, name: str) -> Field | None:
@@ -99,7 +99,7 @@ class Case:
     same_way: bool = False
 
 
-def fields_of(sample: Sample) -> SampleFields:
+def make_fields(sample: Sample) -> SampleFields:
     """Makes the fields of a sample that has at least one map, all of one size."""
     arrays = {name: np.asarray(x) for name in _MAPS if (x := getattr(sample, name)) is not None}
     height, width = next(iter(arrays.values())).shape[:2]
@@ -107,12 +107,12 @@ def fields_of(sample: Sample) -> SampleFields:
     after = None if first is None else sample.next_camera
     second = None if after is None else NumpyCamera.of(after)
     for name in {"image", "next_image"} & arrays.keys():
-        arrays[name] = _detail(arrays[name])
+        arrays[name] = _extract_detail(arrays[name])
     fields = SampleFields((height, width), camera=first, next_camera=second)
-    return fields.with_maps({_MAPS[name]: field_of(x) for name, x in arrays.items()})
+    return fields.with_maps({_MAPS[name]: make_field(x) for name, x in arrays.items()})
 
 
-def field_of(array: np.ndarray) -> Field:
+def make_field(array: np.ndarray) -> Field:
     """Makes the field of an array [H, W, ...] for pixels inside it; unknown values become NaN."""
     height, width, *rest = array.shape
     # NumPy reads by one flat index several times faster than by row and column.
@@ -126,20 +126,20 @@ def field_of(array: np.ndarray) -> Field:
     return at
 
 
-def _detail(picture: np.ndarray) -> np.ndarray:
+def _extract_detail(picture: np.ndarray) -> np.ndarray:
     """Removes light and exposure from an image: high-passed [H, W], of about unit contrast."""
     grey = picture.astype(np.float64)
     grey = grey.mean(axis=-1) if grey.ndim == 3 else grey
-    grey = _window_mean(np.where(np.isfinite(grey), grey, 0), 1)
-    fine = grey - _window_mean(grey, _RADIUS)
-    spread = np.sqrt(np.maximum(_window_mean(fine**2, _RADIUS), 0))
+    grey = _average_windows(np.where(np.isfinite(grey), grey, 0), 1)
+    fine = grey - _average_windows(grey, _RADIUS)
+    spread = np.sqrt(np.maximum(_average_windows(fine**2, _RADIUS), 0))
     usual = np.sqrt((fine**2).mean())
     if usual < 1e-6 * max(1.0, np.abs(grey).max()):
         return np.zeros(grey.shape, np.float32)
     return (fine / (spread + 0.3 * usual)).astype(np.float32)
 
 
-def _window_mean(values: np.ndarray, radius: int) -> np.ndarray:
+def _average_windows(values: np.ndarray, radius: int) -> np.ndarray:
     """Computes the mean over windows that are clipped at the image's border."""
     for axis in range(2):
         length = values.shape[axis]

@@ -6,18 +6,28 @@ that a few hidden or noisy pixels do not matter.
 
 import numpy as np
 
-from sf3d_jax.data.checking.evidence.both_ways import change_back, flow_back, same_depth
+from sf3d_jax.data.checking.evidence.both_ways import (
+    measure_change_back,
+    measure_flow_back,
+    measure_same_depth,
+)
 from sf3d_jax.data.checking.evidence.fields import Case
 from sf3d_jax.data.checking.evidence.levels import Level
 from sf3d_jax.data.checking.evidence.record import Evidence, ImageEvidence, Unexplained
 from sf3d_jax.data.checking.evidence.still_world import (
     QUARTER,
-    still_change,
-    still_depths,
-    still_flow,
-    still_images,
+    measure_still_change,
+    measure_still_depths,
+    measure_still_flow,
+    measure_still_images,
 )
-from sf3d_jax.data.checking.evidence.within import depths, images, mask, surface, vectors
+from sf3d_jax.data.checking.evidence.within import (
+    measure_depths,
+    measure_images,
+    measure_mask,
+    measure_surface,
+    measure_vectors,
+)
 
 Levels = dict[Evidence, Level | None]
 
@@ -29,7 +39,7 @@ _OTHER_PAIR = "a backward map of another pair of frames, or a fault of an unknow
 IMAGES = ImageEvidence(
     "images",
     "images along the flow",
-    images,
+    measure_images,
     frozenset({"image", "next_image", "flow", "valid", "occlusion"}),
 )
 
@@ -37,7 +47,7 @@ EVIDENCE = (
     Evidence(
         "surface",
         "negative inverse depths, share",
-        surface,
+        measure_surface,
         _SURFACE | {"change", "next_inv_depth"},
         floor=5e-3,
         is_optional=True,
@@ -46,7 +56,7 @@ EVIDENCE = (
     Evidence(
         "mask",
         "valid pixels without content, share",
-        mask,
+        measure_mask,
         _SURFACE | {"flow", "change", "next_inv_depth"},
         floor=2e-4,
         is_optional=True,
@@ -56,7 +66,7 @@ EVIDENCE = (
     Evidence(
         "depths",
         "depth + change against the next depth",
-        depths,
+        measure_depths,
         _SURFACE | {"flow", "change", "next_inv_depth", "occlusion"},
         floor=2e-5,
         leaves=0.2,
@@ -72,7 +82,7 @@ EVIDENCE = (
     Evidence(
         "still_flow",
         "flow against that of a still world",
-        still_flow,
+        measure_still_flow,
         _SURFACE | _CAMERAS | {"flow"},
         floor=1e-5,
         gain=4,
@@ -83,7 +93,7 @@ EVIDENCE = (
     Evidence(
         "still_change",
         "change against that of a still world",
-        still_change,
+        measure_still_change,
         _SURFACE | _CAMERAS | {"change"},
         floor=1e-4,
         gain=4,
@@ -93,13 +103,13 @@ EVIDENCE = (
     ImageEvidence(
         "still_images",
         "images along a still world's flow",
-        still_images,
+        measure_still_images,
         _SURFACE | _CAMERAS | {"image", "next_image", "flow"},
     ),
     Evidence(
         "still_depths",
         "depth against the next one of a still world",
-        still_depths,
+        measure_still_depths,
         _SURFACE | _CAMERAS | {"flow", "change", "next_inv_depth", "occlusion"},
         floor=2e-5,
         gain=4,
@@ -109,7 +119,7 @@ EVIDENCE = (
     Evidence(
         "flow_back",
         "flow there and back",
-        flow_back,
+        measure_flow_back,
         frozenset({"flow", "next_inv_depth", "valid", "occlusion"}),
         frozenset({"flow", "inv_depth"}),
         floor=1e-4,
@@ -126,7 +136,7 @@ EVIDENCE = (
     Evidence(
         "change_back",
         "change there and back",
-        change_back,
+        measure_change_back,
         _SURFACE | {"flow", "change", "next_inv_depth", "occlusion"},
         frozenset({"change", "inv_depth"}),
         floor=1e-3,
@@ -142,7 +152,7 @@ EVIDENCE = (
     Evidence(
         "same_depth",
         "next depth against the other direction's",
-        same_depth,
+        measure_same_depth,
         frozenset({"inv_depth", "next_inv_depth"}),
         frozenset({"inv_depth"}),
         floor=1e-6,
@@ -159,7 +169,7 @@ EVIDENCE = (
     Evidence(
         "vectors",
         "scene flow against the other maps'",
-        vectors,
+        measure_vectors,
         _SURFACE | _CAMERAS | {"flow", "change", "scene_flow"},
         floor=1e-5,
         unexplained=Unexplained(

@@ -71,21 +71,21 @@ def length(x: np.ndarray) -> np.ndarray:
     return np.abs(x) if x.ndim == 1 else np.linalg.norm(x, axis=1)
 
 
-def block_of(case: Case, points: PixelSet) -> np.ndarray:
+def find_blocks(case: Case, points: PixelSet) -> np.ndarray:
     """Returns the block of the image that contains each point."""
     height, width = case.own.size
     return points.rows * BLOCKS // height * BLOCKS + points.columns * BLOCKS // width
 
 
-def relative_level(
+def measure_relative(
     case: Case, points: PixelSet, difference: np.ndarray, size: np.ndarray, quantile: float = 0.5
 ) -> Level | None:
     """Computes a quantile of the difference over the median size."""
-    gap, size = finite(length(difference)), finite(size)
+    gap, size = select_finite(length(difference)), select_finite(size)
     if len(gap) < FEWEST or len(size) < FEWEST or not np.median(size) > 0:
         return None
     level = np.quantile(gap, quantile) / np.median(size)
-    return Level(float(level), float(np.median(gap)), None, difference, block_of(case, points))
+    return Level(float(level), float(np.median(gap)), None, difference, find_blocks(case, points))
 
 
 def inverse(x: np.ndarray) -> np.ndarray:
@@ -99,23 +99,23 @@ def relative_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(a - b, larger, out=np.full_like(larger, np.nan), where=larger > 0)
 
 
-def finite(values: np.ndarray) -> np.ndarray:
+def select_finite(values: np.ndarray) -> np.ndarray:
     """Selects the finite values."""
     return values[np.isfinite(values)]
 
 
 def finite_median(values: np.ndarray) -> float:
     """Returns the median of the finite values, 0 if there are none."""
-    values = finite(values)
+    values = select_finite(values)
     return float(np.median(values)) if len(values) else 0.0
 
 
-def is_nothing(change: np.ndarray, inv_depth: np.ndarray) -> bool:
+def is_negligible(change: np.ndarray, inv_depth: np.ndarray) -> bool:
     """Whether changes of the inverse depth are too small to be compared."""
     return not finite_median(change) > _STILL_CHANGE * finite_median(np.abs(inv_depth))
 
 
-def which_move(flow: np.ndarray, change: np.ndarray | None, inv_depth: np.ndarray) -> np.ndarray:
+def select_moving(flow: np.ndarray, change: np.ndarray | None, inv_depth: np.ndarray) -> np.ndarray:
     """Selects the points (n,) to compare: all, or only the moving ones if those are a minority."""
     moving = length(flow) > _STILL_FLOW
     if change is not None:

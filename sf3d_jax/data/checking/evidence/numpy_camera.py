@@ -66,10 +66,10 @@ class NumpyCamera:
 
 def between(first: NumpyCamera, second: NumpyCamera) -> np.ndarray:
     """Returns the pose (3, 4) from the first camera's axes to the second's."""
-    return poses.compose(second.pose, poses.inverse(first.pose))
+    return poses.compose(second.pose, poses.invert(first.pose))
 
 
-def same_view(first: NumpyCamera, second: NumpyCamera) -> bool:
+def is_same_view(first: NumpyCamera, second: NumpyCamera) -> bool:
     """Whether two cameras see the same image of a still world, to float32 rounding."""
     gap = between(first, second) - np.eye(3, 4)
     size = max(1.0, np.abs(first.pose[:, 3]).max(), np.abs(second.pose[:, 3]).max())

@@ -46,14 +46,14 @@ def choose_pixels(size: tuple[int, int], valid: np.ndarray | None) -> tuple[np.n
     return np.divmod(picked, size[1])
 
 
-def all_points(case: Case) -> PixelSet:
+def select_all_points(case: Case) -> PixelSet:
     """Returns the pixels of a case."""
     return PixelSet(case.rows, case.columns, np.stack([case.columns, case.rows], 1).astype(float))
 
 
-def known_points(case: Case, *, visible: bool = False) -> PixelSet:
+def select_known_points(case: Case, *, visible: bool = False) -> PixelSet:
     """Returns the valid pixels; `visible` leaves out occluded ones."""
-    points = all_points(case)
+    points = select_all_points(case)
     keep = np.ones(len(points.rows), bool)
     if case.own.valid is not None:
         keep &= points.at(case.own.valid) > 0
@@ -93,7 +93,7 @@ def interpolate(field: Field, pixels: np.ndarray, size: tuple[int, int]) -> Inte
     return Interpolated(np.where(inside, values, np.nan), corners)
 
 
-def flow_ends(flow: Field, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def find_flow_ends(flow: Field, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Returns the positions (n, 2) in the next frame to which pixels move."""
     return (np.stack([columns, rows], -1) + flow(rows, columns)).reshape(-1, 2)
 
@@ -102,7 +102,7 @@ def read_at_ends(field: Field, flow: Field, size: tuple[int, int]) -> Field:
     """Makes a field that reads a field of the next frame at the ends of the flow."""
 
     def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        values = interpolate(field, flow_ends(flow, rows, columns), size).values
+        values = interpolate(field, find_flow_ends(flow, rows, columns), size).values
         return values.reshape(rows.shape + values.shape[1:])
 
     return at
@@ -120,7 +120,7 @@ class StillMotion(NamedTuple):
     change: np.ndarray
 
 
-def still_motion(fields: SampleFields, points: PixelSet) -> StillMotion:
+def compute_still_motion(fields: SampleFields, points: PixelSet) -> StillMotion:
     """Computes the motion of a still world; needs the inverse depth and both cameras."""
     camera, second, depth = fields.camera, fields.next_camera, fields.inv_depth
     assert camera is not None and second is not None and depth is not None

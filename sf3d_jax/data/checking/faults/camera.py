@@ -13,8 +13,8 @@ from sf3d_jax.data.checking.faults.fault import (
     Hypothesis,
     Repair,
     SampleFault,
+    apply_to_own,
     combine,
-    in_own_sample,
 )
 
 # Conventions of axes; each matrix turns the file's axes into OpenCV's.
@@ -29,13 +29,15 @@ _FACTORS = (4.0, 3.0, 1.5, 4 / 3, 0.75, 2 / 3, 1 / 3, 0.25)
 _CENTRAL = 0.1
 
 
-def camera_faults(case: Case) -> Iterator[Hypothesis]:
+def list_camera_faults(case: Case) -> Iterator[Hypothesis]:
     """Yields faults of poses, axes and intrinsics."""
     if case.own.camera is None:
         return
     if case.own.next_camera is not None:
-        yield from in_own_sample(_pose_faults(case.own.camera, case.own.next_camera))
-    yield from in_own_sample(_intrinsics(_resolutions(case.own.camera, case.own.size)))
+        yield from apply_to_own(_list_pose_faults(case.own.camera, case.own.next_camera))
+    yield from apply_to_own(
+        _list_intrinsics_faults(_list_resolutions(case.own.camera, case.own.size))
+    )
 
 
 def _change_cameras(change: Callable[[NumpyCamera], NumpyCamera]) -> Repair:
@@ -61,7 +63,7 @@ def _exchange_cameras(fields: SampleFields) -> SampleFields:
 
 
 _INVERTED = Fault(
-    "pose_direction", "the poses are camera-to-world; invert them", _change_poses(poses.inverse)
+    "pose_direction", "the poses are camera-to-world; invert them", _change_poses(poses.invert)
 )
 _POSES = (
     Fault(
@@ -85,7 +87,7 @@ _POSES = (
 )
 
 
-def _pose_faults(camera: NumpyCamera, next_camera: NumpyCamera) -> Iterator[SampleFault]:
+def _list_pose_faults(camera: NumpyCamera, next_camera: NumpyCamera) -> Iterator[SampleFault]:
     yield _INVERTED
     for name, axes in _AXES.items():
         said = f"the poses' camera axes are {name}; turn them into OpenCV's"
@@ -132,7 +134,7 @@ def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repai
     return _change_cameras(move) if first and second else repair
 
 
-def _resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
+def _list_resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
     """Lists plausible ratios of resolutions: half, double, and those that centre the point.
 
     The principal point of an image that was not cropped is near its centre.
@@ -142,7 +144,7 @@ def _resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
     return {2.0, 0.5, *(by for by in _FACTORS if is_central(by) and not is_central(1.0))}
 
 
-def _intrinsics(factors: set[float]) -> Iterator[SampleFault]:
+def _list_intrinsics_faults(factors: set[float]) -> Iterator[SampleFault]:
     for by in (-0.5, 0.5):
         said = "counts pixels from the corner of the image" if by < 0 else "is half a pixel short"
         said, numbers = f"the principal point {said}; add {by:g} to it", {"add": by}

@@ -7,22 +7,26 @@ import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, SampleFields
 from sf3d_jax.data.checking.evidence.levels import FEWEST, inverse
-from sf3d_jax.data.checking.evidence.points import known_points, read_at_ends, still_motion
-from sf3d_jax.data.checking.evidence.within import change_of_vectors, target_depth
+from sf3d_jax.data.checking.evidence.points import (
+    compute_still_motion,
+    read_at_ends,
+    select_known_points,
+)
+from sf3d_jax.data.checking.evidence.within import compute_vector_change, read_target_depth
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     Repair,
     SampleFault,
-    in_each_direction,
+    apply_to_each_direction,
     scale_maps,
 )
 
 
-def change_faults(case: Case) -> Iterator[Hypothesis]:
+def list_change_faults(case: Case) -> Iterator[Hypothesis]:
     """Yields a wrong sign, kind and grid of the change, and maps on different scales."""
-    yield from in_each_direction(_CHANGES)
-    yield from in_each_direction(_scales(case))
+    yield from apply_to_each_direction(_CHANGES)
+    yield from apply_to_each_direction(_list_scales(case))
 
 
 def _convert(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Repair:
@@ -125,31 +129,31 @@ _CHANGES = (
 )
 
 
-def _scales(case: Case) -> Iterator[SampleFault]:
+def _list_scales(case: Case) -> Iterator[SampleFault]:
     """Yields maps of one sample on different scales; the ratio is fitted to the sample."""
     own = case.own
     if own.flow is None or own.inv_depth is None:
         return
-    points = known_points(case, visible=True)
+    points = select_known_points(case, visible=True)
     d = points.at(own.inv_depth)
     change = np.zeros_like(d) if own.change is None else points.at(own.change)
     if own.next_inv_depth is not None:
-        there = target_depth(case, points, points.at(own.flow))
-        yield from _change_scales(change, there - d, d, with_depths=True)
-        yield from _depth_scales(d, change, there)
+        there = read_target_depth(case, points, points.at(own.flow))
+        yield from _list_change_scales(change, there - d, d, with_depths=True)
+        yield from _list_depth_scales(d, change, there)
     if own.change is None:
         return
     if own.has_two_views:
-        yield from _change_scales(change, still_motion(own, points).change, d)
+        yield from _list_change_scales(change, compute_still_motion(own, points).change, d)
     if own.scene_flow is not None and own.camera is not None:
-        yield from _change_scales(change, change_of_vectors(own, points), d)
+        yield from _list_change_scales(change, compute_vector_change(own, points), d)
 
 
 def _is_scale(factor: float) -> bool:
     return bool(np.isfinite(factor) and factor > 0 and abs(np.log(factor)) > 0.02)
 
 
-def _change_scales(
+def _list_change_scales(
     change: np.ndarray, motion: np.ndarray, d: np.ndarray, *, with_depths: bool = False
 ) -> Iterator[SampleFault]:
     """Compares the change with the expected one; the depths may be the scaled ones."""
@@ -175,7 +179,9 @@ def _change_scales(
         yield Fault("change_scale", explanation, repair, cost=1.6, numbers=numbers, strict=True)
 
 
-def _depth_scales(d: np.ndarray, change: np.ndarray, there: np.ndarray) -> Iterator[SampleFault]:
+def _list_depth_scales(
+    d: np.ndarray, change: np.ndarray, there: np.ndarray
+) -> Iterator[SampleFault]:
     first = "the first inverse depth is {:.6g} times what the others say; divide it"
     second = "the next inverse depth is {:.6g} times what the others say; divide it"
     both = "the first inverse depth and the change are {:.6g} times too large; divide them"

@@ -9,14 +9,14 @@ import numpy as np
 from sf3d_jax.data.checking.evidence.fields import Case, Field, SampleFields
 from sf3d_jax.data.checking.evidence.levels import inverse
 from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
-from sf3d_jax.data.checking.evidence.points import flow_ends
+from sf3d_jax.data.checking.evidence.points import find_flow_ends
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     Repair,
     SampleFault,
+    apply_to_each_direction,
     change_values,
-    in_each_direction,
 )
 
 
@@ -49,13 +49,13 @@ _MAPS = (
 )
 
 
-def depth_faults(case: Case) -> Iterator[Hypothesis]:
+def list_depth_faults(case: Case) -> Iterator[Hypothesis]:
     """Yields wrong ray lengths, signs and reciprocals, of all maps or of some."""
     for number, maps in enumerate(_MAPS):
-        yield from in_each_direction(_faults(maps, 1 + 0.1 * number))
+        yield from apply_to_each_direction(_list_faults(maps, 1 + 0.1 * number))
 
 
-def _faults(maps: _Maps, cost: float) -> Iterator[SampleFault]:
+def _list_faults(maps: _Maps, cost: float) -> Iterator[SampleFault]:
     said = f"{maps.words}, are lengths along the ray; divide the distance by |ray|"
     yield Fault("ray_length", said, _stretch_rays(maps, 1), cost=cost)
     said = f"{maps.words}, were divided by |ray| although they were planar already; undo it"
@@ -104,7 +104,7 @@ def _stretch_change(
     assert depth is not None and change is not None and flow is not None
 
     def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        longer = (second.stretch(flow_ends(flow, rows, columns)) ** power).reshape(rows.shape)
+        longer = (second.stretch(find_flow_ends(flow, rows, columns)) ** power).reshape(rows.shape)
         after = depth(rows, columns) + change(rows, columns)
         return after * longer - new_depth(rows, columns)
 

@@ -49,23 +49,23 @@ SampleFault = Fault[SampleFields]
 Hypothesis = Fault[Case]
 
 
-def in_own_sample(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
+def apply_to_own(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
     """Yields faults that affect only the sample of this time direction."""
     for fault in faults:
-        yield _in_case(fault, _repair_own(fault.repair))
+        yield _make_hypothesis(fault, _repair_own(fault.repair))
 
 
-def in_each_direction(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
+def apply_to_each_direction(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
     """Yields each fault in this time direction only, in both, and in the other one only."""
     for fault in faults:
         own, other = _repair_own(fault.repair), _repair_other(fault.repair)
-        yield _in_case(fault, own, cost=0.1)
-        yield _in_case(fault, chain(own, other), " (both directions)")
+        yield _make_hypothesis(fault, own, cost=0.1)
+        yield _make_hypothesis(fault, chain(own, other), " (both directions)")
         only = " (only in the sample of the other direction)"
-        yield _in_case(fault, other, only, cost=0.2)
+        yield _make_hypothesis(fault, other, only, cost=0.2)
 
 
-def _in_case(
+def _make_hypothesis(
     fault: SampleFault,
     repair: Callable[[Case], Case | None],
     where: str = "",

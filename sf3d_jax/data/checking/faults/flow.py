@@ -13,31 +13,31 @@ from sf3d_jax.data.checking.faults.fault import (
     Hypothesis,
     Repair,
     SampleFault,
+    apply_to_each_direction,
+    apply_to_own,
     change_values,
     combine,
-    in_each_direction,
-    in_own_sample,
 )
 
 _FACTORS = (2.0, 0.5, 4.0, 0.25, 8.0, 0.125, 20.0, 0.05, 16.0, 0.0625)
 
 
-def flow_faults(case: Case) -> Iterator[Hypothesis]:
+def list_flow_faults(case: Case) -> Iterator[Hypothesis]:
     """Yields faults of the flow's order, signs, units and direction, and exchanged images."""
-    yield from in_each_direction((_ORDER, *_SIGNS))
-    yield from in_each_direction(
+    yield from apply_to_each_direction((_ORDER, *_SIGNS))
+    yield from apply_to_each_direction(
         combine(_ORDER, sign, f"{_ORDER.explanation}, and then {sign.explanation}", cost=2)
         for sign in _SIGNS
     )
-    yield from in_each_direction(_units(case.own.size))
-    yield _exchange("flow")
-    yield _exchange("flow", "change")
-    yield _turn_round(with_change=False)
-    yield _turn_round(with_change=True)
-    yield from in_own_sample([_IMAGES_EXCHANGED])
+    yield from apply_to_each_direction(_list_unit_faults(case.own.size))
+    yield _make_exchange("flow")
+    yield _make_exchange("flow", "change")
+    yield _make_reversal(with_change=False)
+    yield _make_reversal(with_change=True)
+    yield from apply_to_own([_IMAGES_EXCHANGED])
 
 
-def _times(u: float, v: float) -> Repair:
+def _scale_flow(u: float, v: float) -> Repair:
     factors = np.array([u, v])
     return change_values(("flow",), lambda flow: flow * factors)
 
@@ -53,13 +53,17 @@ _ORDER = Fault(
     "the flow's two components are stored as (v, u); swap them",
     change_values(("flow",), lambda flow: flow[..., ::-1]),
 )
-V_SIGN = Fault("flow_v_sign", "the flow's v counts upwards; negate it", _times(1, -1))
+V_SIGN = Fault("flow_v_sign", "the flow's v counts upwards; negate it", _scale_flow(1, -1))
 _SIGNS = (
     Fault(
-        "flow_sign", "the flow points from the next frame to this one; negate it", _times(-1, -1)
+        "flow_sign",
+        "the flow points from the next frame to this one; negate it",
+        _scale_flow(-1, -1),
     ),
     V_SIGN,
-    Fault("flow_u_sign", "the flow's u counts to the left; negate it", _times(-1, 1), cost=1.2),
+    Fault(
+        "flow_u_sign", "the flow's u counts to the left; negate it", _scale_flow(-1, 1), cost=1.2
+    ),
 )
 _IMAGES_EXCHANGED = Fault(
     "images_exchanged",
@@ -69,11 +73,11 @@ _IMAGES_EXCHANGED = Fault(
 )
 
 
-def _units(size: tuple[int, int]) -> Iterator[SampleFault]:
+def _list_unit_faults(size: tuple[int, int]) -> Iterator[SampleFault]:
     for x in _FACTORS:
         said = f"the flow is in pixels of another resolution; multiply it by {x:g}"
         cost = 1.3 if x in (2.0, 0.5) else 1.5
-        yield Fault("flow_units", said, _times(x, x), cost=cost, numbers={"factor": x})
+        yield Fault("flow_units", said, _scale_flow(x, x), cost=cost, numbers={"factor": x})
     height, width = size
     for u, v, factors in (
         (width, height, "width and height"),
@@ -82,10 +86,10 @@ def _units(size: tuple[int, int]) -> Iterator[SampleFault]:
     ):
         said = f"the flow is not in pixels; multiply it by {factors}"
         numbers = {"factor_u": float(u), "factor_v": float(v)}
-        yield Fault("flow_units", said, _times(u, v), cost=1.6, numbers=numbers)
+        yield Fault("flow_units", said, _scale_flow(u, v), cost=1.6, numbers=numbers)
 
 
-def _exchange(*names: str) -> Hypothesis:
+def _make_exchange(*names: str) -> Hypothesis:
     """Makes the fault that maps of the two time directions are exchanged."""
 
     def repair(case: Case) -> Case | None:
@@ -105,14 +109,14 @@ def _exchange(*names: str) -> Hypothesis:
     return Fault("flow_direction", said, repair)
 
 
-def _turn_round(*, with_change: bool) -> Hypothesis:
+def _make_reversal(*, with_change: bool) -> Hypothesis:
     """Makes the fault that flow (and change) lead from the next frame, on its grid, to this one."""
 
     def repair(case: Case) -> Case | None:
         own = case.own
         if own.flow is None or (with_change and own.change is None):
             return None
-        change = own.change if with_change else _change_back(own)
+        change = own.change if with_change else _read_change_back(own)
         return dataclasses.replace(case, own=_swap_frames(own, change), same_way=True)
 
     what = "flow and change belong" if with_change else "the flow belongs"
@@ -131,14 +135,14 @@ def _swap_frames(own: SampleFields, change: Field | None) -> SampleFields:
         inv_depth=depth,
         change=change,
         next_inv_depth=own.inv_depth,
-        scene_flow=_scene_flow_back(own),
+        scene_flow=_read_scene_flow_back(own),
         valid=None if depth is None else lambda r, c: (depth(r, c) > 0).astype(float),
         camera=own.next_camera,
         next_camera=None if own.next_camera is None else own.camera,
     )
 
 
-def _change_back(own: SampleFields) -> Field | None:
+def _read_change_back(own: SampleFields) -> Field | None:
     """Returns the change of the way back; the flow leads from the next frame's grid to this one."""
     if own.change is None or own.flow is None:
         return None
@@ -146,7 +150,7 @@ def _change_back(own: SampleFields) -> Field | None:
     return lambda rows, columns: -there(rows, columns)
 
 
-def _scene_flow_back(own: SampleFields) -> Field | None:
+def _read_scene_flow_back(own: SampleFields) -> Field | None:
     """Returns the scene flow of the way back, in the axes of the next camera."""
     if own.scene_flow is None or own.flow is None:
         return None

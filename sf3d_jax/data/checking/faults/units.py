@@ -7,12 +7,16 @@ import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, SampleFields
 from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
-from sf3d_jax.data.checking.evidence.still_world import still_depths, still_flow, still_images
+from sf3d_jax.data.checking.evidence.still_world import (
+    measure_still_depths,
+    measure_still_flow,
+    measure_still_images,
+)
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     SampleFault,
-    in_each_direction,
+    apply_to_each_direction,
     scale_maps,
 )
 
@@ -25,16 +29,16 @@ _UNITS = {
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
 
-def unit_faults(case: Case) -> Iterator[Hypothesis]:
+def list_unit_faults(case: Case) -> Iterator[Hypothesis]:
     """Yields wrong units of depths and changes, if cameras or scene flow reveal them."""
     own = case.own
     if own.camera is None or own.inv_depth is None:
         return
     if own.has_two_views or own.scene_flow is not None:
-        yield from in_each_direction(_units(case))
+        yield from apply_to_each_direction(_list_units(case))
 
 
-def _units(case: Case) -> Iterator[SampleFault]:
+def _list_units(case: Case) -> Iterator[SampleFault]:
     maps = (*_DEPTHS, "change")
     for factor, unit in _UNITS.items():
         said = f"the depth is {factor:g} times too large for the other data{unit}; divide it"
@@ -70,7 +74,10 @@ def _search_factor(case: Case) -> float | None:
     def misfit(log: float) -> float:
         own = _scale_places(case.own, float(np.exp(log)))
         moved = dataclasses.replace(case, own=own)
-        levels = [measure(moved) for measure in (still_flow, still_images, still_depths)]
+        levels = [
+            measure(moved)
+            for measure in (measure_still_flow, measure_still_images, measure_still_depths)
+        ]
         known = [level.level for level in levels if level is not None]
         return float(np.sum(known)) if known else np.inf
 

@@ -152,5 +152,5 @@ def check_aspect(path: PathLike, published: Size, size: Size) -> None:
     """
     if not is_same_shape(published, size):
         (height, width), (found_height, found_width) = published, size
-        expected = f"images of {width} x {height} pixels, which the camera belongs to, or resized"
+        expected = f"images of {width} x {height} pixels, as the camera's, or resized copies"
         raise SizeError(path, expected, f"{found_width} x {found_height}")

@@ -597,7 +597,7 @@ def test_what_stands_above_or_beside_a_pose_says_its_direction(tmp_path, form):
             [{"frame": 5, "w2c": W}, {"w2c": W}, {"frame": 7, "w2c": W}],
             "a frame as frame of each camera, found none in number 1 of the list",
         ),
-        ({"focal": [300.0, 301], "w2c": [W, W]}, "focal that is clearly of one frame"),
+        ({"focal": [300.0, 301], "w2c": [W, W]}, "focal as clearly one value, or one per frame"),
         ([{"K": K, "w2c": W}, {}], "a pose for frame 0001"),
         (
             {"id": 1, "img_name": "a", "width": 9, "height": 9, "fx": 1, "fy": 1, "cx": 1, "v": W},

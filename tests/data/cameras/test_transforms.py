@@ -268,7 +268,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
     for frames, says in [
         ([], "at least one"),
         ([*frames_of("opencv"), *frames_of("fisheye")], "one kind of lens"),
-        (frames_of("rational"), "this format holds k1 k2 p1 p2 k3"),
+        (frames_of("rational"), "frames: expected only k1 k2 p1 p2 k3"),
         ([TransformsFrame(doubled)], "expected rotations and translations"),
         ([TransformsFrame(batch)], "got a batch"),
         ([TransformsFrame(negative)], r"frames\[0\].camera: expected positive focal lengths"),
@@ -460,7 +460,7 @@ def test_pixels_of_the_root_are_those_of_one_size(tmp_path):
 def test_half_of_a_size_has_to_be_that_of_the_image(tmp_path):
     frames = write_images(tmp_path, (80, 100))
     assert cameras(tmp_path, {"fl_x": 90, "h": 80, "frames": frames})[0].size == (80, 100)
-    with pytest.raises(FormatError, match="one of them, not that of the images of 100 x 80"):
+    with pytest.raises(FormatError, match="one that differs from the images' 100 x 80"):
         cameras(tmp_path, {"fl_x": 90, "h": 81, "frames": frames})
 
 

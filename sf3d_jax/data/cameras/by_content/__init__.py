@@ -179,7 +179,7 @@ def _read_transforms(
         found = ", ".join(str(i) for i in sorted(indices)[:8])
         raise FormatError(
             path,
-            "one camera a timestep; `read_transforms` reads several",
+            "one camera per timestep (`read_transforms` reads several)",
             f"camera_index {found}",
         )
     names = find_named_frames(path, list_frames(tree) or [])

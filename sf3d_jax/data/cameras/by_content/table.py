@@ -99,7 +99,7 @@ class _Place(NamedTuple):
     part: str | None = None
     key: str = ""
     pose: str | None = None
-    find_labels: Sequence[Frame] = ()
+    labels: Sequence[Frame] = ()
 
     def under(self, key: str) -> "_Place":
         return self._replace(keys=(*self.keys, key))
@@ -137,7 +137,7 @@ def collect(path: PathLike, tree: Json) -> Table:
     counts = {field.rows for _, fields in table.frames.values() for field in _list_fields(fields)}
     for field in _list_fields(table.shared):
         if field.rows and field.rows in counts:
-            expected = f"{field.place} that is clearly of one frame or of each of {field.rows}"
+            expected = f"{field.place} as clearly one value, or one per frame for {field.rows}"
             raise FormatError(path, expected, f"{field.value.tolist()}")
     return table
 

@@ -192,7 +192,7 @@ def _find_sizes(
         )
     for i in find_true((said != sizes).any(-1) & ~told & ~np.isnan(said).all(-1)):
         expected = f"w and h of {file.frames.where(i)}"
-        found = f"one of them, not that of the images of {sizes[i, 1]:g} x {sizes[i, 0]:g} pixels"
+        found = f"one that differs from the images' {sizes[i, 1]:g} x {sizes[i, 0]:g} pixels"
         if (said[i] != sizes[i])[~np.isnan(said[i])].any():
             raise FormatError(file.path, expected, found)
     return sizes, told

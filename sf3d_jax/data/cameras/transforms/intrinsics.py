@@ -134,7 +134,7 @@ def _read_root_part(file: File, own: _Part, sizes: np.ndarray, common: np.ndarra
         if not is_same_shape(convert_size(row), convert_size(common)):
             i = find_true(inherits & (sizes == row).all(-1))[0]
             expected = f"intrinsics in {file.frames.where(i)}, of {_format_size(row)}"
-            found = f"only those of all frames, of {_format_size(common)}"
+            found = f"only those shared by all frames, of {_format_size(common)}"
             raise FormatError(file.path, expected, found)
     of_common = _read_part(file.root, np.broadcast_to(common, sizes.shape))
     factor = (sizes / common)[:, ::-1]
@@ -149,7 +149,7 @@ def _check_one_size(file: File, sizes: np.ndarray) -> None:
     if len(found) > 1:
         shown = " and ".join(_format_size(row) for row in found[:3])
         expected = "w and h beside fl_x, cx and cy, or these in each frame"
-        raise FormatError(file.path, expected, f"images of {shown}, up to a turn")
+        raise FormatError(file.path, expected, f"images of {shown}, upright or turned")
 
 
 def _check_halves(file: File, own: np.ndarray, root: np.ndarray) -> None:
@@ -158,7 +158,7 @@ def _check_halves(file: File, own: np.ndarray, root: np.ndarray) -> None:
     for i in find_true(mixed):
         found = _POINT[int(np.isnan(own[i, 0]))]
         expected = f"cx and cy of {file.frames.where(i)}, or neither"
-        raise FormatError(file.path, expected, f"only {found}, and both beside the frames")
+        raise FormatError(file.path, expected, f"only {found}, and both for all frames")
 
 
 def _check_sizes(file: File, found: Intrinsics, told: np.ndarray) -> None:

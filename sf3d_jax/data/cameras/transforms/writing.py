@@ -56,7 +56,7 @@ def _format_intrinsics(camera: CameraArgument) -> dict[str, Json]:
     (height, width), (fx, fy, cx, cy) = camera.size, camera.optics
     names, distortion = COEFFICIENTS.get(camera.model, ()), camera.distortion or []
     if any(distortion[len(names) :]):
-        raise ValueError(f"frames: this format holds {' '.join(names)}, got {distortion}")
+        raise ValueError(f"frames: expected only {' '.join(names)}, got {distortion}")
     return {
         "w": width,
         "h": height,

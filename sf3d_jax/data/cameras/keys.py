@@ -61,7 +61,7 @@ _EXPORTERS = {
     # Parameters that generated a camera path; the poses already include them.
     "paths": "azimuth elevation look_at target theta phi radii rads zdelta zrate n_rots n_turns "
     "turns focus_depth",
-    # Beside the cameras of one person of a data set of heads.
+    # The name of the person in data sets of heads.
     "subjects": "subject subject_id",
 }
 _IDS = (*FRAME_NAMES, *OTHER_NAMES)

@@ -104,7 +104,7 @@ def write_nersemble_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> 
         if not is_same_shape(FULL_SIZE, checked.size):
             raise ValueError(f"cameras: expected a fraction of {FULL_SIZE}, got {checked.size}")
         fx, fy, cx, cy = checked.optics
-        full = Camera.pinhole(fx, fy, cx, cy, checked.size)  # widened to float64 before
+        full = Camera.pinhole(fx, fy, cx, cy, checked.size)  # already float64
         full = full if full.size == FULL_SIZE else full.resize(FULL_SIZE)
         lenses.append([*full.focal.tolist(), *full.principal_point.tolist()])
         poses[serial] = append_last_row(checked.pose[None])[0].tolist()

@@ -25,7 +25,11 @@ class Finding:
     alternatives: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Converts the finding to plain Python objects for `json.dumps`."""
+        """Converts the finding for `json.dumps`.
+
+        Returns:
+          Plain Python objects.
+        """
         return {
             "name": self.name,
             "message": self.message,
@@ -69,7 +73,11 @@ class Report:
         return not self.findings
 
     def to_json(self) -> dict[str, Any]:
-        """Converts the report to plain Python objects for `json.dumps`."""
+        """Converts the report for `json.dumps`.
+
+        Returns:
+          Plain Python objects.
+        """
         return {
             "name": self.name,
             "ok": self.ok,

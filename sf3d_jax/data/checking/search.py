@@ -28,7 +28,7 @@ _MOST_FAULTS = 4
 # Score differences: the gain required of a further fault, and the gap between equal explanations.
 _WORTH_A_FAULT = 0.3
 _ALIKE = 0.5
-# Standard errors by which one of two explanations must be better.
+# Standard errors by which one of two explanations must be better than the other.
 _LIKELY = 2.0
 # Number of best states that are followed, and of states with another flow.
 _FOLLOWED = 4

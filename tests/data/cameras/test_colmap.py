@@ -353,7 +353,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
     camera = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7))
     image = ColmapImage("a.jpg", 1, np.eye(3, 4))
     for ending, cameras, says in [
-        (".json", {1: camera}, r"an ending of \.bin or \.txt"),
+        (".json", {1: camera}, r"the extension \.bin or \.txt"),
         (".bin", {-1: camera}, "cameras: expected ids from 0"),
         (".bin", {1: sf3d.Camera.pinhole([3.0], 3, 2, 2, (5, 7))}, "got a batch"),
         (".txt", {1: unchecked(camera, focal=np.array([-3.0, 3]))}, "positive focal lengths"),
@@ -363,7 +363,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         with pytest.raises(ValueError, match=says):
             write_colmap_cameras(tmp_path / f"a{ending}", cameras)
     for ending, images, says in [
-        (".json", {1: image}, r"an ending of \.bin or \.txt"),
+        (".json", {1: image}, r"the extension \.bin or \.txt"),
         (".bin", {2**32: image}, "images: expected ids from 0 to 4,294,967,295"),
         (".bin", {1: image._replace(camera_id=-1)}, "images' cameras: expected ids"),
         (".bin", {1: image._replace(name="a\0b")}, r"images\[1\]: expected a name"),

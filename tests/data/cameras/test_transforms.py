@@ -412,7 +412,10 @@ def test_degrees_of_instant_ngp_are_read(tmp_path):
 @pytest.mark.parametrize(
     "frame, says",
     [
-        ({"w": 320, "h": 320}, "intrinsics in frame 1, of 320 x 320 pixels, found only those of"),
+        (
+            {"w": 320, "h": 320},
+            "intrinsics in frame 1, of 320 x 320 pixels, found only those shared by",
+        ),
         ({"w": 160}, r"w and h of frame 1, or size=.*, found only one of them"),
         ({"cx": 100}, "cx and cy of frame 1, or neither, found only cx"),
         ({"cy": 100}, "cx and cy of frame 1, or neither, found only cy"),

@@ -20,7 +20,7 @@ _AGREE_BETTER = 0.7
 # Images: ratio by which the difference must shrink, and by how many standard errors.
 _IMAGES_GAIN = 0.8
 _SURE = 4.0
-# In pixels; resizing may have shifted images by less.
+# Smallest motion in pixels that counts; resizing may have shifted images by less.
 _MOVING = 0.75
 # Images are tried after evidence that agrees, and before evidence that disagrees by more floors.
 _FLOORS_OF_IMAGES = 1e4

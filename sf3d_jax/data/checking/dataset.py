@@ -179,8 +179,8 @@ def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]
 def _report_format_error(error: FormatError) -> Finding:
     why = {
         "size": "it belongs to another image, or was resized",
-        "dtype": "it was saved as another kind of numbers, or as codes",
-        "unreadable": "it was cut off or damaged, or is something else than its name says",
+        "dtype": "it was saved with another dtype, or as undecoded codes",
+        "unreadable": "it was cut off or damaged, or is not what its name says",
     }
     name = _NAMES.get(type(error), "unreadable")
     return Finding(name, str(error), {}, why[name])

@@ -47,7 +47,7 @@ def _report_closures(levels: Levels) -> list[Finding]:
 def _report_closure(said: Unexplained, level: Level) -> Finding:
     numbers = {"median": level.typical, "shared by neighbours": level.systematic}
     numbers["relative"] = level.level
-    message = f"{said.message}: by {level.typical:.3g}{said.unit} in the middle"
+    message = f"{said.message}: median difference {level.typical:.3g}{said.unit}"
     confidence = float(min(0.9, 0.3 + level.level))
     return Finding(said.name, message, numbers, said.explanation, confidence)
 

@@ -182,8 +182,8 @@ def _list_change_scales(
 def _list_depth_scales(
     d: np.ndarray, change: np.ndarray, there: np.ndarray
 ) -> Iterator[SampleFault]:
-    first = "the first inverse depth is {:.6g} times what the others say; divide it"
-    second = "the next inverse depth is {:.6g} times what the others say; divide it"
+    first = "the first inverse depth is {:.6g} times what the other maps imply; divide it"
+    second = "the next inverse depth is {:.6g} times what the other maps imply; divide it"
     both = "the first inverse depth and the change are {:.6g} times too large; divide them"
     for names, ratio, said in (
         (("inv_depth",), d / (there - change), first),

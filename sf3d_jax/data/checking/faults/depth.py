@@ -42,10 +42,10 @@ class _Maps(NamedTuple):
 # Faults of a data set's convention first, then those of single maps.
 _MAPS = (
     _Maps("all depths and changes", ("inv_depth",), ("change", "next_inv_depth")),
-    _Maps("both depths, and the change is not", ("inv_depth", "next_inv_depth")),
-    _Maps("the first depth, and the next one is not", ("inv_depth",)),
-    _Maps("the next depth, and the first one is not", ("next_inv_depth",)),
-    _Maps("the first depth and the change, and the next depth is not", ("inv_depth", "change")),
+    _Maps("both depths, but not the change", ("inv_depth", "next_inv_depth")),
+    _Maps("the first depth, but not the next one", ("inv_depth",)),
+    _Maps("the next depth, but not the first one", ("next_inv_depth",)),
+    _Maps("the first depth and the change, but not the next depth", ("inv_depth", "change")),
 )
 
 
@@ -56,14 +56,14 @@ def list_depth_faults(case: Case) -> Iterator[Hypothesis]:
 
 
 def _list_faults(maps: _Maps, cost: float) -> Iterator[SampleFault]:
-    said = f"{maps.words}, are lengths along the ray; divide the distance by |ray|"
+    said = f"{maps.words}: lengths along the ray, not z; divide the distance by |ray|"
     yield Fault("ray_length", said, _stretch_rays(maps, 1), cost=cost)
-    said = f"{maps.words}, were divided by |ray| although they were planar already; undo it"
+    said = f"{maps.words}: divided by |ray| although already along the axis; undo it"
     yield Fault("ray_length", said, _stretch_rays(maps, -1), cost=cost + 0.2)
-    said = f"{maps.words}, are negative disparities or depths; negate them"
+    said = f"{maps.words}: negative disparities or depths; negate them"
     negate = change_values(maps.needed, lambda values: -values, maps.optional)
     yield Fault("inv_depth_sign", said, negate, cost=cost)
-    said = f"{maps.words}, are depths, not inverse depths; take the reciprocal"
+    said = f"{maps.words}: depths, not inverse depths; take the reciprocal"
     yield Fault("inv_depth_is_depth", said, _take_reciprocals(maps), cost=cost)
 
 

@@ -95,7 +95,7 @@ def _set_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
 
 
 def _iterate_directions(dataset: SRFlow3D) -> Iterator[SRFlow3D]:
-    """Both directions of time; the other one is listed only if it is needed."""
+    """Iterates over both time directions; the other one is only listed if needed."""
     yield dataset
     if (other := dataset.other_direction()) is not None:
         yield other

@@ -25,7 +25,7 @@ _STILL = 0.01
 
 
 def measure_flow_back(case: Case) -> Level | None:
-    """Compares the flow with the flow back; their sum should be 0."""
+    """Compares the flow with the backward flow at its end; their sum should be 0."""
     there, back = case.own.flow, None if case.other is None else case.other.flow
     if there is None or back is None:
         return None
@@ -38,7 +38,7 @@ def measure_flow_back(case: Case) -> Level | None:
 
 
 def measure_change_back(case: Case) -> Level | None:
-    """Compares the change of the inverse depth with the change back; their sum should be 0."""
+    """Compares the change with the backward change at the end of the flow; their sum should be 0."""
     there, back = case.own.change, None if case.other is None else case.other.change
     if there is None or back is None or case.own.flow is None:
         return None
@@ -51,7 +51,7 @@ def measure_change_back(case: Case) -> Level | None:
 
 
 def _read_back(case: Case, points: PixelSet, back: Field) -> np.ndarray:
-    """Reads a map of the way back at the ends of the flow; NaN where it cannot be compared."""
+    """Reads a backward map at the ends of the flow; NaN where it cannot be compared."""
     own, other = case.own, case.other
     assert own.flow is not None and other is not None
     if case.same_way:

@@ -107,7 +107,7 @@ _CHANGES = (
     ),
     Fault(
         "change_grid",
-        "the change is that of the way back, on the next frame's grid and with the opposite sign; "
+        "the change is the backward one, on the next frame's grid and with the opposite sign; "
         "read it at the end of the flow and negate it",
         _read_at_ends(-1),
         cost=1.3,

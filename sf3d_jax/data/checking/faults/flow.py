@@ -143,7 +143,7 @@ def _swap_frames(own: SampleFields, change: Field | None) -> SampleFields:
 
 
 def _read_change_back(own: SampleFields) -> Field | None:
-    """Returns the change of the way back; the flow leads from the next frame's grid to this one."""
+    """Returns the backward change; the flow leads from the next frame's grid to this one."""
     if own.change is None or own.flow is None:
         return None
     there = read_at_ends(own.change, own.flow, own.size)
@@ -151,7 +151,7 @@ def _read_change_back(own: SampleFields) -> Field | None:
 
 
 def _read_scene_flow_back(own: SampleFields) -> Field | None:
-    """Returns the scene flow of the way back, in the axes of the next camera."""
+    """Returns the backward scene flow, in the axes of the next camera."""
     if own.scene_flow is None or own.flow is None:
         return None
     turn = np.eye(3)

@@ -38,7 +38,7 @@ def measure_flow_back(case: Case) -> Level | None:
 
 
 def measure_change_back(case: Case) -> Level | None:
-    """Compares the change with the backward change at the end of the flow; their sum should be 0."""
+    """Compares the change with the backward change at the flow's end; their sum should be 0."""
     there, back = case.own.change, None if case.other is None else case.other.change
     if there is None or back is None or case.own.flow is None:
         return None

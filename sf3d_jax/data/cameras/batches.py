@@ -63,9 +63,6 @@ def split_batch(batch: "Camera") -> Iterator["Camera"]:
 
     Args:
       batch: cameras with one batch axis.
-
-    Yields:
-      The cameras without the batch axis.
     """
     import jax
 

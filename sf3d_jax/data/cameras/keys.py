@@ -163,9 +163,6 @@ def find_unknown_below(keys: Sequence[str], value: Json) -> Iterator[UnknownKey]
     Args:
       keys: keys leading to the value; the last one is neither understood nor harmless.
       value: value from a JSON file.
-
-    Yields:
-      The keys.
     """
     *above, key = keys
     is_below = any(map(_is_about_lens, above))

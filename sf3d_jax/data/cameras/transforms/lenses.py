@@ -28,9 +28,6 @@ def read_lenses(file: File) -> list[Lens]:
     Args:
       file: the frames and the root.
 
-    Returns:
-      The lenses in the order of the frames.
-
     Raises:
       FormatError: a lens model is not supported, or a frame and the root contradict each other.
     """

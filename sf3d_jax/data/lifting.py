@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data.arrays import real_map, valid_mask, zero_unless
-from sf3d_jax.data.cameras.poses import compose, inverse, poses_argument
+from sf3d_jax.data.cameras.poses import check_poses_argument, compose, invert
 from sf3d_jax.data.scene_flow_npz import SceneFlowMaps, check_baseline
 
 if TYPE_CHECKING:
@@ -258,10 +258,10 @@ def _take_cameras(camera: Camera, next_camera: Camera | None) -> tuple[Camera, C
     if next_camera is None:
         return edit(camera, world_to_camera=origin), None
     first, second = (
-        poses_argument(f"{name}.world_to_camera", np.asarray(one.world_to_camera)[None])[0]
+        check_poses_argument(f"{name}.world_to_camera", np.asarray(one.world_to_camera)[None])[0]
         for name, one in (("camera", camera), ("next_camera", next_camera))
     )
-    moved = compose(second, inverse(first)).astype(np.float32)
+    moved = compose(second, invert(first)).astype(np.float32)
     return (
         edit(camera, world_to_camera=origin),
         edit(next_camera, world_to_camera=moved),

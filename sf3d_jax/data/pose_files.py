@@ -6,7 +6,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import numbers, read_rows
-from sf3d_jax.data.cameras.checks import rigid_pose
+from sf3d_jax.data.cameras.checks import check_rigid_pose
 from sf3d_jax.data.maps import npy
 
 _BOTTOM = [0.0, 0, 0, 1]
@@ -35,7 +35,7 @@ def read_poses(path: PathLike) -> np.ndarray:
             raise FormatError(path, "the row 0 0 0 1 below each pose", "another one")
         flat = flat[:, :12]
     poses = flat.reshape(-1, 3, 4)
-    return np.stack([rigid_pose(path, f"pose {i}", pose) for i, pose in enumerate(poses, 1)])
+    return np.stack([check_rigid_pose(path, f"pose {i}", pose) for i, pose in enumerate(poses, 1)])
 
 
 def _read_npy(path: PathLike) -> np.ndarray:

@@ -41,7 +41,7 @@ from sf3d_jax.data._files import (
     replace_file,
 )
 from sf3d_jax.data.arrays import make_array
-from sf3d_jax.data.cameras.checks import camera_argument, rigid_pose
+from sf3d_jax.data.cameras.checks import check_camera_argument, check_rigid_pose
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -138,7 +138,7 @@ def _camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
     """The arrays of a camera, checked, by their names in the file."""
     from sf3d_jax.camera import check_size
 
-    camera_argument(name, camera)
+    check_camera_argument(name, camera)
     if camera.distortion is not None:
         raise ValueError(f"{name}: expected a pinhole, got the lens {camera.model!r}")
     try:
@@ -278,7 +278,7 @@ def _make_camera(path: PathLike, arrays: Mapping[str, np.ndarray], prefix: str) 
         raise FormatError(path, f"positive focal lengths in {prefix}focal", f"{focal.tolist()}")
     point = _take_numbers(path, arrays, f"{prefix}principal_point", (2,))
     pose = _take_numbers(path, arrays, f"{prefix}world_to_camera", (3, 4))
-    rigid_pose(path, f"{prefix}world_to_camera", pose)
+    check_rigid_pose(path, f"{prefix}world_to_camera", pose)
     model = arrays[f"{prefix}model"]
     if model.shape != () or model.dtype.kind != "U" or model.item() != "pinhole":
         found = f"{model.tolist()!r:.80}"

@@ -1,1 +1,1 @@
-"""Cameras from and to files that more than one data set uses."""
+"""Readers and writers of camera files that more than one data set uses."""

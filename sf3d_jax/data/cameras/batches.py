@@ -1,7 +1,6 @@
-"""Many cameras at once: one batch of a size and a model, and its single cameras.
+"""Makes cameras as one batch of the same size and model, and splits it into single cameras.
 
-A camera is checked when it is made, which takes longer than all else that is done for it. The
-checks of a batch are made once.
+Checking a camera on construction dominates the cost of making it; a batch is checked only once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,12 +19,12 @@ def check_focal(path: PathLike, where: Callable[[int], str], focal: np.ndarray) 
     """Refuses focal lengths that are not positive, or are absurdly large.
 
     Args:
-      path: of the file, for the error.
-      where: gives the part of the file of a camera by its place, for the error.
+      path: file named in error messages.
+      where: names the part of the file that holds camera i, for error messages.
       focal: [N, 2], (fx, fy).
 
     Raises:
-      FormatError: there is such a one.
+      FormatError: a focal length is out of range.
     """
     for i in np.flatnonzero(~((focal > 0) & (focal <= LARGEST)).all(-1)).tolist():
         expected = f"positive focal lengths in {where(i)}, up to {LARGEST:g}"
@@ -40,15 +39,15 @@ def make_batch(
     model: str,
     distortion: Sequence[Sequence[float]] | None,
 ) -> "Camera":
-    """A batch of cameras of numbers that were checked.
+    """Makes a batch of cameras from numbers that were checked.
 
     Args:
       focal: [N, 2], (fx, fy) in pixels.
       point: [N, 2], the principal points, integers at pixel centres.
       world_to_camera: [N, 3, 4], in OpenCV's axes.
       size: (H, W) of the images.
-      model: of `Camera`.
-      distortion: [N, K], the coefficients of the model, or None.
+      model: lens model of `Camera`.
+      distortion: [N, K], coefficients of the model, or None.
 
     Returns:
       The cameras, float64.
@@ -60,13 +59,10 @@ def make_batch(
 
 
 def split_batch(batch: "Camera") -> Iterator["Camera"]:
-    """The cameras of a batch one by one.
+    """Iterates over the cameras of a batch.
 
     Args:
-      batch: with one batch axis in each array.
-
-    Yields:
-      The cameras without it.
+      batch: cameras with one batch axis.
     """
     import jax
 

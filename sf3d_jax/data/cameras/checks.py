@@ -1,4 +1,4 @@
-"""Cameras made of the numbers of a file, with the file named where they make no sense."""
+"""Builds cameras from the numbers of a file; errors name the file."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,37 +14,37 @@ from sf3d_jax.data._files import (
     check_numbers,
 )
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.poses import poses_argument
+from sf3d_jax.data.cameras.poses import check_poses_argument
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
 Size = tuple[int, int]
 
-# Of the last row of a pose and of the zeros of a matrix of intrinsics.
+# Tolerance for the last row of a pose and for the zeros of a matrix of intrinsics.
 _TOLERANCE = 1e-4
 
 
-# Focal lengths per width or height of the image, but for lenses of more than 168 degrees.
+# Smallest focal length per width or height of the image: an angle of view of 168 degrees.
 _SMALLEST_FOCAL = 0.05
 
-# Twice the principal point per width and height, where nothing else tells the resolution. Of an
-# image of half or twice the size it is about 2 and .5.
+# Range of twice the principal point per width and height if only that tells the resolution.
+# Intrinsics of an image twice or half as large give about 2 or .5.
 _CENTRED = (0.6, 1.5)
-# Where it lies outside of the image: how much its two parts differ at most if it is the centre of a
-# larger image.
+# Largest relative difference between x and y of that ratio for a principal point outside of the
+# image to be taken for the centre of a larger image.
 _AS_CENTRED = 0.1
 
 
 class CameraArgument(NamedTuple):
-    """A camera as it is written.
+    """The values of a camera to be written.
 
     Attributes:
       size: (H, W).
       optics: fx, fy, cx, cy.
       pose: world-to-camera, float64 (3, 4).
-      model: of `Camera`.
-      distortion: the coefficients of the model, or None.
+      model: lens model of `Camera`.
+      distortion: coefficients of the model, or None.
     """
 
     size: Size
@@ -54,19 +54,19 @@ class CameraArgument(NamedTuple):
     distortion: list[float] | None
 
 
-def camera_argument(name: str, camera: "Camera") -> CameraArgument:
-    """Checks a camera that a caller hands over to be written.
+def check_camera_argument(name: str, camera: "Camera") -> CameraArgument:
+    """Checks a camera to be written.
 
     Args:
-      name: of the argument, for the error.
-      camera: without batch axes.
+      name: argument name used in error messages.
+      camera: camera without batch axes.
 
     Returns:
-      Its numbers, of which `make_camera` makes it again.
+      Its values, from which `make_camera` restores it.
 
     Raises:
-      TypeError: it is no camera.
-      ValueError: it is a batch, or has numbers that no reader takes.
+      TypeError: camera is not a Camera.
+      ValueError: it is a batch, or has values that readers refuse.
     """
     from sf3d_jax.camera import check_camera
 
@@ -78,7 +78,7 @@ def camera_argument(name: str, camera: "Camera") -> CameraArgument:
     if not (np.abs(numbers) <= LARGEST).all() or not (numbers[:2] > 0).all():
         expected = f"positive focal lengths, and numbers up to {LARGEST:g}"
         raise ValueError(f"{name}: expected {expected}, got {numbers.tolist()}")
-    pose = poses_argument(f"{name}.world_to_camera", np.asarray(camera.world_to_camera)[None])
+    pose = check_poses_argument(f"{name}.world_to_camera", np.asarray(camera.world_to_camera)[None])
     fx, fy, cx, cy, *coefficients = numbers.tolist()
     return CameraArgument(
         camera.size,
@@ -89,42 +89,42 @@ def camera_argument(name: str, camera: "Camera") -> CameraArgument:
     )
 
 
-def pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
-    """Checks a camera that is written to a format without lenses.
+def check_pinhole_argument(name: str, camera: "Camera") -> CameraArgument:
+    """Checks a camera to be written to a format without lens models.
 
     Args:
-      name: of the argument, for the error.
-      camera: without batch axes.
+      name: argument name used in error messages.
+      camera: camera without batch axes.
 
     Returns:
-      Its numbers.
+      Its values.
 
     Raises:
-      TypeError: it is no camera.
-      ValueError: it is a batch, has a distorting lens, or numbers that no reader takes.
+      TypeError: camera is not a Camera.
+      ValueError: it is a batch, has a distorting lens, or has values that readers refuse.
     """
-    argument = camera_argument(name, camera)
+    argument = check_camera_argument(name, camera)
     if argument.model != "pinhole":
         raise ValueError(f"{name}: expected one pinhole camera, got a distorting lens")
     return argument
 
 
 def check_told_size(name: str, camera: CameraArgument) -> None:
-    """Refuses a camera that readers of files with a size take for that of a larger image.
+    """Refuses a camera whose intrinsics a reader would attribute to a larger image.
 
     Args:
-      name: of the argument, for the error.
-      camera: that is to be written.
+      name: argument name used in error messages.
+      camera: camera to be written.
 
     Raises:
-      ValueError: its principal point is as of `is_centre_of_larger`.
+      ValueError: its principal point is about the centre of a larger image.
     """
     point = np.array(camera.optics[2:])
     if is_centre_of_larger(point, camera.size):
         height, width = camera.size
         expected = f"the principal point of an image of {width} x {height} pixels"
-        found = f"{point.tolist()}, the centre of a larger one, which is not read again: write "
-        found += "the camera before it is cut"
+        found = f"{point.tolist()}, the centre of a larger one, which readers would refuse; write "
+        found += "the camera before it is cropped"
         raise ValueError(f"{name}: expected {expected}, got {found}")
 
 
@@ -139,24 +139,24 @@ def make_camera(
     distortion: npt.ArrayLike | None = None,
     model: str = "pinhole",
 ) -> "Camera":
-    """A camera of numbers that were read.
+    """Makes a camera from the numbers of a file.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
       focal: (2,), (fx, fy) in pixels.
       principal_point: (2,), (cx, cy), integers at pixel centres.
       size: (H, W) of the image.
-      world_to_camera: (3, 4), in OpenCV's axes, as `rigid_pose` returns it.
-      distortion: the coefficients of the model, or None.
-      model: of `Camera`.
+      world_to_camera: (3, 4), in OpenCV's axes, checked by `check_rigid_pose`.
+      distortion: coefficients of the model, or None.
+      model: lens model of `Camera`.
 
     Returns:
-      The camera, float64; a pinhole where all coefficients of OpenCV's model are 0.
+      The camera, float64; a pinhole if all coefficients of OpenCV's model are 0.
 
     Raises:
-      FormatError: a focal length is not positive, a number absurd, or there are too many or too
-        few coefficients.
+      FormatError: a focal length is not positive, a number is absurdly large, or the number of
+        coefficients is wrong.
     """
     from sf3d_jax.camera import Camera
 
@@ -167,7 +167,7 @@ def make_camera(
             check_numbers(path, f"the {key} of {where}", np.asarray(x, np.float64))
     if not (focal > 0).all():
         raise FormatError(path, f"positive focal lengths in {where}", f"{focal.tolist()}")
-    # Without coefficients a fisheye is still equidistant.
+    # A fisheye without coefficients is equidistant, not a pinhole.
     if model == "opencv" and distortion is not None and not np.any(distortion):
         model, distortion = "pinhole", None
     matrix = np.diag([*focal, 1.0])
@@ -180,30 +180,30 @@ def make_camera(
             distortion=None if distortion is None else np.asarray(distortion, np.float64),
             model=model,
         )
-    except ValueError as error:  # too many coefficients, or too few
+    except ValueError as error:  # wrong number of coefficients
         raise FormatError(path, f"a camera in {where}", f"{error}") from None
 
 
 def check_fits(
     path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size, *, told: bool
 ) -> None:
-    """Refuses intrinsics of another resolution or unit.
+    """Refuses intrinsics that belong to another resolution or unit.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
       focal: (fx, fy).
       point: the principal point, integers at pixel centres.
       size: (H, W) of the image.
-      told: whether the file says the size. If so the principal point may be anywhere, as in an
-        image that was cut out, but at the centre of one of this shape of twice the size or more.
-        Else it must be about the centre.
+      told: whether the file states the size. If so, the principal point may be anywhere, as in a
+        cropped image, except at the centre of an image of the same shape at least twice as large.
+        Otherwise it must be near the centre.
 
     Raises:
-      SizeError: they are no intrinsics of such an image.
+      SizeError: the intrinsics do not fit such an image.
     """
     sides = np.array([size[1], size[0]])
-    # Those that are not positive are refused for that. An image that was cut out may be a strip.
+    # Focal lengths <= 0 are refused elsewhere. A crop may be a strip, so one short axis is fine.
     short = (0 < focal) & (focal < _SMALLEST_FOCAL * sides)
     if told:
         fits = not is_centre_of_larger(point, size) and not short.all()
@@ -217,17 +217,17 @@ def check_fits(
 def check_is_no_larger(
     path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size
 ) -> None:
-    """Refuses intrinsics of a larger image of the same shape, in formats that say the size.
+    """Refuses intrinsics of a larger image of the same shape, in formats that state the size.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
-      focal: (fx, fy), for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
+      focal: (fx, fy), shown in error messages.
       point: the principal point, integers at pixel centres.
       size: (H, W) of the image.
 
     Raises:
-      SizeError: as of `is_centre_of_larger`.
+      SizeError: the principal point is about the centre of an image twice as large or more.
     """
     if is_centre_of_larger(point, size):
         _refuse_size(path, where, focal, point, size)
@@ -252,8 +252,8 @@ def _refuse_size(
     advice = ""
     if is_centre_of_larger(point, size):
         advice = (
-            " If the image was cut out of the top left of a larger one, give the width and height "
-            f"of that and cut its camera: camera.crop(0, 0, {size})"
+            " If the image was cropped from the top left of a larger one, give the larger width "
+            f"and height, and crop its camera: camera.crop(0, 0, {size})"
         )
     raise SizeError(
         path,
@@ -263,47 +263,49 @@ def _refuse_size(
     )
 
 
-def rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
+def check_rigid_pose(path: PathLike, where: str, pose: np.ndarray) -> np.ndarray:
     """Checks a pose.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
       pose: (3, 4) or (4, 4).
 
     Returns:
       (3, 4), the rotation and the translation.
 
     Raises:
-      FormatError: it has something else than a rotation, or its last row is not 0 0 0 1.
+      FormatError: its 3 x 3 part is not a rotation, or its last row is not 0 0 0 1.
     """
     check_numbers(path, where, pose)
     fault = poses.find_pose_fault(pose)
-    if fault is None and not ends_in_one(pose):
+    if fault is None and not has_unit_last_row(pose):
         fault = f"the last row {' '.join(f'{x:.4g}' for x in pose[3])} for 0 0 0 1"
     if fault:
         raise FormatError(path, f"a rotation and a translation in {where}", fault)
     return pose[:3]
 
 
-def ends_in_one(pose: np.ndarray) -> bool:
-    """Whether the fourth row, of all poses of a batch, is 0 0 0 1, or missing."""
+def has_unit_last_row(pose: np.ndarray) -> bool:
+    """Whether the fourth row of every pose of a batch is 0 0 0 1, or missing."""
     return bool((np.abs(pose[..., 3:, :] - [0, 0, 0, 1]) <= _TOLERANCE).all())
 
 
-def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The focal lengths and the principal point of a matrix K.
+def read_intrinsics(
+    path: PathLike, where: str, matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the focal lengths and the principal point from a matrix K.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
       matrix: (3, 3), [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels.
 
     Returns:
       (fx, fy) and (cx, cy).
 
     Raises:
-      FormatError: it is no such matrix; one with skew is none either.
+      FormatError: the matrix does not have this form, for example because it has skew.
     """
     check_numbers(path, where, matrix)
     rest = matrix - np.diag(np.diagonal(matrix)) + np.diag([0, 0, matrix[2, 2]])
@@ -316,16 +318,16 @@ def intrinsics(path: PathLike, where: str, matrix: np.ndarray) -> tuple[np.ndarr
 
 
 def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera":
-    """The camera of the image at another resolution, areas onto areas.
+    """Resizes a camera to another image resolution, areas onto areas.
 
     Args:
-      path: of the file, for the error.
-      where: what has the size of the camera, for the error.
-      camera: of the size that the file says.
-      size: (H, W) that is wanted.
+      path: file named in error messages.
+      where: part of the file named in error messages.
+      camera: camera with the file's size.
+      size: requested (H, W).
 
     Returns:
-      The camera; untouched if it has that size.
+      The camera; unchanged if it already has that size.
 
     Raises:
       SizeError: the sizes do not differ by a common factor.
@@ -333,7 +335,7 @@ def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "
     if camera.size == size:
         return camera
     check_header_size(path, size[1], size[0])
-    if not same_shape(camera.size, size):
+    if not is_same_shape(camera.size, size):
         (height, width), (found_height, found_width) = size, camera.size
         raise SizeError(
             path,
@@ -343,9 +345,9 @@ def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "
     return camera.resize(size)
 
 
-def same_shape(first: Size, second: Size) -> bool:
+def is_same_shape(first: Size, second: Size) -> bool:
     """Whether two sizes differ by a common factor, up to rounding to whole pixels."""
-    # With H' = floor(s H) and W' = floor(s W), |H' W - W' H| is below the larger of W and H; so it
-    # is if both are rounded up, or to the nearest.
+    # If H' = floor(s H) and W' = floor(s W), then |H' W - W' H| < max(W, H). The same bound holds
+    # if both are rounded up, or to the nearest.
     gap = abs(first[0] * second[1] - first[1] * second[0])
     return gap <= max(*first, *second)

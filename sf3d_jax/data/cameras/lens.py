@@ -1,4 +1,4 @@
-"""The lens that a JSON file states: its model, its coefficients, and the angle of its view."""
+"""The lens stated by a JSON file: its model, its coefficients and its angle of view."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,19 +13,19 @@ _OTHERS = {"opencv": _RATIONAL, "fisheye": ("p1", "p2", "k5", "k6")}
 _SMALLEST_ANGLE = 1e-6
 
 
-def lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
-    """The model of a lens by the names that a file has for it.
+def find_lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
+    """Finds the model of a lens from the names a file gives it.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
-      names: such as OPENCV_FISHEYE; with none it is OpenCV's.
+      path: file named in error messages.
+      where: part of the file named in error messages.
+      names: model names such as OPENCV_FISHEYE; if empty, the model is OpenCV's.
 
     Returns:
-      "opencv", of which a pinhole is a case, or "fisheye".
+      "opencv", which includes pinholes, or "fisheye".
 
     Raises:
-      FormatError: a name is that of another model, or of a model that is not known.
+      FormatError: a name denotes an unsupported or unknown model.
     """
     model = "opencv"
     for name in names:
@@ -37,24 +37,24 @@ def lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
     return model
 
 
-def coefficients(
+def read_coefficients(
     path: PathLike, where: str, model: str, number: Callable[[str], float | None]
 ) -> tuple[str, list[float] | None]:
-    """The coefficients that stand one by one.
+    """Reads coefficients stored one by one.
 
-    OpenCV's k4, k5 and k6 are taken where all three are given: a k4 alone is that of other models.
+    OpenCV's k4, k5 and k6 are used only if all three are given: a lone k4 belongs to other models.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
       model: "opencv" or "fisheye".
-      number: gives the number of a name such as k1, or None.
+      number: look-up from a name such as k1 to its number, or None.
 
     Returns:
-      The model of `Camera` and its coefficients: a pinhole where all are zero, but for a fisheye.
+      The model of `Camera` and its coefficients: a pinhole if all are zero, unless it is a fisheye.
 
     Raises:
-      FormatError: another coefficient than those of the model is not zero.
+      FormatError: a coefficient that the model lacks is not zero.
     """
     names, others = COEFFICIENTS[model], _OTHERS[model]
     if model == "opencv" and all(number(name) is not None for name in _RATIONAL):
@@ -68,30 +68,27 @@ def coefficients(
         return model, values
     if not any(values):
         return "pinhole", None
-    # OpenCV's model has 4, 5 or 8.
+    # OpenCV's model has 4, 5 or 8 coefficients.
     return model, values[: next(n for n in (4, 5, 8) if not any(values[n:]))]
 
 
-def params_by_name(params: Iterable[float]) -> dict[str, float]:
-    """nerfstudio's `distortion_params` by the names of the coefficients.
+def name_params(params: Iterable[float]) -> dict[str, float]:
+    """Maps nerfstudio's `distortion_params` to the names of the coefficients.
 
     Args:
       params: k1 k2 k3 k4 p1 p2, in this order.
-
-    Returns:
-      The coefficients by name.
     """
     return dict(zip(("k1", "k2", "k3", "k4", "p1", "p2"), map(float, params), strict=True))
 
 
-def focal_of_angle(path: PathLike, where: str, angle: float, side: int) -> float:
-    """The focal length of an angle of view.
+def compute_focal(path: PathLike, where: str, angle: float, side: int) -> float:
+    """Converts an angle of view to a focal length, side / (2 tan(angle / 2)).
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
-      angle: in radians.
-      side: of the image across which it is, in pixels.
+      path: file named in error messages.
+      where: part of the file named in error messages.
+      angle: angle of view in radians.
+      side: side of the image that the angle spans, in pixels.
 
     Returns:
       The focal length in pixels.

@@ -1,6 +1,6 @@
-"""The names under which JSON files keep the parts of a camera, and the shapes that they have.
+"""The names of a camera's parts in JSON files, and the shapes of their values.
 
-Names are compared without case, underscores, hyphens, spaces, and a plural s.
+Names are compared ignoring case, underscores, hyphens, spaces and a plural s.
 """
 
 import functools
@@ -11,14 +11,14 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 class Name(NamedTuple):
-    """What a name stands for.
+    """The meaning of a name.
 
     Attributes:
-      role: the part of a camera.
-      shapes: of one camera; with one more axis before them they are a column of several.
-      rank: of poses, lower ones are trusted more.
-      with_position: the direction of a rotation that stands beside the place of the camera.
-      axes: of the camera where the file says nothing else, "opencv" or "opengl".
+      role: part of a camera.
+      shapes: shapes of one value; a column of values has one more leading axis.
+      rank: priority of a pose; lower ranks are more explicit.
+      with_position: direction of a rotation that stands beside the camera's position.
+      axes: axes of the camera unless the file states others, "opencv" or "opengl".
     """
 
     role: str
@@ -28,16 +28,16 @@ class Name(NamedTuple):
     axes: str = "opencv"
 
 
-# A file has the same few keys thousands of times.
+# A file repeats the same few keys thousands of times.
 @functools.lru_cache(4096)
-def simple(key: str) -> str:
-    """A key without case, underscores, hyphens, spaces, and a plural s.
+def simplify(key: str) -> str:
+    """Strips a key of case, underscores, hyphens, spaces and a plural s.
 
     Args:
-      key: as it stands in a file.
+      key: key as spelled in the file, such as World-to-Camera.
 
     Returns:
-      Such as worldtocamera for World-to-Camera.
+      The simplified key, such as worldtocamera.
     """
     for mark in "_- ":
         key = key.replace(mark, "")
@@ -64,7 +64,7 @@ def _add(
 ) -> None:
     for name in names.split():
         for ending in ("", *endings.split()):
-            NAMES[simple(name + ending)] = Name(role, shapes, rank, with_position)
+            NAMES[simplify(name + ending)] = Name(role, shapes, rank, with_position)
 
 
 _add(
@@ -74,8 +74,8 @@ _add(
     "intrinsicsmatrix cameraintrinsicmatrix camintrinsicmatrix",
 )
 
-# Poses: names that say the direction, then those that imply it, then [R | t], then those that say
-# nothing and take the name of what they stand under.
+# Poses by rank: names that state the direction, names that imply it, [R | t], and names that say
+# nothing and take the name of the enclosing key.
 POSES = ("w2c", "c2w", "opengl", "transposed")
 ROTATION_AND_TRANSLATION = Name("w2c", (), 2)
 SAYS_NOTHING = 3
@@ -125,7 +125,7 @@ _add("fovy", _NUMBER, "fovy yfov vfov cameraangley")
 INTRINSICS = ("matrix", "flx", "fx", "focal", "fovx", "fovy")
 
 _add("distortion", _LENS, "distortion dist distcoeff distcoef distortioncoefficient d")
-# nerfstudio's, in the order k1 k2 k3 k4 p1 p2.
+# nerfstudio's order: k1 k2 k3 k4 p1 p2.
 _add("distortionparams", ((6,), (6, 1)), "distortion_params")
 for _number in ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"):
     _add(_number, _NUMBER, _number)
@@ -136,33 +136,33 @@ _add("size", _PAIR, "size imagesize imgsize resolution imageresolution shape ima
 _add("hw", _PAIR, "hw")
 _add("wh", _PAIR, "wh")
 
-# What a file is asked for where a part is missing.
+# Names suggested in the error if a part is missing.
 EXAMPLES = {
     "a pose": "w2c, extrinsics, viewmat, c2w, pose, transform_matrix, or R and t",
     "intrinsics": "K, intrinsics, fx, fl_x, focal, or fov",
     "height and width": "h and w, height and width, hw, wh",
 }
 
-# Text. The last may mean anything, and counts where it says a direction.
-MODELS = {simple(x) for x in ("model", "camera_model", "lens_model", "camera_type")}
+# Keys of texts. Those in TYPES may mean anything, and count only if the text states a direction.
+MODELS = {simplify(x) for x in ("model", "camera_model", "lens_model", "camera_type")}
 CONVENTIONS = {
-    simple(x)
+    simplify(x)
     for x in (
         "convention camera_convention pose_convention coordinate_convention coordinate_system "
         "camera_coordinate_system coord_sys axes camera_axes axes_convention"
     ).split()
 }
-TYPES = {simple(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "matrix")} | {
+TYPES = {simplify(x + "type") for x in ("", "pose", "extrinsic", "extrinsics", "matrix")} | {
     "direction"
 }
 
-# What may name the frame of an object in a list, the best first. The last may mean anything else
-# as well, so that they count only where they differ.
+# Keys that name the frame of an object in a list, the most specific first. OTHER_NAMES may mean
+# something else, so they count only if all their values differ.
 FRAME_NAMES = (
     "frame frameid frameindex frameidx framenumber timestepindex timestep timestepid filepath "
     "imagepath imagename imgname filename file image"
 ).split()
-OTHER_NAMES = [simple(x) for x in ("name", "id", "index", "idx")]
+OTHER_NAMES = [simplify(x) for x in ("name", "id", "index", "idx")]
 
 _AXES = {"opencv": r"opencv|colmap|^cv$|^rdf$", "opengl": r"opengl|blender|nerf|^gl$|^rub$"}
 _WORDS = {role: words.replace(" ", "|") for role, words in _DIRECTIONS.items()}
@@ -174,27 +174,27 @@ _AFFIX = re.compile(
 
 
 @functools.lru_cache(4096)
-def known_name(key: str) -> tuple[str, str | None] | None:
-    """The part of a camera that a key names.
+def find_name(key: str) -> tuple[str, str | None] | None:
+    """Finds the part of a camera that a key names.
 
-    A direction before or after the name of a pose, a rotation or a translation counts, as in
-    poses_c2w, cam_c2w and cam_R_w2c.
+    A direction before or after the name of a pose, a rotation or a translation is recognised, as
+    in poses_c2w, cam_c2w and cam_R_w2c.
 
     Args:
-      key: as it stands in a file.
+      key: key as spelled in the file.
 
     Returns:
-      One of NAMES, and the direction of a rotation or a translation if it is said; None for
-      another key.
+      One of NAMES, and the direction of a rotation or translation if the key states it; None for
+      any other key.
     """
-    name = simple(key)
+    name = simplify(key)
     if name in NAMES:
         return name, None
     if (found := _AFFIX.fullmatch(name)) is None:
         return None
     word = found["direction"] or found["last"]
     direction = next(role for role, words in _DIRECTIONS.items() if word in words.split())
-    rest = simple(found["after"] or found["before"] or "")
+    rest = simplify(found["after"] or found["before"] or "")
     if rest in ("", "cam", "camera") or (rest in NAMES and NAMES[rest].role in POSES):
         return direction, None
     rest = rest.removeprefix("camera").removeprefix("cam")
@@ -204,15 +204,15 @@ def known_name(key: str) -> tuple[str, str | None] | None:
 
 
 def read_convention(text: str) -> tuple[str | None, str | None]:
-    """What a text says of the conventions of poses.
+    """Reads the pose conventions stated in a text.
 
     Args:
-      text: such as "OpenGL", or "opencv, camera to world".
+      text: text such as "OpenGL", or "opencv, camera to world".
 
     Returns:
-      "opencv" or "opengl", and "w2c" or "c2w"; None where it says neither, or both.
+      "opencv" or "opengl", and "w2c" or "c2w"; None if the text states neither, or both.
     """
-    words = simple(text)
+    words = simplify(text)
     both = []
     for choices in (_AXES, _WORDS):
         found = [choice for choice, pattern in choices.items() if re.search(pattern, words)]

@@ -1,13 +1,13 @@
-"""Cameras of images: of a transforms.json, or of JSON that is told by its content."""
+"""Cameras of images, from a transforms.json or from JSON recognised by its content."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.json import outline, read_json
-from sf3d_jax.data.cameras.by_content import cameras_of
-from sf3d_jax.data.cameras.by_content.labels import image_names
+from sf3d_jax.data.cameras.by_content import build_cameras
+from sf3d_jax.data.cameras.by_content.labels import find_image_names
 from sf3d_jax.data.cameras.checks import Size
-from sf3d_jax.data.cameras.transforms import frames_of, is_broken_transforms
+from sf3d_jax.data.cameras.transforms import build_frames, is_broken_transforms
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -17,9 +17,10 @@ class ImageCamera(NamedTuple):
     """The camera of an image.
 
     Attributes:
-      image: the image as the file names it, such as ./train/r_0; the frame's number, such as 0007,
-        where the file names only frames; None where it names neither.
-      camera: float64, with the world of the file, or its mirror image as of `read_transforms`.
+      image: image name as in the file, such as ./train/r_0; the frame's number, such as 0007, if
+        the file names only frames; None if it names neither.
+      camera: float64 camera, posed in the file's world, or in its mirror image x -> -x if exactly
+        one focal length is negative.
     """
 
     image: str | None
@@ -29,21 +30,21 @@ class ImageCamera(NamedTuple):
 def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[ImageCamera, ...]:
     """Reads the cameras of images from JSON of any known form.
 
-    A file that `read_transforms` reads is read so; then one image may have several cameras, and
-    the order is that of the file. Any other one is read by `read_json_cameras`, in the order of
-    the frames' numbers.
+    Uses `read_transforms` if it can read the file: one image may then have several cameras, and
+    the order is that of the file. Otherwise uses `read_json_cameras`, ordered by frame number.
+    Cameras are world to camera with OpenCV's axes (x right, y down, z forward).
 
     Args:
       path: file to read.
-      size: (H, W) of the images. If the file has another one, the cameras are resized, areas onto
-        areas. None takes the size that the file, or the first image beside a transforms.json, has.
+      size: (H, W) of the images. If the file has a different size, the cameras are resized, areas
+        onto areas. None takes the size from the file, or from the images beside a transforms.json.
 
     Returns:
-      One camera for each image; integers at pixel centres.
+      One camera per image, with integers at pixel centres.
 
     Raises:
-      FormatError: neither reader can use the file, or it has no camera. The error is that of
-        `read_transforms` if the file looks like a transforms.json, and else that of
+      FormatError: neither reader accepts the file, or it has no camera. The error comes from
+        `read_transforms` if the file looks like a transforms.json, otherwise from
         `read_json_cameras`.
       ValueError: size is not a pair of positive integers.
     """
@@ -52,17 +53,17 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
     size = None if size is None else check_size(size)
     tree = read_json(path)
     try:
-        if frames := frames_of(path, tree, size):
+        if frames := build_frames(path, tree, size):
             return tuple(ImageCamera(x.image, x.camera) for x in frames)
         raise FormatError(path, "a list `frames` of at least one frame", outline(tree))
     except FormatError as error:
         try:
-            cameras = cameras_of(path, tree, size)
+            cameras = build_cameras(path, tree, size)
         except FormatError:
             if is_broken_transforms(tree):
                 raise error from None
             raise
-    images = image_names(path, tree, len(cameras))
+    images = find_image_names(path, tree, len(cameras))
     return tuple(
         ImageCamera(x.frame if image is None else image, x.camera)
         for image, x in zip(images, cameras, strict=True)

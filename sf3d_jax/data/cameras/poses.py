@@ -1,7 +1,7 @@
-"""Poses of cameras in float64: from one convention into another, and checked.
+"""Camera poses in float64: conversions between conventions, and checks.
 
-A pose [R | t] takes points of the world into a camera, X_camera = R X_world + t, in OpenCV's axes
-(x right, y down, z forward). Axes of other conventions, as rotations into OpenCV's:
+A pose [R | t] takes world points to the camera, X_camera = R X_world + t, in OpenCV's axes (x
+right, y down, z forward). These rotations take the axes of other conventions to OpenCV's:
 
     OPENGL   x right, y up, z back: Blender, NeRF
     NED      x forward, y right, z down: AirSim, TartanAir
@@ -18,12 +18,12 @@ OPENGL = np.diag([1.0, -1.0, -1.0])
 NED = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 
 
-# What is shorter has no direction to speak of.
+# A shorter quaternion has no reliable direction.
 SMALLEST_QUATERNION = 1e-6
 
 
-def inverse(pose: npt.ArrayLike) -> np.ndarray:
-    """From world-to-camera to camera-to-world, or back.
+def invert(pose: npt.ArrayLike) -> np.ndarray:
+    """Inverts a pose: world to camera becomes camera to world, and back.
 
     Args:
       pose: (*b, 3, 4) or (*b, 4, 4), a rotation and a translation.
@@ -37,7 +37,7 @@ def inverse(pose: npt.ArrayLike) -> np.ndarray:
 
 
 def compose(second: npt.ArrayLike, first: npt.ArrayLike) -> np.ndarray:
-    """The pose that takes a point by `first`, then by `second`.
+    """Composes two poses: applies `first`, then `second`.
 
     Args:
       second: (*b, 3, 4) or (*b, 4, 4).
@@ -52,38 +52,38 @@ def compose(second: npt.ArrayLike, first: npt.ArrayLike) -> np.ndarray:
 
 
 def from_camera_to_world(pose: npt.ArrayLike, axes: npt.ArrayLike | None = None) -> np.ndarray:
-    """The world-to-camera pose of a camera-to-world one.
+    """Converts a camera-to-world pose to world to camera.
 
     Args:
-      pose: (*b, 3, 4) or (*b, 4, 4), from a camera with axes of its own into the world.
-      axes: (3, 3), from the camera's own axes into OpenCV's; those are its own if None.
+      pose: (*b, 3, 4) or (*b, 4, 4), camera to world.
+      axes: (3, 3), rotation from the camera's axes to OpenCV's; None if they are OpenCV's.
 
     Returns:
-      (*b, 3, 4), float64, in OpenCV's axes; the world keeps its own.
+      (*b, 3, 4), float64, in OpenCV's axes; the world's axes are unchanged.
     """
-    world_to_camera = inverse(pose)
+    world_to_camera = invert(pose)
     return world_to_camera if axes is None else np.asarray(axes) @ world_to_camera
 
 
 def to_camera_to_world(pose: npt.ArrayLike, axes: npt.ArrayLike | None = None) -> np.ndarray:
-    """The camera-to-world pose of a world-to-camera one; the inverse of `from_camera_to_world`.
+    """Converts a world-to-camera pose to camera to world; inverse of `from_camera_to_world`.
 
     Args:
-      pose: (*b, 3, 4) or (*b, 4, 4), into a camera with OpenCV's axes.
-      axes: (3, 3), from the wanted camera's axes into OpenCV's; those are wanted if None.
+      pose: (*b, 3, 4) or (*b, 4, 4), world to camera, in OpenCV's axes.
+      axes: (3, 3), rotation from the requested axes to OpenCV's; None for OpenCV's.
 
     Returns:
-      (*b, 3, 4), float64, from the camera with the wanted axes into the world.
+      (*b, 3, 4), float64, camera to world, with the requested camera axes.
     """
     pose = np.asarray(pose, np.float64)[..., :3, :]
-    return inverse(pose if axes is None else np.asarray(axes).T @ pose)
+    return invert(pose if axes is None else np.asarray(axes).T @ pose)
 
 
 def from_quaternion(quaternion: npt.ArrayLike) -> np.ndarray:
-    """The rotation of a quaternion.
+    """Converts a quaternion to a rotation matrix.
 
     Args:
-      quaternion: (*b, 4), w x y z of any length but 0.
+      quaternion: (*b, 4), w x y z, of any nonzero length.
 
     Returns:
       (*b, 3, 3), float64.
@@ -99,10 +99,10 @@ def from_quaternion(quaternion: npt.ArrayLike) -> np.ndarray:
 
 
 def to_quaternion(rotation: npt.ArrayLike) -> np.ndarray:
-    """The quaternion of a rotation, w x y z with w not negative, of length 1.
+    """Converts a rotation matrix to the unit quaternion w x y z with w >= 0.
 
-    The largest of the four is found first, from the diagonal, so that none is divided by a small
-    number (Shepperd's method).
+    Starts from the largest component, found from the diagonal, to avoid dividing by a small number
+    (Shepperd's method).
 
     Args:
       rotation: (*b, 3, 3).
@@ -112,7 +112,7 @@ def to_quaternion(rotation: npt.ArrayLike) -> np.ndarray:
     """
     r = np.asarray(rotation, np.float64)
     diagonal = np.diagonal(r, axis1=-2, axis2=-1)
-    # 4 q q^T in the order w x y z: its row of the largest diagonal is q times a number.
+    # 4 q q^T in the order w x y z: the row with the largest diagonal entry is a multiple of q.
     outer = np.empty((*r.shape[:-2], 4, 4))
     outer[..., 0, 0] = 1 + diagonal.sum(-1)
     for i in range(3):
@@ -126,30 +126,27 @@ def to_quaternion(rotation: npt.ArrayLike) -> np.ndarray:
 
 
 def is_rigid(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> bool:
-    """Whether it is finite, a rotation (not mirrored, not scaled), and a translation.
+    """Whether all poses are finite, each a translation and a rotation without mirror or scale.
 
     Args:
       pose: (*b, 3, 4) or (*b, 4, 4).
-      tolerance: of every entry of R R^T - I, whose det R is positive.
-
-    Returns:
-      True where all poses of the batch are.
+      tolerance: largest entry of R R^T - I; det R must be positive.
     """
     return find_pose_fault(pose, tolerance) is None
 
 
-def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
-    """Poses as they are written.
+def check_poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
+    """Checks poses to be written.
 
     Args:
-      name: of the argument, for the error.
+      name: argument name used in error messages.
       poses: [N, 3, 4] or [N, 4, 4].
 
     Returns:
       float64 [N, 3, 4].
 
     Raises:
-      ValueError: another shape, or one that is no rotation and translation.
+      ValueError: the shape is another one, or a pose is not a rotation and translation.
     """
     array = np.asarray(poses, np.float64)
     if array.ndim != 3 or array.shape[1:] not in ((3, 4), (4, 4)) or len(array) == 0:
@@ -162,7 +159,7 @@ def poses_argument(name: str, poses: npt.ArrayLike) -> np.ndarray:
     return array[:, :3]
 
 
-def homogeneous(poses: np.ndarray) -> np.ndarray:
-    """Poses [N, 3, 4] with the row 0 0 0 1 below: [N, 4, 4]."""
+def append_last_row(poses: np.ndarray) -> np.ndarray:
+    """Appends the row 0 0 0 1 to poses [N, 3, 4], giving [N, 4, 4]."""
     bottom = np.broadcast_to([0.0, 0, 0, 1], (len(poses), 1, 4))
     return np.concatenate([poses, bottom], axis=1)

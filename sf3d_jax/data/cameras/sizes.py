@@ -1,8 +1,8 @@
-"""The sizes of the images that the intrinsics of the benchmarks belong to, (height, width).
+"""The image sizes (height, width) that the intrinsics of the benchmarks refer to.
 
-Files of cameras that do not say a size are those of the published images. Images of another size
-are resized ones: their cameras are resized with them, each axis by its own ratio, as the sides of
-an image are rounded to whole pixels.
+Camera files without a size refer to the published images. Images of another size were resized, and
+their cameras are resized with them, each axis by its own ratio since the sides of an image are
+rounded to whole pixels.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import PathLike, SizeError
-from sf3d_jax.data.cameras.checks import Size, check_fits, make_camera, resize_camera, same_shape
+from sf3d_jax.data.cameras.checks import Size, check_fits, is_same_shape, make_camera, resize_camera
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -24,8 +24,8 @@ TARTANAIR_V2 = (640, 640)
 THINGS = (540, 960)
 VKITTI2 = (375, 1242)
 
-# Of the five days of KITTI, (f, cx, cy) of all rectified cameras. Its benchmarks are made of these
-# days, and files of P0 to P3 do not say the size.
+# (f, cx, cy) of all rectified cameras on each of KITTI's five recording days, which its benchmarks
+# are made of. Files with P0 to P3 do not state the size.
 KITTI = {
     (375, 1242): (721.5377, 609.5593, 172.854),  # 2011_09_26
     (370, 1224): (707.0493, 604.0814, 180.5066),  # 2011_09_28
@@ -34,19 +34,19 @@ KITTI = {
     (376, 1241): (718.856, 607.1928, 185.2157),  # 2011_10_03
 }
 _SAME = 1e-3  # pixels
-# From the centre, as of `_off_centre`: of an image of half or twice the size it is .69.
+# Largest result of `_measure_off_centre`; half or twice the size gives .69.
 _FAR = 0.4
 
 
-def kitti_size(focal: np.ndarray, point: np.ndarray) -> Size | None:
-    """The size of the images of a day of KITTI.
+def find_kitti_size(focal: np.ndarray, point: np.ndarray) -> Size | None:
+    """Finds the image size of the KITTI recording day that has these intrinsics.
 
     Args:
       focal: (fx, fy) in pixels.
       point: (cx, cy) in pixels.
 
     Returns:
-      (H, W); None if the intrinsics are those of no day.
+      (H, W); None if no day has these intrinsics.
     """
     numbers = [*focal, *point]
     for size, (f, cx, cy) in KITTI.items():
@@ -58,33 +58,33 @@ def kitti_size(focal: np.ndarray, point: np.ndarray) -> Size | None:
 def check_kitti_fits(
     path: PathLike, where: str, focal: np.ndarray, point: np.ndarray, size: Size
 ) -> None:
-    """Refuses intrinsics of no known day that are rather those of images of KITTI than of others.
+    """Refuses intrinsics of an unknown day that fit KITTI's original images better than the user's.
 
     Args:
-      path: of the file, which says no size, for the error.
-      where: the part of the file, for the error.
+      path: file without a size, named in error messages.
+      where: part of the file named in error messages.
       focal: (fx, fy) in pixels.
       point: (cx, cy) in pixels.
-      size: (H, W) of the images that are there.
+      size: (H, W) of the user's images.
 
     Raises:
-      SizeError: the principal point is far from the centre of the images, or nearer to that of the
-        images of KITTI that these were resized from.
+      SizeError: the principal point is far from the images' centre, or nearer to that of the KITTI
+        images that they were resized from.
     """
     check_fits(path, where, focal, point, size, told=False)
-    full = [other for other in KITTI if size not in KITTI and same_shape(other, size)]
-    nearest = min([size, *full], key=lambda known: _off_centre(point, known))
+    full = [other for other in KITTI if size not in KITTI and is_same_shape(other, size)]
+    nearest = min([size, *full], key=lambda known: _measure_off_centre(point, known))
     if nearest != size:
         (height, width), (full_height, full_width) = size, nearest
         expected = (
             f"intrinsics of an image of {width} x {height} pixels for {where}, or a line S_rect "
-            "with the size that they belong to"
+            "with the size that they refer to"
         )
         found = f"those of about {full_width} x {full_height}: the principal point "
         raise SizeError(path, expected, f"{found}({point[0]:g}, {point[1]:g})")
 
 
-def camera_of_benchmark(
+def make_benchmark_camera(
     path: PathLike,
     where: str,
     *,
@@ -94,31 +94,31 @@ def camera_of_benchmark(
     size: Size,
     world_to_camera: np.ndarray,
 ) -> "Camera":
-    """The camera of images of a benchmark, of intrinsics that stand in a file without a size.
+    """Makes the camera of a benchmark's images from a file that states no size.
 
-    The intrinsics belong to the published images or, in a copy of the benchmark that was resized
-    with its cameras, to the images that are there: to those whose centre is nearer to the principal
-    point, which in these benchmarks is at the centre.
+    The intrinsics refer either to the published images or, in a copy of the benchmark that was
+    resized with its cameras, to the user's images. Principal points of these benchmarks are at the
+    centre, so the size whose centre is nearer is chosen.
 
     Args:
-      path: of the file, for the error.
-      where: the part of the file, for the error.
+      path: file named in error messages.
+      where: part of the file named in error messages.
       focal: (fx, fy) in pixels.
       principal_point: (cx, cy), integers at pixel centres.
-      published: (H, W) of the images of the benchmark.
-      size: (H, W) of the images that are there.
+      published: (H, W) of the benchmark's published images.
+      size: (H, W) of the user's images.
       world_to_camera: (3, 4), in OpenCV's axes.
 
     Returns:
       The camera, float64, of images of `size`.
 
     Raises:
-      FormatError: the numbers are no camera.
-      SizeError: the intrinsics fit neither size, or are those of images of another aspect.
+      FormatError: the numbers do not describe a camera.
+      SizeError: the intrinsics fit neither size, or belong to images of another aspect.
     """
     focal, point = np.asarray(focal, np.float64), np.asarray(principal_point, np.float64)
-    own = min((published, size), key=lambda known: _off_centre(point, known))
-    if _off_centre(point, own) > _FAR:
+    own = min((published, size), key=lambda known: _measure_off_centre(point, known))
+    if _measure_off_centre(point, own) > _FAR:
         sizes = " or ".join(f"{w} x {h}" for h, w in dict.fromkeys((published, size)))
         expected = f"the principal point of images of {sizes} pixels, near their centre, in {where}"
         raise SizeError(path, expected, f"({point[0]:g}, {point[1]:g})")
@@ -133,24 +133,24 @@ def camera_of_benchmark(
     return resize_camera(path, where, camera, size)
 
 
-def _off_centre(point: np.ndarray, size: Size) -> float:
-    """How far a principal point is from the centre: a logarithm, alike for half and double."""
+def _measure_off_centre(point: np.ndarray, size: Size) -> float:
+    """Measures how far a principal point is from the centre: |log ratio|, max over the axes."""
     ratio = (2 * point + 1) / np.array([size[1], size[0]])
     return float(np.abs(np.log(ratio)).max()) if (ratio > 0).all() else np.inf
 
 
 def check_aspect(path: PathLike, published: Size, size: Size) -> None:
-    """Refuses images that are not the published ones resized.
+    """Refuses images that are not resized copies of the published ones.
 
     Args:
-      path: of a file that is of no use without the camera, for the error.
-      published: (H, W) of the images of the benchmark, which its cameras belong to.
-      size: (H, W) of the images that are there.
+      path: file that needs the camera, named in error messages.
+      published: (H, W) of the published images, which the benchmark's cameras refer to.
+      size: (H, W) of the user's images.
 
     Raises:
       SizeError: the sizes do not differ by a common factor.
     """
-    if not same_shape(published, size):
+    if not is_same_shape(published, size):
         (height, width), (found_height, found_width) = published, size
-        expected = f"images of {width} x {height} pixels, which the camera belongs to, or resized"
+        expected = f"images of {width} x {height} pixels, as the camera's, or resized copies"
         raise SizeError(path, expected, f"{found_width} x {found_height}")

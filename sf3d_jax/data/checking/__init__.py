@@ -1,1 +1,1 @@
-"""What is wrong with a data set of scene flow."""
+"""Finds faults in scene-flow samples and data sets."""

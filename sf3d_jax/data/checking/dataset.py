@@ -1,4 +1,4 @@
-"""The check of a data set: sample by sample, with the files that are missing or broken."""
+"""Checks a data set sample by sample, and reports missing and broken files."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from sf3d_jax.data._files import DtypeError, FormatError, SizeError
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.sample import check
-from sf3d_jax.data.checking.scale_facts import has_both, scale_facts
+from sf3d_jax.data.checking.scale_facts import check_scale, has_both
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
 from sf3d_jax.samples import Sample
@@ -19,19 +19,18 @@ _NAMES: dict[type, str] = {SizeError: "size", DtypeError: "dtype"}
 
 
 def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) -> Iterator[Report]:
-    """Checks the samples of a data set.
+    """Checks the samples of a data set, as `check` does for one sample.
 
-    Files that are missing or broken are findings, by their paths; what is left of a sample is
-    checked without them. Where the data set has the motion of the other direction of time, it is
-    compared with that.
+    Missing and broken files are reported by path, and the rest of the sample is checked without
+    them. If the data set has the motion of the other time direction, the two are compared.
 
     Args:
-      dataset: such as `SRFlow3D`.
-      limit: check so many samples, evenly spread; all if None.
-      jobs: threads.
+      dataset: data set such as `SRFlow3D`.
+      limit: number of samples to check, evenly spread; None checks all.
+      jobs: number of threads.
 
     Returns:
-      An iterator over the reports, by the names and in the order of the samples.
+      An iterator over named reports, in the order of the samples.
 
     Raises:
       ValueError: limit or jobs is below 1.
@@ -41,11 +40,11 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
             raise ValueError(f"{name}: expected at least 1, got {number}")
     metric = True
     if isinstance(dataset, SRFlow3D):
-        dataset, metric = _with_scale(dataset)
+        dataset, metric = _set_scale(dataset)
     entries = _choose_entries(dataset.entries, limit)
-    partner = _partner_reader(dataset)
+    partner = _make_partner_reader(dataset)
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(_report, dataset, entry, partner, metric) for entry in entries]
+        waiting = [pool.submit(_check_entry, dataset, entry, partner, metric) for entry in entries]
         try:
             for future in waiting:
                 yield future.result()
@@ -54,51 +53,55 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
 
 
 def list_directions(dataset: Dataset) -> tuple[Dataset, ...]:
-    """The data sets that a whole check goes through: one for each direction of time.
+    """Lists the data sets of a complete check: one per time direction.
 
     Args:
-      dataset: such as `SRFlow3D`.
+      dataset: data set such as `SRFlow3D`.
 
     Returns:
-      The data set and, if it has the motion of the other direction, that of the same samples. It
-      has the scale of the first where that has one, even if the scale is what is wrong.
+      The data set and, if it exists, the same samples in the other time direction. The second one
+      takes the first one's scale, if it has one, so that a wrong scale is found in both.
     """
-    other = _other_direction(dataset)
+    other = _find_other_direction(dataset)
     return (dataset,) if other is None else (dataset, other)
 
 
-def _other_direction(dataset: Dataset) -> Dataset | None:
+def _find_other_direction(dataset: Dataset) -> Dataset | None:
     other = dataset.other_direction()
     if isinstance(dataset, SRFlow3D) and isinstance(other, SRFlow3D):
-        scaled, metric = _with_scale(dataset)
-        # A scale that was made up would count as one that was given.
+        scaled, metric = _set_scale(dataset)
+        # Without a metric scale `scaled` has a made-up one, which must not pass for a given one.
         return other.with_scale(scaled.scale) if metric else other
     return other
 
 
-def _with_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
-    """The data set with a scale that is given, and whether that means anything.
+def _set_scale(dataset: SRFlow3D) -> tuple[SRFlow3D, bool]:
+    """Returns the data set with an explicit scale, and whether that scale is meaningful.
 
-    Else samples could not be read because of the depths alone, which may be what is wrong.
+    Without one, samples whose depths are wrong could not be read at all.
     """
-    for way in _ways(dataset):
+    for way in _iterate_directions(dataset):
         try:
             return dataset.with_scale(way.scale), True
-        except (ValueError, OSError):  # that is said of each sample
+        except (ValueError, OSError):  # reported for each sample
             continue
-    scales = (_any_scale(dataset, entry) for way in _ways(dataset) for entry in way.entries)
+    scales = (
+        _estimate_scale(dataset, entry)
+        for way in _iterate_directions(dataset)
+        for entry in way.entries
+    )
     scale = next((scale for scale in scales if scale), None)
     return dataset.with_scale(scale or 1.0), scale is not None
 
 
-def _ways(dataset: SRFlow3D) -> Iterator[SRFlow3D]:
-    """Both directions of time; the other one is listed only if it is needed."""
+def _iterate_directions(dataset: SRFlow3D) -> Iterator[SRFlow3D]:
+    """Iterates over both time directions; the other one is only listed if needed."""
     yield dataset
     if (other := dataset.other_direction()) is not None:
         yield other
 
 
-def _any_scale(dataset: SRFlow3D, entry: Entry) -> float | None:
+def _estimate_scale(dataset: SRFlow3D, entry: Entry) -> float | None:
     try:
         depth, scaled, _, _ = dataset.scale_evidence(entry)
     except (ValueError, OSError):
@@ -112,9 +115,9 @@ def _choose_entries(entries: tuple[Entry, ...], limit: int | None) -> list[Entry
     return [entries[i * len(entries) // count] for i in range(count)]
 
 
-def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
-    """What finds the sample that leads back from the next frame, if there is one."""
-    other = _other_direction(dataset)
+def _make_partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
+    """Returns a function that reads the sample leading back from the next frame, if it exists."""
+    other = _find_other_direction(dataset)
     all_entries = () if other is None else other.entries
     entries = {(e.sequence, e.frame, e.next_frame): e for e in all_entries}
 
@@ -124,30 +127,30 @@ def _partner_reader(dataset: Dataset) -> Callable[[Entry], Sample | None]:
             return None
         try:
             return other.read(back)
-        except (ValueError, OSError):  # its files are named where it is itself checked
+        except (ValueError, OSError):  # reported when that sample is checked itself
             return None
 
     return partner
 
 
-def _report(
+def _check_entry(
     dataset: Dataset, entry: Entry, partner: Callable[[Entry], Sample | None], metric: bool
 ) -> Report:
-    """The report of one sample; `metric` tells whether its depths are in metres."""
+    """Checks one sample; `metric` says whether its depths are in metres."""
     sample, findings = _read(dataset, entry)
     if isinstance(dataset, SRFlow3D):
         scale, messages = dataset.scale if metric else None, [x.message for x in findings]
-        findings += _scale_findings(dataset, entry, scale, messages)
+        findings += _check_scale(dataset, entry, scale, messages)
     if sample is None:
         return Report(tuple(findings), name=entry.name)
-    if not metric:  # the cameras' places are
+    if not metric:  # camera positions are in metres, so they cannot be compared
         sample = dataclasses.replace(sample, camera=None, next_camera=None)
     report = check(sample, backward=partner(entry))
     return dataclasses.replace(report, findings=(*findings, *report.findings), name=entry.name)
 
 
 def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]:
-    """What can be read of a sample, and the files that stand in the way."""
+    """Reads what is readable of a sample, and reports the other files."""
     files = dict(entry.files)
     why = "it was not written, or not downloaded"
     lost = [path for path in files.values() if not path.exists()]
@@ -157,14 +160,14 @@ def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]
         try:
             return dataset.read(entry._replace(files=files)), findings
         except FormatError as error:
-            findings.append(_format_finding(error))
+            findings.append(_report_format_error(error))
             bad = Path(error.path)
         except OSError as error:
             bad = Path(error.filename or "")
             if bad in files.values():
                 findings.append(Finding("unreadable", f"{bad}: {error.strerror}"))
         except (KeyError, TypeError, ValueError):
-            # Without those files the rest is no sample.
+            # The remaining files do not make a sample.
             return None, findings
         left = {name: path for name, path in files.items() if path != bad}
         if len(left) == len(files):
@@ -173,26 +176,26 @@ def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]
     return None, findings
 
 
-def _format_finding(error: FormatError) -> Finding:
+def _report_format_error(error: FormatError) -> Finding:
     why = {
         "size": "it belongs to another image, or was resized",
-        "dtype": "it was saved as another kind of numbers, or as codes",
-        "unreadable": "it was cut off or damaged, or is something else than its name says",
+        "dtype": "it was saved with another dtype, or as undecoded codes",
+        "unreadable": "it was cut off or damaged, or is not what its name says",
     }
     name = _NAMES.get(type(error), "unreadable")
     return Finding(name, str(error), {}, why[name])
 
 
-def _scale_findings(
+def _check_scale(
     dataset: SRFlow3D, entry: Entry, scale: float | None, messages: list[str]
 ) -> list[Finding]:
-    """What is wrong with the scale, or with the depth, which only the scale is measured from."""
+    """Finds faults of the scale, or of the metric depth, which is used for nothing else."""
     if not {"depth", "scaled_inv_depth"} <= entry.files.keys():
         return []
     try:
         depth, scaled, mask, camera = dataset.scale_evidence(entry)
     except FormatError as error:
-        return [] if str(error) in messages else [_format_finding(error)]
+        return [] if str(error) in messages else [_report_format_error(error)]
     except OSError:  # missing files were named already
         return []
-    return scale_facts(depth, scaled, camera, mask=mask, scale=scale)
+    return check_scale(depth, scaled, camera, mask=mask, scale=scale)

@@ -1,4 +1,4 @@
-"""What a check says: findings, the best explanation first."""
+"""The result of a check: findings, the best explanation first."""
 
 import dataclasses
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """One fault found in a sample.
 
     Attributes:
-      name: what it is, a fixed word such as `flow_sign`.
-      message: what was seen, in a sentence.
-      measured: the numbers behind it, by name.
-      explanation: what would explain it, and so what to change; empty where nothing does.
-      confidence: in 0..1; of an explanation the share of the disagreement that it takes away.
-      alternatives: names of what would explain it about as well.
+      name: kind of fault, a fixed word such as `flow_sign`.
+      message: what was observed, in one sentence.
+      measured: measured numbers, by name.
+      explanation: likely cause, and thus what to change; empty if there is none.
+      confidence: 0..1; for an explanation, the share of the disagreement that it removes.
+      alternatives: names of other faults that explain it about as well.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Finding:
     alternatives: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The finding for `json.dumps`.
+        """Converts the finding for `json.dumps`.
 
         Returns:
           Plain Python objects.
@@ -40,7 +40,7 @@ class Finding:
         }
 
     def __str__(self) -> str:
-        """The finding as a few lines of text."""
+        """Formats the finding as a few lines of text."""
         numbers = ", ".join(f"{name} {x:.4g}" for name, x in self.measured.items())
         lines = [f"{self.name} ({self.confidence:.0%} sure): {self.message}"]
         if self.explanation:
@@ -54,13 +54,13 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was found in one sample.
+    """Result of checking one sample.
 
     Attributes:
-      findings: what is wrong, the best explanation first; empty if nothing is.
-      measured: how far the parts of the sample disagree as they are, by the kind of evidence;
-        what could not be measured is not there.
-      name: of the sample, if it has one.
+      findings: faults, the best explanation first; empty if none was found.
+      measured: how far the parts of the sample disagree, by kind of evidence; kinds that could
+        not be measured are left out.
+      name: name of the sample, if it has one.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -69,11 +69,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.findings
 
     def to_json(self) -> dict[str, Any]:
-        """The report for `json.dumps`.
+        """Converts the report for `json.dumps`.
 
         Returns:
           Plain Python objects.
@@ -86,7 +86,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        """The report as text, finding by finding."""
+        """Formats the report as text, finding by finding."""
         head = self.name or "the sample"
         if self.ok:
             seen = ", ".join(f"{name} {x:.3g}" for name, x in self.measured.items())

@@ -1,20 +1,20 @@
-"""The check of one sample."""
+"""Checks one sample."""
 
 import numpy as np
 
-from sf3d_jax.data.checking.evidence.fields import Case, fields_of
+from sf3d_jax.data.checking.evidence.fields import Case, make_fields
 from sf3d_jax.data.checking.evidence.points import choose_pixels
 from sf3d_jax.data.checking.evidence.record import AGREES
 from sf3d_jax.data.checking.facts import (
     RESOLUTION,
-    mask_facts,
-    shape_facts,
-    value_facts,
-    with_arrays,
+    check_mask,
+    check_shapes,
+    check_values,
+    convert_to_numpy,
 )
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.search import Explanation, State, explain
-from sf3d_jax.data.checking.unexplained import unexplained_findings
+from sf3d_jax.data.checking.unexplained import report_unexplained
 from sf3d_jax.samples import Sample, Sequence
 
 _MAPS = (
@@ -24,62 +24,62 @@ _MAPS = (
 
 
 def check(sample: Sample, *, backward: Sample | None = None) -> Report:
-    """Looks for what is wrong with a sample: signs, orders, units, grids, poses, masks.
+    """Finds faults in a sample: signs, orders, units, grids, poses, masks.
 
-    The parts of a sample are compared with one another where two of them say the same thing: the
-    images along the flow; inverse depth plus change with the next inverse depth at the end of the
-    flow; flow and change with those of a still world between the cameras, where any quarter of
-    the pixels stands still; there and back; the scene flow with the other maps. Where they
-    disagree, each fault that people make is undone in turn, and one that makes them agree is
-    named. Noise is no finding: no fault explains it.
+    Redundant parts are compared: the images along the flow; inverse depth plus change with the next
+    inverse depth at the end of the flow; flow and change with those of a still world between the
+    cameras (a quarter of the pixels must stand still); the flow there and back; the scene flow with
+    the other maps. If they disagree, each common fault is undone in turn, and one that makes them
+    agree is reported. Noise is not reported, since no fault explains it.
 
-    What one sample cannot show is not reported:
+    Some faults cannot be seen in one sample and are not reported:
 
-    - Of cameras that do not move, poses, focal lengths, principal points, and a ray length or a
-      unit in *all* depths and changes: nothing depends on them, unless scene flow is given. Only a
-      principal point that is the centre of an image of quite another size is named.
-    - Of a scene in which less than a quarter stands still, the same.
-    - With the world at the first camera, poses that were inverted before it was put there.
-    - Cameras of different places that were exchanged look like inverted poses if the world is at
-      one of them; depths that were not inverted look like a change of depth, if both depths are
-      given and nothing else tells: then both are named, one as an alternative.
-    - Faults below the noise: half a pixel of the principal point takes exact data.
-    - A scale that all depths, changes and translations share.
+    - If the cameras do not move, or less than a quarter of the scene stands still: poses, focal
+      lengths, principal points, and ray lengths or a unit in *all* depths and changes, unless there
+      is scene flow. A principal point at the centre of a much larger or smaller image is reported.
+    - If the world's origin is the first camera: poses that were inverted before it was put there.
+    - Exchanged cameras look like inverted poses if the world's origin is at one of them; depths
+      that were not inverted may look like a change of depth. Then both explanations are reported,
+      one as an alternative.
+    - Faults below the noise: half a pixel of the principal point only shows in exact data.
+    - A scale shared by all depths, changes and translations.
 
     Args:
-      sample: NumPy or JAX arrays, unbatched; any of them may be missing, all but one. Poses are
-        in any world. It may have NaN where a value is claimed and none is there.
-      backward: the sample of the opposite direction: its first frame is the next one of
-        `sample`, and its flow leads back. It is used to compare, and not checked itself.
+      sample: NumPy or JAX arrays without batch axes, at least one map; poses in any world. NaN and
+        infinity are allowed, and are reported where a mask calls them valid.
+      backward: the sample of the opposite direction: its first frame is the next one of `sample`,
+        and its flow leads back. Used for comparison only.
 
     Returns:
-      The report; without findings if all agrees, or if nothing can be compared.
+      The report; it has no findings if everything agrees or nothing can be compared.
 
     Raises:
-      TypeError: an argument is no sample.
-      ValueError: the sample has not a single map, or a batch of cameras.
+      TypeError: an argument is not a Sample.
+      ValueError: the sample has no map, or has a batch of cameras.
     """
     for argument, x in (("sample", sample), ("backward", backward)):
         if not isinstance(x, Sample) and not (x is None and argument == "backward"):
-            advice = f"; give a pair of it, {argument}.pair(i)" if isinstance(x, Sequence) else ""
+            advice = (
+                f"; pass one of its pairs, {argument}.pair(i)" if isinstance(x, Sequence) else ""
+            )
             raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}{advice}")
     name = sample.name if isinstance(sample.name, str) else None
-    sample, findings = shape_facts(with_arrays(sample))
+    sample, findings = check_shapes(convert_to_numpy(sample))
     if not _has_maps(sample):
         if findings:
             return Report(tuple(findings), name=name)
         raise ValueError("sample: expected an image or a map, got none")
-    findings += value_facts(sample)
+    findings += check_values(sample)
     if any(finding.name == "nothing_known" for finding in findings):
-        # What would be explained by maps of nothing is not worth much.
+        # Explanations based on empty maps would be worthless.
         return Report(tuple(findings), name=name)
     with np.errstate(all="ignore"):
         state = explain(_make_case(sample, backward))
-        explained = _explained_findings(state)
+        explained = _report_explanations(state)
         if any(x.name == RESOLUTION for x in explained) or _has_right_intrinsics(state):
             findings = [x for x in findings if x.name != RESOLUTION]
-        findings = [*explained, *findings, *mask_facts(state.case)]
-        findings += unexplained_findings(state)
+        findings = [*explained, *findings, *check_mask(state.case)]
+        findings += report_unexplained(state)
     levels = {evidence.words: x.level for evidence, x in state.given.items() if x is not None}
     return Report(tuple(findings), levels, name)
 
@@ -89,17 +89,17 @@ def _has_maps(sample: Sample) -> bool:
 
 
 def _make_case(sample: Sample, backward: Sample | None) -> Case:
-    own, other = fields_of(sample), None
+    own, other = make_fields(sample), None
     if backward is not None:
-        backward, _ = shape_facts(with_arrays(backward))
+        backward, _ = check_shapes(convert_to_numpy(backward))
         if _has_maps(backward):
-            other = fields_of(backward)
+            other = make_fields(backward)
             other = other if other.size == own.size else None
     return Case(own, other, *choose_pixels(own.size, sample.valid))
 
 
 def _has_right_intrinsics(state: State) -> bool:
-    """Whether what depends on them agrees: motion in space, and that of a still world."""
+    """Whether evidence that depends on the intrinsics agrees: scene flow or still-world motion."""
     camera, after = state.case.own.camera, state.case.own.next_camera
     if camera is None:
         return False
@@ -111,28 +111,28 @@ def _has_right_intrinsics(state: State) -> bool:
     )
 
 
-def _explained_findings(state: State) -> list[Finding]:
-    """A finding for each fault; one that only helps another is as sure as that one."""
+def _report_explanations(state: State) -> list[Finding]:
+    """Makes a finding per fault; a fault that only helps the next one takes its confidence."""
     findings: list[Finding] = []
     share, alternatives = 0.0, state.alternatives
     for step in reversed(state.steps):
         share = step.share if step.evidence else share
-        findings = [*_findings_of(step, share, alternatives), *findings]
+        findings = [*_report_step(step, share, alternatives), *findings]
         alternatives = ()
     return findings
 
 
-def _findings_of(step: Explanation, share: float, alternatives: tuple[str, ...]) -> list[Finding]:
+def _report_step(step: Explanation, share: float, alternatives: tuple[str, ...]) -> list[Finding]:
     hypothesis = step.hypothesis
     numbers, parts = dict(hypothesis.numbers), []
     for evidence, before, after in step.changes:
         numbers[f"{evidence.name} before"] = before.level
         numbers[f"{evidence.name} after"] = after.level
-        parts.append(f"{evidence.words}: {before.level:.3g}, mended {after.level:.3g}")
+        parts.append(f"{evidence.words}: {before.level:.3g}, repaired {after.level:.3g}")
     message = "; ".join(parts) or "seen together with the next finding"
     if len(hypothesis.names) > 1:
         message = f"{' and '.join(hypothesis.names)} together. {message}"
-    # Two that explain as much share what one could be sure of.
+    # Equally good explanations share the confidence.
     confidence = min(1.0, max(0.0, share)) / (1 + len(alternatives))
     return [
         Finding(name, message, numbers, hypothesis.explanation, confidence, alternatives)

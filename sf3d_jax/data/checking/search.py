@@ -1,11 +1,11 @@
-"""Which hypotheses explain what is wrong.
+"""Searches for the hypotheses that explain the disagreements in a sample.
 
-A hypothesis explains a fault if it makes a disagreement much smaller and none larger. Of those that
-do, the one is taken that leaves the least over all kinds of evidence: with exact data the right one
-brings all to rounding, and one that is only like it does not. What it leaves is then explained in
-turn, as there may be several faults.
+A hypothesis explains a disagreement if it makes that much smaller and none larger. Among those, the
+one with the smallest total residual over all kinds of evidence is chosen: on exact data the true
+cause drives every residual to rounding error, and a look-alike does not. The remaining disagreement
+is then explained in turn, since there may be several faults.
 
-Noise makes a disagreement large, but no hypothesis makes it small, so noise alone is no finding.
+Noise also makes a disagreement large, but no hypothesis makes it small, so noise is not reported.
 """
 
 import dataclasses
@@ -18,33 +18,33 @@ from sf3d_jax.data.checking.evidence.fields import Case
 from sf3d_jax.data.checking.evidence.kinds import EVIDENCE, IMAGES, Levels, measure_all
 from sf3d_jax.data.checking.evidence.levels import Level
 from sf3d_jax.data.checking.evidence.record import AGREES, Evidence, ImageEvidence, Trial, Verdict
-from sf3d_jax.data.checking.evidence.within import images_without_flow
-from sf3d_jax.data.checking.faults import all_hypotheses
+from sf3d_jax.data.checking.evidence.within import measure_images_without_flow
+from sf3d_jax.data.checking.faults import list_hypotheses
 from sf3d_jax.data.checking.faults.fault import Hypothesis
-from sf3d_jax.data.checking.faults.flow import flow_faults
+from sf3d_jax.data.checking.faults.flow import list_flow_faults
 
 _OF_MAPS = tuple(evidence for evidence in EVIDENCE if not isinstance(evidence, ImageEvidence))
 _MOST_FAULTS = 4
-# In the score: what a further fault must gain, and between those that explain about as much.
+# Score differences: the gain required of a further fault, and the gap between equal explanations.
 _WORTH_A_FAULT = 0.3
 _ALIKE = 0.5
-# Of two explanations of which one must be the better one: standard errors.
+# Standard errors by which one of two explanations must be better than the other.
 _LIKELY = 2.0
-# How many of the best states are followed, and how many with another flow.
+# Number of best states that are followed, and of states with another flow.
 _FOLLOWED = 4
 _OTHERS = 5
 _OTHER_FLOWS = {"flow_order", "flow_sign", "flow_v_sign", "flow_direction"}
-# The part of a disagreement that neighbours share, above which it is no noise.
+# A disagreement of which neighbours share a larger part than this is not noise.
 _SHARED = 0.6
 
 
 class Explanation(NamedTuple):
-    """A hypothesis that explains something.
+    """A hypothesis that explains a disagreement.
 
     Attributes:
-      hypothesis: what is wrong.
-      evidence: the kinds of evidence that speak for it.
-      before, after: what disagrees without and with it.
+      hypothesis: the fault.
+      evidence: kinds of evidence that support it.
+      before, after: levels of disagreement without and with it.
     """
 
     hypothesis: Hypothesis
@@ -54,27 +54,27 @@ class Explanation(NamedTuple):
 
     @property
     def changes(self) -> list[tuple[Evidence, Level, Level]]:
-        """The levels of its evidence without and with it."""
+        """Levels of its evidence without and with the hypothesis."""
         pairs = [(e, self.before[e], self.after[e]) for e in self.evidence]
         return [(e, old, new) for e, old, new in pairs if old is not None and new is not None]
 
     @property
     def share(self) -> float:
-        """The share of the disagreement that it takes away."""
+        """Share of the disagreement that it removes."""
         shares = [1 - new.level / old.level for _, old, new in self.changes]
         return float(np.mean(shares)) if shares else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What may be meant, and how one gets there.
+    """A case after undoing some faults.
 
     Attributes:
-      case: what is meant.
-      levels: what still disagrees.
-      score: the sum of the logarithms of what is left of each disagreement, the lower the better.
+      case: the repaired case.
+      levels: the remaining disagreements.
+      score: sum of the log ratios of remaining to original disagreement; lower is better.
       steps: the faults, in the order in which they are undone.
-      alternatives: names of what explains the last fault about as well.
+      alternatives: names of faults that explain as much as the last step.
     """
 
     case: Case
@@ -85,30 +85,30 @@ class State:
 
     @property
     def given(self) -> Levels:
-        """What disagrees before anything is undone."""
+        """Disagreements before any fault is undone."""
         return self.steps[0].before if self.steps else self.levels
 
     @property
     def cost(self) -> float:
-        """How far-fetched its faults are, in the unit of the score."""
+        """Penalty for far-fetched faults, in the unit of the score."""
         return sum(0.1 * step.hypothesis.cost for step in self.steps)
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is left to explain; images alone are no reason for a second step."""
+        """Whether nothing is left to explain; images alone do not justify a second step."""
         kinds = _OF_MAPS if self.steps else EVIDENCE
         return not any(evidence.is_disagreement(self.levels[evidence]) for evidence in kinds)
 
     @functools.cached_property
     def without_flow(self) -> Level | None:
-        """What the images say of no motion, if there are images and a flow."""
-        return images_without_flow(self.case)
+        """Level of the images for zero flow, if there are images and a flow."""
+        return measure_images_without_flow(self.case)
 
     def after(self, step: Explanation, case: Case) -> "State":
-        """The state after a further step.
+        """Returns the state after a further step.
 
-        What cannot be measured counts as no agreement. Differences between images that may be
-        chance do not count.
+        Evidence that cannot be measured counts as total disagreement. Differences between images
+        that may be chance do not count.
         """
         state = State(case, step.after, steps=(*self.steps, step))
         ratios = [e.log_ratio(self.given[e], step.after[e]) for e in EVIDENCE]
@@ -116,10 +116,10 @@ class State:
 
 
 def explain(case: Case) -> State:
-    """What is wrong, fault by fault.
+    """Explains the disagreements of a case, fault by fault.
 
-    A few of the best explanations are followed, since of two faults the one may hide the other.
-    The state that is meant has no steps if nothing is explained.
+    Follows several of the best explanations, since one fault may hide another. The resulting state
+    has no steps if nothing is explained.
     """
     best = given = State(case, measure_all(case))
     states = [best]
@@ -133,7 +133,7 @@ def explain(case: Case) -> State:
             best = states[0]
         elif step > 0:
             break
-        # A wrong flow may show only when something else is right, too.
+        # A wrong flow may only become visible once another fault is undone.
         is_blind = given.levels[IMAGES] is None or not best.steps
         if step == 0 and is_blind and _is_suspicious(given, best):
             states = states + _undo_flow_faults(given)
@@ -143,14 +143,14 @@ def explain(case: Case) -> State:
 
 
 def _undo_a_fault(state: State) -> list[State]:
-    """The states with one fault more undone."""
-    tried = [try_hypothesis(hypothesis, state) for hypothesis in all_hypotheses(state.case)]
+    """Lists the states with one more fault undone."""
+    tried = [try_hypothesis(hypothesis, state) for hypothesis in list_hypotheses(state.case)]
     found = _discount_chance([after for after in tried if after is not None])
-    return [dataclasses.replace(x, alternatives=_names_of_equals(x, found)) for x in found]
+    return [dataclasses.replace(x, alternatives=_name_equals(x, found)) for x in found]
 
 
 def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
-    """The state after a hypothesis; None if it explains nothing or anything speaks against it."""
+    """Applies a hypothesis; None if it explains nothing or any evidence speaks against it."""
     meant = hypothesis.repair(state.case)
     if meant is None:
         return None
@@ -160,7 +160,7 @@ def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
         return None
 
     after, supporting = dict(state.levels), []
-    # What agrees now is most likely to speak against it: that ends the work.
+    # Evidence that agrees now is most likely to reject the hypothesis, so it is measured first.
     for evidence in sorted(before, key=lambda e: e.floors(before[e])):
         after[evidence] = evidence.measure(meant)
         verdict = evidence.judge(trial, before[evidence], after[evidence])
@@ -171,7 +171,7 @@ def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
     if not any(evidence.speaks_alone_for(hypothesis.names) for evidence in supporting):
         return None
 
-    # What could not be measured before may be now.
+    # Evidence that could not be measured before may be measurable now.
     after |= {e: e.measure(meant) for e, level in state.levels.items() if level is None}
     found = state.after(Explanation(hypothesis, tuple(supporting), state.levels, after), meant)
     if not all(step.evidence for step in found.steps) and not _is_worthwhile(found):
@@ -180,15 +180,15 @@ def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
 
 
 def _is_worthwhile(state: State) -> bool:
-    """Whether anything is much better than at the beginning."""
+    """Whether any evidence is much better than at the beginning."""
     pairs = [(e, state.given[e], state.levels[e]) for e in _OF_MAPS]
     return any(old and new and e.is_much_better(old, new) for e, old, new in pairs)
 
 
 def _discount_chance(states: list[State]) -> list[State]:
-    """The states with scores to which small differences from the best one do not count.
+    """Rescores the states, ignoring differences from the best one that may be noise.
 
-    Noise makes them: then the explanation that is less far-fetched is the better one.
+    Among states that differ by noise only, the least far-fetched explanation then wins.
     """
     if not states:
         return []
@@ -200,18 +200,18 @@ def _discount_chance(states: list[State]) -> list[State]:
     return [dataclasses.replace(x, score=y) for x, y in zip(states, scores, strict=True)]
 
 
-def _names_of_equals(state: State, found: list[State]) -> tuple[str, ...]:
-    """The names of the other faults that explain about as much as the last one of a state."""
+def _name_equals(state: State, found: list[State]) -> tuple[str, ...]:
+    """Names the other faults that explain about as much as the last one of a state."""
     near = [x.steps[-1].hypothesis.names for x in found if abs(x.score - state.score) < _ALIKE]
     others = [" and ".join(x) for x in near if x != state.steps[-1].hypothesis.names]
     return tuple(dict.fromkeys(others))
 
 
 def _is_suspicious(given: State, best: State) -> bool:
-    """Whether there is more to find: noise would differ from pixel to pixel."""
+    """Whether there is more to find, because neighbours share a disagreement (unlike noise)."""
     if best.steps:
         return not best.is_settled
-    # A still world is left out: what moves in it is no fault.
+    # Still-world evidence is left out, since moving objects are not a fault.
     levels = {e: given.levels[e] for e in EVIDENCE if "flow" in e.reads and e.quantile == 0.5}
     return any(
         level and e.floors(level) > AGREES and level.systematic > _SHARED * level.typical
@@ -220,9 +220,9 @@ def _is_suspicious(given: State, best: State) -> bool:
 
 
 def _undo_flow_faults(given: State) -> list[State]:
-    """The best states with another flow, whether or not that alone explains anything."""
+    """Lists the best states with another flow, whether or not that alone explains anything."""
     states = []
-    for hypothesis in flow_faults(given.case):
+    for hypothesis in list_flow_faults(given.case):
         if not set(hypothesis.names) <= _OTHER_FLOWS:
             continue
         meant = hypothesis.repair(given.case)

@@ -264,7 +264,7 @@ def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) ->
         both = camera.world_to_camera, next_camera.world_to_camera
         # Of a camera that stays, not even rounding is left.
         moves = not np.array_equal(*both)
-        pose = poses.compose(both[1], poses.inverse(both[0])) if moves else np.eye(3, 4)
+        pose = poses.compose(both[1], poses.invert(both[0])) if moves else np.eye(3, 4)
         moved["next_camera"] = _to_single_precision(edit(next_camera, world_to_camera=pose))
     return moved
 

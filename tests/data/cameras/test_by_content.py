@@ -597,7 +597,7 @@ def test_what_stands_above_or_beside_a_pose_says_its_direction(tmp_path, form):
             [{"frame": 5, "w2c": W}, {"w2c": W}, {"frame": 7, "w2c": W}],
             "a frame as frame of each camera, found none in number 1 of the list",
         ),
-        ({"focal": [300.0, 301], "w2c": [W, W]}, "focal that is clearly of one frame"),
+        ({"focal": [300.0, 301], "w2c": [W, W]}, "focal as clearly one value, or one per frame"),
         ([{"K": K, "w2c": W}, {}], "a pose for frame 0001"),
         (
             {"id": 1, "img_name": "a", "width": 9, "height": 9, "fx": 1, "fy": 1, "cx": 1, "v": W},
@@ -656,7 +656,7 @@ def test_the_size_may_be_that_of_the_file(tmp_path, size):
 
 
 def test_a_pair_is_no_size_if_nobody_says_its_order(tmp_path):
-    with pytest.raises(FormatError, match=r"the pair \[550, 802\] in an order nobody says"):
+    with pytest.raises(FormatError, match=r"pair \[550, 802\], which may be \(height, width\) or"):
         read_json_cameras(saved(tmp_path, {"K": K, "w2c": W, "size": [550, 802]}))
     with pytest.raises(FormatError, match=r"height and width .* or size=\(height, width\)"):
         read_json_cameras(saved(tmp_path, {"K": K, "w2c": W}))

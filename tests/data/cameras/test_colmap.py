@@ -299,7 +299,7 @@ def test_bad_binary_cameras_are_refused_by_name(tmp_path, content, says):
         (counted(IMAGE, IMAGE), "every image once, found image 1 twice"),
         (counted(packed_image(1, NUMBERS, 7, "")), "the name of image 0 of 1 in UTF-8"),
         (counted(IMAGE).replace(b"a.jpg", b"\xff.jpg"), "the name of image 0 of 1 in UTF-8"),
-        (counted(IMAGE)[:75], "the name of image 0 of 1 in UTF-8 and a byte 0"),
+        (counted(IMAGE)[:75], "the name of image 0 of 1 in UTF-8 and a zero byte"),
         (counted(packed_image(1, [0.0] * 7, 7, "a")), "expected a quaternion in image 1"),
         (counted(packed_image(1, [np.inf] * 7, 7, "a")), "numbers up to"),
     ],
@@ -353,7 +353,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
     camera = sf3d.Camera.pinhole(3.0, 3.0, 2.0, 2.0, (5, 7))
     image = ColmapImage("a.jpg", 1, np.eye(3, 4))
     for ending, cameras, says in [
-        (".json", {1: camera}, r"an ending of \.bin or \.txt"),
+        (".json", {1: camera}, r"the extension \.bin or \.txt"),
         (".bin", {-1: camera}, "cameras: expected ids from 0"),
         (".bin", {1: sf3d.Camera.pinhole([3.0], 3, 2, 2, (5, 7))}, "got a batch"),
         (".txt", {1: unchecked(camera, focal=np.array([-3.0, 3]))}, "positive focal lengths"),
@@ -363,11 +363,11 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
         with pytest.raises(ValueError, match=says):
             write_colmap_cameras(tmp_path / f"a{ending}", cameras)
     for ending, images, says in [
-        (".json", {1: image}, r"an ending of \.bin or \.txt"),
+        (".json", {1: image}, r"the extension \.bin or \.txt"),
         (".bin", {2**32: image}, "images: expected ids from 0 to 4,294,967,295"),
         (".bin", {1: image._replace(camera_id=-1)}, "images' cameras: expected ids"),
         (".bin", {1: image._replace(name="a\0b")}, r"images\[1\]: expected a name"),
-        (".txt", {1: image._replace(name="a b")}, "a text file holds no spaces"),
+        (".txt", {1: image._replace(name="a b")}, "a text file cannot hold spaces"),
         (".txt", {1: image._replace(world_to_camera=2 * np.eye(3, 4))}, "expected rotations"),
     ]:
         with pytest.raises(ValueError, match=says):
@@ -443,13 +443,15 @@ def test_a_window_in_the_top_left_is_read_by_the_camera_of_the_whole(tmp_path):
     path = tmp_path / "cameras.txt"
     path.write_text("1 PINHOLE 320 240 300 300 320 240\n")
     advice = (
-        r"give the width and height of that and cut its camera: camera\.crop\(0, 0, \(240, 320\)\)"
+        r"give the larger width and height, and crop its camera: camera\.crop\(0, 0, \(240, 320\)\)"
     )
-    with pytest.raises(FormatError, match=f"of another size.* cut out of the top left.*{advice}"):
+    with pytest.raises(FormatError, match=f"of another size.* cropped from the top left.*{advice}"):
         read_colmap_cameras(path)
     path.write_text("1 PINHOLE 640 480 300 300 320 240\n")
     camera = read_colmap_cameras(path)[1].crop(0, 0, (240, 320))
     assert camera.size == (240, 320)
     np.testing.assert_array_equal(camera.principal_point, [319.5, 239.5])
-    with pytest.raises(ValueError, match="is not read again: write the camera before it is cut"):
+    with pytest.raises(
+        ValueError, match="readers would refuse; write the camera before it is cropped"
+    ):
         write_colmap_cameras(path, {1: camera})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sf3d_jax import data
-from sf3d_jax.data.cameras.keys import HARMLESS, is_harmless, says_something
+from sf3d_jax.data.cameras.keys import HARMLESS, is_harmless, is_meaningful
 
 POSE = [[0.0, 0, -1, 1], [-1, 0, 0, 2], [0, 1, 0, 3], [0, 0, 0, 1]]
 K = [[30.0, 0, 15.5], [0, 31.0, 11.5], [0, 0, 1]]
@@ -395,7 +395,7 @@ def test_the_list_is_of_keys_as_they_are_compared():
     ],
 )
 def test_what_says_something(value, says):
-    assert says_something(value) is says
+    assert is_meaningful(value) is says
 
 
 @pytest.mark.parametrize(
@@ -411,4 +411,4 @@ def test_what_says_something(value, says):
     ],
 )
 def test_what_says_something_of_a_lens(value, says):
-    assert says_something(value, of_a_lens=True) is says
+    assert is_meaningful(value, of_a_lens=True) is says

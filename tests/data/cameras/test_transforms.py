@@ -268,7 +268,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path):
     for frames, says in [
         ([], "at least one"),
         ([*frames_of("opencv"), *frames_of("fisheye")], "one kind of lens"),
-        (frames_of("rational"), "this format holds k1 k2 p1 p2 k3"),
+        (frames_of("rational"), "frames: expected only k1 k2 p1 p2 k3"),
         ([TransformsFrame(doubled)], "expected rotations and translations"),
         ([TransformsFrame(batch)], "got a batch"),
         ([TransformsFrame(negative)], r"frames\[0\].camera: expected positive focal lengths"),
@@ -412,7 +412,10 @@ def test_degrees_of_instant_ngp_are_read(tmp_path):
 @pytest.mark.parametrize(
     "frame, says",
     [
-        ({"w": 320, "h": 320}, "intrinsics in frame 1, of 320 x 320 pixels, found only those of"),
+        (
+            {"w": 320, "h": 320},
+            "intrinsics in frame 1, of 320 x 320 pixels, found only those shared by",
+        ),
         ({"w": 160}, r"w and h of frame 1, or size=.*, found only one of them"),
         ({"cx": 100}, "cx and cy of frame 1, or neither, found only cx"),
         ({"cy": 100}, "cx and cy of frame 1, or neither, found only cy"),
@@ -460,7 +463,7 @@ def test_pixels_of_the_root_are_those_of_one_size(tmp_path):
 def test_half_of_a_size_has_to_be_that_of_the_image(tmp_path):
     frames = write_images(tmp_path, (80, 100))
     assert cameras(tmp_path, {"fl_x": 90, "h": 80, "frames": frames})[0].size == (80, 100)
-    with pytest.raises(FormatError, match="one of them, not that of the images of 100 x 80"):
+    with pytest.raises(FormatError, match="one that differs from the images' 100 x 80"):
         cameras(tmp_path, {"fl_x": 90, "h": 81, "frames": frames})
 
 
@@ -547,7 +550,7 @@ def test_many_frames_are_read_together(tmp_path, monkeypatch):
 
     monkeypatch.setattr("sf3d_jax.data.cameras.transforms.make_batch", count)
     # What looks at one frame is for errors alone.
-    for name in ("poses.rigid_pose", "poses.matrix", "columns.matrix"):
+    for name in ("poses.check_rigid_pose", "poses.matrix", "columns.matrix"):
         monkeypatch.setattr(f"sf3d_jax.data.cameras.transforms.{name}", None)
     found = read_transforms(saved(tmp_path, {**LENS, "frames": frames}))
     assert len(found) == 300 and batches == [300]

@@ -13,7 +13,7 @@ from helpers.srflow3d_tree import SUBJECT, write_tree
 
 import sf3d_jax as sf3d
 from sf3d_jax import data
-from sf3d_jax.data.checking.scale_facts import scale_facts
+from sf3d_jax.data.checking.scale_facts import check_scale
 
 SCENES = (pytest.param("objects", marks=pytest.mark.thorough), "head")
 
@@ -205,17 +205,17 @@ def test_a_scale_is_one_number_by_itself():
     rng = np.random.default_rng(0)
     camera = sf3d.Camera.from_matrix(support.MATRIX, support.SIZE)
     depth = rng.uniform(1, 3, support.SIZE)
-    assert not scale_facts(depth, 2 / depth, camera, scale=2.0)
+    assert not check_scale(depth, 2 / depth, camera, scale=2.0)
     half = np.float16(depth)
-    assert not scale_facts(half, np.float16(2 / depth), camera, scale=2.0)
-    [finding] = scale_facts(depth, 2 / depth, camera, scale=2.1)
+    assert not check_scale(half, np.float16(2 / depth), camera, scale=2.0)
+    [finding] = check_scale(depth, 2 / depth, camera, scale=2.1)
     assert finding.name == "scale" and abs(finding.measured["median"] - 2) < 1e-9
-    [finding] = scale_facts(depth, rng.uniform(1, 3, support.SIZE), camera)
+    [finding] = check_scale(depth, rng.uniform(1, 3, support.SIZE), camera)
     assert finding.name == "scale"
-    assert not scale_facts(depth, np.zeros(support.SIZE), camera)
+    assert not check_scale(depth, np.zeros(support.SIZE), camera)
     outside = np.arange(support.SIZE[1]) >= 16
     mask = np.broadcast_to(~outside, support.SIZE)
-    assert not scale_facts(depth, np.where(mask, 2, 5) / depth, camera, mask=mask)
+    assert not check_scale(depth, np.where(mask, 2, 5) / depth, camera, mask=mask)
 
 
 @pytest.mark.parametrize("options", [{"limit": 0}, {"jobs": 0}])

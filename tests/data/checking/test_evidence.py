@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sf3d_jax import Sample
-from sf3d_jax.data.checking.evidence.fields import Case, SampleFields, fields_of
+from sf3d_jax.data.checking.evidence.fields import Case, SampleFields, make_fields
 from sf3d_jax.data.checking.evidence.kinds import EVIDENCE, IMAGES
 from sf3d_jax.data.checking.evidence.levels import Level
 from sf3d_jax.data.checking.evidence.points import choose_pixels
@@ -35,7 +35,7 @@ def fields():
         camera=made.camera,
         next_camera=made.next_camera,
     )
-    return fields_of(sample)
+    return make_fields(sample)
 
 
 def recorded(fields, seen):

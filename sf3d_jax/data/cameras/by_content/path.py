@@ -4,12 +4,12 @@
      "camera_path": [{"camera_to_world": [16 numbers, row by row], "fov": 50, "aspect": 1.25}, ...],
      "keyframes": [{"matrix": [16 numbers], "fov": 50, "aspect": 1.25}, ...]}
 
-The axes are OpenGL's (x right, y up, z back), `fov` is from the top of the picture to its bottom in
-degrees, pixels are square, and the principal point is the centre. `aspect` is not that of the
-picture, which has the size of the file. The keyframes are what a person placed, between which
-`camera_path` goes; they are read where there is no path. Their matrix is row by row or, in files of
-the first viewer and of the add-on, column by column in a text. The world is that of nerfstudio's
-training, turned, moved and scaled as its dataparser_transforms.json says.
+The axes are OpenGL's (x right, y up, z back), `fov` spans the image's height in degrees, pixels are
+square, and the principal point is the centre. `aspect` is ignored: the image has the file's render
+size. Keyframes are the cameras placed by hand, which `camera_path` interpolates; they are read if
+there is no path. Their matrix is row by row, or, in files of the first viewer and of the add-on, a
+string with the numbers column by column. The world is that of nerfstudio's training: rotated, moved
+and scaled as stated in its dataparser_transforms.json.
 """
 
 import json
@@ -24,13 +24,13 @@ from sf3d_jax.data._files.json import Json, matrix, outline
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.batches import make_batch, split_batch
 from sf3d_jax.data.cameras.by_content.result import FrameCamera
-from sf3d_jax.data.cameras.checks import Size, ends_in_one, resize_camera, rigid_pose
-from sf3d_jax.data.cameras.keys import refuse_unknown, unknown_keys
-from sf3d_jax.data.cameras.lens import focal_of_angle
-from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simple
+from sf3d_jax.data.cameras.checks import Size, check_rigid_pose, has_unit_last_row, resize_camera
+from sf3d_jax.data.cameras.keys import find_unknown_keys, refuse_unknown
+from sf3d_jax.data.cameras.lens import compute_focal
+from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simplify
 
 _SIDES = ("render_height", "render_width")
-# The lists of cameras, the one that counts first, and the key of the pose in each.
+# The lists of cameras, the preferred one first, and the key of the pose in each.
 _LISTS = {"camera_path": "camera_to_world", "keyframes": "matrix"}
 _FORM = "camera_path.json (camera to world, OpenGL)"
 
@@ -38,32 +38,32 @@ _Node: TypeAlias = dict[str, Json]
 
 
 def is_camera_path(tree: Json) -> bool:
-    """Whether a file is a camera path: it says the size of its pictures, and has one of the lists.
+    """Whether a file is a camera path: it has a render size and one of the lists.
 
     Args:
-      tree: of a JSON file.
+      tree: contents of a JSON file.
     """
     if not isinstance(tree, dict) or not all(key in tree for key in _SIDES):
         return False
     return any(isinstance(tree.get(key), list) for key in _LISTS)
 
 
-def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[FrameCamera, ...]:
-    """The cameras of a camera path.
+def read_camera_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[FrameCamera, ...]:
+    """Reads the cameras of a camera path.
 
     Args:
-      path: of the file, for the error.
-      tree: what is in the file.
-      size: (H, W) that is wanted; None takes that of the file.
+      path: file named in error messages.
+      tree: contents of the file.
+      size: requested (H, W); None keeps the file's size.
 
     Returns:
-      One camera for each picture, or each keyframe where there is no path.
+      One camera per image of the path, or per keyframe if there is no path.
 
     Raises:
-      FormatError: the camera is not a perspective one, there is no camera, a pose is not a rotation
-        and a translation, or a key is not known.
+      FormatError: there is no camera, a camera is not perspective, a pose is not a rotation and
+        translation, or a key is unknown.
     """
-    height, width = (_whole(path, key, tree[key]) for key in _SIDES)
+    height, width = (_read_whole_number(path, key, tree[key]) for key in _SIDES)
     check_header_size(path, width, height)
     _check_perspective(path, "the file", tree)
     _check_axes(path, "the file", tree)
@@ -79,10 +79,10 @@ def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[Fra
             raise FormatError(path, f"an object as {where}", outline(node))
         _check_perspective(path, where, node)
         _check_axes(path, where, node)
-        found[i] = _pose(path, f"{key} of {where}", node.get(key))
-        focal[i] = _focal(path, where, node, height)
-        refuse_unknown(path, where, unknown_keys(node, (key, "fov", "camera_type")))
-    refuse_unknown(path, "the file", unknown_keys(tree, understood))
+        found[i] = _read_pose(path, f"{key} of {where}", node.get(key))
+        focal[i] = _read_focal(path, where, node, height)
+        refuse_unknown(path, where, find_unknown_keys(node, (key, "fov", "camera_type")))
+    refuse_unknown(path, "the file", find_unknown_keys(tree, understood))
     world_to_camera = poses.from_camera_to_world(found, poses.OPENGL)
     centre = np.broadcast_to([(width - 1) / 2, (height - 1) / 2], focal.shape)
     batch = make_batch(focal, centre, world_to_camera, (height, width), "pinhole", None)
@@ -93,7 +93,7 @@ def cameras_of_path(path: PathLike, tree: _Node, size: Size | None) -> tuple[Fra
     )
 
 
-def _whole(path: PathLike, key: str, value: Json) -> int:
+def _read_whole_number(path: PathLike, key: str, value: Json) -> int:
     number = float(matrix(path, key, value, ()))
     if number != int(number):
         raise FormatError(path, f"a whole number as {key}", f"{number:g}")
@@ -101,24 +101,27 @@ def _whole(path: PathLike, key: str, value: Json) -> int:
 
 
 def _check_perspective(path: PathLike, where: str, node: _Node) -> None:
-    """Refuses a camera of another type; a node without one is of the type of the file."""
+    """Refuses a camera type other than perspective; a node without one has the file's type."""
     kind = node.get("camera_type")
     if kind is not None and (not isinstance(kind, str) or kind.lower() != "perspective"):
         raise FormatError(path, f"perspective as camera_type of {where}", outline(kind))
 
 
 def _check_axes(path: PathLike, where: str, node: _Node) -> None:
-    """Refuses a text by which the poses are of other conventions than nerfstudio's."""
+    """Refuses a text that states conventions other than nerfstudio's."""
     for key, text in node.items():
-        if simple(key) in CONVENTIONS and isinstance(text, str) and text:
+        if simplify(key) in CONVENTIONS and isinstance(text, str) and text:
             axes, direction = read_convention(text)
             if axes != "opengl" or direction == "w2c":
                 expected = f"OpenGL, camera to world, as {key} of {where}"
                 raise FormatError(path, expected, repr(text[:40]))
 
 
-def _pose(path: PathLike, where: str, value: Json) -> np.ndarray:
-    """Camera to world, (3, 4); of a camera at the origin only a text is column by column."""
+def _read_pose(path: PathLike, where: str, value: Json) -> np.ndarray:
+    """Reads a camera-to-world pose (3, 4).
+
+    At the origin both layouts look valid; then only a string is taken to be column by column.
+    """
     in_columns = isinstance(value, str)
     if in_columns:
         try:
@@ -126,11 +129,11 @@ def _pose(path: PathLike, where: str, value: Json) -> np.ndarray:
         except (ValueError, RecursionError):
             raise FormatError(path, f"16 numbers in {where}", outline(value)) from None
     pose = matrix(path, where, value, (16,), (4, 4)).reshape(4, 4)
-    if ends_in_one(pose.T) and (in_columns or not ends_in_one(pose)):
+    if has_unit_last_row(pose.T) and (in_columns or not has_unit_last_row(pose)):
         pose = pose.T
-    return rigid_pose(path, where, pose)
+    return check_rigid_pose(path, where, pose)
 
 
-def _focal(path: PathLike, where: str, node: _Node, height: int) -> float:
+def _read_focal(path: PathLike, where: str, node: _Node, height: int) -> float:
     angle = math.radians(float(matrix(path, f"fov of {where}", node.get("fov"), ())))
-    return focal_of_angle(path, f"fov of {where}", angle, height)
+    return compute_focal(path, f"fov of {where}", angle, height)

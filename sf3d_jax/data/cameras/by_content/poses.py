@@ -1,4 +1,4 @@
-"""The pose that a JSON file has for one frame. `by_content` says the rules."""
+"""The pose of one frame in a JSON file, by the rules listed in `by_content`."""
 
 import functools
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike, check_numbers
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.by_content.table import CONVENTION, Field, Fields
-from sf3d_jax.data.cameras.checks import ends_in_one, rigid_pose
+from sf3d_jax.data.cameras.checks import check_rigid_pose, has_unit_last_row
 from sf3d_jax.data.cameras.names import (
     NAMES,
     POSES,
@@ -19,7 +19,7 @@ from sf3d_jax.data.cameras.names import (
     read_convention,
 )
 
-# What `write_json_cameras` says of its files. In them nothing has to be told by its looks.
+# The marker that `write_json_cameras` puts into its files; nothing in them has to be guessed.
 OURS = (
     "K in pixels, integers at pixel centres; size is [height, width]; world_to_camera is [R | t] "
     "in metres, X_camera = R X_world + t, with the axes x right, y down, z forward"
@@ -30,19 +30,19 @@ _AGREEMENT = 1e-3
 
 
 class Part(NamedTuple):
-    """A part of a camera, and what it was made of."""
+    """A part of a camera, and the keys it was read from."""
 
     value: np.ndarray
     form: str
 
 
 class Conventions(NamedTuple):
-    """What the file says of its conventions in words; None where it does not.
+    """Conventions that the file states in words; None where it does not.
 
     Attributes:
       axes: "opencv" or "opengl".
-      direction: "w2c" or "c2w", which names that do not say one have.
-      ours: it says that `write_json_cameras` wrote it.
+      direction: "w2c" or "c2w", for poses whose names do not state one.
+      ours: whether `write_json_cameras` wrote the file.
     """
 
     axes: str | None
@@ -51,14 +51,14 @@ class Conventions(NamedTuple):
 
 
 class FrameFields(NamedTuple):
-    """Some values of a frame, by their roles."""
+    """Values of a frame, looked up by role."""
 
     path: PathLike
     where: str
     fields: Fields
 
     def all(self, *roles: str) -> list[tuple[str, Field]]:
-        """Every value of some roles, with its simple name."""
+        """Lists every value of the given roles, with its simplified name."""
         return [
             (name, field)
             for name, found in self.fields.items()
@@ -67,7 +67,7 @@ class FrameFields(NamedTuple):
         ]
 
     def one(self, role: str) -> Field | None:
-        """The value of a role."""
+        """Returns the value of a role, or None; several must agree."""
         found = [field for _, field in self.all(role)]
         if any(not np.array_equal(field.value, found[0].value) for field in found[1:]):
             places = ", ".join(field.place for field in found)
@@ -77,31 +77,28 @@ class FrameFields(NamedTuple):
         return found[0] if found else None
 
     def number(self, role: str) -> float | None:
-        """The number of a role, or None."""
+        """Returns the number of a role, or None."""
         field = self.one(role)
         return None if field is None else float(field.value.flat[0])
 
     def texts(self, name: str) -> list[str]:
-        """All texts under a name."""
+        """Lists all texts under a name."""
         return [str(field.value) for field in self.fields.get(name, [])]
 
     def under(self, pose: str | None) -> "FrameFields":
-        """What stands under a name of a pose."""
+        """Selects the values that stand under the name of a pose."""
         kept = {name: [f for f in found if f.pose == pose] for name, found in self.fields.items()}
         return self._replace(fields=kept)
 
 
-def stated_conventions(view: FrameFields) -> Conventions:
-    """What the file says of its conventions.
+def read_stated_conventions(view: FrameFields) -> Conventions:
+    """Reads the conventions that the file states in words.
 
     Args:
-      view: every value that holds for the frame.
-
-    Returns:
-      The conventions.
+      view: all values that hold for the frame.
 
     Raises:
-      FormatError: a text is not understood, or they contradict each other.
+      FormatError: a text is not understood, or texts contradict each other.
     """
     texts = view.texts(CONVENTION)
     ours = OURS in texts
@@ -114,27 +111,30 @@ def stated_conventions(view: FrameFields) -> Conventions:
     return Conventions(next(iter(axes), None), next(iter(directions), None), ours)
 
 
-def pose_of(view: FrameFields, conventions: Conventions) -> Part | None:
-    """The pose, by the names that say most about it; others are not looked at.
+def read_pose(view: FrameFields, conventions: Conventions) -> Part | None:
+    """Reads the pose under the most explicit names; less explicit ones are ignored.
 
     Args:
       view: the values of the frame.
-      conventions: what the file says of its conventions.
+      conventions: conventions stated by the file.
 
     Returns:
-      World to camera (3, 4) with OpenCV's axes; None where there is no pose.
+      World to camera (3, 4) with OpenCV's axes; None if there is no pose.
 
     Raises:
-      FormatError: a pose is no rotation and translation, or those that say most disagree.
+      FormatError: a pose is not a rotation and translation, or equally explicit ones disagree.
     """
     candidates: list[tuple[int, Callable[[], Part]]] = [
-        (NAMES[name].rank, functools.partial(_matrix_pose, view, NAMES[name], field, conventions))
+        (
+            NAMES[name].rank,
+            functools.partial(_read_matrix_pose, view, NAMES[name], field, conventions),
+        )
         for name, field in view.all(*POSES)
     ]
     for pose in dict.fromkeys(field.pose for _, field in view.all(*ROTATIONS)):
         part, name = view.under(pose), ROTATION_AND_TRANSLATION if pose is None else NAMES[pose]
         if part.all("translation", "position"):
-            make = functools.partial(_rotation_and_translation, part, name, conventions)
+            make = functools.partial(_read_rotation_and_translation, part, name, conventions)
             candidates.append((name.rank, make))
     if not candidates:
         return None
@@ -148,50 +148,54 @@ def pose_of(view: FrameFields, conventions: Conventions) -> Part | None:
     return first
 
 
-def _matrix_pose(view: FrameFields, name: Name, field: Field, conventions: Conventions) -> Part:
-    """A pose from a matrix [3, 4] or [4, 4], or from its numbers in a row."""
+def _read_matrix_pose(
+    view: FrameFields, name: Name, field: Field, conventions: Conventions
+) -> Part:
+    """Reads a pose from a matrix [3, 4] or [4, 4], or from its flattened entries."""
     pose = field.value
     pose = pose.reshape(-1, 4) if pose.ndim == 1 else pose
-    # With the translation in the last row it is a transposed matrix, whatever its name.
-    if len(pose) == 4 and ends_in_one(pose.T):
-        pose = pose.T if name.role == "transposed" or not ends_in_one(pose) else pose
-    pose = rigid_pose(view.path, f"{field.place} of {view.where}", pose)
-    return _orient(pose, field.key, _direction(name, conventions), conventions.axes or name.axes)
+    # A translation in the last row means a transposed matrix, whatever its name.
+    if len(pose) == 4 and has_unit_last_row(pose.T):
+        pose = pose.T if name.role == "transposed" or not has_unit_last_row(pose) else pose
+    pose = check_rigid_pose(view.path, f"{field.place} of {view.where}", pose)
+    return _orient(
+        pose, field.key, _choose_direction(name, conventions), conventions.axes or name.axes
+    )
 
 
-def _rotation_and_translation(view: FrameFields, name: Name, conventions: Conventions) -> Part:
-    """[R | t], or a rotation and the place of the camera."""
-    rotation, with_position = _rotation(view)
+def _read_rotation_and_translation(view: FrameFields, name: Name, conventions: Conventions) -> Part:
+    """Reads a pose from a rotation with a translation or the camera's position."""
+    rotation, with_position = _read_rotation(view)
     position, translation = view.one("position"), view.one("translation")
     if translation is None and name is ROTATION_AND_TRANSLATION:
         name = name._replace(role=with_position)
-    direction = _direction(name, conventions)
+    direction = _choose_direction(name, conventions)
     field = translation or position
     column = np.zeros((3, 1)) if field is None else field.value.reshape(3, 1)
     if translation is None and direction == "w2c":
         column = -rotation.value @ column
     where = f"{rotation.form} of {view.where}"
-    pose = rigid_pose(view.path, where, np.c_[rotation.value, column])
+    pose = check_rigid_pose(view.path, where, np.c_[rotation.value, column])
     form = f"{rotation.form} and {'' if field is None else field.key}"
     return _orient(pose, form, direction, conventions.axes or name.axes)
 
 
-def _direction(name: Name, conventions: Conventions) -> str:
-    """That of the name if it says one, else what is said in words, else what the name implies."""
+def _choose_direction(name: Name, conventions: Conventions) -> str:
+    """Returns the direction the name states, else the one stated in words, else the implied one."""
     implied = "c2w" if name.role in ("c2w", "opengl") else "w2c"
     return implied if name.rank == 0 else conventions.direction or implied
 
 
 def _orient(pose: np.ndarray, form: str, direction: str, axes: str) -> Part:
     says = "camera to world" if direction == "c2w" else "world to camera"
-    pose = poses.inverse(pose) if direction == "c2w" else pose
+    pose = poses.invert(pose) if direction == "c2w" else pose
     if axes == "opengl":
         return Part(poses.OPENGL @ pose, f"{form} ({says}, OpenGL)")
     return Part(pose, f"{form} ({says})")
 
 
-def _rotation(view: FrameFields) -> tuple[Part, str]:
-    """The rotation, and its direction beside the place of the camera."""
+def _read_rotation(view: FrameFields) -> tuple[Part, str]:
+    """Reads the rotation, and the direction it has beside the camera's position."""
     role = next(role for role in ROTATIONS if view.all(role))
     [(name, _), *_], field = view.all(role), view.one(role)
     assert field is not None
@@ -199,7 +203,7 @@ def _rotation(view: FrameFields) -> tuple[Part, str]:
     if role == "rotation":
         value = value.reshape(3, 3)
     elif role == "rotationvector":
-        value = _rotation_about(value.reshape(3))
+        value = _convert_rotation_vector(value.reshape(3))
     else:
         if not np.linalg.norm(value) > poses.SMALLEST_QUATERNION:
             expected = f"a quaternion in {field.place} of {view.where}"
@@ -208,8 +212,8 @@ def _rotation(view: FrameFields) -> tuple[Part, str]:
     return Part(value, field.key), NAMES[name].with_position
 
 
-def _rotation_about(vector: np.ndarray) -> np.ndarray:
-    """The rotation about a vector by its length in radians (Rodrigues)."""
+def _convert_rotation_vector(vector: np.ndarray) -> np.ndarray:
+    """Returns the rotation about a vector by its length in radians (Rodrigues)."""
     angle = np.linalg.norm(vector)
     x, y, z = vector
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])

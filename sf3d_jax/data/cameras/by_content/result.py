@@ -1,4 +1,4 @@
-"""What is read of a file: a camera, its frame, and what it was made of."""
+"""A camera read from a file, with its frame and the keys it was read from."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,12 +10,12 @@ class FrameCamera(NamedTuple):
     """The camera of a frame.
 
     Attributes:
-      frame: its name as in the file without what surrounds its digits, such as 0007; of a list
-        without names its position, in four digits; None if one camera is that of all frames.
-      camera: float64, with the world of the file.
-      form: what it was made of, such as "K and w2c (world to camera)"; it says so where the camera
-        is that of the mirror image of the file's world, as of `read_transforms`.
-      named: False where the file names no frames, so that `frame` is a position in a list.
+      frame: digits of the frame's name in the file, such as 0007; the position in four digits if
+        the frames are an unnamed list; None if one camera holds for all frames.
+      camera: float64 camera, posed in the file's world.
+      form: keys it was read from, such as "K and w2c (world to camera)". Says so if the camera
+        belongs to the mirror image x -> -x of the file's world, as in some NeRFace files.
+      named: False if the file names no frames, so that `frame` is a position in a list.
     """
 
     frame: str | None

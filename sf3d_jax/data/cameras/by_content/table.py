@@ -1,15 +1,15 @@
-"""A tree of JSON as a table of cameras: what is said of all frames, and what of each.
+"""Converts parsed JSON into a table of cameras: values shared by all frames, and values of each.
 
-Keys are told apart by what they are called and what stands under them:
+Keys are classified by their name and their value:
 
-- a name of a part of a camera, with one value, a column of values, or values under further keys
-  such as "0000" (`cameras.names`); a matrix under it that has no name of its own is that part;
-- a frame, such as "0000", "frame_0000" or "render/031/0000.jpg", with its camera under it;
-- anything else with an object or a list under it is a wrapper, and is entered.
+- the name of a part of a camera (`cameras.names`), with one value, a column of values, or values
+  under further keys such as "0000"; an unnamed matrix below it is that part;
+- a frame, such as "0000", "frame_0000" or "render/031/0000.jpg", with its camera below it;
+- any other key with an object or a list below it is a wrapper, and is searched.
 
-A list of objects is one camera an object: the frame is named by one of the object's values, or is
-its position. A frame in a frame counts, the outer one is then a wrapper. Of two wrappers beside
-each other only one may hold poses: they would be two sequences.
+Each object in a list of objects is one camera; its frame is named by one of its values, or is its
+position. If a frame contains frames, the inner ones count and the outer one is a wrapper. At most
+one of several wrappers side by side may hold poses, since they would be separate sequences.
 """
 
 import itertools
@@ -21,8 +21,8 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
 from sf3d_jax.data._files.json import Json, numbers, outline, shorten
-from sf3d_jax.data.cameras.by_content.labels import labels, named_frames
-from sf3d_jax.data.cameras.keys import UnknownKey, is_harmless, unknown_below
+from sf3d_jax.data.cameras.by_content.labels import find_labels, find_named_frames
+from sf3d_jax.data.cameras.keys import UnknownKey, find_unknown_below, is_harmless
 from sf3d_jax.data.cameras.names import (
     CONVENTIONS,
     INTRINSICS,
@@ -33,16 +33,16 @@ from sf3d_jax.data.cameras.names import (
     ROTATIONS,
     SAYS_NOTHING,
     TYPES,
-    known_name,
+    find_name,
     read_convention,
-    simple,
+    simplify,
 )
 
 _DEEPEST = 10
-# Objects in a file: what is made of each of them takes far longer and more room than its text.
+# Objects in a file; converting one takes far more time and memory than its text.
 _MOST_OBJECTS = 300_000
 
-# Names of text in a table.
+# Names under which a table holds texts.
 MODEL, CONVENTION = "model", "convention"
 
 
@@ -50,11 +50,11 @@ class Field(NamedTuple):
     """One value of a camera.
 
     Attributes:
-      key: as it stands in the file.
-      place: the key with those above it, for errors.
-      value: an array, or text.
-      pose: the name of the pose under which it stands, which says the direction; or None.
-      rows: of the column that it is of, or might be as well; or 0.
+      key: key as spelled in the file.
+      place: path of keys leading to the value, for error messages.
+      value: array, or text.
+      pose: name of the enclosing pose, which states the direction; or None.
+      rows: length of the column that the value comes from, or could itself be; or 0.
     """
 
     key: str
@@ -64,17 +64,17 @@ class Field(NamedTuple):
     rows: int = 0
 
 
-# By simple names.
+# Values by simplified name.
 Fields = dict[str, list[Field]]
 
 
 class Table(NamedTuple):
-    """What a tree says.
+    """The cameras in a tree.
 
     Attributes:
-      shared: of all frames.
-      frames: of each, by number.
-      unknown: the keys beside cameras that are neither understood nor harmless.
+      shared: values shared by all frames.
+      frames: values of each frame, by frame number.
+      unknown: keys beside cameras that are neither understood nor harmless.
     """
 
     shared: Fields
@@ -83,15 +83,15 @@ class Table(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """A place in the tree.
+    """A position in the tree.
 
     Attributes:
-      path: of the file.
-      keys: that lead there.
-      part: the name of the part of a camera that is nearest above.
-      key: that name as it stands in the file.
-      pose: the name of the pose that is nearest above.
-      labels: the frames of columns.
+      path: file named in error messages.
+      keys: keys leading to the position.
+      part: name of the nearest enclosing part of a camera.
+      key: that name as spelled in the file.
+      pose: name of the nearest enclosing pose.
+      labels: frames of the rows of columns.
     """
 
     path: PathLike
@@ -109,7 +109,7 @@ class _Place(NamedTuple):
 
 
 class _Child(NamedTuple):
-    """What stands under a key; `wraps` where the key is neither a part nor a frame."""
+    """The table under a key; `wraps` if the key is neither a part nor a frame."""
 
     key: str
     wraps: bool
@@ -117,33 +117,33 @@ class _Child(NamedTuple):
 
 
 def collect(path: PathLike, tree: Json) -> Table:
-    """The table of a tree.
+    """Collects the cameras of a tree.
 
     Args:
-      path: of the file, for the error.
-      tree: what is in the file.
+      path: file named in error messages.
+      tree: contents of the file.
 
     Returns:
-      The table; empty where there is nothing of a camera.
+      The table; empty if the tree holds no part of a camera.
 
     Raises:
-      FormatError: there are several sequences, frames are twice there or have no value, columns
-        have other lengths than their names, or cannot be told from one value, or there are too many
+      FormatError: there are several sequences, a frame is repeated or has no value, a column
+        differs in length from its frame names or could be a single value, or there are too many
         objects.
     """
     if not _is_small(tree):
         raise FormatError(path, f"at most {_MOST_OBJECTS:,} objects, such as cameras", "more")
     table = _collect(_Place(path), tree)
-    counts = {field.rows for _, fields in table.frames.values() for field in _fields(fields)}
-    for field in _fields(table.shared):
+    counts = {field.rows for _, fields in table.frames.values() for field in _list_fields(fields)}
+    for field in _list_fields(table.shared):
         if field.rows and field.rows in counts:
-            expected = f"{field.place} that is clearly of one frame or of each of {field.rows}"
+            expected = f"{field.place} as clearly one value, or one per frame for {field.rows}"
             raise FormatError(path, expected, f"{field.value.tolist()}")
     return table
 
 
 def _is_small(tree: Json) -> bool:
-    """Whether a tree has no more objects than are looked at."""
+    """Whether a tree has at most _MOST_OBJECTS objects."""
     count, rest = 0, [[tree]]
     while rest and count <= _MOST_OBJECTS:
         for x in rest.pop():
@@ -156,15 +156,15 @@ def _is_small(tree: Json) -> bool:
 
 
 def _collect(place: _Place, node: Json) -> Table:
-    if len(place.keys) >= _DEEPEST:  # no camera is so deep, but a lens counts anywhere
-        found = unknown_below(place.keys, node) if place.keys else ()
+    if len(place.keys) >= _DEEPEST:  # no camera is this deep, but keys of a lens count anywhere
+        found = find_unknown_below(place.keys, node) if place.keys else ()
         return Table({}, {}, tuple(key for key in found if key.is_of_a_lens))
     if isinstance(node, dict):
-        place = place._replace(labels=labels(node) or place.labels)
-        bare = _bare_frames(place, node)
-        others = [_child(place, key, x) for key, x in node.items() if key not in bare]
+        place = place._replace(labels=find_labels(node) or place.labels)
+        bare = _collect_bare_frames(place, node)
+        others = [_collect_child(place, key, x) for key, x in node.items() if key not in bare]
         return _merge(place, [*others, *bare.values()])
-    if _is_list_of_objects(node) and (len(node) > 1 or named_frames(place.path, node)):
+    if _is_list_of_objects(node) and (len(node) > 1 or find_named_frames(place.path, node)):
         return _merge(place, _collect_list(place, node))
     if isinstance(node, list) and len(node) == 1:
         return _collect(place.under("0"), node[0])
@@ -172,8 +172,8 @@ def _collect(place: _Place, node: Json) -> Table:
 
 
 def _collect_list(place: _Place, items: list[dict[str, Json]]) -> list[_Child]:
-    """The cameras of a list, all of them if there is one."""
-    frames = named_frames(place.path, items)
+    """Collects a list of objects; if one is a camera, every object counts as a frame."""
+    frames = find_named_frames(place.path, items)
     frames = frames or [frame_of_number(i, named=False) for i in range(len(items))]
     inner = [_collect(place.under(str(i)), x) for i, x in enumerate(items)]
     cameras = any(table.shared for table in inner)
@@ -183,42 +183,50 @@ def _collect_list(place: _Place, items: list[dict[str, Json]]) -> list[_Child]:
     ]
 
 
-def _child(place: _Place, key: str, value: Json) -> _Child:
-    """What stands under a key that is no frame with a bare value."""
+def _collect_child(place: _Place, key: str, value: Json) -> _Child:
+    """Collects the value under a key, except frames with a bare value."""
     frame = frame_of(key)
-    if simple(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
+    if simplify(key).startswith("flame") and frame is None:  # the pose of a head, not of a camera
         return _Child(key, False, Table({}, {}))
     inside, is_tree = place.under(key), isinstance(value, dict) or _is_list_of_objects(value)
-    if text := _text(inside, key, value):
+    if text := _read_text(inside, key, value):
         return _Child(key, False, Table(text, {}))
-    if (known := known_name(key)) is not None:
-        part = _part(inside, key, *known)
-        table = _collect(part, value) if is_tree else _field(part, value)
-        return _Child(key, False, table if _is_used(table) else _unknown(inside, _number(value)))
+    if (known := find_name(key)) is not None:
+        part = _enter_part(inside, key, *known)
+        table = _collect(part, value) if is_tree else _read_field(part, value)
+        return _Child(
+            key, False, table if _is_used(table) else _make_unknown(inside, _parse_number(value))
+        )
     if frame is None and not isinstance(value, dict | list):
-        return _Child(key, False, Table({}, {}) if is_harmless(key) else _unknown(inside, value))
+        return _Child(
+            key, False, Table({}, {}) if is_harmless(key) else _make_unknown(inside, value)
+        )
     if frame is None:
         table = _collect(inside, value)
         if is_harmless(key) and not table.shared and not table.frames:
             return _Child(key, True, Table({}, {}))
-        return _Child(key, True, table if is_tree or _is_used(table) else _unknown(inside, value))
+        return _Child(
+            key, True, table if is_tree or _is_used(table) else _make_unknown(inside, value)
+        )
     if is_tree:
         inner = _collect(inside, value)
     else:  # a column
-        inner = _field(inside._replace(part=inside.part or "matrix", key=inside.key or key), value)
-    inner = inner if is_tree or _is_used(inner) else _unknown(inside, value)
+        inner = _read_field(
+            inside._replace(part=inside.part or "matrix", key=inside.key or key), value
+        )
+    inner = inner if is_tree or _is_used(inner) else _make_unknown(inside, value)
     return _Child(key, bool(inner.frames), _put_under_frame(inner, frame))
 
 
-def _unknown(inside: _Place, value: Json) -> Table:
-    """A table without a camera: the key of the place, and those in a list under it."""
-    if isinstance(value, dict):  # of which the keys were looked at
+def _make_unknown(inside: _Place, value: Json) -> Table:
+    """Makes a table of unknown keys: the key of the place, and those in a list under it."""
+    if isinstance(value, dict):  # its keys were examined already
         return Table({}, {})
-    return Table({}, {}, tuple(unknown_below(inside.keys, value)))
+    return Table({}, {}, tuple(find_unknown_below(inside.keys, value)))
 
 
-def _number(value: Json) -> Json:
-    """The number that a text spells, as a part of a camera would be lost as a text."""
+def _parse_number(value: Json) -> Json:
+    """Converts a number spelled as text, so that a part of a camera is not lost as text."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -226,12 +234,12 @@ def _number(value: Json) -> Json:
 
 
 def _is_used(table: Table) -> bool:
-    """Whether there is anything of a camera in a table, or a key that is kept."""
+    """Whether a table holds a part of a camera or an unknown key."""
     return bool(table.shared or table.frames or table.unknown)
 
 
-def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
-    """The place under a name of a part."""
+def _enter_part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
+    """Returns the place below the name of a part."""
     says_nothing = NAMES[name].rank == SAYS_NOTHING
     if says_nothing and inside.part is not None:
         return inside._replace(key=f"{inside.key} {key}")
@@ -239,10 +247,10 @@ def _part(inside: _Place, key: str, name: str, direction: str | None) -> _Place:
     return inside._replace(part=name, key=key, pose=direction or (name if is_pose else inside.pose))
 
 
-def _text(inside: _Place, key: str, value: Json) -> Fields:
-    """What a text or a flag says of lenses and conventions."""
-    name = simple(key)
-    if name == "isfisheye" and value in (True, False):  # as are 1 and 0
+def _read_text(inside: _Place, key: str, value: Json) -> Fields:
+    """Reads a text or a flag that states a lens model or a convention."""
+    name = simplify(key)
+    if name == "isfisheye" and value in (True, False):  # also accepts 1 and 0
         return {MODEL: [Field(key, str(inside), "fisheye" if value else "perspective")]}
     if not isinstance(value, str):
         return {}
@@ -253,17 +261,17 @@ def _text(inside: _Place, key: str, value: Json) -> Fields:
     return {}
 
 
-def _bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
-    """The frames of an object whose values are those of a part, or bare matrices."""
+def _collect_bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
+    """Collects frames whose value is that of the enclosing part, or a bare matrix."""
     found: dict[str, _Child] = {}
     missing: list[str] = []
     frames: dict[int, str] = {}
     inside = place if place.part else place._replace(part="matrix")
     for key, value in node.items():
         frame = frame_of(key)
-        if frame is None or known_name(key) or isinstance(value, dict):
+        if frame is None or find_name(key) or isinstance(value, dict):
             continue
-        inner = _field(inside.under(key)._replace(labels=(), key=place.key or key), value)
+        inner = _read_field(inside.under(key)._replace(labels=(), key=place.key or key), value)
         if inner.shared:
             found[key] = _Child(key, False, _put_under_frame(inner, frame))
             if frames.setdefault(frame.number, key) != key:
@@ -277,8 +285,8 @@ def _bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Child]:
     return found
 
 
-def _field(place: _Place, value: Json) -> Table:
-    """A value of the part that the place is in, or a column of them."""
+def _read_field(place: _Place, value: Json) -> Table:
+    """Reads a value of the enclosing part, or a column of such values."""
     array, name = numbers(value), place.part
     if array is None or name is None:
         return Table({}, {})
@@ -296,16 +304,16 @@ def _field(place: _Place, value: Json) -> Table:
         return Table(make(array, 0 if role == "matrix" else rows), {})
     frames = place.labels or [frame_of_number(i, named=False) for i in range(rows)]
     if len(frames) != rows:
-        expected = f"{len(frames)} of {place}, as there are names"
+        expected = f"{len(frames)} of {place}, one per name"
         raise FormatError(place.path, expected, f"{rows}")
     pairs = zip(frames, array, strict=True)
     return Table({}, {frame.number: (frame, make(x, rows)) for frame, x in pairs})
 
 
 def _count_values(name: str, array: np.ndarray) -> tuple[bool, int]:
-    """Whether an array is one value of a part, and of how many it may be a column; 0 if of none."""
+    """Whether an array fits as one value of a part, and its length as a column (0: not one)."""
     role, shapes = NAMES[name].role, NAMES[name].shapes
-    # A matrix K of four rows has zeros in its last; four times fx fy cx cy has none.
+    # The last row of a 4 x 4 matrix K starts with zeros; that of a column of fx fy cx cy does not.
     rows_of_four = role == "matrix" and array.shape == (4, 4) and bool(array[3, :3].any())
     is_one = array.shape in shapes and not rows_of_four
     is_column = array.ndim > 0 and array.shape[1:] in shapes
@@ -313,7 +321,7 @@ def _count_values(name: str, array: np.ndarray) -> tuple[bool, int]:
 
 
 def _put_under_frame(inner: Table, frame: Frame, *, keep: bool = False) -> Table:
-    """What stands under a frame; what is said of all frames in it is so of each."""
+    """Attaches a subtree to its frame, copying values shared by nested frames into each of them."""
     if not inner.frames:
         frames = {frame.number: (frame, inner.shared)} if inner.shared or keep else {}
         return Table({}, frames, inner.unknown)
@@ -324,13 +332,15 @@ def _put_under_frame(inner: Table, frame: Frame, *, keep: bool = False) -> Table
 
 
 def _merge(place: _Place, children: list[_Child]) -> Table:
-    """The children of a place together; at most one sequence is among them."""
+    """Merges the children of a place; at most one of them may be a sequence."""
     for roles in (POSES, INTRINSICS):
-        holders = [c for c in children if any(_has(f, roles) for _, f in c.table.frames.values())]
+        holders = [
+            c for c in children if any(_has_role(f, roles) for _, f in c.table.frames.values())
+        ]
         if len(holders) > 1 and any(child.wraps for child in holders):
             _refuse(place, "sequence", holders)
     poses = (*POSES, *ROTATIONS)
-    holders = [c for c in children if c.wraps and _has(c.table.shared, poses)]
+    holders = [c for c in children if c.wraps and _has_role(c.table.shared, poses)]
     if len(holders) > 1:
         _refuse(place, "camera", holders)
     table = Table({}, {})
@@ -341,7 +351,7 @@ def _merge(place: _Place, children: list[_Child]) -> Table:
             _extend(own, fields)
             table.frames[number] = (known if known.named else frame), own
     unknown: Iterable[UnknownKey] = itertools.chain(*(child.table.unknown for child in children))
-    if not table.shared and not table.frames:  # without a camera only a lens's keys count
+    if not table.shared and not table.frames:  # without a camera only keys of a lens count
         unknown = [key for key in unknown if key.is_of_a_lens]
     return table._replace(unknown=tuple(unknown))
 
@@ -352,11 +362,11 @@ def _refuse(place: _Place, kind: str, holders: list[_Child]) -> None:
     raise FormatError(place.path, expected, f"{len(holders)} {kind}s: {found}")
 
 
-def _fields(fields: Fields) -> list[Field]:
+def _list_fields(fields: Fields) -> list[Field]:
     return list(itertools.chain(*fields.values()))
 
 
-def _has(fields: Fields, roles: tuple[str, ...]) -> bool:
+def _has_role(fields: Fields, roles: tuple[str, ...]) -> bool:
     return any(name in NAMES and NAMES[name].role in roles for name in fields)
 
 

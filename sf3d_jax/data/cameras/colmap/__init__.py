@@ -1,19 +1,19 @@
 """The cameras and images of a COLMAP model, as text or binary.
 
-cameras.txt has one line a camera, CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]; images.txt two lines an
-image, IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, and its points, which may be none: an empty
-line. Lines that begin with # are comments. `binary` has the bytes of the .bin files.
+cameras.txt has one line per camera, CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]. images.txt has two lines
+per image: IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, and the image's points (an empty line if
+there are none). Lines that begin with # are comments. `binary` describes the .bin files.
 
-The pose of an image is world to camera with OpenCV's axes, a quaternion and a translation, in the
-unit of the model, which is no metre unless the model was aligned. Principal points count from the
-image's edge: the centre of the first pixel is at 0.5, which is subtracted here. COLMAP's models
-become those of `Camera`, with zeros for the coefficients that they lack:
+The pose of an image is world to camera with OpenCV's axes, a quaternion and a translation in the
+unit of the model, which is metres only if the model was aligned. Principal points are counted from
+the image's edge: the first pixel's centre is at 0.5, which is subtracted here. COLMAP's models map
+to those of `Camera`, with zeros for the coefficients that they lack:
 
     SIMPLE_PINHOLE, PINHOLE                                 pinhole
     SIMPLE_RADIAL, RADIAL, OPENCV, FULL_OPENCV              opencv, 4 or 8 coefficients
     SIMPLE_RADIAL_FISHEYE, RADIAL_FISHEYE, OPENCV_FISHEYE   fisheye
 
-One of opencv with all coefficients 0 is read as a pinhole.
+An opencv camera whose coefficients are all 0 is read as a pinhole.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 from sf3d_jax.data.cameras.colmap import binary, text
 from sf3d_jax.data.cameras.colmap.models import ColmapImage as ColmapImage
 from sf3d_jax.data.cameras.colmap.models import (
-    by_id,
-    camera_of_record,
-    image_of_record,
-    record_of_camera,
-    record_of_image,
+    collect_by_id,
+    convert_camera_record,
+    convert_image_record,
+    make_camera_record,
+    make_image_record,
 )
 
 if TYPE_CHECKING:
@@ -41,53 +41,54 @@ _ENDINGS = {".bin": binary, ".txt": text}
 
 
 def read_colmap_cameras(path: PathLike) -> dict[int, "Camera"]:
-    """Reads a cameras.bin or cameras.txt.
+    """Reads COLMAP's cameras.bin or cameras.txt.
 
     Args:
-      path: of the file; if it ends otherwise, a byte 0 in it tells that it is binary.
+      path: file to read; with another extension, it is binary if it contains a zero byte.
 
     Returns:
-      The cameras by id, float64, with no pose (the identity).
+      The cameras by id, float64, with the identity as pose and integers at pixel centres.
 
     Raises:
-      FormatError: the file is no such file, or has a model that `Camera` lacks, which is named.
+      FormatError: the file is malformed, or has a lens model that `Camera` does not support.
     """
     data = Path(path).read_bytes()
-    records = by_id(path, "camera", _kind(path, data).read_cameras(path, data))
-    return {key: camera_of_record(path, key, record) for key, record in records.items()}
+    records = collect_by_id(path, "camera", _select_format(path, data).read_cameras(path, data))
+    return {key: convert_camera_record(path, key, record) for key, record in records.items()}
 
 
 def read_colmap_images(path: PathLike) -> dict[int, ColmapImage]:
-    """Reads an images.bin or images.txt; the points of the images are skipped.
+    """Reads COLMAP's images.bin or images.txt; the points of the images are skipped.
 
     Args:
-      path: of the file; if it ends otherwise, a byte 0 in it tells that it is binary.
+      path: file to read; with another extension, it is binary if it contains a zero byte.
 
     Returns:
-      The images by id.
+      The images by id, with poses world to camera, OpenCV's axes, in the unit of the model.
 
     Raises:
-      FormatError: the file is no such file.
+      FormatError: the file is malformed.
     """
     data = Path(path).read_bytes()
-    records = by_id(path, "image", _kind(path, data).read_images(path, data))
-    return {key: image_of_record(path, key, record) for key, record in records.items()}
+    records = collect_by_id(path, "image", _select_format(path, data).read_images(path, data))
+    return {key: convert_image_record(path, key, record) for key, record in records.items()}
 
 
 def read_colmap(folder: PathLike) -> dict[str, "Camera"]:
-    """Reads a model.
+    """Reads the cameras of a COLMAP model, one per image.
 
     Args:
-      folder: with cameras and images, both .bin or both .txt; .bin is read if both are there, as
-        COLMAP does.
+      folder: folder with cameras and images, both .bin or both .txt; .bin is preferred, as in
+        COLMAP.
 
     Returns:
-      The cameras by the name of the image, with their poses.
+      The cameras by image name, float64, with poses world to camera, OpenCV's axes, in the unit of
+      the model.
 
     Raises:
-      FormatError: a file is not what it should be, an image has a camera that is not there, or two
-        images have one name.
-      FileNotFoundError: there is no model.
+      FormatError: a file is malformed, an image refers to a missing camera, or two images have the
+        same name.
+      FileNotFoundError: the folder does not contain a model.
     """
     folder = Path(folder)
     kinds = [
@@ -111,54 +112,54 @@ def read_colmap(folder: PathLike) -> dict[str, "Camera"]:
 
 
 def write_colmap_cameras(path: PathLike, cameras: Mapping[int, "Camera"]) -> None:
-    """Writes cameras as PINHOLE, OPENCV, FULL_OPENCV or OPENCV_FISHEYE; their poses are not.
+    """Writes cameras as PINHOLE, OPENCV, FULL_OPENCV or OPENCV_FISHEYE, without their poses.
 
-    The file has principal points plus 0.5, which are rounded once; what was read from such a file
-    is read again as it was, and so is all else.
+    `read_colmap_cameras` restores all values exactly, except that adding 0.5 may round a principal
+    point once; those read from such a file are restored exactly.
 
     Args:
-      path: of the file, ending in .bin or .txt.
-      cameras: by id, an integer from 0 to 2^32 - 1.
+      path: file to write, ending in .bin or .txt.
+      cameras: cameras by id, an integer from 0 to 2^32 - 1.
 
     Raises:
-      ValueError: the path ends otherwise, or the format cannot hold a camera.
+      ValueError: the path has another extension, or the format cannot hold a camera.
     """
-    kind = _kind_to_write(path)
+    kind = _select_format_to_write(path)
     _check_ids("cameras", cameras)
-    records = {key: record_of_camera(key, camera) for key, camera in cameras.items()}
+    records = {key: make_camera_record(key, camera) for key, camera in cameras.items()}
     write_bytes(path, kind.pack_cameras(records))
 
 
 def write_colmap_images(path: PathLike, images: Mapping[int, ColmapImage]) -> None:
-    """Writes images without points.
+    """Writes COLMAP's images.bin or images.txt, without points.
 
-    The file has quaternions, so that a rotation is read to a few units in the last place of 1;
-    translations are read as they were.
+    Rotations are stored as quaternions, and restored to a few units in the last place of 1;
+    translations are restored exactly.
 
     Args:
-      path: of the file, ending in .bin or .txt.
-      images: by id, an integer from 0 to 2^32 - 1.
+      path: file to write, ending in .bin or .txt.
+      images: images by id, an integer from 0 to 2^32 - 1.
 
     Raises:
-      ValueError: the path ends otherwise, or the format cannot hold an image.
+      ValueError: the path has another extension, or the format cannot hold an image.
     """
-    kind = _kind_to_write(path)
+    kind = _select_format_to_write(path)
     _check_ids("images", images)
     _check_ids("images' cameras", {image.camera_id: image for image in images.values()})
-    records = {key: record_of_image(key, image) for key, image in images.items()}
+    records = {key: make_image_record(key, image) for key, image in images.items()}
     write_bytes(path, kind.pack_images(records))
 
 
-def _kind(path: PathLike, data: bytes) -> ModuleType:
-    """The module that reads a file."""
+def _select_format(path: PathLike, data: bytes) -> ModuleType:
+    """Selects the module that reads a file."""
     by_content = binary if b"\0" in data else text
     return _ENDINGS.get(Path(path).suffix.lower(), by_content)
 
 
-def _kind_to_write(path: PathLike) -> ModuleType:
+def _select_format_to_write(path: PathLike) -> ModuleType:
     ending = Path(path).suffix.lower()
     if ending not in _ENDINGS:
-        raise ValueError(f"path: expected an ending of .bin or .txt, got {path}")
+        raise ValueError(f"path: expected the extension .bin or .txt, got {path}")
     return _ENDINGS[ending]
 
 

@@ -1,10 +1,11 @@
 """COLMAP's cameras.bin and images.bin, little endian.
 
-    cameras   u64 count; of each: u32 id, i32 model, u64 width, u64 height, f64 parameters
-    images    u64 count; of each: u32 id, f64 qw qx qy qz tx ty tz, u32 camera id, the name and a
-              byte 0, u64 number of points; of each point: f64 x, f64 y, i64 id
+    cameras   u64 count; per camera: u32 id, i32 model, u64 width, u64 height, f64 parameters
+    images    u64 count; per image: u32 id, f64 qw qx qy qz tx ty tz, u32 camera id, the name and a
+              zero byte, u64 number of points; per point: f64 x, f64 y, i64 id
 
-The points of images are skipped, and written as none. `colmap` says the conventions.
+The points of images are skipped when reading, and none are written. The docstring of `colmap` gives
+the conventions.
 """
 
 import struct
@@ -16,7 +17,7 @@ from sf3d_jax.data.cameras.colmap.models import (
     OTHERS,
     CameraRecord,
     ImageRecord,
-    known_model,
+    find_model,
 )
 
 _COUNT = struct.Struct("<Q")
@@ -28,13 +29,13 @@ _NAMES = {model.number: name for name, model in MODELS.items()} | OTHERS
 
 
 class _Bytes:
-    """The bytes of a file, taken from the front."""
+    """The bytes of a file, consumed from the front."""
 
     def __init__(self, path: PathLike, data: bytes) -> None:
         self.path, self.data, self.at = path, data, 0
 
     def skip(self, count: int, what: str) -> int:
-        """Where the next bytes begin, which must be there."""
+        """Skips bytes that must exist, and returns where they begin."""
         start, self.at = self.at, self.at + count
         if self.at > len(self.data):
             expected = f"{what}, {count} bytes from byte {start} on"
@@ -45,16 +46,16 @@ class _Bytes:
         return form.unpack_from(self.data, self.skip(form.size, what))
 
     def name(self, what: str) -> str:
-        """Text up to a byte 0."""
+        """Takes the text up to a zero byte."""
         start, end = self.at, self.data.find(b"\0", self.at)
         self.at = end + 1
         try:
             text = self.data[start : max(end, start)].decode()
         except UnicodeDecodeError:
             text = ""
-        if not text:  # without a byte 0, too
+        if not text:  # also if there is no zero byte
             found = repr(self.data[start : start + 40])
-            raise FormatError(self.path, f"{what} in UTF-8 and a byte 0", found)
+            raise FormatError(self.path, f"{what} in UTF-8 and a zero byte", found)
         return text
 
     def finish(self) -> None:
@@ -63,10 +64,10 @@ class _Bytes:
 
 
 def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecord]]:
-    """The cameras of a cameras.bin.
+    """Reads the cameras of a cameras.bin.
 
     Args:
-      path: of the file, for the error.
+      path: file named in error messages.
       data: the whole file.
 
     Yields:
@@ -81,24 +82,24 @@ def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecor
         what = f"camera {i} of {count}"
         camera_id, number, width, height = map(int, rest.take(_CAMERA, what))
         name = _NAMES.get(number, f"number {number}")
-        form = struct.Struct(f"<{known_model(path, name).parameters}d")
+        form = struct.Struct(f"<{find_model(path, name).parameters}d")
         parameters = rest.take(form, what)
         yield camera_id, CameraRecord(name, width, height, list(parameters))
     rest.finish()
 
 
 def read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]]:
-    """The images of an images.bin, without their points.
+    """Reads the images of an images.bin, without their points.
 
     Args:
-      path: of the file, for the error.
+      path: file named in error messages.
       data: the whole file.
 
     Yields:
       (id, image) in the order of the file.
 
     Raises:
-      FormatError: the file is cut off or too long, or a name is no text.
+      FormatError: the file is cut off or too long, or a name is not UTF-8 text.
     """
     rest = _Bytes(path, data)
     (count,) = rest.take(_COUNT, "the number of images")
@@ -113,7 +114,7 @@ def read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]
 
 
 def pack_cameras(cameras: Mapping[int, CameraRecord]) -> bytes:
-    """The bytes of a cameras.bin."""
+    """Packs the bytes of a cameras.bin."""
     parts = [_COUNT.pack(len(cameras))]
     for camera_id, (model, width, height, parameters) in cameras.items():
         parts.append(_CAMERA.pack(camera_id, MODELS[model].number, width, height))
@@ -122,7 +123,7 @@ def pack_cameras(cameras: Mapping[int, CameraRecord]) -> bytes:
 
 
 def pack_images(images: Mapping[int, ImageRecord]) -> bytes:
-    """The bytes of an images.bin, without points."""
+    """Packs the bytes of an images.bin, without points."""
     parts = [_COUNT.pack(len(images))]
     for image_id, (pose, camera_id, name) in images.items():
         parts += [_IMAGE.pack(image_id, *pose, camera_id), name.encode(), b"\0", _COUNT.pack(0)]

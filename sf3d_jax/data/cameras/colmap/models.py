@@ -1,6 +1,6 @@
-"""COLMAP's camera models as those of `Camera`, and back; the poses of its images.
+"""Converts COLMAP's camera models and image poses to those of `Camera`, and back.
 
-`colmap` has the table of the models and says the conventions.
+The docstring of `colmap` has the table of models and the conventions.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ from sf3d_jax.data._files import (
 )
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import (
-    camera_argument,
+    check_camera_argument,
     check_is_no_larger,
+    check_rigid_pose,
     check_told_size,
     make_camera,
-    rigid_pose,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ class Model(NamedTuple):
     """One of COLMAP's models.
 
     Attributes:
-      number: in binary files.
-      focals: how many focal lengths come first.
-      distortion: how many coefficients follow the principal point.
-      ours: the model of `Camera`.
+      number: id of the model in binary files.
+      focals: number of focal lengths, which come first.
+      distortion: number of coefficients after the principal point.
+      ours: corresponding model of `Camera`.
     """
 
     number: int
@@ -63,18 +63,18 @@ MODELS = {
     "RADIAL_FISHEYE": Model(9, 1, 2, "fisheye"),
 }
 
-# Those that no camera here has, by number.
+# Unsupported models, by number.
 OTHERS = {7: "FOV", 10: "THIN_PRISM_FISHEYE", 11: "RAD_TAN_THIN_PRISM_FISHEYE"}
 
 
 class CameraRecord(NamedTuple):
-    """A camera as COLMAP has it.
+    """A camera in COLMAP's form.
 
     Attributes:
-      model: its name.
-      width: of the image in pixels.
-      height: of the image in pixels.
-      parameters: as many as the model has.
+      model: name of the model.
+      width: image width in pixels.
+      height: image height in pixels.
+      parameters: parameters of the model.
     """
 
     model: str
@@ -84,12 +84,12 @@ class CameraRecord(NamedTuple):
 
 
 class ImageRecord(NamedTuple):
-    """An image as COLMAP has it.
+    """An image in COLMAP's form.
 
     Attributes:
-      pose: the quaternion w x y z and the translation, world to camera.
-      camera_id: of its camera.
-      name: of its file.
+      pose: quaternion w x y z and translation, world to camera.
+      camera_id: id of its camera.
+      name: name of its file.
     """
 
     pose: list[float]
@@ -98,11 +98,11 @@ class ImageRecord(NamedTuple):
 
 
 class ColmapImage(NamedTuple):
-    """An image of a model.
+    """An image of a COLMAP model.
 
     Attributes:
-      name: of its file, relative to the folder of the images.
-      camera_id: of its camera.
+      name: name of its file, relative to the image folder.
+      camera_id: id of its camera.
       world_to_camera: float64 [3, 4] in OpenCV's axes and the unit of the model.
     """
 
@@ -111,16 +111,16 @@ class ColmapImage(NamedTuple):
     world_to_camera: np.ndarray
 
 
-def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[int, R]:
-    """Records by their ids.
+def collect_by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[int, R]:
+    """Collects records by id.
 
     Args:
-      path: of the file, for the error.
-      what: a record is, "camera" or "image".
+      path: file named in error messages.
+      what: kind of the records, "camera" or "image".
       records: (id, record) in the order of the file.
 
     Raises:
-      FormatError: an id stands twice.
+      FormatError: an id occurs twice.
     """
     found: dict[int, R] = {}
     for number, record in records:
@@ -130,20 +130,20 @@ def by_id(path: PathLike, what: str, records: Iterable[tuple[int, R]]) -> dict[i
     return found
 
 
-def known_model(path: PathLike, name: str) -> Model:
-    """A model by its name.
+def find_model(path: PathLike, name: str) -> Model:
+    """Looks up a model by its name.
 
     Raises:
-      FormatError: no camera here has it.
+      FormatError: the model is not supported.
     """
     if name not in MODELS:
         raise FormatError(path, f"a camera model of {', '.join(MODELS)}", name[:40])
     return MODELS[name]
 
 
-def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "Camera":
-    """A camera, of which the pose is the identity."""
-    model = known_model(path, record.model)
+def convert_camera_record(path: PathLike, camera_id: int, record: CameraRecord) -> "Camera":
+    """Makes a camera with the identity as pose."""
+    model = find_model(path, record.model)
     numbers = np.array(record.parameters, np.float64)
     focal, point, distortion = np.split(numbers, [model.focals, model.focals + 2])
     count = 8 if model.distortion > 4 else 4
@@ -164,26 +164,26 @@ def camera_of_record(path: PathLike, camera_id: int, record: CameraRecord) -> "C
     )
 
 
-def image_of_record(path: PathLike, image_id: int, record: ImageRecord) -> ColmapImage:
-    """An image with its pose as a matrix."""
+def convert_image_record(path: PathLike, image_id: int, record: ImageRecord) -> ColmapImage:
+    """Converts an image's pose to a matrix."""
     where = f"image {image_id}"
     numbers = np.array(record.pose, np.float64)
     check_numbers(path, where, numbers)
     if not np.linalg.norm(numbers[:4]) > poses.SMALLEST_QUATERNION:
         raise FormatError(path, f"a quaternion in {where}", f"{record.pose[:4]}")
     pose = np.c_[poses.from_quaternion(numbers[:4]), numbers[4:]]
-    return ColmapImage(record.name, record.camera_id, rigid_pose(path, where, pose))
+    return ColmapImage(record.name, record.camera_id, check_rigid_pose(path, where, pose))
 
 
-def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
-    """A camera as COLMAP's.
+def make_camera_record(camera_id: int, camera: "Camera") -> CameraRecord:
+    """Converts a camera to COLMAP's form.
 
     Raises:
-      ValueError: it is a batch, has coefficients that COLMAP's models lack, or numbers or a size
-        that no reader takes.
+      ValueError: it is a batch, has coefficients that COLMAP's models lack, or values or a size
+        that readers refuse.
     """
     name = f"cameras[{camera_id}]"
-    one = camera_argument(name, camera)
+    one = check_camera_argument(name, camera)
     check_told_size(name, one)
     distortion = one.distortion or []
     if any(distortion[8:]):
@@ -205,16 +205,16 @@ def record_of_camera(camera_id: int, camera: "Camera") -> CameraRecord:
     return CameraRecord(model, width, height, numbers)
 
 
-def record_of_image(image_id: int, image: ColmapImage) -> ImageRecord:
-    """An image as COLMAP's.
+def make_image_record(image_id: int, image: ColmapImage) -> ImageRecord:
+    """Converts an image to COLMAP's form.
 
     Raises:
-      ValueError: its pose is no rotation and translation, or its name cannot be written.
+      ValueError: its pose is not a rotation and translation, or its name cannot be written.
     """
     name = f"images[{image_id}]"
-    pose = poses.poses_argument(f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None])[
-        0
-    ]
+    pose = poses.check_poses_argument(
+        f"{name}.world_to_camera", np.asarray(image.world_to_camera)[None]
+    )[0]
     if not image.name or not image.name.isprintable():
         raise ValueError(f"{name}: expected a name, got {image.name!r}")
     numbers = [*poses.to_quaternion(pose[:, :3]).tolist(), *pose[:, 3].tolist()]

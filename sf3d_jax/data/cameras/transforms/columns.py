@@ -1,7 +1,7 @@
-"""What a transforms.json says under a key, for all frames at once.
+"""The values of a transforms.json under one key, for all frames at once.
 
-A file may have 100,000 frames: what is asked of each of them costs as little as a look-up, and
-numbers are checked as arrays. Only an error looks at a frame of its own.
+A file may have 100,000 frames, so each key costs one look-up per frame, and numbers are checked as
+arrays. Single frames are only examined to report an error.
 """
 
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from sf3d_jax.data.cameras.checks import Size
 
 
 class Level(NamedTuple):
-    """The objects of a file that stand beside each other: the frames, or the root alone.
+    """The objects at one level of a file: the frames, or the root alone.
 
     Attributes:
-      path: of the file, for errors.
+      path: file name used in error messages.
       nodes: the objects.
-      keys: of all nodes.
+      keys: the keys of all nodes.
     """
 
     path: PathLike
@@ -28,23 +28,23 @@ class Level(NamedTuple):
     keys: frozenset[str]
 
     def where(self, i: int) -> str:
-        """The node in an error; what stands in the root is that of frame 0, too."""
+        """Names a node in an error; a value of the root is reported as one of frame 0."""
         return f"frame {i}"
 
     def values(self, key: str) -> list[Json]:
-        """What stands under a key in each node, None where nothing does."""
+        """Returns the value under a key in each node, None where it is missing."""
         if key not in self.keys:
             return [None] * len(self.nodes)
         return [node.get(key) for node in self.nodes]
 
     def numbers(self, key: str) -> np.ndarray:
-        """The number under a key of each node.
+        """Returns the number under a key in each node.
 
         Args:
-          key: as it stands in the file.
+          key: key as spelled in the file.
 
         Returns:
-          [N], float64; NaN where there is none.
+          [N], float64; NaN where it is missing.
 
         Raises:
           FormatError: a value is not a finite number, or is absurdly large.
@@ -64,18 +64,18 @@ class Level(NamedTuple):
         return array
 
     def whole_numbers(self, key: str) -> list[int | None]:
-        """The whole number under a key of each node; errors as of `numbers`."""
+        """Returns the whole number under a key in each node; None where it is missing."""
         if key not in self.keys:
             return [None] * len(self.nodes)
         array = self.numbers(key)
-        for i in places(array != np.trunc(array)):
+        for i in find_true(array != np.trunc(array)):
             if not np.isnan(array[i]):
                 expected = f"a whole number as {key} of {self.where(i)}"
                 raise FormatError(self.path, expected, f"{array[i]:g}")
         return [None if x != x else int(x) for x in array.tolist()]
 
     def vectors(self, key: str, length: int) -> np.ndarray:
-        """The numbers under a key of each node: [N, length], NaN where there are none."""
+        """Returns the list of numbers under a key in each node: [N, length], NaN if missing."""
         array = np.full((len(self.nodes), length), np.nan)
         for i, value in enumerate(self.values(key) if key in self.keys else ()):
             if value is not None:
@@ -83,7 +83,7 @@ class Level(NamedTuple):
         return array
 
     def sizes(self) -> np.ndarray:
-        """The size (h, w) of each node, [N, 2]; NaN for each of them that is not there."""
+        """Returns the size (h, w) of each node, [N, 2]; NaN for a side that is missing."""
         sides = [self.whole_numbers(key) for key in ("h", "w")]
         for height, width in set(zip(*sides, strict=True)):
             check_header_size(
@@ -98,16 +98,16 @@ class Level(NamedTuple):
                 matrix(self.path, f"{key} of {self.where(i)}", value, ())
 
 
-def level(path: PathLike, nodes: list[dict[str, Json]]) -> Level:
-    """The level of some objects of a file."""
+def make_level(path: PathLike, nodes: list[dict[str, Json]]) -> Level:
+    """Makes the level of a list of objects."""
     return Level(path, nodes, frozenset().union(*nodes))
 
 
 class File(NamedTuple):
-    """A transforms.json: the frames, and what stands beside them for all.
+    """A transforms.json: the frames, and the values beside them that hold for all frames.
 
     Attributes:
-      frames: one node a frame.
+      frames: one node per frame.
       root: the object around them.
     """
 
@@ -116,7 +116,7 @@ class File(NamedTuple):
 
     @property
     def path(self) -> PathLike:
-        """Of the file, for errors."""
+        """File name used in error messages."""
         return self.frames.path
 
     @property
@@ -125,12 +125,12 @@ class File(NamedTuple):
         return len(self.frames.nodes)
 
     def either(self, key: str) -> list[Json]:
-        """What each frame says under a key or, if it says nothing, the root."""
+        """Returns each frame's value under a key, or the root's if the frame has none."""
         [common] = self.root.values(key)
         return [common if x is None else x for x in self.frames.values(key)]
 
     def text(self, *keys: str) -> list[str | None]:
-        """The text of each frame under the first of the keys that has one."""
+        """Returns each frame's text under the first of the keys that has one."""
         texts: list[str | None] = [None] * self.length
         for key in reversed(keys):
             texts = [
@@ -140,17 +140,17 @@ class File(NamedTuple):
         return texts
 
     def whole_numbers(self, key: str) -> list[int | None]:
-        """The whole number of each frame under a key."""
+        """Returns each frame's whole number under a key, or the root's."""
         [common] = self.root.whole_numbers(key)
         return [common if x is None else x for x in self.frames.whole_numbers(key)]
 
 
-def places(mask: npt.ArrayLike) -> list[int]:
-    """Where a mask [N] is true."""
+def find_true(mask: npt.ArrayLike) -> list[int]:
+    """Returns the indices where a mask [N] is true."""
     return np.flatnonzero(mask).tolist()
 
 
-def size_of(row: np.ndarray) -> Size:
-    """(H, W) of a row of sizes."""
+def convert_size(row: np.ndarray) -> Size:
+    """Converts a row of sizes to (H, W)."""
     height, width = row.tolist()
     return int(height), int(width)

@@ -10,11 +10,11 @@ class TransformsFrame(NamedTuple):
     """One frame of a transforms.json.
 
     Attributes:
-      camera: with the world of the file.
-      image: its `file_path` as it stands in the file, relative to its folder; or None.
-      timestep: its `timestep_index`, or None.
-      camera_index: its `camera_index`, or None.
-      mask: its `fg_mask_path` or `mask_path` as it stands in the file, or None.
+      camera: the camera, posed in the file's world.
+      image: `file_path` as written in the file, relative to the file's folder; or None.
+      timestep: `timestep_index`, or None.
+      camera_index: `camera_index`, or None.
+      mask: `fg_mask_path` or `mask_path` as written in the file, or None.
     """
 
     camera: "Camera"

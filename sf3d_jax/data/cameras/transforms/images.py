@@ -1,4 +1,4 @@
-"""The sizes of the images beside a transforms.json, by their headers alone."""
+"""The sizes of the images beside a transforms.json, read from their headers alone."""
 
 from pathlib import Path
 
@@ -8,36 +8,36 @@ from sf3d_jax.data._files import PathLike
 from sf3d_jax.data._files.headers import JPEG, PNG
 from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.cameras.checks import Size
-from sf3d_jax.data.cameras.transforms.columns import places
+from sf3d_jax.data.cameras.transforms.columns import find_true
 from sf3d_jax.data.opencv import import_cv2
 
 _ENDINGS = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG")
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that begin a frame
 
 
-def sizes_of_images(path: PathLike, names: list[str | None], wanted: np.ndarray) -> np.ndarray:
-    """The size of each frame's own image.
+def read_image_sizes(path: PathLike, names: list[str | None], wanted: np.ndarray) -> np.ndarray:
+    """Reads the size of each frame's image.
 
-    A name may lack the ending. A frame whose image is not there has the size of the others, if they
-    have one size.
+    A name may lack its extension. If an image is missing, its frame gets the size of the others,
+    provided they all have the same one.
 
     Args:
-      path: of the JSON file, beside which the images are.
-      names: of the image of each frame.
-      wanted: [N], which of them are looked for.
+      path: JSON file; the images are relative to its folder.
+      names: image name of each frame.
+      wanted: [N], frames whose image is looked up.
 
     Returns:
-      [N, 2], (h, w); NaN where no image tells it.
+      [N, 2], (h, w); NaN where no image gives a size.
 
     Raises:
-      FormatError: an image that is there has no size.
+      FormatError: an image exists but its size cannot be read.
     """
     sizes = np.full((len(names), 2), np.nan)
     known: dict[str, Size | None] = {}
-    for i in places(wanted):
+    for i in find_true(wanted):
         name = names[i]
         if name and name not in known:
-            known[name] = _size_of_image(Path(path).parent, name)
+            known[name] = _find_image_size(Path(path).parent, name)
         sizes[i] = known.get(name or "") or (np.nan, np.nan)
     found = {size for size in known.values() if size is not None}
     if len(found) == 1:
@@ -45,33 +45,33 @@ def sizes_of_images(path: PathLike, names: list[str | None], wanted: np.ndarray)
     return sizes
 
 
-def _size_of_image(folder: Path, name: str) -> Size | None:
+def _find_image_size(folder: Path, name: str) -> Size | None:
     for ending in _ENDINGS:
         image = folder / f"{name}{ending}"
         try:
             found = image.is_file()
-        except (OSError, ValueError):  # no name that the file system could have
+        except (OSError, ValueError):  # not a valid file name
             found = False
         if found:
-            return _size_of_file(image)
+            return _read_image_size(image)
     return None
 
 
-def _size_of_file(image: Path) -> Size:
-    """(H, W) of a picture, of any depth."""
+def _read_image_size(image: Path) -> Size:
+    """Reads (H, W) of an image of any bit depth."""
     with image.open("rb") as file:
         head = file.read(2**16)
     if head.startswith(PNG) and len(head) >= 24:
         width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
         return height, width
-    if head.startswith(JPEG) and (size := _jpeg_size(head)) is not None:
+    if head.startswith(JPEG) and (size := _find_jpeg_size(head)) is not None:
         return size
     height, width = read_picture(image, import_cv2().IMREAD_UNCHANGED).shape[:2]
     return height, width
 
 
-def _jpeg_size(head: bytes) -> Size | None:
-    """The size of a JPEG's first frame; None where it does not stand in its first bytes."""
+def _find_jpeg_size(head: bytes) -> Size | None:
+    """Finds the size of a JPEG's first frame; None if the first bytes do not hold it."""
     at = len(JPEG)
     while at + 9 <= len(head) and head[at] == 0xFF:
         if head[at + 1] in _FRAMES:

@@ -1,1 +1,1 @@
-"""How far the parts of a sample disagree: one number for each kind of evidence."""
+"""Measures how far the parts of a sample disagree: one number per kind of evidence."""

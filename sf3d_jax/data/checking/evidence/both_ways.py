@@ -1,4 +1,4 @@
-"""A sample against that of the other direction of time."""
+"""Compares a sample with that of the other time direction."""
 
 import numpy as np
 
@@ -6,47 +6,52 @@ from sf3d_jax.data.checking.evidence.fields import Case, Field
 from sf3d_jax.data.checking.evidence.levels import (
     Level,
     finite_median,
-    is_nothing,
+    is_negligible,
     length,
+    measure_relative,
     relative_difference,
-    relative_level,
-    which_move,
+    select_moving,
 )
-from sf3d_jax.data.checking.evidence.points import PixelSet, all_points, interpolate, known_points
-from sf3d_jax.data.checking.evidence.within import one_surface
+from sf3d_jax.data.checking.evidence.points import (
+    PixelSet,
+    interpolate,
+    select_all_points,
+    select_known_points,
+)
+from sf3d_jax.data.checking.evidence.within import is_one_surface
 
-# Pixels of motion; less says nothing.
+# In pixels; smaller motions cannot be compared.
 _STILL = 0.01
 
 
-def flow_back(case: Case) -> Level | None:
-    """The flow there and back."""
+def measure_flow_back(case: Case) -> Level | None:
+    """Compares the flow with the backward flow at its end; their sum should be 0."""
     there, back = case.own.flow, None if case.other is None else case.other.flow
     if there is None or back is None:
         return None
-    points = known_points(case, visible=True)
+    points = select_known_points(case, visible=True)
     values, returned = points.at(there), _read_back(case, points, back)
     size = length(values) + length(returned)
     if not finite_median(size) > _STILL:
         return None
-    return relative_level(case, points, values + returned, size)
+    return measure_relative(case, points, values + returned, size)
 
 
-def change_back(case: Case) -> Level | None:
-    """The change of the inverse depth there and back."""
+def measure_change_back(case: Case) -> Level | None:
+    """Compares the change with the backward change at the flow's end; their sum should be 0."""
     there, back = case.own.change, None if case.other is None else case.other.change
     if there is None or back is None or case.own.flow is None:
         return None
-    points = known_points(case, visible=True)
+    points = select_known_points(case, visible=True)
     values, returned = points.at(there), _read_back(case, points, back)
     size, inv_depth = length(values) + length(returned), case.own.inv_depth
-    if inv_depth is not None and is_nothing(size, points.at(inv_depth)):
+    if inv_depth is not None and is_negligible(size, points.at(inv_depth)):
         return None
-    return relative_level(case, points, values + returned, size)
+    return measure_relative(case, points, values + returned, size)
 
 
 def _read_back(case: Case, points: PixelSet, back: Field) -> np.ndarray:
-    """A map of the way back at the ends of the flow; NaN where it cannot be compared."""
+    """Reads a backward map at the ends of the flow; NaN where it cannot be compared."""
     own, other = case.own, case.other
     assert own.flow is not None and other is not None
     if case.same_way:
@@ -57,22 +62,22 @@ def _read_back(case: Case, points: PixelSet, back: Field) -> np.ndarray:
         depth = own.next_inv_depth or other.inv_depth
         if depth is not None:
             found = interpolate(depth, ends, own.size)
-            returned[~one_surface(found.corners, np.isfinite(found.values))] = np.nan
+            returned[~is_one_surface(found.corners, np.isfinite(found.values))] = np.nan
     if own.inv_depth is not None:
         change = None if own.change is None else points.at(own.change)
-        moving = which_move(points.at(own.flow), change, points.at(own.inv_depth))
+        moving = select_moving(points.at(own.flow), change, points.at(own.inv_depth))
         returned[~moving] = np.nan
     return returned
 
 
-def same_depth(case: Case) -> Level | None:
-    """The next inverse depth against the first one of the other direction, pixel by pixel."""
+def measure_same_depth(case: Case) -> Level | None:
+    """Compares the next inverse depth with the other direction's first one, pixel by pixel."""
     own, other = case.own, case.other
     mine = own.inv_depth if case.same_way else own.next_inv_depth
     if mine is None or other is None or other.inv_depth is None:
         return None
-    points = all_points(case)
+    points = select_all_points(case)
     a, b = points.at(mine), points.at(other.inv_depth)
     both = (a != 0) & (b != 0)
     gap = np.where(both, relative_difference(a, b), np.nan)
-    return relative_level(case, points, gap, np.ones(len(gap)))
+    return measure_relative(case, points, gap, np.ones(len(gap)))

@@ -1,4 +1,4 @@
-"""A camera in NumPy and float64, for a few thousand pixels: exact and without compilation."""
+"""A camera in NumPy and float64, for a few thousand pixels: precise, and without compilation."""
 
 import dataclasses
 
@@ -15,14 +15,14 @@ _STEPS = _STEP * np.eye(2)
 
 @dataclasses.dataclass(frozen=True)
 class NumpyCamera:
-    """A camera; `sf3d_jax.Camera` has the conventions and the formulas of the lenses.
+    """A camera with the conventions and lens formulas of `sf3d_jax.Camera`.
 
     Attributes:
       focal: (2,), pixels.
       principal_point: (2,), pixels.
       pose: (3, 4), world to camera.
       distortion: (K,), empty for a pinhole.
-      model: as `Camera.model`.
+      model: lens model, one of `Camera.model`.
     """
 
     focal: np.ndarray
@@ -33,7 +33,7 @@ class NumpyCamera:
 
     @classmethod
     def of(cls, camera: Camera) -> "NumpyCamera":
-        """The camera in float64."""
+        """Converts a camera to float64."""
         array = lambda x: np.asarray(x).astype(np.float64)
         coefficients = np.zeros(0) if camera.distortion is None else array(camera.distortion)
         return cls(
@@ -45,18 +45,18 @@ class NumpyCamera:
         )
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
-        """The rays (x, y, 1) of pixels (n, 2); NaN where there is none."""
+        """Returns the rays (x, y, 1) of pixels (n, 2); NaN where the lens has none."""
         plane = (pixels - self.principal_point) / self.focal
         if self.model != "pinhole":
             plane = _undistort(plane, self.model, self.distortion)
         return np.concatenate([plane, np.ones_like(plane[:, :1])], axis=1)
 
     def stretch(self, pixels: np.ndarray) -> np.ndarray:
-        """How many times longer the ray is than the depth along the axis, (n,)."""
+        """Returns the ratio of distance along the ray to depth along the axis, (n,)."""
         return np.linalg.norm(self.rays(pixels), axis=1)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The pixels (n, 2) and the inverse depth (n,) of points; NaN behind the camera."""
+        """Returns the pixels (n, 2) and inverse depths (n,) of points; NaN behind the camera."""
         depth = np.where(points[:, 2] > 0, points[:, 2], np.nan)
         plane = points[:, :2] / depth[:, None]
         if self.model != "pinhole":
@@ -65,12 +65,12 @@ class NumpyCamera:
 
 
 def between(first: NumpyCamera, second: NumpyCamera) -> np.ndarray:
-    """The pose (3, 4) of the second camera in the axes of the first."""
-    return poses.compose(second.pose, poses.inverse(first.pose))
+    """Returns the pose (3, 4) from the first camera's axes to the second's."""
+    return poses.compose(second.pose, poses.invert(first.pose))
 
 
-def same_view(first: NumpyCamera, second: NumpyCamera) -> bool:
-    """Whether the two see a still world alike, to the rounding of float32."""
+def is_same_view(first: NumpyCamera, second: NumpyCamera) -> bool:
+    """Whether two cameras see the same image of a still world, to float32 rounding."""
     gap = between(first, second) - np.eye(3, 4)
     size = max(1.0, np.abs(first.pose[:, 3]).max(), np.abs(second.pose[:, 3]).max())
     if np.abs(gap).max() > 1e-6 * size or first.model != second.model:
@@ -97,7 +97,7 @@ def _distort(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
 
 
 def _undistort(plane: np.ndarray, model: str, k: np.ndarray) -> np.ndarray:
-    """The plane points before distortion, by Newton's method with a numeric derivative."""
+    """Inverts the distortion by Newton's method with a numeric derivative."""
     start = plane
     if model == "fisheye":  # an angle of 1.5 is 86 degrees
         radius = np.linalg.norm(plane, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The pixels at which fields are read, and fields between pixels."""
+"""Chooses the pixels at which fields are read, and interpolates fields between pixels."""
 
 from typing import NamedTuple
 
@@ -24,17 +24,17 @@ class PixelSet(NamedTuple):
     pixels: np.ndarray
 
     def at(self, field: Field) -> np.ndarray:
-        """The values of a field."""
+        """Returns the values of a field at the pixels."""
         return field(self.rows, self.columns)
 
     def where(self, keep: np.ndarray) -> "PixelSet":
-        """Some of the pixels, at most as many as are used."""
+        """Selects pixels by a mask, at most _USED of them."""
         index = np.flatnonzero(keep)[:_USED]
         return PixelSet(self.rows[index], self.columns[index], self.pixels[index])
 
 
 def choose_pixels(size: tuple[int, int], valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of pixels in random, always the same order: of all, and of valid ones."""
+    """Chooses rows and columns from all pixels and from valid ones, in a fixed random order."""
     rng = np.random.default_rng(0)
     count = size[0] * size[1]
     picked = rng.permutation(count) if count <= _POINTS else rng.integers(count, size=_POINTS)
@@ -46,14 +46,14 @@ def choose_pixels(size: tuple[int, int], valid: np.ndarray | None) -> tuple[np.n
     return np.divmod(picked, size[1])
 
 
-def all_points(case: Case) -> PixelSet:
-    """The pixels of a case."""
+def select_all_points(case: Case) -> PixelSet:
+    """Returns the pixels of a case."""
     return PixelSet(case.rows, case.columns, np.stack([case.columns, case.rows], 1).astype(float))
 
 
-def known_points(case: Case, *, visible: bool = False) -> PixelSet:
-    """The valid pixels, without those that are known to be hidden if that is asked."""
-    points = all_points(case)
+def select_known_points(case: Case, *, visible: bool = False) -> PixelSet:
+    """Returns the valid pixels; `visible` leaves out occluded ones."""
+    points = select_all_points(case)
     keep = np.ones(len(points.rows), bool)
     if case.own.valid is not None:
         keep &= points.at(case.own.valid) > 0
@@ -67,7 +67,7 @@ class Interpolated(NamedTuple):
 
     Attributes:
       values: (n, ...), NaN outside the image and where a neighbour is NaN.
-      corners: (4, n, ...), at the four pixels around.
+      corners: (4, n, ...), values at the four surrounding pixels.
     """
 
     values: np.ndarray
@@ -75,7 +75,7 @@ class Interpolated(NamedTuple):
 
 
 def interpolate(field: Field, pixels: np.ndarray, size: tuple[int, int]) -> Interpolated:
-    """The values of a field at places (n, 2) between the pixels, bilinearly."""
+    """Interpolates a field bilinearly at positions (n, 2)."""
     limit = np.array([size[1] - 1, size[0] - 1])
     inside = (np.isfinite(pixels) & (pixels >= 0) & (pixels <= limit)).all(axis=1)
     places = np.where(inside[:, None], pixels, 0)
@@ -93,35 +93,35 @@ def interpolate(field: Field, pixels: np.ndarray, size: tuple[int, int]) -> Inte
     return Interpolated(np.where(inside, values, np.nan), corners)
 
 
-def flow_ends(flow: Field, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The places (n, 2) in the next frame to which pixels of any shape move."""
+def find_flow_ends(flow: Field, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Returns the positions (n, 2) in the next frame to which pixels move."""
     return (np.stack([columns, rows], -1) + flow(rows, columns)).reshape(-1, 2)
 
 
 def read_at_ends(field: Field, flow: Field, size: tuple[int, int]) -> Field:
-    """A field of the next frame, read where the flow leads to."""
+    """Makes a field that reads a field of the next frame at the ends of the flow."""
 
     def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        values = interpolate(field, flow_ends(flow, rows, columns), size).values
+        values = interpolate(field, find_flow_ends(flow, rows, columns), size).values
         return values.reshape(rows.shape + values.shape[1:])
 
     return at
 
 
 class StillMotion(NamedTuple):
-    """The motion of a still world between two cameras; NaN where there is no surface.
+    """Apparent motion of a still world between two cameras; NaN where there is no surface.
 
     Attributes:
       flow: (n, 2), in pixels.
-      change: (n,), of the inverse depth.
+      change: (n,), change of the inverse depth.
     """
 
     flow: np.ndarray
     change: np.ndarray
 
 
-def still_motion(fields: SampleFields, points: PixelSet) -> StillMotion:
-    """The motion of a still world; the inverse depth and both cameras have to be known."""
+def compute_still_motion(fields: SampleFields, points: PixelSet) -> StillMotion:
+    """Computes the motion of a still world; needs the inverse depth and both cameras."""
     camera, second, depth = fields.camera, fields.next_camera, fields.inv_depth
     assert camera is not None and second is not None and depth is not None
     inv_depth = points.at(depth)

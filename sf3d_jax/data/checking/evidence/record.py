@@ -1,4 +1,4 @@
-"""What a kind of evidence is, and how it judges a hypothesis."""
+"""Defines a kind of evidence, and how it judges a hypothesis."""
 
 import dataclasses
 import enum
@@ -10,26 +10,26 @@ import numpy as np
 from sf3d_jax.data.checking.evidence.fields import Case
 from sf3d_jax.data.checking.evidence.levels import Level, certainty, length
 
-# In floors: what agrees as well as this must not be made worse by undoing a fault.
+# Level, in floors, below which evidence counts as agreeing; a repair must not make it worse.
 AGREES = 100.0
 # A hypothesis with fitted numbers has to explain nearly everything.
 _STRICT_GAIN, _STRICT_LEAVES = 10.0, 0.1
-# Of the pixels that could be compared, the share that has to be left under another mask.
+# Share of the compared pixels that another mask must leave.
 _FEWER = 0.5
 _AGREE_BETTER = 0.7
-# Of images: how much smaller the difference must get, in standard errors of how many.
+# Images: ratio by which the difference must shrink, and by how many standard errors.
 _IMAGES_GAIN = 0.8
 _SURE = 4.0
-# Pixels. Images may have been shifted by less when they were resized.
+# Smallest motion in pixels that counts; resizing may have shifted images by less.
 _MOVING = 0.75
-# Images are tried after what agrees, and before what disagrees by more floors than this.
+# Images are tried after evidence that agrees, and before evidence that disagrees by more floors.
 _FLOORS_OF_IMAGES = 1e4
-# These decide which pixels are compared, and not what is found there.
+# Masks decide which pixels are compared, not which values are found there.
 _MASKS = frozenset({"valid", "occlusion"})
 
 
 class Verdict(enum.Enum):
-    """What a kind of evidence says of a hypothesis."""
+    """The judgement of a kind of evidence about a hypothesis."""
 
     FOR = enum.auto()
     AGAINST = enum.auto()
@@ -37,13 +37,13 @@ class Verdict(enum.Enum):
 
 
 class Trial(NamedTuple):
-    """A hypothesis that is tried.
+    """A hypothesis on trial.
 
     Attributes:
-      given: the case without it.
-      meant: the case with it.
-      is_strict: whether it has to explain nearly everything.
-      without_flow: what the images of `given` say of no motion.
+      given: the case as it is.
+      meant: the case with the fault undone.
+      is_strict: whether the hypothesis must explain nearly everything.
+      without_flow: level of the images of `given` for zero flow.
     """
 
     given: Case
@@ -57,12 +57,12 @@ class Unexplained:
     """The finding of a disagreement that no fault explains.
 
     Attributes:
-      name: of the finding.
-      message: what was seen.
+      name: name of the finding.
+      message: what was observed.
       explanation: what may be wrong.
-      limits: the level, and the part in its own unit that neighbours share, that are too much.
-      exact_limits: the same of data that is exact in another respect.
-      unit: of the level's typical difference, for the message.
+      limits: largest acceptable level, and largest part shared by neighbours in its own unit.
+      exact_limits: the same limits for data that is exact in another respect.
+      unit: unit of the typical difference, shown in the message.
     """
 
     name: str
@@ -77,23 +77,23 @@ class Unexplained:
 class Evidence:
     """A kind of evidence: one number for how far parts of a sample disagree.
 
-    It speaks for a hypothesis if the number becomes `gain` times smaller and at most `leaves`, and
-    against it if something that agreed gets worse.
+    It supports a hypothesis if the level becomes `gain` times smaller and is below `leaves`, and
+    contradicts it if the level was low and gets worse.
 
     Attributes:
-      name: in the numbers of a finding.
-      words: what is compared, for people.
-      measure: gives the level of a case; None where it cannot be measured.
-      reads: the parts of the sample that it depends on.
-      reads_other: the same of the sample of the other direction.
-      floor: the rounding and interpolation of exact data; what is below is as good.
-      gain: how many times smaller the level must get.
-      leaves: the level that may be left.
-      quantile: of the pixels, which counts; of a still world less than half.
-      is_optional: whether it may go without being missed.
-      alone_for: the faults for which it suffices; all if None. For what is easily satisfied.
-      is_of_exact_data: whether a tiny level shows that a sample is no estimate of a network.
-      unexplained: the finding of what is left of it; none if None.
+      name: key in the numbers of a finding.
+      words: human-readable name of what is compared.
+      measure: measures the level of a case; None if it cannot be measured.
+      reads: parts of the sample that it depends on.
+      reads_other: parts of the other direction's sample that it depends on.
+      floor: level due to rounding and interpolation of exact data; lower levels are equally good.
+      gain: factor by which the level must shrink.
+      leaves: largest remaining level.
+      quantile: quantile over the pixels; less than half for still-world evidence.
+      is_optional: whether losing it does not count against a hypothesis.
+      alone_for: faults for which it suffices (it is easily satisfied for others); None for all.
+      is_of_exact_data: whether a tiny level shows that no network estimated the sample.
+      unexplained: finding to report if a disagreement remains; None for no finding.
     """
 
     name: str
@@ -115,15 +115,15 @@ class Evidence:
         return level is not None and level.level > 2 * self.floor
 
     def floors(self, level: Level) -> float:
-        """How many floors a level is: what is near 1 is most likely to speak against."""
+        """Returns a level in floors; evidence near 1 is most likely to reject a hypothesis."""
         return level.level / self.floor
 
     def speaks_alone_for(self, faults: tuple[str, ...]) -> bool:
-        """Whether it suffices for a hypothesis of these faults."""
+        """Whether this evidence alone suffices for a hypothesis of these faults."""
         return self.alone_for is None or not self.alone_for.isdisjoint(faults)
 
     def find_changes(self, trial: Trial) -> frozenset[str]:
-        """The names of what it depends on and a hypothesis changes; empty if its level stays."""
+        """Names the changed parts that it depends on; empty if its level stays the same."""
         given, meant = trial.given, trial.meant
         if meant.same_way != given.same_way or (meant.other is None) != (given.other is None):
             return self.reads | self.reads_other
@@ -136,9 +136,9 @@ class Evidence:
         )
 
     def log_ratio(self, before: Level | None, after: Level | None, sure: float = 0.0) -> float:
-        """The logarithm of what is left of a disagreement; None counts as no agreement.
+        """Returns the log ratio of two levels; None counts as total disagreement.
 
-        Differences of fewer standard errors than `sure` count as none.
+        Differences of fewer than `sure` standard errors count as zero.
         """
         if before is after or (after is None and self.is_optional):
             return 0.0
@@ -148,13 +148,13 @@ class Evidence:
         return float(np.log((new + self.floor) / (old + self.floor)))
 
     def is_much_better(self, before: Level, after: Level, *, is_strict: bool = False) -> bool:
-        """Whether a disagreement got so small that this is explained."""
+        """Whether a disagreement shrank so much that it is explained."""
         gain, leaves = (_STRICT_GAIN, _STRICT_LEAVES) if is_strict else (self.gain, self.leaves)
         left = gain * (after.level + self.floor) < before.level + self.floor
         return left and after.level < leaves
 
     def judge(self, trial: Trial, before: Level, after: Level | None) -> Verdict:
-        """What it says of a hypothesis, from the levels without and with it."""
+        """Judges a hypothesis by the levels without and with it."""
         if after is None and self.is_optional:
             return Verdict.SILENT
         level = max(1.0, before.level) if after is None else after.level
@@ -166,11 +166,11 @@ class Evidence:
         return Verdict.FOR if self._agrees_at_same_pixels(before, after) else Verdict.SILENT
 
     def _agrees_at_same_pixels(self, before: Level, after: Level) -> bool:
-        """Whether the pixels that are left agree better, and the others are not only gone."""
+        """Whether the common pixels agree better, not merely fewer pixels are compared."""
         if before.difference is None or after.difference is None:
             return True
         first, second = length(before.difference), length(after.difference)
-        if len(first) != len(second):  # of another mask
+        if len(first) != len(second):  # the mask changed
             return bool(np.isfinite(second).sum() > _FEWER * np.isfinite(first).sum())
         both = np.isfinite(first) & np.isfinite(second)
         if not both.any():
@@ -180,24 +180,24 @@ class Evidence:
 
 
 class ImageEvidence(Evidence):
-    """Images: they never agree to a floor, so that differences are compared with their chance."""
+    """Evidence from images: they never agree exactly, so changes are tested for significance."""
 
     def is_disagreement(self, level: Level | None) -> bool:
-        """Whether there are images: their noise is not known."""
+        """Whether there are images; their noise is unknown, so any level may be a disagreement."""
         return level is not None
 
     def floors(self, level: Level) -> float:
-        """The place of all images among what is tried."""
+        """Returns a constant that sets when images are tried."""
         return _FLOORS_OF_IMAGES
 
     def log_ratio(self, before: Level | None, after: Level | None, sure: float = _SURE) -> float:
-        """The same, but what cannot be measured does not count."""
+        """Returns twice the log ratio of two levels; 0 if not significant or not measured."""
         if before is None or after is None or abs(certainty(before, after)) < sure:
             return 0.0
         return 2 * float(np.log(max(after.level, 1e-3) / max(before.level, 1e-3)))
 
     def judge(self, trial: Trial, before: Level, after: Level | None) -> Verdict:
-        """The same; images must agree better than without any motion, too."""
+        """Judges a hypothesis; images must also agree better than with zero flow."""
         if self.find_changes(trial) <= _MASKS:
             return Verdict.SILENT
         if after is None:

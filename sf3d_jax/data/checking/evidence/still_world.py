@@ -1,4 +1,4 @@
-"""A sample against a still world between its two cameras: a quarter of it may be enough."""
+"""Compares a sample with a still world seen by its two cameras; a still quarter is enough."""
 
 import numpy as np
 
@@ -6,61 +6,67 @@ from sf3d_jax.data.checking.evidence.fields import Case
 from sf3d_jax.data.checking.evidence.levels import (
     FEWEST,
     Level,
-    block_of,
-    finite,
-    is_nothing,
+    find_blocks,
+    is_negligible,
     length,
+    select_finite,
 )
-from sf3d_jax.data.checking.evidence.points import PixelSet, known_points, still_motion
+from sf3d_jax.data.checking.evidence.points import (
+    PixelSet,
+    compute_still_motion,
+    select_known_points,
+)
 from sf3d_jax.data.checking.evidence.within import compare_depths, compare_images
 
-# The share of the pixels that has to stand still.
+# Share of the pixels that must stand still.
 QUARTER = 0.25
 
 
-def still_images(case: Case) -> Level | None:
-    """The images along the flow of a still world, where no flow is given."""
+def measure_still_images(case: Case) -> Level | None:
+    """Compares the images along the flow of a still world, if no flow is given."""
     own = case.own
     if own.flow is not None or own.image is None or own.next_image is None:
         return None
     if own.inv_depth is None or not own.has_two_views:
         return None
-    points = known_points(case)
-    return compare_images(case, points, still_motion(own, points).flow)
+    points = select_known_points(case)
+    return compare_images(case, points, compute_still_motion(own, points).flow)
 
 
-def still_depths(case: Case) -> Level | None:
-    """The same, with the motion of a still world for what is not given."""
+def measure_still_depths(case: Case) -> Level | None:
+    """Compares the depths, taking a missing flow or change from a still world."""
     own = case.own
     if own.next_inv_depth is None or own.inv_depth is None or not own.has_two_views:
         return None
     if own.flow is not None and own.change is not None:
         return None
-    points = known_points(case, visible=True)
-    flow, change = still_motion(own, points)
+    points = select_known_points(case, visible=True)
+    flow, change = compute_still_motion(own, points)
     flow = flow if own.flow is None else points.at(own.flow)
     change = change if own.change is None else points.at(own.change)
     after = points.at(own.inv_depth) + change
     return compare_depths(case, points, after, flow, QUARTER)
 
 
-def still_flow(case: Case) -> Level | None:
-    """The flow against that of a still world."""
+def measure_still_flow(case: Case) -> Level | None:
+    """Compares the flow with that of a still world."""
     own = case.own
     if own.flow is None or own.inv_depth is None or not own.has_two_views:
         return None
-    points = known_points(case)
-    return _compare_quarter(case, points, points.at(own.flow), still_motion(own, points).flow)
+    points = select_known_points(case)
+    return _compare_quarter(
+        case, points, points.at(own.flow), compute_still_motion(own, points).flow
+    )
 
 
-def still_change(case: Case) -> Level | None:
-    """The change of the inverse depth against that of a still world."""
+def measure_still_change(case: Case) -> Level | None:
+    """Compares the change of the inverse depth with that of a still world."""
     own = case.own
     if own.change is None or own.inv_depth is None or not own.has_two_views:
         return None
-    points = known_points(case)
-    change, still = points.at(own.change), still_motion(own, points).change
-    if is_nothing(np.abs(change) + np.abs(still), points.at(own.inv_depth)):
+    points = select_known_points(case)
+    change, still = points.at(own.change), compute_still_motion(own, points).change
+    if is_negligible(np.abs(change) + np.abs(still), points.at(own.inv_depth)):
         return None
     return _compare_quarter(case, points, change, still)
 
@@ -68,13 +74,13 @@ def still_change(case: Case) -> Level | None:
 def _compare_quarter(
     case: Case, points: PixelSet, given: np.ndarray, still: np.ndarray
 ) -> Level | None:
-    """The quarter that fits best; what would be behind the second camera does not fit."""
+    """Measures the best-fitting quarter; points behind the second camera count as misfits."""
     assert case.own.inv_depth is not None
     gap, size = length(given - still), length(given) + length(still)
-    places, difference = block_of(case, points), given - still
+    places, difference = find_blocks(case, points), given - still
     behind = (points.at(case.own.inv_depth) > 0) & ~np.isfinite(length(still))
     gap = np.sort(np.where(behind, np.inf, gap)[behind | np.isfinite(gap)])
-    size = finite(size)
+    size = select_finite(size)
     if len(gap) < FEWEST:
         return None
     if len(size) < FEWEST:

@@ -1,4 +1,4 @@
-"""What a sample tells twice: surfaces, masks, images, depths and scene flow."""
+"""Compares the redundant parts of a sample: surfaces, masks, images, depths and scene flow."""
 
 import dataclasses
 
@@ -9,36 +9,41 @@ from sf3d_jax.data.checking.evidence.levels import (
     BLOCKS,
     FEWEST,
     Level,
-    block_of,
-    finite,
+    find_blocks,
     length,
+    measure_relative,
     relative_difference,
-    relative_level,
-    which_move,
+    select_finite,
+    select_moving,
 )
 from sf3d_jax.data.checking.evidence.numpy_camera import between
-from sf3d_jax.data.checking.evidence.points import PixelSet, all_points, interpolate, known_points
+from sf3d_jax.data.checking.evidence.points import (
+    PixelSet,
+    interpolate,
+    select_all_points,
+    select_known_points,
+)
 
 _STEP = 0.03
 
 
-def surface(case: Case) -> Level | None:
-    """Negative inverse depths among those that are there; a repeated one marks no surface."""
-    own, points = case.own, known_points(case)
+def measure_surface(case: Case) -> Level | None:
+    """Measures the share of negative inverse depths; a repeated value marks missing surface."""
+    own, points = case.own, select_known_points(case)
     if own.inv_depth is None:
         return None
     d = points.at(own.inv_depth)
-    shares = [_negative_share(d)]
+    shares = [_measure_negative_share(d)]
     if own.change is not None:
-        shares.append(_negative_share(np.where(d > 0, d + points.at(own.change), 0)))
+        shares.append(_measure_negative_share(np.where(d > 0, d + points.at(own.change), 0)))
     if own.next_inv_depth is not None:
-        shares.append(_negative_share(all_points(case).at(own.next_inv_depth)))
+        shares.append(_measure_negative_share(select_all_points(case).at(own.next_inv_depth)))
     known = [x for x in shares if x is not None]
     return Level(float(np.mean(known))) if known else None
 
 
-def _negative_share(values: np.ndarray) -> float | None:
-    values = finite(values)
+def _measure_negative_share(values: np.ndarray) -> float | None:
+    values = select_finite(values)
     values = values[values != 0]
     below = values[values < 0]
     if len(below) and (below == np.median(below)).mean() > 0.5:
@@ -47,9 +52,9 @@ def _negative_share(values: np.ndarray) -> float | None:
 
 
 def has_content(case: Case, points: PixelSet) -> np.ndarray:
-    """Where there is a surface, or the sky: infinitely far, moving, and no nearer afterwards.
+    """Whether each pixel has a surface or sky: infinitely far, moving, and no nearer afterwards.
 
-    It is no sky where the mask leaves most of it out.
+    Pixels without depth are not taken for sky if the mask excludes most of them.
     """
     own = case.own
     if own.inv_depth is None:
@@ -59,7 +64,7 @@ def has_content(case: Case, points: PixelSet) -> np.ndarray:
     d = points.at(own.inv_depth)
     there = np.isfinite(d) & (d != 0)
     valid = np.ones(len(d)) if own.valid is None else points.at(own.valid)
-    if own.flow is None or not (_mean_of(valid, d == 0) > 0.9 and _mean_of(valid, there) > 0.5):
+    if own.flow is None or not (_average(valid, d == 0) > 0.9 and _average(valid, there) > 0.5):
         return there
     flow = points.at(own.flow)
     sky = (d == 0) & (length(flow) > 0)
@@ -71,15 +76,15 @@ def has_content(case: Case, points: PixelSet) -> np.ndarray:
     return there | sky
 
 
-def _mean_of(values: np.ndarray, where: np.ndarray) -> float:
+def _average(values: np.ndarray, where: np.ndarray) -> float:
     return float(values[where].mean()) if where.any() else 0.0
 
 
-def mask(case: Case) -> Level | None:
-    """Valid pixels without anything."""
+def measure_mask(case: Case) -> Level | None:
+    """Measures the share of valid pixels without content."""
     if case.own.valid is None:
         return None
-    points = all_points(case)
+    points = select_all_points(case)
     valid = points.at(case.own.valid) > 0
     if valid.sum() < FEWEST:
         return None
@@ -87,7 +92,7 @@ def mask(case: Case) -> Level | None:
 
 
 def compare_images(case: Case, points: PixelSet, flow: np.ndarray) -> Level | None:
-    """The images, read at the pixels and where a flow (n, 2) leads to."""
+    """Compares the images at the pixels and at the ends of a flow (n, 2)."""
     own = case.own
     assert own.image is not None and own.next_image is not None
     first = points.at(own.image)
@@ -95,7 +100,7 @@ def compare_images(case: Case, points: PixelSet, flow: np.ndarray) -> Level | No
     good = np.isfinite(there) & np.isfinite(first)
     if good.sum() < FEWEST:
         return None
-    first, there, blocks = first[good], there[good], block_of(case, points)[good]
+    first, there, blocks = first[good], there[good], find_blocks(case, points)[good]
     gap = np.minimum(np.abs(first - there), 2)
     unrelated = np.minimum(np.abs(first - np.roll(there, len(there) // 2)), 2).mean()
     if not unrelated > 1e-3:
@@ -107,41 +112,41 @@ def compare_images(case: Case, points: PixelSet, flow: np.ndarray) -> Level | No
     return Level(float(gap.mean() / unrelated), motion, means)
 
 
-def images(case: Case) -> Level | None:
-    """The images along the flow."""
+def measure_images(case: Case) -> Level | None:
+    """Compares the images along the flow."""
     own = case.own
     if own.image is None or own.next_image is None or own.flow is None:
         return None
-    points = known_points(case, visible=True)
+    points = select_known_points(case, visible=True)
     return compare_images(case, points, points.at(own.flow))
 
 
-def images_without_flow(case: Case) -> Level | None:
-    """What the images would say of no motion, if there are images and a flow."""
+def measure_images_without_flow(case: Case) -> Level | None:
+    """Compares the images for zero flow, if there are images and a flow."""
     if case.own.flow is None:
         return None
     own = dataclasses.replace(case.own, flow=lambda r, c: np.zeros((*r.shape, 2)))
-    return images(dataclasses.replace(case, own=own))
+    return measure_images(dataclasses.replace(case, own=own))
 
 
-def target_depth(case: Case, points: PixelSet, flow: np.ndarray) -> np.ndarray:
-    """The next inverse depth at the ends of the flow; NaN where it is not one surface."""
+def read_target_depth(case: Case, points: PixelSet, flow: np.ndarray) -> np.ndarray:
+    """Reads the next inverse depth at the ends of the flow; NaN across depth edges."""
     field = case.own.next_inv_depth
     assert field is not None
     values, corners = interpolate(field, points.pixels + flow, case.own.size)
-    return np.where(one_surface(corners, np.isfinite(values)), values, np.nan)
+    return np.where(is_one_surface(corners, np.isfinite(values)), values, np.nan)
 
 
 def compare_depths(
     case: Case, points: PixelSet, after: np.ndarray, flow: np.ndarray, quantile: float
 ) -> Level | None:
-    """Inverse depths (n,) after the motion against the next ones where the flow leads to."""
-    gap = relative_difference(after, target_depth(case, points, flow))
-    return relative_level(case, points, gap, np.ones(len(gap)), quantile)
+    """Compares inverse depths (n,) after the motion with the next ones at the ends of the flow."""
+    gap = relative_difference(after, read_target_depth(case, points, flow))
+    return measure_relative(case, points, gap, np.ones(len(gap)), quantile)
 
 
-def one_surface(corners: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Where four neighbours differ by 3 %, or, where the depth is noisy, no more than usual."""
+def is_one_surface(corners: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Whether four neighbours differ by at most 3 %, or by the usual step if depth is noisy."""
     size = np.abs(corners)
     low, high = size.min(axis=0), size.max(axis=0)
     good = np.isfinite(low) & (low > 0) & (np.sign(corners).sum(axis=0) ** 2 == 16)
@@ -150,21 +155,21 @@ def one_surface(corners: np.ndarray, used: np.ndarray) -> np.ndarray:
     return good & (step <= max(_STEP, usual))
 
 
-def depths(case: Case) -> Level | None:
-    """Inverse depth and its change against the next inverse depth."""
+def measure_depths(case: Case) -> Level | None:
+    """Compares inverse depth plus change with the next inverse depth."""
     own = case.own
     if own.flow is None or own.change is None or own.next_inv_depth is None:
         return None
     if own.inv_depth is None:
         return None
-    points = known_points(case, visible=True)
+    points = select_known_points(case, visible=True)
     d, change, flow = (points.at(x) for x in (own.inv_depth, own.change, own.flow))
-    after = np.where(which_move(flow, change, d), d + change, np.nan)
+    after = np.where(select_moving(flow, change, d), d + change, np.nan)
     return compare_depths(case, points, after, flow, 0.5)
 
 
-def _vectors_of_maps(own: SampleFields, points: PixelSet) -> np.ndarray:
-    """The scene flow (n, 3) of the other maps, in metres and in the first camera's axes."""
+def _compute_vectors(own: SampleFields, points: PixelSet) -> np.ndarray:
+    """Computes the scene flow (n, 3) of the other maps, in metres, in the first camera's axes."""
     assert own.flow is not None and own.inv_depth is not None and own.change is not None
     assert own.camera is not None
     d = points.at(own.inv_depth)
@@ -179,8 +184,8 @@ def _vectors_of_maps(own: SampleFields, points: PixelSet) -> np.ndarray:
     return end - start
 
 
-def change_of_vectors(own: SampleFields, points: PixelSet) -> np.ndarray:
-    """The change of the inverse depth (n,) that the scene flow makes."""
+def compute_vector_change(own: SampleFields, points: PixelSet) -> np.ndarray:
+    """Computes the change of the inverse depth (n,) that the scene flow implies."""
     assert own.scene_flow is not None and own.inv_depth is not None and own.camera is not None
     d = points.at(own.inv_depth)
     end = own.camera.rays(points.pixels) / d[:, None] + points.at(own.scene_flow)
@@ -190,15 +195,15 @@ def change_of_vectors(own: SampleFields, points: PixelSet) -> np.ndarray:
     return 1 / end[:, 2] - d
 
 
-def vectors(case: Case) -> Level | None:
-    """The scene flow against that of the other maps; what moves most counts most."""
+def measure_vectors(case: Case) -> Level | None:
+    """Compares the scene flow with that of the other maps, weighted towards large motions."""
     own = case.own
     if own.scene_flow is None or own.camera is None or own.inv_depth is None:
         return None
     if own.flow is None or own.change is None:
         return None
-    points = known_points(case)
-    given, made = points.at(own.scene_flow), _vectors_of_maps(own, points)
+    points = select_known_points(case)
+    given, made = points.at(own.scene_flow), _compute_vectors(own, points)
     gap, size = length(given - made), length(given) + length(made)
     good = np.isfinite(gap) & np.isfinite(size)
     distance = 1 / np.abs(points.at(own.inv_depth)[good])
@@ -207,4 +212,4 @@ def vectors(case: Case) -> Level | None:
     trimmed = lambda x: np.sort(x)[: max(1, int(0.98 * len(x)))].mean()
     level = trimmed(gap[good]) / trimmed(size[good])
     difference = (given - made) / np.quantile(size[good], 0.9)
-    return Level(float(level), float(level), None, difference, block_of(case, points))
+    return Level(float(level), float(level), None, difference, find_blocks(case, points))

@@ -1,32 +1,32 @@
-"""What may be wrong with a sample, and what undoes it.
+"""Faults that a sample may have, and their repairs.
 
-A fault is one `Fault` record. Each file yields the faults of one subject.
+Each fault is a `Fault` record; each file yields the faults of one subject.
 """
 
 from collections.abc import Iterator
 
 from sf3d_jax.data.checking.evidence.fields import Case
-from sf3d_jax.data.checking.faults.camera import camera_faults
-from sf3d_jax.data.checking.faults.change import change_faults
-from sf3d_jax.data.checking.faults.depth import depth_faults
+from sf3d_jax.data.checking.faults.camera import list_camera_faults
+from sf3d_jax.data.checking.faults.change import list_change_faults
+from sf3d_jax.data.checking.faults.depth import list_depth_faults
 from sf3d_jax.data.checking.faults.fault import Hypothesis
-from sf3d_jax.data.checking.faults.flow import flow_faults
-from sf3d_jax.data.checking.faults.masks import mask_faults
-from sf3d_jax.data.checking.faults.scene_flow import scene_flow_faults
-from sf3d_jax.data.checking.faults.units import unit_faults
+from sf3d_jax.data.checking.faults.flow import list_flow_faults
+from sf3d_jax.data.checking.faults.masks import list_mask_faults
+from sf3d_jax.data.checking.faults.scene_flow import list_scene_flow_faults
+from sf3d_jax.data.checking.faults.units import list_unit_faults
 
 _SUBJECTS = (
-    flow_faults,
-    mask_faults,
-    depth_faults,
-    change_faults,
-    camera_faults,
-    unit_faults,
-    scene_flow_faults,
+    list_flow_faults,
+    list_mask_faults,
+    list_depth_faults,
+    list_change_faults,
+    list_camera_faults,
+    list_unit_faults,
+    list_scene_flow_faults,
 )
 
 
-def all_hypotheses(case: Case) -> Iterator[Hypothesis]:
-    """All that may be wrong with a case."""
+def list_hypotheses(case: Case) -> Iterator[Hypothesis]:
+    """Yields every fault that a case may have."""
     for faults in _SUBJECTS:
         yield from faults(case)

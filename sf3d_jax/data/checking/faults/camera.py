@@ -13,29 +13,31 @@ from sf3d_jax.data.checking.faults.fault import (
     Hypothesis,
     Repair,
     SampleFault,
+    apply_to_own,
     combine,
-    in_own_sample,
 )
 
-# Of each the matrix that turns OpenCV's axes into it.
+# Conventions of axes; each matrix turns the file's axes into OpenCV's.
 _AXES = {
     "OpenGL's (x right, y up, z back)": poses.OPENGL,
     "x forward, y right, z down": poses.NED,
     "x forward, y left, z up": np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]]),
 }
 
-# Of images that are smaller or larger than those that intrinsics belong to.
+# Size ratios of an image to the image its intrinsics belong to.
 _FACTORS = (4.0, 3.0, 1.5, 4 / 3, 0.75, 2 / 3, 1 / 3, 0.25)
 _CENTRAL = 0.1
 
 
-def camera_faults(case: Case) -> Iterator[Hypothesis]:
-    """Poses, axes and intrinsics."""
+def list_camera_faults(case: Case) -> Iterator[Hypothesis]:
+    """Yields faults of poses, axes and intrinsics."""
     if case.own.camera is None:
         return
     if case.own.next_camera is not None:
-        yield from in_own_sample(_pose_faults(case.own.camera, case.own.next_camera))
-    yield from in_own_sample(_intrinsics(_resolutions(case.own.camera, case.own.size)))
+        yield from apply_to_own(_list_pose_faults(case.own.camera, case.own.next_camera))
+    yield from apply_to_own(
+        _list_intrinsics_faults(_list_resolutions(case.own.camera, case.own.size))
+    )
 
 
 def _change_cameras(change: Callable[[NumpyCamera], NumpyCamera]) -> Repair:
@@ -61,31 +63,31 @@ def _exchange_cameras(fields: SampleFields) -> SampleFields:
 
 
 _INVERTED = Fault(
-    "pose_direction", "the poses are camera-to-world; invert them", _change_poses(poses.inverse)
+    "pose_direction", "the poses are camera-to-world; invert them", _change_poses(poses.invert)
 )
 _POSES = (
     Fault(
         "pose_translation",
-        "the poses' last column is the camera's place C and not t = -R C; convert it",
+        "the poses' last column is the camera's position C, not t = -R C; convert it",
         _change_poses(lambda p: np.column_stack([p[:, :3], -p[:, :3] @ p[:, 3]])),
         cost=1.2,
     ),
     Fault(
         "pose_direction",
-        "the poses' rotation is camera-to-world and the translation is not; transpose it",
+        "the poses' rotation is camera-to-world but the translation is not; transpose it",
         _change_poses(lambda p: np.column_stack([p[:, :3].T, p[:, 3]])),
         cost=1.3,
     ),
     Fault(
         "pose_translation",
-        "the poses' translation has the other sign; negate it",
+        "the poses' translation has the opposite sign; negate it",
         _change_poses(lambda p: np.column_stack([p[:, :3], -p[:, 3]])),
         cost=1.2,
     ),
 )
 
 
-def _pose_faults(camera: NumpyCamera, next_camera: NumpyCamera) -> Iterator[SampleFault]:
+def _list_pose_faults(camera: NumpyCamera, next_camera: NumpyCamera) -> Iterator[SampleFault]:
     yield _INVERTED
     for name, axes in _AXES.items():
         said = f"the poses' camera axes are {name}; turn them into OpenCV's"
@@ -114,7 +116,7 @@ def _resize_lens(by: float) -> Repair:
 
 
 def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repair:
-    """The principal points of both cameras, or of one of two."""
+    """Moves the principal points of both cameras, or of one of them."""
 
     def move(camera: NumpyCamera) -> NumpyCamera:
         return dataclasses.replace(camera, principal_point=camera.principal_point + by)
@@ -132,17 +134,17 @@ def _move_points(by: float, *, first: bool = True, second: bool = True) -> Repai
     return _change_cameras(move) if first and second else repair
 
 
-def _resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
-    """The factors of other resolutions; but for half and double, only if the point becomes central.
+def _list_resolutions(camera: NumpyCamera, size: tuple[int, int]) -> set[float]:
+    """Lists plausible ratios of resolutions: half, double, and those that centre the point.
 
-    So are the principal points of whole images.
+    The principal point of an image that was not cropped is near its centre.
     """
     ratio = (2 * camera.principal_point + 1) / [size[1], size[0]]
     is_central = lambda by: (np.abs(by * ratio - 1) < _CENTRAL).all()
     return {2.0, 0.5, *(by for by in _FACTORS if is_central(by) and not is_central(1.0))}
 
 
-def _intrinsics(factors: set[float]) -> Iterator[SampleFault]:
+def _list_intrinsics_faults(factors: set[float]) -> Iterator[SampleFault]:
     for by in (-0.5, 0.5):
         said = "counts pixels from the corner of the image" if by < 0 else "is half a pixel short"
         said, numbers = f"the principal point {said}; add {by:g} to it", {"add": by}

@@ -7,26 +7,30 @@ import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, SampleFields
 from sf3d_jax.data.checking.evidence.levels import FEWEST, inverse
-from sf3d_jax.data.checking.evidence.points import known_points, read_at_ends, still_motion
-from sf3d_jax.data.checking.evidence.within import change_of_vectors, target_depth
+from sf3d_jax.data.checking.evidence.points import (
+    compute_still_motion,
+    read_at_ends,
+    select_known_points,
+)
+from sf3d_jax.data.checking.evidence.within import compute_vector_change, read_target_depth
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     Repair,
     SampleFault,
-    in_each_direction,
+    apply_to_each_direction,
     scale_maps,
 )
 
 
-def change_faults(case: Case) -> Iterator[Hypothesis]:
-    """The change's sign, kind and grid; maps of one sample on different scales."""
-    yield from in_each_direction(_CHANGES)
-    yield from in_each_direction(_scales(case))
+def list_change_faults(case: Case) -> Iterator[Hypothesis]:
+    """Yields a wrong sign, kind and grid of the change, and maps on different scales."""
+    yield from apply_to_each_direction(_CHANGES)
+    yield from apply_to_each_direction(_list_scales(case))
 
 
 def _convert(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Repair:
-    """The change as a function of what is given as change and of the inverse depth."""
+    """Makes a repair that computes the change from the given change and the inverse depth."""
 
     def repair(fields: SampleFields) -> SampleFields | None:
         depth, change = fields.inv_depth, fields.change
@@ -49,7 +53,7 @@ def _read_at_ends(sign: int) -> Repair:
 
 
 def _follow_flow(sign: int) -> Repair:
-    """Adds what the next inverse depth is at the end of the flow, less what it is at the pixel."""
+    """Adds the next inverse depth at the end of the flow, minus that at the pixel."""
 
     def repair(fields: SampleFields) -> SampleFields | None:
         change, after = fields.change, fields.next_inv_depth
@@ -63,15 +67,17 @@ def _follow_flow(sign: int) -> Repair:
 
 
 _CHANGES = (
-    Fault("change_sign", "the change is before minus after; negate it", _convert(lambda c, d: -c)),
+    Fault(
+        "change_sign", "the change is d0 - d1, not d1 - d0; negate it", _convert(lambda c, d: -c)
+    ),
     Fault(
         "change_of_depth",
-        "the change is one of depth, z1 - z0, not of inverse depth; convert it",
+        "the change is that of depth, z1 - z0, not of inverse depth; convert it",
         _convert(lambda c, d: inverse(inverse(d) + c) - d),
     ),
     Fault(
         "change_of_depth",
-        "the change is z0 - z1, of depth and with the other sign; convert it",
+        "the change is z0 - z1, of depth and with the opposite sign; convert it",
         _convert(lambda c, d: inverse(inverse(d) - c) - d),
         cost=1.2,
     ),
@@ -95,14 +101,14 @@ _CHANGES = (
     ),
     Fault(
         "change_grid",
-        "the change stands on the next frame's grid; read it at the end of the flow",
+        "the change is on the next frame's grid; read it at the end of the flow",
         _read_at_ends(1),
         cost=1.1,
     ),
     Fault(
         "change_grid",
-        "the change stands on the next frame's grid with the other sign: it is that of the way "
-        "back; read it at the end of the flow and negate it",
+        "the change is the backward one, on the next frame's grid and with the opposite sign; "
+        "read it at the end of the flow and negate it",
         _read_at_ends(-1),
         cost=1.3,
     ),
@@ -123,47 +129,47 @@ _CHANGES = (
 )
 
 
-def _scales(case: Case) -> Iterator[SampleFault]:
-    """Maps of one sample on different scales; how different is measured from the sample."""
+def _list_scales(case: Case) -> Iterator[SampleFault]:
+    """Yields maps of one sample on different scales; the ratio is fitted to the sample."""
     own = case.own
     if own.flow is None or own.inv_depth is None:
         return
-    points = known_points(case, visible=True)
+    points = select_known_points(case, visible=True)
     d = points.at(own.inv_depth)
     change = np.zeros_like(d) if own.change is None else points.at(own.change)
     if own.next_inv_depth is not None:
-        there = target_depth(case, points, points.at(own.flow))
-        yield from _change_scales(change, there - d, d, with_depths=True)
-        yield from _depth_scales(d, change, there)
+        there = read_target_depth(case, points, points.at(own.flow))
+        yield from _list_change_scales(change, there - d, d, with_depths=True)
+        yield from _list_depth_scales(d, change, there)
     if own.change is None:
         return
     if own.has_two_views:
-        yield from _change_scales(change, still_motion(own, points).change, d)
+        yield from _list_change_scales(change, compute_still_motion(own, points).change, d)
     if own.scene_flow is not None and own.camera is not None:
-        yield from _change_scales(change, change_of_vectors(own, points), d)
+        yield from _list_change_scales(change, compute_vector_change(own, points), d)
 
 
 def _is_scale(factor: float) -> bool:
     return bool(np.isfinite(factor) and factor > 0 and abs(np.log(factor)) > 0.02)
 
 
-def _change_scales(
+def _list_change_scales(
     change: np.ndarray, motion: np.ndarray, d: np.ndarray, *, with_depths: bool = False
 ) -> Iterator[SampleFault]:
-    """The change against what it should be; the depths may be what is scaled."""
+    """Compares the change with the expected one; the depths may be the scaled ones."""
     known = np.isfinite(change) & np.isfinite(motion) & (np.abs(motion) > 1e-6 * np.abs(d))
     if known.sum() < FEWEST:
         return
     change, motion = change[known], motion[known]
-    # Where most stands still, the ratio of what moves counts.
+    # If most of the scene stands still, only the moving part gives a ratio.
     large = np.abs(change) >= np.median(np.abs(change))
     ratio = float(np.median(motion[large] / change[large]))
     factor = 1 / ratio if ratio > 0 else np.nan
     if not _is_scale(factor):
         return
     numbers = {"scale": factor}
-    said = f"the change is {factor:.6g} times too large for the inverse depth: the one is scaled, "
-    said += "the other is not"
+    said = f"the change is {factor:.6g} times too large for the inverse depth: only one of them "
+    said += "is scaled"
     repair = scale_maps(("change",), 1 / factor)
     explanation = f"{said}; divide the change"
     yield Fault("change_scale", explanation, repair, cost=1.5, numbers=numbers, strict=True)
@@ -173,9 +179,11 @@ def _change_scales(
         yield Fault("change_scale", explanation, repair, cost=1.6, numbers=numbers, strict=True)
 
 
-def _depth_scales(d: np.ndarray, change: np.ndarray, there: np.ndarray) -> Iterator[SampleFault]:
-    first = "the first inverse depth is {:.6g} times what the others say; divide it"
-    second = "the next inverse depth is {:.6g} times what the others say; divide it"
+def _list_depth_scales(
+    d: np.ndarray, change: np.ndarray, there: np.ndarray
+) -> Iterator[SampleFault]:
+    first = "the first inverse depth is {:.6g} times what the other maps imply; divide it"
+    second = "the next inverse depth is {:.6g} times what the other maps imply; divide it"
     both = "the first inverse depth and the change are {:.6g} times too large; divide them"
     for names, ratio, said in (
         (("inv_depth",), d / (there - change), first),

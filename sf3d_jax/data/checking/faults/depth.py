@@ -9,14 +9,14 @@ import numpy as np
 from sf3d_jax.data.checking.evidence.fields import Case, Field, SampleFields
 from sf3d_jax.data.checking.evidence.levels import inverse
 from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
-from sf3d_jax.data.checking.evidence.points import flow_ends
+from sf3d_jax.data.checking.evidence.points import find_flow_ends
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     Repair,
     SampleFault,
+    apply_to_each_direction,
     change_values,
-    in_each_direction,
 )
 
 
@@ -24,9 +24,9 @@ class _Maps(NamedTuple):
     """Maps that share a fault.
 
     Attributes:
-      words: for people.
-      needed: names of those that have to be known.
-      optional: names of those that may be.
+      words: human-readable description.
+      needed: names of maps that must exist.
+      optional: names of maps that are repaired if they exist.
     """
 
     words: str
@@ -35,40 +35,40 @@ class _Maps(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all of them."""
+        """Names of all these maps."""
         return (*self.needed, *self.optional)
 
 
-# The data set's convention first, then what is one map's own fault.
+# Faults of a data set's convention first, then those of single maps.
 _MAPS = (
     _Maps("all depths and changes", ("inv_depth",), ("change", "next_inv_depth")),
-    _Maps("both depths, and the change is not", ("inv_depth", "next_inv_depth")),
-    _Maps("the first depth, and the next one is not", ("inv_depth",)),
-    _Maps("the next depth, and the first one is not", ("next_inv_depth",)),
-    _Maps("the first depth and the change, and the next depth is not", ("inv_depth", "change")),
+    _Maps("both depths, but not the change", ("inv_depth", "next_inv_depth")),
+    _Maps("the first depth, but not the next one", ("inv_depth",)),
+    _Maps("the next depth, but not the first one", ("next_inv_depth",)),
+    _Maps("the first depth and the change, but not the next depth", ("inv_depth", "change")),
 )
 
 
-def depth_faults(case: Case) -> Iterator[Hypothesis]:
-    """Ray lengths, signs and reciprocals, of all maps or of some."""
+def list_depth_faults(case: Case) -> Iterator[Hypothesis]:
+    """Yields wrong ray lengths, signs and reciprocals, of all maps or of some."""
     for number, maps in enumerate(_MAPS):
-        yield from in_each_direction(_faults(maps, 1 + 0.1 * number))
+        yield from apply_to_each_direction(_list_faults(maps, 1 + 0.1 * number))
 
 
-def _faults(maps: _Maps, cost: float) -> Iterator[SampleFault]:
-    said = f"{maps.words}, are lengths along the ray; divide the distance by |ray|"
+def _list_faults(maps: _Maps, cost: float) -> Iterator[SampleFault]:
+    said = f"{maps.words}: lengths along the ray, not z; divide the distance by |ray|"
     yield Fault("ray_length", said, _stretch_rays(maps, 1), cost=cost)
-    said = f"{maps.words}, were divided by |ray| although they were planar already; undo it"
+    said = f"{maps.words}: divided by |ray| although already along the axis; undo it"
     yield Fault("ray_length", said, _stretch_rays(maps, -1), cost=cost + 0.2)
-    said = f"{maps.words}, are negative disparities or depths; negate them"
+    said = f"{maps.words}: negative disparities or depths; negate them"
     negate = change_values(maps.needed, lambda values: -values, maps.optional)
     yield Fault("inv_depth_sign", said, negate, cost=cost)
-    said = f"{maps.words}, are depths and not inverse depths; take the reciprocal"
+    said = f"{maps.words}: depths, not inverse depths; take the reciprocal"
     yield Fault("inv_depth_is_depth", said, _take_reciprocals(maps), cost=cost)
 
 
 def _stretch_rays(maps: _Maps, power: int) -> Repair:
-    """Inverse depths times (or, for -1, over) the length of the rays."""
+    """Multiplies inverse depths by the length of the rays, or divides by it for power -1."""
 
     def repair(fields: SampleFields) -> SampleFields | None:
         camera = fields.camera
@@ -99,12 +99,12 @@ def _stretch(depth: Field, camera: NumpyCamera, power: int) -> Field:
 def _stretch_change(
     fields: SampleFields, new_depth: Field, second: NumpyCamera, power: int
 ) -> Field:
-    """The change between inverse depths along the two rays; the second one ends the flow."""
+    """Converts the change; the second ray is that at the end of the flow."""
     depth, change, flow = fields.inv_depth, fields.change, fields.flow
     assert depth is not None and change is not None and flow is not None
 
     def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        longer = (second.stretch(flow_ends(flow, rows, columns)) ** power).reshape(rows.shape)
+        longer = (second.stretch(find_flow_ends(flow, rows, columns)) ** power).reshape(rows.shape)
         after = depth(rows, columns) + change(rows, columns)
         return after * longer - new_depth(rows, columns)
 

@@ -1,7 +1,7 @@
-"""A fault, as the way from the sample that is given to the one that is meant.
+"""A fault and its repair, which turns the given sample into the intended one.
 
-A fault is undone in this direction of time, in the other one, or in both: a convention of a whole
-data set is wrong in both.
+A fault may affect the sample of this time direction, of the other one, or both: a wrong convention
+of a whole data set affects both.
 """
 
 import dataclasses
@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Fault(Generic[T]):
-    """What may be wrong with a sample, or with a case of two samples.
+    """A possible fault of a sample, or of a case of two samples.
 
     Attributes:
-      name: a fixed word.
+      name: kind of fault, a fixed word.
       explanation: what is wrong and what to do.
-      repair: gives what is meant; None where the fault cannot be there.
-      cost: how far-fetched it is; decides between those that explain as much.
-      numbers: that belong to it, by name.
-      strict: whether it has numbers that were fitted, and so must explain nearly everything.
-      also: names of the faults that are undone with it.
+      repair: undoes the fault; returns None if the fault cannot be present.
+      cost: how far-fetched it is; breaks ties between equally good explanations.
+      numbers: numbers that describe it, by name.
+      strict: whether its numbers were fitted, so that it must explain nearly everything.
+      also: names of faults that are undone along with it.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Fault(Generic[T]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All its names, nearly always one."""
+        """Names of all faults that it undoes, nearly always one."""
         return (self.name, *self.also)
 
 
@@ -49,23 +49,23 @@ SampleFault = Fault[SampleFields]
 Hypothesis = Fault[Case]
 
 
-def in_own_sample(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
-    """Faults of which the other direction of time does not matter."""
+def apply_to_own(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
+    """Yields faults that affect only the sample of this time direction."""
     for fault in faults:
-        yield _in_case(fault, _repair_own(fault.repair))
+        yield _make_hypothesis(fault, _repair_own(fault.repair))
 
 
-def in_each_direction(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
-    """Each fault in this direction of time only, in both, and in the other one only."""
+def apply_to_each_direction(faults: Iterable[SampleFault]) -> Iterator[Hypothesis]:
+    """Yields each fault in this time direction only, in both, and in the other one only."""
     for fault in faults:
         own, other = _repair_own(fault.repair), _repair_other(fault.repair)
-        yield _in_case(fault, own, cost=0.1)
-        yield _in_case(fault, chain(own, other), " (both directions)")
+        yield _make_hypothesis(fault, own, cost=0.1)
+        yield _make_hypothesis(fault, chain(own, other), " (both directions)")
         only = " (only in the sample of the other direction)"
-        yield _in_case(fault, other, only, cost=0.2)
+        yield _make_hypothesis(fault, other, only, cost=0.2)
 
 
-def _in_case(
+def _make_hypothesis(
     fault: SampleFault,
     repair: Callable[[Case], Case | None],
     where: str = "",
@@ -102,13 +102,13 @@ def _repair_other(repair: Repair) -> Callable[[Case], Case | None]:
 def combine(
     first: SampleFault, second: SampleFault, explanation: str, *, cost: float
 ) -> SampleFault:
-    """Two faults, of which the first is undone first."""
+    """Combines two faults into one that undoes `first`, then `second`."""
     repair = chain(first.repair, second.repair)
     return Fault(first.name, explanation, repair, cost=cost, also=(second.name,))
 
 
 def chain(*repairs: Callable[[T], T | None]) -> Callable[[T], T | None]:
-    """One repair after the other."""
+    """Chains repairs; None if any of them does not apply."""
 
     def repair(given: T) -> T | None:
         meant: T | None = given
@@ -124,7 +124,7 @@ def change_values(
     function: Callable[[np.ndarray], np.ndarray],
     optional: tuple[str, ...] = (),
 ) -> Repair:
-    """A function of the values of maps that have to be known, and of further ones that may be."""
+    """Makes a repair that applies a function to the needed maps and to existing optional ones."""
 
     def change(field: Field) -> Field:
         return lambda rows, columns: function(field(rows, columns))
@@ -136,5 +136,5 @@ def change_values(
 
 
 def scale_maps(names: tuple[str, ...], factor: float) -> Repair:
-    """Those of the maps that are known, times a factor."""
+    """Makes a repair that multiplies the existing maps by a factor."""
     return change_values((), lambda values: values * factor, names)

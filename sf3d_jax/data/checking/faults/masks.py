@@ -1,4 +1,4 @@
-"""Rows from the bottom to the top, and faults of the masks."""
+"""Faults of the masks, and rows stored from bottom to top."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, Field, SampleFields
-from sf3d_jax.data.checking.evidence.points import PixelSet, all_points
+from sf3d_jax.data.checking.evidence.points import PixelSet, select_all_points
 from sf3d_jax.data.checking.evidence.within import has_content
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     Repair,
     SampleFault,
+    apply_to_each_direction,
+    apply_to_own,
     change_values,
     combine,
-    in_each_direction,
-    in_own_sample,
 )
 from sf3d_jax.data.checking.faults.flow import V_SIGN
 
@@ -35,19 +35,19 @@ _FARTHEST_SHIFT = 16
 _FEWEST_SHIFTED = 20
 
 
-def mask_faults(case: Case) -> Iterator[Hypothesis]:
-    """Maps whose rows run from the bottom to the top; masks that are inverted or shifted."""
+def list_mask_faults(case: Case) -> Iterator[Hypothesis]:
+    """Yields maps whose rows run from bottom to top, and masks that are inverted or shifted."""
     for names in _ROWS_REVERSED:
-        said = f"the rows of {' and '.join(names)} run from the bottom to the top; reverse them"
+        said = f"the rows of {' and '.join(names)} run from bottom to top; reverse them"
         cost = 1.4 + 0.05 * len(names)
         fault = Fault("rows_reversed", said, _reverse_rows(*names), cost=cost)
-        yield from in_each_direction([fault])
+        yield from apply_to_each_direction([fault])
         if names == ("flow",):
             both = combine(fault, V_SIGN, f"{said}, and negate v", cost=2.4)
-            yield from in_each_direction([both])
-    yield from in_own_sample([_invert("occlusion_inverted", "occlusion")])
+            yield from apply_to_each_direction([both])
+    yield from apply_to_own([_invert("occlusion_inverted", "occlusion")])
     if case.own.valid is not None:
-        yield from in_own_sample([_likeliest_fault_of_valid(case, case.own.valid)])
+        yield from apply_to_own([_choose_fault_of_valid(case, case.own.valid)])
 
 
 def _reverse_rows(*names: str) -> Repair:
@@ -64,16 +64,16 @@ def _invert(fault: str, mask: str) -> SampleFault:
     return Fault(fault, said, change_values((mask,), lambda values: 1 - values))
 
 
-def _likeliest_fault_of_valid(case: Case, valid: Field) -> SampleFault:
-    """The one that fits best: others fit the valid pixels as well, but not the rest."""
-    points = all_points(case)
+def _choose_fault_of_valid(case: Case, valid: Field) -> SampleFault:
+    """Chooses the fault that fits all pixels best; several may fit the valid pixels alone."""
+    points = select_all_points(case)
     content = has_content(case, points)
     inverted = _invert("mask_inverted", "valid")
     if content.all() or not content.any():
         return inverted
-    said = "the rows of the mask run from the bottom to the top; reverse them"
+    said = "the rows of the mask run from bottom to top; reverse them"
     faults = [inverted, Fault("rows_reversed", said, _reverse_rows("valid"), cost=1.5)]
-    if (shift := _best_shift(case.own.size, valid, points, content)) is not None:
+    if (shift := _find_shift(case.own.size, valid, points, content)) is not None:
         faults.append(_shift_mask(*shift))
 
     def misfit(fault: SampleFault) -> float:
@@ -97,19 +97,19 @@ def _shift_mask(du: int, dv: int) -> SampleFault:
 
         return dataclasses.replace(fields, valid=move)
 
-    said = f"the mask lies {du} pixels to the right and {dv} down of what it masks; move it back"
+    said = f"the mask is shifted by {du} pixels to the right and {dv} down; move it back"
     numbers = {"right": float(du), "down": float(dv)}
     return Fault("mask_shifted", said, repair, cost=1.2, numbers=numbers)
 
 
-def _best_shift(
+def _find_shift(
     size: tuple[int, int], valid: Field, points: PixelSet, content: np.ndarray
 ) -> tuple[int, int] | None:
-    """By how many pixels (u, v) the mask lies beside what there is, where it does."""
+    """Finds the shift (u, v) of the mask against the content in pixels; None if there is none."""
     height, width = size
 
     def misfit(shift: tuple[int, int]) -> tuple[float, int]:
-        """The share of pixels that do not fit, and then the distance."""
+        """Returns the share of pixels that do not fit, then the distance to break ties."""
         rows, columns = points.rows + shift[1], points.columns + shift[0]
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         there = valid(rows[inside], columns[inside]) > 0
@@ -118,7 +118,7 @@ def _best_shift(
 
     if misfit((0, 0))[0] * len(content) < _FEWEST_SHIFTED:
         return None
-    # Whole pixels, near the best of a coarse search.
+    # Refine the best of a coarse search to whole pixels.
     u, v = (min(_FARTHEST_SHIFT, n // 8) for n in (width, height))
     coarse = [(du, dv) for dv in range(-v, v + 1, 2) for du in range(-u, u + 1, 2)]
     du, dv = min(coarse, key=misfit)

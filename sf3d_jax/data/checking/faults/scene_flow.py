@@ -12,24 +12,24 @@ from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     Repair,
+    apply_to_own,
     change_values,
-    in_own_sample,
 )
 
 
-def scene_flow_faults(case: Case) -> Iterator[Hypothesis]:
-    """Sign, axes and units of the scene flow, and whether it holds the camera's motion."""
+def list_scene_flow_faults(case: Case) -> Iterator[Hypothesis]:
+    """Yields a wrong sign, axes and units of the scene flow, and camera motion left in it."""
     own = case.own
     if own.camera is None or own.scene_flow is None:
         return
-    yield from in_own_sample(_FAULTS)
+    yield from apply_to_own(_FAULTS)
     rotation = own.camera.pose[:, :3]
     if not np.allclose(rotation, np.eye(3), atol=1e-6):
         said = "the scene flow is in the world's axes; turn it into the first camera's"
-        yield from in_own_sample([Fault("scene_flow_axes", said, _multiply(rotation))])
-    yield from in_own_sample(_UNITS)
+        yield from apply_to_own([Fault("scene_flow_axes", said, _multiply(rotation))])
+    yield from apply_to_own(_UNITS)
     if own.has_two_views:
-        yield from in_own_sample([_OF_CAMERA])
+        yield from apply_to_own([_OF_CAMERA])
 
 
 def _multiply(matrix: np.ndarray) -> Repair:
@@ -55,7 +55,7 @@ def _take_out_camera(fields: SampleFields) -> SampleFields | None:
 _FAULTS = (
     Fault(
         "scene_flow_sign",
-        "the scene flow's sign is the other one; negate it",
+        "the scene flow has the opposite sign; negate it",
         _multiply(-np.eye(3)),
     ),
     Fault(
@@ -75,7 +75,7 @@ _UNITS = tuple(
 )
 _OF_CAMERA = Fault(
     "scene_flow_camera",
-    "the scene flow holds the camera's motion: it is X1 in the second camera minus X0 in the "
-    "first; take that out",
+    "the scene flow includes the camera's motion: it is X1 in the second camera minus X0 in the "
+    "first; remove that motion",
     _take_out_camera,
 )

@@ -1,4 +1,4 @@
-"""Depth in another unit of length than the poses: usual units, or a factor that is searched."""
+"""Depths in a different unit of length than the poses: common units, or a fitted factor."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -7,12 +7,16 @@ import numpy as np
 
 from sf3d_jax.data.checking.evidence.fields import Case, SampleFields
 from sf3d_jax.data.checking.evidence.numpy_camera import NumpyCamera
-from sf3d_jax.data.checking.evidence.still_world import still_depths, still_flow, still_images
+from sf3d_jax.data.checking.evidence.still_world import (
+    measure_still_depths,
+    measure_still_flow,
+    measure_still_images,
+)
 from sf3d_jax.data.checking.faults.fault import (
     Fault,
     Hypothesis,
     SampleFault,
-    in_each_direction,
+    apply_to_each_direction,
     scale_maps,
 )
 
@@ -25,34 +29,34 @@ _UNITS = {
 _DEPTHS = ("inv_depth", "next_inv_depth")
 
 
-def unit_faults(case: Case) -> Iterator[Hypothesis]:
-    """The unit of depths and changes, where cameras or scene flow tell it."""
+def list_unit_faults(case: Case) -> Iterator[Hypothesis]:
+    """Yields wrong units of depths and changes, if cameras or scene flow reveal them."""
     own = case.own
     if own.camera is None or own.inv_depth is None:
         return
     if own.has_two_views or own.scene_flow is not None:
-        yield from in_each_direction(_units(case))
+        yield from apply_to_each_direction(_list_units(case))
 
 
-def _units(case: Case) -> Iterator[SampleFault]:
+def _list_units(case: Case) -> Iterator[SampleFault]:
     maps = (*_DEPTHS, "change")
     for factor, unit in _UNITS.items():
-        said = f"the depth is {factor:g} times too large for the rest{unit}; divide it"
+        said = f"the depth is {factor:g} times too large for the other data{unit}; divide it"
         repair = scale_maps(maps, factor)
         yield Fault("depth_units", said, repair, cost=1.1, numbers={"factor": factor})
     if (found := _search_factor(case)) is None:
         return
-    said = f"the depth is {found:.6g} times too large for the cameras' places; divide it"
+    said = f"the depth is {found:.6g} times too large for the cameras' positions; divide it"
     repair, numbers = scale_maps(maps, found), {"factor": found}
     yield Fault("depth_units", said, repair, cost=1.8, numbers=numbers, strict=True)
     if case.own.change is not None:
-        said = f"{said}, but not the change: the one is scaled, the other is not"
+        said = f"{said}, but not the change: only one of them is scaled"
         repair, numbers = scale_maps(_DEPTHS, found), {"scale": 1 / found}
         yield Fault("change_scale", said, repair, cost=1.9, numbers=numbers, strict=True)
 
 
 def _scale_places(fields: SampleFields, factor: float) -> SampleFields:
-    """The cameras with other units of length; both have to be known."""
+    """Rescales the camera positions; both cameras must exist."""
 
     def scale(camera: NumpyCamera | None) -> NumpyCamera:
         assert camera is not None
@@ -65,12 +69,15 @@ def _scale_places(fields: SampleFields, factor: float) -> SampleFields:
 
 
 def _search_factor(case: Case) -> float | None:
-    """The factor with which a still world fits best, if there is one."""
+    """Fits the factor that makes a still world fit best; None if there is none."""
 
     def misfit(log: float) -> float:
         own = _scale_places(case.own, float(np.exp(log)))
         moved = dataclasses.replace(case, own=own)
-        levels = [measure(moved) for measure in (still_flow, still_images, still_depths)]
+        levels = [
+            measure(moved)
+            for measure in (measure_still_flow, measure_still_images, measure_still_depths)
+        ]
         known = [level.level for level in levels if level is not None]
         return float(np.sum(known)) if known else np.inf
 

@@ -16,13 +16,13 @@ from sf3d_jax.data._files.text import numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
     check_is_no_larger,
+    check_pinhole_argument,
     check_told_size,
-    intrinsics,
     make_camera,
-    pinhole_argument,
+    read_intrinsics,
     resize_camera,
 )
-from sf3d_jax.data.cameras.sizes import check_kitti_fits, kitti_size
+from sf3d_jax.data.cameras.sizes import check_kitti_fits, find_kitti_size
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -77,7 +77,7 @@ def read_kitti_calibration(
     right = _projection(path, entries, camera + 1)
     _check_same_k(path, camera, left[:, :3], right[:, :3])
 
-    (fx, fy), point = intrinsics(path, f"P{camera}", left[:, :3])
+    (fx, fy), point = read_intrinsics(path, f"P{camera}", left[:, :3])
     baseline = (left[0, 3] - right[0, 3]).item() / fx.item()
     if not 0 < baseline <= LARGEST:
         raise FormatError(
@@ -89,7 +89,7 @@ def read_kitti_calibration(
     told = _rectified_size(path, entries, camera)
     if told is not None:
         check_is_no_larger(path, where, focal, point, told)
-    own = told or kitti_size(focal, point)
+    own = told or find_kitti_size(focal, point)
     if own is None:
         own = _given_size(path, camera, size)
         check_kitti_fits(path, where, focal, point, own)
@@ -120,7 +120,7 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
       ValueError: the camera is a batch, has a distorting lens or a pose, or the baseline is not
         positive.
     """
-    camera = pinhole_argument("calibration.camera", calibration.camera)
+    camera = check_pinhole_argument("calibration.camera", calibration.camera)
     check_told_size("calibration.camera", camera)
     (fx, fy, cx, cy), pose = camera.optics, camera.pose
     baseline = float(calibration.baseline)

@@ -28,8 +28,8 @@ import numpy.typing as npt
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 from sf3d_jax.data._files.pictures import read_png8, write_png
 from sf3d_jax.data.arrays import real_map, valid_mask
-from sf3d_jax.data.cameras.checks import intrinsics, pinhole_argument, rigid_pose
-from sf3d_jax.data.cameras.sizes import SINTEL, camera_of_benchmark
+from sf3d_jax.data.cameras.checks import check_pinhole_argument, check_rigid_pose, read_intrinsics
+from sf3d_jax.data.cameras.sizes import SINTEL, make_benchmark_camera
 from sf3d_jax.data.maps import flo
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> Camera:
         expected = f"a .cam file, {_CAMERA.size} bytes that begin with {flo.MAGIC!r}"
         raise FormatError(path, expected, f"{data[:4]!r} in {len(data)} bytes")
     values = np.frombuffer(data, "<f8", offset=len(flo.MAGIC)).astype(np.float64)
-    focal, point = intrinsics(path, "M", values[:9].reshape(3, 3))
-    pose = rigid_pose(path, "N", values[9:].reshape(3, 4))
-    return camera_of_benchmark(
+    focal, point = read_intrinsics(path, "M", values[:9].reshape(3, 3))
+    pose = check_rigid_pose(path, "N", values[9:].reshape(3, 4))
+    return make_benchmark_camera(
         path,
         "M",
         focal=focal,
@@ -139,7 +139,7 @@ def write_sintel_camera(path: PathLike, camera: Camera) -> None:
       TypeError: it is no camera.
       ValueError: it is a batch, has a distorting lens, or numbers that no camera has.
     """
-    argument = pinhole_argument("camera", camera)
+    argument = check_pinhole_argument("camera", camera)
     (fx, fy, cx, cy), pose = argument.optics, argument.pose
     matrix = [fx, 0, cx, 0, fy, cy, 0, 0, 1]
     write_bytes(path, _CAMERA.pack(flo.MAGIC, *matrix, *pose.ravel().tolist()))

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from sf3d_jax.data._files import LARGEST, FormatError, PathLike
 from sf3d_jax.data._files.text import read_table, write_rows
-from sf3d_jax.data.cameras.checks import rigid_pose
-from sf3d_jax.data.cameras.poses import homogeneous, poses_argument
+from sf3d_jax.data.cameras.checks import check_rigid_pose
+from sf3d_jax.data.cameras.poses import append_last_row, check_poses_argument
 
 
 def read_spring_intrinsics(path: PathLike) -> np.ndarray:
@@ -74,7 +74,7 @@ def read_spring_extrinsics(path: PathLike) -> np.ndarray:
     if table.shape[1] == 4 and len(table) % 4:
         raise FormatError(path, "four rows of four numbers a frame", f"{len(table)} rows")
     matrices = table.reshape(-1, 3 if table.shape[1] == 12 else 4, 4)
-    return np.stack([rigid_pose(path, f"frame {i}", m) for i, m in enumerate(matrices, 1)])
+    return np.stack([check_rigid_pose(path, f"frame {i}", m) for i, m in enumerate(matrices, 1)])
 
 
 def write_spring_extrinsics(path: PathLike, world_to_camera: npt.ArrayLike) -> None:
@@ -87,8 +87,8 @@ def write_spring_extrinsics(path: PathLike, world_to_camera: npt.ArrayLike) -> N
     Raises:
       ValueError: another shape, or one that is no rotation and translation.
     """
-    poses = poses_argument("world_to_camera", world_to_camera)
-    write_rows(path, homogeneous(poses).reshape(-1, 16).tolist())
+    poses = check_poses_argument("world_to_camera", world_to_camera)
+    write_rows(path, append_last_row(poses).reshape(-1, 16).tolist())
 
 
 def _are_optics(table: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.sizes import SPRING, camera_of_benchmark
+from sf3d_jax.data.cameras.sizes import SPRING, make_benchmark_camera
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
@@ -214,7 +214,7 @@ class Spring(TwoWays):
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
         first, second = (
-            camera_of_benchmark(
+            make_benchmark_camera(
                 entry.files["intrinsics"],
                 f"frame {frame}",
                 focal=row[:2],

@@ -24,9 +24,9 @@ from typing import NamedTuple
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of_number, frame_of_value
 from sf3d_jax.data._files.json import Json, outline, read_json, write_json
-from sf3d_jax.data.cameras.names import simple
+from sf3d_jax.data.cameras.names import simplify
 
-# Names as `simple` has them.
+# Names in the form of `simplify`.
 _WRAPPERS = {"clip", "segment", "sequence"}
 _START = set("start begin first startframe framestart beginframe framebegin firstframe".split())
 _START |= {"startindex", "startidx"}
@@ -158,7 +158,7 @@ def _clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
         return None
     inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
     for key in inside:
-        if simple(key) in _WRAPPERS:
+        if simplify(key) in _WRAPPERS:
             return _clips(inside[key], depth - 1)
     return _join([_name_clip(key, _clips(x, depth - 1)) for key, x in inside.items()])
 
@@ -181,7 +181,7 @@ def _clip(node: Json) -> Clip | None:
         return _clip_of_frames(node)
     if not isinstance(node, dict):
         return None
-    fields = {simple(key): x for key, x in node.items()}
+    fields = {simplify(key): x for key, x in node.items()}
     name = fields.get("name")
     name = name if isinstance(name, str) else None
     kinds = (_START, _END, _LENGTH, _FRAMES, _STEP)

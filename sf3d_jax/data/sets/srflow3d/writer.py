@@ -24,7 +24,7 @@ from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.arrays import real_map, valid_mask
 from sf3d_jax.data.cameras.by_content import read_json_cameras, write_json_cameras
-from sf3d_jax.data.cameras.checks import camera_argument
+from sf3d_jax.data.cameras.checks import check_camera_argument
 from sf3d_jax.data.maps import read_map, write_flow, write_map
 from sf3d_jax.data.maps.images import write_image, write_mask
 from sf3d_jax.data.sets._listing import Place
@@ -119,7 +119,7 @@ class SRFlow3DWriter:
         """
         inv_depth = real_map("inv_depth", inv_depth)
         size, stem = inv_depth.shape, _stem(frame)
-        camera_argument("camera", camera)
+        check_camera_argument("camera", camera)
         image, mask = _check_images(size, camera, image, mask)
         motions = {
             name: _check_motion(name, size, motion, mask)

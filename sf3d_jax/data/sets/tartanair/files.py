@@ -82,7 +82,7 @@ def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> Non
     Raises:
       ValueError: another shape, or one that is no rotation and translation.
     """
-    known = poses.poses_argument("world_to_camera", world_to_camera)
+    known = poses.check_poses_argument("world_to_camera", world_to_camera)
     camera_to_world = poses.to_camera_to_world(known, poses.NED)
     quaternions = poses.to_quaternion(camera_to_world[..., :3])[:, [1, 2, 3, 0]]
     write_rows(path, np.concatenate([camera_to_world[..., 3], quaternions], axis=-1).tolist())

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
 from sf3d_jax.data.cameras import poses
-from sf3d_jax.data.cameras.checks import rigid_pose, same_shape
+from sf3d_jax.data.cameras.checks import check_rigid_pose, is_same_shape
 from sf3d_jax.data.cameras.sizes import THINGS
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> 
         raise ValueError(f"cameras: expected frames from 0 on, got {list(cameras)}")
     rows: list[list[str | float]] = []
     for frame in sorted(cameras):
-        pair = poses.poses_argument(f"cameras[{frame}]", np.stack([*cameras[frame]]))
-        matrices = poses.homogeneous(poses.to_camera_to_world(pair, poses.OPENGL))
+        pair = poses.check_poses_argument(f"cameras[{frame}]", np.stack([*cameras[frame]]))
+        matrices = poses.append_last_row(poses.to_camera_to_world(pair, poses.OPENGL))
         left, right = matrices.reshape(2, 16).tolist()
         rows += [["Frame", int(frame)], ["L", *left], ["R", *right], []]
     write_rows(path, rows)
@@ -124,7 +124,7 @@ def things_camera(
     from sf3d_jax.camera import Camera, check_size
 
     size = check_size(size)
-    if not same_shape(THINGS, size):
+    if not is_same_shape(THINGS, size):
         raise ValueError(f"size: expected {THINGS} (H, W), or a multiple or fraction, got {size}")
     pose = np.eye(3, 4) if world_to_camera is None else np.asarray(world_to_camera, np.float64)
     camera = Camera.pinhole(float(focal), float(focal), *POINT, THINGS, pose)
@@ -143,4 +143,4 @@ def _pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:
     if row[0] != side:
         raise FormatError(path, f"a line {where}", repr(" ".join(row)[:60]))
     matrix = numbers(path, row[1:], 16, f"in {where}").reshape(4, 4)
-    return poses.from_camera_to_world(rigid_pose(path, where, matrix), poses.OPENGL)
+    return poses.from_camera_to_world(check_rigid_pose(path, where, matrix), poses.OPENGL)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.cameras.checks import same_shape
+from sf3d_jax.data.cameras.checks import is_same_shape
 from sf3d_jax.data.cameras.sizes import THINGS
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.sets._dataset import Entry
@@ -153,5 +153,5 @@ class FlyingThings3DSubset(TwoWays):
         occlusion = files.read("occlusion", read_mask)
         sample = read_things(files, FOCAL)
         size = files.size()
-        camera = things_camera(size) if same_shape(THINGS, size) else None
+        camera = things_camera(size) if is_same_shape(THINGS, size) else None
         return dataclasses.replace(sample, occlusion=occlusion, camera=camera, name=entry.name)

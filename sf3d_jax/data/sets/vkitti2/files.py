@@ -28,9 +28,9 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png16, write_png
 from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
 from sf3d_jax.data.arrays import in_all_channels, real_map, valid_mask, zero_unless
-from sf3d_jax.data.cameras.checks import pinhole_argument, rigid_pose
-from sf3d_jax.data.cameras.poses import homogeneous
-from sf3d_jax.data.cameras.sizes import VKITTI2, camera_of_benchmark
+from sf3d_jax.data.cameras.checks import check_pinhole_argument, check_rigid_pose
+from sf3d_jax.data.cameras.poses import append_last_row
+from sf3d_jax.data.cameras.sizes import VKITTI2, make_benchmark_camera
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -176,14 +176,16 @@ def read_vkitti2_cameras(
         raise FormatError(missing, f"{_place(odd)}, which {other} has", "none")
 
     return {
-        key: camera_of_benchmark(
+        key: make_benchmark_camera(
             intrinsic_path,
             _place(key),
             focal=row[:2],
             principal_point=row[2:],
             published=VKITTI2,
             size=size,
-            world_to_camera=rigid_pose(extrinsic_path, _place(key), matrices[key].reshape(4, 4)),
+            world_to_camera=check_rigid_pose(
+                extrinsic_path, _place(key), matrices[key].reshape(4, 4)
+            ),
         )
         for key, row in optics.items()
     }
@@ -209,8 +211,8 @@ def write_vkitti2_cameras(
     intrinsic: list[list[str | float]] = [[*_INTRINSIC]]
     extrinsic: list[list[str | float]] = [[*_EXTRINSIC]]
     for frame, camera in sorted(cameras):
-        one = pinhole_argument(f"cameras[{frame, camera}]", cameras[frame, camera])
-        pose = homogeneous(one.pose[None]).ravel().tolist()
+        one = check_pinhole_argument(f"cameras[{frame, camera}]", cameras[frame, camera])
+        pose = append_last_row(one.pose[None]).ravel().tolist()
         intrinsic.append([int(frame), int(camera), *one.optics])
         extrinsic.append([int(frame), int(camera), *pose])
     write_rows(intrinsic_path, intrinsic)

@@ -1,4 +1,4 @@
-"""Which data set a folder holds, told by the names of the folders in it."""
+"""Recognises the data set in a folder by the names of its subfolders."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from sf3d_jax.data.sets.things.subset import FlyingThings3DSubset
 from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 from sf3d_jax.data.sets.vkitti2.dataset import VirtualKitti2
 
-# Makes a data set, or raises FileNotFoundError where there is none of that split or camera.
+# Makes a data set, or raises FileNotFoundError if the folder lacks that split or camera.
 _Make = Callable[[], Dataset]
 
 
@@ -42,9 +42,9 @@ class _Known(NamedTuple):
     """A data set that can be recognised.
 
     Attributes:
-      candidates: of a folder and a split, or None for all: what may be there.
-      looks_for: what the folder must hold, to a person.
-      splits: their names.
+      candidates: function from a folder and a split (None for all) to possible data sets.
+      looks_for: human-readable list of what the folder must contain.
+      splits: names of the splits.
     """
 
     candidates: Callable[[Path, str | None], Iterable[_Make]]
@@ -55,23 +55,23 @@ class _Known(NamedTuple):
 def recognise(
     path: PathLike, *, dataset: str | None = None, split: str | None = None
 ) -> tuple[Dataset, ...]:
-    """The data sets that a folder holds: one for each split and each camera, forward in time.
+    """Finds the data sets in a folder: one per split and camera, with forward motion.
 
-    Of two renderings of the same images the clean one is taken, if it is there.
+    If a data set has a clean and a final rendering, the clean one is preferred.
 
     Args:
-      path: the folder of a data set, or of one of its splits, scenes or flights.
+      path: folder of a data set, or of one of its splits, scenes or flights.
       dataset: "srflow3d", "kitti2015", "kitti2012", "spring", "flyingthings3d",
         "flyingthings3dsubset", "monkaa", "driving", "sintel", "virtualkitti2", "tartanair",
-        "tartanairv2", "flyingchairs" or "hd1k"; told by the folders if None.
-      split: as the data set calls it; all that are there if None.
+        "tartanairv2", "flyingchairs" or "hd1k"; recognised by the subfolders if None.
+      split: the data set's own name of a split; all splits found if None.
 
     Returns:
-      At least one.
+      At least one data set.
 
     Raises:
-      FileNotFoundError: there is no such folder, or it holds nothing that is known.
-      ValueError: there is no such data set or split.
+      FileNotFoundError: the folder does not exist, or contains no known data set.
+      ValueError: the data set or the split is unknown.
     """
     if dataset is not None and dataset not in _KNOWN:
         hint = did_you_mean(dataset, _KNOWN)
@@ -79,21 +79,21 @@ def recognise(
     known = _KNOWN if dataset is None else {dataset: _KNOWN[dataset]}
     splits = dict.fromkeys(name for one in known.values() for name in one.splits)
     if split is not None and split not in splits:
-        expected = f"one of {', '.join(splits)}" if splits else f"none, as {dataset} has no splits"
+        expected = f"one of {', '.join(splits)}" if splits else f"None, as {dataset} has no splits"
         raise ValueError(f"split: expected {expected}, got {split!r}")
     path = Path(path)
     if not path.is_dir():
         wrong = "is a file; name a folder" if path.exists() else None
         raise FileNotFoundError(f"{path}: {wrong or 'there is no such folder'}")
 
-    # The folders above tell a split or a scene; a relative path does not name all of them.
+    # The split or the scene may be the name of a folder above, which a relative path may lack.
     place = Path(os.path.abspath(path))
     for one in known.values():
         if split is None or split in one.splits:
             if found := tuple(_there(one.candidates(place, split))):
                 return found
     listed = "".join(f"\n  {name}: {one.looks_for}" for name, one in known.items())
-    raise FileNotFoundError(f"{path}: no data set that is known; looked for{listed}")
+    raise FileNotFoundError(f"{path}: found no known data set; looked for{listed}")
 
 
 def _there(candidates: Iterable[_Make]) -> Iterator[Dataset]:
@@ -105,14 +105,17 @@ def _there(candidates: Iterable[_Make]) -> Iterator[Dataset]:
 
 
 def _inside(path: Path) -> set[str]:
-    """The subfolders of the subfolders."""
+    """Lists the subfolders of the subfolders."""
     return subfolders(*(path / name for name in subfolders(path)))
 
 
 def _splits(
     path: Path, split: str | None, splits: Sequence[str], fits: Callable[[Path], object]
 ) -> Iterator[str]:
-    """The splits in a folder, or the one that it is; without a name of one, the one asked for."""
+    """Lists the splits in a folder, or the split that it is itself.
+
+    If its name is not that of a split, it is taken for the requested split.
+    """
     found = [name for name in splits if fits(path / name)]
     if not found and fits(path):
         found = [path.name if path.name in splits else split or splits[0]]
@@ -163,7 +166,7 @@ def _sintel(path: Path, split: str | None) -> Iterator[_Make]:
 
 
 def _of_things(path: Path) -> tuple[set[str], things.Render]:
-    """What is inside of the kinds of FlyingThings3D, Monkaa and Driving, and the rendering."""
+    """Lists the folders below each kind of FlyingThings3D, Monkaa or Driving, and the rendering."""
     clean = any(name.startswith("frames_cleanpass") for name in subfolders(path))
     inside = subfolders(*(path / name for name in things.MARKS))
     final = any(name.startswith("frames_finalpass") for name in subfolders(path))
@@ -230,7 +233,7 @@ def _tartanairv2(path: Path, split: str | None) -> Iterator[_Make]:
 def _of_flights(
     path: Path, difficulties: Mapping[str, str], is_flight: bool
 ) -> tuple[Path, dict[str, Any]]:
-    """The root above a flight, a difficulty or an environment, and the options that choose it."""
+    """Finds the root above a flight, difficulty or environment, and the options that select it."""
     names = {folder: name for name, folder in difficulties.items()}
     options: dict[str, Any] = {}
     if path.parent.name in names and is_flight:

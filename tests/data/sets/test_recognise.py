@@ -382,7 +382,7 @@ def test_unknown_names_are_refused(tmp_path):
         recognise(tmp_path, dataset="KITTI 2015")
     with pytest.raises(ValueError, match="split: expected one of training, testing, got 'val'"):
         recognise(tmp_path, dataset="kitti2015", split="val")
-    with pytest.raises(ValueError, match="split: expected none, as monkaa has no splits"):
+    with pytest.raises(ValueError, match="split: expected None, as monkaa has no splits"):
         recognise(tmp_path, dataset="monkaa", split="train")
     trees.kitti2015(tmp_path)
     with pytest.raises(FileNotFoundError, match="no data set"):

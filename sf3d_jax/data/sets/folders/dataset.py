@@ -92,7 +92,7 @@ class FolderPairs(Dataset):
           camera: of all frames. It is the reference: what moves before it may be the camera.
           baseline: in metres, for disparities, together with the camera.
           depth_scale: the codes of a metre, of depth in PNGs.
-          frames: of a sample, which is a `Sequence` if there are more than 2; not with next_image.
+          frames: frames per sample; above 2, a sample is a `Sequence`. Not with next_image.
 
         Raises:
           FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file,
@@ -139,7 +139,7 @@ class FolderPairs(Dataset):
         )
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
@@ -148,7 +148,7 @@ class FolderPairs(Dataset):
           The sample; what is unknown is not valid.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)

@@ -18,7 +18,7 @@ class Match(NamedTuple):
     """A file that fits a pattern.
 
     Attributes:
-      path: of the file.
+      path: file to read.
       folder: that it lies in, below the root, with slashes.
       group: what the wildcards in the names of folders stand for, with the digits beside them.
       name: what those in the name of the file stand for, but for the ending.

@@ -1,7 +1,7 @@
-"""HD1K: street scenes in high resolution, with sparse flow.
+"""HD1K: high-resolution street scenes with sparse flow.
 
-The flow is that of KITTI's PNGs. The maps of its uncertainty are not read, and there are neither
-depths nor cameras.
+The flow has the format of KITTI's PNGs. The maps of its uncertainty are not read, and there are
+neither depths nor cameras.
 
 Kondermann et al., "The HCI Benchmark Suite: Stereo and Flow Ground Truth With Uncertainties for
 Urban Autonomous Driving" (CVPR Workshops 2016).
@@ -32,8 +32,8 @@ class HD1K(Dataset):
         hd1k_challenge/
           image_2/000000_0010.png                images of the test set
 
-    A pair is the frames n and n + 1 of one sequence. Before the first and behind the last flow of a
-    sequence there is none. A sample has the two images, `flow`, and `valid` where it is known.
+    A pair consists of frames n and n + 1 of one sequence, from its first to its last flow. A sample
+    has the two images, `flow`, and `valid` where the flow is known.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class HD1K(Dataset):
         """Lists the files.
 
         Args:
-          root: the folder that holds hd1k_input and hd1k_flow_gt.
-          split: "training", or "challenge", which has images only.
-          sequences: to read, such as "000007"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder that contains hd1k_input and hd1k_flow_gt.
+          split: "training", or "challenge", which only has images.
+          sequences: sequences to read, such as "000007"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a sequence is missing.
-          ValueError: there is no such split.
+          FileNotFoundError: no files are found, or a sequence is missing.
+          ValueError: the split is unknown.
         """
         check_choice("split", split, layout.SPLITS)
         self.split, self.sequences = split, sequences
         super().__init__(root, list(self._entries(Path(root))), frames=frames)
 
     def _missing(self) -> str:
-        return f"no {layout.INPUTS[self.split]}/image_2/000000_0010.png, as HD1K has it"
+        return f"found no {layout.INPUTS[self.split]}/image_2/000000_0010.png (the layout of HD1K)"
 
     def _entries(self, root: Path) -> Iterator[Entry]:
         places = layout.kinds(self.split, "")
@@ -81,22 +81,22 @@ class HD1K(Dataset):
                     yield entry
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; what has no truth is not valid.
+          The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)
         image, next_image = files.both("image", read_unit_image)
         flow = files.read("flow", read_flow)
-        files.size()
+        files.size()  # checks that the sizes agree
         return Sample(
             image=image,
             next_image=next_image,

@@ -51,7 +51,7 @@ def read_kitti_calibration(
     to the right, the baseline is (P_left[0, 3] - P_right[0, 3]) / fx.
 
     Args:
-      path: of the file.
+      path: file to read.
       size: (height, width) of the images. If the file is of images of another size, by its S_rect
         or as that of a day of KITTI, the camera is resized, areas onto areas, and the baseline
         stays: it belongs to disparities in pixels of the resized images. Needed where the file does
@@ -110,7 +110,7 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
     Both cameras get the intrinsics of the left one, as they have in rectified images.
 
     Args:
-      path: of the file.
+      path: file to write.
       calibration: one pinhole camera without a pose, and the baseline in metres. What
         `read_kitti_calibration` makes of the file is equal; the baseline, which is stored times fx,
         to a unit in its last place.

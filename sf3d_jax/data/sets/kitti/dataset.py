@@ -27,7 +27,7 @@ class Kitti2015(KittiPairs):
           obj_map/000000_10.png        the moving objects, by their numbers
           calib_cam_to_cam/000000.txt  calibration
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth` and
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth` and
     `inv_depth_change` (both need the calibration), the camera, `valid` where all the motion is
     known, and `occlusion`: True where the point leaves the image, which is all that KITTI knows.
     Images of different samples differ in size; those of another size than the calibration says are
@@ -55,8 +55,8 @@ class Kitti2015(KittiPairs):
             of NNNNNN.txt; that of the split if None.
 
         Raises:
-          FileNotFoundError: there is nothing.
-          ValueError: there is no such split.
+          FileNotFoundError: no files are found.
+          ValueError: the split is unknown.
         """
         super().__init__(root, split, calibration)
 

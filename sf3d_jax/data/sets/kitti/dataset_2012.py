@@ -25,7 +25,7 @@ class Kitti2012(KittiPairs):
           flow_noc/, disp_noc/         the same, only of what stays in the image
           calib/000000.txt             calibration, P0 to P3
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `valid` where it is
+    A sample has these fields if their files exist: the two images, `flow`, `valid` where it is
     known, `inv_depth` (which needs the calibration; 0 where there is no truth), the camera, and
     `occlusion`: True where the point leaves the image, which is all that KITTI knows. Images of
     different samples differ in size. The calibration does not say it, but is that of one of five
@@ -55,8 +55,8 @@ class Kitti2012(KittiPairs):
             of NNNNNN.txt; that of the split if None.
 
         Raises:
-          FileNotFoundError: there is nothing.
-          ValueError: there is no such split.
+          FileNotFoundError: no files are found.
+          ValueError: the split is unknown.
         """
         super().__init__(root, split, calibration)
 

@@ -78,16 +78,16 @@ class KittiPairs(Dataset):
 
     @np.errstate(over="ignore", invalid="ignore")
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; what has no truth is not valid.
+          The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is not what it should be, or the calibration is that of images of
+          FormatError: a file is malformed, or the calibration is that of images of
             another aspect.
           OSError: a file is missing.
         """

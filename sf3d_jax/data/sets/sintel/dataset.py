@@ -55,7 +55,7 @@ class Sintel(Dataset):
           camdata_left/alley_1/frame_0001.cam     cameras
           disparities/alley_1/frame_0001.png      disparity of the stereo release
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside the
+    A sample has these fields if their files exist: the two images, `flow`, `valid` outside the
     invalid pixels of the flow, `occlusion`, `inv_depth` and `next_inv_depth`, and the cameras.
     The intrinsics are those of 1024 x 436 pixels: images of another size are taken as resized ones,
     disparities in their pixels, and those of another aspect are refused.
@@ -76,12 +76,12 @@ class Sintel(Dataset):
           root: the folder that holds the splits, or one split.
           split: "training", or "test", which has images only.
           render: "clean" or "final".
-          scenes: to read, such as "alley_1"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          scenes: scenes to read, such as "alley_1"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("render", render, layout.RENDERS)
         self.split, self.render, self.scenes = split, render, scenes
@@ -108,16 +108,16 @@ class Sintel(Dataset):
             yield from pairs(scene, frames, _OF_BOTH, digits=4)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a depth is no number.
+          The sample; NaN where a depth is not a number.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)

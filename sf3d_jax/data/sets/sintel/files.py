@@ -45,7 +45,7 @@ def read_sintel_disparity(path: PathLike) -> ScalarMap:
     """Reads the disparity of Sintel's stereo data.
 
     Args:
-      path: of the PNG.
+      path: file to read.
 
     Returns:
       The disparity in pixels, positive; 0, infinitely far away, is invalid.
@@ -68,7 +68,7 @@ def write_sintel_disparity(
     A reader that leaves out the third channel is still right to 1/64 pixel.
 
     Args:
-      path: of the PNG.
+      path: file to write.
       disparity: real [H, W] in pixels. What is not positive and finite is written as 0, invalid;
         a positive one gets at least the code 1.
       valid: bool [H, W], all where not given.
@@ -94,7 +94,7 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> Camera:
     """Reads a .cam file.
 
     Args:
-      path: of the file.
+      path: file to read.
       size: (H, W) of the images, which the file does not say. If they are not 1024 x 436 pixels
         the camera is resized, areas onto areas; but not if M has its principal point at the centre
         of such images, as in a file that was resized with them.
@@ -132,7 +132,7 @@ def write_sintel_camera(path: PathLike, camera: Camera) -> None:
     """Writes a .cam file.
 
     Args:
-      path: of the file.
+      path: file to write.
       camera: one pinhole camera; its size is not written.
 
     Raises:

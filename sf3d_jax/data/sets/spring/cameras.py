@@ -23,7 +23,7 @@ def read_spring_intrinsics(path: PathLike) -> np.ndarray:
     """Reads an intrinsics.txt.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       float64 [N, 4], fx fy cx cy of each frame in pixels, as the file has them.
@@ -44,7 +44,7 @@ def write_spring_intrinsics(path: PathLike, intrinsics: npt.ArrayLike) -> None:
     """Writes an intrinsics.txt.
 
     Args:
-      path: of the file.
+      path: file to write.
       intrinsics: [N, 4], fx fy cx cy of each frame in pixels.
 
     Raises:
@@ -62,7 +62,7 @@ def read_spring_extrinsics(path: PathLike) -> np.ndarray:
     """Reads an extrinsics.txt.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       float64 [N, 3, 4], world-to-camera of each frame, in the world of the file.
@@ -81,7 +81,7 @@ def write_spring_extrinsics(path: PathLike, world_to_camera: npt.ArrayLike) -> N
     """Writes an extrinsics.txt, sixteen numbers a row.
 
     Args:
-      path: of the file.
+      path: file to write.
       world_to_camera: [N, 3, 4] or [N, 4, 4] of each frame, in OpenCV's axes.
 
     Raises:

@@ -78,7 +78,7 @@ class Spring(TwoWays):
               intrinsics.txt                          one row a frame
               extrinsics.txt
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
     where all the motion is known, and `occlusion`: hidden in the next frame or outside of it.
     The right camera is the left one, moved by the baseline. The intrinsics are those of 1920 x 1080
@@ -101,14 +101,14 @@ class Spring(TwoWays):
         Args:
           root: the folder that holds the splits, or one split.
           split: "train", or "test", which has no truth.
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "0001"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "0001"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("side", side, SIDES)
         self._step = step_of(direction)
@@ -166,10 +166,10 @@ class Spring(TwoWays):
           entry: one of `entries`.
 
         Returns:
-          The sample; what has no truth is not valid.
+          The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         images, truth = Files(entry), Files(entry)

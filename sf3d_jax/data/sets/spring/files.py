@@ -17,7 +17,7 @@ def read_match_map(path: PathLike) -> np.ndarray:
     """Reads a match map.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       bool [H, W], in the size of the file: True where there is red or green, that is no match; of a

@@ -95,7 +95,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
       DepthChange.
 
     Raises:
-      FormatError: a file is not what it should be, or of another size.
+      FormatError: a file is malformed, or of another size.
       MissingArgument: there is no depth to measure the scale from.
       OSError: a file is missing.
       ValueError: no pixel has a depth and an inverse depth.

@@ -68,7 +68,7 @@ def read_clips(path: PathLike) -> tuple[Clip, ...]:
     """Reads a file of clips.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       The clips in the order of the file, at least one.
@@ -109,7 +109,7 @@ def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
     """Writes clips as {"clips": [{"name": ..., "start": ..., "end": ...}, ...]}.
 
     Args:
-      path: of the file.
+      path: file to write.
       clips: at least one.
 
     Raises:

@@ -59,7 +59,7 @@ class SRFlow3D(TwoWays):
           scaled_inv_depth_CF/018/0000.npy s (1/z1 - 1/z0) of the same point
           flow_B/, scaled_inv_depth_CB/    the same to the frame before
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all per metre: the scale is taken out), `scale`,
     the cameras, and `valid`: in the mask, with a surface and all its motion. The next frame is
     the one before if the direction is backward.
@@ -80,14 +80,14 @@ class SRFlow3D(TwoWays):
         Args:
           root: the folder that holds the splits, or one split.
           split: "train", "test", or another folder that is there.
-          direction: of time, "forward" or "backward".
+          direction: "forward" or "backward" in time.
           scale: scaled inverse depth over inverse depth, taken as it is; if None it is measured,
             and compared with that of every sample.
           use_clips: where there is a clip.json, only pairs of frames of one clip.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or nothing in this direction.
+          FileNotFoundError: no files are found, or nothing in this direction.
           FormatError: a clip.json is not what it should be.
           ValueError: an option is none of those, or there is nothing to measure the scale from.
         """
@@ -194,7 +194,7 @@ class SRFlow3D(TwoWays):
           The sample. `valid` is the mask; without one, where there is a surface.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         return self._sample(entry, self._maps(entry))
@@ -209,7 +209,7 @@ class SRFlow3D(TwoWays):
           The maps of its first frame.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         names = ("depth", "scaled_inv_depth", "mask")

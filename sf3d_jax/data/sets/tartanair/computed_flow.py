@@ -32,7 +32,7 @@ def read_computed_flow(path: Path) -> FlowMap:
     """Reads the forward flow of an .npz of TartanAir V2.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       The flow, valid where the point stays in the image.
@@ -56,7 +56,7 @@ def read_computed_occlusion(path: Path) -> np.ndarray:
     """Reads what the next frame does not show, of an .npz of TartanAir V2.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       bool [H, W], True behind something and outside of the image.

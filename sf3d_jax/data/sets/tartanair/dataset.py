@@ -42,7 +42,7 @@ class TartanAir(Flights):
                 000000_000001_mask.npy              where it is not valid
               pose_left.txt                         one pose a frame, from frame 0
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
+    A sample has these fields if their files exist: the two images, `flow`, `valid` outside its
     mask, `inv_depth` and `next_inv_depth`, and the cameras. The camera is that of 640 x 480 pixels;
     images of another size are taken as resized ones, and those of another aspect are refused.
     """
@@ -60,13 +60,13 @@ class TartanAir(Flights):
 
         Args:
           root: the folder that holds the environments.
-          environments: to read, such as "abandonedfactory"; all if None.
+          environments: environments to read, such as "abandonedfactory"; all if None.
           difficulty: "Easy" or "Hard"; both if None.
-          flights: to read, such as "P000", of every environment that has them; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          flights: flights to read, such as "P000", of every environment that has them; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or an environment or a flight is missing.
+          FileNotFoundError: no files are found, or an environment or a flight is missing.
           ValueError: there is no such difficulty.
         """
         if difficulty is not None:
@@ -83,16 +83,16 @@ class TartanAir(Flights):
         return frames_of(flight, layout.KINDS)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a depth is no number.
+          The sample; NaN where a depth is not a number.
 
         Raises:
-          FormatError: a file is not what it should be, or has no pose of the frame.
+          FormatError: a file is malformed, or has no pose for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)

@@ -48,7 +48,7 @@ class TartanAirV2(Flights):
               pose_lcam_front.txt                        one pose a frame, from frame 0
 
     Every camera has such folders of its own; an image is 640 x 640 pixels and 90 degrees wide, and
-    one of another size is taken as a resized one. A sample has whichever of these the folders hold:
+    one of another size is taken as a resized one. A sample has these fields if their files exist:
     the two images, `flow`, `valid` outside its mask, `inv_depth` and `next_inv_depth`, the cameras
     and, from an .npz, `occlusion`, which includes what leaves the image.
     """
@@ -69,13 +69,13 @@ class TartanAirV2(Flights):
           root: the folder that holds the environments.
           camera: "lcam_" or "rcam_", of the left or right stereo camera, and "front", "back",
             "left", "right", "top" or "bottom".
-          environments: to read, such as "AbandonedFactory"; all if None.
+          environments: environments to read, such as "AbandonedFactory"; all if None.
           difficulty: "easy" or "hard"; both if None.
-          flights: to read, such as "P000", of every environment that has them; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          flights: flights to read, such as "P000", of every environment that has them; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or an environment or a flight is missing.
+          FileNotFoundError: no files are found, or an environment or a flight is missing.
           ValueError: there is no such camera or difficulty.
         """
         check_choice("camera", camera, layout.CAMERAS)
@@ -97,16 +97,16 @@ class TartanAirV2(Flights):
         return kinds | {"flow": computed, "occlusion": computed} if computed.numbers else kinds
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a depth is no number.
+          The sample; NaN where a depth is not a number.
 
         Raises:
-          FormatError: a file is not what it should be, or has no pose of the frame.
+          FormatError: a file is malformed, or has no pose for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)

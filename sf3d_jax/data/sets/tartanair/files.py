@@ -76,7 +76,7 @@ def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> Non
     last place of the largest numbers.
 
     Args:
-      path: of the file.
+      path: file to write.
       world_to_camera: [N, 3, 4] or [N, 4, 4], in OpenCV's axes.
 
     Raises:

@@ -50,7 +50,7 @@ def read_things_cameras(path: PathLike) -> dict[int, StereoPoses]:
     """Reads a camera_data.txt.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       The poses by frame, in OpenCV's axes and in the world of the file.
@@ -79,7 +79,7 @@ def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> 
     the largest number; rotations are read as they were.
 
     Args:
-      path: of the file.
+      path: file to write.
       cameras: left and right world-to-camera poses [3, 4] by frame, in OpenCV's axes.
 
     Raises:

@@ -129,16 +129,16 @@ class Things(TwoWays):
                     yield entry
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a map holds no number.
+          The sample; NaN where a map has no value.
 
         Raises:
-          FormatError: a file is not what it should be, or has no pose of the frame.
+          FormatError: a file is malformed, or has no pose for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)
@@ -188,7 +188,7 @@ class FlyingThings3D(Things):
 
     SCENE is SPLIT/LETTER/NNNN, such as TRAIN/A/0000.
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change`, `next_inv_depth` and the cameras. A few scenes have no pose of some frames:
     where there is a camera_data, to read a pair with such a frame is a `FormatError` that says
     which image to `exclude`.
@@ -215,17 +215,17 @@ class FlyingThings3D(Things):
           root: the folder that holds frames_cleanpass, optical_flow and so on.
           split: "TRAIN" or "TEST".
           render: "cleanpass" or "finalpass".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "A/0000"; all if None.
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "A/0000"; all if None.
           exclude: scenes and images to leave out, such as "TRAIN/A/0000" and, like the lines of
             the benchmark's all_unused_files.txt, "TRAIN/A/0000/left/0006.png". Pairs with one of
             these images are left out, such as those of a frame without a pose.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("split", split, layout.SPLITS)
         self.split = self._under = split
@@ -257,14 +257,14 @@ class Monkaa(Things):
         Args:
           root: the folder that holds frames_cleanpass, optical_flow and so on.
           render: "cleanpass" or "finalpass".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "a_rain_of_stones_x2"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "a_rain_of_stones_x2"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         super().__init__(root, render, side, direction, scenes, frames)
 
@@ -295,14 +295,14 @@ class Driving(Things):
           root: the folder that holds frames_cleanpass, optical_flow and so on.
           focal: "35mm_focallength" (1050 pixels) or "15mm_focallength" (450 pixels).
           render: "cleanpass" or "finalpass".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "scene_forwards/fast"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "scene_forwards/fast"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("focal", focal, layout.FOCALS)
         self.focal = self._under = focal

@@ -54,7 +54,7 @@ class FlyingThings3DSubset(TwoWays):
           disparity_change/
             left/into_future/0000000.pfm
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change`, `next_inv_depth`, `occlusion` and the camera; `next_camera` is None, and so
     is the camera of flow alone whose aspect is not that of 960 x 540 pixels. A flow that is no
     number, as a few files have it, is not valid.
@@ -79,13 +79,13 @@ class FlyingThings3DSubset(TwoWays):
           root: the folder FlyingThings3D_subset, or one of its splits.
           split: "train" or "val".
           render: "clean" or "final".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or no motion to say which frames are of one video.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or no motion to say which frames are of one video.
+          ValueError: an option has an unknown value.
         """
         check_choice("render", render, layout.RENDERS_OF_SUBSET)
         check_choice("side", side, SIDES)
@@ -137,16 +137,16 @@ class FlyingThings3DSubset(TwoWays):
             yield Entry(sequence, f"{number:07d}", f"{after:07d}", files)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a map holds no number.
+          The sample; NaN where a map has no value.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)

@@ -66,7 +66,7 @@ class VirtualKitti2(TwoWays):
             intrinsic.txt
             extrinsic.txt
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
     all the motion is known. The intrinsics are those of 1242 x 375 pixels: images of another size
     are taken as resized ones, and those of another aspect are refused.
@@ -86,15 +86,15 @@ class VirtualKitti2(TwoWays):
 
         Args:
           root: the folder that holds Scene01 and so on.
-          scenes: to read, such as "Scene01"; all if None.
-          variations: to read, such as "clone" or "rain"; all if None.
+          scenes: scenes to read, such as "Scene01"; all if None.
+          variations: variations to read, such as "clone" or "rain"; all if None.
           camera: 0, the left one, or 1.
-          direction: of time, "forward" or "backward".
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          direction: "forward" or "backward" in time.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene or a variation is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene or a variation is missing.
+          ValueError: an option has an unknown value.
         """
         if camera not in layout.CAMERAS:
             raise ValueError(f"camera: expected 0 or 1, got {camera!r}")
@@ -151,16 +151,16 @@ class VirtualKitti2(TwoWays):
             yield from pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; what has no truth is not valid.
+          The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is not what it should be, or has no camera of the frame.
+          FormatError: a file is malformed, or has no camera for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)

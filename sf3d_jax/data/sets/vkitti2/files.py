@@ -61,7 +61,7 @@ def read_vkitti2_depth(path: PathLike) -> ScalarMap:
     """Reads a depth PNG.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       The depth in metres. What is 655.35 m or farther, the sky too, is 655.35 and valid: a far
@@ -82,7 +82,7 @@ def write_vkitti2_depth(
     """Writes a depth PNG, rounding to centimetres.
 
     Args:
-      path: of the file.
+      path: file to write.
       depth: real [H, W] in metres. What is not positive and finite is written as 0, invalid. A
         positive one gets at least the code 1, and what is farther than 655.35 m is clipped.
       valid: bool [H, W], all where not given.
@@ -100,7 +100,7 @@ def read_vkitti2_scene_flow(path: PathLike) -> VectorMap:
     """Reads a scene-flow PNG.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       The vectors in metres, camera motion included. Invalid is a pixel with a component at the
@@ -123,7 +123,7 @@ def write_vkitti2_scene_flow(
     """Writes a scene-flow PNG, rounding to the nearest of steps of 0.3 mm.
 
     Args:
-      path: of the file.
+      path: file to write.
       vectors: real [H, W, 3] in metres. What is not finite is written as invalid.
       valid: bool [H, W], all where not given.
 

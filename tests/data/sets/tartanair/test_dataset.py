@@ -80,7 +80,7 @@ def test_flows_that_all_skip_a_frame_are_not_passed_over(tmp_path):
         path = folder / f"00000{number}_00000{number + 1}_flow.npy"
         path.rename(folder / f"00000{number}_00000{number + 2}_flow.npy")
     with pytest.raises(
-        ValueError, match=r"_flow\.npy: expected names .* to the next one, as 00000"
+        ValueError, match=r"_flow\.npy: expected names .* to the next one, such as 00000"
     ):
         TartanAir(tmp_path)
 

@@ -165,7 +165,7 @@ def test_too_few_frames_and_numbers_that_are_none_are_refused(tmp_path):
             data.FolderPairs(tmp_path, **patterns, frames=frames)
         with pytest.raises(TypeError, match="frames: expected an integer"):
             data.FolderPairs(tmp_path, image="*/*", next_image="*/*", frames=frames)
-    with pytest.raises(ValueError, match="next_image: of no use with frames=3"):
+    with pytest.raises(ValueError, match="next_image: cannot be used with frames=3"):
         data.FolderPairs(tmp_path, **patterns, next_image="frames/*.png", frames=3)
 
 

@@ -1,4 +1,4 @@
-"""Which frames of one's own files are pairs, and what belongs to each pair."""
+"""Lists the pairs of frames among your own files, and the files that belong to each pair."""
 
 import itertools
 from collections import defaultdict
@@ -24,8 +24,8 @@ class Listed(NamedTuple):
     """Pairs of frames with their files.
 
     Attributes:
-      entries: the pairs, in the order of their first frames.
-      left_out: by kind, the files that belong to no pair.
+      entries: pairs in the order of their first frames.
+      left_out: files that belong to no pair, by kind.
     """
 
     entries: list[Entry]
@@ -33,21 +33,22 @@ class Listed(NamedTuple):
 
 
 def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str]) -> Listed:
-    """The pairs of frames, and the files that belong to them.
+    """Lists the pairs of frames, and the files that belong to them.
 
-    With a flow there is a pair for every flow that leads from a frame to one that is there.
+    If there are flows, each flow between two existing frames makes one pair.
 
     Args:
-      found: the files by kind, as `patterns.find` gives them: "image", and perhaps "next_image".
-      of_frames: kinds that are read of the next frame, too, as "after_" and the kind.
+      found: files by kind, as `patterns.find` returns them: "image" and, optionally, "next_image"
+        and others.
+      of_frames: kinds that are also read for the next frame, as "after_" and the kind.
 
     Returns:
-      The pairs and what is left.
+      The pairs and the files left out.
 
     Raises:
       FileNotFoundError: a flow has no frame, or a pair lacks a file of another kind.
-      ValueError: two files stand for the same, or names do not say which belong together, or
-        which of their numbers is that of the frame.
+      ValueError: two files have equivalent names, or names do not say which files belong together
+        or which of their numbers is the frame.
     """
     frames = found["image"]
     if "next_image" in found:
@@ -86,7 +87,7 @@ def _entry(
 def _check_flow(
     frames: Sequence[Match], firsts: Sequence[Match], by_frame: _ByFrame, flows: Sequence[Match]
 ) -> None:
-    """Refuses a flow without its frame, and flows that all seem to be named a frame late."""
+    """Refuses a flow without its frame, and flows that all seem to be named one frame late."""
     begins = set(by_frame.values())
     if alone := [match.path for match in flows if match.path not in begins]:
         raise FileNotFoundError(lack_partner(alone, [match.path for match in frames]))
@@ -97,8 +98,8 @@ def _check_flow(
         if first in starts and first not in by_frame and others and all_but_first:
             message = lack_partner([first], [match.path for match in flows])
             raise FileNotFoundError(
-                f"{message}, but every frame behind it has one; name each flow after the frame "
-                "that it begins in"
+                f"{message}, but every later frame has one; name each flow after the frame that it "
+                "begins in"
             )
 
 
@@ -109,7 +110,7 @@ def _check_complete(
     of_both: bool,
     among: Sequence[Match],
 ) -> None:
-    """Refuses pairs without a file of a kind; they are listed by their flows, or else images."""
+    """Refuses pairs without a file of a kind, and lists their flows, or else their images."""
     needed = [(a.path, b.path) if of_both else (a.path,) for a, b in pairs]
     lacking = [paths[0] for paths in needed if not all(path in files[kind] for path in paths)]
     if lacking:
@@ -120,10 +121,10 @@ def _check_complete(
 def _partners(
     frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
 ) -> _ByFrame:
-    """The file of each frame, by the path of the frame; what has none is not in it.
+    """Finds the file of each frame, by the path of the frame; frames without a file are left out.
 
-    Folders belong together by what their wildcards stand for, and so do the files in them. Where
-    names have no numbers, the files of a folder are as many as its frames, or as its pairs.
+    Folders are matched by the text that their wildcards stand for, and then the files in them.
+    Names without numbers need one file per frame, or one per pair, in each folder.
     """
     if matches[0].is_of_all:
         return {match.path: matches[0].path for match in frames}
@@ -154,27 +155,29 @@ def _partners_of_folder(
 def _undecided(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoundError:
     path, other = frames[0].path, matches[0].path
     return FileNotFoundError(
-        f"{path}: has no partner of its name or number in {other.parent}, and in their order "
-        f"{len(frames)} files cannot be matched with {len(matches)}"
+        f"{path}: no file in {other.parent} has its name or number, and {len(frames)} files cannot "
+        f"be matched with {len(matches)} by their order"
     )
 
 
 def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
-    """How far the other frame is by the names of the flows; 0 if they do not say."""
+    """Reads the step to the other frame from the names of the flows; 0 if they do not say."""
     names = [match.name for match in frames]
     steps = {step_of_names([m.name for m in some], names) for some in _by_group(flows).values()}
     if len(steps) > 1:
         listed = " and ".join(map(str, sorted(steps)))
-        raise ValueError(f"{flows[0].path.parent}: names of flows lead {listed} frames further")
+        raise ValueError(
+            f"{flows[0].path.parent}: expected flows with one step between frames, got {listed}"
+        )
     return steps.pop() if steps else 0
 
 
 def _successors(
     frames: Sequence[Match], step: int, begins: Collection[Path] | None
 ) -> Iterator[_Pair]:
-    """Each frame and the one a step later; if that is 0, the commonest step of its folder.
+    """Pairs each frame with the one a step later; step 0 means the folder's most common step.
 
-    In a folder whose names have no numbers it is the one that follows by name.
+    In a folder whose names have no numbers, frames are paired in the order of their names.
     """
     by_folder = itertools.groupby(frames, key=lambda match: match.folder)
     folders = [list(group) for _, group in by_folder]
@@ -188,15 +191,14 @@ def _successors(
 
 
 def _leave_out_views(pairs: Sequence[_Pair]) -> list[_Pair]:
-    """The pairs but for those of two cameras, or sequences; raises if all are such."""
+    """Removes pairs across two cameras or sequences; raises if no pair remains."""
     in_one = [pair for pair in pairs if not _is_across_views(*pair)]
     if pairs and not in_one:
         first, after = pairs[0]
         raise FileNotFoundError(
-            f"{first.path} and {after.path.name}: by their names they are of two cameras, or of "
-            "two sequences, so that none follows the other; if it does, give a pattern whose "
-            "wildcard stands for the number of the frame alone, or name the other images with "
-            "next_image="
+            f"{first.path} and {after.path.name}: their names say that they come from two cameras "
+            "or two sequences, so neither follows the other; if one does, give a pattern whose "
+            "wildcard stands for the frame number only, or pass the other images as next_image="
         )
     return in_one
 
@@ -214,13 +216,13 @@ def _read_sequences(
         return read_sequences([match.path.stem for match in folder], places, step)
     except ValueError as error:
         raise ValueError(
-            f"{folder[0].path.parent}: {error}; give a pattern of one sequence alone, or "
-            "name the other frames with next_image="
+            f"{folder[0].path.parent}: {error}; give a pattern of a single sequence, or pass the "
+            "other frames as next_image="
         ) from None
 
 
 def _find_begins(frames: Sequence[Match], flows: Sequence[Match]) -> _ByFrame | None:
-    """The frames with a flow, as far as the names alone say it; None where they do not."""
+    """Finds the frames with a flow by names alone; None if the names do not decide."""
     if not flows or flows[0].is_of_all:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What KITTI 2012 and KITTI 2015 share: a folder a kind, and a pair of images a number.
+"""Code shared by KITTI 2012 and KITTI 2015: one folder per kind, and one number per image pair.
 
 With focal length f and baseline B, d = disparity / (f B) and c = (next_disparity - disparity) /
 (f B), pixel by pixel. The camera is taken as the reference.
@@ -30,17 +30,17 @@ _IMAGES = ("image", "next_image")
 
 
 class KittiPairs(Dataset):
-    """Pairs of frames of KITTI; a subclass says where the files lie.
+    """Pairs of frames of KITTI; a subclass defines where the files lie.
 
     Attributes:
       split: "training" or "testing".
     """
 
-    # Of each kind the places in which it may lie; the first one with files counts. "flow_inside" is
-    # the flow of what stays in the image, beside the first place of "flow".
+    # The places where each kind may lie; the first one with files counts. "flow_inside" is the flow
+    # of points that stay in the image, and is only used with the first place of "flow".
     _kinds: Mapping[str, Sequence[Place]]
     _calibration_files: Place
-    # The left camera of the pair whose disparity the truth is.
+    # The left camera of the pair that the ground-truth disparity belongs to.
     _left: int
 
     def __init__(self, root: PathLike, split: str, calibration: PathLike | None) -> None:
@@ -61,7 +61,7 @@ class KittiPairs(Dataset):
             for kind, found in there.items()
             if any(frames.numbers for frames in found)
         }
-        # Where there is one of the two images, both are expected, in one folder.
+        # If either image exists, both are expected, in the same folder.
         seen = [there[kind].index(kinds[kind]) for kind in _IMAGES if kind in kinds]
         if seen:
             kinds |= {kind: there[kind][min(seen)] for kind in _IMAGES}
@@ -87,8 +87,8 @@ class KittiPairs(Dataset):
           The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is malformed, or the calibration is that of images of
-            another aspect.
+          FormatError: a file is malformed, or the calibration has another aspect ratio than the
+            images.
           OSError: a file is missing.
         """
         files = Files(entry)

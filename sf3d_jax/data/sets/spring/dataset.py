@@ -1,12 +1,12 @@
-"""Spring: scenes of an animated film in high resolution, with dense stereo and scene flow.
+"""Spring: high-resolution scenes of an animated film, with dense stereo and scene flow.
 
-The truth has twice the rows and columns of the images, its values are in pixels of the images.
-Of four values that of the top left is taken, [::2, ::2], as is usual; it belongs to a place a
-quarter of a pixel of the image above and to the left of the pixel's centre.
+The ground truth has twice the rows and columns of the images, with values in pixels of the images.
+As usual, the top-left of each four values is read, [::2, ::2]; its position is a quarter of an
+image pixel above and to the left of the pixel's centre.
 
 With the baseline B = 0.065 m, d = disp1 / (fx B) and c = disp2 / (fx' B) - disp1 / (fx B), where
-fx' is that of the other frame. A disparity of 0 is the sky; NaN is unknown, and not valid. The
-principal point is taken as the files have it, W/2 and H/2: they do not say from where they count.
+fx' belongs to the other frame. Disparity 0 is the sky; NaN is unknown and invalid. The principal
+point (W/2, H/2) is read unchanged, because the files do not say where coordinates begin.
 
 Mehl et al., "Spring: A High-Resolution High-Detail Dataset and Benchmark for Scene Flow, Optical
 Flow and Stereo" (CVPR 2023).
@@ -59,31 +59,31 @@ P = TypeVar("P", FlowMap, ScalarMap)
 
 
 class Spring(TwoWays):
-    """Pairs of frames of Spring, in the size of the images.
+    """Pairs of frames of Spring, at the size of the images.
 
         train/ or test/
           0001/
             frame_left/frame_left_0001.png            images, 1920 x 1080
-            flow_FW_left/flow_FW_left_0001.flo5       flow to the next frame (FW) or the
-                                                      last one (BW)
+            flow_FW_left/flow_FW_left_0001.flo5       flow to the next (FW) or previous
+                                                      frame (BW)
             disp1_left/disp1_left_0001.dsp5           disparity
-            disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on this
-                                                      one's grid
+            disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on the
+                                                      grid of this frame
             maps/
-              matchmap_flow_FW_left/..._0001.png      red: hidden, green: outside of the
-                                                      other frame
+              matchmap_flow_FW_left/..._0001.png      red: hidden in the other frame,
+                                                      green: outside it
               matchmap_disp1_left/, matchmap_disp2_FW_left/, detailmap_flow_FW_left/,
               detailmap_disp1_left/, detailmap_disp2_FW_left/, rigidmap_FW_left/, skymap_left/
             cam_data/
-              intrinsics.txt                          one row a frame
+              intrinsics.txt                          one row per frame
               extrinsics.txt
 
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
-    where all the motion is known, and `occlusion`: hidden in the next frame or outside of it.
-    The right camera is the left one, moved by the baseline. The intrinsics are those of 1920 x 1080
-    pixels: images of another size are taken as resized ones, with a truth of twice their size in
-    their pixels, and those of another aspect are refused.
+    where all the motion is known, and `occlusion` (hidden in the next frame or outside it). The
+    right camera is the left one moved by the baseline. The intrinsics are those of 1920 x 1080
+    pixels. Images of another size are treated as resized, with ground truth of twice their size in
+    their own pixels; other aspect ratios are refused.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class Spring(TwoWays):
         """Lists the files.
 
         Args:
-          root: the folder that holds the splits, or one split.
-          split: "train", or "test", which has no truth.
+          root: folder of the splits, or of one split.
+          split: "train", or "test", which has no ground truth.
           side: camera, "left" or "right".
           direction: "forward" or "backward" in time.
           scenes: scenes to read, such as "0001"; all if None.
@@ -125,7 +125,7 @@ class Spring(TwoWays):
         return any(motion & scene.subfolders for scene in self._scenes().values())
 
     def _missing(self) -> str:
-        return f"no {self.split}/SCENE/frame_{self.side}/*.png, as Spring has it"
+        return f"found no {self.split}/SCENE/frame_{self.side}/*.png (the layout of Spring)"
 
     def _scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")
@@ -160,7 +160,7 @@ class Spring(TwoWays):
 
     @np.errstate(over="ignore", invalid="ignore")
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it, every second row and column of the truth.
+        """Reads one sample as stored, with every second row and column of the ground truth.
 
         Args:
           entry: one of `entries`.
@@ -205,12 +205,12 @@ class Spring(TwoWays):
     def _cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
-        """The cameras of both frames, in the world of the scene."""
+        """Reads the cameras of both frames, in the world of the scene."""
         if "intrinsics" not in entry.files:
             return None, None
         optics = _rows(entry, "intrinsics", _read_intrinsics)
         left_poses = _rows(entry, "extrinsics", _read_extrinsics)
-        # A point of the left camera lies further to the left in the right one.
+        # In the coordinates of the right camera, points lie further to the left.
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
         first, second = (
@@ -243,30 +243,30 @@ def _read_extrinsics(path: Path) -> dict[int, np.ndarray]:
 def _rows(
     entry: Entry, kind: str, read: Callable[[Path], dict[int, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of both frames, of a file that has a row a frame."""
+    """Reads the rows of both frames from a file with one row per frame."""
     path = entry.files[kind]
     rows = read(path)
     return of_both_frames(
         entry,
         rows,
-        lambda frame: FormatError(path, f"a row of the frame {frame:04d}", f"{len(rows)} rows"),
+        lambda frame: FormatError(path, f"a row for frame {frame:04d}", f"{len(rows)} rows"),
     )
 
 
 def _every_second(truth: P | None) -> P | None:
-    """Of four values that of the top left."""
+    """Takes the top-left of each four values."""
     return None if truth is None else type(truth)(*(array[::2, ::2] for array in truth))
 
 
 def _inverse_depth(disparity: ScalarMap | None, camera: Camera | None) -> np.ndarray | None:
-    """1/z, of the camera that the disparity is seen by; None without a camera."""
+    """Computes 1/z of a disparity in the camera that sees it; None without a camera."""
     if disparity is None or camera is None:
         return None
     return disparity.values / (camera.focal[0] * BASELINE)
 
 
 def _size(images: Files, truth: Files) -> tuple[int, int]:
-    """(H, W) of a sample: that of the images, and half that of the truth."""
+    """Returns (H, W) of a sample: the size of the images, and half that of the ground truth."""
     if not truth.kinds:
         return images.size()
     of_images = images.size() if images.kinds else None
@@ -276,18 +276,18 @@ def _size(images: Files, truth: Files) -> tuple[int, int]:
         expected = "an even number of rows and columns"
         if of_images:
             image = images.paths["image"]
-            expected = f"{2 * size[1]} x {2 * size[0]} pixels, twice those of {image}"
+            expected = f"{2 * size[1]} x {2 * size[0]} pixels, twice the size of {image}"
         raise FormatError(truth.paths[truth.kinds[0]], expected, f"{width} x {height}")
     return size
 
 
 def _read_unmatched(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """What is hidden in the other image, or outside of it, in the size of the images."""
+    """Reads where points are hidden in the other image or outside it, at the size of the images."""
     unmatched = read_match_map(path)
     if unmatched.shape == (2 * size[0], 2 * size[1]):
         unmatched = unmatched[::2, ::2]
     if unmatched.shape != size:
         height, width = unmatched.shape
-        expected = f"{size[1]} x {size[0]} pixels, as the images"
+        expected = f"{size[1]} x {size[0]} pixels, the size of the images"
         raise FormatError(path, expected, f"{width} x {height}")
     return unmatched

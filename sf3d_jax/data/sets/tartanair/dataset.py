@@ -1,7 +1,7 @@
-"""TartanAir: flights through rendered worlds that do not move, with depth, flow and poses.
+"""TartanAir: flights through static rendered worlds, with depth, flow and poses.
 
-The flow is forward, of the left camera, and made of depth and poses. There is no change of the
-inverse depth; as nothing moves, it is that of `rigid_motion(inv_depth, camera, next_camera)`.
+The flow is forward, for the left camera, and computed from depth and poses. There is no
+inverse-depth change; since nothing moves, `rigid_motion(inv_depth, camera, next_camera)` gives it.
 
 Wang et al., "TartanAir: A Dataset to Push the Limits of Visual SLAM" (IROS 2020).
 """
@@ -39,12 +39,12 @@ class TartanAir(Flights):
               depth_left/000000_left_depth.npy      depth in metres
               flow/
                 000000_000001_flow.npy              flow between two frames
-                000000_000001_mask.npy              where it is not valid
-              pose_left.txt                         one pose a frame, from frame 0
+                000000_000001_mask.npy              nonzero where the flow is not valid
+              pose_left.txt                         one pose per frame, from frame 0
 
-    A sample has these fields if their files exist: the two images, `flow`, `valid` outside its
-    mask, `inv_depth` and `next_inv_depth`, and the cameras. The camera is that of 640 x 480 pixels;
-    images of another size are taken as resized ones, and those of another aspect are refused.
+    A sample has these fields if their files exist: the two images, `flow`, `valid` (outside the
+    mask), `inv_depth`, `next_inv_depth` and the cameras. The camera is that of 640 x 480 pixels.
+    Images of another size are treated as resized; other aspect ratios are refused.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class TartanAir(Flights):
         """Lists the files.
 
         Args:
-          root: the folder that holds the environments.
+          root: folder of the environments.
           environments: environments to read, such as "abandonedfactory"; all if None.
           difficulty: "Easy" or "Hard"; both if None.
-          flights: flights to read, such as "P000", of every environment that has them; all if None.
+          flights: flights to read in every environment that has them, such as "P000"; all if None.
           frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
           FileNotFoundError: no files are found, or an environment or a flight is missing.
-          ValueError: there is no such difficulty.
+          ValueError: the difficulty is unknown.
         """
         if difficulty is not None:
             check_choice("difficulty", difficulty, layout.DIFFICULTIES)
@@ -77,7 +77,7 @@ class TartanAir(Flights):
 
     def _missing(self) -> str:
         name = f"ENVIRONMENT/{self.difficulty or 'Easy'}/P000/image_left/000000_left.png"
-        return f"no {name}, as TartanAir has it"
+        return f"found no {name} (the layout of TartanAir)"
 
     def _kinds(self, flight: Path) -> dict[str, Frames]:
         return frames_of(flight, layout.KINDS)

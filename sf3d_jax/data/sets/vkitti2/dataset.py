@@ -1,12 +1,12 @@
 """Virtual KITTI 2: rendered street scenes in several kinds of weather, with dense scene flow.
 
-The scene flow of the files is X1 in the axes of the second camera minus X0 in those of the first:
-it contains the motion of the camera. Of it the depth change dz is taken, z1 = z0 + dz, and
+The scene flow in the files is X1 in the axes of the second camera minus X0 in those of the first,
+so it includes the motion of the camera. Only its depth change dz is read: z1 = z0 + dz and
 
     c = 1/z1 - 1/z0 = -dz / (z0 z1).
 
-`scene_flow` of a sample stays None: what the three channels and the cameras give has the camera's
-motion removed. The sky has no surface: its inverse depth is 0.
+`scene_flow` of a sample stays None, because the scene flow computed from the motion and the cameras
+excludes the camera's motion. The sky has no surface: its inverse depth is 0.
 
 Gaidon et al., "Virtual Worlds as Proxy for Multi-Object Tracking Analysis" (CVPR 2016); Cabon,
 Murray and Humenberger, "Virtual KITTI 2" (2020).
@@ -47,7 +47,7 @@ from sf3d_jax.data.sets.vkitti2.files import (
 )
 from sf3d_jax.samples import Sample
 
-# The far plane, and what is beyond it.
+# The depth of the far plane in metres, which the sky has, too.
 SKY = np.float32(655.35)
 
 
@@ -67,9 +67,9 @@ class VirtualKitti2(TwoWays):
             extrinsic.txt
 
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
-    `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
-    all the motion is known. The intrinsics are those of 1242 x 375 pixels: images of another size
-    are taken as resized ones, and those of another aspect are refused.
+    `inv_depth_change` (from depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
+    all the motion is known. The intrinsics are those of 1242 x 375 pixels. Images of another size
+    are treated as resized; other aspect ratios are refused.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class VirtualKitti2(TwoWays):
         """Lists the files.
 
         Args:
-          root: the folder that holds Scene01 and so on.
+          root: folder with Scene01 and so on.
           scenes: scenes to read, such as "Scene01"; all if None.
           variations: variations to read, such as "clone" or "rain"; all if None.
-          camera: 0, the left one, or 1.
+          camera: 0 (left) or 1 (right).
           direction: "forward" or "backward" in time.
           frames: frames per sample; above 2, a sample is a `Sequence`.
 
@@ -113,10 +113,10 @@ class VirtualKitti2(TwoWays):
 
     def _missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
-        return f"no {name}, as Virtual KITTI 2 has it"
+        return f"found no {name} (the layout of Virtual KITTI 2)"
 
     def _sequences(self, root: Path) -> dict[str, Path]:
-        """The folders of the scenes and variations that are wanted."""
+        """Finds the folders of the selected scenes and variations."""
         top = Folder(root, "")
         inside = {name: top.inside(name).subfolders for name in top.subfolders}
         with_frames = {
@@ -190,7 +190,7 @@ class VirtualKitti2(TwoWays):
     def _cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
-        """The cameras of both frames, in the world of the scene."""
+        """Reads the cameras of both frames, in the world of the scene."""
         if "extrinsic" not in entry.files:
             return None, None
         path = entry.files["extrinsic"]
@@ -199,7 +199,7 @@ class VirtualKitti2(TwoWays):
             entry,
             {frame: camera for (frame, side), camera in cameras.items() if side == self.camera},
             lambda frame: FormatError(
-                path, f"camera {self.camera} in the frame {frame}", f"{len(cameras)} others"
+                path, f"camera {self.camera} in frame {frame}", f"{len(cameras)} other entries"
             ),
         )
 
@@ -208,7 +208,7 @@ _read_cameras = cached_by_file(read_vkitti2_cameras)
 
 
 def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
-    """1/z, 0 in the sky."""
+    """Computes 1/z, with 0 in the sky."""
     inverse = inverse_depth(depth)
     if depth is None or inverse is None:
         return None
@@ -216,7 +216,7 @@ def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
 
 
 def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """c = -dz / (z0 z1), and where it is known: also in the sky, where it is 0."""
+    """Computes c = -dz / (z0 z1), and where it is known, which includes the sky (c = 0)."""
     sky = depth.valid & (depth.values >= SKY)
     end = depth.values + dz
     moved = known & depth.valid & ~sky & (end > 0)

@@ -1,9 +1,9 @@
-"""Where the files of Virtual KITTI 2 lie; `VirtualKitti2` shows the folders."""
+"""Where the files of Virtual KITTI 2 lie; `VirtualKitti2` draws the folders."""
 
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import Direction
 
-# The left and the right camera, by their numbers.
+# The numbers of the left and the right camera.
 CAMERAS = (0, 1)
 FRAMES = "frames"
 CAMERA_FILES = {name: f"{name}.txt" for name in ("intrinsic", "extrinsic")}
@@ -22,12 +22,12 @@ _OF_MOTION: dict[Direction, dict[str, tuple[str, str, str]]] = {
 
 
 def of_frame(camera: int) -> dict[str, Place]:
-    """The kinds of files that each frame has, below `FRAMES`."""
+    """Returns where the files of a frame lie, by kind, below `FRAMES`."""
     return _places(_OF_FRAME, camera)
 
 
 def of_motion(direction: Direction, camera: int) -> dict[str, Place]:
-    """The kinds of files that each motion of a direction has, below `FRAMES`."""
+    """Returns where the files of a motion lie, by kind, below `FRAMES`."""
     return _places(_OF_MOTION[direction], camera)
 
 
@@ -39,7 +39,7 @@ def _places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Pl
     }
 
 
-# Folders of FRAMES.
+# Subfolders of `FRAMES` by which a scene is recognised.
 MARKS = {
     place.folder
     for kinds in (of_frame(0), of_motion("forward", 0), of_motion("backward", 0))

@@ -58,7 +58,7 @@ def test_a_frame_without_a_pose_is_named(tmp_path):
     path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
     film = TartanAir(tmp_path)
     assert film[0].camera is not None
-    with pytest.raises(data.FormatError, match="a line of the frame 000002, found 2 lines"):
+    with pytest.raises(data.FormatError, match="a line for frame 000002, found 2 lines"):
         film[1]
 
 

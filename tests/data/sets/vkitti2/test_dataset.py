@@ -91,7 +91,7 @@ def test_a_frame_without_a_camera_is_named(tmp_path):
         path.write_text("\n".join(path.read_text().splitlines()[:-2]) + "\n")
     film = VirtualKitti2(tmp_path)
     assert film[0].camera is not None
-    with pytest.raises(data.FormatError, match=r"extrinsic\.txt: expected camera 0 in the frame 2"):
+    with pytest.raises(data.FormatError, match=r"extrinsic\.txt: expected camera 0 in frame 2"):
         film[1]
 
 

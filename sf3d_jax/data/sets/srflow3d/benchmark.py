@@ -1,7 +1,7 @@
-"""The evaluation on SRFlow3D: which estimates belong to which truth, in either of its layouts.
+"""The evaluation on SRFlow3D: matches estimates with the ground truth, in either layout.
 
-Inverse depths and their changes are scaled by one number, which is measured as the data set
-measures it, from the depths beside them, or is given.
+Inverse depths and their changes are scaled by one number. The caller gives it, or it is measured
+from the depths as in the data set.
 """
 
 from collections.abc import Iterator
@@ -45,8 +45,8 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """Lists the images that have an estimate and a truth.
 
     Args:
-      prediction: the folder with the splits, or with the kinds of one split, as the truth has it.
-      truth: the folder of the data set, with train or test, or of one split.
+      prediction: folder with the layout of `truth`.
+      truth: folder of the data set, with train or test, or of one split.
 
     Returns:
       The images.
@@ -61,7 +61,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
 
 
 def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) -> Iterator[Item]:
-    """The images of a split with one kind of motion."""
+    """Lists the images of a split with one kind of motion."""
     kinds = {"flow": motion.flow, "scaled_change": motion.change}
     estimated = {
         name: place
@@ -84,18 +84,17 @@ def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) ->
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what the metrics take of one image.
+    """Reads the arguments of the metrics for one image.
 
     Args:
-      item: its files.
-      scoring: the scale, and the intrinsics without which there are no errors in 3D.
+      item: files of the image.
+      scoring: scale, and intrinsics, which errors in 3D need.
 
     Returns:
-      The arguments of SRFlow3D and, where the change of the inverse depth is estimated, of
-      DepthChange.
+      The arguments of SRFlow3D and, if the inverse-depth change is estimated, of DepthChange.
 
     Raises:
-      FormatError: a file is malformed, or of another size.
+      FormatError: a file is malformed or has a different size.
       MissingArgument: there is no depth to measure the scale from.
       OSError: a file is missing.
       ValueError: no pixel has a depth and an inverse depth.
@@ -122,11 +121,11 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 
 
 def _find_scale(item: Item, read: Read, given: float | None) -> float:
-    """Scaled inverse depth times depth: given, or measured where the depth is there."""
+    """Returns the given scale, or measures scaled inverse depth times depth."""
     if given is not None:
         return given
     if "depth" not in read:
-        text = f"{item.truths['scaled']}: its scale needs the depth of that name"
+        text = f"{item.truths['scaled']}: its scale needs the depth file of the same name"
         raise MissingArgument(text, "scale")
     scale = measure_scale(read["depth"].values, read["scaled"].values, read.get("mask"))
     if scale is None:

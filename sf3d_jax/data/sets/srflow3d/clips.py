@@ -1,20 +1,20 @@
 """Clips of a sequence in JSON, such as SRFlow3D's `camera/ID/clip.json`.
 
-SRFlow3D does not publish what its file looks like. What is read is told by its content:
+SRFlow3D does not publish the format of this file. The form is recognised by the content:
 
     [0, 20]                              the first and the last frame of one clip
     {"start": 0, "end": 20}              the same, by name (begin, first; stop, last)
-    {"start": 0, "num_frames": 20}       so many frames from one on (length, count)
-    [0, 1, 2, 3]                         the frames of one clip, one by one
-    ["0000", "0001"], ["0000.jpg"]       the same, by the names of their files
+    {"start": 0, "num_frames": 20}       a number of frames from a start (length, count)
+    [0, 1, 2, 3]                         the frames of one clip, listed one by one
+    ["0000", "0001"], ["0000.jpg"]       the same, by file names
     [[0, 20], [30, 50]]                  clips, each in any form above
     {"smile": [0, 20], "jaw": {...}}     clips with names
-    {"clips": ...}                       any form above, as are clip, segments and sequences
+    {"clips": ...}                       any form above (clip, segments, sequences)
 
 Two increasing numbers are the first and the last frame. So are two names of frames with others
-between them, unless they stand in {"frames": [...]}, which is where `write_clips` puts frames that
-are named one by one. Whether the last frame is a part of the clip is not said in the file;
-`clip_frames` has the rule. A step of more than one frame is refused.
+between them, except in {"frames": [...]}, where `write_clips` lists frames one by one. The file
+does not say whether the last frame belongs to the clip; `clip_frames` decides that. A step of more
+than one frame is refused.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from sf3d_jax.data._files.frames import frame_of_number, frame_of_value
 from sf3d_jax.data._files.json import Json, outline, read_json, write_json
 from sf3d_jax.data.cameras.names import simple
 
-# Names as `simple` has them.
+# Names in the form that `simple` returns.
 _WRAPPERS = {"clip", "segment", "sequence"}
 _START = set("start begin first startframe framestart beginframe framebegin firstframe".split())
 _START |= {"startindex", "startidx"}
@@ -49,13 +49,13 @@ _DEEPEST = 6
 
 
 class Clip(NamedTuple):
-    """A part of a sequence: from a start to an end, or frame by frame.
+    """A part of a sequence, given by its start and end or by a list of frames.
 
     Attributes:
-      name: if the file has one.
+      name: name of the clip, or None.
       start: number of the first frame, or None.
-      end: number of the last frame or of the one after it, as in `clip_frames`, or None.
-      frames: numbers of the frames, increasing, or None where there are a start and an end.
+      end: number of the last frame or of the one after it (`clip_frames` decides which), or None.
+      frames: increasing numbers of the frames, or None if there are a start and an end.
     """
 
     name: str | None = None
@@ -65,16 +65,16 @@ class Clip(NamedTuple):
 
 
 def read_clips(path: PathLike) -> tuple[Clip, ...]:
-    """Reads a file of clips.
+    """Reads a JSON file of clips in any known form.
 
     Args:
       path: file to read.
 
     Returns:
-      The clips in the order of the file, at least one.
+      At least one clip, in the order of the file.
 
     Raises:
-      FormatError: the file is no JSON, or of none of the known forms.
+      FormatError: the file is not JSON, or does not have a known form.
     """
     tree = read_json(path)
     clips = _clips(tree, _DEEPEST)
@@ -85,20 +85,20 @@ def read_clips(path: PathLike) -> tuple[Clip, ...]:
 
 
 def clip_frames(clips: Clip | Sequence[Clip], count: int) -> tuple[tuple[int, ...], ...]:
-    """The frames of clips.
+    """Lists the frames of clips.
 
-    The end is the last frame of its clip, unless the end of some clip is the number of frames:
-    then all ends are those of Python's `range`, one beyond the last frame.
+    A clip includes its end, unless the end of some clip equals `count`. Then all ends are
+    exclusive, as in Python's `range`.
 
     Args:
-      clips: one, or several of the same file.
-      count: of the frames, which are numbered from 0.
+      clips: one clip, or several from the same file.
+      count: number of frames, which are numbered from 0.
 
     Returns:
-      For every clip the numbers of its frames.
+      The frame numbers of each clip.
 
     Raises:
-      ValueError: a clip has no frames, or some that are not there.
+      ValueError: a clip has no frames, or frames that do not exist.
     """
     clips = (clips,) if isinstance(clips, Clip) else tuple(clips)
     past = 0 if any(clip.end == count for clip in clips) else 1
@@ -110,10 +110,10 @@ def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
 
     Args:
       path: file to write.
-      clips: at least one.
+      clips: clips to write, at least one.
 
     Raises:
-      ValueError: there is none, or one would be refused when read.
+      ValueError: there are no clips, or a clip could not be read back.
     """
     if not clips:
         raise ValueError("clips: expected at least one, got none")
@@ -130,7 +130,7 @@ def _tree_of_clip(clip: Clip) -> dict[str, Json]:
     if clip.frames is None:
         ends = {"start": clip.start, "end": clip.end}
         return {**name, **{key: None if x is None else int(x) for key, x in ends.items()}}
-    # As names, since two numbers would be the start and the end.
+    # Frames are written as names, because two numbers would be read as the start and the end.
     return {**name, "frames": [frame_of_number(int(frame)).name for frame in clip.frames]}
 
 
@@ -147,7 +147,7 @@ def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
 
 
 def _clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
-    """The clips of a file or of a part of it; None where it has another form."""
+    """Reads the clips from JSON or a part of it; None if the form is unknown."""
     if depth == 0:
         return None
     if (clip := _clip(node)) is not None:
@@ -169,14 +169,14 @@ def _join(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
 
 
 def _name_clip(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
-    """The one clip by its key; of several the key is no name."""
+    """Names a single clip by its key; with several clips the key is not a name."""
     if clips is None or len(clips) != 1 or clips[0].name is not None:
         return clips
     return (clips[0]._replace(name=key),)
 
 
 def _clip(node: Json) -> Clip | None:
-    """The clip that a value is by itself; None where it has another form."""
+    """Reads a value as a single clip; None if it has another form."""
     if isinstance(node, list):
         return _clip_of_frames(node)
     if not isinstance(node, dict):
@@ -204,7 +204,7 @@ def _one(fields: dict[str, Json], keys: set[str]) -> Json:
 
 
 def _clip_of_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip | None:
-    """A list of frames, or of the first and the last of them."""
+    """Reads a list of frames, or of the first and the last one."""
     if not values or isinstance(values[0], dict | list):
         return None
     found = [frame_of_value(x) for x in values]
@@ -226,7 +226,7 @@ def _clip_of_ends(start: object, end: object) -> Clip | None:
 
 
 def _clip_of_length(start: object, length: object) -> Clip | None:
-    """The frames one by one, as their end needs no rule."""
+    """Lists the frames one by one, so that `clip_frames` need not decide about an end."""
     first = frame_of_value(start)
     if first is None or type(length) is not int or not 1 <= length <= _LONGEST:
         return None

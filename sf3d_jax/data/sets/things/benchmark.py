@@ -1,7 +1,7 @@
-"""The evaluation on FlyingThings3D: which estimates belong to which truth.
+"""The evaluation on FlyingThings3D: matches estimates with the ground truth.
 
-Both are laid out as the data set itself. Its flow and disparities are lifted to scene flow with the
-camera of the data set and a baseline of one unit.
+Both have the layout of the data set. Flow and disparities are lifted to scene flow with the camera
+of the data set and a baseline of one unit.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ LAYOUT = (
     "right, disparity and disparity_change, in both"
 )
 
-# What is called otherwise than in the layout.
+# The metric's names of the layout's kinds.
 _NAMES = {"flow": "flow", "disparity": "disparity", "change": "disparity_change"}
 
 
@@ -52,7 +52,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """Lists the images of optical_flow that have an estimate and a truth.
 
     Args:
-      prediction: the folder with optical_flow, disparity and disparity_change.
+      prediction: folder with optical_flow, disparity and disparity_change.
       truth: the same folder of the data set.
 
     Returns:
@@ -76,7 +76,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
 
 
 def _has_any(prediction: Path, place: Place, split: str) -> bool:
-    """Whether there is any estimate of a kind in a split, whatever its scene."""
+    """Whether there is any estimate of a kind in a split, in any scene."""
     folders = (prediction / place.folder / split).glob(f"*/*/{place.inside}")
     return any(map(has_maps, folders))
 
@@ -97,10 +97,10 @@ def _scene_items(
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what FlyingThings3D takes of one image; see `Evaluated.arguments`.
+    """Reads the arguments of FlyingThings3D for one image, as `Evaluated.arguments` says.
 
-    Without an estimate of the disparity, the true one is taken, as RAFT-3D does. Maps of another
-    size are taken as resized ones, each axis by its own ratio.
+    Without an estimated disparity, the true one is used, as RAFT-3D does. Maps of another size are
+    treated as resized, each axis by its own ratio.
     """
     read = read_item(item, _READERS)
     size = read["true_flow"].valid.shape
@@ -109,7 +109,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
     disparity, known = read["true_disparity"]
-    # That of the images as they were before they were filled up.
+    # The camera of the images before padding, which leaves the intrinsics as they are.
     camera = things_camera(THINGS).resize(size)
     camera = dataclasses.replace(camera, size=disparity.shape)
     same = _from_disparities(disparity, disparity, disparity, camera)
@@ -125,8 +125,8 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 def _lift(
     flow: FlowMap, disparity: ScalarMap, change: ScalarMap, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The scene flow in baselines, and where it is known."""
-    # In releases with negative disparities the changes have their sign, too.
+    """Computes the scene flow in baselines, and where it is known."""
+    # In releases with negative disparities, the sign of the changes is flipped, too.
     first = disparity.values
     depths = _from_disparities(first, first, first + change.values, camera)
     flows = jnp.asarray(flow.flow)
@@ -138,7 +138,7 @@ def _lift(
 def _from_disparities(
     signed: np.ndarray, first: np.ndarray, second: np.ndarray, camera: Camera
 ) -> depth_change.InverseDepths:
-    """The inverse depths of two disparities that have the sign of a file's, per baseline."""
+    """Converts two disparities to inverse depths per baseline, with the sign of `signed`."""
     focal = np.float32(camera.focal[0])
     before, after = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
     return depth_change.from_disparities(before, after, jnp.asarray(focal))

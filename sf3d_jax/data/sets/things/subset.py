@@ -1,12 +1,11 @@
 """The subset of FlyingThings3D on which DispNet and FlowNet 2.0 were trained.
 
-All frames of a split are numbered in one run, video after video, and no file says where a video
-ends. But a video's last frame has no motion into the future, and its first one none into the past:
-a pair is one exactly where there is a file of its motion. There are 19,640 pairs in train and 3,824
-in val.
+All frames of a split are numbered consecutively, video after video, and no file says where a video
+ends. But the last frame of a video has no motion into the future, and the first none into the past,
+so the pairs are exactly the frames with a motion file: 19,640 in train and 3,824 in val.
 
-Units and camera are those of FlyingThings3D. The poses are not part of the subset: the camera is
-taken as the reference, so that the scene flow includes its own motion.
+Units and camera are those of FlyingThings3D. The subset has no poses: the camera is taken as the
+reference, so the scene flow includes its motion.
 
 Ilg et al., "FlowNet 2.0: Evolution of Optical Flow Estimation with Deep Networks" (CVPR 2017).
 """
@@ -48,19 +47,19 @@ class FlyingThings3DSubset(TwoWays):
             left/into_future/0000000.flo
             left/into_past/0000001.flo
           flow_occlusions/
-            left/into_future/0000000.png            what the next frame does not show
+            left/into_future/0000000.png            points that the next frame does not show
           disparity/
             left/0000000.pfm
           disparity_change/
             left/into_future/0000000.pfm
 
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
-    `inv_depth_change`, `next_inv_depth`, `occlusion` and the camera; `next_camera` is None, and so
-    is the camera of flow alone whose aspect is not that of 960 x 540 pixels. A flow that is no
-    number, as a few files have it, is not valid.
+    `inv_depth_change`, `next_inv_depth`, `occlusion` and the camera. `next_camera` is None; so is
+    the camera if there is only flow, and its aspect ratio is not that of 960 x 540 pixels. NaN in
+    the flow of a few files is invalid.
 
-    Frames are paired where there is a flow, a change of the disparity or an occlusion of the
-    direction, or else of the other one, and never across the end of a video.
+    Frames are paired if they have a flow, disparity change or occlusion in the given direction, or
+    else in the other one, and never across the end of a video.
     """
 
     def __init__(
@@ -76,15 +75,15 @@ class FlyingThings3DSubset(TwoWays):
         """Lists the files.
 
         Args:
-          root: the folder FlyingThings3D_subset, or one of its splits.
+          root: folder FlyingThings3D_subset, or one of its splits.
           split: "train" or "val".
-          render: "clean" or "final".
+          render: rendering pass, "clean" or "final".
           side: camera, "left" or "right".
           direction: "forward" or "backward" in time.
           frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: no files are found, or no motion to say which frames are of one video.
+          FileNotFoundError: no files are found, or no motion that shows where a video ends.
           ValueError: an option has an unknown value.
         """
         check_choice("render", render, layout.RENDERS_OF_SUBSET)
@@ -98,15 +97,15 @@ class FlyingThings3DSubset(TwoWays):
         motion = f"flow/{self.side}/into_{layout.WAYS[self.direction]}/0000000.flo"
         image = f"image_{self.render}/{self.side}/0000000.png"
         return (
-            f"no {self.split}/{motion}, as the subset of FlyingThings3D has it; {image} alone does "
-            "not say where a video ends"
+            f"found no {self.split}/{motion} (the layout of the subset of FlyingThings3D); {image} "
+            "alone does not say where a video ends"
         )
 
     def _options(self) -> dict[str, object]:
         return {"split": self.split, "render": self.render, "side": self.side}
 
     def _motion(self, direction: Direction) -> dict[str, Frames]:
-        """The files of a direction, of the kinds that were fetched."""
+        """Lists the motion files in a direction, of the kinds that were downloaded."""
         places = layout.motion_of_subset(direction, self.side)
         frames = {kind: place.frames(self._top) for kind, place in places.items()}
         return {kind: of for kind, of in frames.items() if of.numbers}
@@ -115,7 +114,7 @@ class FlyingThings3DSubset(TwoWays):
         return bool(self._motion(direction))
 
     def _first_frames(self, own: dict[str, Frames]) -> list[int]:
-        """The first frames of all pairs."""
+        """Finds the first frames of all pairs."""
         if own:
             return sorted(set().union(*(of.numbers for of in own.values())))
         back = self._motion(opposite(self.direction))

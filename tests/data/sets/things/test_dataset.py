@@ -111,12 +111,12 @@ def test_a_missing_file_and_a_missing_pose_are_named(tmp_path):
     poses.write_text(poses.read_text().split("Frame 8")[0])
     film = FlyingThings3D(tmp_path)
     assert film[0].camera is not None
-    with pytest.raises(data.FormatError, match="poses of the frames 0007 and 0008, found 2 frames"):
+    with pytest.raises(data.FormatError, match="poses of frames 0007 and 0008, found 2 frames"):
         film[1]
     with pytest.raises(data.FormatError) as error:
         film[1]
     image = "TRAIN/A/0003/left/0008.png"
-    assert str(error.value).endswith(f"not that of 0008; exclude=['{image}'] leaves it out")
+    assert str(error.value).endswith(f"without 0008; exclude=['{image}'] leaves it out")
     assert FlyingThings3D(tmp_path, exclude=[image]).entries == film.entries[:1]
     missing = tmp_path / "frames_cleanpass/TRAIN/A/0003/left/0007.png"
     missing.unlink()

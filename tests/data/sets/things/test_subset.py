@@ -68,8 +68,8 @@ def test_images_alone_do_not_say_where_a_video_ends(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         FlyingThings3DSubset(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: no train/flow/left/into_future/0000000.flo, as the subset of FlyingThings3D "
-        "has it; image_clean/left/0000000.png alone does not say where a video ends"
+        f"{tmp_path}: found no train/flow/left/into_future/0000000.flo (the layout of the subset "
+        "of FlyingThings3D); image_clean/left/0000000.png alone does not say where a video ends"
     )
 
 

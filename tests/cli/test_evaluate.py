@@ -357,7 +357,7 @@ def test_srflow3d_in_each_layout(tmp_path, sf3d_command, flow, change):
 
     shutil.rmtree(tmp_path / "truth/test/depth")
     code, out, _ = sf3d_command(*words)
-    assert code == 2 and "its scale needs the depth file of the same name, or --scale" in out
+    assert code == 2 and "its scale needs the depth of the same name, or --scale" in out
     code, _, _ = sf3d_command(*words, "--scale", 1 / scale)
     again = results(tmp_path / "numbers.json")
     assert code == 0 and again["DepthChange-MAE"] == pytest.approx(found["DepthChange-MAE"])

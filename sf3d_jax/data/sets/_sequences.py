@@ -112,7 +112,7 @@ def choose(found: Iterable[str], wanted: Collection[str] | None, root: PathLike)
     if wanted is None:
         return sorted(there)
     if lacking := sorted(set(wanted) - there):
-        raise FileNotFoundError(f"{root}: there is no {lacking[0]}; there are {sorted(there)[:20]}")
+        raise FileNotFoundError(f"{root}: found no {lacking[0]}, only {sorted(there)[:20]}")
     return sorted(set(wanted))
 
 

@@ -27,7 +27,7 @@ class FlyingChairs(Dataset):
           FlyingChairs_train_val.txt        one line per pair: 1 for train, 2 for val
           data/
             00001_img1.ppm                  the first image of a pair
-            00001_img2.ppm                  the second one
+            00001_img2.ppm                  the second image
             00001_flow.flo
 
     A sample has these fields if their files exist: the two images, `flow` and `valid`.

@@ -16,7 +16,7 @@ _LEAST_TIME = 10
 
 
 class _Reading(NamedTuple):
-    """One way to read names of the same texts.
+    """One way to interpret names with the same texts.
 
     Attributes:
       place: index of the frame number among the numbers of a name.

@@ -25,7 +25,7 @@ from sf3d_jax.metrics import KittiSceneFlow, Metric
 METRICS: tuple[type[Metric], ...] = (KittiSceneFlow,)
 NEEDS = "pixels with a true value"
 LAYOUT = (
-    "flow/000000_10.png, disp_0/000000_10.png or disp_1/000000_10.png in the first, and "
+    "flow/000000_10.png, disp_0/000000_10.png or disp_1/000000_10.png in the first folder, and "
     "flow_occ/000000_10.png, disp_occ_0/000000_10.png or disp_occ_1/000000_10.png in the second"
 )
 SIZES = layout.SIZES

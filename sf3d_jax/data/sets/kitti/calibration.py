@@ -165,7 +165,7 @@ def _projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> n
     names = f"P_rect_{camera:02d}", f"P{camera}"
     key = next((name for name in names if name in entries), None)
     if key is None:
-        raise FormatError(path, f"a line {names[0]}: or {names[1]}:", f"{len(entries)} others")
+        raise FormatError(path, f"a line {names[0]}: or {names[1]}:", f"{len(entries)} other lines")
     projection = numbers(path, entries[key], 12, f"after {key}:").reshape(3, 4)
     if not (projection[0, 0] > 0 and projection[1, 1] > 0):
         raise FormatError(path, f"positive focal lengths in {key}", repr(" ".join(entries[key])))

@@ -30,7 +30,7 @@ METRICS: tuple[type[Metric], ...] = (SpringSceneFlow,)
 NEEDS = "pixels with four true values"
 LAYOUT = (
     "SCENE/flow_FW_left/flow_FW_left_0001.flo5, SCENE/disp1_left/disp1_left_0001.dsp5 or "
-    "SCENE/disp2_FW_left/disp2_FW_left_0001.dsp5, or those of BW and right, in both"
+    "SCENE/disp2_FW_left/disp2_FW_left_0001.dsp5, or the same for BW or right, in both folders"
 )
 SIZES = layout.SIZES
 # A submission needs a value at every pixel.

@@ -34,8 +34,8 @@ from sf3d_jax.metrics import DepthChange, Metric, SRFlow3D
 METRICS: tuple[type[Metric], ...] = (SRFlow3D, DepthChange)
 NEEDS = "pixels with a true value within the mask"
 LAYOUT = (
-    "train/flow_F/SUBJECT/0000.flo or train/scaled_inv_depth_CF/SUBJECT/0000.npy, or those of "
-    "test, flow_B and scaled_inv_depth_CB, or flow and scaled_inv_depth_change, in both"
+    "train/flow_F/SUBJECT/0000.flo or train/scaled_inv_depth_CF/SUBJECT/0000.npy, or the same for "
+    "test, flow_B and scaled_inv_depth_CB, or flow and scaled_inv_depth_change, in both folders"
 )
 
 _MOTIONS = (layout.FORWARD, layout.BACKWARD, layout.FORWARD_ONLY)
@@ -125,7 +125,7 @@ def _find_scale(item: Item, read: Read, given: float | None) -> float:
     if given is not None:
         return given
     if "depth" not in read:
-        text = f"{item.truths['scaled']}: its scale needs the depth file of the same name"
+        text = f"{item.truths['scaled']}: its scale needs the depth of the same name"
         raise MissingArgument(text, "scale")
     scale = measure_scale(read["depth"].values, read["scaled"].values, read.get("mask"))
     if scale is None:

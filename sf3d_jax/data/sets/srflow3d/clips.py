@@ -142,7 +142,7 @@ def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
     else:
         first = after = 0
     if not 0 <= first < after <= count:
-        raise ValueError(f"clips: expected frames out of {count}, counted from 0, got {clip}")
+        raise ValueError(f"clips: expected frames from 0 to {count - 1}, got {clip}")
     return tuple(range(first, after)) if clip.frames is None else clip.frames
 
 

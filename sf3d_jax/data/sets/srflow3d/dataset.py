@@ -191,7 +191,7 @@ class SRFlow3D(TwoWays):
           entry: one of `entries`.
 
         Returns:
-          The sample. `valid` is the mask; without one, where there is a surface.
+          The sample. `valid` is the mask, or where there is a surface if there is no mask.
 
         Raises:
           FormatError: a file is malformed.

@@ -37,7 +37,7 @@ _MOTIONS = {"forward": layout.FORWARD, "backward": layout.BACKWARD}
 
 
 class Motion(NamedTuple):
-    """The motion from a frame to another.
+    """The motion from one frame to another.
 
     Attributes:
       flow: [H, W, 2] in pixels, on the grid of the frame that it starts from.

@@ -38,10 +38,10 @@ from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
 from sf3d_jax.metrics import FlyingThings3D, Metric
 
 METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
-NEEDS = "the true disparity beside the true flow, and pixels below 250 px and 250 m"
+NEEDS = "true disparity as well as true flow, and pixels below 250 px and 250 m"
 LAYOUT = (
-    "optical_flow/TEST/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, or those of past, "
-    "right, disparity and disparity_change, in both"
+    "optical_flow/TEST/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, or the same for "
+    "past, right, disparity or disparity_change, in both folders"
 )
 
 # The metric's names of the layout's kinds.

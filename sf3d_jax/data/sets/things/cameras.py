@@ -135,7 +135,7 @@ def things_camera(
 def _frame(path: PathLike, row: list[str]) -> int:
     if len(row) != 2 or row[0] != "Frame":
         raise FormatError(path, "a line `Frame` with its number", repr(" ".join(row)[:60]))
-    return index(path, row[1], "behind Frame")
+    return index(path, row[1], "after Frame")
 
 
 def _pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:

@@ -226,7 +226,7 @@ def _read_rows(path: PathLike, headings: list[str]) -> dict[Key, np.ndarray]:
         key = index(path, row[0], where), index(path, "".join(row[1:2]), where)
         if key in table:
             raise FormatError(path, f"{_place(key)} once", f"it again {where}")
-        table[key] = numbers(path, row[2:], len(headings) - 2, f"behind {_place(key)} {where}")
+        table[key] = numbers(path, row[2:], len(headings) - 2, f"after {_place(key)} {where}")
     if not table:
         raise FormatError(path, "rows of numbers below the headings", "none")
     return table

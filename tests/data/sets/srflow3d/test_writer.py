@@ -103,7 +103,7 @@ def test_a_frame_is_written_again_without_its_old_motion(tmp_path):
 
 def test_another_scale_than_that_of_the_frames_there_is_refused(tmp_path):
     SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 0, **frame(0))
-    with pytest.raises(ValueError, match=r"scale: expected 1\.75, that of .*, got 3"):
+    with pytest.raises(ValueError, match=r"scale: expected 1\.75, the scale of .*, got 3"):
         SRFlow3DWriter(tmp_path, "train", scale=3).has("018", 0)
     assert not SRFlow3DWriter(tmp_path, "test", scale=3).has("018", 0)
 

@@ -101,7 +101,9 @@ def test_a_change_without_a_disparity_has_no_sign(tmp_path):
     for name, make in (("subset/train", FlyingThings3DSubset), ("all", FlyingThings3D)):
         shutil.rmtree(tmp_path / name / "disparity")
         film = make(tmp_path / name)
-        with pytest.raises(data.FormatError, match="a disparity beside it, whose sign") as error:
+        with pytest.raises(
+            data.FormatError, match="a disparity beside it, which has the sign"
+        ) as error:
             film[0]
         assert error.value.path == film.entries[0].files["change"]
         shutil.rmtree(tmp_path / name / "disparity_change")

@@ -125,7 +125,7 @@ def test_cameras_environments_and_difficulties_are_chosen(tmp_path):
     below = TartanAirV2(tmp_path, camera="rcam_bottom")
     assert {e.files["depth"].parent.name for e in below.entries} == {"depth_rcam_bottom"}
     assert below[0].camera is not None and below[0].flow is not None
-    with pytest.raises(FileNotFoundError, match="there is no P002; there are"):
+    with pytest.raises(FileNotFoundError, match="found no P002, only"):
         TartanAirV2(tmp_path, flights=["P002"])
     with pytest.raises(ValueError, match="difficulty: expected 'easy' or 'hard', got 'Easy'"):
         TartanAirV2(tmp_path, difficulty="Easy")

@@ -68,7 +68,7 @@ def test_the_other_direction_keeps_the_options(tmp_path):
     only = FlyingThings3D(tmp_path, "TEST", side="right", scenes=["B/0001"])
     assert [e.sequence for e in only.entries] == ["TEST/B/0001/right"] * 2
     assert len(FlyingThings3D(tmp_path, "TEST", side="right", exclude=["TEST/B/0001"])) == 2
-    with pytest.raises(FileNotFoundError, match="there is no C/0000; there are"):
+    with pytest.raises(FileNotFoundError, match="found no C/0000, only"):
         FlyingThings3D(tmp_path, "TEST", side="right", scenes=["C/0000"])
 
 

@@ -102,7 +102,7 @@ def test_a_change_without_a_disparity_has_no_sign(tmp_path):
         shutil.rmtree(tmp_path / name / "disparity")
         film = make(tmp_path / name)
         with pytest.raises(
-            data.FormatError, match="a disparity beside it, which has the sign"
+            data.FormatError, match="disparity beside it, which has the sign"
         ) as error:
             film[0]
         assert error.value.path == film.entries[0].files["change"]

@@ -278,7 +278,7 @@ def test_things_are_lifted_with_the_camera_of_the_data_set(tmp_path, sf3d_comman
     kept = disparity.rename(tmp_path / "kept.pfm")
     code, out, errors = sf3d_command("evaluate", "things", *EVALUATE)
     assert code == 2 and not out and "nothing could be compared in truth" in errors[0]
-    assert "the true disparity" in errors[0]
+    assert "true disparity as well as true flow" in errors[0]
     kept.rename(disparity)
 
     data.write_map(made(tmp_path / "estimate" / paths["change"]), change)

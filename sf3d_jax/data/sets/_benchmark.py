@@ -240,15 +240,15 @@ def _fill_up_map(x: Any, size: Sequence[int]) -> Any:
 def _check_sizes(item: Item, read: Read, twice: str | None) -> None:
     factor = lambda name: 2 if twice is not None and name.startswith(twice) else 1
     first = next(iter(item.truths))
-    height, width = (n // factor(first) for n in _size(read[first]))
+    height, width = (n // factor(first) for n in _get_size(read[first]))
     for name, path in (item.truths | item.estimates).items():
         wanted = factor(name) * height, factor(name) * width
-        if _size(read[name]) != wanted:
-            found, right = (f"{w} x {h} pixels" for h, w in (_size(read[name]), wanted))
+        if _get_size(read[name]) != wanted:
+            found, right = (f"{w} x {h} pixels" for h, w in (_get_size(read[name]), wanted))
             raise FormatError(path, f"{right} beside {item.truths[first]}", found)
 
 
-def _size(x: Any) -> tuple[int, ...]:
+def _get_size(x: Any) -> tuple[int, ...]:
     return np.shape(x[0] if isinstance(x, tuple) else x)[:2]
 
 

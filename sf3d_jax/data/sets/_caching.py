@@ -16,7 +16,7 @@ T = TypeVar("T")
 _LARGEST = 128
 
 
-def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
+def cache_by_file(read: Callable[P, T]) -> Callable[P, T]:
     """Caches a reader's results for the last 128 files, as long as the files do not change.
 
     A file has changed if its size or modification time has. The result is shared by all callers in

@@ -96,7 +96,7 @@ class Dataset:
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
-            raise FileNotFoundError(f"{self.root}: {self._reason()}")
+            raise FileNotFoundError(f"{self.root}: {self._describe_failure()}")
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
@@ -104,14 +104,14 @@ class Dataset:
             missing = f"there are no {frames} consecutive frames; the longest run has {longest}"
             raise FileNotFoundError(f"{self.root}: {missing}")
 
-    def _reason(self) -> str:
+    def _describe_failure(self) -> str:
         """Explains why there is nothing to read."""
         if self.root.is_dir():
-            return self._missing()
+            return self._describe_missing()
         there = "is a file; name a folder" if self.root.exists() else "there is no such folder"
         return f"{there}; {type(self).__name__} was expected"
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         """Names the files that were not found in an existing folder."""
         return f"no sample here; {type(self).__name__} was expected"
 
@@ -234,7 +234,7 @@ def finish(sample: Sample) -> Sample:
     for name in ("inv_depth", "next_inv_depth"):
         if (depth := getattr(sample, name)) is not None:
             maps[name] = _clean(depth, depth > 0)  # False for NaN, too
-    cameras = _world_at_first_camera(sample.camera, sample.next_camera)
+    cameras = _move_world_to_first_camera(sample.camera, sample.next_camera)
     return dataclasses.replace(sample, **maps, **cameras)
 
 
@@ -254,7 +254,9 @@ def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return zero_unless(known & finite(values), values)
 
 
-def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Tree]:
+def _move_world_to_first_camera(
+    camera: Camera | None, next_camera: Camera | None
+) -> dict[str, Tree]:
     """Moves the world to the first camera, which keeps only the relative pose of the two."""
     if camera is None:
         return {}

@@ -41,7 +41,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             entries = []
         folders = frozenset(e.name for e in entries if e.is_dir())
-        ranks = _ranks(self.ending)
+        ranks = _rank_endings(self.ending)
         found = []
         for name in (e.name for e in entries if e.name not in folders):
             stem, ending = os.path.splitext(name)
@@ -212,13 +212,13 @@ def _fill(stem: str, number: int) -> str:
     return stem.format(number, number + 1)
 
 
-def subfolders(*paths: Path) -> set[str]:
+def list_subfolders(*paths: Path) -> set[str]:
     """Lists the names of all subfolders of some folders, which may be missing."""
     return set().union(*(Folder(path, "").subfolders for path in paths))
 
 
 @functools.cache
-def _ranks(ending: str) -> dict[str, int]:
+def _rank_endings(ending: str) -> dict[str, int]:
     """Ranks the extensions of a folder's files, the expected one first."""
     kinds = [kind for kind in (PICTURES, _MAPS) if ending in kind]
     endings = dict.fromkeys((ending, *(e for kind in kinds for e in kind)))

@@ -73,7 +73,7 @@ class Files:
           SizeError: a map differs in size from most others.
           ValueError: the entry has no map.
         """
-        return common_size(self.paths, self._maps)
+        return find_common_size(self.paths, self._maps)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ class Files:
         return tuple(self._maps)
 
 
-def common_size(files: Mapping[str, Path], maps: Mapping[str, Map]) -> tuple[int, int]:
+def find_common_size(files: Mapping[str, Path], maps: Mapping[str, Map]) -> tuple[int, int]:
     """Returns the size (H, W) that the maps of one sample have in common.
 
     Raises:
@@ -92,7 +92,7 @@ def common_size(files: Mapping[str, Path], maps: Mapping[str, Map]) -> tuple[int
         found = ", ".join(files) or "none"
         raise ValueError(f"entry: expected the file of an image or a map, got {found}")
     check_sizes(files, maps)
-    return _size(next(iter(maps.values())))
+    return _get_size(next(iter(maps.values())))
 
 
 def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Map]) -> None:
@@ -105,7 +105,7 @@ def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Map]) -> None:
     Raises:
       SizeError: a map differs in size from most others.
     """
-    sizes = {name: _size(x) for name, x in maps.items()}
+    sizes = {name: _get_size(x) for name, x in maps.items()}
     if not sizes:
         return
     usual, _ = Counter(sizes.values()).most_common(1)[0]
@@ -116,12 +116,12 @@ def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Map]) -> None:
             raise SizeError(files[name], pixels, f"{size[1]} x {size[0]}")
 
 
-def _size(values: Map) -> tuple[int, int]:
+def _get_size(values: Map) -> tuple[int, int]:
     height, width = np.shape(values[0] if isinstance(values, tuple) else values)[:2]
     return height, width
 
 
-def of_both_frames(
+def get_both_frames(
     entry: Entry, by_frame: Mapping[int, T], refuse: Callable[[int], FormatError]
 ) -> tuple[T, T]:
     """Looks up the two frames of a sample in a table, such as a file of cameras.
@@ -144,7 +144,7 @@ def of_both_frames(
     return by_frame[numbers[0]], by_frame[numbers[1]]
 
 
-def inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
+def invert_depth(depth: ScalarMap | None) -> np.ndarray | None:
     """Computes 1/z: 0 (no surface) where the depth is not positive, NaN where it is unknown.
 
     Args:
@@ -161,12 +161,12 @@ def inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
     return np.where(depth.valid, inverse, np.float32(np.nan))
 
 
-def difference(end: np.ndarray | None, start: np.ndarray | None) -> np.ndarray | None:
+def subtract(end: np.ndarray | None, start: np.ndarray | None) -> np.ndarray | None:
     """Computes end - start; None if either is missing."""
     return None if end is None or start is None else end - start
 
 
-def as_float32(values: np.ndarray | None) -> np.ndarray | None:
+def to_float32(values: np.ndarray | None) -> np.ndarray | None:
     """Converts a map to float32; overflow becomes infinite, which a sample treats as invalid."""
     if values is None:
         return None
@@ -174,12 +174,12 @@ def as_float32(values: np.ndarray | None) -> np.ndarray | None:
         return values.astype(np.float32)
 
 
-def flow_vectors(flow: FlowMap | None) -> np.ndarray | None:
+def get_flow_vectors(flow: FlowMap | None) -> np.ndarray | None:
     """Returns the vectors of a flow, [H, W, 2]."""
     return None if flow is None else flow.flow
 
 
-def all_valid(*maps: FlowMap | ScalarMap | np.ndarray | None) -> np.ndarray | None:
+def combine_valid(*maps: FlowMap | ScalarMap | np.ndarray | None) -> np.ndarray | None:
     """Combines the validity of maps and masks by `and`, skipping None; None if all are None."""
     masks = [x if isinstance(x, np.ndarray) else x.valid for x in maps if x is not None]
     return np.logical_and.reduce(masks) if masks else None

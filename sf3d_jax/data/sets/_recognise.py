@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
-from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._listing import list_subfolders
 from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets._sequences import SIDES
 from sf3d_jax.data.sets.chairs import layout as chairs
@@ -90,13 +90,13 @@ def recognise(
     place = Path(os.path.abspath(path))
     for one in known.values():
         if split is None or split in one.splits:
-            if found := tuple(_there(one.candidates(place, split))):
+            if found := tuple(_make_existing(one.candidates(place, split))):
                 return found
     listed = "".join(f"\n  {name}: {one.looks_for}" for name, one in known.items())
     raise FileNotFoundError(f"{path}: found no known data set; looked for{listed}")
 
 
-def _there(candidates: Iterable[_Make]) -> Iterator[Dataset]:
+def _make_existing(candidates: Iterable[_Make]) -> Iterator[Dataset]:
     for make in candidates:
         try:
             yield make()
@@ -104,12 +104,12 @@ def _there(candidates: Iterable[_Make]) -> Iterator[Dataset]:
             continue
 
 
-def _inside(path: Path) -> set[str]:
+def _list_inside(path: Path) -> set[str]:
     """Lists the subfolders of the subfolders."""
-    return subfolders(*(path / name for name in subfolders(path)))
+    return list_subfolders(*(path / name for name in list_subfolders(path)))
 
 
-def _splits(
+def _list_splits(
     path: Path, split: str | None, splits: Sequence[str], fits: Callable[[Path], object]
 ) -> Iterator[str]:
     """Lists the splits in a folder, or the split that it is itself.
@@ -122,115 +122,122 @@ def _splits(
     return (name for name in found if split in (None, name))
 
 
-def _srflow3d(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, srflow3d.SPLITS, _is_srflow3d):
+def _find_srflow3d(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _list_splits(path, split, srflow3d.SPLITS, _is_srflow3d):
         yield partial(SRFlow3D, path, at)
 
 
 def _is_srflow3d(path: Path) -> bool:
-    there = subfolders(path)
+    there = list_subfolders(path)
     return bool(srflow3d.MARKS & there) or there >= srflow3d.MARKS_TOGETHER
 
 
-def _kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, kitti2015.SPLITS, _is_kitti2015):
+def _find_kitti2015(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _list_splits(path, split, kitti2015.SPLITS, _is_kitti2015):
         yield partial(Kitti2015, path, at)
 
 
 def _is_kitti2015(path: Path) -> bool:
-    there = subfolders(path)
+    there = list_subfolders(path)
     either = kitti2015.MARKS_OF_EITHER & there and not kitti2012.MARKS & there
     return bool(kitti2015.MARKS & there or either)
 
 
-def _kitti2012(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in _splits(path, split, kitti2015.SPLITS, lambda p: kitti2012.MARKS & subfolders(p)):
+def _find_kitti2012(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in _list_splits(
+        path, split, kitti2015.SPLITS, lambda p: kitti2012.MARKS & list_subfolders(p)
+    ):
         yield partial(Kitti2012, path, at)
 
 
-def _spring(path: Path, split: str | None) -> Iterator[_Make]:
+def _find_spring(path: Path, split: str | None) -> Iterator[_Make]:
     scenes: Collection[str] | None = None
-    if spring.MARKS & subfolders(path):
+    if spring.MARKS & list_subfolders(path):
         path, scenes = path.parent, (path.name,)
-    for at in _splits(path, split, spring.SPLITS, lambda p: spring.MARKS & _inside(p)):
+    for at in _list_splits(path, split, spring.SPLITS, lambda p: spring.MARKS & _list_inside(p)):
         for side in SIDES:
             yield partial(Spring, path, at, side=side, scenes=scenes)
 
 
-def _sintel(path: Path, split: str | None) -> Iterator[_Make]:
+def _find_sintel(path: Path, split: str | None) -> Iterator[_Make]:
     clean = {place.folder for place in sintel.IMAGES["clean"]}
-    for at in _splits(path, split, sintel.SPLITS, lambda p: sintel.MARKS & subfolders(p)):
-        there = subfolders(path / at) or subfolders(path)
+    for at in _list_splits(path, split, sintel.SPLITS, lambda p: sintel.MARKS & list_subfolders(p)):
+        there = list_subfolders(path / at) or list_subfolders(path)
         render: sintel.Render = "clean" if clean & there else "final"
         yield partial(Sintel, path, at, render=render)
 
 
-def _of_things(path: Path) -> tuple[set[str], things.Render]:
+def _inspect_things(path: Path) -> tuple[set[str], things.Render]:
     """Lists the folders below each kind of FlyingThings3D, Monkaa or Driving, and the rendering."""
-    clean = any(name.startswith("frames_cleanpass") for name in subfolders(path))
-    inside = subfolders(*(path / name for name in things.MARKS))
-    final = any(name.startswith("frames_finalpass") for name in subfolders(path))
+    clean = any(name.startswith("frames_cleanpass") for name in list_subfolders(path))
+    inside = list_subfolders(*(path / name for name in things.MARKS))
+    final = any(name.startswith("frames_finalpass") for name in list_subfolders(path))
     return inside, "finalpass" if final and not clean else "cleanpass"
 
 
-def _flyingthings3d(path: Path, split: str | None) -> Iterator[_Make]:
-    inside, render = _of_things(path)
+def _find_flyingthings3d(path: Path, split: str | None) -> Iterator[_Make]:
+    inside, render = _inspect_things(path)
     for at in things.SPLITS:
         for side in SIDES:
             if at in inside and split in (None, at):
                 yield partial(FlyingThings3D, path, at, side=side, render=render)
 
 
-def _flyingthings3dsubset(path: Path, split: str | None) -> Iterator[_Make]:
+def _find_flyingthings3dsubset(path: Path, split: str | None) -> Iterator[_Make]:
     marks = things.MARKS_OF_SUBSET
-    for at in _splits(path, split, things.SPLITS_OF_SUBSET, lambda p: marks & subfolders(p)):
-        there = subfolders(path / at) or subfolders(path)
+    for at in _list_splits(
+        path, split, things.SPLITS_OF_SUBSET, lambda p: marks & list_subfolders(p)
+    ):
+        there = list_subfolders(path / at) or list_subfolders(path)
         is_final = "image_final" in there and "image_clean" not in there
         for side in SIDES:
             make = partial(FlyingThings3DSubset, path, at, side=side)
             yield partial(make, render="final" if is_final else "clean")
 
 
-def _monkaa(path: Path, split: str | None) -> Iterator[_Make]:
-    inside, render = _of_things(path)
+def _find_monkaa(path: Path, split: str | None) -> Iterator[_Make]:
+    inside, render = _inspect_things(path)
     if not inside & {*things.SPLITS, *things.FOCALS}:
         for side in SIDES:
             yield partial(Monkaa, path, side=side, render=render)
 
 
-def _driving(path: Path, split: str | None) -> Iterator[_Make]:
-    inside, render = _of_things(path)
+def _find_driving(path: Path, split: str | None) -> Iterator[_Make]:
+    inside, render = _inspect_things(path)
     for focal in things.FOCALS:
         for side in SIDES:
             if focal in inside:
                 yield partial(Driving, path, focal=focal, side=side, render=render)
 
 
-def _virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
+def _find_virtualkitti2(path: Path, split: str | None) -> Iterator[_Make]:
     options: dict[str, Any] = {}
-    if vkitti2.MARKS & subfolders(path / vkitti2.FRAMES):
+    if vkitti2.MARKS & list_subfolders(path / vkitti2.FRAMES):
         options = {"scenes": (path.parent.name,), "variations": (path.name,)}
         path = path.parent.parent
-    elif any(vkitti2.MARKS & subfolders(path / name / vkitti2.FRAMES) for name in subfolders(path)):
+    elif any(
+        vkitti2.MARKS & list_subfolders(path / name / vkitti2.FRAMES)
+        for name in list_subfolders(path)
+    ):
         path, options = path.parent, {"scenes": (path.name,)}
     for camera in vkitti2.CAMERAS:
         yield partial(VirtualKitti2, path, camera=camera, **options)
 
 
-def _tartanair(path: Path, split: str | None) -> Iterator[_Make]:
-    is_flight = bool(tartanair.MARKS & subfolders(path))
-    path, options = _of_flights(path, tartanair.DIFFICULTIES, is_flight)
+def _find_tartanair(path: Path, split: str | None) -> Iterator[_Make]:
+    is_flight = bool(tartanair.MARKS & list_subfolders(path))
+    path, options = _find_flight_root(path, tartanair.DIFFICULTIES, is_flight)
     yield partial(TartanAir, path, **options)
 
 
-def _tartanairv2(path: Path, split: str | None) -> Iterator[_Make]:
-    is_flight = any(map(tartanair.MARKS_V2.fullmatch, subfolders(path)))
-    path, options = _of_flights(path, tartanair.DIFFICULTIES_V2, is_flight)
+def _find_tartanairv2(path: Path, split: str | None) -> Iterator[_Make]:
+    is_flight = any(map(tartanair.MARKS_V2.fullmatch, list_subfolders(path)))
+    path, options = _find_flight_root(path, tartanair.DIFFICULTIES_V2, is_flight)
     for camera in tartanair.CAMERAS:
         yield partial(TartanAirV2, path, camera=camera, **options)
 
 
-def _of_flights(
+def _find_flight_root(
     path: Path, difficulties: Mapping[str, str], is_flight: bool
 ) -> tuple[Path, dict[str, Any]]:
     """Finds the root above a flight, difficulty or environment, and the options that select it."""
@@ -240,12 +247,12 @@ def _of_flights(
         path, options = path.parent, {"flights": (path.name,)}
     if path.name in names:
         path, options = path.parent, {**options, "difficulty": names[path.name]}
-    if names.keys() & subfolders(path):
+    if names.keys() & list_subfolders(path):
         path, options = path.parent, {**options, "environments": (path.name,)}
     return path, options
 
 
-def _flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
+def _find_flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
     found = chairs.find_pairs(path)
     if chairs.IMAGES.keys() <= found.keys():
         has_list = chairs.find_list(path, found["image"].folder.path) is not None
@@ -253,39 +260,43 @@ def _flyingchairs(path: Path, split: str | None) -> Iterator[_Make]:
             yield partial(FlyingChairs, path, at)
 
 
-def _hd1k(path: Path, split: str | None) -> Iterator[_Make]:
-    for at in hd1k.SPLITS if hd1k.MARKS & subfolders(path) else ():
+def _find_hd1k(path: Path, split: str | None) -> Iterator[_Make]:
+    for at in hd1k.SPLITS if hd1k.MARKS & list_subfolders(path) else ():
         if split in (None, at):
             yield partial(HD1K, path, at)
 
 
 _KNOWN = {
     "srflow3d": _Known(
-        _srflow3d,
+        _find_srflow3d,
         "train/ or test/ with flow_F/, or flow/ and render/, or scaled_inv_depth/",
         srflow3d.SPLITS,
     ),
     "kitti2015": _Known(
-        _kitti2015, "training/ or testing/ with image_2/ or flow_occ/", kitti2015.SPLITS
+        _find_kitti2015, "training/ or testing/ with image_2/ or flow_occ/", kitti2015.SPLITS
     ),
     "kitti2012": _Known(
-        _kitti2012, "training/ or testing/ with colored_0/, image_0/ or disp_occ/", kitti2015.SPLITS
+        _find_kitti2012,
+        "training/ or testing/ with colored_0/, image_0/ or disp_occ/",
+        kitti2015.SPLITS,
     ),
-    "spring": _Known(_spring, "train/ or test/ with 0001/frame_left/", spring.SPLITS),
+    "spring": _Known(_find_spring, "train/ or test/ with 0001/frame_left/", spring.SPLITS),
     "flyingthings3d": _Known(
-        _flyingthings3d, "frames_cleanpass/ or optical_flow/ with TRAIN/ or TEST/", things.SPLITS
+        _find_flyingthings3d,
+        "frames_cleanpass/ or optical_flow/ with TRAIN/ or TEST/",
+        things.SPLITS,
     ),
     "flyingthings3dsubset": _Known(
-        _flyingthings3dsubset,
+        _find_flyingthings3dsubset,
         "train/ or val/ with image_clean/ and flow/left/into_future/",
         things.SPLITS_OF_SUBSET,
     ),
-    "monkaa": _Known(_monkaa, "frames_cleanpass/ or optical_flow/ with the scenes"),
-    "driving": _Known(_driving, "frames_cleanpass/ or optical_flow/ with 35mm_focallength/"),
-    "sintel": _Known(_sintel, "training/ or test/ with clean/ or final/", sintel.SPLITS),
-    "virtualkitti2": _Known(_virtualkitti2, "Scene01/clone/frames/"),
-    "tartanair": _Known(_tartanair, "abandonedfactory/Easy/ or another environment"),
-    "tartanairv2": _Known(_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
-    "flyingchairs": _Known(_flyingchairs, "data/ with 00001_img1.ppm", chairs.SPLITS),
-    "hd1k": _Known(_hd1k, "hd1k_input/ or hd1k_challenge/", hd1k.SPLITS),
+    "monkaa": _Known(_find_monkaa, "frames_cleanpass/ or optical_flow/ with the scenes"),
+    "driving": _Known(_find_driving, "frames_cleanpass/ or optical_flow/ with 35mm_focallength/"),
+    "sintel": _Known(_find_sintel, "training/ or test/ with clean/ or final/", sintel.SPLITS),
+    "virtualkitti2": _Known(_find_virtualkitti2, "Scene01/clone/frames/"),
+    "tartanair": _Known(_find_tartanair, "abandonedfactory/Easy/ or another environment"),
+    "tartanairv2": _Known(_find_tartanairv2, "AbandonedFactory/Data_easy/ or another environment"),
+    "flyingchairs": _Known(_find_flyingchairs, "data/ with 00001_img1.ppm", chairs.SPLITS),
+    "hd1k": _Known(_find_hd1k, "hd1k_input/ or hd1k_challenge/", hd1k.SPLITS),
 }

@@ -24,7 +24,7 @@ class TwoWays(Dataset):
 
     direction: Direction
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         """Returns the arguments it was created with, except for the root and the direction."""
         raise NotImplementedError
 
@@ -38,11 +38,11 @@ class TwoWays(Dataset):
         Returns:
           The data set, or None if it has no such motion.
         """
-        other, make = opposite(self.direction), cast(Any, type(self))
+        other, make = reverse_direction(self.direction), cast(Any, type(self))
         if not self._has_motion(other):
             return None
         frames = {} if self.frames == 2 else {"frames": self.frames}
-        return make(self.root, direction=other, **frames, **self._options())
+        return make(self.root, direction=other, **frames, **self._get_options())
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
@@ -61,7 +61,7 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
         raise ValueError(f"{name}: expected {listed}, got {value!r}")
 
 
-def step_of(direction: str) -> int:
+def get_step(direction: str) -> int:
     """Returns the step to the next frame: 1 forward, -1 backward.
 
     Raises:
@@ -71,12 +71,12 @@ def step_of(direction: str) -> int:
     return 1 if direction == "forward" else -1
 
 
-def opposite(direction: Direction) -> Direction:
+def reverse_direction(direction: Direction) -> Direction:
     """Returns the other direction."""
     return "backward" if direction == "forward" else "forward"
 
 
-def split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
+def find_split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
     """Finds the folder of a split: inside the root, or the root itself.
 
     Args:
@@ -116,7 +116,7 @@ def choose(found: Iterable[str], wanted: Collection[str] | None, root: PathLike)
     return sorted(set(wanted))
 
 
-def first_frames(
+def find_first_frames(
     frames: Collection[int] | None, motion: Collection[int] | None, step: int
 ) -> list[int]:
     """Finds the first frames of the pairs of a sequence.
@@ -141,7 +141,7 @@ def first_frames(
     return sorted(pairs | moving)
 
 
-def pairs(
+def list_pairs(
     sequence: str,
     kinds: Mapping[str, Frames],
     of_both: Sequence[str],
@@ -167,7 +167,7 @@ def pairs(
     both = [kind for kind in of_both if kind in kinds]
     frames = kinds[both[0]].numbers if both else None
     motion = kinds["flow"].numbers if "flow" in kinds else None
-    for number in first_frames(frames, motion, step):
+    for number in find_first_frames(frames, motion, step):
         files = {kind: of.file(number) for kind, of in kinds.items()} | dict(shared or {})
         files |= {f"next_{kind}": kinds[kind].file(number + step) for kind in both}
         yield Entry(sequence, f"{number:0{digits}d}", f"{number + step:0{digits}d}", files)

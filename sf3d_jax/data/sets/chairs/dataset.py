@@ -11,7 +11,7 @@ from sf3d_jax.data._files.text import read_rows
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors
+from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.chairs import layout
 from sf3d_jax.samples import Sample
@@ -60,14 +60,14 @@ class FlyingChairs(Dataset):
         check_choice("split", split, layout.SPLITS)
         self.root, self.split = Path(root), split
         self._list = None if split_list is None else Path(split_list)
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._list_entries()))
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         other = layout.describe_other(self.root)
         of = "" if self.split == "all" else f" of the split {self.split!r}"
         return f"found no data/00001_img1.ppm{of} (the layout of FlyingChairs){other}"
 
-    def _entries(self) -> Iterator[Entry]:
+    def _list_entries(self) -> Iterator[Entry]:
         kinds = layout.find_pairs(self.root)
         numbers = sorted(set().union(*(frames.numbers for frames in kinds.values())))
         if numbers and self.split != "all":
@@ -114,7 +114,7 @@ class FlyingChairs(Dataset):
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            valid=combine_valid(flow),
             name=entry.name,
         )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sf3d_jax.data.sets._listing import Folder, Frames, Place, subfolders
+from sf3d_jax.data.sets._listing import Folder, Frames, Place, list_subfolders
 
 SPLITS = ("train", "val", "all")
 FOLDER = "data"
@@ -66,7 +66,7 @@ def find_list(root: Path, folder: Path) -> Path | None:
 def describe_other(root: Path) -> str:
     """Says how to read a folder that holds one of the successors; empty if it does not."""
     splits = ("train", "val", "test", "data/train", "data/test")
-    there = subfolders(root) | {f"data/{name}" for name in subfolders(root / "data")}
+    there = list_subfolders(root) | {f"data/{name}" for name in list_subfolders(root / "data")}
     for folder in (root, *(root / name for name in splits if name in there)):
         for name, (place, patterns) in _OTHERS.items():
             if place.frames(folder).numbers:

@@ -12,7 +12,7 @@ from sf3d_jax.data.maps import read_disparity, read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_frames
-from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors
+from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors, to_float32
 from sf3d_jax.data.sets.folders.entries import list_entries
 from sf3d_jax.data.sets.folders.patterns import Match, find
 from sf3d_jax.samples import Sample
@@ -138,7 +138,7 @@ class FolderPairs(Dataset):
         entries, left_out = list_entries(found, of_frames)
         super().__init__(root, entries, frames=frames, left_out=left_out)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return (
             "found no pair, as no folder has two images that match the pattern; give a pattern "
             "such as image='frames/*.png', or the next frames as next_image="
@@ -174,11 +174,11 @@ class FolderPairs(Dataset):
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=as_float32(inv_depth),
-            inv_depth_change=None if change is None else as_float32(change.values),
-            next_inv_depth=as_float32(next_inv_depth),
-            valid=all_valid(flow, change, mask),
+            flow=get_flow_vectors(flow),
+            inv_depth=to_float32(inv_depth),
+            inv_depth_change=None if change is None else to_float32(change.values),
+            next_inv_depth=to_float32(next_inv_depth),
+            valid=combine_valid(flow, change, mask),
             occlusion=occlusion,
             camera=self._camera,
             name=entry.name,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets.folders.pairing import (
-    lack_partner,
+    make_lack_message,
     match_names,
-    step_of_names,
+    read_step_of_names,
 )
 from sf3d_jax.data.sets.folders.patterns import Match
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
@@ -52,30 +52,30 @@ def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str
     """
     frames = found["image"]
     if "next_image" in found:
-        after = _partners(frames, frames, found["next_image"])
+        after = _find_partners(frames, frames, found["next_image"])
         by_path = {match.path: match for match in found["next_image"]}
         pairs = [(a, by_path[after[a.path]]) for a in frames if a.path in after]
     else:
         flows = found.get("flow", ())
-        step = _step_of_flows(frames, flows)
-        pairs = _leave_out_views([*_successors(frames, step, _find_begins(frames, flows))])
+        step = _read_step_of_flows(frames, flows)
+        pairs = _leave_out_views([*_pair_successors(frames, step, _find_begins(frames, flows))])
     if not pairs:
         return Listed([], {kind: tuple(m.path for m in found[kind]) for kind in found})
     firsts = [first for first, _ in pairs]
     others = [kind for kind in found if kind not in ("image", "next_image")]
-    files = {kind: _partners(frames, firsts, found[kind]) for kind in others}
+    files = {kind: _find_partners(frames, firsts, found[kind]) for kind in others}
     if "flow" in files:
         _check_flow(frames, firsts, files["flow"], found["flow"])
         pairs = [(a, b) for a, b in pairs if a.path in files["flow"]]
     for kind in others:
         _check_complete(files, kind, pairs, kind in of_frames, found[kind])
-    entries = [_entry(a, b, files, of_frames) for a, b in pairs]
+    entries = [_make_entry(a, b, files, of_frames) for a, b in pairs]
     used = {path for entry in entries for path in entry.files.values()}
     left = {kind: tuple(m.path for m in found[kind] if m.path not in used) for kind in found}
     return Listed(entries, {kind: paths for kind, paths in left.items() if paths})
 
 
-def _entry(
+def _make_entry(
     first: Match, after: Match, files: Mapping[str, _ByFrame], of_frames: Collection[str]
 ) -> Entry:
     listed = {"image": first.path, "next_image": after.path}
@@ -90,13 +90,13 @@ def _check_flow(
     """Refuses a flow without its frame, and flows that all seem to be named one frame late."""
     begins = set(by_frame.values())
     if alone := [match.path for match in flows if match.path not in begins]:
-        raise FileNotFoundError(lack_partner(alone, [match.path for match in frames]))
+        raise FileNotFoundError(make_lack_message(alone, [match.path for match in frames]))
     starts = {match.path for match in firsts}
     for _, group in itertools.groupby(frames, key=lambda match: match.folder):
         first, *others = (match.path for match in group)
         all_but_first = all(path in by_frame for path in others)
         if first in starts and first not in by_frame and others and all_but_first:
-            message = lack_partner([first], [match.path for match in flows])
+            message = make_lack_message([first], [match.path for match in flows])
             raise FileNotFoundError(
                 f"{message}, but every later frame has one; name each flow after the frame that it "
                 "begins in"
@@ -115,10 +115,10 @@ def _check_complete(
     lacking = [paths[0] for paths in needed if not all(path in files[kind] for path in paths)]
     if lacking:
         named = [files["flow"][path] if "flow" in files else path for path in lacking]
-        raise FileNotFoundError(lack_partner(named, [match.path for match in among]))
+        raise FileNotFoundError(make_lack_message(named, [match.path for match in among]))
 
 
-def _partners(
+def _find_partners(
     frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
 ) -> _ByFrame:
     """Finds the file of each frame, by the path of the frame; frames without a file are left out.
@@ -128,19 +128,23 @@ def _partners(
     """
     if matches[0].is_of_all:
         return {match.path: matches[0].path for match in frames}
-    groups, of_firsts, of_files = _by_group(frames), _by_group(firsts), _by_group(matches)
+    groups, of_firsts, of_files = (
+        _group_matches(frames),
+        _group_matches(firsts),
+        _group_matches(matches),
+    )
     places = match_names([*groups], [*of_files])
     if places is None:
-        raise _undecided(frames, matches)
+        raise _make_undecided_error(frames, matches)
     found: _ByFrame = {}
     for (group, wanted), place in zip(groups.items(), places, strict=True):
         if place is not None:
             files = [*of_files.values()][place]
-            found |= _partners_of_folder(wanted, of_firsts[group], files)
+            found |= _find_partners_in_folder(wanted, of_firsts[group], files)
     return found
 
 
-def _partners_of_folder(
+def _find_partners_in_folder(
     frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
 ) -> _ByFrame:
     names = [match.name for match in matches]
@@ -149,10 +153,10 @@ def _partners_of_folder(
         if wanted and places is not None:
             pairs = zip(wanted, places, strict=True)
             return {match.path: matches[i].path for match, i in pairs if i is not None}
-    raise _undecided(firsts, matches)
+    raise _make_undecided_error(firsts, matches)
 
 
-def _undecided(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoundError:
+def _make_undecided_error(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoundError:
     path, other = frames[0].path, matches[0].path
     return FileNotFoundError(
         f"{path}: no file in {other.parent} has its name or number, and {len(frames)} files cannot "
@@ -160,10 +164,12 @@ def _undecided(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoun
     )
 
 
-def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
+def _read_step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
     """Reads the step to the other frame from the names of the flows; 0 if they do not say."""
     names = [match.name for match in frames]
-    steps = {step_of_names([m.name for m in some], names) for some in _by_group(flows).values()}
+    steps = {
+        read_step_of_names([m.name for m in some], names) for some in _group_matches(flows).values()
+    }
     if len(steps) > 1:
         listed = " and ".join(map(str, sorted(steps)))
         raise ValueError(
@@ -172,7 +178,7 @@ def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
     return steps.pop() if steps else 0
 
 
-def _successors(
+def _pair_successors(
     frames: Sequence[Match], step: int, begins: Collection[Path] | None
 ) -> Iterator[_Pair]:
     """Pairs each frame with the one a step later; step 0 means the folder's most common step.
@@ -226,12 +232,12 @@ def _find_begins(frames: Sequence[Match], flows: Sequence[Match]) -> _ByFrame | 
     if not flows or flows[0].is_of_all:
         return None
     try:
-        return _partners(frames, frames, flows)
+        return _find_partners(frames, frames, flows)
     except FileNotFoundError:
         return None
 
 
-def _by_group(matches: Sequence[Match]) -> defaultdict[str, list[Match]]:
+def _group_matches(matches: Sequence[Match]) -> defaultdict[str, list[Match]]:
     groups: defaultdict[str, list[Match]] = defaultdict(list)
     for match in matches:
         groups[match.group].append(match)

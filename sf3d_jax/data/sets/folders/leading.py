@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from sf3d_jax.data._files import PathLike
-from sf3d_jax.data.sets.folders.pairing import check_unique, pair_files, parse, step_of_names
+from sf3d_jax.data.sets.folders.pairing import check_unique, pair_files, parse, read_step_of_names
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
 from sf3d_jax.data.sets.folders.views import are_two_cameras
 
@@ -56,7 +56,7 @@ def _pair_in_one(flows: list[Path], frames: list[Path], times: Times | None) -> 
     """Does the work of `pair_frames` for frames whose names differ."""
     firsts = pair_files(flows, frames).files
     names = [x.stem for x in frames]
-    step = step_of_names([x.stem for x in flows], names)
+    step = read_step_of_names([x.stem for x in flows], names)
     place = {path: i for i, path in enumerate(frames)}
     if times is None:
         begins = {place[x] for x in firsts}
@@ -70,10 +70,10 @@ def _pair_in_one(flows: list[Path], frames: list[Path], times: Times | None) -> 
     after = follow(chains, step or find_step(chains))
     leads = lambda i: frames[after[i]] if i in after else None
     pairs = ((x, leads(place[x])) for x in firsts)
-    return tuple((x, None if b is None or _is_elsewhere(x, b) else b) for x, b in pairs)
+    return tuple((x, None if b is None or _is_other_camera(x, b) else b) for x, b in pairs)
 
 
-def _is_elsewhere(first: Path, after: Path) -> bool:
+def _is_other_camera(first: Path, after: Path) -> bool:
     """Whether the folders of two frames belong to two cameras."""
     return are_two_cameras(first.parent.name, after.parent.name)
 

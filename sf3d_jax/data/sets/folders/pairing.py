@@ -77,13 +77,13 @@ def pair_files(flows: Sequence[PathLike], others: Sequence[PathLike]) -> Paired:
             "say which belong together; give both the same names, or the same numbers"
         )
     if alone := [x for x, i in zip(firsts, places, strict=True) if i is None]:
-        raise FileNotFoundError(lack_partner(alone, seconds))
+        raise FileNotFoundError(make_lack_message(alone, seconds))
     used = dict.fromkeys(i for i in places if i is not None)
     left_out = (x for i, x in enumerate(seconds) if i not in used)
     return Paired(tuple(seconds[i] for i in used), tuple(left_out))
 
 
-def lack_partner(alone: Sequence[Path], others: Sequence[Path]) -> str:
+def make_lack_message(alone: Sequence[Path], others: Sequence[Path]) -> str:
     """Makes the message that some files have no partner among others."""
     listed = ", ".join(map(str, alone[:_MOST_LISTED]))
     more = f" and {len(alone) - _MOST_LISTED} more" if len(alone) > _MOST_LISTED else ""
@@ -128,7 +128,7 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
     first, second = [parse(x) for x in names], [parse(x) for x in others]
     if {*first} & {*second}:
         return _look_up(first, second)
-    if _have_numbers(first) and _have_numbers(second):
+    if _has_numbers(first) and _has_numbers(second):
         places = _match_numbers(first, second)
     else:
         in_order = _is_in_order(names) and _is_in_order(others)
@@ -139,19 +139,19 @@ def match_names(names: Sequence[str], others: Sequence[str]) -> list[int | None]
 
 
 def _match_numbers(first: Sequence[Name], second: Sequence[Name]) -> list[int | None] | None:
-    keys, other_keys = _keys(first), _keys(second)
+    keys, other_keys = _list_keys(first), _list_keys(second)
     if keys is None or other_keys is None:
         return None
-    if _width(other_keys) == 1 and _step(first, keys):
+    if _count_numbers(other_keys) == 1 and _find_step(first, keys):
         keys = [key[:1] for key in keys]
-    if _width(keys) == 1 and _step(second, other_keys):
+    if _count_numbers(keys) == 1 and _find_step(second, other_keys):
         other_keys = [key[:1] for key in other_keys]
-    if _width(keys) != _width(other_keys):
+    if _count_numbers(keys) != _count_numbers(other_keys):
         return None
     return _look_up(keys, [key or None for key in other_keys])
 
 
-def step_of_names(names: Sequence[str], others: Sequence[str]) -> int:
+def read_step_of_names(names: Sequence[str], others: Sequence[str]) -> int:
     """Reads the step to the other frame from names such as 0003_0004, which have both frames.
 
     Args:
@@ -162,10 +162,10 @@ def step_of_names(names: Sequence[str], others: Sequence[str]) -> int:
       The step; 0 if `match_names` does not use the first of two numbers.
     """
     first, second = [parse(x) for x in names], [parse(x) for x in others]
-    keys, other_keys = _keys(first), _keys(second)
-    if {*first} & {*second} or not keys or not other_keys or _width(other_keys) != 1:
+    keys, other_keys = _list_keys(first), _list_keys(second)
+    if {*first} & {*second} or not keys or not other_keys or _count_numbers(other_keys) != 1:
         return 0
-    return _step(first, keys)
+    return _find_step(first, keys)
 
 
 def parse(name: str) -> Name:
@@ -175,30 +175,30 @@ def parse(name: str) -> Name:
     return Name(tuple(parts[::2]), tuple(numbers))
 
 
-def natural_order(name: str) -> list[tuple[int, int, str]]:
+def make_natural_key(name: str) -> list[tuple[int, int, str]]:
     """Returns a sort key that puts frame_2 before frame_10."""
     parts = re.split(r"([0-9]+)", name)
     return [(1, int(p), p) if p.isdecimal() else (0, 0, p) for p in parts]
 
 
-def varying_numbers(names: Sequence[Name]) -> list[int]:
+def find_varying_numbers(names: Sequence[Name]) -> list[int]:
     """Finds which numbers vary among names with the same texts."""
     columns = zip(*(name.numbers for name in names), strict=True)
     return [i for i, column in enumerate(columns) if len({*column}) > 1]
 
 
-def _keys(names: Sequence[Name]) -> list[Key] | None:
+def _list_keys(names: Sequence[Name]) -> list[Key] | None:
     """Returns the varying numbers of each name, () if it has none; None if the texts differ."""
     numbered = [name for name in names if name.numbers]
     if len({name.texts for name in numbered}) > 1:
         return None
-    varying = varying_numbers(numbered)
+    varying = find_varying_numbers(numbered)
     if len(numbered) == 1:
         varying = [*range(len(numbered[0].numbers))]
     return [tuple(name.numbers[i] for i in varying) if name.numbers else () for name in names]
 
 
-def _step(names: Sequence[Name], keys: Sequence[Key]) -> int:
+def _find_step(names: Sequence[Name], keys: Sequence[Key]) -> int:
     """Returns m - n if all names have two adjacent numbers n_m with the same step, else 0."""
     pairs = [key for key in keys if key]
     texts = {text for name in names if name.numbers for text in name.texts[1:-1]}
@@ -208,18 +208,18 @@ def _step(names: Sequence[Name], keys: Sequence[Key]) -> int:
     return steps.pop() if len(steps) == 1 else 0
 
 
-def _width(keys: Sequence[Key]) -> int:
+def _count_numbers(keys: Sequence[Key]) -> int:
     return max(map(len, keys))
 
 
-def _have_numbers(names: Sequence[Name]) -> bool:
+def _has_numbers(names: Sequence[Name]) -> bool:
     return any(name.numbers for name in names)
 
 
 def _is_in_order(names: Sequence[str]) -> bool:
     """Whether the numbers of names, if any, increase."""
-    order = [natural_order(name) for name in names]
-    return not _have_numbers([*map(parse, names)]) or order == sorted(order)
+    order = [make_natural_key(name) for name in names]
+    return not _has_numbers([*map(parse, names)]) or order == sorted(order)
 
 
 def _look_up(keys: Sequence[Hashable], others: Sequence[Hashable]) -> list[int | None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sf3d_jax.data.sets._listing import PICTURES
-from sf3d_jax.data.sets.folders.pairing import check_unique, natural_order, parse
+from sf3d_jax.data.sets.folders.pairing import check_unique, make_natural_key, parse
 
 # Adjacent wildcards count as one: ???? is a four-digit number. Adjacent digits belong to it, too:
 # the number of a name that matches 1*.png includes the 1.
@@ -48,22 +48,24 @@ def find(root: Path, pattern: str, *, pictures: bool = False) -> list[Match]:
     parts = Path(pattern).parts
     if "**" in pattern or "[" in pattern or ".." in parts or Path(pattern).is_absolute():
         raise ValueError(f"{pattern}: expected a path below {root}, with only * and ? as wildcards")
-    matches = list(_matches(root, "/".join(parts), pictures))
+    matches = list(_list_matches(root, "/".join(parts), pictures))
     if not matches:
         raise FileNotFoundError(f"{root / pattern}: no file matches this pattern")
     try:
         check_unique([((parse(m.group), parse(m.name)), m.path) for m in matches])
     except ValueError as error:
         raise ValueError(f"{pattern}: {error}") from None
-    return sorted(matches, key=lambda m: (natural_order(m.folder), natural_order(m.path.name)))
+    return sorted(
+        matches, key=lambda m: (make_natural_key(m.folder), make_natural_key(m.path.name))
+    )
 
 
-def _matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
+def _list_matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
     """Yields the files that match a pattern, in any order, without hidden ones."""
     stem, ending = os.path.splitext(pattern)
     is_open = bool(_WILDCARDS.search(ending or stem[-1:]))
     tokens = _WILDCARDS.split(stem if is_open else pattern)
-    regex = re.compile("".join(map(_part, tokens)))
+    regex = re.compile("".join(map(_to_regex, tokens)))
     for path in root.glob(pattern):
         inside = path.relative_to(root)
         is_hidden = any(part.startswith(".") for part in inside.parts)
@@ -77,7 +79,7 @@ def _matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
             yield Match(path, inside.parent.as_posix(), group, own, not parts)
 
 
-def _part(token: str) -> str:
+def _to_regex(token: str) -> str:
     """Returns the regular expression for wildcards, or for the text between them."""
     if not _WILDCARDS.fullmatch(token):
         return re.escape(token)

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sf3d_jax.data.sets.folders.pairing import Name, parse, varying_numbers
+from sf3d_jax.data.sets.folders.pairing import Name, find_varying_numbers, parse
 from sf3d_jax.data.sets.folders.views import FRAME, VIEW
 
 # The indices of frames in the list of their names, by frame number.
@@ -108,7 +108,7 @@ def _is_irregular(steps: Counter[int], step: int) -> bool:
 
 def _list_readings(named: Sequence[tuple[Name, int]]) -> list[_Reading]:
     """Lists the ways to split frames into sequences, beginning with the last number."""
-    varying = varying_numbers([name for name, _ in named])
+    varying = find_varying_numbers([name for name, _ in named])
     ways = [_Reading(i, _split(named, i, varying)) for i in reversed(varying)]
     ways = [way for way in ways if any(len(chain) > 1 for chain in way.chains)]
     if not ways and varying:

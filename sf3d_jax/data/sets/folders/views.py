@@ -49,7 +49,7 @@ def are_two_cameras(name: str, other: str) -> bool:
       other: another such name.
     """
     sides = [{x.lower()[0] for x in _SIDE.findall(text)} for text in (name, other)]
-    numbers = [_camera_numbers(text) for text in (name, other)]
+    numbers = [_find_camera_numbers(text) for text in (name, other)]
     return any(len(a) == len(b) == 1 and a != b for a, b in (sides, numbers))
 
 
@@ -71,7 +71,7 @@ def _are_two_sides(name: str, other: str) -> bool:
     return texts[0] != texts[1] and len(bare) == 1
 
 
-def _camera_numbers(text: str) -> set[int]:
+def _find_camera_numbers(text: str) -> set[int]:
     parts = _NUMBER.split(text)
     return {int(parts[i]) for i in range(1, len(parts), 2) if _CAMERA.fullmatch(parts[i - 1])}
 

@@ -15,8 +15,8 @@ from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder, Frames
-from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors
-from sf3d_jax.data.sets._sequences import check_choice, choose, pairs
+from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
+from sf3d_jax.data.sets._sequences import check_choice, choose, list_pairs
 from sf3d_jax.data.sets.hd1k import layout
 from sf3d_jax.samples import Sample
 
@@ -58,12 +58,12 @@ class HD1K(Dataset):
         """
         check_choice("split", split, layout.SPLITS)
         self.split, self.sequences = split, sequences
-        super().__init__(root, list(self._entries(Path(root))), frames=frames)
+        super().__init__(root, list(self._list_entries(Path(root))), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return f"found no {layout.INPUTS[self.split]}/image_2/000000_0010.png (the layout of HD1K)"
 
-    def _entries(self, root: Path) -> Iterator[Entry]:
+    def _list_entries(self, root: Path) -> Iterator[Entry]:
         places = layout.kinds(self.split, "")
         folders = {
             kind: Folder(root / place.folder, place.ending) for kind, place in places.items()
@@ -76,7 +76,7 @@ class HD1K(Dataset):
             of = layout.kinds(self.split, sequence)
             frames = {kind: Frames(folder, of[kind].stem) for kind, folder in folders.items()}
             flows = frames["flow"].numbers if "flow" in frames else frozenset[int]()
-            for entry in pairs(sequence, frames, ("image",), digits=4):
+            for entry in list_pairs(sequence, frames, ("image",), digits=4):
                 if not flows or min(flows) <= int(entry.frame) <= max(flows):
                     yield entry
 
@@ -100,7 +100,7 @@ class HD1K(Dataset):
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            valid=combine_valid(flow),
             name=entry.name,
         )

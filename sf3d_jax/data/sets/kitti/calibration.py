@@ -75,8 +75,8 @@ def read_kitti_calibration(
         raise ValueError(f"camera: expected 0 or 2, a left camera, got {camera}")
     size = None if size is None else check_size(size)
     entries = _read_entries(path)
-    left = _projection(path, entries, camera)
-    right = _projection(path, entries, camera + 1)
+    left = _read_projection(path, entries, camera)
+    right = _read_projection(path, entries, camera + 1)
     _check_same_k(path, camera, left[:, :3], right[:, :3])
 
     (fx, fy), point = intrinsics(path, f"P{camera}", left[:, :3])
@@ -88,12 +88,12 @@ def read_kitti_calibration(
             f"a baseline of {baseline:g} m; are the two swapped?",
         )
     focal, where = np.array([fx, fy]), f"P{camera}"
-    told = _rectified_size(path, entries, camera)
+    told = _read_rectified_size(path, entries, camera)
     if told is not None:
         check_is_no_larger(path, where, focal, point, told)
     own = told or kitti_size(focal, point)
     if own is None:
-        own = _given_size(path, camera, size)
+        own = _require_size(path, camera, size)
         check_kitti_fits(path, where, focal, point, own)
     made = make_camera(
         path,
@@ -133,14 +133,14 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
 
     height, width = calibration.camera.size
     rows: list[list[str | float]] = []
-    for number, shift in ((2, 0.0), (3, _shift(fx, baseline))):
+    for number, shift in ((2, 0.0), (3, _compute_shift(fx, baseline))):
         rows.append([f"S_rect_{number:02d}:", float(width), float(height)])
         row = [fx, 0.0, cx, shift, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
         rows.append([f"P_rect_{number:02d}:", *row])
     write_rows(path, rows)
 
 
-def _shift(fx: float, baseline: float) -> float:
+def _compute_shift(fx: float, baseline: float) -> float:
     """Computes P[0, 3] of the right camera: of the numbers next to -fx baseline, the best match."""
     product = -fx * baseline
     near = (product, math.nextafter(product, 0), math.nextafter(product, -math.inf))
@@ -160,7 +160,7 @@ def _read_entries(path: PathLike) -> dict[str, list[str]]:
     return entries
 
 
-def _projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> np.ndarray:
+def _read_projection(path: PathLike, entries: dict[str, list[str]], camera: int) -> np.ndarray:
     """Reads the 3x4 projection of a camera, in either layout."""
     names = f"P_rect_{camera:02d}", f"P{camera}"
     key = next((name for name in names if name in entries), None)
@@ -181,7 +181,7 @@ def _check_same_k(path: PathLike, camera: int, left: np.ndarray, right: np.ndarr
         raise FormatError(path, expected, f"{left[row, column]:g} and {right[row, column]:g}")
 
 
-def _given_size(path: PathLike, camera: int, size: Size | None) -> Size:
+def _require_size(path: PathLike, camera: int, size: Size | None) -> Size:
     """Returns the caller's size if the file has none."""
     if size is None:
         expected = f"a line S_rect_{camera:02d}: or {CALLER['size']}"
@@ -189,7 +189,7 @@ def _given_size(path: PathLike, camera: int, size: Size | None) -> Size:
     return size
 
 
-def _rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> Size | None:
+def _read_rectified_size(path: PathLike, entries: dict[str, list[str]], camera: int) -> Size | None:
     """Reads (height, width), which the file stores as width, height; None if it has no size."""
     key = f"S_rect_{camera:02d}"
     if key not in entries:

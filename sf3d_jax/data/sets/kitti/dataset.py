@@ -60,5 +60,5 @@ class Kitti2015(KittiPairs):
         """
         super().__init__(root, split, calibration)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return f"found no {self.split}/image_2/000000_10.png (the layout of KITTI 2015)"

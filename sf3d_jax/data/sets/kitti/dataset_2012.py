@@ -59,5 +59,5 @@ class Kitti2012(KittiPairs):
         """
         super().__init__(root, split, calibration)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return f"found no {self.split}/colored_0/000000_10.png (the layout of KITTI 2012)"

@@ -16,15 +16,15 @@ CALIBRATION = Place("calib_cam_to_cam", "{:06d}", ".txt")
 OBJECTS = Place("obj_map", "{:06d}_10", ".png")
 
 
-def _of_first_frame(flow: str, disparity: str, next_disparity: str) -> dict[str, Place]:
+def _make_places(flow: str, disparity: str, next_disparity: str) -> dict[str, Place]:
     folders = {"flow": flow, "disparity": disparity, "next_disparity": next_disparity}
     return {kind: Place(folder, "{:06d}_10", ".png") for kind, folder in folders.items()}
 
 
 # The ground truth of all pixels, that of points that stay in the image, and predictions.
-TRUTH = _of_first_frame("flow_occ", "disp_occ_0", "disp_occ_1")
-TRUTH_INSIDE = _of_first_frame("flow_noc", "disp_noc_0", "disp_noc_1")
-PREDICTIONS = _of_first_frame("flow", "disp_0", "disp_1")
+TRUTH = _make_places("flow_occ", "disp_occ_0", "disp_occ_1")
+TRUTH_INSIDE = _make_places("flow_noc", "disp_noc_0", "disp_noc_1")
+PREDICTIONS = _make_places("flow", "disp_0", "disp_1")
 
 # The places where each kind of file may lie, the preferred one first.
 KINDS = {

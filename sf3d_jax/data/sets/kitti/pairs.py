@@ -16,12 +16,12 @@ from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    as_float32,
-    difference,
-    flow_vectors,
+    combine_valid,
+    get_flow_vectors,
+    subtract,
+    to_float32,
 )
-from sf3d_jax.data.sets._sequences import split_folder
+from sf3d_jax.data.sets._sequences import find_split_folder
 from sf3d_jax.data.sets.kitti.calibration import read_kitti_calibration
 from sf3d_jax.data.sets.kitti.layout import SPLITS
 from sf3d_jax.samples import Sample
@@ -46,14 +46,14 @@ class KittiPairs(Dataset):
     def __init__(self, root: PathLike, split: str, calibration: PathLike | None) -> None:
         """Lists the files."""
         self.split = split
-        self._top = split_folder(root, split, SPLITS)
+        self._top = find_split_folder(root, split, SPLITS)
         own = self._top / self._calibration_files.folder
         self._calibration = (
             (own if own.is_dir() else None) if calibration is None else Path(calibration)
         )
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._list_entries()))
 
-    def _entries(self) -> Iterator[Entry]:
+    def _list_entries(self) -> Iterator[Entry]:
         places = self._kinds
         there = {kind: [place.frames(self._top) for place in places[kind]] for kind in places}
         kinds = {
@@ -99,7 +99,7 @@ class KittiPairs(Dataset):
         size = files.size()
 
         camera = inv_depth = next_inv_depth = None
-        valid, leaves_image = all_valid(flow), None
+        valid, leaves_image = combine_valid(flow), None
         if "calibration" in files.paths:
             path = files.paths["calibration"]
             camera, baseline = read_kitti_calibration(path, size=size, camera=self._left)
@@ -107,15 +107,15 @@ class KittiPairs(Dataset):
             inv_depth = None if disparity is None else disparity.values / per_pixel
             next_inv_depth = None if next_disparity is None else next_disparity.values / per_pixel
             if flow is None or next_disparity is not None:
-                valid = all_valid(flow, disparity, next_disparity)
+                valid = combine_valid(flow, disparity, next_disparity)
         if flow is not None and flow_inside is not None:
             leaves_image = flow.valid & ~flow_inside.valid
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=as_float32(inv_depth),
-            inv_depth_change=as_float32(difference(next_inv_depth, inv_depth)),
+            flow=get_flow_vectors(flow),
+            inv_depth=to_float32(inv_depth),
+            inv_depth_change=to_float32(subtract(next_inv_depth, inv_depth)),
             valid=valid,
             occlusion=leaves_image,
             camera=camera,

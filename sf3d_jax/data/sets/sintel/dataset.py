@@ -17,19 +17,19 @@ from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._listing import list_subfolders
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    as_float32,
-    flow_vectors,
-    inverse_depth,
+    combine_valid,
+    get_flow_vectors,
+    invert_depth,
+    to_float32,
 )
 from sf3d_jax.data.sets._sequences import (
     check_choice,
     choose,
-    pairs,
-    split_folder,
+    find_split_folder,
+    list_pairs,
 )
 from sf3d_jax.data.sets.sintel import layout
 from sf3d_jax.data.sets.sintel.files import read_sintel_camera, read_sintel_disparity
@@ -84,14 +84,14 @@ class Sintel(Dataset):
         """
         check_choice("render", render, layout.RENDERS)
         self.split, self.render, self.scenes = split, render, scenes
-        self._top = split_folder(root, split, layout.SPLITS)
-        super().__init__(root, list(self._entries()), frames=frames)
+        self._top = find_split_folder(root, split, layout.SPLITS)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return f"found no {self.split}/{self.render}/SCENE/frame_0001.png (the layout of Sintel)"
 
-    def _entries(self) -> Iterator[Entry]:
-        folders = lambda place: subfolders(self._top / place.folder)
+    def _list_entries(self) -> Iterator[Entry]:
+        folders = lambda place: list_subfolders(self._top / place.folder)
         images = layout.IMAGES[self.render]
         kinds = {"image": next((place for place in images if folders(place)), images[0])}
         kinds |= layout.KINDS
@@ -104,7 +104,7 @@ class Sintel(Dataset):
         found = set().union(*(scenes[kind] for kind in ("image", "flow", "depth")))
         for scene in choose(found, self.scenes, self._top):
             frames = {kind: place.frames(self._top, scene) for kind, place in kinds.items()}
-            yield from pairs(scene, frames, _OF_BOTH, digits=4)
+            yield from list_pairs(scene, frames, _OF_BOTH, digits=4)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as stored in its files.
@@ -135,10 +135,10 @@ class Sintel(Dataset):
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=_inverse_depth(depths[0], disparities[0], camera),
-            next_inv_depth=_inverse_depth(depths[1], disparities[1], next_camera),
-            valid=all_valid(flow, None if invalid is None else ~invalid),
+            flow=get_flow_vectors(flow),
+            inv_depth=_compute_inverse_depth(depths[0], disparities[0], camera),
+            next_inv_depth=_compute_inverse_depth(depths[1], disparities[1], next_camera),
+            valid=combine_valid(flow, None if invalid is None else ~invalid),
             occlusion=occlusion,
             camera=camera,
             next_camera=next_camera,
@@ -146,10 +146,10 @@ class Sintel(Dataset):
         )
 
 
-def _inverse_depth(
+def _compute_inverse_depth(
     depth: ScalarMap | None, disparity: ScalarMap | None, camera: Camera | None
 ) -> np.ndarray | None:
     """Computes 1/z from a depth, or else from a disparity and its camera."""
     if depth is None and disparity is not None and camera is not None:
-        return as_float32(disparity.values / (camera.focal[0] * BASELINE))
-    return inverse_depth(depth)
+        return to_float32(disparity.values / (camera.focal[0] * BASELINE))
+    return invert_depth(depth)

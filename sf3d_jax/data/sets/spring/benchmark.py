@@ -20,7 +20,7 @@ from sf3d_jax.data.sets._benchmark import (
     read_codes,
     read_item,
 )
-from sf3d_jax.data.sets._listing import Place, subfolders
+from sf3d_jax.data.sets._listing import Place, list_subfolders
 from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES, Direction, Side
 from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.files import read_match_map
@@ -61,21 +61,21 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """
     estimated = {
         kind
-        for scene in subfolders(prediction)
-        for kind in subfolders(prediction / scene)
+        for scene in list_subfolders(prediction)
+        for kind in list_subfolders(prediction / scene)
         if has_maps(prediction / scene / kind)
     }
     listed = [
         item
-        for scene in sorted(subfolders(truth))
+        for scene in sorted(list_subfolders(truth))
         for side in SIDES
         for direction in DIRECTIONS
-        for item in _scene_items(prediction / scene, truth / scene, estimated, direction, side)
+        for item in _list_scene_items(prediction / scene, truth / scene, estimated, direction, side)
     ]
     return [item for item in listed if item.estimates]
 
 
-def _scene_items(
+def _list_scene_items(
     prediction: Path, truth: Path, estimated: set[str], direction: Direction, side: Side
 ) -> Iterator[Item]:
     places = {_NAMES[kind]: place for kind, place in layout.truth(direction, side).items()}
@@ -123,15 +123,15 @@ def expected_files() -> dict[str, list[Path]]:
             Path(f"{scene:04}") / place.path(number) for number in numbers
         )
         for side in SIDES:
-            add("disp1", _place("disparity", "forward", side), range(1, frames + 1))
+            add("disp1", _find_place("disparity", "forward", side), range(1, frames + 1))
             # The last frame has no forward motion, and the first no backward motion.
             moves: dict[Direction, range] = {
                 "forward": range(1, frames),
                 "backward": range(2, frames + 1),
             }
             for direction, numbers in moves.items():
-                add("disp2", _place("moved_disparity", direction, side), numbers)
-                add("flow", _place("flow", direction, side), numbers)
+                add("disp2", _find_place("moved_disparity", direction, side), numbers)
+                add("flow", _find_place("flow", direction, side), numbers)
     return files
 
 
@@ -141,7 +141,7 @@ def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray)
     writer(path, values, valid)
 
 
-def _place(kind: str, direction: Direction, side: Side) -> Place:
+def _find_place(kind: str, direction: Direction, side: Side) -> Place:
     return layout.truth(direction, side)[kind]
 
 

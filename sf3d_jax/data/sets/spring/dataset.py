@@ -25,16 +25,16 @@ from sf3d_jax.data.cameras.sizes import SPRING, camera_of_benchmark
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    as_float32,
-    difference,
-    flow_vectors,
-    of_both_frames,
+    combine_valid,
+    get_both_frames,
+    get_flow_vectors,
+    subtract,
+    to_float32,
 )
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
@@ -44,9 +44,9 @@ from sf3d_jax.data.sets._sequences import (
     TwoWays,
     check_choice,
     choose,
-    pairs,
-    split_folder,
-    step_of,
+    find_split_folder,
+    get_step,
+    list_pairs,
 )
 from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.cameras import read_spring_extrinsics, read_spring_intrinsics
@@ -111,23 +111,23 @@ class Spring(TwoWays):
           ValueError: an option has an unknown value.
         """
         check_choice("side", side, SIDES)
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.split, self.side, self.direction, self.scenes = split, side, direction, scenes
-        self._top = split_folder(root, split, layout.SPLITS)
-        super().__init__(root, list(self._entries()), frames=frames)
+        self._top = find_split_folder(root, split, layout.SPLITS)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
         truth = layout.truth(direction, self.side)
         motion = {truth[kind].folder for kind in ("flow", "moved_disparity")}
-        return any(motion & scene.subfolders for scene in self._scenes().values())
+        return any(motion & scene.subfolders for scene in self._list_scenes().values())
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return f"found no {self.split}/SCENE/frame_{self.side}/*.png (the layout of Spring)"
 
-    def _scenes(self) -> dict[str, Folder]:
+    def _list_scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")
         scenes = {name: top.inside(name) for name in sorted(top.subfolders)}
         own = {layout.image(self.side).folder}
@@ -135,8 +135,8 @@ class Spring(TwoWays):
         scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & own}
         return {name: scenes[name] for name in choose(scenes, self.scenes, self._top)}
 
-    def _entries(self) -> Iterator[Entry]:
-        scenes = self._scenes()
+    def _list_entries(self) -> Iterator[Entry]:
+        scenes = self._list_scenes()
         there = set().union(*(scene.subfolders for scene in scenes.values()))
         truth = layout.truth(self.direction, self.side)
         kinds = {"image": layout.image(self.side), **truth}
@@ -149,7 +149,7 @@ class Spring(TwoWays):
             shared = {}
             if layout.CAMERAS_FOLDER in there:
                 shared = {of: scene.path / path for of, path in layout.CAMERAS.items()}
-            yield from pairs(
+            yield from list_pairs(
                 f"{name}/{self.side}",
                 frames,
                 ("image", "disparity"),
@@ -174,25 +174,25 @@ class Spring(TwoWays):
         """
         images, truth = Files(entry), Files(entry)
         image, next_image = images.both("image", read_unit_image)
-        flow = _every_second(truth.read("flow", read_flow))
-        disparity, next_disparity = map(_every_second, truth.both("disparity", read_map))
-        moved_disparity = _every_second(truth.read("moved_disparity", read_map))
-        size = _size(images, truth)
+        flow = _take_every_second(truth.read("flow", read_flow))
+        disparity, next_disparity = map(_take_every_second, truth.both("disparity", read_map))
+        moved_disparity = _take_every_second(truth.read("moved_disparity", read_map))
+        size = _find_size(images, truth)
 
-        camera, next_camera = self._cameras(entry, size)
-        inv_depth = _inverse_depth(disparity, camera)
-        moved_inv_depth = _inverse_depth(moved_disparity, next_camera)
-        next_inv_depth = _inverse_depth(next_disparity, next_camera)
-        valid = all_valid(flow)
+        camera, next_camera = self._get_cameras(entry, size)
+        inv_depth = _compute_inverse_depth(disparity, camera)
+        moved_inv_depth = _compute_inverse_depth(moved_disparity, next_camera)
+        next_inv_depth = _compute_inverse_depth(next_disparity, next_camera)
+        valid = combine_valid(flow)
         if camera is not None:
-            valid = all_valid(flow, disparity, moved_disparity)
+            valid = combine_valid(flow, disparity, moved_disparity)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=as_float32(inv_depth),
-            inv_depth_change=as_float32(difference(moved_inv_depth, inv_depth)),
-            next_inv_depth=as_float32(next_inv_depth),
+            flow=get_flow_vectors(flow),
+            inv_depth=to_float32(inv_depth),
+            inv_depth_change=to_float32(subtract(moved_inv_depth, inv_depth)),
+            next_inv_depth=to_float32(next_inv_depth),
             valid=valid,
             occlusion=_read_unmatched(entry.files["match"], size)
             if "match" in entry.files
@@ -202,14 +202,14 @@ class Spring(TwoWays):
             name=entry.name,
         )
 
-    def _cameras(
+    def _get_cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
         """Reads the cameras of both frames, in the world of the scene."""
         if "intrinsics" not in entry.files:
             return None, None
-        optics = _rows(entry, "intrinsics", _read_intrinsics)
-        left_poses = _rows(entry, "extrinsics", _read_extrinsics)
+        optics = _read_rows(entry, "intrinsics", _read_intrinsics)
+        left_poses = _read_rows(entry, "extrinsics", _read_extrinsics)
         # In the coordinates of the right camera, points lie further to the left.
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
@@ -230,42 +230,42 @@ class Spring(TwoWays):
         return first, second
 
 
-@cached_by_file
+@cache_by_file
 def _read_intrinsics(path: Path) -> dict[int, np.ndarray]:
     return dict(enumerate(read_spring_intrinsics(path), 1))
 
 
-@cached_by_file
+@cache_by_file
 def _read_extrinsics(path: Path) -> dict[int, np.ndarray]:
     return dict(enumerate(read_spring_extrinsics(path), 1))
 
 
-def _rows(
+def _read_rows(
     entry: Entry, kind: str, read: Callable[[Path], dict[int, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads the rows of both frames from a file with one row per frame."""
     path = entry.files[kind]
     rows = read(path)
-    return of_both_frames(
+    return get_both_frames(
         entry,
         rows,
         lambda frame: FormatError(path, f"a row for frame {frame:04d}", f"{len(rows)} rows"),
     )
 
 
-def _every_second(truth: P | None) -> P | None:
+def _take_every_second(truth: P | None) -> P | None:
     """Takes the top-left of each four values."""
     return None if truth is None else type(truth)(*(array[::2, ::2] for array in truth))
 
 
-def _inverse_depth(disparity: ScalarMap | None, camera: Camera | None) -> np.ndarray | None:
+def _compute_inverse_depth(disparity: ScalarMap | None, camera: Camera | None) -> np.ndarray | None:
     """Computes 1/z of a disparity in the camera that sees it; None without a camera."""
     if disparity is None or camera is None:
         return None
     return disparity.values / (camera.focal[0] * BASELINE)
 
 
-def _size(images: Files, truth: Files) -> tuple[int, int]:
+def _find_size(images: Files, truth: Files) -> tuple[int, int]:
     """Returns (H, W) of a sample: the size of the images, and half that of the ground truth."""
     if not truth.kinds:
         return images.size()

@@ -22,7 +22,7 @@ SIZES = {SPRING}
 
 def image(side: Side) -> Place:
     """Returns where the images of a camera lie."""
-    return _place(f"frame_{side}", ".png")
+    return _make_place(f"frame_{side}", ".png")
 
 
 def truth(direction: Direction, side: Side) -> dict[str, Place]:
@@ -38,36 +38,36 @@ def truth(direction: Direction, side: Side) -> dict[str, Place]:
     """
     way = WAYS[direction]
     return {
-        "flow": _place(f"flow_{way}_{side}", ".flo5"),
-        "disparity": _place(f"disp1_{side}", ".dsp5"),
-        "moved_disparity": _place(f"disp2_{way}_{side}", ".dsp5"),
+        "flow": _make_place(f"flow_{way}_{side}", ".flo5"),
+        "disparity": _make_place(f"disp1_{side}", ".dsp5"),
+        "moved_disparity": _make_place(f"disp2_{way}_{side}", ".dsp5"),
     }
 
 
 def match_map(place: Place) -> Place:
     """Returns where the maps lie of points without a match, for a kind of ground truth."""
-    return _map(f"matchmap_{place.folder}")
+    return _make_map_place(f"matchmap_{place.folder}")
 
 
 def detail_map(place: Place) -> Place:
     """Returns where the maps of fine details lie, for a kind of ground truth."""
-    return _map(f"detailmap_{place.folder}")
+    return _make_map_place(f"detailmap_{place.folder}")
 
 
 def rigid_map(direction: Direction, side: Side) -> Place:
     """Returns where the maps of independent motion lie."""
-    return _map(f"rigidmap_{WAYS[direction]}_{side}")
+    return _make_map_place(f"rigidmap_{WAYS[direction]}_{side}")
 
 
 def sky_map(side: Side) -> Place:
     """Returns where the sky maps lie."""
-    return _map(f"skymap_{side}")
+    return _make_map_place(f"skymap_{side}")
 
 
-def _map(name: str) -> Place:
-    return _place(name, ".png", top="maps/")
+def _make_map_place(name: str) -> Place:
+    return _make_place(name, ".png", top="maps/")
 
 
-def _place(name: str, ending: str, top: str = "") -> Place:
+def _make_place(name: str, ending: str, top: str = "") -> Place:
     """Returns a folder whose files begin with its name."""
     return Place(f"{top}{name}", f"{name}_{{:04d}}", ending)

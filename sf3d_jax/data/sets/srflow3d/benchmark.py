@@ -25,7 +25,7 @@ from sf3d_jax.data.sets._benchmark import (
     has_maps,
     read_item,
 )
-from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._listing import list_subfolders
 from sf3d_jax.data.sets._missing import MissingArgument
 from sf3d_jax.data.sets.srflow3d import layout
 from sf3d_jax.data.sets.srflow3d.scale import measure_scale
@@ -53,27 +53,30 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """
     listed = [
         item
-        for split in ("", *sorted(subfolders(truth)))
+        for split in ("", *sorted(list_subfolders(truth)))
         for motion in _MOTIONS
-        for item in _motion_items(prediction / split, truth / split, motion)
+        for item in _list_motion_items(prediction / split, truth / split, motion)
     ]
     return [item for item in listed if item.estimates]
 
 
-def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) -> Iterator[Item]:
+def _list_motion_items(
+    prediction: Path, truth: Path, motion: layout.MotionPlaces
+) -> Iterator[Item]:
     """Lists the images of a split with one kind of motion."""
     kinds = {"flow": motion.flow, "scaled_change": motion.change}
     estimated = {
         name: place
         for name, place in kinds.items()
         if any(
-            has_maps(prediction / place.folder / s) for s in subfolders(prediction / place.folder)
+            has_maps(prediction / place.folder / s)
+            for s in list_subfolders(prediction / place.folder)
         )
     }
     places = {f"true_{name}": place for name, place in kinds.items()}
     places |= {"scaled": layout.FRAMES["scaled_inv_depth"], "depth": layout.FRAMES["depth"]}
     places |= {"mask": layout.FRAMES["mask"]}
-    for subject in sorted(subfolders(truth / motion.flow.folder)):
+    for subject in sorted(list_subfolders(truth / motion.flow.folder)):
         found = {name: place.frames(truth, subject) for name, place in places.items()}
         for number in sorted(found["true_flow"].numbers):
             truths = find_truths(found, number)

@@ -77,7 +77,7 @@ def read_clips(path: PathLike) -> tuple[Clip, ...]:
       FormatError: the file is not JSON, or does not have a known form.
     """
     tree = read_json(path)
-    clips = _clips(tree, _DEEPEST)
+    clips = _parse_clips(tree, _DEEPEST)
     if not clips:
         expected = 'clips, such as [[0, 20], [30, 50]] or {"name": {"start": 0, "end": 20}}'
         raise FormatError(path, expected, outline(tree))
@@ -102,7 +102,7 @@ def clip_frames(clips: Clip | Sequence[Clip], count: int) -> tuple[tuple[int, ..
     """
     clips = (clips,) if isinstance(clips, Clip) else tuple(clips)
     past = 0 if any(clip.end == count for clip in clips) else 1
-    return tuple(_frames(clip, count, past) for clip in clips)
+    return tuple(_list_frames(clip, count, past) for clip in clips)
 
 
 def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
@@ -117,15 +117,15 @@ def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
     """
     if not clips:
         raise ValueError("clips: expected at least one, got none")
-    tree = [_tree_of_clip(clip) for clip in clips]
+    tree = [_encode_clip(clip) for clip in clips]
     for clip, written in zip(clips, tree, strict=True):
-        if _clips(written, _DEEPEST) != (clip,):
+        if _parse_clips(written, _DEEPEST) != (clip,):
             expected = "a start before an end, or frames that increase"
             raise ValueError(f"clips: expected {expected}, got {clip}")
     write_json(path, {"clips": tree})
 
 
-def _tree_of_clip(clip: Clip) -> dict[str, Json]:
+def _encode_clip(clip: Clip) -> dict[str, Json]:
     name = {} if clip.name is None else {"name": clip.name}
     if clip.frames is None:
         ends = {"start": clip.start, "end": clip.end}
@@ -134,7 +134,7 @@ def _tree_of_clip(clip: Clip) -> dict[str, Json]:
     return {**name, "frames": [frame_of_number(int(frame)).name for frame in clip.frames]}
 
 
-def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
+def _list_frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
     if clip.frames is None and clip.start is not None and clip.end is not None:
         first, after = clip.start, clip.end + past
     elif clip.frames:
@@ -146,21 +146,23 @@ def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
     return tuple(range(first, after)) if clip.frames is None else clip.frames
 
 
-def _clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
+def _parse_clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
     """Reads the clips from JSON or a part of it; None if the form is unknown."""
     if depth == 0:
         return None
-    if (clip := _clip(node)) is not None:
+    if (clip := _parse_clip(node)) is not None:
         return (clip,)
     if isinstance(node, list):
-        return _join([_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node])
+        return _join(
+            [_parse_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node]
+        )
     if not isinstance(node, dict):
         return None
     inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
     for key in inside:
         if simple(key) in _WRAPPERS:
-            return _clips(inside[key], depth - 1)
-    return _join([_name_clip(key, _clips(x, depth - 1)) for key, x in inside.items()])
+            return _parse_clips(inside[key], depth - 1)
+    return _join([_name_clip(key, _parse_clips(x, depth - 1)) for key, x in inside.items()])
 
 
 def _join(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
@@ -175,35 +177,35 @@ def _name_clip(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | N
     return (clips[0]._replace(name=key),)
 
 
-def _clip(node: Json) -> Clip | None:
+def _parse_clip(node: Json) -> Clip | None:
     """Reads a value as a single clip; None if it has another form."""
     if isinstance(node, list):
-        return _clip_of_frames(node)
+        return _parse_frames(node)
     if not isinstance(node, dict):
         return None
     fields = {simple(key): x for key, x in node.items()}
     name = fields.get("name")
     name = name if isinstance(name, str) else None
     kinds = (_START, _END, _LENGTH, _FRAMES, _STEP)
-    start, end, length, frames, step = (_one(fields, keys) for keys in kinds)
+    start, end, length, frames, step = (_get_any(fields, keys) for keys in kinds)
     if step not in (None, 1):
         return None
     if start is not None and end is not None:
-        clip = _clip_of_ends(start, end)
+        clip = _parse_ends(start, end)
     elif start is not None and length is not None:
-        clip = _clip_of_length(start, length)
+        clip = _parse_length(start, length)
     elif isinstance(frames, list):
-        clip = _clip_of_frames(frames, names_are_ends=False)
+        clip = _parse_frames(frames, names_are_ends=False)
     else:
         return None
     return None if clip is None else clip._replace(name=name)
 
 
-def _one(fields: dict[str, Json], keys: set[str]) -> Json:
+def _get_any(fields: dict[str, Json], keys: set[str]) -> Json:
     return next((x for key, x in fields.items() if key in keys), None)
 
 
-def _clip_of_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip | None:
+def _parse_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip | None:
     """Reads a list of frames, or of the first and the last one."""
     if not values or isinstance(values[0], dict | list):
         return None
@@ -218,14 +220,14 @@ def _clip_of_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip 
     return Clip(frames=frames)
 
 
-def _clip_of_ends(start: object, end: object) -> Clip | None:
+def _parse_ends(start: object, end: object) -> Clip | None:
     first, last = frame_of_value(start), frame_of_value(end)
     if first is None or last is None or first.number > last.number:
         return None
     return Clip(start=first.number, end=last.number)
 
 
-def _clip_of_length(start: object, length: object) -> Clip | None:
+def _parse_length(start: object, length: object) -> Clip | None:
     """Lists the frames one by one, so that `clip_frames` need not decide about an end."""
     first = frame_of_value(start)
     if first is None or type(length) is not int or not 1 <= length <= _LONGEST:

@@ -24,16 +24,16 @@ from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
 from sf3d_jax.data.maps import read_flow_numbers
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.npy import read_scalar
-from sf3d_jax.data.sets._caching import cached_by_file, read_shared
+from sf3d_jax.data.sets._caching import cache_by_file, read_shared
 from sf3d_jax.data.sets._dataset import Entry, finish
-from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames
+from sf3d_jax.data.sets._reading import check_sizes, find_common_size, get_both_frames
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
     Direction,
     TwoWays,
     check_choice,
-    opposite,
-    split_folder,
+    find_split_folder,
+    reverse_direction,
 )
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
 from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
@@ -95,8 +95,8 @@ class SRFlow3D(TwoWays):
             raise ValueError(f"scale: expected a positive number, got {scale}")
         self.split, self.direction, self.use_clips = split, direction, use_clips
         self._given_scale = scale
-        self._top = _split_folder(Path(root), split)
-        other = opposite(direction)
+        self._top = _find_split(Path(root), split)
+        other = reverse_direction(direction)
         if has_motion(self._top, other) and not has_motion(self._top, direction):
             raise FileNotFoundError(f"{self._top}: found no {direction} flow, only {other} flow")
         entries, self._frames = list_tree(self._top, direction, use_clips=use_clips)
@@ -123,14 +123,14 @@ class SRFlow3D(TwoWays):
             camera = self.read(self.entries[0]).camera
             if path is None or camera is None:
                 return None
-            return _cameras(path, camera.size)[0].form
+            return _read_cameras(path, camera.size)[0].form
         except (KeyError, OSError, TypeError, ValueError):  # reading a sample reports the reason
             return None
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return f"found no render/ID/0000.jpg or other kind in {self._top} (the layout of SRFlow3D)"
 
-    def _options(self) -> dict[str, Any]:
+    def _get_options(self) -> dict[str, Any]:
         return {"split": self.split, "scale": self._given_scale, "use_clips": self.use_clips}
 
     def _has_motion(self, direction: Direction) -> bool:
@@ -145,7 +145,7 @@ class SRFlow3D(TwoWays):
         Returns:
           The data set.
         """
-        options = {**self._options(), "scale": scale, "frames": self.frames}
+        options = {**self._get_options(), "scale": scale, "frames": self.frames}
         return SRFlow3D(self.root, direction=self.direction, **options)
 
     @functools.cached_property
@@ -176,10 +176,10 @@ class SRFlow3D(TwoWays):
 
     def _read_pair(self, entry: Entry) -> Sample:
         """Reads one pair, and checks its scale if none was given."""
-        maps = self._maps(entry)
+        maps = self._read_maps(entry)
         if self._given_scale is None and self.scale is not None:
-            check_scale(entry.files["depth"], _evidence(maps, None), self.scale)
-        sample = finish(self._sample(entry, maps))
+            check_scale(entry.files["depth"], _make_evidence(maps, None), self.scale)
+        sample = finish(self._make_sample(entry, maps))
         if sample.inv_depth is None:
             return sample
         return dataclasses.replace(sample, valid=sample.valid & (sample.inv_depth > 0))
@@ -197,7 +197,7 @@ class SRFlow3D(TwoWays):
           FormatError: a file is malformed.
           OSError: a file is missing.
         """
-        return self._sample(entry, self._maps(entry))
+        return self._make_sample(entry, self._read_maps(entry))
 
     def scale_evidence(self, entry: Entry) -> ScaleEvidence:
         """Reads the maps of one sample from which the scale is measured.
@@ -215,9 +215,9 @@ class SRFlow3D(TwoWays):
         names = ("depth", "scaled_inv_depth", "mask")
         maps = {name: _READERS[name](entry.files[name]) for name in names if name in entry.files}
         check_sizes(entry.files, maps)
-        return _evidence(maps, self._pair(entry, maps["depth"].shape)[0])
+        return _make_evidence(maps, self._get_cameras(entry, maps["depth"].shape)[0])
 
-    def _maps(self, entry: Entry) -> _Maps:
+    def _read_maps(self, entry: Entry) -> _Maps:
         """Reads the maps that a sample needs."""
         unused = {"camera"}
         if "scaled_inv_depth" in entry.files and self._given_scale is not None:
@@ -231,10 +231,10 @@ class SRFlow3D(TwoWays):
         check_sizes(files, maps)
         return maps
 
-    def _sample(self, entry: Entry, maps: _Maps) -> Sample:
-        size = common_size(entry.files, maps)
-        camera, next_camera = self._pair(entry, size)
-        inv_depth = self._inverse_depth(maps, "")
+    def _make_sample(self, entry: Entry, maps: _Maps) -> Sample:
+        size = find_common_size(entry.files, maps)
+        camera, next_camera = self._get_cameras(entry, size)
+        inv_depth = self._compute_inverse_depth(maps, "")
         valid = maps.get("mask")
         if valid is None:
             valid = np.ones(size, bool) if inv_depth is None else inv_depth > 0
@@ -243,8 +243,8 @@ class SRFlow3D(TwoWays):
             next_image=maps.get("next_render"),
             flow=maps.get("flow"),
             inv_depth=inv_depth,
-            inv_depth_change=self._metric(maps.get("change")),
-            next_inv_depth=self._inverse_depth(maps, "next_"),
+            inv_depth_change=self._unscale(maps.get("change")),
+            next_inv_depth=self._compute_inverse_depth(maps, "next_"),
             valid=valid,
             camera=camera,
             next_camera=next_camera,
@@ -252,51 +252,55 @@ class SRFlow3D(TwoWays):
             name=entry.name,
         )
 
-    def _metric(self, scaled: np.ndarray | None) -> np.ndarray | None:
+    def _unscale(self, scaled: np.ndarray | None) -> np.ndarray | None:
         if scaled is None or self.scale is None:
             return None
         with np.errstate(over="ignore"):  # overflow becomes infinite, hence invalid
             return scaled / np.float32(self.scale)
 
-    def _inverse_depth(self, maps: _Maps, which: str) -> np.ndarray | None:
+    def _compute_inverse_depth(self, maps: _Maps, which: str) -> np.ndarray | None:
         """Computes inverse depth from the scaled inverse depth, or else from the depth."""
         if f"{which}scaled_inv_depth" in maps:
-            return self._metric(maps[f"{which}scaled_inv_depth"])
+            return self._unscale(maps[f"{which}scaled_inv_depth"])
         if f"{which}depth" not in maps:
             return None
         depth = maps[f"{which}depth"]
         with np.errstate(over="ignore"):
             return np.divide(1, depth, out=np.zeros_like(depth), where=depth != 0)
 
-    def _pair(self, entry: Entry, size: tuple[int, ...]) -> tuple[Camera | None, Camera | None]:
+    def _get_cameras(
+        self, entry: Entry, size: tuple[int, ...]
+    ) -> tuple[Camera | None, Camera | None]:
         """Reads the cameras of both frames, in the world of the data set."""
         path = entry.files.get("camera")
         if path is None:
             return None, None
-        cameras = _cameras(path, (size[0], size[1]))
+        cameras = _read_cameras(path, (size[0], size[1]))
         if len(cameras) == 1 and cameras[0].frame is None:
             return cameras[0].camera, cameras[0].camera
-        numbers = _numbers(path, cameras, self._frames[entry.sequence])
+        numbers = _find_frame_numbers(path, cameras, self._frames[entry.sequence])
         by_number = {n: c.camera for n, c in zip(numbers, cameras, strict=True)}
         expected = f"cameras of frames {entry.frame} and {entry.next_frame}, or one for all frames"
         found = f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}"
         refuse = lambda _: FormatError(path, expected, found)
-        return of_both_frames(entry, by_number, refuse)
+        return get_both_frames(entry, by_number, refuse)
 
 
-def _split_folder(root: Path, split: str) -> Path:
+def _find_split(root: Path, split: str) -> Path:
     """Finds the folder of a split, which must exist unless it is a published split."""
     if split not in (*SPLITS, root.name) and not (root / split).is_dir():
         raise FileNotFoundError(f"{root / split}: there is no such folder")
-    return split_folder(root, split, (*SPLITS, split))
+    return find_split_folder(root, split, (*SPLITS, split))
 
 
-@cached_by_file
-def _cameras(path: Path, size: tuple[int, int]) -> tuple[FrameCamera, ...]:
+@cache_by_file
+def _read_cameras(path: Path, size: tuple[int, int]) -> tuple[FrameCamera, ...]:
     return read_json_cameras(path, size)
 
 
-def _numbers(path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]) -> list[int]:
+def _find_frame_numbers(
+    path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]
+) -> list[int]:
     """Finds the frames of the cameras; a list without names must have one camera per frame."""
     if all(camera.named for camera in cameras):
         found = (frame_of(camera.frame or "") for camera in cameras)
@@ -307,7 +311,7 @@ def _numbers(path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]) ->
     return frames
 
 
-def _evidence(maps: _Maps, camera: Camera | None) -> ScaleEvidence:
+def _make_evidence(maps: _Maps, camera: Camera | None) -> ScaleEvidence:
     return ScaleEvidence(maps["depth"], maps["scaled_inv_depth"], maps.get("mask"), camera)
 
 

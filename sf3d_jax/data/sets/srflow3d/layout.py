@@ -36,13 +36,13 @@ class MotionPlaces(NamedTuple):
     change: Place
 
 
-def _motion(flow: str, change: str) -> MotionPlaces:
+def _make_motion(flow: str, change: str) -> MotionPlaces:
     return MotionPlaces(Place(flow, "{:04d}", ".flo"), Place(change, "{:04d}", ".npy"))
 
 
-FORWARD = _motion("flow_F", "scaled_inv_depth_CF")
-BACKWARD = _motion("flow_B", "scaled_inv_depth_CB")
-FORWARD_ONLY = _motion("flow", "scaled_inv_depth_change")
+FORWARD = _make_motion("flow_F", "scaled_inv_depth_CF")
+BACKWARD = _make_motion("flow_B", "scaled_inv_depth_CB")
+FORWARD_ONLY = _make_motion("flow", "scaled_inv_depth_change")
 # The first place with files counts.
 MOTIONS: dict[Direction, tuple[MotionPlaces, ...]] = {
     "forward": (FORWARD, FORWARD_ONLY),

@@ -45,7 +45,7 @@ def measure_scale(
     Returns:
       The scale; None if no pixel has both maps, positive and finite.
     """
-    products = _products(depth, scaled_inv_depth, mask)
+    products = _compute_products(depth, scaled_inv_depth, mask)
     return float(np.median(products)) if products.size else None
 
 
@@ -60,7 +60,7 @@ def check_scale(path: Path, evidence: ScaleEvidence, scale: float) -> None:
     Raises:
       FormatError: depth x scaled_inv_depth differs from the scale at more than 1 % of the pixels.
     """
-    products = _products(evidence.depth, evidence.scaled_inv_depth, evidence.mask)
+    products = _compute_products(evidence.depth, evidence.scaled_inv_depth, evidence.mask)
     off = np.abs(products - scale) > _TOLERANCE * scale
     if off.sum() > _MOST_OFF * off.size:
         low, median, high = np.quantile(products, [0.01, 0.5, 0.99]).tolist()
@@ -73,7 +73,7 @@ def check_scale(path: Path, evidence: ScaleEvidence, scale: float) -> None:
         )
 
 
-def _products(depth: np.ndarray, scaled: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def _compute_products(depth: np.ndarray, scaled: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Computes depth times scaled inverse depth where both are positive, inside the mask."""
     both = (depth > 0) & (scaled > 0)
     if mask is not None:

@@ -9,7 +9,7 @@ from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place, index_stems
-from sf3d_jax.data.sets._sequences import Direction, step_of
+from sf3d_jax.data.sets._sequences import Direction, get_step
 from sf3d_jax.data.sets.srflow3d import layout
 from sf3d_jax.data.sets.srflow3d.clips import clip_frames, read_clips
 
@@ -44,7 +44,7 @@ def has_motion(top: Path, direction: Direction) -> bool:
       top: folder of the split.
       direction: "forward" or "backward".
     """
-    return bool(_motion(top, direction))
+    return bool(_find_motion(top, direction))
 
 
 def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
@@ -65,33 +65,33 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
       FormatError: a clip.json is malformed.
     """
     frame_kinds = {name: (place,) for name, place in layout.FRAMES.items()}
-    kinds = _kinds(top, frame_kinds) | _motion(top, direction)
+    kinds = _find_kinds(top, frame_kinds) | _find_motion(top, direction)
     cameras = Folder(top / layout.CAMERAS, ".json")
     tree = Tree([], {})
     for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
         of = {name: _number_files(kind.inside(subject)) for name, kind in kinds.items()}
-        frames = _frames(of)
+        frames = _list_frames(of)
         tree.frames[subject] = frames
         shared = {}
         if any(map(cameras.inside, cameras.subfolders)):
-            shared = {"camera": _camera_file(cameras.inside(subject))}
+            shared = {"camera": _find_camera_file(cameras.inside(subject))}
         clips = [set(frames)]
         if use_clips:
-            clips = _clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
-        for number, other in _pairs(frames, clips, step_of(direction) * _distance(of)):
-            files = _files(of, number, other, frames)
+            clips = _read_clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
+        for number, other in _list_pairs(frames, clips, get_step(direction) * _find_distance(of)):
+            files = _list_files(of, number, other, frames)
             tree.entries.append(Entry(subject, f"{number:04d}", f"{other:04d}", files | shared))
     return tree
 
 
-def _motion(top: Path, direction: Direction) -> dict[str, Folder]:
+def _find_motion(top: Path, direction: Direction) -> dict[str, Folder]:
     """Finds the folders of flow and change in a direction that contain files."""
     motions = layout.MOTIONS[direction]
     flow, change = tuple(m.flow for m in motions), tuple(m.change for m in motions)
-    return _kinds(top, {"flow": flow, "change": change})
+    return _find_kinds(top, {"flow": flow, "change": change})
 
 
-def _kinds(top: Path, kinds: Mapping[str, tuple[Place, ...]]) -> dict[str, Folder]:
+def _find_kinds(top: Path, kinds: Mapping[str, tuple[Place, ...]]) -> dict[str, Folder]:
     """Finds, for each kind, the first folder in which any subject has a file, if there is one."""
     found: dict[str, Folder] = {}
     for name, places in kinds.items():
@@ -109,20 +109,22 @@ def _number_files(folder: Folder) -> _Numbered:
     return _Numbered(folder, index_stems(folder, named))
 
 
-def _frames(of: Mapping[str, _Numbered]) -> list[int]:
+def _list_frames(of: Mapping[str, _Numbered]) -> list[int]:
     """Lists the frame numbers of a subject by its images and maps, or else by its motion."""
     of_frames = [files.stems for name, files in of.items() if name in layout.FRAMES]
     of_motion = [files.stems for name, files in of.items() if name not in layout.FRAMES]
     return sorted(set().union(*(of_frames or of_motion)))
 
 
-def _distance(of: Mapping[str, _Numbered]) -> int:
+def _find_distance(of: Mapping[str, _Numbered]) -> int:
     """Finds the step between frames: the least difference of the numbers of any files."""
     numbers = sorted(set().union(*(files.stems for files in of.values())))
     return min((b - a for a, b in itertools.pairwise(numbers)), default=1)
 
 
-def _pairs(frames: list[int], clips: list[set[int]], distance: int) -> Iterator[tuple[int, int]]:
+def _list_pairs(
+    frames: list[int], clips: list[set[int]], distance: int
+) -> Iterator[tuple[int, int]]:
     """Yields (first, next) frames of one clip, `distance` apart."""
     there = set(frames)
     for number in frames:
@@ -131,7 +133,7 @@ def _pairs(frames: list[int], clips: list[set[int]], distance: int) -> Iterator[
             yield number, other
 
 
-def _files(
+def _list_files(
     of: Mapping[str, _Numbered], number: int, other: int, frames: list[int]
 ) -> dict[str, Path]:
     files = {name: of[name].file(number) for name in layout.FRAMES if name in of}
@@ -147,7 +149,7 @@ def _files(
     return files
 
 
-def _clips(path: Path, frames: list[int]) -> list[set[int]]:
+def _read_clips(path: Path, frames: list[int]) -> list[set[int]]:
     """Reads the sets of frames within which pairs are formed."""
     if not (frames and path.is_file()):
         return [set(frames)]
@@ -159,7 +161,7 @@ def _clips(path: Path, frames: list[int]) -> list[set[int]]:
         raise FormatError(path, expected, f"{error}") from None
 
 
-def _camera_file(folder: Folder) -> Path:
+def _find_camera_file(folder: Folder) -> Path:
     """Returns the file of the cameras: the only candidate, or the usual name."""
     stems = folder.stems - {Path(layout.CLIPS_FILE).stem}
     usual = Path(layout.CAMERAS_FILE).stem

@@ -64,7 +64,7 @@ class SRFlow3DWriter:
         """
         if not 0 < scale < np.inf:
             raise ValueError(f"scale: expected a positive number, got {scale}")
-        self.top = Path(root) / _name("split", split)
+        self.top = Path(root) / _check_name("split", split)
         self.scale = float(scale)
         self._cameras: dict[str, dict[str, Camera]] = {}
 
@@ -82,9 +82,9 @@ class SRFlow3DWriter:
           FormatError: the file of cameras cannot be read.
           ValueError: the subject is not a valid folder name, or existing frames have another scale.
         """
-        stem = _stem(frame)
-        return stem in self._subject(subject) and all(
-            self._path(place, subject, stem).is_file() for place in layout.FRAMES.values()
+        stem = _format_stem(frame)
+        return stem in self._open_subject(subject) and all(
+            self._get_path(place, subject, stem).is_file() for place in layout.FRAMES.values()
         )
 
     def write(
@@ -118,7 +118,7 @@ class SRFlow3DWriter:
           OSError: a file cannot be written.
         """
         inv_depth = real_map("inv_depth", inv_depth)
-        size, stem = inv_depth.shape, _stem(frame)
+        size, stem = inv_depth.shape, _format_stem(frame)
         camera_argument("camera", camera)
         image, mask = _check_images(size, camera, image, mask)
         motions = {
@@ -126,7 +126,7 @@ class SRFlow3DWriter:
             for name, motion in (("forward", forward), ("backward", backward))
             if motion is not None
         }
-        cameras = self._subject(subject)
+        cameras = self._open_subject(subject)
         if cameras and (first := next(iter(cameras.values()))).size != size:
             raise ValueError(f"inv_depth: expected {first.size}, as in other frames, got {size}")
         # An inverse depth close to 0 would give an infinite depth.
@@ -136,18 +136,18 @@ class SRFlow3DWriter:
 
         if cameras.pop(stem, None) is not None:
             self._write_cameras(subject)
-        path = {name: self._path(place, subject, stem) for name, place in layout.FRAMES.items()}
-        write_image(_in_folder(path["render"]), image)
-        write_mask(_in_folder(path["mask"]), mask)
-        write_map(_in_folder(path["depth"]), depth)
-        write_map(_in_folder(path["scaled_inv_depth"]), inv_depth * np.float32(self.scale))
+        path = {name: self._get_path(place, subject, stem) for name, place in layout.FRAMES.items()}
+        write_image(_make_folder(path["render"]), image)
+        write_mask(_make_folder(path["mask"]), mask)
+        write_map(_make_folder(path["depth"]), depth)
+        write_map(_make_folder(path["scaled_inv_depth"]), inv_depth * np.float32(self.scale))
         for name, places in _MOTIONS.items():
-            of_flow = self._path(places.flow, subject, stem)
-            of_change = self._path(places.change, subject, stem)
+            of_flow = self._get_path(places.flow, subject, stem)
+            of_change = self._get_path(places.change, subject, stem)
             if name in motions:
                 flow, change = motions[name]
-                write_flow(_in_folder(of_flow), flow)
-                write_map(_in_folder(of_change), change * np.float32(self.scale))
+                write_flow(_make_folder(of_flow), flow)
+                write_map(_make_folder(of_change), change * np.float32(self.scale))
             else:
                 of_flow.unlink(missing_ok=True)
                 of_change.unlink(missing_ok=True)
@@ -155,20 +155,20 @@ class SRFlow3DWriter:
         self._write_cameras(subject)
 
     def _write_cameras(self, subject: str) -> None:
-        path, cameras = self._camera_file(subject), self._cameras[subject]
+        path, cameras = self._get_camera_file(subject), self._cameras[subject]
         if cameras:
             write_json_cameras(path, dict(sorted(cameras.items())))
         else:
             path.unlink(missing_ok=True)
 
-    def _subject(self, subject: str) -> dict[str, Camera]:
+    def _open_subject(self, subject: str) -> dict[str, Camera]:
         """Returns the cameras of written frames; the first call removes temporary files."""
         if subject not in self._cameras:
-            _name("subject", subject)
+            _check_name("subject", subject)
             motion = [place for places in _MOTIONS.values() for place in places]
             for place in (*layout.FRAMES.values(), *motion):
                 _remove_temporary(self.top / place.folder / subject)
-            path = self._camera_file(subject)
+            path = self._get_camera_file(subject)
             _remove_temporary(path.parent)
             cameras = _read_cameras(path) if path.exists() else {}
             self._check_scale(subject, cameras)
@@ -179,7 +179,7 @@ class SRFlow3DWriter:
         """Refuses to continue with a scale that differs from that of existing frames."""
         for stem in stems:
             kinds = ("depth", "scaled_inv_depth")
-            paths = [self._path(layout.FRAMES[kind], subject, stem) for kind in kinds]
+            paths = [self._get_path(layout.FRAMES[kind], subject, stem) for kind in kinds]
             if not all(path.is_file() for path in paths):
                 continue
             depth, scaled = (read_map(path).values for path in paths)
@@ -190,27 +190,27 @@ class SRFlow3DWriter:
             if scale is not None:
                 return
 
-    def _camera_file(self, subject: str) -> Path:
-        return _in_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
+    def _get_camera_file(self, subject: str) -> Path:
+        return _make_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
 
-    def _path(self, place: Place, subject: str, stem: str) -> Path:
+    def _get_path(self, place: Place, subject: str, stem: str) -> Path:
         return self.top / place.folder / subject / f"{stem}{place.ending}"
 
 
-def _in_folder(path: Path) -> Path:
+def _make_folder(path: Path) -> Path:
     """Creates the folder of a path, and returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _name(argument: str, name: str) -> str:
+def _check_name(argument: str, name: str) -> str:
     """Refuses a name that is not a plain folder name."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(f"{argument}: expected letters, digits, _, - and dots, got {name!r}")
     return name
 
 
-def _stem(frame: int) -> str:
+def _format_stem(frame: int) -> str:
     if not 0 <= frame < 10**9:
         raise ValueError(f"frame: expected a number from 0 to 10^9, got {frame}")
     return f"{frame:04d}"

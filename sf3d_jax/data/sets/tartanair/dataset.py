@@ -18,14 +18,14 @@ from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    flow_vectors,
-    inverse_depth,
+    combine_valid,
+    get_flow_vectors,
+    invert_depth,
 )
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_flow, tartanair_camera
-from sf3d_jax.data.sets.tartanair.flights import Flights, frames_of, poses_of_both_frames
+from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses
 from sf3d_jax.samples import Sample
 
 
@@ -72,15 +72,15 @@ class TartanAir(Flights):
         if difficulty is not None:
             check_choice("difficulty", difficulty, layout.DIFFICULTIES)
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        entries = self._list(Path(root), layout.DIFFICULTIES, layout.POSES)
+        entries = self._list_pairs(Path(root), layout.DIFFICULTIES, layout.POSES)
         super().__init__(root, list(entries), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         name = f"ENVIRONMENT/{self.difficulty or 'Easy'}/P000/image_left/000000_left.png"
         return f"found no {name} (the layout of TartanAir)"
 
-    def _kinds(self, flight: Path) -> dict[str, Frames]:
-        return frames_of(flight, layout.KINDS)
+    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+        return list_flight_files(flight, layout.KINDS)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as stored in its files.
@@ -102,16 +102,16 @@ class TartanAir(Flights):
         size = files.size()
 
         camera = next_camera = None
-        if (both := poses_of_both_frames(entry)) is not None:
+        if (both := read_both_poses(entry)) is not None:
             check_aspect(entry.files["poses"], TARTANAIR, size)
             camera, next_camera = (tartanair_camera(TARTANAIR, pose).resize(size) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=inverse_depth(depth),
-            next_inv_depth=inverse_depth(next_depth),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            inv_depth=invert_depth(depth),
+            next_inv_depth=invert_depth(next_depth),
+            valid=combine_valid(flow),
             camera=camera,
             next_camera=next_camera,
             name=entry.name,

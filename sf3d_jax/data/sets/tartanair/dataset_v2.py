@@ -22,14 +22,14 @@ from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    flow_vectors,
-    inverse_depth,
+    combine_valid,
+    get_flow_vectors,
+    invert_depth,
 )
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.computed_flow import read_computed_flow, read_computed_occlusion
-from sf3d_jax.data.sets.tartanair.flights import Flights, frames_of, poses_of_both_frames
+from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses
 from sf3d_jax.samples import Sample
 
 
@@ -83,16 +83,16 @@ class TartanAirV2(Flights):
             check_choice("difficulty", difficulty, layout.DIFFICULTIES_V2)
         self.camera = camera
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        entries = self._list(Path(root), layout.DIFFICULTIES_V2, layout.poses_v2(camera))
+        entries = self._list_pairs(Path(root), layout.DIFFICULTIES_V2, layout.poses_v2(camera))
         super().__init__(root, list(entries), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         folder = layout.DIFFICULTIES_V2[self.difficulty or "easy"]
         name = layout.kinds_v2(self.camera)["image"].path(0)
         return f"found no ENVIRONMENT/{folder}/P000/{name} (the layout of TartanAir V2)"
 
-    def _kinds(self, flight: Path) -> dict[str, Frames]:
-        kinds = frames_of(flight, layout.kinds_v2(self.camera))
+    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+        kinds = list_flight_files(flight, layout.kinds_v2(self.camera))
         computed = kinds.pop("computed")
         return kinds | {"flow": computed, "occlusion": computed} if computed.numbers else kinds
 
@@ -117,16 +117,16 @@ class TartanAirV2(Flights):
         size = files.size()
 
         camera = next_camera = None
-        if (both := poses_of_both_frames(entry)) is not None:
+        if (both := read_both_poses(entry)) is not None:
             check_aspect(entry.files["poses"], TARTANAIR_V2, size)
             camera, next_camera = (_make_camera(size, pose) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=inverse_depth(depth),
-            next_inv_depth=inverse_depth(next_depth),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            inv_depth=invert_depth(depth),
+            next_inv_depth=invert_depth(next_depth),
+            valid=combine_valid(flow),
             occlusion=occlusion,
             camera=camera,
             next_camera=next_camera,

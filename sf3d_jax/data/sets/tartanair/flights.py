@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data._files import FormatError
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder, Frames, Place
-from sf3d_jax.data.sets._reading import of_both_frames
-from sf3d_jax.data.sets._sequences import choose, pairs
+from sf3d_jax.data.sets._reading import get_both_frames
+from sf3d_jax.data.sets._sequences import choose, list_pairs
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_poses
 
 
@@ -24,11 +24,13 @@ class Flights(Dataset):
     difficulty: str | None
     flights: Collection[str] | None
 
-    def _kinds(self, flight: Path) -> dict[str, Frames]:
+    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
         """Lists the files of a flight by kind: "image", "depth", "flow" and others."""
         raise NotImplementedError
 
-    def _list(self, root: Path, difficulties: Mapping[str, str], poses: str) -> Iterator[Entry]:
+    def _list_pairs(
+        self, root: Path, difficulties: Mapping[str, str], poses: str
+    ) -> Iterator[Entry]:
         """Lists the pairs.
 
         Args:
@@ -39,17 +41,17 @@ class Flights(Dataset):
         Returns:
           The pairs, flight by flight.
         """
-        sequences = self._sequences(root, difficulties)
-        of = {name: self._kinds(path) for name, path in sequences.items()}
+        sequences = self._list_sequences(root, difficulties)
+        of = {name: self._list_kinds(path) for name, path in sequences.items()}
         # A kind without files in any flight was not downloaded.
         there = {kind for found in of.values() for kind, frames in found.items() if frames.numbers}
         has_poses = any((path / poses).is_file() for path in sequences.values())
         for name, found in of.items():
             fetched = {kind: frames for kind, frames in found.items() if kind in there}
             shared = {"poses": sequences[name] / poses} if has_poses else {}
-            yield from pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
+            yield from list_pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
 
-    def _sequences(self, root: Path, difficulties: Mapping[str, str]) -> dict[str, Path]:
+    def _list_sequences(self, root: Path, difficulties: Mapping[str, str]) -> dict[str, Path]:
         """Finds the folders of the selected flights."""
         top = Folder(root, "")
         inside = {name: top.inside(name) for name in top.subfolders}
@@ -69,7 +71,7 @@ class Flights(Dataset):
         }
 
 
-def frames_of(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
+def list_flight_files(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
     """Lists the files of a flight by kind; a folder with two kinds is listed once.
 
     Args:
@@ -86,7 +88,7 @@ def frames_of(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
     }
 
 
-def poses_of_both_frames(entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
+def read_both_poses(entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
     """Reads the poses of both frames, in the world of the flight.
 
     Args:
@@ -103,13 +105,13 @@ def poses_of_both_frames(entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     path = entry.files["poses"]
     poses = _read_poses(path)
-    return of_both_frames(
+    return get_both_frames(
         entry,
         poses,
         lambda frame: FormatError(path, f"a line for frame {frame:06d}", f"{len(poses)} lines"),
     )
 
 
-@cached_by_file
+@cache_by_file
 def _read_poses(path: Path) -> dict[int, np.ndarray]:
     return dict(enumerate(read_tartanair_poses(path)))

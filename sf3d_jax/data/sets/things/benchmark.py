@@ -31,10 +31,10 @@ from sf3d_jax.data.sets._benchmark import (
     has_maps,
     read_item,
 )
-from sf3d_jax.data.sets._listing import Place, subfolders
+from sf3d_jax.data.sets._listing import Place, list_subfolders
 from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES
 from sf3d_jax.data.sets.things import layout
-from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
+from sf3d_jax.data.sets.things.cameras import find_sign, things_camera
 from sf3d_jax.metrics import FlyingThings3D, Metric
 
 METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
@@ -61,9 +61,9 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     top = truth / "optical_flow"
     scenes = [
         f"{split}/{letter}/{scene}"
-        for split in sorted(subfolders(top))
-        for letter in sorted(subfolders(top / split))
-        for scene in sorted(subfolders(top / split / letter))
+        for split in sorted(list_subfolders(top))
+        for letter in sorted(list_subfolders(top / split))
+        for scene in sorted(list_subfolders(top / split / letter))
     ]
     has_any = functools.cache(functools.partial(_has_any, prediction))
     listed: list[Item] = []
@@ -71,7 +71,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
         for direction, side in itertools.product(DIRECTIONS, SIDES):
             kinds = {_NAMES[k]: place for k, place in layout.truth(direction, side).items()}
             estimated = {n for n, place in kinds.items() if has_any(place, scene.split("/")[0])}
-            listed += _scene_items(prediction, truth, scene, kinds, estimated)
+            listed += _list_scene_items(prediction, truth, scene, kinds, estimated)
     return [item for item in listed if item.estimates]
 
 
@@ -81,7 +81,7 @@ def _has_any(prediction: Path, place: Place, split: str) -> bool:
     return any(map(has_maps, folders))
 
 
-def _scene_items(
+def _list_scene_items(
     prediction: Path, truth: Path, scene: str, kinds: dict[str, Place], estimated: set[str]
 ) -> Iterator[Item]:
     found = {f"true_{name}": place.frames(truth, scene) for name, place in kinds.items()}
@@ -112,7 +112,7 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     # The camera of the images before padding, which leaves the intrinsics as they are.
     camera = things_camera(THINGS).resize(size)
     camera = dataclasses.replace(camera, size=disparity.shape)
-    same = _from_disparities(disparity, disparity, disparity, camera)
+    same = _convert_disparities(disparity, disparity, disparity, camera)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):
         if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
@@ -128,19 +128,19 @@ def _lift(
     """Computes the scene flow in baselines, and where it is known."""
     # In releases with negative disparities, the sign of the changes is flipped, too.
     first = disparity.values
-    depths = _from_disparities(first, first, first + change.values, camera)
+    depths = _convert_disparities(first, first, first + change.values, camera)
     flows = jnp.asarray(flow.flow)
     vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
     known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
     return np.asarray(vectors), known & np.asarray(valid)
 
 
-def _from_disparities(
+def _convert_disparities(
     signed: np.ndarray, first: np.ndarray, second: np.ndarray, camera: Camera
 ) -> depth_change.InverseDepths:
     """Converts two disparities to inverse depths per baseline, with the sign of `signed`."""
     focal = np.float32(camera.focal[0])
-    before, after = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
+    before, after = (jnp.asarray(find_sign(signed) * x) for x in (first, second))
     return depth_change.from_disparities(before, after, jnp.asarray(focal))
 
 

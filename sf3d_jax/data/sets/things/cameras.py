@@ -63,11 +63,11 @@ def read_things_cameras(path: PathLike) -> dict[int, StereoPoses]:
         raise FormatError(path, "three lines per frame: Frame, L and R", f"{len(rows)} lines")
     frames: dict[int, StereoPoses] = {}
     for i in range(0, len(rows), 3):
-        frame = _frame(path, rows[i])
+        frame = _read_frame(path, rows[i])
         if frame in frames:
             raise FormatError(path, f"frame {frame} once", f"it again in line {i + 1}")
         frames[frame] = StereoPoses(
-            _pose(path, rows[i + 1], "L", frame), _pose(path, rows[i + 2], "R", frame)
+            _read_pose(path, rows[i + 1], "L", frame), _read_pose(path, rows[i + 2], "R", frame)
         )
     return frames
 
@@ -96,7 +96,7 @@ def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> 
     write_rows(path, rows)
 
 
-def sign_of(disparity: np.ndarray) -> int:
+def find_sign(disparity: np.ndarray) -> int:
     """Returns -1 if most disparities of a file are negative, else 1; releases differ in sign."""
     return -1 if np.count_nonzero(disparity < 0) > np.count_nonzero(disparity > 0) else 1
 
@@ -132,13 +132,13 @@ def things_camera(
     return camera if size == THINGS else camera.resize(size)
 
 
-def _frame(path: PathLike, row: list[str]) -> int:
+def _read_frame(path: PathLike, row: list[str]) -> int:
     if len(row) != 2 or row[0] != "Frame":
         raise FormatError(path, "a line `Frame` with its number", repr(" ".join(row)[:60]))
     return index(path, row[1], "after Frame")
 
 
-def _pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:
+def _read_pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:
     """Reads world-to-camera from a line with a camera-to-world matrix."""
     where = f"{side} of frame {frame}"
     if row[0] != side:

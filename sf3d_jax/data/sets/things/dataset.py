@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place
-from sf3d_jax.data.sets._reading import Files, of_both_frames
+from sf3d_jax.data.sets._reading import Files, get_both_frames
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
@@ -28,8 +28,8 @@ from sf3d_jax.data.sets._sequences import (
     TwoWays,
     check_choice,
     choose,
-    pairs,
-    step_of,
+    get_step,
+    list_pairs,
 )
 from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, things_camera
@@ -62,32 +62,32 @@ class Things(TwoWays):
         """Lists the files."""
         check_choice("render", render, layout.RENDERS)
         check_choice("side", side, SIDES)
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.render, self.side, self.direction, self.scenes = render, side, direction, scenes
         self.root = Path(root)
-        super().__init__(root, list(self._entries()), frames=frames)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         scene = "/".join(filter(None, [self._under, *["*"] * self._levels]))
         name = type(self).__name__
         return f"found no frames_{self.render}/{scene}/{self.side}/0000.png (the layout of {name})"
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"render": self.render, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
         truth = layout.truth(direction, self.side)
-        names = self._scenes([self._images(), *truth.values()])
+        names = self._list_scenes([self._find_images(), *truth.values()])
         motion = (truth["flow"], truth["change"])
-        return any(self._is_there(place, name) for place in motion for name in names)
+        return any(self._has_folder(place, name) for place in motion for name in names)
 
-    def _images(self) -> Place:
+    def _find_images(self) -> Place:
         """Finds the images in either format; without any, assumes the PNGs published first."""
         folder = f"frames_{self.render}"
         has_webp = not (self.root / folder).is_dir() and (self.root / f"{folder}_webp").is_dir()
         return layout.image(f"{folder}_webp" if has_webp else folder, self.side)
 
-    def _scenes(self, places: Iterable[Place]) -> set[str]:
+    def _list_scenes(self, places: Iterable[Place]) -> set[str]:
         """Lists the scenes below `_under` that have a folder of any of the given kinds."""
         scenes: set[str] = set()
         for place in places:
@@ -101,18 +101,18 @@ class Things(TwoWays):
             scenes |= folders.keys()
         return scenes
 
-    def _is_there(self, place: Place, scene: str) -> bool:
+    def _has_folder(self, place: Place, scene: str) -> bool:
         return (self.root / place.folder / self._under / scene / place.inside).is_dir()
 
-    def _entries(self) -> Iterator[Entry]:
-        kinds = {"image": self._images(), **layout.truth(self.direction, self.side)}
-        found = self._scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
+    def _list_entries(self) -> Iterator[Entry]:
+        kinds = {"image": self._find_images(), **layout.truth(self.direction, self.side)}
+        found = self._list_scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
         names = choose(found, self.scenes, self.root)
         # A kind without a folder in any scene was not downloaded.
         kinds = {
             kind: place
             for kind, place in kinds.items()
-            if any(self._is_there(place, name) for name in names)
+            if any(self._has_folder(place, name) for name in names)
         }
         cameras = self.root / layout.CAMERAS_FOLDER / self._under
         has_cameras = cameras.is_dir()
@@ -121,7 +121,7 @@ class Things(TwoWays):
             frames = {kind: place.frames(self.root, scene) for kind, place in kinds.items()}
             shared = {"poses": cameras / name / layout.CAMERAS_FILE} if has_cameras else {}
             sequence, both = f"{scene}/{self.side}", ("image", "disparity")
-            of_scene = pairs(sequence, frames, both, digits=4, step=self._step, shared=shared)
+            of_scene = list_pairs(sequence, frames, both, digits=4, step=self._step, shared=shared)
             for entry in of_scene:
                 images = {f"{sequence}/{frame}" for frame in (entry.frame, entry.next_frame)}
                 if not ({scene} | images) & self._exclude:
@@ -142,10 +142,10 @@ class Things(TwoWays):
         """
         files = Files(entry)
         sample = read_things(files, self._focal)
-        camera, next_camera = self._cameras(entry, files.size())
+        camera, next_camera = self._get_cameras(entry, files.size())
         return dataclasses.replace(sample, camera=camera, next_camera=next_camera, name=entry.name)
 
-    def _cameras(
+    def _get_cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
         """Reads the cameras of both frames, in the world of the scene."""
@@ -165,7 +165,7 @@ class Things(TwoWays):
         which = SIDES.index(self.side)
         first, second = (
             things_camera(size, pose[which], focal=self._focal)
-            for pose in of_both_frames(entry, poses, refuse)
+            for pose in get_both_frames(entry, poses, refuse)
         )
         return first, second
 
@@ -231,8 +231,8 @@ class FlyingThings3D(Things):
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
         super().__init__(root, render, side, direction, scenes, frames)
 
-    def _options(self) -> dict[str, object]:
-        return super()._options() | {"split": self.split, "exclude": self._exclude}
+    def _get_options(self) -> dict[str, object]:
+        return super()._get_options() | {"split": self.split, "exclude": self._exclude}
 
 
 class Monkaa(Things):
@@ -324,8 +324,8 @@ class Driving(Things):
         self._focal = layout.FOCALS[focal]
         super().__init__(root, render, side, direction, scenes, frames)
 
-    def _options(self) -> dict[str, object]:
-        return super()._options() | {"focal": self.focal}
+    def _get_options(self) -> dict[str, object]:
+        return super()._get_options() | {"focal": self.focal}
 
 
-_read_poses = cached_by_file(read_things_cameras)
+_read_poses = cache_by_file(read_things_cameras)

@@ -9,8 +9,8 @@ from sf3d_jax.data.cameras.sizes import THINGS, check_aspect
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
-from sf3d_jax.data.sets._reading import Files, as_float32
-from sf3d_jax.data.sets.things.cameras import sign_of
+from sf3d_jax.data.sets._reading import Files, to_float32
+from sf3d_jax.data.sets.things.cameras import find_sign
 from sf3d_jax.samples import Sample
 
 # Kinds that need the camera to be interpreted.
@@ -33,7 +33,7 @@ def read_things(files: Files, focal: float) -> Sample:
       OSError: a file is missing.
     """
     image, next_image = files.both("image", read_unit_image)
-    flow = files.read("flow", lambda path: _claim_all(read_flow(path)))
+    flow = files.read("flow", lambda path: _mark_missing(read_flow(path)))
     disparity, next_disparity = files.both("disparity", _read_map)
     if "change" in files.paths and disparity is None:
         expected = "a disparity beside it, which has the sign of the change"
@@ -47,23 +47,23 @@ def read_things(files: Files, focal: float) -> Sample:
         image=image,
         next_image=next_image,
         flow=flow,
-        inv_depth=_over_focal(disparity, disparity, per_pixel),
-        inv_depth_change=_over_focal(change, disparity, per_pixel),
-        next_inv_depth=_over_focal(next_disparity, next_disparity, per_pixel),
+        inv_depth=_divide_by_focal(disparity, disparity, per_pixel),
+        inv_depth_change=_divide_by_focal(change, disparity, per_pixel),
+        next_inv_depth=_divide_by_focal(next_disparity, next_disparity, per_pixel),
     )
 
 
 def _read_map(path: Path) -> np.ndarray:
-    return _claim_all(read_map(path))
+    return _mark_missing(read_map(path))
 
 
-def _claim_all(pair: FlowMap | ScalarMap) -> np.ndarray:
+def _mark_missing(pair: FlowMap | ScalarMap) -> np.ndarray:
     """Puts NaN where a map has no value, because the data set claims one for all pixels."""
     values, valid = pair
     return np.where(valid.reshape(*valid.shape, *[1] * (values.ndim - 2)), values, np.nan)
 
 
-def _over_focal(
+def _divide_by_focal(
     values: np.ndarray | None, disparity: np.ndarray | None, focal: float
 ) -> np.ndarray | None:
     """Computes +-values / focal, for disparities or their changes; the baseline is 1.
@@ -72,4 +72,4 @@ def _over_focal(
     """
     if values is None or disparity is None:
         return None
-    return as_float32(sign_of(disparity) * values / focal)
+    return to_float32(find_sign(disparity) * values / focal)

@@ -27,9 +27,9 @@ from sf3d_jax.data.sets._sequences import (
     Side,
     TwoWays,
     check_choice,
-    opposite,
-    split_folder,
-    step_of,
+    find_split_folder,
+    get_step,
+    reverse_direction,
 )
 from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import FOCAL, things_camera
@@ -88,12 +88,12 @@ class FlyingThings3DSubset(TwoWays):
         """
         check_choice("render", render, layout.RENDERS_OF_SUBSET)
         check_choice("side", side, SIDES)
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.split, self.render, self.side, self.direction = split, render, side, direction
-        self._top = split_folder(root, split, layout.SPLITS_OF_SUBSET)
-        super().__init__(root, list(self._entries()), frames=frames)
+        self._top = find_split_folder(root, split, layout.SPLITS_OF_SUBSET)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         motion = f"flow/{self.side}/into_{layout.WAYS[self.direction]}/0000000.flo"
         image = f"image_{self.render}/{self.side}/0000000.png"
         return (
@@ -101,27 +101,27 @@ class FlyingThings3DSubset(TwoWays):
             "alone does not say where a video ends"
         )
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"split": self.split, "render": self.render, "side": self.side}
 
-    def _motion(self, direction: Direction) -> dict[str, Frames]:
+    def _list_motion(self, direction: Direction) -> dict[str, Frames]:
         """Lists the motion files in a direction, of the kinds that were downloaded."""
         places = layout.motion_of_subset(direction, self.side)
         frames = {kind: place.frames(self._top) for kind, place in places.items()}
         return {kind: of for kind, of in frames.items() if of.numbers}
 
     def _has_motion(self, direction: Direction) -> bool:
-        return bool(self._motion(direction))
+        return bool(self._list_motion(direction))
 
-    def _first_frames(self, own: dict[str, Frames]) -> list[int]:
+    def _find_first_frames(self, own: dict[str, Frames]) -> list[int]:
         """Finds the first frames of all pairs."""
         if own:
             return sorted(set().union(*(of.numbers for of in own.values())))
-        back = self._motion(opposite(self.direction))
+        back = self._list_motion(reverse_direction(self.direction))
         return sorted({n - self._step for of in back.values() for n in of.numbers})
 
-    def _entries(self) -> Iterator[Entry]:
-        own = self._motion(self.direction)
+    def _list_entries(self) -> Iterator[Entry]:
+        own = self._list_motion(self.direction)
         places = {
             "image": layout.image_of_subset(self.render, self.side),
             "disparity": layout.disparity_of_subset(self.side),
@@ -129,7 +129,7 @@ class FlyingThings3DSubset(TwoWays):
         both = {kind: place.frames(self._top) for kind, place in places.items()}
         both = {kind: of for kind, of in both.items() if of.numbers}
         sequence = f"{self.split}/{self.side}"
-        for number in self._first_frames(own):
+        for number in self._find_first_frames(own):
             after = number + self._step
             files = {kind: of.file(number) for kind, of in (both | own).items()}
             files |= {f"next_{kind}": of.file(after) for kind, of in both.items()}

@@ -22,22 +22,22 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Folder, subfolders
+from sf3d_jax.data.sets._listing import Folder, list_subfolders
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    flow_vectors,
-    inverse_depth,
-    of_both_frames,
+    combine_valid,
+    get_both_frames,
+    get_flow_vectors,
+    invert_depth,
 )
 from sf3d_jax.data.sets._sequences import (
     Direction,
     TwoWays,
     choose,
-    pairs,
-    step_of,
+    get_step,
+    list_pairs,
 )
 from sf3d_jax.data.sets.vkitti2 import layout
 from sf3d_jax.data.sets.vkitti2.files import (
@@ -98,24 +98,24 @@ class VirtualKitti2(TwoWays):
         """
         if camera not in layout.CAMERAS:
             raise ValueError(f"camera: expected 0 or 1, got {camera!r}")
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.scenes, self.variations = scenes, variations
         self.camera, self.direction = camera, direction
-        super().__init__(root, list(self._entries(Path(root))), frames=frames)
+        super().__init__(root, list(self._list_entries(Path(root))), frames=frames)
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
     def _has_motion(self, direction: Direction) -> bool:
         motion = {p.folder for p in layout.of_motion(direction, self.camera).values()}
-        frames = (path / layout.FRAMES for path in self._sequences(self.root).values())
-        return any(motion & subfolders(path) for path in frames)
+        frames = (path / layout.FRAMES for path in self._list_sequences(self.root).values())
+        return any(motion & list_subfolders(path) for path in frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
         return f"found no {name} (the layout of Virtual KITTI 2)"
 
-    def _sequences(self, root: Path) -> dict[str, Path]:
+    def _list_sequences(self, root: Path) -> dict[str, Path]:
         """Finds the folders of the selected scenes and variations."""
         top = Folder(root, "")
         inside = {name: top.inside(name).subfolders for name in top.subfolders}
@@ -134,10 +134,10 @@ class VirtualKitti2(TwoWays):
             if (scene, variation) in with_frames
         }
 
-    def _entries(self, root: Path) -> Iterator[Entry]:
-        sequences = self._sequences(root)
+    def _list_entries(self, root: Path) -> Iterator[Entry]:
+        sequences = self._list_sequences(root)
         frames = {name: path / layout.FRAMES for name, path in sequences.items()}
-        there = subfolders(*frames.values())
+        there = list_subfolders(*frames.values())
         both = layout.of_frame(self.camera)
         kinds = both | layout.of_motion(self.direction, self.camera)
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
@@ -148,7 +148,7 @@ class VirtualKitti2(TwoWays):
             of = {kind: place.frames(frames[name]) for kind, place in kinds.items()}
             shared = {of: path / file for of, file in cameras.items()} if has_cameras else {}
             sequence = f"{name}/Camera_{self.camera}"
-            yield from pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
+            yield from list_pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
         """Reads one sample as stored in its files.
@@ -170,24 +170,24 @@ class VirtualKitti2(TwoWays):
         vectors = files.read("vectors", read_vkitti2_scene_flow)
         size = files.size()
 
-        camera, next_camera = self._cameras(entry, size)
+        camera, next_camera = self._get_cameras(entry, size)
         change, known = None, None
         if depth is not None and vectors is not None:
-            change, known = _change(depth, vectors.vectors[..., 2], vectors.valid)
+            change, known = _compute_change(depth, vectors.vectors[..., 2], vectors.valid)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=_inverse_depth(depth),
+            flow=get_flow_vectors(flow),
+            inv_depth=_compute_inverse_depth(depth),
             inv_depth_change=change,
-            next_inv_depth=_inverse_depth(next_depth),
-            valid=all_valid(flow, known),
+            next_inv_depth=_compute_inverse_depth(next_depth),
+            valid=combine_valid(flow, known),
             camera=camera,
             next_camera=next_camera,
             name=entry.name,
         )
 
-    def _cameras(
+    def _get_cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
         """Reads the cameras of both frames, in the world of the scene."""
@@ -195,7 +195,7 @@ class VirtualKitti2(TwoWays):
             return None, None
         path = entry.files["extrinsic"]
         cameras = _read_cameras(entry.files["intrinsic"], path, size)
-        return of_both_frames(
+        return get_both_frames(
             entry,
             {frame: camera for (frame, side), camera in cameras.items() if side == self.camera},
             lambda frame: FormatError(
@@ -204,18 +204,20 @@ class VirtualKitti2(TwoWays):
         )
 
 
-_read_cameras = cached_by_file(read_vkitti2_cameras)
+_read_cameras = cache_by_file(read_vkitti2_cameras)
 
 
-def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
+def _compute_inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
     """Computes 1/z, with 0 in the sky."""
-    inverse = inverse_depth(depth)
+    inverse = invert_depth(depth)
     if depth is None or inverse is None:
         return None
     return np.where(depth.values < SKY, inverse, np.float32(0))
 
 
-def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _compute_change(
+    depth: ScalarMap, dz: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Computes c = -dz / (z0 z1), and where it is known, which includes the sky (c = 0)."""
     sky = depth.valid & (depth.values >= SKY)
     end = depth.values + dz

@@ -171,17 +171,19 @@ def read_vkitti2_cameras(
         odd = sorted(optics.keys() ^ matrices.keys())[0]
         missing = extrinsic_path if odd in optics else intrinsic_path
         other = intrinsic_path if odd in optics else extrinsic_path
-        raise FormatError(missing, f"{_place(odd)}, which {other} has", "none")
+        raise FormatError(missing, f"{_describe_key(odd)}, which {other} has", "none")
 
     return {
         key: camera_of_benchmark(
             intrinsic_path,
-            _place(key),
+            _describe_key(key),
             focal=row[:2],
             principal_point=row[2:],
             published=VKITTI2,
             size=size,
-            world_to_camera=rigid_pose(extrinsic_path, _place(key), matrices[key].reshape(4, 4)),
+            world_to_camera=rigid_pose(
+                extrinsic_path, _describe_key(key), matrices[key].reshape(4, 4)
+            ),
         )
         for key, row in optics.items()
     }
@@ -225,12 +227,14 @@ def _read_rows(path: PathLike, headings: list[str]) -> dict[Key, np.ndarray]:
         where = f"in row {i}"
         key = index(path, row[0], where), index(path, "".join(row[1:2]), where)
         if key in table:
-            raise FormatError(path, f"{_place(key)} once", f"it again {where}")
-        table[key] = numbers(path, row[2:], len(headings) - 2, f"after {_place(key)} {where}")
+            raise FormatError(path, f"{_describe_key(key)} once", f"it again {where}")
+        table[key] = numbers(
+            path, row[2:], len(headings) - 2, f"after {_describe_key(key)} {where}"
+        )
     if not table:
         raise FormatError(path, "rows of numbers below the headings", "none")
     return table
 
 
-def _place(key: Key) -> str:
+def _describe_key(key: Key) -> str:
     return f"frame {key[0]} of camera {key[1]}"

@@ -23,15 +23,15 @@ _OF_MOTION: dict[Direction, dict[str, tuple[str, str, str]]] = {
 
 def of_frame(camera: int) -> dict[str, Place]:
     """Returns where the files of a frame lie, by kind, below `FRAMES`."""
-    return _places(_OF_FRAME, camera)
+    return _make_places(_OF_FRAME, camera)
 
 
 def of_motion(direction: Direction, camera: int) -> dict[str, Place]:
     """Returns where the files of a motion lie, by kind, below `FRAMES`."""
-    return _places(_OF_MOTION[direction], camera)
+    return _make_places(_OF_MOTION[direction], camera)
 
 
-def _places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Place]:
+def _make_places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Place]:
     inside = f"Camera_{camera}"
     return {
         kind: Place(folder, f"{name}_{{:05d}}", ending, inside)

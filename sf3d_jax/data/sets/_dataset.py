@@ -42,8 +42,8 @@ class Entry(NamedTuple):
 
     Attributes:
       sequence: name of the sequence, such as a subject or a scene.
-      frame: name of the first frame in its file names.
-      next_frame: name of the next frame in its file names; earlier in time for backward motion.
+      frame: first frame, as named in its files.
+      next_frame: next frame, as named in its files; earlier in time for backward motion.
       files: expected files, by kind.
     """
 
@@ -113,7 +113,7 @@ class Dataset:
 
     def _describe_missing(self) -> str:
         """Names the files that were not found in an existing folder."""
-        return f"no sample here; {type(self).__name__} was expected"
+        return f"found no samples; {type(self).__name__} was expected"
 
     def __len__(self) -> int:
         """The number of samples."""

@@ -114,7 +114,7 @@ def _list_splits(
 ) -> Iterator[str]:
     """Lists the splits in a folder, or the split that it is itself.
 
-    If its name is not that of a split, it is taken for the requested split.
+    If its name is not that of a split, it is taken for the requested or the first split.
     """
     found = [name for name in splits if fits(path / name)]
     if not found and fits(path):

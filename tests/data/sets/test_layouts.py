@@ -13,7 +13,7 @@ from sf3d_jax.data.sets.tartanair import layout as tartanair
 from sf3d_jax.data.sets.things import layout as things
 from sf3d_jax.data.sets.vkitti2 import layout as vkitti2
 
-FORWARD = vkitti2.of_motion("forward", 1)
+FORWARD = vkitti2.get_motion_places("forward", 1)
 NAMES = {
     "data/00006_img2.ppm": chairs.IMAGES["next_image"].path(6),
     "data/00006_flow.flo": chairs.FLOW.path(6),

@@ -65,7 +65,7 @@ class FlyingChairs(Dataset):
     def _describe_missing(self) -> str:
         other = layout.describe_other(self.root)
         of = "" if self.split == "all" else f" of the split {self.split!r}"
-        return f"found no data/00001_img1.ppm{of} (the layout of FlyingChairs){other}"
+        return f"found no data/00001_img1.ppm{of} (expected in FlyingChairs){other}"
 
     def _list_entries(self) -> Iterator[Entry]:
         kinds = layout.find_pairs(self.root)

@@ -61,7 +61,7 @@ class HD1K(Dataset):
         super().__init__(root, list(self._list_entries(Path(root))), frames=frames)
 
     def _describe_missing(self) -> str:
-        return f"found no {layout.INPUTS[self.split]}/image_2/000000_0010.png (the layout of HD1K)"
+        return f"found no {layout.INPUTS[self.split]}/image_2/000000_0010.png (expected in HD1K)"
 
     def _list_entries(self, root: Path) -> Iterator[Entry]:
         places = layout.kinds(self.split, "")

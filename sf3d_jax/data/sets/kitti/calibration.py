@@ -141,7 +141,7 @@ def write_kitti_calibration(path: PathLike, calibration: Calibration) -> None:
 
 
 def _compute_shift(fx: float, baseline: float) -> float:
-    """Computes P[0, 3] of the right camera: of the numbers next to -fx baseline, the best match."""
+    """Computes P[0, 3] of the right camera: the float near -fx B that best reads back as B."""
     product = -fx * baseline
     near = (product, math.nextafter(product, 0), math.nextafter(product, -math.inf))
     return min(near, key=lambda shift: abs(-shift / fx - baseline))

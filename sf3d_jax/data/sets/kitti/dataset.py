@@ -61,4 +61,4 @@ class Kitti2015(KittiPairs):
         super().__init__(root, split, calibration)
 
     def _describe_missing(self) -> str:
-        return f"found no {self.split}/image_2/000000_10.png (the layout of KITTI 2015)"
+        return f"found no {self.split}/image_2/000000_10.png (expected in KITTI 2015)"

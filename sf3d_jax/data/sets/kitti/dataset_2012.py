@@ -60,4 +60,4 @@ class Kitti2012(KittiPairs):
         super().__init__(root, split, calibration)
 
     def _describe_missing(self) -> str:
-        return f"found no {self.split}/colored_0/000000_10.png (the layout of KITTI 2012)"
+        return f"found no {self.split}/colored_0/000000_10.png (expected in KITTI 2012)"

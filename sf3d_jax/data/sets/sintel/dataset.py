@@ -88,7 +88,7 @@ class Sintel(Dataset):
         super().__init__(root, list(self._list_entries()), frames=frames)
 
     def _describe_missing(self) -> str:
-        return f"found no {self.split}/{self.render}/SCENE/frame_0001.png (the layout of Sintel)"
+        return f"found no {self.split}/{self.render}/SCENE/frame_0001.png (expected in Sintel)"
 
     def _list_entries(self) -> Iterator[Entry]:
         folders = lambda place: list_subfolders(self._top / place.folder)

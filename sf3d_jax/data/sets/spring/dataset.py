@@ -125,7 +125,7 @@ class Spring(TwoWays):
         return any(motion & scene.subfolders for scene in self._list_scenes().values())
 
     def _describe_missing(self) -> str:
-        return f"found no {self.split}/SCENE/frame_{self.side}/*.png (the layout of Spring)"
+        return f"found no {self.split}/SCENE/frame_{self.side}/*.png (expected in Spring)"
 
     def _list_scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")

@@ -45,12 +45,12 @@ def truth(direction: Direction, side: Side) -> dict[str, Place]:
 
 
 def match_map(place: Place) -> Place:
-    """Returns where the maps lie of points without a match, for a kind of ground truth."""
+    """Returns where the match maps for a kind of ground truth lie."""
     return _make_map_place(f"matchmap_{place.folder}")
 
 
 def detail_map(place: Place) -> Place:
-    """Returns where the maps of fine details lie, for a kind of ground truth."""
+    """Returns where the maps of fine details for a kind of ground truth lie."""
     return _make_map_place(f"detailmap_{place.folder}")
 
 

@@ -128,7 +128,7 @@ class SRFlow3D(TwoWays):
             return None
 
     def _describe_missing(self) -> str:
-        return f"found no render/ID/0000.jpg or other kind in {self._top} (the layout of SRFlow3D)"
+        return f"found no render/ID/0000.jpg or other kind in {self._top} (expected in SRFlow3D)"
 
     def _get_options(self) -> dict[str, Any]:
         return {"split": self.split, "scale": self._given_scale, "use_clips": self.use_clips}

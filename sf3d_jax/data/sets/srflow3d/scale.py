@@ -10,7 +10,7 @@ from sf3d_jax.data._files import FormatError
 from sf3d_jax.data.maps.masks import erode_cross
 
 # The products do not have one scale if more than 1 % of them are off by more than the tolerance.
-# Rounding to 16-bit floats costs half of it.
+# Rounding both maps to float16 uses up half of it.
 _TOLERANCE = 2e-3
 _MOST_OFF = 0.01
 

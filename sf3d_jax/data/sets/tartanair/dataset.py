@@ -77,7 +77,7 @@ class TartanAir(Flights):
 
     def _describe_missing(self) -> str:
         name = f"ENVIRONMENT/{self.difficulty or 'Easy'}/P000/image_left/000000_left.png"
-        return f"found no {name} (the layout of TartanAir)"
+        return f"found no {name} (expected in TartanAir)"
 
     def _list_kinds(self, flight: Path) -> dict[str, Frames]:
         return list_flight_files(flight, layout.KINDS)

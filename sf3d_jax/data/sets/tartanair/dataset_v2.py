@@ -89,7 +89,7 @@ class TartanAirV2(Flights):
     def _describe_missing(self) -> str:
         folder = layout.DIFFICULTIES_V2[self.difficulty or "easy"]
         name = layout.kinds_v2(self.camera)["image"].path(0)
-        return f"found no ENVIRONMENT/{folder}/P000/{name} (the layout of TartanAir V2)"
+        return f"found no ENVIRONMENT/{folder}/P000/{name} (expected in TartanAir V2)"
 
     def _list_kinds(self, flight: Path) -> dict[str, Frames]:
         kinds = list_flight_files(flight, layout.kinds_v2(self.camera))

@@ -70,7 +70,7 @@ class Things(TwoWays):
     def _describe_missing(self) -> str:
         scene = "/".join(filter(None, [self._under, *["*"] * self._levels]))
         name = type(self).__name__
-        return f"found no frames_{self.render}/{scene}/{self.side}/0000.png (the layout of {name})"
+        return f"found no frames_{self.render}/{scene}/{self.side}/0000.png (expected in {name})"
 
     def _get_options(self) -> dict[str, object]:
         return {"render": self.render, "side": self.side, "scenes": self.scenes}

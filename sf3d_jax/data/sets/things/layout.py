@@ -78,7 +78,7 @@ def image_of_subset(render: str, side: Side) -> Place:
 
 
 def motion_of_subset(direction: Direction, side: Side) -> dict[str, Place]:
-    """Returns where the files lie that the subset has for exactly the pairs of frames.
+    """Returns where the motion files of the subset lie, one per pair of frames.
 
     Args:
       direction: direction of the motion.

@@ -97,7 +97,7 @@ class FlyingThings3DSubset(TwoWays):
         motion = f"flow/{self.side}/into_{layout.WAYS[self.direction]}/0000000.flo"
         image = f"image_{self.render}/{self.side}/0000000.png"
         return (
-            f"found no {self.split}/{motion} (the layout of the subset of FlyingThings3D); {image} "
+            f"found no {self.split}/{motion} (expected in the subset of FlyingThings3D); {image} "
             "alone does not say where a video ends"
         )
 

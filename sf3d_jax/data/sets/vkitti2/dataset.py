@@ -107,13 +107,13 @@ class VirtualKitti2(TwoWays):
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
     def _has_motion(self, direction: Direction) -> bool:
-        motion = {p.folder for p in layout.of_motion(direction, self.camera).values()}
+        motion = {p.folder for p in layout.get_motion_places(direction, self.camera).values()}
         frames = (path / layout.FRAMES for path in self._list_sequences(self.root).values())
         return any(motion & list_subfolders(path) for path in frames)
 
     def _describe_missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
-        return f"found no {name} (the layout of Virtual KITTI 2)"
+        return f"found no {name} (expected in Virtual KITTI 2)"
 
     def _list_sequences(self, root: Path) -> dict[str, Path]:
         """Finds the folders of the selected scenes and variations."""
@@ -138,8 +138,8 @@ class VirtualKitti2(TwoWays):
         sequences = self._list_sequences(root)
         frames = {name: path / layout.FRAMES for name, path in sequences.items()}
         there = list_subfolders(*frames.values())
-        both = layout.of_frame(self.camera)
-        kinds = both | layout.of_motion(self.direction, self.camera)
+        both = layout.get_frame_places(self.camera)
+        kinds = both | layout.get_motion_places(self.direction, self.camera)
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
         cameras = layout.CAMERA_FILES
         paths = (path / file for path in sequences.values() for file in cameras.values())

@@ -21,12 +21,12 @@ _OF_MOTION: dict[Direction, dict[str, tuple[str, str, str]]] = {
 }
 
 
-def of_frame(camera: int) -> dict[str, Place]:
+def get_frame_places(camera: int) -> dict[str, Place]:
     """Returns where the files of a frame lie, by kind, below `FRAMES`."""
     return _make_places(_OF_FRAME, camera)
 
 
-def of_motion(direction: Direction, camera: int) -> dict[str, Place]:
+def get_motion_places(direction: Direction, camera: int) -> dict[str, Place]:
     """Returns where the files of a motion lie, by kind, below `FRAMES`."""
     return _make_places(_OF_MOTION[direction], camera)
 
@@ -42,6 +42,10 @@ def _make_places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[st
 # Subfolders of `FRAMES` by which a scene is recognised.
 MARKS = {
     place.folder
-    for kinds in (of_frame(0), of_motion("forward", 0), of_motion("backward", 0))
+    for kinds in (
+        get_frame_places(0),
+        get_motion_places("forward", 0),
+        get_motion_places("backward", 0),
+    )
     for place in kinds.values()
 }

@@ -396,7 +396,7 @@ def test_motion_tells_that_a_frame_is_missing(tmp_path):
         path = made(top / f"depth/031/{number:04d}.npy")
         np.save(path, np.ones((4, 5), np.float32))
     # The flow of frame 0 leads to frame 1, not to frame 2.
-    with pytest.raises(FileNotFoundError, match="the layout of SRFlow3D"):
+    with pytest.raises(FileNotFoundError, match="expected in SRFlow3D"):
         data.SRFlow3D(tmp_path, "train")
     for number in (1, 3):
         (top / f"flow_F/031/{number:04d}.flo").unlink()

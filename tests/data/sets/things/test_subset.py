@@ -68,7 +68,7 @@ def test_images_alone_do_not_say_where_a_video_ends(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         FlyingThings3DSubset(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: found no train/flow/left/into_future/0000000.flo (the layout of the subset "
+        f"{tmp_path}: found no train/flow/left/into_future/0000000.flo (expected in the subset "
         "of FlyingThings3D); image_clean/left/0000000.png alone does not say where a video ends"
     )
 

@@ -107,9 +107,7 @@ def test_kinds_that_are_not_there_are_none(tmp_path):
 
 
 def test_nothing_to_read_is_an_error(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"found no data/00001_img1\.ppm \(expected in FlyingChairs"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"found no data/00001_img1\.ppm \(expected in"):
         FlyingChairs(tmp_path, "all")
     with pytest.raises(
         ValueError, match="split: expected 'train' or 'val' or 'all', got 'training'"

@@ -94,8 +94,7 @@ class FolderPairs(Dataset):
           next_disparity: disparity of each point in the next frame, on the first frame's grid.
           mask: image that is white where the motion is valid.
           occlusion: image that is white where the next frame hides the point.
-          camera: camera of all frames, taken as the reference: the motion seen by it includes its
-            own.
+          camera: camera of all frames, taken as the reference, so motion includes the camera's own.
           baseline: baseline in metres, needed with the camera for disparities.
           depth_scale: PNG codes per metre of depth.
           frames: frames per sample; above 2, a sample is a `Sequence`. Not with next_image.

@@ -64,7 +64,7 @@ class HD1K(Dataset):
         return f"found no {layout.INPUTS[self.split]}/image_2/000000_0010.png (expected in HD1K)"
 
     def _list_entries(self, root: Path) -> Iterator[Entry]:
-        places = layout.kinds(self.split, "")
+        places = layout.get_kinds(self.split, "")
         folders = {
             kind: Folder(root / place.folder, place.ending) for kind, place in places.items()
         }
@@ -73,7 +73,7 @@ class HD1K(Dataset):
         numbers = {stem.rpartition("_")[0] for stem in stems}
         found = {f"{int(number):06d}" for number in numbers if number.isdecimal()}
         for sequence in choose(found, self.sequences, root):
-            of = layout.kinds(self.split, sequence)
+            of = layout.get_kinds(self.split, sequence)
             frames = {kind: Frames(folder, of[kind].stem) for kind, folder in folders.items()}
             flows = frames["flow"].numbers if "flow" in frames else frozenset[int]()
             for entry in list_pairs(sequence, frames, ("image",), digits=4):

@@ -14,7 +14,7 @@ TRUTH = "hd1k_flow_gt"
 MARKS = {*INPUTS.values(), TRUTH}
 
 
-def kinds(split: str, sequence: str) -> dict[str, Place]:
+def get_kinds(split: str, sequence: str) -> dict[str, Place]:
     """Returns where a sequence has its images and, in the training set, its flow.
 
     Args:

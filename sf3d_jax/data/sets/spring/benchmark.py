@@ -78,14 +78,14 @@ def items(prediction: Path, truth: Path) -> list[Item]:
 def _list_scene_items(
     prediction: Path, truth: Path, estimated: set[str], direction: Direction, side: Side
 ) -> Iterator[Item]:
-    places = {_NAMES[kind]: place for kind, place in layout.truth(direction, side).items()}
+    places = {_NAMES[kind]: place for kind, place in layout.get_truth(direction, side).items()}
     maps = {
-        "nonrigid": layout.rigid_map(direction, side),
-        "sky": layout.sky_map(side),
+        "nonrigid": layout.get_rigid_map(direction, side),
+        "sky": layout.get_sky_map(side),
     }
     for name, place in places.items():
-        maps[f"detail_{name}"] = layout.detail_map(place)
-        maps[f"unmatched_{name}"] = layout.match_map(place)
+        maps[f"detail_{name}"] = layout.get_detail_map(place)
+        maps[f"unmatched_{name}"] = layout.get_match_map(place)
     true = {f"true_{name}": place for name, place in places.items()}
     found = {name: place.frames(truth) for name, place in (true | maps).items()}
     # The disparity of a frame without motion in this direction counts in the other direction.
@@ -142,7 +142,7 @@ def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray)
 
 
 def _find_place(kind: str, direction: Direction, side: Side) -> Place:
-    return layout.truth(direction, side)[kind]
+    return layout.get_truth(direction, side)[kind]
 
 
 def _read_detail(path: Path) -> np.ndarray:

@@ -32,7 +32,7 @@ def read_spring_intrinsics(path: PathLike) -> np.ndarray:
       FormatError: the file has no rows of four numbers, or a focal length that is not positive.
     """
     table = read_table(path, 4)
-    good = _are_optics(table)
+    good = _find_valid_optics(table)
     if not good.all():
         i = int((~good).argmax())
         expected = f"fx fy cx cy with positive focal lengths in row {i + 1}"
@@ -53,7 +53,7 @@ def write_spring_intrinsics(path: PathLike, intrinsics: npt.ArrayLike) -> None:
     table = np.asarray(intrinsics, np.float64)
     if table.ndim != 2 or table.shape[1] != 4 or len(table) == 0:
         raise ValueError(f"intrinsics: expected the shape [N, 4], got {list(table.shape)}")
-    if not _are_optics(table).all():
+    if not _find_valid_optics(table).all():
         raise ValueError("intrinsics: expected positive focal lengths and finite numbers")
     write_rows(path, table.tolist())
 
@@ -91,6 +91,6 @@ def write_spring_extrinsics(path: PathLike, world_to_camera: npt.ArrayLike) -> N
     write_rows(path, homogeneous(poses).reshape(-1, 16).tolist())
 
 
-def _are_optics(table: np.ndarray) -> np.ndarray:
-    """Checks which rows fx fy cx cy are valid intrinsics."""
+def _find_valid_optics(table: np.ndarray) -> np.ndarray:
+    """Finds the rows fx fy cx cy that are valid intrinsics."""
     return (np.abs(table) <= LARGEST).all(-1) & (table[:, :2] > 0).all(-1)

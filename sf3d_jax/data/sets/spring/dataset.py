@@ -120,7 +120,7 @@ class Spring(TwoWays):
         return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        truth = layout.truth(direction, self.side)
+        truth = layout.get_truth(direction, self.side)
         motion = {truth[kind].folder for kind in ("flow", "moved_disparity")}
         return any(motion & scene.subfolders for scene in self._list_scenes().values())
 
@@ -130,18 +130,18 @@ class Spring(TwoWays):
     def _list_scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")
         scenes = {name: top.inside(name) for name in sorted(top.subfolders)}
-        own = {layout.image(self.side).folder}
-        own |= {layout.truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
+        own = {layout.get_image(self.side).folder}
+        own |= {layout.get_truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
         scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & own}
         return {name: scenes[name] for name in choose(scenes, self.scenes, self._top)}
 
     def _list_entries(self) -> Iterator[Entry]:
         scenes = self._list_scenes()
         there = set().union(*(scene.subfolders for scene in scenes.values()))
-        truth = layout.truth(self.direction, self.side)
-        kinds = {"image": layout.image(self.side), **truth}
+        truth = layout.get_truth(self.direction, self.side)
+        kinds = {"image": layout.get_image(self.side), **truth}
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
-        match = layout.match_map(truth["flow"])
+        match = layout.get_match_map(truth["flow"])
         if any((scene.path / match.folder).is_dir() for scene in scenes.values()):
             kinds["match"] = match
         for name, scene in scenes.items():

@@ -20,12 +20,12 @@ TEST_FRAMES = {3: 131, 19: 111, 28: 39, 29: 135, 31: 73, 34: 47, 35: 120, 40: 11
 SIZES = {SPRING}
 
 
-def image(side: Side) -> Place:
+def get_image(side: Side) -> Place:
     """Returns where the images of a camera lie."""
     return _make_place(f"frame_{side}", ".png")
 
 
-def truth(direction: Direction, side: Side) -> dict[str, Place]:
+def get_truth(direction: Direction, side: Side) -> dict[str, Place]:
     """Returns where flow and disparities lie, for the ground truth and for predictions.
 
     Args:
@@ -44,22 +44,22 @@ def truth(direction: Direction, side: Side) -> dict[str, Place]:
     }
 
 
-def match_map(place: Place) -> Place:
+def get_match_map(place: Place) -> Place:
     """Returns where the match maps for a kind of ground truth lie."""
     return _make_map_place(f"matchmap_{place.folder}")
 
 
-def detail_map(place: Place) -> Place:
+def get_detail_map(place: Place) -> Place:
     """Returns where the maps of fine details for a kind of ground truth lie."""
     return _make_map_place(f"detailmap_{place.folder}")
 
 
-def rigid_map(direction: Direction, side: Side) -> Place:
+def get_rigid_map(direction: Direction, side: Side) -> Place:
     """Returns where the maps of independent motion lie."""
     return _make_map_place(f"rigidmap_{WAYS[direction]}_{side}")
 
 
-def sky_map(side: Side) -> Place:
+def get_sky_map(side: Side) -> Place:
     """Returns where the sky maps lie."""
     return _make_map_place(f"skymap_{side}")
 

@@ -83,16 +83,18 @@ class TartanAirV2(Flights):
             check_choice("difficulty", difficulty, layout.DIFFICULTIES_V2)
         self.camera = camera
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        entries = self._list_pairs(Path(root), layout.DIFFICULTIES_V2, layout.poses_v2(camera))
+        entries = self._list_pairs(
+            Path(root), layout.DIFFICULTIES_V2, layout.get_poses_name_v2(camera)
+        )
         super().__init__(root, list(entries), frames=frames)
 
     def _describe_missing(self) -> str:
         folder = layout.DIFFICULTIES_V2[self.difficulty or "easy"]
-        name = layout.kinds_v2(self.camera)["image"].path(0)
+        name = layout.get_kinds_v2(self.camera)["image"].path(0)
         return f"found no ENVIRONMENT/{folder}/P000/{name} (expected in TartanAir V2)"
 
     def _list_kinds(self, flight: Path) -> dict[str, Frames]:
-        kinds = list_flight_files(flight, layout.kinds_v2(self.camera))
+        kinds = list_flight_files(flight, layout.get_kinds_v2(self.camera))
         computed = kinds.pop("computed")
         return kinds | {"flow": computed, "occlusion": computed} if computed.numbers else kinds
 

@@ -26,7 +26,7 @@ CAMERAS = tuple(
 MARKS_V2 = re.compile(f"(image|depth|flow)_({'|'.join(CAMERAS)})")
 
 
-def kinds_v2(camera: str) -> dict[str, Place]:
+def get_kinds_v2(camera: str) -> dict[str, Place]:
     """Returns where the files of a flight of TartanAir V2 lie.
 
     Args:
@@ -44,6 +44,6 @@ def kinds_v2(camera: str) -> dict[str, Place]:
     }
 
 
-def poses_v2(camera: str) -> str:
+def get_poses_name_v2(camera: str) -> str:
     """Returns the name of the file with the poses of a camera, one of `CAMERAS`."""
     return f"pose_{camera}.txt"

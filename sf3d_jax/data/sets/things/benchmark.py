@@ -69,7 +69,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     listed: list[Item] = []
     for scene in scenes:
         for direction, side in itertools.product(DIRECTIONS, SIDES):
-            kinds = {_NAMES[k]: place for k, place in layout.truth(direction, side).items()}
+            kinds = {_NAMES[k]: place for k, place in layout.get_truth(direction, side).items()}
             estimated = {n for n, place in kinds.items() if has_any(place, scene.split("/")[0])}
             listed += _list_scene_items(prediction, truth, scene, kinds, estimated)
     return [item for item in listed if item.estimates]

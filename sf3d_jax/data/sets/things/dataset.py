@@ -76,7 +76,7 @@ class Things(TwoWays):
         return {"render": self.render, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        truth = layout.truth(direction, self.side)
+        truth = layout.get_truth(direction, self.side)
         names = self._list_scenes([self._find_images(), *truth.values()])
         motion = (truth["flow"], truth["change"])
         return any(self._has_folder(place, name) for place in motion for name in names)
@@ -85,7 +85,7 @@ class Things(TwoWays):
         """Finds the images in either format; without any, assumes the PNGs published first."""
         folder = f"frames_{self.render}"
         has_webp = not (self.root / folder).is_dir() and (self.root / f"{folder}_webp").is_dir()
-        return layout.image(f"{folder}_webp" if has_webp else folder, self.side)
+        return layout.get_image(f"{folder}_webp" if has_webp else folder, self.side)
 
     def _list_scenes(self, places: Iterable[Place]) -> set[str]:
         """Lists the scenes below `_under` that have a folder of any of the given kinds."""
@@ -105,7 +105,7 @@ class Things(TwoWays):
         return (self.root / place.folder / self._under / scene / place.inside).is_dir()
 
     def _list_entries(self) -> Iterator[Entry]:
-        kinds = {"image": self._find_images(), **layout.truth(self.direction, self.side)}
+        kinds = {"image": self._find_images(), **layout.get_truth(self.direction, self.side)}
         found = self._list_scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
         names = choose(found, self.scenes, self.root)
         # A kind without a folder in any scene was not downloaded.

@@ -31,7 +31,7 @@ IMAGES = {
 MARKS = ("optical_flow", "disparity", *IMAGES)
 
 
-def image(folder: str, side: Side) -> Place:
+def get_image(folder: str, side: Side) -> Place:
     """Returns where the images of a camera lie.
 
     Args:
@@ -41,7 +41,7 @@ def image(folder: str, side: Side) -> Place:
     return Place(folder, "{:04d}", IMAGES[folder], side)
 
 
-def truth(direction: Direction, side: Side) -> dict[str, Place]:
+def get_truth(direction: Direction, side: Side) -> dict[str, Place]:
     """Returns where flow, disparity and its change lie, for ground truth and predictions.
 
     Args:
@@ -67,7 +67,7 @@ RENDERS_OF_SUBSET = ("clean", "final")
 MARKS_OF_SUBSET = {"image_clean", "image_final", "flow_occlusions", "disparity_occlusions"}
 
 
-def image_of_subset(render: str, side: Side) -> Place:
+def get_subset_image(render: str, side: Side) -> Place:
     """Returns where the images of a camera of the subset lie.
 
     Args:
@@ -77,7 +77,7 @@ def image_of_subset(render: str, side: Side) -> Place:
     return Place(f"image_{render}", "{:07d}", ".png", side)
 
 
-def motion_of_subset(direction: Direction, side: Side) -> dict[str, Place]:
+def get_subset_motion(direction: Direction, side: Side) -> dict[str, Place]:
     """Returns where the motion files of the subset lie, one per pair of frames.
 
     Args:
@@ -95,6 +95,6 @@ def motion_of_subset(direction: Direction, side: Side) -> dict[str, Place]:
     }
 
 
-def disparity_of_subset(side: Side) -> Place:
+def get_subset_disparity(side: Side) -> Place:
     """Returns where the disparity of a camera of the subset lies."""
     return Place("disparity", "{:07d}", ".pfm", side)

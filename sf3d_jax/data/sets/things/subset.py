@@ -106,7 +106,7 @@ class FlyingThings3DSubset(TwoWays):
 
     def _list_motion(self, direction: Direction) -> dict[str, Frames]:
         """Lists the motion files in a direction, of the kinds that were downloaded."""
-        places = layout.motion_of_subset(direction, self.side)
+        places = layout.get_subset_motion(direction, self.side)
         frames = {kind: place.frames(self._top) for kind, place in places.items()}
         return {kind: of for kind, of in frames.items() if of.numbers}
 
@@ -123,8 +123,8 @@ class FlyingThings3DSubset(TwoWays):
     def _list_entries(self) -> Iterator[Entry]:
         own = self._list_motion(self.direction)
         places = {
-            "image": layout.image_of_subset(self.render, self.side),
-            "disparity": layout.disparity_of_subset(self.side),
+            "image": layout.get_subset_image(self.render, self.side),
+            "disparity": layout.get_subset_disparity(self.side),
         }
         both = {kind: place.frames(self._top) for kind, place in places.items()}
         both = {kind: of for kind, of in both.items() if of.numbers}

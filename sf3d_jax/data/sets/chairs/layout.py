@@ -1,4 +1,4 @@
-"""Where the files of FlyingChairs lie; the docstring of `FlyingChairs` draws the folders."""
+"""Where the files of FlyingChairs lie; see `FlyingChairs` for the folder tree."""
 
 from pathlib import Path
 

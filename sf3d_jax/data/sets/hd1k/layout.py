@@ -1,4 +1,4 @@
-"""Where the files of HD1K lie; the docstring of `HD1K` draws the folders.
+"""Where the files of HD1K lie; see `HD1K` for the folder tree.
 
 All sequences lie in one folder: a file name has the number of the sequence and that of the frame.
 """

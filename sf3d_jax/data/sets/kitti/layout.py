@@ -1,4 +1,4 @@
-"""Where the files of KITTI 2015 and of predictions lie; `Kitti2015` draws the folders.
+"""Where the files of KITTI 2015 and of predictions lie; see `Kitti2015` for the folder tree.
 
 A folder of predictions, such as a submission to the benchmark, has flow/, disp_0/ and disp_1/ with
 files named after the first images.

@@ -1,4 +1,4 @@
-"""Where the files of KITTI 2012 lie; `Kitti2012` draws the folders.
+"""Where the files of KITTI 2012 lie; see `Kitti2012` for the folder tree.
 
 The splits have the same names as those of KITTI 2015.
 """

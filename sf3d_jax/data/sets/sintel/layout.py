@@ -1,4 +1,4 @@
-"""Where the files of MPI Sintel lie; the docstring of `Sintel` draws the folders.
+"""Where the files of MPI Sintel lie; see `Sintel` for the folder tree.
 
 The stereo release has occlusions of its disparity in a folder with the same name.
 """

@@ -1,4 +1,4 @@
-"""Where the files of Spring and of predictions lie; `Spring` draws the folders.
+"""Where the files of Spring and of predictions lie; see `Spring` for the folder tree.
 
 Frames are numbered from 1. A folder of predictions, such as a submission to the benchmark, has
 flow and disparities in the same folders of each scene.

@@ -1,4 +1,4 @@
-"""Where the files of SRFlow3D and of predictions lie; `SRFlow3D` draws the folders.
+"""Where the files of SRFlow3D and of predictions lie; see `SRFlow3D` for the folder tree.
 
 The other layout has flow/ and scaled_inv_depth_change/ instead of flow_F/ and scaled_inv_depth_CF/,
 and no backward motion. Predictions lie in the folders of the motion.

@@ -17,7 +17,7 @@ from sf3d_jax.data.sets.tartanair.files import read_tartanair_poses
 class Flights(Dataset):
     """Pairs of frames from the selected flights.
 
-    A subclass sets its options and calls `_list` for the entries.
+    A subclass sets its options and calls `_list_pairs` for the entries.
     """
 
     environments: Collection[str] | None

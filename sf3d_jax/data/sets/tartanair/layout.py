@@ -1,4 +1,4 @@
-"""Where the files of TartanAir lie; `TartanAir` and `TartanAirV2` draw the folders."""
+"""Where the files of TartanAir lie; see `TartanAir` and `TartanAirV2` for the folder tree."""
 
 import re
 

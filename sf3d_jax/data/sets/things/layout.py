@@ -1,7 +1,7 @@
 """Where the files of FlyingThings3D, Monkaa and Driving lie, and those of predictions.
 
-`FlyingThings3D` draws the folders; predictions have the same. `FlyingThings3DSubset` draws those of
-the subset.
+See `FlyingThings3D` for the folder tree, which predictions share, and `FlyingThings3DSubset` for
+that of the subset.
 
 SCENE is TRAIN/A/0000 (split, letter, number) in FlyingThings3D, a name in Monkaa, and
 35mm_focallength/scene_forwards/fast in Driving.

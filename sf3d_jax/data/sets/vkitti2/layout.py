@@ -1,4 +1,4 @@
-"""Where the files of Virtual KITTI 2 lie; `VirtualKitti2` draws the folders."""
+"""Where the files of Virtual KITTI 2 lie; see `VirtualKitti2` for the folder tree."""
 
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import Direction

@@ -148,7 +148,7 @@ def test_the_layouts_that_were_looked_for_have_a_line_each(tmp_path, words, coun
         main(["check", str(tmp_path), *words])
     first, *layouts, own = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
-    assert first == f"sf3d: {tmp_path}: no data set that is known; looked for"
+    assert first == f"sf3d: {tmp_path}: found no known data set; looked for"
     assert len(layouts) == count and all(x.startswith("  ") and ": " in x for x in layouts)
     assert any(x.startswith("  spring: train/") for x in layouts)
     assert "data.FolderPairs" in own and "data.check" in own

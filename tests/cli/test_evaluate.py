@@ -278,7 +278,7 @@ def test_things_are_lifted_with_the_camera_of_the_data_set(tmp_path, sf3d_comman
     kept = disparity.rename(tmp_path / "kept.pfm")
     code, out, errors = sf3d_command("evaluate", "things", *EVALUATE)
     assert code == 2 and not out and "nothing could be compared in truth" in errors[0]
-    assert "the true disparity" in errors[0]
+    assert "true disparity as well as true flow" in errors[0]
     kept.rename(disparity)
 
     data.write_map(made(tmp_path / "estimate" / paths["change"]), change)
@@ -357,7 +357,7 @@ def test_srflow3d_in_each_layout(tmp_path, sf3d_command, flow, change):
 
     shutil.rmtree(tmp_path / "truth/test/depth")
     code, out, _ = sf3d_command(*words)
-    assert code == 2 and "its scale needs the depth of that name, or --scale" in out
+    assert code == 2 and "its scale needs the depth of the same name, or --scale" in out
     code, _, _ = sf3d_command(*words, "--scale", 1 / scale)
     again = results(tmp_path / "numbers.json")
     assert code == 0 and again["DepthChange-MAE"] == pytest.approx(found["DepthChange-MAE"])

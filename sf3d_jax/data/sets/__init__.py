@@ -1,1 +1,1 @@
-"""Data sets: samples by index, in one convention whatever the files' own are."""
+"""Data sets: samples by index, in one convention whatever the files use."""

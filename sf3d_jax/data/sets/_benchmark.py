@@ -1,8 +1,8 @@
-"""What the benchmarks share: the files of one image to evaluate, found, read and compared in size.
+"""Code shared by the benchmarks: find and read the files of one image, and compare their sizes.
 
-A folder of estimates is laid out as a submission to the benchmark, or as the data set itself. A
-kind of estimate without any file is not evaluated; of any other kind, every file is wanted for
-which there is a truth.
+A folder of estimates has the layout of a submission to the benchmark, or of the data set itself. A
+kind of estimate without any file is not evaluated; every other kind needs an estimate for each
+file of the ground truth.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ from sf3d_jax.metrics import Metric
 _FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")
 _MAP_ENDINGS = (".dsp5", ".png", ".pfm", ".npy")
 
-# What was read of each file, by the name of the argument that it becomes: a map, or (map, valid).
+# The content of each file by the name of the argument it becomes: a map, or (map, valid).
 Read = dict[str, Any]
 Reader = Callable[[Path], Any]
 # The arguments of a metric's `update`, by the name of the metric.
@@ -33,9 +33,9 @@ class Item(NamedTuple):
     """One image to evaluate.
 
     Attributes:
-      name: of the image, for people.
-      estimates: files by the name of the argument that they become; they may be missing.
-      truths: files that are there, likewise.
+      name: human-readable name of the image.
+      estimates: files by the name of the argument they become; they may be missing.
+      truths: existing files of the ground truth, by the name of the argument they become.
     """
 
     name: str
@@ -44,12 +44,12 @@ class Item(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """What the caller knows and the files do not say.
+    """Values from the caller that the files do not contain.
 
     Attributes:
       scale: scaled inverse depth times depth in metres; None to measure it.
       intrinsics: (fx, fy, cx, cy) in pixels, or None.
-      size: (height, width) that maps are filled up to; None to leave them as they are.
+      size: (height, width) to pad maps to; None to leave them as they are.
     """
 
     scale: float | None = None
@@ -58,13 +58,13 @@ class Scoring(NamedTuple):
 
 
 class Evaluated(Protocol):
-    """What the module of a benchmark says about the evaluation.
+    """What the module of a benchmark defines for the evaluation.
 
     Attributes:
-      METRICS: the names of scores begin with that of their metric, but for the first one.
-      NEEDS: without which there is not a single score, for the error.
-      LAYOUT: which files are looked for in the folder of the estimates and in that of the truth,
-        for the error.
+      METRICS: metrics to compute; the names of scores begin with the metric's name, except for
+        the first metric.
+      NEEDS: what a score requires, for the error when there is none.
+      LAYOUT: files expected in the folders of the estimates and of the truth, for the error.
     """
 
     METRICS: tuple[type[Metric], ...]
@@ -75,35 +75,35 @@ class Evaluated(Protocol):
         """Lists the images that have an estimate and a truth.
 
         Args:
-          prediction: the folder of the estimates.
-          truth: the folder of the truth.
+          prediction: folder of the estimates.
+          truth: folder of the ground truth.
 
         Returns:
           The images.
         """
 
     def arguments(self, item: Item, scoring: Scoring) -> Arguments:
-        """Reads what the metrics take of one image.
+        """Reads the arguments of the metrics for one image.
 
         Args:
-          item: its files.
-          scoring: what the files do not say.
+          item: files of the image.
+          scoring: values that the files do not contain.
 
         Returns:
-          The arguments; a metric that the image has nothing for is left out.
+          The arguments, without metrics that the image has no data for.
 
         Raises:
-          FormatError: a file is not what it should be, or of another size.
+          FormatError: a file is malformed or has a different size.
           OSError: a file is missing.
         """
 
 
 class Submitted(Protocol):
-    """What the module of a benchmark says about submissions.
+    """What the module of a benchmark defines for submissions.
 
     Attributes:
-      TASKS: which kinds of files each task needs.
-      SIZES: the sizes of images, (height, width).
+      TASKS: kinds of files that each task needs.
+      SIZES: sizes of the images, (height, width).
       IS_DENSE: whether an estimate needs a value at every pixel.
     """
 
@@ -112,15 +112,15 @@ class Submitted(Protocol):
     IS_DENSE: bool
 
     def expected_files(self) -> dict[str, list[Path]]:
-        """The files of a whole submission: by kind, their paths inside the folder."""
+        """Lists the files of a full submission: by kind, their paths inside the folder."""
 
     def write_estimate(self, path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
         """Writes one file of a submission.
 
         Args:
-          path: of the file.
-          kind: as in `expected_files`.
-          values: the flow, [H, W, 2], or the disparity, [H, W], in pixels.
+          path: file to write.
+          kind: a key of `expected_files`.
+          values: flow [H, W, 2] or disparity [H, W], in pixels.
           valid: bool [H, W].
 
         Raises:
@@ -130,20 +130,20 @@ class Submitted(Protocol):
 
 
 def has_maps(folder: Path) -> bool:
-    """Whether a folder holds a map of any format, whatever its name."""
-    # Of this ending only maps are listed, not the pictures of maps that may lie beside them.
+    """Whether a folder holds a map in any format, whatever its name."""
+    # With this extension only maps are listed, not images of maps that may lie beside them.
     return bool(Folder(folder, ".pfm"))
 
 
 def find_estimate(path: Path, kind: str) -> Path:
-    """The estimate for a file, in the file's own format or in another one.
+    """Finds the estimate for a file, in the file's own format or in another one.
 
     Args:
-      path: of the file as the benchmark has it, in the folder of the estimates.
+      path: path of the file in the benchmark's layout, inside the folder of the estimates.
       kind: "flow", or any other name for a scalar map.
 
     Returns:
-      The file that is there, or else the path as it is.
+      The existing file, or `path` itself if there is none.
     """
     endings = (path.suffix, *(_FLOW_ENDINGS if kind == "flow" else _MAP_ENDINGS))
     choices = [path.with_suffix(ending) for ending in endings]
@@ -153,16 +153,16 @@ def find_estimate(path: Path, kind: str) -> Path:
 def find_estimates(
     prediction: Path, places: Mapping[str, Place], number: int, scene: str = ""
 ) -> dict[str, Path]:
-    """The estimates for a frame; see `find_estimate`.
+    """Finds the estimates for a frame, each in any format.
 
     Args:
-      prediction: the folder of the estimates.
-      places: of the kinds that are estimated, by the name of the argument that they become.
-      number: of the frame.
-      scene: as in `Place.frames`.
+      prediction: folder of the estimates.
+      places: where the estimated kinds lie, by the name of the argument they become.
+      number: frame number.
+      scene: folder of the scene, as in `Place.frames`.
 
     Returns:
-      A file of each kind, be it there or missing.
+      One file of each kind, whether it exists or not.
     """
     return {
         name: find_estimate(prediction / place.path(number, scene), name)
@@ -171,32 +171,32 @@ def find_estimates(
 
 
 def find_truths(found: Mapping[str, Frames], number: int) -> dict[str, Path]:
-    """The truth of a frame.
+    """Finds the ground truth of a frame.
 
     Args:
-      found: the files of the truth, by the name of the argument that they become.
-      number: of the frame.
+      found: files of the ground truth, by the name of the argument they become.
+      number: frame number.
 
     Returns:
-      The files that are there.
+      The existing files.
     """
     return {name: files.file(number) for name, files in found.items() if number in files.numbers}
 
 
 def read_item(item: Item, readers: Mapping[str, Reader], *, twice: str | None = None) -> Read:
-    """Reads all files of an image; estimates first, as those are what may be wrong.
+    """Reads all files of an image, estimates first because they are more likely to be wrong.
 
     Args:
-      item: its files.
-      readers: by the name of the argument.
-      twice: how the names of maps begin that have twice the rows and columns of the others.
+      item: files of the image.
+      readers: reader of each file, by the name of the argument.
+      twice: name prefix of maps that have twice the rows and columns of the others.
 
     Returns:
-      What was read, by name.
+      The content of the files, by name.
 
     Raises:
-      FormatError: a file is not what it should be, or has another size than the truth; or an
-        estimate has no value at any pixel.
+      FormatError: a file is malformed or its size differs from the truth, or an estimate has no
+        value at any pixel.
       OSError: a file is missing.
     """
     files = item.estimates | item.truths
@@ -209,18 +209,18 @@ def read_item(item: Item, readers: Mapping[str, Reader], *, twice: str | None = 
 
 
 def fill_up(read: Read, size: tuple[int, int] | None, *, twice: str | None = None) -> Read:
-    """The maps of an image with rows below and columns to the right in which nothing is known.
+    """Pads the maps of an image with invalid rows below and invalid columns to the right.
 
-    No pixel there has a true value, so none counts, whatever the benchmark; and holes of an
-    estimate are filled from the nearest values, which do not move.
+    The padding has no true values, so it changes no score. Holes in an estimate are still filled
+    from the same nearest values, because these do not move.
 
     Args:
-      read: the maps of one image, by name.
-      size: (height, width) that they get; those of a larger image stay as they are.
-      twice: as for `read_item`; such maps get twice the size.
+      read: maps of one image, by name.
+      size: (height, width) after padding; larger images stay as they are.
+      twice: name prefix of maps that get twice the size, as for `read_item`.
 
     Returns:
-      Maps of the same kinds.
+      The padded maps.
     """
     if size is None or not read:
         return read
@@ -240,30 +240,30 @@ def _fill_up_map(x: Any, size: Sequence[int]) -> Any:
 def _check_sizes(item: Item, read: Read, twice: str | None) -> None:
     factor = lambda name: 2 if twice is not None and name.startswith(twice) else 1
     first = next(iter(item.truths))
-    height, width = (n // factor(first) for n in _size(read[first]))
+    height, width = (n // factor(first) for n in _get_size(read[first]))
     for name, path in (item.truths | item.estimates).items():
         wanted = factor(name) * height, factor(name) * width
-        if _size(read[name]) != wanted:
-            found, right = (f"{w} x {h} pixels" for h, w in (_size(read[name]), wanted))
+        if _get_size(read[name]) != wanted:
+            found, right = (f"{w} x {h} pixels" for h, w in (_get_size(read[name]), wanted))
             raise FormatError(path, f"{right} beside {item.truths[first]}", found)
 
 
-def _size(x: Any) -> tuple[int, ...]:
+def _get_size(x: Any) -> tuple[int, ...]:
     return np.shape(x[0] if isinstance(x, tuple) else x)[:2]
 
 
 def read_any_disparity(path: Path) -> ScalarMap:
-    """Reads disparity in which 0 is infinitely far away; but in a PNG, 0 is no value.
+    """Reads disparity. 0 means infinitely far away, except in a PNG, where it means no value.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      The disparity in pixels, not negative.
+      The non-negative disparity in pixels.
 
     Raises:
-      FormatError: the file does not hold disparity.
-      OSError: it is missing.
+      FormatError: the file does not contain disparity.
+      OSError: the file is missing.
     """
     reader = read_disparity if path.suffix.lower() == ".png" else read_map
     values, valid = reader(path)
@@ -271,6 +271,6 @@ def read_any_disparity(path: Path) -> ScalarMap:
 
 
 def read_codes(path: Path) -> np.ndarray:
-    """Reads the first channel of a picture as it is: [H, W]."""
+    """Reads the first channel of an image without conversion: [H, W]."""
     picture = read_picture(path, import_cv2().IMREAD_UNCHANGED)
     return picture if picture.ndim == 2 else picture[..., 0]

@@ -1,4 +1,4 @@
-"""Files that several samples need, parsed once: those of many frames, and those of a shared one."""
+"""Caches for files that several samples need, so that each is parsed once."""
 
 import contextlib
 import contextvars
@@ -16,19 +16,19 @@ T = TypeVar("T")
 _LARGEST = 128
 
 
-def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
-    """Keeps what a reader returned, of the last 128 files, for as long as they stay the same.
+def cache_by_file(read: Callable[P, T]) -> Callable[P, T]:
+    """Caches a reader's results for the last 128 files, as long as the files do not change.
 
-    A file has changed if its size or its time has. What is returned is shared by all callers, in
-    all threads: nobody may write into it.
+    A file has changed if its size or modification time has. The result is shared by all callers in
+    all threads, so nobody may write into it.
 
     Args:
-      read: its first argument is the path of a file; other files are given as `Path`. All of its
-        arguments can be keys of a dictionary.
+      read: reader whose first argument is the path of a file. Other arguments that are files must
+        be of type `Path`, and all arguments must be hashable.
 
     Returns:
-      A function of the same arguments. It raises what the reader raises, and does not keep it; a
-      file that is missing is a FileNotFoundError.
+      A function with the same arguments. It raises what the reader raises, without caching it, and
+      FileNotFoundError if a file is missing.
     """
     anything: Callable[..., T] = read
 
@@ -51,12 +51,12 @@ def cached_by_file(read: Callable[P, T]) -> Callable[P, T]:
 
 
 def _stamp(path: PathLike) -> tuple[int, int]:
-    """What changes with the content of a file."""
+    """Returns the modification time and size, which change with the content of a file."""
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size
 
 
-# What was read of a sequence so far, by kind and path; None outside of `share_reads`.
+# The files of a sequence that were read so far, by kind and path; None outside `share_reads`.
 _shared: contextvars.ContextVar[dict[tuple[str, Path], Any] | None] = contextvars.ContextVar(
     "shared", default=None
 )
@@ -64,7 +64,7 @@ _shared: contextvars.ContextVar[dict[tuple[str, Path], Any] | None] = contextvar
 
 @contextlib.contextmanager
 def share_reads() -> Iterator[None]:
-    """Within the block, `read_shared` reads a file once, in this thread.
+    """Lets `read_shared` read each file only once within the block, in this thread.
 
     Yields:
       Nothing.
@@ -77,12 +77,12 @@ def share_reads() -> Iterator[None]:
 
 
 def read_shared(kind: str, path: Path, read: Callable[[Path], T]) -> T:
-    """Reads a file, or gives what was read of it as the same kind in a block of `share_reads`.
+    """Reads a file, or returns its cached content inside a block of `share_reads`.
 
     Args:
-      kind: what the file holds, of whichever frame.
-      path: of the file.
-      read: its reader, always the same for a kind; nobody may write into what it returns.
+      kind: kind of the file, regardless of the frame.
+      path: file to read.
+      read: reader, always the same one for a kind. Nobody may write into its result.
 
     Returns:
       What the reader returns.

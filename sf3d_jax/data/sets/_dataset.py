@@ -1,16 +1,15 @@
-"""What the data sets share: samples by index, of files that were listed once.
+"""The base class of the data sets: samples by index, from files that were listed once.
 
-A data set lists its files when it is made and reads nothing; a sample is read when it is asked
-for. It is a plain random-access source: it has a length, it is indexed by integers, it survives
-pickling, and it may be read by several threads at once. `torch.utils.data.DataLoader` and grain
-take it as it is.
+A data set lists its files when it is created, and reads a sample only when it is indexed. It is a
+plain random-access source: it has a length, takes integer indices, can be pickled, and can be read
+by several threads at once. `torch.utils.data.DataLoader` and grain accept it as it is.
 
-With `frames` above 2 a sample is a `Sequence` of so many frames: pairs of which each begins with
-the frame that the one before ends with. `entries` and `read` stay those of the pairs.
+With `frames` above 2, a sample is a `Sequence` of that many frames, joined from pairs that each
+begin where the one before ends. `entries` and `read` still work with pairs.
 
-`read` gives what the files say: poses in the data set's own world, in float64, and maps with NaN
-where a file holds no number although `valid` says that the data set claims one. `d[i]` is made of
-it: the world at the first camera, float32, no NaN anywhere, and invalid what had none.
+`read` returns the contents of the files: poses in the data set's own world, in float64, and maps
+with NaN where `valid` claims a value that the file does not have. `d[i]` is derived from it: the
+world is at the first camera, arrays are float32, and NaNs are replaced by invalid zeros.
 """
 
 import dataclasses
@@ -34,7 +33,7 @@ from sf3d_jax.data.sets._joining import find_runs, join
 from sf3d_jax.samples import Sample, Sequence
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
-# Options that a data set may have, and that its name is told with.
+# Options that a data set may have and that its repr shows.
 _TOLD = ("split", "focal", "render", "side", "camera", "difficulty", "direction")
 
 
@@ -42,10 +41,10 @@ class Entry(NamedTuple):
     """One sample before it is read.
 
     Attributes:
-      sequence: of frames, such as a subject or a scene.
-      frame: the first one, as its files name it.
-      next_frame: the next one, as its files name it; earlier in time for backward motion.
-      files: the files that are expected, by what they hold.
+      sequence: name of the sequence, such as a subject or a scene.
+      frame: first frame, as named in its files.
+      next_frame: next frame, as named in its files; earlier in time for backward motion.
+      files: expected files, by kind.
     """
 
     sequence: str
@@ -55,20 +54,20 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the sample: of the sequence and of the first frame."""
+        """The name of the sample: the sequence and the first frame."""
         return f"{self.sequence}/{self.frame}"
 
 
 class Dataset:
     """Samples by index.
 
-    A subclass lists its entries and says how one of them is read.
+    A subclass lists its entries and implements `read` for one of them.
 
     Attributes:
-      root: the folder of the data set.
-      entries: the pairs of frames that there are, in order.
-      frames: of a sample.
-      left_out: by kind, files that were found and belong to no pair, where that is known.
+      root: folder of the data set.
+      entries: all pairs of frames, in order.
+      frames: number of frames per sample.
+      left_out: files that belong to no pair, by kind, where that is known.
     """
 
     def __init__(
@@ -79,17 +78,17 @@ class Dataset:
         frames: int = 2,
         left_out: Mapping[str, abc.Sequence[Path]] | None = None,
     ) -> None:
-        """Keeps the list.
+        """Stores the entries.
 
         Args:
-          root: the folder of the data set.
-          entries: the pairs, in the order of the samples.
-          frames: of a sample.
-          left_out: by kind, files that belong to none of them.
+          root: folder of the data set.
+          entries: pairs of frames, in the order of the samples.
+          frames: number of frames per sample.
+          left_out: files that belong to no pair, by kind.
 
         Raises:
           FileNotFoundError: there is nothing to read.
-          TypeError: frames is no whole number.
+          TypeError: frames is not an integer.
           ValueError: frames is below 2.
         """
         self.frames = check_frames(frames)
@@ -97,24 +96,24 @@ class Dataset:
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
-            raise FileNotFoundError(f"{self.root}: {self._reason()}")
+            raise FileNotFoundError(f"{self.root}: {self._describe_failure()}")
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
             longest = next(n for n in itertools.count(2) if not find_runs(pairs, n + 1))
-            missing = f"there are no {frames} frames in a row, but {longest} at most"
+            missing = f"there are no {frames} consecutive frames; the longest run has {longest}"
             raise FileNotFoundError(f"{self.root}: {missing}")
 
-    def _reason(self) -> str:
-        """Why there is nothing to read."""
+    def _describe_failure(self) -> str:
+        """Explains why there is nothing to read."""
         if self.root.is_dir():
-            return self._missing()
+            return self._describe_missing()
         there = "is a file; name a folder" if self.root.exists() else "there is no such folder"
         return f"{there}; {type(self).__name__} was expected"
 
-    def _missing(self) -> str:
-        """What was looked for in vain in a folder that is there."""
-        return f"no sample here; {type(self).__name__} was expected"
+    def _describe_missing(self) -> str:
+        """Names the files that were not found in an existing folder."""
+        return f"found no samples; {type(self).__name__} was expected"
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -124,17 +123,17 @@ class Dataset:
         """Reads one sample.
 
         Args:
-          index: from 0, or from the end if negative.
+          index: number of the sample, counted from 0, or from the end if negative.
 
         Returns:
-          A `Sample`, or a `Sequence` if `frames` is above 2, of NumPy arrays, float32 and bool,
-          without a batch axis; images in [0, 1].
+          A `Sample`, or a `Sequence` if `frames` is above 2, of float32 and bool NumPy arrays
+          without a batch axis; images are in [0, 1].
 
         Raises:
-          IndexError: there are not so many.
-          FormatError: a file is not what it should be.
+          IndexError: the index is out of range.
+          FormatError: a file is malformed.
           OSError: a file is missing.
-          ValueError: the frames of a sequence differ in size, in what is known or in their lens.
+          ValueError: the frames of a sequence differ in size, fields or lens.
         """
         run = self._runs[operator.index(index)]
         if self.frames == 2:
@@ -143,17 +142,17 @@ class Dataset:
             return join([self._read_pair(self.entries[place]) for place in run])
 
     def _read_pair(self, entry: Entry) -> Sample:
-        """Reads one pair for training."""
+        """Reads one pair in the form that training needs."""
         return finish(self.read(entry))
 
     def __iter__(self) -> Iterator[Sample | Sequence]:
-        """Reads one sample after the other."""
+        """Iterates over the samples, reading one at a time."""
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        """The class, the folder, what tells data sets of one folder apart, how many samples.
+        """The class, folder, options and number of samples.
 
-        Where pairs are in no sequence, or files are left out, how many, of each kind.
+        Also counts the pairs outside every sequence and the files left out, if there are any.
         """
         options = {name: getattr(self, name, None) for name in _TOLD}
         told = [f"{name}={x!r}" for name, x in options.items() if isinstance(x, str | int)]
@@ -161,29 +160,30 @@ class Dataset:
         if self.frames > 2:
             count += f" of {self.frames} frames"
         if alone := len(self.entries) - len({*itertools.chain(*self._runs)}):
-            count += f", {alone} of {len(self.entries)} pairs in none of them"
+            count += f", {alone} of {len(self.entries)} pairs in no sample"
         if self.left_out:
             counts = " and ".join(f"{len(paths)} {kind}" for kind, paths in self.left_out.items())
             count += f", left out {counts}"
         return f"{type(self).__name__}({', '.join([repr(str(self.root)), *told, count])})"
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          Poses in the world of the data set; NaN where a value is claimed and none is there.
+          The sample, with poses in the world of the data set, and NaN where `valid` claims a value
+          that is missing.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         raise NotImplementedError
 
     def other_direction(self) -> "Dataset | None":
-        """The same data set with the motion of the other direction of time.
+        """Returns the same data set with the motion in the other direction of time.
 
         Returns:
           The data set, or None if it has no such motion.
@@ -192,36 +192,36 @@ class Dataset:
 
 
 def check_frames(frames: int) -> int:
-    """Refuses a number of frames of a sample.
+    """Checks the number of frames per sample.
 
     Args:
-      frames: that was given.
+      frames: number to check.
 
     Returns:
-      It, as an int.
+      The number as an int.
 
     Raises:
-      TypeError: it is no whole number.
-      ValueError: it is below 2.
+      TypeError: frames is not an integer.
+      ValueError: frames is below 2.
     """
     try:
         count = operator.index(frames)
     except TypeError:
-        raise TypeError(f"frames: expected a whole number, got {frames!r}") from None
+        raise TypeError(f"frames: expected an integer, got {frames!r}") from None
     if count < 2:
         raise ValueError(f"frames: expected at least 2, got {frames}")
     return count
 
 
 def finish(sample: Sample) -> Sample:
-    """A sample for training: the world at the first camera, float32, and no NaN.
+    """Prepares a sample for training: the world at the first camera, float32, and no NaN.
 
     Args:
-      sample: as its files have it.
+      sample: sample as stored in its files.
 
     Returns:
-      The sample; a pixel of which a motion or the first inverse depth is NaN is not valid. What
-      is not valid is 0.
+      The sample. Pixels where a motion or the first inverse depth is NaN are not valid; invalid
+      pixels are 0.
     """
     known = _find_known(sample)
     if sample.valid is not None or not known.all():
@@ -234,12 +234,12 @@ def finish(sample: Sample) -> Sample:
     for name in ("inv_depth", "next_inv_depth"):
         if (depth := getattr(sample, name)) is not None:
             maps[name] = _clean(depth, depth > 0)  # False for NaN, too
-    cameras = _world_at_first_camera(sample.camera, sample.next_camera)
+    cameras = _move_world_to_first_camera(sample.camera, sample.next_camera)
     return dataclasses.replace(sample, **maps, **cameras)
 
 
 def _find_known(sample: Sample) -> np.ndarray:
-    """Where the sample claims a motion, and has one."""
+    """Returns where the sample claims a motion and has one."""
     first = next(x for x in (sample.flow, sample.inv_depth, sample.image) if x is not None)
     known = np.ones(first.shape[:2], bool) if sample.valid is None else sample.valid
     for name in (*_MOTION, "inv_depth"):
@@ -249,20 +249,23 @@ def _find_known(sample: Sample) -> np.ndarray:
 
 
 def _clean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, hence invalid
         values = values.astype(np.float32, copy=False)
     return zero_unless(known & finite(values), values)
 
 
-def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) -> dict[str, Tree]:
-    """The two cameras with the world at the first one; only their difference counts here."""
+def _move_world_to_first_camera(
+    camera: Camera | None, next_camera: Camera | None
+) -> dict[str, Tree]:
+    """Moves the world to the first camera, which keeps only the relative pose of the two."""
     if camera is None:
         return {}
-    # The readers checked the poses; that of one camera from the other may be off by twice as much.
+    # `edit` skips the check of poses: the readers did it, and the error of a relative pose may be
+    # twice that of either pose.
     moved = {"camera": _to_single_precision(edit(camera, world_to_camera=np.eye(3, 4)))}
     if next_camera is not None:
         both = camera.world_to_camera, next_camera.world_to_camera
-        # Of a camera that stays, not even rounding is left.
+        # A camera that does not move gets the exact identity, without rounding errors.
         moves = not np.array_equal(*both)
         pose = poses.compose(both[1], poses.invert(both[0])) if moves else np.eye(3, 4)
         moved["next_camera"] = _to_single_precision(edit(next_camera, world_to_camera=pose))
@@ -270,7 +273,7 @@ def _world_at_first_camera(camera: Camera | None, next_camera: Camera | None) ->
 
 
 def _to_single_precision(camera: Camera) -> Camera:
-    """The camera in float32."""
+    """Converts the arrays of a camera to float32."""
     names = ("focal", "principal_point", "world_to_camera", "distortion")
     arrays = {name: getattr(camera, name) for name in names}
     single: dict[str, Leaf] = {

@@ -1,4 +1,4 @@
-"""Frames in a row: which pairs of a data set follow each other, and the sequence of such pairs."""
+"""Finds pairs of frames that follow each other, and joins them into sequences."""
 
 from collections import abc
 
@@ -15,15 +15,15 @@ _OF_PAIRS = ("flow", "inv_depth_change", "scene_flow", "occlusion")
 
 
 def find_runs(pairs: abc.Sequence[tuple[str, str, str]], frames: int) -> list[tuple[int, ...]]:
-    """The pairs of every run of frames.
+    """Finds all runs of consecutive frames.
 
     Args:
       pairs: (sequence, frame, next frame) of each pair.
-      frames: of a run.
+      frames: number of frames in a run.
 
     Returns:
-      For every pair that begins a run the places of its pairs, in which each begins with the
-      frame that the last one ends with.
+      One tuple for each pair that begins a run: the indices of the pairs in the run, where each
+      pair begins with the frame that the one before ends with.
     """
     places = {(sequence, frame): i for i, (sequence, frame, _) in enumerate(pairs)}
     runs = []
@@ -40,14 +40,14 @@ def find_runs(pairs: abc.Sequence[tuple[str, str, str]], frames: int) -> list[tu
 
 
 def join(samples: abc.Sequence[Sample]) -> Sequence:
-    """The sequence of pairs that follow each other.
+    """Joins consecutive pairs into a sequence.
 
     Args:
-      samples: without a batch axis, each with the world at its first camera.
+      samples: pairs without a batch axis, each with the world at its first camera.
 
     Returns:
-      The sequence, with the world at the first camera of all. Where an inverse depth of the last
-      frame is missing, no surface is there.
+      The sequence, with the world at its first camera. If the inverse depth of the last frame is
+      missing, it is 0, which means no surface.
 
     Raises:
       ValueError: only some of the samples have a field, or they differ in size or lens.
@@ -79,14 +79,14 @@ def _stack(samples: abc.Sequence[Sample], name: str) -> Leaf:
         return None
     if not all(there):
         which = samples[there.index(False)].name
-        raise ValueError(f"{samples[0].name}: has {name} in some of its frames, not in {which}")
+        raise ValueError(f"{samples[0].name}: some of its frames have {name}, but not {which}")
     if len({x.shape for x in values}) > 1:
-        raise ValueError(f"{samples[0].name}: frames in a row differ in size: {name}")
+        raise ValueError(f"{samples[0].name}: consecutive frames differ in the size of {name}")
     return np.stack(values)
 
 
 def _join_masks(samples: abc.Sequence[Sample]) -> Leaf:
-    """Where the motion is valid; a pair without a mask is valid everywhere."""
+    """Stacks the masks of valid motion; a pair without a mask is valid everywhere."""
     masks = [sample.valid for sample in samples]
     known = next((x for x in masks if x is not None), None)
     if known is None:
@@ -95,7 +95,7 @@ def _join_masks(samples: abc.Sequence[Sample]) -> Leaf:
 
 
 def _join_cameras(samples: abc.Sequence[Sample]) -> Camera | None:
-    """The cameras of all frames; where a pair has no next camera, the first one stays."""
+    """Stacks the cameras of all frames; a pair without a next camera has one that does not move."""
     pairs = [(x.camera, x.next_camera or x.camera) for x in samples if x.camera is not None]
     if not pairs:
         return None

@@ -1,18 +1,18 @@
-"""What the files of a benchmark lack and the caller could say."""
+"""The error for a value that neither the files of a benchmark nor the caller gives."""
 
 
 class MissingArgument(ValueError):
-    """The files do not say what the caller could say.
+    """The files lack a value that the caller could pass.
 
     Attributes:
-      argument: the name of the argument that is missing.
+      argument: name of the missing argument.
     """
 
     def __init__(self, text: str, argument: str) -> None:
-        """Keeps the name of the argument apart from what is wrong."""
+        """Stores the text and the name of the argument separately."""
         super().__init__(text, argument)
         self.text, self.argument = text, argument
 
     def __str__(self) -> str:
-        """What is wrong, and the argument that would help."""
+        """The text, followed by the argument that would help."""
         return f"{self.text}, or {self.argument}="

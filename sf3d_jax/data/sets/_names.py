@@ -1,18 +1,18 @@
-"""The names of data sets and benchmarks, as people write them."""
+"""Suggestions for misspelt names of data sets and benchmarks."""
 
 import difflib
 from collections.abc import Collection
 
 
 def did_you_mean(given: object, known: Collection[str]) -> str:
-    """What an error adds where a name is nearly one that is known, in any case and spelling.
+    """Suggests a known name that is close to a given one, ignoring case and punctuation.
 
     Args:
-      given: the name, of any type.
-      known: the names that there are.
+      given: given name, of any type.
+      known: known names.
 
     Returns:
-      A question that follows the error; empty if no name is alike.
+      A question to append to an error; empty if no name is close.
     """
     simple = {_simplify(name): name for name in known}
     near = difflib.get_close_matches(_simplify(str(given)), simple, 1)

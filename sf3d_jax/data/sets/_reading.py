@@ -1,8 +1,9 @@
-"""Reading a sample: its maps, which have one size, and what a file has for both of its frames.
+"""Helpers that read the files of a sample.
 
-The `read` of a data set goes from top to bottom: it reads what is there, asks for the size, reads
-the cameras, turns depths or disparities into inverse depth, and says where the motion is known.
-What is missing is None all the way, so that the functions here take None and return it.
+The `read` method of a data set runs from top to bottom: it reads the available files, checks that
+their sizes agree, reads the cameras, converts depths or disparities to inverse depth, and computes
+where the motion is known. A missing map is None throughout: the functions here accept and return
+None.
 """
 
 from collections import Counter
@@ -26,14 +27,14 @@ class Files:
     """The files of one sample, read kind by kind.
 
     Attributes:
-      paths: by what the files hold, as in `Entry.files`.
+      paths: paths of the files by kind, as in `Entry.files`.
     """
 
     def __init__(self, entry: Entry) -> None:
         """Reads nothing yet.
 
         Args:
-          entry: of the sample.
+          entry: entry of the sample.
         """
         self.paths = entry.files
         self._maps: dict[str, Map] = {}
@@ -41,19 +42,19 @@ class Files:
     def read(
         self, kind: str, reader: Callable[[Path], M], *, of_frame: str | None = None
     ) -> M | None:
-        """Reads a map, and keeps its size in mind.
+        """Reads a map, and remembers it for the check of sizes.
 
         Args:
-          kind: what the file holds.
-          reader: of the file; it returns an array, or values and where they are valid.
-          of_frame: the kind as which another pair has the same file, if not as this one.
+          kind: kind of the file.
+          reader: function that returns an array, or values and where they are valid.
+          of_frame: kind under which another pair has the same file; `kind` if None.
 
         Returns:
-          What the reader returns; None if the data set has no such file.
+          The result of the reader; None if the data set has no such file.
 
         Raises:
-          FormatError: the file is not what it should be.
-          OSError: it is missing.
+          FormatError: the file is malformed.
+          OSError: the file is missing.
         """
         if kind not in self.paths:
             return None
@@ -62,50 +63,49 @@ class Files:
         return found
 
     def both(self, kind: str, reader: Callable[[Path], M]) -> tuple[M | None, M | None]:
-        """Reads a kind of map of this frame and of the next one; see `read`."""
+        """Reads a map of this frame and of the next one, each None if there is no file."""
         return self.read(kind, reader), self.read(f"next_{kind}", reader, of_frame=kind)
 
     def size(self) -> tuple[int, int]:
-        """The size (H, W) of the maps that were read.
+        """Returns the size (H, W) of the maps that were read.
 
         Raises:
-          SizeError: one has another size than most.
-          ValueError: there is none, as the entry has no file of a map.
+          SizeError: a map differs in size from most others.
+          ValueError: the entry has no map.
         """
-        return common_size(self.paths, self._maps)
+        return find_common_size(self.paths, self._maps)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What was read, in order."""
+        """The kinds of maps that were read, in order."""
         return tuple(self._maps)
 
 
-def common_size(files: Mapping[str, Path], maps: Mapping[str, Map]) -> tuple[int, int]:
-    """The size (H, W) of the maps of one sample; see `check_sizes`.
+def find_common_size(files: Mapping[str, Path], maps: Mapping[str, Map]) -> tuple[int, int]:
+    """Returns the size (H, W) that the maps of one sample have in common.
 
     Raises:
-      SizeError: one has another size than most.
-      ValueError: there is none, as the entry has no file of a map.
+      SizeError: a map differs in size from most others.
+      ValueError: there is no map.
     """
     if not maps:
         found = ", ".join(files) or "none"
         raise ValueError(f"entry: expected the file of an image or a map, got {found}")
     check_sizes(files, maps)
-    return _size(next(iter(maps.values())))
+    return _get_size(next(iter(maps.values())))
 
 
 def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Map]) -> None:
-    """Refuses maps of different sizes, by the names of their files.
+    """Refuses maps of different sizes, and names their files.
 
     Args:
-      files: by what they hold.
-      maps: [H, W, ...], or such values and where they are valid, by what they are, read from the
-        files of the same names.
+      files: paths of the files by kind.
+      maps: maps by kind: arrays [H, W, ...], or pairs of such values and where they are valid.
 
     Raises:
-      SizeError: one has another size than most.
+      SizeError: a map differs in size from most others.
     """
-    sizes = {name: _size(x) for name, x in maps.items()}
+    sizes = {name: _get_size(x) for name, x in maps.items()}
     if not sizes:
         return
     usual, _ = Counter(sizes.values()).most_common(1)[0]
@@ -116,26 +116,26 @@ def check_sizes(files: Mapping[str, Path], maps: Mapping[str, Map]) -> None:
             raise SizeError(files[name], pixels, f"{size[1]} x {size[0]}")
 
 
-def _size(values: Map) -> tuple[int, int]:
+def _get_size(values: Map) -> tuple[int, int]:
     height, width = np.shape(values[0] if isinstance(values, tuple) else values)[:2]
     return height, width
 
 
-def of_both_frames(
+def get_both_frames(
     entry: Entry, by_frame: Mapping[int, T], refuse: Callable[[int], FormatError]
 ) -> tuple[T, T]:
-    """What a file, such as one of cameras, has for the two frames of a sample.
+    """Looks up the two frames of a sample in a table, such as a file of cameras.
 
     Args:
-      entry: of the sample.
-      by_frame: what the file has, by the number of the frame.
-      refuse: makes the error that names the file and a frame that it lacks.
+      entry: entry of the sample.
+      by_frame: contents of the file by frame number.
+      refuse: function that makes the error for a frame that the file lacks.
 
     Returns:
-      That of the first frame and that of the next one.
+      The values of the first and the next frame.
 
     Raises:
-      FormatError: the file lacks one of them.
+      FormatError: the file lacks one of the frames.
     """
     numbers = int(entry.frame), int(entry.next_frame)
     for number in numbers:
@@ -144,11 +144,11 @@ def of_both_frames(
     return by_frame[numbers[0]], by_frame[numbers[1]]
 
 
-def inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
-    """1/z: 0 where a depth is not positive, as no surface is there, and NaN where it is not known.
+def invert_depth(depth: ScalarMap | None) -> np.ndarray | None:
+    """Computes 1/z: 0 (no surface) where the depth is not positive, NaN where it is unknown.
 
     Args:
-      depth: in metres.
+      depth: depth in metres.
 
     Returns:
       float32 [H, W].
@@ -156,30 +156,30 @@ def inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
     if depth is None:
         return None
     positive = depth.values > 0
-    with np.errstate(over="ignore"):  # of a depth that is nearly 0
+    with np.errstate(over="ignore"):  # a depth close to 0 overflows
         inverse = np.divide(1, depth.values, out=np.zeros_like(depth.values), where=positive)
     return np.where(depth.valid, inverse, np.float32(np.nan))
 
 
-def difference(end: np.ndarray | None, start: np.ndarray | None) -> np.ndarray | None:
-    """The first minus the second; None if one of them is missing."""
+def subtract(end: np.ndarray | None, start: np.ndarray | None) -> np.ndarray | None:
+    """Computes end - start; None if either is missing."""
     return None if end is None or start is None else end - start
 
 
-def as_float32(values: np.ndarray | None) -> np.ndarray | None:
-    """A map in float32; what is too large becomes infinite, which a sample takes for no number."""
+def to_float32(values: np.ndarray | None) -> np.ndarray | None:
+    """Converts a map to float32; overflow becomes infinite, which a sample treats as invalid."""
     if values is None:
         return None
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
 
 
-def flow_vectors(flow: FlowMap | None) -> np.ndarray | None:
-    """The vectors of a flow, [H, W, 2]."""
+def get_flow_vectors(flow: FlowMap | None) -> np.ndarray | None:
+    """Returns the vectors of a flow, [H, W, 2]."""
     return None if flow is None else flow.flow
 
 
-def all_valid(*maps: FlowMap | ScalarMap | np.ndarray | None) -> np.ndarray | None:
-    """Where all maps are valid, and masks True, that are not None; None if there is none."""
+def combine_valid(*maps: FlowMap | ScalarMap | np.ndarray | None) -> np.ndarray | None:
+    """Combines the validity of maps and masks by `and`, skipping None; None if all are None."""
     masks = [x if isinstance(x, np.ndarray) else x.valid for x in maps if x is not None]
     return np.logical_and.reduce(masks) if masks else None

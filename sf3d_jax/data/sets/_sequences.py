@@ -1,4 +1,4 @@
-"""Sequences of frames that are numbered, one file a frame and kind, and the pairs among them."""
+"""Sequences of numbered frames with one file per frame and kind, and the pairs among them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,77 +16,77 @@ SIDES: tuple[Side, ...] = ("left", "right")
 
 
 class TwoWays(Dataset):
-    """A data set that may have a motion in both directions of time.
+    """A data set that may have motion in both directions of time.
 
     Attributes:
-      direction: the one that is read.
+      direction: direction that is read.
     """
 
     direction: Direction
 
-    def _options(self) -> dict[str, object]:
-        """What it was made with, but for the root and the direction."""
+    def _get_options(self) -> dict[str, object]:
+        """Returns the arguments it was created with, except for the root and the direction."""
         raise NotImplementedError
 
     def _has_motion(self, direction: Direction) -> bool:
-        """Whether there is any motion of a direction."""
+        """Whether there is any motion in a direction."""
         raise NotImplementedError
 
     def other_direction(self) -> Self | None:
-        """The same frames with the motion of the other direction of time.
+        """Returns the same frames with the motion in the other direction of time.
 
         Returns:
           The data set, or None if it has no such motion.
         """
-        other, make = opposite(self.direction), cast(Any, type(self))
+        other, make = reverse_direction(self.direction), cast(Any, type(self))
         if not self._has_motion(other):
             return None
         frames = {} if self.frames == 2 else {"frames": self.frames}
-        return make(self.root, direction=other, **frames, **self._options())
+        return make(self.root, direction=other, **frames, **self._get_options())
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
-    """Refuses the value of an option.
+    """Checks the value of an option.
 
     Args:
-      name: of the option.
-      value: that was given.
-      choices: that there are.
+      name: name of the option.
+      value: given value.
+      choices: allowed values.
 
     Raises:
-      ValueError: it is none of them.
+      ValueError: the value is not allowed.
     """
     if value not in choices:
         listed = " or ".join(map(repr, choices))
         raise ValueError(f"{name}: expected {listed}, got {value!r}")
 
 
-def step_of(direction: str) -> int:
-    """How far the next frame is: 1, or -1 backward.
+def get_step(direction: str) -> int:
+    """Returns the step to the next frame: 1 forward, -1 backward.
 
     Raises:
-      ValueError: there is no such direction.
+      ValueError: the direction is unknown.
     """
     check_choice("direction", direction, DIRECTIONS)
     return 1 if direction == "forward" else -1
 
 
-def opposite(direction: Direction) -> Direction:
-    """The other direction."""
+def reverse_direction(direction: Direction) -> Direction:
+    """Returns the other direction."""
     return "backward" if direction == "forward" else "forward"
 
 
-def split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
-    """The folder of a split: inside the root, or the root itself.
+def find_split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
+    """Finds the folder of a split: inside the root, or the root itself.
 
     Args:
-      root: of the data set, or of one split.
-      split: that is wanted.
-      splits: that there are, by the names of their folders.
+      root: folder of the data set, or of one split.
+      split: requested split.
+      splits: folder names of all splits.
 
     Raises:
-      FileNotFoundError: the root is another split.
-      ValueError: there is no such split.
+      FileNotFoundError: the root is the folder of another split.
+      ValueError: the split is unknown.
     """
     check_choice("split", split, splits)
     inside = Path(root) / split
@@ -98,40 +98,40 @@ def split_folder(root: PathLike, split: str, splits: Collection[str]) -> Path:
 
 
 def choose(found: Iterable[str], wanted: Collection[str] | None, root: PathLike) -> list[str]:
-    """The sequences to read, in order.
+    """Selects the sequences to read, in order.
 
     Args:
-      found: the sequences that are there.
-      wanted: those to read; all if None.
-      root: of the data set, for the message.
+      found: available sequences.
+      wanted: sequences to read; all if None.
+      root: folder of the data set, for the error message.
 
     Raises:
-      FileNotFoundError: a sequence that is wanted is not there.
+      FileNotFoundError: a wanted sequence is not available.
     """
     there = set(found)
     if wanted is None:
         return sorted(there)
     if lacking := sorted(set(wanted) - there):
-        raise FileNotFoundError(f"{root}: there is no {lacking[0]}; there are {sorted(there)[:20]}")
+        raise FileNotFoundError(f"{root}: found no {lacking[0]}, only {sorted(there)[:20]}")
     return sorted(set(wanted))
 
 
-def first_frames(
+def find_first_frames(
     frames: Collection[int] | None, motion: Collection[int] | None, step: int
 ) -> list[int]:
-    """The first frames of the pairs of a sequence.
+    """Finds the first frames of the pairs of a sequence.
 
-    A pair is one if both of its frames are there, or if its motion is: a file that is missing in
-    the middle of a sequence is missed when the pair is read. Before the first and behind the last
-    frame there is no pair, although some data sets have a motion that leads there.
+    A pair counts if both of its frames exist or if its motion does, so that reading the pair
+    reports a file missing in the middle of a sequence. A motion that leads beyond the first or
+    last frame, as some data sets have it, makes no pair.
 
     Args:
-      frames: of which there is an image; None if there are no images.
-      motion: of which there is a flow; None if there is no flow.
-      step: 1, or -1 backward.
+      frames: frames with an image; None if there are no images.
+      motion: frames with a flow; None if there is no flow.
+      step: 1 forward, -1 backward.
 
     Returns:
-      Their numbers, in order.
+      The frame numbers, in order.
     """
     moving, there = set(motion or ()), set(frames or ())
     pairs = {n for n in there if n + step in there}
@@ -141,7 +141,7 @@ def first_frames(
     return sorted(pairs | moving)
 
 
-def pairs(
+def list_pairs(
     sequence: str,
     kinds: Mapping[str, Frames],
     of_both: Sequence[str],
@@ -150,24 +150,24 @@ def pairs(
     step: int = 1,
     shared: Mapping[str, Path] | None = None,
 ) -> Iterator[Entry]:
-    """The samples of a sequence.
+    """Lists the pairs of a sequence, in the order of their first frames.
 
     Args:
-      sequence: its name.
-      kinds: its files by kind; those of "flow" are a motion.
-      of_both: kinds that are read of the next frame, too, as "next_" and the kind. The first of
-        them that is there tells which frames there are.
-      digits: of the number of a frame, as its files name it.
-      step: 1, or -1 backward.
-      shared: files of all frames.
+      sequence: name of the sequence.
+      kinds: files of the sequence by kind; "flow" is its motion.
+      of_both: kinds that are also read for the next frame, as "next_" and the kind. The first of
+        them that is available determines which frames exist.
+      digits: number of digits of a frame number in file names.
+      step: 1 forward, -1 backward.
+      shared: files that all frames share.
 
     Returns:
-      Them in the order of their first frames; see `first_frames`.
+      The pairs.
     """
     both = [kind for kind in of_both if kind in kinds]
     frames = kinds[both[0]].numbers if both else None
     motion = kinds["flow"].numbers if "flow" in kinds else None
-    for number in first_frames(frames, motion, step):
+    for number in find_first_frames(frames, motion, step):
         files = {kind: of.file(number) for kind, of in kinds.items()} | dict(shared or {})
         files |= {f"next_{kind}": kinds[kind].file(number + step) for kind in both}
         yield Entry(sequence, f"{number:0{digits}d}", f"{number + step:0{digits}d}", files)

@@ -186,4 +186,4 @@ def test_a_dark_mask_and_a_missing_depth_are_problems(faces, tmp_path):
         ).unlink()
     (problem,) = evaluate("srflow3d", tmp_path).problems
     assert problem.argument == "scale"
-    assert str(problem).endswith("0000.npy: its scale needs the depth of that name, or scale=")
+    assert str(problem).endswith("0000.npy: its scale needs the depth of the same name, or scale=")

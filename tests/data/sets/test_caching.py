@@ -9,7 +9,7 @@ import pytest
 from helpers import pair_trees, trees
 
 from sf3d_jax.data import FormatError
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets.spring.dataset import Spring
 from sf3d_jax.data.sets.tartanair.dataset import TartanAir
 from sf3d_jax.data.sets.tartanair.dataset_v2 import TartanAirV2
@@ -36,7 +36,7 @@ def counted():
     """A reader that counts, and the one that keeps what it returns."""
     reader = Reader()
     reader.__name__ = "reader"
-    return reader.calls, cached_by_file(reader)
+    return reader.calls, cache_by_file(reader)
 
 
 def test_a_file_is_read_once(tmp_path, counted):

@@ -5,7 +5,7 @@ import pytest
 
 from sf3d_jax.data import FormatError, ScalarMap
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._reading import Files, difference, inverse_depth, of_both_frames
+from sf3d_jax.data.sets._reading import Files, get_both_frames, invert_depth, subtract
 
 SMALL, LARGE = np.zeros((2, 3)), np.zeros((4, 6, 2))
 
@@ -42,19 +42,19 @@ def test_an_entry_without_a_map_has_no_size(tmp_path, names, found):
 
 def test_the_frame_that_a_file_lacks_is_named(tmp_path):
     refuse = lambda frame: FormatError(tmp_path, f"frame {frame}", "none")
-    assert of_both_frames(entry(tmp_path), {6: "a", 7: "b", 8: "c"}, refuse) == ("b", "c")
+    assert get_both_frames(entry(tmp_path), {6: "a", 7: "b", 8: "c"}, refuse) == ("b", "c")
     for lacking, has in ((8, {7: "b"}), (7, {8: "c"})):
         with pytest.raises(FormatError, match=f"frame {lacking}"):
-            of_both_frames(entry(tmp_path), has, refuse)
+            get_both_frames(entry(tmp_path), has, refuse)
 
 
 def test_what_is_missing_stays_missing():
-    assert inverse_depth(None) is None
-    assert difference(SMALL, None) is None
-    assert difference(None, SMALL) is None
+    assert invert_depth(None) is None
+    assert subtract(SMALL, None) is None
+    assert subtract(None, SMALL) is None
 
 
 def test_no_surface_is_0_and_an_unknown_depth_is_nan():
     values = np.float32([[2.0, 0.0, -1.0, 0.0]])
-    found = inverse_depth(ScalarMap(values, np.array([[True, True, True, False]])))
+    found = invert_depth(ScalarMap(values, np.array([[True, True, True, False]])))
     np.testing.assert_array_equal(found, np.float32([[0.5, 0, 0, np.nan]]))

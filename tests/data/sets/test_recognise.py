@@ -343,7 +343,7 @@ def test_an_unknown_folder_says_what_was_looked_for(tmp_path):
     for place in (tmp_path, tmp_path / "frames"):
         with pytest.raises(FileNotFoundError) as error:
             recognise(place)
-        assert str(error.value).startswith(f"{place}: no data set")
+        assert str(error.value).startswith(f"{place}: found no known data set")
         for name in BUILDERS:
             assert f"\n  {name}: " in str(error.value)
     with pytest.raises(FileNotFoundError, match="looked for\n  spring: train/") as error:
@@ -369,7 +369,7 @@ def test_flow_of_kitti_alone_may_be_of_either_year(tmp_path):
 def test_a_folder_beside_a_data_set_is_none(tmp_path):
     trees.kitti2015(tmp_path)
     trees.write_image(tmp_path / "mine/0001.png", 1)
-    with pytest.raises(FileNotFoundError, match="no data set"):
+    with pytest.raises(FileNotFoundError, match="found no known data set"):
         recognise(tmp_path / "mine")
 
 
@@ -382,8 +382,8 @@ def test_unknown_names_are_refused(tmp_path):
         recognise(tmp_path, dataset="KITTI 2015")
     with pytest.raises(ValueError, match="split: expected one of training, testing, got 'val'"):
         recognise(tmp_path, dataset="kitti2015", split="val")
-    with pytest.raises(ValueError, match="split: expected none, as monkaa has no splits"):
+    with pytest.raises(ValueError, match="split: expected None, as monkaa has no splits"):
         recognise(tmp_path, dataset="monkaa", split="train")
     trees.kitti2015(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no data set"):
+    with pytest.raises(FileNotFoundError, match="found no known data set"):
         recognise(tmp_path, split="testing")

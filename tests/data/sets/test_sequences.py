@@ -148,22 +148,24 @@ def test_frames_of_ones_own_follow_each_other(tmp_path):
         assert (sequence.cameras.world_to_camera == np.eye(3, 4)).all()
         assert sequence.cameras.focal.shape == (3, 2)
     assert repr(sequences).endswith(
-        "2 samples of 3 frames, 1 of 4 pairs in none of them, left out 2 flow)"
+        "2 samples of 3 frames, 1 of 4 pairs in no sample, left out 2 flow)"
     )
 
 
 def test_too_few_frames_and_numbers_that_are_none_are_refused(tmp_path):
     patterns = own(tmp_path, (1, 2, 4, 5))
-    with pytest.raises(FileNotFoundError, match="there are no 3 frames in a row, but 2 at most"):
+    with pytest.raises(
+        FileNotFoundError, match="there are no 3 consecutive frames; the longest run has 2"
+    ):
         data.FolderPairs(tmp_path, **patterns, frames=3)
     with pytest.raises(ValueError, match="frames: expected at least 2, got 1"):
         data.FolderPairs(tmp_path, **patterns, frames=1)
     for frames in (2.5, "3", None):
-        with pytest.raises(TypeError, match=f"frames: expected a whole number, got {frames!r}"):
+        with pytest.raises(TypeError, match=f"frames: expected an integer, got {frames!r}"):
             data.FolderPairs(tmp_path, **patterns, frames=frames)
-        with pytest.raises(TypeError, match="frames: expected a whole number"):
+        with pytest.raises(TypeError, match="frames: expected an integer"):
             data.FolderPairs(tmp_path, image="*/*", next_image="*/*", frames=frames)
-    with pytest.raises(ValueError, match="next_image: of no use with frames=3"):
+    with pytest.raises(ValueError, match="next_image: cannot be used with frames=3"):
         data.FolderPairs(tmp_path, **patterns, next_image="frames/*.png", frames=3)
 
 
@@ -171,9 +173,9 @@ def test_videos_that_are_too_short_are_counted(tmp_path):
     for name in ("a/9", "a/10", "a/11", "b/1", "b/2"):
         trees.write_image(tmp_path / f"{name}.png", 1)
     videos = data.FolderPairs(tmp_path, image="*/*.png", frames=3)
-    assert repr(videos).endswith("1 sample of 3 frames, 1 of 3 pairs in none of them)")
+    assert repr(videos).endswith("1 sample of 3 frames, 1 of 3 pairs in no sample)")
     assert videos[0].name == "a/9"
-    with pytest.raises(FileNotFoundError, match="no 9 frames in a row, but 3 at most"):
+    with pytest.raises(FileNotFoundError, match="no 9 consecutive frames; the longest run has 3"):
         data.FolderPairs(tmp_path, image="*/*.png", frames=9)
 
 
@@ -231,8 +233,8 @@ def test_pairs_that_know_different_things_are_no_sequence():
     flow = np.zeros((4, 5, 2), np.float32)
     lens = dataclasses.replace(camera, distortion=np.zeros(4, np.float32), model="opencv")
     for changes, says in (
-        ({"flow": flow}, "walk/0: has flow in some of its frames, not in walk/0"),
-        ({"image": image[:3]}, "walk/0: frames in a row differ in size: image"),
+        ({"flow": flow}, "walk/0: some of its frames have flow, but not walk/0"),
+        ({"image": image[:3]}, "walk/0: consecutive frames differ in the size of image"),
         ({"camera": None}, "walk/0: only some of its frames have a camera"),
         ({"camera": lens}, "walk/0: the cameras of its frames differ in size or lens"),
     ):

@@ -1,4 +1,4 @@
-"""FlyingChairs: chairs that fly in front of photographs, with dense flow and nothing else.
+"""FlyingChairs: chairs flying in front of photographs, with dense flow only.
 
 Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks" (ICCV 2015).
 """
@@ -11,12 +11,12 @@ from sf3d_jax.data._files.text import read_rows
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._reading import Files, all_valid, flow_vectors
+from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.chairs import layout
 from sf3d_jax.samples import Sample
 
-# What the list has for each split.
+# The word in the list for each split.
 _WORDS = {"train": "1", "val": "2"}
 
 
@@ -24,17 +24,17 @@ class FlyingChairs(Dataset):
     """Pairs of images of FlyingChairs.
 
         FlyingChairs_release/
-          FlyingChairs_train_val.txt        a line a pair: 1 for train, 2 for val
+          FlyingChairs_train_val.txt        one line per pair: 1 for train, 2 for val
           data/
             00001_img1.ppm                  the first image of a pair
-            00001_img2.ppm                  the second one
+            00001_img2.ppm                  the second image
             00001_flow.flo
 
-    A sample has whichever of these the folder holds: the two images, `flow` and `valid`.
+    A sample has these fields if their files exist: the two images, `flow` and `valid`.
 
-    The list is not part of the download of the images: it is beside it on the page of the data set,
-    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and is RAFT's
-    chairs_split.txt. Its line n is of the pair n, be all pairs there or not.
+    The list is a separate download on the page of the data set,
+    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and the same as RAFT's
+    chairs_split.txt. Line n describes pair n, even if some pairs are missing.
     """
 
     def __init__(
@@ -47,27 +47,27 @@ class FlyingChairs(Dataset):
         """Lists the files.
 
         Args:
-          root: the folder FlyingChairs_release, the one above it, or the one of the images.
-          split: "train" or "val", for which the list is needed, or "all".
-          split_list: the list; if None, FlyingChairs_train_val.txt or chairs_split.txt in the
-            folder of the release or of the images.
+          root: folder FlyingChairs_release, its parent, or the folder of the images.
+          split: "train" or "val", which need the list, or "all".
+          split_list: path of the list; if None, FlyingChairs_train_val.txt or chairs_split.txt in
+            the folder of the release or of the images.
 
         Raises:
-          FileNotFoundError: there is nothing, or no such list.
-          FormatError: the list has other lines, or none of a pair.
-          ValueError: there is no such split, or it needs a list and there is none.
+          FileNotFoundError: no files are found, or the given list is missing.
+          FormatError: the list is malformed, or lacks a line for a pair.
+          ValueError: the split is unknown, or needs a list and none is found.
         """
         check_choice("split", split, layout.SPLITS)
         self.root, self.split = Path(root), split
         self._list = None if split_list is None else Path(split_list)
-        super().__init__(root, list(self._entries()))
+        super().__init__(root, list(self._list_entries()))
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         other = layout.describe_other(self.root)
         of = "" if self.split == "all" else f" of the split {self.split!r}"
-        return f"no data/00001_img1.ppm{of}, as FlyingChairs has it{other}"
+        return f"found no data/00001_img1.ppm{of} (expected in FlyingChairs){other}"
 
-    def _entries(self) -> Iterator[Entry]:
+    def _list_entries(self) -> Iterator[Entry]:
         kinds = layout.find_pairs(self.root)
         numbers = sorted(set().union(*(frames.numbers for frames in kinds.values())))
         if numbers and self.split != "all":
@@ -77,13 +77,13 @@ class FlyingChairs(Dataset):
             yield Entry(f"{number:05d}", "1", "2", files)
 
     def _choose(self, numbers: list[int], folder: Path) -> list[int]:
-        """Those of the pairs that are of the split."""
+        """Selects the pairs of the split."""
         path = self._list or layout.find_list(self.root, folder)
         if path is None:
             raise ValueError(
-                f"{folder.parent}: there is no {layout.LISTS[0]}, which says which pairs are of "
-                f"{self.split!r}: put it there from the page of FlyingChairs (RAFT has it as "
-                f"{layout.LISTS[1]}), name it by split_list=, or take the split 'all'"
+                f"{folder.parent}: found no {layout.LISTS[0]}, which lists the pairs of "
+                f"{self.split!r}: download it from the page of FlyingChairs (it is RAFT's "
+                f"{layout.LISTS[1]}), pass it as split_list=, or use the split 'all'"
             )
         words = [" ".join(row) for row in read_rows(path)]
         for i, word in enumerate(words, 1):
@@ -91,30 +91,30 @@ class FlyingChairs(Dataset):
                 raise FormatError(path, f"1 or 2 in line {i}", repr(word[:60]))
         if not 1 <= numbers[0] <= numbers[-1] <= len(words):
             beyond = numbers[0] if numbers[0] < 1 else numbers[-1]
-            raise FormatError(path, f"a line of the pair {beyond:05d}", f"{len(words)} lines")
+            raise FormatError(path, f"a line for pair {beyond:05d}", f"{len(words)} lines")
         return [n for n in numbers if words[n - 1] == _WORDS[self.split]]
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; a flow that the file marks as unknown is not valid.
+          The sample; pixels that the file marks as unknown are not valid.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)
         image, next_image = files.both("image", read_unit_image)
         flow = files.read("flow", read_flow)
-        files.size()  # for the check that the sizes agree
+        files.size()  # checks that the sizes agree
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            valid=combine_valid(flow),
             name=entry.name,
         )

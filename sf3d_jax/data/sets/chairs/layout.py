@@ -1,8 +1,8 @@
-"""Where the files of FlyingChairs lie; `FlyingChairs` shows the folders."""
+"""Where the files of FlyingChairs lie; see `FlyingChairs` for the folder tree."""
 
 from pathlib import Path
 
-from sf3d_jax.data.sets._listing import Folder, Frames, Place, subfolders
+from sf3d_jax.data.sets._listing import Folder, Frames, Place, list_subfolders
 
 SPLITS = ("train", "val", "all")
 FOLDER = "data"
@@ -11,10 +11,10 @@ IMAGES = {
     "next_image": Place(FOLDER, "{:05d}_img2", ".ppm"),
 }
 FLOW = Place(FOLDER, "{:05d}_flow", ".flo")
-# The list of the data set, and the same one as RAFT calls it.
+# The list of the data set, and RAFT's name for the same list.
 LISTS = ("FlyingChairs_train_val.txt", "chairs_split.txt")
 _RELEASE = "FlyingChairs_release"
-# How the names of its successors look, and what reads those.
+# File names of the successors, and the patterns with which `FolderPairs` reads them.
 _OTHERS = {
     "FlyingChairs2": (
         Place("", "{:07d}-img_0", ".png"),
@@ -28,14 +28,14 @@ _OTHERS = {
 
 
 def find_pairs(root: Path) -> dict[str, Frames]:
-    """The files of the pairs, by kind.
+    """Finds the files of the pairs, by kind.
 
     Args:
-      root: the folder of the release, the one above it, or the one of the files.
+      root: folder of the release, its parent, or the folder of the files.
 
     Returns:
-      Of the first of these folders that has any: "image" and "next_image", if it has images, and
-      "flow", if it has flows.
+      The files in the first of these folders that has any: "image" and "next_image" if there are
+      images, and "flow" if there are flows.
     """
     for folder in (root / FOLDER, root / _RELEASE / FOLDER, root):
         pictures, maps = Folder(folder, ".ppm"), Folder(folder, ".flo")
@@ -50,23 +50,23 @@ def find_pairs(root: Path) -> dict[str, Frames]:
 
 
 def find_list(root: Path, folder: Path) -> Path | None:
-    """The list of the pairs of each split, in or above the folder of the files.
+    """Finds the list of the pairs of each split, in or above the folder of the files.
 
     Args:
-      root: of the data set, as it was given.
-      folder: of the files.
+      root: folder of the data set, as the caller gave it.
+      folder: folder of the files.
 
     Returns:
-      Its path; None if there is none.
+      The path of the list; None if there is none.
     """
     places = dict.fromkeys((folder.parent, folder, root))
     return next((p / name for p in places for name in LISTS if (p / name).is_file()), None)
 
 
 def describe_other(root: Path) -> str:
-    """What to do with a folder that holds one of the successors; empty if it does not."""
+    """Says how to read a folder that holds one of the successors; empty if it does not."""
     splits = ("train", "val", "test", "data/train", "data/test")
-    there = subfolders(root) | {f"data/{name}" for name in subfolders(root / "data")}
+    there = list_subfolders(root) | {f"data/{name}" for name in list_subfolders(root / "data")}
     for folder in (root, *(root / name for name in splits if name in there)):
         for name, (place, patterns) in _OTHERS.items():
             if place.frames(folder).numbers:

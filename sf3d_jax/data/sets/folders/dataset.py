@@ -1,4 +1,4 @@
-"""Files of one's own, by patterns: frames and, where they are there, the motion between them."""
+"""Pairs of frames from your own files, found by patterns."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,12 +12,12 @@ from sf3d_jax.data.maps import read_disparity, read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry, check_frames
-from sf3d_jax.data.sets._reading import Files, all_valid, as_float32, flow_vectors
+from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors, to_float32
 from sf3d_jax.data.sets.folders.entries import list_entries
 from sf3d_jax.data.sets.folders.patterns import Match, find
 from sf3d_jax.samples import Sample
 
-# Ways to give the inverse depth of a frame, and that of its points in the next frame.
+# Arguments that give the inverse depth of a frame, and that of its points in the next frame.
 _DEPTHS = ("inv_depth", "depth", "disparity")
 _MOVED = ("next_depth", "next_disparity")
 _CHANGES = ("inv_depth_change", *_MOVED)
@@ -27,30 +27,34 @@ _PICTURES = ("image", "next_image", "mask", "occlusion")
 
 
 class FolderPairs(Dataset):
-    """Pairs of frames of one's own files.
+    """Pairs of frames from your own files.
+
+        my/
+          frames/0001.png, 0002.png, ...
+          flow/0001.flo
+          inv/0001.npy
+          mask/0001.png
 
         FolderPairs(
             "my", image="frames/*.png", flow="flow/*.flo", inv_depth="inv/*.npy", mask="mask/*.png"
         )
 
-    Without `next_image`, the frames n and n + step of a folder are a pair, n being the number in
-    the name of an image; where frame n + step is missing there is no pair. The step is what flows
-    with names such as 0003_0005 say, or else the commonest difference of numbers in the folder, the
-    least of several; that of all folders, where none occurs twice. Times, whose differences are
-    irregular, and images without numbers are pairs in their order. Where two numbers differ, as in
-    00001_02, the flows say which one is the frame, or words such as cam02. Images of two cameras or
-    sequences by their names, such as 0001_cam1 and 0001_cam2 or left and right, are no pair, unless
-    the pattern has all but that number, as in 0001_cam*.png. With a flow there is a pair for each
-    flow, and what belongs to none, such as the flow of a last frame, is in `left_out`
-    and counted when the data set is printed.
+    Without `next_image`, frames n and n + step of a folder form a pair, where n is the number in
+    the name of an image. The step comes from the names of flows such as 0003_0005. Otherwise it is
+    the most common difference of numbers in the folder (the smallest in a tie), or in all folders
+    if no difference occurs twice. Images without numbers, or with irregular ones such as times,
+    are paired in their order. If a name has two numbers, as in 00001_02, the flows or words such as
+    cam02 decide which one is the frame. Images from two cameras or sequences, such as 0001_cam1 and
+    0001_cam2 or left and right, are not paired unless only that number varies in the pattern, as
+    in 0001_cam*.png. If there are flows, each flow makes one pair. Files that belong to no pair,
+    such as the flow of a last frame, are in `left_out` and counted in the repr.
 
-    Files belong together by their names, or else by the numbers in them, 0001 for the same as 1, as
-    in `data.pair_files`; where a kind has no numbers, in their order, if each folder has as many
-    files as there are frames, or pairs. A pattern without wildcards names one file for all.
+    Files are matched by their names, or else by the numbers in them (0001 equals 1), with the rules
+    of `data.pair_files`. A kind without numbers is matched in order, if each folder has one file
+    per frame or per pair. A pattern without wildcards names one file for all frames.
 
-    Flow may be of any format that `data.read_flow` knows, maps of those of `data.read_map`; masks
-    are pictures. What a format marks as unknown, or is not finite, is not valid in a motion, and
-    no surface in a depth.
+    Flow may have any format of `data.read_flow`, and maps any format of `data.read_map`; masks are
+    images. Unknown or non-finite values are invalid in a motion, and mean no surface in a depth.
     """
 
     def __init__(
@@ -73,34 +77,35 @@ class FolderPairs(Dataset):
         depth_scale: float | None = None,
         frames: int = 2,
     ) -> None:
-        """Lists the files. All patterns begin in `root`, with `*` and `?` as wildcards.
+        """Lists the files. All patterns are relative to `root`; wildcards are `*` and `?`.
 
         Args:
-          root: the folder that the patterns begin in.
-          image: the frames, or the first ones of the pairs.
-          next_image: the next frames; those that follow in the folder if None.
-          flow: from each frame to the next, in pixels.
-          inv_depth: of the frames, per metre; no more than one of this, depth and disparity.
-          depth: of the frames, along the optical axis, in metres.
-          disparity: of the frames, in pixels, of a rectified pair.
-          inv_depth_change: 1/z1 - 1/z0 of each point, on its first frame's grid, per metre; no
-            more than one of this, next_depth and next_disparity.
-          next_depth: the depth that each point has in the next frame, on the first frame's grid.
-          next_disparity: the disparity of each point in the next frame, on the first frame's grid.
-          mask: where the motion is valid, white.
-          occlusion: what the next frame hides, white.
-          camera: of all frames. It is the reference: what moves before it may be the camera.
-          baseline: in metres, for disparities, together with the camera.
-          depth_scale: the codes of a metre, of depth in PNGs.
-          frames: of a sample, which is a `Sequence` if there are more than 2; not with next_image.
+          root: folder that the patterns are relative to.
+          image: pattern of the frames, or of the first frames of the pairs.
+          next_image: pattern of the next frames; if None, the frames that follow in the folder.
+          flow: flow from each frame to the next, in pixels.
+          inv_depth: inverse depth of the frames, per metre; at most one of inv_depth, depth and
+            disparity.
+          depth: depth of the frames along the optical axis, in metres.
+          disparity: disparity of the frames in a rectified pair, in pixels.
+          inv_depth_change: 1/z1 - 1/z0 of each point on its first frame's grid, per metre; at most
+            one of inv_depth_change, next_depth and next_disparity.
+          next_depth: depth of each point in the next frame, on the first frame's grid.
+          next_disparity: disparity of each point in the next frame, on the first frame's grid.
+          mask: image that is white where the motion is valid.
+          occlusion: image that is white where the next frame hides the point.
+          camera: camera of all frames, taken as the reference, so motion includes the camera's own.
+          baseline: baseline in metres, needed with the camera for disparities.
+          depth_scale: PNG codes per metre of depth.
+          frames: frames per sample; above 2, a sample is a `Sequence`. Not with next_image.
 
         Raises:
-          FileNotFoundError: no file fits a pattern, a flow has no frame, a pair lacks a file,
-            names do not say which files belong together, or all images are of other cameras than
-            those beside them; the files are listed.
-          TypeError: camera is not a Camera, or frames no whole number.
-          ValueError: two ways to say the same, two files for one frame, names that do not say
-            which number is that of the frame, or what is needed to understand a map is missing.
+          FileNotFoundError: no file matches a pattern, a flow has no frame, a pair lacks a file,
+            names do not say which files belong together, or all neighbouring images come from
+            different cameras. The message lists the files.
+          TypeError: camera is not a Camera, or frames is not an integer.
+          ValueError: two arguments give the same quantity, two files belong to one frame, names do
+            not say which number is the frame, or an argument needed to interpret a map is missing.
         """
         patterns = {
             "flow": flow,
@@ -119,7 +124,7 @@ class FolderPairs(Dataset):
         _check_options(given, camera, baseline, depth_scale)
         if next_image is not None and check_frames(frames) > 2:
             raise ValueError(
-                f"next_image: of no use with frames={frames}, which follow in a folder"
+                f"next_image: cannot be used with frames={frames}, which are taken from one folder"
             )
         self._camera, self._baseline, self._depth_scale = camera, baseline, depth_scale
         images = {"image": image} | ({} if next_image is None else {"next_image": next_image})
@@ -132,23 +137,23 @@ class FolderPairs(Dataset):
         entries, left_out = list_entries(found, of_frames)
         super().__init__(root, entries, frames=frames, left_out=left_out)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         return (
-            "no folder has two images that fit the pattern, so there is no pair; give a pattern "
-            "such as image='frames/*.png', or the next frame as next_image="
+            "found no pair, as no folder has two images that match the pattern; give a pattern "
+            "such as image='frames/*.png', or the next frames as next_image="
         )
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; what is unknown is not valid.
+          The sample; unknown pixels are not valid.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)
@@ -168,28 +173,28 @@ class FolderPairs(Dataset):
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=as_float32(inv_depth),
-            inv_depth_change=None if change is None else as_float32(change.values),
-            next_inv_depth=as_float32(next_inv_depth),
-            valid=all_valid(flow, change, mask),
+            flow=get_flow_vectors(flow),
+            inv_depth=to_float32(inv_depth),
+            inv_depth_change=None if change is None else to_float32(change.values),
+            next_inv_depth=to_float32(next_inv_depth),
+            valid=combine_valid(flow, change, mask),
             occlusion=occlusion,
             camera=self._camera,
             name=entry.name,
         )
 
     def _check_camera(self, image: Path, size: tuple[int, int]) -> None:
-        """Refuses images of another size than the camera's."""
+        """Refuses images whose size differs from the camera's."""
         if self._camera is not None and self._camera.size != size:
             height, width = self._camera.size
             expected = f"{width} x {height} pixels, the size of the camera"
-            advice = f"of resized images the camera is camera.resize({size})"
+            advice = f"if the images were resized, pass camera.resize({size})"
             if size == (width, height):
                 advice = "the size of a camera is (height, width); are the two swapped?"
             raise SizeError(image, expected, f"{size[1]} x {size[0]}; {advice}")
 
     def _read_inverse_depth(self, files: Files, kinds: Sequence[str]) -> np.ndarray | None:
-        """The inverse depth, of the kind that is there, as float64; 0 where no surface is."""
+        """Reads the first available kind as float64 inverse depth; 0 where there is no surface."""
         kind = next((kind for kind in kinds if kind in files.paths), None)
         if kind is None:
             return None
@@ -219,28 +224,28 @@ def _check_options(
     baseline: float | None,
     depth_scale: float | None,
 ) -> None:
-    """Refuses maps that would have no meaning, or two."""
+    """Refuses maps that would have no meaning, or the same meaning as another one."""
     for ways in (_DEPTHS, _CHANGES):
         if len(twice := [name for name in ways if name in given]) > 1:
-            raise ValueError(f"{twice[1]}: {twice[0]} is given, too; give one of them")
+            raise ValueError(f"{twice[1]}: {twice[0]} is given, too; give only one of them")
     for name, pattern in given.items():
         if name.endswith("disparity") and (camera is None or baseline is None):
-            raise ValueError(f"{name}: is of no use without camera= and baseline=")
+            raise ValueError(f"{name}: needs camera= and baseline=")
         if name in _MOVED and not set(_DEPTHS) & given.keys():
-            raise ValueError(f"{name}: is of no use without a depth of the first frame")
+            raise ValueError(f"{name}: needs a depth of the first frame")
         if pattern.lower().endswith(".png"):
             if name in ("depth", "next_depth") and depth_scale is None:
-                raise ValueError(f"depth_scale: a PNG needs one, got {name}={pattern!r} alone")
+                raise ValueError(f"depth_scale: required for PNGs such as {name}={pattern!r}")
             if name in ("inv_depth", "inv_depth_change"):
-                raise ValueError(f"{name}: a PNG has no unit for it, got {pattern!r}")
+                raise ValueError(f"{name}: cannot be a PNG, which has no unit, got {pattern!r}")
     for option, value in (("baseline", baseline), ("depth_scale", depth_scale)):
         if value is not None and not 0 < value < np.inf:
             raise ValueError(f"{option}: expected a positive number, got {value}")
 
 
 def _check_scale(found: Mapping[str, Sequence[Match]], depth_scale: float | None) -> None:
-    """Refuses a scale of the codes of PNGs where no depth is one."""
+    """Refuses a scale of PNG codes if no depth is a PNG."""
     depths = [match.path for kind in ("depth", "next_depth") for match in found.get(kind, ())]
     if depth_scale is not None and not any(path.suffix.lower() == ".png" for path in depths):
-        expected = "none, as no depth is a PNG; other formats are taken as metres"
+        expected = "None, as no depth is a PNG; other formats are in metres"
         raise ValueError(f"depth_scale: expected {expected}, got {depth_scale}")

@@ -1,4 +1,4 @@
-"""Which frames of one's own files are pairs, and what belongs to each pair."""
+"""Lists the pairs of frames among your own files, and the files that belong to each pair."""
 
 import itertools
 from collections import defaultdict
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets.folders.pairing import (
-    lack_partner,
+    make_lack_message,
     match_names,
-    step_of_names,
+    read_step_of_names,
 )
 from sf3d_jax.data.sets.folders.patterns import Match
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
@@ -24,8 +24,8 @@ class Listed(NamedTuple):
     """Pairs of frames with their files.
 
     Attributes:
-      entries: the pairs, in the order of their first frames.
-      left_out: by kind, the files that belong to no pair.
+      entries: pairs in the order of their first frames.
+      left_out: files that belong to no pair, by kind.
     """
 
     entries: list[Entry]
@@ -33,48 +33,49 @@ class Listed(NamedTuple):
 
 
 def list_entries(found: Mapping[str, Sequence[Match]], of_frames: Collection[str]) -> Listed:
-    """The pairs of frames, and the files that belong to them.
+    """Lists the pairs of frames, and the files that belong to them.
 
-    With a flow there is a pair for every flow that leads from a frame to one that is there.
+    If there are flows, each flow between two existing frames makes one pair.
 
     Args:
-      found: the files by kind, as `patterns.find` gives them: "image", and perhaps "next_image".
-      of_frames: kinds that are read of the next frame, too, as "after_" and the kind.
+      found: files by kind, as `patterns.find` returns them: "image" and, optionally, "next_image"
+        and others.
+      of_frames: kinds that are also read for the next frame, as "after_" and the kind.
 
     Returns:
-      The pairs and what is left.
+      The pairs and the files left out.
 
     Raises:
       FileNotFoundError: a flow has no frame, or a pair lacks a file of another kind.
-      ValueError: two files stand for the same, or names do not say which belong together, or
-        which of their numbers is that of the frame.
+      ValueError: two files have equivalent names, or names do not say which files belong together
+        or which of their numbers is the frame.
     """
     frames = found["image"]
     if "next_image" in found:
-        after = _partners(frames, frames, found["next_image"])
+        after = _find_partners(frames, frames, found["next_image"])
         by_path = {match.path: match for match in found["next_image"]}
         pairs = [(a, by_path[after[a.path]]) for a in frames if a.path in after]
     else:
         flows = found.get("flow", ())
-        step = _step_of_flows(frames, flows)
-        pairs = _leave_out_views([*_successors(frames, step, _find_begins(frames, flows))])
+        step = _read_step_of_flows(frames, flows)
+        pairs = _leave_out_views([*_pair_successors(frames, step, _find_begins(frames, flows))])
     if not pairs:
         return Listed([], {kind: tuple(m.path for m in found[kind]) for kind in found})
     firsts = [first for first, _ in pairs]
     others = [kind for kind in found if kind not in ("image", "next_image")]
-    files = {kind: _partners(frames, firsts, found[kind]) for kind in others}
+    files = {kind: _find_partners(frames, firsts, found[kind]) for kind in others}
     if "flow" in files:
         _check_flow(frames, firsts, files["flow"], found["flow"])
         pairs = [(a, b) for a, b in pairs if a.path in files["flow"]]
     for kind in others:
         _check_complete(files, kind, pairs, kind in of_frames, found[kind])
-    entries = [_entry(a, b, files, of_frames) for a, b in pairs]
+    entries = [_make_entry(a, b, files, of_frames) for a, b in pairs]
     used = {path for entry in entries for path in entry.files.values()}
     left = {kind: tuple(m.path for m in found[kind] if m.path not in used) for kind in found}
     return Listed(entries, {kind: paths for kind, paths in left.items() if paths})
 
 
-def _entry(
+def _make_entry(
     first: Match, after: Match, files: Mapping[str, _ByFrame], of_frames: Collection[str]
 ) -> Entry:
     listed = {"image": first.path, "next_image": after.path}
@@ -86,19 +87,19 @@ def _entry(
 def _check_flow(
     frames: Sequence[Match], firsts: Sequence[Match], by_frame: _ByFrame, flows: Sequence[Match]
 ) -> None:
-    """Refuses a flow without its frame, and flows that all seem to be named a frame late."""
+    """Refuses a flow without its frame, and flows that all seem to be named one frame late."""
     begins = set(by_frame.values())
     if alone := [match.path for match in flows if match.path not in begins]:
-        raise FileNotFoundError(lack_partner(alone, [match.path for match in frames]))
+        raise FileNotFoundError(make_lack_message(alone, [match.path for match in frames]))
     starts = {match.path for match in firsts}
     for _, group in itertools.groupby(frames, key=lambda match: match.folder):
         first, *others = (match.path for match in group)
         all_but_first = all(path in by_frame for path in others)
         if first in starts and first not in by_frame and others and all_but_first:
-            message = lack_partner([first], [match.path for match in flows])
+            message = make_lack_message([first], [match.path for match in flows])
             raise FileNotFoundError(
-                f"{message}, but every frame behind it has one; name each flow after the frame "
-                "that it begins in"
+                f"{message}, but every later frame has one; name each flow after the frame that it "
+                "begins in"
             )
 
 
@@ -109,37 +110,41 @@ def _check_complete(
     of_both: bool,
     among: Sequence[Match],
 ) -> None:
-    """Refuses pairs without a file of a kind; they are listed by their flows, or else images."""
+    """Refuses pairs without a file of a kind, and lists their flows, or else their images."""
     needed = [(a.path, b.path) if of_both else (a.path,) for a, b in pairs]
     lacking = [paths[0] for paths in needed if not all(path in files[kind] for path in paths)]
     if lacking:
         named = [files["flow"][path] if "flow" in files else path for path in lacking]
-        raise FileNotFoundError(lack_partner(named, [match.path for match in among]))
+        raise FileNotFoundError(make_lack_message(named, [match.path for match in among]))
 
 
-def _partners(
+def _find_partners(
     frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
 ) -> _ByFrame:
-    """The file of each frame, by the path of the frame; what has none is not in it.
+    """Finds the file of each frame, by the path of the frame; frames without a file are left out.
 
-    Folders belong together by what their wildcards stand for, and so do the files in them. Where
-    names have no numbers, the files of a folder are as many as its frames, or as its pairs.
+    Folders are matched by the text that their wildcards stand for, and then the files in them.
+    Names without numbers need one file per frame, or one per pair, in each folder.
     """
     if matches[0].is_of_all:
         return {match.path: matches[0].path for match in frames}
-    groups, of_firsts, of_files = _by_group(frames), _by_group(firsts), _by_group(matches)
+    groups, of_firsts, of_files = (
+        _group_matches(frames),
+        _group_matches(firsts),
+        _group_matches(matches),
+    )
     places = match_names([*groups], [*of_files])
     if places is None:
-        raise _undecided(frames, matches)
+        raise _make_undecided_error(frames, matches)
     found: _ByFrame = {}
     for (group, wanted), place in zip(groups.items(), places, strict=True):
         if place is not None:
             files = [*of_files.values()][place]
-            found |= _partners_of_folder(wanted, of_firsts[group], files)
+            found |= _find_partners_in_folder(wanted, of_firsts[group], files)
     return found
 
 
-def _partners_of_folder(
+def _find_partners_in_folder(
     frames: Sequence[Match], firsts: Sequence[Match], matches: Sequence[Match]
 ) -> _ByFrame:
     names = [match.name for match in matches]
@@ -148,33 +153,37 @@ def _partners_of_folder(
         if wanted and places is not None:
             pairs = zip(wanted, places, strict=True)
             return {match.path: matches[i].path for match, i in pairs if i is not None}
-    raise _undecided(firsts, matches)
+    raise _make_undecided_error(firsts, matches)
 
 
-def _undecided(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoundError:
+def _make_undecided_error(frames: Sequence[Match], matches: Sequence[Match]) -> FileNotFoundError:
     path, other = frames[0].path, matches[0].path
     return FileNotFoundError(
-        f"{path}: has no partner of its name or number in {other.parent}, and in their order "
-        f"{len(frames)} files cannot be matched with {len(matches)}"
+        f"{path}: no file in {other.parent} has its name or number, and {len(frames)} files cannot "
+        f"be matched with {len(matches)} by their order"
     )
 
 
-def _step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
-    """How far the other frame is by the names of the flows; 0 if they do not say."""
+def _read_step_of_flows(frames: Sequence[Match], flows: Sequence[Match]) -> int:
+    """Reads the step to the other frame from the names of the flows; 0 if they do not say."""
     names = [match.name for match in frames]
-    steps = {step_of_names([m.name for m in some], names) for some in _by_group(flows).values()}
+    steps = {
+        read_step_of_names([m.name for m in some], names) for some in _group_matches(flows).values()
+    }
     if len(steps) > 1:
         listed = " and ".join(map(str, sorted(steps)))
-        raise ValueError(f"{flows[0].path.parent}: names of flows lead {listed} frames further")
+        raise ValueError(
+            f"{flows[0].path.parent}: expected flows with one step between frames, got {listed}"
+        )
     return steps.pop() if steps else 0
 
 
-def _successors(
+def _pair_successors(
     frames: Sequence[Match], step: int, begins: Collection[Path] | None
 ) -> Iterator[_Pair]:
-    """Each frame and the one a step later; if that is 0, the commonest step of its folder.
+    """Pairs each frame with the one a step later; step 0 means the folder's most common step.
 
-    In a folder whose names have no numbers it is the one that follows by name.
+    In a folder whose names have no numbers, frames are paired in the order of their names.
     """
     by_folder = itertools.groupby(frames, key=lambda match: match.folder)
     folders = [list(group) for _, group in by_folder]
@@ -188,15 +197,14 @@ def _successors(
 
 
 def _leave_out_views(pairs: Sequence[_Pair]) -> list[_Pair]:
-    """The pairs but for those of two cameras, or sequences; raises if all are such."""
+    """Removes pairs across two cameras or sequences; raises if no pair remains."""
     in_one = [pair for pair in pairs if not _is_across_views(*pair)]
     if pairs and not in_one:
         first, after = pairs[0]
         raise FileNotFoundError(
-            f"{first.path} and {after.path.name}: by their names they are of two cameras, or of "
-            "two sequences, so that none follows the other; if it does, give a pattern whose "
-            "wildcard stands for the number of the frame alone, or name the other images with "
-            "next_image="
+            f"{first.path} and {after.path.name}: their names say that they come from two cameras "
+            "or two sequences, so neither follows the other; if one does, give a pattern whose "
+            "wildcard stands for the frame number only, or pass the other images as next_image="
         )
     return in_one
 
@@ -214,22 +222,22 @@ def _read_sequences(
         return read_sequences([match.path.stem for match in folder], places, step)
     except ValueError as error:
         raise ValueError(
-            f"{folder[0].path.parent}: {error}; give a pattern of one sequence alone, or "
-            "name the other frames with next_image="
+            f"{folder[0].path.parent}: {error}; give a pattern of a single sequence, or pass the "
+            "other frames as next_image="
         ) from None
 
 
 def _find_begins(frames: Sequence[Match], flows: Sequence[Match]) -> _ByFrame | None:
-    """The frames with a flow, as far as the names alone say it; None where they do not."""
+    """Finds the frames with a flow by names alone; None if the names do not decide."""
     if not flows or flows[0].is_of_all:
         return None
     try:
-        return _partners(frames, frames, flows)
+        return _find_partners(frames, frames, flows)
     except FileNotFoundError:
         return None
 
 
-def _by_group(matches: Sequence[Match]) -> defaultdict[str, list[Match]]:
+def _group_matches(matches: Sequence[Match]) -> defaultdict[str, list[Match]]:
     groups: defaultdict[str, list[Match]] = defaultdict(list)
     for match in matches:
         groups[match.group].append(match)

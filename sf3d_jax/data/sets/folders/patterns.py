@@ -1,4 +1,4 @@
-"""Files by patterns with wildcards."""
+"""Finds files by patterns with wildcards."""
 
 import os
 import re
@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sf3d_jax.data.sets._listing import PICTURES
-from sf3d_jax.data.sets.folders.pairing import check_unique, natural_order, parse
+from sf3d_jax.data.sets.folders.pairing import check_unique, make_natural_key, parse
 
-# Wildcards side by side are one: ???? is a number of four digits. So are digits beside them: the
-# number of a name that fits 1*.png is not what the wildcard alone stands for.
+# Adjacent wildcards count as one: ???? is a four-digit number. Adjacent digits belong to it, too:
+# the number of a name that matches 1*.png includes the 1.
 _WILDCARDS = re.compile(r"([0-9*?]*[*?][0-9*?]*)")
 
 
 class Match(NamedTuple):
-    """A file that fits a pattern.
+    """A file that matches a pattern.
 
     Attributes:
-      path: of the file.
-      folder: that it lies in, below the root, with slashes.
-      group: what the wildcards in the names of folders stand for, with the digits beside them.
-      name: what those in the name of the file stand for, but for the ending.
+      path: path of the file.
+      folder: folder of the file, relative to the root, with slashes.
+      group: text matched by the wildcards in folder names, with adjacent digits.
+      name: text matched by the wildcards in the file name, without the extension.
       is_of_all: whether the pattern has no wildcards, so that the file belongs to all others.
     """
 
@@ -33,36 +33,39 @@ class Match(NamedTuple):
 
 
 def find(root: Path, pattern: str, *, pictures: bool = False) -> list[Match]:
-    """The files that fit a pattern, by folder, then by name, numbers by their value.
+    """Finds the files that match a pattern, sorted by folder and name, with numbers by value.
 
     Args:
-      root: the folder that the pattern begins in.
-      pattern: a path below it, in which `*` stands for any part of a name and `?` for one letter.
-      pictures: whether it is pictures alone that fit, where the pattern leaves the ending open.
+      root: folder that the pattern is relative to.
+      pattern: path below the root, in which `*` matches any part of a name and `?` one character.
+      pictures: whether only images match if the pattern leaves the extension open.
 
     Raises:
-      FileNotFoundError: no file fits.
-      ValueError: the pattern leaves the root, has other wildcards, or two files stand for the same.
+      FileNotFoundError: no file matches.
+      ValueError: the pattern leaves the root or has other wildcards, or two files have equivalent
+        names.
     """
     parts = Path(pattern).parts
     if "**" in pattern or "[" in pattern or ".." in parts or Path(pattern).is_absolute():
-        raise ValueError(f"{pattern}: expected a path below {root}, with no wildcards but * and ?")
-    matches = list(_matches(root, "/".join(parts), pictures))
+        raise ValueError(f"{pattern}: expected a path below {root}, with only * and ? as wildcards")
+    matches = list(_list_matches(root, "/".join(parts), pictures))
     if not matches:
-        raise FileNotFoundError(f"{root / pattern}: no file fits")
+        raise FileNotFoundError(f"{root / pattern}: no file matches this pattern")
     try:
         check_unique([((parse(m.group), parse(m.name)), m.path) for m in matches])
     except ValueError as error:
         raise ValueError(f"{pattern}: {error}") from None
-    return sorted(matches, key=lambda m: (natural_order(m.folder), natural_order(m.path.name)))
+    return sorted(
+        matches, key=lambda m: (make_natural_key(m.folder), make_natural_key(m.path.name))
+    )
 
 
-def _matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
-    """The files that fit a pattern, in any order; hidden ones are left out."""
+def _list_matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
+    """Yields the files that match a pattern, in any order, without hidden ones."""
     stem, ending = os.path.splitext(pattern)
     is_open = bool(_WILDCARDS.search(ending or stem[-1:]))
     tokens = _WILDCARDS.split(stem if is_open else pattern)
-    regex = re.compile("".join(map(_part, tokens)))
+    regex = re.compile("".join(map(_to_regex, tokens)))
     for path in root.glob(pattern):
         inside = path.relative_to(root)
         is_hidden = any(part.startswith(".") for part in inside.parts)
@@ -76,8 +79,8 @@ def _matches(root: Path, pattern: str, pictures: bool) -> Iterator[Match]:
             yield Match(path, inside.parent.as_posix(), group, own, not parts)
 
 
-def _part(token: str) -> str:
-    """The regular expression of wildcards, or of what is between them."""
+def _to_regex(token: str) -> str:
+    """Returns the regular expression for wildcards, or for the text between them."""
     if not _WILDCARDS.fullmatch(token):
         return re.escape(token)
     return f"({token.replace('*', '[^/]*').replace('?', '[^/]')})"

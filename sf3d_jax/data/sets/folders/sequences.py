@@ -1,26 +1,26 @@
-"""Which frame follows each other one, told by the numbers in their names."""
+"""Finds the frame that follows each frame, by the numbers in their names."""
 
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sf3d_jax.data.sets.folders.pairing import Name, parse, varying_numbers
+from sf3d_jax.data.sets.folders.pairing import Name, find_varying_numbers, parse
 from sf3d_jax.data.sets.folders.views import FRAME, VIEW
 
-# The places of frames, in the list of their names, by the number of the frame.
+# The indices of frames in the list of their names, by frame number.
 Chain = dict[int, int]
 
-# From this difference on, numbers may be times.
+# Numbers that differ by at least this much may be times.
 _LEAST_TIME = 10
 
 
 class _Reading(NamedTuple):
-    """One way to read names of the same texts.
+    """One way to interpret names with the same texts.
 
     Attributes:
-      place: of the frame's number in the name.
-      chains: the frames of each sequence, whose names have all other numbers in common.
+      place: index of the frame number among the numbers of a name.
+      chains: frames of each sequence, whose names have all other numbers in common.
     """
 
     place: int
@@ -30,22 +30,22 @@ class _Reading(NamedTuple):
 def read_sequences(
     names: Sequence[str], begins: Collection[int] | None, step: int, *, is_partial: bool = False
 ) -> list[Chain]:
-    """The frames of a folder by their numbers, each sequence apart.
+    """Groups the frames of a folder into sequences, each indexed by frame number.
 
-    The number of a frame is the one that differs within a sequence, and the names of a sequence
-    have all else in common. Where each of several numbers may be it, words such as frame_ and cam
-    decide, and else the flows, if with one of the readings alone each flow leads to a frame. Where
-    all numbers differ at once, it is the first one.
+    The frame number varies within a sequence, while the rest of the name stays the same. If several
+    numbers could be the frame number, words such as frame_ and cam decide. Failing that, the flows
+    decide, if only one reading lets each flow lead to a frame. If all numbers vary at once, the
+    first one is the frame number.
 
     Args:
-      names: of the frames, without their endings.
-      begins: the places of those with a flow; None if there is no flow at all.
-      step: how far a flow leads; 0 if that is not known.
-      is_partial: whether the flows may be some of many, such as those of one camera. Then a single
-        one decides nothing, and a reading counts as well if its sequences have all their flows.
+      names: names of the frames without extensions.
+      begins: indices of the frames with a flow; None if there are no flows.
+      step: step of a flow in frame numbers; 0 if unknown.
+      is_partial: whether some flows may be missing, such as those of other cameras. Then a single
+        flow decides nothing, and a reading also counts if its sequences have all their flows.
 
     Returns:
-      The sequences; none where the names have no numbers.
+      The sequences; empty if the names have no numbers.
 
     Raises:
       ValueError: the names do not say which of their numbers is the frame.
@@ -66,14 +66,14 @@ def read_sequences(
 
 
 def find_step(chains: Sequence[Chain], common: int = 0) -> int:
-    """How far the next frame is in sequences: their commonest difference, the least of several.
+    """Finds the step between frames: the most common difference, the smallest in a tie.
 
     Args:
-      chains: the sequences of a folder.
-      common: the step of all folders, which counts where no difference occurs twice.
+      chains: sequences of a folder.
+      common: step of all folders, used if no difference occurs twice.
 
     Returns:
-      The step; 0 for irregular numbers, such as times, where each is followed by the next.
+      The step; 0 for irregular numbers such as times, each of which is followed by the next.
     """
     steps = Counter(b - a for chain in chains for a, b in itertools.pairwise(sorted(chain)))
     if not steps:
@@ -85,11 +85,11 @@ def find_step(chains: Sequence[Chain], common: int = 0) -> int:
 
 
 def follow(chains: Sequence[Chain], step: int) -> dict[int, int]:
-    """The place of the frame after each.
+    """Finds the index of the frame that follows each frame.
 
     Args:
-      chains: the sequences.
-      step: from number to number; 0 takes the next number, however far.
+      chains: sequences of frames.
+      step: difference of their numbers; 0 takes the next number at any distance.
     """
     if not step:
         ordered = ([chain[n] for n in sorted(chain)] for chain in chains)
@@ -98,7 +98,7 @@ def follow(chains: Sequence[Chain], step: int) -> dict[int, int]:
 
 
 def _is_irregular(steps: Counter[int], step: int) -> bool:
-    """Whether numbers are times: large differences that are no multiples of one another."""
+    """Whether numbers are times: their differences are large and not multiples of the least."""
     least, count = min(steps), steps.total()
     if count < 2 or least < _LEAST_TIME or all(x % least == 0 for x in steps):
         return False
@@ -107,8 +107,8 @@ def _is_irregular(steps: Counter[int], step: int) -> bool:
 
 
 def _list_readings(named: Sequence[tuple[Name, int]]) -> list[_Reading]:
-    """The ways in which frames make sequences, that of the last number first."""
-    varying = varying_numbers([name for name, _ in named])
+    """Lists the ways to split frames into sequences, beginning with the last number."""
+    varying = find_varying_numbers([name for name, _ in named])
     ways = [_Reading(i, _split(named, i, varying)) for i in reversed(varying)]
     ways = [way for way in ways if any(len(chain) > 1 for chain in way.chains)]
     if not ways and varying:
@@ -117,7 +117,7 @@ def _list_readings(named: Sequence[tuple[Name, int]]) -> list[_Reading]:
 
 
 def _split(named: Sequence[tuple[Name, int]], place: int, varying: Sequence[int]) -> list[Chain]:
-    """The frames by the number at a place, apart by the others; none if one has decimals."""
+    """Splits frames by all varying numbers but that at `place`; [] if that one has decimals."""
     chains: dict[tuple[int | str, ...], Chain] = defaultdict(dict)
     for name, i in named:
         number = name.numbers[place]
@@ -134,7 +134,7 @@ def _choose(
     step: int,
     is_partial: bool,
 ) -> _Reading:
-    """The reading that the flows or the words in the names decide for."""
+    """Chooses the reading that the words in the names, or the flows, support."""
     if begins is not None and not begins:
         return readings[0]  # no flow leads from any of these frames
     texts = parse(names[next(i for x in readings[0].chains for i in x.values())]).texts
@@ -158,6 +158,6 @@ def _choose(
 
 
 def _has_all_flows(reading: _Reading, begins: Sequence[int]) -> bool:
-    """Whether each sequence with flows has one for every frame, or for every one but the last."""
+    """Whether each sequence with flows has one for every frame, except perhaps the last."""
     chains = [[chain[n] for n in sorted(chain)] for chain in reading.chains]
     return all({*chain[:-1]} <= {*begins} for chain in chains if {*chain} & {*begins})

@@ -1,33 +1,34 @@
-"""Which names are of two cameras, or of two sequences: no motion leads from one to the other."""
+"""Recognises names of two cameras or two sequences, between which there is no motion."""
 
 import re
 from pathlib import PurePath
 
-# What stands before the number of a frame, and before that of a camera or a sequence.
+# The text before a frame number, and before the number of a camera or a sequence.
 FRAME = re.compile(r"(?:^|.*[^a-z])(?:f|fr|frame|t|time|timestep|step|img|image)[_\-. ]*", re.I)
 VIEW = re.compile(
     r"(?:^|.*[^a-z])(?:c|cam|camera|v|view|s|seq|sequence|scene|shot|take|subject)[_\-. ]*", re.I
 )
-# Those that can mean nothing else.
+# The unambiguous ones among them.
 _CAMERA = re.compile(r"(?:^|.*[^a-z])(?:cam|camera|view)[_\-. ]*", re.I)
 _TIME = re.compile(r"(?:^|.*[^a-z])(?:frame|time|timestep)[_\-. ]*", re.I)
 _SIDE = re.compile(r"(?<![a-z])(left|right|l|r)(?![a-z])", re.I)
 _NUMBER = re.compile(r"([0-9]+)")
 _PLAIN = re.compile(r"[_\-. ]*")
 _DATE = re.compile(r"(?:19|20)[0-9]{6}")
-# So many digits are those of a frame, as in 0001_cam_220700191; 01_cam_0001 may begin otherwise.
+# A number of at least this many digits is a frame, as in 0001_cam_220700191; the 01 of
+# 01_cam_0001 may be something else.
 _FRAME_DIGITS = 3
 
 
 def are_two_views(name: str, other: str) -> bool:
-    """Whether names such as 0001_cam1 and 0001_cam2 are of two cameras or sequences.
+    """Whether names such as 0001_cam1 and 0001_cam2 belong to two cameras or sequences.
 
-    They are if a number behind such a word differs and another one is that of the frame; or if one
-    is of the left camera and the other of the right one.
+    They do if a number after such a word differs and another number is the frame, or if one name
+    says left and the other right.
 
     Args:
-      name: of a frame, without its ending.
-      other: of another one.
+      name: name of a frame without its extension.
+      other: name of another frame.
     """
     if _are_two_sides(name, other):
         return True
@@ -41,22 +42,22 @@ def are_two_views(name: str, other: str) -> bool:
 
 
 def are_two_cameras(name: str, other: str) -> bool:
-    """Whether names of any words, such as flow_cam1 and depth_cam2, tell two cameras.
+    """Whether names such as flow_cam1 and depth_cam2, with any other words, say two cameras.
 
     Args:
-      name: of a file, without its ending, or of a folder.
-      other: of another one.
+      name: name of a folder, or of a file without its extension.
+      other: another such name.
     """
     sides = [{x.lower()[0] for x in _SIDE.findall(text)} for text in (name, other)]
-    numbers = [_camera_numbers(text) for text in (name, other)]
+    numbers = [_find_camera_numbers(text) for text in (name, other)]
     return any(len(a) == len(b) == 1 and a != b for a, b in (sides, numbers))
 
 
 def is_of_time(path: PurePath) -> bool:
-    """Whether a folder below the root is a time and the file in it a camera: frame_0001/cam_2.
+    """Whether a folder names a time and the file in it a camera, as in frame_0001/cam_2.
 
     Args:
-      path: below the root.
+      path: path relative to the root.
     """
     *texts, _ = _NUMBER.split(path.stem)[::2]
     folders = (_NUMBER.split(part) for part in path.parent.parts)
@@ -70,13 +71,13 @@ def _are_two_sides(name: str, other: str) -> bool:
     return texts[0] != texts[1] and len(bare) == 1
 
 
-def _camera_numbers(text: str) -> set[int]:
+def _find_camera_numbers(text: str) -> set[int]:
     parts = _NUMBER.split(text)
     return {int(parts[i]) for i in range(1, len(parts), 2) if _CAMERA.fullmatch(parts[i - 1])}
 
 
 def _has_time(parts: list[str], view: int) -> bool:
-    """Whether a name has the number of a frame beside that of a view."""
+    """Whether a name has a frame number besides the number of a view."""
     return any(_is_time(parts, i, len(parts[view])) for i in range(1, len(parts), 2) if i != view)
 
 

@@ -1,1 +1,1 @@
-"""KITTI 2015."""
+"""KITTI 2012 and KITTI 2015."""

@@ -1,4 +1,4 @@
-"""The benchmark of KITTI 2015: which estimates belong to which truth, and what a submission is."""
+"""The benchmark of KITTI 2015: matches estimates with the ground truth, and writes submissions."""
 
 from pathlib import Path
 
@@ -25,14 +25,14 @@ from sf3d_jax.metrics import KittiSceneFlow, Metric
 METRICS: tuple[type[Metric], ...] = (KittiSceneFlow,)
 NEEDS = "pixels with a true value"
 LAYOUT = (
-    "flow/000000_10.png, disp_0/000000_10.png or disp_1/000000_10.png in the first, and "
+    "flow/000000_10.png, disp_0/000000_10.png or disp_1/000000_10.png in the first folder, and "
     "flow_occ/000000_10.png, disp_occ_0/000000_10.png or disp_occ_1/000000_10.png in the second"
 )
 SIZES = layout.SIZES
-# Whether a submission needs a value at every pixel.
+# A submission may lack values at some pixels.
 IS_DENSE = False
 
-# Which kinds of files each task needs.
+# The kinds of files that each task needs.
 TASKS: dict[str, tuple[str, ...]] = {
     "stereo": ("disp_0",),
     "optical flow": ("flow",),
@@ -46,8 +46,8 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """Lists the images that have an estimate and a truth.
 
     Args:
-      prediction: the folder with flow, disp_0 and disp_1.
-      truth: the folder with flow_occ, disp_occ_0 and so on.
+      prediction: folder with flow, disp_0 and disp_1.
+      truth: folder with flow_occ, disp_occ_0 and so on.
 
     Returns:
       The images.
@@ -67,12 +67,12 @@ def items(prediction: Path, truth: Path) -> list[Item]:
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what KittiSceneFlow takes of one image; see `Evaluated.arguments`."""
+    """Reads the arguments of KittiSceneFlow for one image, as `Evaluated.arguments` says."""
     return {"KittiSceneFlow": fill_up(read_item(item, _READERS), scoring.size)}
 
 
 def expected_files() -> dict[str, list[Path]]:
-    """The files of a whole submission: by kind, their paths inside the folder."""
+    """Lists the files of a full submission: by kind, their paths inside the folder."""
     return {
         place.folder: [place.path(number) for number in range(layout.TEST_PAIRS)]
         for place in (layout.PREDICTIONS[k] for k in ("disparity", "next_disparity", "flow"))
@@ -80,7 +80,7 @@ def expected_files() -> dict[str, list[Path]]:
 
 
 def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
-    """Writes a PNG of 16 bits, with 0 where there is no value; see `Submitted.write_estimate`."""
+    """Writes a 16-bit PNG, with 0 where there is no value, as `Submitted.write_estimate` says."""
     known = valid if kind == "flow" else valid & (values > 0)
     if not known.any():
         raise ValueError("expected a value at some pixel, found none")
@@ -89,7 +89,7 @@ def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray)
 
 
 def _read_disparity(path: Path) -> ScalarMap:
-    """Reads disparity; what is not positive is a hole, as in the benchmark's own files."""
+    """Reads disparity. Values that are not positive are holes, as in the benchmark's own files."""
     values, valid = read_any_disparity(path)
     return ScalarMap(values, valid & (values > 0))
 

@@ -1,8 +1,7 @@
 """KITTI 2012: street scenes, with sparse flow and the disparity of the first frame.
 
-With focal length f and baseline B of the grey pair, d = disparity / (f B). There is no disparity of
-the second frame, and so no change of the inverse depth. The world stays: all that moves does so as
-the car drives on.
+With focal length f and baseline B of the grey pair, d = disparity / (f B). The second frame has no
+disparity, so there is no inverse-depth change. The scenes are static: all motion is due to the car.
 
 Geiger, Lenz and Urtasun, "Are we ready for Autonomous Driving? The KITTI Vision Benchmark Suite"
 (CVPR 2012).
@@ -17,26 +16,26 @@ class Kitti2012(KittiPairs):
     """Pairs of frames of KITTI 2012.
 
         training/ or testing/
-          colored_0/ or image_0/       in colour or, where there are none, in grey
+          colored_0/ or image_0/       images in colour, or in grey if there are none in colour
             000000_10.png              the first image of a pair
-            000000_11.png              the second one
+            000000_11.png              the second image
           flow_occ/000000_10.png       flow
           disp_occ/000000_10.png       disparity of the first frame
-          flow_noc/, disp_noc/         the same, only of what stays in the image
+          flow_noc/, disp_noc/         the same, only for points that stay in the image
           calib/000000.txt             calibration, P0 to P3
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `valid` where it is
-    known, `inv_depth` (which needs the calibration; 0 where there is no truth), the camera, and
-    `occlusion`: True where the point leaves the image, which is all that KITTI knows. Images of
-    different samples differ in size. The calibration does not say it, but is that of one of five
-    days; images of another size than that day's are taken as resized ones, disparities in their
-    pixels. Of another calibration the images have to be those that it is of. `next_camera` is None,
-    as the files have no poses.
+    A sample has these fields if their files exist: the two images, `flow`, `valid` where it is
+    known, `inv_depth` (which needs the calibration; 0 where there is no ground truth), the camera,
+    and `occlusion`, which is True where the point leaves the image, the only occlusions that KITTI
+    marks. Image sizes vary between samples. The calibration does not contain the size, but belongs
+    to one of five recording days; images of another size than that day's are treated as resized,
+    with disparities in their own pixels. With any other calibration, the images must have the size
+    that it was made for. `next_camera` is None, because the files have no poses.
     """
 
     _kinds = layout.KINDS
     _calibration_files = layout.CALIBRATION
-    # The truth is that of the grey pair.
+    # The ground truth belongs to the grey pair.
     _left = 0
 
     def __init__(
@@ -49,16 +48,16 @@ class Kitti2012(KittiPairs):
         """Lists the files.
 
         Args:
-          root: the folder that holds the splits, or one split.
-          split: "training", or "testing", which has no truth.
-          calibration: a calibration file for all samples, which are of one day then, or a folder
-            of NNNNNN.txt; that of the split if None.
+          root: folder of the splits, or of one split.
+          split: "training", or "testing", which has no ground truth.
+          calibration: one calibration file for all samples (all from one day), or a folder of
+            NNNNNN.txt; that of the split if None.
 
         Raises:
-          FileNotFoundError: there is nothing.
-          ValueError: there is no such split.
+          FileNotFoundError: no files are found.
+          ValueError: the split is unknown.
         """
         super().__init__(root, split, calibration)
 
-    def _missing(self) -> str:
-        return f"no {self.split}/colored_0/000000_10.png, as KITTI 2012 has it"
+    def _describe_missing(self) -> str:
+        return f"found no {self.split}/colored_0/000000_10.png (expected in KITTI 2012)"

@@ -1,25 +1,25 @@
-"""Where the files of KITTI 2012 lie; `Kitti2012` shows the folders.
+"""Where the files of KITTI 2012 lie; see `Kitti2012` for the folder tree.
 
-The splits are those of KITTI 2015.
+The splits have the same names as those of KITTI 2015.
 """
 
 from sf3d_jax.data.sets._listing import Place
 
 
-def _place(folder: str, frame: str = "10") -> Place:
+def _make_place(folder: str, frame: str = "10") -> Place:
     return Place(folder, f"{{:06d}}_{frame}", ".png")
 
 
-# Of each kind of a sample, the places in which it may lie. Of the truth, first that of all pixels,
-# then that of those that stay in the image.
+# The places where each kind of file may lie, the preferred one first. For the ground truth, all
+# pixels are preferred to points that stay in the image.
 KINDS = {
-    "image": (_place("colored_0"), _place("image_0")),
-    "next_image": (_place("colored_0", "11"), _place("image_0", "11")),
-    "flow": (_place("flow_occ"), _place("flow_noc")),
-    "disparity": (_place("disp_occ"), _place("disp_noc")),
-    "flow_inside": (_place("flow_noc"),),
+    "image": (_make_place("colored_0"), _make_place("image_0")),
+    "next_image": (_make_place("colored_0", "11"), _make_place("image_0", "11")),
+    "flow": (_make_place("flow_occ"), _make_place("flow_noc")),
+    "disparity": (_make_place("disp_occ"), _make_place("disp_noc")),
+    "flow_inside": (_make_place("flow_noc"),),
 }
 CALIBRATION = Place("calib", "{:06d}", ".txt")
 
-# A folder with one of these is a split; KITTI 2015 has other ones.
+# A folder with one of these is a split of KITTI 2012; KITTI 2015 has none of them.
 MARKS = {"colored_0", "image_0", "disp_occ", "disp_noc"}

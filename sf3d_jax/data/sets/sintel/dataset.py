@@ -1,9 +1,8 @@
 """MPI Sintel: scenes of an animated film, with dense flow, depth and cameras.
 
-The images of the stereo release, clean_left and final_left, are read, too. Its baseline is 0.1 m.
-Its folder `occlusions` has the masks of the disparity under the same name as those of the flow:
-keep the two releases in folders of their own. There is no change of the inverse depth, and no
-backward flow.
+The stereo release, with images in clean_left and final_left and a baseline of 0.1 m, is read, too.
+Its folder `occlusions` contains masks for disparity under the names of those for flow, so keep the
+two releases in separate folders. There is no inverse-depth change and no backward flow.
 
 Butler et al., "A naturalistic open source movie for optical flow evaluation" (ECCV 2012).
 """
@@ -18,19 +17,19 @@ from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._listing import list_subfolders
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    as_float32,
-    flow_vectors,
-    inverse_depth,
+    combine_valid,
+    get_flow_vectors,
+    invert_depth,
+    to_float32,
 )
 from sf3d_jax.data.sets._sequences import (
     check_choice,
     choose,
-    pairs,
-    split_folder,
+    find_split_folder,
+    list_pairs,
 )
 from sf3d_jax.data.sets.sintel import layout
 from sf3d_jax.data.sets.sintel.files import read_sintel_camera, read_sintel_disparity
@@ -38,7 +37,7 @@ from sf3d_jax.samples import Sample
 
 BASELINE = 0.1
 
-# What is read of the next frame, too.
+# Kinds that are also read for the next frame.
 _OF_BOTH = ("image", "depth", "disparity", "camera")
 
 
@@ -46,19 +45,19 @@ class Sintel(Dataset):
     """Pairs of frames of Sintel.
 
         training/ or test/
-          clean/ or final/, in the stereo release clean_left/ or final_left/
+          clean/ or final/ (clean_left/ or final_left/ in the stereo release)
             alley_1/frame_0001.png
           flow/alley_1/frame_0001.flo
           invalid/alley_1/frame_0001.png          where the flow has no value
-          occlusions/alley_1/frame_0001.png       what the next frame hides
+          occlusions/alley_1/frame_0001.png       points that the next frame hides
           depth/alley_1/frame_0001.dpt
           camdata_left/alley_1/frame_0001.cam     cameras
           disparities/alley_1/frame_0001.png      disparity of the stereo release
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside the
-    invalid pixels of the flow, `occlusion`, `inv_depth` and `next_inv_depth`, and the cameras.
-    The intrinsics are those of 1024 x 436 pixels: images of another size are taken as resized ones,
-    disparities in their pixels, and those of another aspect are refused.
+    A sample has these fields if their files exist: the two images, `flow`, `valid` (the flow has a
+    value), `occlusion`, `inv_depth`, `next_inv_depth` and the cameras. The intrinsics are those of
+    1024 x 436 pixels. Images of another size are treated as resized, with disparities in their own
+    pixels; other aspect ratios are refused.
     """
 
     def __init__(
@@ -73,51 +72,51 @@ class Sintel(Dataset):
         """Lists the files.
 
         Args:
-          root: the folder that holds the splits, or one split.
-          split: "training", or "test", which has images only.
-          render: "clean" or "final".
-          scenes: to read, such as "alley_1"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder of the splits, or of one split.
+          split: "training", or "test", which only has images.
+          render: rendering pass, "clean" or "final".
+          scenes: scenes to read, such as "alley_1"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("render", render, layout.RENDERS)
         self.split, self.render, self.scenes = split, render, scenes
-        self._top = split_folder(root, split, layout.SPLITS)
-        super().__init__(root, list(self._entries()), frames=frames)
+        self._top = find_split_folder(root, split, layout.SPLITS)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _missing(self) -> str:
-        return f"no {self.split}/{self.render}/SCENE/frame_0001.png, as Sintel has it"
+    def _describe_missing(self) -> str:
+        return f"found no {self.split}/{self.render}/SCENE/frame_0001.png (expected in Sintel)"
 
-    def _entries(self) -> Iterator[Entry]:
-        folders = lambda place: subfolders(self._top / place.folder)
+    def _list_entries(self) -> Iterator[Entry]:
+        folders = lambda place: list_subfolders(self._top / place.folder)
         images = layout.IMAGES[self.render]
         kinds = {"image": next((place for place in images if folders(place)), images[0])}
         kinds |= layout.KINDS
         scenes = {kind: folders(place) for kind, place in kinds.items()}
         kinds = {kind: place for kind, place in kinds.items() if scenes[kind]}
         if "flow" not in kinds:
-            kinds.pop("occlusion", None)  # it is that of the disparity
+            kinds.pop("occlusion", None)  # the stereo release has the occlusion of disparity
         if "depth" in kinds:
             kinds.pop("disparity", None)
         found = set().union(*(scenes[kind] for kind in ("image", "flow", "depth")))
         for scene in choose(found, self.scenes, self._top):
             frames = {kind: place.frames(self._top, scene) for kind, place in kinds.items()}
-            yield from pairs(scene, frames, _OF_BOTH, digits=4)
+            yield from list_pairs(scene, frames, _OF_BOTH, digits=4)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a depth is no number.
+          The sample; NaN where a depth is not a number.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         files = Files(entry)
@@ -136,10 +135,10 @@ class Sintel(Dataset):
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=_inverse_depth(depths[0], disparities[0], camera),
-            next_inv_depth=_inverse_depth(depths[1], disparities[1], next_camera),
-            valid=all_valid(flow, None if invalid is None else ~invalid),
+            flow=get_flow_vectors(flow),
+            inv_depth=_compute_inverse_depth(depths[0], disparities[0], camera),
+            next_inv_depth=_compute_inverse_depth(depths[1], disparities[1], next_camera),
+            valid=combine_valid(flow, None if invalid is None else ~invalid),
             occlusion=occlusion,
             camera=camera,
             next_camera=next_camera,
@@ -147,10 +146,10 @@ class Sintel(Dataset):
         )
 
 
-def _inverse_depth(
+def _compute_inverse_depth(
     depth: ScalarMap | None, disparity: ScalarMap | None, camera: Camera | None
 ) -> np.ndarray | None:
-    """1/z of a depth, or else of a disparity and its camera."""
+    """Computes 1/z from a depth, or else from a disparity and its camera."""
     if depth is None and disparity is not None and camera is not None:
-        return as_float32(disparity.values / (camera.focal[0] * BASELINE))
-    return inverse_depth(depth)
+        return to_float32(disparity.values / (camera.focal[0] * BASELINE))
+    return invert_depth(depth)

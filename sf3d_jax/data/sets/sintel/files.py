@@ -1,17 +1,17 @@
-"""The formats of the MPI Sintel benchmark beside .flo: depth, disparity and cameras.
+"""The file formats of the MPI Sintel benchmark other than .flo: depth, disparity and cameras.
 
-Depth, .dpt: as .flo, the letters PIEH and the int32 width and height, then a float32 a pixel.
-Depth is along the optical axis; metres by common use, the benchmark names no unit.
+Depth, .dpt: the letters PIEH, width and height as int32, then one float32 per pixel. Depth is along
+the optical axis, by convention in metres; the benchmark states no unit.
 
-Disparity, .png: 8-bit colour, R * 4 + G / 2^6 + B / 2^14 pixels below 1024. The published files
-leave B at 0, so that they are exact to 1/64 pixel. The left view is the reference, the baseline
+Disparity, .png: 8-bit colour, R * 4 + G / 2^6 + B / 2^14 pixels, below 1024. B is 0 in the
+published files, so they are exact to 1/64 pixel. The left view is the reference and the baseline is
 0.1 m: depth = focal * 0.1 / disparity.
 
 Camera, .cam: little endian, the letters PIEH, nine float64 of the intrinsics M and twelve of the
-extrinsics N = [R | t], row by row; a point X of the world is seen at x = M N X, with OpenCV's axes.
-The benchmark does not say where a pixel's centre is. Its M has the principal point (511.5, 217.5)
-for 1024 x 436 pixels: the middle of the image if integers are pixel centres, as they are here, so
-that it is taken as it stands.
+extrinsics N = [R | t], row by row. A world point X is seen at x = M N X, with OpenCV's axes. The
+benchmark does not define pixel centres. Its M has the principal point (511.5, 217.5) for
+1024 x 436 pixels, the middle of the image if integers are pixel centres. They are here, so it is
+used unchanged.
 
 Source: the I/O code and the readme of the depth and stereo data (sintel.is.tue.mpg.de).
 """
@@ -42,16 +42,16 @@ _LARGEST_CODE = 2**24 - 1
 
 
 def read_sintel_disparity(path: PathLike) -> ScalarMap:
-    """Reads the disparity of Sintel's stereo data.
+    """Reads Sintel's stereo disparity: R * 4 + G / 2^6 + B / 2^14 pixels.
 
     Args:
-      path: of the PNG.
+      path: file to read.
 
     Returns:
-      The disparity in pixels, positive; 0, infinitely far away, is invalid.
+      The positive disparity in pixels, [H, W]; 0 (infinitely far away) is invalid.
 
     Raises:
-      FormatError: the file is not an 8-bit PNG of three channels.
+      FormatError: the file is not an 8-bit PNG with three channels.
     """
     from sf3d_jax.data.maps.kinds import ScalarMap
 
@@ -63,18 +63,18 @@ def read_sintel_disparity(path: PathLike) -> ScalarMap:
 def write_sintel_disparity(
     path: PathLike, disparity: npt.ArrayLike, valid: npt.ArrayLike | None = None
 ) -> None:
-    """Writes disparity as Sintel's stereo data have it, rounded to 1/16384 pixel.
+    """Writes disparity in the format of Sintel's stereo data, rounded to 1/16384 pixel.
 
-    A reader that leaves out the third channel is still right to 1/64 pixel.
+    A reader that ignores the third channel is still accurate to 1/64 pixel.
 
     Args:
-      path: of the PNG.
-      disparity: real [H, W] in pixels. What is not positive and finite is written as 0, invalid;
-        a positive one gets at least the code 1.
-      valid: bool [H, W], all where not given.
+      path: file to write.
+      disparity: real [H, W] in pixels. Values that are not positive and finite are written as 0,
+        which is invalid; positive ones get at least the code 1.
+      valid: bool [H, W]; all pixels if None.
 
     Raises:
-      ValueError: a wrong shape or dtype, or a valid disparity of 1024 or more.
+      ValueError: a valid disparity is 1024 or more.
     """
     disparity = real_map("disparity", disparity)
     known = valid_mask(valid, disparity) & (disparity > 0)
@@ -91,21 +91,21 @@ def write_sintel_disparity(
 
 
 def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> Camera:
-    """Reads a .cam file.
+    """Reads a .cam file with intrinsics M and extrinsics N, where x = M N X.
 
     Args:
-      path: of the file.
-      size: (H, W) of the images, which the file does not say. If they are not 1024 x 436 pixels
-        the camera is resized, areas onto areas; but not if M has its principal point at the centre
-        of such images, as in a file that was resized with them.
+      path: file to read.
+      size: (H, W) of the images, which the file does not contain. If it is not 1024 x 436 pixels,
+        the camera is resized so that pixel areas map to pixel areas, unless the principal point is
+        already at the centre of such images because the file was resized with them.
 
     Returns:
-      The camera, float64, in the world of the file.
+      The float64 camera in the world of the file.
 
     Raises:
-      FormatError: the file is not a .cam file, M and N are no camera, or M is that of images of
-        another size or aspect.
-      ValueError: size is no size.
+      FormatError: the file is not a .cam file, M or N is not valid, or M belongs to images of
+        another size or aspect ratio.
+      ValueError: size is not two positive integers.
     """
     from sf3d_jax.camera import check_size
 
@@ -129,15 +129,15 @@ def read_sintel_camera(path: PathLike, size: tuple[int, int]) -> Camera:
 
 
 def write_sintel_camera(path: PathLike, camera: Camera) -> None:
-    """Writes a .cam file.
+    """Writes a .cam file with intrinsics M and extrinsics N, where x = M N X.
 
     Args:
-      path: of the file.
+      path: file to write.
       camera: one pinhole camera; its size is not written.
 
     Raises:
-      TypeError: it is no camera.
-      ValueError: it is a batch, has a distorting lens, or numbers that no camera has.
+      TypeError: camera is not a Camera.
+      ValueError: camera is a batch, has a distorting lens, or has invalid intrinsics or pose.
     """
     argument = check_pinhole_argument("camera", camera)
     (fx, fy, cx, cy), pose = argument.optics, argument.pose

@@ -1,6 +1,6 @@
-"""Where the files of MPI Sintel lie; `Sintel` shows the folders.
+"""Where the files of MPI Sintel lie; see `Sintel` for the folder tree.
 
-The stereo release has the occlusions of its disparity in a folder of the same name.
+The stereo release has occlusions of its disparity in a folder with the same name.
 """
 
 from typing import Literal
@@ -11,7 +11,7 @@ Render = Literal["clean", "final"]
 
 RENDERS = ("clean", "final")
 SPLITS = ("training", "test")
-# The folder of the stereo release ends in _left.
+# The image folders of the stereo release end in _left.
 IMAGES = {
     render: tuple(Place(f"{render}{end}", "frame_{:04d}", ".png") for end in ("", "_left"))
     for render in RENDERS

@@ -1,4 +1,4 @@
-"""The benchmark of Spring: which estimates belong to which truth, and what a submission is."""
+"""The benchmark of Spring: matches estimates with the ground truth, and writes submissions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from sf3d_jax.data.sets._benchmark import (
     read_codes,
     read_item,
 )
-from sf3d_jax.data.sets._listing import Place, subfolders
+from sf3d_jax.data.sets._listing import Place, list_subfolders
 from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES, Direction, Side
 from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.files import read_match_map
@@ -30,20 +30,20 @@ METRICS: tuple[type[Metric], ...] = (SpringSceneFlow,)
 NEEDS = "pixels with four true values"
 LAYOUT = (
     "SCENE/flow_FW_left/flow_FW_left_0001.flo5, SCENE/disp1_left/disp1_left_0001.dsp5 or "
-    "SCENE/disp2_FW_left/disp2_FW_left_0001.dsp5, or those of BW and right, in both"
+    "SCENE/disp2_FW_left/disp2_FW_left_0001.dsp5, or the same for BW or right, in both folders"
 )
 SIZES = layout.SIZES
-# Whether a submission needs a value at every pixel.
+# A submission needs a value at every pixel.
 IS_DENSE = True
 
-# Which kinds of files each task needs.
+# The kinds of files that each task needs.
 TASKS: dict[str, tuple[str, ...]] = {
     "stereo": ("disp1",),
     "optical flow": ("flow",),
     "scene flow": ("disp1", "disp2", "flow"),
 }
 
-# What the metric calls the layout's kinds.
+# The metric's names of the layout's kinds.
 _NAMES = {"flow": "flow", "moved_disparity": "next_disparity", "disparity": "disparity"}
 
 
@@ -53,42 +53,42 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     As on Spring's server, the first disparity of a frame counts once for each direction.
 
     Args:
-      prediction: the folder of the scenes, with flow_FW_left and so on in each.
-      truth: the folder of the scenes of the data set.
+      prediction: folder of the scenes, each with flow_FW_left and so on.
+      truth: folder of the scenes of the data set.
 
     Returns:
       The images.
     """
     estimated = {
         kind
-        for scene in subfolders(prediction)
-        for kind in subfolders(prediction / scene)
+        for scene in list_subfolders(prediction)
+        for kind in list_subfolders(prediction / scene)
         if has_maps(prediction / scene / kind)
     }
     listed = [
         item
-        for scene in sorted(subfolders(truth))
+        for scene in sorted(list_subfolders(truth))
         for side in SIDES
         for direction in DIRECTIONS
-        for item in _scene_items(prediction / scene, truth / scene, estimated, direction, side)
+        for item in _list_scene_items(prediction / scene, truth / scene, estimated, direction, side)
     ]
     return [item for item in listed if item.estimates]
 
 
-def _scene_items(
+def _list_scene_items(
     prediction: Path, truth: Path, estimated: set[str], direction: Direction, side: Side
 ) -> Iterator[Item]:
-    places = {_NAMES[kind]: place for kind, place in layout.truth(direction, side).items()}
+    places = {_NAMES[kind]: place for kind, place in layout.get_truth(direction, side).items()}
     maps = {
-        "nonrigid": layout.rigid_map(direction, side),
-        "sky": layout.sky_map(side),
+        "nonrigid": layout.get_rigid_map(direction, side),
+        "sky": layout.get_sky_map(side),
     }
     for name, place in places.items():
-        maps[f"detail_{name}"] = layout.detail_map(place)
-        maps[f"unmatched_{name}"] = layout.match_map(place)
+        maps[f"detail_{name}"] = layout.get_detail_map(place)
+        maps[f"unmatched_{name}"] = layout.get_match_map(place)
     true = {f"true_{name}": place for name, place in places.items()}
     found = {name: place.frames(truth) for name, place in (true | maps).items()}
-    # Of a frame without a motion in this direction, the disparity counts in the other one.
+    # The disparity of a frame without motion in this direction counts in the other direction.
     numbers = found["true_flow"].numbers | found["true_next_disparity"].numbers
     if not numbers and direction == "forward":
         numbers = found["true_disparity"].numbers
@@ -104,7 +104,7 @@ def _scene_items(
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what SpringSceneFlow takes of one image; see `Evaluated.arguments`."""
+    """Reads the arguments of SpringSceneFlow for one image, as `Evaluated.arguments` says."""
     read = read_item(item, _READERS, twice="true_")
     read = fill_up(read, scoring.size, twice="true_")
     several: Arguments = {}
@@ -116,33 +116,33 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 
 
 def expected_files() -> dict[str, list[Path]]:
-    """The files of a whole submission: by kind, their paths inside the folder."""
+    """Lists the files of a full submission: by kind, their paths inside the folder."""
     files: dict[str, list[Path]] = {"disp1": [], "disp2": [], "flow": []}
     for scene, frames in layout.TEST_FRAMES.items():
         add = lambda kind, place, numbers, scene=scene: files[kind].extend(
             Path(f"{scene:04}") / place.path(number) for number in numbers
         )
         for side in SIDES:
-            add("disp1", _place("disparity", "forward", side), range(1, frames + 1))
-            # The last frame has no motion forwards, the first none backwards.
+            add("disp1", _find_place("disparity", "forward", side), range(1, frames + 1))
+            # The last frame has no forward motion, and the first no backward motion.
             moves: dict[Direction, range] = {
                 "forward": range(1, frames),
                 "backward": range(2, frames + 1),
             }
             for direction, numbers in moves.items():
-                add("disp2", _place("moved_disparity", direction, side), numbers)
-                add("flow", _place("flow", direction, side), numbers)
+                add("disp2", _find_place("moved_disparity", direction, side), numbers)
+                add("flow", _find_place("flow", direction, side), numbers)
     return files
 
 
 def write_estimate(path: Path, kind: str, values: np.ndarray, valid: np.ndarray) -> None:
-    """Writes HDF5, which has a value at every pixel; see `Submitted.write_estimate`."""
+    """Writes HDF5 with a value at every pixel, as `Submitted.write_estimate` says."""
     writer = write_flow if kind == "flow" else write_map
     writer(path, values, valid)
 
 
-def _place(kind: str, direction: Direction, side: Side) -> Place:
-    return layout.truth(direction, side)[kind]
+def _find_place(kind: str, direction: Direction, side: Side) -> Place:
+    return layout.get_truth(direction, side)[kind]
 
 
 def _read_detail(path: Path) -> np.ndarray:
@@ -150,9 +150,9 @@ def _read_detail(path: Path) -> np.ndarray:
 
 
 def _read_half(path: Path) -> np.ndarray:
-    """A map of twice the size, where the mean of the four numbers is 0.5 at least."""
+    """Halves a map: True where the mean of four codes is at least 0.5."""
     codes = read_codes(path).astype(np.float32)
-    # A picture of one bit has the numbers 0 and 1, which OpenCV reads as 0 and 255.
+    # A 1-bit image has the codes 0 and 1, which OpenCV reads as 0 and 255.
     if path.read_bytes()[24:25] == b"\x01":
         codes /= 255
     four = [codes[i::2, j::2] for i in (0, 1) for j in (0, 1)]

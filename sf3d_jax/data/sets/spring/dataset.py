@@ -1,12 +1,12 @@
-"""Spring: scenes of an animated film in high resolution, with dense stereo and scene flow.
+"""Spring: high-resolution scenes of an animated film, with dense stereo and scene flow.
 
-The truth has twice the rows and columns of the images, its values are in pixels of the images.
-Of four values that of the top left is taken, [::2, ::2], as is usual; it belongs to a place a
-quarter of a pixel of the image above and to the left of the pixel's centre.
+The ground truth has twice the rows and columns of the images, with values in pixels of the images.
+As usual, the top-left of each four values is read, [::2, ::2]; its position is a quarter of an
+image pixel above and to the left of the pixel's centre.
 
 With the baseline B = 0.065 m, d = disp1 / (fx B) and c = disp2 / (fx' B) - disp1 / (fx B), where
-fx' is that of the other frame. A disparity of 0 is the sky; NaN is unknown, and not valid. The
-principal point is taken as the files have it, W/2 and H/2: they do not say from where they count.
+fx' belongs to the other frame. Disparity 0 is the sky; NaN is unknown and invalid. The principal
+point (W/2, H/2) is read unchanged, because the files do not say where coordinates begin.
 
 Mehl et al., "Spring: A High-Resolution High-Detail Dataset and Benchmark for Scene Flow, Optical
 Flow and Stereo" (CVPR 2023).
@@ -25,16 +25,16 @@ from sf3d_jax.data.cameras.sizes import SPRING, make_benchmark_camera
 from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    as_float32,
-    difference,
-    flow_vectors,
-    of_both_frames,
+    combine_valid,
+    get_both_frames,
+    get_flow_vectors,
+    subtract,
+    to_float32,
 )
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
@@ -44,9 +44,9 @@ from sf3d_jax.data.sets._sequences import (
     TwoWays,
     check_choice,
     choose,
-    pairs,
-    split_folder,
-    step_of,
+    find_split_folder,
+    get_step,
+    list_pairs,
 )
 from sf3d_jax.data.sets.spring import layout
 from sf3d_jax.data.sets.spring.cameras import read_spring_extrinsics, read_spring_intrinsics
@@ -59,31 +59,31 @@ P = TypeVar("P", FlowMap, ScalarMap)
 
 
 class Spring(TwoWays):
-    """Pairs of frames of Spring, in the size of the images.
+    """Pairs of frames of Spring, at the size of the images.
 
         train/ or test/
           0001/
             frame_left/frame_left_0001.png            images, 1920 x 1080
-            flow_FW_left/flow_FW_left_0001.flo5       flow to the next frame (FW) or the
-                                                      last one (BW)
+            flow_FW_left/flow_FW_left_0001.flo5       flow to the next (FW) or previous
+                                                      frame (BW)
             disp1_left/disp1_left_0001.dsp5           disparity
-            disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on this
-                                                      one's grid
+            disp2_FW_left/disp2_FW_left_0001.dsp5     disparity of the other frame, on the
+                                                      grid of this frame
             maps/
-              matchmap_flow_FW_left/..._0001.png      red: hidden, green: outside of the
-                                                      other frame
+              matchmap_flow_FW_left/..._0001.png      red: hidden in the other frame,
+                                                      green: outside it
               matchmap_disp1_left/, matchmap_disp2_FW_left/, detailmap_flow_FW_left/,
               detailmap_disp1_left/, detailmap_disp2_FW_left/, rigidmap_FW_left/, skymap_left/
             cam_data/
-              intrinsics.txt                          one row a frame
+              intrinsics.txt                          one row per frame
               extrinsics.txt
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
-    where all the motion is known, and `occlusion`: hidden in the next frame or outside of it.
-    The right camera is the left one, moved by the baseline. The intrinsics are those of 1920 x 1080
-    pixels: images of another size are taken as resized ones, with a truth of twice their size in
-    their pixels, and those of another aspect are refused.
+    where all the motion is known, and `occlusion` (hidden in the next frame or outside it). The
+    right camera is the left one moved by the baseline. The intrinsics are those of 1920 x 1080
+    pixels. Images of another size are treated as resized, with ground truth of twice their size in
+    their own pixels; other aspect ratios are refused.
     """
 
     def __init__(
@@ -99,49 +99,49 @@ class Spring(TwoWays):
         """Lists the files.
 
         Args:
-          root: the folder that holds the splits, or one split.
-          split: "train", or "test", which has no truth.
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "0001"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder of the splits, or of one split.
+          split: "train", or "test", which has no ground truth.
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "0001"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("side", side, SIDES)
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.split, self.side, self.direction, self.scenes = split, side, direction, scenes
-        self._top = split_folder(root, split, layout.SPLITS)
-        super().__init__(root, list(self._entries()), frames=frames)
+        self._top = find_split_folder(root, split, layout.SPLITS)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"split": self.split, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        truth = layout.truth(direction, self.side)
+        truth = layout.get_truth(direction, self.side)
         motion = {truth[kind].folder for kind in ("flow", "moved_disparity")}
-        return any(motion & scene.subfolders for scene in self._scenes().values())
+        return any(motion & scene.subfolders for scene in self._list_scenes().values())
 
-    def _missing(self) -> str:
-        return f"no {self.split}/SCENE/frame_{self.side}/*.png, as Spring has it"
+    def _describe_missing(self) -> str:
+        return f"found no {self.split}/SCENE/frame_{self.side}/*.png (expected in Spring)"
 
-    def _scenes(self) -> dict[str, Folder]:
+    def _list_scenes(self) -> dict[str, Folder]:
         top = Folder(self._top, "")
         scenes = {name: top.inside(name) for name in sorted(top.subfolders)}
-        own = {layout.image(self.side).folder}
-        own |= {layout.truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
+        own = {layout.get_image(self.side).folder}
+        own |= {layout.get_truth(direction, self.side)["flow"].folder for direction in DIRECTIONS}
         scenes = {name: scene for name, scene in scenes.items() if scene.subfolders & own}
         return {name: scenes[name] for name in choose(scenes, self.scenes, self._top)}
 
-    def _entries(self) -> Iterator[Entry]:
-        scenes = self._scenes()
+    def _list_entries(self) -> Iterator[Entry]:
+        scenes = self._list_scenes()
         there = set().union(*(scene.subfolders for scene in scenes.values()))
-        truth = layout.truth(self.direction, self.side)
-        kinds = {"image": layout.image(self.side), **truth}
+        truth = layout.get_truth(self.direction, self.side)
+        kinds = {"image": layout.get_image(self.side), **truth}
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
-        match = layout.match_map(truth["flow"])
+        match = layout.get_match_map(truth["flow"])
         if any((scene.path / match.folder).is_dir() for scene in scenes.values()):
             kinds["match"] = match
         for name, scene in scenes.items():
@@ -149,7 +149,7 @@ class Spring(TwoWays):
             shared = {}
             if layout.CAMERAS_FOLDER in there:
                 shared = {of: scene.path / path for of, path in layout.CAMERAS.items()}
-            yield from pairs(
+            yield from list_pairs(
                 f"{name}/{self.side}",
                 frames,
                 ("image", "disparity"),
@@ -160,39 +160,39 @@ class Spring(TwoWays):
 
     @np.errstate(over="ignore", invalid="ignore")
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it, every second row and column of the truth.
+        """Reads one sample as stored, with every second row and column of the ground truth.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; what has no truth is not valid.
+          The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         images, truth = Files(entry), Files(entry)
         image, next_image = images.both("image", read_unit_image)
-        flow = _every_second(truth.read("flow", read_flow))
-        disparity, next_disparity = map(_every_second, truth.both("disparity", read_map))
-        moved_disparity = _every_second(truth.read("moved_disparity", read_map))
-        size = _size(images, truth)
+        flow = _take_every_second(truth.read("flow", read_flow))
+        disparity, next_disparity = map(_take_every_second, truth.both("disparity", read_map))
+        moved_disparity = _take_every_second(truth.read("moved_disparity", read_map))
+        size = _find_size(images, truth)
 
-        camera, next_camera = self._cameras(entry, size)
-        inv_depth = _inverse_depth(disparity, camera)
-        moved_inv_depth = _inverse_depth(moved_disparity, next_camera)
-        next_inv_depth = _inverse_depth(next_disparity, next_camera)
-        valid = all_valid(flow)
+        camera, next_camera = self._get_cameras(entry, size)
+        inv_depth = _compute_inverse_depth(disparity, camera)
+        moved_inv_depth = _compute_inverse_depth(moved_disparity, next_camera)
+        next_inv_depth = _compute_inverse_depth(next_disparity, next_camera)
+        valid = combine_valid(flow)
         if camera is not None:
-            valid = all_valid(flow, disparity, moved_disparity)
+            valid = combine_valid(flow, disparity, moved_disparity)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=as_float32(inv_depth),
-            inv_depth_change=as_float32(difference(moved_inv_depth, inv_depth)),
-            next_inv_depth=as_float32(next_inv_depth),
+            flow=get_flow_vectors(flow),
+            inv_depth=to_float32(inv_depth),
+            inv_depth_change=to_float32(subtract(moved_inv_depth, inv_depth)),
+            next_inv_depth=to_float32(next_inv_depth),
             valid=valid,
             occlusion=_read_unmatched(entry.files["match"], size)
             if "match" in entry.files
@@ -202,15 +202,15 @@ class Spring(TwoWays):
             name=entry.name,
         )
 
-    def _cameras(
+    def _get_cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
-        """The cameras of both frames, in the world of the scene."""
+        """Reads the cameras of both frames, in the world of the scene."""
         if "intrinsics" not in entry.files:
             return None, None
-        optics = _rows(entry, "intrinsics", _read_intrinsics)
-        left_poses = _rows(entry, "extrinsics", _read_extrinsics)
-        # A point of the left camera lies further to the left in the right one.
+        optics = _read_rows(entry, "intrinsics", _read_intrinsics)
+        left_poses = _read_rows(entry, "extrinsics", _read_extrinsics)
+        # In the coordinates of the right camera, points lie further to the left.
         step = np.eye(3, 4)
         step[0, 3] = -BASELINE if self.side == "right" else 0
         first, second = (
@@ -230,43 +230,43 @@ class Spring(TwoWays):
         return first, second
 
 
-@cached_by_file
+@cache_by_file
 def _read_intrinsics(path: Path) -> dict[int, np.ndarray]:
     return dict(enumerate(read_spring_intrinsics(path), 1))
 
 
-@cached_by_file
+@cache_by_file
 def _read_extrinsics(path: Path) -> dict[int, np.ndarray]:
     return dict(enumerate(read_spring_extrinsics(path), 1))
 
 
-def _rows(
+def _read_rows(
     entry: Entry, kind: str, read: Callable[[Path], dict[int, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of both frames, of a file that has a row a frame."""
+    """Reads the rows of both frames from a file with one row per frame."""
     path = entry.files[kind]
     rows = read(path)
-    return of_both_frames(
+    return get_both_frames(
         entry,
         rows,
-        lambda frame: FormatError(path, f"a row of the frame {frame:04d}", f"{len(rows)} rows"),
+        lambda frame: FormatError(path, f"a row for frame {frame:04d}", f"{len(rows)} rows"),
     )
 
 
-def _every_second(truth: P | None) -> P | None:
-    """Of four values that of the top left."""
+def _take_every_second(truth: P | None) -> P | None:
+    """Takes the top-left of each four values."""
     return None if truth is None else type(truth)(*(array[::2, ::2] for array in truth))
 
 
-def _inverse_depth(disparity: ScalarMap | None, camera: Camera | None) -> np.ndarray | None:
-    """1/z, of the camera that the disparity is seen by; None without a camera."""
+def _compute_inverse_depth(disparity: ScalarMap | None, camera: Camera | None) -> np.ndarray | None:
+    """Computes 1/z of a disparity in the camera that sees it; None without a camera."""
     if disparity is None or camera is None:
         return None
     return disparity.values / (camera.focal[0] * BASELINE)
 
 
-def _size(images: Files, truth: Files) -> tuple[int, int]:
-    """(H, W) of a sample: that of the images, and half that of the truth."""
+def _find_size(images: Files, truth: Files) -> tuple[int, int]:
+    """Returns (H, W) of a sample: the size of the images, and half that of the ground truth."""
     if not truth.kinds:
         return images.size()
     of_images = images.size() if images.kinds else None
@@ -276,18 +276,18 @@ def _size(images: Files, truth: Files) -> tuple[int, int]:
         expected = "an even number of rows and columns"
         if of_images:
             image = images.paths["image"]
-            expected = f"{2 * size[1]} x {2 * size[0]} pixels, twice those of {image}"
+            expected = f"{2 * size[1]} x {2 * size[0]} pixels, twice the size of {image}"
         raise FormatError(truth.paths[truth.kinds[0]], expected, f"{width} x {height}")
     return size
 
 
 def _read_unmatched(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """What is hidden in the other image, or outside of it, in the size of the images."""
+    """Reads where points are hidden in the other image or outside it, at the size of the images."""
     unmatched = read_match_map(path)
     if unmatched.shape == (2 * size[0], 2 * size[1]):
         unmatched = unmatched[::2, ::2]
     if unmatched.shape != size:
         height, width = unmatched.shape
-        expected = f"{size[1]} x {size[0]} pixels, as the images"
+        expected = f"{size[1]} x {size[0]} pixels, the size of the images"
         raise FormatError(path, expected, f"{width} x {height}")
     return unmatched

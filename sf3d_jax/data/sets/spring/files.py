@@ -1,7 +1,8 @@
 """The match maps of Spring: which points of a frame have no match in the other image.
 
-A match map is a picture: red is what the other image hides, green is what lies outside of it, black
-has a match. Those of twice the size of the images belong to the truth, which has that size, too.
+A match map is an image: red points are hidden in the other image, green points lie outside it, and
+black points have a match. Maps of twice the size of the images belong to the ground truth, which
+has that size, too.
 
 Source: Mehl et al., "Spring" (CVPR 2023), and the code published with it (spring-benchmark.org).
 """
@@ -17,15 +18,15 @@ def read_match_map(path: PathLike) -> np.ndarray:
     """Reads a match map.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      bool [H, W], in the size of the file: True where there is red or green, that is no match; of a
-      grey picture, where it is not black.
+      bool [H, W], at the size of the file: True where red or green is set, or grey is not black,
+      which means no match.
 
     Raises:
-      FormatError: the file is not a picture.
-      OSError: it is missing.
+      FormatError: the file is not an image.
+      OSError: the file is missing.
     """
     colors = read_picture(path, import_cv2().IMREAD_UNCHANGED)
     return np.asarray(colors > 0 if colors.ndim == 2 else (colors[..., :2] > 0).any(-1))

@@ -1,7 +1,7 @@
-"""Where the files of Spring and of predictions lie; `Spring` shows the folders.
+"""Where the files of Spring and of predictions lie; see `Spring` for the folder tree.
 
-Frames are numbered from 1. A folder of predictions, such as a submission to the benchmark, has the
-flow and the disparities in the same folders of each scene.
+Frames are numbered from 1. A folder of predictions, such as a submission to the benchmark, has
+flow and disparities in the same folders of each scene.
 """
 
 from sf3d_jax.data.cameras.sizes import SPRING
@@ -12,62 +12,62 @@ SPLITS = ("train", "test")
 WAYS: dict[Direction, str] = {"forward": "FW", "backward": "BW"}
 CAMERAS_FOLDER = "cam_data"
 CAMERAS = {name: f"{CAMERAS_FOLDER}/{name}.txt" for name in ("intrinsics", "extrinsics")}
-# Folders of a scene with images or flow.
+# Folders with images or flow inside a scene.
 MARKS = {f"{kind}_{side}" for kind in ("frame", "flow_FW", "flow_BW") for side in SIDES}
 
-# The scenes of the test set and how many frames each has; sizes of images are (height, width).
+# The scenes of the test set with their numbers of frames; sizes of images are (height, width).
 TEST_FRAMES = {3: 131, 19: 111, 28: 39, 29: 135, 31: 73, 34: 47, 35: 120, 40: 111, 42: 116, 46: 117}
 SIZES = {SPRING}
 
 
-def image(side: Side) -> Place:
-    """The images of a camera."""
-    return _place(f"frame_{side}", ".png")
+def get_image(side: Side) -> Place:
+    """Returns where the images of a camera lie."""
+    return _make_place(f"frame_{side}", ".png")
 
 
-def truth(direction: Direction, side: Side) -> dict[str, Place]:
-    """The flow and the disparities, of the truth as of predictions.
+def get_truth(direction: Direction, side: Side) -> dict[str, Place]:
+    """Returns where flow and disparities lie, for the ground truth and for predictions.
 
     Args:
-      direction: of the motion.
-      side: of the camera.
+      direction: direction of the motion.
+      side: camera.
 
     Returns:
-      "flow", "disparity" of the frame, and "moved_disparity": of the other frame, on the grid of
+      "flow", "disparity" of this frame, and "moved_disparity" of the other frame on the grid of
       this one.
     """
     way = WAYS[direction]
     return {
-        "flow": _place(f"flow_{way}_{side}", ".flo5"),
-        "disparity": _place(f"disp1_{side}", ".dsp5"),
-        "moved_disparity": _place(f"disp2_{way}_{side}", ".dsp5"),
+        "flow": _make_place(f"flow_{way}_{side}", ".flo5"),
+        "disparity": _make_place(f"disp1_{side}", ".dsp5"),
+        "moved_disparity": _make_place(f"disp2_{way}_{side}", ".dsp5"),
     }
 
 
-def match_map(place: Place) -> Place:
-    """Where the points of a kind of truth have no match in the other image."""
-    return _map(f"matchmap_{place.folder}")
+def get_match_map(place: Place) -> Place:
+    """Returns where the match maps for a kind of ground truth lie."""
+    return _make_map_place(f"matchmap_{place.folder}")
 
 
-def detail_map(place: Place) -> Place:
-    """Where a kind of truth has fine details."""
-    return _map(f"detailmap_{place.folder}")
+def get_detail_map(place: Place) -> Place:
+    """Returns where the maps of fine details for a kind of ground truth lie."""
+    return _make_map_place(f"detailmap_{place.folder}")
 
 
-def rigid_map(direction: Direction, side: Side) -> Place:
-    """What moves by itself."""
-    return _map(f"rigidmap_{WAYS[direction]}_{side}")
+def get_rigid_map(direction: Direction, side: Side) -> Place:
+    """Returns where the maps of independent motion lie."""
+    return _make_map_place(f"rigidmap_{WAYS[direction]}_{side}")
 
 
-def sky_map(side: Side) -> Place:
-    """What is sky."""
-    return _map(f"skymap_{side}")
+def get_sky_map(side: Side) -> Place:
+    """Returns where the sky maps lie."""
+    return _make_map_place(f"skymap_{side}")
 
 
-def _map(name: str) -> Place:
-    return _place(name, ".png", top="maps/")
+def _make_map_place(name: str) -> Place:
+    return _make_place(name, ".png", top="maps/")
 
 
-def _place(name: str, ending: str, top: str = "") -> Place:
-    """A folder whose files bear its name."""
+def _make_place(name: str, ending: str, top: str = "") -> Place:
+    """Returns a folder whose files begin with its name."""
     return Place(f"{top}{name}", f"{name}_{{:04d}}", ending)

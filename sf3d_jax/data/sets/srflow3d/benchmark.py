@@ -1,7 +1,7 @@
-"""The evaluation on SRFlow3D: which estimates belong to which truth, in either of its layouts.
+"""The evaluation on SRFlow3D: matches estimates with the ground truth, in either layout.
 
-Inverse depths and their changes are scaled by one number, which is measured as the data set
-measures it, from the depths beside them, or is given.
+Inverse depths and their changes are scaled by one number. The caller gives it, or it is measured
+from the depths as in the data set.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from sf3d_jax.data.sets._benchmark import (
     has_maps,
     read_item,
 )
-from sf3d_jax.data.sets._listing import subfolders
+from sf3d_jax.data.sets._listing import list_subfolders
 from sf3d_jax.data.sets._missing import MissingArgument
 from sf3d_jax.data.sets.srflow3d import layout
 from sf3d_jax.data.sets.srflow3d.scale import measure_scale
@@ -34,8 +34,8 @@ from sf3d_jax.metrics import DepthChange, Metric, SRFlow3D
 METRICS: tuple[type[Metric], ...] = (SRFlow3D, DepthChange)
 NEEDS = "pixels with a true value within the mask"
 LAYOUT = (
-    "train/flow_F/SUBJECT/0000.flo or train/scaled_inv_depth_CF/SUBJECT/0000.npy, or those of "
-    "test, flow_B and scaled_inv_depth_CB, or flow and scaled_inv_depth_change, in both"
+    "train/flow_F/SUBJECT/0000.flo or train/scaled_inv_depth_CF/SUBJECT/0000.npy, or the same for "
+    "test, flow_B and scaled_inv_depth_CB, or flow and scaled_inv_depth_change, in both folders"
 )
 
 _MOTIONS = (layout.FORWARD, layout.BACKWARD, layout.FORWARD_ONLY)
@@ -45,35 +45,38 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """Lists the images that have an estimate and a truth.
 
     Args:
-      prediction: the folder with the splits, or with the kinds of one split, as the truth has it.
-      truth: the folder of the data set, with train or test, or of one split.
+      prediction: folder with the layout of `truth`.
+      truth: folder of the data set, with train or test, or of one split.
 
     Returns:
       The images.
     """
     listed = [
         item
-        for split in ("", *sorted(subfolders(truth)))
+        for split in ("", *sorted(list_subfolders(truth)))
         for motion in _MOTIONS
-        for item in _motion_items(prediction / split, truth / split, motion)
+        for item in _list_motion_items(prediction / split, truth / split, motion)
     ]
     return [item for item in listed if item.estimates]
 
 
-def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) -> Iterator[Item]:
-    """The images of a split with one kind of motion."""
+def _list_motion_items(
+    prediction: Path, truth: Path, motion: layout.MotionPlaces
+) -> Iterator[Item]:
+    """Lists the images of a split with one kind of motion."""
     kinds = {"flow": motion.flow, "scaled_change": motion.change}
     estimated = {
         name: place
         for name, place in kinds.items()
         if any(
-            has_maps(prediction / place.folder / s) for s in subfolders(prediction / place.folder)
+            has_maps(prediction / place.folder / s)
+            for s in list_subfolders(prediction / place.folder)
         )
     }
     places = {f"true_{name}": place for name, place in kinds.items()}
     places |= {"scaled": layout.FRAMES["scaled_inv_depth"], "depth": layout.FRAMES["depth"]}
     places |= {"mask": layout.FRAMES["mask"]}
-    for subject in sorted(subfolders(truth / motion.flow.folder)):
+    for subject in sorted(list_subfolders(truth / motion.flow.folder)):
         found = {name: place.frames(truth, subject) for name, place in places.items()}
         for number in sorted(found["true_flow"].numbers):
             truths = find_truths(found, number)
@@ -84,18 +87,17 @@ def _motion_items(prediction: Path, truth: Path, motion: layout.MotionPlaces) ->
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what the metrics take of one image.
+    """Reads the arguments of the metrics for one image.
 
     Args:
-      item: its files.
-      scoring: the scale, and the intrinsics without which there are no errors in 3D.
+      item: files of the image.
+      scoring: scale, and intrinsics, which errors in 3D need.
 
     Returns:
-      The arguments of SRFlow3D and, where the change of the inverse depth is estimated, of
-      DepthChange.
+      The arguments of SRFlow3D and, if the inverse-depth change is estimated, of DepthChange.
 
     Raises:
-      FormatError: a file is not what it should be, or of another size.
+      FormatError: a file is malformed or has a different size.
       MissingArgument: there is no depth to measure the scale from.
       OSError: a file is missing.
       ValueError: no pixel has a depth and an inverse depth.
@@ -122,11 +124,11 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 
 
 def _find_scale(item: Item, read: Read, given: float | None) -> float:
-    """Scaled inverse depth times depth: given, or measured where the depth is there."""
+    """Returns the given scale, or measures scaled inverse depth times depth."""
     if given is not None:
         return given
     if "depth" not in read:
-        text = f"{item.truths['scaled']}: its scale needs the depth of that name"
+        text = f"{item.truths['scaled']}: its scale needs the depth of the same name"
         raise MissingArgument(text, "scale")
     scale = measure_scale(read["depth"].values, read["scaled"].values, read.get("mask"))
     if scale is None:

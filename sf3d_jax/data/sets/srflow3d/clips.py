@@ -1,20 +1,20 @@
 """Clips of a sequence in JSON, such as SRFlow3D's `camera/ID/clip.json`.
 
-SRFlow3D does not publish what its file looks like. What is read is told by its content:
+SRFlow3D does not publish the format of this file. The form is recognised by the content:
 
     [0, 20]                              the first and the last frame of one clip
     {"start": 0, "end": 20}              the same, by name (begin, first; stop, last)
-    {"start": 0, "num_frames": 20}       so many frames from one on (length, count)
-    [0, 1, 2, 3]                         the frames of one clip, one by one
-    ["0000", "0001"], ["0000.jpg"]       the same, by the names of their files
+    {"start": 0, "num_frames": 20}       a number of frames from a start (length, count)
+    [0, 1, 2, 3]                         the frames of one clip, listed one by one
+    ["0000", "0001"], ["0000.jpg"]       the same, by file names
     [[0, 20], [30, 50]]                  clips, each in any form above
     {"smile": [0, 20], "jaw": {...}}     clips with names
-    {"clips": ...}                       any form above, as are clip, segments and sequences
+    {"clips": ...}                       any form above (clip, segments, sequences)
 
 Two increasing numbers are the first and the last frame. So are two names of frames with others
-between them, unless they stand in {"frames": [...]}, which is where `write_clips` puts frames that
-are named one by one. Whether the last frame is a part of the clip is not said in the file;
-`clip_frames` has the rule. A step of more than one frame is refused.
+between them, except in {"frames": [...]}, where `write_clips` lists frames one by one. The file
+does not say whether the last frame belongs to the clip; `clip_frames` decides that. A step of more
+than one frame is refused.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from sf3d_jax.data._files.frames import frame_of_number, frame_of_value
 from sf3d_jax.data._files.json import Json, outline, read_json, write_json
 from sf3d_jax.data.cameras.names import simplify
 
-# Names in the form of `simplify`.
+# Names in the form that `simple` returns.
 _WRAPPERS = {"clip", "segment", "sequence"}
 _START = set("start begin first startframe framestart beginframe framebegin firstframe".split())
 _START |= {"startindex", "startidx"}
@@ -49,13 +49,13 @@ _DEEPEST = 6
 
 
 class Clip(NamedTuple):
-    """A part of a sequence: from a start to an end, or frame by frame.
+    """A part of a sequence, given by its start and end or by a list of frames.
 
     Attributes:
-      name: if the file has one.
+      name: name of the clip, or None.
       start: number of the first frame, or None.
-      end: number of the last frame or of the one after it, as in `clip_frames`, or None.
-      frames: numbers of the frames, increasing, or None where there are a start and an end.
+      end: number of the last frame or of the one after it (`clip_frames` decides which), or None.
+      frames: increasing numbers of the frames, or None if there are a start and an end.
     """
 
     name: str | None = None
@@ -65,19 +65,19 @@ class Clip(NamedTuple):
 
 
 def read_clips(path: PathLike) -> tuple[Clip, ...]:
-    """Reads a file of clips.
+    """Reads a JSON file of clips in any known form.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      The clips in the order of the file, at least one.
+      At least one clip, in the order of the file.
 
     Raises:
-      FormatError: the file is no JSON, or of none of the known forms.
+      FormatError: the file is not JSON, or does not have a known form.
     """
     tree = read_json(path)
-    clips = _clips(tree, _DEEPEST)
+    clips = _parse_clips(tree, _DEEPEST)
     if not clips:
         expected = 'clips, such as [[0, 20], [30, 50]] or {"name": {"start": 0, "end": 20}}'
         raise FormatError(path, expected, outline(tree))
@@ -85,56 +85,56 @@ def read_clips(path: PathLike) -> tuple[Clip, ...]:
 
 
 def clip_frames(clips: Clip | Sequence[Clip], count: int) -> tuple[tuple[int, ...], ...]:
-    """The frames of clips.
+    """Lists the frames of clips.
 
-    The end is the last frame of its clip, unless the end of some clip is the number of frames:
-    then all ends are those of Python's `range`, one beyond the last frame.
+    A clip includes its end, unless the end of some clip equals `count`. Then all ends are
+    exclusive, as in Python's `range`.
 
     Args:
-      clips: one, or several of the same file.
-      count: of the frames, which are numbered from 0.
+      clips: one clip, or several from the same file.
+      count: number of frames, which are numbered from 0.
 
     Returns:
-      For every clip the numbers of its frames.
+      The frame numbers of each clip.
 
     Raises:
-      ValueError: a clip has no frames, or some that are not there.
+      ValueError: a clip has no frames, or frames that do not exist.
     """
     clips = (clips,) if isinstance(clips, Clip) else tuple(clips)
     past = 0 if any(clip.end == count for clip in clips) else 1
-    return tuple(_frames(clip, count, past) for clip in clips)
+    return tuple(_list_frames(clip, count, past) for clip in clips)
 
 
 def write_clips(path: PathLike, clips: Sequence[Clip]) -> None:
     """Writes clips as {"clips": [{"name": ..., "start": ..., "end": ...}, ...]}.
 
     Args:
-      path: of the file.
-      clips: at least one.
+      path: file to write.
+      clips: clips to write, at least one.
 
     Raises:
-      ValueError: there is none, or one would be refused when read.
+      ValueError: there are no clips, or a clip could not be read back.
     """
     if not clips:
         raise ValueError("clips: expected at least one, got none")
-    tree = [_tree_of_clip(clip) for clip in clips]
+    tree = [_encode_clip(clip) for clip in clips]
     for clip, written in zip(clips, tree, strict=True):
-        if _clips(written, _DEEPEST) != (clip,):
+        if _parse_clips(written, _DEEPEST) != (clip,):
             expected = "a start before an end, or frames that increase"
             raise ValueError(f"clips: expected {expected}, got {clip}")
     write_json(path, {"clips": tree})
 
 
-def _tree_of_clip(clip: Clip) -> dict[str, Json]:
+def _encode_clip(clip: Clip) -> dict[str, Json]:
     name = {} if clip.name is None else {"name": clip.name}
     if clip.frames is None:
         ends = {"start": clip.start, "end": clip.end}
         return {**name, **{key: None if x is None else int(x) for key, x in ends.items()}}
-    # As names, since two numbers would be the start and the end.
+    # Frames are written as names, because two numbers would be read as the start and the end.
     return {**name, "frames": [frame_of_number(int(frame)).name for frame in clip.frames]}
 
 
-def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
+def _list_frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
     if clip.frames is None and clip.start is not None and clip.end is not None:
         first, after = clip.start, clip.end + past
     elif clip.frames:
@@ -142,25 +142,27 @@ def _frames(clip: Clip, count: int, past: int) -> tuple[int, ...]:
     else:
         first = after = 0
     if not 0 <= first < after <= count:
-        raise ValueError(f"clips: expected frames out of {count}, counted from 0, got {clip}")
+        raise ValueError(f"clips: expected frames from 0 to {count - 1}, got {clip}")
     return tuple(range(first, after)) if clip.frames is None else clip.frames
 
 
-def _clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
-    """The clips of a file or of a part of it; None where it has another form."""
+def _parse_clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
+    """Reads the clips from JSON or a part of it; None if the form is unknown."""
     if depth == 0:
         return None
-    if (clip := _clip(node)) is not None:
+    if (clip := _parse_clip(node)) is not None:
         return (clip,)
     if isinstance(node, list):
-        return _join([_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node])
+        return _join(
+            [_parse_clips(x, depth - 1) if isinstance(x, dict | list) else None for x in node]
+        )
     if not isinstance(node, dict):
         return None
     inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
     for key in inside:
-        if simplify(key) in _WRAPPERS:
-            return _clips(inside[key], depth - 1)
-    return _join([_name_clip(key, _clips(x, depth - 1)) for key, x in inside.items()])
+        if simple(key) in _WRAPPERS:
+            return _parse_clips(inside[key], depth - 1)
+    return _join([_name_clip(key, _parse_clips(x, depth - 1)) for key, x in inside.items()])
 
 
 def _join(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
@@ -169,42 +171,42 @@ def _join(parts: list[tuple[Clip, ...] | None]) -> tuple[Clip, ...] | None:
 
 
 def _name_clip(key: str, clips: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
-    """The one clip by its key; of several the key is no name."""
+    """Names a single clip by its key; with several clips the key is not a name."""
     if clips is None or len(clips) != 1 or clips[0].name is not None:
         return clips
     return (clips[0]._replace(name=key),)
 
 
-def _clip(node: Json) -> Clip | None:
-    """The clip that a value is by itself; None where it has another form."""
+def _parse_clip(node: Json) -> Clip | None:
+    """Reads a value as a single clip; None if it has another form."""
     if isinstance(node, list):
-        return _clip_of_frames(node)
+        return _parse_frames(node)
     if not isinstance(node, dict):
         return None
     fields = {simplify(key): x for key, x in node.items()}
     name = fields.get("name")
     name = name if isinstance(name, str) else None
     kinds = (_START, _END, _LENGTH, _FRAMES, _STEP)
-    start, end, length, frames, step = (_one(fields, keys) for keys in kinds)
+    start, end, length, frames, step = (_get_any(fields, keys) for keys in kinds)
     if step not in (None, 1):
         return None
     if start is not None and end is not None:
-        clip = _clip_of_ends(start, end)
+        clip = _parse_ends(start, end)
     elif start is not None and length is not None:
-        clip = _clip_of_length(start, length)
+        clip = _parse_length(start, length)
     elif isinstance(frames, list):
-        clip = _clip_of_frames(frames, names_are_ends=False)
+        clip = _parse_frames(frames, names_are_ends=False)
     else:
         return None
     return None if clip is None else clip._replace(name=name)
 
 
-def _one(fields: dict[str, Json], keys: set[str]) -> Json:
+def _get_any(fields: dict[str, Json], keys: set[str]) -> Json:
     return next((x for key, x in fields.items() if key in keys), None)
 
 
-def _clip_of_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip | None:
-    """A list of frames, or of the first and the last of them."""
+def _parse_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip | None:
+    """Reads a list of frames, or of the first and the last one."""
     if not values or isinstance(values[0], dict | list):
         return None
     found = [frame_of_value(x) for x in values]
@@ -218,15 +220,15 @@ def _clip_of_frames(values: list[Json], *, names_are_ends: bool = True) -> Clip 
     return Clip(frames=frames)
 
 
-def _clip_of_ends(start: object, end: object) -> Clip | None:
+def _parse_ends(start: object, end: object) -> Clip | None:
     first, last = frame_of_value(start), frame_of_value(end)
     if first is None or last is None or first.number > last.number:
         return None
     return Clip(start=first.number, end=last.number)
 
 
-def _clip_of_length(start: object, length: object) -> Clip | None:
-    """The frames one by one, as their end needs no rule."""
+def _parse_length(start: object, length: object) -> Clip | None:
+    """Lists the frames one by one, so that `clip_frames` need not decide about an end."""
     first = frame_of_value(start)
     if first is None or type(length) is not int or not 1 <= length <= _LONGEST:
         return None

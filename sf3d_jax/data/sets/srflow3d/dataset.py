@@ -1,13 +1,12 @@
 """SRFlow3D: the motion of faces, rendered from moving 3D Gaussians.
 
-The other published layout has `flow` and `scaled_inv_depth_change` in place of `flow_F` and
-`scaled_inv_depth_CF`, and no backward motion. The scale s is
-not published: it is the median of depth times scaled inverse depth inside the mask, and must be one
-number.
+The other published layout has `flow` and `scaled_inv_depth_change` instead of `flow_F` and
+`scaled_inv_depth_CF`, and no backward motion. The scale s is not published. It is measured as the
+median of depth times scaled inverse depth inside the mask, and must be the same for all samples.
 
-Backward maps are named after the frame that they start from. Where there is one of the first frame
-and none of the last, they are taken as named after the frame that they lead to. Frames may begin
-with any number; where numbers are left out throughout, neighbours are pairs. Pictures may be PNGs.
+Backward maps are named after the frame that they start from; if the first frame has one and the
+last frame has none, they are taken as named after the frame that they lead to. Frame numbers may
+begin anywhere; if they regularly skip numbers, neighbours make pairs. Images may be PNGs.
 """
 
 import dataclasses
@@ -25,16 +24,16 @@ from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
 from sf3d_jax.data.maps import read_flow_numbers
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.npy import read_scalar
-from sf3d_jax.data.sets._caching import cached_by_file, read_shared
+from sf3d_jax.data.sets._caching import cache_by_file, read_shared
 from sf3d_jax.data.sets._dataset import Entry, finish
-from sf3d_jax.data.sets._reading import check_sizes, common_size, of_both_frames
+from sf3d_jax.data.sets._reading import check_sizes, find_common_size, get_both_frames
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
     Direction,
     TwoWays,
     check_choice,
-    opposite,
-    split_folder,
+    find_split_folder,
+    reverse_direction,
 )
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
 from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
@@ -49,20 +48,20 @@ class SRFlow3D(TwoWays):
 
         train/ or test/
           camera/018/
-            spirals.json                   cameras, one for each frame or one for all
-            clip.json                      the clips that are evaluated, where there are any
+            spirals.json                   cameras, one per frame or one for all
+            clip.json                      clips to evaluate, optional
           render/018/0000.jpg              images
           mask/018/0000.jpg                where the face is
           depth/018/0000.npy               z in metres
           scaled_inv_depth/018/0000.npy    s / z
-          flow_F/018/0000.flo              flow from a frame to the next one
+          flow_F/018/0000.flo              flow to the next frame
           scaled_inv_depth_CF/018/0000.npy s (1/z1 - 1/z0) of the same point
-          flow_B/, scaled_inv_depth_CB/    the same to the frame before
+          flow_B/, scaled_inv_depth_CB/    the same, to the previous frame
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
-    `inv_depth_change` and `next_inv_depth` (all per metre: the scale is taken out), `scale`,
-    the cameras, and `valid`: in the mask, with a surface and all its motion. The next frame is
-    the one before if the direction is backward.
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
+    `inv_depth_change` and `next_inv_depth` (per metre, without the scale), `scale`, the cameras,
+    and `valid` (inside the mask, with a surface and known motion). Backward, the next frame is the
+    previous one in time.
     """
 
     def __init__(
@@ -78,66 +77,67 @@ class SRFlow3D(TwoWays):
         """Lists the files.
 
         Args:
-          root: the folder that holds the splits, or one split.
-          split: "train", "test", or another folder that is there.
-          direction: of time, "forward" or "backward".
-          scale: scaled inverse depth over inverse depth, taken as it is; if None it is measured,
-            and compared with that of every sample.
-          use_clips: where there is a clip.json, only pairs of frames of one clip.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder of the splits, or of one split.
+          split: "train", "test", or the name of another existing folder.
+          direction: "forward" or "backward" in time.
+          scale: scaled inverse depth over inverse depth; if None, it is measured, and checked for
+            every sample.
+          use_clips: if there is a clip.json, only list pairs of frames within one clip.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or nothing in this direction.
-          FormatError: a clip.json is not what it should be.
-          ValueError: an option is none of those, or there is nothing to measure the scale from.
+          FileNotFoundError: no files are found, or none in this direction.
+          FormatError: a clip.json is malformed.
+          ValueError: an option has an unknown value, or there is nothing to measure the scale from.
         """
         check_choice("direction", direction, DIRECTIONS)
         if scale is not None and not 0 < scale < np.inf:
             raise ValueError(f"scale: expected a positive number, got {scale}")
         self.split, self.direction, self.use_clips = split, direction, use_clips
         self._given_scale = scale
-        self._top = _split_folder(Path(root), split)
-        other = opposite(direction)
+        self._top = _find_split(Path(root), split)
+        other = reverse_direction(direction)
         if has_motion(self._top, other) and not has_motion(self._top, direction):
-            raise FileNotFoundError(f"{self._top}: no flow of the direction {direction}")
+            raise FileNotFoundError(f"{self._top}: found no {direction} flow, only {other} flow")
         entries, self._frames = list_tree(self._top, direction, use_clips=use_clips)
         super().__init__(root, entries, frames=frames)
         kinds = self.entries[0].files.keys()
         scaled = kinds & {"scaled_inv_depth", "change"}
         if scale is None and scaled and not {"depth", "scaled_inv_depth"} <= kinds:
             raise ValueError(
-                f"scale: {self._top} has no depth and scaled_inv_depth to measure it from; give "
+                f"scale: {self._top} has no depth and scaled_inv_depth to measure it from; pass "
                 "scale="
             )
 
     def camera_form(self) -> str | None:
-        """What the cameras of the first sample were made of.
+        """Describes the form of the cameras of the first sample.
 
-        The data set does not publish what its file of cameras looks like.
+        The data set does not publish the format of its camera file.
 
         Returns:
-          Such as "K and w2c (world to camera)"; None where there are none, or they cannot be read.
+          A description such as "K and w2c (world to camera)"; None if there are no cameras, or they
+          cannot be read.
         """
         path = self.entries[0].files.get("camera")
         try:
             camera = self.read(self.entries[0]).camera
             if path is None or camera is None:
                 return None
-            return _cameras(path, camera.size)[0].form
-        except (KeyError, OSError, TypeError, ValueError):  # the check of each sample says why
+            return _read_cameras(path, camera.size)[0].form
+        except (KeyError, OSError, TypeError, ValueError):  # reading a sample reports the reason
             return None
 
-    def _missing(self) -> str:
-        return f"no render/ID/0000.jpg or other kind in {self._top}, as SRFlow3D has it"
+    def _describe_missing(self) -> str:
+        return f"found no render/ID/0000.jpg or other kind in {self._top} (expected in SRFlow3D)"
 
-    def _options(self) -> dict[str, Any]:
+    def _get_options(self) -> dict[str, Any]:
         return {"split": self.split, "scale": self._given_scale, "use_clips": self.use_clips}
 
     def _has_motion(self, direction: Direction) -> bool:
         return has_motion(self._top, direction)
 
     def with_scale(self, scale: float | None) -> "SRFlow3D":
-        """The same samples with a scale that is given.
+        """Returns the same samples with a given scale.
 
         Args:
           scale: scaled inverse depth over inverse depth; measured if None.
@@ -145,18 +145,18 @@ class SRFlow3D(TwoWays):
         Returns:
           The data set.
         """
-        options = {**self._options(), "scale": scale, "frames": self.frames}
+        options = {**self._get_options(), "scale": scale, "frames": self.frames}
         return SRFlow3D(self.root, direction=self.direction, **options)
 
     @functools.cached_property
     def scale(self) -> float | None:
         """Scaled inverse depth over inverse depth: given, or measured from the first good sample.
 
-        None where nothing is scaled.
+        None if nothing is scaled.
 
         Raises:
           FormatError: no sample has a pixel with both maps.
-          OSError: files are missing in all of them.
+          OSError: files are missing in all samples.
         """
         files = self.entries[0].files
         if self._given_scale is not None or "scaled_inv_depth" not in files:
@@ -165,42 +165,42 @@ class SRFlow3D(TwoWays):
         for entry in self.entries:
             try:
                 evidence = self.scale_evidence(entry)
-            except (FormatError, OSError) as error:  # the sample will say so when it is read
+            except (FormatError, OSError) as error:  # reading the sample will report it
                 broken = broken or error
                 continue
             scale = measure_scale(evidence.depth, evidence.scaled_inv_depth, evidence.mask)
             if scale is not None:
                 return scale
-        expected = "a depth and a scaled inverse depth"
-        raise broken or FormatError(files["depth"], expected, "none anywhere")
+        expected = "a pixel with a depth and a scaled inverse depth"
+        raise broken or FormatError(files["depth"], expected, "none in any sample")
 
     def _read_pair(self, entry: Entry) -> Sample:
-        """Reads one pair, and makes sure of its scale where none was given."""
-        maps = self._maps(entry)
+        """Reads one pair, and checks its scale if none was given."""
+        maps = self._read_maps(entry)
         if self._given_scale is None and self.scale is not None:
-            check_scale(entry.files["depth"], _evidence(maps, None), self.scale)
-        sample = finish(self._sample(entry, maps))
+            check_scale(entry.files["depth"], _make_evidence(maps, None), self.scale)
+        sample = finish(self._make_sample(entry, maps))
         if sample.inv_depth is None:
             return sample
         return dataclasses.replace(sample, valid=sample.valid & (sample.inv_depth > 0))
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it, but for the scale, which is taken out.
+        """Reads one sample as stored in its files, except that the scale is removed.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample. `valid` is the mask; without one, where there is a surface.
+          The sample. `valid` is the mask, or where there is a surface if there is no mask.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
-        return self._sample(entry, self._maps(entry))
+        return self._make_sample(entry, self._read_maps(entry))
 
     def scale_evidence(self, entry: Entry) -> ScaleEvidence:
-        """What the scale of one sample is measured from.
+        """Reads the maps of one sample from which the scale is measured.
 
         Args:
           entry: one of `entries`, with depth and scaled inverse depth.
@@ -209,16 +209,16 @@ class SRFlow3D(TwoWays):
           The maps of its first frame.
 
         Raises:
-          FormatError: a file is not what it should be.
+          FormatError: a file is malformed.
           OSError: a file is missing.
         """
         names = ("depth", "scaled_inv_depth", "mask")
         maps = {name: _READERS[name](entry.files[name]) for name in names if name in entry.files}
         check_sizes(entry.files, maps)
-        return _evidence(maps, self._pair(entry, maps["depth"].shape)[0])
+        return _make_evidence(maps, self._get_cameras(entry, maps["depth"].shape)[0])
 
-    def _maps(self, entry: Entry) -> _Maps:
-        """All that is needed of the files of a sample."""
+    def _read_maps(self, entry: Entry) -> _Maps:
+        """Reads the maps that a sample needs."""
         unused = {"camera"}
         if "scaled_inv_depth" in entry.files and self._given_scale is not None:
             unused.add("depth")
@@ -231,10 +231,10 @@ class SRFlow3D(TwoWays):
         check_sizes(files, maps)
         return maps
 
-    def _sample(self, entry: Entry, maps: _Maps) -> Sample:
-        size = common_size(entry.files, maps)
-        camera, next_camera = self._pair(entry, size)
-        inv_depth = self._inverse_depth(maps, "")
+    def _make_sample(self, entry: Entry, maps: _Maps) -> Sample:
+        size = find_common_size(entry.files, maps)
+        camera, next_camera = self._get_cameras(entry, size)
+        inv_depth = self._compute_inverse_depth(maps, "")
         valid = maps.get("mask")
         if valid is None:
             valid = np.ones(size, bool) if inv_depth is None else inv_depth > 0
@@ -243,8 +243,8 @@ class SRFlow3D(TwoWays):
             next_image=maps.get("next_render"),
             flow=maps.get("flow"),
             inv_depth=inv_depth,
-            inv_depth_change=self._metric(maps.get("change")),
-            next_inv_depth=self._inverse_depth(maps, "next_"),
+            inv_depth_change=self._unscale(maps.get("change")),
+            next_inv_depth=self._compute_inverse_depth(maps, "next_"),
             valid=valid,
             camera=camera,
             next_camera=next_camera,
@@ -252,62 +252,66 @@ class SRFlow3D(TwoWays):
             name=entry.name,
         )
 
-    def _metric(self, scaled: np.ndarray | None) -> np.ndarray | None:
+    def _unscale(self, scaled: np.ndarray | None) -> np.ndarray | None:
         if scaled is None or self.scale is None:
             return None
-        with np.errstate(over="ignore"):  # a number beyond float32 is infinite: no value
+        with np.errstate(over="ignore"):  # overflow becomes infinite, hence invalid
             return scaled / np.float32(self.scale)
 
-    def _inverse_depth(self, maps: _Maps, which: str) -> np.ndarray | None:
-        """Of the scaled one where there is one, else of the depth."""
+    def _compute_inverse_depth(self, maps: _Maps, which: str) -> np.ndarray | None:
+        """Computes inverse depth from the scaled inverse depth, or else from the depth."""
         if f"{which}scaled_inv_depth" in maps:
-            return self._metric(maps[f"{which}scaled_inv_depth"])
+            return self._unscale(maps[f"{which}scaled_inv_depth"])
         if f"{which}depth" not in maps:
             return None
         depth = maps[f"{which}depth"]
         with np.errstate(over="ignore"):
             return np.divide(1, depth, out=np.zeros_like(depth), where=depth != 0)
 
-    def _pair(self, entry: Entry, size: tuple[int, ...]) -> tuple[Camera | None, Camera | None]:
-        """The cameras of both frames, in the world of the data set."""
+    def _get_cameras(
+        self, entry: Entry, size: tuple[int, ...]
+    ) -> tuple[Camera | None, Camera | None]:
+        """Reads the cameras of both frames, in the world of the data set."""
         path = entry.files.get("camera")
         if path is None:
             return None, None
-        cameras = _cameras(path, (size[0], size[1]))
+        cameras = _read_cameras(path, (size[0], size[1]))
         if len(cameras) == 1 and cameras[0].frame is None:
             return cameras[0].camera, cameras[0].camera
-        numbers = _numbers(path, cameras, self._frames[entry.sequence])
+        numbers = _find_frame_numbers(path, cameras, self._frames[entry.sequence])
         by_number = {n: c.camera for n, c in zip(numbers, cameras, strict=True)}
-        expected = f"cameras of the frames {entry.frame} and {entry.next_frame}, or one of no frame"
+        expected = f"cameras of frames {entry.frame} and {entry.next_frame}, or one for all frames"
         found = f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}"
-        refuse = lambda _: FormatError(path, f"{expected} for all", found)
-        return of_both_frames(entry, by_number, refuse)
+        refuse = lambda _: FormatError(path, expected, found)
+        return get_both_frames(entry, by_number, refuse)
 
 
-def _split_folder(root: Path, split: str) -> Path:
-    """The folder of a split, which must be there unless it is one of those that are published."""
+def _find_split(root: Path, split: str) -> Path:
+    """Finds the folder of a split, which must exist unless it is a published split."""
     if split not in (*SPLITS, root.name) and not (root / split).is_dir():
         raise FileNotFoundError(f"{root / split}: there is no such folder")
-    return split_folder(root, split, (*SPLITS, split))
+    return find_split_folder(root, split, (*SPLITS, split))
 
 
-@cached_by_file
-def _cameras(path: Path, size: tuple[int, int]) -> tuple[FrameCamera, ...]:
+@cache_by_file
+def _read_cameras(path: Path, size: tuple[int, int]) -> tuple[FrameCamera, ...]:
     return read_json_cameras(path, size)
 
 
-def _numbers(path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]) -> list[int]:
-    """The frames of the cameras; a list without names has one for each frame there is."""
+def _find_frame_numbers(
+    path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]
+) -> list[int]:
+    """Finds the frames of the cameras; a list without names must have one camera per frame."""
     if all(camera.named for camera in cameras):
         found = (frame_of(camera.frame or "") for camera in cameras)
         return [frame.number for frame in found if frame is not None]
     if len(cameras) != len(frames):
-        expected = f"{len(frames)} cameras, as many as frames, in a list without their names"
+        expected = f"{len(frames)} cameras, one per frame, in a list without frame names"
         raise FormatError(path, expected, f"{len(cameras)}")
     return frames
 
 
-def _evidence(maps: _Maps, camera: Camera | None) -> ScaleEvidence:
+def _make_evidence(maps: _Maps, camera: Camera | None) -> ScaleEvidence:
     return ScaleEvidence(maps["depth"], maps["scaled_inv_depth"], maps.get("mask"), camera)
 
 

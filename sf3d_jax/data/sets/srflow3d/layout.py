@@ -1,8 +1,7 @@
-"""Where the files of SRFlow3D and of predictions lie; `SRFlow3D` shows the folders.
+"""Where the files of SRFlow3D and of predictions lie; see `SRFlow3D` for the folder tree.
 
-The other layout has flow/ and scaled_inv_depth_change/ in place of flow_F/ and
-scaled_inv_depth_CF/, and no motion to the frame before.
-Predictions lie in the folders of the motion.
+The other layout has flow/ and scaled_inv_depth_change/ instead of flow_F/ and scaled_inv_depth_CF/,
+and no backward motion. Predictions lie in the folders of the motion.
 """
 
 from typing import NamedTuple
@@ -11,12 +10,12 @@ from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import Direction
 
 SPLITS = ("train", "test")
-# The folder of the cameras, and the files in it below the folder of the subject.
+# The folder of the cameras, and the files in its subfolder for each subject.
 CAMERAS = "camera"
 CAMERAS_FILE = "spirals.json"
 CLIPS_FILE = "clip.json"
 
-# What there is of a frame.
+# The kinds of files of a frame.
 FRAMES = {
     "render": Place("render", "{:04d}", ".jpg"),
     "mask": Place("mask", "{:04d}", ".jpg"),
@@ -29,27 +28,27 @@ class MotionPlaces(NamedTuple):
     """Where the files of one motion lie.
 
     Attributes:
-      flow: in pixels.
-      change: of the scaled inverse depth.
+      flow: flow in pixels.
+      change: change of the scaled inverse depth.
     """
 
     flow: Place
     change: Place
 
 
-def _motion(flow: str, change: str) -> MotionPlaces:
+def _make_motion(flow: str, change: str) -> MotionPlaces:
     return MotionPlaces(Place(flow, "{:04d}", ".flo"), Place(change, "{:04d}", ".npy"))
 
 
-FORWARD = _motion("flow_F", "scaled_inv_depth_CF")
-BACKWARD = _motion("flow_B", "scaled_inv_depth_CB")
-FORWARD_ONLY = _motion("flow", "scaled_inv_depth_change")
+FORWARD = _make_motion("flow_F", "scaled_inv_depth_CF")
+BACKWARD = _make_motion("flow_B", "scaled_inv_depth_CB")
+FORWARD_ONLY = _make_motion("flow", "scaled_inv_depth_change")
 # The first place with files counts.
 MOTIONS: dict[Direction, tuple[MotionPlaces, ...]] = {
     "forward": (FORWARD, FORWARD_ONLY),
     "backward": (BACKWARD,),
 }
 
-# A folder with one of the first, or with both of the second, is a split.
+# A folder with any of MARKS, or with all of MARKS_TOGETHER, is a split.
 MARKS = {"flow_F", "scaled_inv_depth", "scaled_inv_depth_CF", "scaled_inv_depth_change"}
 MARKS_TOGETHER = {"flow", "render"}

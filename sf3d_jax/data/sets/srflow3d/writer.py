@@ -1,8 +1,8 @@
-"""Writes data in the tree of SRFlow3D, frame by frame, so that its readers read it.
+"""Writes data in the layout of SRFlow3D, frame by frame, so that readers of SRFlow3D can read it.
 
 Each file is written under a temporary name and renamed. The cameras, camera/ID/spirals.json, are
-written anew after the maps of each frame: a frame counts as written when its camera is there. A
-frame that is written again loses its camera first. An interrupted job goes on where it stopped:
+rewritten after the maps of each frame: a frame counts as written once its camera is in the file. A
+frame that is written again loses its camera first. An interrupted job can resume:
 
     writer = SRFlow3DWriter(root, "train", scale=2.0)
     for frame in range(256):
@@ -37,10 +37,10 @@ _MOTIONS = {"forward": layout.FORWARD, "backward": layout.BACKWARD}
 
 
 class Motion(NamedTuple):
-    """The motion from a frame to another.
+    """The motion from one frame to another.
 
     Attributes:
-      flow: [H, W, 2] in pixels, on the grid of the frame it starts from.
+      flow: [H, W, 2] in pixels, on the grid of the frame that it starts from.
       inv_depth_change: [H, W], 1/z1 - 1/z0 of the same point, per metre, on that grid.
     """
 
@@ -49,42 +49,42 @@ class Motion(NamedTuple):
 
 
 class SRFlow3DWriter:
-    """Writes one split. Of one subject there may be one writer at a time."""
+    """Writes one split, with at most one writer per subject at a time."""
 
     def __init__(self, root: PathLike, split: str, *, scale: float) -> None:
-        """Opens a split; what is there already stays.
+        """Opens a split; existing files are kept.
 
         Args:
-          root: the folder that holds the splits; made where it is missing.
+          root: folder of the splits; created if it is missing.
           split: "train", "test" or another name.
           scale: scaled inverse depth over inverse depth, one for the whole data set.
 
         Raises:
-          ValueError: the scale is not positive, or the split no name of a folder.
+          ValueError: the scale is not positive, or the split is not a valid folder name.
         """
         if not 0 < scale < np.inf:
             raise ValueError(f"scale: expected a positive number, got {scale}")
-        self.top = Path(root) / _name("split", split)
+        self.top = Path(root) / _check_name("split", split)
         self.scale = float(scale)
         self._cameras: dict[str, dict[str, Camera]] = {}
 
     def has(self, subject: str, frame: int) -> bool:
-        """Whether a frame was written, by this writer or before.
+        """Whether a frame was already written, by this writer or an earlier one.
 
         Args:
-          subject: its identifier, the name of its folders.
-          frame: its number.
+          subject: identifier of the subject, the name of its folders.
+          frame: frame number.
 
         Returns:
-          True if its camera is there, which is written last, and so are its images and depths.
+          True if its camera, which is written last, its images and its depths exist.
 
         Raises:
-          FormatError: there are cameras, in a file that cannot be read.
-          ValueError: the subject is no name of a folder, or there are frames of another scale.
+          FormatError: the file of cameras cannot be read.
+          ValueError: the subject is not a valid folder name, or existing frames have another scale.
         """
-        stem = _stem(frame)
-        return stem in self._subject(subject) and all(
-            self._path(place, subject, stem).is_file() for place in layout.FRAMES.values()
+        stem = _format_stem(frame)
+        return stem in self._open_subject(subject) and all(
+            self._get_path(place, subject, stem).is_file() for place in layout.FRAMES.values()
         )
 
     def write(
@@ -99,55 +99,55 @@ class SRFlow3DWriter:
         forward: Motion | None = None,
         backward: Motion | None = None,
     ) -> None:
-        """Writes all that is known of a frame, its camera last.
+        """Writes all files of a frame, its camera last.
 
         Args:
-          subject: its identifier, the name of its folders.
-          frame: its number, from 0.
-          camera: of the frame; all of a subject in one world.
+          subject: identifier of the subject, the name of its folders.
+          frame: frame number, from 0.
+          camera: camera of the frame; all cameras of a subject share one world.
           image: uint8 [H, W, 3].
           mask: bool [H, W], where the subject is.
-          inv_depth: real [H, W], per metre; not positive where no surface is.
-          forward: to the next frame; None for the last one.
-          backward: to the frame before; None for the first one.
+          inv_depth: real [H, W], per metre; not positive where there is no surface.
+          forward: motion to the next frame; None for the last frame.
+          backward: motion to the previous frame; None for the first frame.
 
         Raises:
-          TypeError: camera is not a Camera, or a motion not a Motion.
-          ValueError: a wrong shape or dtype, a camera of another size or a batch of them, a motion
-            that is not finite somewhere in the mask, or frames of another scale are there.
+          TypeError: camera is not a Camera, or a motion is not a Motion.
+          ValueError: the camera has another size or is a batch, a motion is non-finite somewhere in
+            the mask, or existing frames have another scale.
           OSError: a file cannot be written.
         """
         inv_depth = real_map("inv_depth", inv_depth)
-        size, stem = inv_depth.shape, _stem(frame)
-        check_camera_argument("camera", camera)
+        size, stem = inv_depth.shape, _format_stem(frame)
+        camera_argument("camera", camera)
         image, mask = _check_images(size, camera, image, mask)
         motions = {
             name: _check_motion(name, size, motion, mask)
             for name, motion in (("forward", forward), ("backward", backward))
             if motion is not None
         }
-        cameras = self._subject(subject)
+        cameras = self._open_subject(subject)
         if cameras and (first := next(iter(cameras.values()))).size != size:
-            raise ValueError(f"inv_depth: expected {first.size}, as the other frames, got {size}")
-        # Of an inverse depth that is nearly 0 the depth would be infinite.
+            raise ValueError(f"inv_depth: expected {first.size}, as in other frames, got {size}")
+        # An inverse depth close to 0 would give an infinite depth.
         surface = valid_mask(None, inv_depth) & (inv_depth > _LEAST)
         inv_depth = np.where(surface, inv_depth, np.float32(0))
         depth = np.divide(1, inv_depth, out=np.zeros_like(inv_depth), where=surface)
 
         if cameras.pop(stem, None) is not None:
             self._write_cameras(subject)
-        path = {name: self._path(place, subject, stem) for name, place in layout.FRAMES.items()}
-        write_image(_in_folder(path["render"]), image)
-        write_mask(_in_folder(path["mask"]), mask)
-        write_map(_in_folder(path["depth"]), depth)
-        write_map(_in_folder(path["scaled_inv_depth"]), inv_depth * np.float32(self.scale))
+        path = {name: self._get_path(place, subject, stem) for name, place in layout.FRAMES.items()}
+        write_image(_make_folder(path["render"]), image)
+        write_mask(_make_folder(path["mask"]), mask)
+        write_map(_make_folder(path["depth"]), depth)
+        write_map(_make_folder(path["scaled_inv_depth"]), inv_depth * np.float32(self.scale))
         for name, places in _MOTIONS.items():
-            of_flow = self._path(places.flow, subject, stem)
-            of_change = self._path(places.change, subject, stem)
+            of_flow = self._get_path(places.flow, subject, stem)
+            of_change = self._get_path(places.change, subject, stem)
             if name in motions:
                 flow, change = motions[name]
-                write_flow(_in_folder(of_flow), flow)
-                write_map(_in_folder(of_change), change * np.float32(self.scale))
+                write_flow(_make_folder(of_flow), flow)
+                write_map(_make_folder(of_change), change * np.float32(self.scale))
             else:
                 of_flow.unlink(missing_ok=True)
                 of_change.unlink(missing_ok=True)
@@ -155,20 +155,20 @@ class SRFlow3DWriter:
         self._write_cameras(subject)
 
     def _write_cameras(self, subject: str) -> None:
-        path, cameras = self._camera_file(subject), self._cameras[subject]
+        path, cameras = self._get_camera_file(subject), self._cameras[subject]
         if cameras:
             write_json_cameras(path, dict(sorted(cameras.items())))
         else:
             path.unlink(missing_ok=True)
 
-    def _subject(self, subject: str) -> dict[str, Camera]:
-        """The cameras of the frames that are written; the first time, tidies up."""
+    def _open_subject(self, subject: str) -> dict[str, Camera]:
+        """Returns the cameras of written frames; the first call removes temporary files."""
         if subject not in self._cameras:
-            _name("subject", subject)
+            _check_name("subject", subject)
             motion = [place for places in _MOTIONS.values() for place in places]
             for place in (*layout.FRAMES.values(), *motion):
                 _remove_temporary(self.top / place.folder / subject)
-            path = self._camera_file(subject)
+            path = self._get_camera_file(subject)
             _remove_temporary(path.parent)
             cameras = _read_cameras(path) if path.exists() else {}
             self._check_scale(subject, cameras)
@@ -176,41 +176,41 @@ class SRFlow3DWriter:
         return self._cameras[subject]
 
     def _check_scale(self, subject: str, stems: Iterable[str]) -> None:
-        """Refuses to go on with another scale than that of the frames that are there."""
+        """Refuses to continue with a scale that differs from that of existing frames."""
         for stem in stems:
             kinds = ("depth", "scaled_inv_depth")
-            paths = [self._path(layout.FRAMES[kind], subject, stem) for kind in kinds]
+            paths = [self._get_path(layout.FRAMES[kind], subject, stem) for kind in kinds]
             if not all(path.is_file() for path in paths):
                 continue
             depth, scaled = (read_map(path).values for path in paths)
             scale = measure_scale(depth, scaled)
             if scale is not None and abs(scale / self.scale - 1) > 1e-3:
-                there = f"{scale:.6g}, that of {paths[0].parent}"
+                there = f"{scale:.6g}, the scale of {paths[0].parent}"
                 raise ValueError(f"scale: expected {there}, got {self.scale:.6g}")
             if scale is not None:
                 return
 
-    def _camera_file(self, subject: str) -> Path:
-        return _in_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
+    def _get_camera_file(self, subject: str) -> Path:
+        return _make_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
 
-    def _path(self, place: Place, subject: str, stem: str) -> Path:
+    def _get_path(self, place: Place, subject: str, stem: str) -> Path:
         return self.top / place.folder / subject / f"{stem}{place.ending}"
 
 
-def _in_folder(path: Path) -> Path:
-    """The path, after its folder is made."""
+def _make_folder(path: Path) -> Path:
+    """Creates the folder of a path, and returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _name(argument: str, name: str) -> str:
-    """Refuses what is no plain name of a folder."""
+def _check_name(argument: str, name: str) -> str:
+    """Refuses a name that is not a plain folder name."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(f"{argument}: expected letters, digits, _, - and dots, got {name!r}")
     return name
 
 
-def _stem(frame: int) -> str:
+def _format_stem(frame: int) -> str:
     if not 0 <= frame < 10**9:
         raise ValueError(f"frame: expected a number from 0 to 10^9, got {frame}")
     return f"{frame:04d}"
@@ -245,7 +245,7 @@ def _check_motion(
         known = valid_mask(None, x)
         if (mask & ~known).any():
             count = int((mask & ~known).sum())
-            raise ValueError(f"{name}.{part}: {count} pixels of the mask are not finite")
+            raise ValueError(f"{name}.{part}: {count} pixels of the mask are non-finite")
     return flow, change
 
 
@@ -255,7 +255,7 @@ def _read_cameras(path: Path) -> dict[str, Camera]:
 
 
 def _remove_temporary(folder: Path) -> None:
-    """Removes what a killed writer left under a temporary name."""
+    """Removes temporary files that a killed writer left behind."""
     if folder.is_dir():
         for path in folder.iterdir():
             if _TEMPORARY.fullmatch(path.name):

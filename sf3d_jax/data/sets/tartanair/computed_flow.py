@@ -1,10 +1,10 @@
-"""Flow of TartanAir V2 as the tools of the data set compute it, with masks, in an .npz.
+"""Flow and masks of TartanAir V2 in .npz files, computed by the tools of the data set.
 
     flow_fwd             float32 [1, 2, H, W]   u, v in pixels, 0 where the point leaves the image
-    fov_mask_fwd         bool [1, H, W]         where it stays in the image
-    covisible_mask_fwd   bool [1, H, W]         where the next frame shows it
+    fov_mask_fwd         bool [1, H, W]         where the point stays in the image
+    covisible_mask_fwd   bool [1, H, W]         where the next frame shows the point
 
-and the same as `_bwd`, from the second frame to the first, which is not read.
+The same arrays with `_bwd`, from the second frame to the first, are not read.
 
 Source: `customize_flow` of github.com/castacks/tartanairpy.
 """
@@ -21,10 +21,10 @@ from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.maps import npy
 from sf3d_jax.data.maps.kinds import FlowMap
 
-_CONTENT = "flow that the tools of TartanAir V2 computed (.npz)"
-# The bytes of an array of such a file; larger ones are not unpacked.
+_CONTENT = "flow computed by the tools of TartanAir V2 (.npz)"
+# The maximum size of an array in bytes; larger ones are not unpacked.
 _LARGEST = 2**28
-# What damaged archives raise (RuntimeError: a password or an unknown compression).
+# Exceptions for damaged archives (RuntimeError: a password or an unknown compression).
 _BROKEN = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError
 
 
@@ -32,14 +32,14 @@ def read_computed_flow(path: Path) -> FlowMap:
     """Reads the forward flow of an .npz of TartanAir V2.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       The flow, valid where the point stays in the image.
 
     Raises:
-      FormatError: the file is not one of those.
-      OSError: it is missing.
+      FormatError: the file is not such an archive.
+      OSError: the file is missing.
     """
     data = path.read_bytes()
     values = _take(path, data, "flow_fwd", (2,))
@@ -53,23 +53,23 @@ def read_computed_flow(path: Path) -> FlowMap:
 
 
 def read_computed_occlusion(path: Path) -> np.ndarray:
-    """Reads what the next frame does not show, of an .npz of TartanAir V2.
+    """Reads where the next frame does not show the point, from an .npz of TartanAir V2.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      bool [H, W], True behind something and outside of the image.
+      bool [H, W], True where the point is hidden or outside the image.
 
     Raises:
-      FormatError: the file is not one of those.
-      OSError: it is missing.
+      FormatError: the file is not such an archive.
+      OSError: the file is missing.
     """
     return _take(path, path.read_bytes(), "covisible_mask_fwd", ()) == 0
 
 
 def _take(path: Path, data: bytes, name: str, channels: tuple[int, ...]) -> np.ndarray:
-    """An array [1, *channels, H, W] of an archive, without its first axis."""
+    """Reads an array [1, *channels, H, W] from an archive, without its first axis."""
     array = npy.parse_array(path, _unpack(path, data, f"{name}.npy"))
     if array.shape[:-2] != (1, *channels) or array.size == 0:
         expected = f"the shape [{', '.join(map(str, (1, *channels)))}, H, W] of {name}"
@@ -78,7 +78,7 @@ def _take(path: Path, data: bytes, name: str, channels: tuple[int, ...]) -> np.n
 
 
 def _unpack(path: Path, data: bytes, member: str) -> bytes:
-    found = "no whole archive of arrays"
+    found = "no complete archive of arrays"
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if member not in archive.namelist():

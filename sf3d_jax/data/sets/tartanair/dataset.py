@@ -1,7 +1,7 @@
-"""TartanAir: flights through rendered worlds that do not move, with depth, flow and poses.
+"""TartanAir: flights through static rendered worlds, with depth, flow and poses.
 
-The flow is forward, of the left camera, and made of depth and poses. There is no change of the
-inverse depth; as nothing moves, it is that of `rigid_motion(inv_depth, camera, next_camera)`.
+The flow is forward, for the left camera, and computed from depth and poses. There is no
+inverse-depth change; since nothing moves, `rigid_motion(inv_depth, camera, next_camera)` gives it.
 
 Wang et al., "TartanAir: A Dataset to Push the Limits of Visual SLAM" (IROS 2020).
 """
@@ -18,14 +18,14 @@ from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    flow_vectors,
-    inverse_depth,
+    combine_valid,
+    get_flow_vectors,
+    invert_depth,
 )
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_flow, tartanair_camera
-from sf3d_jax.data.sets.tartanair.flights import Flights, frames_of, poses_of_both_frames
+from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses
 from sf3d_jax.samples import Sample
 
 
@@ -39,12 +39,12 @@ class TartanAir(Flights):
               depth_left/000000_left_depth.npy      depth in metres
               flow/
                 000000_000001_flow.npy              flow between two frames
-                000000_000001_mask.npy              where it is not valid
-              pose_left.txt                         one pose a frame, from frame 0
+                000000_000001_mask.npy              nonzero where the flow is not valid
+              pose_left.txt                         one pose per frame, from frame 0
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `valid` outside its
-    mask, `inv_depth` and `next_inv_depth`, and the cameras. The camera is that of 640 x 480 pixels;
-    images of another size are taken as resized ones, and those of another aspect are refused.
+    A sample has these fields if their files exist: the two images, `flow`, `valid` (outside the
+    mask), `inv_depth`, `next_inv_depth` and the cameras. The camera is that of 640 x 480 pixels.
+    Images of another size are treated as resized; other aspect ratios are refused.
     """
 
     def __init__(
@@ -59,40 +59,40 @@ class TartanAir(Flights):
         """Lists the files.
 
         Args:
-          root: the folder that holds the environments.
-          environments: to read, such as "abandonedfactory"; all if None.
+          root: folder of the environments.
+          environments: environments to read, such as "abandonedfactory"; all if None.
           difficulty: "Easy" or "Hard"; both if None.
-          flights: to read, such as "P000", of every environment that has them; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          flights: flights to read in every environment that has them, such as "P000"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or an environment or a flight is missing.
-          ValueError: there is no such difficulty.
+          FileNotFoundError: no files are found, or an environment or a flight is missing.
+          ValueError: the difficulty is unknown.
         """
         if difficulty is not None:
             check_choice("difficulty", difficulty, layout.DIFFICULTIES)
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        entries = self._list(Path(root), layout.DIFFICULTIES, layout.POSES)
+        entries = self._list_pairs(Path(root), layout.DIFFICULTIES, layout.POSES)
         super().__init__(root, list(entries), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         name = f"ENVIRONMENT/{self.difficulty or 'Easy'}/P000/image_left/000000_left.png"
-        return f"no {name}, as TartanAir has it"
+        return f"found no {name} (expected in TartanAir)"
 
-    def _kinds(self, flight: Path) -> dict[str, Frames]:
-        return frames_of(flight, layout.KINDS)
+    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+        return list_flight_files(flight, layout.KINDS)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a depth is no number.
+          The sample; NaN where a depth is not a number.
 
         Raises:
-          FormatError: a file is not what it should be, or has no pose of the frame.
+          FormatError: a file is malformed, or has no pose for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)
@@ -102,16 +102,16 @@ class TartanAir(Flights):
         size = files.size()
 
         camera = next_camera = None
-        if (both := poses_of_both_frames(entry)) is not None:
+        if (both := read_both_poses(entry)) is not None:
             check_aspect(entry.files["poses"], TARTANAIR, size)
             camera, next_camera = (tartanair_camera(TARTANAIR, pose).resize(size) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=inverse_depth(depth),
-            next_inv_depth=inverse_depth(next_depth),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            inv_depth=invert_depth(depth),
+            next_inv_depth=invert_depth(next_depth),
+            valid=combine_valid(flow),
             camera=camera,
             next_camera=next_camera,
             name=entry.name,

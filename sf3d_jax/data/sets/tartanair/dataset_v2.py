@@ -1,9 +1,9 @@
 """TartanAir V2: flights through rendered worlds, seen by twelve cameras.
 
-As in TartanAir, the flow is forward and made of depth and poses, and there is no change of the
-inverse depth; where nothing moves, it is that of `rigid_motion(inv_depth, camera, next_camera)`.
-The flow of the first release is that of lcam_front and has steps of 1/64 pixel; today, tools of
-the data set compute it for any camera.
+The flow is forward and computed from depth and poses. There is no inverse-depth change; where
+nothing moves, `rigid_motion(inv_depth, camera, next_camera)` gives it. The first release has flow
+for lcam_front only, in steps of 1/64 pixel; the tools of the data set now compute it for any
+camera.
 """
 
 from collections.abc import Collection
@@ -22,14 +22,14 @@ from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Frames
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    flow_vectors,
-    inverse_depth,
+    combine_valid,
+    get_flow_vectors,
+    invert_depth,
 )
 from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.computed_flow import read_computed_flow, read_computed_occlusion
-from sf3d_jax.data.sets.tartanair.flights import Flights, frames_of, poses_of_both_frames
+from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses
 from sf3d_jax.samples import Sample
 
 
@@ -41,16 +41,16 @@ class TartanAirV2(Flights):
             P000/                                        or another flight
               image_lcam_front/000000_lcam_front.png
               depth_lcam_front/000000_lcam_front_depth.png
-                                                         depth in metres, a float32 in four bytes
+                                                         depth in metres, float32 as four bytes
               flow_lcam_front/
-                000000_000001_flow.png                   flow with its mask in a 16-bit PNG, or
-                000000_000001_lcam_front_flow.npz        flow with masks from the tools
-              pose_lcam_front.txt                        one pose a frame, from frame 0
+                000000_000001_flow.png                   flow and mask in a 16-bit PNG, or
+                000000_000001_lcam_front_flow.npz        flow and masks from the tools
+              pose_lcam_front.txt                        one pose per frame, from frame 0
 
-    Every camera has such folders of its own; an image is 640 x 640 pixels and 90 degrees wide, and
-    one of another size is taken as a resized one. A sample has whichever of these the folders hold:
-    the two images, `flow`, `valid` outside its mask, `inv_depth` and `next_inv_depth`, the cameras
-    and, from an .npz, `occlusion`, which includes what leaves the image.
+    Every camera has its own folders. Images are 640 x 640 pixels and 90 degrees wide; images of
+    another size are treated as resized. A sample has these fields if their files exist: the two
+    images, `flow`, `valid` (outside the mask), `inv_depth`, `next_inv_depth`, the cameras and, from
+    an .npz, `occlusion`, which includes points that leave the image.
     """
 
     def __init__(
@@ -66,47 +66,49 @@ class TartanAirV2(Flights):
         """Lists the files.
 
         Args:
-          root: the folder that holds the environments.
-          camera: "lcam_" or "rcam_", of the left or right stereo camera, and "front", "back",
-            "left", "right", "top" or "bottom".
-          environments: to read, such as "AbandonedFactory"; all if None.
+          root: folder of the environments.
+          camera: "lcam_" or "rcam_" for the left or right stereo camera, followed by "front",
+            "back", "left", "right", "top" or "bottom".
+          environments: environments to read, such as "AbandonedFactory"; all if None.
           difficulty: "easy" or "hard"; both if None.
-          flights: to read, such as "P000", of every environment that has them; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          flights: flights to read in every environment that has them, such as "P000"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or an environment or a flight is missing.
-          ValueError: there is no such camera or difficulty.
+          FileNotFoundError: no files are found, or an environment or a flight is missing.
+          ValueError: the camera or the difficulty is unknown.
         """
         check_choice("camera", camera, layout.CAMERAS)
         if difficulty is not None:
             check_choice("difficulty", difficulty, layout.DIFFICULTIES_V2)
         self.camera = camera
         self.environments, self.difficulty, self.flights = environments, difficulty, flights
-        entries = self._list(Path(root), layout.DIFFICULTIES_V2, layout.poses_v2(camera))
+        entries = self._list_pairs(
+            Path(root), layout.DIFFICULTIES_V2, layout.get_poses_name_v2(camera)
+        )
         super().__init__(root, list(entries), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         folder = layout.DIFFICULTIES_V2[self.difficulty or "easy"]
-        name = layout.kinds_v2(self.camera)["image"].path(0)
-        return f"no ENVIRONMENT/{folder}/P000/{name}, as TartanAir V2 has it"
+        name = layout.get_kinds_v2(self.camera)["image"].path(0)
+        return f"found no ENVIRONMENT/{folder}/P000/{name} (expected in TartanAir V2)"
 
-    def _kinds(self, flight: Path) -> dict[str, Frames]:
-        kinds = frames_of(flight, layout.kinds_v2(self.camera))
+    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+        kinds = list_flight_files(flight, layout.get_kinds_v2(self.camera))
         computed = kinds.pop("computed")
         return kinds | {"flow": computed, "occlusion": computed} if computed.numbers else kinds
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a depth is no number.
+          The sample; NaN where a depth is not a number.
 
         Raises:
-          FormatError: a file is not what it should be, or has no pose of the frame.
+          FormatError: a file is malformed, or has no pose for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)
@@ -117,16 +119,16 @@ class TartanAirV2(Flights):
         size = files.size()
 
         camera = next_camera = None
-        if (both := poses_of_both_frames(entry)) is not None:
+        if (both := read_both_poses(entry)) is not None:
             check_aspect(entry.files["poses"], TARTANAIR_V2, size)
             camera, next_camera = (_make_camera(size, pose) for pose in both)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=inverse_depth(depth),
-            next_inv_depth=inverse_depth(next_depth),
-            valid=all_valid(flow),
+            flow=get_flow_vectors(flow),
+            inv_depth=invert_depth(depth),
+            next_inv_depth=invert_depth(next_depth),
+            valid=combine_valid(flow),
             occlusion=occlusion,
             camera=camera,
             next_camera=next_camera,
@@ -147,7 +149,7 @@ def _read_flow(path: Path) -> FlowMap:
 
 
 def _make_camera(size: tuple[int, int], world_to_camera: np.ndarray) -> Camera:
-    """The camera of the published images, 90 degrees wide and high, resized with them."""
+    """Makes the camera of the published images, 90 degrees wide and high, and resizes it."""
     height, width = TARTANAIR_V2
     point = (width - 1) / 2, (height - 1) / 2
     camera = Camera.pinhole(width / 2, height / 2, *point, TARTANAIR_V2, world_to_camera)

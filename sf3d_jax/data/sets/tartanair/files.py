@@ -1,17 +1,17 @@
 """The formats of TartanAir: poses, the camera, and flow with its mask.
 
-Poses: a line `tx ty tz qx qy qz qw` a frame, or the same as an array [N, 7] in a .npy file: the
-place and the unit quaternion of the camera, from the camera to the world. The camera's axes are
-those of an aircraft (NED): x forward, y right, z down. Here they become OpenCV's; the world keeps
-its own.
+Poses: one line `tx ty tz qx qy qz qw` per frame, or an array [N, 7] of these in a .npy file: the
+position and unit quaternion of the camera, from the camera to the world. The camera's axes are
+those of an aircraft (NED): x forward, y right, z down. They are converted to OpenCV's; the world
+keeps its own axes.
 
-Camera: an ideal one with 90 degrees across the width of the image, so that focal = W / 2, and the
-principal point at (W / 2, H / 2), which the code that made the flow counts from the centre of the
-first pixel: 320 and (320, 240) for 640 x 480 pixels. The right camera is 0.25 m to the right.
+Camera: an ideal pinhole, 90 degrees across the width of the image, so focal = W / 2. The code that
+made the flow puts the principal point at (W / 2, H / 2), counted from the centre of the first
+pixel: 320 and (320, 240) for 640 x 480 pixels. The right camera is 0.25 m to the right.
 
-Flow: float32 [H, W, 2] .npy, computed from depth and the motion of the camera alone. Its mask is
-an uint8 .npy: 0 where the flow holds, and other codes (1, 10, 100) where a pixel is occluded, has
-left the image, or belongs to something that moves. Depth is a plain .npy in metres.
+Flow: float32 [H, W, 2] .npy, computed from depth and the motion of the camera. Its mask is a uint8
+.npy: 0 where the flow is valid, and other codes (1, 10, 100) where a pixel is occluded, has left
+the image, or belongs to a moving object. Depth is a plain .npy in metres.
 
 Source: data_type.md of the TartanAir tools, and ImageFlow (github.com/huyaoyu/ImageFlow).
 """
@@ -34,20 +34,20 @@ from sf3d_jax.data.maps.kinds import FlowMap
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
-_UNIT_LENGTH = 1e-3  # tolerance of the length of a quaternion
+_UNIT_LENGTH = 1e-3  # tolerance for the length of a quaternion
 
 
 def read_tartanair_poses(path: PathLike) -> np.ndarray:
-    """Reads the poses of a trajectory.
+    """Reads the poses of a trajectory from rows tx ty tz qx qy qz qw.
 
     Args:
-      path: of a text file such as pose_left.txt, or of a .npy file.
+      path: file to read, such as pose_left.txt, or a .npy file.
 
     Returns:
       float64 [N, 3, 4], world-to-camera in OpenCV's axes, in the world of the file.
 
     Raises:
-      FormatError: the file has no rows of seven numbers, or a quaternion of another length than 1.
+      FormatError: the file has no rows of seven numbers, or the length of a quaternion is not 1.
     """
     if Path(path).suffix.lower() == ".npy":
         rows = npy.read_array(path, np.float64)
@@ -55,7 +55,7 @@ def read_tartanair_poses(path: PathLike) -> np.ndarray:
             raise FormatError(path, "an array of the shape [N, 7]", f"{list(rows.shape)}")
     else:
         rows = read_table(path, 7)
-    # Sizes first: those of a damaged file overflow in the length.
+    # Magnitudes are checked first, because in a damaged file the length may overflow.
     good = (np.abs(rows[:, :3]) <= LARGEST).all(-1) & (np.abs(rows[:, 3:]) <= 2).all(-1)
     length = np.linalg.norm(np.where(good[:, None], rows[:, 3:], 0), axis=-1)
     good &= np.abs(length - 1) <= _UNIT_LENGTH
@@ -70,17 +70,17 @@ def read_tartanair_poses(path: PathLike) -> np.ndarray:
 
 
 def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> None:
-    """Writes the poses of a trajectory as text.
+    """Writes the poses of a trajectory as text rows tx ty tz qx qy qz qw.
 
-    The file has quaternions of camera-to-world, so that what is read agrees to a few units in the
+    The file stores quaternions of camera-to-world, so poses read back agree to a few units in the
     last place of the largest numbers.
 
     Args:
-      path: of the file.
+      path: file to write.
       world_to_camera: [N, 3, 4] or [N, 4, 4], in OpenCV's axes.
 
     Raises:
-      ValueError: another shape, or one that is no rotation and translation.
+      ValueError: a matrix is not a rotation and translation.
     """
     known = poses.check_poses_argument("world_to_camera", world_to_camera)
     camera_to_world = poses.to_camera_to_world(known, poses.NED)
@@ -89,18 +89,18 @@ def write_tartanair_poses(path: PathLike, world_to_camera: npt.ArrayLike) -> Non
 
 
 def tartanair_camera(size: tuple[int, int], world_to_camera: npt.ArrayLike | None = None) -> Camera:
-    """TartanAir's camera.
+    """Makes TartanAir's camera: focal = W / 2, principal point (W / 2, H / 2).
 
     Args:
-      size: (H, W) of the images as they were rendered, 480 and 640 in the data set. The camera of
-        a resized image is `tartanair_camera((480, 640)).resize(size)`.
-      world_to_camera: [3, 4], in metres; None puts the world at the camera.
+      size: (H, W) of the rendered images, (480, 640) in the data set. The camera of a resized image
+        is `tartanair_camera((480, 640)).resize(size)`.
+      world_to_camera: [3, 4] in metres; None puts the world at the camera.
 
     Returns:
-      The camera, float64: 90 degrees wide, focal = W / 2, principal point (W / 2, H / 2).
+      The float64 camera, 90 degrees wide.
 
     Raises:
-      ValueError: size is no size, or the pose has another shape.
+      ValueError: size is not two positive integers.
     """
     from sf3d_jax.camera import Camera, check_size
 
@@ -113,14 +113,14 @@ def read_tartanair_flow(flow_path: PathLike, mask_path: PathLike | None = None) 
     """Reads flow and its mask.
 
     Args:
-      flow_path: of the .npy file of the flow.
-      mask_path: of the .npy file of the mask; without it all of the flow counts.
+      flow_path: .npy file of the flow.
+      mask_path: .npy file of the mask; if None, all finite flow is valid.
 
     Returns:
-      The flow. Invalid is what the mask marks, by any code but 0, and what is not finite.
+      The flow, valid where it is finite and the mask is 0.
 
     Raises:
-      FormatError: a file is no such .npy file, or the mask has another size.
+      FormatError: a file is malformed, or the mask differs in size.
     """
     flow = npy.read_flow(flow_path)
     valid = finite(flow)

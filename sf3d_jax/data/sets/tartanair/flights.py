@@ -1,4 +1,4 @@
-"""What both versions of TartanAir share: flights, listed by environment and difficulty."""
+"""Code shared by both versions of TartanAir: flights listed by environment and difficulty."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -6,51 +6,53 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data._files import FormatError
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder, Frames, Place
-from sf3d_jax.data.sets._reading import of_both_frames
-from sf3d_jax.data.sets._sequences import choose, pairs
+from sf3d_jax.data.sets._reading import get_both_frames
+from sf3d_jax.data.sets._sequences import choose, list_pairs
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_poses
 
 
 class Flights(Dataset):
-    """Pairs of frames of the flights that are wanted.
+    """Pairs of frames from the selected flights.
 
-    A subclass sets its options and calls `_list` for the entries.
+    A subclass sets its options and calls `_list_pairs` for the entries.
     """
 
     environments: Collection[str] | None
     difficulty: str | None
     flights: Collection[str] | None
 
-    def _kinds(self, flight: Path) -> dict[str, Frames]:
-        """The files of a flight by kind: "image", "depth", "flow" and others."""
+    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+        """Lists the files of a flight by kind: "image", "depth", "flow" and others."""
         raise NotImplementedError
 
-    def _list(self, root: Path, difficulties: Mapping[str, str], poses: str) -> Iterator[Entry]:
+    def _list_pairs(
+        self, root: Path, difficulties: Mapping[str, str], poses: str
+    ) -> Iterator[Entry]:
         """Lists the pairs.
 
         Args:
-          root: the folder that holds the environments.
-          difficulties: their folders by name.
-          poses: the name of the file of the poses.
+          root: folder of the environments.
+          difficulties: folders of the difficulties by name.
+          poses: name of the file with the poses.
 
         Returns:
           The pairs, flight by flight.
         """
-        sequences = self._sequences(root, difficulties)
-        of = {name: self._kinds(path) for name, path in sequences.items()}
-        # A kind of which there is no file in any flight was not fetched.
+        sequences = self._list_sequences(root, difficulties)
+        of = {name: self._list_kinds(path) for name, path in sequences.items()}
+        # A kind without files in any flight was not downloaded.
         there = {kind for found in of.values() for kind, frames in found.items() if frames.numbers}
         has_poses = any((path / poses).is_file() for path in sequences.values())
         for name, found in of.items():
             fetched = {kind: frames for kind, frames in found.items() if kind in there}
             shared = {"poses": sequences[name] / poses} if has_poses else {}
-            yield from pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
+            yield from list_pairs(name, fetched, ("image", "depth"), digits=6, shared=shared)
 
-    def _sequences(self, root: Path, difficulties: Mapping[str, str]) -> dict[str, Path]:
-        """The folders of the flights that are wanted."""
+    def _list_sequences(self, root: Path, difficulties: Mapping[str, str]) -> dict[str, Path]:
+        """Finds the folders of the selected flights."""
         top = Folder(root, "")
         inside = {name: top.inside(name) for name in top.subfolders}
         flights = {
@@ -69,12 +71,12 @@ class Flights(Dataset):
         }
 
 
-def frames_of(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
-    """The files of a flight by kind; a folder of two kinds is listed once.
+def list_flight_files(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
+    """Lists the files of a flight by kind; a folder with two kinds is listed once.
 
     Args:
-      flight: its folder.
-      kinds: where the files lie.
+      flight: folder of the flight.
+      kinds: where the files lie, by kind.
     """
     folders = {
         (place.folder, place.ending): Folder(flight / place.folder, place.ending)
@@ -86,30 +88,30 @@ def frames_of(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
     }
 
 
-def poses_of_both_frames(entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
-    """Where the camera stands, in the world of the flight.
+def read_both_poses(entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:
+    """Reads the poses of both frames, in the world of the flight.
 
     Args:
-      entry: of the sample.
+      entry: entry of the sample.
 
     Returns:
-      World-to-camera [3, 4] of the first frame and of the next one; None without a file of poses.
+      World-to-camera [3, 4] of the first and the next frame; None if the entry has no poses.
 
     Raises:
-      FormatError: the file is not what it should be, or has no pose of a frame.
-      OSError: it is missing.
+      FormatError: the file is malformed, or has no pose for a frame.
+      OSError: the file is missing.
     """
     if "poses" not in entry.files:
         return None
     path = entry.files["poses"]
     poses = _read_poses(path)
-    return of_both_frames(
+    return get_both_frames(
         entry,
         poses,
-        lambda frame: FormatError(path, f"a line of the frame {frame:06d}", f"{len(poses)} lines"),
+        lambda frame: FormatError(path, f"a line for frame {frame:06d}", f"{len(poses)} lines"),
     )
 
 
-@cached_by_file
+@cache_by_file
 def _read_poses(path: Path) -> dict[int, np.ndarray]:
     return dict(enumerate(read_tartanair_poses(path)))

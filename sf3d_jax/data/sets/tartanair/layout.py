@@ -1,10 +1,10 @@
-"""Where the files of TartanAir lie; `TartanAir` and `TartanAirV2` show the folders."""
+"""Where the files of TartanAir lie; see `TartanAir` and `TartanAirV2` for the folder tree."""
 
 import re
 
 from sf3d_jax.data.sets._listing import Place
 
-# The folders by the names of the difficulties.
+# The folders of the difficulties, by name.
 DIFFICULTIES = {"Easy": "Easy", "Hard": "Hard"}
 DIFFICULTIES_V2 = {"easy": "Data_easy", "hard": "Data_hard"}
 KINDS = {
@@ -14,10 +14,10 @@ KINDS = {
     "mask": Place("flow", "{:06d}_{:06d}_mask", ".npy"),
 }
 POSES = "pose_left.txt"
-# Folders of a flight.
+# Subfolders by which a flight is recognised.
 MARKS = {place.folder for place in KINDS.values()}
 
-# Two stereo pairs of cubes.
+# A stereo pair of cubes, each with six cameras.
 CAMERAS = tuple(
     f"{side}cam_{way}"
     for side in "lr"
@@ -26,15 +26,15 @@ CAMERAS = tuple(
 MARKS_V2 = re.compile(f"(image|depth|flow)_({'|'.join(CAMERAS)})")
 
 
-def kinds_v2(camera: str) -> dict[str, Place]:
-    """The files of a flight of TartanAir V2.
+def get_kinds_v2(camera: str) -> dict[str, Place]:
+    """Returns where the files of a flight of TartanAir V2 lie.
 
     Args:
       camera: one of `CAMERAS`.
 
     Returns:
-      "image", "depth" and two kinds of files of the flow: "flow" as published first, and
-      "computed" as the tools of the data set make it.
+      "image", "depth" and two kinds of flow: "flow" of the first release, and "computed" by the
+      tools of the data set.
     """
     return {
         "image": Place(f"image_{camera}", f"{{:06d}}_{camera}", ".png"),
@@ -44,6 +44,6 @@ def kinds_v2(camera: str) -> dict[str, Place]:
     }
 
 
-def poses_v2(camera: str) -> str:
-    """The name of the file of the poses of a camera, one of `CAMERAS`."""
+def get_poses_name_v2(camera: str) -> str:
+    """Returns the name of the file with the poses of a camera, one of `CAMERAS`."""
     return f"pose_{camera}.txt"

@@ -1,7 +1,7 @@
-"""The evaluation on FlyingThings3D: which estimates belong to which truth.
+"""The evaluation on FlyingThings3D: matches estimates with the ground truth.
 
-Both are laid out as the data set itself. Its flow and disparities are lifted to scene flow with the
-camera of the data set and a baseline of one unit.
+Both have the layout of the data set. Flow and disparities are lifted to scene flow with the camera
+of the data set and a baseline of one unit.
 """
 
 import dataclasses
@@ -31,20 +31,20 @@ from sf3d_jax.data.sets._benchmark import (
     has_maps,
     read_item,
 )
-from sf3d_jax.data.sets._listing import Place, subfolders
+from sf3d_jax.data.sets._listing import Place, list_subfolders
 from sf3d_jax.data.sets._sequences import DIRECTIONS, SIDES
 from sf3d_jax.data.sets.things import layout
-from sf3d_jax.data.sets.things.cameras import sign_of, things_camera
+from sf3d_jax.data.sets.things.cameras import find_sign, things_camera
 from sf3d_jax.metrics import FlyingThings3D, Metric
 
 METRICS: tuple[type[Metric], ...] = (FlyingThings3D,)
-NEEDS = "the true disparity beside the true flow, and pixels below 250 px and 250 m"
+NEEDS = "true disparity as well as true flow, and pixels below 250 px and 250 m"
 LAYOUT = (
-    "optical_flow/TEST/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, or those of past, "
-    "right, disparity and disparity_change, in both"
+    "optical_flow/TEST/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, or the same for "
+    "past, right, disparity or disparity_change, in both folders"
 )
 
-# What is called otherwise than in the layout.
+# The metric's names of the layout's kinds.
 _NAMES = {"flow": "flow", "disparity": "disparity", "change": "disparity_change"}
 
 
@@ -52,7 +52,7 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     """Lists the images of optical_flow that have an estimate and a truth.
 
     Args:
-      prediction: the folder with optical_flow, disparity and disparity_change.
+      prediction: folder with optical_flow, disparity and disparity_change.
       truth: the same folder of the data set.
 
     Returns:
@@ -61,27 +61,27 @@ def items(prediction: Path, truth: Path) -> list[Item]:
     top = truth / "optical_flow"
     scenes = [
         f"{split}/{letter}/{scene}"
-        for split in sorted(subfolders(top))
-        for letter in sorted(subfolders(top / split))
-        for scene in sorted(subfolders(top / split / letter))
+        for split in sorted(list_subfolders(top))
+        for letter in sorted(list_subfolders(top / split))
+        for scene in sorted(list_subfolders(top / split / letter))
     ]
     has_any = functools.cache(functools.partial(_has_any, prediction))
     listed: list[Item] = []
     for scene in scenes:
         for direction, side in itertools.product(DIRECTIONS, SIDES):
-            kinds = {_NAMES[k]: place for k, place in layout.truth(direction, side).items()}
+            kinds = {_NAMES[k]: place for k, place in layout.get_truth(direction, side).items()}
             estimated = {n for n, place in kinds.items() if has_any(place, scene.split("/")[0])}
-            listed += _scene_items(prediction, truth, scene, kinds, estimated)
+            listed += _list_scene_items(prediction, truth, scene, kinds, estimated)
     return [item for item in listed if item.estimates]
 
 
 def _has_any(prediction: Path, place: Place, split: str) -> bool:
-    """Whether there is any estimate of a kind in a split, whatever its scene."""
+    """Whether there is any estimate of a kind in a split, in any scene."""
     folders = (prediction / place.folder / split).glob(f"*/*/{place.inside}")
     return any(map(has_maps, folders))
 
 
-def _scene_items(
+def _list_scene_items(
     prediction: Path, truth: Path, scene: str, kinds: dict[str, Place], estimated: set[str]
 ) -> Iterator[Item]:
     found = {f"true_{name}": place.frames(truth, scene) for name, place in kinds.items()}
@@ -97,10 +97,10 @@ def _scene_items(
 
 
 def arguments(item: Item, scoring: Scoring) -> Arguments:
-    """Reads what FlyingThings3D takes of one image; see `Evaluated.arguments`.
+    """Reads the arguments of FlyingThings3D for one image, as `Evaluated.arguments` says.
 
-    Without an estimate of the disparity, the true one is taken, as RAFT-3D does. Maps of another
-    size are taken as resized ones, each axis by its own ratio.
+    Without an estimated disparity, the true one is used, as RAFT-3D does. Maps of another size are
+    treated as resized, each axis by its own ratio.
     """
     read = read_item(item, _READERS)
     size = read["true_flow"].valid.shape
@@ -109,10 +109,10 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
     if "true_disparity" not in read:
         return {"FlyingThings3D": of_metric}
     disparity, known = read["true_disparity"]
-    # That of the images as they were before they were filled up.
+    # The camera of the images before padding, which leaves the intrinsics as they are.
     camera = things_camera(THINGS).resize(size)
     camera = dataclasses.replace(camera, size=disparity.shape)
-    same = _from_disparities(disparity, disparity, disparity, camera)
+    same = _convert_disparities(disparity, disparity, disparity, camera)
     of_metric["true_inv_depth"] = np.asarray(same.inv_depth), np.asarray(same.valid) & known
     for kind in ("true_", ""):
         if {f"{kind}flow", f"{kind}disparity_change"} <= read.keys():
@@ -125,22 +125,22 @@ def arguments(item: Item, scoring: Scoring) -> Arguments:
 def _lift(
     flow: FlowMap, disparity: ScalarMap, change: ScalarMap, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The scene flow in baselines, and where it is known."""
-    # In releases with negative disparities the changes have their sign, too.
+    """Computes the scene flow in baselines, and where it is known."""
+    # In releases with negative disparities, the sign of the changes is flipped, too.
     first = disparity.values
-    depths = _from_disparities(first, first, first + change.values, camera)
+    depths = _convert_disparities(first, first, first + change.values, camera)
     flows = jnp.asarray(flow.flow)
     vectors, valid = scene_flow(flows, depths.inv_depth, depths.inv_depth_change, camera)
     known = flow.valid & disparity.valid & change.valid & np.asarray(depths.valid)
     return np.asarray(vectors), known & np.asarray(valid)
 
 
-def _from_disparities(
+def _convert_disparities(
     signed: np.ndarray, first: np.ndarray, second: np.ndarray, camera: Camera
 ) -> depth_change.InverseDepths:
-    """The inverse depths of two disparities that have the sign of a file's, per baseline."""
+    """Converts two disparities to inverse depths per baseline, with the sign of `signed`."""
     focal = np.float32(camera.focal[0])
-    before, after = (jnp.asarray(sign_of(signed) * x) for x in (first, second))
+    before, after = (jnp.asarray(find_sign(signed) * x) for x in (first, second))
     return depth_change.from_disparities(before, after, jnp.asarray(focal))
 
 

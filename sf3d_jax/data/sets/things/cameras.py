@@ -1,13 +1,13 @@
-"""The cameras of FlyingThings3D, Monkaa and Driving; their maps are .pfm files.
+"""The cameras of FlyingThings3D, Monkaa and Driving.
 
-camera_data.txt has a block a frame, `Frame` and its number, `L` and `R` with sixteen numbers
+camera_data.txt has one block per frame: `Frame` and its number, `L` and `R` with sixteen numbers
 each, and an empty line. The numbers are a 4x4 matrix, row by row, from the left or right camera to
-the world; the camera's axes are those of OpenGL: x right, y up, z back. Here they become OpenCV's;
-the world keeps its own. Some frames are missing in some sequences.
+the world. The camera's axes are those of OpenGL: x right, y up, z back. They are converted to
+OpenCV's; the world keeps its own axes. Some sequences lack some frames.
 
-The images have 960 x 540 pixels, the focal length 1050 (35 mm), in half of Driving 450 (15 mm), the
-principal point (479.5, 269.5): the middle of the image with integers at pixel centres. The
-baseline is 1, which is taken as a metre.
+The images have 960 x 540 pixels and the focal length 1050 (35 mm), or 450 (15 mm) in half of
+Driving. The principal point is (479.5, 269.5), the middle of the image with integers at pixel
+centres. The baseline is 1, which is taken as a metre.
 
 Source: the description of the Scene Flow Datasets (lmb.informatik.uni-freiburg.de).
 """
@@ -29,13 +29,13 @@ from sf3d_jax.data.cameras.sizes import THINGS
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
 
-# Of images of 960 x 540 pixels: the focal length, and the principal point as (x, y).
+# The focal length and the principal point (x, y) for images of 960 x 540 pixels.
 FOCAL = 1050.0
 POINT = 479.5, 269.5
 
 
 class StereoPoses(NamedTuple):
-    """Where the two cameras of a stereo pair stand.
+    """The poses of the two cameras of a stereo pair.
 
     Attributes:
       left: float64 [3, 4], world-to-camera.
@@ -47,43 +47,43 @@ class StereoPoses(NamedTuple):
 
 
 def read_things_cameras(path: PathLike) -> dict[int, StereoPoses]:
-    """Reads a camera_data.txt.
+    """Reads a camera_data.txt, and converts its OpenGL camera-to-world matrices.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      The poses by frame, in OpenCV's axes and in the world of the file.
+      The world-to-camera poses by frame, in OpenCV's axes and the world of the file.
 
     Raises:
-      FormatError: the file has other lines, a frame twice, or a matrix that is no pose.
+      FormatError: the file has other lines, a frame twice, or a matrix that is not a pose.
     """
     rows = read_rows(path)
     if not rows or len(rows) % 3:
-        raise FormatError(path, "three lines a frame: Frame, L and R", f"{len(rows)} lines")
+        raise FormatError(path, "three lines per frame: Frame, L and R", f"{len(rows)} lines")
     frames: dict[int, StereoPoses] = {}
     for i in range(0, len(rows), 3):
-        frame = _frame(path, rows[i])
+        frame = _read_frame(path, rows[i])
         if frame in frames:
             raise FormatError(path, f"frame {frame} once", f"it again in line {i + 1}")
         frames[frame] = StereoPoses(
-            _pose(path, rows[i + 1], "L", frame), _pose(path, rows[i + 2], "R", frame)
+            _read_pose(path, rows[i + 1], "L", frame), _read_pose(path, rows[i + 2], "R", frame)
         )
     return frames
 
 
 def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> None:
-    """Writes a camera_data.txt.
+    """Writes a camera_data.txt of OpenGL camera-to-world matrices.
 
-    The file has camera-to-world, so that translations are read to a few units in the last place of
-    the largest number; rotations are read as they were.
+    Because of the inversion, translations read back agree to a few units in the last place of the
+    largest number; rotations are exact.
 
     Args:
-      path: of the file.
+      path: file to write.
       cameras: left and right world-to-camera poses [3, 4] by frame, in OpenCV's axes.
 
     Raises:
-      ValueError: there is no frame, a negative one, or one with something else than poses.
+      ValueError: there are no frames, a frame is negative, or a matrix is not a pose.
     """
     if not cameras or any(frame < 0 for frame in cameras):
         raise ValueError(f"cameras: expected frames from 0 on, got {list(cameras)}")
@@ -96,8 +96,8 @@ def write_things_cameras(path: PathLike, cameras: Mapping[int, StereoPoses]) -> 
     write_rows(path, rows)
 
 
-def sign_of(disparity: np.ndarray) -> int:
-    """-1 if most disparities of a file are negative, else 1; both signs are in circulation."""
+def find_sign(disparity: np.ndarray) -> int:
+    """Returns -1 if most disparities of a file are negative, else 1; releases differ in sign."""
     return -1 if np.count_nonzero(disparity < 0) > np.count_nonzero(disparity > 0) else 1
 
 
@@ -107,19 +107,20 @@ def things_camera(
     *,
     focal: float = FOCAL,
 ) -> Camera:
-    """The camera of FlyingThings3D, Monkaa and Driving.
+    """Makes the camera of FlyingThings3D, Monkaa and Driving, with principal point (479.5, 269.5).
 
     Args:
-      size: (H, W) of the images, 540 and 960 in the data sets. Another size is that of resized
-        images, areas onto areas; for the images that `Camera.crop` or `pad` make, call them.
-      world_to_camera: [3, 4], in metres; None puts the world at the camera.
-      focal: in pixels of an image of 960 x 540: 1050, or 450 for Driving with 15 mm.
+      size: (H, W) of the images, (540, 960) in the data sets. Another size means resized images,
+        where pixel areas map to pixel areas; for cropped or padded images, call `Camera.crop` or
+        `Camera.pad` on the result.
+      world_to_camera: [3, 4] in metres; None puts the world at the camera.
+      focal: focal length in pixels of a 960 x 540 image: 1050, or 450 for Driving with 15 mm.
 
     Returns:
-      The camera, float64.
+      The float64 camera.
 
     Raises:
-      ValueError: size is no size, or one of another aspect, or the pose has another shape.
+      ValueError: size is not two positive integers, or has another aspect ratio.
     """
     from sf3d_jax.camera import Camera, check_size
 
@@ -131,14 +132,14 @@ def things_camera(
     return camera if size == THINGS else camera.resize(size)
 
 
-def _frame(path: PathLike, row: list[str]) -> int:
+def _read_frame(path: PathLike, row: list[str]) -> int:
     if len(row) != 2 or row[0] != "Frame":
         raise FormatError(path, "a line `Frame` with its number", repr(" ".join(row)[:60]))
-    return index(path, row[1], "behind Frame")
+    return index(path, row[1], "after Frame")
 
 
-def _pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:
-    """World-to-camera of a line of a matrix camera-to-world."""
+def _read_pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndarray:
+    """Reads world-to-camera from a line with a camera-to-world matrix."""
     where = f"{side} of frame {frame}"
     if row[0] != side:
         raise FormatError(path, f"a line {where}", repr(" ".join(row)[:60]))

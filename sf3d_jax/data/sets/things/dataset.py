@@ -1,11 +1,11 @@
 """FlyingThings3D, Monkaa and Driving: rendered stereo sequences with dense scene flow.
 
-The change stands on the first frame's grid: the same point has disparity + change in the next one.
-Both signs of disparity are in circulation; where it is negative, so is the sign of its change. The
-baseline B is 1, the unit of the poses: "metres" are units of the scene. With the focal length f,
-d = |disparity| / (f B), c = change / (f B). The principal point is (479.5, 269.5). Both are those
-of 960 x 540 pixels: images of another size are taken as resized ones, disparities in their pixels,
-and those of another aspect are refused.
+The disparity change is on the first frame's grid: the same point has disparity + change in the next
+frame. Releases differ in the sign of disparity; if it is negative, the sign of the change is
+flipped, too. With focal length f and baseline B = 1, the unit of the poses ("metres" are units of
+the scene), d = |disparity| / (f B) and c = +-change / (f B). The focal length and the principal
+point (479.5, 269.5) are those of 960 x 540 pixels. Images of another size are treated as resized,
+with disparities in their own pixels; other aspect ratios are refused.
 
 Mayer et al., "A Large Dataset to Train Convolutional Networks for Disparity, Optical Flow, and
 Scene Flow Estimation" (CVPR 2016).
@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place
-from sf3d_jax.data.sets._reading import Files, of_both_frames
+from sf3d_jax.data.sets._reading import Files, get_both_frames
 from sf3d_jax.data.sets._sequences import (
     SIDES,
     Direction,
@@ -28,8 +28,8 @@ from sf3d_jax.data.sets._sequences import (
     TwoWays,
     check_choice,
     choose,
-    pairs,
-    step_of,
+    get_step,
+    list_pairs,
 )
 from sf3d_jax.data.sets.things import layout
 from sf3d_jax.data.sets.things.cameras import FOCAL, read_things_cameras, things_camera
@@ -38,16 +38,16 @@ from sf3d_jax.samples import Sample
 
 
 class Things(TwoWays):
-    """What the three have in common.
+    """The common base of the three data sets.
 
-    A scene is `_levels` folders below the folder `_under` of each kind.
+    A scene is a folder `_levels` levels below the folder `_under` of each kind.
     """
 
     _under = ""
     _levels = 1
     _focal = FOCAL
     _exclude: frozenset[str] = frozenset()
-    # How to leave out an image without a pose.
+    # Advice on how to leave out an image without a pose.
     _advice = ""
 
     def __init__(
@@ -62,34 +62,33 @@ class Things(TwoWays):
         """Lists the files."""
         check_choice("render", render, layout.RENDERS)
         check_choice("side", side, SIDES)
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.render, self.side, self.direction, self.scenes = render, side, direction, scenes
         self.root = Path(root)
-        super().__init__(root, list(self._entries()), frames=frames)
+        super().__init__(root, list(self._list_entries()), frames=frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         scene = "/".join(filter(None, [self._under, *["*"] * self._levels]))
-        return (
-            f"no frames_{self.render}/{scene}/{self.side}/0000.png, as {type(self).__name__} has it"
-        )
+        name = type(self).__name__
+        return f"found no frames_{self.render}/{scene}/{self.side}/0000.png (expected in {name})"
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"render": self.render, "side": self.side, "scenes": self.scenes}
 
     def _has_motion(self, direction: Direction) -> bool:
-        truth = layout.truth(direction, self.side)
-        names = self._scenes([self._images(), *truth.values()])
+        truth = layout.get_truth(direction, self.side)
+        names = self._list_scenes([self._find_images(), *truth.values()])
         motion = (truth["flow"], truth["change"])
-        return any(self._is_there(place, name) for place in motion for name in names)
+        return any(self._has_folder(place, name) for place in motion for name in names)
 
-    def _images(self) -> Place:
-        """The images, in either format; where there are none, as they were published first."""
+    def _find_images(self) -> Place:
+        """Finds the images in either format; without any, assumes the PNGs published first."""
         folder = f"frames_{self.render}"
         has_webp = not (self.root / folder).is_dir() and (self.root / f"{folder}_webp").is_dir()
-        return layout.image(f"{folder}_webp" if has_webp else folder, self.side)
+        return layout.get_image(f"{folder}_webp" if has_webp else folder, self.side)
 
-    def _scenes(self, places: Iterable[Place]) -> set[str]:
-        """The scenes of which there is a folder of any of those kinds, below `_under`."""
+    def _list_scenes(self, places: Iterable[Place]) -> set[str]:
+        """Lists the scenes below `_under` that have a folder of any of the given kinds."""
         scenes: set[str] = set()
         for place in places:
             folders = {"": Folder(self.root / place.folder / self._under, "")}
@@ -102,18 +101,18 @@ class Things(TwoWays):
             scenes |= folders.keys()
         return scenes
 
-    def _is_there(self, place: Place, scene: str) -> bool:
+    def _has_folder(self, place: Place, scene: str) -> bool:
         return (self.root / place.folder / self._under / scene / place.inside).is_dir()
 
-    def _entries(self) -> Iterator[Entry]:
-        kinds = {"image": self._images(), **layout.truth(self.direction, self.side)}
-        found = self._scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
+    def _list_entries(self) -> Iterator[Entry]:
+        kinds = {"image": self._find_images(), **layout.get_truth(self.direction, self.side)}
+        found = self._list_scenes(kinds[kind] for kind in ("image", "flow", "disparity"))
         names = choose(found, self.scenes, self.root)
-        # A kind of which there is no folder in any scene was not fetched.
+        # A kind without a folder in any scene was not downloaded.
         kinds = {
             kind: place
             for kind, place in kinds.items()
-            if any(self._is_there(place, name) for name in names)
+            if any(self._has_folder(place, name) for name in names)
         }
         cameras = self.root / layout.CAMERAS_FOLDER / self._under
         has_cameras = cameras.is_dir()
@@ -122,34 +121,34 @@ class Things(TwoWays):
             frames = {kind: place.frames(self.root, scene) for kind, place in kinds.items()}
             shared = {"poses": cameras / name / layout.CAMERAS_FILE} if has_cameras else {}
             sequence, both = f"{scene}/{self.side}", ("image", "disparity")
-            of_scene = pairs(sequence, frames, both, digits=4, step=self._step, shared=shared)
+            of_scene = list_pairs(sequence, frames, both, digits=4, step=self._step, shared=shared)
             for entry in of_scene:
                 images = {f"{sequence}/{frame}" for frame in (entry.frame, entry.next_frame)}
                 if not ({scene} | images) & self._exclude:
                     yield entry
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; NaN where a map holds no number.
+          The sample; NaN where a map has no value.
 
         Raises:
-          FormatError: a file is not what it should be, or has no pose of the frame.
+          FormatError: a file is malformed, or has no pose for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)
         sample = read_things(files, self._focal)
-        camera, next_camera = self._cameras(entry, files.size())
+        camera, next_camera = self._get_cameras(entry, files.size())
         return dataclasses.replace(sample, camera=camera, next_camera=next_camera, name=entry.name)
 
-    def _cameras(
+    def _get_cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
-        """The cameras of both frames, in the world of the scene."""
+        """Reads the cameras of both frames, in the world of the scene."""
         if "poses" not in entry.files:
             return None, None
         path = entry.files["poses"]
@@ -159,14 +158,14 @@ class Things(TwoWays):
             image = f"{entry.sequence}/{frame:04d}.png"
             return FormatError(
                 path,
-                f"poses of the frames {entry.frame} and {entry.next_frame}",
-                f"{len(poses)} frames, not that of {frame:04d}" + self._advice.format(image),
+                f"poses of frames {entry.frame} and {entry.next_frame}",
+                f"{len(poses)} frames without {frame:04d}" + self._advice.format(image),
             )
 
         which = SIDES.index(self.side)
         first, second = (
             things_camera(size, pose[which], focal=self._focal)
-            for pose in of_both_frames(entry, poses, refuse)
+            for pose in get_both_frames(entry, poses, refuse)
         )
         return first, second
 
@@ -188,10 +187,10 @@ class FlyingThings3D(Things):
 
     SCENE is SPLIT/LETTER/NNNN, such as TRAIN/A/0000.
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
-    `inv_depth_change`, `next_inv_depth` and the cameras. A few scenes have no pose of some frames:
-    where there is a camera_data, to read a pair with such a frame is a `FormatError` that says
-    which image to `exclude`.
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
+    `inv_depth_change`, `next_inv_depth` and the cameras. A few scenes lack poses for some frames.
+    If camera_data exists, reading a pair with such a frame raises a `FormatError` that names the
+    image to `exclude`.
     """
 
     _levels = 2
@@ -212,34 +211,42 @@ class FlyingThings3D(Things):
         """Lists the files.
 
         Args:
-          root: the folder that holds frames_cleanpass, optical_flow and so on.
+          root: folder with frames_cleanpass, optical_flow and so on.
           split: "TRAIN" or "TEST".
-          render: "cleanpass" or "finalpass".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "A/0000"; all if None.
-          exclude: scenes and images to leave out, such as "TRAIN/A/0000" and, like the lines of
-            the benchmark's all_unused_files.txt, "TRAIN/A/0000/left/0006.png". Pairs with one of
-            these images are left out, such as those of a frame without a pose.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          render: rendering pass, "cleanpass" or "finalpass".
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "A/0000"; all if None.
+          exclude: scenes and images to leave out, such as "TRAIN/A/0000" or, as in the benchmark's
+            all_unused_files.txt, "TRAIN/A/0000/left/0006.png". Pairs that contain one of these
+            images are left out; use it for frames without a pose.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("split", split, layout.SPLITS)
         self.split = self._under = split
         self._exclude = frozenset(name.strip().split(".")[0] for name in exclude)
         super().__init__(root, render, side, direction, scenes, frames)
 
-    def _options(self) -> dict[str, object]:
-        return super()._options() | {"split": self.split, "exclude": self._exclude}
+    def _get_options(self) -> dict[str, object]:
+        return super()._get_options() | {"split": self.split, "exclude": self._exclude}
 
 
 class Monkaa(Things):
-    """Pairs of frames of Monkaa; a sample has what one of FlyingThings3D has.
+    """Pairs of frames of Monkaa.
 
-    The folders are those of FlyingThings3D, where SCENE is a name such as funnyworld_x2.
+        frames_cleanpass/ or frames_finalpass/ (also frames_cleanpass_webp/, with .webp)
+          SCENE/left/0006.png
+        optical_flow/SCENE/into_future/left/OpticalFlowIntoFuture_0006_L.pfm
+        disparity/SCENE/left/0006.pfm
+        disparity_change/SCENE/into_future/left/0006.pfm
+        camera_data/SCENE/camera_data.txt           poses
+
+    SCENE is a name such as funnyworld_x2. A sample has these fields if their files exist: the two
+    images, `flow`, `inv_depth`, `inv_depth_change`, `next_inv_depth` and the cameras.
     """
 
     def __init__(
@@ -255,25 +262,33 @@ class Monkaa(Things):
         """Lists the files.
 
         Args:
-          root: the folder that holds frames_cleanpass, optical_flow and so on.
-          render: "cleanpass" or "finalpass".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "a_rain_of_stones_x2"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder with frames_cleanpass, optical_flow and so on.
+          render: rendering pass, "cleanpass" or "finalpass".
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "a_rain_of_stones_x2"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         super().__init__(root, render, side, direction, scenes, frames)
 
 
 class Driving(Things):
-    """Pairs of frames of Driving; a sample has what one of FlyingThings3D has.
+    """Pairs of frames of Driving.
 
-    The folders are those of FlyingThings3D, where SCENE is FOCAL/DIRECTION/SPEED, such as
-    35mm_focallength/scene_forwards/fast.
+        frames_cleanpass/ or frames_finalpass/ (also frames_cleanpass_webp/, with .webp)
+          SCENE/left/0006.png
+        optical_flow/SCENE/into_future/left/OpticalFlowIntoFuture_0006_L.pfm
+        disparity/SCENE/left/0006.pfm
+        disparity_change/SCENE/into_future/left/0006.pfm
+        camera_data/SCENE/camera_data.txt           poses
+
+    SCENE is FOCAL/DIRECTION/SPEED, such as 35mm_focallength/scene_forwards/fast. A sample has these
+    fields if their files exist: the two images, `flow`, `inv_depth`, `inv_depth_change`,
+    `next_inv_depth` and the cameras.
     """
 
     _levels = 2
@@ -292,25 +307,25 @@ class Driving(Things):
         """Lists the files.
 
         Args:
-          root: the folder that holds frames_cleanpass, optical_flow and so on.
-          focal: "35mm_focallength" (1050 pixels) or "15mm_focallength" (450 pixels).
-          render: "cleanpass" or "finalpass".
-          side: "left" or "right", which camera.
-          direction: of time, "forward" or "backward".
-          scenes: to read, such as "scene_forwards/fast"; all if None.
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder with frames_cleanpass, optical_flow and so on.
+          focal: lens, "35mm_focallength" (1050 pixels) or "15mm_focallength" (450 pixels).
+          render: rendering pass, "cleanpass" or "finalpass".
+          side: camera, "left" or "right".
+          direction: "forward" or "backward" in time.
+          scenes: scenes to read, such as "scene_forwards/fast"; all if None.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene is missing.
+          ValueError: an option has an unknown value.
         """
         check_choice("focal", focal, layout.FOCALS)
         self.focal = self._under = focal
         self._focal = layout.FOCALS[focal]
         super().__init__(root, render, side, direction, scenes, frames)
 
-    def _options(self) -> dict[str, object]:
-        return super()._options() | {"focal": self.focal}
+    def _get_options(self) -> dict[str, object]:
+        return super()._get_options() | {"focal": self.focal}
 
 
-_read_poses = cached_by_file(read_things_cameras)
+_read_poses = cache_by_file(read_things_cameras)

@@ -1,7 +1,7 @@
 """Where the files of FlyingThings3D, Monkaa and Driving lie, and those of predictions.
 
-`FlyingThings3D` shows the folders; predictions have the same. `FlyingThings3DSubset` shows those of
-the subset.
+See `FlyingThings3D` for the folder tree, which predictions share, and `FlyingThings3DSubset` for
+that of the subset.
 
 SCENE is TRAIN/A/0000 (split, letter, number) in FlyingThings3D, a name in Monkaa, and
 35mm_focallength/scene_forwards/fast in Driving.
@@ -17,12 +17,12 @@ Render = Literal["cleanpass", "finalpass"]
 
 RENDERS = ("cleanpass", "finalpass")
 WAYS: dict[Direction, str] = {"forward": "future", "backward": "past"}
-# The first folders of FlyingThings3D, and those of Driving with their focal lengths in pixels.
+# The top folders of FlyingThings3D, and those of Driving with their focal lengths in pixels.
 SPLITS = ("TRAIN", "TEST")
 FOCALS = {"15mm_focallength": 450.0, "35mm_focallength": FOCAL}
 CAMERAS_FOLDER = "camera_data"
 CAMERAS_FILE = "camera_data.txt"
-# Folders of images in either format, and those of the truth that also serve to recognise.
+# Image folders in either format; together with some of the truth's, they identify the data set.
 IMAGES = {
     f"frames_{render}{end}": ending
     for render in RENDERS
@@ -31,25 +31,25 @@ IMAGES = {
 MARKS = ("optical_flow", "disparity", *IMAGES)
 
 
-def image(folder: str, side: Side) -> Place:
-    """The images of a camera.
+def get_image(folder: str, side: Side) -> Place:
+    """Returns where the images of a camera lie.
 
     Args:
       folder: one of `IMAGES`.
-      side: of the camera.
+      side: camera.
     """
     return Place(folder, "{:04d}", IMAGES[folder], side)
 
 
-def truth(direction: Direction, side: Side) -> dict[str, Place]:
-    """The flow, the disparity and its change, of the truth as of predictions.
+def get_truth(direction: Direction, side: Side) -> dict[str, Place]:
+    """Returns where flow, disparity and its change lie, for ground truth and predictions.
 
     Args:
-      direction: of the motion.
-      side: of the camera.
+      direction: direction of the motion.
+      side: camera.
 
     Returns:
-      "flow", "disparity" and "change"; the folders of the scenes lie between `folder` and `inside`.
+      "flow", "disparity" and "change"; scene folders lie between `folder` and `inside`.
     """
     way = WAYS[direction]
     motion = f"into_{way}/{side}"
@@ -61,28 +61,28 @@ def truth(direction: Direction, side: Side) -> dict[str, Place]:
     }
 
 
-# The subset: splits, renderings, and the folders by which it is recognised.
+# The subset: splits, rendering passes, and the folders by which it is recognised.
 SPLITS_OF_SUBSET = ("train", "val")
 RENDERS_OF_SUBSET = ("clean", "final")
 MARKS_OF_SUBSET = {"image_clean", "image_final", "flow_occlusions", "disparity_occlusions"}
 
 
-def image_of_subset(render: str, side: Side) -> Place:
-    """The images of a camera of the subset.
+def get_subset_image(render: str, side: Side) -> Place:
+    """Returns where the images of a camera of the subset lie.
 
     Args:
       render: one of `RENDERS_OF_SUBSET`.
-      side: of the camera.
+      side: camera.
     """
     return Place(f"image_{render}", "{:07d}", ".png", side)
 
 
-def motion_of_subset(direction: Direction, side: Side) -> dict[str, Place]:
-    """What the subset has of every pair of frames, and of no other ones.
+def get_subset_motion(direction: Direction, side: Side) -> dict[str, Place]:
+    """Returns where the motion files of the subset lie, one per pair of frames.
 
     Args:
-      direction: of the motion.
-      side: of the camera.
+      direction: direction of the motion.
+      side: camera.
 
     Returns:
       "flow", "change" and "occlusion".
@@ -95,6 +95,6 @@ def motion_of_subset(direction: Direction, side: Side) -> dict[str, Place]:
     }
 
 
-def disparity_of_subset(side: Side) -> Place:
-    """The disparity of a camera of the subset."""
+def get_subset_disparity(side: Side) -> Place:
+    """Returns where the disparity of a camera of the subset lies."""
     return Place("disparity", "{:07d}", ".pfm", side)

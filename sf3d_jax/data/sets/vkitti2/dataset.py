@@ -1,12 +1,12 @@
 """Virtual KITTI 2: rendered street scenes in several kinds of weather, with dense scene flow.
 
-The scene flow of the files is X1 in the axes of the second camera minus X0 in those of the first:
-it contains the motion of the camera. Of it the depth change dz is taken, z1 = z0 + dz, and
+The scene flow in the files is X1 in the axes of the second camera minus X0 in those of the first,
+so it includes the motion of the camera. Only its depth change dz is read: z1 = z0 + dz and
 
     c = 1/z1 - 1/z0 = -dz / (z0 z1).
 
-`scene_flow` of a sample stays None: what the three channels and the cameras give has the camera's
-motion removed. The sky has no surface: its inverse depth is 0.
+`scene_flow` of a sample stays None, because the scene flow computed from the motion and the cameras
+excludes the camera's motion. The sky has no surface: its inverse depth is 0.
 
 Gaidon et al., "Virtual Worlds as Proxy for Multi-Object Tracking Analysis" (CVPR 2016); Cabon,
 Murray and Humenberger, "Virtual KITTI 2" (2020).
@@ -22,22 +22,22 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import ScalarMap
-from sf3d_jax.data.sets._caching import cached_by_file
+from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Folder, subfolders
+from sf3d_jax.data.sets._listing import Folder, list_subfolders
 from sf3d_jax.data.sets._reading import (
     Files,
-    all_valid,
-    flow_vectors,
-    inverse_depth,
-    of_both_frames,
+    combine_valid,
+    get_both_frames,
+    get_flow_vectors,
+    invert_depth,
 )
 from sf3d_jax.data.sets._sequences import (
     Direction,
     TwoWays,
     choose,
-    pairs,
-    step_of,
+    get_step,
+    list_pairs,
 )
 from sf3d_jax.data.sets.vkitti2 import layout
 from sf3d_jax.data.sets.vkitti2.files import (
@@ -47,7 +47,7 @@ from sf3d_jax.data.sets.vkitti2.files import (
 )
 from sf3d_jax.samples import Sample
 
-# The far plane, and what is beyond it.
+# The depth of the far plane in metres, which the sky has, too.
 SKY = np.float32(655.35)
 
 
@@ -66,10 +66,10 @@ class VirtualKitti2(TwoWays):
             intrinsic.txt
             extrinsic.txt
 
-    A sample has whichever of these the folders hold: the two images, `flow`, `inv_depth`,
-    `inv_depth_change` (of depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
-    all the motion is known. The intrinsics are those of 1242 x 375 pixels: images of another size
-    are taken as resized ones, and those of another aspect are refused.
+    A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
+    `inv_depth_change` (from depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
+    all the motion is known. The intrinsics are those of 1242 x 375 pixels. Images of another size
+    are treated as resized; other aspect ratios are refused.
     """
 
     def __init__(
@@ -85,38 +85,38 @@ class VirtualKitti2(TwoWays):
         """Lists the files.
 
         Args:
-          root: the folder that holds Scene01 and so on.
-          scenes: to read, such as "Scene01"; all if None.
-          variations: to read, such as "clone" or "rain"; all if None.
-          camera: 0, the left one, or 1.
-          direction: of time, "forward" or "backward".
-          frames: of a sample, which is a `Sequence` if there are more than 2.
+          root: folder with Scene01 and so on.
+          scenes: scenes to read, such as "Scene01"; all if None.
+          variations: variations to read, such as "clone" or "rain"; all if None.
+          camera: 0 (left) or 1 (right).
+          direction: "forward" or "backward" in time.
+          frames: frames per sample; above 2, a sample is a `Sequence`.
 
         Raises:
-          FileNotFoundError: there is nothing, or a scene or a variation is missing.
-          ValueError: an option is none of those.
+          FileNotFoundError: no files are found, or a scene or a variation is missing.
+          ValueError: an option has an unknown value.
         """
         if camera not in layout.CAMERAS:
             raise ValueError(f"camera: expected 0 or 1, got {camera!r}")
-        self._step = step_of(direction)
+        self._step = get_step(direction)
         self.scenes, self.variations = scenes, variations
         self.camera, self.direction = camera, direction
-        super().__init__(root, list(self._entries(Path(root))), frames=frames)
+        super().__init__(root, list(self._list_entries(Path(root))), frames=frames)
 
-    def _options(self) -> dict[str, object]:
+    def _get_options(self) -> dict[str, object]:
         return {"scenes": self.scenes, "variations": self.variations, "camera": self.camera}
 
     def _has_motion(self, direction: Direction) -> bool:
-        motion = {p.folder for p in layout.of_motion(direction, self.camera).values()}
-        frames = (path / layout.FRAMES for path in self._sequences(self.root).values())
-        return any(motion & subfolders(path) for path in frames)
+        motion = {p.folder for p in layout.get_motion_places(direction, self.camera).values()}
+        frames = (path / layout.FRAMES for path in self._list_sequences(self.root).values())
+        return any(motion & list_subfolders(path) for path in frames)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         name = f"Scene01/clone/frames/rgb/Camera_{self.camera}/rgb_00000.jpg"
-        return f"no {name}, as Virtual KITTI 2 has it"
+        return f"found no {name} (expected in Virtual KITTI 2)"
 
-    def _sequences(self, root: Path) -> dict[str, Path]:
-        """The folders of the scenes and variations that are wanted."""
+    def _list_sequences(self, root: Path) -> dict[str, Path]:
+        """Finds the folders of the selected scenes and variations."""
         top = Folder(root, "")
         inside = {name: top.inside(name).subfolders for name in top.subfolders}
         with_frames = {
@@ -134,12 +134,12 @@ class VirtualKitti2(TwoWays):
             if (scene, variation) in with_frames
         }
 
-    def _entries(self, root: Path) -> Iterator[Entry]:
-        sequences = self._sequences(root)
+    def _list_entries(self, root: Path) -> Iterator[Entry]:
+        sequences = self._list_sequences(root)
         frames = {name: path / layout.FRAMES for name, path in sequences.items()}
-        there = subfolders(*frames.values())
-        both = layout.of_frame(self.camera)
-        kinds = both | layout.of_motion(self.direction, self.camera)
+        there = list_subfolders(*frames.values())
+        both = layout.get_frame_places(self.camera)
+        kinds = both | layout.get_motion_places(self.direction, self.camera)
         kinds = {kind: place for kind, place in kinds.items() if place.folder in there}
         cameras = layout.CAMERA_FILES
         paths = (path / file for path in sequences.values() for file in cameras.values())
@@ -148,19 +148,19 @@ class VirtualKitti2(TwoWays):
             of = {kind: place.frames(frames[name]) for kind, place in kinds.items()}
             shared = {of: path / file for of, file in cameras.items()} if has_cameras else {}
             sequence = f"{name}/Camera_{self.camera}"
-            yield from pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
+            yield from list_pairs(sequence, of, [*both], digits=5, step=self._step, shared=shared)
 
     def read(self, entry: Entry) -> Sample:
-        """Reads one sample as its files have it.
+        """Reads one sample as stored in its files.
 
         Args:
           entry: one of `entries`.
 
         Returns:
-          The sample; what has no truth is not valid.
+          The sample; pixels without ground truth are not valid.
 
         Raises:
-          FormatError: a file is not what it should be, or has no camera of the frame.
+          FormatError: a file is malformed, or has no camera for the frame.
           OSError: a file is missing.
         """
         files = Files(entry)
@@ -170,53 +170,55 @@ class VirtualKitti2(TwoWays):
         vectors = files.read("vectors", read_vkitti2_scene_flow)
         size = files.size()
 
-        camera, next_camera = self._cameras(entry, size)
+        camera, next_camera = self._get_cameras(entry, size)
         change, known = None, None
         if depth is not None and vectors is not None:
-            change, known = _change(depth, vectors.vectors[..., 2], vectors.valid)
+            change, known = _compute_change(depth, vectors.vectors[..., 2], vectors.valid)
         return Sample(
             image=image,
             next_image=next_image,
-            flow=flow_vectors(flow),
-            inv_depth=_inverse_depth(depth),
+            flow=get_flow_vectors(flow),
+            inv_depth=_compute_inverse_depth(depth),
             inv_depth_change=change,
-            next_inv_depth=_inverse_depth(next_depth),
-            valid=all_valid(flow, known),
+            next_inv_depth=_compute_inverse_depth(next_depth),
+            valid=combine_valid(flow, known),
             camera=camera,
             next_camera=next_camera,
             name=entry.name,
         )
 
-    def _cameras(
+    def _get_cameras(
         self, entry: Entry, size: tuple[int, int]
     ) -> tuple[Camera, Camera] | tuple[None, None]:
-        """The cameras of both frames, in the world of the scene."""
+        """Reads the cameras of both frames, in the world of the scene."""
         if "extrinsic" not in entry.files:
             return None, None
         path = entry.files["extrinsic"]
         cameras = _read_cameras(entry.files["intrinsic"], path, size)
-        return of_both_frames(
+        return get_both_frames(
             entry,
             {frame: camera for (frame, side), camera in cameras.items() if side == self.camera},
             lambda frame: FormatError(
-                path, f"camera {self.camera} in the frame {frame}", f"{len(cameras)} others"
+                path, f"camera {self.camera} in frame {frame}", f"{len(cameras)} other entries"
             ),
         )
 
 
-_read_cameras = cached_by_file(read_vkitti2_cameras)
+_read_cameras = cache_by_file(read_vkitti2_cameras)
 
 
-def _inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
-    """1/z, 0 in the sky."""
-    inverse = inverse_depth(depth)
+def _compute_inverse_depth(depth: ScalarMap | None) -> np.ndarray | None:
+    """Computes 1/z, with 0 in the sky."""
+    inverse = invert_depth(depth)
     if depth is None or inverse is None:
         return None
     return np.where(depth.values < SKY, inverse, np.float32(0))
 
 
-def _change(depth: ScalarMap, dz: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """c = -dz / (z0 z1), and where it is known: also in the sky, where it is 0."""
+def _compute_change(
+    depth: ScalarMap, dz: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes c = -dz / (z0 z1), and where it is known, which includes the sky (c = 0)."""
     sky = depth.valid & (depth.values >= SKY)
     end = depth.values + dz
     moved = known & depth.valid & ~sky & (end > 0)

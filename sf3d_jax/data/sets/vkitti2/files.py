@@ -1,17 +1,17 @@
-"""The formats of Virtual KITTI 2: 16-bit PNG maps, and the text files of the cameras.
+"""The formats of Virtual KITTI 2: 16-bit PNG maps and text files of cameras.
 
-Flow: u = (2 R / 65535 - 1) (W - 1), v = (2 G / 65535 - 1) (H - 1) pixels, valid where B > 0: not
-KITTI's code, although both are PNGs of three channels. Depth: centimetres along the optical axis,
-clipped at the far plane, 655.35 m, which the sky has, too. Scene flow: x, y, z are R, G, B, each
-(20 c / 65535 - 10) metres: the place of a point before the next frame's camera minus that before
-this frame's, so that it contains the motion of the camera. In memory, a pixel without a value of
-flow is NaN.
+Flow: u = (2 R / 65535 - 1) (W - 1), v = (2 G / 65535 - 1) (H - 1) pixels, valid where B > 0. This
+is not KITTI's encoding, although both are PNGs with three channels. Depth: centimetres along the
+optical axis, clipped at the far plane, 655.35 m, which is also the depth of the sky. Scene flow: R,
+G, B encode x, y, z as (20 code / 65535 - 10) metres: the point in the axes of the next frame's
+camera minus the point in those of this frame's camera, so it includes the motion of the camera. In
+memory, a pixel without flow is NaN.
 
-Cameras: a row each in `intrinsic.txt` (frame cameraID K[0,0] K[1,1] K[0,2] K[1,2]) and in
+Cameras: one row each in `intrinsic.txt` (frame cameraID K[0,0] K[1,1] K[0,2] K[1,2]) and in
 `extrinsic.txt` (frame cameraID and a 4x4 matrix, from the world to the camera, in OpenCV's axes),
 below a line of headings. Camera 1 is 0.532725 m to the right of camera 0. The principal point,
-(620.5, 187) for 1242 x 375 pixels, is the middle of the image if integers are pixel centres, as
-they are here, so that it is taken as it stands.
+(620.5, 187) for 1242 x 375 pixels, is the middle of the image if integers are pixel centres. They
+are here, so it is used unchanged.
 
 Source: the format description of Virtual KITTI 2 (europe.naverlabs.com, Proxy Virtual Worlds).
 """
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from sf3d_jax.data.maps.kinds import ScalarMap
 
 _LARGEST_CODE = 65535
-_DEPTH_SCALE = 100  # codes a metre
-_REACH = 10.0  # of scene flow, in metres
+_DEPTH_SCALE = 100  # codes per metre
+_REACH = 10.0  # range of scene flow in metres
 _INTRINSIC = "frame cameraID K[0,0] K[1,1] K[0,2] K[1,2]".split()
 _EXTRINSIC = "frame cameraID r1,1 r1,2 r1,3 t1 r2,1 r2,2 r2,3 t2 r3,1 r3,2 r3,3 t3 0 0 0 1".split()
 
@@ -46,7 +46,7 @@ Key = tuple[int, int]
 
 
 class VectorMap(NamedTuple):
-    """Three numbers a pixel.
+    """Three numbers per pixel.
 
     Attributes:
       vectors: float32 [H, W, 3], 0 where invalid.
@@ -58,17 +58,18 @@ class VectorMap(NamedTuple):
 
 
 def read_vkitti2_depth(path: PathLike) -> ScalarMap:
-    """Reads a depth PNG.
+    """Reads a depth PNG: z = code / 100 metres.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      The depth in metres. What is 655.35 m or farther, the sky too, is 655.35 and valid: a far
-      surface of nearly no inverse depth. 0 is invalid; the data set has none.
+      The depth in metres, [H, W]. Depths of 655.35 m or more, including the sky, are 655.35 and
+      valid: a far surface with almost no inverse depth. 0 is invalid and does not occur in the data
+      set.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of one channel.
+      FormatError: the file is not a 16-bit PNG with one channel.
     """
     from sf3d_jax.data.maps.kinds import ScalarMap
 
@@ -79,16 +80,13 @@ def read_vkitti2_depth(path: PathLike) -> ScalarMap:
 def write_vkitti2_depth(
     path: PathLike, depth: npt.ArrayLike, valid: npt.ArrayLike | None = None
 ) -> None:
-    """Writes a depth PNG, rounding to centimetres.
+    """Writes a depth PNG with code = 100 z, rounded to centimetres.
 
     Args:
-      path: of the file.
-      depth: real [H, W] in metres. What is not positive and finite is written as 0, invalid. A
-        positive one gets at least the code 1, and what is farther than 655.35 m is clipped.
-      valid: bool [H, W], all where not given.
-
-    Raises:
-      ValueError: a wrong shape or dtype.
+      path: file to write.
+      depth: real [H, W] in metres. Values that are not positive and finite are written as 0, which
+        is invalid; positive ones get at least the code 1, and are clipped at 655.35 m.
+      valid: bool [H, W]; all pixels if None.
     """
     depth = real_map("depth", depth)
     known = valid_mask(valid, depth) & (depth > 0)
@@ -97,22 +95,22 @@ def write_vkitti2_depth(
 
 
 def read_vkitti2_scene_flow(path: PathLike) -> VectorMap:
-    """Reads a scene-flow PNG.
+    """Reads a scene-flow PNG: each component is 20 code / 65535 - 10 metres.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      The vectors in metres, camera motion included. Invalid is a pixel with a component at the
-      end of the range, +-10 m, where larger ones are clipped; the format marks no others: see
-      `valid` of the flow.
+      The vectors in metres, including camera motion. A pixel is invalid if a component is at the
+      end of the range, +-10 m, where larger values are clipped. The format marks no other invalid
+      pixels, but `valid` of the flow does.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of three channels.
+      FormatError: the file is not a 16-bit PNG with three channels.
     """
     codes = read_png16(path, 3, "Virtual KITTI 2 scene flow")
     valid = in_all_channels((codes > 0) & (codes < _LARGEST_CODE))
-    # A channel has few codes, so that the maths need not be done in every pixel.
+    # A table of all codes is cheaper than the arithmetic at every pixel.
     table = (np.arange(_LARGEST_CODE + 1) * (2 / _LARGEST_CODE) - 1) * _REACH
     return VectorMap(zero_unless(valid, table.astype(np.float32)[codes]), valid)
 
@@ -120,15 +118,15 @@ def read_vkitti2_scene_flow(path: PathLike) -> VectorMap:
 def write_vkitti2_scene_flow(
     path: PathLike, vectors: npt.ArrayLike, valid: npt.ArrayLike | None = None
 ) -> None:
-    """Writes a scene-flow PNG, rounding to the nearest of steps of 0.3 mm.
+    """Writes a scene-flow PNG, rounded to steps of 20 / 65535 m, about 0.3 mm.
 
     Args:
-      path: of the file.
-      vectors: real [H, W, 3] in metres. What is not finite is written as invalid.
-      valid: bool [H, W], all where not given.
+      path: file to write.
+      vectors: real [H, W, 3] in metres. Non-finite vectors are written as invalid.
+      valid: bool [H, W]; all pixels if None.
 
     Raises:
-      ValueError: a wrong shape or dtype, or a valid vector with a component of 10 m or more.
+      ValueError: a valid vector has a component of 10 m or more.
     """
     vectors = real_map("vectors", vectors, channels=3)
     known = valid_mask(valid, vectors)[..., None]
@@ -146,23 +144,23 @@ def write_vkitti2_scene_flow(
 def read_vkitti2_cameras(
     intrinsic_path: PathLike, extrinsic_path: PathLike, size: tuple[int, int]
 ) -> dict[Key, Camera]:
-    """Reads the cameras of a sequence.
+    """Reads the cameras of a sequence from its intrinsic.txt and extrinsic.txt.
 
     Args:
-      intrinsic_path: of intrinsic.txt.
-      extrinsic_path: of extrinsic.txt.
-      size: (H, W) of the images, which the files do not say. If they are not 1242 x 375 pixels
-        the cameras are resized, areas onto areas; but not if their principal points are at the
-        centre of such images, as in files that were resized with them.
+      intrinsic_path: path of intrinsic.txt.
+      extrinsic_path: path of extrinsic.txt.
+      size: (H, W) of the images, which the files do not contain. If it is not 1242 x 375 pixels,
+        the cameras are resized so that pixel areas map to pixel areas, unless the principal points
+        are already at the centre of such images because the files were resized with them.
 
     Returns:
-      The cameras by (frame, camera): 0 is the left camera, 1 the right one. They are float64, in
-      the world of the file.
+      The float64 cameras by (frame, camera), in the world of the file. Camera 0 is the left one and
+      1 the right one.
 
     Raises:
-      FormatError: a file lacks its headings, has a row that is no camera, one twice, not those of
-        the other, or intrinsics of images of another size or aspect.
-      ValueError: size is no size.
+      FormatError: a file lacks its headings, has an invalid or repeated row, lacks a row of the
+        other file, or has intrinsics of images of another size or aspect ratio.
+      ValueError: size is not two positive integers.
     """
     from sf3d_jax.camera import check_size
 
@@ -173,18 +171,18 @@ def read_vkitti2_cameras(
         odd = sorted(optics.keys() ^ matrices.keys())[0]
         missing = extrinsic_path if odd in optics else intrinsic_path
         other = intrinsic_path if odd in optics else extrinsic_path
-        raise FormatError(missing, f"{_place(odd)}, which {other} has", "none")
+        raise FormatError(missing, f"{_describe_key(odd)}, which {other} has", "none")
 
     return {
         key: make_benchmark_camera(
             intrinsic_path,
-            _place(key),
+            _describe_key(key),
             focal=row[:2],
             principal_point=row[2:],
             published=VKITTI2,
             size=size,
-            world_to_camera=check_rigid_pose(
-                extrinsic_path, _place(key), matrices[key].reshape(4, 4)
+            world_to_camera=rigid_pose(
+                extrinsic_path, _describe_key(key), matrices[key].reshape(4, 4)
             ),
         )
         for key, row in optics.items()
@@ -194,17 +192,17 @@ def read_vkitti2_cameras(
 def write_vkitti2_cameras(
     intrinsic_path: PathLike, extrinsic_path: PathLike, cameras: Mapping[Key, Camera]
 ) -> None:
-    """Writes the cameras of a sequence.
+    """Writes the cameras of a sequence to its intrinsic.txt and extrinsic.txt.
 
     Args:
-      intrinsic_path: of intrinsic.txt.
-      extrinsic_path: of extrinsic.txt.
+      intrinsic_path: path of intrinsic.txt.
+      extrinsic_path: path of extrinsic.txt.
       cameras: pinhole cameras by (frame, camera).
 
     Raises:
-      TypeError: one is no camera.
-      ValueError: there is none, a number is negative, or one is a batch, has a distorting lens, or
-        numbers that no camera has.
+      TypeError: a value is not a Camera.
+      ValueError: there are no cameras, a number in a key is negative, or a camera is a batch, has a
+        distorting lens, or has invalid intrinsics or pose.
     """
     if not cameras or any(number < 0 for key in cameras for number in key):
         raise ValueError(f"cameras: expected keys (frame, camera) from 0 on, got {list(cameras)}")
@@ -220,7 +218,7 @@ def write_vkitti2_cameras(
 
 
 def _read_rows(path: PathLike, headings: list[str]) -> dict[Key, np.ndarray]:
-    """The numbers behind frame and camera in each row."""
+    """Reads the numbers after frame and camera in each row."""
     first, *rows = read_rows(path) or [[]]
     if first[:2] != headings[:2]:
         raise FormatError(path, f"the headings {' '.join(headings[:4])} ...", repr(first[:4]))
@@ -229,12 +227,14 @@ def _read_rows(path: PathLike, headings: list[str]) -> dict[Key, np.ndarray]:
         where = f"in row {i}"
         key = index(path, row[0], where), index(path, "".join(row[1:2]), where)
         if key in table:
-            raise FormatError(path, f"{_place(key)} once", f"it again {where}")
-        table[key] = numbers(path, row[2:], len(headings) - 2, f"behind {_place(key)} {where}")
+            raise FormatError(path, f"{_describe_key(key)} once", f"it again {where}")
+        table[key] = numbers(
+            path, row[2:], len(headings) - 2, f"after {_describe_key(key)} {where}"
+        )
     if not table:
         raise FormatError(path, "rows of numbers below the headings", "none")
     return table
 
 
-def _place(key: Key) -> str:
+def _describe_key(key: Key) -> str:
     return f"frame {key[0]} of camera {key[1]}"

@@ -1,9 +1,9 @@
-"""Where the files of Virtual KITTI 2 lie; `VirtualKitti2` shows the folders."""
+"""Where the files of Virtual KITTI 2 lie; see `VirtualKitti2` for the folder tree."""
 
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets._sequences import Direction
 
-# The left and the right camera, by their numbers.
+# The numbers of the left and the right camera.
 CAMERAS = (0, 1)
 FRAMES = "frames"
 CAMERA_FILES = {name: f"{name}.txt" for name in ("intrinsic", "extrinsic")}
@@ -21,17 +21,17 @@ _OF_MOTION: dict[Direction, dict[str, tuple[str, str, str]]] = {
 }
 
 
-def of_frame(camera: int) -> dict[str, Place]:
-    """The kinds of files that each frame has, below `FRAMES`."""
-    return _places(_OF_FRAME, camera)
+def get_frame_places(camera: int) -> dict[str, Place]:
+    """Returns where the files of a frame lie, by kind, below `FRAMES`."""
+    return _make_places(_OF_FRAME, camera)
 
 
-def of_motion(direction: Direction, camera: int) -> dict[str, Place]:
-    """The kinds of files that each motion of a direction has, below `FRAMES`."""
-    return _places(_OF_MOTION[direction], camera)
+def get_motion_places(direction: Direction, camera: int) -> dict[str, Place]:
+    """Returns where the files of a motion lie, by kind, below `FRAMES`."""
+    return _make_places(_OF_MOTION[direction], camera)
 
 
-def _places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Place]:
+def _make_places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Place]:
     inside = f"Camera_{camera}"
     return {
         kind: Place(folder, f"{name}_{{:05d}}", ending, inside)
@@ -39,9 +39,13 @@ def _places(kinds: dict[str, tuple[str, str, str]], camera: int) -> dict[str, Pl
     }
 
 
-# Folders of FRAMES.
+# Subfolders of `FRAMES` by which a scene is recognised.
 MARKS = {
     place.folder
-    for kinds in (of_frame(0), of_motion("forward", 0), of_motion("backward", 0))
+    for kinds in (
+        get_frame_places(0),
+        get_motion_places("forward", 0),
+        get_motion_places("backward", 0),
+    )
     for place in kinds.values()
 }

@@ -58,9 +58,9 @@ def test_without_a_list_it_is_said_where_to_get_it(tmp_path):
     with pytest.raises(ValueError) as error:
         FlyingChairs(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: there is no {LIST}, which says which pairs are of 'train': put it there "
-        "from the page of FlyingChairs (RAFT has it as chairs_split.txt), name it by split_list=, "
-        "or take the split 'all'"
+        f"{tmp_path}: found no {LIST}, which lists the pairs of 'train': download it from the page "
+        "of FlyingChairs (it is RAFT's chairs_split.txt), pass it as split_list=, or use the split "
+        "'all'"
     )
     with pytest.raises(FileNotFoundError, match=r"list\.txt"):
         FlyingChairs(tmp_path, split_list=tmp_path / "list.txt")
@@ -72,8 +72,8 @@ def test_without_a_list_it_is_said_where_to_get_it(tmp_path):
     [
         (["1", "1", "0", "2"], "expected 1 or 2 in line 3, found '0'"),
         (["1 2 1 2"], "expected 1 or 2 in line 1, found '1 2 1 2'"),
-        (["1", "2", "1"], "expected a line of the pair 00004, found 3 lines"),
-        ([], "expected a line of the pair 00004, found 0 lines"),
+        (["1", "2", "1"], "expected a line for pair 00004, found 3 lines"),
+        ([], "expected a line for pair 00004, found 0 lines"),
     ],
 )
 def test_a_list_of_another_form_is_named(tmp_path, words, says):
@@ -107,14 +107,14 @@ def test_kinds_that_are_not_there_are_none(tmp_path):
 
 
 def test_nothing_to_read_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no data/00001_img1\.ppm, as FlyingChairs has it"):
+    with pytest.raises(FileNotFoundError, match=r"found no data/00001_img1\.ppm \(expected in"):
         FlyingChairs(tmp_path, "all")
     with pytest.raises(
         ValueError, match="split: expected 'train' or 'val' or 'all', got 'training'"
     ):
         FlyingChairs(tmp_path, "training")
     pair_trees.flyingchairs(tmp_path, words=["1"] * 4)
-    with pytest.raises(FileNotFoundError, match=r"img1\.ppm of the split 'val', as FlyingChairs"):
+    with pytest.raises(FileNotFoundError, match=r"img1\.ppm of the split 'val' \(expected in Fly"):
         FlyingChairs(tmp_path, "val")
 
 

@@ -69,8 +69,8 @@ def test_the_order_of_the_files_does_not_matter_where_their_numbers_decide():
         (["a", "b"], ["10", "2"], ValueError, "do not say which"),
         (["1", "2"], ["depth_1", "depth_2", "conf_1", "conf_2"], ValueError, "do not say which"),
         (["s1_1", "s1_2", "s2_1"], ["1", "2", "3"], ValueError, "do not say which"),
-        (["1", "01"], ["1", "2"], ValueError, r"stand for the same in 01\.x and 1\.x"),
-        (["1"], ["1", "001"], ValueError, r"stand for the same in 001\.x and 1\.x"),
+        (["1", "01"], ["1", "2"], ValueError, r"equivalent names: 01\.x and 1\.x"),
+        (["1"], ["1", "001"], ValueError, r"equivalent names: 001\.x and 1\.x"),
         (["f_1_cam1", "f_2_cam1"], ["d_1_cam2", "d_2_cam2"], ValueError, "do not say which"),
         (["left"], ["right"], ValueError, "do not say which"),
         (["f_left_1", "f_left_2"], ["d_right_1", "d_right_2"], ValueError, "do not say which"),
@@ -137,7 +137,9 @@ def test_names_that_repeat_in_folders_belong_to_the_folder_of_the_flow(times):
         ("cam1/0001.png", "cam1/0002.png"),
     ]
     for folder in ("out", "out/cam3"):
-        with pytest.raises(ValueError, match=r"same in cam1/0001\.png and cam2.*; put each flow"):
+        with pytest.raises(
+            ValueError, match=r"equivalent names: cam1/0001\.png and cam2.*; put each flow"
+        ):
             data.pair_frames([f"{folder}/0001.flo"], REPEATED)
 
 

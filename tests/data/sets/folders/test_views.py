@@ -47,7 +47,7 @@ def test_two_images_are_a_pair_unless_they_are_two_views(tmp_path, names):
     for number, name in enumerate(names):
         trees.write_image(tmp_path / f"i/{name}.png", number)
     if VIEWS[names]:
-        says = r"are of two cameras, or of two sequences.*name the other images with next_image="
+        says = r"come from two cameras or two sequences.*pass the other images as next_image="
         with pytest.raises(FileNotFoundError, match=says):
             FolderPairs(tmp_path, image="i/*.png")
     else:
@@ -94,7 +94,7 @@ def test_cameras_in_folders_of_times_are_no_pairs(tmp_path):
     for time in range(2):
         for camera in (220700191, 221501007, 222200036):
             trees.write_image(tmp_path / f"frame_{time}/cam_{camera}.png", 1)
-    with pytest.raises(FileNotFoundError, match="are of two cameras"):
+    with pytest.raises(FileNotFoundError, match="come from two cameras"):
         FolderPairs(tmp_path, image="*/*.png")
 
 

@@ -61,7 +61,7 @@ def test_flow_alone_makes_pairs(tmp_path):
 
 def test_what_is_not_there_is_named(tmp_path):
     street_trees.hd1k(tmp_path)
-    with pytest.raises(FileNotFoundError, match="there is no 000004; there are"):
+    with pytest.raises(FileNotFoundError, match="found no 000004, only"):
         HD1K(tmp_path, sequences=["000004"])
     with pytest.raises(FileNotFoundError, match=r"no hd1k_challenge/image_2/000000_0010\.png"):
         HD1K(tmp_path, "challenge")

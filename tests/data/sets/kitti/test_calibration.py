@@ -76,7 +76,7 @@ def test_the_grey_pair_has_its_own_baseline(real):
         (["S_rect_02: 9 8", P2.replace("700", "0"), P3], "positive focal lengths in P2"),
         (
             ["S_rect_02: 9 8", P2.replace("P2", "P3"), P3.replace("P3", "P2")],
-            "a baseline of -0.6 m; are the two exchanged",
+            "a baseline of -0.6 m; are the two swapped",
         ),
         (
             ["S_rect_02: 9 8", P2.replace("700 0", "700 50"), P3.replace("700 0", "700 50")],
@@ -144,7 +144,11 @@ def test_a_calibration_that_the_format_cannot_hold_is_refused(tmp_path):
     for camera, baseline, says in (
         (plain, 0, "baseline: expected a positive number, got 0"),
         (plain, np.nan, "baseline: expected a positive number, got nan"),
-        (support.camera(pose=support.NEAR), 0.5, "holds no pose"),
+        (
+            support.camera(pose=support.NEAR),
+            0.5,
+            "has a pose, which a KITTI calibration cannot store",
+        ),
         (support.camera("opencv"), 0.5, "camera: expected one pinhole camera"),
     ):
         with pytest.raises(ValueError, match=rf"calibration\.(camera|baseline).*{says}|{says}"):

@@ -67,7 +67,7 @@ def test_scenes_are_chosen_by_name(tmp_path):
         trees.sintel(tmp_path, scene)
     film = Sintel(tmp_path, scenes=["cave_4", "alley_1"])
     assert [e.sequence for e in film.entries] == ["alley_1"] * 2 + ["cave_4"] * 2
-    with pytest.raises(FileNotFoundError, match="there is no market_2; there are"):
+    with pytest.raises(FileNotFoundError, match="found no market_2, only"):
         Sintel(tmp_path, scenes=["market_2"])
 
 

@@ -44,7 +44,7 @@ def test_what_is_written_numpy_reads(tmp_path):
     [
         ("", "rows of 16 or 12 or 4 numbers, found none"),
         ("1 2 3\n", "rows of 16 or 12 or 4 numbers, found 3 words in the first row"),
-        ("1 0 0 0\n0 1 0 0\n0 0 1 0\n", "four rows of four numbers a frame, found 3 rows"),
+        ("1 0 0 0\n0 1 0 0\n0 0 1 0\n", "four rows of four numbers per frame, found 3 rows"),
         ("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0\n", "4 numbers in row 4"),
         ("1 0 0 5 0 1 0 6 0 0 1 7\n1 0 0 5 0 1 0 6 0 0 2 7\n", "in frame 2"),
         ("1 0 0 5 0 1 0 6 0 0 1 7 0 0 1 1\n", "a rotation and a translation in frame 1"),

@@ -94,5 +94,5 @@ def test_a_frame_without_a_row_of_its_own_is_named(tmp_path):
     trees.spring(tmp_path)
     path = tmp_path / "train/0005/cam_data/intrinsics.txt"
     path.write_text("240 240 10 6\n")
-    with pytest.raises(data.FormatError, match=r"intrinsics.*row of the frame 0002, found 1 rows"):
+    with pytest.raises(data.FormatError, match=r"intrinsics.*row for frame 0002, found 1 rows"):
         Spring(tmp_path)[0]

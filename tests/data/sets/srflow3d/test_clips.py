@@ -113,7 +113,7 @@ def test_listed_frames_are_those():
     "clip", [Clip(start=2, end=11), Clip(start=0, end=10**14), Clip(frames=(3, 10)), Clip()]
 )
 def test_a_clip_of_frames_that_are_not_there_is_refused(clip):
-    with pytest.raises(ValueError, match="frames out of 10, counted from 0, got Clip"):
+    with pytest.raises(ValueError, match="frames from 0 to 9, got Clip"):
         clip_frames(clip, 10)
 
 

@@ -103,7 +103,7 @@ def test_a_frame_is_written_again_without_its_old_motion(tmp_path):
 
 def test_another_scale_than_that_of_the_frames_there_is_refused(tmp_path):
     SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 0, **frame(0))
-    with pytest.raises(ValueError, match=r"scale: expected 1\.75, that of .*, got 3"):
+    with pytest.raises(ValueError, match=r"scale: expected 1\.75, the scale of .*, got 3"):
         SRFlow3DWriter(tmp_path, "train", scale=3).has("018", 0)
     assert not SRFlow3DWriter(tmp_path, "test", scale=3).has("018", 0)
 
@@ -139,7 +139,7 @@ def test_an_inverse_depth_of_nearly_nothing_is_no_surface(tmp_path):
         ({"forward": Motion(np.ones((12, 16)), np.ones(SIZE))}, "forward.flow: expected"),
         (
             {"backward": Motion(np.ones((12, 16, 2)), np.full(SIZE, np.nan))},
-            "backward.inv_depth_change: 96 pixels of the mask are not finite",
+            "backward.inv_depth_change: 96 pixels of the mask are non-finite",
         ),
         ({"frame": -1}, "frame: expected a number from 0"),
     ],
@@ -156,7 +156,7 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path, changes, s
 def test_all_frames_have_one_size(tmp_path):
     writer = SRFlow3DWriter(tmp_path, "train", scale=SCALE)
     writer.write("018", 0, **frame(0))
-    with pytest.raises(ValueError, match=r"expected \(12, 16\), as the other frames, got"):
+    with pytest.raises(ValueError, match=r"expected \(12, 16\), as in other frames, got"):
         SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 1, **frame(1, (8, 8)))
     with pytest.raises(ValueError, match="scale: expected a positive number, got 0"):
         SRFlow3DWriter(tmp_path, "train", scale=0)

@@ -66,9 +66,9 @@ def test_cameras_there_and_back_agree(tmp_path):
 @pytest.mark.parametrize(
     "old, new, says",
     [
-        (TEXT, "", "three lines a frame: Frame, L and R, found 0 lines"),
-        ("Frame 8\n", "", "three lines a frame"),
-        ("Frame 8", "Frame eight", "a whole number behind Frame, found 'eight'"),
+        (TEXT, "", "three lines per frame: Frame, L and R, found 0 lines"),
+        ("Frame 8\n", "", "three lines per frame"),
+        ("Frame 8", "Frame eight", "a whole number after Frame, found 'eight'"),
         ("Frame 8", "Bild 8", "a line `Frame` with its number, found 'Bild 8'"),
         ("Frame 8", "Frame 6", "frame 6 once, found it again in line 4"),
         ("R 0.0", "L 0.0", "a line R of frame 8"),

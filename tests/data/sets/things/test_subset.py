@@ -68,8 +68,8 @@ def test_images_alone_do_not_say_where_a_video_ends(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         FlyingThings3DSubset(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: no train/flow/left/into_future/0000000.flo, as the subset of FlyingThings3D "
-        "has it; image_clean/left/0000000.png alone does not say where a video ends"
+        f"{tmp_path}: found no train/flow/left/into_future/0000000.flo (expected in the subset "
+        "of FlyingThings3D); image_clean/left/0000000.png alone does not say where a video ends"
     )
 
 
@@ -101,7 +101,9 @@ def test_a_change_without_a_disparity_has_no_sign(tmp_path):
     for name, make in (("subset/train", FlyingThings3DSubset), ("all", FlyingThings3D)):
         shutil.rmtree(tmp_path / name / "disparity")
         film = make(tmp_path / name)
-        with pytest.raises(data.FormatError, match="a disparity beside it, whose sign") as error:
+        with pytest.raises(
+            data.FormatError, match="disparity beside it, which has the sign"
+        ) as error:
             film[0]
         assert error.value.path == film.entries[0].files["change"]
         shutil.rmtree(tmp_path / name / "disparity_change")

@@ -26,7 +26,7 @@ from sf3d_jax.data._files.frames import frame_of_number, frame_of_value
 from sf3d_jax.data._files.json import Json, outline, read_json, write_json
 from sf3d_jax.data.cameras.names import simplify
 
-# Names in the form that `simple` returns.
+# Names in the form that `simplify` returns.
 _WRAPPERS = {"clip", "segment", "sequence"}
 _START = set("start begin first startframe framestart beginframe framebegin firstframe".split())
 _START |= {"startindex", "startidx"}
@@ -160,7 +160,7 @@ def _parse_clips(node: Json, depth: int) -> tuple[Clip, ...] | None:
         return None
     inside = {key: x for key, x in node.items() if isinstance(x, dict | list)}
     for key in inside:
-        if simple(key) in _WRAPPERS:
+        if simplify(key) in _WRAPPERS:
             return _parse_clips(inside[key], depth - 1)
     return _join([_name_clip(key, _parse_clips(x, depth - 1)) for key, x in inside.items()])
 

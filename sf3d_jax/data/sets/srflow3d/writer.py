@@ -119,7 +119,7 @@ class SRFlow3DWriter:
         """
         inv_depth = real_map("inv_depth", inv_depth)
         size, stem = inv_depth.shape, _format_stem(frame)
-        camera_argument("camera", camera)
+        check_camera_argument("camera", camera)
         image, mask = _check_images(size, camera, image, mask)
         motions = {
             name: _check_motion(name, size, motion, mask)

@@ -181,7 +181,7 @@ def read_vkitti2_cameras(
             principal_point=row[2:],
             published=VKITTI2,
             size=size,
-            world_to_camera=rigid_pose(
+            world_to_camera=check_rigid_pose(
                 extrinsic_path, _describe_key(key), matrices[key].reshape(4, 4)
             ),
         )

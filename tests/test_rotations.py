@@ -61,5 +61,5 @@ def test_a_mirrored_rotation_is_none_by_any_tolerance():
 def test_a_skewed_matrix_is_shown():
     skewed = np.eye(3, 4)
     skewed[0, 1] = 0.5
-    fault = "[1 0.5 0; 0 1 0; 0 0 1], of which the rows are not perpendicular and of length 1"
+    fault = "[1 0.5 0; 0 1 0; 0 0 1], whose rows are not perpendicular and of length 1"
     assert find_pose_fault(skewed) == fault

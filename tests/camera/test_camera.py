@@ -292,7 +292,7 @@ def test_a_rotation_may_be_rounded(dtype, error):
     "change, error, message",
     [
         ({"focal": np.ones(3)}, ValueError, r"focal: expected shape \(..., 2\), got \(3,\)"),
-        ({"focal": np.array([28, 27])}, TypeError, "focal: expected floating numbers, got int64"),
+        ({"focal": np.array([28, 27])}, TypeError, "focal: expected a floating-point array, got int64"),
         ({"focal": [28.0, 27.0]}, TypeError, "focal: expected an array, got list"),
         ({"focal": 28.0}, TypeError, "focal: expected an array, got float"),
         ({"focal": np.array([28.0, 0])}, ValueError, "focal: expected positive focal lengths"),

@@ -25,7 +25,7 @@ from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.vectors import Vector, add, multiply
 from sf3d_jax.camera import Camera, _lens, align_camera
 from sf3d_jax.camera._angle import Scalar
-from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
+from sf3d_jax.camera._optics import Optics, per_pixel, replace_bad_arrays, split_rows
 
 _IMAGE_AXES = 2
 
@@ -92,7 +92,7 @@ class TwoViews:
 def two_views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> TwoViews:
     """What a pair of cameras makes of every pixel of the first image, with so many batch axes."""
     height, width = camera.size
-    camera, good = usable(align_camera(camera, batch_axes))
+    camera, good = replace_bad_arrays(align_camera(camera, batch_axes))
     valid = per_pixel(good, _IMAGE_AXES)
     optics = Optics.of(camera, _IMAGE_AXES)
     u, v = align_ranks(
@@ -107,13 +107,13 @@ def two_views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Tw
         ray = optics.ray(u, v)
         valid = valid & ray.valid
     plane = (Double.of(u) - optics.cx) / optics.fx, (Double.of(v) - optics.cy) / optics.fy
-    exact = _lens.exact_ray(optics.model, ray, plane, optics.coefficients)
+    exact = _lens.refine_ray(optics.model, ray, plane, optics.coefficients)
     # The float32 ray of a pinhole is a row and a column; that of a lens is rounded from the exact.
     x, y = (ray.x, ray.y) if optics.model == "pinhole" else (exact[0].rounded, exact[1].rounded)
     if next_camera is None:
         return TwoViews(u, v, x, y, exact, valid, optics, None, None, None)
 
-    next_camera, good = usable(align_camera(next_camera, batch_axes))
+    next_camera, good = replace_bad_arrays(align_camera(next_camera, batch_axes))
     valid = valid & per_pixel(good, _IMAGE_AXES)
     next_optics = Optics.of(next_camera, _IMAGE_AXES)
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
@@ -137,8 +137,8 @@ def _motion(pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]) 
     return CameraMotion(
         [(fixed[0][i], fixed[1][i]) for i in range(3)],
         [_per_row(shift)[i] for i in range(3)],
-        rows(turn.hi, _IMAGE_AXES),
-        rows(back, _IMAGE_AXES),
+        split_rows(turn.hi, _IMAGE_AXES),
+        split_rows(back, _IMAGE_AXES),
     )
 
 
@@ -219,7 +219,7 @@ def ray_change(fu: jax.Array, fv: jax.Array, views: TwoViews) -> _lens.Ray:
         there = Double.of(views.u) + fu, Double.of(views.v) + fv
         plane = (there[0] - after.cx) / after.fx, (there[1] - after.cy) / after.fy
         plane, ray = mask(valid, (plane, _lens.Ray(ray.x, ray.y, valid)))
-        exact = _lens.exact_ray(after.model, ray, plane, after.coefficients)
+        exact = _lens.refine_ray(after.model, ray, plane, after.coefficients)
         x, y = ((a - b).rounded for a, b in zip(exact, views.exact, strict=True))
     # A solution that was not found is no change of 0.
     valid = valid & jnp.isfinite(x) & jnp.isfinite(y)

@@ -218,7 +218,7 @@ def _show(
     if between.has_distortion:
         sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
         dx, dy, _ = _project_displacement(sx, sy, sz, safe_d0, between)
-        valid = valid & between.after.inside(between.x + dx, between.y + dy)
+        valid = valid & between.after.is_one_to_one(between.x + dx, between.y + dy)
     fu, fv, change = where_valid(_move_pixel, _STILL_SEEN, valid, (*scaled, d0), between)
     (flow, change), valid = narrow(valid, (channels_last(fu, fv), change), dtype)
     return ImageMotion(flow, change, valid)

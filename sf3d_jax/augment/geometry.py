@@ -38,7 +38,7 @@ from sf3d_jax.samples import (
     map_pixels,
     present_fields,
 )
-from sf3d_jax.warping.resizing import Footprint, footprint, resample
+from sf3d_jax.warping.resizing import Footprint, find_footprint, resample
 
 Range = tuple[float, float]
 
@@ -224,7 +224,7 @@ class _Window:
             )
         ]
         u, v = (jnp.clip(x, 0, n - 1) for x, n in zip(at, self.old[::-1], strict=True))
-        return footprint(inv_depth, known, v, u)
+        return find_footprint(inv_depth, known, v, u)
 
 
 def _random_window(

@@ -53,7 +53,7 @@ def fold_batch_into_rows(tree: T, axis: int) -> T:
 
 
 def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
-    """Multiplies the weights of rows and columns to weights of a window's pixels."""
+    """Combines weights of rows and of columns into weights of a window's pixels."""
     return [[a * b for b in along] for a in across]
 
 

@@ -93,7 +93,7 @@ def _refine(
             raise ValueError(f"loss: expected a floating scalar, got {value.dtype} {value.shape}")
         return value
 
-    of_values = jax.value_and_grad(scalar)
+    evaluate = jax.value_and_grad(scalar)
 
     def keep_better(best: T, values: T, least: jax.Array, now: jax.Array) -> tuple[T, jax.Array]:
         better = now < least
@@ -102,7 +102,7 @@ def _refine(
 
     def step(carry: tuple, _: None) -> tuple[tuple, jax.Array]:
         values, state, best, least = carry
-        now, gradient = of_values(values)
+        now, gradient = evaluate(values)
         best, least = keep_better(best, values, least, now)
         more = {"value": now, "grad": gradient, "value_fn": scalar}
         # optax.adam raises a float to an integer power, which strict promotion forbids.
@@ -110,7 +110,7 @@ def _refine(
             updates, state = optimizer.update(gradient, state, values, **more)
         return (optax.apply_updates(values, updates), state, best, least), now
 
-    first, _ = of_values(start)
+    first, _ = evaluate(start)
     carry = start, optimizer.init(start), start, jnp.full_like(first, jnp.inf)
     (values, _, best, least), losses = lax.scan(step, carry, length=steps)
     final = scalar(values)

@@ -9,7 +9,7 @@ from jax import lax
 from sf3d_jax._numerics import is_in_range, is_positive_finite
 from sf3d_jax.fit._pyramid.confidence import find_confidence
 from sf3d_jax.fit._pyramid.level import FramePair, find_features, improve
-from sf3d_jax.fit._pyramid.maps import Size, add_up, count_in, resize, resize_to_nearest, steps
+from sf3d_jax.fit._pyramid.maps import Size, add_up, is_in_map, resize, resize_to_nearest, steps
 from sf3d_jax.fit._pyramid.matching import match
 from sf3d_jax.fit._pyramid.plan import Arrays, Levels, Plan, Shape
 
@@ -110,7 +110,7 @@ def _climb(frames: FramePair, motion: jax.Array, levels: Levels, strength: jax.A
 def _normalize(images: jax.Array, inv_depths: jax.Array | None, size: Size) -> FramePair:
     """Scales images to unit contrast, relative to `_MEAN_STEP`, and inverse depths to mean 1."""
     known = is_in_range(images).all(-1)
-    known = known & count_in(known, size)
+    known = known & is_in_map(known, size)
     images = jnp.moveaxis(images, -1, 1)
     count = (jnp.maximum(known.sum(), 1) * images.shape[1]).astype(images.dtype)
     images = jnp.where(known[:, None], images, 0)
@@ -122,7 +122,7 @@ def _normalize(images: jax.Array, inv_depths: jax.Array | None, size: Size) -> F
     noise = _ROUNDING * jnp.finfo(images.dtype).eps * largest * scale
     if inv_depths is None:
         return FramePair(images, known, None, noise)
-    seen = is_positive_finite(inv_depths) & count_in(inv_depths, size)
+    seen = is_positive_finite(inv_depths) & is_in_map(inv_depths, size)
     inv_depths = jnp.where(seen, inv_depths, 0)
     middle = add_up(inv_depths).sum() / jnp.maximum(seen.sum(), 1).astype(inv_depths.dtype)
     return FramePair(images, known, inv_depths / jnp.where(middle > 0, middle, 1), noise)

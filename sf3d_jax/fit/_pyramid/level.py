@@ -31,8 +31,8 @@ from jax import lax
 from sf3d_jax.fit._pyramid.maps import (
     Size,
     blur,
-    count_in,
     grid,
+    is_in_map,
     is_inside,
     mean,
     median,
@@ -60,7 +60,7 @@ class FramePair(NamedTuple):
     """Both frames; the motion of each is towards the other.
 
     Attributes:
-      images: (2, C, h, w), scaled to a common mean contrast; filled where unknown.
+      images: (2, C, h, w), scaled to a fixed mean step between pixels; filled where unknown.
       known: (2, h, w), bool.
       inv_depths: (2, h, w), 0 where there is no surface; or None.
       noise: rounding error of the images.
@@ -216,7 +216,7 @@ def _find_surface(inv_depth: jax.Array, size: Size) -> Slopes:
 def _find_edges(frames: FramePair, features: Features, size: Size) -> tuple[jax.Array, jax.Array]:
     """Computes the smoothness weights between each pixel and the next along u and v."""
     columns, rows = grid(frames.images)
-    own = count_in(frames.known, size)
+    own = is_in_map(frames.known, size)
     linked = own & (columns < size[1] - 1), own & (rows < size[0] - 1)
     edges = [
         jnp.maximum(jnp.exp(-_EDGE * jnp.sqrt(jnp.mean(step * step, axis=1))), _LEAST_EDGE)

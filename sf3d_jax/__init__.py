@@ -3,19 +3,19 @@
 Optical flow, inverse depth and inverse-depth change, together with the cameras, are a complete
 parameterisation of 3D scene flow. This package converts one into the other and back.
 
-Unless its docstring says otherwise, every function follows these rules:
+Unless their docstrings say otherwise, all functions of arrays share this contract:
 
-- Shapes: arrays have any number of leading batch axes and are channels last, (*b, H, W, C).
+- Shapes: arrays have any number of leading batch axes *b and are channels last, (*b, H, W, C).
 - Frames and units: pixels are (u, v) = (column, row), with integers at pixel centres. Axes are
   OpenCV's (x right, y down, z forward). Lengths are in metres, inverse depths per metre.
 - Dtypes: results have the dtype of the inputs. bfloat16 and float16 are computed in float32.
 - Validity: results that can be undefined come with a boolean map `valid`. Invalid pixels are zero
   and pass no gradient.
-- Transformations: functions work under `jax.jit`, `jax.vmap` and `jax.grad`.
-- TypeError: an argument is not of the documented type, usually a floating-point array.
-- ValueError: the shapes do not fit.
+- TypeError: an argument is not a floating-point array, a mask is not boolean, or a camera, sample
+  or key is of another type.
+- ValueError: shapes do not fit.
 
-Docstrings list only other errors.
+Docstrings list errors only beyond these two.
 
 Public names are imported when first used, so `sf3d --help` does not wait for JAX.
 """

@@ -150,7 +150,7 @@ def test_a_mask_among_options_is_told_so_too():
     }
     for name, listed in calls.items():
         for call in listed:
-            with pytest.raises(TypeError, match=rf"^{name}: .*; give {name} > 0\.5"):
+            with pytest.raises(TypeError, match=rf"^{name}: .*; pass {name} > 0\.5"):
                 call()
 
 

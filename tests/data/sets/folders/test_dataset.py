@@ -423,7 +423,7 @@ def test_a_file_without_wildcards_belongs_to_all(tmp_path):
 @pytest.mark.parametrize(
     "camera, error, says",
     [
-        ("cam.json", TypeError, r"expected a Camera, got str 'cam.json'; read it"),
+        ("cam.json", TypeError, r"expected a Camera, got str 'cam.json'; read the file"),
         (
             np.eye(3),
             TypeError,

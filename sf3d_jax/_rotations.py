@@ -22,7 +22,7 @@ def find_pose_fault(pose: npt.ArrayLike, tolerance: float = TOLERANCE) -> str | 
     """
     pose = np.asarray(pose, np.float64)
     if not np.isfinite(pose).all():
-        return "NaN or infinite numbers"
+        return "NaN or infinite values"
     rotation = pose[..., :3, :3]
     bad = ~_is_rotation(rotation, tolerance)
     if not bad.any():

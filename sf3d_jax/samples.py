@@ -61,7 +61,7 @@ class Sample:
     name: str | tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
-        """The fields that are known, arrays by their type and shape."""
+        """The fields that are not None, arrays by dtype and shape."""
         return _describe(self)
 
 
@@ -98,7 +98,7 @@ class Sequence:
     name: str | tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
-        """The fields that are known, arrays by their type and shape."""
+        """The fields that are not None, arrays by dtype and shape."""
         return _describe(self)
 
     def pairs(self) -> Sample:

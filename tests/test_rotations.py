@@ -23,7 +23,7 @@ def test_rotations_have_no_fault():
         (3, "what looks like 3 times a rotation at [0]"),
         (-0.5, "what looks like a mirrored rotation, of determinant -1 at [0]"),
         (0, "zeros at [0]"),
-        (np.nan, "NaN or infinite numbers"),
+        (np.nan, "NaN or infinite values"),
         (1e9, "what looks like 1e+09 times a rotation at [0]"),
         (1e-200, "what looks like 1e-200 times a rotation"),
         (1e300, "what looks like 1e+300 times a rotation"),

@@ -1,4 +1,4 @@
-"""Checks of arguments at trace time; each error names the argument, what fits and what came."""
+"""Checks of arguments at trace time. Errors name the argument, what was expected, and what came."""
 
 import os
 from typing import Any
@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Red, green, blue and alpha. A grey image without an axis of channels has its columns there.
+# RGBA. A last axis longer than this is probably the columns of a grey image.
 _MOST_CHANNELS = 4
-# Of a map of numbers at every pixel: two twists or a pose are no more.
+# Enough for two twists or a pose at every pixel.
 _MOST_COMPONENTS = 16
 
-# By a part of an argument's name, what reads a file of it.
+# {part of an argument's name: function in sf3d_jax.data that reads such a file}.
 _READERS = {"flow": "read_flow", "image": "read_image", "camera": "read_json_cameras"}
 
 # The axes after (*b, H, W) of each kind of map; an image has any number of channels.
@@ -21,87 +21,72 @@ _KINDS: dict[str, tuple[int, ...]] = {"map": (), "mask": (), "flow": (2,), "vect
 
 
 def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
-    """Checks a floating array whose last axes are given.
+    """Checks that an argument is a floating-point array with the given last axes.
 
     Args:
-      name: the argument's name, for the message.
-      x: what was passed.
-      trailing: the sizes of the last axes.
-
-    Raises:
-      TypeError: x is no array, or its numbers are not floating.
-      ValueError: the last axes are others.
+      name: argument name used in error messages.
+      x: argument to check.
+      trailing: expected sizes of the last axes.
     """
     check_no_path(name, x)
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        hint = _how_to_convert(name, x.dtype)
-        raise TypeError(f"{name}: expected floating numbers, got {x.dtype}{hint}")
+        hint = _suggest_conversion(name, x.dtype)
+        raise TypeError(f"{name}: expected a floating-point array, got {x.dtype}{hint}")
     _check_trailing(name, x, trailing)
 
 
 def check_no_path(name: str, x: object) -> None:
-    """Checks that an argument is not the path of a file, which nothing here reads.
+    """Refuses a path where an array or a camera is expected; the error names the reader to call.
 
     Args:
-      name: the argument's name, for the message.
-      x: what was passed.
-
-    Raises:
-      TypeError: x is a path.
+      name: argument name used in error messages.
+      x: argument to check.
     """
     if isinstance(x, str | os.PathLike):
         reader = next((_READERS[part] for part in _READERS if part in name), "read_map")
         expected = "a Camera" if "camera" in name else "an array"
         got = f"{type(x).__name__} {os.fspath(x)!r}"
         raise TypeError(
-            f"{name}: expected {expected}, got {got}; read it, with data.{reader} for example"
+            f"{name}: expected {expected}, got {got}; read the file first, e.g. with data.{reader}"
         ) from None
 
 
-def _how_to_convert(name: str, dtype: Any) -> str:
+def _suggest_conversion(name: str, dtype: Any) -> str:
     if dtype not in (np.uint8, np.uint16):
         return ""
     largest = np.iinfo(dtype).max
-    return f"; divide an image of 0 to {largest} by {largest}: np.float32({name}) / {largest}"
+    return f"; divide by {largest} if it is an image: np.float32({name}) / {largest}"
 
 
 def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str = "") -> None:
-    """Checks an array of bool whose last axes are given.
+    """Checks that an argument is an array of bool with the given last axes.
 
     Args:
-      name: the argument's name, for the message.
-      x: what was passed.
-      trailing: the sizes of the last axes.
-      advice: how to give numbers as a mask; `name > 0.5` if empty.
-
-    Raises:
-      TypeError: x is no array of bool.
-      ValueError: the last axes are others.
+      name: argument name used in error messages.
+      x: argument to check.
+      trailing: expected sizes of the last axes.
+      advice: expression that turns numbers into a mask; `name > 0.5` if empty.
     """
     dtype = getattr(x, "dtype", type(x).__name__)
     if dtype != np.bool_:
-        hint = f"; give {advice or f'{name} > 0.5'}" if hasattr(x, "dtype") else ""
+        hint = f"; pass {advice or f'{name} > 0.5'}" if hasattr(x, "dtype") else ""
         raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
 
 
 def check_key(key: Any) -> None:
-    """Checks the key of a random function, which has it first and a sample second.
+    """Checks that `key`, the first argument of a random function, is a single key of jax.random.
 
     Args:
-      key: what was passed as `key`.
-
-    Raises:
-      TypeError: it is not a key of jax.random.
-      ValueError: it is several.
+      key: argument to check.
     """
     if not hasattr(key, "dtype"):
         got = type(key).__name__
         raise TypeError(
             f"key: expected jax.random.key(seed), got {got}; the key comes first and the sample "
-            "second, as in transform(key, sample) of data.loader"
+            "second, as in the transform(key, sample) that data.loader calls"
         )
     is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     if not is_typed and (key.dtype != np.uint32 or not key.ndim):
@@ -112,67 +97,53 @@ def check_key(key: Any) -> None:
 
 
 def check_image(name: str, x: Any) -> None:
-    """Checks an image, (*b, H, W, C).
+    """Checks that an argument is an image, (*b, H, W, C).
 
     Args:
-      name: the argument's name, for the message.
-      x: what was passed.
-
-    Raises:
-      TypeError: x is no array, or its numbers are not floating.
-      ValueError: it has fewer axes.
+      name: argument name used in error messages.
+      x: argument to check.
     """
     check_array(name, x)
     if x.ndim < 3:
-        hint = f"; one number a pixel needs a last axis: {name}[..., None]" if x.ndim == 2 else ""
+        hint = f"; add a channel axis: {name}[..., None]" if x.ndim == 2 else ""
         raise ValueError(f"{name}: expected shape (..., H, W, C), got {x.shape}{hint}")
 
 
 def check_channels(**images: Any) -> None:
-    """Checks that images have the channels of images, so that no axis is taken for another.
+    """Checks that images have at most four channels: a longer last axis is not one of channels.
 
     Args:
-      **images: of each argument, by its name, an array (*b, H, W, C).
-
-    Raises:
-      ValueError: one has more than four channels.
+      **images: arrays (*b, H, W, C) by argument name.
     """
     for name, x in images.items():
         if x.shape[-1] > _MOST_CHANNELS:
             raise ValueError(
                 f"{name}: expected shape (..., H, W, C) with at most {_MOST_CHANNELS} channels, "
-                f"got {x.shape}; a grey image needs an axis for them: {name}[..., None]; of "
-                f"features give each channel as an image: jnp.moveaxis({name}, -1, 0)[..., None]"
+                f"got {x.shape}; for a grey image add a channel axis: {name}[..., None]; pass "
+                f"features as one image per channel: jnp.moveaxis({name}, -1, 0)[..., None]"
             )
 
 
 def check_components(**maps: Any) -> None:
-    """Checks that maps have a number of components that is not one of columns.
+    """Checks that maps have at most 16 components: a longer last axis is probably the columns.
 
     Args:
-      **maps: of each argument, by its name, an array (*b, H, W, C).
-
-    Raises:
-      ValueError: one has more than 16 components.
+      **maps: arrays (*b, H, W, C) by argument name.
     """
     for name, x in maps.items():
         if x.shape[-1] > _MOST_COMPONENTS:
             raise ValueError(
                 f"{name}: expected shape (..., H, W, C) with C at most {_MOST_COMPONENTS}, got "
-                f"{x.shape}; a map of one number a pixel needs a last axis: {name}[..., None]"
+                f"{x.shape}; for a scalar map add a last axis: {name}[..., None]"
             )
 
 
 def check_flow(flow: Any, valid: Any = None) -> None:
-    """Checks a flow field, (*b, H, W, 2), and, where there is one, its mask, (*b, H, W).
+    """Checks a flow field, (*b, H, W, 2), and its mask, (*b, H, W), if there is one.
 
     Args:
-      flow: what was passed.
+      flow: argument to check.
       valid: the mask, or None.
-
-    Raises:
-      TypeError: flow is no floating array, or valid none of bool.
-      ValueError: a shape does not fit.
     """
     check_array("flow", flow, (2,))
     if flow.ndim < 3:
@@ -183,15 +154,11 @@ def check_flow(flow: Any, valid: Any = None) -> None:
 
 
 def check_maps(**maps: tuple[Any, str]) -> None:
-    """Checks maps of one size, that of the first.
+    """Checks the kinds of maps, and that all have the size of the first.
 
     Args:
-      **maps: of each argument, by its name, what was passed (None if nothing), and its kind: "map",
+      **maps: (argument, kind) by argument name. The argument may be None; the kind is "map",
         "mask", "image", "flow" or "vectors".
-
-    Raises:
-      TypeError: one of them is no array of its kind.
-      ValueError: a shape does not fit.
     """
     size: tuple[int, ...] = ()
     batches = {}
@@ -223,16 +190,13 @@ def _check_trailing(name: str, x: Any, trailing: tuple[int, ...]) -> None:
 
 
 def check_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The common shape of leading axes that broadcast.
+    """Checks that leading axes broadcast, and returns their common shape.
 
     Args:
-      **shapes: the leading axes of each argument, by its name.
+      **shapes: shape of the leading axes by argument name.
 
     Returns:
       The shape that they broadcast to.
-
-    Raises:
-      ValueError: they do not broadcast.
     """
     try:
         return np.broadcast_shapes(*shapes.values())

@@ -1,12 +1,12 @@
 """Public names of a package, listed once in its `__init__.pyi` and imported when first used.
 
-Type checkers and editors read the stub as it is. At run time `attach` parses it, so that
+Type checkers and editors read the stub itself. At run time `attach` parses it, so that
 `import sf3d_jax` does not wait for packages that the program never touches. A line of the stub is
 
     from sf3d_jax.camera import Camera as Camera
 
-A name that is not there is answered with the one that is meant: that of another package, one that
-is spelt almost alike, or what the field calls the same thing.
+The error for an unknown name suggests the name that was probably meant: the same name in another
+package, a similar spelling, or what other libraries call the same thing.
 """
 
 import ast
@@ -18,7 +18,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parent
 
-# What others call the things of this library: in lower case, without underscores and "loss".
+# Other libraries' names for what this one offers, in lower case, without underscores and "loss".
 _SYNONYMS = {
     "backward_warp": "warp warpflow flowwarp imagewarp warpimage denseimagewarp remap warping "
     "inversewarp resample",
@@ -81,14 +81,14 @@ _SYNONYMS = {
 def attach(
     package: str, file: str
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
-    """Makes `__getattr__`, `__dir__` and `__all__` of a package from its stub.
+    """Makes `__getattr__`, `__dir__` and `__all__` for a package from its stub.
 
     Args:
       package: the package's `__name__`.
-      file: the package's `__file__`; the stub stands beside it.
+      file: the package's `__file__`; the stub is next to it.
 
     Returns:
-      The three, to be assigned in the package's `__init__.py`.
+      (`__getattr__`, `__dir__`, `__all__`), to be assigned in the package's `__init__.py`.
     """
     homes = _read_stub(Path(file).with_suffix(".pyi"))
 
@@ -99,7 +99,7 @@ def attach(
         home = homes[name]
         if home == package:
             return importlib.import_module(f"{package}.{name}")
-        # As `from home import name` does it, which also finds a module of that name.
+        # `from home import name` does the same, so `name` may also be a module.
         value = getattr(importlib.__import__(home, fromlist=[name]), name)
         setattr(sys.modules[package], name, value)
         return value
@@ -109,7 +109,7 @@ def attach(
 
 
 def _read_stub(stub: Path) -> dict[str, str]:
-    """{name: the module that it comes from}."""
+    """Returns {name: module that it comes from}."""
     return {
         alias.name: node.module
         for node in ast.parse(stub.read_text(encoding="utf-8")).body
@@ -119,11 +119,11 @@ def _read_stub(stub: Path) -> dict[str, str]:
 
 
 def _suggest(package: str, name: str) -> str:
-    """What a name that a package lacks may mean, to be added to the message."""
+    """Returns "; did you mean ...?" for a name that a package lacks, or "" without a candidate."""
     places = _list_places()
     own = package.removeprefix(_ROOT.name).lstrip(".").split(".")[-1]
     by_word = {_squeeze(path.split(".")[-1]): path for path in reversed(places)}
-    # What a package has itself comes before what the others have.
+    # The package's own names take precedence over those of other packages.
     by_word |= {_squeeze(x.split(".")[-1]): x for x in places if x.rpartition(".")[0] == own}
     synonyms = {word: path for path, words in _SYNONYMS.items() for word in words.split()}
     word = _squeeze(name).removesuffix("loss")
@@ -135,7 +135,7 @@ def _suggest(package: str, name: str) -> str:
 
 
 def _list_places() -> list[str]:
-    """The paths of all public names, below the package: those of its packages last."""
+    """Lists the paths of all public names below the package, top-level names first."""
     top = _read_stub(_ROOT / "__init__.pyi")
     inner = {}
     for name, home in top.items():

@@ -1,4 +1,4 @@
-"""One sample of a data set: two images or more, the motion between them, and what belongs to it."""
+"""Samples and sequences: two or more frames, the motion between them, depth, masks and cameras."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -17,32 +17,33 @@ _VECTORS = {"flow": 2, "scene_flow": 3}
 _SCALARS = ("inv_depth", "inv_depth_change", "next_inv_depth")
 _MASKS = ("valid", "occlusion")
 _CAMERAS = ("camera", "next_camera", "cameras")
-# Those of a sequence that have an axis of frames; the others have one of pairs.
-_OF_FRAMES = ("images", "inv_depth")
+# The maps of a sequence with an axis of N frames; the others have one of N - 1 pairs.
+_PER_FRAME = ("images", "inv_depth")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Two frames and the motion between them; a frozen pytree. What is not known is None.
+    """Two frames and the motion between them; a frozen pytree. Missing fields are None.
 
-    The name is for people: it is no part of the pytree, so what comes out of `jit` or
-    `jax.tree.map` has none, and another name compiles nothing anew.
+    The name is not part of the pytree: outputs of `jit` and `jax.tree.map` have no name, and a
+    new name does not trigger recompilation.
 
     Attributes:
       image: (*b, H, W, C), the first frame.
       next_image: (*b, H, W, C), the next frame.
       flow: (*b, H, W, 2), from the first frame to the next, in pixels.
-      inv_depth: (*b, H, W), of the first frame, per metre; not positive where no surface is.
+      inv_depth: (*b, H, W), the first frame's inverse depth, per metre; not positive where there
+        is no surface.
       inv_depth_change: (*b, H, W), 1/z1 - 1/z0 of the same point, on the first frame's grid.
-      next_inv_depth: (*b, H, W), of the next frame, on the next frame's grid.
+      next_inv_depth: (*b, H, W), the next frame's inverse depth, on the next frame's grid.
       scene_flow: (*b, H, W, 3), in metres, in the axes of the first camera.
       valid: (*b, H, W), bool, where the motion is known; everywhere if None.
-      occlusion: (*b, H, W), bool, which points are hidden in the next frame.
-      camera: of the first frame.
-      next_camera: of the next frame; that of the first if None, as in `scene_flow`.
-      scale: (*b), scaled inverse depth of the data set over inverse depth in 1/m; it is not
+      occlusion: (*b, H, W), bool, True where the point is hidden in the next frame.
+      camera: camera of the first frame.
+      next_camera: camera of the next frame; `camera` if None.
+      scale: (*b), the data set's scaled inverse depth divided by inverse depth in 1/m. It is not
         applied: all maps here are per metre.
-      name: of the sample; a tuple of names for a batch.
+      name: human-readable name; a tuple of names for a batch.
     """
 
     image: Leaf = None
@@ -60,29 +61,29 @@ class Sample:
     name: str | tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
-        """The fields that are known, arrays by their type and shape."""
+        """The fields that are not None, arrays by dtype and shape."""
         return _describe(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sequence:
-    """N frames in a row and the motion between neighbours; a frozen pytree.
+    """N consecutive frames and the motion from each to the next; a frozen pytree.
 
-    What is not known is None. As in a `Sample`, the name is for people and no part of the pytree.
+    Missing fields are None. The name is not part of the pytree.
 
     Attributes:
       images: (*b, N, H, W, C).
       flow: (*b, N - 1, H, W, 2), from each frame to the next, in pixels.
-      inv_depth: (*b, N, H, W), per metre; not positive where no surface is.
+      inv_depth: (*b, N, H, W), per metre; not positive where there is no surface.
       inv_depth_change: (*b, N - 1, H, W), 1/z1 - 1/z0 of the same point, on the grid of the first
         frame of its pair.
       scene_flow: (*b, N - 1, H, W, 3), in metres, in the axes of the first camera of its pair.
       valid: (*b, N - 1, H, W), bool, where the motion is known; everywhere if None.
-      occlusion: (*b, N - 1, H, W), bool, which points are hidden in the next frame.
-      cameras: one with the batch axes (*b, N), of all frames, in one world: that of the first
-        camera in what data sets give.
-      scale: (*b), scaled inverse depth of the data set over inverse depth in 1/m, not applied.
-      name: of the sequence; a tuple of names for a batch.
+      occlusion: (*b, N - 1, H, W), bool, True where the point is hidden in the next frame.
+      cameras: the cameras of all frames as one Camera with batch axes (*b, N), in one world frame;
+        data sets use the axes of the first camera.
+      scale: (*b), the data set's scaled inverse depth divided by inverse depth in 1/m, not applied.
+      name: human-readable name; a tuple of names for a batch.
     """
 
     images: Leaf = None
@@ -97,43 +98,43 @@ class Sequence:
     name: str | tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
-        """The fields that are known, arrays by their type and shape."""
+        """The fields that are not None, arrays by dtype and shape."""
         return _describe(self)
 
     def pairs(self) -> Sample:
-        """All pairs of neighbours at once.
+        """All N - 1 pairs of consecutive frames.
 
         Returns:
-          A sample with the batch axes (*b, N - 1), without a name; its cameras stay in the world of
-          the sequence.
+          A sample with batch axes (*b, N - 1) and no name. Its cameras keep the sequence's world.
 
         Raises:
-          ValueError: there is nothing that tells how many frames there are.
+          ValueError: the sequence has neither images nor maps, so N is unknown.
         """
         count = _count_frames(self)
         scale = None if self.scale is None else self.scale[..., None]
-        return _look_at(self, slice(0, count - 1), slice(1, count), slice(0, count - 1), scale)
+        return _select_frames(
+            self, slice(0, count - 1), slice(1, count), slice(0, count - 1), scale
+        )
 
     def pair(self, index: int) -> Sample:
-        """One pair of neighbours.
+        """One pair of consecutive frames.
 
         Args:
-          index: of its first frame, from 0, or from the end of the pairs if negative.
+          index: index of the pair, from 0; negative counts from the last pair.
 
         Returns:
-          A sample with the batch axes (*b), without a name; its cameras stay in the world of the
-          sequence.
+          A sample with batch axes (*b) and no name. Its cameras keep the sequence's world.
 
         Raises:
-          IndexError: there are not so many.
-          ValueError: there is nothing that tells how many frames there are.
+          IndexError: the sequence has no such pair.
+          ValueError: the sequence has neither images nor maps, so N is unknown.
         """
         first = range(_count_frames(self) - 1)[index]
-        return _look_at(self, first, first + 1, first, self.scale)
+        return _select_frames(self, first, first + 1, first, self.scale)
 
 
 def _describe(x: Leaf) -> str:
-    """One line, as Sample(image=float32[48,64,3], name='a/0'); numbers of arrays are left out."""
+    """One line such as Sample(image=float32[48,64,3], name='a/0'), without array contents."""
     if isinstance(x, Sample | Sequence | Camera):
         fields = {field.name: getattr(x, field.name) for field in dataclasses.fields(x)}
         known = [f"{name}={_describe(y)}" for name, y in fields.items() if y is not None]
@@ -146,17 +147,17 @@ def _describe(x: Leaf) -> str:
 S = TypeVar("S", bound=Sample | Sequence)
 
 
-def _look_at(
+def _select_frames(
     sequence: Sequence, first: int | slice, after: int | slice, pair: int | slice, scale: Leaf
 ) -> Sample:
-    """The sample of some frames, of those after them, and of the pairs that they make."""
-    maps = _maps(sequence)
-    own = {name: x for name, x in maps.items() if name not in _OF_FRAMES}
-    taken = {name: _take(x, pair, 2 + _channel_axes(name)) for name, x in own.items()}
+    """Makes a sample from the frames at `first` and `after`, and the motion at `pair`."""
+    maps = _present_maps(sequence)
+    own = {name: x for name, x in maps.items() if name not in _PER_FRAME}
+    taken = {name: _take(x, pair, 2 + _count_channel_axes(name)) for name, x in own.items()}
     for name, field in (("images", "image"), ("inv_depth", "inv_depth")):
         if (x := maps.get(name)) is not None:
-            taken[field] = _take(x, first, 2 + _channel_axes(name))
-            taken[f"next_{field}"] = _take(x, after, 2 + _channel_axes(name))
+            taken[field] = _take(x, first, 2 + _count_channel_axes(name))
+            taken[f"next_{field}"] = _take(x, after, 2 + _count_channel_axes(name))
     cameras: dict[str, Tree] = {}
     if sequence.cameras is not None:
         cameras["camera"] = _take_cameras(sequence.cameras, first)
@@ -165,10 +166,10 @@ def _look_at(
 
 
 def _take(x: Leaf, index: int | slice, behind: int) -> Leaf:
-    """What stands at an index of the axis that so many others follow."""
+    """Indexes the axis that is followed by `behind` others."""
     if not isinstance(x, jax.Array):
         return x[(..., index, *[slice(None)] * behind)]
-    # Of an array on a device without sending the index there.
+    # These take the index as a constant; x[...] would send it to the device.
     axis = x.ndim - behind - 1
     if isinstance(index, slice):
         start, stop, _ = index.indices(x.shape[axis])
@@ -177,7 +178,7 @@ def _take(x: Leaf, index: int | slice, behind: int) -> Leaf:
 
 
 def _take_cameras(cameras: Camera, index: int | slice) -> Camera:
-    """Those of some frames; numbers that all frames share stay as they are."""
+    """Selects the cameras of some frames; values shared by all frames stay as they are."""
 
     def take(x: Leaf, behind: int) -> Leaf:
         if x is None or x.ndim <= behind:
@@ -191,15 +192,15 @@ def _take_cameras(cameras: Camera, index: int | slice) -> Camera:
 
 
 def _count_frames(sequence: Sequence) -> int:
-    """The number of frames, told by the first map."""
-    for name, x in _maps(sequence).items():
-        if x.ndim > (behind := 2 + _channel_axes(name)):
-            return int(x.shape[-behind - 1]) + (name not in _OF_FRAMES)
+    """Counts the frames by the first map that has an axis of frames."""
+    for name, x in _present_maps(sequence).items():
+        if x.ndim > (behind := 2 + _count_channel_axes(name)):
+            return int(x.shape[-behind - 1]) + (name not in _PER_FRAME)
     raise ValueError("sequence: expected images or maps with an axis of frames, got none")
 
 
 def _register(kind: type[Sample] | type[Sequence]) -> None:
-    """Makes a class a pytree of its fields but for the name."""
+    """Registers a class as a pytree of all its fields but the name."""
     names = tuple(field.name for field in dataclasses.fields(kind) if field.name != "name")
 
     def flatten(x: Leaf) -> tuple[list[Leaf], None]:
@@ -211,7 +212,7 @@ def _register(kind: type[Sample] | type[Sequence]) -> None:
     def unflatten(_: None, children: Iterable[Leaf]) -> Sample | Sequence:
         return kind(**dict(zip(names, children, strict=True)))
 
-    # Not register_dataclass: its drop_fields does not work before JAX 0.7.2.
+    # register_dataclass would be shorter, but its drop_fields does not work before JAX 0.7.2.
     jax.tree_util.register_pytree_with_keys(kind, flatten_with_keys, unflatten, flatten)
 
 
@@ -223,24 +224,20 @@ def check_sample(sample: object) -> tuple[int, ...]:
     """Checks the types and shapes of a sample or a sequence.
 
     Args:
-      sample: what was passed.
+      sample: argument to check.
 
     Returns:
-      (*b, H, W), the shape of its scalar maps, those that broadcast to it included; (*b, N - 1, H,
-      W), that of the motion, for a sequence of N frames.
-
-    Raises:
-      TypeError: it is no sample, or a map of it has numbers of another kind.
-      ValueError: it has no map, or a shape does not fit the others; the field is named.
+      (*b, H, W), the shape to which its scalar maps broadcast; for a sequence of N frames
+      (*b, N - 1, H, W), the shape of its motion.
     """
     if isinstance(sample, Sequence):
         _check_frames(sample)
         sample = sample.pairs()
     if not isinstance(sample, Sample):
         raise TypeError(f"sample: expected a Sample or a Sequence, got {type(sample).__name__}")
-    maps = _maps(sample)
+    maps = _present_maps(sample)
     _check_kinds("sample", maps)
-    shapes = {name: x.shape[: x.ndim - _channel_axes(name)] for name, x in maps.items()}
+    shapes = {name: x.shape[: x.ndim - _count_channel_axes(name)] for name, x in maps.items()}
     sizes = {name: shape[-2:] for name, shape in shapes.items()}
     batches = {name: shape[:-2] for name, shape in shapes.items()}
     for name, camera in present_fields(sample, "camera", "next_camera").items():
@@ -258,14 +255,14 @@ def check_sample(sample: object) -> tuple[int, ...]:
 
 
 def _check_frames(sequence: Sequence) -> None:
-    """Checks the types of a sequence, and that its maps are of the same frames."""
-    maps = _maps(sequence)
+    """Checks the types of a sequence's fields, and that all agree on the number of frames."""
+    maps = _present_maps(sequence)
     _check_kinds("sequence", maps)
     counts = {}
     for name, x in maps.items():
-        behind = 2 + _channel_axes(name)
+        behind = 2 + _count_channel_axes(name)
         frames = x.shape[-behind - 1] if x.ndim > behind else 0
-        counts[name] = frames + (name not in _OF_FRAMES)
+        counts[name] = frames + (name not in _PER_FRAME)
     if sequence.cameras is not None:
         batch = check_camera("sequence.cameras", sequence.cameras)
         counts["cameras"] = batch[-1] if batch else 0
@@ -286,33 +283,36 @@ def _check_kinds(what: str, maps: dict[str, Leaf]) -> None:
 
 
 def map_pixels(function: Callable[[Leaf, int], Leaf], sample: S) -> S:
-    """The sample with every map x replaced by function(x, axis), `axis` being that of its rows."""
+    """Replaces every map x of a sample by function(x, axis), where `axis` is the axis of rows."""
     return dataclasses.replace(
         sample,
-        **{name: function(x, -2 - _channel_axes(name)) for name, x in _maps(sample).items()},
+        **{
+            name: function(x, -2 - _count_channel_axes(name))
+            for name, x in _present_maps(sample).items()
+        },
     )
 
 
 def map_cameras(function: Callable[[Camera], Camera], sample: S) -> S:
-    """The sample with its cameras replaced."""
+    """Replaces every camera of a sample by function(camera)."""
     cameras = present_fields(sample, *_CAMERAS)
     moved: dict[str, Tree] = {name: function(camera) for name, camera in cameras.items()}
     return dataclasses.replace(sample, **moved)
 
 
 def as_pairs(sample: Sample | Sequence) -> Sample:
-    """The sample, or the pairs of the sequence."""
+    """Returns a sample as it is, and a sequence as the sample of its pairs."""
     return sample.pairs() if isinstance(sample, Sequence) else sample
 
 
 def present_fields(sample: Sample | Sequence, *names: str) -> dict[str, Tree]:
-    """Those of the fields that the sample has."""
+    """Returns {name: value} of the named fields that are not None."""
     return {name: x for name in names if (x := getattr(sample, name, None)) is not None}
 
 
-def _maps(sample: Sample | Sequence) -> dict[str, Leaf]:
+def _present_maps(sample: Sample | Sequence) -> dict[str, Leaf]:
     return present_fields(sample, *_IMAGES, *_VECTORS, *_SCALARS, *_MASKS)
 
 
-def _channel_axes(name: str) -> int:
+def _count_channel_axes(name: str) -> int:
     return int(name in _IMAGES or name in _VECTORS)

@@ -130,7 +130,7 @@ MASKED = [
 def test_a_mask_of_numbers_is_told_how_to_become_one(name, dtype):
     function, arguments = CALLS[name]
     arguments = jax.tree.map(lambda x: dtype(x) if is_mask(x) else x, arguments)
-    with pytest.raises(TypeError, match=r"expected an array of bool, got .*; give .* > 0\.5"):
+    with pytest.raises(TypeError, match=r"expected an array of bool, got .*; pass .* > 0\.5"):
         function(*arguments)
 
 
@@ -150,7 +150,7 @@ def test_a_mask_among_options_is_told_so_too():
     }
     for name, listed in calls.items():
         for call in listed:
-            with pytest.raises(TypeError, match=rf"^{name}: .*; give {name} > 0\.5"):
+            with pytest.raises(TypeError, match=rf"^{name}: .*; pass {name} > 0\.5"):
                 call()
 
 

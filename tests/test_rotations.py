@@ -23,7 +23,7 @@ def test_rotations_have_no_fault():
         (3, "what looks like 3 times a rotation at [0]"),
         (-0.5, "what looks like a mirrored rotation, of determinant -1 at [0]"),
         (0, "zeros at [0]"),
-        (np.nan, "NaN or infinite numbers"),
+        (np.nan, "NaN or infinite values"),
         (1e9, "what looks like 1e+09 times a rotation at [0]"),
         (1e-200, "what looks like 1e-200 times a rotation"),
         (1e300, "what looks like 1e+300 times a rotation"),
@@ -61,5 +61,5 @@ def test_a_mirrored_rotation_is_none_by_any_tolerance():
 def test_a_skewed_matrix_is_shown():
     skewed = np.eye(3, 4)
     skewed[0, 1] = 0.5
-    fault = "[1 0.5 0; 0 1 0; 0 0 1], of which the rows are not perpendicular and of length 1"
+    fault = "[1 0.5 0; 0 1 0; 0 0 1], whose rows are not perpendicular and of length 1"
     assert find_pose_fault(skewed) == fault

@@ -1,13 +1,13 @@
-"""Numerical pieces that every floor uses: masks, dtypes, channels, and the typed jit.
+"""Numerical building blocks for all modules: masks, dtypes, channels, and the typed jit.
 
-Validity has one meaning here. A number takes part if its magnitude lies inside
-the range whose fourth power is still a normal number of its type, 3e-10 to 3e9 in
-float32: then 1 / (d0 d1) and the square of that, which derivatives need, are
-finite. Depths beyond 3e9 m, NaN and infinity are "no surface".
+Validity has one meaning throughout. A positive number is valid if its fourth power and the
+reciprocal of that are normal numbers of its type: 3e-10 to 3e9 in float32. Then 1 / (d0 d1) and
+its square, which derivatives need, are finite. Depths beyond 3e9 m, NaN and infinity are
+"no surface".
 
-A formula of pixels is a function of one pixel's numbers, and `where_valid` evaluates it where the
-pixels are valid. Everywhere else the value is 0 and so is every derivative, for which the formula
-is given numbers at which it is smooth. Depth from inverse depth, for example:
+A per-pixel formula is a function of one pixel's numbers, and `where_valid` evaluates it where the
+pixels are valid. Elsewhere the value and all derivatives are 0: there the formula is evaluated at
+substitute numbers where it is smooth. Depth from inverse depth, for example:
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -24,7 +24,7 @@ is given numbers at which it is smooth. Depth from inverse depth, for example:
     [-8.0, 0.0, 0.0]
 
 `jnp.where(valid, scale / inv_depth, 0)` has the same values, but its gradient is NaN at the second
-and the third pixel: the transpose multiplies the 0 of the mask with an infinite slope.
+and the third pixel: the transpose multiplies the mask's 0 by an infinite slope.
 """
 
 from collections.abc import Callable
@@ -42,20 +42,20 @@ T = TypeVar("T")
 Trees = TypeVarTuple("Trees")
 
 Array: TypeAlias = jax.Array | np.ndarray
-# A field of a pytree: an Array, None, or what a tree function such as jax.vmap put in its place.
+# A field of a pytree: an Array, None, or any object that jax.vmap and the like put in its place.
 Leaf: TypeAlias = Any
-# A pytree of arrays, of any kind.
+# Any pytree of arrays.
 Tree: TypeAlias = Any
 
 
 def result_type(*arrays: jax.typing.ArrayLike | jax.typing.DTypeLike) -> jnp.dtype:
-    """jax.numpy.result_type, also where a user has forbidden implicit promotion."""
+    """jax.numpy.result_type that also works when the user has forbidden implicit promotion."""
     with jax.numpy_dtype_promotion("standard"):
         return jnp.result_type(*arrays)
 
 
 def widen(*trees: *Trees) -> tuple[*Trees]:
-    """The trees with every floating leaf in the widest type of all, float32 at least."""
+    """Casts every floating leaf to the widest type among them, at least float32."""
     floating = [x for x in jax.tree.leaves(trees) if jnp.issubdtype(x.dtype, jnp.floating)]
     dtype = result_type(jnp.float32, *floating)
     cast_leaf = lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
@@ -63,36 +63,36 @@ def widen(*trees: *Trees) -> tuple[*Trees]:
 
 
 def align_ranks(*arrays: jax.Array, rank: int = 0) -> tuple[jax.Array, ...]:
-    """The arrays with axes of size 1 in front, up to the rank of the deepest one, or `rank`."""
+    """Prepends axes of size 1 until all arrays have the highest rank of them, at least `rank`."""
     rank = max([rank, *(x.ndim for x in arrays)])
     return tuple(jnp.expand_dims(x, tuple(range(rank - x.ndim))) for x in arrays)
 
 
 def and_valid(known: jax.Array, valid: jax.Array | None) -> jax.Array:
-    """Which of the known pixels are also valid; all of them if None."""
+    """Returns known & valid, broadcast; `known` if `valid` is None."""
     return known if valid is None else jnp.logical_and(*align_ranks(known, valid))
 
 
 def limit_of(dtype: jax.typing.DTypeLike) -> float:
-    """The magnitude below which numbers of a type are multiplied without overflow."""
+    """The magnitude below which four numbers of a type multiply without overflow."""
     return float(jnp.finfo(dtype).tiny) ** -0.25
 
 
 def is_in_range(x: jax.Array) -> jax.Array:
-    """Whether x is a number, and small enough to be multiplied without overflow."""
+    """Whether x is not NaN and its magnitude is below `limit_of` its type."""
     return jnp.abs(x) < limit_of(x.dtype)
 
 
 def is_positive_finite(inv_depth: jax.Array) -> jax.Array:
-    """Whether an inverse depth is that of a surface: positive, and so is its depth."""
+    """Whether an inverse depth is that of a surface: positive, neither too small nor too large."""
     limit = limit_of(inv_depth.dtype)
     return (inv_depth > 1 / limit) & (inv_depth < limit)
 
 
 def mask(valid: jax.Array, tree: T, otherwise: Tree = None) -> T:
-    """The leaves of the tree where valid, elsewhere 0 or those of a tree like it.
+    """Replaces the leaves of a tree by 0, or by the leaves of `otherwise`, where not valid.
 
-    A leaf with more axes than `valid` has its channels there.
+    The axes that a leaf has in addition to those of `valid` are its last ones, the channels.
     """
     if otherwise is None:
         otherwise = jax.tree.map(lambda _: 0, tree)
@@ -104,17 +104,17 @@ def mask(valid: jax.Array, tree: T, otherwise: Tree = None) -> T:
     return jax.tree.map(select, tree, otherwise)
 
 
-# From the bits of x this has those of 1 / x to an eighth; each step cubes the error.
+# Subtracting the bits of x from this gives 1 / x to within an eighth; each step cubes the error.
 _RECIPROCAL_BITS = 0x7EF127EA
 _RECIPROCAL_STEPS = 2
 
 
 @jax.custom_jvp
 def reciprocal(x: jax.Array) -> jax.Array:
-    """1 / x of positive numbers whose reciprocal is normal, to one unit in the last place.
+    """1 / x for positive x whose reciprocal is a normal number, to one unit in the last place.
 
     XLA on CPU writes a division that several results share to memory and reads it back for
-    each of them. Products it fuses, so in float32 this is made of them.
+    each of them, but it fuses products. In float32, only products are used.
     """
     if x.dtype != jnp.float32:
         return 1 / x
@@ -135,18 +135,18 @@ def _reciprocal_jvp(
 
 
 def compute_once(tree: T, positive: jax.Array | None = None) -> T:
-    """The tree unchanged, kept from being computed again for everything that uses it.
+    """Returns the tree unchanged, but keeps XLA from recomputing it for every consumer.
 
-    XLA fuses what is cheap into the loop over its consumers, and a chain of hundreds of
-    cheap operations with it. It does not fuse a division into several, so here is one, by a 1
-    that XLA cannot see behind its barrier; a barrier around the tree is gone before fusion on
-    CPU. A divisor that all numbers share would become a product with its reciprocal, so XLA
-    cannot know either that they share it. Tangents and cotangents are kept likewise.
+    XLA fuses cheap operations, and chains of hundreds of them, into the loop of each consumer.
+    It does not fuse a division into several loops, so this divides by a 1 that XLA cannot see
+    behind a barrier. (On CPU, a barrier around the tree itself is removed before fusion.) XLA would
+    turn a divisor shared by all numbers into a product with its reciprocal, so the divisor is
+    chosen per number. The same holds for tangents and cotangents.
 
     Args:
       tree: floating arrays that many pixels, or many results, use.
-      positive: for a tree of tangents, which may not choose their divisors, numbers above zero
-        that broadcast against them.
+      positive: numbers above zero that broadcast against the tree. Needed for a tree of tangents,
+        because their divisors must not depend on them.
     """
     one, two = jax.lax.optimization_barrier((jnp.ones(()), 2 * jnp.ones(())))
 
@@ -158,7 +158,7 @@ def compute_once(tree: T, positive: jax.Array | None = None) -> T:
 
 
 def channels(x: jax.Array) -> tuple[jax.Array, ...]:
-    """The channels of an array, (..., n), as n scalar maps."""
+    """Splits an array (..., n) into n scalar maps."""
     parts = jax.lax.split(x, (1,) * x.shape[-1], axis=x.ndim - 1)
     return tuple(part[..., 0] for part in parts)
 
@@ -171,18 +171,18 @@ def where_valid(
     pixels: tuple[jax.Array, ...],
     parameters: Tree,
 ) -> R:
-    """function(*pixels, parameters) where valid, 0 elsewhere, in value and in derivative.
+    """function(*pixels, parameters) where valid; elsewhere its value and derivative are 0.
 
-    The derivative is taken at inputs that were masked on the way in, since a NaN
-    masked on the way out is still in the derivative (0 * NaN). The value is masked
-    on the way out, which is the same number at half the memory traffic.
+    For the derivative the inputs are masked, because a NaN masked in the output would still
+    reach the derivative (0 * NaN). For the value the output is masked, which gives the same
+    numbers at half the memory traffic.
 
     Args:
       function: elementwise in `pixels`; may return a tree of arrays.
       otherwise: for every entry of `pixels` a value at which `function` is smooth.
-      valid: which pixels count.
-      pixels: arrays with one number a pixel.
-      parameters: a tree of what the pixels share.
+      valid: bool, the pixels at which to evaluate the function.
+      pixels: arrays with one number per pixel.
+      parameters: tree of values shared by the pixels.
     """
     del otherwise
     return mask(valid, function(*pixels, parameters))
@@ -207,13 +207,13 @@ def _where_valid_jvp(
 
 @jax.custom_jvp
 def channels_last(*channels: jax.Array) -> jax.Array:
-    """Scalar maps of one shape as the channels of one array.
+    """Stacks scalar maps of one shape as the last axis of one array.
 
-    A select on the channel's index compiles to one vectorised loop with interleaved
-    stores, a stack to one strided loop a channel: half as fast (1080p, two cores).
-    Mask the channels, not the result: XLA vectorises a select between scalar maps, and one
-    whose condition it has to repeat for the channels it does not. The derivative is that of
-    the stack, because its transpose slices where the select's sums over the short axis.
+    A select on the channel index compiles to one vectorised loop with interleaved stores. A stack
+    compiles to one strided loop per channel, which is half as fast (1080p, two cores).
+    Mask the channels, not the result: XLA vectorises a select between scalar maps, but not one
+    whose condition is repeated over channels. The derivative is that of the stack, whose
+    transpose slices; the select's would sum over the short axis.
     """
     index = jnp.arange(len(channels))
     result = channels[-1][..., None]
@@ -230,7 +230,7 @@ def _channels_last_jvp(
 
 
 def narrow(valid: jax.Array, tree: T, dtype: jnp.dtype) -> tuple[T, jax.Array]:
-    """The tree in the type of the inputs; what overflows a narrow type becomes invalid."""
+    """Casts results to the dtype of the inputs; values that overflow it become invalid."""
     narrowed = jax.tree.map(lambda x: x.astype(dtype), tree)
     if jnp.finfo(dtype).max >= jnp.finfo(jnp.float32).max:
         return narrowed, valid

@@ -1,13 +1,12 @@
-"""Refuses images of 0 to 255 where a formula supposes 0 to 1.
+"""Refuses images with values from 0 to 255 where a formula expects 0 to 1.
 
-Inside of a program there are no numbers to look at, so this stands before it, outside of `jit`:
+Values are unknown while `jit` traces a function, so the check runs before it, outside of `jit`:
 
     @expect_unit_range("image")
     @jit
     def ssim(image, ...): ...
 
-Numbers that are not finite, or beyond what counts as a number, are pixels to leave out and tell
-nothing.
+Non-finite values and values above the valid range mark unknown pixels; the check ignores them.
 """
 
 import functools
@@ -24,17 +23,17 @@ from sf3d_jax._numerics import limit_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Above what images of 0 to 1 have, also less their mean and over their deviation (2.7).
+# Images from 0 to 1 stay below this, even normalised to zero mean and unit deviation (2.7).
 _BRIGHTEST = 8.0
-# What a jitted function has besides its call.
-_OF_JITTED = ("lower", "trace", "eval_shape", "clear_cache", "_cache_size")
+# The methods of a jitted function, to be copied to its wrapper.
+_JIT_METHODS = ("lower", "trace", "eval_shape", "clear_cache", "_cache_size")
 
 
 def expect_unit_range(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Makes a jitted function look at its images first, where they are at hand.
+    """Makes a jitted function check the brightness of its images first, where values are known.
 
     Args:
-      *names: the arguments that are images, or "sample.image" for a field of an argument.
+      *names: names of the image arguments, or "sample.image" for a field of an argument.
     """
 
     def decorate(jitted: Callable[P, R]) -> Callable[P, R]:
@@ -51,7 +50,7 @@ def expect_unit_range(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]
             check_unit_range(**images)
             return jitted(*args, **kwargs)
 
-        for name in _OF_JITTED:
+        for name in _JIT_METHODS:
             setattr(checked, name, getattr(jitted, name))
         return cast(Callable[P, R], checked)
 
@@ -59,27 +58,27 @@ def expect_unit_range(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]
 
 
 def check_unit_range(**images: object) -> None:
-    """Checks that images are not of 0 to 255, where their numbers are at hand.
+    """Checks that images do not have values from 0 to 255.
 
-    They are not inside of `jit`, `grad` or `vmap`, nor where a transfer guard forbids to fetch an
-    answer from the device; nothing is checked there.
+    Checks nothing inside of `jit`, `grad` or `vmap`, where values are unknown, nor where a transfer
+    guard forbids fetching the answer from the device.
 
     Args:
-      **images: by the names of the arguments; None, and what is no floating array, is left alone.
+      **images: images by argument name; None and anything but a floating-point array is skipped.
 
     Raises:
-      ValueError: an image has a number above 8.
+      ValueError: an image has a value above 8.
     """
-    at_hand = {name: x for name, x in images.items() if _is_at_hand(x)}
-    bright = [name for name, x in at_hand.items() if _is_bright(x)]
+    known = {name: x for name, x in images.items() if _is_known(x)}
+    bright = [name for name, x in known.items() if _is_bright(x)]
     if bright:
         raise ValueError(
-            f"{bright[0]}: expected brightness from 0 to 1, got numbers above {_BRIGHTEST:.0f}; "
-            f"divide an image of 0 to 255 by 255"
+            f"{bright[0]}: expected brightness from 0 to 1, got values above {_BRIGHTEST:.0f}; "
+            f"if they range from 0 to 255, divide by 255"
         )
 
 
-def _is_at_hand(x: object) -> bool:
+def _is_known(x: object) -> bool:
     if isinstance(x, jax.core.Tracer) or not isinstance(x, np.ndarray | jax.Array):
         return False
     if isinstance(x, jax.Array):
@@ -92,18 +91,18 @@ def _is_at_hand(x: object) -> bool:
 def _is_bright(x: Any) -> bool:
     if isinstance(x, jax.Array):
         if {device.platform for device in x.devices()} != {"cpu"}:
-            return bool(_has_bright_number(x))
+            return bool(_has_bright_pixel(x))
         x = np.asarray(x)  # no copy
     x = x.astype(np.result_type(x, np.float32), copy=False)  # NumPy is slow at narrow types
-    if np.fmax.reduce(x, axis=None) <= _BRIGHTEST:  # the greatest that is not NaN
+    if np.fmax.reduce(x, axis=None) <= _BRIGHTEST:  # fmax ignores NaN
         return False
-    return bool(_bright_numbers(x).any())
+    return bool(_find_bright_pixels(x).any())
 
 
-def _bright_numbers(x: Any) -> Any:
+def _find_bright_pixels(x: Any) -> Any:
     return (x > _BRIGHTEST) & (x < limit_of(jnp.float32))
 
 
 @jax.jit
-def _has_bright_number(image: jax.Array) -> jax.Array:
-    return _bright_numbers(image.astype(jnp.float32)).any()
+def _has_bright_pixel(image: jax.Array) -> jax.Array:
+    return _find_bright_pixels(image.astype(jnp.float32)).any()

@@ -3,10 +3,10 @@
     @partial(jit, static=("radius",))
     def census(image, other, *, radius=3): ...
 
-What it makes is jax.jit's function but for three things. Printed, as help() does with the default
-of an argument, it is its name. And where a transfer guard forbids that numbers go to the device
-unseen, it sends the numbers among its options there, so that `huber(x, delta=0.5)` works. And a
-path in place of an array is an error that says so.
+The result differs from that of jax.jit in three ways. It prints as its name, which keeps help()
+readable where it is the default of an argument. Where a transfer guard forbids implicit transfers
+to the device, it sends Python numbers there explicitly, so that `huber(x, delta=0.5)` works. And a
+path passed in place of an array gets an error message that says so.
 """
 
 import functools
@@ -25,12 +25,12 @@ R = TypeVar("R")
 
 
 def jit(function: Callable[P, R], *, static: tuple[str, ...] = ()) -> Callable[P, R]:
-    """jax.jit that keeps the types and the signature for editors and checkers."""
+    """jax.jit that preserves the signature and the types for editors and type checkers."""
     return _Compiled(function, static)
 
 
 class _Compiled(Generic[P, R]):
-    """A compiled function, with what else jax.jit's has: lower, trace, eval_shape ..."""
+    """A compiled function, with the methods of jax.jit's: lower, trace, eval_shape ..."""
 
     def __init__(self, function: Callable[P, R], static: tuple[str, ...]) -> None:
         self._jitted = jax.jit(function, static_argnames=static)
@@ -48,7 +48,7 @@ class _Compiled(Generic[P, R]):
             raise
 
     def _check_paths(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Raises for a path among what should be arrays, of which JAX says little."""
+        """Raises if an argument is a path, since JAX's own error does not say so."""
         given = {**dict(zip(inspect.signature(self).parameters, args, strict=False)), **kwargs}
         for name, x in given.items():
             if name not in self._static:
@@ -57,9 +57,9 @@ class _Compiled(Generic[P, R]):
     def _call_guarded(self, *args: P.args, **kwargs: P.kwargs) -> R:
         send = lambda name, x: x if name in self._static else jax.tree.map(_send_number, x)
         names = inspect.signature(self).parameters
-        # By place what came by place: JAX compiles the two ways apart.
+        # Positional arguments stay positional: JAX compiles them separately from keyword arguments.
         placed: Any = [send(name, x) for name, x in zip(names, args, strict=False)]
-        placed += args[len(names) :]  # too many, which JAX refuses
+        placed += args[len(names) :]  # surplus arguments, which JAX refuses
         named: Any = {name: send(name, x) for name, x in kwargs.items()}
         return self._jitted(*placed, **named)
 

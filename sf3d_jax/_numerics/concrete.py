@@ -1,20 +1,20 @@
-"""The numbers of arrays, where they are known while Python runs."""
+"""Reads the values of arrays, where they are known at trace time."""
 
 import jax
 import numpy as np
 
 
 def read_known(x: object) -> np.ndarray | None:
-    """The numbers of an array on the host, to check them.
+    """Reads the values of an array on the host, to check them.
 
-    Those of an array on a device are waited for and copied, once.
+    Waits for an array on a device and copies it once.
 
     Args:
       x: anything.
 
     Returns:
-      The numbers; None for what is not an array, is traced, lies on other machines, too, or where
-      a transfer guard speaks against a copy from the device.
+      The values; None if x is not an array, is traced, is partly on other machines, or if a
+      transfer guard forbids copying it from the device.
     """
     if isinstance(x, np.ndarray):
         return x

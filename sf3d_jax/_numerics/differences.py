@@ -1,12 +1,12 @@
 """Finite differences without cancellation: a value together with its change.
 
-A `Step` is a number that goes from x to x + dx. Arithmetic on steps yields the change
-of a formula as products of the changes of its inputs, never as f(x + dx) - f(x):
+A `Step` is a number that changes from x to x + dx. Arithmetic on steps computes the change
+of a formula from the changes of its inputs, never as f(x + dx) - f(x):
 
     d(xy) = dx (y + dy) + x dy,    d(x / y) = (dx - (x / y) dy) / (y + dy).
 
-A lens model written once for arrays thus also gives the exact difference of two
-pixels, of two rays or of two calibrations, however close they are.
+So a lens model written once for arrays also gives the exact difference between two pixels, two
+rays or two calibrations, however close they are.
 """
 
 import dataclasses
@@ -22,16 +22,16 @@ class Step:
     value: jax.Array | float
     change: jax.Array | float
 
-    # Arrays leave mixed operations to the methods below.
+    # Makes NumPy arrays defer mixed operations to the methods below.
     __array_ufunc__ = None
 
     @property
     def after(self) -> jax.Array | float:
-        """What the value changes to."""
+        """The value after the change."""
         return self.value + self.change
 
     def __add__(self, other: "Term") -> "Step":
-        """The sum; of a number that does not move, only the value's."""
+        """The sum; a plain number has no change."""
         if not isinstance(other, Step):
             return Step(self.value + other, self.change)
         return Step(self.value + other.value, self.change + other.change)
@@ -58,5 +58,5 @@ Term: TypeAlias = Step | jax.Array | float
 
 
 def step(x: Term) -> Step:
-    """A number as a step that does not move."""
+    """Wraps a plain number as a step without change; returns a step as it is."""
     return x if isinstance(x, Step) else Step(x, 0.0)

@@ -27,7 +27,7 @@ class Double:
     hi: jax.Array
     lo: jax.Array
 
-    # Arrays leave mixed operations to the methods below.
+    # Makes NumPy arrays defer mixed operations to the methods below.
     __array_ufunc__ = None
 
     @classmethod
@@ -37,7 +37,7 @@ class Double:
 
     @classmethod
     def constant(cls, x: np.ndarray | float, dtype: np.dtype) -> "Double":
-        """Numbers that NumPy has in float64, as double-floats of a type."""
+        """Converts NumPy float64 numbers to double-floats of the given type."""
         hi = np.asarray(x, dtype)
         return cls(jnp.asarray(hi), jnp.asarray(np.float64(x) - hi, dtype))
 
@@ -107,13 +107,13 @@ def _with_derivative_of(
 def _two_sum(a: jax.Array, b: jax.Array) -> Double:
     """a + b without error (Knuth)."""
     total = a + b
-    # Not total - a: of a constant a, XLA simplifies (a + b) - a to b.
+    # Not total - a: if a is constant, XLA simplifies (a + b) - a to b.
     minus_b = a - total
     return Double(total, (a - (total + minus_b)) + (b + minus_b))
 
 
-def _halves(x: jax.Array) -> Double:
-    """x as the sum of two numbers of half as many digits each."""
+def _split_in_halves(x: jax.Array) -> Double:
+    """Splits x into the sum of two numbers with half as many digits each."""
     upper = np.uint64(2**64 - 2**29) if x.dtype == jnp.float64 else np.uint32(2**32 - 2**12)
     hi = bitcast_convert_type(bitcast_convert_type(x, upper.dtype) & upper, x.dtype)
     return Double(hi, x - hi)
@@ -136,8 +136,8 @@ def _scale(a: Double, b: jax.Array) -> Double:
 
 
 def _product(a: jax.Array, b: jax.Array, rest: jax.Array) -> Double:
-    """a b + rest, where the rest is below the last digit of the product."""
-    p, q = _halves(a), _halves(b)
+    """a b + rest, where `rest` is below the last digit of the product."""
+    p, q = _split_in_halves(a), _split_in_halves(b)
     middle = _two_sum(p.hi * q.lo, p.lo * q.hi)
     total = _two_sum(p.hi * q.hi, middle.hi)
     return _two_sum(total.hi, total.lo + ((middle.lo + p.lo * q.lo) + rest))

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import jax
 
 Vector: TypeAlias = tuple[jax.Array, ...]
-# Rows.
+# Rows of a 3 x 3 matrix.
 Matrix: TypeAlias = tuple[Vector, ...]
 
 

@@ -1,8 +1,7 @@
-"""Random changes to a whole sample: its images, its motion and its cameras change together.
+"""Random changes to a whole sample: its images, motion and cameras change together.
 
-Every function takes a key of `jax.random` first and a `Sample` or a `Sequence`, whose missing
-fields stay missing.
-All images of a batch get the same change; for one of its own each, map the function:
+Every function takes a `jax.random` key and a `Sample` or a `Sequence`. Missing fields stay missing.
+All samples of a batch get the same change; to change each one differently, map the function:
 
     jax.vmap(augment.random_flip)(jax.random.split(key, batch_size), batch)
 """

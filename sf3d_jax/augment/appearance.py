@@ -1,7 +1,7 @@
-"""Random changes of what the frames of a sample look like; its motion stays.
+"""Random changes to the appearance of a sample's frames; the motion does not change.
 
-Images are numbers from 0 to 1. Outside of `jit`, one with numbers above 8, as bytes have, is
-refused; inside there are no numbers to look at.
+Image values are from 0 to 1. Outside of `jit`, images with values above 8 are refused, because
+they probably range from 0 to 255; inside, values are unknown.
 """
 
 import dataclasses
@@ -32,23 +32,24 @@ def random_eraser(
 ) -> S:
     """Hides parts of the next frame behind rectangles of random place, size and colour.
 
-    Source: Zhong et al., "Random erasing data augmentation" (AAAI 2020), on the next frame alone
-    as RAFT does it. The motion does not change. Of a sequence it is the last frame.
+    image(p) = colour if |p - centre| < side / 2 along both axes. In a sequence, the last frame
+    changes. The motion does not change.
+    Source: Zhong et al., "Random erasing data augmentation" (AAAI 2020), applied to the next frame
+    alone as in RAFT.
 
     Args:
-      key: of jax.random.
-      sample: or sequence, with a next image, (*b, H, W, C), of numbers from 0 to 1.
-      probability: of each rectangle.
-      count: how many rectangles, static.
-      sides: least and greatest length of their sides, in pixels.
+      key: a key of jax.random.
+      sample: sample or sequence with a next image, (*b, H, W, C), values from 0 to 1.
+      probability: probability of each rectangle.
+      count: number of rectangles, static.
+      sides: smallest and largest side length in pixels.
 
     Returns:
-      The sample with another next image. Where it has both flow and occlusion, points that move
-      into a rectangle, and not out of the image, are hidden.
+      The sample with a new next image. If it has both flow and occlusion, points that move into a
+      rectangle within the image become hidden.
 
     Raises:
-      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, there is no next image, or it is of 0 to 255.
+      ValueError: there is no next image, or its values range from 0 to 255.
     """
     check_key(key)
     height, width = check_sample(sample)[-2:]
@@ -59,7 +60,7 @@ def random_eraser(
         raise ValueError("sample.next_image: needed to erase parts of it")
     image, occlusion = sample.next_image, sample.occlusion
     hides = occlusion is not None and sample.flow is not None
-    # In the type of what is drawn.
+    # Coordinates in the default float type, that of the random numbers.
     here = jnp.arange(width, dtype=float)[None], jnp.arange(height, dtype=float)[:, None]
     if hides:
         u, v = positions(*widen(*channels(sample.flow)))
@@ -81,7 +82,7 @@ def random_eraser(
 
 
 def _erase_last(key: jax.Array, sequence: Sequence, **options: Any) -> dict[str, Leaf]:
-    """The images with rectangles in the last one, and what is hidden if one moves behind them."""
+    """Erases parts of the last image; returns the new images and occlusion."""
     if sequence.images is None:
         raise ValueError("sequence.images: needed to erase parts of them")
     last = random_eraser(key, sequence.pair(-1), **options)
@@ -106,33 +107,32 @@ def random_color(
     hue: float = 0.16,
     asymmetric: float = 0.2,
 ) -> S:
-    """Changes the colours of all images, a little differently in each once in a while.
+    """Changes the colours of all images, with some probability differently in each.
 
     With b, k, s and h drawn from U(-1, 1) times the options, a colour x becomes, in this order,
 
         brightness  (1 + b) x
         contrast    x + k (x - 1/2)
         saturation  x + s (x - luma)
-        hue         x with its chroma turned by h turns in the plane of I and Q (YIQ)
+        hue         x with its chroma rotated by h turns in the I-Q plane (YIQ)
 
-    and is cut to [0, 1] at the end.
+    and is finally clipped to [0, 1].
 
     Args:
-      key: of jax.random.
-      sample: with an image or both, (*b, H, W, 3), RGB from 0 to 1; or a sequence.
-      brightness: the greatest |b|.
-      contrast: the greatest |k|.
-      saturation: the greatest |s|.
-      hue: the greatest |h|, in turns.
-      asymmetric: the probability that the next image, and each further one, has numbers of its
-        own.
+      key: a key of jax.random.
+      sample: sample or sequence; images (*b, H, W, 3), RGB from 0 to 1.
+      brightness: largest |b|.
+      contrast: largest |k|.
+      saturation: largest |s|.
+      hue: largest |h|, in turns.
+      asymmetric: probability that images after the first get their own b, k, s and h; otherwise
+        all images share those of the first.
 
     Returns:
-      The sample with other images, in their type. Pixels that are not finite become 0.
+      The sample with new images, in their dtype. Non-finite pixels become 0.
 
     Raises:
-      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, or an image is of 0 to 255.
+      ValueError: the values of an image range from 0 to 255.
     """
     check_key(key)
     check_sample(sample)
@@ -153,7 +153,7 @@ def random_color(
     return dataclasses.replace(sample, **images)
 
 
-# Luma and chroma of RGB, as in NTSC; the first row sums to 1, the others to 0.
+# Luma and chroma from RGB, as in NTSC; the first row sums to 1, the others to 0.
 _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 _RGB = np.linalg.inv(_YIQ).tolist()
 
@@ -165,7 +165,7 @@ def _recolor(name: str, image: jax.Array, change: jax.Array) -> jax.Array:
     finite = is_in_range(image).all(-1)
     brightness, contrast, saturation, hue = change.astype(image.dtype)
     cos, sin = jnp.cos(2 * jnp.pi * hue), jnp.sin(2 * jnp.pi * hue)
-    # All of it is one affine map: brightness and contrast scale, the rest acts on the chroma.
+    # One affine map combines everything: brightness and contrast scale, the rest acts on chroma.
     chroma = (1 + saturation) * jnp.array([[cos, -sin], [sin, cos]])
     turned = jnp.eye(3, dtype=image.dtype).at[1:, 1:].set(chroma)
     exact = partial(jnp.matmul, precision=lax.Precision.HIGHEST)

@@ -1,7 +1,7 @@
-"""Random crops, flips and scales of a sample, under which its geometry still holds.
+"""Random crops, flips and scales of a sample that keep its geometry consistent.
 
-The scene flow of the changed sample is the scene flow of the sample, changed. All frames of a
-`Sequence` get the same change: its pairs are what the pairs would have become.
+Changing a sample and computing its scene flow give the same result in either order. All frames of a
+`Sequence` get the same change, as if its pairs were changed with one key.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ from sf3d_jax.samples import (
     map_pixels,
     present_fields,
 )
-from sf3d_jax.warping.resizing import Footprint, footprint, resample
+from sf3d_jax.warping.resizing import Footprint, find_footprint, resample
 
 Range = tuple[float, float]
 
@@ -47,19 +47,18 @@ _DEPTHS = ("inv_depth", "next_inv_depth")
 
 
 def random_crop(key: jax.Array, sample: S, size: Size) -> S:
-    """Cuts the same window out of all frames, at a random place.
+    """Crops all frames to the same window at a random place: x[top : top + h, left : left + w].
 
     Args:
-      key: of jax.random.
-      sample: or sequence, with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
+      key: a key of jax.random.
+      sample: sample or sequence with maps (*b, H, W) or (*b, H, W, C).
       size: (h, w) of the window, static.
 
     Returns:
-      The sample of the window. Every pixel keeps its numbers, to the bit.
+      The sample of the window, with the cameras of the window. Values do not change.
 
     Raises:
-      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, or the window is larger than the maps.
+      ValueError: the window is larger than the maps.
     """
     return _crop(key, sample, size=check_size(size))
 
@@ -84,20 +83,16 @@ _crop = jit(_crop_at_random, static=("size",))
 
 @jit
 def random_flip(key: jax.Array, sample: S, *, probability: float = 0.5) -> S:
-    """Mirrors all frames, and with them the world, from left to right.
+    """Mirrors all frames, and with them the world, left to right: u' = W - 1 - u, x' = -x.
 
     Args:
-      key: of jax.random.
-      sample: or sequence, with maps (*b, H, W) or (*b, H, W, C), floating or of bool.
-      probability: of the flip.
+      key: a key of jax.random.
+      sample: sample or sequence with maps (*b, H, W) or (*b, H, W, C).
+      probability: probability of mirroring.
 
     Returns:
-      The sample as it was, or mirrored: columns run backwards, the u of flows and the x of scene
-      flows change sign, and so do the cameras (see `Camera.flip`). Exact to the bit.
-
-    Raises:
-      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit.
+      The sample unchanged, or mirrored: the order of columns is reversed, u of flows and x of scene
+      flows change sign, and cameras are those of `Camera.flip`. Exact to the bit.
     """
     check_key(key)
     check_sample(sample)
@@ -120,35 +115,34 @@ def random_scale(
     log2_scale: Range = (-0.2, 0.5),
     log2_stretch: float = 0.2,
 ) -> S:
-    """Scales all frames by a random factor, each axis a little differently, and cuts a window.
+    """Scales all frames by random factors along u and v, and crops them to a random window.
 
-    Pixels are areas, as in `Camera.resize`. With a factor of s along u, s 2^U(-stretch, stretch)
-    and likewise along v; they are at least those that fill the window.
+    The factor of each axis is 2^(s + t) with s from U(*log2_scale), shared by both axes, and t from
+    U(-log2_stretch, log2_stretch), but at least the factor at which the frame fills the window.
+    Pixels are areas: u' = (u + 1/2) factor - 1/2 - left.
 
-    Images are linear, and where they shrink means over areas. Inverse depths are linear on
-    one surface, where that is exact for planes, and those of the nearest pixel at its edges, as
-    in `resize_inv_depth`. Motion is carried in space: the scene flow V of a pixel is the mean of
-    d V over that of d by the same weights, which is exact for planes in affine motion, and
-    flow and inverse-depth change are what the new cameras see of it. A flow without
-    inverse depth, change and camera is linear in its own pixels. Masks are those of the nearest
-    pixel.
+    - Images: linear; averaged over areas where they shrink.
+    - Inverse depth d: linear on one surface, which is exact for planes; nearest pixel at edges.
+    - Scene flow V: mean(d V) / mean(d) with the weights of d; exact for planes in affine motion.
+    - Flow with inverse-depth change: lifted to V, then projected with the new cameras.
+    - Flow alone: linear, multiplied by the factors.
+    - Masks: nearest pixel.
 
     Args:
-      key: of jax.random.
-      sample: or sequence, with maps (*b, H, W) or (*b, H, W, C).
+      key: a key of jax.random.
+      sample: sample or sequence with maps (*b, H, W) or (*b, H, W, C).
       size: (h, w) of the window, static; may be larger than the maps.
-      log2_scale: least and greatest logarithm to base 2 of the factor s.
-      log2_stretch: greatest logarithm of what either axis differs by from it.
+      log2_scale: smallest and largest s.
+      log2_stretch: largest |t|.
 
     Returns:
-      The sample of the window, each map in its type. `valid`, there in any case, is false where the
-      nearest pixel has no motion; maps are 0 there, and 0 where an image has pixels that are not
-      finite. Occlusion is that of the nearest pixel.
+      The sample of the window, each map in its dtype, and always with `valid`. It is False where
+      the nearest pixel has no motion; motion is 0 there. Images are 0 where they use non-finite
+      pixels.
 
     Raises:
-      TypeError: key is not a key, sample not a sample, or a map of it has numbers of another kind.
-      ValueError: shapes do not fit, log2_scale is no pair, or an inverse-depth change lacks the
-        flow, inverse depth or camera that it moves with.
+      ValueError: log2_scale is not a pair, or an inverse-depth change comes without the flow,
+        inverse depth and camera that it needs.
     """
     if np.shape(log2_scale) != (2,):
         raise ValueError(f"log2_scale: expected (least, greatest), got {log2_scale}")
@@ -164,15 +158,15 @@ def _scale_at_random(
         camera = "cameras" if isinstance(sample, Sequence) else "camera"
         for name in ("flow", "inv_depth", camera):
             if getattr(sample, name) is None:
-                raise ValueError(f"sample.{name}: needed to scale an inverse-depth change")
-    window = _random_window(key, (height, width), size, log2_scale, log2_stretch)
+                raise ValueError(f"sample.{name}: needed to scale sample.inv_depth_change")
+    window = _draw_window(key, (height, width), size, log2_scale, log2_stretch)
     moved = map_cameras(window.camera, sample)
     maps: dict[str, Leaf] = {
         **{name: window.image(x) for name, x in present_fields(sample, *_IMAGES).items()},
         **{name: window.inv_depth(x) for name, x in present_fields(sample, *_DEPTHS).items()},
     }
     moved = dataclasses.replace(moved, **maps)
-    return dataclasses.replace(moved, **_motion(as_pairs(sample), as_pairs(moved), window))
+    return dataclasses.replace(moved, **_move_motion(as_pairs(sample), as_pairs(moved), window))
 
 
 _scale = jit(_scale_at_random, static=("size",))
@@ -180,13 +174,13 @@ _scale = jit(_scale_at_random, static=("size",))
 
 @dataclasses.dataclass(frozen=True)
 class _Window:
-    """How a window looks at the old grid: u = (u' + corner + 1/2) / scale - 1/2.
+    """A window of the scaled image: u = (u' + corner + 1/2) / scale - 1/2 on the old grid.
 
     Attributes:
       old: (H, W) of the old grid.
       size: (h, w) of the window.
-      scale: (2), along u and v.
-      corner: (2), of the window in the scaled image, whole pixels.
+      scale: (2,), factors along u and v.
+      corner: (2,), (left, top) of the window in the scaled image, whole pixels.
     """
 
     old: Size
@@ -212,7 +206,7 @@ class _Window:
         return values.astype(inv_depth.dtype)
 
     def footprint(self, inv_depth: jax.Array, known: jax.Array) -> Footprint:
-        """What new pixels are made of, not beyond the outermost centres."""
+        """Finds the footprint of the new pixels, clipped to the outermost pixel centres."""
         height, width = self.size
         at = [
             (jnp.arange(n, dtype=inv_depth.dtype) + c + 0.5) / s - 0.5
@@ -224,10 +218,10 @@ class _Window:
             )
         ]
         u, v = (jnp.clip(x, 0, n - 1) for x, n in zip(at, self.old[::-1], strict=True))
-        return footprint(inv_depth, known, v, u)
+        return find_footprint(inv_depth, known, v, u)
 
 
-def _random_window(
+def _draw_window(
     key: jax.Array, old: Size, size: Size, log2_scale: Range, log2_stretch: float
 ) -> _Window:
     whole, window = jnp.array(old[::-1], float), jnp.array(size[::-1], float)
@@ -235,14 +229,14 @@ def _random_window(
     exponent = jax.random.uniform(of_both, minval=log2_scale[0], maxval=log2_scale[1])
     stretch = jax.random.uniform(of_each, (2,), minval=-log2_stretch, maxval=log2_stretch)
     scale = jnp.maximum(2 ** (exponent + stretch), window / whole)
-    # The window stays inside: a part of a pixel that is left over is not used.
+    # The window stays inside: a fraction of a pixel at the end is not used.
     room = jnp.maximum(jnp.floor(whole * scale - window), 0)
     corner = jnp.floor(jax.random.uniform(of_place, (2,)) * (room + 1))
     return _Window(old, size, scale, jnp.minimum(corner, room))
 
 
-def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
-    """The motion and the masks in the new view; `moved` has its cameras and inverse depth."""
+def _move_motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
+    """Computes motion and masks in the window; `moved` has its cameras and inverse depth."""
     had = present_fields(sample, "flow", "inv_depth", "inv_depth_change", "scene_flow")
     cameras: Tree = sample.camera, sample.next_camera
     next_cameras: Tree = moved.camera, moved.next_camera
@@ -261,12 +255,12 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     for x in carried.values():
         known = and_valid(known, is_in_range(x).all(-1))
 
-    # Else XLA would compute them again for each corner of a footprint.
+    # Otherwise XLA would compute them again for each corner of a footprint.
     carried = compute_once(carried)
     at = window.footprint(d, known)
-    # What is a motion in space is weighed by d, a flow is not.
+    # Motion in space is weighted by d, flow is not.
     result = {
-        name: _mean(at, x, known, d if x.shape[-1] == 3 else jnp.ones_like(d))
+        name: _average(at, x, known, d if x.shape[-1] == 3 else jnp.ones_like(d))
         for name, x in carried.items()
     }
     valid = at.valid
@@ -286,8 +280,8 @@ def _motion(sample: Sample, moved: Sample, window: _Window) -> dict[str, Leaf]:
     return result
 
 
-def _mean(at: Footprint, x: jax.Array, known: jax.Array, weight: jax.Array) -> jax.Array:
-    """The mean of vectors with a weight of each pixel besides that of its place."""
+def _average(at: Footprint, x: jax.Array, known: jax.Array, weight: jax.Array) -> jax.Array:
+    """Averages vectors with the weights of the footprint times a weight of each pixel."""
     weight = mask(known, weight)
     total = at.mean(weight)
     total = jnp.where(at.valid, total, 1)

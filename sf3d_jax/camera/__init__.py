@@ -1,7 +1,7 @@
-"""Cameras: what connects pixels with rays, and rays with the world.
+"""Cameras: the map from points of the world to pixels.
 
 Axes are OpenCV's, x right, y down, z forward, in metres. A pixel (u, v) is (column, row) with
-integers at pixel centres: the top left centre is (0, 0), the image covers [-0.5, W - 0.5].
+integers at pixel centres: the top left pixel is (0, 0), and columns cover [-0.5, W - 0.5].
 
     X_camera = R X_world + t,  [R | t] = world_to_camera
     (u, v) = focal * lens(X / Z, Y / Z) + principal_point
@@ -30,47 +30,45 @@ from sf3d_jax.camera._fields import check_size as check_size
 ArrayOrLists: TypeAlias = ArrayLike | Sequence[object]
 
 
-def _no_pose() -> np.ndarray:
+def _make_identity_pose() -> np.ndarray:
     return np.eye(3, 4, dtype=np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """One camera or a batch of cameras of one size and lens model; a frozen pytree.
+    """One camera or a batch of cameras with one size and lens model; a frozen pytree.
 
-    The edits give the camera of the edited image. Each array may have batch axes (*b) of
-    its own; they broadcast.
+    X_camera = R X_world + t with [R | t] = world_to_camera, then (u, v) = focal * lens(X / Z,
+    Y / Z) + principal_point. Methods such as `crop` return the camera of the edited image.
+    The batch axes (*b) of the arrays broadcast.
 
-    Numbers that are known are checked when a camera is made, also by `dataclasses.replace`, and an
-    array on a device is waited for; traced ones, and cameras that JAX makes (the outputs of jit,
-    jax.tree.map), are not, nor is anything on a device under a transfer guard. A bad number there
-    makes pixels invalid.
+    The constructor and `dataclasses.replace` check values, and wait for arrays on a device to do
+    so. Not checked are traced arrays, cameras made by JAX (outputs of jit or jax.tree.map), and
+    arrays on a device under a transfer guard; there, bad values make pixels invalid.
 
-    A camera that is a field of a model, such as an equinox module, is trained with it, as its
-    arrays are leaves like any others. To keep it, use `jax.lax.stop_gradient(camera)` where the
-    model uses it, and leave it out of what the optimiser changes (`equinox.partition`,
-    `optax.masked`): weight decay changes also what has no gradient.
+    A camera that is a field of a model, such as an equinox module, is trained with it, because its
+    arrays are leaves. To keep it fixed, use `jax.lax.stop_gradient(camera)` in the model and
+    exclude it from the optimiser (`equinox.partition`, `optax.masked`), since weight decay also
+    changes parameters without a gradient.
 
     Attributes:
       focal: (*b, 2), (fx, fy) in pixels, positive.
       principal_point: (*b, 2), (cx, cy) in pixels.
-      world_to_camera: (*b, 3, 4), a rotation and a translation in metres; the identity
-        unless given.
-      distortion: (*b, K) coefficients in OpenCV's order, or None for a pinhole.
+      world_to_camera: (*b, 3, 4), a rotation and a translation in metres; default: identity.
+      distortion: (*b, K) coefficients in OpenCV's order, or None for a pinhole camera.
       size: (H, W), two integers, static.
       model: "pinhole", "opencv" (k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4]]]) or "fisheye"
         (Kannala-Brandt k1 k2 k3 k4), static.
 
     Raises:
-      TypeError: a field is not an array of floating numbers.
-      ValueError: a wrong shape, size or model; a focal length that is not positive, or a number
-        that is not finite; R that is not a rotation, where R R^T differs from the identity by more
-        than 1e-3 (8e-3 in bfloat16) or det R is negative.
+      ValueError: wrong shape, size or model; a focal length that is not positive; a non-finite
+        value; or R is not a rotation: R R^T differs from the identity by more than 1e-3 (8e-3 in
+        bfloat16), or det R is negative.
     """
 
     focal: Leaf
     principal_point: Leaf
-    world_to_camera: Leaf = dataclasses.field(default_factory=_no_pose)
+    world_to_camera: Leaf = dataclasses.field(default_factory=_make_identity_pose)
     distortion: Leaf = None
     size: Size = dataclasses.field(kw_only=True)
     model: str = dataclasses.field(default="pinhole", kw_only=True)
@@ -90,24 +88,25 @@ class Camera:
         size: Size,
         world_to_camera: ArrayOrLists | None = None,
     ) -> Camera:
-        """A camera without distortion.
+        """Makes a camera without distortion: (u, v) = (fx X / Z + cx, fy Y / Z + cy).
 
         Args:
-          fx: (*b), focal length in pixels along the row.
-          fy: (*b), focal length in pixels along the column.
-          cx: (*b), column of the principal point, in pixels.
-          cy: (*b), row of the principal point, in pixels.
+          fx: (*b), horizontal focal length in pixels.
+          fy: (*b), vertical focal length in pixels.
+          cx: (*b), column of the principal point in pixels.
+          cy: (*b), row of the principal point in pixels.
           size: (H, W) of the image.
-          world_to_camera: (*b, 3, 4) or (*b, 4, 4), metres; None puts the world at the camera.
+          world_to_camera: (*b, 3, 4) or (*b, 4, 4), metres; None for the identity.
 
         Returns:
-          The camera. NumPy and Python numbers stay NumPy, in their precision.
+          The camera. NumPy and Python numbers become NumPy arrays of their precision.
 
         Raises:
-          ValueError: what `Camera` refuses, or a pose (*b, 4, 4) whose last row is not 0 0 0 1.
+          ValueError: `Camera` refuses a value, or the last row of a 4 x 4 pose is not 0 0 0 1.
         """
-        size = check_size(size)  # first, as a size given as two numbers has its width for the pose
-        pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
+        # Checked first: if the size was passed as two numbers, its width arrives as the pose.
+        size = check_size(size)
+        pose = _make_identity_pose() if world_to_camera is None else _read_pose(world_to_camera)
         return cls(_stack(fx, fy), _stack(cx, cy), pose, size=size)
 
     @classmethod
@@ -120,35 +119,37 @@ class Camera:
         distortion: ArrayOrLists | None = None,
         model: str | None = None,
     ) -> Camera:
-        """A camera from its 3x3 matrix K, with OpenCV's distortion if there is any.
+        """Makes a camera from its matrix K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].
 
         Args:
-          matrix: (*b, 3, 3), [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels.
+          matrix: (*b, 3, 3), K in pixels.
           size: (H, W) of the image.
-          world_to_camera: (*b, 3, 4) or (*b, 4, 4), metres; None puts the world at the camera.
-          distortion: (*b, K) coefficients, or None.
-          model: "pinhole", "opencv" or "fisheye"; "opencv" where there are coefficients.
+          world_to_camera: (*b, 3, 4) or (*b, 4, 4), metres; None for the identity.
+          distortion: (*b, K) coefficients in OpenCV's order, or None.
+          model: "pinhole", "opencv" or "fisheye"; if None, "opencv" with coefficients, else
+            "pinhole".
 
         Returns:
           The camera.
 
         Raises:
-          ValueError: what `Camera` refuses, another shape, or a matrix with skew.
+          ValueError: `Camera` refuses a value, the last row of a 4 x 4 pose is not 0 0 0 1, or K
+            has skew.
         """
-        matrix = _floats(matrix)
+        matrix = _to_floats(matrix)
         if matrix.shape[-2:] != (3, 3):
             raise ValueError(f"matrix: expected shape (..., 3, 3), got {matrix.shape}")
         known = read_known(matrix)
         if known is not None and np.any(known[..., 0, 1] != 0):
             raise ValueError(f"matrix: skew is not supported, got {known[..., 0, 1]}")
         model = model or ("pinhole" if distortion is None else "opencv")
-        fx, fy, cx, cy = (_entry(matrix, i, j) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
-        pose = _no_pose() if world_to_camera is None else _pose(world_to_camera)
-        distortion = None if distortion is None else _floats(distortion)
+        fx, fy, cx, cy = (_take_entry(matrix, i, j) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        pose = _make_identity_pose() if world_to_camera is None else _read_pose(world_to_camera)
+        distortion = None if distortion is None else _to_floats(distortion)
         return cls(_stack(fx, fy), _stack(cx, cy), pose, distortion, size=size, model=model)
 
     def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
-        """The camera of the window image[top : top + h, left : left + w].
+        """The camera of the window image[top : top + h, left : left + w]: c' = c - (left, top).
 
         Args:
           top: (*b), first row, an integer; may be traced.
@@ -159,13 +160,13 @@ class Camera:
           The camera of the window.
 
         Raises:
-          ValueError: the window is known to leave the image.
+          ValueError: the window extends beyond the image; not checked for traced positions.
         """
         check_window("crop", top, left, check_size(size), self.size)
         return shift_camera(self, -_stack(left, top), size)
 
     def pad(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
-        """The camera of an image with `top` rows and `left` columns added before it.
+        """The camera of an image padded by `top` rows and `left` columns: c' = c + (left, top).
 
         Args:
           top: (*b), rows added above, an integer; may be traced.
@@ -176,13 +177,13 @@ class Camera:
           The camera of the padded image.
 
         Raises:
-          ValueError: the image is known not to fit into the size.
+          ValueError: the padded image is too small; not checked for traced positions.
         """
         check_window("pad", top, left, self.size, check_size(size))
         return shift_camera(self, _stack(left, top), size)
 
     def resize(self, size: Size) -> Camera:
-        """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, areas onto areas.
+        """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, which maps areas to areas.
 
         Args:
           size: (h, w) of the resized image.
@@ -194,20 +195,20 @@ class Camera:
         return scale_camera(self, np.array([size[1] / self.size[1], size[0] / self.size[0]]), size)
 
     def flip(self) -> Camera:
-        """The camera of the image mirrored left to right, in the mirrored world.
+        """The camera of the image mirrored left to right, in the mirrored world: u' = W - 1 - u.
 
         Returns:
-          The camera; the x of every vector seen with it changes sign.
+          The camera; the x component of every point and vector it sees changes sign.
         """
         mirror = np.array([-1, 1, 1, 1])
-        pose, mirrored = _alike(self.world_to_camera, mirror[:3, None] * mirror)
-        point, signs = _alike(self.principal_point, np.array([-1, 1]))
-        _, last = _alike(point, np.array([self.size[1] - 1, 0]))
+        pose, mirrored = _match_array(self.world_to_camera, mirror[:3, None] * mirror)
+        point, signs = _match_array(self.principal_point, np.array([-1, 1]))
+        _, last = _match_array(point, np.array([self.size[1] - 1, 0]))
         distortion = self.distortion
         if self.model == "opencv":
-            # x' is odd in x but for p2, s1 and s2, and y' is even.
+            # x' is odd in x except for the terms of p2, s1 and s2; y' is even.
             odd = np.isin(np.arange(12), [3, 8, 9])[: distortion.shape[-1]]
-            distortion, sign = _alike(distortion, np.where(odd, -1, 1))
+            distortion, sign = _match_array(distortion, np.where(odd, -1, 1))
             distortion = distortion * sign
         return edit(
             self,
@@ -217,48 +218,48 @@ class Camera:
         )
 
     def stride(self, step: int, offset: int = 0) -> Camera:
-        """The camera of the pixels image[offset::step, offset::step].
+        """The camera of image[offset::step, offset::step]: c' = (c - offset) / step.
 
         Args:
-          step: distance of the pixels kept, at least 1.
+          step: distance between the pixels kept, at least 1.
           offset: first row and column kept.
 
         Returns:
-          The camera of the thinned image.
+          The camera of the subsampled image.
 
         Raises:
-          ValueError: step below 1, or offset outside the image.
+          ValueError: step is below 1, or offset is outside the image.
         """
         if step < 1 or not 0 <= offset < min(self.size):
             raise ValueError(f"stride: step {step} and offset {offset} do not fit {self.size}")
         height, width = (-(-(n - offset) // step) for n in self.size)
-        focal, steps = _alike(self.focal, np.full(2, step))
-        point, first = _alike(self.principal_point, np.full(2, offset))
+        focal, steps = _match_array(self.focal, np.full(2, step))
+        point, first = _match_array(self.principal_point, np.full(2, offset))
         return edit(
             self,
             focal=focal / steps,
-            principal_point=(point - first) / _alike(point, np.full(2, step))[1],
+            principal_point=(point - first) / _match_array(point, np.full(2, step))[1],
             size=(height, width),
         )
 
 
 def shift_camera(camera: Camera, by: Array, size: Size) -> Camera:
-    """The camera of an image of which the pixel u is at u + by, (*b, 2), of an image of a size."""
-    point, by = _alike(camera.principal_point, by)
+    """The camera of an image of the given size in which pixel u moves to u + by, (*b, 2)."""
+    point, by = _match_array(camera.principal_point, by)
     return edit(camera, principal_point=point + by, size=check_size(size))
 
 
 def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
-    """The camera of an image scaled by (*b, 2) factors along u and v, areas onto areas."""
-    focal, focal_scale = _alike(camera.focal, scale)
-    point, point_scale = _alike(camera.principal_point, scale)
-    _, half = _alike(point, np.full(2, 0.5))
+    """The camera of an image scaled by factors (*b, 2) along u and v; areas map to areas."""
+    focal, focal_scale = _match_array(camera.focal, scale)
+    point, point_scale = _match_array(camera.principal_point, scale)
+    _, half = _match_array(point, np.full(2, 0.5))
     point = (point + half) * point_scale - half
     return edit(camera, focal=focal * focal_scale, principal_point=point, size=check_size(size))
 
 
 def align_camera(camera: Camera, rank: int) -> Camera:
-    """The camera with axes of size 1 in front of its arrays, so that each has `rank` of a batch."""
+    """Prepends axes of size 1 to a camera's arrays, so that each has `rank` batch axes."""
     arrays: dict[str, Leaf] = {
         name: align_ranks(x, rank=rank + count)[0]
         for name, count in AXES.items()
@@ -286,30 +287,30 @@ def _unflatten(static: Static, leaves: Iterable[Leaf]) -> Camera:
     return camera
 
 
-# Not register_dataclass, which calls the constructor with whatever JAX puts into the fields.
+# register_dataclass would call the constructor with any object that JAX puts into the fields.
 jax.tree_util.register_pytree_with_keys(Camera, _flatten_with_keys, _unflatten, _flatten)
 
 
-def _alike(array: Array, x: Array) -> tuple[Array, Array]:
-    """Both with as many axes as the deeper one, and x in the type of the array, where that is."""
+def _match_array(array: Array, x: Array) -> tuple[Array, Array]:
+    """Gives both arrays the higher rank of the two, and x the dtype of the first."""
     rank = max(array.ndim, x.ndim)
     array, x = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (array, x))
     x = x.astype(array.dtype)
-    # Beside an array on a device: sent there by name, which a transfer guard lets pass.
+    # A transfer guard forbids implicit transfers, so send x explicitly.
     is_placed = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
     return array, jax.device_put(x) if is_placed and isinstance(x, np.ndarray) else x
 
 
-def _floats(x: ArrayOrLists) -> Array:
-    """An array, of which integers become floating numbers; NumPy unless it is JAX's."""
+def _to_floats(x: ArrayOrLists) -> Array:
+    """Converts to an array of floating-point numbers; NumPy unless x is a JAX array."""
     array = x if isinstance(x, jax.Array) else np.asarray(x)
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array
     return array.astype(jnp.float32 if isinstance(x, jax.Array) else np.float64)
 
 
-def _entry(matrices: Array, row: int, column: int) -> Array:
-    """One entry of matrices, (*b, m, n); of those on a device without sending them its index."""
+def _take_entry(matrices: Array, row: int, column: int) -> Array:
+    """Takes one entry of matrices (*b, m, n), without sending its index to a device."""
     if isinstance(matrices, np.ndarray):
         return matrices[..., row, column]
     entry = matrices
@@ -319,12 +320,12 @@ def _entry(matrices: Array, row: int, column: int) -> Array:
 
 
 def _stack(x: ArrayLike, y: ArrayLike) -> Array:
-    """(x, y) as one array; NumPy where both are, since readers work in float64."""
+    """Stacks (x, y) along a last axis; in NumPy if both are, because readers work in float64."""
     if isinstance(x, jax.Array) or isinstance(y, jax.Array):
         dtype = result_type(x, y)
         # Unsigned integers would wrap when they are negated.
         dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
-        # What is not on the device is sent there by name, which a transfer guard lets pass.
+        # A transfer guard forbids implicit transfers, so send host numbers explicitly.
         send = lambda x: x if isinstance(x, jax.Array) else jax.device_put(np.asarray(x, dtype))
         both = jnp.broadcast_arrays(send(x).astype(dtype), send(y).astype(dtype))
         return jnp.stack(both, axis=-1)
@@ -332,8 +333,8 @@ def _stack(x: ArrayLike, y: ArrayLike) -> Array:
     return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)
 
 
-def _pose(matrix: ArrayOrLists) -> Array:
-    matrix = _floats(matrix)
+def _read_pose(matrix: ArrayOrLists) -> Array:
+    matrix = _to_floats(matrix)
     if matrix.shape[-2:] not in ((3, 4), (4, 4)):
         raise ValueError(
             f"world_to_camera: expected (..., 3, 4) or (..., 4, 4), got {matrix.shape}"
@@ -351,21 +352,17 @@ def check_camera(name: str, camera: object) -> tuple[int, ...]:
     """Checks a camera argument.
 
     Args:
-      name: the argument's name, for the message.
-      camera: what was passed.
+      name: argument name used in error messages.
+      camera: argument to check.
 
     Returns:
       Its batch shape.
-
-    Raises:
-      TypeError: it is no camera.
-      ValueError: one of its arrays has a wrong shape.
     """
     if not isinstance(camera, Camera):
         check_no_path(name, camera)
         is_matrix = getattr(camera, "shape", ())[-2:] == (3, 3)
-        advice = "; of a matrix K it is Camera.from_matrix(K, (height, width))" if is_matrix else ""
-        # Inside jit a number is an array too.
+        advice = "; use Camera.from_matrix(K, (height, width))" if is_matrix else ""
+        # Inside jit, numbers are arrays too.
         got = "an array or a number" if isinstance(camera, jax.Array) else type(camera).__name__
         raise TypeError(f"{name}: expected a Camera, got {got}{advice}")
     parts = {

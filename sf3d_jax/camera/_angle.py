@@ -1,6 +1,6 @@
-"""The angle of a ray by the slope of it, atan(r) / r of s = r^2, as fisheye lenses need it.
+"""The angle of a ray over its slope, atan(r) / r as a function of s = r^2, for fisheye lenses.
 
-For plain numbers, for steps (numbers that change) and for double-floats.
+Works for plain numbers, for steps (numbers that change) and for double-floats.
 """
 
 from typing import Any, TypeAlias
@@ -12,16 +12,16 @@ from sf3d_jax._numerics import mask
 from sf3d_jax._numerics.differences import Step, step
 from sf3d_jax._numerics.double import Double
 
-# A number a pixel: an array, a `Step` of arrays or a `Double`.
+# One number per pixel: an array, a `Step` of arrays or a `Double`.
 Scalar: TypeAlias = Any
 
-# The series is at float64's rounding below twice this.
+# Up to twice this, the series is exact to float64 rounding.
 _SERIES_BELOW = 0.02
 _ATAN_SERIES = tuple((-1) ** n / (2 * n + 1) for n in range(1, 13))
 
 
 def angle_ratio(s: Scalar) -> Scalar:
-    """atan(r) / r of s = r^2; a series near 0, where the derivative of the root is infinite."""
+    """atan(r) / r for s = r^2; a series near 0, where the root has an infinite derivative."""
     if isinstance(s, Step):
         ratio = angle_ratio(s.value)
         return Step(ratio, _angle_ratio_change(s, ratio))
@@ -40,10 +40,11 @@ def power_series(coefficients: tuple[Scalar, ...], s: Scalar) -> Scalar:
 
 
 def _angle_ratio_change(s: Step, ratio: Scalar) -> Scalar:
-    """The change of atan(r) / r, which is `ratio` before.
+    """The change of atan(r) / r, whose value before the change is `ratio`.
 
-    Between two ends far from 0 by atan b - atan a = atan((b - a) / (1 + a b)), near 0 that
-    of the series; from near to far the change is not small, and the plain difference does.
+    If both ends are far from 0, it uses atan b - atan a = atan((b - a) / (1 + a b)); if both are
+    near 0, the change of the series. Otherwise the change is large, so a plain difference is exact
+    enough.
     """
     if isinstance(s.value, Double):
         return _double_angle_ratio_change(s.value, s.after, s.change, ratio)
@@ -61,27 +62,28 @@ def _angle_ratio_change(s: Step, ratio: Scalar) -> Scalar:
     return jnp.where(near, step(series).change, jnp.where(far, far_change, between))
 
 
-# Slopes of so many angles between 0 and a right one, from each of which the remainder of any
-# angle is so small that its series needs six terms.
+# Slopes of eight angles from 0 to 7/16 pi. Every angle below pi/2 is close enough to one of them
+# that six terms of the series suffice for the difference.
 _ANCHORS = np.tan(np.arange(8) * np.pi / 16).astype(np.float32)
 
 
 def _double_angle_ratio(s: Double) -> Double:
-    """The ratio with twice a float32's digits, or a float64's.
+    """atan(r) / r with twice the digits of float32; for float64 with the digits of float64.
 
     atan(r) = atan(a) + atan((r - a) / (1 + a r)) with the anchor a nearest to r.
     """
     if s.hi.dtype != jnp.float32:
         return Double.of(angle_ratio(s.hi))
-    r = _root(s)
+    r = _square_root(s)
     index = jnp.clip(jnp.round(jnp.arctan(r.hi) * (16 / np.pi)), 0, 7).astype(int)
     anchor = jnp.asarray(_ANCHORS, r.hi.dtype)[index]
-    # The anchors are float32 numbers; NumPy knows their angles to float64.
+    # The anchors are exact in float32; NumPy computes their angles in float64.
     anchor_angle = Double.constant(np.arctan(np.float64(_ANCHORS)), r.hi.dtype)[index]
     rest = (r - anchor) / (r * anchor + 1.0)
     square = rest * rest
     q = square.hi
-    # From the third term on q^2 < 1e-4 times a float's rounding is below a double-float's.
+    # From the third term on, plain floats suffice: q^2 < 1e-4 scales their rounding down to that
+    # of double-floats.
     tail = q * (1 / 5 - q * (1 / 7 - q * (1 / 9 - q * (1 / 11 - q / 13))))
     series = square * (Double.constant(-1 / 3, q.dtype) + tail) + 1.0
     centre = index == 0
@@ -92,8 +94,8 @@ def _double_angle_ratio(s: Double) -> Double:
 def _double_angle_ratio_change(
     before: Double, after: Double, change: Double, ratio: Double
 ) -> Double:
-    """As above between ends far from 0; the digits lost near it leave a float's."""
-    r0, r1 = _root(before), _root(after)
+    """The change of atan(r) / r in double-floats; near 0 only the digits of a float are right."""
+    r0, r1 = _square_root(before), _square_root(after)
     off_axis = r1.hi > 0
     total = r0 + r1
     growth = change / mask(total.hi > 0, total, _one_like(total))
@@ -104,8 +106,8 @@ def _double_angle_ratio_change(
     return mask(off_axis, result, _one_like(ratio) - ratio)
 
 
-def _root(s: Double) -> Double:
-    """The square root: one step of Heron's from the float's; 0 of what rounds to 0 or below."""
+def _square_root(s: Double) -> Double:
+    """Heron's step from the root in floats; 0 if s rounds to 0 or below."""
     positive = s.hi > 0
     root = jnp.sqrt(jnp.where(positive, s.hi, 1))
     rest = (s - Double.of(root) * root).hi / (2 * root)

@@ -1,4 +1,4 @@
-"""Checks of what a camera is made of; each error names the field, what fits and what came."""
+"""Checks of a camera's fields. Errors name the field, what was expected, and what came."""
 
 import operator
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _TRAILING = {"focal": (2,), "principal_point": (2,), "world_to_camera": (3, 4), "distortion": ()}
 
 
-# The axes behind those of the batch.
+# Number of axes after the batch axes.
 AXES = {"focal": 1, "principal_point": 1, "world_to_camera": 2, "distortion": 1}
 
 
@@ -33,10 +33,10 @@ def check_size(size: Size) -> Size:
       size: (height, width).
 
     Returns:
-      The size in Python integers.
+      The size as Python integers.
 
     Raises:
-      ValueError: it is no pair of integers, or a side is below 1.
+      ValueError: size is not a pair of integers, or a side is below 1.
     """
     try:
         height, width = map(operator.index, size)
@@ -48,7 +48,7 @@ def check_size(size: Size) -> Size:
 
 
 def check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer: Size) -> None:
-    """Raises where a window of known position does not fit; traced positions pass."""
+    """Raises if a window does not fit; a traced position is not checked."""
     for start, part, whole in ((top, inner[0], outer[0]), (left, inner[1], outer[1])):
         known = read_known(start) if isinstance(start, jax.Array) else np.asarray(start)
         if known is not None and (np.any(known < 0) or np.any(known + part > whole)):
@@ -58,7 +58,7 @@ def check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer:
 
 
 def check_lens(name: str, model: str, distortion: Leaf) -> None:
-    """Raises where the model is unknown or has another number of coefficients."""
+    """Raises if the model is unknown or does not have this number of coefficients."""
     if model not in COEFFICIENTS:
         raise ValueError(f"{name}model: expected {set(COEFFICIENTS)}, got {model!r}")
     count = 0 if distortion is None else distortion.shape[-1]
@@ -68,25 +68,25 @@ def check_lens(name: str, model: str, distortion: Leaf) -> None:
 
 
 def edit(camera: T, **changes: Leaf) -> T:
-    """dataclasses.replace without the checks, for a camera that stays as valid as it was."""
+    """dataclasses.replace without checks, for edits that cannot make a camera invalid."""
     edited = object.__new__(type(camera))
     edited.__dict__.update(camera.__dict__, **changes)
     return edited
 
 
 def check_fields(fields: Mapping[str, Leaf], model: str) -> None:
-    """Checks the fields of a camera that a caller makes; what is no array passes.
+    """Checks the fields of a camera that the user makes.
 
-    A tree of axes, shardings or booleans in the shape of a camera holds no arrays.
+    Other objects than arrays, lists and numbers pass: a pytree of axes, shardings or booleans may
+    have the structure of a camera.
 
     Args:
-      fields: those of `Camera` that are arrays, by name.
-      model: its model.
+      fields: the array fields of `Camera` by name.
+      model: the lens model.
 
     Raises:
-      TypeError: a field is a list or a number instead of an array, or has no floating numbers.
-      ValueError: a field has a wrong shape; or its numbers are known, and a focal length is not
-        positive, one is not finite, or world_to_camera is no rotation and translation.
+      ValueError: a shape is wrong; or a known value is bad: a focal length that is not positive, a
+        non-finite value, or a world_to_camera that is not a rotation and a translation.
     """
     for name, x in fields.items():
         if isinstance(x, float) or type(x) in (list, tuple):
@@ -94,7 +94,7 @@ def check_fields(fields: Mapping[str, Leaf], model: str) -> None:
     arrays = {name: x for name, x in fields.items() if hasattr(x, "shape") and hasattr(x, "dtype")}
     for name, x in arrays.items():
         if name == "world_to_camera" and x.shape[-2:] == (4, 4):
-            message = "expected shape (..., 3, 4), got (..., 4, 4); leave out the row 0 0 0 1"
+            message = "expected shape (..., 3, 4), got (..., 4, 4); remove the last row 0 0 0 1"
             raise ValueError(f"{name}: {message}")
         check_array(name, x, _TRAILING[name])
     if arrays and ("distortion" in arrays or fields["distortion"] is None):
@@ -118,7 +118,7 @@ def _check_numbers(arrays: Mapping[str, ArrayLike]) -> None:
 
 
 def _check_pose(pose: np.ndarray) -> None:
-    # The entries of a rotation in bfloat16 are off by 2^-9 of themselves.
+    # Rounding to bfloat16 changes an entry by up to 2^-9 of its size.
     tolerance = max(TOLERANCE, float(jnp.finfo(pose.dtype).eps))
     if fault := find_pose_fault(pose, tolerance):
         expected = "expected a rotation and a translation [R | t] with X_camera = R X_world + t"

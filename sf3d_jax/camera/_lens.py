@@ -7,9 +7,9 @@
     fisheye   (x', y') = (x, y) t (1 + k1 t^2 + k2 t^4 + k3 t^6 + k4 t^8) / r,
               t = atan r, r^2 = s; 4 coefficients (Kannala and Brandt 2006)
 
-as OpenCV defines them. A model is one-to-one out to the first circle on which its radial
-part stops growing, and as far as its Jacobian's determinant is positive; nothing outside is
-valid. Coefficients come as tuples of arrays that broadcast against x and y.
+as OpenCV defines them. A model is one-to-one inside the first circle on which its radial part
+stops growing, where the determinant of its Jacobian is positive; rays outside are invalid.
+Coefficients are tuples of arrays that broadcast against x and y.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,13 @@ COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
 Coefficients: TypeAlias = tuple[Scalar, ...]
 Pair: TypeAlias = tuple[Scalar, Scalar]
 
-# Newton's method from the starts below is at rounding after 6 steps where the lens bends
-# moderately, after 12 where its radial part has lost nine tenths of its slope.
+# Newton's method reaches rounding error after 6 steps for moderate distortion, after 12 where the
+# radial part has lost nine tenths of its slope.
 _NEWTON_STEPS = 12
 
 
-def _radial(model: str, s: Scalar, k: Coefficients) -> Scalar:
-    """What the lens multiplies a ray of s = x^2 + y^2 by."""
+def _find_radial_factor(model: str, s: Scalar, k: Coefficients) -> Scalar:
+    """The factor by which the lens scales a ray with s = x^2 + y^2."""
     if model == "fisheye":
         ratio = angle_ratio(s)
         return ratio * power_series(k, s * ratio * ratio)
@@ -44,12 +44,12 @@ def _radial(model: str, s: Scalar, k: Coefficients) -> Scalar:
 
 
 def distort(model: str, x: Scalar, y: Scalar, coefficients: Coefficients) -> Pair:
-    """The plane point of the ray (x, y, 1); of steps, the change of the plane point too."""
+    """The plane point of the ray (x, y, 1); for steps, also the change of the plane point."""
     if model == "pinhole":
         return x, y
     xx, yy = x * x, y * y
     s = xx + yy
-    g = _radial(model, s, coefficients)
+    g = _find_radial_factor(model, s, coefficients)
     if model == "fisheye":
         return x * g, y * g
     xy = x * y
@@ -63,7 +63,7 @@ def distort(model: str, x: Scalar, y: Scalar, coefficients: Coefficients) -> Pai
 
 
 class Jacobian(NamedTuple):
-    """The derivative of (u, v) by (x, y), one array an entry."""
+    """The derivative of (u, v) by (x, y), one array per entry."""
 
     ux: jax.Array
     uy: jax.Array
@@ -72,11 +72,11 @@ class Jacobian(NamedTuple):
 
     @property
     def determinant(self) -> jax.Array:
-        """The signed area that the unit square is mapped to."""
+        """The signed area of the image of the unit square."""
         return self.ux * self.vy - self.uy * self.vx
 
     def solve(self, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The (x, y) that is mapped to (u, v); 0 where there is none."""
+        """Solves J (x, y) = (u, v); 0 where J is singular."""
         regular = self.determinant != 0
         inverse = jnp.where(regular, 1 / jnp.where(regular, self.determinant, 1), 0)
         return (self.vy * u - self.uy * v) * inverse, (self.ux * v - self.vx * u) * inverse
@@ -85,11 +85,13 @@ class Jacobian(NamedTuple):
 def jacobian(model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients) -> Jacobian:
     """The derivative of `distort`.
 
-    A radial map (x, y) g(s) has the derivative g I + 2 g'(s) (x, y) (x, y)^T, so that one
-    derivative of one number serves all four entries; OpenCV's other terms are polynomials.
+    A radial map (x, y) g(s) has the derivative g I + 2 g'(s) (x, y) (x, y)^T, so all four entries
+    need only the scalar derivative g'. OpenCV's other terms are polynomials.
     """
     s = x * x + y * y
-    g, slope = jax.jvp(lambda s: _radial(model, s, coefficients), (s,), (jnp.ones_like(s),))
+    g, slope = jax.jvp(
+        lambda s: _find_radial_factor(model, s, coefficients), (s,), (jnp.ones_like(s),)
+    )
     ux, uxy, vy = g + 2 * x * x * slope, 2 * x * y * slope, g + 2 * y * y * slope
     if model == "fisheye":
         return Jacobian(ux, uxy, uxy, vy)
@@ -107,15 +109,15 @@ def jacobian(model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients)
 def _solve(
     model: str, steps: int, start: Pair, target: Pair, coefficients: Coefficients, limit: jax.Array
 ) -> Pair:
-    """The (x, y) that `distort` maps to the target, by Newton's method; not differentiable.
+    """Finds the (x, y) that `distort` maps to the target, by Newton's method; not differentiable.
 
     Args:
-      model: of the lens.
-      steps: how many Newton steps are made.
-      start: where they begin.
-      target: the two values sought.
-      coefficients: of the lens.
-      limit: the largest x^2 + y^2 allowed; a step beyond goes half of the way instead.
+      model: lens model.
+      steps: number of Newton steps.
+      start: initial (x, y).
+      target: the plane point (u, v).
+      coefficients: lens coefficients.
+      limit: largest x^2 + y^2 allowed; a step beyond it goes half-way to the limit instead.
     """
 
     def newton(_: int, xy: Pair) -> Pair:
@@ -126,7 +128,7 @@ def _solve(
         outside = x1 * x1 + y1 * y1 > limit
         radius = jnp.hypot(jnp.where(outside, x1, 1), jnp.where(outside, y1, 0))
         shrink = jnp.where(outside, 0.5 * (jnp.sqrt(limit) + jnp.hypot(x, y)) / radius, 1)
-        # An unlimited model has an infinite radius to go half way to: stay.
+        # Without a limit there is no half-way point, so do not shrink.
         shrink = jnp.where(jnp.isfinite(shrink), shrink, 1)
         return x1 * shrink, y1 * shrink
 
@@ -134,11 +136,11 @@ def _solve(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _solution(model: str, xy: Pair, target: Pair, coefficients: Coefficients) -> Pair:
-    """The solution (x, y) of distort(x, y) = target, unchanged, with its derivative.
+def _attach_derivative(model: str, xy: Pair, target: Pair, coefficients: Coefficients) -> Pair:
+    """Returns the solution (x, y) of distort(x, y) = target unchanged, and gives it a derivative.
 
-    The derivative is the implicit one, J (dx, dy) = dtarget - df: exact at the solution, in
-    both modes and at every order.
+    The derivative is implicit, J (dx, dy) = dtarget - df: exact at the solution, in forward and
+    reverse mode and at every order.
     """
     del target, coefficients
     return xy
@@ -152,18 +154,18 @@ def solve_exactly(
     target: tuple[Double, Double],
     parameters: Tree,
 ) -> Pair:
-    """The (x, y) with function(x, y, parameters) = target, right to the last digit or two.
+    """Solves function(x, y, parameters) = target, to the last digit or two.
 
-    What is missed is summed in double-floats. Towards the edge of a fisheye's image an ulp in
-    the plane is many in the ray, and of a small change all digits can be rounding. From a start
-    at a float's rounding the slope there serves both steps. The derivative is implicit.
+    Residuals are computed in double-floats: towards the edge of a fisheye image, one ulp in the
+    plane is many in the ray, and a small change could consist of rounding alone. The start is
+    within float rounding, so its slope serves both Newton steps. The derivative is implicit.
 
     Args:
       function: maps two arrays and the parameters to two arrays, elementwise, in double-floats.
       slope: the derivative of `function` by x and y, in floats.
-      start: where two steps begin, right to about a float's rounding.
+      start: (x, y) to about float rounding.
       target: the two values sought.
-      parameters: what else the function depends on, floats and double-floats.
+      parameters: further arguments of the function, floats and double-floats.
     """
     at_start = slope(*start, _round(parameters))
 
@@ -181,17 +183,17 @@ def _is_double(x: object) -> bool:
 
 
 def _round(tree: Tree) -> Tree:
-    """The tree with floats for double-floats."""
+    """Rounds the double-floats of a tree to floats."""
     return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
 
 
 def _differentiate(
     function: Callable[[Tree], Pair], slope: Jacobian, parameters: Tree, tangents: Tree
 ) -> Pair:
-    """The derivative of a solution by its target and by the parameters of the function."""
+    """Differentiates a solution by its target and by the parameters of the function."""
     target_dot, parameters_dot = tangents
     u_dot, v_dot = (_instantiate(t) for t in target_dot)
-    # The parameters are mostly those of a calibration that nobody differentiates by.
+    # Skipped if no derivative by the parameters is wanted, as for most calibrations.
     if not all(isinstance(t, SymbolicZero) for t in jax.tree.leaves(parameters_dot)):
         dots = jax.tree.map(_instantiate, parameters_dot)
         _, (u_moves, v_moves) = jax.jvp(function, (parameters,), (dots,))
@@ -205,11 +207,11 @@ def _instantiate(tangent: jax.Array | SymbolicZero) -> jax.Array:
     return tangent
 
 
-@partial(_solution.defjvp, symbolic_zeros=True)
-def _solution_jvp(
+@partial(_attach_derivative.defjvp, symbolic_zeros=True)
+def _attach_derivative_jvp(
     model: str, primals: tuple[Pair, Pair, Coefficients], tangents: Tree
 ) -> tuple[Pair, Pair]:
-    xy = x, y = _solution(model, *primals)
+    xy = x, y = _attach_derivative(model, *primals)
     coefficients = primals[2]
     slope = jacobian(model, x, y, coefficients)
     function = lambda k: distort(model, x, y, k)
@@ -230,7 +232,7 @@ def _solve_exactly_jvp(
 
 
 def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
-    """The growth of the radial part: by the radius at s = t, or by the angle at angle^2 = t."""
+    """The slope of the radial part by the radius at s = t; for a fisheye, by the angle at t^0.5."""
     if model == "fisheye":
         k1, k2, k3, k4 = k
         return power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
@@ -243,10 +245,10 @@ def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
 
 
 def domain_limit(model: str, k: Coefficients) -> jax.Array:
-    """The largest x^2 + y^2 up to which the radial part grows; inf where it always does.
+    """The largest x^2 + y^2 up to which the radial part grows; inf if it grows everywhere.
 
-    The sign of the slope is looked up every 0.02 degrees out to 89, then the first
-    change of sign is bisected.
+    The sign of the slope is sampled every 0.02 degrees from 0 to 89, then the first change of
+    sign is bisected.
     """
     k = tuple(jax.lax.stop_gradient(jnp.asarray(c)[..., None]) for c in k)
     angles = jnp.linspace(0.0, jnp.deg2rad(89.0), 4450, dtype=k[0].dtype)
@@ -266,28 +268,28 @@ def domain_limit(model: str, k: Coefficients) -> jax.Array:
     return limit[..., 0]
 
 
-def inside(
+def is_one_to_one(
     model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients, limit: jax.Array
 ) -> jax.Array:
     """Whether the lens is one-to-one at the ray (x, y, 1)."""
     return (x * x + y * y < limit) & (jacobian(model, x, y, coefficients).determinant > 0)
 
 
-def _near(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.Array) -> Pair:
-    """A ray near the one of a plane point, inside the domain: a fisheye's own, to rounding."""
+def _guess_ray(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: jax.Array) -> Pair:
+    """Finds a start for Newton's method inside the domain; for a fisheye, the ray to rounding."""
     centre = (u == 0) & (v == 0)
     radius = jnp.hypot(jnp.where(centre, 1, u), v)
     farthest = jnp.sqrt(limit)
     if model == "fisheye":
-        start = jnp.tan(_fisheye_angle(radius, k, jnp.arctan(farthest)))
+        start = jnp.tan(_find_fisheye_angle(radius, k, jnp.arctan(farthest)))
     else:
         start = jnp.where(radius < farthest, radius, 0.95 * farthest)
     scale = jnp.where(centre, 1, start / radius)
     return u * scale, v * scale
 
 
-def _fisheye_angle(radius: jax.Array, k: Coefficients, farthest: jax.Array) -> jax.Array:
-    """The angle of a plane radius, by Newton's method."""
+def _find_fisheye_angle(radius: jax.Array, k: Coefficients, farthest: jax.Array) -> jax.Array:
+    """Finds the angle of a plane radius by Newton's method."""
 
     def newton(_: int, t: jax.Array) -> jax.Array:
         value, slope = t * power_series(k, t * t), _radial_slope("fisheye", t * t, k)
@@ -305,38 +307,39 @@ class Ray(NamedTuple):
 
 
 def undistort(model: str, u: jax.Array, v: jax.Array, coefficients: Coefficients) -> Ray:
-    """The ray that `distort` maps to the plane point (u, v); 0 where there is none."""
+    """Finds the ray that `distort` maps to the plane point (u, v); 0 where there is no such ray."""
     valid = is_in_range(u) & is_in_range(v)
     if model == "pinhole":
         return Ray(u, v, valid)
     target = mask(valid, jax.lax.stop_gradient((u, v)))
     k = jax.lax.stop_gradient(coefficients)
     limit = domain_limit(model, k)
-    x, y = _near(model, target[0], target[1], k, limit)
-    # A fisheye bends a ray towards its axis only: one unknown, of which a tangent remains.
+    x, y = _guess_ray(model, target[0], target[1], k, limit)
+    # A fisheye bends rays only radially: the guess has solved for the angle, and two steps remove
+    # the rounding of its tangent.
     steps = 2 if model == "fisheye" else _NEWTON_STEPS + 1
     x, y = _solve(model, steps, (x, y), target, k, limit)
 
     reached = distort(model, x, y, k)
     missed = jnp.abs(reached[0] - target[0]) + jnp.abs(reached[1] - target[1])
     tolerance = 64 * jnp.finfo(x.dtype).eps * (1 + jnp.abs(target[0]) + jnp.abs(target[1]))
-    valid = valid & (missed <= tolerance) & inside(model, x, y, k, limit)
+    valid = valid & (missed <= tolerance) & is_one_to_one(model, x, y, k, limit)
 
-    # Pixels without a solution become the centre, or their singular Jacobians would enter the
-    # derivative.
+    # Pixels without a solution get the centre as input, because their singular Jacobians would
+    # otherwise reach the derivative.
     start, target = mask(valid, ((x, y), (u, v)))
-    x, y = mask(valid, _solution(model, start, target, coefficients))
+    x, y = mask(valid, _attach_derivative(model, start, target, coefficients))
     return Ray(x, y, valid)
 
 
-def exact_ray(
+def refine_ray(
     model: str, ray: Ray, target: tuple[Double, Double], coefficients: Coefficients
 ) -> tuple[Double, Double]:
-    """The ray (x, y, 1) of a plane point with twice the digits; the derivative is the ray's."""
+    """Refines the ray (x, y, 1) of a plane point to twice the digits; keeps its derivative."""
     if model == "pinhole":
         return target
 
-    def beside(dx: Scalar, dy: Scalar, parameters: Tree) -> Pair:
+    def distort_near(dx: Scalar, dy: Scalar, parameters: Tree) -> Pair:
         x, y, k = parameters
         return distort(model, dx + x, dy + y, k)
 
@@ -347,5 +350,5 @@ def exact_ray(
     parameters = ray.x, ray.y, coefficients
     target, parameters = jax.lax.stop_gradient((target, parameters))
     start = jnp.zeros_like(ray.x), jnp.zeros_like(ray.y)
-    dx, dy = mask(ray.valid, solve_exactly(beside, slope, start, target, parameters))
+    dx, dy = mask(ray.valid, solve_exactly(distort_near, slope, start, target, parameters))
     return Double.of(ray.x) + dx, Double.of(ray.y) + dy

@@ -1,4 +1,4 @@
-"""Cameras as the maths of a pixel sees them: number by number, broadcast over the pixels."""
+"""A camera's numbers as separate arrays that broadcast over the pixels, and pixel <-> ray."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
 
 def per_pixel(x: jax.Array, axes: int) -> jax.Array:
-    """A (*b) array with so many axes of size 1 behind, one for each axis of the pixels."""
+    """Appends `axes` axes of size 1, one for each axis of the pixels, to an array (*b)."""
     return x.reshape(x.shape + (1,) * axes)
 
 
-def rows(matrix: jax.Array, axes: int) -> list[list[jax.Array]]:
-    """The entries of a (*b, m, n) matrix, row by row, each for so many pixel axes."""
+def split_rows(matrix: jax.Array, axes: int) -> list[list[jax.Array]]:
+    """Splits a matrix (*b, m, n) into rows of entries, each with `axes` pixel axes of size 1."""
     m, n = matrix.shape[-2:]
     return [[per_pixel(matrix[..., i, j], axes) for j in range(n)] for i in range(m)]
 
 
-def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
-    """The camera with any bad array replaced by a harmless one, and whether there was none.
+def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
+    """Replaces bad arrays of a camera by harmless ones.
 
     Args:
-      camera: of any batch shape.
+      camera: camera of any batch shape.
 
     Returns:
-      A camera of finite arrays, positive focal lengths and an invertible rotation, and (*b), bool.
+      A camera with finite arrays, positive focal lengths and an invertible rotation; and (*b),
+      bool, False where an array was replaced.
     """
     good = jnp.asarray(True)
     arrays = {}
@@ -50,14 +51,14 @@ def usable(camera: "Camera") -> tuple["Camera", jax.Array]:
         fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
         fits = fits.all(axis=tuple(range(-axes, 0)))
         if name == "world_to_camera":
-            # A rotation has 1; zeros, as of a pose that was never set, have no inverse.
-            fits = fits & (_determinant(x[..., :3]) > 0.5)
+            # A rotation has determinant 1. A pose that was never set is zero: not invertible.
+            fits = fits & (_find_determinant(x[..., :3]) > 0.5)
         arrays[name] = mask(per_pixel(fits, axes), (x,), (other,))[0]
         good = good & fits
     return edit(camera, **arrays), good
 
 
-def _determinant(matrix: jax.Array) -> jax.Array:
+def _find_determinant(matrix: jax.Array) -> jax.Array:
     a, b, c = (matrix[..., i, :] for i in range(3))
     return (a * jnp.cross(b, c)).sum(-1)
 
@@ -65,7 +66,7 @@ def _determinant(matrix: jax.Array) -> jax.Array:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Optics:
-    """The intrinsics of a camera, each with an axis of size 1 for every axis of the pixels."""
+    """The intrinsics of a camera, each with axes of size 1 for the axes of the pixels."""
 
     fx: jax.Array
     fy: jax.Array
@@ -76,7 +77,7 @@ class Optics:
 
     @classmethod
     def of(cls, camera: "Camera", axes: int) -> "Optics":
-        """The optics of a camera, for so many pixel axes."""
+        """Makes the optics of a camera with the given number of pixel axes."""
         split = lambda x: tuple(per_pixel(x[..., i], axes) for i in range(x.shape[-1]))
         coefficients = () if camera.distortion is None else split(camera.distortion)
         (fx, fy), (cx, cy) = split(camera.focal), split(camera.principal_point)
@@ -96,9 +97,9 @@ class Optics:
         x, y = _lens.distort(self.model, x, y, self.coefficients)
         return self.fx * x + self.cx, self.fy * y + self.cy
 
-    def inside(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    def is_one_to_one(self, x: jax.Array, y: jax.Array) -> jax.Array:
         """Whether the lens is one-to-one at the ray (x, y, 1)."""
         if self.model == "pinhole":
             return is_in_range(x) & is_in_range(y)
         limit = _lens.domain_limit(self.model, self.coefficients)
-        return _lens.inside(self.model, x, y, self.coefficients, limit)
+        return _lens.is_one_to_one(self.model, x, y, self.coefficients, limit)

@@ -1,7 +1,4 @@
-"""Projection: where points of the world are seen, and what lies at pixels.
-
-Conventions and formulas are those of the camera; see `Camera`.
-"""
+"""Projection of points into the image, and back from pixels with inverse depth to points."""
 
 from typing import NamedTuple
 
@@ -23,11 +20,11 @@ from sf3d_jax._numerics import (
     widen,
 )
 from sf3d_jax.camera import Camera, align_camera, check_camera, check_size
-from sf3d_jax.camera._optics import Optics, per_pixel, rows, usable
+from sf3d_jax.camera._optics import Optics, per_pixel, replace_bad_arrays, split_rows
 
 
 class Projection(NamedTuple):
-    """Where points are seen.
+    """The pixels at which points are seen.
 
     Attributes:
       pixels: (..., 2), (u, v); 0 where not valid.
@@ -53,113 +50,105 @@ class Points(NamedTuple):
 
 
 def pixel_grid(size: tuple[int, int]) -> jax.Array:
-    """The pixel (u, v) at every place of an image.
+    """The coordinates (u, v) of all pixels of an image: grid[v, u] = (u, v).
 
     Args:
       size: (H, W).
 
     Returns:
-      (H, W, 2): column and row; [0, 0] holds (0, 0).
+      (H, W, 2): column and row, in the default float type.
     """
     height, width = check_size(size)
     u, v = jnp.meshgrid(jnp.arange(width, dtype=float), jnp.arange(height, dtype=float))
     return jnp.stack([u, v], axis=-1)
 
 
-def _pixel_axes(axes: int, camera_axes: int) -> int:
-    """How many of the leading axes belong to the pixels of one camera: an image or a list."""
+def _count_pixel_axes(axes: int, camera_axes: int) -> int:
+    """Counts the leading axes that belong to one camera's pixels: 2 for an image, 1 for a list."""
     return max(0, min(2, axes - camera_axes))
 
 
 @jit
 def project(points: jax.Array, camera: Camera) -> Projection:
-    """Projects points of the world into the image.
+    """Projects points of the world into the image; the inverse of `unproject`.
 
-    X = R X_world + t, then (u, v) = focal * lens(X/Z, Y/Z) + principal_point. The inverse
-    of `unproject`.
+    X = R X_world + t, then (u, v) = focal * lens(X / Z, Y / Z) + principal_point.
 
     Args:
-      points: (*b, h, w, 3), or a list (*b, n, 3) where *b are the axes of the camera's batch;
-        metres, in world axes (those of the camera, if its pose is the identity).
-      camera: its batch shape broadcasts against *b.
+      points: (*b, h, w, 3), or a list (*b, n, 3) if *b are the batch axes of the camera; metres,
+        in world axes (the camera's axes if its pose is the identity).
+      camera: a camera whose batch axes broadcast against *b.
 
     Returns:
-      Pixels, inverse depth and validity, in the dtype of the points. A point is valid if it
-      is finite, before the camera and where the lens is one-to-one; that it lies inside the
-      image is not asked. Other points get zeros and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit.
+      Pixels, inverse depth and validity, in the dtype of the points. A point is valid if it is
+      finite, in front of the camera and where the lens is one-to-one, even if it lies outside the
+      image. Invalid points are zero and pass no gradient.
     """
     check_array("points", points, (3,))
     batch = check_camera("camera", camera)
-    axes = _pixel_axes(points.ndim - 1, len(batch))
+    axes = _count_pixel_axes(points.ndim - 1, len(batch))
     batch = check_batch(points=points.shape[: points.ndim - 1 - axes], camera=batch)
 
     dtype = points.dtype
     points, camera = widen(points, camera)
     (points,) = align_ranks(points, rank=len(batch) + axes + 1)
-    camera, good = usable(align_camera(camera, len(batch)))
-    optics, pose = Optics.of(camera, axes), rows(camera.world_to_camera, axes)
+    camera, good = replace_bad_arrays(align_camera(camera, len(batch)))
+    optics, pose = Optics.of(camera, axes), split_rows(camera.world_to_camera, axes)
     finite = is_in_range(points).all(-1)
     x, y, z = mask(finite, channels(points))
     x, y, z = (a * x + b * y + c * z + t for a, b, c, t in pose)
 
     valid = finite & is_positive_finite(z) & per_pixel(good, axes)
-    valid = valid & optics.inside(*(a / jnp.where(valid, z, 1) for a in mask(valid, (x, y))))
-    u, v, inv_depth = where_valid(_see, (0.0, 0.0, 1.0), valid, (x, y, z), optics)
+    valid = valid & optics.is_one_to_one(*(a / jnp.where(valid, z, 1) for a in mask(valid, (x, y))))
+    u, v, inv_depth = where_valid(_project_point, (0.0, 0.0, 1.0), valid, (x, y, z), optics)
     (pixels, inv_depth), valid = narrow(valid, (channels_last(u, v), inv_depth), dtype)
     return Projection(pixels, inv_depth, valid)
 
 
-def _see(x: jax.Array, y: jax.Array, z: jax.Array, optics: Optics) -> tuple[jax.Array, ...]:
+def _project_point(
+    x: jax.Array, y: jax.Array, z: jax.Array, optics: Optics
+) -> tuple[jax.Array, ...]:
     return *optics.pixel(x / z, y / z), 1 / z
 
 
 @jit
 def unproject(pixels: jax.Array, inv_depth: jax.Array, camera: Camera) -> Points:
-    """The points of the world that are seen at pixels.
+    """Finds the points of the world seen at pixels; the inverse of `project`.
 
-    X = lens^-1((u - cx)/fx, (v - cy)/fy) / d, then X_world = R^T (X - t). The inverse of
-    `project`.
+    (x, y) = lens^-1((u - cx) / fx, (v - cy) / fy), X = (x, y, 1) / d, X_world = R^T (X - t).
 
     Args:
-      pixels: (*b, h, w, 2), or a list (*b, n, 2) where *b are the axes of the camera's
-        batch; (u, v) in pixels, anywhere in the plane. `pixel_grid(size)` is the whole image.
+      pixels: (*b, h, w, 2), or a list (*b, n, 2) if *b are the batch axes of the camera; (u, v)
+        in pixels, anywhere in the plane. `pixel_grid(size)` gives the pixels of a whole image.
       inv_depth: (*b, h, w) or (*b, n), d = 1 / Z, per metre; broadcasts against the pixels.
-      camera: its batch shape broadcasts against *b.
+      camera: a camera whose batch axes broadcast against *b.
 
     Returns:
-      Points in metres, in world axes (those of the camera, if its pose is the identity), in
-      the dtype of pixels and inverse depth. A pixel is valid if it is finite, its inverse
-      depth is finite and positive, and the lens is one-to-one there. Other pixels get zeros
-      and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit.
+      Points and validity. Points are in metres, in world axes (the camera's axes if its pose is
+      the identity), in the dtype of pixels and inverse depth. A pixel is valid if it is finite,
+      its inverse depth is finite and positive, and the lens is one-to-one there. Invalid pixels
+      are zero and pass no gradient.
     """
     check_array("pixels", pixels, (2,))
     check_array("inv_depth", inv_depth)
     batch = check_camera("camera", camera)
     shape = check_batch(pixels=pixels.shape[:-1], inv_depth=inv_depth.shape)
-    axes = _pixel_axes(len(shape), len(batch))
+    axes = _count_pixel_axes(len(shape), len(batch))
     batch = check_batch(pixels=shape[: len(shape) - axes], camera=batch)
 
     dtype = result_type(pixels, inv_depth)
     pixels, inv_depth, camera = widen(pixels, inv_depth, camera)
-    camera, good = usable(align_camera(camera, len(batch)))
+    camera, good = replace_bad_arrays(align_camera(camera, len(batch)))
     u, v, inv_depth = align_ranks(*channels(pixels), inv_depth, rank=len(batch) + axes)
     ray = Optics.of(camera, axes).ray(u, v)
     valid = ray.valid & is_positive_finite(inv_depth) & per_pixel(good, axes)
-    pose = rows(camera.world_to_camera, axes)
-    points = where_valid(_place, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)
+    pose = split_rows(camera.world_to_camera, axes)
+    points = where_valid(_unproject_pixel, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)
     points, valid = narrow(valid, channels_last(*points), dtype)
     return Points(points, valid)
 
 
-def _place(
+def _unproject_pixel(
     x: jax.Array, y: jax.Array, d: jax.Array, pose: list[list[jax.Array]]
 ) -> tuple[jax.Array, ...]:
     z = 1 / d

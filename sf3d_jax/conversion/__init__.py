@@ -1,1 +1,1 @@
-"""From image motion to 3D motion and back, and what connects two views."""
+"""Conversions between image motion and 3D motion, and the geometry of two views."""

@@ -1,4 +1,4 @@
-"""Optical expansion: the growth of a patch's image, from a flow field alone."""
+"""Optical expansion: the growth of a patch's image, computed from a flow field alone."""
 
 from functools import partial
 from typing import NamedTuple
@@ -20,11 +20,11 @@ from sf3d_jax._numerics import (
 
 
 class Expansion(NamedTuple):
-    """How much the image of a patch grows.
+    """The growth of the image of the patch around each pixel.
 
     Attributes:
-      expansion: (*b, H, W), ratio of lengths after and before; 0 where not valid.
-      log_expansion: (*b, H, W), its logarithm, exact near no growth; 0 where not valid.
+      expansion: (*b, H, W), length after divided by length before; 0 where not valid.
+      log_expansion: (*b, H, W), its natural logarithm, exact near 0; 0 where not valid.
       valid: (*b, H, W), bool.
     """
 
@@ -37,27 +37,25 @@ class Expansion(NamedTuple):
 def optical_expansion(
     flow: jax.Array, valid: jax.Array | None = None, *, window: int = 3
 ) -> Expansion:
-    """How much the image of the patch around each pixel grows.
+    """Measures how much the image of the patch around each pixel grows: sqrt(det(I + G)).
 
-    The flow of the window is fitted by an affine map, F = F0 + G (p - p0), in least squares;
-    the expansion is sqrt(det(I + G)), its logarithm log1p(tr G + det G) / 2. Where a patch
-    faces the camera and does not turn, expansion = z0/z1 = 1 / (motion in depth).
+    The affine map F = F0 + G (p - p0) is fitted to the flow in the window by least squares; the
+    logarithm of the expansion is log1p(tr G + det G) / 2. For a patch that faces the camera and
+    does not turn, the expansion is z0/z1 = 1 / (motion in depth).
     Source: Yang and Ramanan, "Upgrading optical flow to 3D scene flow through optical
     expansion" (CVPR 2020).
 
     Args:
       flow: (*b, H, W, 2), pixels.
-      valid: (*b, H, W), bool, which vectors count; all if None.
+      valid: (*b, H, W), bool, False for vectors to ignore; all count if None.
       window: side of the square window in pixels, odd, at least 3.
 
     Returns:
-      Expansion, its logarithm and validity: the whole window lies in the image and is valid
-      and finite, and the fit keeps its orientation. Other pixels get zeros and pass no
-      gradient; an invalid vector makes the pixels invalid whose window holds it.
+      Expansion, its logarithm and validity. A pixel is valid if its whole window lies in the
+      image, is valid and finite, and the fit preserves orientation (det(I + G) > 0).
 
     Raises:
-      TypeError: flow is no floating array, or valid none of bool.
-      ValueError: a shape does not fit, or window is even or below 3.
+      ValueError: window is even or below 3.
     """
     if window < 3 or window % 2 == 0:
         raise ValueError(f"window: expected an odd number of at least 3, got {window}")
@@ -78,14 +76,14 @@ def optical_expansion(
 
     growth = (ux + vy) + (ux * vy - uy * vx)
     whole = whole & is_positive_finite(1 + growth)
-    growth = mask(whole, growth)  # no root of what is negative
+    growth = mask(whole, growth)  # so that 1 + growth is positive
     convert = lambda g, _: (jnp.sqrt(1 + g), 0.5 * jnp.log1p(g))
     expansion, whole = narrow(whole, where_valid(convert, (0.0,), whole, (growth,), None), dtype)
     return Expansion(expansion[0], expansion[1], whole)
 
 
 def _filter(x: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
-    """The weighted sum over a window along one axis; what lies outside is 0."""
+    """Sums over a window along one axis with weights; outside, x counts as 0."""
     half, length = len(weights) // 2, x.shape[axis]
     padding = [(0, 0)] * x.ndim
     padding[axis] = (half, half)

@@ -51,7 +51,7 @@ from sf3d_jax.conversion._two_views import (
 
 
 class SceneFlow(NamedTuple):
-    """Motion of the surface point behind every pixel of the first image.
+    """The 3D motion of the surface point seen at each pixel of the first image.
 
     Attributes:
       vectors: (*b, H, W, 3), metres, in the axes of the first camera; 0 where not valid.
@@ -63,7 +63,7 @@ class SceneFlow(NamedTuple):
 
 
 class ImageMotion(NamedTuple):
-    """What a motion looks like, on the grid of the first image.
+    """The image motion of surface points, on the grid of the first image.
 
     Attributes:
       flow: (*b, H, W, 2), pixels; 0 where not valid.
@@ -76,7 +76,7 @@ class ImageMotion(NamedTuple):
     valid: jax.Array
 
 
-# A pixel (dx, dy, d, c) at which every formula is smooth: it does not move, one metre away.
+# A pixel (dx, dy, d, c) at which every formula is smooth: at rest, one metre away.
 _STILL = (0.0, 0.0, 1.0, 0.0)
 
 
@@ -88,25 +88,26 @@ def scene_flow(
     camera: Camera,
     next_camera: Camera | None = None,
 ) -> SceneFlow:
-    """Lifts image motion to 3D: scene flow = R^-1 (s - m), by the formulas of this module.
+    """Lifts image motion to 3D: scene flow = R^-1 (s - m).
+
+    s = X1 - X0 = (x dz + dx z1, y dz + dy z1, dz), with the ray (x, y, 1), its change (dx, dy)
+    (Fu/fx, Fv/fy for one pinhole) and dz = -c z0 z1. (R, t) is the second camera's pose relative
+    to the first, and m = (R - I) X0 + t the displacement of a static point.
+    Source: Vedula et al. (PAMI 2005); Teed and Deng, "RAFT-3D" (CVPR 2021).
 
     Args:
       flow: (*b, H, W, 2), (Fu, Fv) in pixels, on the first image's grid.
       inv_depth: (*b, H, W), d = 1/z0, per metre.
       inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
-      camera: of the first image; its batch shape broadcasts against *b.
-      next_camera: of the second image. With it the motion of the camera is removed, so a
-        still world has zero scene flow; without it the camera is the reference.
+      camera: first camera; its batch axes broadcast against *b.
+      next_camera: second camera; its motion is removed, so a static world has zero scene flow. If
+        None, the motion is relative to the camera (R = I, t = 0).
 
     Returns:
-      The motion in metres, in the axes of the first camera and the dtype of the maps. A
-      pixel is valid if its inputs are finite, both depths are positive (below 3e9 m in
-      float32) and both ends lie where the lens is one-to-one; any other pixel gets zeros and
-      passes no gradient. A camera with a number that is not finite makes all pixels invalid.
-
-    Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit the camera's size or one another.
+      The motion in metres, in the axes of the first camera and the dtype of the maps. A pixel is
+      valid if its inputs are finite, both depths are positive (below 3e9 m in float32) and the
+      lens is one-to-one at both ends. Invalid pixels are zero and pass no gradient; non-finite
+      values in a camera make all pixels invalid.
     """
     dtype, batch = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
@@ -120,7 +121,7 @@ def scene_flow(
 def _lift(
     fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: TwoViews
 ) -> tuple[Vector, jax.Array]:
-    """The scene flow of pixels, coordinate by coordinate, and which of them are valid."""
+    """Lifts pixels; returns the three coordinates of scene flow and the validity."""
     dx, dy, seen = ray_change(fu, fv, between)
     valid = seen & is_positive_finite(d0) & is_positive_finite(d0 + c)
     return where_valid(_lift_pixel, _STILL, valid, (dx, dy, d0, c), between), valid
@@ -147,24 +148,20 @@ def image_motion(
 ) -> ImageMotion:
     """Projects 3D motion into the image; the inverse of `scene_flow`.
 
-    With s = R (scene flow) + m and e = d s_z: c = -d e / (1 + e), and the ray changes by
-    dr = d (s - r s_z) / (1 + e); without distortion Fu = fx dx.
+    With s = R (scene flow) + m and e = d s_z: c = -d e / (1 + e), and the ray r = (x, y, 1) changes
+    by dr = d (s - r s_z) / (1 + e), so Fu = fx dx without distortion. (R, t) is the second camera's
+    pose relative to the first, and m = (R - I) X0 + t.
 
     Args:
       vectors: (*b, H, W, 3), scene flow in metres, in the axes of the first camera.
       inv_depth: (*b, H, W), d = 1/z0, per metre.
-      camera: of the first image; its batch shape broadcasts against *b.
-      next_camera: of the second image, as in `scene_flow`.
+      camera: first camera; its batch axes broadcast against *b.
+      next_camera: second camera; if None, the motion is relative to the camera (R = I, t = 0).
 
     Returns:
       Flow in pixels and inverse-depth change per metre, in the dtype of the maps. A pixel is
-      valid if its inputs are finite, both depths are positive and both ends lie where the
-      lens is one-to-one; any other pixel gets zeros and passes no gradient. That it stays
-      inside the image is not asked.
-
-    Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit the camera's size or one another.
+      valid if its inputs are finite, both depths are positive and the lens is one-to-one at both
+      ends, even if it leaves the image. Invalid pixels are zero and pass no gradient.
     """
     dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
@@ -179,24 +176,25 @@ def image_motion(
     scaled = tuple(d0 * a for a in moved)
     if between.motion is not None:
         scaled = tuple(a + b for a, b in zip(scaled, move_still(d0, between.motion), strict=True))
-    return _show(scaled, d0, usable, between, dtype)
+    return _project_scaled(scaled, d0, usable, between, dtype)
 
 
 @jit
 def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> ImageMotion:
-    """What a still scene shows between two cameras: `image_motion` of zero scene flow.
+    """The image motion of a static scene between two cameras: X1 = R X0 + t, projected.
+
+    (R, t) is the second camera's pose relative to the first, and X0 = (x, y, 1) / d. This equals
+    `image_motion` of zero scene flow.
 
     Args:
       inv_depth: (*b, H, W), d = 1/z0, per metre.
-      camera: of the first image; its batch shape broadcasts against *b.
-      next_camera: of the second image.
+      camera: first camera; its batch axes broadcast against *b.
+      next_camera: second camera.
 
     Returns:
-      As `image_motion`.
-
-    Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit the camera's size or one another.
+      Flow in pixels and inverse-depth change per metre, in the dtype of inv_depth. A pixel is
+      valid if both depths are positive and the lens is one-to-one at both ends, even if it leaves
+      the image. Invalid pixels are zero and pass no gradient.
     """
     dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
@@ -205,32 +203,33 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
     (d0,) = align_ranks(d0, rank=len(batch) + len(camera.size))
     usable = is_positive_finite(d0) & between.valid
     d0 = mask(usable, d0, 1)
-    return _show(move_still(d0, between.motion), d0, usable, between, dtype)
+    return _project_scaled(move_still(d0, between.motion), d0, usable, between, dtype)
 
 
-def _show(
+def _project_scaled(
     scaled: Vector, d0: jax.Array, usable: jax.Array, between: TwoViews, dtype: jnp.dtype
 ) -> ImageMotion:
-    """The image motion of the displacement times the inverse depth, d s."""
-    # Behind the second camera the ratio of the depths is negative.
+    """Projects d s, the displacement times the inverse depth, to image motion."""
+    # The ratio of the depths is negative for points behind the second camera.
     ratio = 1 + scaled[2]
     valid = usable & is_positive_finite(ratio) & is_positive_finite(d0 * reciprocal(ratio))
     if between.has_distortion:
-        sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _STILL_SEEN)
+        sx, sy, sz, safe_d0 = mask(valid, (*scaled, d0), _PROJECTED_STILL)
         dx, dy, _ = _project_displacement(sx, sy, sz, safe_d0, between)
-        valid = valid & between.after.inside(between.x + dx, between.y + dy)
-    fu, fv, change = where_valid(_move_pixel, _STILL_SEEN, valid, (*scaled, d0), between)
+        valid = valid & between.after.is_one_to_one(between.x + dx, between.y + dy)
+    fu, fv, change = where_valid(_move_pixel, _PROJECTED_STILL, valid, (*scaled, d0), between)
     (flow, change), valid = narrow(valid, (channels_last(fu, fv), change), dtype)
     return ImageMotion(flow, change, valid)
 
 
-_STILL_SEEN = (0.0, 0.0, 0.0, 1.0)
+# (d sx, d sy, d sz, d) of the same pixel.
+_PROJECTED_STILL = (0.0, 0.0, 0.0, 1.0)
 
 
 def _project_displacement(
     sx: jax.Array, sy: jax.Array, sz: jax.Array, d0: jax.Array, between: TwoViews
 ) -> Vector:
-    """The change of the ray and of the inverse depth by the displacement times the latter."""
+    """The changes of ray and inverse depth caused by d s, displacement times inverse depth."""
     nearer = reciprocal(1 + sz)
     return (sx - between.x * sz) * nearer, (sy - between.y * sz) * nearer, -sz * (d0 * nearer)
 
@@ -251,30 +250,26 @@ def scene_flow_covariance(
     covariance: jax.Array,
     next_camera: Camera | None = None,
 ) -> jax.Array:
-    """How uncertain the scene flow is, to first order: J covariance J^T.
+    """Propagates a covariance of the inputs to the scene flow, to first order: J covariance J^T.
 
     J (3 x 4) is the derivative of `scene_flow` by (Fu, Fv, d, c).
 
     Args:
       flow: (*b, H, W, 2), (Fu, Fv) in pixels.
       inv_depth: (*b, H, W), d = 1/z0, per metre.
-      inv_depth_change: (*b, H, W), c of the same surface point, per metre.
-      camera: of the first image.
-      covariance: of (Fu, Fv, d, c): (*b, H, W, 4, 4) or one (4, 4) for all pixels; or only
-        its diagonal, the variances: (*b, H, W, 4) or one (4).
-      next_camera: of the second image, as in `scene_flow`.
+      inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
+      camera: first camera; its batch axes broadcast against *b.
+      covariance: covariance of (Fu, Fv, d, c), (*b, H, W, 4, 4) or one (4, 4) for all pixels; or
+        its diagonal alone, the variances, (*b, H, W, 4) or one (4,).
+      next_camera: second camera; if None, the motion is relative to the camera.
 
     Returns:
-      (*b, H, W, 3, 3) in square metres, symmetric, in the dtype of the maps. Where
-      `scene_flow` is not valid or the covariance is not finite: zeros, and no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit the camera's size or one another.
+      (*b, H, W, 3, 3) in square metres, symmetric, in the dtype of the maps. Zero, and without a
+      gradient, where `scene_flow` is not valid or the covariance is not finite.
     """
     dtype, maps = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     check_array("covariance", covariance)
-    entries, batch = _entries(covariance, camera.size, flow.ndim)
+    entries, batch = _split_covariance(covariance, camera.size, flow.ndim)
     batch = check_batch(**{"maps and cameras": maps, "covariance": batch})
     entries, flow, d0, c, camera, next_camera = widen(
         entries, flow, inv_depth, inv_depth_change, camera, next_camera
@@ -302,13 +297,13 @@ def scene_flow_covariance(
     return result.reshape(*result.shape[:-1], 3, 3)
 
 
-def _entries(
+def _split_covariance(
     covariance: jax.Array, size: tuple[int, int], flow_axes: int
 ) -> tuple[dict[tuple[int, int], jax.Array], tuple[int, ...]]:
-    """The covariance's entries by row and column, and its batch shape.
+    """Splits a covariance into entries by (row, column); returns them and its batch shape.
 
-    Variances have the entries of the diagonal. On an image of 4 x 4 pixels they can look
-    like covariances; then they are those that have as many axes as the flow.
+    Variances give the entries of the diagonal. For an image of 4 x 4 pixels, variances and
+    covariances can have the same shape; then an array with as many axes as the flow is variances.
     """
     shape = covariance.shape
     full = shape == (4, 4) or shape[-4:] == (*size, 4, 4)
@@ -332,7 +327,7 @@ def _check_motion(
     camera: Camera,
     next_camera: Camera | None,
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
-    """Checks the inputs of a lift; returns the dtype and the batch shape of its result."""
+    """Checks the inputs of `scene_flow`; returns the dtype and the batch shape of its result."""
     return _check_maps(
         camera,
         next_camera,
@@ -345,7 +340,7 @@ def _check_motion(
 def _check_maps(
     camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
-    """Checks maps of so many channels (0: no axis) against the cameras.
+    """Checks maps, given as (array, number of channels or 0 for no axis), against the cameras.
 
     Returns:
       The dtype of the maps, and the common batch shape.
@@ -360,8 +355,8 @@ def _check_maps(
         swapped = (width, height, *channels)
         if height != width and getattr(x, "shape", ())[-len(swapped) :] == swapped:
             raise ValueError(
-                f"{name}: expected the size {camera.size} of the camera, got {swapped[:2]}; the "
-                "size of a camera is (height, width); are the two swapped?"
+                f"{name}: expected the camera's size {camera.size}, got {swapped[:2]}; a camera's "
+                "size is (height, width); are the two swapped?"
             )
         check_array(name, x, trailing)
         batches[name] = x.shape[: x.ndim - len(trailing)]

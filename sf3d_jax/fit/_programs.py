@@ -1,4 +1,4 @@
-"""Which compiled program an image gets: the shapes of its arrays, and the way in and out."""
+"""Chooses the compiled program for an image size; pads images to its arrays and crops results."""
 
 import itertools
 import math
@@ -11,16 +11,16 @@ import numpy as np
 Shape = tuple[int, int]
 T = TypeVar("T")
 
-# Sizes within this factor of each other get two programs at most.
+# Sizes within this factor of each other share at most two programs.
 _SPREAD = 1.25
 
 
 class Program(NamedTuple):
-    """The sizes that a compiled program serves, (height, width).
+    """The range of sizes (height, width) that a compiled program serves.
 
     Attributes:
-      least: the smallest.
-      most: the largest, and the shape of its arrays.
+      least: smallest size.
+      most: largest size, which is the shape of the program's arrays.
     """
 
     least: Shape
@@ -32,20 +32,20 @@ class Program(NamedTuple):
         return all(low <= n <= high for low, n, high in sides)
 
 
-# Those that were chosen in this process, by what else a program is compiled for.
+# The programs chosen so far in this process, by the other properties they are compiled for.
 _chosen: dict[Hashable, list[Program]] = {}
 
 
 def choose_program(size: Shape, kind: Hashable) -> Program:
-    """The program for a size; of those that were chosen before, the smallest that serves it.
+    """Chooses the smallest known program that serves a size, or makes a new one.
 
     Args:
       size: (height, width).
-      kind: what else a program is compiled for.
+      kind: other properties for which a program is compiled, such as dtypes.
 
     Returns:
-      The program: at first that of the size and of what is slightly smaller, which does not depend
-      on what was fitted before; beside such a program that for all sizes within 25 %.
+      The program. A new one serves the size and slightly smaller ones, independent of previous
+      fits; or all sizes within 25 % if a known program serves any of those.
     """
     chosen = _chosen.setdefault(kind, [])
     if there := [program for program in chosen if program.holds(size)]:
@@ -60,21 +60,21 @@ def choose_program(size: Shape, kind: Hashable) -> Program:
     return chosen[-1]
 
 
-def choose_own(size: Shape) -> Program:
-    """The program of a size alone."""
+def make_exact_program(size: Shape) -> Program:
+    """Makes a program for one size."""
     return Program(size, size)
 
 
-def is_free(arrays: list[jax.Array | np.ndarray]) -> bool:
-    """Whether arrays may be copied into larger ones: they are known, and on one device."""
+def is_copyable(arrays: list[jax.Array | np.ndarray]) -> bool:
+    """Whether arrays may be copied into larger ones: not traced, and each on one device."""
     return not any(
         isinstance(x, jax.core.Tracer) or (isinstance(x, jax.Array) and len(x.devices()) > 1)
         for x in arrays
     )
 
 
-def fill_up(x: jax.Array, axis: int, size: Shape) -> jax.Array:
-    """An array with zeros behind its two axes from one on; on the host, which compiles nothing."""
+def pad_to_size(x: jax.Array, axis: int, size: Shape) -> jax.Array:
+    """Pads axes `axis` and `axis` + 1 with zeros at the end; on the host, to compile nothing."""
     axis = axis % x.ndim
     more = [n - old for n, old in zip(size, x.shape[axis : axis + 2], strict=True)]
     if not any(more):
@@ -83,8 +83,8 @@ def fill_up(x: jax.Array, axis: int, size: Shape) -> jax.Array:
     return jax.device_put(np.pad(jax.device_get(x), margins), _device_of(x))
 
 
-def cut_out(tree: T, program: Program, size: Shape) -> T:
-    """The arrays of a result, (..., h, w) or (..., h, w, C), without what lies beyond a size."""
+def crop_to_size(tree: T, program: Program, size: Shape) -> T:
+    """Crops the arrays of a result, (..., h, w) or (..., h, w, C), to a size."""
     if program.most == size:
         return tree
 
@@ -97,18 +97,18 @@ def cut_out(tree: T, program: Program, size: Shape) -> T:
 
 
 def _device_of(x: jax.Array | np.ndarray) -> jax.sharding.Sharding | None:
-    """Where an array has to stay; None if it may move."""
+    """Returns the sharding of an array that is committed to its devices; None if it may move."""
     return x.sharding if isinstance(x, jax.Array) and x.committed else None
 
 
 def _round_up(n: int) -> tuple[int, int]:
-    """The sides, from the least to the most, that are rounded up to one of eight per octave."""
+    """Returns the range of sides that round up to the same of eight steps per octave as n."""
     step = lambda n: 2 ** max(0, n.bit_length() - 4)
     most = -(-n // step(n)) * step(n)
     return most - step(most - 1) + 1, most
 
 
 def _has_common(a: Program, b: Program) -> bool:
-    """Whether two programs serve a common size."""
+    """Whether some size is served by both programs."""
     sides = itertools.chain(zip(a.least, b.most, strict=True), zip(b.least, a.most, strict=True))
     return all(low <= high for low, high in sides)

@@ -1,4 +1,4 @@
-"""Descent on any loss from a motion that is already good."""
+"""Gradient descent on any loss, starting from a good estimate."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,15 +12,15 @@ from jax import lax
 from sf3d_jax._numerics import Tree, jit
 
 T = TypeVar("T")
-# What a loss returns: a scalar, or (scalar, anything).
+# The result of a loss: a scalar, or (scalar, anything).
 Loss: TypeAlias = jax.Array | tuple[jax.Array, Tree]
 
 
 class Refined(NamedTuple):
-    """What a descent found.
+    """The result of a refinement.
 
     Attributes:
-      values: as the start, where the loss was least.
+      values: the values with the smallest loss, in the structure of the start.
       losses: (steps + 1,), the loss at the start and after every step.
     """
 
@@ -35,23 +35,24 @@ def refine(
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> Refined:
-    """Lowers a loss of the caller's, such as one composed of `losses`, with an optimizer of optax.
+    """Minimises your own loss with an optax optimizer: argmin over the steps of loss(values).
 
     Args:
-      loss: of values and arguments, returns a scalar, or (scalar, anything) as `losses.compose`
-        does. It is compiled once for every function object, so pass what changes as an argument
-        rather than with a new function.
-      start: an array or a tree of them: the values to begin with.
-      *arguments: what else the loss is given, constant.
-      optimizer: Adam with a step of 0.02 if None. Those with a line search work, too.
-      steps: how many.
+      loss: function (values, *arguments) that returns a scalar, or (scalar, anything) as
+        `losses.compose` does. It is compiled once per function object, so pass data that changes as
+        arguments rather than making a new function.
+      start: initial values, an array or a pytree of arrays.
+      *arguments: constant arguments passed on to the loss.
+      optimizer: optax optimizer, also one with a line search; Adam with step 0.02 if None.
+      steps: number of steps.
 
     Returns:
-      Refined. A step whose loss is not finite is not kept. No gradient passes.
+      The values with the smallest loss, and all losses. Steps with a non-finite loss are never
+      kept. Passes no gradient.
 
     Raises:
-      TypeError: loss is no function, or optimizer none of optax.
-      ValueError: steps is no integer from 0 on, or the loss no scalar.
+      TypeError: loss is not a function, or optimizer is not an optax optimizer.
+      ValueError: steps is not an integer of at least 0, or the loss is not a floating scalar.
     """
     optimizer = check_refinement(loss, optimizer, steps)
     return lax.stop_gradient(_refine(loss, start, arguments, optimizer=optimizer, steps=steps))
@@ -60,14 +61,14 @@ def refine(
 def check_refinement(
     loss: object, optimizer: object, steps: object
 ) -> optax.GradientTransformation:
-    """Checks the options of a refinement; the optimizer, Adam if None."""
+    """Checks the options of a refinement; returns the optimizer, Adam if None."""
     if not callable(loss):
         raise TypeError(f"loss: expected a function, got {type(loss).__name__}")
     if not isinstance(steps, int) or steps < 0:
         raise ValueError(f"steps: expected an integer, 0 or more, got {steps}")
     if not isinstance(optimizer, optax.GradientTransformation | None):
         got = type(optimizer).__name__
-        raise TypeError(f"optimizer: expected one of optax, such as optax.adam(0.1), got a {got}")
+        raise TypeError(f"optimizer: expected an optax optimizer, e.g. optax.adam(0.1), got {got}")
     return optimizer or _ADAM
 
 
@@ -92,7 +93,7 @@ def _refine(
             raise ValueError(f"loss: expected a floating scalar, got {value.dtype} {value.shape}")
         return value
 
-    of_values = jax.value_and_grad(scalar)
+    evaluate = jax.value_and_grad(scalar)
 
     def keep_better(best: T, values: T, least: jax.Array, now: jax.Array) -> tuple[T, jax.Array]:
         better = now < least
@@ -101,15 +102,15 @@ def _refine(
 
     def step(carry: tuple, _: None) -> tuple[tuple, jax.Array]:
         values, state, best, least = carry
-        now, gradient = of_values(values)
+        now, gradient = evaluate(values)
         best, least = keep_better(best, values, least, now)
         more = {"value": now, "grad": gradient, "value_fn": scalar}
-        # Adam of optax raises a float to an integer power, which strict promotion forbids.
+        # optax.adam raises a float to an integer power, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"):
             updates, state = optimizer.update(gradient, state, values, **more)
         return (optax.apply_updates(values, updates), state, best, least), now
 
-    first, _ = of_values(start)
+    first, _ = evaluate(start)
     carry = start, optimizer.init(start), start, jnp.full_like(first, jnp.inf)
     (values, _, best, least), losses = lax.scan(step, carry, length=steps)
     final = scalar(values)

@@ -1,4 +1,4 @@
-"""The fit of two images: its checks, its program and its results."""
+"""Fits flow and scene flow to two images: checks, compiled programs and results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, jit, m
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import SceneFlow
 from sf3d_jax.conversion.scene_flow import scene_flow as lift
-from sf3d_jax.fit._programs import choose_own, choose_program, cut_out, fill_up, is_free
+from sf3d_jax.fit._programs import (
+    choose_program,
+    crop_to_size,
+    is_copyable,
+    make_exact_program,
+    pad_to_size,
+)
 from sf3d_jax.fit._pyramid import fit_pair
 from sf3d_jax.fit._pyramid.maps import Size, extend, is_inside
 from sf3d_jax.fit._pyramid.plan import Arrays, Plan, make_arrays, make_plan
@@ -27,26 +33,25 @@ from sf3d_jax.fit._refine import refine as descend
 from sf3d_jax.warping.sampling import backward_warp, positions
 from sf3d_jax.warping.visibility import Occlusion, occlusion_from_consistency
 
-# Of the confidence, for a pixel to be valid.
-_DECIDED = 0.5
+# Valid pixels have a confidence above this.
+_LEAST_CONFIDENCE = 0.5
 
 
 class FittedFlow(NamedTuple):
-    """The optical flow between two images, both ways.
+    """The optical flow between two images, in both directions.
 
     Attributes:
-      flow: (*b, H, W, 2), from the first image to the next, in pixels, everywhere finite.
-      backward_flow: (*b, H, W, 2), from the next image to the first.
-      occlusion: what the next image hides of the first, by forward-backward consistency.
-      backward_occlusion: what the first image hides of the next.
-      valid: (*b, H, W), bool, where the images tell the flow: the pixel is known, its point
-        neither leaves the next image nor is hidden there, and the confidence is above 1/2.
-        Elsewhere the flow is that of the surroundings.
-      confidence: (*b, H, W), from 0 to 1, how far the images decide the flow by themselves:
-        t / (t + e), with t the smaller eigenvalue of the mean of grad I grad I^T over 9 x 9 pixels,
-        and e half the mean square of what the flow leaves of the difference of the slopes, with
-        what rounding adds. 0 without texture, along a single edge, and in an image of one row,
-        column or pixel. It is that of the fit, before a refinement.
+      flow: (*b, H, W, 2), from the first image to the next, in pixels, finite everywhere.
+      backward_flow: (*b, H, W, 2), from the next image to the first, in pixels.
+      occlusion: pixels of the first image hidden in the next, by forward-backward consistency.
+      backward_occlusion: pixels of the next image hidden in the first.
+      valid: (*b, H, W), bool, where the images determine the flow: the pixel is known, its point
+        is visible inside the next image, and the confidence is above 1/2. Elsewhere the flow is
+        interpolated from its surroundings.
+      confidence: (*b, H, W), from 0 to 1, how well the images alone determine the flow before a
+        refinement: t / (t + e). t is the smaller eigenvalue of the mean of grad I grad I^T over
+        9 x 9 pixels, e half the mean of |grad I1(p + F) - grad I0(p)|^2 plus rounding. It is 0
+        without texture, along a single edge, and in an image of one row, column or pixel.
     """
 
     flow: jax.Array
@@ -64,12 +69,13 @@ class FittedSceneFlow(NamedTuple):
       flow: (*b, H, W, 2), from the first image to the next, in pixels.
       inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre; 0 where
         the first image has no surface.
-      scene_flow: SceneFlow, in the axes of the first camera; invalid where no surface is.
-      backward_flow: (*b, H, W, 2), from the next image to the first.
-      occlusion: what the next image hides of the first, by forward-backward consistency.
-      valid: (*b, H, W), bool, where the images tell the motion: the flow as in FittedFlow, and
-        surfaces in both images. Elsewhere it is that of the surroundings.
-      confidence: (*b, H, W), from 0 to 1, that of the flow, as in FittedFlow.
+      scene_flow: SceneFlow, in metres, in the axes of the first camera; invalid without a surface.
+      backward_flow: (*b, H, W, 2), from the next image to the first, in pixels.
+      occlusion: pixels of the first image hidden in the next, by forward-backward consistency.
+      valid: (*b, H, W), bool, where the images determine the motion: the point has a surface in
+        both images, is visible in the next one, and the confidence is above 1/2. Elsewhere the
+        motion is interpolated from its surroundings.
+      confidence: (*b, H, W), from 0 to 1, how well the images alone determine the flow.
     """
 
     flow: jax.Array
@@ -91,28 +97,31 @@ def flow(
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> FittedFlow:
-    """Optical flow of two images, by the method of `sf3d_jax.fit`.
+    """Fits the optical flow F between two images, without learning.
+
+    Minimises a weighted sum of |I1(p + F) - I0(p)|, |grad I1(p + F) - grad I0(p)| and edge-aware
+    |grad F|, starting from a coarse match. Source: Brox et al., "High accuracy optical flow
+    estimation" (ECCV 2004); Hirschmueller (PAMI 2008) for the match.
 
     Args:
-      image: (*b, H, W, C), the first image: any number of channels, which count alike, in any
-        units of brightness. What is not finite is unknown.
+      image: (*b, H, W, C), the first image, with any number of equally weighted channels and in any
+        units of brightness. Non-finite pixels are unknown.
       next_image: (*b, H, W, C), the next image, in the same units.
-      smoothness: times the usual one, not negative; less for fine detail.
-      reach: the longest motion looked for, as a share of height and width, 0 to 1. A smaller one
-        is matched at a higher resolution; what is smaller than a few pixels there, and moves
-        farther than its own size, is not found.
-      refine: a loss of the flow, (*b, H, W, 2), that `fit.refine` lowers at the end; None ends
-        without. Each new function is compiled: for many pairs call `fit.refine` itself, whose
-        loss takes the images as arguments.
-      optimizer: of the refinement; Adam with a step of 0.02 px if None.
-      steps: of the refinement.
+      smoothness: multiple of the default smoothness, not negative; less for fine detail.
+      reach: longest motion to search for, as a fraction of height and width, 0 to 1. A shorter
+        reach is matched at higher resolution. Objects smaller than a few pixels there, which move
+        farther than their size, are missed.
+      refine: loss of the flow, (*b, H, W, 2), minimised by `fit.refine` after the fit; None for no
+        refinement. Each new function is compiled: for many pairs, call `fit.refine` with a loss
+        that takes the images as arguments.
+      optimizer: optax optimizer for the refinement; Adam with a step of 0.02 px if None.
+      steps: number of refinement steps.
 
     Returns:
-      FittedFlow, in the dtype of the images. It passes no gradient to them.
+      FittedFlow, in the dtype of the images. It passes no gradient.
 
     Raises:
-      TypeError: an image is no floating array.
-      ValueError: shapes do not fit, or smoothness, reach or steps is out of range.
+      ValueError: smoothness, reach or steps is out of range, or optimizer is passed without refine.
     """
     check_image("image", image)
     check_image("next_image", next_image)
@@ -123,7 +132,7 @@ def flow(
     if refine is None:
         return fitted
     forward = descend(refine, fitted.flow, optimizer=optimizer, steps=steps).values
-    return _judge_refined(fitted, forward)
+    return _update_validity(fitted, forward)
 
 
 def scene_flow(
@@ -140,32 +149,33 @@ def scene_flow(
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> FittedSceneFlow:
-    """Flow and inverse-depth change jointly, from two images with depth, and the scene flow.
+    """Fits flow F and inverse-depth change c jointly to two images with depth; lifts to scene flow.
 
-    Depth joins as one more thing that stays: d0 + c is the next inverse depth where the point
-    goes. Steps of depth are edges of motion. Only ratios of depths count, so any unit will do.
+    To the terms of `fit.flow` it adds |d1(p + F) - d0 - c| / d0: the next inverse depth d1 must be
+    d0 + c where the point goes. Steps of depth count as edges of motion. The fit uses only ratios
+    of depths, so any unit of depth works.
 
     Args:
-      image: (*b, H, W, C), the first image; see `flow`.
-      next_image: (*b, H, W, C), the next image.
-      inv_depth: (*b, H, W), of the first image, per metre; no surface where not positive or not
-        finite.
-      next_inv_depth: (*b, H, W), of the next image, on its own grid.
-      camera: of the first image.
-      next_camera: of the next image, as in `sf3d_jax.scene_flow`; None means a fixed camera.
-      smoothness: times the usual one, not negative.
-      reach: the longest motion looked for, as a share of height and width, 0 to 1.
-      refine: a loss of the pair (flow, inverse-depth change) that `fit.refine` lowers at the end;
-        None ends without. Both are stepped alike, so an optimizer of one's own suits it best.
-      optimizer: of the refinement; Adam with a step of 0.02 if None.
-      steps: of the refinement.
+      image: (*b, H, W, C), the first image, in any units of brightness; non-finite: unknown.
+      next_image: (*b, H, W, C), the next image, in the same units.
+      inv_depth: (*b, H, W), d0 of the first image, per metre; not positive or not finite without a
+        surface.
+      next_inv_depth: (*b, H, W), d1 of the next image, on its own grid, per metre.
+      camera: first camera; its batch axes broadcast against *b.
+      next_camera: second camera, to remove its motion; if None, motion is relative to the camera.
+      smoothness: multiple of the default smoothness, not negative; less for fine detail.
+      reach: longest motion to search for, as a fraction of height and width, 0 to 1.
+      refine: loss of the pair (flow, inverse-depth change), minimised by `fit.refine` after the
+        fit; None for no refinement. Adam moves both at the same step size, so pass an optimizer
+        of your own.
+      optimizer: optax optimizer for the refinement; Adam with a step of 0.02 if None.
+      steps: number of refinement steps.
 
     Returns:
       FittedSceneFlow, in the dtype of the images. It passes no gradient.
 
     Raises:
-      TypeError: an argument is no floating array, or no camera.
-      ValueError: shapes do not fit, or smoothness, reach or steps is out of range.
+      ValueError: smoothness, reach or steps is out of range, or optimizer is passed without refine.
     """
     _check_scene(image, next_image, inv_depth, next_inv_depth, camera, next_camera)
     strength = _check_options(smoothness, reach, refine, optimizer, steps)
@@ -175,7 +185,7 @@ def scene_flow(
     if refine is not None:
         start = plain.flow, change
         forward, change = descend(refine, start, optimizer=optimizer, steps=steps).values
-        plain = _judge_refined(plain, forward)
+        plain = _update_validity(plain, forward)
     return _lift(plain, change, *depths, camera, next_camera)
 
 
@@ -187,14 +197,14 @@ def _fit(
     smoothness: jax.Array,
     reach: float,
 ) -> tuple[FittedFlow, jax.Array | None]:
-    """The flow and the change of inverse depth, by a program that other sizes may share."""
+    """Fits flow and inverse-depth change with a compiled program that other sizes may share."""
     height, width = image.shape[-3:-1]
     size = height, width
     given = [x for x in (image, next_image, inv_depth, next_inv_depth) if x is not None]
     axes = [-3, -3, -2, -2][: len(given)]
-    program = choose_own(size)
+    program = make_exact_program(size)
     plan = make_plan(size, reach)
-    if is_free([*given, smoothness]):
+    if is_copyable([*given, smoothness]):
         kind = (
             reach,
             *(
@@ -203,11 +213,11 @@ def _fit(
             ),
         )
         program = choose_program(size, kind)
-        given = [fill_up(x, axis, program.most) for x, axis in zip(given, axes, strict=True)]
+        given = [pad_to_size(x, axis, program.most) for x, axis in zip(given, axes, strict=True)]
         plan = jax.device_put(plan)
     arrays = make_arrays(program.least, program.most, reach)
     fitted = _fit_both_ways(tuple(given), smoothness, plan, arrays=arrays)
-    return cut_out(fitted, program, size)
+    return crop_to_size(fitted, program, size)
 
 
 @partial(jit, static=("arrays",))
@@ -218,7 +228,7 @@ def _fit_both_ways(
     *,
     arrays: Arrays,
 ) -> tuple[FittedFlow, jax.Array | None]:
-    """The flow and the change of inverse depth, in arrays that may be larger than the images.
+    """Fits flow and inverse-depth change in arrays that may be larger than the images.
 
     The maps are both images and, with depth, both inverse depths.
     """
@@ -242,14 +252,14 @@ def _fit_both_ways(
         motion = jnp.zeros((images.shape[0], 2, count, *shape), dtype)
         confidence = jnp.zeros((images.shape[0], 2, *shape), dtype)
     else:
-        of_pair = lambda pair: fit_pair(pair[0], pair[1], smoothness, plan, arrays)
-        motion, confidence = lax.map(of_pair, (images, depths))
+        fit_one = lambda pair: fit_pair(pair[0], pair[1], smoothness, plan, arrays)
+        motion, confidence = lax.map(fit_one, (images, depths))
     motion = lax.stop_gradient(jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *shape, count))
     first = is_in_range(pairs[0]).all(-1).reshape(*batch, *shape) & sane
     confidence = jnp.where(first, confidence.reshape(*batch, 2, *shape)[..., 0, :, :], 0)
     flows = motion[..., :2].astype(maps[0].dtype)
     size: Size = tuple(jnp.asarray(plan.whole))
-    fitted = _judge(
+    fitted = _add_validity(
         flows[..., 0, :, :, :], flows[..., 1, :, :, :], confidence.astype(maps[0].dtype), size
     )
     if depths is None:
@@ -259,20 +269,22 @@ def _fit_both_ways(
     return fitted, change
 
 
-def _judge(
+def _add_validity(
     forward: jax.Array, backward: jax.Array, confidence: jax.Array, size: Size
 ) -> FittedFlow:
-    """The flow with what is hidden and valid, of images of that size."""
-    # So that no way leads to what lies beyond the images.
+    """Adds occlusion and validity to the flows between images of the given size."""
+    # Repeat the border, so that pixels beyond the images are never sampled.
     forward, backward = (
         jnp.moveaxis(extend(jnp.moveaxis(x, -1, 0), size), 0, -1) for x in (forward, backward)
     )
-    there, back = (_look(a, b, size) for a, b in ((forward, backward), (backward, forward)))
-    valid = (confidence > _DECIDED) & there.inside & (there.hidden == 0)
+    there, back = (
+        _find_occlusion(a, b, size) for a, b in ((forward, backward), (backward, forward))
+    )
+    valid = (confidence > _LEAST_CONFIDENCE) & there.inside & (there.hidden == 0)
     return FittedFlow(forward, backward, there, back, valid, confidence)
 
 
-def _look(forward: jax.Array, backward: jax.Array, size: Size) -> Occlusion:
+def _find_occlusion(forward: jax.Array, backward: jax.Array, size: Size) -> Occlusion:
     hidden, inside = occlusion_from_consistency(forward, backward)
     u, v = positions(*channels(*widen(forward)))
     inside = inside & is_inside(u, v, size, margin=0.5)
@@ -280,11 +292,11 @@ def _look(forward: jax.Array, backward: jax.Array, size: Size) -> Occlusion:
 
 
 @jit
-def _judge_refined(fitted: FittedFlow, forward: jax.Array) -> FittedFlow:
-    """The fit with another flow."""
+def _update_validity(fitted: FittedFlow, forward: jax.Array) -> FittedFlow:
+    """Updates a fit after its flow was refined."""
     height, width = forward.shape[-3:-1]
     forward = forward.astype(fitted.flow.dtype)
-    return _judge(forward, fitted.backward_flow, fitted.confidence, (height, width))
+    return _add_validity(forward, fitted.backward_flow, fitted.confidence, (height, width))
 
 
 @jit
@@ -296,7 +308,7 @@ def _lift(
     camera: Camera,
     next_camera: Camera | None,
 ) -> FittedSceneFlow:
-    """The flow with the scene flow that it leads to."""
+    """Adds the scene flow and the validity of depth to a fit of flow."""
     inv_depth, next_inv_depth = lax.stop_gradient((inv_depth, next_inv_depth))
     change = mask(is_positive_finite(inv_depth), change).astype(plain.flow.dtype)
     lifted = lift(plain.flow, inv_depth, change, camera, next_camera)
@@ -319,22 +331,22 @@ def _check_sizes(**sizes: tuple[int, ...]) -> None:
             raise ValueError(f"{name}: expected at least one pixel, got {size}")
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise ValueError(f"expected images of one size and as many channels, got {listed}")
+        raise ValueError(f"expected images of one size and number of channels, got {listed}")
 
 
 def _check_options(
     smoothness: float | jax.Array, reach: object, refine: object, optimizer: object, steps: object
 ) -> jax.Array:
-    """The smoothness, after all options are checked."""
+    """Checks all options; returns the smoothness as an array."""
     if not isinstance(reach, int | float | np.floating) or not 0 <= float(reach) <= 1:
-        raise ValueError(f"reach: expected a share from 0 to 1, got {reach}")
+        raise ValueError(f"reach: expected a fraction from 0 to 1, got {reach}")
     scalar = isinstance(smoothness, int | float | np.generic | np.ndarray | jax.Array)
     if not scalar or jnp.shape(smoothness):
         raise ValueError(f"smoothness: expected a number, got {smoothness!r}")
     if not isinstance(smoothness, jax.core.Tracer) and not 0 <= smoothness < math.inf:
-        raise ValueError(f"smoothness: expected a number, not negative, got {smoothness}")
+        raise ValueError(f"smoothness: expected a number of at least 0, got {smoothness}")
     if refine is None and optimizer is not None:
-        raise ValueError("optimizer: goes only with refine")
+        raise ValueError("optimizer: used only with refine; pass a loss as refine, or omit it")
     if refine is not None:
         check_refinement(refine, optimizer, steps)
     if isinstance(smoothness, jax.Array):

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from sf3d_jax._numerics import Tree, compute_once, is_in_range, is_positive_finite, mask, widen
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
-from sf3d_jax.camera._optics import usable
+from sf3d_jax.camera._optics import replace_bad_arrays
 from sf3d_jax.gaussians._rows import Path, PeakTerms, Row
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
 from sf3d_jax.gaussians.scene import Gaussians
@@ -97,7 +97,7 @@ def make_splats(
         nothing = lambda x: jnp.zeros((1, *x.shape[1:]), x.dtype)
         gaussians, later = jax.tree.map(nothing, (gaussians, later))
     gaussians, later, camera = widen(gaussians, later, camera)
-    camera, good = usable(camera)
+    camera, good = replace_bad_arrays(camera)
     is_finite = _is_finite((gaussians, later)) & good
     finite = _mask_gaussians(is_finite, gaussians)
     rotation = _matrix_entries(camera.world_to_camera[:, :3])

@@ -277,9 +277,9 @@ def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Arr
     return values[..., 0], seen
 
 
-def _ray_length(flow: jax.Array, camera: Camera) -> jax.Array:
-    """The length of the ray (x, y, 1) through p + F."""
-    camera, _ = _optics.usable(align_camera(widen(flow, camera)[1], flow.ndim - 3))
+def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
+    """The length of the ray (x, y, 1) of where pixels go."""
+    camera, _ = _optics.replace_bad_arrays(align_camera(widen(flow, camera)[1], flow.ndim - 3))
     ray = _optics.Optics.of(camera, 2).ray(*_positions(flow))
     return jnp.sqrt(ray.x * ray.x + ray.y * ray.y + 1)
 
@@ -292,9 +292,9 @@ def _turn_to_camera(
     rank = max(parts[0].ndim - 2, *(len(check_camera("camera", c)) for c in cameras))
     parts = list(align_ranks(*parts, rank=rank + 2))
     (camera, good), (next_camera, next_good) = (
-        _optics.usable(align_camera(c, rank)) for c in cameras
+        _optics.replace_bad_arrays(align_camera(c, rank)) for c in cameras
     )
-    to_camera, to_next = (_optics.rows(c.world_to_camera, 2) for c in (camera, next_camera))
+    to_camera, to_next = (_optics.split_rows(c.world_to_camera, 2) for c in (camera, next_camera))
     world = [total([to_next[i][k] * parts[i] for i in range(3)]) for k in range(3)]
     turned = [total([row[k] * world[k] for k in range(3)]) for row in to_camera]
     return turned, _optics.per_pixel(good & next_good, 2)

@@ -1,1 +1,1 @@
-"""Moving pixels: sampling, splatting, resizing, visibility."""
+"""Moving pixels: sampling, splatting, resizing and visibility."""

@@ -1,22 +1,22 @@
-"""Sums over windows of an image: what warps, splats and their derivatives are made of.
+"""Weighted sums over windows of an image, the building blocks of warps, splats and derivatives.
 
-With the first pixel (r, s) of the window of every n and its weights w,
+With the first pixel (r, s) of the window of each n, and its weights w,
 
     window_sum[n, c] = sum over i, j of w[i][j][n] image[r[n] + i, s[n] + j, c]
     scatter_windows[r[n] + i, s[n] + j, c] += w[i][j][n] values[n, c], for all n, i, j
 
-with one more channel of the latter, for values of 1. Both are linear in what they carry, and in the
-weights, and each is the other's transpose. Windows lie in the image; `first` is the number of
-their first pixel, r W + s. `fold_batch_into_rows` makes one tall image of a batch of images: mapped
-over one by one (vmap), XLA scatters three times as slowly.
+The result of the latter has one more channel, for values of 1. Both are linear in the image or the
+values and in the weights, and each is the other's transpose. Windows lie in the image; `first` is
+the index of their first pixel, r W + s. `fold_batch_into_rows` makes one tall image of a batch,
+because XLA scatters three times as slowly under vmap.
 
-XLA on CPU decides by the form how fast they are, by a factor of five:
+On CPU, the speed depends on the form by a factor of five:
 
-- It scatters on one core, is fast with one, two or four channels or many, and in chunks whose
+- XLA scatters on one core. It is fast for one, two, four or many channels, and in chunks whose
   updates stay in the cache.
-- A gather that two loops use is written to memory first. So what is for one loop is gathered for
-  it, and for derivatives again.
-- A sum over a few channels is fast when it is written out, one over many when it is not.
+- XLA writes a gather that two loops use to memory. So each loop gathers for itself, and the
+  derivative gathers again.
+- A sum over few channels is fast if it is written out, a sum over many channels if it is not.
 """
 
 import functools
@@ -30,20 +30,20 @@ from jax import lax
 
 from sf3d_jax._numerics import Array, Tree, channels, compute_once
 
-# Of a chunk's updates: they fit into the cache of a core.
+# Size of the updates of a chunk, which fit into the cache of a core.
 _CHUNK_BYTES = 2**20
-# So many channels are written out.
+# Sums over up to this number of channels are written out.
 _FEW = 8
 
 T = TypeVar("T")
-# Rows of maps (m, n): one for each pixel of a window.
+# Rows of maps (m, n), one map for each pixel of a window.
 Maps: TypeAlias = Sequence[Sequence[jax.Array]]
-# Values, the first pixels of their windows, and what the pixels of these have.
+# Values, the first pixels of their windows, and a map for each pixel of a window.
 _Chunk: TypeAlias = tuple[jax.Array, jax.Array, Maps]
 
 
 def fold_batch_into_rows(tree: T, axis: int) -> T:
-    """Arrays of a batch as one: their rows, of this axis from the end, follow each other."""
+    """Joins a batch into one tall array by merging the rows, at the negative `axis`, with it."""
 
     def join(x: jax.Array) -> jax.Array:
         rows, rest = math.prod(x.shape[: x.ndim + axis + 1]), x.shape[x.ndim + axis + 1 :]
@@ -53,16 +53,16 @@ def fold_batch_into_rows(tree: T, axis: int) -> T:
 
 
 def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
-    """The weights of windows, from those of their rows and of their columns."""
+    """Combines weights of rows and of columns into weights of a window's pixels."""
     return [[a * b for b in along] for a in across]
 
 
 def window_sum(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
-    """Weighted sums over windows, in the form that is fast.
+    """Sums over windows with weights, in the form that is fastest without derivatives.
 
     Args:
-      image: (H, W, C); what is not finite counts as 0.
-      first: (m, n), integers.
+      image: (H, W, C); non-finite values count as 0.
+      first: (m, n), integers, first pixels of the windows.
       weights: rows of maps (m, n).
 
     Returns:
@@ -71,44 +71,42 @@ def window_sum(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     width = image.shape[1]
     image = _flatten(image)
     taps = list(_taps(weights, width))
-    # What has no weight looks where something has: times 0 that keeps the sign of a zero.
+    # Redirect zero-weight taps to a pixel that has weight, so that 0 * x keeps the sign of zero.
     anchor: jax.Array | int = 0
     for i, w in taps:
         anchor = jnp.where(w != 0, i, anchor)
-    at = lambda i, w: _zero_unless_finite(_pixels(image, first + jnp.where(w != 0, i, anchor)))
+    at = lambda i, w: _zero_non_finite(_pixels(image, first + jnp.where(w != 0, i, anchor)))
     terms = (w[..., None] * at(i, w) for i, w in taps)
     return functools.reduce(jnp.add, terms)
 
 
 def window_sum_for_image_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
-    """As `window_sum`, in the form whose transpose, by the image, is fast."""
+    """`window_sum` in the form whose transpose with respect to the image is fast."""
     width, count = image.shape[-2:]
-    parts = _parts(_flatten(image))
+    parts = _split_channels(_flatten(image))
 
-    # Nothing is kept for the derivative: in a loop it would be copied.
+    # Checkpointed, because a loop would copy the residuals stored for the derivative.
     @jax.checkpoint
-    def of_chunk(first: jax.Array, weights: Maps) -> jax.Array:
+    def sum_chunk(first: jax.Array, weights: Maps) -> jax.Array:
         taps = list(_taps(weights, width))
-        of_part = lambda x: functools.reduce(
+        sum_part = lambda x: functools.reduce(
             jnp.add, (w[..., None] * _pixels(x, first + i) for i, w in taps)
         )
-        return jnp.concatenate([of_part(x) for x in parts], axis=-1)
+        return jnp.concatenate([sum_part(x) for x in parts], axis=-1)
 
-    return _map_chunks(of_chunk, _count_chunks(first.shape, count), first, weights)
+    return _map_chunks(sum_chunk, _count_chunks(first.shape, count), first, weights)
 
 
 def window_sum_for_weight_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
-    """As `window_sum`, in the form whose transpose, by the weights, is fast."""
+    """`window_sum` in the form whose transpose with respect to the weights is fast."""
     weights = compute_once(weights, first + 1)
     width, count = image.shape[-2:]
     image = _flatten(image)
 
-    # Nor here, where all windows would be written to memory.
+    # Checkpointed, because the residuals would be all windows, written to memory.
     @jax.checkpoint
-    def of_chunk(first: jax.Array, weights: Maps) -> jax.Array:
-        taps = [
-            (w, _zero_unless_finite(_pixels(image, first + i))) for i, w in _taps(weights, width)
-        ]
+    def sum_chunk(first: jax.Array, weights: Maps) -> jax.Array:
+        taps = [(w, _zero_non_finite(_pixels(image, first + i))) for i, w in _taps(weights, width)]
         if not 0 < count <= _FEW:
             return functools.reduce(jnp.add, (w[..., None] * tap for w, tap in taps))
         sums = [sum(w * tap[..., c] for w, tap in taps) for c in range(count)]
@@ -116,22 +114,22 @@ def window_sum_for_weight_grad(image: jax.Array, first: jax.Array, weights: Maps
 
     chunks = _count_chunks(first.shape, count)
     if count > _FEW:
-        return _map_chunks(of_chunk, chunks, first, weights)
-    # All chunks at once, in the shape of chunks: then `window_sum_for_image_grad` shares its
-    # cotangent with this.
-    return of_chunk(*_split_into_chunks((first, weights), chunks)).reshape(*first.shape, count)
+        return _map_chunks(sum_chunk, chunks, first, weights)
+    # All chunks at once, but in their shape, so that the cotangent has the shape that
+    # `window_sum_for_image_grad` uses, and XLA shares it.
+    return sum_chunk(*_split_into_chunks((first, weights), chunks)).reshape(*first.shape, count)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def scatter_windows(
     size: tuple[int, int], values: jax.Array, first: jax.Array, weights: Maps
 ) -> jax.Array:
-    """Values, and after them a 1, added to windows of an image with their weights.
+    """Adds values, with a 1 appended, to windows of an image with weights.
 
     Args:
       size: (H, W).
-      values: (m, n, C); what is not finite counts as 0.
-      first: (m, n), integers.
+      values: (m, n, C); non-finite values count as 0.
+      first: (m, n), integers, first pixels of the windows.
       weights: rows of maps (m, n).
 
     Returns:
@@ -141,7 +139,7 @@ def scatter_windows(
 
     def add(totals: list[jax.Array], chunk: _Chunk) -> tuple[list[jax.Array], None]:
         values, first, weights = chunk
-        parts = _parts(_append_one(values))
+        parts = _split_channels(_append_one(values))
         for i, w in _taps(weights, size[1]):
             totals = [
                 _add_at(total, first + i, x * w[..., None])
@@ -149,7 +147,7 @@ def scatter_windows(
             ]
         return totals, None
 
-    zeros = _parts(jnp.zeros((math.prod(size), count), values.dtype))
+    zeros = _split_channels(jnp.zeros((math.prod(size), count), values.dtype))
     totals = _scan_chunks(add, zeros, _count_chunks(first.shape, count), values, first, weights)
     return jnp.concatenate([x.reshape(*size, x.shape[-1]) for x in totals], axis=-1)
 
@@ -158,9 +156,9 @@ def scatter_windows(
 def _scatter_windows_jvp(
     size: tuple[int, int], primals: _Chunk, tangents: _Chunk
 ) -> tuple[jax.Array, jax.Array]:
-    """The tangent, in forms whose transposes gather, each for itself."""
+    """Computes the tangent in forms whose transposes each gather for themselves."""
     (values, first, weights), (values_dot, _, weights_dot) = primals, tangents
-    # The sums for the weights are kept, or the gathers would be for all that needs them.
+    # Without this, XLA would repeat the gathers for every consumer of the weights' cotangents.
     weights_dot = compute_once(weights_dot, first + 1)
     count = values.shape[-1]
     zeros = lambda count: jnp.zeros((math.prod(size), count), values.dtype)
@@ -192,9 +190,9 @@ def _scatter_windows_jvp(
 
 
 def scatter_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: Maps) -> jax.Array:
-    """The greatest x, (m, n), of those whose windows count at a pixel of an image; or -inf.
+    """For each pixel of an image, the greatest x, (m, n), of windows that count there; or -inf.
 
-    A constant: which one wins does not change with a small step.
+    Passes no gradient: a small step does not change which x is the greatest.
     """
     x, counts = lax.stop_gradient((x, counts))
 
@@ -211,15 +209,15 @@ def scatter_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: M
 
 
 def windows(x: jax.Array, first: jax.Array, taps: int) -> Maps:
-    """The values of a map (H, W) in windows."""
+    """Gathers the values of a map (H, W) in windows."""
     at = lambda i, j: _pixels(x.reshape(-1), first + (i * x.shape[1] + j))
     return [[at(i, j) for j in range(taps)] for i in range(taps)]
 
 
 def window_marks(marks: jax.Array, first: Array, taps: int) -> Maps:
-    """Which pixels of windows are marked in a map (H, W) of bool.
+    """Gathers the values of a boolean map (H, W) in windows.
 
-    One gather for all: each pixel of the map knows the marks of its window, as bits.
+    Packs the marks of the window that starts at each pixel into bits, so that one gather suffices.
     """
     dtype = jnp.uint8 if taps * taps <= 8 else jnp.uint16
     width, flat = marks.shape[1], marks.reshape(-1)
@@ -228,7 +226,7 @@ def window_marks(marks: jax.Array, first: Array, taps: int) -> Maps:
         for i in range(taps)
         for j in range(taps)
     ]
-    # What lies beyond the last row is in no window.
+    # Padding only: no window extends beyond the last row.
     padded = jnp.pad(flat, (0, (taps - 1) * (width + 1)))
     each = [jnp.where(padded[at : at + flat.size], bit, 0) for at, bit in places]
     bits = _pixels(functools.reduce(jnp.bitwise_or, each), first)
@@ -236,14 +234,14 @@ def window_marks(marks: jax.Array, first: Array, taps: int) -> Maps:
 
 
 def _taps(maps: Maps, width: int) -> Iterator[tuple[int, jax.Array]]:
-    """The maps, each with how far its pixel is from the first one."""
+    """Yields (offset from the first pixel, map) for each pixel of a window."""
     for i, row in enumerate(maps):
         for j, x in enumerate(row):
             yield i * width + j, x
 
 
 def _flatten(image: jax.Array) -> jax.Array:
-    """The pixels of an image, (H W, C)."""
+    """Reshapes an image to its pixels, (H W, C)."""
     height, width, count = image.shape
     return image.reshape(height * width, count)
 
@@ -256,18 +254,18 @@ def _add_at(image: jax.Array, index: jax.Array, updates: jax.Array) -> jax.Array
     return image.at[index].add(updates, mode="promise_in_bounds")
 
 
-def _zero_unless_finite(x: jax.Array) -> jax.Array:
+def _zero_non_finite(x: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(x), x, 0)
 
 
 def _append_one(values: jax.Array) -> jax.Array:
     return jnp.concatenate(
-        [_zero_unless_finite(values), jnp.ones((*values.shape[:-1], 1), values.dtype)], axis=-1
+        [_zero_non_finite(values), jnp.ones((*values.shape[:-1], 1), values.dtype)], axis=-1
     )
 
 
-def _parts(x: jax.Array) -> list[jax.Array]:
-    """The channels in groups of four, two or one, where there are few."""
+def _split_channels(x: jax.Array) -> list[jax.Array]:
+    """Splits a few channels into groups of four, two or one; returns many in one piece."""
     count = x.shape[-1]
     if jax.default_backend() != "cpu" or count >= _FEW or count in (0, 1, 2, 4):
         return [x]
@@ -275,12 +273,12 @@ def _parts(x: jax.Array) -> list[jax.Array]:
 
 
 def _hide_from_sharing(index: jax.Array) -> jax.Array:
-    """The same indices, without XLA's knowing: what is gathered with them is not shared."""
+    """Returns the same indices in a form that XLA does not recognise, so gathers are not shared."""
     return index + lax.optimization_barrier(jnp.zeros((), index.dtype))
 
 
 def _count_chunks(shape: tuple[int, ...], count: int) -> int:
-    """Into how many equal parts the rows of maps (m, n) of so many channels are cut."""
+    """Counts the equal chunks into which to split the rows of maps (m, n) of `count` channels."""
     rows = shape[0]
     wanted = math.ceil(4 * count * math.prod(shape) / _CHUNK_BYTES)
     if jax.default_backend() != "cpu" or wanted <= 1:
@@ -289,13 +287,13 @@ def _count_chunks(shape: tuple[int, ...], count: int) -> int:
 
 
 def _split_into_chunks(tree: T, chunks: int) -> T:
-    """Maps (m, n, ...) as (chunks, m / chunks, n, ...)."""
-    # Whole rows: XLA writes no fast loop over parts of them.
+    """Reshapes maps (m, n, ...) to (chunks, m / chunks, n, ...)."""
+    # Whole rows, because XLA does not make fast loops over parts of rows.
     return jax.tree.map(lambda x: x.reshape(chunks, x.shape[0] // chunks, *x.shape[1:]), tree)
 
 
 def _map_chunks(function: Callable[..., jax.Array], chunks: int, *maps: Tree) -> jax.Array:
-    """The function of maps, whole rows at a time."""
+    """Applies the function to the maps, one chunk of rows at a time."""
     if chunks == 1:
         return function(*maps)
     result = lax.map(lambda chunk: function(*chunk), _split_into_chunks(maps, chunks))
@@ -305,14 +303,14 @@ def _map_chunks(function: Callable[..., jax.Array], chunks: int, *maps: Tree) ->
 def _scan_chunks(
     add: Callable[[T, _Chunk], tuple[T, None]], total: T, chunks: int, *maps: *_Chunk
 ) -> T:
-    """The total after all rows of the maps."""
+    """Adds all chunks of the maps to the total."""
     if chunks == 1:
         return add(total, maps)[0]
     return lax.scan(add, match_varying_axes(total, maps), _split_into_chunks(maps, chunks))[0]
 
 
 def match_varying_axes(total: T, maps: Tree) -> T:
-    """The total, to vary over devices as the maps do: shard_map asks it of what a loop carries."""
+    """Makes the total vary over the same mesh axes as the maps; shard_map needs this in a loop."""
     numbers = [x.ravel()[0] for x in jax.tree.leaves(maps) if x.size]
     nothing = sum(jnp.where(False, x.astype(jnp.float32), 0) for x in numbers)
     return jax.tree.map(lambda x: x + jnp.asarray(nothing, x.dtype), total)

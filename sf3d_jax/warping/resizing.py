@@ -1,7 +1,7 @@
-"""Resizing images, flows, inverse depths and masks, each with what must not be mixed kept apart.
+"""Resizing images, flows, inverse depths and masks, each without mixing what must stay separate.
 
-Pixels are areas, as in `Camera.resize`: the new pixel u' looks at u = (u' + 0.5) W / W' - 0.5. So
-the resized maps belong to `camera.resize(size)`.
+Pixels are areas, as in `Camera.resize`: the centre of the new pixel u' is at
+u = (u' + 0.5) W / W' - 0.5. So the resized maps belong to `camera.resize(size)`.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from sf3d_jax.camera import check_size
 from sf3d_jax.warping.sampling import bilinear_taps, sample_at
 from sf3d_jax.warping.splatting import rise
 
-# Of a kernel's weights that sum to one, what rounding alone can leave.
+# A total weight of invalid pixels below this is rounding error.
 _NO_WEIGHT = 1e-6
 
 
@@ -35,7 +35,7 @@ class Resized(NamedTuple):
     """A map on another grid.
 
     Attributes:
-      values: as the map, on the new grid; 0 where not valid.
+      values: the map on the new grid, (*b, *size) or (*b, *size, C); 0 where not valid.
       valid: (*b, *size), bool.
     """
 
@@ -49,10 +49,10 @@ Method = Literal["linear", "area"]
 def resize_image(image: jax.Array, size: tuple[int, int], *, method: Method = "linear") -> Resized:
     """Resizes an image without aliasing.
 
-    "linear" weighs the old pixels by a triangle around the new centre, which reaches one pixel of
-    the coarser grid to both sides: bilinear where the image grows, and where it shrinks a mean over
-    twice the new pixel's width. "area" is the mean over the area of the new pixel itself, pixels
-    at its border by the part that lies inside: OpenCV's INTER_AREA where the image shrinks.
+    The new pixel u' is at u = (u' + 0.5) W / W' - 0.5. "linear" weights old pixels by
+    max(0, 1 - |distance|), measured in pixels of the coarser grid: bilinear where the image grows,
+    and a mean over twice the new pixel's width where it shrinks. "area" is the mean over the area
+    of the new pixel, with old pixels weighted by overlap: OpenCV's INTER_AREA for shrinking.
 
     Args:
       image: (*b, H, W, C).
@@ -60,12 +60,11 @@ def resize_image(image: jax.Array, size: tuple[int, int], *, method: Method = "l
       method: "linear" or "area".
 
     Returns:
-      (*b, H', W', C) in the image's dtype, valid where every pixel that has a weight is finite.
-      Others are 0 and pass no gradient.
+      (*b, H', W', C) in the image's dtype, valid where all pixels with a nonzero weight are finite.
+      Invalid pixels are 0 and pass no gradient.
 
     Raises:
-      TypeError: image is no floating array.
-      ValueError: a shape or size does not fit, or there is no such method.
+      ValueError: the size is not two positive integers, or the method is unknown.
     """
     check_image("image", image)
     if method not in get_args(Method):
@@ -76,9 +75,9 @@ def resize_image(image: jax.Array, size: tuple[int, int], *, method: Method = "l
 def resize_flow(
     flow: jax.Array, size: tuple[int, int], *, valid: jax.Array | None = None
 ) -> Resized:
-    """Resizes a dense flow field: linear at the new centres, vectors scaled as the grid, by axis.
+    """Resizes a dense flow field: F'(u', v') = (W'/W, H'/H) F(u, v), bilinear at the new centres.
 
-    Exact where the flow is affine, as the flow of a plane almost is.
+    u = (u' + 0.5) W / W' - 0.5, and v in the same way. Exact for affine flow.
 
     Args:
       flow: (*b, H, W, 2), in pixels.
@@ -86,22 +85,21 @@ def resize_flow(
       valid: (*b, H, W), bool; all if None.
 
     Returns:
-      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where every vector
-      that has a weight is valid and finite. Others are 0 and pass no gradient.
+      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where all vectors with
+      a nonzero weight are valid and finite. Invalid pixels are 0 and pass no gradient.
 
     Raises:
-      TypeError: flow is no floating array, or valid none of bool.
-      ValueError: a shape or size does not fit.
+      ValueError: the size is not two positive integers.
     """
     check_flow(flow, valid)
     return _flow(flow, valid, size=check_size(size))
 
 
 def resize_sparse_flow(flow: jax.Array, size: tuple[int, int], *, valid: jax.Array) -> Resized:
-    """Resizes a flow field of few vectors, such as KITTI's: each goes to the pixel it falls in.
+    """Resizes a sparse flow field such as KITTI's: each vector moves to the new pixel it falls in.
 
-    Nothing is interpolated. Of several that fall in one pixel the one nearest to its centre is
-    kept, the mean of those that are equally near. Row 0 and column 0 count like any other.
+    Vectors are scaled by (W'/W, H'/H) but not interpolated. If several fall in one pixel, the one
+    nearest to its centre is kept, or the mean of those that are equally near.
 
     Args:
       flow: (*b, H, W, 2), in pixels.
@@ -109,35 +107,33 @@ def resize_sparse_flow(flow: jax.Array, size: tuple[int, int], *, valid: jax.Arr
       valid: (*b, H, W), bool.
 
     Returns:
-      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where a vector fell
-      that is valid and finite. Others are 0 and pass no gradient.
+      (*b, H', W', 2), in pixels of the new grid, in the flow's dtype; valid where a valid and
+      finite vector fell. Invalid pixels are 0 and pass no gradient.
 
     Raises:
-      TypeError: flow is no floating array, or valid none of bool.
-      ValueError: a shape or size does not fit.
+      ValueError: the size is not two positive integers.
     """
     check_flow(flow, valid)
     return _sparse(flow, valid, size=check_size(size))
 
 
 def resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
-    """Resizes an inverse depth without inventing any between two surfaces.
+    """Resizes an inverse depth map without inventing values between two surfaces.
 
-    Where the four pixels around the new centre are of one surface, that is, differ by no more
-    than twice what the surface rises from pixel to pixel, the value is linear in between, which
-    is exact for planes. Elsewhere it is that of the nearest pixel.
+    Bilinear at u = (u' + 0.5) W / W' - 0.5 (exact for planes) where the four pixels around belong
+    to one surface: they differ by no more than twice the local slope per pixel. Elsewhere the
+    result is the nearest pixel's value.
 
     Args:
       inv_depth: (*b, H, W), per metre.
       size: (H', W').
 
     Returns:
-      (*b, H', W'), in the same dtype, valid where the nearest pixel has a surface. Others are 0
-      and pass no gradient.
+      (*b, H', W') in the same dtype, valid where the nearest pixel has a surface. Invalid pixels
+      are 0 and pass no gradient.
 
     Raises:
-      TypeError: inv_depth is no floating array.
-      ValueError: a shape or size does not fit.
+      ValueError: the size is not two positive integers.
     """
     check_array("inv_depth", inv_depth)
     if inv_depth.ndim < 2:
@@ -146,18 +142,17 @@ def resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
 
 
 def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Resizes a mask of what is valid: true where all is true that the new pixel is made of.
+    """Resizes a validity mask: True if all pixels with a nonzero weight in the new one are True.
 
     Args:
       mask: (*b, H, W), bool.
       size: (H', W').
 
     Returns:
-      (*b, H', W'), bool: the validity of `resize_image` with such pixels.
+      (*b, H', W'), bool: the validity that `resize_image` gives if False pixels are not finite.
 
     Raises:
-      TypeError: mask is no array of bool.
-      ValueError: a shape or size does not fit.
+      ValueError: the size is not two positive integers.
     """
     check_mask("mask", mask)
     if mask.ndim < 2:
@@ -166,25 +161,24 @@ def resize_mask(mask: jax.Array, size: tuple[int, int]) -> jax.Array:
 
 
 def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
-    """An image at full size, half of it (rounded up), a quarter, and so on.
+    """Makes an image pyramid: level k + 1 is level k resized to half its size, rounded up.
 
     Args:
       image: (*b, H, W, C).
-      levels: how many, at least 1.
+      levels: number of levels, at least 1.
 
     Returns:
-      So many results of `resize_image`, the largest first, each made from the one before.
+      The levels, full size first, each as values in the image's dtype with their validity.
 
     Raises:
-      TypeError: image is no floating array.
-      ValueError: a shape does not fit, or levels is below 1.
+      ValueError: levels is below 1.
     """
     check_image("image", image)
     return halve(image, None, levels)
 
 
 def halve(image: jax.Array, valid: jax.Array | None, levels: int) -> tuple[Resized, ...]:
-    """The pyramid of an image of which some pixels are known; all if None."""
+    """Makes the pyramid of an image whose valid pixels are given; all are valid if None."""
     if levels < 1:
         raise ValueError(f"levels: expected at least 1, got {levels}")
     height, width = image.shape[-3:-1]
@@ -197,8 +191,8 @@ def halve(image: jax.Array, valid: jax.Array | None, levels: int) -> tuple[Resiz
     return tuple(result)
 
 
-def _factors(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """The scale of the grid, along u and v, in the type and the rank of the flow."""
+def _find_factors(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Computes (W'/W, H'/H) in the dtype and the rank of the flow."""
     height, width = flow.shape[-3:-1]
     factors = jnp.array([size[1] / width, size[0] / height], flow.dtype)
     return align_ranks(factors, rank=flow.ndim)[0]
@@ -210,9 +204,9 @@ def resample(
     size: tuple[int, int],
     move: Callable[[jax.Array, tuple[int, ...]], jax.Array],
 ) -> Resized:
-    """An image, (*b, H, W, C), moved onto another grid; valid is what is made of valid pixels.
+    """Moves an image (*b, H, W, C) onto another grid; valid where all pixels used are valid.
 
-    `move`, of an image and the shape wanted, is linear, and of an image of ones gives ones.
+    `move(image, shape)` must be linear and map ones to ones.
     """
     dtype = x.dtype
     (x,) = widen(x)
@@ -234,7 +228,7 @@ _image = jit(_resize_image, static=("size",))
 def _resize_by_area(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]) -> Resized:
     def move(a: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         rows, columns = (
-            jnp.asarray(_overlaps(length, target), a.dtype)
+            jnp.asarray(_find_overlaps(length, target), a.dtype)
             for length, target in zip(a.shape[-3:-1], shape[-3:-1], strict=True)
         )
         return jnp.einsum("ih,jw,...hwc->...ijc", rows, columns, a, precision=lax.Precision.HIGHEST)
@@ -242,8 +236,8 @@ def _resize_by_area(x: jax.Array, valid: jax.Array | None, size: tuple[int, int]
     return resample(x, valid, size, move)
 
 
-def _overlaps(length: int, target: int) -> np.ndarray:
-    """The share of each old pixel, (length), in the area of each new one, (target)."""
+def _find_overlaps(length: int, target: int) -> np.ndarray:
+    """Computes the share of each old pixel in the area of each new one, (target, length)."""
     edges = np.arange(target + 1) * (length / target)
     inside = np.clip(edges[:, None] - np.arange(length), 0, 1)
     return np.diff(inside, axis=0) * (target / length)
@@ -265,12 +259,12 @@ def _resize_flow(flow: jax.Array, valid: jax.Array | None, size: tuple[int, int]
     if valid is not None:
         flow = jnp.where(valid[..., None], flow, jnp.inf)  # unknown
     v, u = (
-        _positions(length, target, flow.dtype)
+        _find_positions(length, target, flow.dtype)
         for length, target in zip(flow.shape[-3:-1], size, strict=True)
     )
     u, v = jnp.broadcast_arrays(u[None], v[:, None])
     values, whole = sample_at("flow", flow, u, v, "bilinear", "clamp")
-    return Resized(*narrow(whole, values * _factors(flow, size), dtype))
+    return Resized(*narrow(whole, values * _find_factors(flow, size), dtype))
 
 
 _flow = jit(_resize_flow, static=("size",))
@@ -281,7 +275,7 @@ def _resize_sparse(flow: jax.Array, valid: jax.Array, size: tuple[int, int]) -> 
     (flow,) = widen(flow)
     usable = and_valid(is_in_range(flow).all(-1), valid)
     flow = mask(usable, jnp.broadcast_to(flow, (*usable.shape, 2)))
-    flow = flow * _factors(flow, size)
+    flow = flow * _find_factors(flow, size)
     places, offsets = [], []
     for length, target in zip(usable.shape[-2:], size, strict=True):
         position = (np.arange(length) + 0.5) * (target / length) - 0.5
@@ -307,13 +301,13 @@ _sparse = jit(_resize_sparse, static=("size",))
 
 
 class Footprint(NamedTuple):
-    """What the pixels of a new grid are made of: up to four old ones, all of one surface.
+    """The old pixels that make up each pixel of a new grid: up to four, all of one surface.
 
     Attributes:
       corners: four pairs of rows (h, 1) and columns (w).
-      weights: of each corner, (*b, h, w); their sum is 1.
+      weights: weight of each corner, (*b, h, w); they sum to 1.
       nearest: rows and columns of the nearest old pixel.
-      valid: (*b, h, w), bool, whether the nearest one is known.
+      valid: (*b, h, w), bool, whether the nearest old pixel is known.
     """
 
     corners: list[tuple[jax.Array, jax.Array]]
@@ -322,18 +316,18 @@ class Footprint(NamedTuple):
     valid: jax.Array
 
     def mean(self, x: jax.Array) -> jax.Array:
-        """The weighted mean of a map (*b, H, W) that is finite everywhere."""
+        """Computes the weighted mean of a map (*b, H, W), which must be finite everywhere."""
         total = jnp.zeros((), x.dtype)
         for weight, (row, column) in zip(self.weights, self.corners, strict=True):
             total = total + weight * x[..., row, column]
         return total
 
 
-def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Footprint:
-    """Where new pixels look at rows v, (h), and columns u, (w), of surfaces of inverse depth x.
+def find_footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Footprint:
+    """Finds the footprint of new pixels at rows v, (h), and columns u, (w), of inverse depths x.
 
-    Bilinear where the four pixels around, less those without weight, are known and differ by no
-    more than twice what the surface rises from pixel to pixel; elsewhere the nearest pixel.
+    Bilinear where all corners with a nonzero weight are known and differ by no more than twice the
+    local slope per pixel; elsewhere the nearest pixel alone.
     """
     height, width = x.shape[-2:]
     x = mask(known, x)
@@ -346,7 +340,7 @@ def footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -> Foo
     nearest = jnp.where(lower, rows[1], rows[0]), jnp.where(right, columns[1], columns[0])
 
     slope = rise(x, known)[(..., *nearest)]
-    # A tap without weight has no say.
+    # Corners without weight must not influence the test, so they get the nearest value.
     at_nearest = x[(..., *nearest)]
     taps = [x[..., r, c] for r, c in corners]
     seen = jnp.stack(
@@ -367,17 +361,17 @@ def _resize_inv_depth(inv_depth: jax.Array, size: tuple[int, int]) -> Resized:
     (x,) = widen(inv_depth)
     known = is_positive_finite(x)
     v, u = (
-        _positions(length, target, x.dtype)
+        _find_positions(length, target, x.dtype)
         for length, target in zip(x.shape[-2:], size, strict=True)
     )
-    at = footprint(x, known, v, u)
+    at = find_footprint(x, known, v, u)
     return Resized(*narrow(at.valid, at.mean(mask(known, x)), dtype))
 
 
 _inv_depth = jit(_resize_inv_depth, static=("size",))
 
 
-def _positions(length: int, target: int, dtype: jnp.dtype) -> jax.Array:
-    """Where the centres of the new pixels lie on the old grid, not beyond its outermost centres."""
+def _find_positions(length: int, target: int, dtype: jnp.dtype) -> jax.Array:
+    """Finds the new pixels' centres on the old grid, clipped to its outermost centres."""
     position = (np.arange(target) + 0.5) * (length / target) - 0.5
     return jnp.asarray(np.clip(position, 0, length - 1), dtype)

@@ -1,15 +1,15 @@
-"""Sampling images at real positions, and warping one image back onto another's grid.
+"""Sampling images at real-valued positions, and warping one image back onto another's grid.
 
-The value at the pixel (u, v) is the sum over the taps i of a row and j of a column of
-image[i, j] k(v - i) k(u - j), with the kernel k of the method:
+The value at (u, v) is the sum over rows i and columns j of image[i, j] k(v - i) k(u - j), with the
+kernel k of the method:
 
-    nearest    the one tap that (u, v) rounds to
+    nearest    the one pixel that (u, v) rounds to
     bilinear   k(t) = 1 - |t| for |t| < 1
     bicubic    Keys' kernel with a = -3/4, as in PyTorch and OpenCV, |t| < 2
 
-A position on a pixel's centre is that pixel, to the bit. There a bilinear surface has a kink,
-and the derivative is the slope towards the next pixel (at the last one, that of the pixel
-before), so that a flow of zeros learns.
+At a pixel centre, the value is that of the pixel, bit for bit. A bilinear surface has a kink there;
+its derivative is defined as the slope towards the next pixel (at the last pixel, the slope from the
+one before), so that zero flow still has a useful gradient.
 """
 
 import math
@@ -49,7 +49,7 @@ Border = Literal["zeros", "clamp", "reflect"]
 
 
 class Sampled(NamedTuple):
-    """Values of an image at real positions.
+    """Values of an image at real-valued positions.
 
     Attributes:
       values: (*b, h, w, C).
@@ -68,24 +68,26 @@ def sample(
     method: Method = "bilinear",
     border: Border = "zeros",
 ) -> Sampled:
-    """Values of an image at real positions; the formulas are those of this module.
+    """Samples an image at real-valued positions: sum over i, j of image[i, j] k(v - i) k(u - j).
+
+    k is the kernel of the method: the rounded position for "nearest", 1 - |t| for "bilinear", Keys'
+    kernel with a = -3/4, as in PyTorch and OpenCV, for "bicubic".
 
     Args:
       image: (*b, H, W, C).
       pixels: (*b, h, w, 2), (u, v) in pixels of the image, integers at pixel centres.
       method: "nearest", "bilinear" or "bicubic".
-      border: what the image continues as: "zeros", its outermost pixels ("clamp"), or its
-        mirror image about their centres ("reflect").
+      border: how the image continues outside: "zeros", its outermost pixels ("clamp"), or
+        mirrored about the centres of these ("reflect").
 
     Returns:
-      Values in the image's dtype, and validity: the position lies between the centres of the
-      image's outermost pixels, these included, and every pixel that has a weight there is
-      finite. Positions outside have the values of the border; where the position or a value
-      is not finite, values are 0 and pass no gradient. A pixel without weight has no say.
+      Values in the image's dtype, and validity. A position is valid if it is in [0, W - 1] x
+      [0, H - 1] and all pixels with a nonzero weight are finite. Positions outside get values of
+      the border. Where the position or a pixel with weight is not finite, values are 0 and pass no
+      gradient.
 
     Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit, or method or border is none of these.
+      ValueError: unknown method or border.
     """
     check_array("pixels", pixels, (2,))
     u, v = channels(pixels)
@@ -100,33 +102,36 @@ def backward_warp(
     method: Method = "bilinear",
     border: Border = "zeros",
 ) -> Sampled:
-    """The second image as the first one's pixels see it: sampled at p + flow(p).
+    """Warps the second image back onto the grid of the first: result(p) = image(p + flow(p)).
 
-    Bilinear, with zeros outside, it is the transpose of `forward_splat` in mode "sum".
+    With bilinear sampling and zeros outside, it is the transpose of `forward_splat` in mode "sum".
 
     Args:
       image: (*b, H, W, C), the second image.
       flow: (*b, h, w, 2), from the first image to the second, in pixels.
-      method: "nearest", "bilinear" or "bicubic".
-      border: "zeros", "clamp" or "reflect"; see `sample`.
+      method: "nearest", "bilinear" or "bicubic", the kernels of `sample`.
+      border: how the image continues outside: "zeros", its outermost pixels ("clamp"), or
+        mirrored about the centres of these ("reflect").
 
     Returns:
-      As `sample`: values on the grid of the flow, valid where the flow stays in the image.
+      Values on the grid of the flow, in the image's dtype, and validity. A pixel is valid if it
+      moves to a position in [0, W - 1] x [0, H - 1] and all pixels with a nonzero weight there are
+      finite. Where the flow or a pixel with weight is not finite, values are 0 and pass no
+      gradient.
 
     Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit, or method or border is none of these.
+      ValueError: unknown method or border.
     """
     check_array("flow", flow, (2,))
     if jnp.shape(image) == flow.shape[:-1]:
         wanted = f"shape (..., H, W, C), got that of the flow's pixels, {flow.shape[:-1]}"
-        raise ValueError(f"image: expected {wanted}; give a grey image as image[..., None]")
+        raise ValueError(f"image: expected {wanted}; pass a grey image as image[..., None]")
     u, v = positions(*widen(*channels(flow)))
     return sample_at("flow", image, u, v, method, border)
 
 
 def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The pixel (u, v) to which every pixel of a grid moves."""
+    """The position (u, v) to which each pixel of a grid moves."""
     height, width = fu.shape[-2:]
     columns, rows = (jnp.arange(n, dtype=fu.dtype) for n in (width, height))
     columns, rows = align_ranks(columns, rows[:, None], rank=fu.ndim)
@@ -134,7 +139,7 @@ def positions(fu: jax.Array, fv: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def is_within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
-    """Whether positions lie in an image (H, W), whose pixels are areas."""
+    """Whether positions lie in an image (H, W), counting the whole area of its pixels."""
     height, width = size
     return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
 
@@ -142,7 +147,7 @@ def is_within(u: jax.Array, v: jax.Array, size: tuple[int, ...]) -> jax.Array:
 def sample_at(
     name: str, image: jax.Array, u: jax.Array, v: jax.Array, method: Method, border: Border
 ) -> Sampled:
-    """Sampling at maps of columns and rows; `name` is that of the argument they come from."""
+    """Samples at columns u and rows v; `name` is their argument name for error messages."""
     for option, value, known in (("method", method, Method), ("border", border, Border)):
         if value not in get_args(known):
             raise ValueError(f"{option}: expected one of {get_args(known)}, got {value!r}")
@@ -170,7 +175,7 @@ def sample_at(
 def _sample_padded(
     kernel: "_Kernel", image: jax.Array, u: jax.Array, v: jax.Array, finite: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The image at positions inside it, and where it is finite: where all with a weight is."""
+    """Samples at positions inside the image; returns values, and where all taps are finite."""
     *images, height, width, _ = image.shape
     batch = np.broadcast_shapes(tuple(images), u.shape[:-2])
     u, v, finite = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (u, v, finite))
@@ -181,23 +186,23 @@ def _sample_padded(
 
     image = fold_batch_into_rows(image, -3)
     first, dv, du, finite = fold_batch_into_rows((first, v - row, u - column, finite), -2)
-    weights = _weights(kernel, dv, du, finite)
+    weights = _find_weights(kernel, dv, du, finite)
     broken = window_marks(~is_in_range(image).all(-1), first, len(weights))
     counts = jax.tree.map(lambda broken, w: broken & (w != 0), broken, weights)
     finite = finite & ~jax.tree.reduce(jnp.logical_or, counts)
-    # Beside a pixel that is not finite there is no slope.
+    # Next to a non-finite pixel, the derivative by the position is 0.
     smooth = finite & ~jax.tree.reduce(jnp.logical_or, broken)
     values = _interpolate(kernel, image, first, dv, du, finite, smooth)
     return values.reshape(*u.shape, image.shape[-1]), finite.reshape(u.shape)
 
 
 class _Kernel(NamedTuple):
-    """How a method weighs the pixels of a row around a position.
+    """The weights that a method gives to the pixels of a row around a position.
 
     Attributes:
-      start: of a position and the length of the padded row, the index of the first tap.
-      weights: of the position relative to that tap, the weight of each.
-      margin: how many pixels the image is padded by on every side.
+      start: function (position, length of the padded row) -> index of the first tap.
+      weights: function (position minus that index) -> weight of each tap.
+      margin: number of pixels by which the image is padded on every side.
     """
 
     start: Callable[[jax.Array, int], jax.Array]
@@ -206,7 +211,7 @@ class _Kernel(NamedTuple):
 
 
 def _bilinear_weights(f: jax.Array) -> tuple[jax.Array, ...]:
-    # Beyond the first and the last pixel, where f leaves [0, 1], the image fades to zero.
+    # Outside the first and the last pixel f leaves [0, 1]; there the image fades to zero.
     before, after = (f > -1) & (f < 0), (f > 1) & (f < 2)
     between = (f >= 0) & (f <= 1)
     first = jnp.where(between, 1 - f, jnp.where(before, 1 + f, 0))
@@ -227,14 +232,14 @@ _KERNELS = {
         lambda f: (jnp.where(jnp.abs(lax.stop_gradient(f)) <= 0.5, 1.0, 0.0).astype(f.dtype),),
         0,
     ),
-    # The last pixel takes its slope from the one before.
+    # At the last pixel the window starts one earlier, so the slope is that from the pixel before.
     "bilinear": _Kernel(lambda u, n: jnp.clip(jnp.floor(u), 0, n - 2), _bilinear_weights, 0),
     "bicubic": _Kernel(lambda u, n: jnp.clip(jnp.floor(u) - 1, 0, n - 4), _bicubic_weights, 3),
 }
 
 
 def _continue_border(u: jax.Array, size: int, border: Border, kernel: _Kernel) -> jax.Array:
-    """Where in the padded image the value at u is found."""
+    """Maps a position to one inside the padded image that has the same value."""
     last = size - 1
     if border == "reflect" and last > 0:
         phase = jnp.mod(u, 2 * last)
@@ -242,19 +247,19 @@ def _continue_border(u: jax.Array, size: int, border: Border, kernel: _Kernel) -
         return jnp.where((u >= 0) & (u <= last), u, mirrored)
     if border == "zeros" and kernel.margin == 0:
         return u
-    # From so far outside on, all taps are those of the border.
+    # Farther outside than this, all taps are in the border and the value is constant.
     beyond = max(0, kernel.margin - 1) if border != "reflect" else 0
     low, high = jnp.asarray(-beyond, u.dtype), jnp.asarray(last + beyond, u.dtype)
     return jnp.where(u < low, low, jnp.where(u > high, high, u))
 
 
 def _pad_border(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
-    """The image continued by as many pixels as the taps reach beyond it."""
+    """Pads the image by the number of pixels that the taps reach beyond it."""
     height, width, _ = image.shape[-3:]
     taps = len(kernel.weights(jnp.zeros(())))
     modes = {"zeros": "constant", "clamp": "edge", "reflect": "reflect"}
     for axis, size in ((-3, height), (-2, width)):
-        # A row of one pixel has no second tap; it has no weight either.
+        # A row of one pixel gets a second one, with zero weight, to fill the window.
         lacking = max(0, taps - (size + 2 * kernel.margin))
         padding = [(0, 0)] * image.ndim
         padding[axis] = (kernel.margin, kernel.margin + lacking)
@@ -264,8 +269,8 @@ def _pad_border(image: jax.Array, border: Border, kernel: _Kernel) -> jax.Array:
     return image
 
 
-def _weights(kernel: _Kernel, dv: jax.Array, du: jax.Array, valid: jax.Array) -> Maps:
-    """Of the pixels of a window, where valid; else 0."""
+def _find_weights(kernel: _Kernel, dv: jax.Array, du: jax.Array, valid: jax.Array) -> Maps:
+    """Computes the weights of a window's pixels; 0 where not valid."""
     return mask(valid, products(kernel.weights(dv), kernel.weights(du)))
 
 
@@ -279,13 +284,13 @@ def _interpolate(
     valid: jax.Array,
     smooth: jax.Array,
 ) -> jax.Array:
-    """The image (H, W, C) at offsets from the first pixels of windows, (h, w); 0 if not valid.
+    """Interpolates an image (H, W, C) at offsets from first pixels of windows; 0 if not valid.
 
-    It has no slope where it is not smooth.
+    Where `smooth` is False, the derivative by the offsets is 0.
     """
     del smooth
-    # Kept, or XLA on CPU would keep every tap for all that uses the values.
-    return compute_once(window_sum(image, first, _weights(kernel, dv, du, valid)))
+    # Without this, XLA on CPU would store every tap for each use of the values.
+    return compute_once(window_sum(image, first, _find_weights(kernel, dv, du, valid)))
 
 
 @_interpolate.defjvp
@@ -294,7 +299,7 @@ def _interpolate_jvp(
 ) -> tuple[jax.Array, jax.Array]:
     image, first, dv, du, valid, smooth = primals
     image_dot, _, dv_dot, du_dot, _, _ = tangents
-    moved = window_sum_for_image_grad(image_dot, first, _weights(kernel, dv, du, valid))
+    moved = window_sum_for_image_grad(image_dot, first, _find_weights(kernel, dv, du, valid))
 
     dv_dot, du_dot = mask(smooth, (dv_dot, du_dot))
     slopes = lambda f: jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))
@@ -308,7 +313,7 @@ def _interpolate_jvp(
 
 
 def bilinear_taps(u: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    """Of positions along an axis the index of the first of two pixels, and both weights."""
+    """For positions along an axis, the index of the lower neighbour and both bilinear weights."""
     kernel = _KERNELS["bilinear"]
     first = lax.stop_gradient(kernel.start(u, max(size, 2)))
     before, after = kernel.weights(u - first)

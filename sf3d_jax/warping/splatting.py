@@ -1,10 +1,11 @@
-"""Splatting: carrying the values of one image forward along a flow.
+"""Splatting: moving the values of one image forward along a flow.
 
-The pixel p goes to p + flow(p) and gives each of the four pixels q around it the weight
+Pixel p moves to (u(p), v(p)) = p + flow(p) and contributes to each of the four pixels q around it
+with weight
 
     w(p, q) = (1 - |u(p) - u_q|) (1 - |v(p) - v_q|).
 
-What leaves the image is lost, corner by corner, and nothing else is.
+Contributions to pixels q outside the image are dropped.
 """
 
 import math
@@ -38,18 +39,18 @@ from sf3d_jax.warping._windows import (
 )
 from sf3d_jax.warping.sampling import bilinear_taps, positions
 
-# The weight of a pixel at a target that the corner of its unit square touches.
+# The smallest total weight that counts as covered: that of a pixel half a step off along both axes.
 _COVERED = 0.25
 
 Mode = Literal["sum", "average", "linear", "softmax"]
 
 
 class Splatted(NamedTuple):
-    """Values that landed on the pixels of a grid.
+    """Values splatted onto the pixels of a grid.
 
     Attributes:
-      values: (*b, H, W, C).
-      weight: (*b, H, W), the sum of w over the pixels that landed there; 0 in a hole.
+      values: (*b, H, W, C); 0 in a hole.
+      weight: (*b, H, W), the sum of the bilinear weights w; 0 in a hole.
     """
 
     values: jax.Array
@@ -69,11 +70,11 @@ class WarpedInverseDepth(NamedTuple):
 
 
 class _Landing(NamedTuple):
-    """Where the pixels of a grid land: the first of the 2 x 2 pixels of each, and its weights.
+    """The windows of 2 x 2 pixels onto which the pixels of a grid are splatted.
 
     Attributes:
-      first: (h, w), integers: row times width plus column.
-      weights: two rows of two maps (h, w).
+      first: (h, w), integers, the first pixel of each window as row times width plus column.
+      weights: two rows of two maps (h, w), the weights of its pixels.
     """
 
     first: jax.Array
@@ -89,35 +90,34 @@ def forward_splat(
     importance: jax.Array | None = None,
     valid: jax.Array | None = None,
 ) -> Splatted:
-    """Carries values along a flow onto the grid of the next image.
+    """Moves values forward along a flow onto the grid of the next image.
 
-    With the weights w of this module and the importance m, the value at q is the sum over p of
+    Pixel p moves to (u, v) = p + flow(p). With w = (1 - |u - u_q|) (1 - |v - v_q|) for the four
+    pixels q around it and the importance m, the value at q is the sum over all p of
 
-        sum      w v
-        average  w v / sum of w
-        linear   w m v / sum of w m
-        softmax  w exp(m) v / sum of w exp(m), each exponent less the greatest that lands on q,
+        sum      w value
+        average  w value / sum of w
+        linear   w m value / sum of w m
+        softmax  w exp(m) value / sum of w exp(m)
 
-    so that importances of any size neither overflow nor vanish. Source: Niklaus and Liu,
-    "Softmax splatting for video frame interpolation" (CVPR 2020).
+    The exponents of "softmax" are relative to the largest m at q, so they never overflow.
+    Source: Niklaus and Liu, "Softmax splatting for video frame interpolation" (CVPR 2020).
 
     Args:
       values: (*b, H, W, C).
       flow: (*b, H, W, 2), in pixels.
       mode: "sum", "average", "linear" or "softmax"; if None, "softmax" with an importance and
         "average" without.
-      importance: (*b, H, W), m, such as the inverse depth: what is nearer covers what is behind.
-        For "linear", where it is at least 0, and "softmax", which need it, and only for them.
-      valid: (*b, H, W), bool, which pixels are carried; all if None.
+      importance: (*b, H, W), m, such as the inverse depth, so that near pixels hide far ones.
+        Required by "linear" and "softmax"; "linear" drops pixels where it is negative.
+      valid: (*b, H, W), bool, the pixels to move; all if None.
 
     Returns:
-      Values and weight, in the dtype of the values. Values are 0 where nothing landed. A pixel
-      that is not valid, or has a number that is not finite, is not carried and gets no gradient.
+      Values and weight, in the dtype of the values. Values are 0 in holes. Pixels that are not
+      valid, or have a non-finite value, flow or importance, are dropped and get no gradient.
 
     Raises:
-      TypeError: an argument is no floating array, or valid none of bool.
-      ValueError: shapes do not fit, mode is none of these, or the importance is missing, or given
-        to a mode that has none.
+      ValueError: unknown mode, or importance is missing or passed to a mode that does not use it.
     """
     mode = _check_mode(mode, importance)
     check_image("values", values)
@@ -145,25 +145,25 @@ def forward_splat(
     values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
     priority = mask(carried, jnp.broadcast_to(priority, shape))
     fu, fv = mask(carried, [jnp.broadcast_to(x, shape) for x in channels(flow)])
-    result, weight = _splat(mode, values, _landing(fu, fv, carried), priority)
+    result, weight = _splat(mode, values, _find_landing(fu, fv, carried), priority)
     result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
     return Splatted(result, weight.astype(dtype))
 
 
 def _check_mode(mode: Mode | None, importance: jax.Array | None) -> Mode:
-    """The mode that is meant, which has an importance if it needs one."""
+    """Returns the mode, chosen if None; raises unless the importance fits it."""
     if mode is None:
         return "average" if importance is None else "softmax"
     if mode not in get_args(Mode):
         raise ValueError(f"mode: expected one of {get_args(Mode)}, got {mode!r}")
     if mode in ("linear", "softmax") and importance is None:
         raise ValueError(
-            f"importance: needed by mode {mode!r}, such as the inverse depth; "
-            f"without one there is mode 'average'"
+            f"importance: needed by mode {mode!r}; pass a map such as the inverse depth, or use "
+            f"mode 'average'"
         )
     if mode in ("sum", "average") and importance is not None:
         raise ValueError(
-            f"importance: mode {mode!r} has none; it is for the modes 'linear' and 'softmax'"
+            f"importance: not used by mode {mode!r}; use mode 'linear' or 'softmax', or omit it"
         )
     return mode
 
@@ -171,56 +171,57 @@ def _check_mode(mode: Mode | None, importance: jax.Array | None) -> Mode:
 def _splat(
     mode: Mode, values: jax.Array, landing: _Landing, importance: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """`forward_splat` of values that are carried, and of what else has no weight."""
+    """Splats values; pixels that are not moved have no weight in `landing`."""
     if mode in ("sum", "average"):
         total = _splat_with(landing, landing.weights, values)
-        return (total[..., :-1] if mode == "sum" else _quotient(total)), total[..., -1]
+        return (total[..., :-1] if mode == "sum" else _divide_by_weight(total)), total[..., -1]
 
     if mode == "linear":
         factors = jax.tree.map(lambda _: importance, landing.weights)
     else:
         counts = jax.tree.map(lambda w: w > 0, landing.weights)
-        # Above the greatest, or where nothing landed, is only what has no weight yet.
+        # Only pixels without weight can be above the greatest, or meet -inf in a hole.
         below = jax.tree.map(lambda x: importance - x, _greatest(landing, counts, importance))
         factors = jax.tree.map(lambda x: jnp.exp(jnp.where(x > 0, 0, x)), below)
     weights = jax.tree.map(jnp.multiply, landing.weights, factors)
     total = _splat_with(landing, weights, values)
     weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
-    return _quotient(total), weight
+    return _divide_by_weight(total), weight
 
 
-def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
-    """Where the pixels go; those that are not carried have no weight."""
+def _find_landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
+    """Finds the windows that pixels move to; pixels that are not carried get no weight."""
     *batch, height, width = fu.shape
     u, v = positions(fu, fv)
     (column, along), (row, across) = bilinear_taps(u, width), bilinear_taps(v, height)
-    rows, columns = _at_least_two((height, width))
+    rows, columns = _enlarge_to_window((height, width))
     number = jnp.arange(math.prod(batch), dtype=row.dtype).reshape(*batch, 1, 1)
     first = (number * rows + row) * columns + column
     return _Landing(first, mask(carried, products(across, along)))
 
 
-def _quotient(total: jax.Array) -> jax.Array:
-    """The values of a total over its weight, its last channel; 0 where there is none."""
+def _divide_by_weight(total: jax.Array) -> jax.Array:
+    """Divides the channels by the last one, the weight; 0 where the weight is 0."""
     *values, weight = channels(total)
     if not values:
         return total[..., :0]
     covered = weight > 0
     weight = jnp.where(covered, weight, 1)
-    # Channel by channel: the derivative sums over them, and a sum over few is slow.
+    # Channel by channel, because the derivative sums over channels, and XLA is slow at a sum over
+    # few.
     return jnp.stack([jnp.where(covered, x / weight, 0) for x in values], axis=-1)
 
 
-# A window of two by two needs as many pixels: smaller images have some more.
-def _at_least_two(size: tuple[int, ...]) -> tuple[int, int]:
+# Windows are 2 x 2, so smaller images are enlarged.
+def _enlarge_to_window(size: tuple[int, ...]) -> tuple[int, int]:
     height, width = size
     return max(height, 2), max(width, 2)
 
 
 def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Array:
-    """The sums of values (*b, h, w, C) times weights where they land, and of the weights."""
+    """Sums values (*b, h, w, C) times weights at their targets; the last channel sums weights."""
     *batch, height, width = landing.first.shape
-    size = _at_least_two((height, width))
+    size = _enlarge_to_window((height, width))
     first, weights = fold_batch_into_rows((landing.first, weights), -2)
     total = scatter_windows(
         (math.prod(batch) * size[0], size[1]), fold_batch_into_rows(values, -3), first, weights
@@ -229,9 +230,9 @@ def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Arra
 
 
 def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
-    """The greatest x, (*b, h, w), of those that count where each pixel lands; or -inf."""
+    """For each pixel, the greatest x, (*b, h, w), of all that count at its targets; or -inf."""
     *batch, height, width = x.shape
-    size = _at_least_two((height, width))
+    size = _enlarge_to_window((height, width))
     x, first, counts = fold_batch_into_rows((x, landing.first, counts), -2)
     greatest = scatter_max((math.prod(batch) * size[0], size[1]), x, first, counts)
     return jax.tree.map(lambda x: x.reshape(landing.first.shape), windows(greatest, first, 2))
@@ -241,11 +242,11 @@ def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
 def warp_inverse_depth(
     inv_depth: jax.Array, inv_depth_change: jax.Array, flow: jax.Array
 ) -> WarpedInverseDepth:
-    """The inverse depth that the next frame shows: d + c carried along the flow, nearest first.
+    """Predicts the inverse depth of the next frame: d + c, moved along the flow with occlusion.
 
-    A surface covers a pixel if its weights w there sum to a quarter; of those that do the nearest
-    is seen, and its inverse depth is the mean by w. Two pixels are of one surface if they differ
-    by no more than the surface rises in between, as measured beside each of them.
+    A surface covers a pixel if its bilinear weights w there sum to at least 1/4. The nearest
+    surface that covers the pixel wins, and the result is the mean of its d + c weighted by w. Two
+    pixels belong to one surface if they differ by no more than the local slope allows.
 
     Args:
       inv_depth: (*b, H, W), d = 1/z0, per metre.
@@ -254,12 +255,8 @@ def warp_inverse_depth(
 
     Returns:
       1/z1 on the grid of the next frame, in the dtype of the maps, and validity; holes are not
-      valid. Pixels without a surface at both times, or whose flow is not finite, are not
-      carried and get no gradient. Differentiable by all that the winners are made of.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      valid. Pixels without a surface at both times, or with non-finite flow, are dropped and get
+      no gradient. Differentiable by the d, c and flow of the winning pixels.
     """
     check_flow(flow)
     check_array("inv_depth", inv_depth, flow.shape[-3:-1])
@@ -284,13 +281,13 @@ def warp_inverse_depth(
 def _nearest_surface(
     d1: jax.Array, fu: jax.Array, fv: jax.Array, carried: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """`warp_inverse_depth` from the inverse depth that each pixel will have."""
-    landing = _landing(fu, fv, carried)
-    # Two pixels that land beside one target are up to two pixels apart.
+    """Splats the inverse depths d1 of the next frame; of two surfaces the nearest covering wins."""
+    landing = _find_landing(fu, fv, carried)
+    # Two pixels that contribute to one target are up to two pixels apart.
     reach = lax.stop_gradient(d1) + 2 * rise(d1, carried)
 
     def layer(counts: Maps) -> tuple[jax.Array, Maps]:
-        """The inverse depth and the weight of the nearest surface, and what is of it."""
+        """Splats the nearest surface among those that count; returns it and its pixels."""
         front = _greatest(landing, counts, d1)
         of_it = jax.tree.map(lambda counts, x: counts & (reach >= x), counts, front)
         weights = jax.tree.map(lambda w, of_it: jnp.where(of_it, w, 0), landing.weights, of_it)
@@ -301,14 +298,15 @@ def _nearest_surface(
     second, _ = layer(jax.tree.map(lambda counts, of_it: counts & ~of_it, counts, of_first))
     seen = jnp.where(first[..., 1:] >= _COVERED, first, second)
     valid = seen[..., 1] >= _COVERED
-    return jnp.where(valid, _quotient(seen)[..., 0], 0), valid
+    return jnp.where(valid, _divide_by_weight(seen)[..., 0], 0), valid
 
 
 def rise(x: jax.Array, known: jax.Array) -> jax.Array:
-    """How much a map (*b, h, w) changes from a pixel to the next on its surface, rows plus columns.
+    """The local slope of a map (*b, h, w): its change per pixel on one surface, |du| + |dv|.
 
-    Of the steps on both sides the smaller: the larger may be one to another surface. Where there
-    is no step on one side, the one behind the other side bears witness; 0 where there is none.
+    Along each axis it is the smaller of the steps to both neighbours, because the larger may be a
+    step to another surface. If one neighbour is unknown, the second step on the other side takes
+    its place; 0 if that is unknown too.
     """
     x, known = lax.stop_gradient((x, known))
     x = mask(known, x)

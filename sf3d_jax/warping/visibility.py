@@ -1,12 +1,12 @@
-"""Which pixels of an image are hidden in the other one.
+"""Tests for occlusion: which pixels of one image are hidden in the other.
 
     consistency   |F + B(p + F)|^2 > relative (|F|^2 + |B|^2) + absolute    (Sundaram et al. 2010)
-    range map     less than a half of the pixel is reached by the flow from the other image
+    range map     the flow from the other image covers less than half of the pixel
                   (Wang et al., "Occlusion aware unsupervised learning of optical flow", 2018)
-    depth         the other image shows, where the point goes, a surface that is nearer than it
+    depth         at the point's position, the other image shows a nearer surface
 
-Each answer is 1 where hidden and 0 where not; with a temperature T it is the logistic function
-of margin / T, the margin being what exceeds the threshold, and differentiable.
+Results are 1 where hidden and 0 elsewhere. With a temperature T they are differentiable:
+sigmoid(margin / T), where the margin is the excess over the threshold.
 """
 
 from typing import NamedTuple
@@ -29,12 +29,12 @@ from sf3d_jax.warping.splatting import forward_splat, rise
 
 
 class Occlusion(NamedTuple):
-    """Which pixels of an image are hidden in the other.
+    """Which pixels of one image are hidden in the other.
 
     Attributes:
-      hidden: (*b, H, W), 1 where the point is hidden by another surface, else 0; between the two
+      hidden: (*b, H, W), 1 where the point is hidden by another surface, else 0; between 0 and 1
         with a temperature. 0 where the point is not inside.
-      inside: (*b, H, W), bool, whether it lies within the other image, [-0.5, W - 0.5] by
+      inside: (*b, H, W), bool, whether the point lies within the other image, [-0.5, W - 0.5] x
         [-0.5, H - 0.5].
     """
 
@@ -51,27 +51,27 @@ def occlusion_from_consistency(
     absolute: float = 0.5,
     temperature: float | None = None,
 ) -> Occlusion:
-    """Hidden where the way back does not undo the way there; see this module.
+    """Hidden where |F + B(p + F)|^2 > relative (|F|^2 + |B(p + F)|^2) + absolute.
+
+    With a temperature T, hidden = sigmoid((left side - right side) / T).
+    Source: Sundaram et al., "Dense point trajectories by GPU-accelerated large displacement optical
+    flow" (ECCV 2010).
 
     Args:
       flow: (*b, H, W, 2), F, from this image to the other, in pixels.
-      backward_flow: (*b, H, W, 2), B, from the other image to this one.
-      relative: share of the squared lengths that may be missed.
-      absolute: squared pixels that may be missed besides.
-      temperature: T in squared pixels, positive; a hard answer if None.
+      backward_flow: (*b, H, W, 2), B, from the other image to this one, in pixels.
+      relative: tolerance relative to the squared lengths of the flows.
+      absolute: tolerance in squared pixels.
+      temperature: T in squared pixels, positive; the result is 0 or 1 if None.
 
     Returns:
-      Occlusion, in the dtype of the flow. A pixel whose flow is not finite is not inside; one
-      whose way back is not finite is not hidden. Neither passes a gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      Occlusion, in the dtype of the flow. A pixel with non-finite flow is not inside; a pixel with
+      non-finite backward flow is not hidden. Neither passes a gradient.
     """
     check_maps(flow=(flow, "flow"), backward_flow=(backward_flow, "flow"))
     dtype = flow.dtype
     flow, back = widen(flow, backward_flow)
-    there, inside = _destination(flow)
+    there, inside = _find_target(flow)
     back, known = sample_at("flow", back, *there, "bilinear", "clamp")
     known, inside, *moved = align_ranks(known, inside, *channels(flow), *channels(back))
     known = known & inside
@@ -79,7 +79,7 @@ def occlusion_from_consistency(
     missed = (fu + bu) ** 2 + (fv + bv) ** 2
     share, least = (jnp.asarray(option, fu.dtype) for option in (relative, absolute))
     allowed = share * (fu * fu + fv * fv + bu * bu + bv * bv) + least
-    return _occlusion(missed - allowed, known, inside, temperature, dtype)
+    return _make_occlusion(missed - allowed, known, inside, temperature, dtype)
 
 
 @jit
@@ -89,30 +89,30 @@ def occlusion_from_range_map(
     flow: jax.Array | None = None,
     temperature: float | None = None,
 ) -> Occlusion:
-    """Hidden where too little of the other image comes from; see this module.
+    """Hidden where the backward flow covers less than half of a pixel: weight < 0.5.
+
+    The weight is the sum of the bilinear weights with which the other image's pixels land here.
+    With a temperature T, hidden = sigmoid((0.5 - weight) / T).
+    Source: Wang et al., "Occlusion aware unsupervised learning of optical flow" (CVPR 2018).
 
     Args:
-      backward_flow: (*b, H, W, 2), from the other image to this one, in pixels; one that is not
-        finite reaches nothing.
-      flow: (*b, H, W, 2), from this image to the other, which tells what leaves it. Without it
-        all counts as inside, and what has left as hidden.
-      temperature: T in pixels' areas, positive; a hard answer if None.
+      backward_flow: (*b, H, W, 2), from the other image to this one, in pixels; non-finite vectors
+        cover nothing.
+      flow: (*b, H, W, 2), from this image to the other, in pixels, to find the pixels that leave
+        the image. If None, all pixels count as inside, and those that leave appear hidden.
+      temperature: T in pixel areas, positive; the result is 0 or 1 if None.
 
     Returns:
-      Occlusion, in the dtype of the backward flow. A pixel whose flow is not finite is not inside.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      Occlusion, in the dtype of the backward flow. A pixel with non-finite flow is not inside.
     """
     check_maps(backward_flow=(backward_flow, "flow"), flow=(flow, "flow"))
     dtype = backward_flow.dtype
     (back,) = widen(backward_flow)
-    # One channel of nothing: the weight alone is wanted.
+    # Only the weight is needed, so the values are zeros.
     reached = forward_splat(jnp.zeros_like(back[..., :1]), back, mode="sum").weight
-    inside = jnp.ones(reached.shape, bool) if flow is None else _destination(*widen(flow))[1]
+    inside = jnp.ones(reached.shape, bool) if flow is None else _find_target(*widen(flow))[1]
     inside = jnp.broadcast_to(inside, jnp.broadcast_shapes(inside.shape, reached.shape))
-    return _occlusion(0.5 - reached, inside, inside, temperature, dtype)
+    return _make_occlusion(0.5 - reached, inside, inside, temperature, dtype)
 
 
 @jit
@@ -125,28 +125,24 @@ def occlusion_from_depth(
     tolerance: float = 1e-3,
     temperature: float | None = None,
 ) -> Occlusion:
-    """Hidden where the next image shows a nearer surface than the one that goes there.
+    """Hidden where the next image shows a nearer surface: (n - r) / (d + c) - 1 > tolerance.
 
-    With n the next inverse depth at the pixel that p + F rounds to, and r how much n changes
-    from there to the next pixel of the same surface, the margin is (n - r) / (d + c) - 1 less
-    the tolerance: a slanted surface does not hide itself.
+    n is the next inverse depth at the pixel that p + F rounds to. r is the local slope of n per
+    pixel, subtracted so that a slanted surface does not hide itself. With a temperature T, hidden =
+    sigmoid((left side - tolerance) / T).
 
     Args:
       flow: (*b, H, W, 2), F, in pixels.
       inv_depth: (*b, H, W), d = 1/z0, per metre.
       inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
-      next_inv_depth: (*b, H, W), 1/z of the next image, per metre; no surface hides nothing.
-      tolerance: relative, how much nearer than the point a surface may be that does not hide it.
-      temperature: T, relative, positive; a hard answer if None.
+      next_inv_depth: (*b, H, W), 1/z of the next image, per metre; not positive without a surface.
+      tolerance: relative difference of inverse depth up to which a nearer surface does not hide.
+      temperature: T, relative, positive; the result is 0 or 1 if None.
 
     Returns:
-      Occlusion, in the dtype of the flow. A pixel without a surface at both times, or whose flow
-      is not finite, is not inside. Differentiable, with a temperature, by the three inverse
-      depths; by the flow it is constant, since n is that of one pixel.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not fit.
+      Occlusion, in the dtype of the flow. A pixel without a surface at both times, or with
+      non-finite flow, is not inside. With a temperature, the result is differentiable by the three
+      inverse depths, but constant in the flow, because n is the value of a single pixel.
     """
     check_maps(
         flow=(flow, "flow"),
@@ -156,7 +152,7 @@ def occlusion_from_depth(
     )
     dtype = flow.dtype
     flow, d0, c, following = widen(flow, inv_depth, inv_depth_change, next_inv_depth)
-    there, inside = _destination(flow)
+    there, inside = _find_target(flow)
     inside, d0, c = align_ranks(inside, d0, c)
     inside = inside & is_positive_finite(d0) & is_positive_finite(d0 + c)
     seen = is_positive_finite(following)
@@ -168,11 +164,11 @@ def occlusion_from_depth(
     hides = inside & (n > 0)
     d1, n, r = mask(hides, (d0 + c, n, r), (1, 0, 0))
     margin = (n - r) / d1 - 1 - jnp.asarray(tolerance, d1.dtype)
-    return _occlusion(margin, hides, inside, temperature, dtype)
+    return _make_occlusion(margin, hides, inside, temperature, dtype)
 
 
-def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-    """Where the pixels go, moved to the nearest centre of a pixel, and whether that is inside."""
+def _find_target(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """Finds where pixels go, clipped to the outermost centres, and whether that is inside."""
     height, width = flow.shape[-3:-1]
     fu, fv = channels(flow)
     finite = is_in_range(fu) & is_in_range(fv)
@@ -181,14 +177,14 @@ def _destination(flow: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arra
     return (jnp.clip(u, 0, width - 1), jnp.clip(v, 0, height - 1)), inside
 
 
-def _occlusion(
+def _make_occlusion(
     margin: jax.Array,
     known: jax.Array,
     inside: jax.Array,
     temperature: float | None,
     dtype: jnp.dtype,
 ) -> Occlusion:
-    """The answer from what exceeds the threshold; not hidden where nothing is known."""
+    """Makes the result from the excess over the threshold; unknown pixels are not hidden."""
     margin = mask(known, margin)
     if temperature is None:
         hidden = margin > 0

@@ -88,7 +88,7 @@ def test_a_program_on_a_device_finds_the_same_numbers():
     for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
         for scale, expected in ((1, False), (255, True)):
             image = jnp.asarray(scale * IMAGE, dtype).at[0, 0, 0].set(jnp.nan)
-            assert bool(brightness._has_bright_number(image)) == expected
+            assert bool(brightness._has_bright_pixel(image)) == expected
             assert brightness._is_bright(image) == expected
 
 

@@ -580,7 +580,9 @@ def test_wrong_samples_are_named():
         augment.random_flip(key(), Sample(flow=sample.flow, inv_depth=sample.inv_depth[1:]))
     with pytest.raises(ValueError, match="expected an image or a map, got none"):
         augment.random_flip(key(), Sample())
-    with pytest.raises(TypeError, match=r"sample.image: expected floating numbers, got uint8"):
+    with pytest.raises(
+        TypeError, match=r"sample.image: expected a floating-point array, got uint8"
+    ):
         augment.random_flip(key(), Sample(image=np.zeros((4, 5, 3), np.uint8)))
     with pytest.raises(ValueError, match=r"sample.flow: expected shape \(..., 2\)"):
         augment.random_flip(key(), Sample(flow=sample.inv_depth))

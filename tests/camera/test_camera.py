@@ -292,7 +292,11 @@ def test_a_rotation_may_be_rounded(dtype, error):
     "change, error, message",
     [
         ({"focal": np.ones(3)}, ValueError, r"focal: expected shape \(..., 2\), got \(3,\)"),
-        ({"focal": np.array([28, 27])}, TypeError, "focal: expected floating numbers, got int64"),
+        (
+            {"focal": np.array([28, 27])},
+            TypeError,
+            "focal: expected a floating-point array, got int64",
+        ),
         ({"focal": [28.0, 27.0]}, TypeError, "focal: expected an array, got list"),
         ({"focal": 28.0}, TypeError, "focal: expected an array, got float"),
         ({"focal": np.array([28.0, 0])}, ValueError, "focal: expected positive focal lengths"),
@@ -300,7 +304,7 @@ def test_a_rotation_may_be_rounded(dtype, error):
         ({"focal": np.array([np.nan, 27])}, ValueError, "focal: expected finite numbers"),
         ({"principal_point": np.array([np.inf, 1])}, ValueError, "principal_point: expected fin"),
         ({"principal_point": np.ones((2, 1))}, ValueError, "principal_point: expected shape"),
-        ({"world_to_camera": np.eye(4)}, ValueError, "leave out the row 0 0 0 1"),
+        ({"world_to_camera": np.eye(4)}, ValueError, "remove the last row 0 0 0 1"),
         ({"world_to_camera": np.eye(3)}, ValueError, "world_to_camera: expected shape"),
         ({"distortion": np.full(4, np.nan), "model": "opencv"}, ValueError, "distortion: exp"),
         ({"distortion": np.zeros(3), "model": "opencv"}, ValueError, "coefficients, got 3"),
@@ -349,7 +353,7 @@ def test_traced_numbers_are_not_checked_but_their_shapes():
     make = lambda pose: sf3d.Camera(jnp.ones(2), jnp.ones(2), pose, size=SIZE)
     shape = lambda pose: jax.eval_shape(make, pose).world_to_camera.shape
     assert shape(np.zeros((3, 4), np.float32)) == (3, 4)
-    with pytest.raises(ValueError, match="leave out the row"):
+    with pytest.raises(ValueError, match="remove the last row"):
         shape(np.eye(4, dtype=np.float32))
 
 

@@ -171,7 +171,7 @@ def test_wrong_arguments_are_named():
     ones = np.ones((4, 5))
     with pytest.raises(ValueError, match="next_depth"):
         depth_change.from_depths(ones, np.ones((3, 5)))
-    with pytest.raises(TypeError, match="disparity: expected floating"):
+    with pytest.raises(TypeError, match="disparity: expected a floating-point array"):
         depth_change.from_disparities(ones.astype(int), ones, 1.0)
     with pytest.raises(ValueError, match="window"):
         depth_change.optical_expansion(np.ones((4, 5, 2)), window=4)

@@ -318,9 +318,9 @@ def test_wrong_arguments_are_refused():
             fit.flow(image, image, smoothness=smoothness)
     with pytest.raises(ValueError, match="reach"):
         fit.flow(image, image, reach=None)
-    with pytest.raises(TypeError, match="optimizer: expected one of optax"):
+    with pytest.raises(TypeError, match="optimizer: expected an optax optimizer"):
         fit.refine(jnp.sum, image, optimizer=optax.adam)
-    with pytest.raises(ValueError, match="optimizer: goes only with refine"):
+    with pytest.raises(ValueError, match="optimizer: used only with refine"):
         fit.flow(image, image, optimizer=optax.sgd(1.0))
     with pytest.raises(TypeError, match="loss: expected a function"):
         fit.refine(True, image)

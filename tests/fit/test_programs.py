@@ -8,7 +8,7 @@ from helpers import programs
 
 from sf3d_jax import Camera, fit
 from sf3d_jax.fit import _programs, two_images
-from sf3d_jax.fit._programs import Program, choose_own, choose_program
+from sf3d_jax.fit._programs import Program, choose_program, make_exact_program
 from sf3d_jax.fit._pyramid.plan import make_arrays, make_plan
 
 
@@ -31,7 +31,7 @@ def test_the_sizes_of_a_data_set_share_the_first_program():
         Program((353, 1153), (384, 1280)),
     }
     assert choose_program((48, 64), "small").most == (48, 64)
-    assert choose_program((1, 7), "tiny") == choose_own((1, 7))
+    assert choose_program((1, 7), "tiny") == make_exact_program((1, 7))
 
 
 @pytest.mark.parametrize("least, most", [((36, 48), (50, 66)), ((400, 500), (520, 650))])
@@ -63,7 +63,7 @@ def test_ten_sizes_take_two_compilations_and_have_the_motion_of_their_own(monkey
     before = programs.counts["programs"]
     fitted = [fit.flow(*pair) for pair in pairs]
     assert programs.counts["programs"] - before <= 2
-    monkeypatch.setattr(two_images, "choose_program", lambda size, kind: choose_own(size))
+    monkeypatch.setattr(two_images, "choose_program", lambda size, kind: make_exact_program(size))
     for pair, shared in list(zip(pairs, fitted, strict=True))[1::4]:
         own = fit.flow(*pair)
         for name in ("flow", "backward_flow", "confidence"):

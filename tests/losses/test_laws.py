@@ -302,9 +302,9 @@ def test_integers_are_refused():
         losses.brightness(IMAGE, OTHER, penalty="l1")
     with pytest.raises(TypeError, match="camera: expected a Camera"):
         losses.rigidity(VECTORS, INV_DEPTH, None)
-    with pytest.raises(TypeError, match="image: expected floating numbers, got uint8"):
+    with pytest.raises(TypeError, match="image: expected a floating-point array, got uint8"):
         losses.census(np.uint8(255 * IMAGE), OTHER)
-    with pytest.raises(TypeError, match="x: expected floating"):
+    with pytest.raises(TypeError, match="x: expected a floating-point array"):
         losses.l1(np.arange(3))
     for dtype in (int, np.uint8):
         with pytest.raises(TypeError, match=r"mask: expected an array of bool, .* mask > 0\.5"):

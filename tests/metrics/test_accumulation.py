@@ -357,9 +357,9 @@ def test_wrong_maps_are_refused_by_name():
         sintel.update(flow[0], flow[0])
     with pytest.raises(TypeError, match="occluded: expected an array of bool"):
         sintel.update(flow, flow, occluded=flow[..., 0])
-    with pytest.raises(TypeError, match="flow: expected floating numbers"):
+    with pytest.raises(TypeError, match="flow: expected a floating-point array"):
         sintel.update(flow.astype(int), flow)
-    with pytest.raises(TypeError, match=r"flow: valid: .*; give flow=\(values, valid > 0\.5\)"):
+    with pytest.raises(TypeError, match=r"flow: valid: .*; pass flow=\(values, valid > 0\.5\)"):
         sintel.update((flow, flow[..., 0]), flow)
     with pytest.raises(ValueError, match="flow: expected an array or"):
         sintel.update((flow, flow, flow), flow)

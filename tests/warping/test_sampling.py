@@ -224,7 +224,7 @@ def test_wrong_arguments_are_named():
         sf3d.sample(x, flow, border="wrap")
     with pytest.raises(ValueError, match="image: expected shape"):
         sf3d.sample(x[0], flow)
-    with pytest.raises(TypeError, match="image: expected floating numbers, got uint8"):
+    with pytest.raises(TypeError, match="image: expected a floating-point array, got uint8"):
         sf3d.sample(x.astype(np.uint8), flow)
     with pytest.raises(ValueError, match=r"flow: expected shape \(..., 2\)"):
         sf3d.backward_warp(x, x)

@@ -180,7 +180,7 @@ def test_wrong_arguments_are_named():
         with pytest.raises(ValueError, match=f"importance: needed by mode '{mode}'"):
             sf3d.forward_splat(values, flow, mode=mode)
     for mode in ("sum", "average"):
-        with pytest.raises(ValueError, match=f"importance: mode '{mode}' has none"):
+        with pytest.raises(ValueError, match=f"importance: not used by mode '{mode}'"):
             sf3d.forward_splat(values, flow, mode=mode, importance=importance)
     with pytest.raises(ValueError, match="flow: expected shape"):
         sf3d.forward_splat(values, flow[1:], mode="sum")

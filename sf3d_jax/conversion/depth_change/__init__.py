@@ -1,8 +1,7 @@
-"""The third channel of motion: inverse-depth change, and whatever else is used for it.
+"""The third channel of motion: inverse-depth change, and conversions from and to alternatives.
 
-`from_*` makes inverse-depth change of another channel, `to_*` the other channel of it, and
-`optical_expansion` measures one in a flow field. The formulas are in
-`sf3d_jax.conversion.depth_change.channels`.
+`from_*` converts another channel to inverse-depth change c = 1/z1 - 1/z0, `to_*` converts back,
+and `optical_expansion` measures a channel from the flow field alone.
 """
 
 from sf3d_jax import _lazy

@@ -1,18 +1,18 @@
-"""The third channel of motion: inverse-depth change, and whatever else is used for it.
+"""The third channel of motion: inverse-depth change, and conversions from and to alternatives.
 
-One surface point has the depth z0 in the first camera and z1 in the second. Its inverse-depth
-change is c = 1/z1 - 1/z0 = d1 - d0, on the grid of the first image. In use are also
+A surface point has depth z0 in the first camera and z1 in the second. Its inverse-depth change
+is c = 1/z1 - 1/z0 = d1 - d0, on the grid of the first image. Also in use are
 
     depths                  z0, z1                         d0 = 1/z0, c = (z0 - z1) d0 d1
     disparities             e0 = fb d0, e1 = fb d1         fb: focal length x baseline, px m
-    scaled inverse depth    s d0, s c                      s: of the data set
+    scaled inverse depth    s d0, s c                      s: a constant of the data set
     motion in depth         tau = z1/z0                    c = d0 (1 - tau) / tau
     log motion in depth     L = log tau                    c = d0 expm1(-L)
     time to contact         T = z0 dt / (z0 - z1)          c = d0 dt / (T - dt)
-    optical expansion       the growth of a patch's image, 1 / tau where it faces the camera
+    optical expansion       growth of a patch's image      1 / tau if it faces the camera
 
-Every conversion is exact near no motion: none subtracts two nearly equal numbers that it
-computed itself.
+Every conversion is exact near zero motion: none subtracts two nearly equal numbers that it has
+computed.
 """
 
 import functools
@@ -36,7 +36,7 @@ from sf3d_jax._numerics import (
 
 
 class InverseDepths(NamedTuple):
-    """The two channels that the library works with.
+    """Inverse depth and its change, the two channels that this library uses.
 
     Attributes:
       inv_depth: (...), d0, per metre; 0 where not valid.
@@ -53,8 +53,8 @@ class Pair(NamedTuple):
     """A quantity of one surface point at both times, on the first image's grid.
 
     Attributes:
-      first: (...), in the first camera; 0 where not valid.
-      second: (...), of the same point in the second camera; 0 where not valid.
+      first: (...), value in the first camera; 0 where not valid.
+      second: (...), value of the same point in the second camera; 0 where not valid.
       valid: (...), bool.
     """
 
@@ -77,20 +77,15 @@ class Channel(NamedTuple):
 
 @jit
 def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
-    """Two depths to inverse depth and its change: d0 = 1/z0, c = (z0 - z1) / (z0 z1).
+    """Converts two depths to inverse depth and its change: d0 = 1/z0, c = (z0 - z1) / (z0 z1).
 
     Args:
       depth: (...), z0, metres.
-      next_depth: (...), z1 of the same surface point, metres: not the second depth map at
-        the same pixel.
+      next_depth: (...), z1 of the same surface point, metres (not the second depth map at the
+        same pixel).
 
     Returns:
-      Per metre; valid where both depths are positive and finite. Other pixels get zeros and pass
-      no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      Per metre; valid where both depths are positive and finite.
     """
     convert = lambda z0, z1: (1 / z0, (z0 - z1) / (z0 * z1))
     usable = lambda z0, z1: _is_all_positive(z0, z1)
@@ -100,30 +95,25 @@ def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
 
 @jit
 def to_depths(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Pair:
-    """Inverse depth and its change to two depths: z0 = 1/d0, z1 = 1/(d0 + c).
+    """Converts inverse depth and its change to two depths: z0 = 1/d0, z1 = 1/(d0 + c).
 
     Args:
       inv_depth: (...), d0, per metre.
       inv_depth_change: (...), c of the same surface point, per metre.
 
     Returns:
-      Metres; valid where both depths are positive and finite. Other pixels get zeros and pass no
-      gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      Metres; valid where both depths are positive and finite.
     """
     convert = lambda d0, c: (1 / d0, 1 / (d0 + c))
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
-    return Pair(*_convert(convert, _two_surfaces, (1.0, 0.0), maps))
+    return Pair(*_convert(convert, _has_two_surfaces, (1.0, 0.0), maps))
 
 
 @jit
 def from_disparities(
     disparity: jax.Array, next_disparity: jax.Array, focal_baseline: jax.Array
 ) -> InverseDepths:
-    """Two disparities to inverse depth and its change: d0 = e0 / fb, c = (e1 - e0) / fb.
+    """Converts two disparities to inverse depth and its change: d0 = e0 / fb, c = (e1 - e0) / fb.
 
     Args:
       disparity: (...), e0, positive, pixels.
@@ -131,12 +121,7 @@ def from_disparities(
       focal_baseline: (...) or a number, fb = focal length (pixels) x baseline (metres), positive.
 
     Returns:
-      Per metre; valid where both disparities and fb are positive and finite. Other pixels get
-      zeros and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      Per metre; valid where both disparities and fb are positive and finite.
     """
     convert = lambda e0, e1, fb: (e0 / fb, (e1 - e0) / fb)
     usable = lambda e0, e1, fb: _is_all_positive(e0, e1, fb, e0 / fb, e1 / fb)
@@ -149,7 +134,7 @@ def from_disparities(
 def to_disparities(
     inv_depth: jax.Array, inv_depth_change: jax.Array, focal_baseline: jax.Array
 ) -> Pair:
-    """Inverse depth and its change to two disparities: e0 = fb d0, e1 = fb (d0 + c).
+    """Converts inverse depth and its change to two disparities: e0 = fb d0, e1 = fb (d0 + c).
 
     Args:
       inv_depth: (...), d0, per metre.
@@ -157,15 +142,10 @@ def to_disparities(
       focal_baseline: (...) or a number, fb = focal length (pixels) x baseline (metres), positive.
 
     Returns:
-      Pixels; valid where both depths and fb are positive and finite. Other pixels get zeros and
-      pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      Pixels; valid where both depths and fb are positive and finite.
     """
     convert = lambda d0, c, fb: (fb * d0, fb * (d0 + c))
-    usable = lambda d0, c, fb: _two_surfaces(d0, c) & is_positive_finite(fb)
+    usable = lambda d0, c, fb: _has_two_surfaces(d0, c) & is_positive_finite(fb)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     parameters = {"focal_baseline": focal_baseline}
     return Pair(*_convert(convert, usable, (1.0, 0.0, 1.0), maps, parameters))
@@ -175,20 +155,15 @@ def to_disparities(
 def from_scaled(
     scaled_inv_depth: jax.Array, scaled_inv_depth_change: jax.Array, scale: jax.Array
 ) -> InverseDepths:
-    """Scaled inverse depth and its change to metric ones: d0 = (s d0) / s, c = (s c) / s.
+    """Converts scaled inverse depth and its change to metric: d0 = (s d0) / s, c = (s c) / s.
 
     Args:
       scaled_inv_depth: (...), s d0.
       scaled_inv_depth_change: (...), s c of the same surface point.
-      scale: (...) or a number, s, positive, metres; it belongs to the data set.
+      scale: (...) or a number, s, positive, metres; a constant of the data set.
 
     Returns:
-      Per metre; valid where both depths and s are positive and finite. Other pixels get zeros and
-      pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      Per metre; valid where both depths and s are positive and finite.
     """
     convert = lambda d0, c, s: (d0 / s, c / s)
     usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 / s, d0 / s + c / s)
@@ -198,20 +173,15 @@ def from_scaled(
 
 @jit
 def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Array) -> InverseDepths:
-    """Metric inverse depth and its change to scaled ones: s d0 and s c.
+    """Converts metric inverse depth and its change to scaled ones: s d0 and s c.
 
     Args:
       inv_depth: (...), d0, per metre.
       inv_depth_change: (...), c of the same surface point, per metre.
-      scale: (...) or a number, s, positive, metres; it belongs to the data set.
+      scale: (...) or a number, s, positive, metres; a constant of the data set.
 
     Returns:
-      Both times s; valid where both depths and s are positive and finite. Other pixels get zeros
-      and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      Both times s; valid where both depths and s are positive and finite.
     """
     convert = lambda d0, c, s: (d0 * s, c * s)
     usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 * s, d0 * s + c * s)
@@ -221,19 +191,14 @@ def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Arra
 
 @jit
 def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Channel:
-    """Motion in depth tau = z1/z0 to inverse-depth change: c = d0 (1 - tau) / tau.
+    """Converts motion in depth tau = z1/z0 to inverse-depth change: c = d0 (1 - tau) / tau.
 
     Args:
       motion_in_depth: (...), tau, positive; 1 where nothing moves in depth.
       inv_depth: (...), d0, per metre.
 
     Returns:
-      c per metre; valid where both depths are positive and finite. Other pixels get zeros and
-      pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      c per metre; valid where both depths are positive and finite.
     """
     convert = lambda tau, d0: d0 * ((1 - tau) / tau)
     usable = lambda tau, d0: _is_all_positive(tau, d0, d0 / tau)
@@ -243,40 +208,30 @@ def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Ch
 
 @jit
 def to_motion_in_depth(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Channel:
-    """Inverse-depth change to motion in depth: tau = z1/z0 = d0 / (d0 + c).
+    """Converts inverse-depth change to motion in depth: tau = z1/z0 = d0 / (d0 + c).
 
     Args:
       inv_depth: (...), d0, per metre.
       inv_depth_change: (...), c of the same surface point, per metre.
 
     Returns:
-      tau, without unit; valid where both depths are positive and finite. Other pixels get zeros
-      and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      tau, dimensionless; valid where both depths are positive and finite.
     """
     convert = lambda d0, c: d0 / (d0 + c)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
-    return Channel(*_convert(convert, _two_surfaces, (1.0, 0.0), maps))
+    return Channel(*_convert(convert, _has_two_surfaces, (1.0, 0.0), maps))
 
 
 @jit
 def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Array) -> Channel:
-    """Log motion in depth L = log(z1/z0) to inverse-depth change: c = d0 expm1(-L).
+    """Converts log motion in depth L = log(z1/z0) to inverse-depth change: c = d0 expm1(-L).
 
     Args:
       log_motion_in_depth: (...), L, natural logarithm; positive where the point recedes.
       inv_depth: (...), d0, per metre.
 
     Returns:
-      c per metre; valid where both depths are positive and finite. Other pixels get zeros and
-      pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      c per metre; valid where both depths are positive and finite.
     """
     convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
     usable = lambda log_tau, d0: is_in_range(log_tau) & _is_all_positive(d0, d0 * jnp.exp(-log_tau))
@@ -286,48 +241,38 @@ def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Arra
 
 @jit
 def to_log_motion_in_depth(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Channel:
-    """Inverse-depth change to log motion in depth: L = log(z1/z0) = -log1p(c / d0).
+    """Converts inverse-depth change to log motion in depth: L = log(z1/z0) = -log1p(c / d0).
 
     Args:
       inv_depth: (...), d0, per metre.
       inv_depth_change: (...), c of the same surface point, per metre.
 
     Returns:
-      L, natural logarithm; valid where both depths are positive and finite. Other pixels get
-      zeros and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      L, natural logarithm; valid where both depths are positive and finite.
     """
     convert = lambda d0, c: -jnp.log1p(c / d0)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
-    return Channel(*_convert(convert, _two_surfaces, (1.0, 0.0), maps))
+    return Channel(*_convert(convert, _has_two_surfaces, (1.0, 0.0), maps))
 
 
 @jit
 def from_time_to_contact(
     time_to_contact: jax.Array, inv_depth: jax.Array, interval: jax.Array
 ) -> Channel:
-    """Time to contact T to inverse-depth change: c = d0 dt / (T - dt).
+    """Converts time to contact T to inverse-depth change: c = d0 dt / (T - dt).
 
     Args:
       time_to_contact: (...), T, seconds from the first image until the point would reach the
-        camera's plane at constant speed; negative where it recedes, infinite where it keeps its
-        depth.
+        camera's plane at constant speed; negative where the point recedes, infinite where its depth
+        is constant.
       inv_depth: (...), d0, per metre.
       interval: (...) or a number, dt, seconds between the images, positive.
 
     Returns:
-      c per metre; valid where both depths are positive and finite, so not for 0 <= T <= dt. Other
-      pixels get zeros and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      c per metre; valid where both depths are positive and finite, so not for 0 <= T <= dt.
     """
     convert = lambda t, d0, dt: d0 * (dt / (t - dt))
-    usable = lambda t, d0, dt: is_positive_finite(dt) & _two_surfaces(d0, convert(t, d0, dt))
+    usable = lambda t, d0, dt: is_positive_finite(dt) & _has_two_surfaces(d0, convert(t, d0, dt))
     maps = {"time_to_contact": time_to_contact, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (2.0, 1.0, 1.0), maps, {"interval": interval}))
 
@@ -336,7 +281,7 @@ def from_time_to_contact(
 def to_time_to_contact(
     inv_depth: jax.Array, inv_depth_change: jax.Array, interval: jax.Array
 ) -> Channel:
-    """Inverse-depth change to time to contact: T = dt (d0 + c) / c.
+    """Converts inverse-depth change to time to contact: T = dt (d0 + c) / c.
 
     Args:
       inv_depth: (...), d0, per metre.
@@ -345,12 +290,7 @@ def to_time_to_contact(
 
     Returns:
       T in seconds from the first image, negative where the point recedes; valid where both
-      depths are positive and finite and T is finite, so not where c = 0. Other pixels get
-      zeros and pass no gradient.
-
-    Raises:
-      TypeError: an argument is no floating array.
-      ValueError: shapes do not broadcast.
+      depths are positive and finite and T is finite, so not where c = 0.
     """
     convert = lambda d0, c, dt: dt * ((d0 + c) / c)
     usable = lambda d0, c, dt: _is_all_positive(d0, d0 + c, dt) & is_in_range(convert(d0, c, dt))
@@ -358,7 +298,7 @@ def to_time_to_contact(
     return Channel(*_convert(convert, usable, (1.0, 1.0, 1.0), maps, {"interval": interval}))
 
 
-def _two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
+def _has_two_surfaces(d0: jax.Array, c: jax.Array) -> jax.Array:
     return _is_all_positive(d0, d0 + c)
 
 
@@ -373,16 +313,16 @@ def _convert(
     maps: dict[str, jax.Array],
     parameters: dict[str, jax.Array] | None = None,
 ) -> tuple[jax.Array, ...]:
-    """Checks, converts where usable, and returns the results and the validity.
+    """Checks the arguments, converts where usable, and returns the results and the validity.
 
     Args:
-      function: elementwise, from the maps and parameters to an array or a tuple of arrays.
-      usable: from the same to which pixels are valid.
-      otherwise: for each of them a value at which the function is smooth.
-      maps: the arrays whose dtype the result has, by name.
-      parameters: arrays or numbers that every pixel may share, by name.
+      function: elementwise function of maps and parameters; returns an array or a tuple of arrays.
+      usable: elementwise function of the same arguments; returns which pixels are valid.
+      otherwise: for each argument a value at which the function is smooth.
+      maps: arrays by name; the result has their dtype.
+      parameters: arrays or numbers by name, which all pixels may share.
     """
-    # A number may be written without a point.
+    # Accept Python integers, such as a scale of 1.
     real = lambda x: x.astype(float) if x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.integer) else x
     parameters = {name: real(x) for name, x in (parameters or {}).items()}
     for name, x in (maps | parameters).items():

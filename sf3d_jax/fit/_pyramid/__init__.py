@@ -1,4 +1,4 @@
-"""From two frames to the motion between them, both ways, from coarse to fine."""
+"""Fits the motion between two frames in both directions, from coarse to fine."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,23 @@ from jax import lax
 from sf3d_jax._numerics import is_in_range, is_positive_finite
 from sf3d_jax.fit._pyramid.confidence import find_confidence
 from sf3d_jax.fit._pyramid.level import FramePair, find_features, improve
-from sf3d_jax.fit._pyramid.maps import Size, add_up, count_in, resize, resize_to_nearest, steps
+from sf3d_jax.fit._pyramid.maps import Size, add_up, is_in_map, resize, resize_to_nearest, steps
 from sf3d_jax.fit._pyramid.matching import match
 from sf3d_jax.fit._pyramid.plan import Arrays, Levels, Plan, Shape
 
-# The mean step from pixel to pixel that the images are scaled to.
+# Images are scaled to this mean difference between neighbouring pixels.
 _MEAN_STEP = 0.014
-# Of the largest number of an image, in units in the last place: what rounding may change.
+# Rounding error of an image, in units in the last place of its largest value.
 _ROUNDING = 8.0
 
 
 class FittedPair(NamedTuple):
-    """The motion between two frames, both ways.
+    """The motion between two frames in both directions.
 
     Attributes:
-      motion: (2, K, h, w): the flow (u, v) of both frames to the other, in pixels, and, with
-        depth, the change of inverse depth in per cent of it.
-      confidence: (2, h, w), from 0 to 1; see `confidence`.
+      motion: (2, K, h, w): the flow (u, v) from each frame to the other, in pixels, and, with
+        depth, the change of inverse depth in per cent of the inverse depth.
+      confidence: (2, h, w), from 0 to 1, how well the images alone determine the flow.
     """
 
     motion: jax.Array
@@ -39,21 +39,21 @@ def fit_pair(
     plan: Plan,
     arrays: Arrays,
 ) -> FittedPair:
-    """The motion between two frames.
+    """Fits the motion between two frames.
 
     Args:
-      images: (2, h, w, C); not finite where unknown.
-      inv_depths: (2, h, w), no surface where not positive or not finite; or None.
-      strength: of the smoothness.
-      plan: the sizes of all levels, in the type of the images.
-      arrays: the shapes that hold them.
+      images: (2, h, w, C); non-finite where unknown.
+      inv_depths: (2, h, w), not positive or not finite where there is no surface; or None.
+      strength: multiple of the default smoothness.
+      plan: sizes of all levels, in the dtype of the images.
+      arrays: shapes of the arrays that hold the levels.
 
     Returns:
-      FittedPair; what lies beyond the size of the images means nothing.
+      FittedPair; values beyond the size of the images are meaningless.
     """
     whole: Size = tuple(jnp.asarray(plan.whole))
     frames = _normalize(images, inv_depths, whole)
-    coarse = _size_of(plan.rest, jnp.asarray(plan.rest.number) - 1)
+    coarse = _take_size(plan.rest, jnp.asarray(plan.rest.number) - 1)
     small = _resize_frames(frames, whole, coarse, arrays.coarse)
     still = jnp.zeros((2, 2, *arrays.coarse), images.dtype)
     found = _climb(small._replace(inv_depths=None), still, plan.rest, strength)
@@ -67,7 +67,9 @@ def fit_pair(
 
     def climb(motion: jax.Array) -> jax.Array:
         assert arrays.between is not None
-        first, last = (_size_of(plan.between, i) for i in (0, jnp.asarray(plan.between.number) - 1))
+        first, last = (
+            _take_size(plan.between, i) for i in (0, jnp.asarray(plan.between.number) - 1)
+        )
         motion = _resize_motion(motion, coarse, first, arrays.between)
         between = _resize_frames(frames, whole, last, arrays.between)
         motion = _climb(between, motion, plan.between, strength)
@@ -82,33 +84,33 @@ def fit_pair(
     return FittedPair(motion, find_confidence(features, frames.noise, motion, whole))
 
 
-def _size_of(levels: Levels, i: jax.Array | int) -> Size:
+def _take_size(levels: Levels, i: jax.Array | int) -> Size:
     height, width = jnp.asarray(levels.sizes)[i]
     return height, width
 
 
 def _climb(frames: FramePair, motion: jax.Array, levels: Levels, strength: jax.Array) -> jax.Array:
-    """A motion of the first size, improved at every size; the last one is that of the frames.
+    """Improves a motion of the first level's size at every level; the last has the frames' size.
 
-    All lie in arrays of one shape, so that one program serves them.
+    All levels use arrays of one shape, so that one program serves them all.
     """
     height, width = motion.shape[-2:]
     shape = height, width
-    whole = _size_of(levels, jnp.asarray(levels.number) - 1)
+    whole = _take_size(levels, jnp.asarray(levels.number) - 1)
 
-    def level(i: jax.Array, motion: jax.Array) -> jax.Array:
-        source, size = _size_of(levels, jnp.maximum(i - 1, 0)), _size_of(levels, i)
+    def improve_at(i: jax.Array, motion: jax.Array) -> jax.Array:
+        source, size = _take_size(levels, jnp.maximum(i - 1, 0)), _take_size(levels, i)
         motion = _resize_motion(motion, source, size, shape)
         here = _resize_frames(frames, whole, size, shape)
         return improve(here, find_features(here, size), motion, size, strength, last=False)
 
-    return lax.fori_loop(0, levels.number, level, motion)
+    return lax.fori_loop(0, levels.number, improve_at, motion)
 
 
 def _normalize(images: jax.Array, inv_depths: jax.Array | None, size: Size) -> FramePair:
-    """The frames in units of their own: of contrast, and of inverse depth."""
+    """Scales images to unit contrast, relative to `_MEAN_STEP`, and inverse depths to mean 1."""
     known = is_in_range(images).all(-1)
-    known = known & count_in(known, size)
+    known = known & is_in_map(known, size)
     images = jnp.moveaxis(images, -1, 1)
     count = (jnp.maximum(known.sum(), 1) * images.shape[1]).astype(images.dtype)
     images = jnp.where(known[:, None], images, 0)
@@ -120,14 +122,14 @@ def _normalize(images: jax.Array, inv_depths: jax.Array | None, size: Size) -> F
     noise = _ROUNDING * jnp.finfo(images.dtype).eps * largest * scale
     if inv_depths is None:
         return FramePair(images, known, None, noise)
-    seen = is_positive_finite(inv_depths) & count_in(inv_depths, size)
+    seen = is_positive_finite(inv_depths) & is_in_map(inv_depths, size)
     inv_depths = jnp.where(seen, inv_depths, 0)
     middle = add_up(inv_depths).sum() / jnp.maximum(seen.sum(), 1).astype(inv_depths.dtype)
     return FramePair(images, known, inv_depths / jnp.where(middle > 0, middle, 1), noise)
 
 
 def _resize_frames(frames: FramePair, source: Size, size: Size, shape: Shape) -> FramePair:
-    """The frames on another grid; depth is that of the nearest pixel, so that none is invented."""
+    """Resizes frames; takes the depth of the nearest pixel, to invent none between surfaces."""
     images = resize(frames.images, source, size, shape)
     known = resize(frames.known.astype(images.dtype), source, size, shape) > 0.5
     inv_depths = frames.inv_depths
@@ -137,7 +139,7 @@ def _resize_frames(frames: FramePair, source: Size, size: Size, shape: Shape) ->
 
 
 def _resize_motion(motion: jax.Array, source: Size, size: Size, shape: Shape) -> jax.Array:
-    """A motion on another grid, in its pixels."""
+    """Resizes a motion and scales its flow to pixels of the new grid."""
     factors = [jnp.asarray(size[i] / source[i], motion.dtype) for i in (1, 0)]
     factors += [jnp.ones((), motion.dtype)] * (motion.shape[1] - 2)
     return resize(motion, source, size, shape) * jnp.stack(factors)[None, :, None, None]

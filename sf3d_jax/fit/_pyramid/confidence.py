@@ -1,17 +1,17 @@
-"""How far the images themselves decide a flow, rather than the smoothness that fills it in.
+"""Confidence: how well the images alone determine a flow, without the smoothness that fills it in.
 
-Over a window around a pixel, with the images in units of their contrast, channels averaged,
+Over a window around a pixel, with images in units of their contrast and channels averaged,
 
     texture       the smaller eigenvalue of the mean of grad I0 grad I0^T
     disagreement  half the mean of |grad I1(p + F) - grad I0(p)|^2
 
     confidence    texture / (texture + disagreement + noise^2)
 
-so 1/2 is where the slopes that tell the motion in every direction are as large as what the motion
-leaves unexplained of them. Along a single edge, in a plain region, in noise that differs between
-the images and in an image without a neighbour in some direction it is 0 or small. The noise is what
-rounding may change of a number, and a thousandth of the greater eigenvalue: slopes that are read
-between pixels are not exactly across an edge.
+so it is 1/2 where the slopes that determine the motion in every direction are as large as the
+slopes that the motion leaves unexplained. It is small or 0 along a single edge, in a plain region,
+in noise that differs between the images, and in an image with a single row or column. noise^2
+stands for rounding plus a thousandth of the greater eigenvalue, because interpolated slopes are not
+exactly perpendicular to an edge.
 """
 
 import jax
@@ -28,11 +28,11 @@ _ASKEW = 1e-3
 def find_confidence(
     features: Features, noise: jax.Array, motion: jax.Array, size: Size
 ) -> jax.Array:
-    """The confidence in a motion.
+    """Computes the confidence in a motion.
 
     Args:
-      features: of both frames, of that size.
-      noise: what rounding may change of the images.
+      features: features of both frames at this size.
+      noise: rounding error of the images.
       motion: (2, K, h, w), (u, v) first, in pixels.
       size: (rows, columns).
 
@@ -42,7 +42,7 @@ def find_confidence(
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]
     warped, seen = warp_other(features, u, v, size)
-    # The slopes of the outermost pixels are those of an image that goes on as it ends.
+    # Exclude the outermost pixels, whose slopes depend on how the image is extended.
     inner = is_inside(columns, rows, size, margin=-_BORDER)
     seen = seen & is_inside(u, v, size) & inner
     own = features.image
@@ -54,7 +54,8 @@ def find_confidence(
     share = jnp.where(known, share, 1) * iu.shape[1]
     means = mean(jnp.where(seen[:, None], sums, 0), _RADIUS, size) / share[:, None]
     uu, uv, vv, off = (means[:, i] for i in range(4))
-    # The product of the eigenvalues by the greater one: of a small one this keeps the digits.
+    # Divide the product of the eigenvalues by the greater one, which keeps the digits of a small
+    # one.
     greater = (uu + vv) / 2 + jnp.sqrt(((uu - vv) / 2) ** 2 + uv**2)
     positive = greater > 0
     texture = jnp.where(positive, uu * vv - uv * uv, 0) / jnp.where(positive, greater, 1)

@@ -1,7 +1,7 @@
-"""The motion at one level of the pyramid: reweighted Gauss-Newton steps on a robust energy.
+"""Improves the motion at one level of the pyramid: reweighted Gauss-Newton on a robust energy.
 
-With the images I0 and I1 under a small Gaussian, channels averaged, and psi(x) = sqrt(x + tiny^2),
-the energy of the flow F is the sum over the pixels p of
+With slightly blurred images I0 and I1, channels averaged, and psi(x) = sqrt(x + tiny^2), the energy
+of the flow F is the sum over the pixels p of
 
     data          s psi(|I1(p + F) - I0(p)|^2) + psi(|grad I1(p + F) - grad I0(p)|^2)
     smoothness    strength e psi(|grad F|^2),    e = max(exp(-edge |step of I0|), least)
@@ -11,12 +11,13 @@ Depth adds a third unknown, r = 100 c / d0, the change of inverse depth in per c
     data          t psi((100 (d1(p + F) - d0) / d0 - r)^2)
     smoothness    strength e psi(|grad r|^2)
 
-where d1 is read on the surface of the nearest pixel, along its slope, so that surfaces do not mix;
-e is then small also where d0 steps more than its surface rises. Every step warps the second image
-(bicubic), takes the mean of both images' slopes, weighs each term by 1 / psi at hand and solves the
-linear equations by conjugate gradients. Pixels that are unknown, leave the image or are hidden have
-no data; smoothness fills them. (Brox et al., "High accuracy optical flow estimation", 2004; Sun et
-al., "Secrets of optical flow", 2010, for the median, the mean of slopes and the bicubic warps.)
+where d1 is extrapolated from the nearest pixel along its slope, so that surfaces do not mix. With
+depth, e is also small where a step of d0 exceeds the slope of its surface. Every step warps the
+second image (bicubic), averages the slopes of both images, weights each term by its current 1 / psi
+and solves the linear equations by conjugate gradients. Pixels that are unknown, leave the image or
+are hidden have no data terms; smoothness fills them. Sources: Brox et al., "High accuracy optical
+flow estimation" (2004); Sun et al., "Secrets of optical flow" (2010), for the median, the averaged
+slopes and the bicubic warps.
 """
 
 import functools
@@ -30,8 +31,8 @@ from jax import lax
 from sf3d_jax.fit._pyramid.maps import (
     Size,
     blur,
-    count_in,
     grid,
+    is_in_map,
     is_inside,
     mean,
     median,
@@ -51,18 +52,18 @@ _EDGE, _LEAST_EDGE = 15.0, 0.03
 _DEPTH = 0.02
 _DEPTH_EDGE, _LEAST_DEPTH_EDGE = 1.0, 0.02
 _WARPS, _LAST_WARPS, _SOLVER_STEPS = 4, 6, 15
-# Of what is known around a pixel, for its slopes to be known.
+# A pixel's slopes are known if all pixels within this radius are.
 _SLOPE_RADIUS = 4
 
 
 class FramePair(NamedTuple):
-    """Both frames, each as the first of two; a frame's partner is the other.
+    """Both frames; the motion of each is towards the other.
 
     Attributes:
-      images: (2, C, h, w), filled where not known, in units in which mean steps are alike.
+      images: (2, C, h, w), scaled to a fixed mean step between pixels; filled where unknown.
       known: (2, h, w), bool.
-      inv_depths: (2, h, w), 0 where no surface is; or None.
-      noise: what rounding may change of the images.
+      inv_depths: (2, h, w), 0 where there is no surface; or None.
+      noise: rounding error of the images.
     """
 
     images: jax.Array
@@ -86,12 +87,12 @@ class Slopes(NamedTuple):
 
 
 class Features(NamedTuple):
-    """What the terms of the energy read.
+    """The inputs to the terms of the energy.
 
     Attributes:
-      image: of the images, (2, C, h, w).
-      known: (2, h, w), 1 where those are known.
-      surface: of the inverse depth, (2, h, w); None without depth.
+      image: values and slopes of the images, (2, C, h, w).
+      known: (2, h, w), 1 where those are known, else 0.
+      surface: values and slopes of the inverse depth, (2, h, w); None without depth.
     """
 
     image: Slopes
@@ -100,11 +101,11 @@ class Features(NamedTuple):
 
 
 class _Equations(NamedTuple):
-    """Normal equations of the step of every unknown.
+    """Normal equations for the steps of all unknowns.
 
     Attributes:
       matrix: rows of maps, (2, h, w) each.
-      right: maps.
+      right: maps (2, h, w), the right-hand sides.
     """
 
     matrix: tuple[Maps, ...]
@@ -113,11 +114,12 @@ class _Equations(NamedTuple):
     def add_term(
         self, weight: jax.Array, slope: Sequence[jax.Array], residual: jax.Array
     ) -> "_Equations":
-        """The equations with weight (residual + slope . step)^2 added, over all channels.
+        """Adds weight (residual + slope . step)^2, summed over all channels.
 
         Args:
           weight: (2, h, w).
-          slope: (2, C, h, w), of the first unknowns; the others do not change the residual.
+          slope: maps (2, C, h, w), derivatives of the residual by the first unknowns; it does not
+            depend on the others.
           residual: (2, C, h, w).
         """
         add_up = lambda a, b: weight * add_channels(a * b)
@@ -140,18 +142,18 @@ def improve(
     *,
     last: bool,
 ) -> jax.Array:
-    """The motion after the warps of this level, and under a median.
+    """Improves a motion by the warps of one level and a median filter.
 
     Args:
-      frames: at this level.
-      features: theirs.
+      frames: frames at this level.
+      features: features of the frames.
       motion: (2, K, h, w), (u, v) and, with depth, r, from both frames.
       size: (rows, columns) of the level.
-      strength: of the smoothness, 1 for what is usual.
-      last: whether hidden pixels are left out in the second half of the warps.
+      strength: multiple of the default smoothness.
+      last: whether to ignore hidden pixels in the second half of the warps.
 
     Returns:
-      As motion.
+      The improved motion, (2, K, h, w).
     """
     edges = _find_edges(frames, features, size)
     columns, rows = grid(motion)
@@ -175,13 +177,13 @@ def improve(
 
 
 def is_hidden(motion: jax.Array) -> jax.Array:
-    """Which pixels of both frames, (2, h, w), the way back does not lead back to."""
+    """Whether pixels of both frames, (2, h, w), fail the forward-backward consistency test."""
     flow = jnp.moveaxis(motion[:, :2], 1, -1)
     return occlusion_from_consistency(flow, flow[::-1]).hidden > 0
 
 
 def find_features(frames: FramePair, size: Size) -> Features:
-    """What the terms of the energy read of both frames."""
+    """Computes the inputs to the terms of the energy for both frames."""
     smooth = blur(frames.images, _BLUR, size)
     image = Slopes(smooth, *slopes(smooth, size))
     unknown = mean(1.0 - frames.known.astype(smooth.dtype), _SLOPE_RADIUS, size)
@@ -192,7 +194,10 @@ def find_features(frames: FramePair, size: Size) -> Features:
 
 
 def _find_surface(inv_depth: jax.Array, size: Size) -> Slopes:
-    """Its slope is the mean of the steps on both sides where alike, else the smaller, or 0."""
+    """Finds slopes: the mean of the steps on both sides if these are similar, else the smaller.
+
+    Unknown steps are ignored; the slope is 0 if both are unknown.
+    """
     result = []
     for axis, step in zip((-1, -2), steps(inv_depth, size), strict=True):
         here, there = inv_depth > 0, inv_depth + step > 0
@@ -209,9 +214,9 @@ def _find_surface(inv_depth: jax.Array, size: Size) -> Slopes:
 
 
 def _find_edges(frames: FramePair, features: Features, size: Size) -> tuple[jax.Array, jax.Array]:
-    """The weights of smoothness to the next pixel along u and v."""
+    """Computes the smoothness weights between each pixel and the next along u and v."""
     columns, rows = grid(frames.images)
-    own = count_in(frames.known, size)
+    own = is_in_map(frames.known, size)
     linked = own & (columns < size[1] - 1), own & (rows < size[0] - 1)
     edges = [
         jnp.maximum(jnp.exp(-_EDGE * jnp.sqrt(jnp.mean(step * step, axis=1))), _LEAST_EDGE)
@@ -229,7 +234,7 @@ def _find_edges(frames: FramePair, features: Features, size: Size) -> tuple[jax.
 
 
 def _find_depth_edges(surface: Slopes, size: Size) -> list[jax.Array]:
-    """Small where the inverse depth steps by some per cent more than its surface rises."""
+    """Computes weights that are small where a step of inverse depth exceeds the surface slope."""
     edges = []
     both = zip(steps(surface.value, size), (surface.along, surface.down), strict=True)
     for step, slope in both:
@@ -243,7 +248,7 @@ def _find_depth_edges(surface: Slopes, size: Size) -> list[jax.Array]:
 def _find_links(
     unknowns: Maps, edges: tuple[jax.Array, jax.Array], strength: jax.Array, size: Size
 ) -> Links:
-    """The weights of the smoothness; the flow's two channels are rough together."""
+    """Computes the weights of smoothness; the flow's two channels share a robust weight."""
     rises = (steps(unknown, size) for unknown in unknowns)
     squares = [along * along + down * down for along, down in rises]
     squares = [squares[0] + squares[1]] * 2 + squares[2:]
@@ -253,7 +258,7 @@ def _find_links(
 
 
 def _add_up_data(features: Features, motion: jax.Array, size: Size, seen: jax.Array) -> _Equations:
-    """The equations of all terms of data, at the motion."""
+    """Adds up the equations of all data terms, linearised at the motion."""
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]
     seen = seen & is_inside(u, v, size)
@@ -267,14 +272,14 @@ def _add_up_data(features: Features, motion: jax.Array, size: Size, seen: jax.Ar
 
 
 def add_channels(x: jax.Array) -> jax.Array:
-    """The sum over the channels of maps (n, C, h, w); XLA fuses it, but not a reduction."""
+    """Sums maps (n, C, h, w) over channels by additions; XLA would not fuse a reduction."""
     return functools.reduce(jnp.add, (x[:, c] for c in range(x.shape[1])))
 
 
 def warp_other(
     features: Features, u: jax.Array, v: jax.Array, size: Size
 ) -> tuple[Slopes, jax.Array]:
-    """The other frame's images at positions, and where they and a pixel's own are known."""
+    """Samples the other frame's images at positions; returns them, and where both are known."""
     images, known = features.image.value, features.known
     other = jnp.concatenate([images, known[:, None]], axis=1)[::-1]
     warped = sample_smoothly(other, u, v, size)
@@ -299,13 +304,13 @@ def _add_image_terms(
     share = 1 / iu.shape[1]
     brightness = share * add_channels(difference.value**2)
     slope = share * add_channels(difference.along**2 + difference.down**2)
-    of_brightness, of_slope = (
+    brightness_weight, slope_weight = (
         jnp.where(seen, share * factor, 0) / jnp.sqrt(x + _TINY_DATA**2)
         for factor, x in ((BRIGHTNESS, brightness), (1.0, slope))
     )
-    equations = equations.add_term(of_brightness, [iu, iv], difference.value)
-    equations = equations.add_term(of_slope, [iuu, iuv], difference.along)
-    return equations.add_term(of_slope, [iuv, ivv], difference.down)
+    equations = equations.add_term(brightness_weight, [iu, iv], difference.value)
+    equations = equations.add_term(slope_weight, [iuu, iuv], difference.along)
+    return equations.add_term(slope_weight, [iuv, ivv], difference.down)
 
 
 def _add_depth_term(

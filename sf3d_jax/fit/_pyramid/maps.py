@@ -1,8 +1,8 @@
-"""Maps in arrays that may be larger than they are, so that several sizes share one program.
+"""Operations on maps stored in arrays that may be larger, so that several sizes share one program.
 
-A map of the size (rows, columns) lies at the top left of an array (..., h, w); what lies beyond it
-is finite and never read as data: a window that reaches beyond reads the last row or column. So the
-numbers do not depend on how large the array is. Sizes may be traced, shapes are not.
+A map of size (rows, columns) lies at the top left of an array (..., h, w). The rest of the array is
+finite and never read as data: a window that reaches beyond the map reads its last row or column.
+So results do not depend on the size of the array. Sizes may be traced, shapes are static.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ from sf3d_jax.warping.sampling import Method, sample_at
 # (rows, columns): numbers or traced scalars.
 Size: TypeAlias = tuple[float | jax.Array, ...]
 
-# The derivative of the polynomial through five pixels.
+# Weights of the derivative of the polynomial through five pixels.
 _SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12
 
 
 def pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: Any) -> jax.Array:
-    """A map with rows and columns added before and after it, repeated unless said otherwise."""
+    """Pads a map by rows and columns before and after it; repeats the edge unless `how` differs."""
     return jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [rows, columns], **(how or {"mode": "edge"}))
 
 
 def list_shifts(x: jax.Array, radius: int, axis: int, size: Size) -> list[jax.Array]:
-    """A map moved by -radius to radius pixels along an axis, -2 or -1."""
+    """Returns copies of a map shifted by -radius to radius pixels along an axis, -2 or -1."""
     margin, none = (radius, radius), (0, 0)
     wide = pad(_extend_axis(x, axis, size), *((margin, none) if axis == -2 else (none, margin)))
     cut = lambda i: lax.slice_in_dim(wide, i, i + x.shape[axis], axis=x.ndim + axis)
@@ -38,35 +38,35 @@ def list_shifts(x: jax.Array, radius: int, axis: int, size: Size) -> list[jax.Ar
 
 
 def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
-    """The weighted sum over the neighbours of a pixel along an axis."""
+    """Sums over the neighbours of each pixel along an axis with weights."""
     shifts = list_shifts(x, len(weights) // 2, axis, size)
     total: Any = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
-    # Or XLA would compute the sum again for every pixel of the next window.
+    # Otherwise XLA would compute the sum again for every pixel of the next window.
     result: jax.Array = compute_once(total)
     return result
 
 
 def blur(x: jax.Array, deviation: float, size: Size) -> jax.Array:
-    """A map under a Gaussian."""
+    """Blurs a map by a Gaussian over 7 x 7 pixels."""
     bell = np.exp(-0.5 * (np.arange(-3, 4) / deviation) ** 2)
     weights = [float(w) for w in bell / bell.sum()]
     return weigh(weigh(x, weights, -2, size), weights, -1, size)
 
 
 def mean(x: jax.Array, radius: int, size: Size) -> jax.Array:
-    """The mean over a window."""
+    """Averages over a square window."""
     weights = [1 / (2 * radius + 1)] * (2 * radius + 1)
     return weigh(weigh(x, weights, -2, size), weights, -1, size)
 
 
 def slopes(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
-    """The derivatives along u and v."""
+    """Computes the derivatives along u and v."""
     weights = list(map(float, _SLOPE))
     return weigh(x, weights, -1, size), weigh(x, weights, -2, size)
 
 
 def differences(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """How much an array changes to the next entry along u and v; 0 at its last."""
+    """Computes the differences to the next entry of an array along u and v; 0 at the last."""
     return (
         pad(x[..., 1:] - x[..., :-1], (0, 0), (0, 1), constant_values=0),
         pad(x[..., 1:, :] - x[..., :-1, :], (0, 1), (0, 0), constant_values=0),
@@ -74,7 +74,7 @@ def differences(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def steps(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
-    """How much a map changes to the next pixel along u and v; 0 from the last on."""
+    """Computes the differences to the next pixel of a map along u and v; 0 from the last on."""
     along, down = differences(x)
     rows, columns = (jnp.arange(n, dtype=x.dtype) for n in x.shape[-2:])
     has_next = align_ranks(columns < size[1] - 1, (rows < size[0] - 1)[:, None], rank=x.ndim)
@@ -82,7 +82,7 @@ def steps(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
 
 
 def extend(x: jax.Array, size: Size) -> jax.Array:
-    """A map whose last row and column are repeated over the rest of its array."""
+    """Repeats the last row and column of a map over the rest of its array."""
     return _extend_axis(_extend_axis(x, -2, size), -1, size)
 
 
@@ -92,13 +92,13 @@ def _extend_axis(x: jax.Array, axis: int, size: Size) -> jax.Array:
     beyond = number.reshape(-1, *[1] * (-axis - 1)) > last
     (beyond,) = align_ranks(beyond, rank=x.ndim)
     edge = lax.dynamic_slice_in_dim(x, last, 1, axis=x.ndim + axis)
-    # Or XLA would compute a map again for every pixel of a window that reads it.
+    # Otherwise XLA would compute the map again for every pixel of a window that reads it.
     extended: jax.Array = compute_once(jnp.where(beyond, edge, x))
     return extended
 
 
-def count_in(x: jax.Array, size: Size) -> jax.Array:
-    """Which pixels of a map's array are its own, (..., h, w) with as many axes."""
+def is_in_map(x: jax.Array, size: Size) -> jax.Array:
+    """Whether pixels of an array belong to its map, (..., h, w) with the rank of the array."""
     rows, columns = (jnp.arange(n, dtype=jnp.int32) for n in x.shape[-2:])
     own = [
         n < jnp.asarray(length, jnp.int32) for n, length in ((rows, size[0]), (columns, size[1]))
@@ -107,7 +107,7 @@ def count_in(x: jax.Array, size: Size) -> jax.Array:
 
 
 def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The columns and rows of a map's pixels, in its type; three axes for those of a pair."""
+    """The columns and rows of a map's pixels, in its dtype and with its rank, at most three."""
     rows, columns = (jnp.arange(n, dtype=x.dtype) for n in x.shape[-2:])
     columns, rows = align_ranks(columns, rows[:, None], rank=min(x.ndim, 3))
     return columns, rows
@@ -116,15 +116,16 @@ def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 def sample(
     maps: Sequence[jax.Array], u: jax.Array, v: jax.Array, size: Size, method: Method
 ) -> tuple[jax.Array, ...]:
-    """Maps (n, h, w) at positions (n, h, w), moved into the image."""
+    """Samples maps (n, h, w) at positions (n, h, w), which are clipped to the image."""
     u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
     return channels(sample_at("flow", jnp.stack(maps, -1), u, v, method, "clamp").values)
 
 
 def sample_smoothly(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
-    """Maps (n, C, h, w) at positions (n, h, w), moved into the image, by Catmull and Rom's kernel.
+    """Samples maps (n, C, h, w) at positions (n, h, w), clipped to the image, by Catmull-Rom.
 
-    It is Keys' with a = -1/2, which keeps a ramp; the usual -3/4 shifts it by up to 0.03 pixels.
+    This is Keys' kernel with a = -1/2, which reproduces a linear ramp. The usual -3/4 would shift
+    the ramp by up to 0.03 pixels.
     """
     image = pad(extend(x, size), (1, 2), (1, 2))
     count, _, height, width = image.shape
@@ -149,15 +150,16 @@ def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:
 
 
 def is_inside(u: jax.Array, v: jax.Array, size: Size, margin: float = 0.0) -> jax.Array:
-    """Whether positions lie between the centres of a map's outermost pixels, or that near."""
+    """Whether positions lie within `margin` of the rectangle of a map's pixel centres."""
     inside = [(x >= -margin) & (x <= n - 1 + margin) for x, n in ((u, size[1]), (v, size[0]))]
     return inside[0] & inside[1]
 
 
 def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> jax.Array:
-    """A map on another grid: linear, and where it shrinks a mean under a triangle.
+    """Resizes a map linearly, or with triangle weights where it shrinks.
 
-    Of the old pixels `source` count; of the new ones `target`, and those beyond repeat the last.
+    Only the first `source` old pixels count. Beyond the first `target` new pixels, the last
+    repeats.
     """
     rows, columns = (
         _weigh_triangles(old, new, length, count, x.dtype)
@@ -169,7 +171,7 @@ def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> 
 def _weigh_triangles(
     source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
 ) -> jax.Array:
-    """The weights (count, length) of old pixels for new ones."""
+    """Computes the weights (count, length) of old pixels for new ones."""
     source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
     scale = source / target
     new = jnp.minimum(jnp.arange(count, dtype=dtype), target - 1)[:, None]
@@ -181,7 +183,7 @@ def _weigh_triangles(
 
 
 def add_up(x: jax.Array) -> jax.Array:
-    """The sum of a map, (..., h, w), as (..., 1, 1); zeros behind it do not change a digit."""
+    """Sums a map (..., h, w) to (..., 1, 1) in an order that does not depend on trailing zeros."""
     for axis in (-2, -1):
         while x.shape[axis] > 1:
             margin, none = (0, -x.shape[axis] % 8), (0, 0)
@@ -197,7 +199,7 @@ def add_up(x: jax.Array) -> jax.Array:
 def resize_to_nearest(
     x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]
 ) -> jax.Array:
-    """A map on another grid, of each new pixel the old one at its centre."""
+    """Resizes a map by taking, for each new pixel, the old one at its centre."""
     for axis, s, t, count in zip((-2, -1), source, target, shape, strict=True):
         centre = (jnp.arange(count, dtype=x.dtype) + 0.5) * (s / t)
         last = jnp.asarray(s, jnp.int32) - 1
@@ -206,7 +208,7 @@ def resize_to_nearest(
 
 
 def fill_unknown(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
-    """A map (..., h, w) with what is not known taken from the nearest scale on which it is."""
+    """Fills unknown pixels of a map (..., h, w) from the finest scale at which they are known."""
 
     def fill() -> jax.Array:
         result, found = jnp.where(known, x, 0), known
@@ -226,14 +228,14 @@ def fill_unknown(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
             found = found | there
         return result
 
-    return lax.cond((known | ~count_in(x, size)).all(), lambda: x, fill)
+    return lax.cond((known | ~is_in_map(x, size)).all(), lambda: x, fill)
 
 
 def median(x: jax.Array, size: Size) -> jax.Array:
-    """The median over windows of 5 x 5.
+    """The median over windows of 5 x 5 pixels.
 
-    Of the numbers a window has left, the least and the greatest of any 14 cannot be the median.
-    A network of minima and maxima: a hundred times as fast as a sort over a short axis.
+    Among any 14 of the remaining numbers, the least and the greatest cannot be the median, so both
+    are dropped. This network of minima and maxima is a hundred times as fast as a sort.
     """
     wide = pad(extend(x, size), (2, 2), (2, 2))
     height, width = x.shape[-2:]

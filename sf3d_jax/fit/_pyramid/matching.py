@@ -1,19 +1,20 @@
-"""A coarse start for large motions: every displacement of a small image, matched semi-globally.
+"""Coarse start for large motions: semi-global matching over all displacements of a small image.
 
-The cost of the displacement o at the pixel p is the mean over a window of 3 x 3 of
+The cost of displacement o at pixel p is the mean over 3 x 3 pixels of
 
     min(|s I0(p) - s I1(p + o)| + |grad I0(p) - grad I1(p + o)|, t) / t,
 
-with t three times the mean slope, so that 1 is the cost of what has no partner. One displacement
-that is not whole competes as well: that which steps from rest find. Without it, a texture that
-repeats would rather move by many periods that happen to be whole than by a fraction of a pixel.
-Along the rows and columns, both ways, costs of a path add up (Hirschmueller 2008, with labels of
-two dimensions)
+with t three times the mean slope, so that an unmatched pixel costs 1. One fractional displacement
+also competes, the one found by Gauss-Newton steps from rest. Without it, a repeating texture would
+be matched many periods away, at a displacement that happens to be an integer, rather than a
+fraction of a pixel away. Costs are summed along paths, both ways along rows and columns
+(Hirschmueller 2008, with two-dimensional labels),
 
     L(p, o) = C(p, o) + min(L(q, o), L(q, o +- 1) + near, min over all L(q, .) + far) - min L(q, .)
 
-from the pixel q before p. The least sum over the four ways is the match; the same sums, read at
-p + o, give the matches of the other image. Those that do not lead back are filled in.
+where q is the pixel before p. The displacement with the smallest sum over the four directions is
+the match. The same sums, read at p + o, give the matches of the other image. Matches that are not
+consistent in both directions are filled in.
 """
 
 import math
@@ -26,9 +27,9 @@ from sf3d_jax.fit._pyramid.maps import (
     Size,
     add_up,
     blur,
-    count_in,
     fill_unknown,
     grid,
+    is_in_map,
     is_inside,
     mean,
     median,
@@ -43,12 +44,12 @@ _BLUR = 0.4
 _TRUNCATION = 3.0
 _NEAR, _FAR = 0.2, 2.0
 _UNSEEN, _LENGTH = 0.7, 0.05
-# Pixels times displacements: what is held in memory, and takes the time.
+# Largest number of pixels times displacements, which determines memory and time.
 _COSTS = 6e6
 
 
-def matching_size(size: tuple[int, ...], reach: float) -> tuple[int, int]:
-    """The size at which all displacements within the reach are matched."""
+def find_matching_size(size: tuple[int, ...], reach: float) -> tuple[int, int]:
+    """Finds the size at which all displacements within the reach can be matched."""
     height, width = size
     share = max(2 * reach, 1e-3)
     scale = min(1.0, (_COSTS / share**2) ** 0.25 / math.sqrt(height * width))
@@ -63,23 +64,23 @@ def match(
     radii: tuple[jax.Array, jax.Array],
     most: tuple[int, int],
 ) -> jax.Array:
-    """The matches of two small images.
+    """Matches two small images.
 
     Args:
-      images: (2, h, w), both.
+      images: (2, h, w), both images.
       known: (2, h, w), bool.
-      found: (2, h, w), a displacement (u, v) of the first image that is not whole; the whole one
-        next to it costs no more than it.
+      found: (2, h, w), a fractional displacement (u, v) of the first image; it lowers the cost of
+        the nearest integer displacement to its own.
       size: (rows, columns) of the images.
-      radii: the longest displacement down and along, in pixels.
-      most: what the radii cannot exceed.
+      radii: longest displacement (down, along) in pixels.
+      most: static upper limits of the radii.
 
     Returns:
-      (2, 2, h, w): of both images the displacement (u, v) to the other, in pixels.
+      (2, 2, h, w): the displacement (u, v) from each image to the other, in pixels.
     """
-    own = count_in(images, size)
+    own = is_in_map(images, size)
     costs = _find_costs(images, known & own, found, size, radii, most)
-    # A path that comes from beyond the image starts with nothing there.
+    # Costs are 0 beyond the image, so that paths start with 0 at its border.
     costs = _add_up_paths(jnp.where(own[0, ..., None, None], costs, 0))
     there, back = _find_winners(jnp.where(own[0, ..., None, None], costs, jnp.inf), *most)
     result = jnp.stack([there, -back]).astype(images.dtype)
@@ -100,36 +101,36 @@ def _find_costs(
     radii: tuple[jax.Array, jax.Array],
     most: tuple[int, int],
 ) -> jax.Array:
-    """(h, w, 2 down + 1, 2 along + 1), down and along at their most; infinite beyond the radii."""
+    """Computes costs (h, w, 2 most[0] + 1, 2 most[1] + 1), infinite beyond the radii."""
     down, along = most
     images = blur(images, _BLUR, size)
     features = jnp.stack([BRIGHTNESS * images, *slopes(images, size)], axis=1)
-    sizes = jnp.where(count_in(images, size), jnp.abs(features[0, 1:]), 0)
+    sizes = jnp.where(is_in_map(images, size), jnp.abs(features[0, 1:]), 0)
     mean_slope = add_up(sizes).sum() / (2 * size[0] * size[1])
     limit = jnp.where(mean_slope > 0, _TRUNCATION * mean_slope, 1)
-    # Infinity is as far as the limit from everything.
+    # Unknown features are infinite; their cost is that of an unseen pixel.
     other = jnp.where(known[1], features[1], jnp.inf)
     other = pad(other, (down, down), (along, along), constant_values=jnp.inf)
     count = 2 * along + 1
 
-    def cost_of(moved: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+    def find_cost(moved: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
         a, b, c = jnp.abs(moved - features[0])
         cost = jnp.where(jnp.isfinite(a), jnp.minimum(a + b + c, limit) / limit, _UNSEEN)
         far = jnp.hypot(u, v) / jnp.sqrt(radii[0] ** 2 + radii[1] ** 2 + 1)
         return mean(jnp.where(known[0], cost, _UNSEEN), 1, size) + _LENGTH * far
 
-    of_found = cost_of(_sample_known(features[1], known[1], size, *found), *found)
+    found_cost = find_cost(_sample_known(features[1], known[1], size, *found), *found)
     nearest = jnp.round(found)
 
-    def of_displacement(i: jax.Array) -> jax.Array:
+    def find_displacement_cost(i: jax.Array) -> jax.Array:
         moved = lax.dynamic_slice(other, (0, i // count, i % count), features[0].shape)
         u, v = (x.astype(images.dtype) for x in (i % count - along, i // count - down))
-        cost = cost_of(moved, u, v)
+        cost = find_cost(moved, u, v)
         is_near = (nearest[0] == u) & (nearest[1] == v)
-        cost = jnp.where(is_near, jnp.minimum(cost, of_found), cost)
+        cost = jnp.where(is_near, jnp.minimum(cost, found_cost), cost)
         return jnp.where((jnp.abs(u) <= radii[1]) & (jnp.abs(v) <= radii[0]), cost, jnp.inf)
 
-    costs = lax.map(of_displacement, jnp.arange(count * (2 * down + 1)))
+    costs = lax.map(find_displacement_cost, jnp.arange(count * (2 * down + 1)))
     costs = costs.reshape(2 * down + 1, count, *images.shape[-2:])
     return costs.transpose(2, 3, 0, 1)
 
@@ -137,7 +138,7 @@ def _find_costs(
 def _sample_known(
     maps: jax.Array, known: jax.Array, size: Size, u: jax.Array, v: jax.Array
 ) -> jax.Array:
-    """Maps (n, h, w) where the pixels go, and infinity where nothing is known there."""
+    """Samples maps (n, h, w) where the pixels move to; infinite where the maps are unknown."""
     columns, rows = grid(u)
     u, v = columns + u, rows + v
     both = jnp.concatenate([maps, known.astype(maps.dtype)[None]])
@@ -146,7 +147,7 @@ def _sample_known(
 
 
 def _add_up_paths(costs: jax.Array) -> jax.Array:
-    """The sums over paths in four directions."""
+    """Sums costs over paths in four directions."""
 
     def step(before: jax.Array, cost: jax.Array) -> tuple[jax.Array, jax.Array]:
         least = before.min(axis=(-2, -1), keepdims=True)
@@ -167,7 +168,7 @@ def _add_up_paths(costs: jax.Array) -> jax.Array:
 
 
 def _find_winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Array]:
-    """The cheapest displacement of every pixel, and that which leads to every pixel."""
+    """Finds the cheapest displacement from every pixel, and the cheapest one to every pixel."""
     height, width = costs.shape[:2]
     count = 2 * along + 1
     listed = costs.reshape(height, width, -1)

@@ -1,7 +1,7 @@
-"""Which sizes a pyramid has, and the arrays that hold those of several images.
+"""Plans the sizes of a pyramid's levels, and the arrays that hold the levels of several sizes.
 
-A program is compiled for the shapes of arrays. The sizes of the levels are arguments of it, so that
-it serves every image that fits into them.
+A program is compiled for array shapes and takes the sizes of the levels as arguments, so it serves
+every image that fits into the arrays.
 """
 
 import math
@@ -10,12 +10,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sf3d_jax.fit._pyramid.matching import matching_size
+from sf3d_jax.fit._pyramid.matching import find_matching_size
 
 _FACTOR = 0.6
-# Of the side of the level at which a motion starts at rest.
+# The coarsest level, at which the motion starts at rest, has a shorter side of at most this.
 _SMALLEST = 12
-# More than any image has: at this one a pixel stands for 100,000.
+# More than any image needs: a pixel of this level would stand for 100,000 along each axis.
 _MOST_LEVELS = 24
 
 Shape = tuple[int, int]
@@ -25,8 +25,8 @@ class Levels(NamedTuple):
     """Sizes from coarse to fine.
 
     Attributes:
-      sizes: (n, 2), (rows, columns); those behind the first `number` mean nothing.
-      number: how many.
+      sizes: (n, 2), (rows, columns); entries after the first `number` are meaningless.
+      number: number of levels.
     """
 
     sizes: jax.typing.ArrayLike
@@ -34,13 +34,13 @@ class Levels(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The sizes for images of one size; all are whole numbers.
+    """The sizes for images of one size; all are integers.
 
     Attributes:
-      whole: (2,), of the images.
-      radii: (2,), how far the matching looks down and along, at the coarse size.
-      rest: the levels up to the coarse size, that of the matching.
-      between: the levels between that and the whole.
+      whole: (2,), size of the images.
+      radii: (2,), longest displacement (down, along) of the matching, at the coarse size.
+      rest: levels up to the coarse size, at which the images are matched.
+      between: levels between the coarse and the whole size.
     """
 
     whole: jax.typing.ArrayLike
@@ -50,13 +50,13 @@ class Plan(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """The shapes of the arrays that hold all images from a least to a largest size.
+    """The shapes of the arrays that hold all images from a smallest to a largest size.
 
     Attributes:
-      whole: of the images.
-      coarse: of the matching.
-      radii: the most that it looks down and along.
-      between: of the levels between them; None if there are none.
+      whole: shape for the images.
+      coarse: shape for the matching.
+      radii: longest displacement (down, along) of the matching.
+      between: shape for the levels between them; None without such levels.
     """
 
     whole: Shape
@@ -66,16 +66,16 @@ class Arrays(NamedTuple):
 
 
 def make_plan(size: Shape, reach: float) -> Plan:
-    """The sizes for images of one size.
+    """Plans the sizes of the levels for images of one size.
 
     Args:
       size: (height, width).
-      reach: the longest motion looked for, as a share of height and width.
+      reach: longest motion to search for, as a fraction of height and width.
 
     Returns:
       The plan.
     """
-    coarse = matching_size(size, reach)
+    coarse = find_matching_size(size, reach)
     rest = [coarse]
     while min(rest[-1]) > _SMALLEST:
         rest.append(_scale(rest[-1], _FACTOR))
@@ -90,28 +90,28 @@ def make_plan(size: Shape, reach: float) -> Plan:
 
 
 def make_arrays(least: Shape, most: Shape, reach: float) -> Arrays:
-    """The shapes that hold all images from a least to a largest size.
+    """Finds the shapes that hold all images from a smallest to a largest size.
 
     Args:
-      least: (height, width), not larger than the other.
-      most: (height, width).
-      reach: as for `make_plan`.
+      least: smallest (height, width).
+      most: largest (height, width).
+      reach: longest motion to search for, as a fraction of height and width.
 
     Returns:
       The shapes.
     """
-    # An image is matched at the more rows, the fewer columns it has.
-    rows, _ = matching_size((most[0], least[1]), reach)
-    _, columns = matching_size((least[0], most[1]), reach)
+    # The fewer columns an image has, the more rows the matching can use.
+    rows, _ = find_matching_size((most[0], least[1]), reach)
+    _, columns = find_matching_size((least[0], most[1]), reach)
     coarse = rows, columns
-    # Where the largest is matched as it is, so are the others.
-    is_matched_whole = matching_size(most, reach) == most
+    # If the largest image is matched at full size, all are.
+    is_matched_whole = find_matching_size(most, reach) == most
     between = None if is_matched_whole else _scale(most, _FACTOR)
     return Arrays(most, coarse, find_radii(coarse, reach), between)
 
 
 def find_radii(coarse: Shape, reach: float) -> Shape:
-    """How far the matching looks down and along."""
+    """Computes the longest displacement (down, along) of the matching."""
     down, along = (math.ceil(reach * n) for n in coarse)
     return down, along
 

@@ -1,11 +1,11 @@
-"""Smooth solutions of normal equations on a grid, by conjugate gradients.
+"""Solves normal equations with smoothness on a grid by conjugate gradients.
 
-With an unknown x_i for every channel i at every pixel p, and its neighbours q,
+For the unknown x_i of every channel i at every pixel p with neighbours q,
 
     sum over j of A_ij x_j + sum over q of w_pq (x_i(p) - x_i(q)) = b_i.
 
-A is symmetric at every pixel and positive, so the whole is; the preconditioner solves the first two
-channels, and every other channel, at one pixel.
+A is symmetric and positive at every pixel, so the whole system is. The preconditioner solves each
+pixel separately: the first two channels jointly, every other channel alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ from jax import lax
 from sf3d_jax.fit._pyramid.maps import add_up, differences, pad
 
 Maps = tuple[jax.Array, ...]
-# Of every channel, to the next pixel along u and along v.
+# For every channel, the weights w to the next pixel along u and along v.
 Links = Sequence[tuple[jax.Array, jax.Array]]
 
 
 def _read_before(along: jax.Array, down: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """What the pixels to the left and above hold."""
+    """Returns the values of the pixels to the left and above; 0 at the border."""
     return (
         pad(along[..., :-1], (0, 0), (1, 0), constant_values=0),
         pad(down[..., :-1, :], (1, 0), (0, 0), constant_values=0),
@@ -30,7 +30,7 @@ def _read_before(along: jax.Array, down: jax.Array) -> tuple[jax.Array, jax.Arra
 
 
 def roughness(x: jax.Array, links: tuple[jax.Array, jax.Array]) -> jax.Array:
-    """The weighted sum of what a pixel exceeds its neighbours by."""
+    """Sums w_pq (x(p) - x(q)) over the neighbours q of each pixel p."""
     along, down = (w * step for w, step in zip(links, differences(x), strict=True))
     left, above = _read_before(along, down)
     return left - along + above - down
@@ -42,22 +42,22 @@ def _dot(x: Maps, y: Maps) -> jax.Array:
 
 
 def _divide(x: jax.Array, y: jax.Array) -> jax.Array:
-    """x / y, and 0 where y is, as it is when the solution is found."""
+    """x / y, or 0 where y is not positive, as once the solution is found."""
     positive = y > 0
     return jnp.where(positive, x, 0) / jnp.where(positive, y, 1)
 
 
 def solve(matrix: Sequence[Maps], right: Maps, links: Links, count: int) -> Maps:
-    """So many steps of conjugate gradients from zero.
+    """Takes steps of conjugate gradients, starting from zero.
 
     Args:
       matrix: rows of maps, A.
-      right: b.
-      links: w of every channel; 0 to where there is no pixel.
-      count: of steps.
+      right: maps, b.
+      links: w of every channel; 0 where there is no next pixel.
+      count: number of steps.
 
     Returns:
-      x, as b.
+      Maps, x.
     """
 
     def multiply(x: Maps) -> Maps:
@@ -90,7 +90,7 @@ def _make_preconditioner(matrix: Sequence[Maps], links: Links) -> Callable[[Maps
         for i, (along, down) in enumerate(links)
     ]
     uu, vv, uv = diagonal[0], diagonal[1], matrix[0][1]
-    # Where nothing is known and nothing linked the step is 0.
+    # The step is 0 where a pixel has neither data nor links.
     inverse = _divide(jnp.ones_like(uu), uu * vv - uv * uv)
     single = [_divide(jnp.ones_like(x), x) for x in diagonal[2:]]
 

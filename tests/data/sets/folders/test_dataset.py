@@ -423,11 +423,11 @@ def test_a_file_without_wildcards_belongs_to_all(tmp_path):
 @pytest.mark.parametrize(
     "camera, error, says",
     [
-        ("cam.json", TypeError, r"expected a Camera, got str 'cam.json'; read it"),
+        ("cam.json", TypeError, r"expected a Camera, got str 'cam.json'; read the file"),
         (
             np.eye(3),
             TypeError,
-            r"expected a Camera, got ndarray; of a matrix K it is Camera\.from_matrix\(K, ",
+            r"expected a Camera, got ndarray; use Camera\.from_matrix\(K, ",
         ),
         (
             sf3d.Camera.pinhole([1.0, 1.0], 1.0, 2.0, 2.0, trees.SIZE),

@@ -50,7 +50,7 @@ def test_what_a_submission_lacks_is_listed(three_images, tmp_path, sf3d_command)
     data.write_disparity(root / "disp_1/000001_10.pfm", draw(0, size=(3, 4)))
     (root / "disp_1/000002_10.pfm").write_bytes(b"Pf\n16 12\n-1.0\n")
     code, out, errors = sf3d_command("submit", "kitti", *SUBMIT)
-    assert code == 2 and "not yet a whole submission to kitti" in errors[0]
+    assert code == 2 and "is not a complete submission to kitti yet" in errors[0]
     assert "stereo: complete" in out and "scene flow: not complete" in out
     listed = out.partition("missing or wrong")[2]
     assert "flow/000001_10.*: missing" in listed

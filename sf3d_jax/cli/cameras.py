@@ -94,7 +94,7 @@ def _read_next_poses(
         if len(poses) != len(flows):
             raise ValueError(
                 f"--next-pose: {files[0]} holds {_format_count(poses, 'pose')} for "
-                f"{_format_count(flows, 'flow')}; give one per flow, from its camera to the next one"
+                f"{_format_count(flows, 'flow')}; give one per flow, from its camera to the next"
             )
         return list(poses)
     single = []

@@ -499,7 +499,7 @@ def point_cloud(path):
         (["scene.ply", "--camera", "fisheye.json"], "the renderer draws only pinhole"),
         (["scene.ply", "--background", "255", "0", "0"], "--background: expected three numbers"),
         (["scene.ply", "--background", "nan", "0", "0"], "--background: expected three numbers"),
-        (["scene.ply", "--size", "0", "5"], "--size: at least 1 x 1"),
+        (["scene.ply", "--size", "0", "5"], "--size: expected at least 1 x 1"),
         (["scene.ply", "--size", "120"], "argument '--size'. Expected 2 values"),
         (["scene.ply", "--size", "120", "x"], "Error parsing --size: invalid literal"),
         (["scene.ply", "--out", "scene.ply"], "--out: scene.ply is a file"),

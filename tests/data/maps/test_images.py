@@ -138,7 +138,7 @@ def test_a_grey_jpeg_is_written(tmp_path):
 
 
 def test_a_picture_that_is_too_large_for_a_jpeg_is_refused(tmp_path, capfd):
-    with pytest.raises(ValueError, match=r"OpenCV does not write 70000 x 1 pixels as \.jpg"):
+    with pytest.raises(ValueError, match=r"OpenCV cannot write 70000 x 1 pixels as \.jpg"):
         data.write_image(tmp_path / "a.jpg", np.zeros((1, 70_000), np.uint8))
     assert not list(tmp_path.iterdir())
 

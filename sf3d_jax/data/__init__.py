@@ -9,8 +9,8 @@ Conventions, whatever those of a file are:
   is (disp_1 - disp_0) / (f B) at each pixel.
 - Depth and baselines are in metres; depth is measured along the optical axis.
 - A map comes with `valid`; invalid pixels hold 0.
-- Cameras are `Camera`, in float64, with OpenCV's axes, in the world of their file. In the samples of
-  a data set, the world has the axes of the first camera.
+- Cameras are `Camera`, in float64, with OpenCV's axes, in the world of their file; in samples of a
+  data set, the world has the axes of the first camera.
 
 Readers raise `FormatError`, a ValueError that names the file, if the content is not as expected.
 Writers replace a file as a whole, or leave the old one.

@@ -23,9 +23,7 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
         array, whose mask would be lost.
     """
     if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(
-            f"{name}: expected a plain array, got a masked array; pass `valid` instead"
-        )
+        raise ValueError(f"{name}: expected a plain array, got a masked array; pass its mask apart")
     _refuse_others(name, value)
     array = make_array(name, value)
     tail = () if channels is None else (channels,)

@@ -66,8 +66,8 @@ class _Kind(NamedTuple):
 
 
 _MAPS = {
-    "vectors": _Kind("f", "floating numbers", (3,)),
-    "points": _Kind("f", "floating numbers", (3,)),
+    "vectors": _Kind("f", "floating-point numbers", (3,)),
+    "points": _Kind("f", "floating-point numbers", (3,)),
     "valid": _Kind("b", "bool", ()),
 }
 # Kinds of dtypes that survive the file: bfloat16 does not, and objects would be pickled code.
@@ -293,7 +293,7 @@ def _take_numbers(
     path: PathLike, arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]
 ) -> np.ndarray:
     array = arrays[name]
-    _check_dtype(path, name, array, "f", "floating numbers")
+    _check_dtype(path, name, array, "f", "floating-point numbers")
     _check_shape(path, name, array, shape)
     check_numbers(path, name, array)
     return array

@@ -216,9 +216,7 @@ def test_what_is_missing_is_named(refused):
 
 def test_scenes_of_other_formats_are_told_by_name(refused):
     kinds = {name: kind for name, kind in floats().items() if name != "scale_2"}
-    assert "of 2DGS, which are not supported, no property scale_2" in refused(
-        ply(kinds, packed(kinds))
-    )
+    assert "of 2DGS, which are not supported, no" in refused(ply(kinds, packed(kinds)))
     packs = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
     kinds, before = dict.fromkeys(packs, "uint"), "element chunk 1\nproperty float min_x\n"
     body = struct.pack("<f", 0) + packed(kinds, dict.fromkeys(packs, (0, 1)))

@@ -72,7 +72,7 @@ def test_a_file_that_is_another_one_is_named(tmp_path):
     with pytest.raises(data.FormatError, match=r"flow\.npz.*no array"):
         data.read_scene_flow_npz(path)
     save(path, points=np.ones((2, 2, 3)))
-    with pytest.raises(data.FormatError, match=r"flow\.npz: expected maps of the shapes"):
+    with pytest.raises(data.FormatError, match=r"flow\.npz: expected maps of the size"):
         data.read_scene_flow_npz(path)
 
 
@@ -171,7 +171,7 @@ def test_a_camera_of_bfloat16_comes_back(tmp_path):
         ("camera_focal", np.ones(3), r"shape \[2\] of camera_focal, found \[3\]"),
         ("camera_focal", np.array([NAN, 1]), "in camera_focal, found nan"),
         ("camera_focal", np.array([1.0, -1]), r"positive focal lengths in camera_focal"),
-        ("camera_focal", np.array(["1", "2"]), "floating numbers in camera_focal"),
+        ("camera_focal", np.array(["1", "2"]), "floating-point numbers in camera_focal"),
         ("camera_principal_point", np.ones(()), "of camera_principal_point, found"),
         ("camera_principal_point", np.full(2, 1e12), "in camera_principal_point, found 1e"),
         ("camera_world_to_camera", np.eye(4), r"shape \[3, 4\] of camera_world_to_camera"),
@@ -186,8 +186,8 @@ def test_a_camera_of_bfloat16_comes_back(tmp_path):
         ("camera_baseline", np.array(-1), "in camera_baseline, found -1"),
         ("camera_baseline", np.ones(2), "of camera_baseline, found"),
         ("camera_baseline", np.array("wide"), "a number in camera_baseline, found"),
-        ("vectors", np.full((*SIZE, 3), "a"), "floating numbers in vectors, found"),
-        ("points", np.ones((*SIZE, 3), int), "floating numbers in points, found"),
+        ("vectors", np.full((*SIZE, 3), "a"), "floating-point numbers in vectors, found"),
+        ("points", np.ones((*SIZE, 3), int), "floating-point numbers in points, found"),
         ("valid", np.ones(SIZE), "bool in valid, found the dtype float64"),
         ("valid", np.ones((6, 4), bool), r"valid \[4, 6\], found \[6, 4\]"),
         ("valid", None, "no array 'valid'"),

@@ -115,8 +115,8 @@ def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
     """Words the problem if there is no end marker; OpenCV 4 fills missing rows with grey."""
     at = len(JPEG)
     size = None
-    # Skip segments by their lengths, as a thumbnail inside one has its own end marker. Bytes between
-    # segments are ignored, as decoders do.
+    # Skip segments by their lengths, as a thumbnail inside one has its own end marker. Like
+    # decoders, ignore the bytes between segments.
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         at += 1
         kind = data[at]

@@ -179,7 +179,7 @@ def test_a_dark_mask_and_a_missing_depth_are_problems(faces, tmp_path):
     for path in (tmp_path / "truth/test/mask/031").iterdir():
         cv2.imwrite(str(path), 100 * faces.astype(np.uint8))
     (problem,) = evaluate("srflow3d", tmp_path).problems
-    assert "expected black and white" in problem.text
+    assert "expected a mask that reaches" in problem.text
     for kind in ("mask", "depth"):
         (tmp_path / "truth/test" / kind / "031/0000").with_suffix(
             ".png" if kind == "mask" else ".npy"

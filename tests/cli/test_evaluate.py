@@ -135,13 +135,13 @@ def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command, monkeypatc
     (tmp_path / "truth").mkdir()
     (tmp_path / "estimate").mkdir()
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
-    assert code == 2 and "holds no estimate with a truth in truth" in errors[0]
+    assert code == 2 and "has no estimate with a ground truth in truth" in errors[0]
     code, _, errors = sf3d_command("evaluate", "spring", "--prediction", "no", "--truth", "truth")
     assert code == 2 and errors == ["sf3d: --prediction: there is no folder no"]
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE[:-1], "no/numbers.json")
     assert code == 2 and errors == ["sf3d: --json: there is no folder no"]
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE, "--scale", "2")
-    assert code == 2 and "for srflow3d only" in errors[0]
+    assert code == 2 and "with srflow3d only" in errors[0]
     assert errors[0].startswith("sf3d: --scale, --intrinsics: expected")
     code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, "--scale", "-2")
     assert code == 2 and "--scale: expected a positive number" in errors[0]

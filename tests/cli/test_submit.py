@@ -83,7 +83,7 @@ def test_a_submission_to_spring_is_hdf5(three_images, tmp_path, sf3d_command):
     hole[3, 4] = np.nan
     data.write_map(tmp_path / "estimate/0003/disp1_left/disp1_left_0001.npy", hole)
     code, out, _ = sf3d_command("submit", "spring", *SUBMIT)
-    assert code == 2 and "disp1_left_0001.npy: expected a number at every pixel" in out
+    assert code == 2 and "disp1_left_0001.npy: expected a valid value at every pixel" in out
 
 
 def test_a_submission_needs_estimates_and_a_folder_of_its_own(tmp_path, sf3d_command):
@@ -93,5 +93,5 @@ def test_a_submission_needs_estimates_and_a_folder_of_its_own(tmp_path, sf3d_com
     code, _, errors = sf3d_command("submit", "kitti", *SUBMIT)
     assert code == 2 and "has no file of a submission, such as disp_0/000000_10" in errors[0]
     code, _, errors = sf3d_command("submit", "kitti", *SUBMIT[:-1], "estimate")
-    assert code == 2 and "name another one" in errors[0]
-    assert errors[0].startswith("sf3d: --output: is the folder of the estimates")
+    assert code == 2 and "than that of the estimates" in errors[0]
+    assert errors[0].startswith("sf3d: --output: expected another folder")

@@ -1,6 +1,6 @@
 """16-bit PNG maps of KITTI.
 
-Flow: u = (R - 2^15) / 64, v = (G - 2^15) / 64 pixels, valid if and only if B > 0; R and G of invalid
+Flow: u = (R - 2^15) / 64, v = (G - 2^15) / 64 pixels, valid only where B > 0; R and G of invalid
 pixels differ between files. Disparity: I / 256 pixels, invalid where I = 0; depth maps are stored
 in the same way with other divisors. In memory, invalid pixels are NaN.
 """

@@ -82,7 +82,7 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
     (tmp_path / "truth").mkdir()
     for benchmark in ("kitti", "spring", "things", "srflow3d"):
         with pytest.raises(
-            FileNotFoundError, match=r"holds no estimate with a truth in .*: exp.*/"
+            FileNotFoundError, match=r"has no estimate with a ground truth in .*: exp.*/"
         ):
             evaluate(benchmark, tmp_path)
     with pytest.raises(ValueError, match=r"got 'KITTI'; did you mean 'kitti'\?"):
@@ -100,7 +100,7 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="pool: expected one of"):
         evaluate("kitti", tmp_path, pool="batch")
     for option in ({"scale": 2.0}, {"intrinsics": (20, 20, 7, 5)}):
-        with pytest.raises(ValueError, match="expected for srflow3d only, not for kitti"):
+        with pytest.raises(ValueError, match="expected with srflow3d only, got kitti"):
             evaluate("kitti", tmp_path, **option)
     for scale in (0, -1, np.nan, np.inf):
         with pytest.raises(ValueError, match="scale: expected a positive number"):

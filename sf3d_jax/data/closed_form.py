@@ -102,7 +102,7 @@ def deforming_scene(
     with np.errstate(divide="ignore", invalid="ignore"):
         on_ellipsoid, depth = _hit(rays)
         points = depth[..., None] * rays
-        vectors = np.where(on_ellipsoid[..., None], amplitude * _field(points), 0)
+        vectors = np.where(on_ellipsoid[..., None], amplitude * _compute_field(points), 0)
         rotation, translation = np.split(next_camera.world_to_camera, [3], axis=1)
         seen = (points + vectors) @ rotation.T + translation[:, 0]
         places = seen[..., :2] / seen[..., 2:] * next_camera.focal + next_camera.principal_point
@@ -138,7 +138,7 @@ def next_image(scene: ClosedFormScene, *, amplitude: float = 0.01) -> np.ndarray
         for _ in range(_FIXED_POINT_STEPS):
             on_ellipsoid, scale = _hit(rays, start - shift, grazing=True)
             points = start - shift + scale[..., None] * rays
-            shift = amplitude * _field(points)
+            shift = amplitude * _compute_field(points)
         on_wall = _hit(rays, start)[1]
         wall = start + on_wall[..., None] * rays
     points = np.where(on_ellipsoid[..., None], points, wall)
@@ -153,13 +153,13 @@ def _make_cameras(size: tuple[int, int], motion: float, zoom: float) -> tuple["C
     focal = 1.1 * max(height, width)
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     camera = Camera.pinhole(focal, focal, centre[0], centre[1], size, np.eye(3, 4))
-    pose = np.column_stack([_rotation(motion * _TURN), motion * _STEP])
+    pose = np.column_stack([_make_rotation(motion * _TURN), motion * _STEP])
     shift = (0, 0) if zoom == 1 else (0.02 * width, -0.01 * height)
     cx, cy = centre + shift
     return camera, Camera.pinhole(zoom * focal, zoom * focal, cx, cy, size, pose)
 
 
-def _rotation(turn: np.ndarray) -> np.ndarray:
+def _make_rotation(turn: np.ndarray) -> np.ndarray:
     """Makes the rotation matrix of an axis times its angle (Rodrigues)."""
     angle = np.linalg.norm(turn)
     x, y, z = turn / angle if angle else turn
@@ -189,14 +189,14 @@ def _hit(
     return root > 0, np.where(root > 0, near, np.where(wall > 0, wall, np.inf))
 
 
-def _field(points: np.ndarray) -> np.ndarray:
+def _compute_field(points: np.ndarray) -> np.ndarray:
     """Computes the deformation for an amplitude of 1: smooth, at most 1 along each axis."""
     x, y, z = np.moveaxis((points - _MIDDLE) / _RADII, -1, 0)
     waves = np.sin(2 * y + 1), np.sin(2.5 * x - z), np.cos(3 * x + 2 * y)
     return np.stack(waves, axis=-1) * np.array([0.7, 0.6, 1.0])
 
 
-def _grain(points: np.ndarray) -> np.ndarray:
+def _make_grain(points: np.ndarray) -> np.ndarray:
     """Computes a texture: waves of 1.5 to 6 cm through space, so that each place is distinct."""
     waves = np.sin(points @ _GRAIN.T + np.arange(len(_GRAIN)) ** 2)
     return 1 + 0.06 * waves.sum(-1)
@@ -214,5 +214,5 @@ def _paint(points: np.ndarray, on_ellipsoid: np.ndarray, valid: np.ndarray) -> n
     tiles = ((np.floor(6 * x) + np.floor(6 * y)) % 2)[..., None]
     skin = np.stack([0.95 - 0.25 * stripes, 0.45 + 0.3 * stripes, 0.3 + 0.1 * z], axis=-1)
     wall = np.array([0.45, 0.5, 0.55]) + tiles * np.array([0.25, 0.25, 0.22])
-    color = np.where(on_ellipsoid[..., None], skin, wall) * (light * _grain(points))[..., None]
+    color = np.where(on_ellipsoid[..., None], skin, wall) * (light * _make_grain(points))[..., None]
     return np.where(valid[..., None], np.rint(255 * np.clip(color, 0, 1)), 0).astype(np.uint8)

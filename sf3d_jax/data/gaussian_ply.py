@@ -131,7 +131,7 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
         table = _read_ascii_table(path, data[start:], elements)
     else:
         table = _read_binary_table(path, data, start, elements)
-    check_rest(path, table, (*_NEEDED, *_rest_names(coefficients), _FILTER))
+    check_rest(path, table, (*_NEEDED, *_list_rest_names(coefficients), _FILTER))
     with np.errstate(over="ignore", invalid="ignore"):  # non-finite values are allowed
         return _make_gaussians(table, coefficients, vertex.has_wide_means())
 
@@ -163,7 +163,7 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     colors = wide(gaussians.colors)
     if colors.ndim == 2:
         colors = (colors[:, None] - 0.5) / _FIRST
-    rest = _rest_names(colors.shape[1])
+    rest = _list_rest_names(colors.shape[1])
     least, most = _OPACITIES
     opacities = np.clip(wide(gaussians.opacities), least, most)
     scales, quaternions = _decompose(wide(gaussians.factors))
@@ -189,7 +189,7 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     write_bytes(path, header.encode() + table.tobytes())
 
 
-def _rest_names(count: int) -> tuple[str, ...]:
+def _list_rest_names(count: int) -> tuple[str, ...]:
     """Lists the names of all coefficients but the first, in the order of the file."""
     return tuple(f"f_rest_{i}" for i in range(3 * (count - 1)))
 
@@ -212,22 +212,22 @@ def _read_header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]
             case ["element", name, count] if form and _COUNT.fullmatch(count):
                 elements.append(_Element(name, int(count), []))
             case ["property", kind, name] if elements and kind in _TYPES:
-                _add_property(path, elements[-1], _number(form, kind, name))
+                _add_property(path, elements[-1], _make_property(form, kind, name))
             case ["property", "list", of, kind, name] if (
                 elements and {of, kind} <= _TYPES.keys() and "f" not in _TYPES[of]
             ):
-                both = _dtype(form, kind), _dtype(form, of)
+                both = _get_dtype(form, kind), _get_dtype(form, of)
                 _add_property(path, elements[-1], _Property(name, *both))
             case _:
                 raise FormatError(path, "a line of a PLY 1.0 header", repr(line[:80]))
     return form, elements, end.end()
 
 
-def _number(form: str, kind: str, name: str) -> _Property:
-    return _Property(name, _dtype(form, kind), wide=_TYPES[kind] == "f8")
+def _make_property(form: str, kind: str, name: str) -> _Property:
+    return _Property(name, _get_dtype(form, kind), wide=_TYPES[kind] == "f8")
 
 
-def _dtype(form: str, kind: str) -> np.dtype:
+def _get_dtype(form: str, kind: str) -> np.dtype:
     # Text is parsed as float64 whatever its type, as some programs write 1.0 for an integer.
     return np.dtype(_ORDERS[form] + _TYPES[kind]) if form != "ascii" else np.dtype(np.float64)
 
@@ -254,7 +254,7 @@ def _check_vertex(path: PathLike, vertex: _Element) -> int:
     check_names(path, [p.name for p in vertex.properties])
     rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name, re.ASCII)}
     count = 1 + len(rest) // 3
-    if len(rest) not in _RESTS or rest != {*_rest_names(count)}:
+    if len(rest) not in _RESTS or rest != {*_list_rest_names(count)}:
         expected = "f_rest_0 to f_rest_8, 23 or 44 without gaps, or no f_rest at all"
         raise FormatError(path, expected, f"{len(rest)} properties f_rest_*")
     return count
@@ -314,10 +314,10 @@ def _read_ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> 
     try:
         return np.loadtxt(lines, dtype, comments=None, ndmin=1)
     except ValueError:
-        raise FormatError(path, *_find_complaint(lines, len(vertex.properties))) from None
+        raise FormatError(path, *_find_bad_row(lines, len(vertex.properties))) from None
 
 
-def _find_complaint(lines: list[bytes], count: int) -> tuple[str, str]:
+def _find_bad_row(lines: list[bytes], count: int) -> tuple[str, str]:
     """Words what was expected and found in the first bad row; rows are counted from 1."""
     for row, line in enumerate(lines, 1):
         words = line.split()
@@ -354,7 +354,7 @@ def _make_gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
     colors = np.empty((len(table), count, 3), np.float32)
     colors[:, 0] = _take_columns(table, _BASE)
     if count > 1:
-        rest = _take_columns(table, _rest_names(count))
+        rest = _take_columns(table, _list_rest_names(count))
         colors[:, 1:] = rest.reshape(len(table), 3, count - 1).swapaxes(1, 2)
     logits = _take_columns(table, _OPACITY)[:, 0].astype(np.float64)
     small = np.exp(-np.abs(logits))

@@ -140,7 +140,7 @@ def _convert_maps(
             name: jnp.asarray(zero_unless(known[rows], values[rows]))
             for name, values in arrays.items()
         }
-        d, c, found = map(np.asarray, _inverse_depths(given, jnp.float32(scale)))
+        d, c, found = map(np.asarray, _compute_inverse_depths(given, jnp.float32(scale)))
         known[rows] &= found
         inv_depth[rows], change[rows] = (zero_unless(known[rows], x) for x in (d, c))
     return inv_depth, change
@@ -217,7 +217,7 @@ def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.nda
     return array
 
 
-def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDepths:
+def _compute_inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDepths:
     """Computes the inverse depth of the surface, its change, and where both are known."""
     from sf3d_jax.conversion import depth_change
 
@@ -226,7 +226,7 @@ def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDept
             return depth_change.from_disparities(maps["disparity"], maps["next_disparity"], scale)
         case ["depth", "next_depth"]:
             return depth_change.from_depths(maps["depth"], maps["next_depth"])
-    inv_depth = _first_inverse_depth(maps, scale)
+    inv_depth = _compute_first_inverse_depth(maps, scale)
     if "inverse_depth_change" in maps:
         change = maps["inverse_depth_change"]
         valid = depth_change.to_depths(inv_depth, change).valid
@@ -235,7 +235,7 @@ def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDept
     return depth_change.InverseDepths(inv_depth, *converted)
 
 
-def _first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Array:
+def _compute_first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Array:
     from sf3d_jax.conversion import depth_change
 
     if "inverse_depth" in maps:

@@ -127,16 +127,16 @@ def write_scene_flow_npz(
         differs in size from the camera, or has a reserved name; or the baseline is not positive.
       FileNotFoundError: the folder of the file does not exist.
     """
-    arrays = _camera_arrays("camera", camera)
+    arrays = _make_camera_arrays("camera", camera)
     if next_camera is not None:
-        arrays |= _camera_arrays("next_camera", next_camera)
+        arrays |= _make_camera_arrays("next_camera", next_camera)
     if baseline is not None:
         arrays["camera_baseline"] = np.array(check_baseline(baseline))
     checked = _check_maps(maps, camera.size)
     _pack(path, checked | arrays)
 
 
-def _camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
+def _make_camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
     """Checks a camera and makes its arrays, by their names in the file."""
     from sf3d_jax.camera import check_size
 

@@ -30,7 +30,7 @@ _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # the markers among C0 to CF that do not begin 
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 
 
-def complaint(data: bytes) -> tuple[str, str] | None:
+def find_problem(data: bytes) -> tuple[str, str] | None:
     """Finds what is wrong with an encoded image.
 
     Args:
@@ -40,37 +40,37 @@ def complaint(data: bytes) -> tuple[str, str] | None:
       What was expected and what was found; None if no problem is found.
     """
     if data.startswith(PNG):
-        return _png_complaint(data)
+        return _check_png(data)
     if data.startswith(JPEG):
-        return _jpeg_complaint(data)
+        return _check_jpeg(data)
     if data.startswith(_GIF) and len(data) >= 10:
         width, height = struct.unpack_from("<HH", data, 6)
-        return _size_complaint(data, width, height, _LZW * len(data))
+        return _compare_size(data, width, height, _LZW * len(data))
     if data.startswith(_BMP) and len(data) >= 26:
         header, width, height = struct.unpack_from("<Iii", data, 14)
-        return size_complaint(width, abs(height)) if header >= _BMP_HEADER else None
+        return find_size_problem(width, abs(height)) if header >= _BMP_HEADER else None
     if data.startswith(_TIFF):
-        return size_complaint(*_tiff_size(data))
+        return find_size_problem(*_read_tiff_size(data))
     return None
 
 
-def size_complaint(width: int, height: int) -> tuple[str, str] | None:
+def find_size_problem(width: int, height: int) -> tuple[str, str] | None:
     """Words the problem if a size is larger than any image that is decoded."""
     if width * height <= LARGEST_PICTURE:
         return None
     return f"at most {LARGEST_PICTURE:,} pixels", f"{width} x {height}"
 
 
-def _size_complaint(
+def _compare_size(
     data: bytes, width: int, height: int, most: int, each: float = 1
 ) -> tuple[str, str] | None:
     """Words the problem if width x height x each units exceed the `most` that the bytes hold."""
     if width * height * each <= most + _SLACK:
-        return size_complaint(width, height)
+        return find_size_problem(width, height)
     return "a size that fits the file", f"{width} x {height} pixels claimed by {len(data)} bytes"
 
 
-def _tiff_size(data: bytes) -> tuple[int, int]:
+def _read_tiff_size(data: bytes) -> tuple[int, int]:
     """Reads the width and height of the first image; 0 if missing."""
     order = "<" if data.startswith(b"II") else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4) if len(data) >= 8 else (len(data),)
@@ -85,7 +85,7 @@ def _tiff_size(data: bytes) -> tuple[int, int]:
     return sizes[_TIFF_WIDTH], sizes[_TIFF_HEIGHT]
 
 
-def _png_complaint(data: bytes) -> tuple[str, str] | None:
+def _check_png(data: bytes) -> tuple[str, str] | None:
     """Words the problem if a chunk is missing or damaged, of which decoders only warn."""
     cut = "a whole PNG", f"{len(data)} bytes, cut off or damaged"
     rest = memoryview(data)[len(PNG) :]
@@ -108,10 +108,10 @@ def _png_complaint(data: bytes) -> tuple[str, str] | None:
 
     width, height, depth, colour = struct.unpack_from(">IIBB", header)
     bits = depth * _PNG_CHANNELS.get(colour, 4)
-    return _size_complaint(data, width, height, 8 * _DEFLATE * content, bits)
+    return _compare_size(data, width, height, 8 * _DEFLATE * content, bits)
 
 
-def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
+def _check_jpeg(data: bytes) -> tuple[str, str] | None:
     """Words the problem if there is no end marker; OpenCV 4 fills missing rows with grey."""
     at = len(JPEG)
     size = None
@@ -125,14 +125,14 @@ def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
         if kind in (0xD9, 0xDA):
             break
         if 0xC0 <= kind <= 0xCF and kind not in _NO_FRAMES and at + 8 <= len(data):
-            size = size or _frame_complaint(data, at)
+            size = size or _check_jpeg_frame(data, at)
         at += 1 + int.from_bytes(data[at + 1 : at + 3], "big")
     if at < 0 or b"\xff\xd9" not in data[at - 1 :]:
         return "a whole JPEG", f"{len(data)} bytes without an end marker"
     return size
 
 
-def _frame_complaint(data: bytes, at: int) -> tuple[str, str] | None:
+def _check_jpeg_frame(data: bytes, at: int) -> tuple[str, str] | None:
     """Words the problem if the file is too small for the frame, whose components add up."""
     height, width = struct.unpack_from(">HH", data, at + 4)
     count = int.from_bytes(data[at + 8 : at + 9])
@@ -143,4 +143,4 @@ def _frame_complaint(data: bytes, at: int) -> tuple[str, str] | None:
     kind = data[at]
     holds = _BASELINE if kind in _BASELINE_FRAMES else _PROGRESSIVE
     holds = holds if kind < 0xC8 else _ARITHMETIC
-    return _size_complaint(data, width, height, 8 * holds * len(data), components)
+    return _compare_size(data, width, height, 8 * holds * len(data), components)

@@ -52,7 +52,7 @@ def read_json(path: PathLike) -> Json:
     data = _read_bounded(path)
     try:
         text = data.decode(json.detect_encoding(data))
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_refuse_duplicates)
     except _TwiceError as error:
         raise FormatError(path, "every key once", f"{error} twice") from None
     except RecursionError:
@@ -131,7 +131,9 @@ def matrix(path: PathLike, key: str, value: object, *shapes: tuple[int, ...]) ->
     """
     array = numbers(value)
     if array is None or array.shape not in shapes:
-        raise FormatError(path, f"{key} as {' or '.join(map(_shape, shapes))}", outline(value))
+        raise FormatError(
+            path, f"{key} as {' or '.join(map(_format_shape, shapes))}", outline(value)
+        )
     check_numbers(path, key, array)
     return array
 
@@ -155,7 +157,7 @@ def _outline(value: object, depth: int, room: int) -> str:
     if isinstance(value, list):
         array = numbers(value[:100])
         if array is not None and len(value) > 0:
-            return _shape((len(value), *array.shape[1:]))
+            return _format_shape((len(value), *array.shape[1:]))
         inside = (
             f" of {_outline(value[0], depth - 1, room)}" if value and depth > 0 else " in a list"
         )
@@ -183,7 +185,7 @@ def shorten(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:24]}..."
 
 
-def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     """Makes an object; refuses duplicate keys."""
     tree = dict(pairs)
     if len(tree) < len(pairs):
@@ -198,5 +200,5 @@ def _is_numeric(value: object, depth: int) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return f"numbers {list(shape)}" if shape else "a number"

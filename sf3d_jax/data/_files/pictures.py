@@ -27,8 +27,8 @@ def read_picture(path: PathLike, flags: int) -> np.ndarray:
 def decode_picture(path: PathLike, data: bytes, flags: int) -> np.ndarray:
     """Decodes the bytes of an image file; the path is used in error messages."""
     cv2 = import_cv2()
-    if complaint := headers.complaint(data):
-        raise FormatError(path, *complaint)
+    if problem := headers.find_problem(data):
+        raise FormatError(path, *problem)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # an empty file, or an absurd size

@@ -102,11 +102,11 @@ def write_rows(path: PathLike, rows: Iterable[Iterable[str | float]]) -> None:
       path: file to write.
       rows: rows of strings, integers and floats; an empty row is an empty line.
     """
-    lines = [" ".join(map(_word, row)) for row in rows]
+    lines = [" ".join(map(_format_word, row)) for row in rows]
     write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
-def _word(value: str | float) -> str:
+def _format_word(value: str | float) -> str:
     if isinstance(value, (str, int)):
         return str(value)
     return repr(float(value))  # the repr of a NumPy float contains its type

@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 from sf3d_jax.camera import check_size
-from sf3d_jax.data.loading.stacking import stack, with_valid
+from sf3d_jax.data.loading.stacking import add_valid, stack
 from sf3d_jax.samples import S, Sample, Sequence, map_cameras, map_pixels
 
 # Maps (key, sample) to a sample, and (key, sequence) to a sequence.
@@ -251,12 +251,12 @@ class _Plan(abc.Sequence[_Place]):
         padding = place >= self.samples
         place %= self.samples
         if self.shuffle:
-            place = int(_order(self.seed, epoch, self.samples)[place])
+            place = int(_make_order(self.seed, epoch, self.samples)[place])
         return _Place(epoch, place, padding)
 
 
 @functools.lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+def _make_order(seed: int, epoch: int, count: int) -> np.ndarray:
     # NumPy guarantees the numbers of this legacy generator; those of the new one may change.
     return np.random.RandomState([seed, epoch]).permutation(count)
 
@@ -276,7 +276,7 @@ def _read(
     name = sample.name or str(place.number)
     if transform is not None:
         sample = _transform(transform, seed, place, sample, name)
-    sample = dataclasses.replace(with_valid(sample), name=name)
+    sample = dataclasses.replace(add_valid(sample), name=name)
     if size is not None:
         sample = _pad(sample, size)
     if place.padding:
@@ -288,7 +288,7 @@ def _transform(
     transform: Transform, seed: int, place: _Place, sample: Sample | Sequence, name: Any
 ) -> Sample | Sequence:
     """Transforms a sample; an error of the transform gets a note that names the sample."""
-    with jax.default_device(_cpu()):
+    with jax.default_device(_find_cpu()):
         key = jax.random.fold_in(jax.random.key(seed), place.epoch)
         try:
             changed = transform(jax.random.fold_in(key, place.number), sample)
@@ -305,7 +305,7 @@ def _transform(
 
 
 @functools.cache
-def _cpu() -> jax.Device | None:
+def _find_cpu() -> jax.Device | None:
     """Finds the CPU, as the accelerator is busy with training; None if JAX may not use the CPU."""
     try:
         return jax.local_devices(backend="cpu")[0]

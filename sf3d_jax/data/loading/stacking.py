@@ -35,7 +35,7 @@ def stack(samples: abc.Sequence[S]) -> S:
     """
     if not samples:
         raise ValueError("samples: expected at least one, got none")
-    samples = [with_valid(sample) for sample in samples]
+    samples = [add_valid(sample) for sample in samples]
     samples = [_fill(sample, samples) for sample in samples]
     first = samples[0]
     for sample in samples[1:]:
@@ -48,7 +48,7 @@ def stack(samples: abc.Sequence[S]) -> S:
 def _fill(sample: S, others: abc.Sequence[S]) -> S:
     """Adds a next camera and an empty next inverse depth to a sample, if others have them."""
     if isinstance(sample, Sequence):
-        return _give_each_frame(sample)
+        return _repeat_cameras(sample)
     fields: dict[str, Tree] = {}
     given = [present_fields(other, "next_camera", "next_inv_depth") for other in others]
     if sample.next_camera is None and any("next_camera" in other for other in given):
@@ -59,8 +59,8 @@ def _fill(sample: S, others: abc.Sequence[S]) -> S:
     return dataclasses.replace(sample, **fields)
 
 
-def _give_each_frame(sequence: Q) -> Q:
-    """Repeats the camera parameters of a sequence for every frame; a shared axis looks like a batch."""
+def _repeat_cameras(sequence: Q) -> Q:
+    """Repeats camera parameters shared by all frames, so that sequences can be stacked."""
     if sequence.cameras is None:
         return sequence
     count = sequence.valid.shape[0] + 1
@@ -83,7 +83,7 @@ def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:
     if first.valid.shape[-2:] != sample.valid.shape[-2:]:
         sizes = f"{first.valid.shape[-2:]} and {sample.valid.shape[-2:]}"
         raise ValueError(f"size: {pair} have {sizes} (H, W); give size=, or crop in a transform")
-    for name, ours_shape, theirs_shape in _camera_shapes(first, sample):
+    for name, ours_shape, theirs_shape in _describe_lenses(first, sample):
         if ours_shape != theirs_shape:
             raise ValueError(
                 f"dataset: {name} of the {pair} differ: {ours_shape} and {theirs_shape}"
@@ -94,7 +94,7 @@ def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:
             raise ValueError(f"dataset: {name} of the {pair} have the shapes {shapes}")
 
 
-def _camera_shapes(
+def _describe_lenses(
     first: Sample | Sequence, sample: Sample | Sequence
 ) -> list[tuple[str, str, str]]:
     """Describes the lenses of the cameras of two samples as (name, lens, lens)."""
@@ -108,7 +108,7 @@ def _camera_shapes(
     return [(name, lens(camera), lens(theirs[name])) for name, camera in ours.items()]
 
 
-def with_valid(sample: S) -> S:
+def add_valid(sample: S) -> S:
     """Checks a sample or sequence, and adds a mask of True if it has no mask.
 
     Args:

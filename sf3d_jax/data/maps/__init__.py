@@ -138,9 +138,9 @@ def read_disparity(
       FormatError: the file does not hold disparity in this format, or its ending is unknown.
     """
     scale = kitti_png.DISPARITY_SCALE
-    formats = _scalar_formats(scale, name)
+    formats = _make_scalar_formats(scale, name)
     disparity = np.abs(_choose(path, format, formats).read(path))
-    return _scalar_map(disparity, np.isfinite(disparity) & (disparity > 0))
+    return _make_scalar_map(disparity, np.isfinite(disparity) & (disparity > 0))
 
 
 def write_disparity(
@@ -162,11 +162,11 @@ def write_disparity(
       FormatError: the ending is unknown.
       ValueError: the shape or dtype is wrong, or a value is 256 or more, which a PNG cannot hold.
     """
-    formats = {**_scalar_formats(kitti_png.DISPARITY_SCALE), "npz": _DISPARITY_ARCHIVE}
+    formats = {**_make_scalar_formats(kitti_png.DISPARITY_SCALE), "npz": _DISPARITY_ARCHIVE}
     writer = _choose(path, format, formats)
     disparity = real_map("disparity", disparity)
     known = valid_mask(valid, disparity) & (disparity > 0)
-    writer.write(path, _scalar_map(disparity, known).values)
+    writer.write(path, _make_scalar_map(disparity, known).values)
 
 
 def read_map(
@@ -195,7 +195,7 @@ def read_map(
       ValueError: scale is missing, not positive, or given for another format than PNG.
     """
     values = _choose_scaled(path, format, scale, name).read(path)
-    return _scalar_map(values, np.isfinite(values))
+    return _make_scalar_map(values, np.isfinite(values))
 
 
 def write_map(
@@ -228,7 +228,7 @@ def write_map(
     writer.write(path, np.where(known, values, np.float32(np.nan)))
 
 
-def _scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Format]:
+def _make_scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Format]:
     read_png = partial(kitti_png.read_scalar, scale=scale)
     write_png = partial(kitti_png.write_scalar, scale=scale)
     return {
@@ -240,12 +240,12 @@ def _scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Form
     }
 
 
-def _map_formats(scale: float, name: str | None) -> Mapping[str, _Format]:
+def _make_map_formats(scale: float, name: str | None) -> Mapping[str, _Format]:
     depths = {
         "sintel": _Format(".dpt", flo.read_depth, flo.write_depth),
         "tartanair": _Format(None, tartanair_png.read_depth, tartanair_png.write_depth),
     }
-    return {**_scalar_formats(scale, name), **depths}
+    return {**_make_scalar_formats(scale, name), **depths}
 
 
 def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) -> _Format:
@@ -265,7 +265,7 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
 def _choose_scaled(
     path: PathLike, format: str | None, scale: float | None, name: str | None = None
 ) -> _Format:
-    chosen = _choose(path, format, _map_formats(1 if scale is None else scale, name))
+    chosen = _choose(path, format, _make_map_formats(1 if scale is None else scale, name))
     if (chosen.ending == ".png") != (scale is not None):
         need = "needs a scale" if scale is None else "takes no scale"
         raise ValueError(
@@ -277,5 +277,5 @@ def _choose_scaled(
     return chosen
 
 
-def _scalar_map(values: np.ndarray, valid: np.ndarray) -> ScalarMap:
+def _make_scalar_map(values: np.ndarray, valid: np.ndarray) -> ScalarMap:
     return ScalarMap(zero_unless(valid, values), valid)

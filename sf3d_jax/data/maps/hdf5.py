@@ -117,8 +117,8 @@ def _check_bytes(path: PathLike, key: str, found: Any, length: int) -> None:
     stored = min(found.id.get_storage_size(), length)
     pieces = [found.shape, *([] if found.chunks is None else [found.chunks])]
     for height, width, *_ in pieces:
-        if complaint := headers.size_complaint(int(width), int(height)):
-            raise FormatError(path, *complaint)
+        if problem := headers.find_size_problem(int(width), int(height)):
+            raise FormatError(path, *problem)
     claimed = max(math.prod(map(int, piece)) * found.dtype.itemsize for piece in pieces)
     if claimed > (1 if found.chunks is None else _LARGEST_RATIO) * stored:
         raise FormatError(

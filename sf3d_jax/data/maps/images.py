@@ -113,7 +113,7 @@ def read_mask(path: PathLike, *, threshold: int | None = None) -> np.ndarray:
         flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
         return _check_depth(path, decode_picture(path, data, flags)) >= (threshold or _MIDDLE)
     picture = _check_depth(path, decode_picture(path, data, cv2.IMREAD_UNCHANGED))
-    brightness = _brightness(path, picture)
+    brightness = _compute_brightness(path, picture)
     largest = brightness.max()
     if threshold is None and 1 < largest < _MIDDLE:
         expected = f"a mask that reaches a brightness of {_MIDDLE} (or pass threshold=)"
@@ -138,7 +138,7 @@ def write_mask(path: PathLike, mask: npt.ArrayLike) -> None:
     _write(path, np.where(mask, np.uint8(255), np.uint8(0)), _MASK_QUALITY)
 
 
-def _brightness(path: PathLike, picture: np.ndarray) -> np.ndarray:
+def _compute_brightness(path: PathLike, picture: np.ndarray) -> np.ndarray:
     """Computes the largest channel of each pixel, without alpha."""
     if picture.ndim == 2:
         return picture

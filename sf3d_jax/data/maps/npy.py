@@ -110,7 +110,7 @@ def parse_array(
       FormatError: the bytes are not a complete .npy file of real numbers.
     """
     kind, order, shape, start = _parse_header(path, data)
-    real = _real_dtype(path, kind)
+    real = _parse_dtype(path, kind)
     if floating and real.kind != "f":
         raise DtypeError(path, "floating-point numbers", f"the dtype {real}")
 
@@ -150,12 +150,12 @@ def parse_length(path: PathLike, data: bytes) -> int:
       FormatError: the bytes are not the header of an .npy of real numbers.
     """
     kind, _, shape, start = _parse_header(path, data)
-    return start + _real_dtype(path, kind).itemsize * math.prod(shape)
+    return start + _parse_dtype(path, kind).itemsize * math.prod(shape)
 
 
 def _parse_header(path: PathLike, data: bytes) -> tuple[str, str, tuple[int, ...], int]:
     """Parses the dtype, the order and the shape, and where the data begins."""
-    header, start = _header(path, data)
+    header, start = _split_header(path, data)
     found = [pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE)]
     if not all(found):
         raise FormatError(path, "descr, fortran_order and shape in the header", f"{header[:80]!r}")
@@ -163,7 +163,7 @@ def _parse_header(path: PathLike, data: bytes) -> tuple[str, str, tuple[int, ...
     return kind, order, tuple(int(size) for size in re.findall(r"\d+", sizes)), start
 
 
-def _header(path: PathLike, data: bytes) -> tuple[bytes, int]:
+def _split_header(path: PathLike, data: bytes) -> tuple[bytes, int]:
     """Finds the text of the header, and where the data begins."""
     wide = 2 if data[6:7] == b"\x01" else 4
     start = 8 + wide + int.from_bytes(data[8 : 8 + wide], "little")
@@ -174,7 +174,7 @@ def _header(path: PathLike, data: bytes) -> tuple[bytes, int]:
     return data[8 + wide : start], start
 
 
-def _real_dtype(path: PathLike, kind: str) -> np.dtype:
+def _parse_dtype(path: PathLike, kind: str) -> np.dtype:
     try:
         found = np.dtype(kind) if _NUMBERS.fullmatch(kind) else None
     except TypeError:

@@ -88,9 +88,9 @@ def write(path: PathLike, values: np.ndarray, name: str = "values") -> None:
 
 def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarray:
     with _open(path) as archive:
-        shapes = {x: _shape(path, archive, x) for x in _names(archive)}
+        shapes = {x: _read_shape(path, archive, x) for x in _list_names(archive)}
         chosen = _choose(path, name, shape, shapes, fits)
-        values = _take(path, archive, chosen)
+        values = _read_values(path, archive, chosen)
         for mask in (x for x in _MASKS if x in shapes):
             known = _read_mask(path, archive, mask, shapes[chosen][:2])
             values = values.copy()
@@ -101,10 +101,10 @@ def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarra
 def _read_mask(
     path: PathLike, archive: zipfile.ZipFile, name: str, size: tuple[int, ...]
 ) -> np.ndarray:
-    shape = _shape(path, archive, name)
+    shape = _read_shape(path, archive, name)
     if shape not in (size, (*size, 1), (1, *size)):
         raise SizeError(path, f"the shape {list(size)} of {name}", f"{list(shape)}")
-    mask = _take(path, archive, name)
+    mask = _read_values(path, archive, name)
     if not np.isin(mask, (0, 1)).all():
         raise FormatError(path, f"0 and 1 in {name}", "other numbers")
     return mask.reshape(size)
@@ -129,13 +129,13 @@ def _choose(
 
 def _is_other(found: str, name: str) -> bool:
     """Whether the name of an array denotes another kind of map than `name`, or the next frame's."""
-    kind = _kind(found)
-    if kind is not None and kind != _kind(name):
+    kind = _find_kind(found)
+    if kind is not None and kind != _find_kind(name):
         return True
     return bool(re.search("next", found, re.I)) and "next" not in name
 
 
-def _kind(name: str) -> str | None:
+def _find_kind(name: str) -> str | None:
     words = re.sub(r"[^a-z]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
     return next((x for x, p in _KINDS.items() if re.search(rf"\b({p})s?\b", words)), None)
 
@@ -151,15 +151,15 @@ def _open(path: PathLike) -> Iterator[zipfile.ZipFile]:
         raise FormatError(path, expected, found) from None
 
 
-def _names(archive: zipfile.ZipFile) -> list[str]:
+def _list_names(archive: zipfile.ZipFile) -> list[str]:
     return [x.removesuffix(".npy") for x in archive.namelist() if x.endswith(".npy")]
 
 
-def _shape(path: PathLike, archive: zipfile.ZipFile, name: str) -> Shape:
+def _read_shape(path: PathLike, archive: zipfile.ZipFile, name: str) -> Shape:
     return npy.parse_shape(path, _read_start(archive, name))
 
 
-def _take(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def _read_values(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """Reads an array, if it is not larger than the largest image."""
     start, stored = _read_start(archive, name), archive.getinfo(f"{name}.npy").file_size
     shape, length = npy.parse_shape(path, start), npy.parse_length(path, start)

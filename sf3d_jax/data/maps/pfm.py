@@ -73,7 +73,7 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
     if found != kind:
         raise FormatError(path, f"a PFM of the kind {kind} ({channels} channel(s))", found)
     check_header_size(path, width, height)
-    order = _byte_order(path, header[4])
+    order = _parse_byte_order(path, header[4])
     length = header.end() + 4 * channels * width * height
     if len(data) != length:
         raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
@@ -82,7 +82,7 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
     return values.reshape(height, width, channels)[::-1]
 
 
-def _byte_order(path: PathLike, scale: bytes) -> str:
+def _parse_byte_order(path: PathLike, scale: bytes) -> str:
     try:
         number = float(scale)
     except ValueError:

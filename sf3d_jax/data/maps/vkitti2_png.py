@@ -27,7 +27,7 @@ def read_flow(path: PathLike) -> np.ndarray:
     # A table is faster than computing every pixel, as there are only 65536 codes.
     table = np.arange(_LARGEST_CODE + 1) * (2 / _LARGEST_CODE) - 1
     flow = np.empty((*codes.shape[:2], 2), np.float32)
-    for channel, largest in enumerate(_largest_flow(codes)):
+    for channel, largest in enumerate(_compute_largest_flow(codes)):
         flow[..., channel] = (table * largest).astype(np.float32)[codes[..., channel]]
     flow[codes[..., 2] == 0] = np.nan
     return flow
@@ -43,7 +43,7 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     Raises:
       ValueError: a valid pixel moves by more than W - 1 or H - 1 pixels.
     """
-    largest = _largest_flow(flow)
+    largest = _compute_largest_flow(flow)
     valid = np.isfinite(flow).all(-1, keepdims=True)
     known = np.where(valid, flow, 0).astype(np.float64)
     codes = np.rint((known / np.maximum(largest, 1) + 1) * _LARGEST_CODE / 2)
@@ -57,7 +57,7 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     write_png(path, np.where(valid, codes, 0).astype(np.uint16))
 
 
-def _largest_flow(pixels: np.ndarray) -> np.ndarray:
+def _compute_largest_flow(pixels: np.ndarray) -> np.ndarray:
     """Computes the largest u and v that the format can hold, (W - 1, H - 1)."""
     height, width = pixels.shape[:2]
     return np.array([width - 1.0, height - 1.0])

@@ -7,7 +7,7 @@ BAD_INPUT = 2
 
 
 def describe(error: Exception) -> str:
-    """Words an error for the command line, without the error number of the system.
+    """Formats an error for the command line, without the error number of the system.
 
     Args:
       error: any error.

@@ -105,7 +105,7 @@ def say_if_slow(
 
 
 def describe_problem(problem: "Problem") -> str:
-    """Words a problem with a file, and names the flag that would help.
+    """Describes a problem with a file, and names the flag that would help.
 
     Args:
       problem: missing or bad file.

@@ -74,7 +74,7 @@ class Check:
         try:
             datasets = data.recognise(self.path, dataset=self.dataset, split=self.split)
         except data.FormatError as error:  # a bad list of clips: there are no samples without it
-            print(f"{self.path}: cannot be listed\n  unreadable: {error}")
+            print(f"{self.path}: its samples cannot be listed\n  unreadable: {error}")
             sys.exit(SOMETHING_WRONG)
         except FileNotFoundError as error:
             message, *layouts = describe(error).splitlines()
@@ -134,11 +134,11 @@ def _summarize(name: str, reports: list["Report"]) -> list[str]:
     """Summarizes one data set: a table of the kinds of findings, then details of each kind."""
     wrong = sum(not report.ok for report in reports)
     if not wrong:
-        return [name, f"  checked {len(reports)}, nothing wrong was found"]
+        return [name, f"  checked {len(reports)} samples, found no problems"]
     kinds = _group_by_kind(reports)
-    lines = [name, f"  checked {len(reports)}, something is wrong with {wrong}", ""]
+    lines = [name, f"  checked {len(reports)} samples, found problems in {wrong}", ""]
     width = max(len(kind) for kind in kinds)
-    lines.append(f"  {'what':<{width}}  samples  sure   seen in")
+    lines.append(f"  {'kind':<{width}}  samples  sure   seen in")
     for kind, found in kinds.items():
         names = list(dict.fromkeys(sample for sample, _ in found))
         more = ", ..." if len(names) > _EXAMPLES else ""
@@ -162,7 +162,7 @@ def _group_by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Findin
 
 
 def _explain(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
-    """Words what was measured, and what would explain it."""
+    """Describes what was measured, and what would explain it."""
     if kind in _OF_FILES:
         messages = list(dict.fromkeys(finding.message for _, finding in found))
         lines = [line for message in messages[:_MOST_FILES] for line in _indent(message)]
@@ -173,9 +173,9 @@ def _explain(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
         lines = _indent(f"measured in {sample}: {first.message}")
     explanations = dict.fromkeys(f.explanation for _, f in found if f.explanation)
     alternatives = dict.fromkeys(name for _, f in found for name in f.alternatives)
-    lines += [line for why in explanations for line in _indent(f"would explain it: {why}")]
+    lines += [line for why in explanations for line in _indent(f"likely cause: {why}")]
     if alternatives:
-        lines += _indent(f"explains it about as well: {', '.join(alternatives)}")
+        lines += _indent(f"other possible causes: {', '.join(alternatives)}")
     return lines
 
 

@@ -128,7 +128,7 @@ def _write_csv(path: Path, result: "Evaluation") -> None:
 
 
 def _describe_pooling(result: "Evaluation") -> str:
-    """Words the number of images and how their scores are averaged."""
+    """Describes the number of images and how their scores are averaged."""
     count = len(result.scores_of_images)
     images = "1 image" if count == 1 else f"{count} images"
     over = {"pixels": "all pixels of all images", "image": "the means of the images"}

@@ -113,7 +113,7 @@ def say_if_off_centre(which: str, *cameras: sf3d.Camera) -> None:
 
 
 def _find_off_centre(camera: sf3d.Camera) -> str | None:
-    """Words where a principal point is, if it seems to belong to an image of another size."""
+    """Describes where a principal point is, if it seems to belong to an image of another size."""
     height, width = camera.size
     x, y = (float(number) for number in camera.principal_point)
     # Both are 1 for a principal point at the centre of the image.

@@ -31,7 +31,7 @@ def list_flags(options: type) -> Iterator[str]:
 
 
 def explain(said: str, words: Sequence[str], flags: Flags) -> str:
-    """Words what is wrong with a call.
+    """Describes what is wrong with a call.
 
     Args:
       said: message of tyro, with lines that are not folded.

@@ -30,7 +30,7 @@ def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np
     if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
         expected = ", ".join(["H", "W", *map(str, tail)])
         raise ValueError(f"{name}: expected the shape [{expected}], got {list(array.shape)}")
-    if not np.can_cast(array.dtype, np.float32, "same_kind"):  # knows bfloat16, too
+    if not np.can_cast(array.dtype, np.float32, "same_kind"):  # handles bfloat16, too
         raise ValueError(f"{name}: expected real numbers, got {array.dtype}")
 
     with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is invalid

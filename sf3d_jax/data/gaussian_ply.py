@@ -318,7 +318,7 @@ def _read_ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> 
 
 
 def _find_bad_row(lines: list[bytes], count: int) -> tuple[str, str]:
-    """Words what was expected and found in the first bad row; rows are counted from 1."""
+    """Describes what was expected and found in the first bad row; rows are counted from 1."""
     for row, line in enumerate(lines, 1):
         words = line.split()
         if len(words) != count:

@@ -55,7 +55,7 @@ def find_problem(data: bytes) -> tuple[str, str] | None:
 
 
 def find_size_problem(width: int, height: int) -> tuple[str, str] | None:
-    """Words the problem if a size is larger than any image that is decoded."""
+    """Describes the problem if a size is larger than any image that is decoded."""
     if width * height <= LARGEST_PICTURE:
         return None
     return f"at most {LARGEST_PICTURE:,} pixels", f"{width} x {height}"
@@ -64,7 +64,7 @@ def find_size_problem(width: int, height: int) -> tuple[str, str] | None:
 def _compare_size(
     data: bytes, width: int, height: int, most: int, each: float = 1
 ) -> tuple[str, str] | None:
-    """Words the problem if width x height x each units exceed the `most` that the bytes hold."""
+    """Describes the problem if width x height x each units exceed the `most` that the bytes hold."""
     if width * height * each <= most + _SLACK:
         return find_size_problem(width, height)
     return "a size that fits the file", f"{width} x {height} pixels claimed by {len(data)} bytes"
@@ -86,7 +86,7 @@ def _read_tiff_size(data: bytes) -> tuple[int, int]:
 
 
 def _check_png(data: bytes) -> tuple[str, str] | None:
-    """Words the problem if a chunk is missing or damaged, of which decoders only warn."""
+    """Describes the problem if a chunk is missing or damaged; decoders only warn of that."""
     cut = "a whole PNG", f"{len(data)} bytes, cut off or damaged"
     rest = memoryview(data)[len(PNG) :]
     kind, header, content = b"", b"", 0
@@ -112,7 +112,7 @@ def _check_png(data: bytes) -> tuple[str, str] | None:
 
 
 def _check_jpeg(data: bytes) -> tuple[str, str] | None:
-    """Words the problem if there is no end marker; OpenCV 4 fills missing rows with grey."""
+    """Describes the problem if there is no end marker; OpenCV 4 fills missing rows with grey."""
     at = len(JPEG)
     size = None
     # Skip segments by their lengths, as a thumbnail inside one has its own end marker. Like
@@ -133,7 +133,7 @@ def _check_jpeg(data: bytes) -> tuple[str, str] | None:
 
 
 def _check_jpeg_frame(data: bytes, at: int) -> tuple[str, str] | None:
-    """Words the problem if the file is too small for the frame, whose components add up."""
+    """Describes the problem if the file is too small for the frame, whose components add up."""
     height, width = struct.unpack_from(">HH", data, at + 4)
     count = int.from_bytes(data[at + 8 : at + 9])
     # A component is a name, its sampling along x and y in half a byte each, and a table.

@@ -73,7 +73,7 @@ def _read_bounded(path: PathLike) -> bytes:
     with Path(path).open("rb") as file:  # a pipe has no length
         while len(data) <= LARGEST_FILE and (part := file.read(_PART)):
             data += part
-    # The bytes and the parsed text, which takes one or, beyond ASCII, up to four bytes a character.
+    # The bytes and the text, which takes one byte per character, or four if any is not ASCII.
     size = len(data) * (2 if data.isascii() else 9)
     size += sum(cost * data.count(mark) for mark, cost in _COSTS.items())
     if len(data) > LARGEST_FILE or size > _LARGEST_TREE:

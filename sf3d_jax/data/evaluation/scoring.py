@@ -133,7 +133,7 @@ def evaluate(
         progress(len(items), len(items), "")
     scores = _name_scores(metrics)
     if not scores and not problems:
-        raise ValueError(f"nothing could be compared in {truth}: it takes {rules.NEEDS}")
+        raise ValueError(f"nothing could be compared in {truth}: expected {rules.NEEDS}")
     return Evaluation(benchmark, pool, len(items), scores, tuple(problems.values()), of_images)
 
 

@@ -1,4 +1,4 @@
-"""Batches of a data set, shuffled, augmented and read ahead by threads, on grain.
+"""Batches of a data set, shuffled, augmented and read ahead by threads, using grain.
 
 The order of the samples depends only on the seed and the epoch; what a transform draws depends only
 on the seed, the epoch and the index of the sample in the data set. So the number of threads and of
@@ -171,7 +171,7 @@ class Batches(Iterator[Sample | Sequence]):
           This process's part of the batch.
 
         Raises:
-          FormatError: a file is bad.
+          FormatError: a file cannot be read.
           RuntimeError: a batch has failed before, and `set_state` was not called since.
         """
         if self._failed:

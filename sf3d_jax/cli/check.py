@@ -117,7 +117,7 @@ def _describe(dataset: "Dataset") -> str:
     kinds = {kind for kind in dataset.entries[0].files if not kind.startswith("next_")}
     form = dataset.camera_form() if isinstance(dataset, data.SRFlow3D) else None
     cameras = "" if form is None else f"\n  cameras read as {form}"
-    return f"{dataset}\n  of {', '.join(sorted(kinds))}{cameras}"
+    return f"{dataset}\n  with {', '.join(sorted(kinds))}{cameras}"
 
 
 def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> None:

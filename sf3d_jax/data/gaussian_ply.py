@@ -61,13 +61,9 @@ _OPACITIES = float(np.finfo(np.float64).tiny), 1 - float(np.finfo(np.float64).ep
 
 
 class _Property(NamedTuple):
-    """A property of an element.
+    """A value, or a list if `length` gives the type of its length.
 
-    Attributes:
-      name: the name.
-      dtype: type of the value, or of the items of a list.
-      length: type of the length of a list; None for a single value.
-      wide: whether the header calls it a double; text is always parsed as double.
+    `wide` says whether the header calls it a double, as text is always parsed as double.
     """
 
     name: str
@@ -99,9 +95,9 @@ class _Element(NamedTuple):
 def read_gaussian_ply(path: PathLike) -> Gaussians:
     """Reads a .ply scene of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
 
-    Mip-Splatting's low-pass filter `filter_3D` is applied: scales s become sqrt(s^2 + f^2), and the
-    opacity is multiplied by the product of s / sqrt(s^2 + f^2). A scene whose motion is stored in
-    another file, such as deformation.pth, cannot be told from one at rest.
+    Mip-Splatting's low-pass filter f is applied: scales s become sqrt(s^2 + f^2), and the opacity
+    is multiplied by the product of s / sqrt(s^2 + f^2). A scene whose motion is stored in another
+    file, such as deformation.pth, cannot be told from one at rest.
 
     Args:
       path: file to read.

@@ -100,7 +100,7 @@ NAN = float("nan")
         ({"more": np.array([{}])}, TypeError, r"maps\['more'\]: .* numbers, bool or text"),
         ({"more": jnp.ones(SIZE, jnp.bfloat16)}, TypeError, r"maps\['more'\]: .* bfloat16"),
         ({"camera_focal": np.ones(2)}, ValueError, "names that do not begin with 'camera_', got"),
-        ({"next_camera_size": np.ones(2)}, ValueError, "begin with 'next_camera_' are taken"),
+        ({"next_camera_size": np.ones(2)}, ValueError, "do not begin with 'next_camera_', got"),
         ({3: np.ones(2)}, TypeError, "maps: expected names that are text, got 3"),
     ],
 )

@@ -64,7 +64,7 @@ def find_size_problem(width: int, height: int) -> tuple[str, str] | None:
 def _compare_size(
     data: bytes, width: int, height: int, most: int, each: float = 1
 ) -> tuple[str, str] | None:
-    """Describes the problem if width x height x each units exceed the `most` that the bytes hold."""
+    """Describes the problem if width x height x each exceeds what the bytes hold, `most`."""
     if width * height * each <= most + _SLACK:
         return find_size_problem(width, height)
     return "a size that fits the file", f"{width} x {height} pixels claimed by {len(data)} bytes"
@@ -87,7 +87,7 @@ def _read_tiff_size(data: bytes) -> tuple[int, int]:
 
 def _check_png(data: bytes) -> tuple[str, str] | None:
     """Describes the problem if a chunk is missing or damaged; decoders only warn of that."""
-    cut = "a whole PNG", f"{len(data)} bytes, cut off or damaged"
+    cut = "a complete PNG", f"{len(data)} bytes, truncated or damaged"
     rest = memoryview(data)[len(PNG) :]
     kind, header, content = b"", b"", 0
     # A chunk is a length, a kind, its content, and a checksum of the last two.
@@ -128,7 +128,7 @@ def _check_jpeg(data: bytes) -> tuple[str, str] | None:
             size = size or _check_jpeg_frame(data, at)
         at += 1 + int.from_bytes(data[at + 1 : at + 3], "big")
     if at < 0 or b"\xff\xd9" not in data[at - 1 :]:
-        return "a whole JPEG", f"{len(data)} bytes without an end marker"
+        return "a complete JPEG", f"{len(data)} bytes without an end marker"
     return size
 
 

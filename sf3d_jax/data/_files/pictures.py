@@ -34,7 +34,7 @@ def decode_picture(path: PathLike, data: bytes, flags: int) -> np.ndarray:
     except cv2.error:  # an empty file, or an absurd size
         picture = None
     if picture is None:
-        raise FormatError(path, "an image", f"{len(data)} bytes that cannot be decoded")
+        raise FormatError(path, "a complete image", f"{len(data)} bytes that cannot be decoded")
     return _swap_red_and_blue(picture)
 
 

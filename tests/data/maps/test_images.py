@@ -71,7 +71,7 @@ def test_a_broken_png_is_refused_without_a_word_of_its_decoder(tmp_path, capfd):
     for content in (*(noted[:n] for n in (8, 20, 40, 60, 100, -12, -1)), bytes(damaged)):
         path.write_bytes(content)
         with pytest.raises(
-            data.FormatError, match=r"broken\.png: expected a whole PNG, found \d+ b"
+            data.FormatError, match=r"broken\.png: expected a complete PNG, found \d+ b"
         ):
             data.read_image(path)
     assert capfd.readouterr().err == ""
@@ -87,7 +87,7 @@ def test_a_broken_file_is_named(tmp_path):
     path = tmp_path / "broken.png"
     for content in (b"", b"text", png[:-20], photo[: len(photo) // 2], photo[:-2], thumbnail[:-2]):
         path.write_bytes(content)
-        with pytest.raises(data.FormatError, match=r"broken\.png: expected a whole"):
+        with pytest.raises(data.FormatError, match=r"broken\.png: expected a complete"):
             data.read_image(path)
     path.write_bytes(thumbnail)
     assert data.read_image(path).shape == (60, 90, 3)
@@ -235,7 +235,7 @@ def test_a_deep_or_broken_mask_is_named(tmp_path):
     with pytest.raises(data.FormatError, match=r"a\.png: expected an 8-bit image"):
         read_mask(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(RGB_PNG[:-20])
-    with pytest.raises(data.FormatError, match=r"b\.png: expected a whole PNG"):
+    with pytest.raises(data.FormatError, match=r"b\.png: expected a complete PNG"):
         read_mask(tmp_path / "b.png")
 
 

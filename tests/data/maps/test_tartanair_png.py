@@ -59,7 +59,7 @@ def test_flow_is_not_read_as_that_of_kitti_and_the_other_way_round(tmp_path, lar
 def test_all_codes_of_the_mask_are_no_flow_of_kitti(tmp_path):
     red, green, blue = [[0, 1, 10, 100, 200]], [[32768 + 32] * 5], [[32768 - 64] * 4 + [0]]
     path = write_channels(tmp_path / "a.png", red, green, blue)
-    with pytest.raises(data.FormatError, match="codes of a mask in red"):
+    with pytest.raises(data.FormatError, match="mask codes in red"):
         data.read_flow(path)
 
 

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(UNREAD)
     except KeyboardInterrupt:
-        print("sf3d: interrupted; finished files are whole", file=sys.stderr)
+        print("sf3d: interrupted; finished files are complete", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         # Writers have cleaned up by now; a normal exit crashes if XLA was stopped while compiling.

@@ -111,7 +111,7 @@ class Convert:
         back = {"input", "format"}
         for name, is_given in iterate_flags(self):
             if name not in ("inverse", "output") and is_given and (name in back) != self.inverse:
-                which = "does not go" if self.inverse else "goes only"
+                which = "cannot be used" if self.inverse else "can only be used"
                 raise ValueError(f"{flag(name)} {which} with --inverse")
 
     def _maps(self) -> dict[str, list[Path]]:
@@ -128,7 +128,7 @@ class Convert:
             raise ValueError(f"give exactly one pair of maps with --flow, got {got}: {choices}")
         self._check_camera()
         if self.image and not self.picture:
-            raise ValueError("--image is for --picture; give both, or neither")
+            raise ValueError("--image needs --picture")
         flows = expand("flow", self.flow)
         wanted = [*sorted(given), *(["image"] if self.image else [])]
         maps = {name: find_partners(name, getattr(self, name), flows, self.flow) for name in wanted}
@@ -146,7 +146,7 @@ class Convert:
             )
         check_positive(baseline=self.baseline, png_scale=self.png_scale)
         if self.depth_unit != "m" and not self.depth:
-            raise ValueError("--depth-unit is for --depth; inverse depths are per metre")
+            raise ValueError("--depth-unit needs --depth; inverse depths are per metre")
 
     def _choose_targets(self, flows: list[Path]) -> list[Path]:
         """Chooses the file of each result."""

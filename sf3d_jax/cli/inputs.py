@@ -73,7 +73,7 @@ class MovingCameraFlags:
     next_calibration: Path | None = None
     """KITTI calibration of the second image, if the lens has changed."""
     cameras: Path | None = None
-    """Cameras with poses of all frames: transforms.json or other JSON, its folder, or COLMAP's.
+    """Cameras and poses of all frames: transforms.json (or its folder), other JSON, or COLMAP.
     Replaces --calibration. Flow 0003 uses frame 3 and the next, flow 0003_0005 frames 3 and 5."""
 
     @property

@@ -241,7 +241,7 @@ class Render:
                 np.array, (drawn.colors, drawn.inv_depth, drawn.alpha, drawn.overflow)
             )
         if overflow:
-            raise ValueError(f"frame {name}: {overflow} intersections more than were counted")
+            raise ValueError(f"frame {name}: needs {overflow} more intersections than counted")
         files = self._files(name)
         eight_bits = lambda x: np.round(255 * np.clip(x, 0, 1)).astype(np.uint8)
         data.write_image(files["colors"], eight_bits(colors))

@@ -111,6 +111,6 @@ def _reword(said: str) -> str:
         kind = re.sub(r"\{None\}\||[{}]", "", kinds[0]) if kinds else "another value"
         return f"{name}: expected {kind}, got {values.replace(chr(39), '')}"
     if found := re.match(r"Missing value for argument 'command\.(\w+)'\. Expected 2 ", message):
-        return f"give two {found[1]}, got one"
+        return f"expected two {found[1]}, got one"
     message = re.sub("^Unrecognized( or misplaced)? options: ", "not part of any flag: ", message)
     return f"{message.rstrip('.')} (see --help)"

@@ -127,7 +127,7 @@ def test_missing_and_bad_files_are_listed_by_name(kitti, tmp_path, sf3d_command)
     assert f"flow/{names[0]}: missing" in listed
     assert f"disp_0/{names[1]}: expected 16 x 12 pixels" in listed and "15 x 12" in listed
     assert f"disp_1/{names[2]}: expected a complete PNG" in listed
-    assert f"disp_1/{names[3]}: expected" in listed and "8-bit" in listed
+    assert f"disp_1/{names[3]}: expected" in listed and "found 8 bits" in listed
     assert results(tmp_path / "numbers.json") == pytest.approx(kitti)
 
 

@@ -56,7 +56,7 @@ def test_what_a_submission_lacks_is_listed(three_images, tmp_path, sf3d_command)
     assert "flow/000001_10.*: missing" in listed
     assert "flow/000002_10.flo: flow: 192 valid pixels lie outside" in listed
     assert "flow/1.flo: a name that the benchmark does not know" in listed
-    assert "disp_1/000000_10.png: expected 16 x 12 pixels, as" in listed
+    assert "disp_1/000000_10.png: expected 16 x 12 pixels like" in listed
     assert "disp_1/000001_10.pfm: expected 15 x 12 or 16 x 12 pixels, found 4 x 3" in listed
     assert "disp_1/000002_10.pfm: expected" in listed
 

@@ -27,7 +27,7 @@ WRONG = {
     "evaluate kitti --gt a": "evaluate has no flag --gt; did you mean --truth",
     "convert --fx 1 --flow a --fx=2": "--fx is given twice; give it once",
     "convert --flow a --next-depth b --next_depth c": "--next-depth is given twice",
-    "fit A.png --out x": "give two images, got one",
+    "fit A.png --out x": "expected two images, got one",
     "demo --output x.png": "--output: expected a folder, got x.png",
     "submit kitti --prediction a --output x.zip": "--output: expected a folder, got x.zip",
     "demo --size 3": "Missing value for argument '--size'. Expected 2 values",
@@ -172,7 +172,7 @@ def test_an_interruption_leaves_no_folder_and_no_file(tmp_path):
         time.sleep(0.3)
 
     done = interrupt(["convert", *flags, *camera], tmp_path, wait)
-    assert done == (130, "sf3d: interrupted; finished files are whole\n")
+    assert done == (130, "sf3d: interrupted; finished files are complete\n")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["depth.npy", "flow.flo"]
 
 

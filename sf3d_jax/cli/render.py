@@ -308,7 +308,7 @@ def _share_room(counts: dict[str, int], cameras: "dict[str, Camera]") -> dict[st
 
 
 def _say_unseen(counts: dict[str, int]) -> None:
-    """Prints a note on empty frames; if all are empty, it says why that may be."""
+    """Prints a note on empty frames, with a likely reason if all frames are empty."""
     unseen = [name for name in counts if not counts[name]]
     if unseen and len(unseen) == len(counts):
         which = f"frame {unseen[0]}" if len(unseen) == 1 else f"all {len(unseen)} frames"

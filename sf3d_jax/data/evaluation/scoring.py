@@ -81,9 +81,9 @@ def evaluate(
         scenes (Spring), with optical_flow (FlyingThings3D), or with train or test (SRFlow3D).
       pool: "pixels" averages over all pixels, as the benchmarks do; "image" averages the means of
         the images.
-      scale: for "srflow3d" only, scaled inverse depth times depth in metres; None to measure it in
+      scale: scaled inverse depth times depth in metres, for "srflow3d" only; None to measure it in
         each image from its depth map.
-      intrinsics: for "srflow3d" only, (fx, fy, cx, cy) in pixels; errors in 3D need them.
+      intrinsics: (fx, fy, cx, cy) in pixels, for "srflow3d" only; errors in 3D need them.
       progress: called before each image with the number of finished images, their total, and the
         image's name; and at the end with an empty name.
 

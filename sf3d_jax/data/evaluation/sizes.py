@@ -8,7 +8,7 @@ import numpy as np
 
 from sf3d_jax.data.sets._benchmark import Item
 
-# Pixels; a limit on what is allocated for the claim of a header.
+# Pixels; larger sizes in a header are ignored, as arrays of this size are allocated.
 _LARGEST = 2**23
 # Errors raised for damaged and mislabelled files, and for HDF5 without h5py.
 _BROKEN = (

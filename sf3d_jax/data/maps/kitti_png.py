@@ -51,7 +51,7 @@ def _is_tartanair(codes: np.ndarray, valid: np.ndarray) -> bool:
 
 
 def is_flag(channel: np.ndarray) -> bool:
-    """Whether a channel is a flag: 1 or a largest value where a flow is valid, and 0 elsewhere."""
+    """Whether a channel holds only flags: 1, 255 or 65535 where a flow is valid, and else 0."""
     return bool(channel.max() <= 1 or np.isin(channel, _FLAGS).all())
 
 

@@ -1,4 +1,4 @@
-"""The command `sf3d`: a thin face on the library.
+"""The `sf3d` command: a thin layer over the library.
 
 Only the standard library and the command line's own packages are imported here, so that
 `sf3d --help` answers at once; each command imports what it needs when it runs.
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from sf3d_jax.cli.usage import Flags
 
 INTERRUPTED = 130
-# What a shell reports of a program that writes to a pipe which nobody reads any more.
+# The exit code that a shell reports for a program whose output pipe was closed.
 UNREAD = 141
 MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
-ABOUT = "3D scene flow from files of motion, and back."
-VERSION = "Say the version and end."
-NO_CACHE = "Compile anew; neither read nor keep compiled programs in the user's cache folder."
+ABOUT = "3D scene flow from optical flow and depth: convert, fit, evaluate, check, render."
+VERSION = "Print the version and exit."
+NO_CACHE = "Recompile everything: neither read nor write the cache of compiled programs."
 
 _T = TypeVar("_T")
 
@@ -39,12 +39,12 @@ class Command(Protocol):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and exits: 0 if all went well, 2 for bad input, 130 if interrupted.
+    """Runs one command and exits: 0 on success, 2 for bad input, 130 if interrupted.
 
-    Where nobody reads the output any more (`| head`), it exits without a word.
+    It exits silently if the reader of its output has gone, as in `sf3d ... | head`.
 
     Args:
-      arguments: the words after `sf3d`; those of the process if None.
+      arguments: words after `sf3d`; None for those of the process.
     """
     try:
         words = sys.argv[1:] if arguments is None else [*arguments]
@@ -52,23 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"sf3d_jax {sf3d.__version__}")
             return
         command, use_cache = _parse(words)
-        # XLA's notes on slow compilations are for its own developers; errors come as exceptions.
+        # XLA's log is for its own developers (slow compilations); errors come as exceptions.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if use_cache:
             keep_programs()
-        # JAX makes many objects that stay; the collector would visit them over and over.
+        # JAX makes many long-lived objects, which the collector would visit over and over.
         gc.set_threshold(100_000)
         command.run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Else Python complains when it flushes at its exit.
+        # Otherwise Python complains when it flushes the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(UNREAD)
     except KeyboardInterrupt:
-        print("sf3d: interrupted; finished files are whole", file=sys.stderr)
+        print("sf3d: interrupted; finished files are complete", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        # Writers have tidied up by now; XLA, stopped in a compilation, crashes at a normal exit.
+        # Writers have cleaned up by now; a normal exit crashes if XLA was stopped while compiling.
         os._exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         fail(MISSING if error.name in ("tyro", "tqdm") else describe(error))
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parse(words: Sequence[str]) -> tuple[Command, bool]:
-    """The command that the words ask for, and whether its compiled programs may be kept."""
+    """Parses the words into a command and whether its compiled programs may be cached."""
     import tyro
 
     from sf3d_jax.cli.check import Check
@@ -87,7 +87,7 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
     from sf3d_jax.cli.fit import Fit
     from sf3d_jax.cli.render import Render
     from sf3d_jax.cli.submit import Submit
-    from sf3d_jax.cli.usage import flags_of
+    from sf3d_jax.cli.usage import list_flags
 
     @dataclasses.dataclass(frozen=True)
     class Call:
@@ -103,7 +103,7 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
         no_cache: Annotated[bool, tyro.conf.arg(help=NO_CACHE)] = False
         version: Annotated[bool, tyro.conf.arg(help=VERSION)] = False
 
-    # The flag may stand before or behind the name of the command.
+    # Shared flags may stand before or after the name of the command.
     config = (
         tyro.conf.OmitArgPrefixes,
         tyro.conf.FlagCreatePairsOff,
@@ -112,30 +112,34 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
     parse = lambda: tyro.cli(Call, args=words, prog="sf3d", description=ABOUT, config=config)
     shared = ["--no-cache", "--version", "--help"]
     commands = (Check, Convert, Demo, Evaluate, Fit, Render, Submit)
-    flags = {x.__name__.lower(): [*flags_of(x), *shared] for x in commands}
-    call = _in_one_line(parse, words, flags)
+    flags = {x.__name__.lower(): [*list_flags(x), *shared] for x in commands}
+    call = _parse_or_fail(parse, words, flags)
     return call.command, not call.no_cache
 
 
-def _in_one_line(parse: Callable[[], _T], words: Sequence[str], flags: "Flags") -> _T:
-    """Parses; what tyro says in a box about a wrong flag becomes one line."""
+def _parse_or_fail(parse: Callable[[], _T], words: Sequence[str], flags: "Flags") -> _T:
+    """Parses the words; turns tyro's boxed message about a wrong flag into one line."""
     from sf3d_jax.cli.folding import fold_output
     from sf3d_jax.cli.usage import check_repeated, explain
 
-    # A script of completions, which tyro can write, must not be folded.
+    # The completion scripts that tyro can write must not be folded.
     folding = fold_output() if {"-h", "--help"} & {*words} else contextlib.nullcontext()
     try:
-        with _environment(_plain_if_asked()), contextlib.redirect_stderr(io.StringIO()), folding:
+        with (
+            _set_environment(_choose_environment()),
+            contextlib.redirect_stderr(io.StringIO()),
+            folding,
+        ):
             parsed = parse()
         check_repeated(words)
         return parsed
     except SystemExit as stopped:
         if stopped.code != BAD_INPUT:
             raise
-    # Once more, so wide that no line is folded, and not for a terminal, so that it has no colours.
+    # Parse again to collect the message: so wide that no line is folded, and without colours.
     said = io.StringIO()
     with (
-        _environment({"COLUMNS": "100000"}),
+        _set_environment({"COLUMNS": "100000"}),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(said),
         contextlib.suppress(SystemExit),
@@ -144,14 +148,14 @@ def _in_one_line(parse: Callable[[], _T], words: Sequence[str], flags: "Flags") 
     fail(explain(said.getvalue(), words, flags))
 
 
-def _plain_if_asked() -> dict[str, str]:
-    """What keeps colours out of the help where NO_COLOR asks for it, which tyro does not know."""
+def _choose_environment() -> dict[str, str]:
+    """Gets the variables that keep colours out of the help; tyro does not know NO_COLOR."""
     return {"TERM": "dumb"} if os.environ.get("NO_COLOR") else {}
 
 
 @contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Sets variables of the environment for a block."""
+def _set_environment(variables: dict[str, str]) -> Iterator[None]:
+    """Sets environment variables for a block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

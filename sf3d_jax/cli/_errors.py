@@ -1,4 +1,4 @@
-"""What a command says when something is wrong."""
+"""Error messages of the commands."""
 
 import sys
 from typing import NoReturn
@@ -7,13 +7,13 @@ BAD_INPUT = 2
 
 
 def describe(error: Exception) -> str:
-    """Words an error for the command line: of a system's error, only the file and the reason.
+    """Formats an error for the command line, without the error number of the system.
 
     Args:
       error: any error.
 
     Returns:
-      The message, without the system's error number.
+      The message; the file and the reason for an error of the operating system.
     """
     from sf3d_jax.data import Problem
 
@@ -21,11 +21,11 @@ def describe(error: Exception) -> str:
 
 
 def fail(message: str, *choices: str) -> NoReturn:
-    """Says in one line what is wrong and ends with the exit code of bad input.
+    """Prints one line to standard error and exits with the code of bad input.
 
     Args:
       message: what is wrong and what to do.
-      *choices: more lines, where there are too many choices for one.
+      *choices: further lines, for choices that do not fit into the first.
     """
     print(f"sf3d: {' '.join(message.split())}", file=sys.stderr)
     for line in choices:

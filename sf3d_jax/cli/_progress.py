@@ -1,4 +1,4 @@
-"""What commands say while they work: how far they are, and why nothing is seen for a while."""
+"""Progress of a command, and notes that explain a long silence."""
 
 import contextlib
 import sys
@@ -13,34 +13,35 @@ if TYPE_CHECKING:
     from sf3d_jax.data import Problem
 
 _T = TypeVar("_T")
-# Seconds between two lines where there is no terminal, as in the log of a job.
+# Seconds between two lines of progress without a terminal, as in the log of a job.
 _PAUSE = 5.0
+# Seconds after which a silent block is explained.
 _PATIENCE = 2.0
 
 
 class Progress(Protocol):
-    """Shows how far the work is."""
+    """Shows how far the work has come."""
 
     def __call__(self, done: int, total: int, name: str, /) -> None:
-        """Shows how many are done, how many there are, and the name of the one at work."""
+        """Shows the number of finished items, their total, and the name of the current one."""
 
 
 @contextlib.contextmanager
 def show_progress(unit: str) -> Iterator[Progress]:
-    """A bar that goes away at the end; without a terminal, a line every few seconds.
+    """Shows a bar that disappears at the end; without a terminal, a line every few seconds.
 
     Args:
-      unit: what is counted.
+      unit: singular noun for the items.
 
     Yields:
-      A function to be called before each file, and at the end.
+      A function to call before each item and at the end.
     """
     if not sys.stderr.isatty():
-        yield _lines(unit)
+        yield _make_line_printer(unit)
         return
     from tqdm import tqdm
 
-    # Not at once: what is refused before the first file has no bar.
+    # The delay keeps the bar away if the input is refused before the first file.
     with tqdm(unit=unit, leave=False, delay=0.1, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int, name: str) -> None:
@@ -52,12 +53,12 @@ def show_progress(unit: str) -> Iterator[Progress]:
 
 
 def track(items: Sequence[_T], unit: str, name: Callable[[_T], str] = str) -> Iterator[_T]:
-    """Goes through items and shows how far it is.
+    """Iterates over items and shows the progress.
 
     Args:
-      items: what is worked on.
-      unit: what is counted.
-      name: of an item, to be shown.
+      items: items to work on.
+      unit: singular noun for the items.
+      name: gives the name of an item, to be shown.
 
     Yields:
       Each item.
@@ -70,10 +71,10 @@ def track(items: Sequence[_T], unit: str, name: Callable[[_T], str] = str) -> It
 
 
 def say(line: str) -> None:
-    """Prints a line above a bar that may be there.
+    """Prints a line, above the progress bar if there is one.
 
     Args:
-      line: to be printed.
+      line: text to print.
     """
     from tqdm import tqdm
 
@@ -85,10 +86,10 @@ def say(line: str) -> None:
 def say_if_slow(
     message: str = "compiling programs for this size; the first time takes a minute or two",
 ) -> Iterator[None]:
-    """Says why nothing is seen, if the block takes longer than two seconds.
+    """Prints a message if the block takes longer than two seconds.
 
     Args:
-      message: what the time goes into.
+      message: what takes the time.
 
     Yields:
       Nothing.
@@ -104,21 +105,21 @@ def say_if_slow(
 
 
 def describe_problem(problem: "Problem") -> str:
-    """What is wrong with a file, and the flag that would help.
+    """Describes a problem with a file, and names the flag that would help.
 
     Args:
-      problem: of a file.
+      problem: missing or bad file.
 
     Returns:
-      A line.
+      One line.
     """
     if problem.argument is None:
         return problem.text
     return f"{problem.text}, or {flag(problem.argument)}"
 
 
-def _lines(unit: str) -> Progress:
-    """Prints a plain line every few seconds and a last one; none for work that is over before."""
+def _make_line_printer(unit: str) -> Progress:
+    """Makes a function that prints a line every few seconds and, if it printed any, a last one."""
     last = time.monotonic()
     is_begun = is_over = False
 

@@ -1,7 +1,7 @@
-"""Compiled programs of `sf3d`, kept in the user's cache folder from one call to the next.
+"""Cache of compiled programs in the user's cache folder, shared by all calls of `sf3d`.
 
-JAX reads its settings from the environment when it is imported, so it is not imported here. The
-folder is `sf3d_jax/programs` in `$XDG_CACHE_HOME`, or in `~/.cache`.
+The folder is `sf3d_jax/programs` in `$XDG_CACHE_HOME` or `~/.cache`. JAX reads its settings from
+the environment when it is imported, so it is not imported here.
 """
 
 import contextlib
@@ -12,9 +12,9 @@ import sys
 import warnings
 from pathlib import Path
 
-LARGEST_CACHE = 512 * 2**20  # bytes; programs for one size of images take about one MB
+LARGEST_CACHE = 512 * 2**20  # bytes; the programs for one image size take about one MB
 _FOLDER = "JAX_COMPILATION_CACHE_DIR"
-# JAX keeps only what takes a second to compile, but a command has many small programs, too.
+# By default JAX caches only programs that take a second to compile; a command has many small ones.
 _KEEP_ALL = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -23,22 +23,22 @@ _WARNING = r"Error (reading|writing) persistent compilation cache entry for '(.+
 
 
 def keep_programs() -> None:
-    """Lets JAX keep compiled programs in the user's cache folder, if only the user writes there.
+    """Lets JAX cache compiled programs in the user's cache folder, if only the user writes there.
 
-    The folder is made, and bounded, when JAX is imported, so that a command which ends before, for
-    a wrong flag, leaves no trace. Programs that were not used for longest are removed. JAX's own
-    environment variables have precedence.
+    The folder is created and trimmed when JAX is imported, so a command that stops earlier, at a
+    wrong flag, leaves no trace. The least recently used programs are removed. JAX's own environment
+    variables take precedence.
     """
     if "jax" not in sys.modules:
         sys.meta_path.insert(0, _BeforeJax())
 
 
 def remove_oldest(folder: Path, most_bytes: int) -> None:
-    """Removes the files of a folder that were not used for longest, until the rest is small enough.
+    """Removes the least recently used files of a folder until the rest is small enough.
 
     Args:
-      folder: the folder; other processes may write and remove files at the same time.
-      most_bytes: size of all files together that may stay.
+      folder: folder to trim; other processes may write and remove files at the same time.
+      most_bytes: total size of the files that may stay.
     """
     files = []
     for path in folder.rglob("*"):
@@ -54,20 +54,20 @@ def remove_oldest(folder: Path, most_bytes: int) -> None:
 
 
 class _BeforeJax:
-    """Python asks it for each module first: it finds none, but prepares the cache for JAX."""
+    """An import hook that finds no module, but prepares the cache just before JAX is imported."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         """Prepares the cache when JAX is looked for."""
-        # It stays in the list: Python would pass over the next one if it left it now.
+        # The hook stays installed: Python would skip the next finder if this one removed itself.
         if name == "jax":
             _prepare_cache()
 
 
 def _prepare_cache() -> None:
-    """Makes and bounds the folder, and tells JAX of it, unless it was told another one."""
+    """Makes and trims the folder and points JAX to it, unless the user chose another folder."""
     if _FOLDER in os.environ:
         return
-    folder = _cache_folder()
+    folder = _make_cache_folder()
     if folder is None:
         return
     remove_oldest(folder, LARGEST_CACHE)
@@ -77,10 +77,10 @@ def _prepare_cache() -> None:
     _mend_on_warnings(folder)
 
 
-def _cache_folder() -> Path | None:
-    """The folder, made if need be; None where it cannot be written to, or others may do so."""
+def _make_cache_folder() -> Path | None:
+    """Makes the folder; None if it cannot be written to, or if others can write to it."""
     parent = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(parent):  # as the specification asks for
+    if not os.path.isabs(parent):  # required by the XDG specification
         parent = os.path.expanduser("~/.cache")
     folder = Path(parent) / "sf3d_jax" / "programs"
     try:
@@ -93,9 +93,9 @@ def _cache_folder() -> Path | None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether a folder is the user's own, and nobody else may write into it: its programs are run.
+    """Whether the user owns a folder and nobody else may write to it, as its programs are run.
 
-    A system without users' numbers, such as Windows, has no such modes either, and is trusted.
+    Windows has neither user IDs nor such modes and is trusted.
     """
     if sys.platform == "win32":
         return True
@@ -104,10 +104,10 @@ def _is_private(folder: Path) -> bool:
 
 
 def _mend_on_warnings(folder: Path) -> None:
-    """Removes a program that cannot be read, and says nothing where none can be written.
+    """Removes cached programs that cannot be read, and silences failures to write one.
 
-    JAX compiles in either case. It never replaces a file, so that one of which a full disk or an
-    interruption left a part would be in the way for ever.
+    JAX compiles in either case. It never replaces a file, so a truncated one, left by a full disk
+    or an interruption, would be in the way for ever.
     """
     show = warnings.showwarning
 

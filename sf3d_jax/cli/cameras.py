@@ -1,4 +1,4 @@
-"""The cameras of each flow, as the flags of `sf3d convert` say them."""
+"""Cameras of each flow, from the flags of `sf3d convert`."""
 
 import dataclasses
 import json
@@ -24,9 +24,10 @@ class Cameras(NamedTuple):
     """The cameras of a pair of images.
 
     Attributes:
-      camera: of the first image.
-      next_camera: of the second one, in the same world; None if the camera is taken as fixed.
-      baseline: distance of the stereo cameras in metres, where it is known.
+      camera: camera of the first image.
+      next_camera: camera of the second image, in the same world; None if the camera is taken as
+        fixed.
+      baseline: distance of the stereo cameras in metres, if known.
     """
 
     camera: sf3d.Camera
@@ -41,20 +42,20 @@ def find_cameras(
     flows: Sequence[Path],
     flow_paths: Sequence[Path],
 ) -> Callable[[int, Size], Cameras]:
-    """Finds out which cameras belong to which flow.
+    """Finds the cameras of each flow.
 
     Args:
-      fixed: the flags of the first camera.
-      moving: those of the second one.
-      baseline: the flag.
-      flows: the files of --flow.
-      flow_paths: files and folders of --flow, as they were typed.
+      fixed: flags of the first camera.
+      moving: flags of the second camera.
+      baseline: value of --baseline.
+      flows: files of --flow.
+      flow_paths: files and folders of --flow, as typed.
 
     Returns:
-      A function of the place of a flow and of its size, (height, width), that reads its cameras.
+      A function from the index of a flow and its size, (height, width), to its cameras.
 
     Raises:
-      ValueError: a file cannot be used, or flows lack their poses.
+      ValueError: a file cannot be used, or a flow has no pose.
       OSError: a file is missing.
     """
     if moving.cameras is not None:
@@ -68,7 +69,7 @@ def find_cameras(
         camera, measured = read_camera(fixed, size, baseline)
         if size not in looked_at:
             looked_at.add(size)
-            say_if_off_centre(fixed.of_point, camera)
+            say_if_off_centre(fixed.point_flags, camera)
         if not moving.is_given:
             return Cameras(camera, None, measured)
         then = camera
@@ -84,7 +85,7 @@ def find_cameras(
 def _read_next_poses(
     paths: Sequence[Path], flows: Sequence[Path], flow_paths: Sequence[Path]
 ) -> Sequence[np.ndarray] | None:
-    """The pose of the second camera in the axes of the first, for each flow."""
+    """Reads, for each flow, the pose of the second camera in the axes of the first."""
     if not paths:
         return None
     files = expand("next_pose", paths)
@@ -92,8 +93,8 @@ def _read_next_poses(
         poses = data.read_poses(files[0])
         if len(poses) != len(flows):
             raise ValueError(
-                f"--next-pose: {files[0]} holds {_count(poses, 'pose')} for "
-                f"{_count(flows, 'flow')}; give one a flow, from its camera to the next one"
+                f"--next-pose: {files[0]} holds {_format_count(poses, 'pose')} for "
+                f"{_format_count(flows, 'flow')}; give one per flow, from its camera to the next"
             )
         return list(poses)
     single = []
@@ -108,9 +109,9 @@ def _read_next_poses(
 def _read_table(
     path: Path, flows: Sequence[Path], size: Size
 ) -> list[tuple[sf3d.Camera, sf3d.Camera]]:
-    """The camera of each flow's frame, and that of the frame after it."""
+    """Reads the cameras of each flow: those of its two frames."""
     cameras = _read_cameras(path, size)
-    files = {str(_as_file(name)): name for name in cameras}
+    files = {str(_add_ending(name)): name for name in cameras}
     try:
         paired = data.pair_frames(flows, [*files], times=_read_times(path, list(cameras)))
     except (FileNotFoundError, ValueError) as error:
@@ -118,20 +119,20 @@ def _read_table(
     names = [files[str(first)] for first, _ in paired]
     if alone := [name for name, (_, after) in zip(names, paired, strict=True) if after is None]:
         listed = ", ".join(alone[:5]) + (" and more" if len(alone) > 5 else "")
-        raise ValueError(f"--cameras: {path}: there is no camera of the frame after {listed}")
+        raise ValueError(f"--cameras: {path}: no camera for the frame after {listed}")
     pairs = [(cameras[files[str(a)]], cameras[files[str(b)]]) for a, b in paired]
     say_if_off_centre(f"--cameras {path}", *(camera for camera, _ in pairs))
     for name, (camera, _) in zip(names, pairs, strict=True):
         if camera.model != "pinhole":
             raise ValueError(
-                f"--cameras: {path}: {name} has a lens, {camera.model}, and the result holds "
-                "pinholes; give flow and cameras of undistorted images"
+                f"--cameras: {path}: {name} has a lens ({camera.model}), but the result can only "
+                "hold pinhole cameras; give the flow and cameras of undistorted images"
             )
     return pairs
 
 
 def _read_cameras(path: Path, size: Size) -> dict[str, sf3d.Camera]:
-    """The cameras of a file or a folder by the names of their images."""
+    """Reads the cameras of a file or a folder, by the names of their images."""
     if path.is_dir():
         table = path / "transforms.json"
         if any(path.glob("cameras.*")) or not table.is_file():
@@ -150,7 +151,7 @@ def _read_cameras(path: Path, size: Size) -> dict[str, sf3d.Camera]:
 
 
 def _read_times(path: Path, names: Sequence[str]) -> list[tuple[int, str]] | None:
-    """The time and the camera of each image, where a transforms.json says them."""
+    """Reads the time and the camera of each image; None if the file does not say them."""
     if path.is_dir():
         return None
     tree = json.loads(path.read_bytes())
@@ -163,21 +164,21 @@ def _read_times(path: Path, names: Sequence[str]) -> list[tuple[int, str]] | Non
     return times if len({*times}) == len(names) else None
 
 
-def _as_file(name: str) -> Path:
-    """The name of an image with an ending, which a file of cameras may leave out."""
+def _add_ending(name: str) -> Path:
+    """Adds an ending to the name of an image, which a camera file may leave out."""
     return Path(name if re.search(r"\.[A-Za-z]\w*$", name) else f"{name}.png")
 
 
 def _resize(camera: sf3d.Camera, size: Size) -> sf3d.Camera:
-    """The camera of the image at the size of its flow; raises for another shape."""
+    """Resizes a camera to the size of its flow; raises if the aspect ratio differs."""
     (height, width), (wanted_height, wanted_width) = camera.size, size
     if 2 * abs(height * wanted_width - width * wanted_height) > max(height + width, sum(size)):
         raise ValueError(
-            f"--cameras: expected {wanted_width} x {wanted_height} pixels, or a multiple or "
-            f"fraction, got a camera of {width} x {height}"
+            f"--cameras: expected cameras of {wanted_width} x {wanted_height} pixels, or of the "
+            f"same aspect ratio, got {width} x {height}"
         )
     return camera if camera.size == size else camera.resize(size)
 
 
-def _count(things: Sequence[object] | np.ndarray, what: str) -> str:
+def _format_count(things: Sequence[object] | np.ndarray, what: str) -> str:
     return f"1 {what}" if len(things) == 1 else f"{len(things)} {what}s"

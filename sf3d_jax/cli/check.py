@@ -1,4 +1,4 @@
-"""`sf3d check`: what is wrong with a data set."""
+"""`sf3d check`: finds what is wrong with a data set."""
 
 import dataclasses
 import json
@@ -37,46 +37,44 @@ Name = Literal[
 SOMETHING_WRONG = 1
 _WIDTH = 100
 _EXAMPLES = 3
-# Findings of which every message names another file; each is shown.
+# Findings whose messages each name another file; all of them are shown.
 _OF_FILES = ("missing", "unreadable", "size", "dtype")
 _MOST_FILES = 20
-_OWN_FILES = "own files: read them in Python with data.FolderPairs, and give samples to data.check"
+_OWN_FILES = "for your own files use Python: data.FolderPairs reads them, data.check checks them"
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Look for what is wrong with a data set, before weeks go into it.
+    """Find what is wrong with a data set before you spend weeks training on it.
 
-    Missing and broken files; (v, u) for (u, v), signs, backward for forward; ray lengths for
-    depths; half a pixel in the principal point; inverted poses, OpenGL's axes; a scale that varies;
-    a change on the wrong grid; masks beside the surface; values that are none. The exit code is 1
-    if something is wrong.
+    Detects missing and broken files; flow as (v, u), with a wrong sign, or backward; ray lengths in
+    place of depths; a principal point off by half a pixel; inverted poses and OpenGL axes; a
+    varying scale; an inverse-depth change on the wrong frame's grid; misplaced masks; invalid
+    values. The exit code is 1 if something is wrong.
     """
 
     path: Annotated[Path, Positional]
-    """Folder of a data set: SRFlow3D, KITTI 2015 or 2012, Spring, FlyingThings3D or its subset,
-    Monkaa, Driving, Sintel, Virtual KITTI 2, TartanAir, TartanAir V2, FlyingChairs or HD1K; or of a
-    split or a scene of one."""
+    """Folder of one of the data sets listed under --dataset, or of a split or scene of one."""
     dataset: Name | None = None
-    """Which data set it is, such as srflow3d; told by its folders if not given."""
+    """Name of the data set; recognised by its folders if not given."""
     split: str | None = None
-    """Such as train; all that are there if not given."""
+    """Split to check, such as train; all if not given."""
     limit: int | None = None
-    """Check so many samples of each split, evenly spread."""
+    """Check at most this many samples of each split, evenly spread."""
     jobs: int | None = None
-    """Samples at the same time; as many as there are CPU cores if not given."""
+    """Number of samples checked in parallel; one per CPU core if not given."""
     json: Path | None = None
-    """Also write all that was measured to this file."""
+    """Also write all measurements to this JSON file."""
 
     def run(self) -> None:
-        """Prints a table of findings, and exits with 1 if there are any."""
+        """Prints a table of findings and exits with 1 if there are any."""
         self._check()
         from sf3d_jax import data
 
         try:
             datasets = data.recognise(self.path, dataset=self.dataset, split=self.split)
-        except data.FormatError as error:  # a list of clips, without which there are no samples
-            print(f"{self.path}: cannot be listed\n  unreadable: {error}")
+        except data.FormatError as error:  # a bad list of clips: there are no samples without it
+            print(f"{self.path}: its samples cannot be listed\n  unreadable: {error}")
             sys.exit(SOMETHING_WRONG)
         except FileNotFoundError as error:
             message, *layouts = describe(error).splitlines()
@@ -113,13 +111,13 @@ class Check:
 
 
 def _describe(dataset: "Dataset") -> str:
-    """Names the data set and the kinds of files that are compared, as others may be missing."""
+    """Names the data set and the kinds of files that it has, as some may be missing."""
     from sf3d_jax import data
 
     kinds = {kind for kind in dataset.entries[0].files if not kind.startswith("next_")}
     form = dataset.camera_form() if isinstance(dataset, data.SRFlow3D) else None
     cameras = "" if form is None else f"\n  cameras read as {form}"
-    return f"{dataset}\n  of {', '.join(sorted(kinds))}{cameras}"
+    return f"{dataset}\n  with {', '.join(sorted(kinds))}{cameras}"
 
 
 def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> None:
@@ -133,14 +131,14 @@ def _write_json(path: Path, checked: list[tuple["Dataset", list["Report"]]]) -> 
 
 
 def _summarize(name: str, reports: list["Report"]) -> list[str]:
-    """One data set: a table of the kinds of findings, then what is known of each."""
+    """Summarizes one data set: a table of the kinds of findings, then details of each kind."""
     wrong = sum(not report.ok for report in reports)
     if not wrong:
-        return [name, f"  checked {len(reports)}, nothing wrong was found"]
+        return [name, f"  checked {len(reports)} samples, found no problems"]
     kinds = _group_by_kind(reports)
-    lines = [name, f"  checked {len(reports)}, something is wrong with {wrong}", ""]
+    lines = [name, f"  checked {len(reports)} samples, found problems in {wrong}", ""]
     width = max(len(kind) for kind in kinds)
-    lines.append(f"  {'what':<{width}}  samples  sure   seen in")
+    lines.append(f"  {'kind':<{width}}  samples  sure   seen in")
     for kind, found in kinds.items():
         names = list(dict.fromkeys(sample for sample, _ in found))
         more = ", ..." if len(names) > _EXAMPLES else ""
@@ -153,7 +151,7 @@ def _summarize(name: str, reports: list["Report"]) -> list[str]:
 
 
 def _group_by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Finding"]]]:
-    """Findings with the names of their samples; the kinds that come first most often lead."""
+    """Groups findings, with their samples' names; kinds that most often come first lead."""
     kinds: dict[str, list[tuple[str, Finding]]] = {}
     weight: dict[str, float] = {}
     for report in reports:
@@ -164,7 +162,7 @@ def _group_by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Findin
 
 
 def _explain(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
-    """What was measured, and what would explain it."""
+    """Describes what was measured, and what would explain it."""
     if kind in _OF_FILES:
         messages = list(dict.fromkeys(finding.message for _, finding in found))
         lines = [line for message in messages[:_MOST_FILES] for line in _indent(message)]
@@ -175,9 +173,9 @@ def _explain(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
         lines = _indent(f"measured in {sample}: {first.message}")
     explanations = dict.fromkeys(f.explanation for _, f in found if f.explanation)
     alternatives = dict.fromkeys(name for _, f in found for name in f.alternatives)
-    lines += [line for why in explanations for line in _indent(f"would explain it: {why}")]
+    lines += [line for why in explanations for line in _indent(f"likely cause: {why}")]
     if alternatives:
-        lines += _indent(f"explains it about as well: {', '.join(alternatives)}")
+        lines += _indent(f"other possible causes: {', '.join(alternatives)}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""One set of files of `sf3d convert`: image motion to scene flow, or back."""
+"""Conversion of one set of files by `sf3d convert`: image motion to scene flow, or back."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from sf3d_jax import data, depth_change
 from sf3d_jax.cli.cameras import Cameras
 from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_map
 
-# Endings of flow and of scalar maps, by the value of --format.
+# Endings of (flow, scalar maps), by the value of --format.
 ENDINGS = {
     "kitti": (".png", ".png"),
     "flo": (".flo", ".pfm"),
@@ -29,29 +29,29 @@ def convert_files(
     png_scale: float | None,
     picture: bool,
 ) -> str:
-    """Converts one set of files.
+    """Converts the flow and the maps of one pair of images.
 
     Args:
       files: paths by the names of their flags.
-      target: the .npz to write, in a folder that is there.
-      cameras: reads the cameras for a size, (height, width).
-      depth_unit: the flag.
-      png_scale: the flag.
-      picture: the flag.
+      target: .npz file to write, in an existing folder.
+      cameras: gives the cameras for a size, (height, width).
+      depth_unit: value of --depth-unit.
+      png_scale: value of --png-scale.
+      picture: value of --picture.
 
     Returns:
-      One line that says what was done.
+      One line that says what was written.
 
     Raises:
-      ValueError: a file, or the files together, cannot be used.
+      ValueError: a file cannot be used, or the files do not go together.
       OSError: a file is missing or cannot be written.
     """
     flow, valid = data.read_flow(files["flow"])
     if not valid.any():
-        raise ValueError(f"{files['flow']}: no pixel has a flow; all are marked invalid or NaN")
+        raise ValueError(f"{files['flow']}: no pixel has a flow: all are invalid or NaN")
     size = flow.shape[:2]
     camera, next_camera, baseline = cameras(size)
-    # Before anything is written, because the image may be a bad file.
+    # Read before anything is written, because the image may be a bad file.
     image = _read_image(files, size) if picture else None
     maps = _MapFiles(files, size, depth_unit, png_scale)
     if baseline is None and "disparity" in files:
@@ -63,7 +63,7 @@ def convert_files(
         listed = ", ".join(str(path) for name, path in sorted(files.items()) if name != "image")
         raise ValueError(f"{files['flow']}: no pixel is valid in all of {listed}")
     data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
-    # What is not shown makes room for the picture.
+    # Free memory for the figure, which does not show the points.
     del result["points"]
     is_fixed = _is_fixed(camera, next_camera)
     if picture:
@@ -72,35 +72,35 @@ def convert_files(
 
 
 def _is_fixed(camera: sf3d.Camera, next_camera: sf3d.Camera | None) -> bool:
-    """Whether no motion of the camera was removed; its lens may have changed."""
+    """Whether the camera did not move; its lens may have changed."""
     if next_camera is None:
         return True
     return np.array_equal(camera.world_to_camera, next_camera.world_to_camera)
 
 
 class _MapFiles(Mapping[str, np.ndarray]):
-    """The maps beside a flow, each read when it is looked up, so that it need not be kept."""
+    """The maps that go with a flow; each is read when it is looked up, to save memory."""
 
     def __init__(
         self, files: dict[str, Path], size: tuple[int, int], unit: str, png_scale: float | None
     ) -> None:
-        """Keeps the paths, by the names of their flags, and what the flags say of them."""
+        """Keeps the paths, by the names of their flags, and how to read them."""
         self._files, self._size = files, size
         self._unit, self._png_scale = unit, png_scale
         self._names = sorted(files.keys() - {"flow", "image"})
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Reads a map; NaN where it is not known."""
+        """Reads a map, with NaN where it is unknown."""
         values, known = read_map(name, self._files[name], self._unit, self._png_scale)
         check_same_size(self._files[name], values.shape, self._files["flow"], self._size)
         return values if known.all() else np.where(known, values, np.float32(np.nan))
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the maps."""
+        """Iterates over the names of the maps."""
         return iter(self._names)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of maps."""
         return len(self._names)
 
 
@@ -109,7 +109,7 @@ def _read_image(files: dict[str, Path], size: tuple[int, ...]) -> np.ndarray | N
         return None
     image = data.read_unit_image(files["image"])
     check_same_size(files["image"], image.shape[:2], files["flow"], size)
-    # In place, as large images have little memory to spare.
+    # In place, to save memory with large images.
     return np.rint(np.multiply(image, 255, out=image), out=image).astype(np.uint8)
 
 
@@ -129,16 +129,16 @@ def convert_back(path: Path, folder: Path, format: str | None) -> str:
     """Writes the image motion of one result of `convert_files`.
 
     Args:
-      path: the .npz.
-      folder: where the files go, which is there; they are named after the .npz.
-      format: a key of `ENDINGS`; None for "kitti" where there is a baseline, as in KITTI, and else
-        "npy", which keeps all digits.
+      path: .npz file to read.
+      folder: existing folder for the files, which are named after the .npz.
+      format: key of `ENDINGS`; None for "kitti" if the result has a baseline, else for "npy", which
+        keeps all digits.
 
     Returns:
-      One line that says what was done.
+      One line that says what was written.
 
     Raises:
-      ValueError: the file is no such result, or values do not fit the format.
+      ValueError: the file is not such a result, or the format cannot hold a value.
       OSError: a file is missing or cannot be written.
     """
     maps = data.read_scene_flow_npz(path)
@@ -147,12 +147,12 @@ def convert_back(path: Path, folder: Path, format: str | None) -> str:
     of_flow, of_map = ENDINGS[chosen]
     if chosen == "kitti" and maps.baseline is None:
         raise ValueError(
-            f"{path}: was made without a baseline, and --format kitti holds disparities; "
-            "give --format flo, pfm or npy"
+            f"{path}: has no baseline, but --format kitti writes disparities; "
+            "use --format flo, pfm or npy"
         )
     written = []
     with _name_file(path):
-        for kind, values, valid in _maps_back(maps, motion):
+        for kind, values, valid in _iterate_maps(maps, motion):
             ending = of_flow if kind == "flow" else of_map
             written.append(folder / f"{path.stem}_{kind}{ending}")
             _WRITERS[kind.removeprefix("next_")](written[-1], values, valid)
@@ -167,10 +167,10 @@ _WRITERS = {
 }
 
 
-def _maps_back(
+def _iterate_maps(
     maps: data.SceneFlowMaps, motion: data.ImageMotionMaps
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Flow and the maps beside it: kind, values, and which are known."""
+    """Computes the flow and the maps that go with it: yields kind, values and validity."""
     flow, inv_depth, change, valid = motion
     yield "flow", flow, valid
     if maps.baseline is None:
@@ -188,7 +188,7 @@ def _maps_back(
 
 @contextlib.contextmanager
 def _name_file(path: Path) -> Iterator[None]:
-    """What a format cannot hold is said with the file that it is of, and what else there is."""
+    """Names the file, and the formats to use instead, if a format cannot hold a value."""
     try:
         yield
     except data.FormatError:

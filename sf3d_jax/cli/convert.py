@@ -15,9 +15,9 @@ from sf3d_jax.cli.inputs import (
     check_names,
     check_png_scale,
     check_positive,
-    each_flag,
     flag,
-    new_folder,
+    iterate_flags,
+    make_folder,
 )
 
 Paths = tuple[Path, ...]
@@ -28,19 +28,19 @@ class Convert:
     """Convert flow and depth to 3D scene flow (.npz), or back with --inverse.
 
     Without --next-pose, --next-calibration or --cameras the camera is taken as fixed, as in KITTI:
-    its own motion is part of the scene flow. Every second map lies on the grid of the first image.
-    Each flag takes a file for each of --flow, or a folder, of which files of unknown endings are
-    left out; the numbers in the names say which belong together.
+    its own motion is part of the scene flow. All maps lie on the pixel grid of the first image.
+    Each flag takes one file per file of --flow, or a folder. Files are matched by the numbers in
+    their names; files of a folder with other endings are skipped.
     """
 
     flow: Paths = ()
     """Optical flow: .flo, KITTI .png, .pfm, .npy, .npz or .flo5."""
     disparity: Paths = ()
-    """Disparity of the first image, pixels; needs a baseline."""
+    """Disparity of the first image in pixels; needs a baseline."""
     next_disparity: Paths = ()
     """Disparity of the same points in the second image (KITTI's disp_1)."""
     depth: Paths = ()
-    """Depth of the first image, along the axis."""
+    """Depth of the first image, along the optical axis."""
     next_depth: Paths = ()
     """Depth of the same points in the second camera."""
     inverse_depth: Paths = ()
@@ -52,28 +52,26 @@ class Convert:
     depth_unit: Literal["m", "cm", "mm"] = "m"
     """Unit of the depth files."""
     png_scale: float | None = None
-    """Value of a 16-bit .png = code / this; for all maps but flow and disparity."""
+    """Divide the codes of 16-bit .png maps by this; not for flow and disparity."""
     camera: CameraFlags = dataclasses.field(default_factory=CameraFlags)
     moving: MovingCameraFlags = dataclasses.field(default_factory=MovingCameraFlags)
     baseline: float | None = None
-    """Distance of the stereo cameras in metres; goes before that of the calibration."""
+    """Distance of the stereo cameras in metres; overrides that of the calibration."""
     image: Paths = ()
     """First images, for --picture."""
     picture: bool = False
-    """Also draw image, flow, inverse depth and scene flow into a .png beside the result."""
+    """Also draw image, flow, inverse depth and scene flow to a .png beside the result."""
     inverse: bool = False
-    """Read results (--input) and write flow and disparities, or depths where the result holds no
-    baseline. Camera and baseline are those of the conversion, which the result holds."""
+    """Convert results (--input) back to flow and disparities, or depths without a baseline."""
     input: Paths = ()
-    """Results of an earlier conversion, .npz; with --inverse."""
+    """Results of earlier conversions (.npz), for --inverse; they hold camera and baseline."""
     format: Literal["kitti", "flo", "pfm", "npy"] | None = None
-    """Format of the files written by --inverse: kitti with a baseline, which rounds flow to 1/64
-    px, and else npy, which keeps all digits."""
+    """Format for --inverse: kitti (rounds flow to 1/64 px) if there is a baseline, else npy."""
     output: Path = Path(".")
-    """A folder, or the .npz of a single conversion."""
+    """Folder for the results, or the .npz file of a single conversion."""
 
     def run(self) -> None:
-        """Converts every input; goes on after a bad one, and lists the bad ones at the end."""
+        """Converts every input; continues after a bad one and lists the bad ones at the end."""
         self._check_direction()
         if self.inverse:
             self._run_back()
@@ -81,7 +79,7 @@ class Convert:
 
         maps = self._maps()
         flows = maps["flow"]
-        targets = self._targets(flows)
+        targets = self._choose_targets(flows)
         from sf3d_jax.cli.cameras import find_cameras
         from sf3d_jax.cli.conversion import convert_files
 
@@ -94,30 +92,30 @@ class Convert:
             png_scale=self.png_scale,
             picture=self.picture,
         )
-        with new_folder(targets[0].parent):
-            self._each(flows, one)
+        with make_folder(targets[0].parent):
+            self._convert_each(flows, one)
 
     def _run_back(self) -> None:
         inputs = expand("input", self.input)
         if not inputs:
-            raise ValueError("--inverse: give results of a conversion with --input FILE.npz")
+            raise ValueError("--inverse: give the results to convert with --input FILE.npz")
         check_names("input", inputs)
         check_folder(self.output)
         from sf3d_jax.cli.conversion import convert_back
 
-        with new_folder(self.output):
-            self._each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
+        with make_folder(self.output):
+            self._convert_each(inputs, lambda i: convert_back(inputs[i], self.output, self.format))
 
     def _check_direction(self) -> None:
-        """Raises for a flag that belongs to the other direction, and would do nothing."""
+        """Raises for a flag that belongs to the other direction and would have no effect."""
         back = {"input", "format"}
-        for name, is_given in each_flag(self):
+        for name, is_given in iterate_flags(self):
             if name not in ("inverse", "output") and is_given and (name in back) != self.inverse:
-                which = "does not go" if self.inverse else "goes only"
+                which = "cannot be used" if self.inverse else "can only be used"
                 raise ValueError(f"{flag(name)} {which} with --inverse")
 
     def _maps(self) -> dict[str, list[Path]]:
-        """The files of each flag; raises where they do not say one geometry for every flow."""
+        """Finds the files of each flag; raises unless they give one geometry for every flow."""
         if not self.flow:
             raise ValueError("--flow: give at least one file of optical flow")
         from sf3d_jax.data import GEOMETRIES
@@ -127,10 +125,10 @@ class Convert:
         if given not in [set(pair) for pair in GEOMETRIES]:
             choices = "; ".join(" ".join(map(flag, pair)) for pair in GEOMETRIES)
             got = " ".join(map(flag, sorted(given))) or "none"
-            raise ValueError(f"give exactly one pair of maps beside --flow, got {got}: {choices}")
+            raise ValueError(f"give exactly one pair of maps with --flow, got {got}: {choices}")
         self._check_camera()
         if self.image and not self.picture:
-            raise ValueError("--image is for --picture; give both, or neither")
+            raise ValueError("--image needs --picture")
         flows = expand("flow", self.flow)
         wanted = [*sorted(given), *(["image"] if self.image else [])]
         maps = {name: find_partners(name, getattr(self, name), flows, self.flow) for name in wanted}
@@ -148,10 +146,10 @@ class Convert:
             )
         check_positive(baseline=self.baseline, png_scale=self.png_scale)
         if self.depth_unit != "m" and not self.depth:
-            raise ValueError("--depth-unit is for --depth; inverse depths are per metre")
+            raise ValueError("--depth-unit needs --depth; inverse depths are per metre")
 
-    def _targets(self, flows: list[Path]) -> list[Path]:
-        """Where each result goes."""
+    def _choose_targets(self, flows: list[Path]) -> list[Path]:
+        """Chooses the file of each result."""
         if self.output.suffix.lower() == ".npz" and not self.output.is_dir():
             if len(flows) > 1:
                 raise ValueError(f"--output: {len(flows)} conversions need a folder")
@@ -164,7 +162,7 @@ class Convert:
         check_names("flow", flows)
         return [self.output / f"{path.stem}.npz" for path in flows]
 
-    def _each(self, inputs: list[Path], one: Callable[[int], str]) -> None:
+    def _convert_each(self, inputs: list[Path], one: Callable[[int], str]) -> None:
         if len(inputs) == 1:
             print(one(0))
             return

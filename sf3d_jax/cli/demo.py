@@ -1,4 +1,4 @@
-"""`sf3d demo`: a scene known in closed form, there and back."""
+"""`sf3d demo`: converts a scene known in closed form to 3D and back."""
 
 import dataclasses
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sf3d_jax.cli._progress import say_if_slow
-from sf3d_jax.cli.inputs import check_folder, new_folder
+from sf3d_jax.cli.inputs import check_folder, make_folder
 
 if TYPE_CHECKING:
     import jax
@@ -16,30 +16,31 @@ if TYPE_CHECKING:
 
     from sf3d_jax.data.closed_form import ClosedFormScene
 
-# The longer side of the images that the flow is fitted to.
+# Longer side, in pixels, of the images that the flow is fitted to.
 _FITTED = 320
 
 
 @dataclasses.dataclass(frozen=True)
 class Demo:
-    """Convert a moving scene that is known in closed form to 3D and back; needs no file."""
+    """Convert a moving scene known in closed form to 3D and back; needs no files."""
 
     size: tuple[int, int] = (768, 1024)
-    """Height and width of the scene."""
+    """Height and width of the scene in pixels."""
     output: Path = Path(".")
-    """Folder for the picture."""
+    """Folder for the figure."""
 
     def run(self) -> None:
         """Prints the errors and the time, and draws the scene."""
         if min(self.size) < 16:
-            raise ValueError(f"--size: at least 16 x 16, got {self.size[0]} x {self.size[1]}")
+            got = f"{self.size[0]} x {self.size[1]}"
+            raise ValueError(f"--size: expected at least 16 x 16, got {got}")
         check_folder(self.output)
-        with new_folder(self.output):
+        with make_folder(self.output):
             self._convert()
         self._fit()
 
     def _convert(self) -> None:
-        """There and back, with its time, and the picture."""
+        """Converts the scene there and back; prints errors and times, and draws the figure."""
         import numpy as np
 
         import sf3d_jax as sf3d
@@ -53,19 +54,17 @@ class Demo:
         with say_if_slow():
             vectors, valid = map(np.array, sf3d.scene_flow(*maps, *cameras))
             back = sf3d.image_motion(vectors, maps[1], *cameras)
-            plain = np.array(_make_subtraction()(*maps, *_camera_arrays(scene)))
+            plain = np.array(_make_subtraction()(*maps, *_make_camera_arrays(scene)))
         use = valid & scene.valid
         length = np.linalg.norm(scene.vectors[use], axis=-1).max()
         worst = lambda a, b: float(np.abs(np.float64(a) - b)[use].max())
-        print(
-            f"A deforming surface before a still wall, moving camera, {_shape(self.size)}, float32"
-        )
+        print(f"Deforming surface before a wall, moving camera, {_format_size(self.size)}, float32")
         print(f"  valid                      {percent(valid.mean())}")
         print(f"  scene flow, longest        {1e3 * length:.1f} mm")
-        print("Worst error against the closed form")
+        print("Largest error against the closed form")
         ours, theirs = worst(vectors, scene.vectors), worst(plain, scene.vectors)
         print(f"  scene flow                 {ours:.1e} m ({ours / length:.1e} of the longest)")
-        print(f"  by subtracting two points  {theirs:.1e} m ({theirs / ours:.0f} times as much)")
+        print(f"  subtracting two points     {theirs:.1e} m ({theirs / ours:.0f} times as much)")
         print(f"  flow, there and back       {worst(back.flow, scene.flow):.1e} px")
         change = worst(back.inv_depth_change, scene.inv_depth_change)
         print(f"  inverse-depth change       {change:.1e} /m")
@@ -77,10 +76,10 @@ class Demo:
             *shown, image=scene.image, inv_depth_change=maps[2], camera_is_fixed=False
         )
         data.write_image(target, sheet)
-        print(f"Picture: {target.resolve()}")
+        print(f"Figure: {target.resolve()}")
 
     def _fit(self) -> None:
-        """Prints how well the flow is found again from the two images alone."""
+        """Prints how well the flow is recovered from the two images alone."""
         import cv2
         import numpy as np
 
@@ -100,16 +99,16 @@ class Demo:
             found = np.array(fit.flow(*(np.float32(x) / 255 for x in images)).flow)
         taken = time.perf_counter() - start
         one, two = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in images)
-        # Its type stubs ask for a flow to start from, which would be another method.
+        # OpenCV's type stubs require an initial flow, which would change the method.
         peer: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         dis = peer.calc(one, two, None)
-        print(f"Flow fitted to the two images alone, {_shape(size)}, mean end-point error")
-        print(f"  before                     {mean(np.zeros_like(scene.flow)):.3f} px")
+        print(f"Flow fitted to the two images alone, {_format_size(size)}, mean end-point error")
+        print(f"  zero flow                  {mean(np.zeros_like(scene.flow)):.3f} px")
         print(f"  fit.flow                   {mean(found):.3f} px ({taken:.1f} s with compilation)")
-        print(f"  DIS of OpenCV, medium      {mean(dis):.3f} px")
+        print(f"  OpenCV DIS, medium         {mean(dis):.3f} px")
 
     def _time(self, maps: "list[np.ndarray]", scene: "ClosedFormScene") -> None:
-        """Prints the time of the conversion beside that of subtracting two points."""
+        """Prints the time of the conversion and that of subtracting two points."""
         import jax
 
         import sf3d_jax as sf3d
@@ -117,7 +116,7 @@ class Demo:
         arrays = [jax.device_put(x) for x in maps]
         one = lambda: sf3d.scene_flow(*arrays, scene.camera)
         two = lambda: sf3d.scene_flow(*arrays, scene.camera, scene.next_camera)
-        camera = _camera_arrays(scene)[:2]
+        camera = _make_camera_arrays(scene)[:2]
         subtract = _make_subtraction()
         plain = lambda: subtract(*arrays, *camera)
         megapixels = self.size[0] * self.size[1] / 1e6
@@ -129,12 +128,12 @@ class Demo:
         print(f"  ratio                      {theirs / ours:.2f}")
 
 
-def _shape(size: tuple[int, int]) -> str:
+def _format_size(size: tuple[int, int]) -> str:
     return f"{size[1]} x {size[0]} px"
 
 
-def _camera_arrays(scene: "ClosedFormScene") -> "tuple[np.ndarray, ...]":
-    """Focal lengths, principal point and both poses, in float32."""
+def _make_camera_arrays(scene: "ClosedFormScene") -> "tuple[np.ndarray, ...]":
+    """Gets focal lengths, principal point and both poses in float32."""
     import numpy as np
 
     cameras = scene.camera, scene.next_camera
@@ -146,7 +145,7 @@ def _camera_arrays(scene: "ClosedFormScene") -> "tuple[np.ndarray, ...]":
 
 
 def _make_subtraction() -> "Callable[..., jax.Array]":
-    """Makes the usual way: two points lifted into the world, and their difference."""
+    """Makes the naive conversion: the difference of two points lifted into the world."""
     import jax
     import jax.numpy as jnp
 
@@ -182,7 +181,7 @@ def _make_subtraction() -> "Callable[..., jax.Array]":
 
 
 def _measure_milliseconds(functions: list[Callable[[], object]], repeats: int = 15) -> list[float]:
-    """Measures the median time of each function, run in turn after one run that compiles."""
+    """Measures the median time of each function; they run in turn after one run to compile."""
     import jax
 
     times: list[list[float]] = [[] for _ in functions]

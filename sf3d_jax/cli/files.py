@@ -1,4 +1,4 @@
-"""Which files the flags of `sf3d convert` mean, and which of them belong together."""
+"""Files of the flags of `sf3d convert`, and how they are matched."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ _PICTURES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".dib"),
     *(".webp", ".tif", ".tiff", ".gif", ".avif", ".ras"),
 )
-# Of which endings the files of a folder are taken, by the field. Poses are text of any ending.
+# Endings of the files taken from a folder, by field. Poses are text files with any ending.
 ENDINGS: Mapping[str, tuple[str, ...]] = {
     "flow": (".flo", ".png", ".pfm", ".npy", ".npz", ".flo5"),
     "disparity": _DISPARITIES,
@@ -29,19 +29,19 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
 
 
 def expand(name: str, paths: Iterable[Path]) -> list[Path]:
-    """The files meant by a flag: a folder stands for those that it can read, 2 before 10.
+    """Replaces folders by their files, in natural order (2 before 10).
 
-    How many files of a folder are left out, for their ending, is said.
+    Files with an ending that the flag does not read are skipped, and their number is printed.
 
     Args:
-      name: of the field, for the message.
-      paths: files and folders. Whether a file exists is found out when it is read.
+      name: field name used in messages.
+      paths: files and folders; the existence of files is not checked.
 
     Returns:
       Files.
 
     Raises:
-      ValueError: a folder is empty, or holds nothing that can be read.
+      ValueError: a folder is empty, or holds no file with a known ending.
     """
     files: list[Path] = []
     for path in paths:
@@ -51,13 +51,13 @@ def expand(name: str, paths: Iterable[Path]) -> list[Path]:
         found = [p for p in path.iterdir() if p.is_file() and p.name[0] != "."]
         if not found:
             raise ValueError(f"{flag(name)}: the folder {path} holds no files")
-        found.sort(key=lambda p: _natural_order(p.name))
+        found.sort(key=lambda p: _make_sort_key(p.name))
         files += _take_readable(name, path, found)
     return files
 
 
 def _take_readable(name: str, folder: Path, files: list[Path]) -> list[Path]:
-    """The files of a folder whose endings are known; says how many others there are."""
+    """Takes the files whose endings are known, and prints how many others there are."""
     endings = ENDINGS.get(name)
     if endings is None:
         return files
@@ -66,37 +66,37 @@ def _take_readable(name: str, folder: Path, files: list[Path]) -> list[Path]:
     if not taken:
         raise ValueError(
             f"{flag(name)}: the folder {folder} holds no files that end in {', '.join(endings)}, "
-            f"only such as {others[0].name}"
+            f"only others such as {others[0].name}"
         )
     if others:
-        _say_left_out(name, others, len(files), f"not of an ending of {', '.join(endings)}")
+        _say_left_out(name, others, len(files), f"not ending in {', '.join(endings)}")
     return taken
 
 
 def _say_left_out(name: str, left_out: Sequence[Path], count: int, why: str) -> None:
     listed = f"{left_out[0]}" if len(left_out) == 1 else f"{left_out[0]}, ..."
-    note = f"{len(left_out)} of {count} files left out, {why}: {listed}"
+    note = f"skipped {len(left_out)} of {count} files, {why}: {listed}"
     print(f"sf3d: {flag(name)}: {note}", file=sys.stderr)
 
 
 def find_partners(
     name: str, paths: Sequence[Path], flows: Sequence[Path], flow_paths: Sequence[Path]
 ) -> list[Path]:
-    """The file that belongs to each flow, told by the names; says how many belong to none.
+    """Finds the file that belongs to each flow by its name; prints how many belong to none.
 
     Args:
-      name: of the field, for the message.
+      name: field name used in messages.
       paths: files and folders of the flag.
-      flows: the files of --flow.
-      flow_paths: files and folders of --flow, as they were typed.
+      flows: files of --flow.
+      flow_paths: files and folders of --flow, as typed.
 
     Returns:
-      As many files as flows: those of the same name, or else of the same number. As many files
-      that were typed one by one and have no numbers belong together in their order, and a single
-      one belongs to a single flow; if their numbers differ that is said.
+      One file per flow: the one of the same name, else of the same number. Files typed one by one
+      without numbers in their names are matched in order. A single file is matched with a single
+      flow; a note is printed if their numbers differ.
 
     Raises:
-      ValueError: a flow has no partner, or the names do not say which one it is.
+      ValueError: a flow has no partner, or several files may be its partner.
     """
     from sf3d_jax.data import pair_files
 
@@ -108,12 +108,13 @@ def find_partners(
             _say_if_numbers_differ(name, files[0], flows[0])
         return files
     if is_typed and are_words:
-        raise ValueError(f"{flag(name)}: {len(files)} files for {len(flows)} files of --flow")
+        expected = f"expected as many files as --flow has, {len(flows)}"
+        raise ValueError(f"{flag(name)}: {expected}, got {len(files)}")
     try:
         paired = pair_files(flows, files)
     except FileNotFoundError as error:
         folders = ", ".join(str(path) for path in flow_paths if path.is_dir())
-        advice = f"; take what is not a flow out of the folder of --flow, {folders}"
+        advice = f"; remove files that are not flows from the folder of --flow, {folders}"
         raise ValueError(f"{flag(name)}: {error}{advice if folders else ''}") from None
     except ValueError as error:
         raise ValueError(f"{flag(name)}: {error}") from None
@@ -123,7 +124,7 @@ def find_partners(
 
 
 def _say_if_numbers_differ(name: str, path: Path, flow: Path) -> None:
-    """Notes a file that was typed for a flow of another frame, by the numbers in their names."""
+    """Prints a note if a file and its flow have different numbers in their names."""
     from sf3d_jax.data import pair_files
 
     try:
@@ -131,15 +132,15 @@ def _say_if_numbers_differ(name: str, path: Path, flow: Path) -> None:
         return
     except FileNotFoundError:
         pass
-    except ValueError:  # they do not say
+    except ValueError:  # ambiguous names
         first, second = ({*map(int, re.findall(r"\d+", x.stem))} for x in (flow, path))
         if not (first and second) or first & second:
             return
-    note = f"{path} is taken for {flow}, as typed, although the numbers in their names differ"
+    note = f"using {path} for {flow} as typed, although the numbers in their names differ"
     print(f"sf3d: {flag(name)}: {note}", file=sys.stderr)
 
 
-def _natural_order(name: str) -> list[tuple[int, int, str]]:
-    """A key that puts frame_2 before frame_10."""
+def _make_sort_key(name: str) -> list[tuple[int, int, str]]:
+    """Makes a sorting key that puts frame_2 before frame_10."""
     parts = re.split(r"([0-9]+)", name)
     return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts]

@@ -1,4 +1,4 @@
-"""`sf3d fit`: optical flow, and with depth scene flow, of two images without a network."""
+"""`sf3d fit`: optical flow between two images, or scene flow if depths are given."""
 
 import dataclasses
 import time
@@ -14,7 +14,7 @@ from sf3d_jax.cli.inputs import (
     check_no_folder,
     check_png_scale,
     check_positive,
-    new_folder,
+    make_folder,
 )
 
 if TYPE_CHECKING:
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 
     from sf3d_jax.cli.reading import StereoCamera
 
-    # Values and which of them are known.
+    # (values, mask of known values)
     Map = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """Find the motion between two images, without a network.
+    """Estimate the motion between two images, without a network.
 
-    Writes flow.flo and a picture, sheet.png; with both depths and a camera also scene_flow.npz,
-    which holds what `sf3d convert` writes and which pixels were seen in both images. The camera is
-    taken as fixed.
+    Writes flow.flo and a figure, sheet.png. With both depths and a camera it also writes
+    scene_flow.npz, which holds what `sf3d convert` writes and a mask of the pixels seen in both
+    images. The camera is taken as fixed.
     """
 
     images: tyro.conf.Positional[tuple[Path, Path]]
-    """The first and the second image."""
+    """First and second image."""
     out: Path
     """Folder for the results."""
     depth0: Path | None = None
-    """Depth of the first image, along the axis: .npy, .pfm or .png."""
+    """Depth of the first image, along the optical axis: .npy, .pfm or .png."""
     depth1: Path | None = None
-    """Depth of the second image, on its own pixels."""
+    """Depth of the second image, on its own pixel grid."""
     depth_unit: Literal["m", "cm", "mm"] = "m"
     """Unit of the depth files."""
     png_scale: float | None = None
-    """Depth of a 16-bit .png = code / this."""
+    """Divide the codes of 16-bit .png depths by this."""
     camera: CameraFlags = dataclasses.field(default_factory=CameraFlags)
     smoothness: float = 1.0
-    """Times the usual one: more for noisy images, less for fine detail."""
+    """Factor on the default smoothness: more for noisy images, less for fine detail."""
     reach: float = 0.3
-    """The longest motion looked for, as a share of width and height."""
+    """Largest motion to search for, as a fraction of width and height."""
 
     def run(self) -> None:
         """Reads everything, fits, and writes the results."""
@@ -59,9 +59,9 @@ class Fit:
 
         self._check()
         images, depths, stereo = self._read()
-        with new_folder(self.out, "out"):
+        with make_folder(self.out, "out"):
             height, width = images[0].shape[:2]
-            print(f"Fitting two images of {width} x {height} pixels", flush=True)
+            print(f"Fitting the flow of two images of {width} x {height} pixels", flush=True)
             start = time.perf_counter()
             with say_if_slow():
                 result = self._fit(images, depths, stereo)
@@ -73,21 +73,21 @@ class Fit:
         if (self.depth0 is None) != (self.depth1 is None):
             raise ValueError("give both --depth0 and --depth1, or neither")
         if self.depth0 is None and (self.camera.is_given or self.png_scale is not None):
-            raise ValueError("a camera and --png-scale go only with --depth0 and --depth1")
+            raise ValueError("a camera and --png-scale need --depth0 and --depth1")
         if self.depth0 is None and self.depth_unit != "m":
-            raise ValueError("--depth-unit goes only with --depth0 and --depth1")
+            raise ValueError("--depth-unit needs --depth0 and --depth1")
         if self.depth0 is not None:
             self.camera.check()
         check_positive(png_scale=self.png_scale, smoothness=self.smoothness)
         check_png_scale(self.png_scale, [x for x in (self.depth0, self.depth1) if x is not None])
         if not 0 <= self.reach <= 1:
-            raise ValueError(f"--reach: expected a share from 0 to 1, got {self.reach}")
+            raise ValueError(f"--reach: expected a fraction from 0 to 1, got {self.reach}")
         check_folder(self.out, "out")
         for name in ("depth0", "depth1"):
             check_no_folder(name, getattr(self, name))
 
     def _read(self) -> "tuple[list[np.ndarray], list[Map], StereoCamera | None]":
-        """Reads the images and, if they are given, their depths and the camera."""
+        """Reads the images and, if given, their depths and the camera."""
         from sf3d_jax import data
         from sf3d_jax.cli.reading import check_same_size, read_camera, read_map, say_if_off_centre
 
@@ -102,15 +102,15 @@ class Fit:
             depths.append(read_map("depth", path, self.depth_unit, self.png_scale))
             check_same_size(path, depths[-1][0].shape, first, size, "image")
             if not depths[-1][1].any():
-                raise ValueError(f"{path}: no pixel has a depth; all are marked invalid or NaN")
+                raise ValueError(f"{path}: no pixel has a depth: all are invalid or NaN")
         stereo = read_camera(self.camera, size)
-        say_if_off_centre(self.camera.of_point, stereo.camera)
+        say_if_off_centre(self.camera.point_flags, stereo.camera)
         return images, depths, stereo
 
     def _fit(
         self, images: "list[np.ndarray]", depths: "list[Map]", stereo: "StereoCamera | None"
     ) -> "dict[str, np.ndarray]":
-        """The maps of the result, by name."""
+        """Fits the motion and returns the maps of the result by name."""
         import numpy as np
 
         from sf3d_jax import data, depth_change, fit
@@ -143,11 +143,12 @@ class Fit:
         flow, seen = result["flow"], result["seen"]
         data.write_flow(self.out / "flow.flo", flow)
         length = np.linalg.norm(flow[seen], axis=-1)
-        over = "over the pixels that both images tell"
-        median = f"median {np.median(length):.3g} px {over}" if seen.any() else "nothing decides it"
+        median = "no pixel is determined by the images"
+        if seen.any():
+            median = f"median {np.median(length):.3g} px over pixels matched in both images"
         print(f"{self.out / 'flow.flo'}: {median}")
         share = percent(seen.mean())
-        print(f"  {share} of the pixels are told by both images, the rest is filled in")
+        print(f"  {share} of the pixels are matched in both images; the rest is filled in")
         shown = {"image": images[0], "next_image": images[1]}
         if stereo is None:
             sheet = picture_sheet(flow, None, None, seen, **shown)
@@ -160,4 +161,4 @@ class Fit:
             shown["inv_depth_change"] = result["inv_depth_change"]
             sheet = picture_sheet(*maps, known, **shown, camera_is_fixed=True)
         data.write_image(self.out / "sheet.png", sheet)
-        print(f"{self.out / 'sheet.png'}: the picture")
+        print(f"{self.out / 'sheet.png'}: figure of the results")

@@ -1,4 +1,4 @@
-"""The text of --help, folded to the terminal; tyro folds only what stands in its boxes."""
+"""Folds the text of --help to the terminal, as tyro only folds the text in its boxes."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ _USAGE = "usage:"
 
 @contextlib.contextmanager
 def fold_output() -> Iterator[None]:
-    """Folds what a block writes to the standard output, at the end of the block."""
+    """Folds what a block writes to standard output, at the end of the block."""
     collected = _Collected(sys.stdout)
     try:
         with contextlib.redirect_stdout(collected):
@@ -24,47 +24,47 @@ def fold_output() -> Iterator[None]:
 
 
 def fold(text: str, columns: int) -> str:
-    """Folds lines at spaces, and behind commas.
+    """Folds lines at spaces and after commas.
 
     Args:
-      text: lines; codes of colours take no place.
-      columns: of the terminal.
+      text: lines; colour codes do not count towards the width.
+      columns: width of the terminal.
 
     Returns:
-      The text; lines that fit, empty ones and so paragraphs stay. What follows the first line of
-      the usage is indented. A word that is too long has a line of its own.
+      The text. Lines that fit are kept, and so are paragraphs. Continuation lines of the usage are
+      indented. A word that is too long gets its own line.
     """
     return "".join(_fold_line(line, columns) for line in text.splitlines(keepends=True))
 
 
 def _fold_line(line: str, columns: int) -> str:
-    if _width(line) <= columns:
+    if _measure_width(line) <= columns:
         return line
     indent = " " * len(_USAGE + " ") if _COLOUR.sub("", line).startswith(_USAGE) else ""
     lines = [""]
     for word in re.split(r"(?<=[ ,])", line):
-        if lines[-1].strip() and _width(lines[-1] + word) > columns:
+        if lines[-1].strip() and _measure_width(lines[-1] + word) > columns:
             lines.append(indent)
         lines[-1] += word
     return "\n".join(x.rstrip(" ") for x in lines)
 
 
-def _width(text: str) -> int:
-    """How many columns a text takes, without what is blank at its end."""
+def _measure_width(text: str) -> int:
+    """Measures the columns of a text without trailing spaces."""
     return len(_COLOUR.sub("", text).rstrip())
 
 
 class _Collected(io.StringIO):
-    """Text in place of a stream whose colours and boxes it is to have."""
+    """Collects text in place of a stream, and looks to tyro like that stream."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Keeps the stream to be asked."""
+        """Keeps the stream to imitate."""
         super().__init__()
         self._stream = stream
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of the stream."""
+        """The encoding of the stream."""
         return self._stream.encoding
 
     def isatty(self) -> bool:

@@ -1,14 +1,14 @@
-"""The names of the files of frames, after the images that a camera file names."""
+"""File names of frames, made from the names of their images in a camera file."""
 
 import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# No file of Windows has these in its name, none of Linux a slash, by which paths are split before.
+# Not allowed in names on Windows. Linux forbids slashes, at which paths are split beforehand.
 _IMPOSSIBLE = re.compile(r'[\x00-\x1f\x7f<>:"|?*]|[\ud800-\udfff]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-# A file system holds 255 bytes, of which the ending and what tells names apart take some.
+# File systems allow 255 bytes, which must include the ending and the number of a duplicate.
 _LONGEST = 200
 _SHOWN = 3
 
@@ -17,8 +17,8 @@ class FrameNames(NamedTuple):
     """The names of frames.
 
     Attributes:
-      names: one a frame, all different, also where capitals do not count.
-      notes: what is said of names that are not those of the images, a line each.
+      names: one per frame, all different even if case is ignored.
+      notes: one line for each name that differs from that of its image.
     """
 
     names: list[str]
@@ -26,20 +26,20 @@ class FrameNames(NamedTuple):
 
 
 def name_frames(images: Sequence[str | None]) -> FrameNames:
-    """Makes names for the files of frames: those of the images, without folders and ending.
+    """Makes file names for frames: the names of their images without folders and ending.
 
-    Where images share a name, all get their folders too: x_a for x/a.png. What a file system cannot
-    hold is replaced in that name alone; a frame without an image is called by its position.
+    If images share a name, all names include the folders: x_a for x/a.png. Characters that a file
+    system does not allow are replaced. A frame without an image is named after its position.
 
     Args:
-      images: the paths of the images, or None where a frame has none.
+      images: path of each frame's image, or None.
 
     Returns:
-      The names, and what is said of those that were changed.
+      The names, and notes on those that were changed.
     """
-    # Without what would lead out of a folder, and without the ending.
+    # Drop the ending, and parts such as .. that would lead out of a folder.
     paths = [[x for x in re.split(r"[/\\]", image or "") if x.strip(".")] for image in images]
-    paths = [[*path[:-1], _stem(path[-1])] if path else [] for path in paths]
+    paths = [[*path[:-1], _remove_ending(path[-1])] if path else [] for path in paths]
     names = ["_".join(path[-1:]) for path in paths]
     if len({name.casefold() for name in names if name}) < sum(map(bool, names)):
         levels = zip(*(path[:-1] for path in paths if path), strict=False)
@@ -48,13 +48,13 @@ def name_frames(images: Sequence[str | None]) -> FrameNames:
     return _make_possible(images, names)
 
 
-def _stem(name: str) -> str:
-    """A name without its ending, which is no number and not all of the name."""
+def _remove_ending(name: str) -> str:
+    """Removes the ending of a name, unless it is a number or the whole name."""
     return re.sub(r"(?<=.)\.[A-Za-z]\w*$", "", name, flags=re.DOTALL)
 
 
 def _make_possible(images: Sequence[str | None], names: list[str]) -> FrameNames:
-    """Names that a file system can hold, and that differ."""
+    """Changes names that a file system does not allow or that occur twice."""
     known: set[str] = set()
     found, changes = [], []
     for i, name in enumerate(names):
@@ -67,10 +67,8 @@ def _make_possible(images: Sequence[str | None], names: list[str]) -> FrameNames
         known.add(new.casefold())
         found.append(new)
         if images[i] is not None and new != name:
-            changes.append(f"{images[i]!a:.60} of frame {i} is called {new:.60}")
-    notes = [
-        f"{change}: no file can have its name, or another has it" for change in changes[:_SHOWN]
-    ]
+            changes.append(f"frame {i}, image {images[i]!a:.60}, is written as {new:.60}")
+    notes = [f"{change}: its name is not allowed or is taken" for change in changes[:_SHOWN]]
     if len(changes) > _SHOWN:
-        notes.append(f"and so are {len(changes) - _SHOWN} more, by other names than their images")
+        notes.append(f"{len(changes) - _SHOWN} more frames are not named after their images")
     return FrameNames(found, notes)

@@ -1,4 +1,4 @@
-"""Flags that commands share, and checks of what they say."""
+"""Flags shared by the commands, and checks of their values."""
 
 import contextlib
 import dataclasses
@@ -11,25 +11,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# A folder may have a point in its name, but none of these behind it.
+# Folders may have a dot in their names, but are not expected to have one of these endings.
 _ENDINGS_OF_FILES = (".npz", ".npy", ".flo", ".flo5", ".pfm", ".png", ".jpg", ".ply", ".zip")
 
 
 @dataclasses.dataclass(frozen=True)
 class CameraFlags:
-    """A KITTI calibration, or four numbers."""
+    """Give either a KITTI calibration or four numbers."""
 
     calibration: Path | None = None
-    """KITTI calibration: P2 and P3, or P_rect_02 and P_rect_03."""
+    """KITTI calibration file: P2 and P3, or P_rect_02 and P_rect_03."""
     fx: float | None = None
-    """Horizontal focal length, pixels; with --fy, --cx, --cy instead of --calibration."""
+    """Horizontal focal length in pixels; give --fx, --fy, --cx and --cy, or --calibration."""
     fy: float | None = None
-    """Vertical focal length, pixels; to be given as well, for square pixels with --fx's value."""
+    """Vertical focal length in pixels; equal to --fx for square pixels."""
     cx: float | None = None
-    """Column of the principal point, pixels: 0 is the centre of the first column, so that the
-    middle of an image of width W is (W - 1) / 2."""
+    """Column of the principal point in pixels; (W - 1) / 2 is the middle of an image."""
     cy: float | None = None
-    """Row of the principal point, pixels: 0 is the centre of the first row."""
+    """Row of the principal point in pixels; (H - 1) / 2 is the middle of an image."""
 
     @property
     def is_given(self) -> bool:
@@ -37,15 +36,15 @@ class CameraFlags:
         return self != CameraFlags()
 
     @property
-    def of_point(self) -> str:
-        """The flags that say the principal point, to a person."""
+    def point_flags(self) -> str:
+        """The flags that give the principal point, for messages."""
         return "--cx, --cy" if self.calibration is None else f"--calibration {self.calibration}"
 
     def check(self) -> None:
-        """Refuses flags that do not say one camera, or numbers that cannot be meant.
+        """Refuses flags that do not describe exactly one camera.
 
         Raises:
-          ValueError: there is no camera, there are two, a focal length is not positive, or a
+          ValueError: there is no camera, there are two, a focal length is not positive, or the
             principal point is not finite.
         """
         numbers = [self.fx, self.fy, self.cx, self.cy]
@@ -61,24 +60,21 @@ class CameraFlags:
         check_positive(fx=self.fx, fy=self.fy)
         for name, value in (("cx", self.cx), ("cy", self.cy)):
             if value is not None and not math.isfinite(value):
-                raise ValueError(f"{flag(name)}: expected a number, got {value}")
+                raise ValueError(f"{flag(name)}: expected a finite number, got {value}")
 
 
 @dataclasses.dataclass(frozen=True)
 class MovingCameraFlags:
-    """The camera at the second image, whose motion is then not part of the scene flow."""
+    """Camera of the second image, so that camera motion is removed from the scene flow."""
 
     next_pose: tuple[Path, ...] = ()
-    """Pose [R | t] of the camera at the second image: R X + t takes points from the axes of the
-    first camera into its own, metres. Text of 12 or 16 numbers or .npy; a file for each flow, or
-    one with a row for each."""
+    """Pose [R | t] of the second camera in metres: R X + t maps points from the first camera.
+    A file per flow, or one with a row per flow: text (12 or 16 numbers a row) or .npy."""
     next_calibration: Path | None = None
-    """KITTI calibration at the second image, if the lens has changed."""
+    """KITTI calibration of the second image, if the lens has changed."""
     cameras: Path | None = None
-    """Cameras of all frames with their poses, instead of --calibration: transforms.json or other
-    JSON, or a folder with a COLMAP model or else a transforms.json. A flow gets the camera of its
-    number and the one of the frame that it leads to: the next of that camera, or the second in a
-    name such as 0003_0005."""
+    """Cameras and poses of all frames: transforms.json (or its folder), other JSON, or COLMAP.
+    Replaces --calibration. Flow 0003 uses frame 3 and the next, flow 0003_0005 frames 3 and 5."""
 
     @property
     def is_given(self) -> bool:
@@ -86,28 +82,29 @@ class MovingCameraFlags:
         return self != MovingCameraFlags()
 
     def check(self, camera: CameraFlags) -> None:
-        """Refuses flags that say two cameras.
+        """Refuses flags that describe more than one second camera.
 
         Args:
-          camera: the flags of the first camera.
+          camera: flags of the first camera.
 
         Raises:
-          ValueError: --cameras stands beside another camera or pose, or a calibration is a folder.
+          ValueError: --cameras is combined with another camera or pose, or the calibration is a
+            folder.
         """
         check_no_folder("next_calibration", self.next_calibration)
         if self.cameras is None:
             return
         if camera.is_given:
-            raise ValueError("--cameras goes instead of --calibration and --fx --fy --cx --cy")
+            raise ValueError("--cameras replaces --calibration and --fx --fy --cx --cy")
         if self.next_pose or self.next_calibration is not None:
-            raise ValueError("--cameras goes instead of --next-pose and --next-calibration")
+            raise ValueError("--cameras replaces --next-pose and --next-calibration")
 
 
 def flag(name: str) -> str:
-    """The flag of a field.
+    """Spells a field as its flag.
 
     Args:
-      name: of the field.
+      name: field name.
 
     Returns:
       The flag as typed.
@@ -117,16 +114,16 @@ def flag(name: str) -> str:
 
 @contextlib.contextmanager
 def name_flags(options: "DataclassInstance") -> Iterator[None]:
-    """Names the flag where the library refuses an argument of the same name.
+    """Names flags in place of arguments in errors of the library.
 
     Args:
-      options: the command, whose fields are passed as the arguments of those names.
+      options: command whose fields are passed as arguments of the same names.
 
     Yields:
       Nothing.
 
     Raises:
-      ValueError: an error in the block names fields before a colon; it has their flags instead.
+      ValueError: the block raised an error that names fields before a colon; this one names flags.
     """
     try:
         yield
@@ -135,7 +132,7 @@ def name_flags(options: "DataclassInstance") -> Iterator[None]:
 
         names, colon, rest = str(error).partition(": ")
         fields = {field.name for field in dataclasses.fields(options)}
-        # A file may be called as a field is.
+        # FormatError names a file, which may have the name of a field.
         is_of_file = isinstance(error, FormatError)
         if is_of_file or not colon or not fields.issuperset(names.split(", ")):
             raise
@@ -143,60 +140,61 @@ def name_flags(options: "DataclassInstance") -> Iterator[None]:
         raise ValueError(f"{flags}: {rest}") from None
 
 
-def each_flag(options: "DataclassInstance") -> Iterator[tuple[str, bool]]:
-    """Lists the flags of a command.
+def iterate_flags(options: "DataclassInstance") -> Iterator[tuple[str, bool]]:
+    """Iterates over the flags of a command.
 
     Args:
-      options: the command, or a group of its flags.
+      options: command, or a group of its flags.
 
     Yields:
-      Each field's name, those of groups included, and whether it differs from its default.
+      Each field's name, including those of groups, and whether it differs from its default.
     """
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            yield from each_flag(value)
+            yield from iterate_flags(value)
         else:
             yield field.name, value != field.default
 
 
 def check_names(name: str, paths: list[Path]) -> None:
-    """Refuses files whose results would get one name.
+    """Refuses files whose results would have the same name.
 
     Args:
-      name: of the field, for the message.
-      paths: its files.
+      name: field name used in messages.
+      paths: files of the field.
 
     Raises:
-      ValueError: two of them have one name.
+      ValueError: two files have the same name.
     """
     if len({path.stem for path in paths}) < len(paths):
-        raise ValueError(f"{flag(name)}: two files have one name; convert into different folders")
+        advice = "convert them into different folders"
+        raise ValueError(f"{flag(name)}: two files have the same name; {advice}")
 
 
 def check_no_folder(name: str, path: Path | None) -> None:
-    """Refuses a folder where a file is wanted.
+    """Refuses a folder in place of a file.
 
     Args:
-      name: of the field, for the message.
-      path: of the file, which need not exist; None where the flag is not given.
+      name: field name used in messages.
+      path: file, which need not exist; None if the flag is not given.
 
     Raises:
-      ValueError: it is a folder.
+      ValueError: the path is a folder.
     """
     if path is not None and path.is_dir():
         raise ValueError(f"{flag(name)}: {path} is a folder; name a file")
 
 
 def check_folder(path: Path, name: str = "output") -> None:
-    """Refuses what cannot become a folder, before any work is done.
+    """Refuses a path that cannot become a folder, before any work is done.
 
     Args:
-      path: of the folder, which need not exist.
-      name: of the field, for the message.
+      path: folder, which need not exist.
+      name: field name used in messages.
 
     Raises:
-      ValueError: it, or a folder above it, is a file, or it is new and named like one.
+      ValueError: the path or one of its parents is a file, or the path is new and named like one.
     """
     for folder in (path, *path.parents):
         if folder.exists() and not folder.is_dir():
@@ -206,32 +204,31 @@ def check_folder(path: Path, name: str = "output") -> None:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path, name: str = "output") -> Iterator[None]:
-    """Makes a folder, and those above it, where there is none.
+def make_folder(path: Path, name: str = "output") -> Iterator[None]:
+    """Makes a folder and its missing parents.
 
     Args:
-      path: of the folder.
-      name: of the field, for the message.
+      path: folder to make.
+      name: field name used in messages.
 
     Yields:
-      Nothing. Folders that were made and are still empty go away if the block fails or is
-      interrupted.
+      Nothing. If the block fails or is interrupted, new folders that are empty are removed.
 
     Raises:
-      ValueError: it cannot be made, or nothing can be written into it.
+      ValueError: the folder cannot be made or written to.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = f"no folder can be made at {path}: {error.strerror}"
+        reason = f"cannot make the folder {path}: {error.strerror}"
         raise ValueError(f"{flag(name)}: {reason}") from None
     if not os.access(path, os.W_OK | os.X_OK):
-        raise ValueError(f"{flag(name)}: no file can be written in the folder {path}")
+        raise ValueError(f"{flag(name)}: cannot write to the folder {path}")
     try:
         yield
     except BaseException:
-        with contextlib.suppress(OSError):  # something is in it
+        with contextlib.suppress(OSError):  # not empty
             for folder in made:
                 folder.rmdir()
         raise
@@ -241,28 +238,28 @@ def check_writable(name: str, path: Path) -> None:
     """Refuses a file that cannot be written, before any work is done.
 
     Args:
-      name: of the flag.
-      path: of the file.
+      name: flag used in messages.
+      path: file to write.
 
     Raises:
-      ValueError: there is no such folder, it cannot be written to, or the path is one.
+      ValueError: its folder is missing or cannot be written to, or the path is a folder.
     """
     if not path.parent.is_dir():
         raise ValueError(f"{name}: there is no folder {path.parent}")
     if path.is_dir():
         raise ValueError(f"{name}: {path} is a folder; name a file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise ValueError(f"{name}: no file can be written in the folder {path.parent}")
+        raise ValueError(f"{name}: cannot write to the folder {path.parent}")
 
 
 def check_positive(**numbers: float | None) -> None:
-    """Refuses numbers that are not positive.
+    """Refuses numbers that are not positive and finite.
 
     Args:
-      **numbers: values by the names of their fields; None where a flag is not given.
+      **numbers: values by field name; None for a flag that is not given.
 
     Raises:
-      ValueError: one of them is not positive and finite; its flag is named.
+      ValueError: a number is not positive and finite; the message names its flag.
     """
     for name, value in numbers.items():
         if value is not None and not 0 < value < math.inf:
@@ -270,17 +267,17 @@ def check_positive(**numbers: float | None) -> None:
 
 
 def check_png_scale(scale: float | None, paths: Iterable[Path]) -> None:
-    """Refuses a scale of codes where no file has codes.
+    """Refuses --png-scale if no map is a PNG.
 
     Args:
-      scale: the flag.
-      paths: of the maps that it is for.
+      scale: value of --png-scale.
+      paths: files of the maps that it applies to.
 
     Raises:
-      ValueError: none of them is a PNG.
+      ValueError: no file is a PNG.
     """
     if scale is not None and not any(path.suffix.lower() == ".png" for path in paths):
         raise ValueError(
-            f"--png-scale {scale:g}: is for 16-bit .png files of depth and the like, of which none "
-            "is given; maps of other formats are taken as they are, and depths in --depth-unit"
+            f"--png-scale {scale:g}: is for 16-bit .png maps such as depth, but no file is a .png; "
+            "values of other formats are used as they are, with depths in --depth-unit"
         )

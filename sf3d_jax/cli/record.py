@@ -1,7 +1,7 @@
-"""What the pictures of a folder were drawn from, so that `sf3d render --resume` mixes none.
+"""Record of what a folder was rendered from, so that `sf3d render --resume` mixes no scenes.
 
-The file has a line of JSON with the facts, and behind it the name of every frame that is drawn, as
-JSON, too, in a line of its own. A line that an interruption cut off is a frame that is not drawn.
+The first line of the file is a JSON object with the inputs. Each further line is a JSON string, the
+name of a finished frame. A frame whose line was cut off by an interruption counts as unfinished.
 """
 
 import hashlib
@@ -11,15 +11,15 @@ from pathlib import Path
 
 NAME = "render.jsonl"
 
-# Anything that JSON has, as it is read again.
+# The inputs by name, with values that JSON returns unchanged.
 Facts = Mapping[str, object]
 
 
 def hash_file(path: Path) -> str:
-    """A hash of what a file holds.
+    """Hashes the content of a file.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       SHA-256 in hexadecimal.
@@ -29,11 +29,11 @@ def hash_file(path: Path) -> str:
 
 
 def begin_record(folder: Path, facts: Facts) -> None:
-    """Begins a record without frames; one that is there is replaced.
+    """Starts a record without frames, replacing an existing one.
 
     Args:
-      folder: of the pictures.
-      facts: what they are drawn from.
+      folder: folder of the rendered frames.
+      facts: inputs of the rendering.
     """
     from sf3d_jax import data
 
@@ -41,28 +41,28 @@ def begin_record(folder: Path, facts: Facts) -> None:
 
 
 def add_frame(folder: Path, name: str) -> None:
-    """Notes that a frame is drawn.
+    """Records that a frame is finished.
 
     Args:
-      folder: with a record.
-      name: of the frame.
+      folder: folder with a record.
+      name: frame name.
     """
     with (folder / NAME).open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(name)}\n")
 
 
 def read_record(folder: Path, facts: Facts) -> set[str] | None:
-    """Reads which frames of a folder are drawn from given facts.
+    """Reads which frames of a folder are finished.
 
     Args:
-      folder: of the pictures.
-      facts: what the others are to be drawn from.
+      folder: folder of the rendered frames.
+      facts: inputs of this rendering.
 
     Returns:
       The names of the frames, or None if there is no record.
 
     Raises:
-      ValueError: the facts are others, which are named, or the file is no record.
+      ValueError: the record has other inputs, which the message names, or is not a record.
     """
     path = folder / NAME
     if not path.exists():
@@ -75,9 +75,9 @@ def read_record(folder: Path, facts: Facts) -> set[str] | None:
     if differing:
         raise ValueError(
             f"--resume: the frames in {folder} were drawn with another {' and '.join(differing)}; "
-            "draw into another folder, or without --resume"
+            "use another folder, or drop --resume to draw them again"
         )
-    # The last line is empty, or was cut off.
+    # The last line is empty or was cut off.
     return {name for name in map(_parse, others[:-1]) if isinstance(name, str)}
 
 

@@ -1,4 +1,4 @@
-"""`sf3d render`: pictures of a scene of 3D Gaussians from given cameras."""
+"""`sf3d render`: renders a scene of 3D Gaussians from given cameras."""
 
 import contextlib
 import dataclasses
@@ -11,19 +11,19 @@ import tyro
 
 from sf3d_jax.cli._progress import track
 from sf3d_jax.cli.frame_names import name_frames
-from sf3d_jax.cli.inputs import check_folder, check_writable, new_folder
+from sf3d_jax.cli.inputs import check_folder, check_writable, make_folder
 from sf3d_jax.cli.record import NAME, add_frame, begin_record, hash_file, read_record
 
 if TYPE_CHECKING:
     from sf3d_jax import Camera
     from sf3d_jax.gaussians import Gaussians
 
-# The folder of each map, and the ending of its files.
+# Folder of each map, and the ending of its files.
 _MAPS = {"colors": ".png", "inv_depth": ".npy", "alpha": ".png"}
 _PICTURES = "inv_depth_colors"
-# What the renderer has numbers for.
+# The largest number that the renderer can index.
 _MOST_INTERSECTIONS = 2**30 - 1
-# tyro's own for `tuple[int, int] | None` speaks of types where a number is missing.
+# Its messages about a missing number are clearer than tyro's own for `tuple[int, int] | None`.
 _SIZE = tyro.constructors.PrimitiveConstructorSpec(
     nargs=2,
     metavar="HEIGHT WIDTH",
@@ -35,34 +35,33 @@ _SIZE = tyro.constructors.PrimitiveConstructorSpec(
 
 @dataclasses.dataclass(frozen=True)
 class Render:
-    """Draw a scene of 3D Gaussians (.ply) from given cameras.
+    """Render a scene of 3D Gaussians (.ply) from given cameras.
 
-    Writes for every frame colors/NAME.png (8 bits), inv_depth/NAME.npy (per metre, 0 where nothing
-    is), inv_depth_colors/NAME.png (the same in colours: dark blue is far, yellow is near, black is
-    nothing; one scale for all frames) and alpha/NAME.png (8 bits). NAME is that of the image in the
-    camera file, or, if it has none, the frame's number there. Where images share a name, all get
-    their folders too: x_a for x/a.png. A name that no file can have, or another frame has, is
-    changed, which is said. Files of the same names are replaced. Colours are written as they were
-    trained. render.jsonl says what the pictures were drawn from.
+    Writes for each frame colors/NAME.png (8 bits), inv_depth/NAME.npy (per metre, 0 where empty),
+    inv_depth_colors/NAME.png (dark blue is far, yellow is near, black is empty; one scale for all
+    frames) and alpha/NAME.png (8 bits), replacing existing files. NAME is the name of the image in
+    the camera file, or the number of the frame if it has none. If images share a name, all names
+    include the folders: x_a for x/a.png. Names that are not allowed or occur twice are changed,
+    with a note. Colours are written as trained. render.jsonl records the inputs, for --resume.
     """
 
     scene: tyro.conf.Positional[Path]
-    """The .ply of 3D Gaussian Splatting."""
+    """Scene of 3D Gaussian Splatting (.ply)."""
     camera: Path
-    """Cameras in JSON: transforms.json, cameras.json of 3D Gaussian Splatting, or other ones."""
+    """Cameras in JSON: transforms.json, cameras.json of 3D Gaussian Splatting, or similar."""
     out: Path
     """Folder for the results."""
     size: Annotated[tuple[int, int] | None, _SIZE] = None
-    """Height and width of the pictures, if not those in the camera file."""
+    """Height and width of the images, if not those in the camera file."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Red, green and blue where nothing is, 0 to 1."""
+    """Red, green and blue of the background, 0 to 1."""
     antialias: bool = False
-    """For scenes that were trained so: a Gaussian smaller than a pixel fades."""
+    """For scenes trained with antialiasing: Gaussians smaller than a pixel fade."""
     resume: bool = False
-    """Leave frames that are there in this size, of the same scene, cameras and options."""
+    """Keep finished frames of this size, if scene, cameras and options are the same."""
 
     def run(self) -> None:
-        """Reads everything, draws, and writes frame by frame."""
+        """Reads everything, then draws and writes frame by frame."""
         self._check()
         cameras = self._read_cameras()
         gaussians = self._read_scene()
@@ -71,7 +70,7 @@ class Render:
             print(f"{self.out}: {', '.join(folders)}")
 
     def _draw(self, gaussians: "Gaussians", cameras: "dict[str, Camera]") -> None:
-        """Draws the frames that are not there, and notes each when all of its files are."""
+        """Draws the unfinished frames, and records each when all its files are written."""
         done = self._find_done(cameras)
         import jax
 
@@ -79,8 +78,13 @@ class Render:
 
         print(f"{self.scene}: {len(gaussians.means)} Gaussians, {_count(cameras)}", flush=True)
         if done:
-            print(f"  {_count(done)} there already, {len(cameras) - len(done)} to draw", flush=True)
-        with _in_memory(f"{self.scene}: {len(gaussians.means)} Gaussians do not fit into memory"):
+            print(
+                f"  {_count(done)} already drawn, {len(cameras) - len(done)} to draw",
+                flush=True,
+            )
+        with _check_memory(
+            f"{self.scene}: {len(gaussians.means)} Gaussians do not fit into memory"
+        ):
             near = recenter(gaussians, [*cameras.values()])
             gaussians = jax.device_put(near.gaussians)
             moved = dict(zip(cameras, near.cameras, strict=True))
@@ -95,7 +99,8 @@ class Render:
 
     def _check(self) -> None:
         if self.size is not None and min(self.size) < 1:
-            raise ValueError(f"--size: at least 1 x 1, got {self.size[0]} x {self.size[1]}")
+            got = f"{self.size[0]} x {self.size[1]}"
+            raise ValueError(f"--size: expected at least 1 x 1, got {got}")
         if not all(0 <= x <= 1 for x in self.background):
             got = " ".join(f"{x:g}" for x in self.background)
             raise ValueError(f"--background: expected three numbers from 0 to 1, got {got}")
@@ -106,12 +111,12 @@ class Render:
         starts = [_read_start(path) for path in (self.scene, self.camera)]
         if starts[0][:1] in (b"{", b"[") and starts[1].startswith(b"ply"):
             raise ValueError(
-                f"{self.scene} holds JSON and {self.camera} a scene: the two are swapped; "
+                f"{self.scene} holds JSON and {self.camera} holds a scene; the two are swapped; "
                 f"give {self.camera} --camera {self.scene}"
             )
 
     def _read_cameras(self) -> "dict[str, Camera]":
-        """Reads the cameras by the names of their frames; raises for a lens."""
+        """Reads the cameras by the names of their frames; raises if one has a lens."""
         from sf3d_jax import data
         from sf3d_jax.cli.reading import say_if_off_centre
 
@@ -127,8 +132,8 @@ class Render:
         for name, camera in by_name.items():
             if camera.model != "pinhole":
                 raise ValueError(
-                    f"{self.camera}: frame {name} has a lens, {camera.model}, and the renderer "
-                    "draws pinholes; give cameras of undistorted images"
+                    f"{self.camera}: frame {name} has a lens ({camera.model}), but the renderer "
+                    "draws only pinhole cameras; give the cameras of undistorted images"
                 )
         return by_name
 
@@ -137,17 +142,17 @@ class Render:
 
         gaussians = data.read_gaussian_ply(self.scene)
         if not len(gaussians.means):
-            raise ValueError(f"{self.scene}: holds no Gaussians")
+            raise ValueError(f"{self.scene}: the scene has no Gaussians")
         return gaussians
 
     @contextlib.contextmanager
     def _make_folders(self) -> Iterator[list[str]]:
-        """Before the work, so that it is not lost; those without a file go if it fails."""
+        """Makes the folders before any work is done; removes those that stay empty if it fails."""
         endings = {**_MAPS, _PICTURES: ".png"}
         folders = [self.out / name for name in endings]
         with contextlib.ExitStack() as stack:
             for folder in (self.out, *folders):
-                stack.enter_context(new_folder(folder, "out"))
+                stack.enter_context(make_folder(folder, "out"))
             record = self.out / NAME
             for path in (record, *(folder / "0000" for folder in folders)):
                 check_writable("--out", path)
@@ -163,9 +168,9 @@ class Render:
         return {kind: self.out / kind / f"{name}{ending}" for kind, ending in _MAPS.items()}
 
     def _find_done(self, cameras: "dict[str, Camera]") -> set[str]:
-        """The frames that need not be drawn; begins the record of this run.
+        """Finds the frames that need not be drawn, and starts the record of this run.
 
-        The size is not part of the record, as the files tell it themselves.
+        The size is not recorded, as it can be read from the files.
         """
         facts = {
             "scene": hash_file(self.scene),
@@ -183,8 +188,8 @@ class Render:
             ]
             if there:
                 raise ValueError(
-                    f"--resume: frame {there[0]} is in {self.out}, but no {NAME} that says what it "
-                    "was drawn from; draw into another folder, or without --resume"
+                    f"--resume: frame {there[0]} is in {self.out}, but no {NAME} with its inputs; "
+                    "use another folder, or drop --resume to draw it again"
                 )
             begin_record(self.out, facts)
         return {
@@ -192,14 +197,14 @@ class Render:
         }
 
     def _is_done(self, name: str, camera: "Camera") -> bool:
-        """Whether all files of a frame are there, in the size that is wanted."""
+        """Whether all files of a frame exist and have the size of the camera."""
         files = self._files(name).values()
-        return all(path.exists() and _size_of(path) == camera.size for path in files)
+        return all(path.exists() and _read_size(path) == camera.size for path in files)
 
     def _count_intersections(
         self, gaussians: "Gaussians", cameras: "dict[str, Camera]"
     ) -> dict[str, int]:
-        """Counts what each frame has to draw: all are counted before any is drawn."""
+        """Counts the tile intersections of every frame before any frame is drawn."""
         import jax
 
         from sf3d_jax.gaussians import intersections_needed
@@ -222,7 +227,7 @@ class Render:
         )
         if room > _MOST_INTERSECTIONS:
             raise ValueError(too_large)
-        with _in_memory(too_large):
+        with _check_memory(too_large):
             drawn = render(
                 gaussians,
                 camera,
@@ -230,13 +235,13 @@ class Render:
                 max_intersections=room,
                 antialias=self.antialias,
             )
-            # Else NumPy's look at what was not drawn would end the process.
+            # Without this, running out of memory would end the process in NumPy's copy.
             jax.block_until_ready(drawn)
             colors, inv_depth, alpha, overflow = map(
                 np.array, (drawn.colors, drawn.inv_depth, drawn.alpha, drawn.overflow)
             )
         if overflow:
-            raise ValueError(f"frame {name}: {overflow} intersections more than were counted")
+            raise ValueError(f"frame {name}: needs {overflow} more intersections than counted")
         files = self._files(name)
         eight_bits = lambda x: np.round(255 * np.clip(x, 0, 1)).astype(np.uint8)
         data.write_image(files["colors"], eight_bits(colors))
@@ -244,7 +249,7 @@ class Render:
         data.write_image(files["alpha"], eight_bits(alpha))
 
     def _color_inverse_depths(self, names: Collection[str]) -> None:
-        """Colours what was drawn, with one scale: from all frames, but for 1 % at either end."""
+        """Colours the inverse depths with one scale: the 1st to 99th percentile of all frames."""
         import numpy as np
 
         from sf3d_jax import data, views
@@ -266,8 +271,8 @@ class Render:
             )
 
 
-def _size_of(path: Path) -> tuple[int, ...]:
-    """The height and width of a .png or .npy, by its header; () if it has none."""
+def _read_size(path: Path) -> tuple[int, ...]:
+    """Reads the height and width in the header of a .png or .npy; () if there is none."""
     import numpy as np
 
     if path.suffix == ".npy":
@@ -284,16 +289,16 @@ def _size_of(path: Path) -> tuple[int, ...]:
 
 
 def _read_start(path: Path) -> bytes:
-    """The first bytes of a file, without white space before them; none if there is no file."""
+    """Reads the first bytes of a file, without leading white space; empty without a file."""
     try:
         with path.open("rb") as file:
             return file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
-    except OSError:  # said where the file is read
+    except OSError:  # reported when the file is read
         return b""
 
 
 def _share_room(counts: dict[str, int], cameras: "dict[str, Camera]") -> dict[str, int]:
-    """Gives all frames of a size the room of the largest, so that one program draws them."""
+    """Gives all frames of one size the largest buffer that one of them needs: one program each."""
     from sf3d_jax.gaussians import room_for
 
     most: dict[tuple[int, int], int] = {}
@@ -303,20 +308,20 @@ def _share_room(counts: dict[str, int], cameras: "dict[str, Camera]") -> dict[st
 
 
 def _say_unseen(counts: dict[str, int]) -> None:
-    """Notes the frames in which nothing is; if it is so in all, then why that may be."""
+    """Prints a note on empty frames, with a likely reason if all frames are empty."""
     unseen = [name for name in counts if not counts[name]]
     if unseen and len(unseen) == len(counts):
         which = f"frame {unseen[0]}" if len(unseen) == 1 else f"all {len(unseen)} frames"
         note = "the cameras may have other axes or units than the scene"
-        print(f"sf3d: {which}: no Gaussian is seen; {note}", file=sys.stderr)
+        print(f"sf3d: {which}: no Gaussian is visible; {note}", file=sys.stderr)
         return
     for name in unseen:
-        print(f"sf3d: frame {name}: no Gaussian is seen", file=sys.stderr)
+        print(f"sf3d: frame {name}: no Gaussian is visible", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def _in_memory(message: str) -> Iterator[None]:
-    """Running out of memory, of the host or of the device, is an error with this message."""
+def _check_memory(message: str) -> Iterator[None]:
+    """Raises a ValueError with the message if the host or the device runs out of memory."""
     import jax
 
     try:

@@ -1,4 +1,4 @@
-"""`sf3d submit`: a folder of estimates as a submission to a benchmark, checked."""
+"""`sf3d submit`: turns a folder of estimates into a checked submission to a benchmark."""
 
 import dataclasses
 from pathlib import Path
@@ -12,7 +12,7 @@ from sf3d_jax.cli.inputs import check_folder, name_flags
 if TYPE_CHECKING:
     from sf3d_jax.data import Submission
 
-# How many lines of one kind of complaint are printed.
+# Number of problems of one kind that are printed.
 _LINES = 10
 
 
@@ -20,21 +20,21 @@ _LINES = 10
 class Submit:
     """Write estimates as a submission to KITTI 2015 or Spring, and check it.
 
-    The estimates, in any format that is read here, have the folders and names of the submission:
-    of kitti disp_0, disp_1 and flow with 000000_10.* to 000199_10.*, of spring
-    SCENE/flow_FW_left/flow_FW_left_0001.* and so on. A kind without any file is left out. What
-    is missing or wrong is listed, and then the exit code is 2.
+    The estimates may have any format that sf3d reads, in the folders and with the names of the
+    submission: disp_0, disp_1 and flow with 000000_10.* to 000199_10.* for kitti,
+    SCENE/flow_FW_left/flow_FW_left_0001.* and so on for spring. Kinds without any file are
+    skipped. Missing and wrong files are listed, and the exit code is then 2.
     """
 
     benchmark: Annotated[Literal["kitti", "spring"], Positional]
-    """Whose names and formats."""
+    """Benchmark whose names and formats to use."""
     prediction: Path
     """Folder of the estimates."""
     output: Path
-    """Folder of the submission; files of the same names are replaced."""
+    """Folder of the submission; existing files are replaced."""
 
     def run(self) -> None:
-        """Writes the files, reads them again and says which tasks are complete."""
+        """Writes the files, reads them back and prints which tasks are complete."""
         check_folder(self.output)
         from sf3d_jax import data
 
@@ -49,7 +49,7 @@ class Submit:
 
     def _report(self, submission: "Submission") -> None:
         for kind, files in submission.kinds.items():
-            print(f"{kind}: {files.written} of {files.expected} files written and read again")
+            print(f"{kind}: {files.written} of {files.expected} files written and read back")
         for task, is_complete in submission.tasks.items():
             print(f"{task}: {'complete' if is_complete else 'not complete'}")
         if submission.is_complete:
@@ -62,7 +62,7 @@ class Submit:
             for line in _shorten([describe_problem(problem) for problem in problems])
         ]
         print("missing or wrong:" + "".join(listed), flush=True)
-        raise ValueError(f"{self.output} is not yet a whole submission to {self.benchmark}")
+        raise ValueError(f"{self.output} is not a complete submission to {self.benchmark} yet")
 
 
 _NEXT = {

@@ -1,4 +1,4 @@
-"""What is wrong with the words of a call, in one line; tyro says it in a box, over several."""
+"""One-line messages about wrong flags, in place of tyro's boxes."""
 
 import dataclasses
 import difflib
@@ -10,71 +10,71 @@ from typing import get_args
 import tyro
 
 Flags = Mapping[str, Sequence[str]]
-# What other programs call it.
+# Names that other programs use for our flags.
 _SYNONYMS = {"gt": "truth", "ground-truth": "truth", "estimates": "prediction"}
 
 
-def flags_of(options: type) -> Iterator[str]:
+def list_flags(options: type) -> Iterator[str]:
     """Lists the flags of a command.
 
     Args:
-      options: its dataclass.
+      options: dataclass of the command.
 
     Yields:
-      Each flag as typed, those of groups included.
+      Each flag as typed, including those of groups.
     """
     for field in dataclasses.fields(options):
         if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
-            yield from flags_of(field.type)
+            yield from list_flags(field.type)
         elif tyro.conf.Positional not in get_args(field.type):
             yield "--" + field.name.replace("_", "-")
 
 
 def explain(said: str, words: Sequence[str], flags: Flags) -> str:
-    """Says what is wrong with the words.
+    """Describes what is wrong with a call.
 
     Args:
-      said: what tyro says, in lines that are not folded.
-      words: those after `sf3d`.
-      flags: of each command, by its name; those of all commands included.
+      said: message of tyro, with lines that are not folded.
+      words: words after `sf3d`.
+      flags: flags of each command by its name, including the shared ones.
 
     Returns:
-      One line, with the nearest flag or command where a name is wrong.
+      One line, with the nearest flag or command if a name is wrong.
     """
     command = next((word for word in words if word[:1] != "-"), "")
     if command not in flags:
         choices = ", ".join(flags)
         got = f", got {command}{suggest(command, flags)}" if command else ""
         return f"expected one of the commands {choices}{got}"
-    if unknown := [name for name in _flags_among(words) if name not in flags[command]]:
+    if unknown := [name for name in _find_flags(words) if name not in flags[command]]:
         said_of = [f"no flag {name}{suggest(name, flags[command])}" for name in unknown]
         return f"{command} has {', and '.join(said_of)}"
     return _reword(said)
 
 
 def check_repeated(words: Sequence[str]) -> None:
-    """Refuses a flag that is given twice, of which only the last one would count.
+    """Refuses a flag that is given twice, as only the last one would count.
 
     Args:
-      words: those after `sf3d`.
+      words: words after `sf3d`.
 
     Raises:
-      ValueError: a flag stands twice; it is named.
+      ValueError: a flag is given twice; the message names it.
     """
-    typed = _flags_among(words)
+    typed = _find_flags(words)
     if twice := next((name for name in typed if typed.count(name) > 1), None):
-        raise ValueError(f"{twice} is given twice; give it once, with all its values behind it")
+        raise ValueError(f"{twice} is given twice; give it once, followed by all its values")
 
 
 def suggest(name: str, choices: Iterable[str]) -> str:
-    """The choices that are most like a name.
+    """Suggests the choices that are most similar to a name.
 
     Args:
-      name: as typed.
-      choices: the names that there are.
+      name: name as typed.
+      choices: known names.
 
     Returns:
-      "; did you mean ...?", or "" if none is like it.
+      "; did you mean ...?", or "" if no choice is similar.
     """
     bare = {choice.lstrip("-"): choice for choice in choices}
     word = name.lstrip("-")
@@ -84,17 +84,17 @@ def suggest(name: str, choices: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-def _flags_among(words: Sequence[str]) -> list[str]:
-    """The flags among words, as --help spells them."""
+def _find_flags(words: Sequence[str]) -> list[str]:
+    """Finds the flags among words, spelled as in --help."""
     return [word.split("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
 
 
 def _reword(said: str) -> str:
-    """Tyro's message without its box, and without the types of Python."""
-    # A title, the message, a rule or an empty line, and the hint at --help; in a box, or, where
-    # the output is not in UTF-8, between rules of hyphens.
+    """Rewords tyro's message without its box and without Python types."""
+    # A title, the message, a rule or an empty line, and a hint at --help; in a box or, if the
+    # output is not UTF-8, between rules of hyphens.
     lines = [re.sub("[│╭╮╰╯]", " ", line).rstrip() for line in said.splitlines()[1:]]
-    # Under a flag, indented twice, stands what --help says of it.
+    # Lines indented twice repeat the help of the flag above them.
     lines = [line.strip() for line in lines if not line.startswith(10 * " ")]
     is_rule = lambda line: not line.strip("─-")
     start = itertools.dropwhile(is_rule, lines)
@@ -106,11 +106,11 @@ def _reword(said: str) -> str:
         return f"{name}: expected one of {', '.join(choices)}, got {value}{suggest(value, choices)}"
     if found := re.match(r"Error parsing (\S+): .*?\[(.*?)\]", message):
         name, values = found.groups()
-        # Below the rule stands the flag with what it takes.
+        # The flag and the kind of its value follow the rule.
         kinds = [line.removeprefix(name).strip() for line in lines if line.startswith(f"{name} ")]
         kind = re.sub(r"\{None\}\||[{}]", "", kinds[0]) if kinds else "another value"
         return f"{name}: expected {kind}, got {values.replace(chr(39), '')}"
     if found := re.match(r"Missing value for argument 'command\.(\w+)'\. Expected 2 ", message):
-        return f"give two {found[1]}, got one"
-    message = re.sub("^Unrecognized( or misplaced)? options: ", "belongs to no flag: ", message)
+        return f"expected two {found[1]}, got one"
+    message = re.sub("^Unrecognized( or misplaced)? options: ", "not part of any flag: ", message)
     return f"{message.rstrip('.')} (see --help)"

@@ -1,4 +1,4 @@
-"""What a caller hands over as a map: checked once, and turned into NumPy float32."""
+"""Checks maps passed by the caller and converts them to NumPy float32."""
 
 import functools
 import os
@@ -8,55 +8,56 @@ import numpy.typing as npt
 
 
 def real_map(name: str, value: npt.ArrayLike, channels: int | None = None) -> np.ndarray:
-    """The argument as float32 [H, W], or [H, W, channels] where channels are given.
+    """Converts an argument to float32 [H, W], or [H, W, channels] if channels are given.
 
     Args:
-      name: of the argument, for the error message.
-      value: any real dtype, bfloat16 included.
-      channels: the length of the last axis, if there should be one.
+      name: argument name used in error messages.
+      value: array of any real dtype, including bfloat16.
+      channels: length of the last axis; None if there is no such axis.
 
     Returns:
-      The numbers; the same array where it is float32 already, so that it is not to be changed.
+      The values; the same array if it is float32 already, so do not write to it.
 
     Raises:
-      ValueError: a wrong shape, an empty map, a dtype that is not real, a path, values and mask in
-        one, or an array with a mask of its own, which would be lost.
+      ValueError: wrong shape, empty, not real, a path, a tuple of values and mask, or a masked
+        array, whose mask would be lost.
     """
     if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"{name}: expected a plain array and its mask apart, got a masked array")
+        raise ValueError(f"{name}: expected a plain array, got a masked array; pass its mask apart")
     _refuse_others(name, value)
     array = make_array(name, value)
     tail = () if channels is None else (channels,)
     if array.ndim != 2 + len(tail) or array.shape[2:] != tail or array.size == 0:
         expected = ", ".join(["H", "W", *map(str, tail)])
         raise ValueError(f"{name}: expected the shape [{expected}], got {list(array.shape)}")
-    if not np.can_cast(array.dtype, np.float32, "same_kind"):  # knows bfloat16, too
+    if not np.can_cast(array.dtype, np.float32, "same_kind"):  # handles bfloat16, too
         raise ValueError(f"{name}: expected real numbers, got {array.dtype}")
 
-    with np.errstate(over="ignore"):  # a float64 beyond float32 is infinite: no value
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is invalid
         return array.astype(np.float32, copy=False)
 
 
 def _refuse_others(name: str, value: object) -> None:
-    """Raises for a path, and for values with their mask as readers return them."""
+    """Raises for a path, and for a tuple of values and mask as returned by the readers."""
     if isinstance(value, (str, os.PathLike)):
         reader = "read_flow" if "flow" in name else "read_map or read_disparity"
         path = os.fspath(value)
         raise ValueError(f"{name}: expected an array, got the path {path!r}; use data.{reader}")
     if parts := getattr(value, "_fields", None):
         kind = type(value).__name__
-        raise ValueError(f"{name}: expected an array, got {kind} of {', '.join(parts)}; give one")
+        advice = "pass one of them"
+        raise ValueError(f"{name}: expected an array, got {kind} of {', '.join(parts)}; {advice}")
 
 
 def make_array(name: str, value: npt.ArrayLike) -> np.ndarray:
-    """The argument as an array of its own dtype.
+    """Converts an argument to an array without changing its dtype.
 
     Args:
-      name: of the argument, for the error message.
-      value: an array, a number, or lists of them.
+      name: argument name used in error messages.
+      value: array, number, or nested lists of numbers.
 
     Raises:
-      ValueError: lists of several lengths.
+      ValueError: the lists are ragged.
     """
     try:
         return np.asarray(value)
@@ -65,14 +66,17 @@ def make_array(name: str, value: npt.ArrayLike) -> np.ndarray:
 
 
 def valid_mask(valid: npt.ArrayLike | None, values: np.ndarray) -> np.ndarray:
-    """Where a map has values: bool [H, W], False where the map is not finite.
+    """Checks the caller's mask and clears it where the map is not finite.
 
     Args:
-      valid: the caller's mask, bool [H, W]; all True where not given.
-      values: [H, W] or [H, W, C], as `real_map` returns it.
+      valid: mask, bool [H, W]; None for all True.
+      values: map [H, W] or [H, W, C], from `real_map`.
+
+    Returns:
+      bool [H, W].
 
     Raises:
-      ValueError: the mask has another dtype or size, or a mask of its own.
+      ValueError: the mask has another dtype or size, or is a masked array.
     """
     size = values.shape[:2]
     if isinstance(valid, np.ma.MaskedArray):
@@ -81,16 +85,16 @@ def valid_mask(valid: npt.ArrayLike | None, values: np.ndarray) -> np.ndarray:
     if mask.dtype != bool or mask.shape != size:
         got = f"{mask.dtype} {list(mask.shape)}"
         advice = "; pass valid > 0.5" if mask.dtype.kind in "iuf" else ""
-        raise ValueError(f"valid: expected bool {list(size)}, as the map, got {got}{advice}")
+        raise ValueError(f"valid: expected bool {list(size)} like the map, got {got}{advice}")
 
     return mask & finite(values)
 
 
 def finite(values: np.ndarray) -> np.ndarray:
-    """The pixels all of whose numbers are finite.
+    """Finds the pixels whose channels are all finite.
 
     Args:
-      values: [H, W] or [H, W, C].
+      values: map [H, W] or [H, W, C].
 
     Returns:
       bool [H, W].
@@ -99,7 +103,7 @@ def finite(values: np.ndarray) -> np.ndarray:
 
 
 def in_all_channels(true: np.ndarray) -> np.ndarray:
-    """The pixels all of whose channels are True.
+    """Finds the pixels whose channels are all True.
 
     Args:
       true: bool [H, W] or [H, W, C].
@@ -109,19 +113,19 @@ def in_all_channels(true: np.ndarray) -> np.ndarray:
     """
     if true.ndim == 2:
         return true
-    # One channel after the other: `all` over a short last axis takes twenty times as long.
+    # Channel by channel, as `all` over a short last axis takes twenty times as long.
     return functools.reduce(np.logical_and, np.moveaxis(true, -1, 0))
 
 
 def zero_unless(known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values where they are known, and 0 elsewhere.
+    """Sets unknown pixels to 0.
 
     Args:
       known: bool [H, W].
-      values: [H, W] or [H, W, C].
+      values: map [H, W] or [H, W, C].
 
     Returns:
-      The values, the same array if all are known.
+      A new array, or the same one if all pixels are known.
     """
     if known.all():
         return values

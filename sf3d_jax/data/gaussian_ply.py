@@ -1,24 +1,24 @@
-"""The .ply of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
+"""The .ply format of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
 
-A header of text, lines that end in \\n or \\r\\n, and then the numbers of each element in turn:
+A text header, with lines that end in \\n or \\r\\n, then the values of each element in turn:
 
     ply
     format binary_little_endian 1.0          or binary_big_endian, or ascii
     element vertex 1000000
     property float x                         ... y z nx ny nz f_dc_0 f_dc_1 f_dc_2
-    property float f_rest_0                  ... f_rest_8, 23 or 44 of degree 1, 2 or 3; or none
+    property float f_rest_0                  ... up to f_rest_8, 23 or 44 for degree 1, 2 or 3
     property float opacity                   ... scale_0 scale_1 scale_2 rot_0 rot_1 rot_2 rot_3
     end_header
 
-The opacity is a logit, the scales are natural logarithms of standard deviations in metres, the
+The opacity is a logit, the scales are natural logarithms of standard deviations in metres, and the
 rotation is a quaternion w x y z of any length. Colours are coefficients of spherical harmonics in
-the basis of `gaussians.spherical_harmonics`: f_dc those of degree 0, and f_rest the others, first
-all of red, then of green, then of blue. Properties may have any order and any type of the format.
+the basis of `gaussians.spherical_harmonics`: f_dc holds degree 0, and f_rest the other degrees,
+first all of red, then green, then blue. Properties may have any order and any type of the format.
 
-Mip-Splatting and what is built on it store a low-pass filter beside the Gaussians, `filter_3D`, a
-standard deviation f in metres. The scales s become sqrt(s^2 + f^2), and the opacity is multiplied
-by the ratio of the volumes, the product of s / sqrt(s^2 + f^2), as its get_scaling_with_3D_filter
-and get_opacity_with_3D_filter do. `gaussian_properties` says which others are passed over.
+Mip-Splatting and its successors add a low-pass filter, `filter_3D`: a standard deviation f in
+metres. The scales s become sqrt(s^2 + f^2), and the opacity is multiplied by the ratio of the
+volumes, the product of s / sqrt(s^2 + f^2), as in their get_scaling_with_3D_filter and
+get_opacity_with_3D_filter. `gaussian_properties` lists the other properties that may be ignored.
 """
 
 import math
@@ -52,18 +52,18 @@ _NEEDED = (*_MEAN, *_BASE, *_OPACITY, *_SCALE, *_ROTATION)
 _COLORS = {"red", "green", "blue"}
 _FILTER = "filter_3D"
 _RESTS = (0, 9, 24, 45)
-# The first function of the basis, by which a colour without direction is multiplied.
+# The constant spherical harmonic: a plain colour is 0.5 + _FIRST f_dc.
 _FIRST = math.sqrt(1 / (4 * math.pi))
-# Columns of a rotation times scales, rounded to float32, are as upright as this.
+# Largest cosine between the columns of a rotation times scales, rounded to float32.
 _UPRIGHT = 4 * float(np.finfo(np.float32).eps)
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 _OPACITIES = float(np.finfo(np.float64).tiny), 1 - float(np.finfo(np.float64).epsneg)
 
 
 class _Property(NamedTuple):
-    """A number of an element; a list of numbers if it has the type of the list's length.
+    """A value, or a list if `length` gives the type of its length.
 
-    It is `wide` where the file calls it a double: text is read as doubles, whatever it is called.
+    `wide` says whether the header calls it a double, as text is always parsed as double.
     """
 
     name: str
@@ -73,45 +73,47 @@ class _Property(NamedTuple):
 
 
 class _Element(NamedTuple):
-    """So many rows of the same properties."""
+    """An element: a number of rows with the same properties."""
 
     name: str
     rows: int
     properties: list[_Property]
 
     def has_lists(self) -> bool:
-        """Whether the rows have lengths of their own."""
+        """Whether the rows differ in length."""
         return any(p.length is not None for p in self.properties)
 
     def has_wide_means(self) -> bool:
-        """Whether the file says that a mean needs float64."""
+        """Whether the file stores means as doubles."""
         return any(p.wide for p in self.properties if p.name in _MEAN)
 
-    def row(self) -> int:
-        """Bytes of a row without lists."""
+    def count_bytes(self) -> int:
+        """The bytes of a row without lists."""
         return sum(p.dtype.itemsize for p in self.properties)
 
 
 def read_gaussian_ply(path: PathLike) -> Gaussians:
-    """Reads a scene of 3D Gaussians.
+    """Reads a .ply scene of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
+
+    Mip-Splatting's low-pass filter f is applied: scales s become sqrt(s^2 + f^2), and the opacity
+    is multiplied by the product of s / sqrt(s^2 + f^2). A scene whose motion is stored in another
+    file, such as deformation.pth, cannot be told from one at rest.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      Gaussians of N: NumPy float32, in the file's own world and unit, with the low-pass filter of
-      Mip-Splatting applied where the file has one. Means are float64 where the
-      file has doubles: far from the origin, subtract one before they go to JAX, which rounds to
-      float32 unless told otherwise. Colours are coefficients of
-      spherical harmonics, (N, K, 3) with K = 1, 4, 9 or 16. Factors are rotation times scales,
-      zeros where the quaternion is. A number that is NaN or infinite gives others.
+      N Gaussians in NumPy float32, in the world and unit of the file. Means are float64 if the file
+      has doubles; if they are far from the origin, use `gaussians.recenter` before JAX rounds them
+      to float32. Colours are coefficients of spherical harmonics, (N, K, 3) with K = 1, 4, 9 or 16.
+      Factors are rotation times scales, and 0 for a zero quaternion. NaN and infinite values in the
+      file give non-finite values.
 
     Raises:
-      FormatError: the file is no whole PLY file, is another one (a plain cloud of points, flat
-        Gaussians of 2DGS, a compressed scene of PlayCanvas), has Gaussians that move
-        (`trbf_center`, `motion_0`, `t`, ...) or are in the axes of triangles that do
-        (`binding_0`), or has a property that is not known and not 0 throughout. A scene whose
-        motion is kept in another file, such as deformation.pth, cannot be told from one at rest.
+      FormatError: the file is not a complete PLY file or not such a scene (a plain point cloud,
+        2DGS, a compressed scene of PlayCanvas); its Gaussians move (`trbf_center`, `motion_0`,
+        `t`, ...) or are bound to moving triangles (`binding_0`); or it has an unknown property
+        that is not 0 everywhere.
     """
     data = Path(path).read_bytes()
     form, elements, start = _read_header(path, data)
@@ -125,30 +127,30 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
         table = _read_ascii_table(path, data[start:], elements)
     else:
         table = _read_binary_table(path, data, start, elements)
-    check_rest(path, table, (*_NEEDED, *_rest_names(coefficients), _FILTER))
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is data
+    check_rest(path, table, (*_NEEDED, *_list_rest_names(coefficients), _FILTER))
+    with np.errstate(over="ignore", invalid="ignore"):  # non-finite values are allowed
         return _make_gaussians(table, coefficients, vertex.has_wide_means())
 
 
 def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
-    """Writes a scene of 3D Gaussians, binary and little endian, in float32.
+    """Writes a .ply scene of 3D Gaussian Splatting, binary, little endian, in float32.
 
-    The format has a rotation and three scales, so that not every factor fits. One of perpendicular
-    columns, as `read_gaussian_ply` gives, is kept, but for a mirroring. Of another one, M = U S V^T
-    by its singular values, U S is written: factors are kept up to a rotation and a mirroring on
-    their right, which leave the ellipsoid, M M^T, as it is to the rounding of float32.
+    The format stores a factor M as rotation times scales, which covers all M with perpendicular
+    columns, such as those from `read_gaussian_ply`. Of any other M = U S V^T (its singular value
+    decomposition), U S is written. Both keep the ellipsoid M M^T to float32 rounding; a factor that
+    mirrors is replaced by one that does not.
 
     Args:
-      path: of the file.
-      gaussians: N, NumPy's or JAX's. Colours (N, 3) are written as degree 0; (N, K, 3) as they are.
-        Scales of 0 become the least normal number of float32. Opacities below 0 and above 1 become
-        0 and 1, and those a logit of -708 and of 37, which is read as 0 and 1 again. A factor that
-        is not finite is written as NaN.
+      path: file to write.
+      gaussians: N Gaussians, of NumPy or JAX arrays. Colours (N, 3) are written as degree 0,
+        (N, K, 3) as they are. Scales of 0 become the smallest normal float32. Opacities are clipped
+        to 0 and 1 and stored as logits of -708 and 37, which are read as 0 and 1. Non-finite
+        factors are written as NaN.
 
     Raises:
-      TypeError: they are no Gaussians.
-      ValueError: shapes do not fit, or the colours have other than 3 channels.
-      FileNotFoundError: there is no folder for the file.
+      TypeError: the argument is not Gaussians.
+      ValueError: shapes do not fit, or the colours do not have 3 channels.
+      FileNotFoundError: the folder of the file does not exist.
     """
     count, channels = check_gaussians("gaussians", gaussians)
     if channels != 3:
@@ -157,7 +159,7 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     colors = wide(gaussians.colors)
     if colors.ndim == 2:
         colors = (colors[:, None] - 0.5) / _FIRST
-    rest = _rest_names(colors.shape[1])
+    rest = _list_rest_names(colors.shape[1])
     least, most = _OPACITIES
     opacities = np.clip(wide(gaussians.opacities), least, most)
     scales, quaternions = _decompose(wide(gaussians.factors))
@@ -172,7 +174,7 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     }
     names = [name for group in columns for name in group]
     table, begin = np.empty((count, len(names)), "<f4"), 0
-    with np.errstate(over="ignore"):  # beyond float32 is infinite
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite
         for group, values in columns.items():
             table[:, begin : begin + len(group)] = values
             begin += len(group)
@@ -183,18 +185,18 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     write_bytes(path, header.encode() + table.tobytes())
 
 
-def _rest_names(count: int) -> tuple[str, ...]:
-    """The names of all coefficients but the first, in the order of the file."""
+def _list_rest_names(count: int) -> tuple[str, ...]:
+    """Lists the names of all coefficients but the first, in the order of the file."""
     return tuple(f"f_rest_{i}" for i in range(3 * (count - 1)))
 
 
 def _read_header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
-    """The form of the numbers, the elements, and where the numbers begin."""
+    """Parses the header: the encoding, the elements, and where the values begin."""
     if not re.match(rb"ply[ \t]*\r?\n", data):
         raise FormatError(path, "a PLY file, which begins with the line `ply`", repr(data[:40]))
     end = _END.search(data, 0, _LONGEST_HEADER)
     if end is None:
-        raise FormatError(path, "a header that ends in the line end_header", "no such line")
+        raise FormatError(path, "a header that ends in the line `end_header`", "no such line")
     form = ""
     elements: list[_Element] = []
     for line in data[: end.start()].decode("latin-1").split("\n")[1:]:
@@ -206,23 +208,23 @@ def _read_header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]
             case ["element", name, count] if form and _COUNT.fullmatch(count):
                 elements.append(_Element(name, int(count), []))
             case ["property", kind, name] if elements and kind in _TYPES:
-                _add_property(path, elements[-1], _number(form, kind, name))
+                _add_property(path, elements[-1], _make_property(form, kind, name))
             case ["property", "list", of, kind, name] if (
                 elements and {of, kind} <= _TYPES.keys() and "f" not in _TYPES[of]
             ):
-                both = _dtype(form, kind), _dtype(form, of)
+                both = _get_dtype(form, kind), _get_dtype(form, of)
                 _add_property(path, elements[-1], _Property(name, *both))
             case _:
                 raise FormatError(path, "a line of a PLY 1.0 header", repr(line[:80]))
     return form, elements, end.end()
 
 
-def _number(form: str, kind: str, name: str) -> _Property:
-    return _Property(name, _dtype(form, kind), wide=_TYPES[kind] == "f8")
+def _make_property(form: str, kind: str, name: str) -> _Property:
+    return _Property(name, _get_dtype(form, kind), wide=_TYPES[kind] == "f8")
 
 
-def _dtype(form: str, kind: str) -> np.dtype:
-    # Text says the value, and some programs write 1.0 for an integer.
+def _get_dtype(form: str, kind: str) -> np.dtype:
+    # Text is parsed as float64 whatever its type, as some programs write 1.0 for an integer.
     return np.dtype(_ORDERS[form] + _TYPES[kind]) if form != "ascii" else np.dtype(np.float64)
 
 
@@ -233,23 +235,23 @@ def _add_property(path: PathLike, element: _Element, new: _Property) -> None:
 
 
 def _check_vertex(path: PathLike, vertex: _Element) -> int:
-    """How many coefficients a colour has; raises where the vertices are no Gaussians."""
+    """Counts the coefficients of a colour; raises if the vertices are not Gaussians."""
     names = {p.name for p in vertex.properties}
     missing = ", ".join(name for name in _NEEDED if name not in names)
     if missing:
-        other = "a plain cloud of points with red, green and blue, " if names >= _COLORS else ""
+        other = "a plain point cloud with red, green and blue, " if names >= _COLORS else ""
         if missing == "scale_2":
-            other = "flat ones as of 2DGS, which are not read, "
+            other = "flat Gaussians of 2DGS, which are not supported, "
         if "packed_position" in names:
-            other = "a compressed scene of PlayCanvas, which is not read, "
+            other = "a compressed scene of PlayCanvas, which is not supported, "
         raise FormatError(path, "a scene of 3D Gaussians", f"{other}no property {missing}")
     if vertex.has_lists():
-        raise FormatError(path, "a number for each property of vertex", "a list")
+        raise FormatError(path, "one value for each property of vertex", "a list")
     check_names(path, [p.name for p in vertex.properties])
     rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name, re.ASCII)}
     count = 1 + len(rest) // 3
-    if len(rest) not in _RESTS or rest != {*_rest_names(count)}:
-        expected = "f_rest_0 to f_rest_8, 23 or 44 without gaps, or none"
+    if len(rest) not in _RESTS or rest != {*_list_rest_names(count)}:
+        expected = "f_rest_0 to f_rest_8, 23 or 44 without gaps, or no f_rest at all"
         raise FormatError(path, expected, f"{len(rest)} properties f_rest_*")
     return count
 
@@ -257,24 +259,24 @@ def _check_vertex(path: PathLike, vertex: _Element) -> int:
 def _read_binary_table(
     path: PathLike, data: bytes, place: int, elements: list[_Element]
 ) -> np.ndarray:
-    """The rows of `vertex`, [N] of a structured type: a view of the bytes."""
+    """Reads the rows of `vertex` as a structured array [N], a view of the bytes."""
     for element in elements:
         if element.name == "vertex":
             vertex = element
             break
         place = _find_end_of_lists(path, data, place, element)
         if not element.has_lists():
-            place += element.rows * element.row()
-    length = place + vertex.rows * vertex.row()
+            place += element.rows * element.count_bytes()
+    length = place + vertex.rows * vertex.count_bytes()
     if len(data) < length or (vertex is elements[-1] and len(data) > length):
-        expected = f"{length} bytes for {vertex.rows} Gaussians of {vertex.row()} bytes"
+        expected = f"{length} bytes for {vertex.rows} Gaussians of {vertex.count_bytes()} bytes"
         raise FormatError(path, expected, f"{len(data)}")
     dtype = np.dtype([(p.name, p.dtype) for p in vertex.properties])
     return np.frombuffer(data, dtype, vertex.rows, place)
 
 
 def _find_end_of_lists(path: PathLike, data: bytes, place: int, element: _Element) -> int:
-    """The end of an element with lists, found row by row: each has at least one byte."""
+    """Finds the end of an element with lists row by row."""
     for _ in range(element.rows if element.has_lists() else 0):
         for p in element.properties:
             size = p.dtype.itemsize
@@ -294,7 +296,7 @@ def _decode_integer(data: bytes, dtype: np.dtype) -> int:
 
 
 def _read_ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.ndarray:
-    """The rows of `vertex`, [N] of a structured type, each from a line of its own."""
+    """Reads the rows of `vertex`, one per line, as a structured array [N]."""
     lines = [line for line in text.splitlines() if line and not line.isspace()]
     index = [element.name for element in elements].index("vertex")
     vertex, before = elements[index], sum(element.rows for element in elements[:index])
@@ -308,11 +310,11 @@ def _read_ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> 
     try:
         return np.loadtxt(lines, dtype, comments=None, ndmin=1)
     except ValueError:
-        raise FormatError(path, *_find_complaint(lines, len(vertex.properties))) from None
+        raise FormatError(path, *_find_bad_row(lines, len(vertex.properties))) from None
 
 
-def _find_complaint(lines: list[bytes], count: int) -> tuple[str, str]:
-    """What was expected and what was found in the first row that is wrong; rows count from 1."""
+def _find_bad_row(lines: list[bytes], count: int) -> tuple[str, str]:
+    """Describes what was expected and found in the first bad row; rows are counted from 1."""
     for row, line in enumerate(lines, 1):
         words = line.split()
         if len(words) != count:
@@ -326,7 +328,7 @@ def _find_complaint(lines: list[bytes], count: int) -> tuple[str, str]:
 
 
 def _take_columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """[N, len(names)]: a view where they lie side by side, which is ten times as fast."""
+    """Takes columns as [N, len(names)]; a view, ten times as fast, if they are adjacent."""
     fields = table.dtype.fields
     assert fields is not None
     kind, start = fields[names[0]][:2]
@@ -348,7 +350,7 @@ def _make_gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
     colors = np.empty((len(table), count, 3), np.float32)
     colors[:, 0] = _take_columns(table, _BASE)
     if count > 1:
-        rest = _take_columns(table, _rest_names(count))
+        rest = _take_columns(table, _list_rest_names(count))
         colors[:, 1:] = rest.reshape(len(table), 3, count - 1).swapaxes(1, 2)
     logits = _take_columns(table, _OPACITY)[:, 0].astype(np.float64)
     small = np.exp(-np.abs(logits))
@@ -358,7 +360,7 @@ def _make_gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
     if _FILTER in (table.dtype.names or ()):
         width = table[_FILTER].astype(np.float64)[:, None]
         scales = np.hypot(scales, width)
-        # f / s is 0 where f is, however small s may be.
+        # f / s is 0 for f = 0, however small s may be.
         growth = np.hypot(1, np.where(width == 0, 0, width * np.exp(-logarithms)))
         opacities = opacities / growth.prod(axis=1)
     return Gaussians(
@@ -370,7 +372,7 @@ def _make_gaussians(table: np.ndarray, count: int, wide: bool) -> Gaussians:
 
 
 def _make_factors(scales: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
-    """Rotation times scales, [N, 3, 3] in float32, by float64; zeros where no rotation is."""
+    """Computes rotation times scales, [N, 3, 3], in float64; 0 for a zero quaternion."""
     none = np.logical_not(quaternions.any(axis=1))
     rotations = poses.from_quaternion(np.where(none[:, None], [1.0, 0, 0, 0], quaternions))
     factors = rotations * scales[:, None, :]
@@ -379,7 +381,7 @@ def _make_factors(scales: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
 
 
 def _decompose(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(scales [N, 3], quaternions [N, 4]) of factors [N, 3, 3]; NaN where one is not finite."""
+    """Decomposes factors [N, 3, 3] into scales [N, 3] and quaternions [N, 4]; keeps NaN."""
     finite = np.isfinite(factors).all((1, 2))
     largest = np.abs(factors).max((1, 2), initial=0)
     size = np.where(finite & (largest > 0), largest, 1)

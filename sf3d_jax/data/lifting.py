@@ -1,4 +1,4 @@
-"""Maps of one image to 3D scene flow and back, as files hold them: NumPy, with one mask."""
+"""Maps of one image to 3D scene flow and back, as files hold them: NumPy arrays with one mask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
     from sf3d_jax.conversion.depth_change import InverseDepths
 
-# Which two maps say where the surface is in both images.
+# Pairs of maps that tell the depth of the surface in both images.
 GEOMETRIES = (
     ("disparity", "next_disparity"),
     ("depth", "next_depth"),
@@ -30,7 +30,7 @@ GEOMETRIES = (
     ("disparity", "motion_in_depth"),
 )
 
-# In a larger image some rows are converted at a time.
+# Larger images are converted in bands of rows.
 _MOST_PIXELS = 2**20
 
 
@@ -38,7 +38,7 @@ class ImageMotionMaps(NamedTuple):
     """Motion in the image; all maps are 0 where not valid.
 
     Attributes:
-      flow: float32 [H, W, 2], pixels.
+      flow: float32 [H, W, 2], (u, v) in pixels.
       inv_depth: float32 [H, W], per metre.
       inv_depth_change: float32 [H, W], per metre.
       valid: bool [H, W].
@@ -59,41 +59,41 @@ def lift_maps(
     valid: npt.ArrayLike | None = None,
     baseline: float | None = None,
 ) -> dict[str, np.ndarray]:
-    """The scene flow of one image, from its flow and whichever pair of maps there is.
+    """Computes the scene flow of one image from its flow and a pair of maps.
 
-    With d = 1 / z the inverse depth and c its change, z' = 1 / (d + c), the points are
-    X = z ray(p), and X' = z' ray'(p + flow) in the axes of the camera of the next image, into which
-    R, t take points of the first one. The vectors are R^-1 (X' - t) - X, in the axes of the first
-    camera. Without a next camera R = 1 and t = 0: the camera is taken as fixed, and its own motion
-    is part of the scene flow, as in KITTI.
+    With inverse depth d = 1 / z, its change c and z' = 1 / (d + c), a surface point moves from
+    X = z ray(p) to X' = z' ray'(p + flow) in the axes of the next camera, X -> R X + t. The scene
+    flow is R^-1 (X' - t) - X, in the axes of the first camera. Without a next camera R = 1 and
+    t = 0: the camera is taken as fixed, and its own motion is part of the scene flow, as in KITTI.
 
-    A large image is converted band by band, so that little memory is needed beside the result;
-    each of the maps is looked up once, and may be read from its file only then.
+    Large images are converted in bands to save memory. Each map is looked up once, so a mapping may
+    read it from its file at that moment.
 
     Args:
       flow: [H, W, 2], pixels.
-      maps: two maps [H, W] or [H, W, 1] by their names, a pair of `GEOMETRIES`: disparity in
-        pixels, depth in metres, inverse_depth and inverse_depth_change per metre, motion_in_depth
-        z' / z. All lie on the pixels of the first image, those of the next time too; z' is the
-        depth, and the next disparity that, in the camera of the next image.
-      camera: one camera of that size, with or without a lens. Without a next camera its pose plays
-        no part.
-      next_camera: of the next image, in the same world; with it the motion of the camera is removed
-        and a still world has no scene flow.
-      valid: bool [H, W], which pixels are known; all, if not given.
-      baseline: distance of the stereo cameras in metres; only disparities need it.
+      maps: two maps [H, W] or [H, W, 1] by name, one of the pairs (disparity, next_disparity),
+        (depth, next_depth), (inverse_depth, inverse_depth_change), (depth, inverse_depth_change),
+        (inverse_depth, motion_in_depth), (depth, motion_in_depth), (disparity, motion_in_depth);
+        in pixels, metres, or per metre, and motion_in_depth = z' / z. All lie on the pixel grid of
+        the first image; next_depth and next_disparity are those in the next camera.
+      camera: one camera of that size, with or without a lens. Its pose is ignored without a next
+        camera.
+      next_camera: camera of the next image, in the same world; with it, the motion of the camera is
+        removed, and a static world has no scene flow.
+      valid: bool [H, W], mask of the known pixels; None for all.
+      baseline: distance of the stereo cameras in metres; needed for disparities only.
 
     Returns:
-      Arrays by name, as `write_scene_flow_npz` takes them: vectors and points [H, W, 3], in metres,
-      valid, bool [H, W], flow [H, W, 2], as given, inv_depth and inv_depth_change [H, W]. A pixel
-      is valid where all given numbers are finite, both depths positive and both ends lie where the
-      lens is one-to-one; elsewhere all but the flow are 0.
+      Arrays by name, for `write_scene_flow_npz`: vectors and points [H, W, 3] in metres; valid,
+      bool [H, W]; flow [H, W, 2] as given; inv_depth and inv_depth_change [H, W]. A pixel is valid
+      if all inputs are finite, both depths are positive and both ends lie where the lens is
+      one-to-one; elsewhere all arrays but flow are 0.
 
     Raises:
-      TypeError: a camera is not a camera, or the baseline is not a number.
-      ValueError: a camera is a batch, of another size than the flow, or no rotation; the maps are
-        not such a pair, or differ in size; a path is given for an array; or the baseline is not
-        positive, or missing for disparities.
+      TypeError: a camera is not a `Camera`, or the baseline is not a number.
+      ValueError: a camera is a batch, differs in size from the flow, or has a pose that is not a
+        rotation and a translation; the maps are not such a pair, or differ in size; a path is
+        passed for an array; or the baseline is not positive, or missing for disparities.
     """
     first, second = _take_cameras(camera, next_camera)
     scale = None if baseline is None else check_baseline(baseline) * float(camera.focal[0])
@@ -102,7 +102,7 @@ def lift_maps(
         _check_size(name, one, motion)
     _check_pair(maps)
     if scale is None and "disparity" in set(maps):
-        raise ValueError("baseline: expected metres for disparities, got None")
+        raise ValueError("baseline: expected a number of metres for disparities, got None")
     known = valid_mask(valid, motion)
     zoom = 1.0 if second is None else float(first.focal[0] / second.focal[0])
     inv_depth, change = _convert_maps(maps, known, scale or 1, zoom)
@@ -122,10 +122,10 @@ def lift_maps(
 def _convert_maps(
     maps: Mapping[str, npt.ArrayLike], known: np.ndarray, scale: float, zoom: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse depth and its change; takes the pixels from `known` that have none.
+    """Computes inverse depth and its change; clears `known` where a pixel has none.
 
-    Disparities are divided by `scale`, those of the next time after they were multiplied by `zoom`,
-    the focal length per that of the next camera.
+    Disparities are divided by `scale`; next disparities are first multiplied by `zoom`, the focal
+    length over that of the next camera.
     """
     import jax.numpy as jnp
 
@@ -133,14 +133,14 @@ def _convert_maps(
     if zoom != 1 and "next_disparity" in arrays:
         arrays["next_disparity"] = arrays["next_disparity"] * np.float32(zoom)
     inv_depth, change = (np.zeros(known.shape, np.float32) for _ in range(2))
-    for rows in _bands(known.shape):
+    for rows in _split_rows(known.shape):
         for values in arrays.values():
             known[rows] &= np.isfinite(values[rows])
         given = {
             name: jnp.asarray(zero_unless(known[rows], values[rows]))
             for name, values in arrays.items()
         }
-        d, c, found = map(np.asarray, _inverse_depths(given, jnp.float32(scale)))
+        d, c, found = map(np.asarray, _compute_inverse_depths(given, jnp.float32(scale)))
         known[rows] &= found
         inv_depth[rows], change[rows] = (zero_unless(known[rows], x) for x in (d, c))
     return inv_depth, change
@@ -153,14 +153,14 @@ def _lift_motion(
     known: np.ndarray,
     cameras: tuple[Camera, Camera | None],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scene flow and points; takes the pixels from `known` that have none."""
+    """Computes scene flow and points; clears `known` where a pixel has none."""
     import jax.numpy as jnp
 
     from sf3d_jax.camera.projection import pixel_grid, unproject
     from sf3d_jax.conversion.scene_flow import scene_flow
 
     vectors, points = (np.zeros((*known.shape, 3), np.float32) for _ in range(2))
-    for rows in _bands(known.shape):
+    for rows in _split_rows(known.shape):
         near = _crop(cameras[0], rows, known.shape)
         then = None if cameras[1] is None else _crop(cameras[1], rows, known.shape)
         d = jnp.asarray(inv_depth[rows])
@@ -172,8 +172,8 @@ def _lift_motion(
     return vectors, points
 
 
-def _bands(size: tuple[int, int]) -> list[slice]:
-    """Rows that are converted at a time: bands of one height, of which the last two may overlap."""
+def _split_rows(size: tuple[int, int]) -> list[slice]:
+    """Splits the rows into bands of equal height; the last two may overlap."""
     height, width = size
     step = min(height, max(1, _MOST_PIXELS // width))
     starts = [*range(0, height - step, step), height - step]
@@ -181,7 +181,7 @@ def _bands(size: tuple[int, int]) -> list[slice]:
 
 
 def _crop(camera: Camera, rows: slice, size: tuple[int, int]) -> Camera:
-    """The camera of some rows, from which pixels of the next image are counted, too."""
+    """Crops a camera to some rows; its pixel coordinates then start at the first of them."""
     from sf3d_jax.camera import shift_camera
 
     if (rows.start, rows.stop) == (0, size[0]):
@@ -199,7 +199,7 @@ def _check_pair(maps: Mapping[str, npt.ArrayLike]) -> None:
 
 
 def _suggest(names: Iterable[str]) -> str:
-    """The names that are meant by those that are unknown, such as inv_depth."""
+    """Suggests the known names for unknown ones such as inv_depth."""
     known = dict.fromkeys(name for pair in GEOMETRIES for name in pair)
     near = {name: difflib.get_close_matches(str(name), known, 1) for name in names}
     meant = [
@@ -209,16 +209,16 @@ def _suggest(names: Iterable[str]) -> str:
 
 
 def _read_map(name: str, values: npt.ArrayLike, size: tuple[int, ...]) -> np.ndarray:
-    # As the files may have it; `real_map` says what else is wrong.
+    # Files may hold [H, W, 1]; `real_map` refuses other shapes.
     is_last_one = getattr(values, "shape", ())[2:] == (1,)
     array = real_map(name, values, 1)[..., 0] if is_last_one else real_map(name, values)
     if array.shape != size:
-        raise ValueError(f"{name}: expected the size {size} of the flow, got {array.shape}")
+        raise ValueError(f"{name}: expected the size of the flow, {size}, got {array.shape}")
     return array
 
 
-def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDepths:
-    """The inverse depth of the surface, its change, and where both are known."""
+def _compute_inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDepths:
+    """Computes the inverse depth of the surface, its change, and where both are known."""
     from sf3d_jax.conversion import depth_change
 
     match sorted(maps):
@@ -226,7 +226,7 @@ def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDept
             return depth_change.from_disparities(maps["disparity"], maps["next_disparity"], scale)
         case ["depth", "next_depth"]:
             return depth_change.from_depths(maps["depth"], maps["next_depth"])
-    inv_depth = _first_inverse_depth(maps, scale)
+    inv_depth = _compute_first_inverse_depth(maps, scale)
     if "inverse_depth_change" in maps:
         change = maps["inverse_depth_change"]
         valid = depth_change.to_depths(inv_depth, change).valid
@@ -235,7 +235,7 @@ def _inverse_depths(maps: dict[str, jax.Array], scale: jax.Array) -> InverseDept
     return depth_change.InverseDepths(inv_depth, *converted)
 
 
-def _first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Array:
+def _compute_first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Array:
     from sf3d_jax.conversion import depth_change
 
     if "inverse_depth" in maps:
@@ -247,7 +247,7 @@ def _first_inverse_depth(maps: dict[str, jax.Array], scale: jax.Array) -> jax.Ar
 
 
 def _take_cameras(camera: Camera, next_camera: Camera | None) -> tuple[Camera, Camera | None]:
-    """The cameras in the world of the first one: its own axes are those of the results."""
+    """Moves the cameras into the axes of the first one, which are those of the results."""
     from sf3d_jax.camera import check_camera
     from sf3d_jax.camera._fields import edit
 
@@ -271,24 +271,28 @@ def _take_cameras(camera: Camera, next_camera: Camera | None) -> tuple[Camera, C
 def _check_size(name: str, camera: Camera | None, flow: np.ndarray) -> None:
     if camera is not None and camera.size != flow.shape[:2]:
         wanted, got = list(flow.shape[:2]), list(camera.size)
-        advice = "camera.resize(size) is that of resized images"
-        raise ValueError(f"{name}: expected the size {wanted} of the flow, got {got}; {advice}")
+        advice = "camera.resize(size) gives the camera of resized images"
+        raise ValueError(f"{name}: expected the size of the flow, {wanted}, got {got}; {advice}")
 
 
 def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
-    """The motion in the image of a scene flow: the inverse of `lift_maps`.
+    """Computes the image motion of a scene flow: the inverse of `lift_maps`.
+
+    A point X with scene flow s is seen at p, and X' = R (X + s) + t at p', with R, t from the first
+    camera to the next one (1 and 0 without one). Flow is p' - p, the inverse depth is d = 1 / z and
+    its change 1 / z' - 1 / z.
 
     Args:
-      maps: as `read_scene_flow_npz` returns them. Without a next camera the pose of their camera
-        plays no part.
+      maps: scene flow, points and cameras from `read_scene_flow_npz`. The pose of the camera is
+        ignored without a next camera.
 
     Returns:
-      ImageMotionMaps. A pixel is valid where the scene flow is, and where both ends of the motion
-      are before the camera.
+      ImageMotionMaps. A pixel is valid if its scene flow is valid and both ends of the motion are
+      in front of the cameras.
 
     Raises:
-      TypeError: the maps are not SceneFlowMaps, or their camera is not a camera.
-      ValueError: the camera is a batch, or a map has another size than the camera.
+      TypeError: the maps are not SceneFlowMaps, or a camera is not a `Camera`.
+      ValueError: a camera is a batch, or a map differs in size from the camera.
     """
     import jax.numpy as jnp
 
@@ -300,7 +304,7 @@ def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
     camera, next_camera = _take_cameras(maps.camera, maps.next_camera)
     vectors, points = (real_map(name, getattr(maps, name), 3) for name in ("vectors", "points"))
     known = valid_mask(maps.valid, points) & (points[..., 2] > 0)
-    with np.errstate(over="ignore"):  # an infinite inverse depth is no surface
+    with np.errstate(over="ignore"):  # points with an infinite inverse depth become invalid
         inv_depth = zero_unless(known, 1 / np.where(known, points[..., 2], 1)).astype(np.float32)
     motion = image_motion(jnp.asarray(vectors), jnp.asarray(inv_depth), camera, next_camera)
     flow, change, shown = map(np.array, motion)

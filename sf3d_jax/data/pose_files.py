@@ -1,4 +1,4 @@
-"""Poses of cameras as plain numbers: text, or NumPy's .npy."""
+"""Camera poses as plain numbers, in text or .npy files."""
 
 from pathlib import Path
 
@@ -13,26 +13,26 @@ _BOTTOM = [0.0, 0, 0, 1]
 
 
 def read_poses(path: PathLike) -> np.ndarray:
-    """Reads poses [R | t], as they are: nothing is inverted, and no axes are turned.
+    """Reads poses [R | t] as they are, without inverting them or changing axes.
 
-    In text a pose is one row of 12 or 16 numbers, or three or four rows of 4; words are separated
-    by spaces or commas, and a line that begins with # is a comment. In an .npy it is [3, 4] or
-    [4, 4], and several are [N, 3, 4] or [N, 4, 4].
+    In a text file a pose is one row of 12 or 16 numbers, or three or four rows of 4; numbers are
+    separated by spaces or commas, and lines that begin with # are comments. An .npy file holds one
+    pose, [3, 4] or [4, 4], or several, [N, 3, 4] or [N, 4, 4].
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       float64 [N, 3, 4].
 
     Raises:
-      FileNotFoundError: there is no such file.
-      FormatError: the file holds something else, or a pose is no rotation and translation.
+      FileNotFoundError: the file does not exist.
+      FormatError: the file holds something else, or a pose is not a rotation and a translation.
     """
     flat = _read_npy(path) if Path(path).suffix.lower() == ".npy" else _read_text(path)
     if flat.shape[1] == 16:
         if not (flat[:, 12:] == _BOTTOM).all():
-            raise FormatError(path, "the row 0 0 0 1 below each pose", "another one")
+            raise FormatError(path, "0 0 0 1 as the last row of each pose", "other numbers")
         flat = flat[:, :12]
     poses = flat.reshape(-1, 3, 4)
     return np.stack([check_rigid_pose(path, f"pose {i}", pose) for i, pose in enumerate(poses, 1)])

@@ -1,6 +1,6 @@
-"""Scene flow of one image with its camera in an .npz, as `sf3d convert` and `sf3d fit` write it.
+"""Scene flow of one image with its camera in an .npz, the output of `sf3d convert` and `sf3d fit`.
 
-Arrays of an image of H x W pixels; other maps of the same image may stand beside them:
+It holds these arrays for an image of H x W pixels, and any further maps of the same image:
 
     vectors                   [H, W, 3]   scene flow in metres, in the axes of the camera
     points                    [H, W, 3]   the surface in metres, in the axes of the camera
@@ -12,8 +12,8 @@ Arrays of an image of H x W pixels; other maps of the same image may stand besid
     camera_model              text        "pinhole"
     camera_baseline           a number    distance of the stereo cameras in metres, if known
 
-Where the camera moves and its motion was removed, next_camera_focal and so on say the camera of the
-next image likewise, in the same world.
+If the motion of the camera was removed, next_camera_focal and so on hold the camera of the next
+image, in the same world.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ _CAMERA_PARTS = ("focal", "principal_point", "world_to_camera", "size", "model")
 
 
 class _Kind(NamedTuple):
-    """What a map holds.
+    """Dtype and shape of a map.
 
     Attributes:
-      letter: of the dtype, as `np.dtype.kind` says it.
-      words: the same for people.
-      channels: the axes after those of the image.
+      letter: `np.dtype.kind` of the dtype.
+      words: human-readable name of the dtype.
+      channels: axes after those of the image.
     """
 
     letter: str
@@ -66,15 +66,15 @@ class _Kind(NamedTuple):
 
 
 _MAPS = {
-    "vectors": _Kind("f", "floating numbers", (3,)),
-    "points": _Kind("f", "floating numbers", (3,)),
+    "vectors": _Kind("f", "floating-point numbers", (3,)),
+    "points": _Kind("f", "floating-point numbers", (3,)),
     "valid": _Kind("b", "bool", ()),
 }
-# Of the dtypes that come back as they were: bfloat16 does not, and objects are code.
+# Kinds of dtypes that survive the file: bfloat16 does not, and objects would be pickled code.
 _SAVED = "biufcUS"
 
-# What damaged archives raise (of RuntimeError those with a password or an unknown compression), and
-# headers of arrays, which NumPy reads as Python.
+# Errors raised for damaged archives (RuntimeError: a password or an unknown compression) and for
+# damaged array headers, which NumPy parses as Python.
 _BROKEN_ARCHIVE = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError
 _BROKEN_HEADER = ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError
 
@@ -83,12 +83,13 @@ class SceneFlowMaps(NamedTuple):
     """Scene flow of one image.
 
     Attributes:
-      vectors: [H, W, 3], in metres, in the axes of the camera.
+      vectors: [H, W, 3], scene flow in metres, in the axes of the camera.
       points: [H, W, 3], the surface in metres, in the axes of the camera.
       valid: bool [H, W].
-      camera: of the image.
+      camera: camera of the image.
       baseline: distance of the stereo cameras in metres, or None.
-      next_camera: of the next image, in the same world; None if the camera is taken as fixed.
+      next_camera: camera of the next image, in the same world; None if the camera is taken as
+        fixed.
     """
 
     vectors: np.ndarray
@@ -107,40 +108,41 @@ def write_scene_flow_npz(
     baseline: float | None = None,
     next_camera: Camera | None = None,
 ) -> None:
-    """Writes maps of an image and its camera.
+    """Writes the maps of an image and its camera to an .npz, for `read_scene_flow_npz`.
 
     Args:
       path: file to write.
-      maps: arrays by name: vectors and points, floating [H, W, 3], valid, bool [H, W], and any
-        others of numbers, bool or text, whose names do not begin with "camera_" or "next_camera_".
-      camera: of the image, one pinhole.
+      maps: arrays by name: vectors and points, floating-point [H, W, 3]; valid, bool [H, W]; and
+        any others of numbers, bool or text, whose names do not begin with "camera_" or
+        "next_camera_".
+      camera: camera of the image, one pinhole.
       baseline: distance of the stereo cameras in metres, if known.
-      next_camera: of the next image, one pinhole in the same world, if its motion was removed.
+      next_camera: camera of the next image, one pinhole in the same world; None if the camera is
+        taken as fixed.
 
     Raises:
-      TypeError: the maps are no mapping, a camera is none, the baseline is no number, or a map
-        holds something else than it should.
-      ValueError: a camera is a batch, has a lens, which the file does not hold, or numbers that
-        make no sense; a map is missing, has another size than the camera or a name that is taken;
-        or the baseline is not positive.
-      FileNotFoundError: there is no folder for the file.
+      TypeError: the maps are not a mapping, a camera is not a `Camera`, the baseline is not a
+        number, or a map has the wrong dtype.
+      ValueError: a camera is a batch, has a lens, or has impossible values; a map is missing,
+        differs in size from the camera, or has a reserved name; or the baseline is not positive.
+      FileNotFoundError: the folder of the file does not exist.
     """
-    arrays = _camera_arrays("camera", camera)
+    arrays = _make_camera_arrays("camera", camera)
     if next_camera is not None:
-        arrays |= _camera_arrays("next_camera", next_camera)
+        arrays |= _make_camera_arrays("next_camera", next_camera)
     if baseline is not None:
         arrays["camera_baseline"] = np.array(check_baseline(baseline))
     checked = _check_maps(maps, camera.size)
     _pack(path, checked | arrays)
 
 
-def _camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
-    """The arrays of a camera, checked, by their names in the file."""
+def _make_camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
+    """Checks a camera and makes its arrays, by their names in the file."""
     from sf3d_jax.camera import check_size
 
     check_camera_argument(name, camera)
     if camera.distortion is not None:
-        raise ValueError(f"{name}: expected a pinhole, got the lens {camera.model!r}")
+        raise ValueError(f"{name}: expected a pinhole camera, got the lens {camera.model!r}")
     try:
         size = check_size(camera.size)
     except ValueError as error:
@@ -157,20 +159,20 @@ def _camera_arrays(name: str, camera: Camera) -> dict[str, np.ndarray]:
 
 
 def _make_storable(numbers: npt.ArrayLike) -> np.ndarray:
-    """Floating numbers in their dtype, but for bfloat16, which an .npz cannot hold."""
+    """Converts bfloat16, which an .npz cannot hold, and integers to float32."""
     array = np.asarray(numbers)
     return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
 def check_baseline(baseline: float) -> float:
-    """The distance of two stereo cameras as a float.
+    """Checks the distance of two stereo cameras and converts it to a float.
 
     Args:
-      baseline: in metres.
+      baseline: distance in metres.
 
     Raises:
-      TypeError: it is not a number.
-      ValueError: it is not positive, or above 1e9.
+      TypeError: the baseline is not a number.
+      ValueError: the baseline is not positive, or above 1e9.
     """
     number = make_array("baseline", baseline)
     if number.ndim or number.dtype.kind not in "iuf":
@@ -188,9 +190,10 @@ def _check_maps(maps: Mapping[str, npt.ArrayLike], size: tuple[int, int]) -> dic
             raise TypeError(f"maps: expected names that are text, got {name!r}")
         for prefix in (_PREFIX, _NEXT_PREFIX):
             if name.startswith(prefix):
-                raise ValueError(f"maps: names that begin with {prefix!r} are taken, got {name!r}")
+                expected = f"expected names that do not begin with {prefix!r}"
+                raise ValueError(f"maps: {expected}, got {name!r}")
     if lacking := [name for name in _MAPS if name not in maps]:
-        raise ValueError(f"maps: expected {', '.join(_MAPS)}, got no {', '.join(lacking)}")
+        raise ValueError(f"maps: expected {', '.join(_MAPS)}; missing {', '.join(lacking)}")
     arrays = {name: make_array(f"maps[{name!r}]", values) for name, values in maps.items()}
     for name, array in arrays.items():
         _check_map(f"maps[{name!r}]", array, _MAPS.get(name), size)
@@ -198,7 +201,7 @@ def _check_maps(maps: Mapping[str, npt.ArrayLike], size: tuple[int, int]) -> dic
 
 
 def _check_map(name: str, array: np.ndarray, kind: _Kind | None, size: tuple[int, int]) -> None:
-    """Checks what a caller hands over as a map; of further maps the kind is None."""
+    """Checks a map passed by the caller; the kind of further maps is None."""
     words = "numbers, bool or text" if kind is None else kind.words
     if array.dtype.kind not in (_SAVED if kind is None else kind.letter):
         raise TypeError(f"{name}: expected an array of {words}, got {array.dtype}")
@@ -208,7 +211,7 @@ def _check_map(name: str, array: np.ndarray, kind: _Kind | None, size: tuple[int
 
 
 def _pack(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes an .npz, piece by piece; `np.savez` takes the names as keywords, some of its own."""
+    """Writes an .npz array by array; `np.savez` reserves some keywords, such as `file`."""
     with replace_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -216,7 +219,7 @@ def _pack(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
-    """Reads what `write_scene_flow_npz` wrote.
+    """Reads the scene flow and the camera from an .npz written by `write_scene_flow_npz`.
 
     Args:
       path: file to read.
@@ -225,9 +228,9 @@ def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
       The maps and the camera in the dtypes of the file.
 
     Raises:
-      FileNotFoundError: there is no such file.
-      FormatError: the file is not a whole .npz, lacks an array, has numbers that are no camera, or
-        maps of another size or dtype than they should be.
+      FileNotFoundError: the file does not exist.
+      FormatError: the file is not a complete .npz, lacks an array, has an impossible camera, or has
+        maps of the wrong size or dtype.
     """
     arrays = _unpack(path, Path(path).read_bytes())
     camera = _make_camera(path, arrays, _PREFIX)
@@ -239,7 +242,7 @@ def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
         array, wanted = arrays[name], (*camera.size, *kind.channels)
         _check_dtype(path, name, array, kind.letter, kind.words)
         if array.shape != wanted:
-            expected = f"maps of the shapes of their camera, {name} {list(wanted)}"
+            expected = f"maps of the size of the camera: {name} {list(wanted)}"
             raise SizeError(path, expected, f"{list(array.shape)}")
     baseline = _make_baseline(path, arrays)
     vectors, points, valid = (arrays[name] for name in _MAPS)
@@ -247,7 +250,7 @@ def read_scene_flow_npz(path: PathLike) -> SceneFlowMaps:
 
 
 def _unpack(path: PathLike, content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a result; the baseline and the next camera may be missing."""
+    """Unpacks the arrays of a result; the baseline and the next camera are optional."""
     needed = [*_MAPS, *(f"{_PREFIX}{part}" for part in _CAMERA_PARTS)]
     of_next = [f"{_NEXT_PREFIX}{part}" for part in _CAMERA_PARTS]
     try:
@@ -259,7 +262,7 @@ def _unpack(path: PathLike, content: bytes) -> dict[str, np.ndarray]:
     except MemoryError:
         raise FormatError(path, _RESULT, "an array larger than the memory") from None
     except (*_BROKEN_ARCHIVE, *_BROKEN_HEADER):
-        raise FormatError(path, _RESULT, "no whole archive of arrays") from None
+        raise FormatError(path, _RESULT, "a damaged archive, or another file") from None
     if lacking := [name for name in needed if name not in arrays]:
         raise FormatError(path, _RESULT, f"no array {lacking[0]!r}")
     return arrays
@@ -290,7 +293,7 @@ def _take_numbers(
     path: PathLike, arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]
 ) -> np.ndarray:
     array = arrays[name]
-    _check_dtype(path, name, array, "f", "floating numbers")
+    _check_dtype(path, name, array, "f", "floating-point numbers")
     _check_shape(path, name, array, shape)
     check_numbers(path, name, array)
     return array

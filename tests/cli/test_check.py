@@ -52,7 +52,7 @@ def change(path, function):
 
 def test_a_good_tree_has_nothing_wrong(whole, capsys):
     code, out, _ = run(["check", whole], capsys)
-    assert code == 0 and "checked 3, nothing wrong was found" in out
+    assert code == 0 and "checked 3 samples, found no problems" in out
     assert "\n  cameras read as K and world_to_camera (world to camera)\n" in out
 
 
@@ -70,7 +70,7 @@ def test_it_says_where_one_negative_focal_length_mirrors_the_world(tree, capsys)
         path = tree / "train/camera" / subject / "spirals.json"
         path.write_text(json.dumps(lens | {"h": SIZE[0], "w": SIZE[1], "frames": frames}))
     code, out, _ = run(["check", tree], capsys)
-    assert code == 0 and "nothing wrong was found" in out
+    assert code == 0 and "found no problems" in out
     assert "cameras read as transforms.json" in out and "in the mirror image of its world" in out
 
 
@@ -106,7 +106,7 @@ def test_broken_and_missing_files_are_listed_and_the_rest_is_checked(tree, capsy
     change(top / "scaled_inv_depth_CF/003/0000.npy", lambda x: x[1:])
     code, out, _ = run(["check", tree], capsys)
     words = " ".join(out.split())
-    assert code == 1 and "checked 3, something is wrong with 3" in out
+    assert code == 1 and "checked 3 samples, found problems in 3" in out
     for kind in ("unreadable", "missing", "dtype", "size"):
         assert f"\n  {kind}" in out
     assert f"{flow}: expected" in words and "render/002/0001.jpg: missing" in words

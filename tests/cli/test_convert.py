@@ -101,7 +101,7 @@ def test_the_way_back_of_a_folder_takes_only_the_results(folder, capsys):
     median = f"{np.median(lengths):.3g} m; camera taken as fixed"
     assert f"100 % valid, median over all valid pixels {median}\n" in capsys.readouterr().out
     main("convert --inverse --input out --output back --format npy".split())
-    note = "--input: 1 of 2 files left out, not of an ending of .npz: out/flow_picture.png"
+    note = "--input: skipped 1 of 2 files, not ending in .npz: out/flow_picture.png"
     assert note in capsys.readouterr().err
     back, valid = data.read_flow("back/flow_flow.npy")
     assert valid.all()
@@ -118,7 +118,7 @@ def test_a_principal_point_outside_of_the_image_is_noted_once(folder, capsys, wo
         maps += "--next-depth depth.npy inverse.npy --output out".split()
     main(["convert", *maps, *camera])
     said = capsys.readouterr().err
-    outside = f"sf3d: {text}: the principal point (29.6, 9.1) is outside of the image of 30 x 20"
+    outside = f"sf3d: {text}: the principal point (29.6, 9.1) is outside the image of 30 x 20"
     assert said.count("principal point") == 1 and outside in said
     main(["convert", *maps, *CAMERA[:5], "29.4", *CAMERA[6:]])
     assert "principal point" not in capsys.readouterr().err
@@ -132,7 +132,7 @@ def test_a_principal_point_of_an_image_of_half_the_size_is_noted(folder, capsys,
     camera = [*CAMERA[:5], f"{point[0]}", "--cy", f"{point[1]}"]
     main(["convert", "--flow", "flow.flo", *GEOMETRIES[0].split(), "--output", "out", *camera])
     said = capsys.readouterr().err
-    note = f"is the centre of about {size} pixels, but the image has 30 x 20; unless this is a win"
+    note = f"is the centre of about {size} pixels, but the image has 30 x 20; unless this is a crop"
     assert note in said if size else "principal point" not in said
 
 
@@ -181,15 +181,15 @@ def test_what_is_not_known_stays_unknown(folder):
         (f"--flow flow.flo {GEOMETRIES[-1].replace('--baseline 0.5', '')}", "needs --baseline"),
         ("--flow short.flo --depth depth.npy --next-depth next_depth.npy", "short.flo: expected"),
         ("--flow flow.flo --depth small.npy --next-depth next_depth.npy", "has 5 x 4 pixels"),
-        (f"--flow flow.flo flow.flo {GEOMETRIES[0]}", "1 files for 2"),
+        (f"--flow flow.flo flow.flo {GEOMETRIES[0]}", "as --flow has, 2, got 1"),
         ("--inverse", "--input"),
         ("--inverse --input flow.flo", "flow.flo: expected a result"),
-        ("--inverse --input a.npz b/a.npz", "two files have one name"),
-        ("--inverse --input a.npz --baseline 0.5", "--baseline does not go with --inverse"),
-        ("--input a.npz", "--input goes only with --inverse"),
+        ("--inverse --input a.npz b/a.npz", "two files have the same name"),
+        ("--inverse --input a.npz --baseline 0.5", "--baseline cannot be used with --inverse"),
+        ("--input a.npz", "--input can only be used with --inverse"),
         ("--flow empty --depth empty --next-depth empty", "--flow: the folder empty holds no"),
         (f"--flow flow.flo {GEOMETRIES[-1].replace('0.5', '-0.5')}", "--baseline: expected a pos"),
-        (f"--flow flow.flo {GEOMETRIES[2]} --depth-unit mm", "--depth-unit is for --depth"),
+        (f"--flow flow.flo {GEOMETRIES[2]} --depth-unit mm", "--depth-unit needs --depth"),
         (f"--flow flow.flo {GEOMETRIES[0]} --output flow.flo", "flow.flo is a file"),
         (f"--flow flow.flo {GEOMETRIES[0]} --output x.npy", "x.npy, which is named like a file"),
         ("--inverse --input a.npz --output b.npz", "expected a folder, got b.npz"),
@@ -197,10 +197,10 @@ def test_what_is_not_known_stays_unknown(folder):
         (f"--flow flow.flo {GEOMETRIES[0]} --png-scale x", "--png-scale: expected FLOAT, got x"),
         (f"--flow flow.flo {GEOMETRIES[0]} --png-scale 256", "--png-scale 256: is for 16-bit .png"),
         (f"--flow flow.flo {GEOMETRIES[-1]} --png-scale 256", "--png-scale 256: is for 16-bit .p"),
-        (f"--flow flow.flo {GEOMETRIES[0]} --image image.png", "--image is for --picture"),
-        (f"--flow flow.flo {GEOMETRIES[0]} --cameras a.json", "--cameras goes instead of --cal"),
-        ("--flow flow.flo --inverse --input a.npz", "--flow does not go with --inverse"),
-        ("--inverse --input a.npz --next-pose a", "--next-pose does not go with --inverse"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --image image.png", "--image needs --picture"),
+        (f"--flow flow.flo {GEOMETRIES[0]} --cameras a.json", "--cameras replaces --cal"),
+        ("--flow flow.flo --inverse --input a.npz", "--flow cannot be used with --inverse"),
+        ("--inverse --input a.npz --next-pose a", "--next-pose cannot be used with --inverse"),
         (f"--flow flow.flo {GEOMETRIES[0]} --dpeth a.npy", "--dpeth; did you mean --depth"),
     ],
 )

@@ -59,7 +59,7 @@ def test_numbers_in_names_say_which_files_belong_together(capsys, typed):
         words = ["convert", "--flow", *flows, *pair, "--output", "out"]
     main([*words, *CAMERA])
     check_depths([f"{i}" for i in range(1, 12)], range(1, 12))
-    note = "--depth: 1 of 12 files left out, without a flow: depth/0012.npy"
+    note = "--depth: skipped 1 of 12 files, without a flow: depth/0012.npy"
     assert note in capsys.readouterr().err
 
 
@@ -81,7 +81,7 @@ def test_a_file_that_is_typed_for_a_flow_of_another_number_is_noted(capsys, flow
     words = f"--flow {flow}.npy --depth {depth}.npy --next-depth {depth}.npy --output out".split()
     main(["convert", *words, *CAMERA])
     said = capsys.readouterr().err
-    note = f"sf3d: --depth: {depth}.npy is taken for {flow}.npy, as typed, although the numbers"
+    note = f"sf3d: --depth: using {depth}.npy for {flow}.npy as typed, although the numbers"
     assert (note in said) == is_noted and ("as typed" in said) == is_noted
     np.testing.assert_array_equal(np.load(f"out/{flow}.npz")["points"][..., 2], 2)
 
@@ -104,8 +104,8 @@ def test_files_of_a_folder_that_cannot_be_read_are_left_out_and_counted(capsys):
     check_depths(["1", "2"], [1, 2])
     said = capsys.readouterr().err
     for note in (
-        "--flow: 2 of 4 files left out, not of an ending of .flo, .*: flow/Thumbs.db, ...",
-        "--depth: 2 of 4 files left out, not of an ending of .png, .*: depth/1.txt, ...",
+        "--flow: skipped 2 of 4 files, not ending in .flo, .*: flow/Thumbs.db, ...",
+        "--depth: skipped 2 of 4 files, not ending in .png, .*: depth/1.txt, ...",
     ):
         assert re.search(note, said)
     for name in ("1.npy", "2.npy"):
@@ -124,7 +124,7 @@ def test_a_picture_among_flows_is_blamed_on_their_folder(capsys):
         main([*NUMBERS, *CAMERA])
     said = capsys.readouterr().err
     assert "flow/preview_0000.png: has no partner" in said
-    assert said.endswith("take what is not a flow out of the folder of --flow, flow\n")
+    assert said.endswith("remove files that are not flows from the folder of --flow, flow\n")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_picture_among_flows_is_blamed_on_their_folder(capsys):
 def test_all_endings_that_can_be_read_are_taken(fields, read):
     with pytest.raises(data.FormatError) as refused:
         read("a.unknown")
-    listed = str(refused.value).split("endings ")[1].split(" or a format")[0].split(", ")
+    listed = str(refused.value).split("endings ")[1].split(", or format=")[0].split(", ")
     for field in fields:
         assert {*ENDINGS[field]} == {*listed}
 

@@ -12,7 +12,7 @@ def test_the_demo_prints_small_errors_and_draws_a_picture(tmp_path, capsys):
     printed = capsys.readouterr().out
     for words in ("scene flow", "there and back", "Time per megapixel", "ratio", "sf3d_demo.png"):
         assert words in printed
-    error = float(printed.split("Worst error")[1].split("scene flow")[1].split(" m ")[0])
+    error = float(printed.split("Largest error")[1].split("scene flow")[1].split(" m ")[0])
     assert error < 1e-6
     assert cv2.imread(str(tmp_path / "here" / "sf3d_demo.png")) is not None
 

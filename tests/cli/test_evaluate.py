@@ -72,7 +72,9 @@ def test_kitti_is_the_metric_of_its_files(kitti, tmp_path, sf3d_command):
     for name in ("SF-all", "Fl-bg-noc", "D2-fg-result", "D1-density", "Fl-epe"):
         assert f"{kitti[name]:.4f}" in out
     assert "\n  2 images, mean over all pixels of all images\n" in out
-    assert "bg" in out and "Pixels that stay inside" in out and "with an estimate (noc)" in out
+    assert (
+        "bg" in out and "Pixels that stay in the image" in out and "with an estimate (noc)" in out
+    )
 
 
 def test_the_numbers_of_every_image_are_a_line_of_a_table(kitti_images, tmp_path, sf3d_command):
@@ -102,7 +104,7 @@ def test_kitti_without_disparity_says_nothing_of_it(kitti, tmp_path, sf3d_comman
 
 def test_kitti_of_images_is_the_mean_over_images(kitti_images, tmp_path, sf3d_command):
     code, out, _ = sf3d_command("evaluate", "kitti", *EVALUATE, "--pool", "image")
-    assert code == 0 and "\n  2 images, mean over the images of each one's mean\n" in out
+    assert code == 0 and "\n  2 images, mean over the means of the images\n" in out
     means = results(tmp_path / "numbers.json")
     assert means == pytest.approx(added(kitti_images, "image")) and means != added(kitti_images)
 
@@ -124,8 +126,8 @@ def test_missing_and_bad_files_are_listed_by_name(kitti, tmp_path, sf3d_command)
     listed = out.partition("missing or bad")[2]
     assert f"flow/{names[0]}: missing" in listed
     assert f"disp_0/{names[1]}: expected 16 x 12 pixels" in listed and "15 x 12" in listed
-    assert f"disp_1/{names[2]}: expected a whole PNG" in listed
-    assert f"disp_1/{names[3]}: expected" in listed and "8-bit" in listed
+    assert f"disp_1/{names[2]}: expected a complete PNG" in listed
+    assert f"disp_1/{names[3]}: expected" in listed and "found 8 bits" in listed
     assert results(tmp_path / "numbers.json") == pytest.approx(kitti)
 
 
@@ -133,13 +135,13 @@ def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command, monkeypatc
     (tmp_path / "truth").mkdir()
     (tmp_path / "estimate").mkdir()
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
-    assert code == 2 and "holds no estimate with a truth in truth" in errors[0]
+    assert code == 2 and "has no estimate with a ground truth in truth" in errors[0]
     code, _, errors = sf3d_command("evaluate", "spring", "--prediction", "no", "--truth", "truth")
     assert code == 2 and errors == ["sf3d: --prediction: there is no folder no"]
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE[:-1], "no/numbers.json")
     assert code == 2 and errors == ["sf3d: --json: there is no folder no"]
     code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE, "--scale", "2")
-    assert code == 2 and "for srflow3d only" in errors[0]
+    assert code == 2 and "with srflow3d only" in errors[0]
     assert errors[0].startswith("sf3d: --scale, --intrinsics: expected")
     code, _, errors = sf3d_command("evaluate", "srflow3d", *EVALUATE, "--scale", "-2")
     assert code == 2 and "--scale: expected a positive number" in errors[0]
@@ -148,7 +150,7 @@ def test_wrong_folders_and_flags_are_one_line(tmp_path, sf3d_command, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda *_: False)
         code, _, errors = sf3d_command("evaluate", "kitti", *EVALUATE)
-    assert code == 2 and errors == ["sf3d: --json: no file can be written in the folder ."]
+    assert code == 2 and errors == ["sf3d: --json: cannot write to the folder ."]
     code, _, errors = sf3d_command("evaluate", "kitti", "--prediction", "estimate")
     assert code == 2 and errors == ["sf3d: Missing from sf3d evaluate: --truth PATH (see --help)"]
     words = ("--intrinsics", "20", "0", "7", "5")

@@ -8,7 +8,7 @@ import pytest
 
 from sf3d_jax import data
 from sf3d_jax.cli import main
-from sf3d_jax.cli.inputs import new_folder
+from sf3d_jax.cli.inputs import make_folder
 from sf3d_jax.data.closed_form import deforming_scene, next_image
 
 SIZE = (48, 64)
@@ -47,12 +47,12 @@ def test_two_images_give_flow_and_a_picture(folder, capsys, tmp_path):
 def test_an_interrupted_fit_leaves_no_folder(tmp_path):
     (tmp_path / "old").mkdir()
     for path in (tmp_path / "new/deeper", tmp_path / "old/new"):
-        with pytest.raises(KeyboardInterrupt), new_folder(path, "out"):
+        with pytest.raises(KeyboardInterrupt), make_folder(path, "out"):
             raise KeyboardInterrupt
     assert [x.name for x in tmp_path.iterdir()] == ["old"] and not list(
         (tmp_path / "old").iterdir()
     )
-    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "kept", "out"):
+    with pytest.raises(KeyboardInterrupt), make_folder(tmp_path / "kept", "out"):
         (tmp_path / "kept/flow.flo").write_text("whole")
         raise KeyboardInterrupt
     assert (tmp_path / "kept/flow.flo").exists()
@@ -67,7 +67,7 @@ def test_depths_and_a_camera_give_scene_flow_as_well(folder, capsys):
         flow = data.read_flow("here/flow.flo").flow[result["seen"]]
         median = np.median(np.linalg.norm(np.float64(flow), axis=-1))
         told = re.search(
-            r"flow\.flo: median (\S+) px over the pixels that both images tell", flow_line
+            r"flow\.flo: median (\S+) px over pixels matched in both images", flow_line
         )
         assert float(told[1]) == pytest.approx(median, rel=6e-3)
         median = 1e3 * np.median(np.linalg.norm(np.float64(result["vectors"]), axis=-1))

@@ -153,7 +153,7 @@ def test_a_camera_that_sees_nothing_draws_the_background(tmp_path, capsys):
     tree["frames"][1]["transform_matrix"] = away.tolist()
     write(tree)
     errors = errors_of_a_run(tmp_path, capsys, background=(1.0, 0.0, 0.0))
-    assert "sf3d: frame side: no Gaussian is seen\n" in errors and "front" not in errors
+    assert "sf3d: frame side: no Gaussian is visible\n" in errors and "front" not in errors
     assert (data.read_image("out/colors/side.png") == [255, 0, 0]).all()
     assert not data.read_image("out/alpha/side.png").any()
     assert not np.load("out/inv_depth/side.npy").any()
@@ -166,7 +166,7 @@ def test_cameras_that_all_see_nothing_may_have_other_axes(tmp_path, capsys):
         matrix = np.float64(frame["transform_matrix"])
         frame["transform_matrix"] = (matrix @ np.diag([1, -1, -1, 1])).tolist()
     write(tree)
-    said = "sf3d: all 2 frames: no Gaussian is seen; the cameras may have other axes or units"
+    said = "sf3d: all 2 frames: no Gaussian is visible; the cameras may have other axes or units"
     assert said in errors_of_a_run(tmp_path, capsys)
 
 
@@ -303,7 +303,7 @@ def test_a_name_that_no_file_can_have_is_said(sf3d_command, capsys):
     write(tree)
     Render("scene.ply", "transforms.json", "out")._read_cameras()
     said = capsys.readouterr().err
-    assert said.count("sf3d: ") == 1 and r"'y\x00.png' of frame 1 is called y_" in said
+    assert said.count("sf3d: ") == 1 and r"frame 1, image 'y\x00.png', is written as y_" in said
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(sf3d_command, tmp_pat
     kept = np.full((*SIZE, 3), 7, np.uint8)
     data.write_image("out/colors/front.png", kept)
     code, out, _ = sf3d_command(*WORDS, "--resume")
-    assert code == 0 and "1 frame there already, 1 to draw" in out
+    assert code == 0 and "1 frame already drawn, 1 to draw" in out
     np.testing.assert_array_equal(data.read_image("out/colors/front.png"), kept)
     check_frame(tmp_path, "side", drawn(1))
     code, out, _ = sf3d_command(*WORDS)
@@ -376,13 +376,13 @@ def test_a_frame_of_another_size_or_broken_is_drawn_again(sf3d_command, tmp_path
     for content in (b"", path.read_bytes()[:20], b"something else"):
         path.write_bytes(content)
         code, out, _ = sf3d_command(*WORDS, "--resume")
-        assert code == 0 and "1 frame there already, 1 to draw" in out
+        assert code == 0 and "1 frame already drawn, 1 to draw" in out
     check_frame(tmp_path, "front", drawn(0))
     code, out, _ = sf3d_command(*WORDS, *other)
     assert code == 0 and "already" not in out
     assert data.read_image("out/colors/side.png").shape == (12, 16, 3)
     code, out, _ = sf3d_command(*WORDS, *other)
-    assert code == 0 and "2 frames there already, 0 to draw" in out
+    assert code == 0 and "2 frames already drawn, 0 to draw" in out
 
 
 def test_inverse_depth_is_coloured_with_one_scale(sf3d_command, tmp_path):
@@ -443,13 +443,13 @@ def test_frames_of_an_older_run_are_not_taken_for_those_of_an_interrupted_one(
     monkeypatch.setattr(gaussians, "render", draw)
     words = ("--background", "0", "1", "0", "--resume")
     code, out, _ = sf3d_command(*WORDS, *words)
-    assert code == 0 and "1 frame there already, 1 to draw" in out
+    assert code == 0 and "1 frame already drawn, 1 to draw" in out
     check_frame(tmp_path, "side", drawn(1, (0, 1, 0)))
     # A line that was cut off is a frame that is not there.
     record = tmp_path / "out/render.jsonl"
     record.write_bytes(record.read_bytes()[:-3])
     code, out, _ = sf3d_command(*WORDS, *words)
-    assert code == 0 and "1 frame there already, 1 to draw" in out
+    assert code == 0 and "1 frame already drawn, 1 to draw" in out
 
 
 def test_pictures_without_a_record_are_not_resumed(sf3d_command, tmp_path):
@@ -485,7 +485,7 @@ def point_cloud(path):
         (["scene.ply", "--camera", "."], "--camera: . is a folder; name a file"),
         (["points.ply"], "points.ply: expected a scene of 3D Gaussians, found no property f_dc_0"),
         (["transforms.json"], "transforms.json: expected a PLY file"),
-        (["empty.ply"], "empty.ply: holds no Gaussians"),
+        (["empty.ply"], "empty.ply: the scene has no Gaussians"),
         (["scene.ply", "--camera", "none.json"], "there is no file none.json"),
         (["scene.ply", "--camera", "scene.ply"], "scene.ply: expected JSON"),
         (
@@ -495,11 +495,11 @@ def point_cloud(path):
         (["scene.ply", "--camera", "none_there.json"], "expected a list `frames` of at least one"),
         (["scene.ply", "--camera", "no_pose.json"], "expected transform_matrix of frame 1 as"),
         (["scene.ply", "--camera", "no_focal.json"], "expected fl_x or camera_angle_x of frame 0"),
-        (["scene.ply", "--camera", "lens.json"], "lens.json: frame front has a lens, opencv"),
-        (["scene.ply", "--camera", "fisheye.json"], "the renderer draws pinholes"),
+        (["scene.ply", "--camera", "lens.json"], "lens.json: frame front has a lens (opencv)"),
+        (["scene.ply", "--camera", "fisheye.json"], "the renderer draws only pinhole"),
         (["scene.ply", "--background", "255", "0", "0"], "--background: expected three numbers"),
         (["scene.ply", "--background", "nan", "0", "0"], "--background: expected three numbers"),
-        (["scene.ply", "--size", "0", "5"], "--size: at least 1 x 1"),
+        (["scene.ply", "--size", "0", "5"], "--size: expected at least 1 x 1"),
         (["scene.ply", "--size", "120"], "argument '--size'. Expected 2 values"),
         (["scene.ply", "--size", "120", "x"], "Error parsing --size: invalid literal"),
         (["scene.ply", "--out", "scene.ply"], "--out: scene.ply is a file"),
@@ -531,7 +531,7 @@ def test_a_folder_that_cannot_be_is_found_before_the_work(sf3d_command, tmp_path
     (tmp_path / "out").mkdir()
     (tmp_path / "out/alpha").write_bytes(b"")
     code, _, errors = sf3d_command(*WORDS)
-    assert code == 2 and "--out: no folder can be made at out/alpha" in errors[0]
+    assert code == 2 and "--out: cannot make the folder out/alpha" in errors[0]
     assert not (tmp_path / "out/colors").exists()
 
 

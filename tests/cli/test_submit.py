@@ -50,13 +50,13 @@ def test_what_a_submission_lacks_is_listed(three_images, tmp_path, sf3d_command)
     data.write_disparity(root / "disp_1/000001_10.pfm", draw(0, size=(3, 4)))
     (root / "disp_1/000002_10.pfm").write_bytes(b"Pf\n16 12\n-1.0\n")
     code, out, errors = sf3d_command("submit", "kitti", *SUBMIT)
-    assert code == 2 and "not yet a whole submission to kitti" in errors[0]
+    assert code == 2 and "is not a complete submission to kitti yet" in errors[0]
     assert "stereo: complete" in out and "scene flow: not complete" in out
     listed = out.partition("missing or wrong")[2]
     assert "flow/000001_10.*: missing" in listed
     assert "flow/000002_10.flo: flow: 192 valid pixels lie outside" in listed
     assert "flow/1.flo: a name that the benchmark does not know" in listed
-    assert "disp_1/000000_10.png: expected 16 x 12 pixels, as" in listed
+    assert "disp_1/000000_10.png: expected 16 x 12 pixels like" in listed
     assert "disp_1/000001_10.pfm: expected 15 x 12 or 16 x 12 pixels, found 4 x 3" in listed
     assert "disp_1/000002_10.pfm: expected" in listed
 
@@ -83,7 +83,7 @@ def test_a_submission_to_spring_is_hdf5(three_images, tmp_path, sf3d_command):
     hole[3, 4] = np.nan
     data.write_map(tmp_path / "estimate/0003/disp1_left/disp1_left_0001.npy", hole)
     code, out, _ = sf3d_command("submit", "spring", *SUBMIT)
-    assert code == 2 and "disp1_left_0001.npy: expected a number at every pixel" in out
+    assert code == 2 and "disp1_left_0001.npy: expected a valid value at every pixel" in out
 
 
 def test_a_submission_needs_estimates_and_a_folder_of_its_own(tmp_path, sf3d_command):
@@ -93,5 +93,5 @@ def test_a_submission_needs_estimates_and_a_folder_of_its_own(tmp_path, sf3d_com
     code, _, errors = sf3d_command("submit", "kitti", *SUBMIT)
     assert code == 2 and "has no file of a submission, such as disp_0/000000_10" in errors[0]
     code, _, errors = sf3d_command("submit", "kitti", *SUBMIT[:-1], "estimate")
-    assert code == 2 and "name another one" in errors[0]
-    assert errors[0].startswith("sf3d: --output: is the folder of the estimates")
+    assert code == 2 and "than that of the estimates" in errors[0]
+    assert errors[0].startswith("sf3d: --output: expected another folder")

@@ -17,7 +17,7 @@ from helpers.terminal import COMMAND, ESCAPE, interrupt, run_in_terminal
 import sf3d_jax
 from sf3d_jax import data
 from sf3d_jax.cli import ABOUT, _progress, demo, folding, main, usage
-from sf3d_jax.cli.inputs import name_flags, new_folder
+from sf3d_jax.cli.inputs import make_folder, name_flags
 
 WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
@@ -27,13 +27,13 @@ WRONG = {
     "evaluate kitti --gt a": "evaluate has no flag --gt; did you mean --truth",
     "convert --fx 1 --flow a --fx=2": "--fx is given twice; give it once",
     "convert --flow a --next-depth b --next_depth c": "--next-depth is given twice",
-    "fit A.png --out x": "give two images, got one",
+    "fit A.png --out x": "expected two images, got one",
     "demo --output x.png": "--output: expected a folder, got x.png",
     "submit kitti --prediction a --output x.zip": "--output: expected a folder, got x.zip",
     "demo --size 3": "Missing value for argument '--size'. Expected 2 values",
     "convrt --flow a": "expected one of the commands .* got convrt; did you mean convert",
     "evaluate kitti --prediction a": "Missing from sf3d evaluate: --truth PATH",
-    "convert a.flo": "belongs to no flag: a.flo",
+    "convert a.flo": "not part of any flag: a.flo",
     "": "expected one of the commands check, convert, demo, evaluate, fit, render, submit",
 }
 
@@ -100,9 +100,9 @@ def test_all_flags_are_known_to_their_commands():
     from sf3d_jax.cli.convert import Convert
     from sf3d_jax.cli.render import Render
 
-    flags = {*usage.flags_of(Convert)}
+    flags = {*usage.list_flags(Convert)}
     assert {"--flow", "--fx", "--next-pose", "--picture"} <= flags and "--camera" not in flags
-    assert "--scene" not in usage.flags_of(Render)
+    assert "--scene" not in usage.list_flags(Render)
 
 
 TRACK = """
@@ -172,18 +172,18 @@ def test_an_interruption_leaves_no_folder_and_no_file(tmp_path):
         time.sleep(0.3)
 
     done = interrupt(["convert", *flags, *camera], tmp_path, wait)
-    assert done == (130, "sf3d: interrupted; finished files are whole\n")
+    assert done == (130, "sf3d: interrupted; finished files are complete\n")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["depth.npy", "flow.flo"]
 
 
 def test_only_new_folders_that_are_empty_go_away(tmp_path):
     (tmp_path / "old").mkdir()
     for path, stays in (("old/new", False), ("old", True), ("one/two", False)):
-        with pytest.raises(KeyError), new_folder(tmp_path / path):
+        with pytest.raises(KeyError), make_folder(tmp_path / path):
             assert (tmp_path / path).is_dir()
             raise KeyError
         assert (tmp_path / path).exists() == stays
-    with pytest.raises(KeyError), new_folder(tmp_path / "a/b"):
+    with pytest.raises(KeyError), make_folder(tmp_path / "a/b"):
         (tmp_path / "a/b/file").touch()
         raise KeyError
     assert (tmp_path / "a/b/file").exists() and not (tmp_path / "one").exists()
@@ -206,8 +206,8 @@ def test_a_file_that_is_called_as_a_field_is_no_flag():
 @pytest.mark.parametrize(
     "words, message",
     [
-        ("--output /proc/x", "--output: no folder can be made at /proc/x"),
-        ("--output /proc/x.npz", "/proc/x.npz: cannot be written|--output: no file can be written"),
+        ("--output /proc/x", "--output: cannot make the folder /proc/x"),
+        ("--output /proc/x.npz", "/proc/x.npz: cannot be written|--output: cannot write to the f"),
     ],
 )
 def test_what_cannot_be_written_is_said(tmp_path, monkeypatch, capsys, words, message):

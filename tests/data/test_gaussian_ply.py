@@ -200,7 +200,7 @@ def test_a_cloud_of_points_is_no_scene(refused):
     kinds = {**dict.fromkeys("xyz", "float"), **dict.fromkeys(("red", "green", "blue"), "uchar")}
     values = VALUES | dict.fromkeys(("red", "green", "blue"), (1, 2))
     said = refused(ply(kinds, packed(kinds, values)))
-    assert "3D Gaussians" in said and "plain cloud of points" in said
+    assert "3D Gaussians" in said and "plain point cloud" in said
     assert "no property f_dc_0, f_dc_1, f_dc_2, opacity, scale_0" in said
 
 
@@ -216,11 +216,11 @@ def test_what_is_missing_is_named(refused):
 
 def test_scenes_of_other_formats_are_told_by_name(refused):
     kinds = {name: kind for name, kind in floats().items() if name != "scale_2"}
-    assert "of 2DGS, which are not read, no property scale_2" in refused(ply(kinds, packed(kinds)))
+    assert "of 2DGS, which are not supported, no" in refused(ply(kinds, packed(kinds)))
     packs = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
     kinds, before = dict.fromkeys(packs, "uint"), "element chunk 1\nproperty float min_x\n"
     body = struct.pack("<f", 0) + packed(kinds, dict.fromkeys(packs, (0, 1)))
-    assert "compressed scene of PlayCanvas, which is not read" in refused(
+    assert "compressed scene of PlayCanvas, which is not supported" in refused(
         ply(kinds, body, before=before)
     )
 
@@ -302,7 +302,7 @@ def test_gaussians_that_change_with_time_are_refused_by_name(refused, name):
 def test_a_property_that_is_not_known_is_refused_unless_it_is_zero(read, refused, name, form):
     check_values(read(with_properties({name: (0, 0)}, form)), 0)
     said = refused(with_properties({name: (0, 0.25)}, form))
-    assert f"found {name}, of which it is not known" in said
+    assert f"found {name}, whose effect on them is unknown" in said
     assert name in refused(with_properties({name: (0, math.nan)}, form))
 
 

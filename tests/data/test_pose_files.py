@@ -32,7 +32,7 @@ def test_arrays_and_every_form_of_text_are_read(tmp_path, array):
         ("1 0 0 0\n0 1 0 0\n", "three or four rows of 4 numbers for a pose, found 2 rows"),
         ("1 0 0 0\n0 1 0 x\n0 0 1 0\n", "4 numbers in row 2"),
         ("2 0 0 0\n0 2 0 0\n0 0 2 0\n", "rotation .* in pose 1"),
-        ("1 0 0 0 0 1 0 0 0 0 1 0 0 0 1 1\n", "the row 0 0 0 1 below each pose"),
+        ("1 0 0 0 0 1 0 0 0 0 1 0 0 0 1 1\n", "0 0 0 1 as the last row of each pose"),
     ],
 )
 def test_what_are_no_poses_is_named(tmp_path, text, found):

@@ -1,8 +1,7 @@
-"""What every file format here needs: whole files in and out, and one error for a bad file.
+"""Shared by all file formats: reading and writing whole files, and the error for a bad file.
 
-Files are read and written as a whole, as bytes, so that a codec never sees a path: names in any
-alphabet work, a writer that fails leaves no half-written file, and a broken file is an error that
-names it.
+Files are read and written as whole byte strings, so codecs never see a path: names in any alphabet
+work, a failing writer leaves no partial file, and errors name the broken file.
 """
 
 import contextlib
@@ -19,48 +18,46 @@ PathLike = str | os.PathLike[str]
 
 LARGEST_SIDE = 100_000
 
-# No reader takes a pose or a camera with larger numbers; in float32 their products would overflow.
+# Largest number in a pose or a camera; products of larger ones would overflow in float32.
 LARGEST = 1e9
 
 
-# How the message of an error names the argument of a reader that the file needs.
+# How error messages name the argument that supplies what a file lacks.
 CALLER = {"size": "size=(height, width) from the caller"}
 
 
 class FormatError(ValueError):
-    """A file does not hold what its name, or the caller, says it holds.
+    """The content of a file is not what its name or the caller promises.
 
     Attributes:
       path: the file.
-      expected: what should have been there.
-      found: what is there instead.
-      missing: the argument of the reader that would stand in for what the file lacks, such as
-        "size"; None if no argument would.
+      expected: the expected content.
+      found: the actual content.
+      missing: argument of the reader that can supply what the file lacks, such as "size", or None.
     """
 
     def __init__(
         self, path: PathLike, expected: str, found: str, *, missing: str | None = None
     ) -> None:
-        """Keeps the parts apart, so that the error also survives pickling.
+        """Keeps the parts separately, so that the error can be pickled.
 
         Args:
           path: the file.
-          expected: what should have been there; it contains `CALLER[missing]` if an argument is
-            missing.
-          found: what is there instead.
-          missing: a key of `CALLER`, or None.
+          expected: the expected content; contains `CALLER[missing]` if an argument is missing.
+          found: the actual content.
+          missing: key of `CALLER`, or None.
         """
         super().__init__(path, expected, found)
         self.path, self.expected, self.found, self.missing = path, expected, found, missing
 
     def ask_for(self, words: str) -> "FormatError":
-        """Names the missing argument in another way, as a command names its flag.
+        """Renames the missing argument in the message, for instance to a command-line flag.
 
         Args:
-          words: what the message says instead of the argument.
+          words: replacement for the argument.
 
         Returns:
-          The error with the other message; the same error if no argument is missing.
+          The error with the new message; the same error if no argument is missing.
         """
         if self.missing is None:
             return self
@@ -73,15 +70,15 @@ class FormatError(ValueError):
 
 
 class SizeError(FormatError):
-    """A map has another size than what belongs to it."""
+    """The size of a map differs from that of its image or camera."""
 
 
 class DtypeError(FormatError):
-    """A file holds numbers of another kind, or of other bits."""
+    """The dtype or the bit depth of a file is wrong."""
 
 
 def check_header_size(path: PathLike, width: int, height: int) -> None:
-    """Refuses the image size of a header, before anything is allocated for it."""
+    """Refuses an impossible image size in a header, before memory is allocated for it."""
     if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
         raise FormatError(
             path,
@@ -94,12 +91,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """Writes a whole file or, when that fails or is interrupted, leaves what was there before.
 
     Args:
-      path: of the file. A file that is replaced keeps its permissions, and a symbolic link its
-        place: the file that it points to is written.
-      data: all of the bytes.
+      path: file to write. A replaced file keeps its permissions; of a symbolic link, the target is
+        written.
+      data: content of the file.
 
     Raises:
-      FileNotFoundError: there is no folder for the file.
+      FileNotFoundError: the folder of the file does not exist.
     """
     with replace_file(path) as file:
         file.write(data)
@@ -107,16 +104,16 @@ def write_bytes(path: PathLike, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replace_file(path: PathLike) -> Iterator[BinaryIO]:
-    """Opens a new file that takes the place of another one at the end, as `write_bytes` does.
+    """Opens a temporary file that replaces another one at the end of the block.
 
     Args:
-      path: of the file.
+      path: file to replace or create.
 
     Yields:
-      The file, to be written. It is removed if the block fails or is interrupted.
+      The file to write to. It is removed if the block fails or is interrupted.
 
     Raises:
-      FileNotFoundError: there is no folder for the file.
+      FileNotFoundError: the folder of the file does not exist.
       OSError: the file cannot be written.
     """
     path = Path(path)
@@ -124,25 +121,25 @@ def replace_file(path: PathLike) -> Iterator[BinaryIO]:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
 
-    # Opened like any other new file, and not by tempfile, which makes it private to its owner.
+    # Not made by tempfile, whose files are private to their owner.
     temporary = target.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         with open(temporary, "xb") as file:
             yield file
-        with contextlib.suppress(OSError):  # there is no file yet, or a disk without permissions
+        with contextlib.suppress(OSError):  # no file to replace, or a disk without permissions
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)
     except BaseException as error:
-        with contextlib.suppress(OSError):  # what could not be made cannot be removed
+        with contextlib.suppress(OSError):  # it may not exist
             temporary.unlink()
-        if isinstance(error, OSError) and error.errno:  # it names the temporary file, if any
+        if isinstance(error, OSError) and error.errno:  # name the file, not the temporary one
             reason = f"cannot be written: {error.strerror}"
             raise OSError(error.errno, reason, str(path)) from None
         raise
 
 
 def check_numbers(path: PathLike, key: str, array: np.ndarray) -> None:
-    """Refuses numbers that are not finite or absurdly large."""
+    """Refuses numbers that are non-finite or absurdly large."""
     if not (np.abs(array) <= LARGEST).all():  # False for NaN, too
         worst = array[~(np.abs(array) <= LARGEST)].flat[0]
         raise FormatError(path, f"numbers up to {LARGEST:g} in {key}", f"{worst:g}")

@@ -1,9 +1,9 @@
-"""The numbers of frames in the names of files and in keys."""
+"""Frame numbers in file names and keys."""
 
 import re
 from typing import NamedTuple
 
-# A path without folders and ending; its digits come last, and are no decimals.
+# The digits at the end of a path without its ending; not those after a decimal point.
 _NAME = re.compile(
     r"(?:.*[/\\])?(?:[^/\\]*[^0-9/\\.]\.?)?(\d{1,15})(?:\.[A-Za-z]\w*)?", re.ASCII | re.DOTALL
 )
@@ -14,8 +14,8 @@ class Frame(NamedTuple):
 
     Attributes:
       name: its digits, such as 0007.
-      number: what they say.
-      named: False for a position in a list that names no frames.
+      number: their value.
+      named: False if the number is only a position in a list without names.
     """
 
     name: str
@@ -24,29 +24,29 @@ class Frame(NamedTuple):
 
 
 def frame_of(text: str) -> Frame | None:
-    """The frame that a key or the name of a file stands for.
+    """Parses the frame number in a key or a file name.
 
     Args:
-      text: such as 0007, frame_0007 or render/031/0007.jpg.
+      text: key or path such as 0007, frame_0007 or render/031/0007.jpg.
 
     Returns:
-      The frame; None where the name does not end in digits.
+      The frame; None if the name does not end in digits.
     """
-    # Names are short; others are not worth the search.
+    # Skip the slow search in long texts, which are not names.
     found = _NAME.fullmatch(text) if len(text) < 1000 else None
     return Frame(found[1], int(found[1])) if found else None
 
 
 def frame_of_number(number: int, *, named: bool = True) -> Frame:
-    """The frame of a number or a position, with four digits as SRFlow3D's files have."""
+    """Makes the frame of a number or position, with four digits as in SRFlow3D's files."""
     return Frame(f"{number:04d}", number, named)
 
 
 def frame_of_value(value: object) -> Frame | None:
-    """The frame of a value in a JSON file.
+    """Parses the frame number in a value of a JSON file.
 
     Args:
-      value: a name, or a whole number.
+      value: name or integer.
 
     Returns:
       The frame; None for anything else.

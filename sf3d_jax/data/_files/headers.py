@@ -1,7 +1,7 @@
-"""What encoded pictures say of themselves, told before a decoder sees them.
+"""Checks encoded images before they are decoded.
 
-Decoders fill what is missing, print complaints, and allocate what a header claims. Here a picture
-that is cut off, damaged or far larger than its bytes can hold is found without decoding it.
+Decoders fill in missing data, print warnings, and allocate whatever size a header claims. These
+checks find truncated and damaged images, and sizes that the file cannot hold, without decoding.
 """
 
 import struct
@@ -13,64 +13,65 @@ _GIF, _BMP, _TIFF = b"GIF8", b"BM", (b"II*\0", b"MM\0*")
 _BMP_HEADER = 40  # bytes; shorter ones of old files have sides of two bytes
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
-# Of any picture, however well it compresses: a file of a megabyte may hold gigabytes of one colour.
+# Pixels of any image: a file of one megabyte may decode to gigabytes of a single colour.
 LARGEST_PICTURE = 2**28
 
-# What a byte can hold. Deflate makes at most 1032 bytes of one; LZW repeats its longest run.
+# Largest compression ratios. Deflate expands a byte to at most 1032; LZW repeats its longest run.
 _DEFLATE, _LZW = 1032, 4096
-# What a bit of a JPEG can hold, in pixels of one component. A block of 8 x 8 takes a Huffman code
-# of its mean and one of the rest; a progressive file shares the latter, arithmetic codes are short.
+# Largest number of pixels of one component that a bit of a JPEG can encode. A block of 8 x 8 needs
+# one Huffman code for its mean and one for the rest; a progressive file shares the latter between
+# blocks, and arithmetic codes are shorter.
 _BASELINE, _PROGRESSIVE, _ARITHMETIC = 32, 64, 1024
 _BASELINE_FRAMES = {0xC0, 0xC1}
 _SLACK = 65536
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_NO_FRAMES = {0xC4, 0xC8, 0xCC}  # of the markers C0 to CF, those that do not begin a frame
+_NO_FRAMES = {0xC4, 0xC8, 0xCC}  # the markers among C0 to CF that do not begin a frame
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 
 
-def complaint(data: bytes) -> tuple[str, str] | None:
-    """What is wrong with a picture.
+def find_problem(data: bytes) -> tuple[str, str] | None:
+    """Finds what is wrong with an encoded image.
 
     Args:
-      data: the whole file, of any format.
+      data: whole file, of any format.
 
     Returns:
-      What was expected and what was found; None if nothing is known to be wrong.
+      What was expected and what was found; None if no problem is found.
     """
     if data.startswith(PNG):
-        return _png_complaint(data)
+        return _check_png(data)
     if data.startswith(JPEG):
-        return _jpeg_complaint(data)
+        return _check_jpeg(data)
     if data.startswith(_GIF) and len(data) >= 10:
         width, height = struct.unpack_from("<HH", data, 6)
-        return _size_complaint(data, width, height, _LZW * len(data))
+        return _compare_size(data, width, height, _LZW * len(data))
     if data.startswith(_BMP) and len(data) >= 26:
         header, width, height = struct.unpack_from("<Iii", data, 14)
-        return size_complaint(width, abs(height)) if header >= _BMP_HEADER else None
+        return find_size_problem(width, abs(height)) if header >= _BMP_HEADER else None
     if data.startswith(_TIFF):
-        return size_complaint(*_tiff_size(data))
+        return find_size_problem(*_read_tiff_size(data))
     return None
 
 
-def size_complaint(width: int, height: int) -> tuple[str, str] | None:
-    """What is wrong with a size: it is larger than any picture that is decoded."""
+def find_size_problem(width: int, height: int) -> tuple[str, str] | None:
+    """Describes the problem if a size is larger than any image that is decoded."""
     if width * height <= LARGEST_PICTURE:
         return None
     return f"at most {LARGEST_PICTURE:,} pixels", f"{width} x {height}"
 
 
-def _size_complaint(
+def _compare_size(
     data: bytes, width: int, height: int, most: int, each: float = 1
 ) -> tuple[str, str] | None:
-    """Tells a picture of width x height x each units if the bytes hold fewer, `most` of them."""
+    """Describes the problem if width x height x each exceeds what the bytes hold, `most`."""
     if width * height * each <= most + _SLACK:
-        return size_complaint(width, height)
+        return find_size_problem(width, height)
     return "a size that fits the file", f"{width} x {height} pixels claimed by {len(data)} bytes"
 
 
-def _tiff_size(data: bytes) -> tuple[int, int]:
-    """The width and height of the first picture; 0 for what is not there."""
+def _read_tiff_size(data: bytes) -> tuple[int, int]:
+    """Reads the width and height of the first image; 0 if missing."""
     order = "<" if data.startswith(b"II") else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4) if len(data) >= 8 else (len(data),)
     count = struct.unpack_from(f"{order}H", data, at)[0] if at + 2 <= len(data) else 0
@@ -84,21 +85,21 @@ def _tiff_size(data: bytes) -> tuple[int, int]:
     return sizes[_TIFF_WIDTH], sizes[_TIFF_HEIGHT]
 
 
-def _png_complaint(data: bytes) -> tuple[str, str] | None:
-    """All chunks are there and undamaged; of others the decoder prints complaints."""
-    cut = "a whole PNG", f"{len(data)} bytes, cut off or damaged"
+def _check_png(data: bytes) -> tuple[str, str] | None:
+    """Describes the problem if a chunk is missing or damaged; decoders only warn of that."""
+    cut = "a complete PNG", f"{len(data)} bytes, truncated or damaged"
     rest = memoryview(data)[len(PNG) :]
     kind, header, content = b"", b"", 0
     # A chunk is a length, a kind, its content, and a checksum of the last two.
     while len(rest) >= 12 and kind != b"IEND":
         end = 8 + int.from_bytes(rest[:4], "big")
         kind, checksum = bytes(rest[4:8]), rest[end : end + 4]
-        # Without a chunk whose kind begins with a small letter the picture is the same.
+        # Kinds that begin with a lower-case letter do not affect the image.
         if kind[:1].isupper() and zlib.crc32(rest[4:end]) != int.from_bytes(checksum, "big"):
             return cut
         if kind == b"IHDR":
             header = bytes(rest[8:end])
-        if len(header) != 13:  # it is not the first
+        if len(header) != 13:  # IHDR must come first
             return cut
         content += len(rest[8:end]) * (kind == b"IDAT")
         rest = rest[end + 4 :]
@@ -107,15 +108,15 @@ def _png_complaint(data: bytes) -> tuple[str, str] | None:
 
     width, height, depth, colour = struct.unpack_from(">IIBB", header)
     bits = depth * _PNG_CHANNELS.get(colour, 4)
-    return _size_complaint(data, width, height, 8 * _DEFLATE * content, bits)
+    return _compare_size(data, width, height, 8 * _DEFLATE * content, bits)
 
 
-def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
-    """The end marker follows the picture; OpenCV 4 fills missing rows with grey."""
+def _check_jpeg(data: bytes) -> tuple[str, str] | None:
+    """Describes the problem if there is no end marker; OpenCV 4 fills missing rows with grey."""
     at = len(JPEG)
     size = None
-    # The segments are skipped by their lengths: a thumbnail in one has an end of its own. What
-    # stands between them is passed over, as by the decoder.
+    # Skip segments by their lengths, as a thumbnail inside one has its own end marker. Like
+    # decoders, ignore the bytes between segments.
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         at += 1
         kind = data[at]
@@ -124,15 +125,15 @@ def _jpeg_complaint(data: bytes) -> tuple[str, str] | None:
         if kind in (0xD9, 0xDA):
             break
         if 0xC0 <= kind <= 0xCF and kind not in _NO_FRAMES and at + 8 <= len(data):
-            size = size or _frame_complaint(data, at)
+            size = size or _check_jpeg_frame(data, at)
         at += 1 + int.from_bytes(data[at + 1 : at + 3], "big")
     if at < 0 or b"\xff\xd9" not in data[at - 1 :]:
-        return "a whole JPEG", f"{len(data)} bytes without an end marker"
+        return "a complete JPEG", f"{len(data)} bytes without an end marker"
     return size
 
 
-def _frame_complaint(data: bytes, at: int) -> tuple[str, str] | None:
-    """The size of a frame of a JPEG fits the file: every component has blocks of its own."""
+def _check_jpeg_frame(data: bytes, at: int) -> tuple[str, str] | None:
+    """Describes the problem if the file is too small for the frame, whose components add up."""
     height, width = struct.unpack_from(">HH", data, at + 4)
     count = int.from_bytes(data[at + 8 : at + 9])
     # A component is a name, its sampling along x and y in half a byte each, and a table.
@@ -142,4 +143,4 @@ def _frame_complaint(data: bytes, at: int) -> tuple[str, str] | None:
     kind = data[at]
     holds = _BASELINE if kind in _BASELINE_FRAMES else _PROGRESSIVE
     holds = holds if kind < 0xC8 else _ARITHMETIC
-    return _size_complaint(data, width, height, 8 * holds * len(data), components)
+    return _compare_size(data, width, height, 8 * holds * len(data), components)

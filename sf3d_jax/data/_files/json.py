@@ -1,8 +1,8 @@
-"""JSON files: read whole and checked, nested lists as matrices, and what a file holds in a line.
+"""JSON files: checked reading, matrices from nested lists, and one-line outlines.
 
-UTF-8 with or without a byte order mark, UTF-16 and UTF-32 are read. A key that stands twice in an
-object is refused, as its first value would be lost. NaN and Infinity are read, as many programs
-write them, but no number that is asked for may be one.
+UTF-8 (with or without a byte order mark), UTF-16 and UTF-32 are read. Duplicate keys in an object
+are refused, as the first value would be lost. NaN and Infinity are parsed, as many programs write
+them, but refused in values that are used.
 """
 
 import collections
@@ -14,19 +14,19 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, check_numbers, write_bytes
 
-# What a JSON file holds: dictionaries, lists, strings, numbers, booleans and None.
+# Content of a JSON file: dictionaries, lists, strings, numbers, booleans and None.
 Json: TypeAlias = Any
 
 LARGEST_FILE = 2**29  # bytes
-# What a file may take in memory, in bytes, and what an object, a list, a key with its value, and a
-# value take at most. A short text of small objects makes dozens of times its length.
+# Bytes that a parsed file may take, and an upper bound on those of an object, a list, a key with
+# its value, and a value: a text of small objects takes dozens of times its length in memory.
 _LARGEST_TREE = 2**31
 _PART = 2**20
 _COSTS = {b"{": 120, b"[": 96, b":": 160, b",": 64}
 
 _DEEPEST_ARRAY = 4
 
-# Of an outline: characters, levels, keys of an object, and those whose values are shown.
+# Limits of an outline: characters, levels, keys of an object, and keys with their values.
 _LONGEST_OUTLINE = 1200
 _DEEPEST_OUTLINE = 6
 _MOST_KEYS = 40
@@ -34,38 +34,37 @@ _MOST_VALUES = 6
 
 
 class _TwiceError(ValueError):
-    """A key that stands twice in an object."""
+    """A key that occurs twice in an object."""
 
 
 def read_json(path: PathLike) -> Json:
     """Reads a JSON file.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       Dictionaries, lists, strings, numbers, booleans and None.
 
     Raises:
-      FormatError: the file is not JSON, is too long, too deep or of too many values for the memory,
-        or has a key twice.
+      FormatError: the file is not JSON, is too large, too deeply nested, or has a duplicate key.
     """
     data = _read_bounded(path)
     try:
         text = data.decode(json.detect_encoding(data))
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_refuse_duplicates)
     except _TwiceError as error:
         raise FormatError(path, "every key once", f"{error} twice") from None
     except RecursionError:
-        raise FormatError(path, "JSON", "lists or objects too deep in each other") from None
-    except ValueError as error:  # of the encoding, of the syntax, or of a number's length
+        raise FormatError(path, "JSON", "lists or objects that are nested too deeply") from None
+    except ValueError as error:  # wrong encoding or syntax, or a number with too many digits
         raise FormatError(path, "JSON", f"{error}") from None
 
 
 def _read_bounded(path: PathLike) -> bytes:
-    """The bytes of a file, of which the length and the tree that they make are bounded.
+    """Reads the bytes of a file, if they and the parsed tree are not too large.
 
-    What the tree takes is told by the marks that begin its parts, before any of them is made.
+    The size of the tree is estimated by counting punctuation marks before parsing.
     """
     length = Path(path).stat().st_size
     if length > LARGEST_FILE:
@@ -74,7 +73,7 @@ def _read_bounded(path: PathLike) -> bytes:
     with Path(path).open("rb") as file:  # a pipe has no length
         while len(data) <= LARGEST_FILE and (part := file.read(_PART)):
             data += part
-    # The bytes, and the text with a byte or, if any character needs it, four a character.
+    # The bytes and the text, which takes one byte per character, or four if any is not ASCII.
     size = len(data) * (2 if data.isascii() else 9)
     size += sum(cost * data.count(mark) for mark, cost in _COSTS.items())
     if len(data) > LARGEST_FILE or size > _LARGEST_TREE:
@@ -84,10 +83,10 @@ def _read_bounded(path: PathLike) -> bytes:
 
 
 def write_json(path: PathLike, tree: Json) -> None:
-    """Writes a JSON file; every float64 is read back to the last bit.
+    """Writes a JSON file, in which every float64 keeps all its bits.
 
     Args:
-      path: of the file.
+      path: file to write.
       tree: dictionaries, lists, strings, numbers, booleans and None.
 
     Raises:
@@ -98,13 +97,13 @@ def write_json(path: PathLike, tree: Json) -> None:
 
 
 def numbers(value: object) -> np.ndarray | None:
-    """A number, or nested lists of numbers, as an array.
+    """Converts a number, or nested lists of numbers, to an array.
 
     Args:
-      value: of a JSON file.
+      value: value from a JSON file.
 
     Returns:
-      float64, or None if it is anything else, or ragged.
+      A float64 array; None for ragged lists and anything else.
     """
     if not _is_numeric(value, _DEEPEST_ARRAY):
         return None
@@ -116,47 +115,49 @@ def numbers(value: object) -> np.ndarray | None:
 
 
 def matrix(path: PathLike, key: str, value: object, *shapes: tuple[int, ...]) -> np.ndarray:
-    """Nested lists as an array of a known shape.
+    """Converts nested lists to an array of a known shape.
 
     Args:
-      path: of the file, for the error.
-      key: of the value, for the error.
-      value: of the file.
-      *shapes: those that are allowed; () is a number.
+      path: file path used in error messages.
+      key: key used in error messages.
+      value: value from the file.
+      *shapes: allowed shapes; () is a number.
 
     Returns:
-      float64, finite, and not absurdly large.
+      A float64 array of finite numbers that are not absurdly large.
 
     Raises:
-      FormatError: it has another shape, or is not all such numbers.
+      FormatError: the value has another shape, or holds anything but such numbers.
     """
     array = numbers(value)
     if array is None or array.shape not in shapes:
-        raise FormatError(path, f"{key} as {' or '.join(map(_shape, shapes))}", outline(value))
+        raise FormatError(
+            path, f"{key} as {' or '.join(map(_format_shape, shapes))}", outline(value)
+        )
     check_numbers(path, key, array)
     return array
 
 
 def outline(value: object) -> str:
-    """What a value is, in a line: all keys but of the largest objects, and some shapes.
+    """Outlines a value in one line: its keys, and the shapes of some values.
 
     Args:
-      value: of a JSON file.
+      value: value from a JSON file.
 
     Returns:
-      Such as {K: numbers [3, 3], frames: 256 of {c2w: numbers [4, 4]}}.
+      A text such as {K: numbers [3, 3], frames: 256 of {c2w: numbers [4, 4]}}.
     """
     return _outline(value, _DEEPEST_OUTLINE, _LONGEST_OUTLINE)
 
 
 def _outline(value: object, depth: int, room: int) -> str:
-    """An outline of a value in about so many characters, as far as keys leave them."""
+    """Outlines a value in about `room` characters; keys may need more."""
     if isinstance(value, dict):
         return _outline_of_object(value, depth, room)
     if isinstance(value, list):
         array = numbers(value[:100])
         if array is not None and len(value) > 0:
-            return _shape((len(value), *array.shape[1:]))
+            return _format_shape((len(value), *array.shape[1:]))
         inside = (
             f" of {_outline(value[0], depth - 1, room)}" if value and depth > 0 else " in a list"
         )
@@ -180,12 +181,12 @@ def _outline_of_object(tree: dict[str, Json], depth: int, room: int) -> str:
 
 
 def shorten(text: str) -> str:
-    """The text, or its beginning."""
+    """Shortens a text to its beginning."""
     return text if len(text) <= 24 else f"{text[:24]}..."
 
 
-def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """An object, of which every key may stand once."""
+def _refuse_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Makes an object; refuses duplicate keys."""
     tree = dict(pairs)
     if len(tree) < len(pairs):
         keys = collections.Counter(key for key, _ in pairs)
@@ -199,5 +200,5 @@ def _is_numeric(value: object, depth: int) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return f"numbers {list(shape)}" if shape else "a number"

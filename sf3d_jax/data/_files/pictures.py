@@ -1,4 +1,4 @@
-"""Pictures and PNG maps, decoded and encoded with OpenCV."""
+"""Images and PNG maps, decoded and encoded with OpenCV."""
 
 from pathlib import Path
 
@@ -9,54 +9,54 @@ from sf3d_jax.data.opencv import import_cv2
 
 
 def read_picture(path: PathLike, flags: int) -> np.ndarray:
-    """Decodes a picture with OpenCV.
+    """Decodes an image with OpenCV.
 
     Args:
-      path: of the file.
-      flags: a sum of cv2.IMREAD_* flags.
+      path: file to read.
+      flags: sum of cv2.IMREAD_* flags.
 
     Returns:
       [H, W] or [H, W, C], channels in the order red, green, blue, alpha.
 
     Raises:
-      FormatError: the file is cut off, or no picture at all.
+      FormatError: the file is truncated or not an image.
     """
     return decode_picture(path, Path(path).read_bytes(), flags)
 
 
 def decode_picture(path: PathLike, data: bytes, flags: int) -> np.ndarray:
-    """Decodes the bytes of a picture, as `read_picture`; the path is for the error."""
+    """Decodes the bytes of an image file; the path is used in error messages."""
     cv2 = import_cv2()
-    if complaint := headers.complaint(data):
-        raise FormatError(path, *complaint)
+    if problem := headers.find_problem(data):
+        raise FormatError(path, *problem)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:  # an empty file, or one of an absurd size
+    except cv2.error:  # an empty file, or an absurd size
         picture = None
     if picture is None:
-        raise FormatError(path, "a whole picture", f"{len(data)} bytes that do not decode")
+        raise FormatError(path, "a complete image", f"{len(data)} bytes that cannot be decoded")
     return _swap_red_and_blue(picture)
 
 
 def read_png16(path: PathLike, channels: int, content: str) -> np.ndarray:
-    """Reads a 16-bit picture without touching its numbers.
+    """Reads the codes of a 16-bit PNG.
 
     Args:
-      path: of the file.
+      path: file to read.
       channels: 1 or 3.
-      content: what the picture should be, for the error message.
+      content: expected content, used in error messages.
 
     Returns:
-      uint16 [H, W] or [H, W, 3], in the order of the file.
+      uint16 [H, W] or [H, W, 3], channels in the order of the file.
 
     Raises:
-      FormatError: the file has other bits or channels, or does not decode.
+      FormatError: the file has another bit depth or number of channels, or cannot be decoded.
     """
     return _read_codes(path, np.dtype(np.uint16), channels, content)
 
 
 def read_png8(path: PathLike, channels: int, content: str) -> np.ndarray:
-    """Reads an 8-bit picture of numbers, as `read_png16` one of 16 bits."""
+    """Reads the codes of an 8-bit PNG, uint8 [H, W] or [H, W, channels]."""
     return _read_codes(path, np.dtype(np.uint8), channels, content)
 
 
@@ -66,8 +66,8 @@ def _read_codes(path: PathLike, dtype: np.dtype, channels: int, content: str) ->
     if picture.dtype != dtype or found != channels:
         raise DtypeError(
             path,
-            f"{content}, a {8 * dtype.itemsize}-bit PNG with {channels} channel(s)",
-            f"a {8 * picture.itemsize}-bit picture with {found} channel(s)",
+            f"{content}, a PNG of {8 * dtype.itemsize} bits and {channels} channel(s)",
+            f"{8 * picture.itemsize} bits and {found} channel(s)",
         )
     return picture
 
@@ -78,12 +78,12 @@ def write_png(path: PathLike, picture: np.ndarray) -> None:
 
 
 def write_jpeg(path: PathLike, picture: np.ndarray, quality: int) -> None:
-    """Writes [H, W] or RGB [H, W, 3] of uint8 as a JPEG, colour at full resolution.
+    """Writes [H, W] or RGB [H, W, 3] of uint8 as a JPEG, with colour at full resolution.
 
     Args:
-      path: of the file.
-      picture: the pixels.
-      quality: from 1 to 100.
+      path: file to write.
+      picture: image to write.
+      quality: JPEG quality from 1 to 100.
     """
     cv2 = import_cv2()
     full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
@@ -98,14 +98,14 @@ def _write_picture(path: PathLike, picture: np.ndarray, kind: str, options: list
         done = False
     if not done:
         height, width = picture.shape[:2]
-        raise ValueError(f"{path}: OpenCV does not write {width} x {height} pixels as {kind}")
+        raise ValueError(f"{path}: OpenCV cannot write {width} x {height} pixels as {kind}")
     write_bytes(path, data.tobytes())
 
 
 def _swap_red_and_blue(picture: np.ndarray) -> np.ndarray:
-    """From OpenCV's order of the channels (BGR) to that of the file (RGB), or back."""
+    """Converts between OpenCV's order of channels (BGR) and that of the file (RGB)."""
     cv2 = import_cv2()
-    # What swaps them back is the same code.
+    # The same code converts in both directions.
     swaps = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
     if picture.ndim == 2 or picture.shape[2] not in swaps:
         return picture

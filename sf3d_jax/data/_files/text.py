@@ -1,7 +1,7 @@
-"""Numbers in text files, a row a line: cameras, poses, calibrations.
+"""Numbers in text files, one row per line: cameras, poses, calibrations.
 
-A number is decimal and of ASCII, as C and Python write it. What is not finite or beyond 1e30 is
-none here: no camera has it, and single precision would overflow.
+Numbers are decimal and ASCII, as written by C and Python. Non-finite numbers and those beyond 1e30
+are refused: cameras do not have them, and float32 would overflow.
 """
 
 import re
@@ -13,7 +13,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
 
 _LARGEST = 1e30
-_LONGEST = 400  # characters of a number
+_LONGEST = 400  # characters per number
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
 _INDEX = re.compile(r"\d{1,10}", re.ASCII)
@@ -21,32 +21,32 @@ _LARGEST_INDEX = 2**32 - 1
 
 
 def read_rows(path: PathLike) -> list[list[str]]:
-    """The words of every line that is not empty.
+    """Reads the words of every non-empty line.
 
     Args:
-      path: of the file; bytes that are no UTF-8 become words that are no numbers.
+      path: file to read; bytes that are not UTF-8 become words that are not numbers.
 
     Returns:
-      One list of words a line.
+      One list of words per line.
     """
     text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     return [words for line in text.splitlines() if (words := line.split())]
 
 
 def numbers(path: PathLike, words: Sequence[str], count: int, where: str) -> np.ndarray:
-    """Words as numbers.
+    """Parses words as numbers.
 
     Args:
-      path: of the file, for the error.
-      words: of the file.
-      count: how many numbers there should be.
-      where: they stand, for the error, such as "in row 3".
+      path: file path used in error messages.
+      words: words from the file.
+      count: expected number of words.
+      where: place of the words, such as "in row 3", used in error messages.
 
     Returns:
       float64 [count].
 
     Raises:
-      FormatError: they are more or less, or one is no number.
+      FormatError: there are more or fewer words, or one is not a number.
     """
     values = [float(w) for w in words if len(w) <= _LONGEST and _NUMBER.fullmatch(w)]
     known = len(values) == len(words) == count
@@ -56,18 +56,18 @@ def numbers(path: PathLike, words: Sequence[str], count: int, where: str) -> np.
 
 
 def index(path: PathLike, word: str, where: str) -> int:
-    """A word as the number of a frame or of a camera.
+    """Parses a word as the number of a frame or a camera.
 
     Args:
-      path: of the file, for the error.
-      word: of the file.
-      where: it stands, for the error.
+      path: file path used in error messages.
+      word: word from the file.
+      where: place of the word, used in error messages.
 
     Returns:
-      The number, from 0 to 2^32 - 1.
+      An integer from 0 to 2^32 - 1.
 
     Raises:
-      FormatError: it is no such number.
+      FormatError: the word is not such an integer.
     """
     if not _INDEX.fullmatch(word) or int(word) > _LARGEST_INDEX:
         raise FormatError(path, f"a whole number {where}", repr(word[:60]))
@@ -75,17 +75,17 @@ def index(path: PathLike, word: str, where: str) -> int:
 
 
 def read_table(path: PathLike, *columns: int) -> np.ndarray:
-    """A file of rows of numbers, all of one length.
+    """Reads a file of rows of numbers, all of one length.
 
     Args:
-      path: of the file.
-      *columns: the lengths that a row may have.
+      path: file to read.
+      *columns: allowed lengths of the rows.
 
     Returns:
-      float64 [N, C], at least one row.
+      float64 [N, C], with at least one row.
 
     Raises:
-      FormatError: there is no row, or one of another length, or one that holds no numbers.
+      FormatError: the file is empty, or a row has another length or holds anything but numbers.
     """
     rows = read_rows(path)
     count = len(rows[0]) if rows else 0
@@ -96,17 +96,17 @@ def read_table(path: PathLike, *columns: int) -> np.ndarray:
 
 
 def write_rows(path: PathLike, rows: Iterable[Iterable[str | float]]) -> None:
-    """Writes rows of words and of numbers, floats with all their digits.
+    """Writes rows of words and numbers; floats keep all their digits.
 
     Args:
-      path: of the file.
-      rows: of strings, integers and floats; an empty row is an empty line.
+      path: file to write.
+      rows: rows of strings, integers and floats; an empty row is an empty line.
     """
-    lines = [" ".join(map(_word, row)) for row in rows]
+    lines = [" ".join(map(_format_word, row)) for row in rows]
     write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
-def _word(value: str | float) -> str:
+def _format_word(value: str | float) -> str:
     if isinstance(value, (str, int)):
         return str(value)
-    return repr(float(value))  # a float of NumPy writes its own name, too
+    return repr(float(value))  # the repr of a NumPy float contains its type

@@ -1,1 +1,1 @@
-"""Estimates in folders: compared with the truth of a benchmark, or made into a submission."""
+"""Folders of estimates: scored against a benchmark's ground truth, or turned into a submission."""

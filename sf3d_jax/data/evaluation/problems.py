@@ -1,4 +1,4 @@
-"""Files that are missing or bad, and the folders that hold them."""
+"""Problems with files, and checks of folders and names."""
 
 import dataclasses
 import os
@@ -8,17 +8,17 @@ from pathlib import Path
 from sf3d_jax.data.sets._missing import MissingArgument
 from sf3d_jax.data.sets._names import did_you_mean
 
-# Called before each file or image: how many are done, how many there are, and its name.
+# Called before each file or image with the number of finished ones, their total, and its name.
 Progress = Callable[[int, int, str], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """A file that is missing or bad; `str` of it is what an error would say.
+    """A missing or bad file; its `str` is an error message.
 
     Attributes:
       text: the path, and what is wrong.
-      argument: the argument of the function that would do instead of the file, or None.
+      argument: argument of the function that can replace the file, or None.
     """
 
     text: str
@@ -26,13 +26,13 @@ class Problem:
 
     @classmethod
     def of(cls, error: Exception) -> "Problem":
-        """What an error says.
+        """Converts an error to a problem.
 
         Args:
-          error: of reading or writing a file.
+          error: error raised when a file was read or written.
 
         Returns:
-          The problem; of the system's errors the file and the reason, without their number.
+          The problem; for an error of the operating system, its file and reason without the number.
         """
         if isinstance(error, MissingArgument):
             return cls(error.text, error.argument)
@@ -44,19 +44,19 @@ class Problem:
         return cls(str(error) or type(error).__name__)
 
     def __str__(self) -> str:
-        """What is wrong, and the argument that would help."""
+        """The error message, with the argument that would help."""
         return self.text if self.argument is None else f"{self.text}, or {self.argument}="
 
 
 def check_benchmark(name: object, choices: Collection[str]) -> None:
-    """Refuses the name of a benchmark that is not known.
+    """Refuses an unknown benchmark.
 
     Args:
-      name: what was given.
-      choices: the names that are known.
+      name: name of the benchmark.
+      choices: known names.
 
     Raises:
-      ValueError: it is none of them; the message has the nearest one.
+      ValueError: the name is unknown; the message suggests the nearest one.
     """
     if isinstance(name, str) and name in choices:
         return
@@ -65,15 +65,15 @@ def check_benchmark(name: object, choices: Collection[str]) -> None:
 
 
 def check_folder_exists(name: str, path: Path) -> None:
-    """Refuses a folder that is missing, and a file in its place.
+    """Refuses a missing folder, and a file in its place.
 
     Args:
-      name: of the argument, for the message.
-      path: the folder.
+      name: argument name used in error messages.
+      path: folder.
 
     Raises:
-      FileNotFoundError: there is nothing at that path.
-      NotADirectoryError: it is a file.
+      FileNotFoundError: the folder does not exist.
+      NotADirectoryError: the path is a file.
     """
     if path.is_file():
         raise NotADirectoryError(f"{name}: {path} is a file; name a folder")
@@ -82,14 +82,14 @@ def check_folder_exists(name: str, path: Path) -> None:
 
 
 def check_can_be_folder(name: str, path: Path) -> None:
-    """Refuses what cannot become a folder.
+    """Refuses a path that cannot become a folder.
 
     Args:
-      name: of the argument, for the message.
-      path: of the folder, which need not exist.
+      name: argument name used in error messages.
+      path: folder, which need not exist.
 
     Raises:
-      NotADirectoryError: it, or a folder above it, is a file.
+      NotADirectoryError: the path or one of its parents is a file.
     """
     for folder in (path, *path.parents):
         if folder.exists() and not folder.is_dir():

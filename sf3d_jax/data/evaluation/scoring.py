@@ -1,4 +1,4 @@
-"""Estimates in a folder against the truth of a benchmark, by its own rules."""
+"""Scores a folder of estimates against the ground truth of a benchmark, by its rules."""
 
 import dataclasses
 import math
@@ -37,14 +37,13 @@ class Evaluation:
     """The scores of a folder of estimates.
 
     Attributes:
-      benchmark: whose rules.
-      pool: what a score is the mean over.
-      images: how many images have an estimate and a truth, those with problems included.
-      scores: by name, as the benchmark's metric calls them; empty if all images have problems.
-      problems: files that are missing or bad, whose images are not in the scores.
-      scores_of_images: the scores of every image without problems, by the image's name and by
-        their own, in the order of the evaluation; of a score that an image has no pixel for,
-        nothing.
+      benchmark: name of the benchmark.
+      pool: "pixels" or "image", what the scores are averaged over.
+      images: number of images with an estimate and a ground truth, including those with problems.
+      scores: scores by their names in the benchmark's metric; empty if all images have problems.
+      problems: missing or bad files, whose images are not in the scores.
+      scores_of_images: scores of each image without problems, by image name and score name, in the
+        order of the evaluation; scores without any pixel are left out.
     """
 
     benchmark: str
@@ -65,40 +64,38 @@ def evaluate(
     intrinsics: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Compares the estimates in a folder with the truth of a benchmark, by its own rules.
+    """Compares the estimates in a folder with the ground truth of a benchmark, by its rules.
 
     The estimates are laid out as a submission (KITTI 2015, Spring) or as the data set itself
-    (FlyingThings3D, SRFlow3D), in any format that `read_flow` and `read_map` know by its ending. A
-    kind of estimate without any file is left out; of any other kind, every image with a truth is
-    expected to have a file. An estimate that is not finite counts as the metric says; one without
-    a number at any pixel is a problem. Images of several sizes share one compiled program.
+    (FlyingThings3D, SRFlow3D), in any format that `read_flow` and `read_map` recognise by its
+    ending. A kind of estimate without any file is skipped; for the other kinds, every image with a
+    ground truth must have a file. Non-finite estimates are scored as the metric defines; a file
+    without any valid pixel is a problem. Images of different sizes share one compiled program.
 
     Args:
       benchmark: "kitti" (`metrics.KittiSceneFlow`), "spring" (`metrics.SpringSceneFlow`), "things"
         (`metrics.FlyingThings3D`; all pixels count as points) or "srflow3d" (`metrics.SRFlow3D`
         within the mask, and `metrics.DepthChange`, whose names begin with "DepthChange-").
-      prediction: the folder of the estimates.
-      truth: the folder of the truth: of KITTI the one with disp_occ_0 and flow_occ, of Spring the
-        one with the scenes, of FlyingThings3D the one with optical_flow, of SRFlow3D the one with
-        train or test.
-      pool: "pixels" for the mean over all pixels, as the benchmarks do; "image" for the mean over
-        images of each one's mean.
-      scale: of "srflow3d" only: scaled inverse depth times depth in metres. If None it is measured
-        in each image, from the depth beside the scaled inverse depth.
-      intrinsics: of "srflow3d" only: (fx, fy, cx, cy) in pixels; without them there are no errors
-        in 3D.
-      progress: called before each image with the number of images that are done, their number in
-        all, and the image's name; and at the end with an empty name.
+      prediction: folder of the estimates.
+      truth: folder of the ground truth: the one with disp_occ_0 and flow_occ (KITTI), with the
+        scenes (Spring), with optical_flow (FlyingThings3D), or with train or test (SRFlow3D).
+      pool: "pixels" averages over all pixels, as the benchmarks do; "image" averages the means of
+        the images.
+      scale: scaled inverse depth times depth in metres, for "srflow3d" only; None to measure it in
+        each image from its depth map.
+      intrinsics: (fx, fy, cx, cy) in pixels, for "srflow3d" only; errors in 3D need them.
+      progress: called before each image with the number of finished images, their total, and the
+        image's name; and at the end with an empty name.
 
     Returns:
       The scores: shares in percent, lengths in pixels or in the unit of the metric. A file that is
-      missing, unreadable or of another size than the truth is among the problems, and its image is
-      left out.
+      missing, unreadable, or differs in size from the ground truth is listed as a problem, and its
+      image is left out.
 
     Raises:
-      FileNotFoundError: a folder is missing, or there is no estimate that has a truth.
+      FileNotFoundError: a folder is missing, or no estimate has a ground truth.
       NotADirectoryError: a folder is a file.
-      TypeError: the scale is no number, or the intrinsics are not numbers.
+      TypeError: the scale or the intrinsics are not numbers.
       ValueError: the benchmark is unknown, an option is out of range or for another benchmark, or
         nothing could be compared although all files are good.
     """
@@ -112,10 +109,10 @@ def evaluate(
     items = rules.items(prediction, truth)
     if not items:
         raise FileNotFoundError(
-            f"{prediction} holds no estimate with a truth in {truth}: expected {rules.LAYOUT}"
+            f"{prediction} has no estimate with a ground truth in {truth}: expected {rules.LAYOUT}"
         )
     scoring = scoring._replace(size=find_common_size(items))
-    # By file: Spring reads a disparity once for each direction.
+    # By file, as Spring reads a disparity once for each direction.
     problems: dict[str, Problem] = {}
     of_images: dict[str, dict[str, float]] = {}
     for done, item in enumerate(items):
@@ -136,7 +133,7 @@ def evaluate(
         progress(len(items), len(items), "")
     scores = _name_scores(metrics)
     if not scores and not problems:
-        raise ValueError(f"nothing could be compared in {truth}: it takes {rules.NEEDS}")
+        raise ValueError(f"nothing could be compared in {truth}: expected {rules.NEEDS}")
     return Evaluation(benchmark, pool, len(items), scores, tuple(problems.values()), of_images)
 
 
@@ -144,7 +141,7 @@ def _check_options(
     benchmark: str, scale: float | None, intrinsics: Sequence[float] | None
 ) -> Scoring:
     if benchmark != "srflow3d" and (scale is not None or intrinsics is not None):
-        raise ValueError(f"scale, intrinsics: expected for srflow3d only, not for {benchmark}")
+        raise ValueError(f"scale, intrinsics: expected with srflow3d only, got {benchmark}")
     return Scoring(_check_scale(scale), _check_intrinsics(intrinsics))
 
 
@@ -175,10 +172,10 @@ def _check_intrinsics(
 
 
 def _check_numbers(name: str, x: npt.ArrayLike, wanted: str) -> np.ndarray:
-    """The argument as an array of real numbers of any shape."""
+    """Converts an argument to an array of real numbers of any shape."""
     try:
         numbers = np.asarray(x)
-    except ValueError:  # lists of several lengths
+    except ValueError:  # ragged lists
         raise ValueError(f"{name}: expected {wanted}, got {x!r}") from None
     if numbers.dtype.kind not in "iuf":
         raise TypeError(f"{name}: expected {wanted}, got {x!r}")
@@ -186,7 +183,7 @@ def _check_numbers(name: str, x: npt.ArrayLike, wanted: str) -> np.ndarray:
 
 
 def _score_image(metrics: Mapping[str, Metric], arguments: Arguments) -> dict[str, Metric]:
-    """Metrics of one image alone, by name; one without arguments is empty."""
+    """Computes the metrics of one image, by name; a metric without arguments stays empty."""
     empty = {name: type(metric).empty(pool=metric.pool) for name, metric in metrics.items()}
     return {
         name: metric.update(**arguments[name]) if name in arguments else metric

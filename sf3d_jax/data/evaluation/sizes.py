@@ -1,4 +1,4 @@
-"""One size for all images of an evaluation, so that one compiled program serves them."""
+"""One size for all images of an evaluation, so that they share a compiled program."""
 
 import struct
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ import numpy as np
 
 from sf3d_jax.data.sets._benchmark import Item
 
-# Pixels. A header may claim anything, and nothing larger is allocated for what it claims.
+# Pixels; larger sizes in a header are ignored, as arrays of this size are allocated.
 _LARGEST = 2**23
-# What damaged and mislabelled files raise, and HDF5 without h5py.
+# Errors raised for damaged and mislabelled files, and for HDF5 without h5py.
 _BROKEN = (
     OSError,
     ValueError,
@@ -24,13 +24,13 @@ _BROKEN = (
 
 
 def find_common_size(items: Sequence[Item]) -> tuple[int, int] | None:
-    """The size that all estimates fit in, by what their headers say.
+    """Finds the size that all estimates fit in, from their headers.
 
     Args:
-      items: the images.
+      items: images of the evaluation.
 
     Returns:
-      (height, width); None if no header can be read, or that size is too large to be sensible.
+      (height, width); None if no header can be read, or if the size is implausibly large.
     """
     estimates = (next((p for p in x.estimates.values() if p.exists()), None) for x in items)
     sizes = [size for path in estimates if path is not None and (size := _peek_size(path))]
@@ -41,7 +41,7 @@ def find_common_size(items: Sequence[Item]) -> tuple[int, int] | None:
 
 
 def _peek_size(path: Path) -> tuple[int, int] | None:
-    """The size in a header; None if there is none that is sensible. Readers say what is wrong."""
+    """Reads a size from a header; None if it is implausible, as the reader will report that."""
     try:
         height, width = _read_size(path)
     except _BROKEN:

@@ -1,4 +1,4 @@
-"""A folder of estimates as a submission to a benchmark, checked."""
+"""Turns a folder of estimates into a checked submission to a benchmark."""
 
 import dataclasses
 import os
@@ -27,9 +27,9 @@ class SubmittedKind(NamedTuple):
     """The files of one kind, such as the flow.
 
     Attributes:
-      expected: how many files a whole submission has.
-      missing: estimates that are not there.
-      wrong: estimates that could not be written as the benchmark wants them, or not read again.
+      expected: number of files in a complete submission.
+      missing: missing estimates.
+      wrong: estimates that could not be written in the format of the benchmark, or read back.
       unknown: files in the folders of this kind whose names the benchmark does not know.
     """
 
@@ -40,7 +40,7 @@ class SubmittedKind(NamedTuple):
 
     @property
     def written(self) -> int:
-        """How many files were written and read again."""
+        """The number of files that were written and read back."""
         return self.expected - len(self.missing) - len(self.wrong)
 
     @property
@@ -51,11 +51,11 @@ class SubmittedKind(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Submission:
-    """What was written of a submission.
+    """The result of `submit`.
 
     Attributes:
-      benchmark: to which it is submitted.
-      kinds: the kinds of files of which there is an estimate, by the name of their folder.
+      benchmark: name of the benchmark.
+      kinds: kinds of files with at least one estimate, by the name of their folder.
       tasks: whether each task is complete; tasks that need other kinds are left out.
     """
 
@@ -78,29 +78,28 @@ def submit(
 ) -> Submission:
     """Writes the estimates in a folder as a submission to KITTI 2015 or Spring, and checks it.
 
-    The estimates, in any format that `read_flow` and `read_map` know by its ending, have the
-    folders and names of the submission: for KITTI disp_0, disp_1 and flow with 000000_10.* to
-    000199_10.*, for Spring SCENE/flow_FW_left/flow_FW_left_0001.* and so on. A kind without any
-    file is left out. Each file that is written is read again, as the benchmark will do.
+    The estimates may have any format that `read_flow` and `read_map` recognise by its ending, in
+    the folders and with the names of the submission: disp_0, disp_1 and flow with 000000_10.* to
+    000199_10.* for KITTI, SCENE/flow_FW_left/flow_FW_left_0001.* and so on for Spring. A kind
+    without any file is skipped. Each file that is written is read back, as the benchmark will do.
 
     Args:
-      benchmark: "kitti" for PNGs of 16 bits, "spring" for HDF5.
-      prediction: the folder of the estimates.
-      output: the folder of the submission; it is made, and files of the same names are replaced.
-      progress: called before each file with the number of files that are done, their number in
-        all, and the file's path; and at the end with an empty name.
+      benchmark: "kitti" for 16-bit PNGs, "spring" for HDF5.
+      prediction: folder of the estimates.
+      output: folder of the submission; it is created, and existing files are replaced.
+      progress: called before each file with the number of finished files, their total, and the
+        file's path; and at the end with an empty name.
 
     Returns:
-      What is complete, and what is missing or wrong: a file that is unreadable, has another size
-      than the benchmark's images, or holds values that its format cannot hold. For Spring, an
-      estimate that is not finite everywhere is wrong; KITTI takes it as a hole, but a file without
-      a value at any pixel is wrong.
+      The complete tasks, and the missing and wrong files. A file is wrong if it is unreadable, if
+      its size differs from that of the benchmark's images, or if its format cannot hold a value.
+      For Spring, an estimate must be finite everywhere; for KITTI, non-finite pixels are holes, but
+      at least one pixel must be valid.
 
     Raises:
-      FileNotFoundError: the folder of the estimates is missing, or has no file that is looked for.
-      NotADirectoryError: prediction, output, or a folder above it or in it that is needed, is a
-        file.
-      PermissionError: output cannot be made, or nothing can be written in it.
+      FileNotFoundError: the folder of the estimates is missing, or has no file of a submission.
+      NotADirectoryError: prediction, output, or a folder that output needs, is a file.
+      PermissionError: output cannot be made or written to.
       ValueError: the benchmark is unknown, or output is the folder of the estimates.
     """
     check_benchmark(benchmark, _BENCHMARKS)
@@ -109,7 +108,7 @@ def submit(
     check_folder_exists("prediction", prediction)
     check_can_be_folder("output", output)
     if output.resolve() == prediction.resolve():
-        raise ValueError("output: is the folder of the estimates; name another one")
+        raise ValueError("output: expected another folder than that of the estimates")
     files = {
         kind: paths
         for kind, paths in rules.expected_files().items()
@@ -139,27 +138,27 @@ def submit(
 
 
 def _make_output(output: Path, paths: Sequence[Path]) -> None:
-    """Makes the folder, and refuses what would keep every file from being written."""
+    """Makes the folder; raises if it, or an existing folder in it, cannot be written to."""
     try:
         output.mkdir(parents=True, exist_ok=True)
     except PermissionError:
-        raise PermissionError(f"output: the folder {output} cannot be made") from None
-    # Of the folders of scenes and kinds some may be there already.
+        raise PermissionError(f"output: cannot make the folder {output}") from None
+    # Some folders of scenes and kinds may exist already.
     for folder in sorted({output / path.parent for path in paths}):
         check_can_be_folder("output", folder)
         there = next(x for x in (folder, *folder.parents) if x.exists())
         if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(f"output: no file can be written in the folder {there}")
+            raise PermissionError(f"output: cannot write to the folder {there}")
 
 
 class _Job(NamedTuple):
-    """What is to be submitted, from where and to where.
+    """One call of `submit`.
 
     Attributes:
-      rules: of the benchmark.
-      prediction: the folder of the estimates.
-      output: the folder of the submission.
-      sizes: by name of the image, the file that was read first and its size; it is added to.
+      rules: rules of the benchmark.
+      prediction: folder of the estimates.
+      output: folder of the submission.
+      sizes: first file read for each image and its size, by image name; filled while reading.
     """
 
     rules: Submitted
@@ -171,7 +170,7 @@ class _Job(NamedTuple):
 def _submit_kind(
     job: _Job, kind: str, paths: Sequence[Path], advance: Callable[[int, Path], None]
 ) -> SubmittedKind:
-    """Writes the files of a kind and reads them again."""
+    """Writes the files of a kind and reads them back."""
     missing, wrong = [], []
     for i, path in enumerate(paths):
         advance(i, path)
@@ -190,12 +189,12 @@ def _submit_kind(
 
 
 def _write(job: _Job, kind: str, estimate: Path, target: Path) -> None:
-    """Writes one file; what its format cannot hold is an error that names the estimate."""
+    """Writes one file; raises, naming the estimate, if the format cannot hold a value."""
     values, valid = _read(kind, estimate)
     _check_size(job, estimate, values.shape[:2])
     if job.rules.IS_DENSE and not valid.all():
-        unknown = f"{(~valid).sum()} pixels without one"
-        raise FormatError(estimate, "a number at every pixel", unknown)
+        unknown = f"{(~valid).sum()} invalid pixels"
+        raise FormatError(estimate, "a valid value at every pixel", unknown)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         job.rules.write_estimate(target, kind, values, valid)
@@ -206,16 +205,16 @@ def _write(job: _Job, kind: str, estimate: Path, target: Path) -> None:
 
 
 def _check(job: _Job, kind: str, target: Path) -> None:
-    """Reads a file again, as the benchmark will, and compares its size with its image's others."""
+    """Reads a file back, as the benchmark will, and compares its size with the image's others."""
     values, valid = _read(kind, target)
     size = values.shape[:2]
     _check_size(job, target, size)
     if not valid.any():
-        raise FormatError(target, "values", "none at any pixel")
+        raise FormatError(target, "at least one valid pixel", "none")
     other, wanted = job.sizes.setdefault(target.name, (target, size))
     if wanted != size:
         found, right = (f"{w} x {h} pixels" for h, w in (size, wanted))
-        raise FormatError(target, f"{right}, as {other} has", found)
+        raise FormatError(target, f"{right} like {other}", found)
 
 
 def _read(kind: str, path: Path) -> FlowMap | ScalarMap:
@@ -229,7 +228,7 @@ def _check_size(job: _Job, path: Path, size: tuple[int, ...]) -> None:
 
 
 def _find_unknown(folder: Path, paths: Sequence[Path]) -> list[Path]:
-    """The files in the folders of a kind that the submission has no place for."""
+    """Finds the files in the folders of a kind that do not belong to the submission."""
     wanted = {path.with_suffix("") for path in paths}
     return [
         path

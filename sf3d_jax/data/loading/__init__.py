@@ -1,12 +1,12 @@
-"""Batches of a data set, shuffled, augmented and read ahead by threads, on grain.
+"""Batches of a data set, shuffled, augmented and read ahead by threads, using grain.
 
-The samples of an epoch are put in an order that depends on the seed and the epoch alone; what a
-transform draws depends on the seed, the epoch and the sample's index in the data set alone. So
-neither the number of threads nor that of processes changes a sample, and global batch number b
-holds the same samples however many processes share it.
+The order of the samples depends only on the seed and the epoch; what a transform draws depends only
+on the seed, the epoch and the index of the sample in the data set. So the number of threads and of
+processes does not change a sample, and global batch number b holds the same samples however many
+processes share it.
 
-Every epoch ends with whole batches: the last one is filled up with samples that are not valid
-anywhere, so that all processes take the same number of steps.
+The last batch of every epoch is filled up with samples that are not valid anywhere, so all
+processes take the same number of steps.
 """
 
 import dataclasses
@@ -23,13 +23,13 @@ import jax
 import numpy as np
 
 from sf3d_jax.camera import check_size
-from sf3d_jax.data.loading.stacking import stack, with_valid
+from sf3d_jax.data.loading.stacking import add_valid, stack
 from sf3d_jax.samples import S, Sample, Sequence, map_cameras, map_pixels
 
-# Of a sample, a sample; of a sequence, a sequence.
+# Maps (key, sample) to a sample, and (key, sequence) to a sequence.
 Transform = Callable[[jax.Array, Any], Any]
 
-# Enough to never end: a run of a thousand steps a second takes 10 million years.
+# In effect infinite: 10 million years at a thousand samples per second.
 _POSITIONS = 2**58
 
 
@@ -40,11 +40,11 @@ class Source(Protocol):
         """The number of samples."""
 
     def __getitem__(self, index: int, /) -> Sample | Sequence:
-        """One of them, of NumPy arrays without a batch axis."""
+        """One sample or sequence of NumPy arrays without a batch axis."""
 
 
 class _Place(NamedTuple):
-    """What is read for one place of a batch."""
+    """The sample to read for one place of a batch."""
 
     epoch: int
     number: int
@@ -65,10 +65,10 @@ def loader(
     size: tuple[int, int] | None = None,
     threads: int | None = None,
 ) -> "Loader":
-    """Batches of samples for training.
+    """Loads batches of samples for training: shuffled, augmented and read ahead by threads.
 
-    Iterate over the result. Its iterator has `get_state()` and `set_state(state)`: a run that is
-    given the state saved after a batch goes on with the next one, exactly, on any number of
+    Iterate over the result. Its iterator has `get_state()` and `set_state(state)`: a run that
+    restores the state saved after a batch continues exactly with the next one, on any number of
     processes.
 
         batches = iter(data.loader(dataset, batch_size=8, seed=0, transform=augmentation))
@@ -76,29 +76,30 @@ def loader(
         saved = json.dumps(batches.get_state())
 
     Args:
-      dataset: samples or sequences by index, such as those of this package.
-      batch_size: of all processes of `jax.distributed` together; each gets its part.
-      seed: of the order and of the transform, from 0 to 2^32 - 1.
-      epochs: how often every sample comes; for ever if None.
-      shuffle: another order in each epoch; that of the data set if False.
-      transform: (key, sample) -> sample, such as functions of `augment`; it runs on the CPU, in
-        the threads that read. One key belongs to one sample of one epoch. It is compiled with the
-        first batch; `jax_compilation_cache_dir` keeps that for the next run.
-      size: (H, W) that smaller samples are padded to, below and on the right; what is added is
-        not valid. Needed where samples differ in size after the transform.
-      threads: that read; as many as there are CPU cores if None.
+      dataset: samples or sequences by index, such as a data set of `sf3d_jax.data`.
+      batch_size: number of samples over all processes of `jax.distributed`; each gets its part.
+      seed: seed of the order and of the transform, from 0 to 2^32 - 1.
+      epochs: number of passes over the data set; None for no end.
+      shuffle: whether each epoch has a new order; otherwise that of the data set.
+      transform: function (key, sample) -> sample, such as those of `augment`. It runs on the CPU in
+        the reading threads, with one key per sample and epoch. It is compiled with the first
+        batch; set `jax_compilation_cache_dir` to keep the compiled program for the next run.
+      size: (H, W) to pad smaller samples to, at the bottom and on the right, with invalid pixels.
+        Needed if samples differ in size after the transform.
+      threads: number of reading threads; None for the number of CPU cores.
 
     Returns:
-      Batches as samples, or sequences, of NumPy arrays with a batch axis (batch_size / processes)
-      first. `valid` is always there; `name` is a tuple, with "" for what fills up the last batch of
-      an epoch, which is not valid anywhere. `len` says how many batches an epoch has.
+      Batches: samples or sequences of NumPy arrays with a leading batch axis of
+      batch_size / processes. `valid` is always present; `name` is a tuple. Samples that fill up the
+      last batch of an epoch are not valid anywhere and have the name "". `len` is the number of
+      batches per epoch.
 
     Raises:
-      TypeError: dataset is a path, or transform not a function. While iterating: what the data set
-        or the transform gives is not a sample.
-      ValueError: an argument is out of its range, or the data set is empty. While iterating: the
-        samples of a batch differ in size, in their fields or in their lens.
-      ImportError: grain is missing.
+      TypeError: dataset is a path, or transform is not a function. While iterating: an item of the
+        data set, or a result of the transform, is not a sample.
+      ValueError: an argument is out of range, or the data set is empty. While iterating: the
+        samples of a batch differ in size, in fields, or in lens model.
+      ImportError: grain is not installed.
     """
     size = None if size is None else check_size(size)
     _check_source(dataset, transform)
@@ -110,10 +111,10 @@ def loader(
 
 
 class Loader:
-    """What `loader` returns: batches, from the first one on whenever it is iterated over."""
+    """The result of `loader`. Each iteration over it starts with the first batch."""
 
     def __init__(self, plan: "_Plan", read: "_Read", threads: int) -> None:
-        """Keeps what the batches are made of."""
+        """Keeps the plan and how to read it."""
         self._plan, self._read, self._threads = plan, read, threads
 
     def __iter__(self) -> "Batches":
@@ -121,10 +122,7 @@ class Loader:
         return Batches(self)
 
     def __len__(self) -> int:
-        """The number of batches in an epoch, of all processes, whatever the number of epochs.
-
-        The last one, which may be filled up, counts.
-        """
+        """The number of batches per epoch, including the last one, which may be filled up."""
         return self._plan.per_epoch // self._plan.batch_size
 
     def __repr__(self) -> str:
@@ -135,10 +133,10 @@ class Loader:
         """Starts reading at a batch.
 
         Args:
-          batch: its number, over all epochs.
+          batch: number of the batch, counted over all epochs.
 
         Returns:
-          grain's iterator over the batches from there on, the part of this process.
+          grain's iterator over this process's part of the batches from there on.
         """
         grain, plan = _import_grain(), self._plan
         processes, process = jax.process_count(), jax.process_index()
@@ -149,37 +147,35 @@ class Loader:
         places = grain.MapDataset.source(plan)[batch * plan.batch_size + process :: processes]
         samples = places.map(self._read).to_iter_dataset(options)
         batches = samples.batch(own, drop_remainder=True, batch_fn=stack)
-        # Else the batch would be put together while the accelerator waits.
+        # Prefetch, so that the accelerator need not wait while a batch is put together.
         return iter(grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=1))
 
 
 class Batches(Iterator[Sample | Sequence]):
-    """Batches one after the other, with a state that can be saved."""
+    """Iterator over batches, with a state that can be saved."""
 
     def __init__(self, source: Loader) -> None:
-        """Begins with the first batch."""
+        """Starts at the first batch."""
         self._source = source
         self._next = 0
-        # One iterator of grain or none. It must be gone, with its threads, before the interpreter
-        # comes to its end.
+        # At most one iterator of grain. It must be closed, with its threads, before the interpreter
+        # exits.
         self._running: list[Any] = []
         weakref.finalize(self, _close, self._running)
         self._failed = False
 
     def __next__(self) -> Sample | Sequence:
-        """The next batch.
+        """Reads the next batch.
 
         Returns:
-          The part of this process.
+          This process's part of the batch.
 
         Raises:
-          FormatError: a file is not what it should be. After an error there are no more batches,
-            until `set_state` says where to go on.
+          FormatError: a file cannot be read.
+          RuntimeError: a batch has failed before, and `set_state` was not called since.
         """
         if self._failed:
-            raise RuntimeError(
-                f"batch {self._next} could not be made; set_state says where to go on"
-            )
+            raise RuntimeError(f"batch {self._next} could not be read; call set_state to continue")
         if not self._running:
             self._running.append(self._source.start(self._next))
         try:
@@ -194,27 +190,27 @@ class Batches(Iterator[Sample | Sequence]):
         return batch
 
     def get_state(self) -> dict[str, int]:
-        """Where the next batch is.
+        """Gets the position of the next batch.
 
         Returns:
-          Whole numbers, for json; the same in all processes.
+          Integers by name, which JSON can hold; the same in all processes.
         """
         return {"batch": self._next, **self._source._plan.identity}
 
     def set_state(self, state: Mapping[str, int]) -> None:
-        """Goes on with the batch that follows those made before `get_state`.
+        """Continues with the batch that was next when the state was taken.
 
         Args:
-          state: as `get_state` returns it.
+          state: result of `get_state`.
 
         Raises:
-          ValueError: it belongs to another data set, seed, order or batch size.
+          ValueError: the state belongs to another data set, seed, order or batch size.
         """
         identity = self._source._plan.identity
         other = {name: state.get(name) for name, x in identity.items() if state.get(name) != x}
         if other:
             expected = {name: identity[name] for name in other}
-            raise ValueError(f"state: expected that of {expected}, got {other}")
+            raise ValueError(f"state: expected one with {expected}, got {other}")
         self._next = operator.index(state["batch"])
         self._failed = False
         _close(self._running)
@@ -227,7 +223,7 @@ def _close(running: list[Any]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Plan(abc.Sequence[_Place]):
-    """The places of all batches of all epochs, one after the other."""
+    """The places of all batches of all epochs, in order."""
 
     samples: int
     batch_size: int
@@ -237,13 +233,13 @@ class _Plan(abc.Sequence[_Place]):
 
     @property
     def identity(self) -> dict[str, int]:
-        """What batches depend on, but for the samples themselves."""
+        """The arguments that determine the batches, except the samples themselves."""
         names = ("samples", "batch_size", "seed", "shuffle")
         return {name: int(getattr(self, name)) for name in names}
 
     @property
     def per_epoch(self) -> int:
-        """Places in an epoch: those of whole batches."""
+        """The number of places per epoch, a multiple of the batch size."""
         return -(-self.samples // self.batch_size) * self.batch_size
 
     def __len__(self) -> int:
@@ -255,13 +251,13 @@ class _Plan(abc.Sequence[_Place]):
         padding = place >= self.samples
         place %= self.samples
         if self.shuffle:
-            place = int(_order(self.seed, epoch, self.samples)[place])
+            place = int(_make_order(self.seed, epoch, self.samples)[place])
         return _Place(epoch, place, padding)
 
 
 @functools.lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    # NumPy keeps the numbers of this older generator for ever; those of the newer may change.
+def _make_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    # NumPy guarantees the numbers of this legacy generator; those of the new one may change.
     return np.random.RandomState([seed, epoch]).permutation(count)
 
 
@@ -272,7 +268,7 @@ def _read(
     size: tuple[int, int] | None,
     place: _Place,
 ) -> Sample | Sequence:
-    """One sample as it goes into a batch."""
+    """Reads one sample and prepares it for a batch."""
     sample = dataset[place.number]
     if not isinstance(sample, Sample | Sequence):
         got = type(sample).__name__
@@ -280,7 +276,7 @@ def _read(
     name = sample.name or str(place.number)
     if transform is not None:
         sample = _transform(transform, seed, place, sample, name)
-    sample = dataclasses.replace(with_valid(sample), name=name)
+    sample = dataclasses.replace(add_valid(sample), name=name)
     if size is not None:
         sample = _pad(sample, size)
     if place.padding:
@@ -291,26 +287,26 @@ def _read(
 def _transform(
     transform: Transform, seed: int, place: _Place, sample: Sample | Sequence, name: Any
 ) -> Sample | Sequence:
-    """The sample that the transform makes; if it raises, the error says of which sample."""
-    with jax.default_device(_cpu()):
+    """Transforms a sample; an error of the transform gets a note that names the sample."""
+    with jax.default_device(_find_cpu()):
         key = jax.random.fold_in(jax.random.key(seed), place.epoch)
         try:
             changed = transform(jax.random.fold_in(key, place.number), sample)
             if not isinstance(changed, Sample | Sequence):
                 got = type(changed).__name__
-                raise TypeError(f"transform: expected a function to a sample, got {got} from it")
+                raise TypeError(f"transform: expected it to return a sample, got {got}")
             found: Sample | Sequence = jax.tree.map(np.asarray, changed)
         except Exception as error:
             error.add_note(
-                f"raised by the transform of sample {place.number}, {name}, epoch {place.epoch}"
+                f"raised by the transform for sample {place.number}, {name}, epoch {place.epoch}"
             )
             raise
         return found
 
 
 @functools.cache
-def _cpu() -> jax.Device | None:
-    """The CPU: the accelerator is busy with training. None where JAX was told to use no CPU."""
+def _find_cpu() -> jax.Device | None:
+    """Finds the CPU, as the accelerator is busy with training; None if JAX may not use the CPU."""
     try:
         return jax.local_devices(backend="cpu")[0]
     except RuntimeError:
@@ -322,7 +318,7 @@ def _pad(sample: S, size: tuple[int, int]) -> S:
     below, right = (wanted - n for wanted, n in zip(size, shape, strict=True))
     if below < 0 or right < 0:
         raise ValueError(
-            f"size: sample {sample.name} of {shape} (H, W) does not fit into {size}; crop it in a "
+            f"size: sample {sample.name} is {shape} (H, W), larger than {size}; crop it in the "
             "transform"
         )
 
@@ -336,7 +332,7 @@ def _pad(sample: S, size: tuple[int, int]) -> S:
 
 
 def _check_source(dataset: Source, transform: Transform | None) -> None:
-    """Refuses a path in place of a data set, and what cannot be called as a transform."""
+    """Refuses a path in place of a data set, and a transform that is not callable."""
     if isinstance(dataset, str | os.PathLike):
         path = os.fspath(dataset)
         opened = f"data.FolderPairs({path!r}, image='frames/*.png')"
@@ -356,12 +352,12 @@ def _check(
     processes = jax.process_count()
     for name, number in (("batch_size", batch_size), ("seed", seed)):
         if not isinstance(number, int | np.integer):
-            raise TypeError(f"{name}: expected a whole number, got {number!r}")
+            raise TypeError(f"{name}: expected an integer, got {number!r}")
     if len(dataset) < 1:
-        raise ValueError("dataset: it is empty")
+        raise ValueError("dataset: expected at least one sample, got none")
     if batch_size < 1 or batch_size % processes:
         raise ValueError(
-            f"batch_size: expected a positive multiple of the {processes} processes, "
+            f"batch_size: expected a positive multiple of {processes}, the number of processes, "
             f"got {batch_size}"
         )
     if not 0 <= seed < 2**32:

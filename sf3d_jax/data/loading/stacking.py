@@ -1,4 +1,4 @@
-"""Samples of NumPy arrays, stacked into a batch."""
+"""Stacks samples of NumPy arrays into a batch."""
 
 import dataclasses
 from collections import abc
@@ -15,26 +15,27 @@ Q = TypeVar("Q", bound=Sequence)
 
 
 def stack(samples: abc.Sequence[S]) -> S:
-    """A batch of samples or of sequences; the `collate_fn` of PyTorch's DataLoader, for one.
+    """Stacks samples, or sequences, into a batch, for instance as a PyTorch `collate_fn`.
 
-    A next camera that only some have is that of the first frame for the others, and a next inverse
-    depth is 0, no surface: neither claims anything.
+    If only some samples have a next camera or a next inverse depth, the others get neutral values:
+    their first camera, and 0 (no surface).
 
     Args:
-      samples: of NumPy arrays, without a batch axis, of one size and with the same fields.
+      samples: samples or sequences of NumPy arrays, without a batch axis, of one size and with the
+        same fields.
 
     Returns:
-      A sample or a sequence with a batch axis first; `valid` is always there, and `name` is a
+      A sample or a sequence with a leading batch axis; `valid` is always present, and `name` is a
       tuple.
 
     Raises:
-      TypeError: some are samples, some sequences.
-      ValueError: there is none, or they differ in size, in their fields, in their number of frames
-        or in their lens.
+      TypeError: some items are samples and some are sequences.
+      ValueError: there are no items, or they differ in size, fields, number of frames or lens
+        model.
     """
     if not samples:
         raise ValueError("samples: expected at least one, got none")
-    samples = [with_valid(sample) for sample in samples]
+    samples = [add_valid(sample) for sample in samples]
     samples = [_fill(sample, samples) for sample in samples]
     first = samples[0]
     for sample in samples[1:]:
@@ -45,9 +46,9 @@ def stack(samples: abc.Sequence[S]) -> S:
 
 
 def _fill(sample: S, others: abc.Sequence[S]) -> S:
-    """The sample with a next camera, and with no surface in the next frame, if others have one."""
+    """Adds a next camera and an empty next inverse depth to a sample, if others have them."""
     if isinstance(sample, Sequence):
-        return _give_each_frame(sample)
+        return _repeat_cameras(sample)
     fields: dict[str, Tree] = {}
     given = [present_fields(other, "next_camera", "next_inv_depth") for other in others]
     if sample.next_camera is None and any("next_camera" in other for other in given):
@@ -58,8 +59,8 @@ def _fill(sample: S, others: abc.Sequence[S]) -> S:
     return dataclasses.replace(sample, **fields)
 
 
-def _give_each_frame(sequence: Q) -> Q:
-    """The sequence with numbers of its cameras for every frame, not taken for a batch's."""
+def _repeat_cameras(sequence: Q) -> Q:
+    """Repeats camera parameters shared by all frames, so that sequences can be stacked."""
     if sequence.cameras is None:
         return sequence
     count = sequence.valid.shape[0] + 1
@@ -71,29 +72,32 @@ def _give_each_frame(sequence: Q) -> Q:
 def _check_alike(first: Sample | Sequence, sample: Sample | Sequence) -> None:
     if type(first) is not type(sample):
         kinds = f"a {type(first).__name__} and a {type(sample).__name__}"
-        raise TypeError(f"dataset: {first.name} and {sample.name} are {kinds}")
+        pair = f"{first.name} and {sample.name}"
+        raise TypeError(f"dataset: expected items of one type, but {pair} are {kinds}")
     names = [field.name for field in dataclasses.fields(first) if field.name != "name"]
     ours, theirs = present_fields(first, *names), present_fields(sample, *names)
     pair = f"samples {first.name} and {sample.name}"
     if ours.keys() != theirs.keys():
         some = ", ".join(sorted(ours.keys() ^ theirs.keys()))
-        raise ValueError(f"dataset: of the {pair} only one has {some}; drop it in a transform")
+        raise ValueError(f"dataset: only one of the {pair} has {some}; remove it in a transform")
     if first.valid.shape[-2:] != sample.valid.shape[-2:]:
         sizes = f"{first.valid.shape[-2:]} and {sample.valid.shape[-2:]}"
         raise ValueError(f"size: {pair} have {sizes} (H, W); give size=, or crop in a transform")
-    for name, ours_shape, theirs_shape in _camera_shapes(first, sample):
+    for name, ours_shape, theirs_shape in _describe_lenses(first, sample):
         if ours_shape != theirs_shape:
-            raise ValueError(f"dataset: {name} of the {pair}: {ours_shape} and {theirs_shape}")
+            raise ValueError(
+                f"dataset: {name} of the {pair} differ: {ours_shape} and {theirs_shape}"
+            )
     for name, x in ours.items():
         if not isinstance(x, Camera) and np.shape(x) != np.shape(theirs[name]):
             shapes = f"{np.shape(x)} and {np.shape(theirs[name])}"
             raise ValueError(f"dataset: {name} of the {pair} have the shapes {shapes}")
 
 
-def _camera_shapes(
+def _describe_lenses(
     first: Sample | Sequence, sample: Sample | Sequence
 ) -> list[tuple[str, str, str]]:
-    """(name, lens, lens) of the cameras of two samples."""
+    """Describes the lenses of the cameras of two samples as (name, lens, lens)."""
 
     def lens(camera: Camera) -> str:
         count = 0 if camera.distortion is None else np.shape(camera.distortion)[-1]
@@ -104,17 +108,17 @@ def _camera_shapes(
     return [(name, lens(camera), lens(theirs[name])) for name, camera in ours.items()]
 
 
-def with_valid(sample: S) -> S:
-    """The sample or sequence with a mask, which is True everywhere if it had none.
+def add_valid(sample: S) -> S:
+    """Checks a sample or sequence, and adds a mask of True if it has no mask.
 
     Args:
-      sample: to be checked.
+      sample: sample or sequence to check.
 
     Returns:
-      The sample.
+      The sample or sequence.
 
     Raises:
-      TypeError: a map has numbers of another kind.
+      TypeError: a map has the wrong dtype.
       ValueError: its shapes do not fit each other.
     """
     shape = check_sample(sample)

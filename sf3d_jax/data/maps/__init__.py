@@ -1,20 +1,20 @@
-"""Flow and scalar maps from and to files, in whatever format.
+"""Reading and writing flow and scalar maps in any of these formats.
 
-The format is told by the ending of the file, or by `format=`:
+The format is chosen by the ending of the file, or by `format=`:
 
     ending   format=   flow            disparity, other maps
     .flo     "flo"     Middlebury      -
-    .png     "kitti"   16-bit KITTI    16-bit, a code is a value times 256 (disparity) or `scale`
+    .png     "kitti"   16-bit KITTI    16-bit: code = value times 256 (disparity) or `scale`
     .pfm     "pfm"     PF              Pf
     .npy     "npy"     [H, W, 2]       [H, W] or [H, W, 1]
-    .npz     "npz"     `flow`          one of that shape; with a mask `valid`, `valid_mask`, `mask`
+    .npz     "npz"     `flow`          an array [H, W]; mask `valid`, `valid_mask` or `mask`
     .flo5    "spring"  HDF5 `flow`     -
     .dsp5    "spring"  -               HDF5 `disparity`
-    .dpt     "sintel"  -               depth, so that only `read_map` and `write_map` have it
+    .dpt     "sintel"  -               depth, for `read_map` and `write_map` only
     -        "vkitti2" Virtual KITTI 2 -
-    -        "tartanair"               TartanAir V2: flow, and depth by `read_map` and `write_map`
+    -        "tartanair"               TartanAir V2: flow, and depth for `read_map`, `write_map`
 
-A pixel without a value holds 0 and is False in `valid`.
+Invalid pixels hold 0 and are False in `valid`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 
 
 class _Format(NamedTuple):
-    """A format of one kind of map, an array with NaN where there is no value."""
+    """Reader and writer of one kind of map, an array with NaN at invalid pixels."""
 
     ending: str | None
     read: Callable[[PathLike], np.ndarray]
@@ -58,16 +58,17 @@ _DISPARITY_ARCHIVE = _Format(
 
 
 def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
-    """Reads optical flow.
+    """Reads optical flow from .flo, PNG, .pfm, .npy, .npz or .flo5.
 
     Args:
-      path: of the file.
-      format: "flo", "kitti", "pfm", "npy", "npz", "spring", "vkitti2" or "tartanair"; by the ending
-        of the file when not given, a .png as KITTI's.
+      path: file to read.
+      format: "flo", "kitti", "pfm", "npy", "npz", "spring", "vkitti2" or "tartanair"; None to
+        choose by the ending of the file, "kitti" for .png.
 
     Returns:
-      The flow. Invalid is what the format marks so (above 1e9 in .flo, no blue in a PNG, and red in
-      one of TartanAir) and what is not finite.
+      Flow (u, v) in pixels, float32 [H, W, 2], and valid, bool [H, W]. Pixels are invalid if the
+      format marks them so (above 1e9 in .flo, 0 in the blue channel of a KITTI PNG, not 0 in the
+      red one of TartanAir) or if they are not finite.
 
     Raises:
       FormatError: the file does not hold flow in this format, or its ending is unknown.
@@ -78,11 +79,11 @@ def read_flow(path: PathLike, *, format: str | None = None) -> FlowMap:
 
 
 def read_flow_numbers(path: PathLike, *, format: str | None = None) -> np.ndarray:
-    """Reads optical flow as `read_flow`, with NaN where it is unknown.
+    """Reads optical flow with NaN at unknown pixels.
 
     Args:
-      path: of the file.
-      format: as for `read_flow`.
+      path: file to read.
+      format: a format of `read_flow`; None to choose by the ending.
 
     Returns:
       float32 [H, W, 2].
@@ -100,18 +101,18 @@ def write_flow(
     *,
     format: str | None = None,
 ) -> None:
-    """Writes optical flow.
+    """Writes optical flow to .flo, PNG, .pfm, .npy, .npz or .flo5.
 
     Args:
-      path: of the file.
-      flow: real [H, W, 2], (u, v) in pixels. What is not finite is written as invalid.
-      valid: bool [H, W], all where not given.
-      format: "flo", "kitti", "pfm", "npy", "npz", "spring", "vkitti2" or "tartanair"; by the ending
-        of the file when not given, a .png as KITTI's.
+      path: file to write.
+      flow: real [H, W, 2], (u, v) in pixels. Non-finite pixels are written as invalid.
+      valid: bool [H, W], mask of the valid pixels; None for all.
+      format: "flo", "kitti", "pfm", "npy", "npz", "spring", "vkitti2" or "tartanair"; None to
+        choose by the ending of the file, "kitti" for .png.
 
     Raises:
       FormatError: the ending is unknown.
-      ValueError: a wrong shape or dtype, or a value that a PNG cannot hold.
+      ValueError: the shape or dtype is wrong, or a PNG cannot hold a value.
     """
     writer = _choose(path, format, _FLOW_FORMATS)
     flow = real_map("flow", flow, channels=2)
@@ -122,24 +123,24 @@ def write_flow(
 def read_disparity(
     path: PathLike, *, format: str | None = None, name: str = "disparity"
 ) -> ScalarMap:
-    """Reads disparity.
+    """Reads disparity from a 16-bit PNG, .pfm, .npy, .npz or .dsp5.
 
     Args:
-      path: of the file.
-      format: "kitti", "pfm", "npy", "npz" or "spring"; by the ending of the file when not given.
-      name: of the array of an .npz, which may hold several.
+      path: file to read.
+      format: "kitti", "pfm", "npy", "npz" or "spring"; None to choose by the ending of the file.
+      name: name of the array in an .npz that holds several.
 
     Returns:
-      The disparity in pixels, positive: its sign is dropped, because both are in circulation.
-      Invalid is what is 0 (no surface) or not finite.
+      Disparity in pixels, float32 [H, W], and valid, bool [H, W]. The sign is dropped, because both
+      signs are in use. Pixels are invalid if they are 0 (no surface) or not finite.
 
     Raises:
       FormatError: the file does not hold disparity in this format, or its ending is unknown.
     """
     scale = kitti_png.DISPARITY_SCALE
-    formats = _scalar_formats(scale, name)
+    formats = _make_scalar_formats(scale, name)
     disparity = np.abs(_choose(path, format, formats).read(path))
-    return _scalar_map(disparity, np.isfinite(disparity) & (disparity > 0))
+    return _make_scalar_map(disparity, np.isfinite(disparity) & (disparity > 0))
 
 
 def write_disparity(
@@ -149,23 +150,23 @@ def write_disparity(
     *,
     format: str | None = None,
 ) -> None:
-    """Writes disparity, 0 where it is invalid.
+    """Writes disparity to a 16-bit PNG, .pfm, .npy, .npz or .dsp5, with 0 at invalid pixels.
 
     Args:
-      path: of the file.
-      disparity: real [H, W] in pixels. What is not positive and finite is written as invalid.
-      valid: bool [H, W], all where not given.
-      format: "kitti", "pfm", "npy", "npz" or "spring"; by the ending of the file when not given.
+      path: file to write.
+      disparity: real [H, W] in pixels. Pixels that are not positive and finite become invalid.
+      valid: bool [H, W], mask of the valid pixels; None for all.
+      format: "kitti", "pfm", "npy", "npz" or "spring"; None to choose by the ending of the file.
 
     Raises:
       FormatError: the ending is unknown.
-      ValueError: a wrong shape or dtype, or a value that a KITTI PNG cannot hold (256 or more).
+      ValueError: the shape or dtype is wrong, or a value is 256 or more, which a PNG cannot hold.
     """
-    formats = {**_scalar_formats(kitti_png.DISPARITY_SCALE), "npz": _DISPARITY_ARCHIVE}
+    formats = {**_make_scalar_formats(kitti_png.DISPARITY_SCALE), "npz": _DISPARITY_ARCHIVE}
     writer = _choose(path, format, formats)
     disparity = real_map("disparity", disparity)
     known = valid_mask(valid, disparity) & (disparity > 0)
-    writer.write(path, _scalar_map(disparity, known).values)
+    writer.write(path, _make_scalar_map(disparity, known).values)
 
 
 def read_map(
@@ -175,26 +176,26 @@ def read_map(
     scale: float | None = None,
     name: str | None = None,
 ) -> ScalarMap:
-    """Reads a scalar map of any meaning: depth, inverse depth, its change, motion in depth.
+    """Reads a scalar map: depth, inverse depth, its change, motion in depth, or any other.
 
     Args:
-      path: of the file.
+      path: file to read.
       format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring", "sintel" (depth) or
-        "tartanair" (depth); by the ending of the file when not given.
-      scale: for a PNG, and there required: a value is its code divided by this.
-      name: what the map is, such as "depth", for an .npz: the array of this name, or else the only
-        one whose name is not that of another kind, such as disparity.
+        "tartanair" (depth); None to choose by the ending of the file.
+      scale: value = code / scale; required for a PNG, and not allowed for other formats.
+      name: kind of map in an .npz, such as "depth": the array of that name is read, else the only
+        one whose name does not denote another kind, such as disparity.
 
     Returns:
-      The map. Invalid is what is not finite and, in a PNG, 0; elsewhere 0 and negative numbers
-      are values like any other.
+      Values, float32 [H, W], and valid, bool [H, W]. Pixels are invalid if they are not finite or,
+      in a PNG, 0; elsewhere 0 and negative numbers are valid.
 
     Raises:
       FormatError: the file does not hold a scalar map in this format, or its ending is unknown.
       ValueError: scale is missing, not positive, or given for another format than PNG.
     """
     values = _choose_scaled(path, format, scale, name).read(path)
-    return _scalar_map(values, np.isfinite(values))
+    return _make_scalar_map(values, np.isfinite(values))
 
 
 def write_map(
@@ -205,21 +206,21 @@ def write_map(
     format: str | None = None,
     scale: float | None = None,
 ) -> None:
-    """Writes a scalar map of any meaning: depth, inverse depth, its change, motion in depth.
+    """Writes a scalar map: depth, inverse depth, its change, motion in depth, or any other.
 
     Args:
-      path: of the file.
-      values: real [H, W]. What is not finite is written as invalid; so is 0 in a PNG, where a
+      path: file to write.
+      values: real [H, W]. Non-finite pixels are written as invalid; in a PNG so is 0, and a
         positive value gets at least the code 1.
-      valid: bool [H, W], all where not given.
+      valid: bool [H, W], mask of the valid pixels; None for all.
       format: "kitti" (any 16-bit PNG), "pfm", "npy", "npz", "spring", "sintel" (depth) or
-        "tartanair" (depth); by the ending of the file when not given.
-      scale: for a PNG, and there required: the code is the value times this, rounded.
+        "tartanair" (depth); None to choose by the ending of the file.
+      scale: code = value * scale, rounded; required for a PNG, and not allowed for other formats.
 
     Raises:
       FormatError: the ending is unknown.
-      ValueError: a wrong shape or dtype, a value that the PNG cannot hold (negative, or above
-        65535 / scale), or a scale that is missing, not positive, or given for another format.
+      ValueError: the shape or dtype is wrong; a PNG cannot hold a value (negative, or above
+        65535 / scale); or the scale is missing, not positive, or given for another format.
     """
     writer = _choose_scaled(path, format, scale)
     values = real_map("values", values)
@@ -227,7 +228,7 @@ def write_map(
     writer.write(path, np.where(known, values, np.float32(np.nan)))
 
 
-def _scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Format]:
+def _make_scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Format]:
     read_png = partial(kitti_png.read_scalar, scale=scale)
     write_png = partial(kitti_png.write_scalar, scale=scale)
     return {
@@ -239,12 +240,12 @@ def _scalar_formats(scale: float, name: str | None = None) -> Mapping[str, _Form
     }
 
 
-def _map_formats(scale: float, name: str | None) -> Mapping[str, _Format]:
+def _make_map_formats(scale: float, name: str | None) -> Mapping[str, _Format]:
     depths = {
         "sintel": _Format(".dpt", flo.read_depth, flo.write_depth),
         "tartanair": _Format(None, tartanair_png.read_depth, tartanair_png.write_depth),
     }
-    return {**_scalar_formats(scale, name), **depths}
+    return {**_make_scalar_formats(scale, name), **depths}
 
 
 def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) -> _Format:
@@ -256,7 +257,7 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
     endings = ", ".join(chosen.ending for chosen in formats.values() if chosen.ending)
     raise FormatError(
         path,
-        f"one of the endings {endings} or a format= of {', '.join(map(repr, formats))}",
+        f"one of the endings {endings}, or format= one of {', '.join(map(repr, formats))}",
         f"the ending {ending!r}" if format is None else f"format={format!r}",
     )
 
@@ -264,16 +265,17 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
 def _choose_scaled(
     path: PathLike, format: str | None, scale: float | None, name: str | None = None
 ) -> _Format:
-    chosen = _choose(path, format, _map_formats(1 if scale is None else scale, name))
+    chosen = _choose(path, format, _make_map_formats(1 if scale is None else scale, name))
     if (chosen.ending == ".png") != (scale is not None):
-        need = "needs one" if scale is None else "has none"
+        need = "needs a scale" if scale is None else "takes no scale"
         raise ValueError(
-            f"scale: {path} as {chosen.ending or format} {need}; only a PNG of integers is scaled"
+            f"scale: {path}, read as {chosen.ending or format}, {need}; "
+            "only the codes of a 16-bit PNG are scaled"
         )
     if scale is not None and not 0 < scale < np.inf:
         raise ValueError(f"scale: expected a positive number, got {scale}")
     return chosen
 
 
-def _scalar_map(values: np.ndarray, valid: np.ndarray) -> ScalarMap:
+def _make_scalar_map(values: np.ndarray, valid: np.ndarray) -> ScalarMap:
     return ScalarMap(zero_unless(valid, values), valid)

@@ -1,7 +1,7 @@
 """The Middlebury .flo format of optical flow.
 
-Little endian: the float32 202021.25 (the letters PIEH), the int32 width and height, then
-float32 u, v of each pixel, row by row from the top. A component beyond 1e9 means unknown.
+Little endian: the float32 202021.25 (the letters PIEH), width and height as int32, then
+u, v of each pixel as float32, row by row from the top. A component beyond 1e9 means unknown.
 """
 
 import struct
@@ -22,13 +22,13 @@ def read(path: PathLike) -> np.ndarray:
     """Reads a .flo file.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       float32 [H, W, 2], (u, v) in pixels, both NaN where the flow is unknown.
 
     Raises:
-      FormatError: the file is not a .flo file, or not of the length its header says.
+      FormatError: the file is not a .flo file, or its length does not match its header.
     """
     flow = read_floats(path, 2, ".flo")
     known = in_all_channels(np.abs(flow) <= _LARGEST_KNOWN)  # False for NaN, too
@@ -41,32 +41,32 @@ def write(path: PathLike, flow: np.ndarray) -> None:
     """Writes a .flo file.
 
     Args:
-      path: of the file.
+      path: file to write.
       flow: float32 [H, W, 2], (u, v) in pixels, NaN where unknown.
     """
     write_floats(path, np.where(finite(flow)[..., None], flow, _UNKNOWN))
 
 
 def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
-    """Reads the header and the numbers of a .flo file, or of one made like it.
+    """Reads a .flo file, or one with another number of channels.
 
     Args:
-      path: of the file.
-      channels: numbers a pixel.
-      ending: of such files, for the error.
+      path: file to read.
+      channels: number of values per pixel.
+      ending: ending of such files, used in error messages.
 
     Returns:
-      float32 [H, W, channels], as the file has them.
+      float32 [H, W, channels], unchanged.
 
     Raises:
-      FormatError: the file begins otherwise, or is not of the length its header says.
+      FormatError: the file has another header, or its length does not match it.
     """
     data = Path(path).read_bytes()
     if not data.startswith(MAGIC):
         found = f"{data[:4]!r} in {len(data)} bytes"
         raise FormatError(path, f"a {ending} file, which begins with {MAGIC!r}", found)
     if len(data) < _HEADER.size:
-        raise FormatError(path, f"a header of {_HEADER.size} bytes", f"{len(data)} bytes in all")
+        raise FormatError(path, f"a header of {_HEADER.size} bytes", f"only {len(data)} bytes")
     _, width, height = _HEADER.unpack_from(data)
     check_header_size(path, width, height)
     length = _HEADER.size + 4 * channels * width * height
@@ -78,36 +78,36 @@ def read_floats(path: PathLike, channels: int, ending: str) -> np.ndarray:
 
 
 def write_floats(path: PathLike, values: np.ndarray) -> None:
-    """Writes the header and the numbers of a .flo file, or of one made like it.
+    """Writes a .flo file, or one with another number of channels.
 
     Args:
-      path: of the file.
-      values: [H, W, channels].
+      path: file to write.
+      values: array [H, W, channels].
     """
     height, width = values.shape[:2]
     write_bytes(path, _HEADER.pack(MAGIC, width, height) + values.astype("<f4").tobytes())
 
 
 def read_depth(path: PathLike) -> np.ndarray:
-    """Reads a .dpt file.
+    """Reads a .dpt file of Sintel: a .flo file with one channel.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W], as the file has them.
+      float32 [H, W], unchanged.
 
     Raises:
-      FormatError: the file is not a .dpt file, or not of the length its header says.
+      FormatError: the file is not a .dpt file, or its length does not match its header.
     """
     return read_floats(path, 1, ".dpt")[..., 0]
 
 
 def write_depth(path: PathLike, depth: np.ndarray) -> None:
-    """Writes a .dpt file.
+    """Writes a .dpt file of Sintel: a .flo file with one channel.
 
     Args:
-      path: of the file.
+      path: file to write.
       depth: float32 [H, W], NaN where unknown.
     """
     write_floats(path, depth[..., None])

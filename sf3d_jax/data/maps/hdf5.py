@@ -1,8 +1,8 @@
-"""The HDF5 files of the Spring benchmark: .flo5 of optical flow and .dsp5 of disparity.
+"""The HDF5 files of the Spring benchmark: .flo5 for optical flow and .dsp5 for disparity.
 
-A file holds one array, `flow` [H, W, 2] or `disparity` [H, W], of floats. The truth has twice the
-rows and columns of the images, while its values are in pixels of the images. NaN is unknown; a
-disparity of 0 is infinitely far away. The cameras are in text files: see `sets.spring.cameras`.
+A file holds one floating-point array, `flow` [H, W, 2] or `disparity` [H, W]. The ground truth has
+twice the rows and columns of the images, but its values are in pixels of the images. NaN means
+unknown; a disparity of 0 is infinitely far away.
 """
 
 import io
@@ -16,17 +16,17 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike, check_header_size, headers, write_bytes
 
 _COMPRESSION = {"compression": "gzip", "compression_opts": 5}
-_LARGEST_RATIO = 1032  # bytes that gzip can make of one
+_LARGEST_RATIO = 1032  # largest compression ratio of gzip
 
 
 def read_flow(path: PathLike) -> np.ndarray:
     """Reads a .flo5 file.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W, 2], (u, v) in pixels, as the file has them.
+      float32 [H, W, 2], (u, v) in pixels, unchanged.
 
     Raises:
       FormatError: the file is not HDF5, or has no array `flow` of the shape [H, W, 2].
@@ -38,10 +38,10 @@ def read_scalar(path: PathLike) -> np.ndarray:
     """Reads a .dsp5 file.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W], in pixels, as the file has them.
+      float32 [H, W], in pixels, unchanged.
 
     Raises:
       FormatError: the file is not HDF5, or has no array `disparity` of the shape [H, W].
@@ -53,7 +53,7 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     """Writes a .flo5 file.
 
     Args:
-      path: of the file.
+      path: file to write.
       flow: float32 [H, W, 2], (u, v) in pixels, NaN where unknown.
     """
     _write(path, "flow", flow)
@@ -63,7 +63,7 @@ def write_scalar(path: PathLike, values: np.ndarray) -> None:
     """Writes a .dsp5 file.
 
     Args:
-      path: of the file.
+      path: file to write.
       values: float32 [H, W], in pixels, NaN where unknown.
     """
     _write(path, "disparity", values)
@@ -90,18 +90,18 @@ def _read(path: PathLike, key: str, tail: tuple[int, ...]) -> np.ndarray:
             array = found[()]
     except FormatError:
         raise
-    except Exception:  # a broken file raises half a dozen kinds
-        what = f"{len(data)} bytes that HDF5 does not read"
-        raise FormatError(path, "a whole HDF5 file", what) from None
+    except Exception:  # broken files raise errors of many kinds
+        what = f"{len(data)} bytes that HDF5 cannot read"
+        raise FormatError(path, "a complete HDF5 file", what) from None
 
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinite: no value
+    with np.errstate(over="ignore", invalid="ignore"):  # values beyond float32 become infinite
         return np.ascontiguousarray(array, np.float32)
 
 
 def _check_array(
     path: PathLike, key: str, shape: tuple[int, ...], dtype: np.dtype, tail: tuple[int, ...]
 ) -> None:
-    """Refuses another shape or kind of number, before anything is allocated for it."""
+    """Refuses a wrong shape or dtype before memory is allocated for it."""
     if len(shape) != 2 + len(tail) or shape[2:] != tail:
         expected = ", ".join(["H", "W", *map(str, tail)])
         raise FormatError(path, f"`{key}` of the shape [{expected}]", f"{list(shape)}")
@@ -111,17 +111,19 @@ def _check_array(
 
 
 def _check_bytes(path: PathLike, key: str, found: Any, length: int) -> None:
-    """Refuses more numbers than the file can hold: HDF5 makes up those that are not stored."""
+    """Refuses arrays larger than the file can hold: HDF5 fills in values that are not stored."""
     if found.is_virtual or found.external:
-        raise FormatError(path, f"`{key}` in the file itself", "one that is stored in other files")
+        raise FormatError(path, f"`{key}` in the file itself", "an array stored in other files")
     stored = min(found.id.get_storage_size(), length)
     pieces = [found.shape, *([] if found.chunks is None else [found.chunks])]
     for height, width, *_ in pieces:
-        if complaint := headers.size_complaint(int(width), int(height)):
-            raise FormatError(path, *complaint)
+        if problem := headers.find_size_problem(int(width), int(height)):
+            raise FormatError(path, *problem)
     claimed = max(math.prod(map(int, piece)) * found.dtype.itemsize for piece in pieces)
     if claimed > (1 if found.chunks is None else _LARGEST_RATIO) * stored:
-        raise FormatError(path, f"`{key}` as large as its file", f"{claimed} bytes in {stored}")
+        raise FormatError(
+            path, f"`{key}` of a size that fits the file", f"{claimed} bytes in {stored}"
+        )
     if found.chunks is None:
         return
     count = math.prod(-(-n // chunk) for n, chunk in zip(found.shape, found.chunks, strict=True))

@@ -1,4 +1,4 @@
-"""Pictures, 8 bits a channel and channels last: images in colour, and masks."""
+"""Colour images and masks, channels last."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from sf3d_jax.data.opencv import import_cv2
 
 _JPEG_ENDINGS = (".jpg", ".jpeg")
 _IMAGE_QUALITY, _MASK_QUALITY = 95, 100
-_MIDDLE = 128  # the least code that is white rather than black
+_MIDDLE = 128  # smallest code that counts as white
 
 
 def read_image(path: PathLike) -> np.ndarray:
-    """Reads a PNG, a JPEG, a PPM or whatever else OpenCV reads.
+    """Reads an 8-bit image: a PNG, a JPEG, a PPM or any other format that OpenCV reads.
 
-    Pixels stay where the file has them: an orientation tag (EXIF) is ignored, as flow and depth
-    beside the image know nothing of it. Grey becomes three equal channels; alpha is dropped.
+    Pixels keep their places in the file: an orientation tag (EXIF) is ignored, because flow and
+    depth files do not follow it. Grey becomes three equal channels; alpha is dropped.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       uint8 RGB [H, W, 3].
 
     Raises:
-      FormatError: the file does not decode, or has more than 8 bits a channel.
+      FormatError: the file cannot be decoded, or has more than 8 bits per channel.
     """
     cv2 = import_cv2()
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
@@ -43,22 +43,24 @@ def read_image(path: PathLike) -> np.ndarray:
 
 
 def read_unit_image(path: PathLike) -> np.ndarray:
-    """Reads an image of 8 or 16 bits a channel as brightness from 0 to 1.
+    """Reads an image of 8 or 16 bits per channel, scaled to 0..1.
+
+    An orientation tag (EXIF) is ignored. Grey becomes three equal channels; alpha is dropped.
 
     Args:
-      path: of the file; as for `read_image`.
+      path: file to read, in any format that OpenCV reads.
 
     Returns:
       float32 RGB [H, W, 3], the codes divided by 255 or 65535.
 
     Raises:
-      FormatError: the file does not decode, or holds other numbers.
+      FormatError: the file cannot be decoded, or has another bit depth.
     """
     cv2 = import_cv2()
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     picture = read_picture(path, flags)
     if picture.dtype not in (np.uint8, np.uint16):
-        raise FormatError(path, "an image of 8 or 16 bits", f"one of {picture.dtype}")
+        raise FormatError(path, "an image of 8 or 16 bits", f"an image of {picture.dtype}")
     return picture / np.float32(np.iinfo(picture.dtype).max)
 
 
@@ -66,11 +68,11 @@ def write_image(path: PathLike, image: npt.ArrayLike) -> None:
     """Writes a PNG, or a JPEG of quality 95 with colour at full resolution.
 
     Args:
-      path: of the file, ending in .png, .jpg or .jpeg.
+      path: file to write, ending in .png, .jpg or .jpeg.
       image: uint8, RGB [H, W, 3] or grey [H, W].
 
     Raises:
-      ValueError: the path ends otherwise, the image has another dtype or shape, or is too large
+      ValueError: the ending is another one, the dtype or shape is wrong, or the image is too large
         for the format.
     """
     image = np.asarray(image)
@@ -82,25 +84,25 @@ def write_image(path: PathLike, image: npt.ArrayLike) -> None:
 
 
 def read_mask(path: PathLike, *, threshold: int | None = None) -> np.ndarray:
-    """Reads a picture of black and white as a mask.
+    """Reads a black and white image as a mask: True where brightness >= threshold.
 
-    A JPEG does not keep black and white apart exactly, so that a pixel counts by its brightness; in
-    other pictures that is the largest of its channels, so that any bright colour counts. Some masks
-    are made of 0 and 1: in a picture that is no JPEG and has no brightness above 1, 1 is True.
+    The brightness of a pixel is its largest channel, so any bright colour counts; in a JPEG it is
+    the grey value. If no pixel of an image other than a JPEG is brighter than 1, it is a mask of 0
+    and 1, and 1 is True.
 
     Args:
-      path: of a PNG, a JPEG or whatever else OpenCV reads, grey or in colour, without alpha or with
-        the same alpha everywhere.
-      threshold: the least brightness that is True, from 1 to 255. 128 unless given, when a picture
-        that is no JPEG has to reach it somewhere, or to be black: one of small codes or dark
-        colours would come out as False everywhere.
+      path: PNG, JPEG or any other format that OpenCV reads, grey or in colour, without alpha or
+        with constant alpha.
+      threshold: smallest brightness that is True, from 1 to 255; None for 128. Without it, an image
+        other than a JPEG must be black or reach 128 somewhere: small codes or dark colours would
+        all be read as False.
 
     Returns:
       bool [H, W].
 
     Raises:
-      FormatError: the file does not decode, has more than 8 bits a channel, alpha that varies and
-        may be the mask, or is darker than the threshold that was not given.
+      FormatError: the file cannot be decoded, has more than 8 bits per channel, has varying alpha,
+        which may be the mask, or does not reach the default threshold.
       ValueError: the threshold is out of range.
     """
     if threshold is not None and not 1 <= threshold <= 255:
@@ -111,24 +113,24 @@ def read_mask(path: PathLike, *, threshold: int | None = None) -> np.ndarray:
         flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
         return _check_depth(path, decode_picture(path, data, flags)) >= (threshold or _MIDDLE)
     picture = _check_depth(path, decode_picture(path, data, cv2.IMREAD_UNCHANGED))
-    brightness = _brightness(path, picture)
+    brightness = _compute_brightness(path, picture)
     largest = brightness.max()
     if threshold is None and 1 < largest < _MIDDLE:
-        expected = f"black and white, a mask that reaches {_MIDDLE} (pass threshold=)"
-        raise FormatError(path, expected, f"a brightness of {largest} at most")
+        expected = f"a mask that reaches a brightness of {_MIDDLE} (or pass threshold=)"
+        raise FormatError(path, expected, f"at most {largest}")
     return brightness >= (1 if largest <= 1 else threshold or _MIDDLE)
 
 
 def write_mask(path: PathLike, mask: npt.ArrayLike) -> None:
-    """Writes a mask as a grey picture, 0 and 255; a JPEG in quality 100, so that it reads the same.
+    """Writes a mask as a grey image of 0 and 255; a JPEG gets quality 100 and is read back exactly.
 
     Args:
-      path: of the file, ending in .png, .jpg or .jpeg.
+      path: file to write, ending in .png, .jpg or .jpeg.
       mask: bool [H, W].
 
     Raises:
-      ValueError: the path ends otherwise, the mask has another dtype or shape, or is too large for
-        the format.
+      ValueError: the ending is another one, the dtype or shape is wrong, or the mask is too large
+        for the format.
     """
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.ndim != 2 or mask.size == 0:
@@ -136,21 +138,21 @@ def write_mask(path: PathLike, mask: npt.ArrayLike) -> None:
     _write(path, np.where(mask, np.uint8(255), np.uint8(0)), _MASK_QUALITY)
 
 
-def _brightness(path: PathLike, picture: np.ndarray) -> np.ndarray:
-    """The largest channel of each pixel, without alpha."""
+def _compute_brightness(path: PathLike, picture: np.ndarray) -> np.ndarray:
+    """Computes the largest channel of each pixel, without alpha."""
     if picture.ndim == 2:
         return picture
     *colours, last = np.moveaxis(picture, -1, 0)
-    if len(colours) != 3:  # the last is no alpha
+    if len(colours) != 3:  # the last channel is not alpha
         colours.append(last)
     elif last.min() != last.max():
-        raise FormatError(path, "a mask in black and white", "alpha that varies, too")
+        raise FormatError(path, "a black and white mask without alpha", "varying alpha")
     return functools.reduce(np.maximum, colours)
 
 
 def _check_depth(path: PathLike, picture: np.ndarray) -> np.ndarray:
     if picture.dtype != np.uint8:
-        raise FormatError(path, "an 8-bit image", f"one of {8 * picture.itemsize} bits")
+        raise FormatError(path, "an 8-bit image", f"{8 * picture.itemsize} bits")
     return picture
 
 

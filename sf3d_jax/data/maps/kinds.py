@@ -1,4 +1,4 @@
-"""Maps as files hold them: numbers, and which pixels have one."""
+"""Maps with a mask of the valid pixels."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class FlowMap(NamedTuple):
 
 
 class ScalarMap(NamedTuple):
-    """One number a pixel.
+    """One value per pixel.
 
     Attributes:
       values: float32 [H, W], 0 where invalid.

@@ -1,9 +1,8 @@
 """16-bit PNG maps of KITTI.
 
-Flow: u = (R - 2^15) / 64, v = (G - 2^15) / 64 pixels, valid where B > 0 and nowhere else: files
-differ in what they put into R and G of an invalid pixel. Disparity: I / 256 pixels, 0 where there
-is none; depth maps are written the same way with other divisors. In memory, a pixel without a
-value is NaN.
+Flow: u = (R - 2^15) / 64, v = (G - 2^15) / 64 pixels, valid only where B > 0; R and G of invalid
+pixels differ between files. Disparity: I / 256 pixels, invalid where I = 0; depth maps are stored
+in the same way with other divisors. In memory, invalid pixels are NaN.
 """
 
 import numpy as np
@@ -14,9 +13,9 @@ from sf3d_jax.data._files.pictures import read_png16, write_png
 _LARGEST_CODE = 65535
 _FLOW_ZERO, _FLOW_SCALE = 32768, 64
 DISPARITY_SCALE = 256
-# What files of KITTI have where the flow is valid, or not.
+# Values of the valid flag in KITTI files.
 _FLAGS = (0, 1, 255, _LARGEST_CODE)
-# What TartanAir V2 has in red: the flow holds, is hidden, leaves the image, or the range.
+# Mask codes of TartanAir V2 in the red channel: valid, hidden (1, 10), out of the image or range.
 _MASK_CODES = (0, 1, 10, 100, 200)
 
 
@@ -24,35 +23,35 @@ def read_flow(path: PathLike) -> np.ndarray:
     """Reads a flow PNG.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of three channels, or is one of TartanAir V2.
+      FormatError: the file is not a 16-bit PNG with three channels, or is one of TartanAir V2.
     """
     codes = read_png16(path, 3, "KITTI flow")
     valid = codes[..., 2] != 0
     if _is_tartanair(codes, valid):
-        expected = "KITTI's flow, with u in the red channel and 1 in the blue one where it is valid"
+        expected = "KITTI flow, with u in the red channel and 1 in the blue one where it is valid"
         found = (
-            "codes of a mask in red and other numbers than 1 in blue, as in TartanAir V2: "
-            "read_flow(path, format='tartanair') reads those"
+            "mask codes in red and other numbers than 1 in blue, as in TartanAir V2; "
+            "use read_flow(path, format='tartanair')"
         )
         raise FormatError(path, expected, found)
     return decode_flow(codes[..., :2], valid)
 
 
 def _is_tartanair(codes: np.ndarray, valid: np.ndarray) -> bool:
-    """Whether red is a mask and blue is u: as KITTI's, u would be -512 to -508.9 throughout."""
+    """Whether red is a mask and blue is u; read as KITTI, u would be -512 to -508.9 everywhere."""
     if is_flag(codes[..., 2]):
         return False
     return bool(valid.any() and np.isin(codes[..., 0], _MASK_CODES).all())
 
 
 def is_flag(channel: np.ndarray) -> bool:
-    """Whether a channel is 1, or the largest number, where a flow is valid, and else 0."""
+    """Whether a channel holds only flags: 1, 255 or 65535 where a flow is valid, and else 0."""
     return bool(channel.max() <= 1 or np.isin(channel, _FLAGS).all())
 
 
@@ -60,7 +59,7 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     """Writes a flow PNG, rounding to the nearest 1/64 pixel.
 
     Args:
-      path: of the file.
+      path: file to write.
       flow: float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
 
     Raises:
@@ -72,10 +71,10 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
 
 
 def decode_flow(codes: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """The flow of 16-bit codes: (code - 2^15) / 64 pixels.
+    """Decodes flow from 16-bit codes: (code - 2^15) / 64 pixels.
 
     Args:
-      codes: uint16 [H, W, 2], of u and v.
+      codes: uint16 [H, W, 2], codes of u and v.
       valid: bool [H, W].
 
     Returns:
@@ -89,15 +88,14 @@ def decode_flow(codes: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def encode_flow(flow: np.ndarray, target: str) -> tuple[np.ndarray, np.ndarray]:
-    """The 16-bit codes of a flow, rounded to the nearest 1/64 pixel.
+    """Encodes flow as 16-bit codes, rounded to the nearest 1/64 pixel.
 
     Args:
       flow: float32 [H, W, 2], NaN where invalid.
-      target: what is written, for the error.
+      target: name of the format, used in error messages.
 
     Returns:
-      The codes in float64, [H, W, 2], those of no motion where invalid, and where the flow is
-      valid, bool [H, W, 1].
+      The codes in float64, [H, W, 2], those of zero flow where invalid; and valid, bool [H, W, 1].
 
     Raises:
       ValueError: a valid pixel lies outside [-512, 511.98].
@@ -107,8 +105,8 @@ def encode_flow(flow: np.ndarray, target: str) -> tuple[np.ndarray, np.ndarray]:
     bad = ((codes < 0) | (codes > _LARGEST_CODE)).any(-1)
     if bad.any():
         raise ValueError(
-            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of {target}: "
-            "mark them invalid, or write another format"
+            f"flow: {bad.sum()} valid pixels lie outside [-512, 511.98], the range of {target}; "
+            "mark them invalid, or use another format"
         )
     return codes, valid
 
@@ -117,14 +115,14 @@ def read_scalar(path: PathLike, scale: float) -> np.ndarray:
     """Reads a scalar PNG.
 
     Args:
-      path: of the file.
-      scale: the codes of one unit: a value is its code divided by this.
+      path: file to read.
+      scale: value = code / scale.
 
     Returns:
-      float32 [H, W], NaN where the file has 0.
+      float32 [H, W], NaN where the code is 0.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of one channel.
+      FormatError: the file is not a 16-bit PNG with one channel.
     """
     codes = read_png16(path, 1, "a scalar map such as KITTI disparity")
     values = (codes / np.float64(scale)).astype(np.float32)
@@ -136,10 +134,10 @@ def write_scalar(path: PathLike, values: np.ndarray, scale: float) -> None:
     """Writes a scalar PNG, rounding to the nearest code.
 
     Args:
-      path: of the file.
-      values: float32 [H, W]; 0 and NaN become 0, which means invalid. A positive value gets at
-        least the code 1, as in the benchmark's own code, so that it stays valid.
-      scale: the codes of one unit: a value times this is its code.
+      path: file to write.
+      values: float32 [H, W]; 0 and NaN get the code 0, which means invalid. A positive value gets
+        at least the code 1, as in the benchmark's own code, so that it stays valid.
+      scale: code = value * scale.
 
     Raises:
       ValueError: a value is negative or too large.
@@ -151,7 +149,7 @@ def write_scalar(path: PathLike, values: np.ndarray, scale: float) -> None:
     if bad.any():
         raise ValueError(
             f"{bad.sum()} valid pixels lie outside [0, {_LARGEST_CODE / scale:.6g}], the range of "
-            f"a 16-bit PNG with scale {scale:g}: mark them invalid, or write another format"
+            f"a 16-bit PNG with scale {scale:g}; mark them invalid, or use another format"
         )
 
     write_png(path, codes.astype(np.uint16))

@@ -1,16 +1,16 @@
-"""Masks without their borders. What lies beyond the image counts as True."""
+"""Erosion of masks; pixels outside the image count as True."""
 
 import numpy as np
 
 
 def erode_cross(mask: np.ndarray) -> np.ndarray:
-    """The mask without its border of a pixel, where surface and background may be mixed.
+    """Removes a border of one pixel from a mask, where surface and background may be mixed.
 
     Args:
       mask: bool [H, W].
 
     Returns:
-      bool [H, W], True where the pixel and its four neighbours are.
+      bool [H, W], True where the pixel and its four neighbours are True.
     """
     inner = mask.copy()
     inner[1:] &= mask[:-1]
@@ -21,14 +21,14 @@ def erode_cross(mask: np.ndarray) -> np.ndarray:
 
 
 def erode_square(mask: np.ndarray, radius: int) -> np.ndarray:
-    """The mask without a border of some pixels, diagonal neighbours included.
+    """Removes a border of some pixels from a mask, including diagonal neighbours.
 
     Args:
       mask: bool [H, W].
-      radius: the width of the border in pixels.
+      radius: width of the border in pixels.
 
     Returns:
-      bool [H, W], True where all pixels up to `radius` rows and columns away are.
+      bool [H, W], True where all pixels up to `radius` rows and columns away are True.
     """
     padded = np.pad(mask, radius, constant_values=True)
     side = 2 * radius + 1

@@ -1,7 +1,7 @@
-"""Maps as plain NumPy .npy files, of any real dtype.
+"""Maps in NumPy .npy files of any real dtype.
 
-The letters \\x93NUMPY, two bytes of a version, the length of the header (two bytes, from version
-2 on four), the header, a Python dict of descr, fortran_order and shape as text, and the numbers.
+The format: the bytes \\x93NUMPY, a version of two bytes, the length of the header (two bytes, four
+from version 2 on), the header (a Python dict of descr, fortran_order and shape as text), the data.
 """
 
 import io
@@ -18,20 +18,20 @@ _DTYPE = re.compile(rb"""['"]descr['"]\s*:\s*['"]([<>|=]?\w{1,20})['"]""")
 _ORDER = re.compile(rb"""['"]fortran_order['"]\s*:\s*(True|False)\b""")
 _SHAPE = re.compile(rb"""['"]shape['"]\s*:\s*\(([\d\s,L]{0,80})\)""")
 _NUMBERS = re.compile(r"[<>|=]?[?biufc]\d{1,2}")
-_LARGEST = 2**19, 4  # of an axis, and of their number: beyond, the sizes of nothing overflow
+_LARGEST = 2**19, 4  # length and number of axes; sizes of larger, empty arrays would overflow
 
 
 def read_flow(path: PathLike) -> np.ndarray:
     """Reads flow.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W, 2], (u, v) in pixels, as the file has them.
+      float32 [H, W, 2], (u, v) in pixels, unchanged.
 
     Raises:
-      FormatError: the file is no whole .npy file of real numbers of the shape [H, W, 2].
+      FormatError: the file is not a complete .npy file of real numbers of the shape [H, W, 2].
     """
     flow = read_array(path)
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.size == 0:
@@ -43,14 +43,14 @@ def read_scalar(path: PathLike, *, floating: bool = False) -> np.ndarray:
     """Reads a scalar map.
 
     Args:
-      path: of the file.
-      floating: refuse integers, as they would leave the unit open.
+      path: file to read.
+      floating: refuse integers, whose unit would be unknown.
 
     Returns:
-      float32 [H, W], as the file has them.
+      float32 [H, W], unchanged.
 
     Raises:
-      FormatError: the file is no whole .npy file of real numbers of the shape [H, W] or [H, W, 1].
+      FormatError: the file is not a complete .npy file of real numbers, [H, W] or [H, W, 1].
     """
     values = read_array(path, floating=floating)
     if values.shape[2:] not in [(), (1,)] or values.ndim < 2 or values.size == 0:
@@ -63,7 +63,7 @@ def write(path: PathLike, values: np.ndarray) -> None:
     """Writes a .npy file.
 
     Args:
-      path: of the file.
+      path: file to write.
       values: float32 [H, W] or [H, W, 2].
     """
     stream = io.BytesIO()
@@ -74,20 +74,20 @@ def write(path: PathLike, values: np.ndarray) -> None:
 def read_array(
     path: PathLike, dtype: type[np.floating] = np.float32, *, floating: bool = False
 ) -> np.ndarray:
-    """Reads real numbers of any shape.
+    """Reads an array of real numbers of any shape.
 
-    NumPy's own reader allocates what the header claims, and evaluates it as Python.
+    NumPy's own reader allocates whatever the header claims, and evaluates it as Python.
 
     Args:
-      path: of the file.
-      dtype: of the result, float32 or float64.
+      path: file to read.
+      dtype: dtype of the result, float32 or float64.
       floating: refuse integers.
 
     Returns:
-      The numbers, of the shape that the file says.
+      An array of the shape in the header.
 
     Raises:
-      FormatError: the file is no whole .npy file, or holds something else than real numbers.
+      FormatError: the file is not a complete .npy file of real numbers.
     """
     return parse_array(path, Path(path).read_bytes(), dtype, floating=floating)
 
@@ -95,24 +95,24 @@ def read_array(
 def parse_array(
     path: PathLike, data: bytes, dtype: type[np.floating] = np.float32, *, floating: bool = False
 ) -> np.ndarray:
-    """Takes real numbers of any shape from the bytes of an .npy.
+    """Parses the bytes of an .npy of real numbers of any shape.
 
     Args:
-      path: of the file that they are from, for the error.
-      data: all of the bytes.
-      dtype: as in `read_array`.
-      floating: as in `read_array`.
+      path: file path used in error messages.
+      data: all bytes of the file.
+      dtype: dtype of the result, float32 or float64.
+      floating: refuse integers.
 
     Returns:
-      As `read_array`.
+      An array of the shape in the header.
 
     Raises:
-      FormatError: as in `read_array`.
+      FormatError: the bytes are not a complete .npy file of real numbers.
     """
     kind, order, shape, start = _parse_header(path, data)
-    real = _real_dtype(path, kind)
+    real = _parse_dtype(path, kind)
     if floating and real.kind != "f":
-        raise DtypeError(path, "floating numbers", f"the dtype {real}")
+        raise DtypeError(path, "floating-point numbers", f"the dtype {real}")
 
     length = start + real.itemsize * math.prod(shape)
     if max(shape, default=0) > _LARGEST[0] or len(shape) > _LARGEST[1]:
@@ -122,40 +122,40 @@ def parse_array(
     array = np.frombuffer(data, real, offset=start).reshape(
         shape, order="F" if order == "True" else "C"
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinite: no value
+    with np.errstate(over="ignore", invalid="ignore"):  # values beyond float32 become infinite
         return np.ascontiguousarray(array, dtype).reshape(shape)
 
 
 def parse_shape(path: PathLike, data: bytes) -> tuple[int, ...]:
-    """The shape that an .npy says it has.
+    """Parses the shape in the header of an .npy.
 
     Args:
-      path: of the file, for the error.
-      data: the first bytes, at least all of the header.
+      path: file path used in error messages.
+      data: first bytes of the file, including the whole header.
 
     Raises:
-      FormatError: it is no header of an .npy.
+      FormatError: the bytes are not the header of an .npy.
     """
     return _parse_header(path, data)[2]
 
 
 def parse_length(path: PathLike, data: bytes) -> int:
-    """The bytes of an .npy, by its header.
+    """Parses the length of an .npy in bytes from its header.
 
     Args:
-      path: of the file, for the error.
-      data: the first bytes, at least all of the header.
+      path: file path used in error messages.
+      data: first bytes of the file, including the whole header.
 
     Raises:
-      FormatError: it is no header of an .npy of real numbers.
+      FormatError: the bytes are not the header of an .npy of real numbers.
     """
     kind, _, shape, start = _parse_header(path, data)
-    return start + _real_dtype(path, kind).itemsize * math.prod(shape)
+    return start + _parse_dtype(path, kind).itemsize * math.prod(shape)
 
 
 def _parse_header(path: PathLike, data: bytes) -> tuple[str, str, tuple[int, ...], int]:
-    """The dtype, the order and the shape, and where the numbers begin."""
-    header, start = _header(path, data)
+    """Parses the dtype, the order and the shape, and where the data begins."""
+    header, start = _split_header(path, data)
     found = [pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE)]
     if not all(found):
         raise FormatError(path, "descr, fortran_order and shape in the header", f"{header[:80]!r}")
@@ -163,24 +163,24 @@ def _parse_header(path: PathLike, data: bytes) -> tuple[str, str, tuple[int, ...
     return kind, order, tuple(int(size) for size in re.findall(r"\d+", sizes)), start
 
 
-def _header(path: PathLike, data: bytes) -> tuple[bytes, int]:
-    """The text of the header, and where the numbers begin."""
+def _split_header(path: PathLike, data: bytes) -> tuple[bytes, int]:
+    """Finds the text of the header, and where the data begins."""
     wide = 2 if data[6:7] == b"\x01" else 4
     start = 8 + wide + int.from_bytes(data[8 : 8 + wide], "little")
     if not data.startswith(_MAGIC) or data[6:7] not in (b"", b"\x01", b"\x02", b"\x03"):
         raise FormatError(path, f"a .npy file, which begins with {_MAGIC!r}", f"{data[:8]!r}")
     if start > len(data):
-        raise FormatError(path, f"a header of {start} bytes", f"{len(data)} bytes in all")
+        raise FormatError(path, f"a header of {start} bytes", f"only {len(data)} bytes")
     return data[8 + wide : start], start
 
 
-def _real_dtype(path: PathLike, kind: str) -> np.dtype:
+def _parse_dtype(path: PathLike, kind: str) -> np.dtype:
     try:
         found = np.dtype(kind) if _NUMBERS.fullmatch(kind) else None
     except TypeError:
         found = None
     if found is None or not np.can_cast(found, np.float32, "same_kind"):
-        # NumPy saves bfloat16 as two bytes of no meaning.
+        # NumPy saves bfloat16 as two bytes without meaning.
         expected = (
             "real numbers; save bfloat16 as float32" if kind.endswith("V2") else "real numbers"
         )

@@ -1,8 +1,8 @@
-"""Maps as one array of a NumPy archive (.npz).
+"""Maps as arrays of a NumPy archive (.npz).
 
-Flow is the array `flow`, disparity is `disparity`; else it is the only array of its shape whose
-name is not that of another kind, so that one file may hold all maps of a frame. A mask `valid`,
-`valid_mask` or `mask`, bool or 0 and 1, says where they are known.
+Flow is read from the array `flow`, disparity from `disparity`, or else from the only array of the
+right shape whose name does not denote another kind, so one file may hold all maps of a frame. An
+array `valid`, `valid_mask` or `mask`, bool or 0 and 1, masks the valid pixels.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ from sf3d_jax.data._files import FormatError, PathLike, SizeError, replace_file
 from sf3d_jax.data._files.headers import LARGEST_PICTURE
 from sf3d_jax.data.maps import npy
 
-# What damaged archives raise: of RuntimeError those with a password or an unknown compression.
+# Errors raised for damaged archives; RuntimeError for a password or an unknown compression.
 _BROKEN = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError
 _MASKS = "valid", "valid_mask", "mask"
-# What a name tells of an array, the first that fits; it begins, ends or is parted by no letter.
+# Kinds of maps by words in the name of an array; the first match counts.
 _KINDS = {
     "change": r"change|delta",
     "backward flow": r"backward|bwd?|flow ?bwd?",
@@ -41,13 +41,13 @@ def read_flow(path: PathLike) -> np.ndarray:
     """Reads flow.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
       float32 [H, W, 2], (u, v) in pixels, NaN where the mask of the file is False.
 
     Raises:
-      FormatError: the file is no whole archive, or does not say which array is the flow.
+      FormatError: the file is not a complete archive, or it is unclear which array is the flow.
     """
     return _read(path, "flow", "[H, W, 2]", lambda shape: len(shape) == 3 and shape[2] == 2)
 
@@ -56,14 +56,14 @@ def read_scalar(path: PathLike, name: str | None = None) -> np.ndarray:
     """Reads a scalar map.
 
     Args:
-      path: of the file.
-      name: of the array that is preferred, if any.
+      path: file to read.
+      name: name of the preferred array, or None.
 
     Returns:
       float32 [H, W], NaN where the mask of the file is False.
 
     Raises:
-      FormatError: the file is no whole archive, or does not say which array is the map.
+      FormatError: the file is not a complete archive, or it is unclear which array is the map.
     """
     is_map = lambda shape: len(shape) == 2 or (len(shape) == 3 and shape[2] == 1)
     values = _read(path, name, "[H, W]", is_map)
@@ -74,9 +74,9 @@ def write(path: PathLike, values: np.ndarray, name: str = "values") -> None:
     """Writes an archive of one array.
 
     Args:
-      path: of the file.
+      path: file to write.
       values: float32 [H, W] or [H, W, 2].
-      name: of the array.
+      name: name of the array.
     """
     with (
         replace_file(path) as file,
@@ -88,9 +88,9 @@ def write(path: PathLike, values: np.ndarray, name: str = "values") -> None:
 
 def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarray:
     with _open(path) as archive:
-        shapes = {x: _shape(path, archive, x) for x in _names(archive)}
+        shapes = {x: _read_shape(path, archive, x) for x in _list_names(archive)}
         chosen = _choose(path, name, shape, shapes, fits)
-        values = _take(path, archive, chosen)
+        values = _read_values(path, archive, chosen)
         for mask in (x for x in _MASKS if x in shapes):
             known = _read_mask(path, archive, mask, shapes[chosen][:2])
             values = values.copy()
@@ -101,10 +101,10 @@ def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarra
 def _read_mask(
     path: PathLike, archive: zipfile.ZipFile, name: str, size: tuple[int, ...]
 ) -> np.ndarray:
-    shape = _shape(path, archive, name)
+    shape = _read_shape(path, archive, name)
     if shape not in (size, (*size, 1), (1, *size)):
         raise SizeError(path, f"the shape {list(size)} of {name}", f"{list(shape)}")
-    mask = _take(path, archive, name)
+    mask = _read_values(path, archive, name)
     if not np.isin(mask, (0, 1)).all():
         raise FormatError(path, f"0 and 1 in {name}", "other numbers")
     return mask.reshape(size)
@@ -128,14 +128,14 @@ def _choose(
 
 
 def _is_other(found: str, name: str) -> bool:
-    """Whether an array is not what is looked for, by its name: another kind, or the next one."""
-    kind = _kind(found)
-    if kind is not None and kind != _kind(name):
+    """Whether the name of an array denotes another kind of map than `name`, or the next frame's."""
+    kind = _find_kind(found)
+    if kind is not None and kind != _find_kind(name):
         return True
     return bool(re.search("next", found, re.I)) and "next" not in name
 
 
-def _kind(name: str) -> str | None:
+def _find_kind(name: str) -> str | None:
     words = re.sub(r"[^a-z]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
     return next((x for x, p in _KINDS.items() if re.search(rf"\b({p})s?\b", words)), None)
 
@@ -147,19 +147,20 @@ def _open(path: PathLike) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(content) as archive:
             yield archive
     except _BROKEN:
-        raise FormatError(path, "an archive of NumPy's arrays (.npz)", "no whole one") from None
+        expected, found = "an archive of NumPy arrays (.npz)", "a damaged archive, or another file"
+        raise FormatError(path, expected, found) from None
 
 
-def _names(archive: zipfile.ZipFile) -> list[str]:
+def _list_names(archive: zipfile.ZipFile) -> list[str]:
     return [x.removesuffix(".npy") for x in archive.namelist() if x.endswith(".npy")]
 
 
-def _shape(path: PathLike, archive: zipfile.ZipFile, name: str) -> Shape:
+def _read_shape(path: PathLike, archive: zipfile.ZipFile, name: str) -> Shape:
     return npy.parse_shape(path, _read_start(archive, name))
 
 
-def _take(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """The numbers of an array, unpacked only if they are as many as a picture may have."""
+def _read_values(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Reads an array, if it is not larger than the largest image."""
     start, stored = _read_start(archive, name), archive.getinfo(f"{name}.npy").file_size
     shape, length = npy.parse_shape(path, start), npy.parse_length(path, start)
     if math.prod(shape[:2]) > LARGEST_PICTURE:
@@ -170,6 +171,6 @@ def _take(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def _read_start(archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of an array that hold its header."""
+    """Reads the first bytes of an array, which include its header."""
     with archive.open(f"{name}.npy") as file:
         return file.read(4096)

@@ -1,8 +1,8 @@
 """The portable float map: scalar maps (Pf) and flow (PF) as float32.
 
 Three lines of text (Pf or PF; width and height; a scale), then the rows **from the bottom up**.
-The sign of the scale tells the byte order, negative for little endian. Its magnitude is ignored,
-as by all readers of scene-flow data: the values are in pixels or metres as they stand.
+A negative scale means little endian. Its magnitude is ignored, as by all readers of scene-flow
+data: values are in pixels or metres as stored.
 """
 
 import math
@@ -18,31 +18,32 @@ _HEADER = re.compile(rb"(PF|Pf)\s+(\d{1,9})\s+(\d{1,9})\s+(\S{1,32})[ \t]*\r?\n"
 
 
 def read_flow(path: PathLike) -> np.ndarray:
-    """Reads flow from a PFM of three channels; the third means nothing.
+    """Reads flow from a PFM with three channels; the third is ignored.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W, 2], (u, v) in pixels, as the file has them.
+      float32 [H, W, 2], (u, v) in pixels, unchanged.
 
     Raises:
-      FormatError: the file is not a three-channel PFM, or not of the length its header says.
+      FormatError: the file is not a PFM with three channels, or its length does not match its
+        header.
     """
     return _read(path, "PF", 3)[..., :2].astype(np.float32)
 
 
 def read_scalar(path: PathLike) -> np.ndarray:
-    """Reads a scalar map from a PFM of one channel.
+    """Reads a scalar map from a PFM with one channel.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W], as the file has them.
+      float32 [H, W], unchanged.
 
     Raises:
-      FormatError: the file is not a one-channel PFM, or not of the length its header says.
+      FormatError: the file is not a PFM with one channel, or its length does not match its header.
     """
     return _read(path, "Pf", 1)[..., 0].astype(np.float32)
 
@@ -51,7 +52,7 @@ def write(path: PathLike, values: np.ndarray) -> None:
     """Writes a little-endian PFM.
 
     Args:
-      path: of the file.
+      path: file to write.
       values: float32, a scalar map [H, W] or flow [H, W, 2], which gets a third channel of 0.
     """
     height, width = values.shape[:2]
@@ -63,7 +64,7 @@ def write(path: PathLike, values: np.ndarray) -> None:
 
 
 def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
-    """The numbers as they lie in the file, rows from the top."""
+    """Reads the values unchanged, rows from the top."""
     data = Path(path).read_bytes()
     header = _HEADER.match(data)
     if header is None:
@@ -72,7 +73,7 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
     if found != kind:
         raise FormatError(path, f"a PFM of the kind {kind} ({channels} channel(s))", found)
     check_header_size(path, width, height)
-    order = _byte_order(path, header[4])
+    order = _parse_byte_order(path, header[4])
     length = header.end() + 4 * channels * width * height
     if len(data) != length:
         raise FormatError(path, f"{length} bytes for {width} x {height} pixels", f"{len(data)}")
@@ -81,11 +82,11 @@ def _read(path: PathLike, kind: str, channels: int) -> np.ndarray:
     return values.reshape(height, width, channels)[::-1]
 
 
-def _byte_order(path: PathLike, scale: bytes) -> str:
+def _parse_byte_order(path: PathLike, scale: bytes) -> str:
     try:
         number = float(scale)
     except ValueError:
         number = math.nan
     if not abs(number) > 0:
-        raise FormatError(path, "a PFM scale, a number other than 0", repr(scale))
+        raise FormatError(path, "a non-zero number as the scale of the PFM", repr(scale))
     return "<" if number < 0 else ">"

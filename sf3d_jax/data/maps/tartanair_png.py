@@ -1,14 +1,14 @@
 """PNG maps of TartanAir V2.
 
-Flow, 16 bits: u = (B - 2^15) / 64, v = (G - 2^15) / 64 pixels, and in R a code: 0 where the flow
-holds, 1 or 10 where the point is hidden in the next frame, 100 where it leaves the image, 200 where
-u or v lies outside the range. KITTI's flow is the other way round: there R is u and B the mask.
+Flow, 16 bits: u = (B - 2^15) / 64, v = (G - 2^15) / 64 pixels, and R is a mask code: 0 where the
+flow is valid, 1 or 10 where the point is hidden in the next frame, 100 where it leaves the image,
+200 where u or v is out of range. In KITTI's flow, by contrast, R is u and B is the mask.
 
 Depth, 8 bits and four channels: the bytes B, G, R, A of a pixel are a little-endian float32 in
-metres, so that nothing is lost. In memory, a pixel without a value is NaN.
+metres, so the format is lossless. In memory, invalid pixels are NaN.
 
-Source: `flow16to32`, `flow32to16` and `depth_rgba_float32` of github.com/castacks/tartanairpy and
-tartanvo, which read and write the channels in OpenCV's order.
+Source: `flow16to32`, `flow32to16` and `depth_rgba_float32` in github.com/castacks/tartanairpy and
+tartanvo, which use OpenCV's order of channels.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png8, read_png16, write_png
 from sf3d_jax.data.maps.kitti_png import decode_flow, encode_flow, is_flag
 
-# Written for every pixel that is not valid; the file cannot say why.
+# Written for every invalid pixel, as the reason is not known here.
 _NOT_VALID = 1
-# A mask is of one byte.
+# Largest mask code.
 _LARGEST_MASK = 255
-# From red, green, blue, alpha to the bytes of a number, and back.
+# Converts red, green, blue, alpha to the bytes of a number, and back.
 _BYTES = [2, 1, 0, 3]
 
 
@@ -29,20 +29,20 @@ def read_flow(path: PathLike) -> np.ndarray:
     """Reads a flow PNG.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W, 2], (u, v) in pixels, NaN where the code is not 0.
+      float32 [H, W, 2], (u, v) in pixels, NaN where the mask code is not 0.
 
     Raises:
-      FormatError: the file is not a 16-bit PNG of three channels, or is one of KITTI.
+      FormatError: the file is not a 16-bit PNG with three channels, or is one of KITTI.
     """
     codes = read_png16(path, 3, "TartanAir V2 flow")
     masked = codes[..., 0] > _LARGEST_MASK
     if is_flag(codes[..., 2]) and (masked & (codes[..., 2] > 0)).any():
-        expected = "TartanAir V2's flow, with u in the blue channel and a mask in the red one"
-        found = "only 0 and 1 in blue and larger numbers in red, as in KITTI: format='kitti'"
-        raise FormatError(path, expected, f"{found} reads those")
+        expected = "TartanAir V2 flow, with u in the blue channel and a mask in the red one"
+        found = "only 0 and 1 in blue and larger numbers in red, as in KITTI"
+        raise FormatError(path, expected, f"{found}; use format='kitti'")
     return decode_flow(codes[..., :0:-1], codes[..., 0] == 0)
 
 
@@ -50,7 +50,7 @@ def write_flow(path: PathLike, flow: np.ndarray) -> None:
     """Writes a flow PNG, rounding to the nearest 1/64 pixel.
 
     Args:
-      path: of the file.
+      path: file to write.
       flow: float32 [H, W, 2], (u, v) in pixels, NaN where invalid.
 
     Raises:
@@ -65,23 +65,23 @@ def read_depth(path: PathLike) -> np.ndarray:
     """Reads a depth PNG.
 
     Args:
-      path: of the file.
+      path: file to read.
 
     Returns:
-      float32 [H, W], in metres, as the file has them.
+      float32 [H, W], in metres, unchanged.
 
     Raises:
-      FormatError: the file is not an 8-bit PNG of four channels.
+      FormatError: the file is not an 8-bit PNG with four channels.
     """
     codes = read_png8(path, 4, "TartanAir V2 depth")
     return np.ascontiguousarray(codes[..., _BYTES]).view("<f4")[..., 0].astype(np.float32)
 
 
 def write_depth(path: PathLike, depth: np.ndarray) -> None:
-    """Writes a depth PNG, bit by bit.
+    """Writes a depth PNG without loss.
 
     Args:
-      path: of the file.
+      path: file to write.
       depth: float32 [H, W], in metres, NaN where unknown.
     """
     values = np.ascontiguousarray(depth, "<f4")[..., None]

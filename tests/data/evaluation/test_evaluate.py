@@ -82,7 +82,7 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
     (tmp_path / "truth").mkdir()
     for benchmark in ("kitti", "spring", "things", "srflow3d"):
         with pytest.raises(
-            FileNotFoundError, match=r"holds no estimate with a truth in .*: exp.*/"
+            FileNotFoundError, match=r"has no estimate with a ground truth in .*: exp.*/"
         ):
             evaluate(benchmark, tmp_path)
     with pytest.raises(ValueError, match=r"got 'KITTI'; did you mean 'kitti'\?"):
@@ -100,7 +100,7 @@ def test_wrong_arguments_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="pool: expected one of"):
         evaluate("kitti", tmp_path, pool="batch")
     for option in ({"scale": 2.0}, {"intrinsics": (20, 20, 7, 5)}):
-        with pytest.raises(ValueError, match="expected for srflow3d only, not for kitti"):
+        with pytest.raises(ValueError, match="expected with srflow3d only, got kitti"):
             evaluate("kitti", tmp_path, **option)
     for scale in (0, -1, np.nan, np.inf):
         with pytest.raises(ValueError, match="scale: expected a positive number"):
@@ -179,7 +179,7 @@ def test_a_dark_mask_and_a_missing_depth_are_problems(faces, tmp_path):
     for path in (tmp_path / "truth/test/mask/031").iterdir():
         cv2.imwrite(str(path), 100 * faces.astype(np.uint8))
     (problem,) = evaluate("srflow3d", tmp_path).problems
-    assert "expected black and white" in problem.text
+    assert "expected a mask that reaches" in problem.text
     for kind in ("mask", "depth"):
         (tmp_path / "truth/test" / kind / "031/0000").with_suffix(
             ".png" if kind == "mask" else ".npy"

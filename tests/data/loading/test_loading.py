@@ -133,7 +133,7 @@ def test_processes_share_the_batches_of_one(monkeypatch):
         together = dict(rows(parts))
         assert together.keys() == {name for name in batch.name if name}
         assert all(same(row, together[name]) for name, row in rows([batch]))
-    with pytest.raises(ValueError, match="multiple of the 2 processes, got 3"):
+    with pytest.raises(ValueError, match="multiple of 2, the number of processes, got 3"):
         loader(Samples(), 3, 0)
 
 
@@ -165,7 +165,7 @@ def test_smaller_samples_are_padded_and_the_cameras_stay_with_their_pixels():
         assert batch.valid[i, :height, :width].all() and batch.valid[i].sum() == height * width
         assert (batch.flow[i, :height, :width] == one.flow).all()
         assert (batch.camera.principal_point[i] == one.camera.principal_point).all()
-    with pytest.raises(ValueError, match=r"sample walk/0001 of \(5, 5\).* does not fit into"):
+    with pytest.raises(ValueError, match=r"sample walk/0001 is \(5, 5\).*, larger than"):
         list(loader(sizes, 1, 0, shuffle=False, epochs=1, size=(4, 8)))
 
 
@@ -191,7 +191,9 @@ def test_a_missing_next_camera_and_next_depth_are_filled_up_and_nothing_else():
     assert (batch.next_camera.focal == 5).all()
     assert (batch.next_inv_depth == np.float32([1, 0])[:, None, None]).all()
     mixed = Samples(lambda i: dataclasses.replace(sample(i), **{} if i else {"flow": None}))
-    with pytest.raises(ValueError, match="walk/0000 and walk/0001 only one has flow"):
+    with pytest.raises(
+        ValueError, match="only one of the samples walk/0000 and walk/0001 has flow"
+    ):
         next(iter(loader(mixed, 2, 0, shuffle=False)))
 
 
@@ -233,7 +235,7 @@ def test_a_bad_file_is_named_by_the_batch_that_needs_it():
     assert [next(batches).name[0] for _ in range(2)] == ["walk/0000", "walk/0002"]
     with pytest.raises(sf3d.data.FormatError, match=r"walk/0004\.flo"):
         next(batches)
-    with pytest.raises(RuntimeError, match="batch 2 could not be made; set_state says"):
+    with pytest.raises(RuntimeError, match="batch 2 could not be read; call set_state"):
         next(batches)
     batches.set_state({**batches.get_state(), "batch": 3})
     assert next(batches).name == ("walk/0006", "")
@@ -270,7 +272,7 @@ def test_a_transform_that_raises_names_its_sample(error):
     next(batches), next(batches)
     with pytest.raises(error, match="as the transform says") as raised:
         next(batches)
-    assert "raised by the transform of sample 4, walk/0004, epoch 0" in raised.value.__notes__
+    assert "raised by the transform for sample 4, walk/0004, epoch 0" in raised.value.__notes__
 
 
 def sequence(i, frames=3, size=SIZE):
@@ -337,7 +339,7 @@ def test_a_state_of_other_batches_is_refused_and_that_of_other_processes_is_not(
         {"dataset": Samples(count=6)},
     ):
         options = {"dataset": Samples(), "batch_size": 4, "seed": 1} | changes
-        with pytest.raises(ValueError, match=r"state: expected that of \{'"):
+        with pytest.raises(ValueError, match=r"state: expected one with \{'"):
             iter(loader(**options)).set_state(state)
     monkeypatch.setattr(jax, "process_count", lambda *_: 2)
     shares = []
@@ -358,7 +360,7 @@ def test_a_state_of_other_batches_is_refused_and_that_of_other_processes_is_not(
         ({"epochs": 0}, "epochs: expected at least 1"),
         ({"threads": 0}, "threads: expected at least 1"),
         ({"size": (4,)}, "size: expected two integers"),
-        ({"dataset": Samples(count=0)}, "dataset: it is empty"),
+        ({"dataset": Samples(count=0)}, "dataset: expected at least one sample"),
     ],
 )
 def test_arguments_out_of_range_are_named(changes, says):

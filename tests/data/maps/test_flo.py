@@ -56,7 +56,7 @@ def test_there_and_back_is_exact(tmp_path_factory, flow, valid):
     "content, says",
     [
         (b"", "found b'' in 0 bytes"),
-        (BYTES[:8], "expected a header of 12 bytes, found 8 bytes in all"),
+        (BYTES[:8], "expected a header of 12 bytes, found only 8 bytes"),
         (b"HEIP" + BYTES[4:], "begins with b'PIEH', found b'HEIP'"),
         (BYTES[:-1], "expected 60 bytes for 3 x 2 pixels, found 59"),
         (BYTES + b"x", "expected 60 bytes for 3 x 2 pixels, found 61"),

@@ -99,11 +99,13 @@ def test_flow_disparity_and_images_are_not_taken_for_each_other(tmp_path):
     flow = write_channels(tmp_path / "flow.png", [[1]], [[1]], [[1]])
     disparity = write_channels(tmp_path / "disparity.png", [[1]])
     cv2.imwrite(str(tmp_path / "image.png"), np.zeros((2, 2, 3), np.uint8))
-    with pytest.raises(data.FormatError, match=r"flow\.png: .*found a 16-bit picture with 3 chann"):
+    with pytest.raises(data.FormatError, match=r"flow\.png: .*found 16 bits and 3 chann"):
         data.read_disparity(flow)
-    with pytest.raises(data.FormatError, match=r"disparity\.png: expected KITTI flow, .*with 1 ch"):
+    with pytest.raises(
+        data.FormatError, match=r"disparity\.png: expected KITTI flow, .*bits and 1 ch"
+    ):
         data.read_flow(disparity)
-    with pytest.raises(data.FormatError, match=r"image\.png: .*found a 8-bit picture"):
+    with pytest.raises(data.FormatError, match=r"image\.png: .*found 8 bits and"):
         data.read_flow(tmp_path / "image.png")
 
 

@@ -60,7 +60,7 @@ def test_an_unknown_ending_lists_the_endings_and_the_formats(tmp_path):
         data.read_flow(tmp_path / "a.exr")
     assert str(error.value) == (
         f"{tmp_path / 'a.exr'}: expected one of the endings .flo, .png, .pfm, .npy, .npz, "
-        ".flo5 or a format= of 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2', "
+        ".flo5, or format= one of 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2', "
         "'tartanair', found the ending '.exr'"
     )
 
@@ -72,15 +72,15 @@ def test_an_unknown_format_is_refused_even_with_a_known_ending(tmp_path):
 
 def test_a_flo_file_holds_no_disparity(tmp_path):
     data.write_flow(tmp_path / "a.flo", FLOW)
-    with pytest.raises(data.FormatError, match=r"endings \.png, \.pfm, \.npy, \.npz, \.dsp5 or"):
+    with pytest.raises(data.FormatError, match=r"endings \.png, \.pfm, \.npy, \.npz, \.dsp5, or"):
         data.read_disparity(tmp_path / "a.flo")
 
 
 @pytest.mark.parametrize(
     "name, scale, says",
     [
-        ("a.png", None, "needs one; only a PNG"),
-        ("a.npy", 100, "has none; only a PNG"),
+        ("a.png", None, "needs a scale; only the codes of a"),
+        ("a.npy", 100, "takes no scale; only the codes of a"),
         ("a.png", 0, "positive number, got 0"),
         ("a.png", np.nan, "positive number, got nan"),
     ],
@@ -106,7 +106,11 @@ def test_jax_arrays_are_written(tmp_path):
         (FLOW[:0], None, r"flow: .*got \[0, 3, 2\]"),
         (FLOW + 1j, None, "flow: expected real numbers, got complex128"),
         (FLOW.astype(str), None, "flow: expected real numbers, got <U"),
-        (FLOW, np.ones((3, 2), bool), r"valid: expected bool \[2, 3\], .* got bool \[3, 2\]"),
+        (
+            FLOW,
+            np.ones((3, 2), bool),
+            r"valid: expected bool \[2, 3\] like the map, got bool \[3, 2\]",
+        ),
         (FLOW, np.ones((2, 3)), "valid: expected bool .* got float64"),
     ],
 )

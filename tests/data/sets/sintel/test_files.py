@@ -100,7 +100,7 @@ def test_a_disparity_that_does_not_fit_is_refused_with_its_number(tmp_path):
 
 def test_another_picture_is_no_disparity(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.ones((2, 3), np.uint8))
-    with pytest.raises(data.FormatError, match="Sintel disparity, a 8-bit PNG with 3 channel"):
+    with pytest.raises(data.FormatError, match="Sintel disparity, a PNG of 8 bits and 3 channel"):
         sintel.read_sintel_disparity(tmp_path / "a.png")
 
 

@@ -348,7 +348,9 @@ def test_maps_of_another_size_or_of_integers_are_named(own_tree, kind):
     with pytest.raises(data.FormatError, match=rf"{kind}/{SUBJECT}/0000\.npy: expected 320 x 384"):
         data.SRFlow3D(own_tree, "train")[0]
     np.save(path, (1000 * values).astype(np.int32))
-    with pytest.raises(data.FormatError, match="expected floating numbers, found the dtype int32"):
+    with pytest.raises(
+        data.FormatError, match="expected floating-point numbers, found the dtype i"
+    ):
         data.SRFlow3D(own_tree, "train")[0]
 
 

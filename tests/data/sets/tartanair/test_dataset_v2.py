@@ -145,7 +145,7 @@ def test_what_is_missing_or_of_another_size_is_named(tmp_path):
         with pytest.raises(FileNotFoundError, match=str(missing)):
             TartanAirV2(tmp_path)[i]
     trees.write_image(missing, 1, (16, 15))
-    with pytest.raises(data.FormatError, match="a 8-bit PNG with 4 channel") as error:
+    with pytest.raises(data.FormatError, match="a PNG of 8 bits and 4 channel") as error:
         TartanAirV2(tmp_path)[0]
     assert error.value.path == missing
     shutil.copy(tmp_path / "depth.png", missing)

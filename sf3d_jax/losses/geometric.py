@@ -277,7 +277,7 @@ def _sample_surface(flow: jax.Array, next_inv_depth: jax.Array) -> tuple[jax.Arr
     return values[..., 0], seen
 
 
-def _slant(flow: jax.Array, camera: Camera) -> jax.Array:
+def _ray_length(flow: jax.Array, camera: Camera) -> jax.Array:
     """The length of the ray (x, y, 1) of where pixels go."""
     camera, _ = _optics.replace_bad_arrays(align_camera(widen(flow, camera)[1], flow.ndim - 3))
     ray = _optics.Optics.of(camera, 2).ray(*_positions(flow))

@@ -95,7 +95,7 @@ def forward_splat(
 
         sum      w v
         average  w v / sum of w
-        linear   w m v / sum of w m
+        linear   w m v / sum of w m, each m divided by the greatest that lands on q
         softmax  w exp(m) v / sum of w exp(m), each exponent less the greatest that lands on q,
 
     so that importances of any size neither overflow nor vanish. Source: Niklaus and Liu,
@@ -176,17 +176,26 @@ def _splat(
         total = _splat_with(landing, landing.weights, values)
         return (total[..., :-1] if mode == "sum" else _quotient(total)), total[..., -1]
 
-    if mode == "linear":
-        factors = jax.tree.map(lambda _: importance, landing.weights)
-    else:
-        counts = jax.tree.map(lambda w: w > 0, landing.weights)
-        # Above the greatest, or where nothing landed, is only what has no weight yet.
-        below = jax.tree.map(lambda x: importance - x, _greatest(landing, counts, importance))
-        factors = jax.tree.map(lambda x: jnp.exp(jnp.where(x > 0, 0, x)), below)
+    # Relative to the greatest that lands there, importances of any size leave the same quotient.
+    counts = jax.tree.map(lambda w: w > 0, landing.weights)
+    greatest = _greatest(landing, counts, importance)
+    relate = _divide_by_greatest if mode == "linear" else _exp_below_greatest
+    factors = jax.tree.map(partial(relate, importance), greatest)
     weights = jax.tree.map(jnp.multiply, landing.weights, factors)
     total = _splat_with(landing, weights, values)
     weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
     return _quotient(total), weight
+
+
+def _divide_by_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array:
+    positive = greatest > 0
+    return jnp.where(positive, importance, 0) / jnp.where(positive, greatest, 1)
+
+
+def _exp_below_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array:
+    # Above the greatest, or where nothing landed, is only what has no weight yet.
+    below = importance - greatest
+    return jnp.exp(jnp.where(below > 0, 0, below))
 
 
 def _landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
@@ -208,7 +217,22 @@ def _quotient(total: jax.Array) -> jax.Array:
     covered = weight > 0
     weight = jnp.where(covered, weight, 1)
     # Channel by channel: the derivative sums over them, and a sum over few is slow.
-    return jnp.stack([jnp.where(covered, x / weight, 0) for x in values], axis=-1)
+    return jnp.stack([jnp.where(covered, _divide(x, weight), 0) for x in values], axis=-1)
+
+
+@jax.custom_jvp
+def _divide(x: jax.Array, weight: jax.Array) -> jax.Array:
+    """x / weight, whose derivative does not square the weight: that of a small one is 0."""
+    return x / weight
+
+
+@_divide.defjvp
+def _divide_jvp(
+    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (x, weight), (dx, dweight) = primals, tangents
+    quotient = _divide(x, weight)
+    return quotient, _divide(dx - quotient * dweight, weight)
 
 
 # A window of two by two needs as many pixels: smaller images have some more.

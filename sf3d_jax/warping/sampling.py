@@ -222,7 +222,8 @@ def _bilinear_weights(f: jax.Array) -> tuple[jax.Array, ...]:
 def _bicubic_weights(f: jax.Array) -> tuple[jax.Array, ...]:
     a = -0.75
     near = lambda t: ((a + 2) * t - (a + 3)) * t * t + 1
-    far = lambda t: ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    # a (t - 1) (t - 2)^2 in a form that keeps its digits and is +0 at both ends.
+    far = lambda t: (2 - t) * ((3 * a - a * t) * t - 2 * a)
     return far(f), near(f - 1), near(2 - f), far(3 - f)
 
 

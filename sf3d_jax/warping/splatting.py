@@ -100,7 +100,8 @@ def forward_splat(
         linear   w m value / sum of w m
         softmax  w exp(m) value / sum of w exp(m)
 
-    The exponents of "softmax" are relative to the largest m at q, so they never overflow.
+    "linear" and "softmax" take m relative to the largest m at q, so importances of any size neither
+    overflow nor vanish.
     Source: Niklaus and Liu, "Softmax splatting for video frame interpolation" (CVPR 2020).
 
     Args:
@@ -176,17 +177,26 @@ def _splat(
         total = _splat_with(landing, landing.weights, values)
         return (total[..., :-1] if mode == "sum" else _divide_by_weight(total)), total[..., -1]
 
-    if mode == "linear":
-        factors = jax.tree.map(lambda _: importance, landing.weights)
-    else:
-        counts = jax.tree.map(lambda w: w > 0, landing.weights)
-        # Only pixels without weight can be above the greatest, or meet -inf in a hole.
-        below = jax.tree.map(lambda x: importance - x, _greatest(landing, counts, importance))
-        factors = jax.tree.map(lambda x: jnp.exp(jnp.where(x > 0, 0, x)), below)
+    # The quotient does not change if all importances at a target are relative to the greatest.
+    counts = jax.tree.map(lambda w: w > 0, landing.weights)
+    greatest = _greatest(landing, counts, importance)
+    relate = _divide_by_greatest if mode == "linear" else _exp_below_greatest
+    factors = jax.tree.map(partial(relate, importance), greatest)
     weights = jax.tree.map(jnp.multiply, landing.weights, factors)
     total = _splat_with(landing, weights, values)
     weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
     return _divide_by_weight(total), weight
+
+
+def _divide_by_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array:
+    positive = greatest > 0
+    return jnp.where(positive, importance, 0) / jnp.where(positive, greatest, 1)
+
+
+def _exp_below_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array:
+    # Only pixels without weight can be above the greatest, or meet -inf in a hole.
+    below = importance - greatest
+    return jnp.exp(jnp.where(below > 0, 0, below))
 
 
 def _find_landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
@@ -209,7 +219,22 @@ def _divide_by_weight(total: jax.Array) -> jax.Array:
     weight = jnp.where(covered, weight, 1)
     # Channel by channel, because the derivative sums over channels, and XLA is slow at a sum over
     # few.
-    return jnp.stack([jnp.where(covered, x / weight, 0) for x in values], axis=-1)
+    return jnp.stack([jnp.where(covered, _divide(x, weight), 0) for x in values], axis=-1)
+
+
+@jax.custom_jvp
+def _divide(x: jax.Array, weight: jax.Array) -> jax.Array:
+    """x / weight, with a derivative that does not square the weight, which would underflow."""
+    return x / weight
+
+
+@_divide.defjvp
+def _divide_jvp(
+    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (x, weight), (dx, dweight) = primals, tangents
+    quotient = _divide(x, weight)
+    return quotient, _divide(dx - quotient * dweight, weight)
 
 
 # Windows are 2 x 2, so smaller images are enlarged.

@@ -75,6 +75,19 @@ def test_matches_the_definition(method, border, size):
     np.testing.assert_array_equal(got.valid, inside.all(-1))
 
 
+def test_bicubic_weights_have_all_digits():
+    row = np.eye(8, dtype=np.float32)[None]  # the channels are the weights of the row's pixels
+    u = np.linspace(3, 4, 513, dtype=np.float32)  # exact, with the margin added, too
+    pixels = np.stack([u, np.zeros_like(u)], -1)[None]
+    got = as_numpy(sf3d.sample(row, pixels, method="bicubic", border="clamp").values)[0]
+    s = u.astype(np.float64) - 3
+    a = -0.75
+    outer = lambda t: a * (t**3 - 5 * t**2 + 8 * t - 4)
+    inner = lambda t: (a + 2) * t**3 - (a + 3) * t**2 + 1
+    expected = np.stack([outer(s + 1), inner(s), inner(1 - s), outer(2 - s)], -1)
+    np.testing.assert_allclose(got[:, 2:6], expected, atol=2.4e-7)
+
+
 @pytest.mark.parametrize("border", BORDERS)
 def test_bilinear_is_that_of_scipy(border):
     x = image()

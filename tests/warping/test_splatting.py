@@ -78,6 +78,34 @@ def test_importance_of_any_size_neither_overflows_nor_vanishes(shift):
         assert np.isfinite(got.values).all() and not alone.any()
 
 
+@pytest.mark.parametrize("unit", [1e-36, 1e-30, 1e6])
+def test_the_unit_of_a_linear_importance_does_not_count(unit):
+    values, flow, importance, _ = cast(inputs(), jnp.float32)
+    importance = jnp.abs(importance) + 0.1
+
+    @jax.jit
+    def run(importance):
+        loss = lambda *x: jnp.square(
+            sf3d.forward_splat(x[0], flow, mode="linear", importance=x[1]).values
+        ).sum()
+        return jax.value_and_grad(loss, (0, 1))(values, importance)
+
+    total, (of_values, of_importance) = as_numpy(run(importance))
+    got, (got_values, got_importance) = as_numpy(run(importance * np.float32(unit)))
+    np.testing.assert_allclose(got, total, rtol=1e-6)
+    np.testing.assert_allclose(got_values, of_values, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got_importance * np.float64(unit), of_importance, atol=1e-5)
+
+
+def test_a_target_with_hardly_any_weight_has_a_finite_gradient():
+    values, flow = jnp.ones((1, 2, 1)), jnp.zeros((1, 2, 2)).at[0, 0, 0].set(1e-25)
+    valid = jnp.array([[True, False]])
+    loss = lambda *x: jnp.square(sf3d.forward_splat(*x, valid=valid).values).sum()
+    of_values, of_flow = jax.grad(loss, (0, 1))(values, flow)
+    np.testing.assert_allclose(of_values, [[[4], [0]]], rtol=1e-6)  # both targets have its value
+    assert np.isfinite(of_flow).all()
+
+
 @thorough.parametrize("mode", MODES, default=["average", "softmax"])
 def test_gradients_are_those_of_finite_differences(mode):
     values, flow, importance, valid = inputs()

@@ -1,4 +1,4 @@
-"""What the README shows runs, and what it points to is there."""
+"""The code in README.md and in the pages of .docs runs, and their links lead somewhere."""
 
 import ast
 import functools
@@ -13,15 +13,26 @@ import sf3d_jax as sf3d
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / ".docs").rglob("*.md"))]
+CODE_PAGES = [page for page in PAGES if "```python\n" in page.read_text()]
+DOCUMENTS = [*PAGES, ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / "sf3d_jax").rglob("*.md"))]
 COMMANDS = """\
     python3 -m venv .venv && .venv/bin/pip install -e '.[all]' && .venv/bin/sf3d demo
     python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest
 """
 
 
-def test_every_name_in_a_python_block_is_there():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) == 9
+def page_name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def test_the_pages_with_code_are_known():
+    assert len(CODE_PAGES) == 6  # README.md, the tour and four tutorials
+
+
+@pytest.mark.parametrize("page", CODE_PAGES, ids=page_name)
+def test_every_name_in_a_python_block_is_there(page):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     for path in {path for block in blocks for path in dotted_names(ast.parse(block))}:
         functools.reduce(getattr, path.split(".")[1:], sf3d)
 
@@ -34,19 +45,47 @@ def dotted_names(tree):
             yield name
 
 
-# Most of its programs are those of other tests, at other sizes.
-@pytest.mark.thorough
-def test_every_python_block_runs(tmp_path, monkeypatch):
+# Most of the programs are those of other tests, at other sizes; only the README's are run always.
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page_name(page), marks=[pytest.mark.thorough] * (page != README))
+        for page in CODE_PAGES
+    ],
+)
+def test_every_python_block_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the examples write files
-    # Its training step calls optax, which mixes types itself.
-    with jax.numpy_dtype_promotion("standard"):
-        check_md_file(README, memory=True)
+    # Their training steps call optax, which mixes types itself.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        check_md_file(page, memory=True)
 
 
 def test_the_two_commands_are_there():
     assert COMMANDS in README.read_text()
 
 
-def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\(([^)]+)\)", README.read_text()):
-        assert "://" in target or (ROOT / target).exists(), target
+def test_the_readme_takes_three_minutes():
+    assert len(README.read_text().splitlines()) <= 160
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=page_name)
+def test_every_link_leads_somewhere(page):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if "://" not in target:
+            file = (page.parent / path) if path else page
+            assert file.exists() or is_generated(file), target
+            assert not anchor or anchor in anchors(file), target
+
+
+def is_generated(page):
+    """Whether a page of the site is made from the docstrings."""
+    return page.parent == ROOT / ".docs/reference"
+
+
+@functools.cache
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}

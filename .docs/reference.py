@@ -1,0 +1,364 @@
+"""Makes the reference pages of the site from the stubs and the docstrings.
+
+Every name of a stub gets one entry, under the path that a user writes. A page is a package; its
+sections are the modules that the names come from, and a section begins with the docstring of its
+module. So a new name needs no edit here.
+"""
+
+import ast
+import functools
+import inspect
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import sf3d_jax as sf3d
+
+ROOT = Path(sf3d.__file__).parent
+
+# Pages of packages whose names are too many for one page, by the module that a name comes from.
+SPLIT = {
+    "sf3d_jax": {
+        "sf3d_jax.camera": ("camera", "Cameras"),
+        "sf3d_jax.conversion": ("scene_flow", "Scene flow"),
+        "sf3d_jax.warping": ("warping", "Warping and visibility"),
+        "sf3d_jax.samples": ("samples", "Samples"),
+    },
+    "sf3d_jax.data": {
+        "sf3d_jax.data.sets.": ("data_sets", "data: data sets"),
+        "sf3d_jax.data.maps": ("data_maps", "data: maps and images"),
+        "sf3d_jax.data.cameras": ("data_cameras", "data: cameras"),
+        "sf3d_jax.data.checking": ("data_checking", "data: consistency checks"),
+        "sf3d_jax.data.evaluation": ("data_evaluation", "data: evaluation and submission"),
+        "sf3d_jax.data.loading": ("data_loading", "data: batches"),
+        "": ("data", "data: other files"),
+    },
+}
+
+SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")
+
+
+class Name(NamedTuple):
+    """A public name: the package that offers it, and the module it comes from."""
+
+    package: str
+    name: str
+    home: str
+
+    @property
+    def path(self):
+        """What a user writes."""
+        return f"{self.package}.{self.name}"
+
+    @property
+    def value(self):
+        """What the name is bound to."""
+        return functools.reduce(getattr, self.path.split(".")[1:], sf3d)
+
+
+def list_names():
+    """All public names of the stubs, and those of public modules without a stub."""
+    found = []
+    for stub in sorted(ROOT.rglob("__init__.pyi")):
+        home = ".".join(stub.parent.relative_to(ROOT.parent).parts)
+        package = home.replace("sf3d_jax.conversion.", "sf3d_jax.")
+        found += [
+            Name(package, alias.name, node.module)
+            for node in ast.parse(stub.read_text()).body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+    modules = [x for x in found if inspect.ismodule(x.value)]
+    for module in modules:
+        if not (ROOT.parent.joinpath(*module.value.__name__.split("."), "__init__.pyi")).exists():
+            own = [n for n, x in vars(module.value).items() if is_defined_in(x, module.value)]
+            found += [Name(module.path, name, module.value.__name__) for name in own]
+    return found
+
+
+def is_defined_in(value, module):
+    """Whether a public function or class is defined in a module."""
+    function = inspect.unwrap(value) if callable(value) else None
+    defined = getattr(function, "__module__", None) == module.__name__
+    return defined and not function.__name__.startswith("_")
+
+
+def list_pages():
+    """{(file, title): its names}, in the order of the site."""
+    pages = {}
+    for package in SPLIT["sf3d_jax"].values():
+        pages[package] = []
+    for name in list_names():
+        if inspect.ismodule(name.value):
+            continue
+        pages.setdefault(page_of(name), []).append(name)
+    return pages
+
+
+def page_of(name):
+    """The file and the title of the page of a name."""
+    for start, page in SPLIT.get(name.package, {}).items():
+        if f"{name.home}.".startswith(start):
+            return page
+    title = name.package.removeprefix("sf3d_jax.")
+    return title.replace(".", "_"), title
+
+
+def write(folder):
+    """Writes all pages, and the index of them, into a folder of the site."""
+    folder.mkdir(exist_ok=True)
+    pages = list_pages()
+    places = link_targets(pages)
+    texts = {f"{page}.rst": render_page(title, names, places) for (page, title), names in pages.items()}
+    texts["index.rst"] = render_index(pages)
+    for file, text in texts.items():
+        path = folder / file
+        if not path.exists() or path.read_text() != text:  # Sphinx reads only what changed
+            path.write_text(text)
+    for path in folder.glob("*.rst"):
+        if path.name not in texts:
+            path.unlink()
+
+
+def link_targets(pages):
+    """The paths of all entries, methods included, which docstrings may refer to."""
+    names = [name for listed in pages.values() for name in listed]
+    found = {name.path for name in names}
+    for name in names:
+        if inspect.isclass(name.value):
+            found |= {f"{name.path}.{member}" for member, _ in members(name.value)}
+    return found
+
+
+def members(cls):
+    """The public methods and properties that a class defines itself."""
+    for name, value in vars(cls).items():
+        function = getattr(value, "__func__", value)
+        documented = inspect.isfunction(function) or isinstance(value, property)
+        if not name.startswith("_") and documented and (value.__doc__ or function.__doc__):
+            yield name, value
+
+
+def render_index(pages):
+    """The list of all pages with a line for every name."""
+    lines = [heading("Reference", "="), "Every public name, by module.", "", ".. toctree::"]
+    lines += ["   :hidden:", "", *[f"   {page}" for page, _ in pages], ""]
+    for (page, title), names in pages.items():
+        lines += [heading(title, "-"), f":doc:`More <{page}>`", "", ".. list-table::"]
+        lines += ["   :class: names", "   :widths: 35 65", ""]
+        for name in sorted(names, key=lambda x: x.name.lower()):
+            lines += [f"   * - :py:obj:`~{name.path}`", f"     - {escape(summary(name.value))}"]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def render_page(title, names, places):
+    """A page: the package's docstring, then its names by the module they come from."""
+    package = names[0].package
+    shown = SPLIT.get(package, {}).get("", ("", title))[1] == title or package not in SPLIT
+    if package != "sf3d_jax" and shown:
+        module = functools.reduce(getattr, package.split(".")[1:], sf3d)
+        lines += render_text(module.__doc__ or "", package, places)
+    homes = {name.home: [] for name in names}
+    for name in names:
+        homes[name.home].append(name)
+    # First what is shared, whose modules are private.
+    for home in sorted(homes, key=lambda x: "._" not in x):
+        text = inspect.cleandoc(module_doc(home) or "")
+        first, _, rest = text.partition("\n")
+        if len(homes) > 1 and "._" not in home:
+            lines += [heading(escape(first.rstrip(".")), "-"), *render_text(rest, package, places)]
+        for name in homes[home]:
+            lines += render_entry(name, places)
+    return "\n".join(lines)
+
+
+def module_doc(home):
+    """The docstring of a module, read from its file."""
+    path = ROOT.parent.joinpath(*home.split("."))
+    file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+    return ast.get_docstring(ast.parse(file.read_text()))
+
+
+def render_entry(name, places):
+    """A function, a class with its methods, or a constant."""
+    value = name.value
+    if inspect.isclass(value):
+        kind, signature = "class", class_signature(value, places)
+    elif callable(value):
+        kind, signature = "function", signature_of(inspect.unwrap(value), places)
+    else:
+        lines = [f".. py:data:: {name.path}", "", f"   {constant_text(value)}", ""]
+        return lines
+    lines = [f".. py:{kind}:: {name.path}{signature}", ""]
+    body = render_docstring(value, name.package, places, name.path)
+    if inspect.isclass(value):
+        bases = [b for b in value.__mro__[1:2] if public_path(b.__name__, places)]
+        body = [f"Bases: :py:class:`~{public_path(b.__name__, places)}`\n" for b in bases] + body
+        for member, method in members(value):
+            body += render_member(name, member, method, places)
+    return [*lines, textwrap.indent("\n".join(body), "   "), ""]
+
+
+def constant_text(value):
+    """What a constant holds, in a line."""
+    return f"``{value!r}``"
+
+
+def render_member(owner, member, value, places):
+    """A method or a property of a class."""
+    path = f"{owner.path}.{member}"
+    if isinstance(value, property):
+        lines = [f".. py:property:: {path}"]
+    else:
+        function = getattr(value, "__func__", value)
+        lines = [f".. py:method:: {path}{signature_of(function, places, method=not isinstance(value, staticmethod))}"]
+        if isinstance(value, classmethod | staticmethod):
+            lines += [f"   :{type(value).__name__}:"]
+    body = render_docstring(value, owner.package, places, owner.path)
+    return [*lines, "", textwrap.indent("\n".join(body), "   "), ""]
+
+
+def class_signature(cls, places):
+    """What a class is called with; nothing for exceptions and for named tuples."""
+    if issubclass(cls, BaseException) or issubclass(cls, tuple):
+        return ""
+    if "__init__" in vars(cls) and not hasattr(cls, "__dataclass_fields__"):
+        return signature_of(cls.__init__, places, method=True).partition(" ->")[0]
+    if not hasattr(cls, "__dataclass_fields__"):
+        return ""
+    parameters = [
+        p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else Short(p.default))
+        for p in inspect.signature(cls).parameters.values()
+    ]
+    return str(inspect.Signature(parameters))
+
+
+class Short:
+    """A default as it is shown: what has no text of its own becomes three dots."""
+
+    def __init__(self, value):
+        self.text = "..." if re.search(r"<| at 0x", repr(value)) else repr(value)
+
+    def __repr__(self):
+        return self.text
+
+
+def signature_of(function, places, *, method=False):
+    """The signature of a function with annotations as the source has them, in short words."""
+    node = function_node(function)
+    arguments = node.args
+    if method:
+        first = arguments.posonlyargs or arguments.args
+        first.pop(0)
+    for argument in ast.walk(arguments):
+        if isinstance(argument, ast.arg) and argument.annotation is not None:
+            argument.annotation = shorten(argument.annotation, places)
+    text = ast.unparse(arguments)
+    returned = "" if node.returns is None else ast.unparse(shorten(node.returns, places))
+    return f"({text})" + (f" -> {returned}" if returned not in ("", "None") else "")
+
+
+def function_node(function):
+    """The syntax tree of a function's definition."""
+    source = textwrap.dedent(inspect.getsource(function))
+    return next(x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.FunctionDef))
+
+
+def shorten(annotation, places):
+    """An annotation with public types by their path and all others by their last word."""
+
+    class Shorten(ast.NodeTransformer):
+        def visit_Constant(self, node):
+            return self.visit(ast.parse(node.value, mode="eval").body) if isinstance(node.value, str) else node
+
+        def visit_Attribute(self, node):
+            return self.visit_Name(ast.Name(node.attr))
+
+        def visit_Name(self, node):
+            return ast.Name(public_path(node.id, places) or WORDS.get(node.id, node.id))
+
+        def visit_Subscript(self, node):
+            literal = isinstance(node.value, ast.Name) and node.value.id == "Literal"
+            return node if literal else self.generic_visit(node)
+
+    return Shorten().visit(annotation)
+
+
+# Type variables and aliases, in words.
+WORDS = {"Leaf": "Array", "Size": "tuple", "S": "Sample", "T": "Tree", "R": "Tree", "Self": "Self"}
+
+
+def public_path(name, places):
+    """The path of a public type by its last word, if there is one."""
+    found = [p for p in (f"sf3d_jax.{name}", *sorted(places)) if p in places and p.split(".")[-1] == name]
+    return found[0] if found and name[0].isupper() else None
+
+
+def render_docstring(value, package, places, owner):
+    """A docstring as reStructuredText, with fields for its sections."""
+    from sphinx.ext.napoleon import Config, GoogleDocstring
+
+    text = inspect.getdoc(value) or ""
+    first_section = re.search(rf"^({'|'.join(SECTIONS)}):$", text, re.MULTILINE)
+    cut = first_section.start() if first_section else len(text)
+    head = render_text(text[:cut], package, places, owner)
+    rest = [mark_up(line, package, places, owner) for line in text[cut:].splitlines()]
+    config = Config(napoleon_use_ivar=True, napoleon_use_rtype=False, napoleon_use_param=True)
+    return [*head, *str(GoogleDocstring("\n".join(rest), config)).splitlines(), ""]
+
+
+def render_text(text, package, places, owner=""):
+    """Paragraphs as reStructuredText; an indented block is shown as it stands."""
+    lines = []
+    blocks = re.split(r"\n\s*\n", inspect.cleandoc(text))
+    was_literal = False
+    for block in filter(str.strip, blocks):
+        is_literal = block.startswith(("  ", "\t"))
+        if is_literal:
+            lines += [] if was_literal else ["::", ""]
+            lines += block.splitlines()
+        else:
+            lines += mark_up(block, package, places, owner).splitlines()
+        lines += [""]
+        was_literal = is_literal
+    return lines
+
+
+def mark_up(text, package, places, owner=""):
+    """Text with names in backquotes as links where they are public, else as code."""
+
+    def replace(match):
+        name = match[1]
+        word = name.removeprefix("sf3d_jax.").removeprefix("sf3d.").removesuffix("()")
+        paths = [f"{scope}.{word}" for scope in (owner, package, "sf3d_jax", "sf3d_jax.data")]
+        path = next((p for p in paths if p in places), None)
+        return f"``{name}``" if path is None else f":py:obj:`{name} <{path}>`"
+
+    parts = re.split(r"(`[^`]+`)", text)
+    marked = [
+        re.sub(r"`([^`]+)`", replace, part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    ]
+    return "".join(
+        # Markup ends before a space or punctuation.
+        f"{part}\\ " if i % 2 and re.match(r"\w", (marked[i + 1 :] or [""])[0]) else part
+        for i, part in enumerate(marked)
+    )
+
+
+def escape(text):
+    """Text in which nothing is markup."""
+    return re.sub(r"([*|\\])|(?<=\w)(_)(?!\w)", r"\\\1\2", text)
+
+
+def summary(value):
+    """The first sentence of a docstring."""
+    if isinstance(value, tuple):
+        return f"{len(value)} entries"
+    return re.split(r"(?<=[^.])\.\s|\n\n", inspect.getdoc(value) or "")[0].replace("\n", " ").replace("`", "").rstrip(".") + "."
+
+
+def heading(title, mark):
+    """A heading."""
+    return f"{title}\n{mark * len(title)}\n"

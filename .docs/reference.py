@@ -111,7 +111,7 @@ def write(folder):
     pages = list_pages()
     places = link_targets(pages)
     texts = {f"{page}.rst": render_page(title, names, places) for (page, title), names in pages.items()}
-    texts["index.rst"] = render_index(pages)
+    texts["index.rst"] = render_index(pages, places)
     for file, text in texts.items():
         path = folder / file
         if not path.exists() or path.read_text() != text:  # Sphinx reads only what changed
@@ -140,10 +140,10 @@ def members(cls):
             yield name, value
 
 
-def render_index(pages):
-    """The list of all pages with a line for every name."""
-    lines = [heading("Reference", "="), "Every public name, by module.", "", ".. toctree::"]
-    lines += ["   :hidden:", "", *[f"   {page}" for page, _ in pages], ""]
+def render_index(pages, places):
+    """The package's docstring, and the list of all pages with a line for every name."""
+    lines = [heading("Reference", "="), *render_text(sf3d.__doc__, "sf3d_jax", places)]
+    lines += [".. toctree::", "   :hidden:", "", *[f"   {page}" for page, _ in pages], ""]
     for (page, title), names in pages.items():
         lines += [heading(title, "-"), f":doc:`More <{page}>`", "", ".. list-table::"]
         lines += ["   :class: names", "   :widths: 35 65", ""]
@@ -156,8 +156,9 @@ def render_index(pages):
 def render_page(title, names, places):
     """A page: the package's docstring, then its names by the module they come from."""
     package = names[0].package
-    shown = SPLIT.get(package, {}).get("", ("", title))[1] == title or package not in SPLIT
-    if package != "sf3d_jax" and shown:
+    lines = [heading(title, "=")]
+    pages = SPLIT.get(package, {"": ("", title)})
+    if pages.get("", ("", ""))[1] == title:
         module = functools.reduce(getattr, package.split(".")[1:], sf3d)
         lines += render_text(module.__doc__ or "", package, places)
     homes = {name.home: [] for name in names}
@@ -167,11 +168,17 @@ def render_page(title, names, places):
     for home in sorted(homes, key=lambda x: "._" not in x):
         text = inspect.cleandoc(module_doc(home) or "")
         first, _, rest = text.partition("\n")
-        if len(homes) > 1 and "._" not in home:
-            lines += [heading(escape(first.rstrip(".")), "-"), *render_text(rest, package, places)]
-        for name in homes[home]:
+        if "._" not in home:
+            lines += [heading(escape(first.rstrip(".")), "-")] if len(homes) > 1 else []
+            lines += render_text(rest, package, places)
+        for name in sorted(homes[home], key=is_named_tuple):  # results after functions
             lines += render_entry(name, places)
     return "\n".join(lines)
+
+
+def is_named_tuple(name):
+    """Whether a name is the type of a result."""
+    return inspect.isclass(name.value) and issubclass(name.value, tuple)
 
 
 def module_doc(home):
@@ -312,7 +319,7 @@ def render_docstring(value, package, places, owner):
 def render_text(text, package, places, owner=""):
     """Paragraphs as reStructuredText; an indented block is shown as it stands."""
     lines = []
-    blocks = re.split(r"\n\s*\n", inspect.cleandoc(text))
+    blocks = re.split(r"\n[ \t]*\n", text.strip("\n"))
     was_literal = False
     for block in filter(str.strip, blocks):
         is_literal = block.startswith(("  ", "\t"))

@@ -75,13 +75,8 @@ def test_every_link_leads_somewhere(page):
         path, _, anchor = target.partition("#")
         if "://" not in target:
             file = (page.parent / path) if path else page
-            assert file.exists() or is_generated(file), target
+            assert file.exists(), target
             assert not anchor or anchor in anchors(file), target
-
-
-def is_generated(page):
-    """Whether a page of the site is made from the docstrings."""
-    return page.parent == ROOT / ".docs/reference"
 
 
 @functools.cache

@@ -26,6 +26,8 @@ html_show_sourcelink = False
 highlight_language = "text"
 pygments_style = "friendly"
 
+smartquotes = False
+
 # Every link must resolve, except those to types of Python, NumPy and JAX.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!sf3d_jax\.).*")]

@@ -8,7 +8,10 @@ module. So a new name needs no edit here.
 import ast
 import functools
 import inspect
+import os
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +38,11 @@ SPLIT = {
         "": ("data", "data: other files"),
     },
 }
+
+# The pages of the site in a reader's order; others follow.
+ORDER = """camera scene_flow depth_change warping samples augment losses metrics fit gaussians views
+    data_sets data_loading data_checking data_evaluation data_maps data_cameras data
+    data_closed_form""".split()
 
 SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")
 
@@ -87,13 +95,11 @@ def is_defined_in(value, module):
 def list_pages():
     """{(file, title): its names}, in the order of the site."""
     pages = {}
-    for package in SPLIT["sf3d_jax"].values():
-        pages[package] = []
     for name in list_names():
-        if inspect.ismodule(name.value):
-            continue
-        pages.setdefault(page_of(name), []).append(name)
-    return pages
+        if not inspect.ismodule(name.value):
+            pages.setdefault(page_of(name), []).append(name)
+    place = lambda page: ORDER.index(page[0]) if page[0] in ORDER else len(ORDER)
+    return {page: pages[page] for page in sorted(pages, key=place)}
 
 
 def page_of(name):
@@ -110,8 +116,11 @@ def write(folder):
     folder.mkdir(exist_ok=True)
     pages = list_pages()
     places = link_targets(pages)
-    texts = {f"{page}.rst": render_page(title, names, places) for (page, title), names in pages.items()}
+    texts = {
+        f"{page}.rst": render_page(title, names, places) for (page, title), names in pages.items()
+    }
     texts["index.rst"] = render_index(pages, places)
+    texts["command_line.rst"] = render_commands()
     for file, text in texts.items():
         path = folder / file
         if not path.exists() or path.read_text() != text:  # Sphinx reads only what changed
@@ -143,7 +152,14 @@ def members(cls):
 def render_index(pages, places):
     """The package's docstring, and the list of all pages with a line for every name."""
     lines = [heading("Reference", "="), *render_text(sf3d.__doc__, "sf3d_jax", places)]
-    lines += [".. toctree::", "   :hidden:", "", *[f"   {page}" for page, _ in pages], ""]
+    lines += [
+        ".. toctree::",
+        "   :hidden:",
+        "",
+        *[f"   {page}" for page, _ in pages],
+        "   command_line",
+        "",
+    ]
     for (page, title), names in pages.items():
         lines += [heading(title, "-"), f":doc:`More <{page}>`", "", ".. list-table::"]
         lines += ["   :class: names", "   :widths: 35 65", ""]
@@ -220,7 +236,8 @@ def render_member(owner, member, value, places):
         lines = [f".. py:property:: {path}"]
     else:
         function = getattr(value, "__func__", value)
-        lines = [f".. py:method:: {path}{signature_of(function, places, method=not isinstance(value, staticmethod))}"]
+        is_bound = not isinstance(value, staticmethod)
+        lines = [f".. py:method:: {path}{signature_of(function, places, method=is_bound)}"]
         if isinstance(value, classmethod | staticmethod):
             lines += [f"   :{type(value).__name__}:"]
     body = render_docstring(value, owner.package, places, owner.path)
@@ -235,21 +252,16 @@ def class_signature(cls, places):
         return signature_of(cls.__init__, places, method=True).partition(" ->")[0]
     if not hasattr(cls, "__dataclass_fields__"):
         return ""
-    parameters = [
-        p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else Short(p.default))
-        for p in inspect.signature(cls).parameters.values()
-    ]
-    return str(inspect.Signature(parameters))
+    parameters = inspect.signature(cls).parameters.values()
+    return f"({', '.join(map(parameter_text, parameters))})"
 
 
-class Short:
-    """A default as it is shown: what has no text of its own becomes three dots."""
-
-    def __init__(self, value):
-        self.text = "..." if re.search(r"<| at 0x", repr(value)) else repr(value)
-
-    def __repr__(self):
-        return self.text
+def parameter_text(parameter):
+    """A parameter without its type; a default without a text of its own becomes three dots."""
+    if parameter.default is parameter.empty:
+        return parameter.name
+    default = repr(parameter.default)
+    return f"{parameter.name}={'...' if re.search('<| at 0x', default) else default}"
 
 
 def signature_of(function, places, *, method=False):
@@ -278,7 +290,8 @@ def shorten(annotation, places):
 
     class Shorten(ast.NodeTransformer):
         def visit_Constant(self, node):
-            return self.visit(ast.parse(node.value, mode="eval").body) if isinstance(node.value, str) else node
+            is_quoted = isinstance(node.value, str)
+            return self.visit(ast.parse(node.value, mode="eval").body) if is_quoted else node
 
         def visit_Attribute(self, node):
             return self.visit_Name(ast.Name(node.attr))
@@ -299,8 +312,30 @@ WORDS = {"Leaf": "Array", "Size": "tuple", "S": "Sample", "T": "Tree", "R": "Tre
 
 def public_path(name, places):
     """The path of a public type by its last word, if there is one."""
-    found = [p for p in (f"sf3d_jax.{name}", *sorted(places)) if p in places and p.split(".")[-1] == name]
-    return found[0] if found and name[0].isupper() else None
+    if not name[0].isupper():
+        return None
+    paths = [f"sf3d_jax.{name}", *sorted(places)]
+    return next((p for p in paths if p in places and p.split(".")[-1] == name), None)
+
+
+def render_commands():
+    """The help of the command `sf3d` and of all its subcommands."""
+    overall = read_help()
+    names = re.search(r"{([\w,\s]+)}", overall)[1].replace("\n", "").replace(" ", "").split(",")
+    texts = {"sf3d": overall} | {f"sf3d {name}": read_help(name) for name in names}
+    lines = [heading("Command line", "=")]
+    for title, text in texts.items():
+        lines += [heading(title, "-"), "::", "", textwrap.indent(text, "   "), ""]
+    return "\n".join(lines)
+
+
+def read_help(*words):
+    """What a command prints for --help, 80 columns wide."""
+    program = "import sf3d_jax.cli; sf3d_jax.cli.main()"
+    command = [sys.executable, "-c", program, *words, "--help"]
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    run = subprocess.run(command, env=environment, capture_output=True, check=True)
+    return run.stdout.decode()
 
 
 def render_docstring(value, package, places, owner):
@@ -345,7 +380,8 @@ def mark_up(text, package, places, owner=""):
 
     parts = re.split(r"(`[^`]+`)", text)
     marked = [
-        re.sub(r"`([^`]+)`", replace, part) if i % 2 else escape(part) for i, part in enumerate(parts)
+        re.sub(r"`([^`]+)`", replace, part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
     ]
     return "".join(
         # Markup ends before a space or punctuation.
@@ -356,14 +392,15 @@ def mark_up(text, package, places, owner=""):
 
 def escape(text):
     """Text in which nothing is markup."""
-    return re.sub(r"([*|\\])|(?<=\w)(_)(?!\w)", r"\\\1\2", text)
+    return re.sub(r"[*|\\]|(?<=\w)_(?!\w)", r"\\\g<0>", text)
 
 
 def summary(value):
     """The first sentence of a docstring."""
     if isinstance(value, tuple):
         return f"{len(value)} entries"
-    return re.split(r"(?<=[^.])\.\s|\n\n", inspect.getdoc(value) or "")[0].replace("\n", " ").replace("`", "").rstrip(".") + "."
+    first = re.split(r"(?<=[^.])\.\s|\n\n", inspect.getdoc(value) or "")[0]
+    return first.replace("\n", " ").replace("`", "").rstrip(".") + "."
 
 
 def heading(title, mark):

@@ -1,4 +1,4 @@
-"""The code in README.md and in the pages of .docs runs, and their links lead somewhere."""
+"""The code in the pages of Markdown runs, and their links lead somewhere."""
 
 import ast
 import functools
@@ -13,9 +13,10 @@ import sf3d_jax as sf3d
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / ".docs").rglob("*.md"))]
+PAGES = [README, ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / ".docs").rglob("*.md"))]
+PAGES += sorted((ROOT / "sf3d_jax").rglob("*.md"))
 CODE_PAGES = [page for page in PAGES if "```python\n" in page.read_text()]
-DOCUMENTS = [*PAGES, ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / "sf3d_jax").rglob("*.md"))]
+SHORT = [README, ROOT / "sf3d_jax/README.md"]  # run always; the others compile many programs
 COMMANDS = """\
     python3 -m venv .venv && .venv/bin/pip install -e '.[all]' && .venv/bin/sf3d demo
     python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest
@@ -27,7 +28,7 @@ def page_name(page):
 
 
 def test_the_pages_with_code_are_known():
-    assert len(CODE_PAGES) == 6  # README.md, the tour and four tutorials
+    assert len(CODE_PAGES) == 7  # two of README.md, the tour and four tutorials
 
 
 @pytest.mark.parametrize("page", CODE_PAGES, ids=page_name)
@@ -45,11 +46,10 @@ def dotted_names(tree):
             yield name
 
 
-# Most of the programs are those of other tests, at other sizes; only the README's are run always.
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=page_name(page), marks=[pytest.mark.thorough] * (page != README))
+        pytest.param(page, id=page_name(page), marks=[pytest.mark.thorough] * (page not in SHORT))
         for page in CODE_PAGES
     ],
 )
@@ -68,7 +68,7 @@ def test_the_readme_takes_three_minutes():
     assert len(README.read_text().splitlines()) <= 160
 
 
-@pytest.mark.parametrize("page", DOCUMENTS, ids=page_name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_every_link_leads_somewhere(page):
     text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):

@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import reference  # noqa: E402
+from sphinx.domains.python import PyObject  # noqa: E402
 
 import sf3d_jax  # noqa: E402
 
@@ -26,7 +27,7 @@ html_show_sourcelink = False
 highlight_language = "text"
 pygments_style = "friendly"
 
-smartquotes = False
+smartquotes_action = "D"  # dashes only
 
 # Every link must resolve, except those to types of Python, NumPy and JAX.
 nitpicky = True
@@ -34,5 +35,8 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!sf3d_jax\.).*")]
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
+for field in PyObject.doc_field_types:
+    if field.name == "variable":
+        field.label = "Attributes"
 
 reference.write(HERE / "reference")

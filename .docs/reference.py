@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import typing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,9 +61,14 @@ class Name(NamedTuple):
         return f"{self.package}.{self.name}"
 
     @property
+    def owner(self):
+        """The package as a module."""
+        return functools.reduce(getattr, self.package.split(".")[1:], sf3d)
+
+    @property
     def value(self):
         """What the name is bound to."""
-        return functools.reduce(getattr, self.path.split(".")[1:], sf3d)
+        return getattr(self.owner, self.name)
 
 
 def list_names():
@@ -161,7 +167,7 @@ def render_index(pages, places):
         "",
     ]
     for (page, title), names in pages.items():
-        lines += [heading(title, "-"), f":doc:`More <{page}>`", "", ".. list-table::"]
+        lines += [heading(f":doc:`{title} <{page}>`", "-"), ".. list-table::"]
         lines += ["   :class: names", "   :widths: 35 65", ""]
         for name in sorted(names, key=lambda x: x.name.lower()):
             lines += [f"   * - :py:obj:`~{name.path}`", f"     - {escape(summary(name.value))}"]
@@ -273,10 +279,22 @@ def signature_of(function, places, *, method=False):
         first.pop(0)
     for argument in ast.walk(arguments):
         if isinstance(argument, ast.arg) and argument.annotation is not None:
-            argument.annotation = shorten(argument.annotation, places)
-    text = ast.unparse(arguments)
-    returned = "" if node.returns is None else ast.unparse(shorten(node.returns, places))
+            argument.annotation = shorten(argument.annotation, places, function.__globals__)
+    text = ast.unparse(show_constants(arguments, function.__globals__))
+    returned = (
+        ""
+        if node.returns is None
+        else ast.unparse(shorten(node.returns, places, function.__globals__))
+    )
     return f"({text})" + (f" -> {returned}" if returned not in ("", "None") else "")
+
+
+def show_constants(arguments, scope):
+    """The arguments with the values of defaults that are constants of the module."""
+    show = lambda x: ast.Constant(scope[x.id]) if isinstance(x, ast.Name) and x.id in scope else x
+    arguments.defaults = [show(x) for x in arguments.defaults]
+    arguments.kw_defaults = [show(x) for x in arguments.kw_defaults]
+    return arguments
 
 
 def function_node(function):
@@ -285,8 +303,14 @@ def function_node(function):
     return next(x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.FunctionDef))
 
 
-def shorten(annotation, places):
-    """An annotation with public types by their path and all others by their last word."""
+def shorten(annotation, places, scope):
+    """An annotation with public types by their path and all others by their last word.
+
+    Args:
+      annotation: its syntax tree.
+      places: the paths of all entries.
+      scope: the names of the module that it stands in.
+    """
 
     class Shorten(ast.NodeTransformer):
         def visit_Constant(self, node):
@@ -294,10 +318,18 @@ def shorten(annotation, places):
             return self.visit(ast.parse(node.value, mode="eval").body) if is_quoted else node
 
         def visit_Attribute(self, node):
-            return self.visit_Name(ast.Name(node.attr))
+            module = scope.get(node.value.id) if isinstance(node.value, ast.Name) else None
+            value = getattr(module, node.attr, None)
+            return literal(value) or ast.Name(WORDS.get(node.attr, node.attr))
 
         def visit_Name(self, node):
-            return ast.Name(public_path(node.id, places) or WORDS.get(node.id, node.id))
+            value = scope.get(node.id)
+            if found := literal(value):
+                return found
+            path = public_path(node.id, places)
+            if path and value in (None, Name(*path.rpartition(".")[::2], "").value):
+                return ast.Name(path)
+            return ast.Name(WORDS.get(node.id, node.id))
 
         def visit_Subscript(self, node):
             literal = isinstance(node.value, ast.Name) and node.value.id == "Literal"
@@ -306,8 +338,31 @@ def shorten(annotation, places):
     return Shorten().visit(annotation)
 
 
-# Type variables and aliases, in words.
-WORDS = {"Leaf": "Array", "Size": "tuple", "S": "Sample", "T": "Tree", "R": "Tree", "Self": "Self"}
+def literal(value):
+    """The syntax tree of a type of literals, written out; None for another one."""
+    if typing.get_origin(value) is not typing.Literal:
+        return None
+    return ast.parse(f"Literal{list(typing.get_args(value))}", mode="eval").body
+
+
+# Type variables, aliases and protocols, in words.
+WORDS = {
+    "ArrayOrLists": "ArrayLike",
+    "Key": "tuple",
+    "Leaf": "Array",
+    "Loss": "Callable",
+    "Penalty": "Callable",
+    "Progress": "Callable",
+    "R": "Tree",
+    "Range": "tuple",
+    "S": "sf3d_jax.Sample",
+    "Size": "tuple",
+    "SupportsIndex": "int",
+    "T": "Tree",
+    "Times": "Sequence",
+    "_Led": "tuple",
+    "Transform": "Callable",
+}
 
 
 def public_path(name, places):

@@ -1,0 +1,40 @@
+"""data/FORMATS.md names every format that maps are read from, every camera model of COLMAP, and the
+arrays and functions of this package."""
+
+import re
+
+import pytest
+from helpers.house import PACKAGE
+
+from sf3d_jax import data
+from sf3d_jax.data import maps
+from sf3d_jax.data.cameras.colmap.models import MODELS, OTHERS
+
+TEXT = (PACKAGE / "data/FORMATS.md").read_text()
+
+
+def test_every_format_of_maps_is_described():
+    formats = maps._FLOW_FORMATS | dict(maps._map_formats(1, None))
+    for name, chosen in formats.items():
+        assert chosen.ending in TEXT if chosen.ending else f'format="{name}"' in TEXT, name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_colmaps_models_have_their_numbers_and_parameters(name):
+    model = MODELS[name]
+    (row,) = re.findall(rf"^\| (\d+) \| {name} \| ([^|]*) \| (\w+) \|$", TEXT, re.MULTILINE)
+    assert (int(row[0]), len(row[1].split()), row[2]) == (
+        model.number,
+        model.parameters,
+        model.ours,
+    )
+
+
+def test_what_is_refused_is_named():
+    for number, name in OTHERS.items():
+        assert f"{name} ({number})" in TEXT
+
+
+def test_the_functions_that_it_names_are_there():
+    for name in set(re.findall(r"`((?:read|write)_\w+)`", TEXT)):
+        assert hasattr(data, name), name

@@ -1,5 +1,6 @@
 """The site: pages in Markdown, and a reference from the docstrings."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -40,3 +41,30 @@ for field in PyObject.doc_field_types:
         field.label = "Attributes"
 
 reference.write(HERE / "reference")
+PLACES = reference.link_targets(reference.list_pages())
+
+
+def link_names(app, docname, source):
+    """Makes links of public names in backquotes in the text of Markdown pages."""
+    if docname.startswith("reference/"):
+        return
+    parts = re.split(r"(^```.*?^```$|^#.*?$)", source[0], flags=re.MULTILINE | re.DOTALL)
+    parts[::2] = [re.sub(r"(?<!`)`([\w.]+)`(?!`)", link_name, part) for part in parts[::2]]
+    source[0] = "".join(parts)
+
+
+def link_name(match):
+    """A link to the only entry of a name that cannot be a common word; else the text as it is."""
+    word = match[1].removeprefix("sf3d_jax.").removeprefix("sf3d.")
+    found = [path for path in PLACES if path.endswith(f".{word}") and "closed_form" not in path]
+    if f"sf3d_jax.{word}" in PLACES:
+        found = [f"sf3d_jax.{word}"]
+    if len(found) != 1:
+        return match[0]
+    is_special = re.search(r"[A-Z_.]", word) or found[0].startswith("sf3d_jax.losses.")
+    return f"{{py:obj}}`{match[1]} <{found[0]}>`" if is_special else match[0]
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("source-read", link_names)

@@ -8,6 +8,7 @@ module. So a new name needs no edit here.
 import ast
 import functools
 import inspect
+import itertools
 import os
 import re
 import subprocess
@@ -71,6 +72,7 @@ class Name(NamedTuple):
         return getattr(self.owner, self.name)
 
 
+@functools.cache
 def list_names():
     """All public names of the stubs, and those of public modules without a stub."""
     found = []
@@ -147,12 +149,22 @@ def link_targets(pages):
 
 
 def members(cls):
-    """The public methods and properties that a class defines itself."""
-    for name, value in vars(cls).items():
-        function = getattr(value, "__func__", value)
-        documented = inspect.isfunction(function) or isinstance(value, property)
-        if not name.startswith("_") and documented and (value.__doc__ or function.__doc__):
-            yield name, value
+    """The public methods and properties that a class defines, or takes from a private base."""
+    found = {}
+    for base in reversed(own_classes(cls)):
+        for name, value in vars(base).items():
+            function = getattr(value, "__func__", value)
+            documented = inspect.isfunction(function) or isinstance(value, property)
+            if not name.startswith("_") and documented and (value.__doc__ or function.__doc__):
+                found[name] = value
+    return list(found.items())
+
+
+def own_classes(cls):
+    """A class and its bases up to the first that is public or not of this package."""
+    public = {name.value for name in list_names() if inspect.isclass(name.value)}
+    is_own = lambda x: x is cls or (x not in public and x.__module__.startswith("sf3d_jax"))
+    return list(itertools.takewhile(is_own, cls.__mro__))
 
 
 def render_index(pages, places):
@@ -223,8 +235,9 @@ def render_entry(name, places):
     lines = [f".. py:{kind}:: {name.path}{signature}", ""]
     body = render_docstring(value, name.package, places, name.path)
     if inspect.isclass(value):
-        bases = [b for b in value.__mro__[1:2] if public_path(b.__name__, places)]
-        body = [f"Bases: :py:class:`~{public_path(b.__name__, places)}`\n" for b in bases] + body
+        base = public_path(value.__mro__[len(own_classes(value))].__name__, places)
+        body = [f"Base: :py:class:`~{base}`", "", *body] if base else body
+        body += render_constructor(value, name.package, places)
         for member, method in members(value):
             body += render_member(name, member, method, places)
     return [*lines, textwrap.indent("\n".join(body), "   "), ""]
@@ -254,12 +267,20 @@ def class_signature(cls, places):
     """What a class is called with; nothing for exceptions and for named tuples."""
     if issubclass(cls, BaseException) or issubclass(cls, tuple):
         return ""
-    if "__init__" in vars(cls) and not hasattr(cls, "__dataclass_fields__"):
-        return signature_of(cls.__init__, places, method=True).partition(" ->")[0]
     if not hasattr(cls, "__dataclass_fields__"):
-        return ""
+        own = inspect.isfunction(cls.__init__)
+        return signature_of(cls.__init__, places, method=True) if own else ""
     parameters = inspect.signature(cls).parameters.values()
     return f"({', '.join(map(parameter_text, parameters))})"
+
+
+def render_constructor(cls, package, places):
+    """The arguments of a class whose `__init__` has a docstring of its own."""
+    if not inspect.isfunction(cls.__init__) or hasattr(cls, "__dataclass_fields__"):
+        return []
+    text = inspect.cleandoc(cls.__init__.__doc__ or "")
+    section = re.search(r"^(Args|Raises):$", text, re.MULTILINE)
+    return render_sections(text[section.start() :], package, places, "") if section else []
 
 
 def parameter_text(parameter):
@@ -395,15 +416,20 @@ def read_help(*words):
 
 def render_docstring(value, package, places, owner):
     """A docstring as reStructuredText, with fields for its sections."""
-    from sphinx.ext.napoleon import Config, GoogleDocstring
-
     text = inspect.getdoc(value) or ""
     first_section = re.search(rf"^({'|'.join(SECTIONS)}):$", text, re.MULTILINE)
     cut = first_section.start() if first_section else len(text)
     head = render_text(text[:cut], package, places, owner)
-    rest = [mark_up(line, package, places, owner) for line in text[cut:].splitlines()]
+    return [*head, *render_sections(text[cut:], package, places, owner)]
+
+
+def render_sections(text, package, places, owner):
+    """Sections such as Args as fields of reStructuredText."""
+    from sphinx.ext.napoleon import Config, GoogleDocstring
+
+    lines = [mark_up(line, package, places, owner) for line in text.splitlines()]
     config = Config(napoleon_use_ivar=True, napoleon_use_rtype=False, napoleon_use_param=True)
-    return [*head, *str(GoogleDocstring("\n".join(rest), config)).splitlines(), ""]
+    return [*str(GoogleDocstring("\n".join(lines), config)).splitlines(), ""]
 
 
 def render_text(text, package, places, owner=""):

@@ -1,6 +1,6 @@
 """The reference of the site has a place for every public name, and signatures that can be read."""
 
-import importlib.util
+import importlib
 import inspect
 import re
 
@@ -12,10 +12,9 @@ import sf3d_jax as sf3d
 
 @pytest.fixture(scope="module")
 def reference():
-    spec = importlib.util.spec_from_file_location("reference", ROOT / ".docs/reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / ".docs")
+        yield importlib.import_module("reference")
 
 
 @pytest.fixture(scope="module")

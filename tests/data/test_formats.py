@@ -7,16 +7,24 @@ import pytest
 from helpers.house import PACKAGE
 
 from sf3d_jax import data
-from sf3d_jax.data import maps
 from sf3d_jax.data.cameras.colmap.models import MODELS, OTHERS
 
 TEXT = (PACKAGE / "data/FORMATS.md").read_text()
 
 
-def test_every_format_of_maps_is_described():
-    formats = maps._FLOW_FORMATS | dict(maps._map_formats(1, None))
-    for name, chosen in formats.items():
-        assert chosen.ending in TEXT if chosen.ending else f'format="{name}"' in TEXT, name
+@pytest.mark.parametrize("read", [data.read_flow, data.read_disparity, data.read_map])
+def test_every_format_of_maps_is_described(read):
+    options = {"scale": 1.0} if read is data.read_map else {}
+    with pytest.raises(data.FormatError) as error:
+        read("map.unknown", **options)
+    endings = re.findall(
+        r"\.\w+\b", str(error.value).partition("endings")[2].partition("format=")[0]
+    )
+    named = re.findall(r"'(\w+)'", str(error.value).partition("format=")[2])
+    assert len(endings) >= 5 and len(named) >= 5
+    assert not [ending for ending in endings if f"`{ending}`" not in TEXT]
+    for name in {"vkitti2", "tartanair"} & {*named}:  # no ending tells these
+        assert f'format="{name}"' in TEXT
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -84,3 +84,22 @@ def anchors(page):
     """The anchors of a page's headings, as GitHub and the site make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("page", ["sf3d_jax/README.md", ".github/CONTRIBUTING.md"])
+def test_files_that_maintainers_are_sent_to_are_there(page):
+    names = re.findall(r"`([\w./]+(?:/|\.\w+))`", (ROOT / page).read_text())
+    paths = {name for name in names if name.endswith(("/", ".py", ".pyi", ".md"))}
+    assert len(paths) > 10
+    places = (ROOT, ROOT / "sf3d_jax", ROOT / "sf3d_jax/data", ROOT / "sf3d_jax/data/sets/hd1k")
+    places += (ROOT / "sf3d_jax/camera", ROOT / "tests/helpers")
+    for path in paths - {"benchmark.py", "files.py", "__init__.pyi"}:  # of any data set or package
+        assert any((place / path).exists() for place in places), path
+
+
+def test_helpers_that_maintainers_are_told_of_are_there():
+    files = [*(ROOT / "sf3d_jax").rglob("*.py"), ROOT / "tests/house/test_layout.py"]
+    code = "\n".join(path.read_text() for path in files)
+    text = (ROOT / "sf3d_jax/README.md").read_text()
+    for name in re.findall(r"`(\w+_\w+)(?:\([^`]*\))?`", text):
+        assert re.search(rf"\b{name}\b", code) or (ROOT / "sf3d_jax" / name).exists(), name

@@ -32,8 +32,7 @@ class Sample:
       image: (*b, H, W, C), the first frame.
       next_image: (*b, H, W, C), the next frame.
       flow: (*b, H, W, 2), from the first frame to the next, in pixels.
-      inv_depth: (*b, H, W), the first frame's inverse depth, per metre; not positive where there
-        is no surface.
+      inv_depth: (*b, H, W), the first frame's inverse depth, per metre; positive on surfaces.
       inv_depth_change: (*b, H, W), 1/z1 - 1/z0 of the same point, on the first frame's grid.
       next_inv_depth: (*b, H, W), the next frame's inverse depth, on the next frame's grid.
       scene_flow: (*b, H, W, 3), in metres, in the axes of the first camera.

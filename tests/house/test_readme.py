@@ -1,4 +1,4 @@
-"""What the README shows runs, and what it points to is there."""
+"""The code in the pages of Markdown runs, and their links lead somewhere."""
 
 import ast
 import functools
@@ -13,15 +13,27 @@ import sf3d_jax as sf3d
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PAGES = [README, ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / ".docs").rglob("*.md"))]
+PAGES += sorted((ROOT / "sf3d_jax").rglob("*.md"))
+CODE_PAGES = [page for page in PAGES if "```python\n" in page.read_text()]
+SHORT = [README, ROOT / "sf3d_jax/README.md"]  # run always; the others compile many programs
 COMMANDS = """\
     python3 -m venv .venv && .venv/bin/pip install -e '.[all]' && .venv/bin/sf3d demo
     python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest
 """
 
 
-def test_every_name_in_a_python_block_is_there():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) == 9
+def page_name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def test_the_pages_with_code_are_known():
+    assert len(CODE_PAGES) == 7  # two of README.md, the tour and four tutorials
+
+
+@pytest.mark.parametrize("page", CODE_PAGES, ids=page_name)
+def test_every_name_in_a_python_block_is_there(page):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     for path in {path for block in blocks for path in dotted_names(ast.parse(block))}:
         functools.reduce(getattr, path.split(".")[1:], sf3d)
 
@@ -34,19 +46,60 @@ def dotted_names(tree):
             yield name
 
 
-# Most of its programs are those of other tests, at other sizes.
-@pytest.mark.thorough
-def test_every_python_block_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page_name(page), marks=[pytest.mark.thorough] * (page not in SHORT))
+        for page in CODE_PAGES
+    ],
+)
+def test_every_python_block_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the examples write files
-    # Its training step calls optax, which mixes types itself.
-    with jax.numpy_dtype_promotion("standard"):
-        check_md_file(README, memory=True)
+    # Their training steps call optax, which mixes types itself.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        check_md_file(page, memory=True)
 
 
 def test_the_two_commands_are_there():
     assert COMMANDS in README.read_text()
 
 
-def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\(([^)]+)\)", README.read_text()):
-        assert "://" in target or (ROOT / target).exists(), target
+def test_the_readme_takes_three_minutes():
+    assert len(README.read_text().splitlines()) <= 160
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_link_leads_somewhere(page):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if "://" not in target:
+            file = (page.parent / path) if path else page
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file), target
+
+
+@functools.cache
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("page", ["sf3d_jax/README.md", ".github/CONTRIBUTING.md"])
+def test_files_that_maintainers_are_sent_to_are_there(page):
+    names = re.findall(r"`([\w./]+(?:/|\.\w+))`", (ROOT / page).read_text())
+    paths = {name for name in names if name.endswith(("/", ".py", ".pyi", ".md"))}
+    assert len(paths) > 10
+    places = (ROOT, ROOT / "sf3d_jax", ROOT / "sf3d_jax/data", ROOT / "sf3d_jax/data/sets/hd1k")
+    places += (ROOT / "sf3d_jax/camera", ROOT / "tests/helpers")
+    for path in paths - {"benchmark.py", "files.py", "__init__.pyi"}:  # of any data set or package
+        assert any((place / path).exists() for place in places), path
+
+
+def test_helpers_that_maintainers_are_told_of_are_there():
+    files = [*(ROOT / "sf3d_jax").rglob("*.py"), ROOT / "tests/house/test_layout.py"]
+    code = "\n".join(path.read_text() for path in files)
+    text = (ROOT / "sf3d_jax/README.md").read_text()
+    for name in re.findall(r"`(\w+_\w+)(?:\([^`]*\))?`", text):
+        assert re.search(rf"\b{name}\b", code) or (ROOT / "sf3d_jax" / name).exists(), name

@@ -1,5 +1,6 @@
 """Phrases that make a native reader stop, found by machine; the rest needs a reader."""
 
+import functools
 import inspect
 import io
 import re
@@ -9,21 +10,23 @@ import pytest
 from helpers.house import ROOT, public_functions
 
 PHRASES = {
-    'write "is not a"': r"(?<!there )\b(?:is|are|was|were|be) no (?!longer\b|more\b)[a-z]",
+    'write "is not a"': r"(?<=\w )(?<!here )(?:is|are|was|were|be) no (?!longer\b|more\b)[a-z]",
     'write "is not"': r"\b(?:valid|mask|known|an? \w+) none of\b",
     'write "n"': r"\b[Ss]o many (?!that\b)[a-z]+",
-    "put the subject first": r'(?:^|[.:;] |"""|# )Of (?:the|a|an|all|both|each|every|its|those|several)\b',
+    "put the subject first": r'(?:^|[.:;] |"""|# )Of '
+    r"(?:the|a|an|all|both|each|every|its|those|several)\b",
     'write "human-readable" or name the reader': r"\b(?:to|for) (?:a person|people)\b",
     'say what is the same, instead of "likewise"': r"\b[Ll]ikewise\b",
     "say it here": r"\b(?:see|of|as in) this module\b|\bas there(?! (?:is|are))\b",
     'write "non-finite"': r"\b(?:number|value|pixel)s? that (?:is|are) not finite",
-    "begin with a noun": r"^ {2,}\**\w+: (?:of|from|to|by|with) (?:the|a|an|its|which|what|both|each)\b",
+    "begin with a noun": r"^ {2,}\**\w+: (?:of|from|to|by|with) "
+    r"(?:the|a|an|its|which|what|both|each)\b",
     "name the thing": r"\b[Ww]hat (?:was|is) (?:passed|given|asked)\b|\bthat which\b",
 }
 PAGES = ["README.md", "CHANGELOG.md", "sf3d_jax/README.md", "sf3d_jax/data/FORMATS.md"]
 PAGES += [".github/CONTRIBUTING.md"]
 FILES = sorted((ROOT / "sf3d_jax").rglob("*.py")) + [ROOT / page for page in PAGES]
-FILES += sorted((ROOT / ".docs").glob("*.md"))
+FILES += sorted((ROOT / ".docs").rglob("*.md"))
 TEXT = {"STRING", "COMMENT", "FSTRING_MIDDLE"}
 
 # They have one argument for each map of a benchmark.
@@ -31,8 +34,13 @@ LONG_HELP = re.compile(r"gaussians\.render_motion|metrics\.\w+\.update")
 LINES, COLUMNS = 60, 100
 
 
+@functools.cache
 def lines_of(path):
     """The lines of a page, or of the strings and comments of a module, with their numbers."""
+    return list(find_lines(path))
+
+
+def find_lines(path):
     source = path.read_text()
     if path.suffix == ".md":
         yield from enumerate(source.splitlines(), 1)

@@ -240,7 +240,7 @@ def _describe_spread(spread: Spread, say: Callable[[float], str]) -> str:
     """Median and 95th percentile of the motion of moving pixels."""
     if spread.share == 0:
         return "nothing moves"
-    return f"of what moves: median {say(spread.median)}, p95 {say(spread.p95)}"
+    return f"moving pixels: median {say(spread.median)}, p95 {say(spread.p95)}"
 
 
 def _format_pixels(pixels: float) -> str:

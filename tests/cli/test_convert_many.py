@@ -275,7 +275,7 @@ def test_images_of_two_cameras_belong_to_flows_in_folders_of_their_names(capsys)
     with pytest.raises(SystemExit):
         main(words)
     error = " ".join(capsys.readouterr().err.split())
-    assert "cam1/0000.png and cam2/0000.png; put each flow into a folder that is call" in error
+    assert "cam1/0000.png and cam2/0000.png; put each flow into a folder with the name" in error
     shutil.copytree("flow", "cam2")
     words[words.index("--flow") + 1] = "cam2"
     main(words)

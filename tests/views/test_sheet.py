@@ -180,10 +180,10 @@ def test_legends_say_median_and_p95(texts):
     known = inputs["valid"]
     lengths = np.linalg.norm(inputs["flow"], axis=-1)[known]
     median, p95 = np.percentile(lengths, [50, 95])
-    assert f"of what moves: median {median:.3g} px, p95 {p95:.3g} px" in texts
+    assert f"moving pixels: median {median:.3g} px, p95 {p95:.3g} px" in texts
     assert f"mean {lengths.mean():.3g} px   median {median:.3g} px   hatched: unknown" in texts
     median, p95 = np.percentile(np.abs(inputs["vectors"][..., 2][known]), [50, 95])
-    assert f"100 % moves   of what moves: median {median:.3g} m, p95 {p95:.3g} m" in texts
+    assert f"100 % moves   moving pixels: median {median:.3g} m, p95 {p95:.3g} m" in texts
     assert f"away {p95:.3g} m" in texts  # all are equally near
 
 

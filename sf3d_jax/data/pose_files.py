@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.text import numbers, read_rows
+from sf3d_jax.data._files.text import parse_numbers, read_rows
 from sf3d_jax.data.cameras.checks import check_rigid_pose
 from sf3d_jax.data.maps import npy
 
@@ -53,7 +53,9 @@ def _read_text(path: PathLike) -> np.ndarray:
     if width not in (4, 12, 16):
         found = f"{width} words in the first row" if rows else "none"
         raise FormatError(path, "rows of 4, 12 or 16 numbers", found)
-    table = np.array([numbers(path, row, width, f"in row {i}") for i, row in enumerate(rows, 1)])
+    table = np.array(
+        [parse_numbers(path, row, width, f"in row {i}") for i, row in enumerate(rows, 1)]
+    )
     if width > 4:
         return table
     height = 4 if len(rows) % 4 == 0 and (table[3::4] == _BOTTOM).all() else 3

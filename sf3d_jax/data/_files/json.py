@@ -96,7 +96,7 @@ def write_json(path: PathLike, tree: Json) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def numbers(value: object) -> np.ndarray | None:
+def to_array(value: object) -> np.ndarray | None:
     """Converts a number, or nested lists of numbers, to an array.
 
     Args:
@@ -129,7 +129,7 @@ def matrix(path: PathLike, key: str, value: object, *shapes: tuple[int, ...]) ->
     Raises:
       FormatError: the value has another shape, or holds anything but such numbers.
     """
-    array = numbers(value)
+    array = to_array(value)
     if array is None or array.shape not in shapes:
         raise FormatError(
             path, f"{key} as {' or '.join(map(_format_shape, shapes))}", outline(value)
@@ -155,7 +155,7 @@ def _outline(value: object, depth: int, room: int) -> str:
     if isinstance(value, dict):
         return _outline_of_object(value, depth, room)
     if isinstance(value, list):
-        array = numbers(value[:100])
+        array = to_array(value[:100])
         if array is not None and len(value) > 0:
             return _format_shape((len(value), *array.shape[1:]))
         inside = (
@@ -164,7 +164,7 @@ def _outline(value: object, depth: int, room: int) -> str:
         return f"{len(value)}{inside}"
     if isinstance(value, str):
         return repr(shorten(value))
-    return "a number" if numbers(value) is not None else f"{value}"
+    return "a number" if to_array(value) is not None else f"{value}"
 
 
 def _outline_of_object(tree: dict[str, Json], depth: int, room: int) -> str:

@@ -33,7 +33,7 @@ def read_rows(path: PathLike) -> list[list[str]]:
     return [words for line in text.splitlines() if (words := line.split())]
 
 
-def numbers(path: PathLike, words: Sequence[str], count: int, where: str) -> np.ndarray:
+def parse_numbers(path: PathLike, words: Sequence[str], count: int, where: str) -> np.ndarray:
     """Parses words as numbers.
 
     Args:
@@ -92,7 +92,9 @@ def read_table(path: PathLike, *columns: int) -> np.ndarray:
     if count not in columns:
         expected = f"rows of {' or '.join(map(str, columns))} numbers"
         raise FormatError(path, expected, f"{count} words in the first row" if rows else "none")
-    return np.array([numbers(path, row, count, f"in row {i}") for i, row in enumerate(rows, 1)])
+    return np.array(
+        [parse_numbers(path, row, count, f"in row {i}") for i, row in enumerate(rows, 1)]
+    )
 
 
 def write_rows(path: PathLike, rows: Iterable[Iterable[str | float]]) -> None:

@@ -16,7 +16,7 @@ from sf3d_jax.data._files.pictures import read_picture
 from sf3d_jax.data.maps import read_disparity, read_map
 from sf3d_jax.data.maps.kinds import ScalarMap
 from sf3d_jax.data.opencv import import_cv2
-from sf3d_jax.data.sets._listing import Folder, Frames, Place
+from sf3d_jax.data.sets._listing import Folder, FrameFiles, Place
 from sf3d_jax.metrics import Metric
 
 _FLOW_ENDINGS = (".flo5", ".flo", ".png", ".pfm", ".npy")
@@ -170,7 +170,7 @@ def find_estimates(
     }
 
 
-def find_truths(found: Mapping[str, Frames], number: int) -> dict[str, Path]:
+def find_truths(found: Mapping[str, FrameFiles], number: int) -> dict[str, Path]:
     """Finds the ground truth of a frame.
 
     Args:

@@ -93,7 +93,7 @@ class Folder:
 
 
 @dataclasses.dataclass(frozen=True)
-class Frames:
+class FrameFiles:
     """The files of one kind in one sequence.
 
     Numbers are compared by value: frame_1 is the same as frame_0001.
@@ -142,7 +142,7 @@ class Place(NamedTuple):
 
     Attributes:
       folder: folder of the kind, below that of the split or the scene.
-      stem: file name without extension, with a field for the frame number, as in `Frames`.
+      stem: file name without extension, with a field for the frame number, as in `FrameFiles`.
       ending: published extension of the files.
       inside: subfolder below `folder`, or below the scene's folder in it.
     """
@@ -152,7 +152,7 @@ class Place(NamedTuple):
     ending: str
     inside: str = ""
 
-    def frames(self, top: Path, scene: str = "") -> Frames:
+    def frames(self, top: Path, scene: str = "") -> FrameFiles:
         """Returns the files of this kind.
 
         Args:
@@ -163,7 +163,7 @@ class Place(NamedTuple):
           The files, which are listed on first use.
         """
         folder = Folder(top / self.folder / scene / self.inside, self.ending)
-        return Frames(folder, self.stem)
+        return FrameFiles(folder, self.stem)
 
     def path(self, number: int, scene: str = "") -> Path:
         """Returns the published path of the file of a frame.

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, cast
 
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._listing import Frames
+from sf3d_jax.data.sets._listing import FrameFiles
 
 Direction = Literal["forward", "backward"]
 Side = Literal["left", "right"]
@@ -143,7 +143,7 @@ def find_first_frames(
 
 def list_pairs(
     sequence: str,
-    kinds: Mapping[str, Frames],
+    kinds: Mapping[str, FrameFiles],
     of_both: Sequence[str],
     *,
     digits: int,

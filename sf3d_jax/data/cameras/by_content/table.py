@@ -20,7 +20,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import Frame, frame_of, frame_of_number
-from sf3d_jax.data._files.json import Json, numbers, outline, shorten
+from sf3d_jax.data._files.json import Json, outline, shorten, to_array
 from sf3d_jax.data.cameras.by_content.labels import find_labels, find_named_frames
 from sf3d_jax.data.cameras.keys import UnknownKey, find_unknown_below, is_harmless
 from sf3d_jax.data.cameras.names import (
@@ -287,7 +287,7 @@ def _collect_bare_frames(place: _Place, node: dict[str, Json]) -> dict[str, _Chi
 
 def _read_field(place: _Place, value: Json) -> Table:
     """Reads a value of the enclosing part, or a column of such values."""
-    array, name = numbers(value), place.part
+    array, name = to_array(value), place.part
     if array is None or name is None:
         return Table({}, {})
     if array.ndim > 1 and len(array) == 1 and array.shape[1:] in NAMES[name].shapes:

@@ -35,7 +35,7 @@ def read_cameras(path: PathLike, data: bytes) -> Iterator[tuple[int, CameraRecor
             raise FormatError(path, f"CAMERA_ID MODEL WIDTH HEIGHT {where}", repr(line[:60]))
         camera_id, width, height = (text.index(path, words[i], where) for i in (0, 2, 3))
         count = find_model(path, words[1]).parameters
-        parameters = text.numbers(path, words[4:], count, where)
+        parameters = text.parse_numbers(path, words[4:], count, where)
         yield camera_id, CameraRecord(words[1], width, height, parameters.tolist())
 
 
@@ -61,7 +61,7 @@ def read_images(path: PathLike, data: bytes) -> Iterator[tuple[int, ImageRecord]
             expected = f"IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME {where}"
             raise FormatError(path, expected, repr(line[:60]))
         image_id, camera_id = (text.index(path, words[i], where) for i in (0, 8))
-        pose = text.numbers(path, words[1:8], 7, where)
+        pose = text.parse_numbers(path, words[1:8], 7, where)
         _, points = next(lines, (number, ""))
         if not _POINTS.fullmatch(points) or len(points.split()) % 3:
             expected = f"the points of image {image_id} (may be an empty line) in line {number + 1}"

@@ -56,7 +56,7 @@ _UNDERSTOOD = frozenset(
 )
 
 
-class Frames(NamedTuple):
+class ParsedFrames(NamedTuple):
     """Contents of a transforms.json.
 
     Attributes:
@@ -148,7 +148,7 @@ def build_frames(path: PathLike, tree: Json, size: Size | None) -> tuple[Transfo
     return read_tree(path, tree, size).frames
 
 
-def read_tree(path: PathLike, tree: Json, size: Size | None) -> Frames:
+def read_tree(path: PathLike, tree: Json, size: Size | None) -> ParsedFrames:
     """Builds the frames of `read_transforms` from the parsed file, and whether it is mirrored."""
     frames = list_frames(tree)
     if frames is None:
@@ -157,7 +157,7 @@ def read_tree(path: PathLike, tree: Json, size: Size | None) -> Frames:
         if not isinstance(frame, dict):
             raise FormatError(path, f"an object as frame {i}", outline(frame))
     if not frames:
-        return Frames((), is_mirrored=False)
+        return ParsedFrames((), is_mirrored=False)
     lists = (_FRAMES, _TEST_FRAMES)
     rest = {k: x for k, x in tree.items() if k not in lists or not isinstance(x, list)}
     file = File(make_level(path, frames), make_level(path, [rest]))
@@ -169,7 +169,7 @@ def read_tree(path: PathLike, tree: Json, size: Size | None) -> Frames:
     indices = [file.whole_numbers(key) for key in _INDICES]
     columns = zip(cameras, images, *indices, file.text(*_MASKS), strict=True)
     is_mirrored = not is_turned(found.focal).all()
-    return Frames(tuple(itertools.starmap(TransformsFrame, columns)), is_mirrored)
+    return ParsedFrames(tuple(itertools.starmap(TransformsFrame, columns)), is_mirrored)
 
 
 def _find_sizes(

@@ -14,7 +14,7 @@ from sf3d_jax.data._files.json import Json, matrix
 from sf3d_jax.data.cameras.checks import Size
 
 
-class Level(NamedTuple):
+class TreeLevel(NamedTuple):
     """The objects at one level of a file: the frames, or the root alone.
 
     Attributes:
@@ -37,7 +37,7 @@ class Level(NamedTuple):
             return [None] * len(self.nodes)
         return [node.get(key) for node in self.nodes]
 
-    def numbers(self, key: str) -> np.ndarray:
+    def read_numbers(self, key: str) -> np.ndarray:
         """Returns the number under a key in each node.
 
         Args:
@@ -67,7 +67,7 @@ class Level(NamedTuple):
         """Returns the whole number under a key in each node; None where it is missing."""
         if key not in self.keys:
             return [None] * len(self.nodes)
-        array = self.numbers(key)
+        array = self.read_numbers(key)
         for i in find_true(array != np.trunc(array)):
             if not np.isnan(array[i]):
                 expected = f"a whole number as {key} of {self.where(i)}"
@@ -98,9 +98,9 @@ class Level(NamedTuple):
                 matrix(self.path, f"{key} of {self.where(i)}", value, ())
 
 
-def make_level(path: PathLike, nodes: list[dict[str, Json]]) -> Level:
+def make_level(path: PathLike, nodes: list[dict[str, Json]]) -> TreeLevel:
     """Makes the level of a list of objects."""
-    return Level(path, nodes, frozenset().union(*nodes))
+    return TreeLevel(path, nodes, frozenset().union(*nodes))
 
 
 class File(NamedTuple):
@@ -111,8 +111,8 @@ class File(NamedTuple):
       root: the object around them.
     """
 
-    frames: Level
-    root: Level
+    frames: TreeLevel
+    root: TreeLevel
 
     @property
     def path(self) -> PathLike:

@@ -14,7 +14,7 @@ from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.json import shorten
 from sf3d_jax.data.cameras.checks import check_fits, is_same_shape
 from sf3d_jax.data.cameras.lens import compute_focal
-from sf3d_jax.data.cameras.transforms.columns import File, Level, convert_size, find_true
+from sf3d_jax.data.cameras.transforms.columns import File, TreeLevel, convert_size, find_true
 
 # Along x and y: in pixels, in degrees (instant-ngp), in radians.
 _FOCAL, _DEGREES, _ANGLES = (
@@ -85,7 +85,7 @@ def read_intrinsics(file: File, sizes: np.ndarray, told: np.ndarray) -> Intrinsi
     return found
 
 
-def _read_part(level: Level, sizes: np.ndarray) -> _Part:
+def _read_part(level: TreeLevel, sizes: np.ndarray) -> _Part:
     """Reads a level for images of given sizes; the point is counted from the image's edge."""
     sides = sizes[:, ::-1]
     given = level.vectors(RELATIVE, 4)
@@ -93,7 +93,7 @@ def _read_part(level: Level, sizes: np.ndarray) -> _Part:
     for i in find_true(relative & ~((given[:, 2:] > 0) & (given[:, 2:] < 1)).all(-1)):
         expected = f"{RELATIVE} of {level.where(i)} as fx, fy, and cx, cy per width and height"
         raise FormatError(level.path, expected, f"{given[i].tolist()}")
-    pixels = np.stack([level.numbers(key) for key in _FOCAL], -1)
+    pixels = np.stack([level.read_numbers(key) for key in _FOCAL], -1)
     pixels = np.where(relative[:, None], given[:, :2], pixels)
     in_pixels = ~np.isnan(pixels).all(-1)
     degrees = _convert_angles(level, _DEGREES, sides, math.radians(1))
@@ -101,7 +101,7 @@ def _read_part(level: Level, sizes: np.ndarray) -> _Part:
     focal = np.where(np.isnan(pixels), angles, pixels)
     # Pixels are square, but the sign of the given axis says nothing about that of the other.
     focal = np.where(np.isnan(focal), np.abs(focal[:, ::-1]), focal)
-    point = np.stack([level.numbers(key) for key in _POINT], -1)
+    point = np.stack([level.read_numbers(key) for key in _POINT], -1)
     point = np.where(relative[:, None] & np.isnan(point), given[:, 2:] * sides, point)
     count = len(sides)
     return _Part(
@@ -110,10 +110,10 @@ def _read_part(level: Level, sizes: np.ndarray) -> _Part:
 
 
 def _convert_angles(
-    level: Level, keys: tuple[str, str], sides: np.ndarray, unit: float
+    level: TreeLevel, keys: tuple[str, str], sides: np.ndarray, unit: float
 ) -> np.ndarray:
     """Converts the angles across the image to focal lengths, [N, 2]; the sign is kept."""
-    angles = unit * np.stack([level.numbers(key) for key in keys], -1)
+    angles = unit * np.stack([level.read_numbers(key) for key in keys], -1)
     bad = ~np.isnan(angles) & ~((np.abs(angles) > 1e-6) & (np.abs(angles) < math.pi))
     for i, axis in np.argwhere(bad):
         where = f"{keys[axis]} of {level.where(i)}"

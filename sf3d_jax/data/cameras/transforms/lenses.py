@@ -10,7 +10,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data._files.json import Json, matrix, outline
 from sf3d_jax.data.cameras.lens import find_lens_model, name_params, read_coefficients
-from sf3d_jax.data.cameras.transforms.columns import File, Level
+from sf3d_jax.data.cameras.transforms.columns import File, TreeLevel
 
 _MODELS = ("camera_model", "lens_model", "camera_type")
 _FLAG = "is_fisheye"
@@ -62,7 +62,7 @@ def _read_lens(file: File, i: int, own: dict[str, Json]) -> Lens:
     return model, None if values is None else tuple(values)
 
 
-def _list_model_names(level: Level, where: str, said: dict[str, Json]) -> list[str]:
+def _list_model_names(level: TreeLevel, where: str, said: dict[str, Json]) -> list[str]:
     """Lists the names that a node gives its lens model."""
     names = []
     for key in _MODELS:

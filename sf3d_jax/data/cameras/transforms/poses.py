@@ -9,7 +9,7 @@ from sf3d_jax.data._files.json import Json, matrix, outline
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import check_rigid_pose, has_unit_last_row
 from sf3d_jax.data.cameras.names import CONVENTIONS, read_convention, simplify
-from sf3d_jax.data.cameras.transforms.columns import File, Level
+from sf3d_jax.data.cameras.transforms.columns import File, TreeLevel
 
 KEY = "transform_matrix"
 
@@ -70,7 +70,7 @@ def _find_opencv_axes(file: File) -> np.ndarray:
     return np.array([root if x is None else x for x in frames], bool)
 
 
-def _has_opencv_axes(level: Level, i: int) -> bool | None:
+def _has_opencv_axes(level: TreeLevel, i: int) -> bool | None:
     """Whether a node states OpenCV's axes; None if it states none."""
     found = None
     for key, text in level.nodes[i].items():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sf3d_jax.data.sets._listing import Folder, Frames, Place, list_subfolders
+from sf3d_jax.data.sets._listing import Folder, FrameFiles, Place, list_subfolders
 
 SPLITS = ("train", "val", "all")
 FOLDER = "data"
@@ -27,7 +27,7 @@ _OTHERS = {
 }
 
 
-def find_pairs(root: Path) -> dict[str, Frames]:
+def find_pairs(root: Path) -> dict[str, FrameFiles]:
     """Finds the files of the pairs, by kind.
 
     Args:
@@ -39,9 +39,9 @@ def find_pairs(root: Path) -> dict[str, Frames]:
     """
     for folder in (root / FOLDER, root / _RELEASE / FOLDER, root):
         pictures, maps = Folder(folder, ".ppm"), Folder(folder, ".flo")
-        images = {kind: Frames(pictures, place.stem) for kind, place in IMAGES.items()}
+        images = {kind: FrameFiles(pictures, place.stem) for kind, place in IMAGES.items()}
         kinds = images if any(frames.numbers for frames in images.values()) else {}
-        flow = Frames(maps, FLOW.stem)
+        flow = FrameFiles(maps, FLOW.stem)
         if flow.numbers:
             kinds = {**kinds, "flow": flow}
         if kinds:

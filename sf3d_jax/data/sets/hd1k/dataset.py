@@ -14,7 +14,7 @@ from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._listing import Folder, Frames
+from sf3d_jax.data.sets._listing import Folder, FrameFiles
 from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
 from sf3d_jax.data.sets._sequences import check_choice, choose, list_pairs
 from sf3d_jax.data.sets.hd1k import layout
@@ -74,7 +74,7 @@ class HD1K(Dataset):
         found = {f"{int(number):06d}" for number in numbers if number.isdecimal()}
         for sequence in choose(found, self.sequences, root):
             of = layout.get_kinds(self.split, sequence)
-            frames = {kind: Frames(folder, of[kind].stem) for kind, folder in folders.items()}
+            frames = {kind: FrameFiles(folder, of[kind].stem) for kind, folder in folders.items()}
             flows = frames["flow"].numbers if "flow" in frames else frozenset[int]()
             for entry in list_pairs(sequence, frames, ("image",), digits=4):
                 if not flows or min(flows) <= int(entry.frame) <= max(flows):

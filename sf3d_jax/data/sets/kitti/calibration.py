@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sf3d_jax.data._files import CALLER, LARGEST, FormatError, PathLike, check_header_size
-from sf3d_jax.data._files.text import numbers, read_rows, write_rows
+from sf3d_jax.data._files.text import parse_numbers, read_rows, write_rows
 from sf3d_jax.data.cameras.checks import (
     Size,
     check_is_no_larger,
@@ -166,7 +166,7 @@ def _read_projection(path: PathLike, entries: dict[str, list[str]], camera: int)
     key = next((name for name in names if name in entries), None)
     if key is None:
         raise FormatError(path, f"a line {names[0]}: or {names[1]}:", f"{len(entries)} other lines")
-    projection = numbers(path, entries[key], 12, f"after {key}:").reshape(3, 4)
+    projection = parse_numbers(path, entries[key], 12, f"after {key}:").reshape(3, 4)
     if not (projection[0, 0] > 0 and projection[1, 1] > 0):
         raise FormatError(path, f"positive focal lengths in {key}", repr(" ".join(entries[key])))
     return projection
@@ -194,7 +194,7 @@ def _read_rectified_size(path: PathLike, entries: dict[str, list[str]], camera: 
     key = f"S_rect_{camera:02d}"
     if key not in entries:
         return None
-    width, height = numbers(path, entries[key], 2, f"after {key}:").tolist()
+    width, height = parse_numbers(path, entries[key], 2, f"after {key}:").tolist()
     if not (width.is_integer() and height.is_integer()):
         raise FormatError(path, f"whole numbers after {key}:", f"{width} {height}")
     check_header_size(path, int(width), int(height))

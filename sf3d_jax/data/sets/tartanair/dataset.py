@@ -15,7 +15,7 @@ from sf3d_jax.data.cameras.sizes import TARTANAIR, check_aspect
 from sf3d_jax.data.maps import read_map
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Frames
+from sf3d_jax.data.sets._listing import FrameFiles
 from sf3d_jax.data.sets._reading import (
     Files,
     combine_valid,
@@ -79,7 +79,7 @@ class TartanAir(Flights):
         name = f"ENVIRONMENT/{self.difficulty or 'Easy'}/P000/image_left/000000_left.png"
         return f"found no {name} (expected in TartanAir)"
 
-    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+    def _list_kinds(self, flight: Path) -> dict[str, FrameFiles]:
         return list_flight_files(flight, layout.KINDS)
 
     def read(self, entry: Entry) -> Sample:

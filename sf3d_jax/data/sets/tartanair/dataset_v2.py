@@ -19,7 +19,7 @@ from sf3d_jax.data.maps import read_flow, read_map
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.maps.kinds import FlowMap, ScalarMap
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Frames
+from sf3d_jax.data.sets._listing import FrameFiles
 from sf3d_jax.data.sets._reading import (
     Files,
     combine_valid,
@@ -93,7 +93,7 @@ class TartanAirV2(Flights):
         name = layout.get_kinds_v2(self.camera)["image"].path(0)
         return f"found no ENVIRONMENT/{folder}/P000/{name} (expected in TartanAir V2)"
 
-    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+    def _list_kinds(self, flight: Path) -> dict[str, FrameFiles]:
         kinds = list_flight_files(flight, layout.get_kinds_v2(self.camera))
         computed = kinds.pop("computed")
         return kinds | {"flow": computed, "occlusion": computed} if computed.numbers else kinds

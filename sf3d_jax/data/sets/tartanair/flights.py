@@ -8,7 +8,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data.sets._caching import cache_by_file
 from sf3d_jax.data.sets._dataset import Dataset, Entry
-from sf3d_jax.data.sets._listing import Folder, Frames, Place
+from sf3d_jax.data.sets._listing import Folder, FrameFiles, Place
 from sf3d_jax.data.sets._reading import get_both_frames
 from sf3d_jax.data.sets._sequences import choose, list_pairs
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_poses
@@ -24,7 +24,7 @@ class Flights(Dataset):
     difficulty: str | None
     flights: Collection[str] | None
 
-    def _list_kinds(self, flight: Path) -> dict[str, Frames]:
+    def _list_kinds(self, flight: Path) -> dict[str, FrameFiles]:
         """Lists the files of a flight by kind: "image", "depth", "flow" and others."""
         raise NotImplementedError
 
@@ -71,7 +71,7 @@ class Flights(Dataset):
         }
 
 
-def list_flight_files(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Frames]:
+def list_flight_files(flight: Path, kinds: Mapping[str, Place]) -> dict[str, FrameFiles]:
     """Lists the files of a flight by kind; a folder with two kinds is listed once.
 
     Args:
@@ -83,7 +83,7 @@ def list_flight_files(flight: Path, kinds: Mapping[str, Place]) -> dict[str, Fra
         for place in kinds.values()
     }
     return {
-        kind: Frames(folders[place.folder, place.ending], place.stem)
+        kind: FrameFiles(folders[place.folder, place.ending], place.stem)
         for kind, place in kinds.items()
     }
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
+from sf3d_jax.data._files.text import index, parse_numbers, read_rows, write_rows
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.cameras.checks import check_rigid_pose, is_same_shape
 from sf3d_jax.data.cameras.sizes import THINGS
@@ -143,5 +143,5 @@ def _read_pose(path: PathLike, row: list[str], side: str, frame: int) -> np.ndar
     where = f"{side} of frame {frame}"
     if row[0] != side:
         raise FormatError(path, f"a line {where}", repr(" ".join(row)[:60]))
-    matrix = numbers(path, row[1:], 16, f"in {where}").reshape(4, 4)
+    matrix = parse_numbers(path, row[1:], 16, f"in {where}").reshape(4, 4)
     return poses.from_camera_to_world(check_rigid_pose(path, where, matrix), poses.OPENGL)

@@ -19,7 +19,7 @@ from sf3d_jax.data.cameras.checks import is_same_shape
 from sf3d_jax.data.cameras.sizes import THINGS
 from sf3d_jax.data.maps.images import read_mask
 from sf3d_jax.data.sets._dataset import Entry
-from sf3d_jax.data.sets._listing import Frames
+from sf3d_jax.data.sets._listing import FrameFiles
 from sf3d_jax.data.sets._reading import Files
 from sf3d_jax.data.sets._sequences import (
     SIDES,
@@ -104,7 +104,7 @@ class FlyingThings3DSubset(TwoWays):
     def _get_options(self) -> dict[str, object]:
         return {"split": self.split, "render": self.render, "side": self.side}
 
-    def _list_motion(self, direction: Direction) -> dict[str, Frames]:
+    def _list_motion(self, direction: Direction) -> dict[str, FrameFiles]:
         """Lists the motion files in a direction, of the kinds that were downloaded."""
         places = layout.get_subset_motion(direction, self.side)
         frames = {kind: place.frames(self._top) for kind, place in places.items()}
@@ -113,7 +113,7 @@ class FlyingThings3DSubset(TwoWays):
     def _has_motion(self, direction: Direction) -> bool:
         return bool(self._list_motion(direction))
 
-    def _find_first_frames(self, own: dict[str, Frames]) -> list[int]:
+    def _find_first_frames(self, own: dict[str, FrameFiles]) -> list[int]:
         """Finds the first frames of all pairs."""
         if own:
             return sorted(set().union(*(of.numbers for of in own.values())))

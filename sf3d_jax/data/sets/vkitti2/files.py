@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png16, write_png
-from sf3d_jax.data._files.text import index, numbers, read_rows, write_rows
+from sf3d_jax.data._files.text import index, parse_numbers, read_rows, write_rows
 from sf3d_jax.data.arrays import in_all_channels, real_map, valid_mask, zero_unless
 from sf3d_jax.data.cameras.checks import check_pinhole_argument, check_rigid_pose
 from sf3d_jax.data.cameras.poses import append_last_row
@@ -228,7 +228,7 @@ def _read_rows(path: PathLike, headings: list[str]) -> dict[Key, np.ndarray]:
         key = index(path, row[0], where), index(path, "".join(row[1:2]), where)
         if key in table:
             raise FormatError(path, f"{_describe_key(key)} once", f"it again {where}")
-        table[key] = numbers(
+        table[key] = parse_numbers(
             path, row[2:], len(headings) - 2, f"after {_describe_key(key)} {where}"
         )
     if not table:

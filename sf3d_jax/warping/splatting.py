@@ -24,6 +24,7 @@ from sf3d_jax._numerics import (
     is_in_range,
     is_positive_finite,
     jit,
+    limit_of,
     mask,
     narrow,
     result_type,
@@ -189,8 +190,10 @@ def _splat(
 
 
 def _divide_by_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array:
-    positive = greatest > 0
-    return jnp.where(positive, importance, 0) / jnp.where(positive, greatest, 1)
+    # A pixel without weight may exceed the greatest by any factor, and 0 times infinity is NaN.
+    positive = greatest >= jnp.finfo(greatest.dtype).tiny
+    ratio = jnp.where(positive, importance, 0) / jnp.where(positive, greatest, 1)
+    return jnp.minimum(ratio, limit_of(ratio.dtype))
 
 
 def _exp_below_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array:

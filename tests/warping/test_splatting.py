@@ -97,6 +97,19 @@ def test_the_unit_of_a_linear_importance_does_not_count(unit):
     np.testing.assert_allclose(got_importance * np.float64(unit), of_importance, atol=1e-5)
 
 
+def test_linear_importances_of_any_ratio_do_not_spoil_their_neighbours():
+    values, flow = jnp.arange(1.0, 9).reshape(2, 4, 1), jnp.zeros((2, 4, 2))
+    importance = jnp.ones((2, 4)).at[0, 1].set(1e4)
+    for row, column in ((0, 0), (0, 2), (1, 1)):
+        importance = importance.at[row, column].set(1e-36)
+    run = lambda *x: sf3d.forward_splat(*x[:2], mode="linear", importance=x[2])
+    np.testing.assert_array_equal(run(values, flow, importance).values, values)
+    loss = lambda *x: run(*x).values.sum()
+    of_values, of_flow, of_importance = jax.grad(loss, (0, 1, 2))(values, flow, importance)
+    np.testing.assert_array_equal(of_values, jnp.ones_like(values))
+    assert np.isfinite(of_flow).all() and np.isfinite(of_importance).all()
+
+
 def test_a_target_with_hardly_any_weight_has_a_finite_gradient():
     values, flow = jnp.ones((1, 2, 1)), jnp.zeros((1, 2, 2)).at[0, 0, 0].set(1e-25)
     valid = jnp.array([[True, False]])

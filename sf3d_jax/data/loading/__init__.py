@@ -175,7 +175,7 @@ class Batches(Iterator[Sample | Sequence]):
           RuntimeError: a batch has failed before, and `set_state` was not called since.
         """
         if self._failed:
-            raise RuntimeError(f"batch {self._next} could not be read; call set_state to continue")
+            raise RuntimeError(f"batch {self._next} failed; call set_state to continue")
         if not self._running:
             self._running.append(self._source.start(self._next))
         try:

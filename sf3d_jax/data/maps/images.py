@@ -19,6 +19,7 @@ from sf3d_jax.data.opencv import import_cv2
 
 _JPEG_ENDINGS = (".jpg", ".jpeg")
 _IMAGE_QUALITY, _MASK_QUALITY = 95, 100
+_MASK_CODES = (0, 1, 10, 100, 200)  # of TartanAir V2's flow
 _MIDDLE = 128  # smallest code that counts as white
 
 
@@ -54,14 +55,24 @@ def read_unit_image(path: PathLike) -> np.ndarray:
       float32 RGB [H, W, 3], the codes divided by 255 or 65535.
 
     Raises:
-      FormatError: the file cannot be decoded, or has another bit depth.
+      FormatError: the file cannot be decoded, has another bit depth, or holds flow.
     """
     cv2 = import_cv2()
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     picture = read_picture(path, flags)
     if picture.dtype not in (np.uint8, np.uint16):
         raise FormatError(path, "an image of 8 or 16 bits", f"an image of {picture.dtype}")
+    if picture.dtype == np.uint16 and _is_flow(picture):
+        raise FormatError(path, "an image", "a 16-bit flow PNG; read it with read_flow")
     return picture / np.float32(np.iinfo(picture.dtype).max)
+
+
+def _is_flow(picture: np.ndarray) -> bool:
+    """Whether 16-bit RGB codes are KITTI's flow, with 0 or 1 in blue, or TartanAir V2's."""
+    red, green, blue = (picture[..., i] for i in range(3))
+    is_kitti = blue.max() == 1 and max(red.max(), green.max()) > 1
+    is_tartanair = red.max() > 0 and blue.max() > 255 and np.isin(red, _MASK_CODES).all()
+    return bool(is_kitti or is_tartanair)
 
 
 def write_image(path: PathLike, image: npt.ArrayLike) -> None:

@@ -45,12 +45,12 @@ def read_flow(path: PathLike) -> np.ndarray:
 
 def _is_tartanair(codes: np.ndarray, valid: np.ndarray) -> bool:
     """Whether red is a mask and blue is u; read as KITTI, u would be -512 to -508.9 everywhere."""
-    if is_flag(codes[..., 2]):
+    if _is_flag(codes[..., 2]):
         return False
     return bool(valid.any() and np.isin(codes[..., 0], _MASK_CODES).all())
 
 
-def is_flag(channel: np.ndarray) -> bool:
+def _is_flag(channel: np.ndarray) -> bool:
     """Whether a channel holds only flags: 1, 255 or 65535 where a flow is valid, and else 0."""
     return bool(channel.max() <= 1 or np.isin(channel, _FLAGS).all())
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.pictures import read_png8, read_png16, write_png
-from sf3d_jax.data.maps.kitti_png import decode_flow, encode_flow, is_flag
+from sf3d_jax.data.maps.kitti_png import decode_flow, encode_flow
 
 # Written for every invalid pixel, as the reason is not known here.
 _NOT_VALID = 1
@@ -38,10 +38,10 @@ def read_flow(path: PathLike) -> np.ndarray:
       FormatError: the file is not a 16-bit PNG with three channels, or is one of KITTI.
     """
     codes = read_png16(path, 3, "TartanAir V2 flow")
-    masked = codes[..., 0] > _LARGEST_MASK
-    if is_flag(codes[..., 2]) and (masked & (codes[..., 2] > 0)).any():
+    largest = int(codes[..., 0].max())
+    if largest > _LARGEST_MASK:
         expected = "TartanAir V2 flow, with u in the blue channel and a mask in the red one"
-        found = "only 0 and 1 in blue and larger numbers in red, as in KITTI"
+        found = f"codes up to {largest} in red, as in KITTI"
         raise FormatError(path, expected, f"{found}; use format='kitti'")
     return decode_flow(codes[..., :0:-1], codes[..., 0] == 0)
 

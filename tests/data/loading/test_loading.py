@@ -235,7 +235,7 @@ def test_a_bad_file_is_named_by_the_batch_that_needs_it():
     assert [next(batches).name[0] for _ in range(2)] == ["walk/0000", "walk/0002"]
     with pytest.raises(sf3d.data.FormatError, match=r"walk/0004\.flo"):
         next(batches)
-    with pytest.raises(RuntimeError, match="batch 2 could not be read; call set_state"):
+    with pytest.raises(RuntimeError, match="batch 2 failed; call set_state"):
         next(batches)
     batches.set_state({**batches.get_state(), "batch": 3})
     assert next(batches).name == ("walk/0006", "")

@@ -316,3 +316,28 @@ def test_brightness_is_the_share_of_the_largest_code(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(data.FormatError, match="broken"):
         data.read_unit_image(tmp_path / "broken.png")
+
+
+@pytest.mark.parametrize("format", ["kitti", "tartanair"])
+def test_flow_is_not_read_as_an_image(tmp_path, format):
+    path = tmp_path / "flow.png"
+    flow = np.random.default_rng(0).normal(scale=5, size=(4, 6, 2)).astype(np.float32)
+    valid = np.ones((4, 6), bool)
+    valid[0, 0] = False
+    if format == "tartanair":
+        flow[~valid] = np.nan
+        data.write_flow(path, flow, format=format)
+    else:
+        data.write_flow(path, flow, valid, format=format)
+    with pytest.raises(data.FormatError, match="a 16-bit flow PNG; read it with read_flow"):
+        data.read_unit_image(path)
+
+
+def test_images_of_16_bits_of_one_colour_are_read(tmp_path):
+    for channel in range(3):
+        image = np.zeros((4, 6, 3), np.uint16)
+        image[..., channel] = 60000
+        cv2.imwrite(str(tmp_path / "image.png"), image[..., ::-1])
+        np.testing.assert_allclose(
+            data.read_unit_image(tmp_path / "image.png"), image / 65535, rtol=1e-6
+        )

@@ -14,7 +14,7 @@ from sf3d_jax.data.sets.folders.pairing import (
 )
 from sf3d_jax.data.sets.folders.patterns import Match
 from sf3d_jax.data.sets.folders.sequences import Chain, find_step, follow, read_sequences
-from sf3d_jax.data.sets.folders.views import are_two_views, is_of_time
+from sf3d_jax.data.sets.folders.views import Counter, are_two_views, find_counters, is_of_time
 
 _Pair = tuple[Match, Match]
 _ByFrame = dict[Path, Path]
@@ -198,7 +198,8 @@ def _pair_successors(
 
 def _leave_out_views(pairs: Sequence[_Pair]) -> list[_Pair]:
     """Removes pairs across two cameras or sequences; raises if no pair remains."""
-    in_one = [pair for pair in pairs if not _is_across_views(*pair)]
+    counters = find_counters({match.name for pair in pairs for match in pair})
+    in_one = [pair for pair in pairs if not _is_across_views(*pair, counters)]
     if pairs and not in_one:
         first, after = pairs[0]
         raise FileNotFoundError(
@@ -209,9 +210,9 @@ def _leave_out_views(pairs: Sequence[_Pair]) -> list[_Pair]:
     return in_one
 
 
-def _is_across_views(first: Match, after: Match) -> bool:
+def _is_across_views(first: Match, after: Match, counters: Collection[Counter]) -> bool:
     inside = PurePath(first.folder, first.path.name)
-    return is_of_time(inside) or are_two_views(first.name, after.name)
+    return is_of_time(inside) or are_two_views(first.name, after.name, counters)
 
 
 def _read_sequences(

@@ -26,7 +26,15 @@ VIEWS = {
     ("camera_0001_640x480", "camera_0002_640x480"): False,
     ("cam_0001_2", "cam_0002_2"): False,
     ("20240131_cam_0001", "20240131_cam_0002"): False,
+    ("20240131120000_cam_0001", "20240131120000_cam_0002"): False,
+    ("20240131_153000_cam_0001", "20240131_153000_cam_0002"): False,
+    ("2024-01-31_cam_0001", "2024-01-31_cam_0002"): False,
     ("01_cam_0001", "01_cam_0002"): False,
+    ("123_camera_00001", "123_camera_00002"): False,
+    ("480_view_0001", "480_view_0002"): False,
+    ("f28_cam_0001", "f28_cam_0002"): False,
+    ("image2_view0001", "image2_view0002"): False,
+    ("t1_s0001", "t1_s0002"): False,
     ("scene_1_view_0001", "scene_1_view_0002"): False,
     ("GOPR1234_cam_0001", "GOPR1234_cam_0002"): False,
     ("pair1_source", "pair1_target"): False,
@@ -53,6 +61,18 @@ def test_two_images_are_a_pair_unless_they_are_two_views(tmp_path, names):
     else:
         [entry] = FolderPairs(tmp_path, image="i/*.png").entries
         assert {entry.frame, entry.next_frame} == {*names}
+
+
+def test_numbers_that_count_together_are_no_views(tmp_path):
+    for i in (1, 2, 3):
+        trees.write_image(tmp_path / f"together/frame_000{i}_shot_000{i}.png", i)
+        trees.write_image(tmp_path / f"cameras/frame_0001_shot_000{i}.png", i)
+    pairs = FolderPairs(tmp_path, image="together/*.png")
+    assert [(e.frame, e.next_frame) for e in pairs.entries] == [
+        (f"frame_000{i}_shot_000{i}", f"frame_000{i + 1}_shot_000{i + 1}") for i in (1, 2)
+    ]
+    with pytest.raises(FileNotFoundError, match="come from two cameras"):
+        FolderPairs(tmp_path, image="cameras/*.png")
 
 
 def test_what_has_no_next_frame_of_its_camera_is_left_out_and_the_rest_is_paired(tmp_path):
@@ -108,6 +128,7 @@ def test_cameras_in_folders_of_times_are_no_pairs(tmp_path):
         (("flow_0001", "depth_0001_cam2"), False),
         (("flow_1_v1", "depth_1_v2"), False),
         (("000000_000001_flow", "000000_left_depth"), False),
+        (("flow_l_1", "depth_R200_1"), False),
     ],
 )
 def test_files_of_two_cameras_do_not_belong_together(names, expected):

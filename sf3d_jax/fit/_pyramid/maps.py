@@ -2,7 +2,8 @@
 
 A map of size (rows, columns) lies at the top left of an array (..., h, w). The rest of the array is
 finite and never read as data: a window that reaches beyond the map reads its last row or column.
-So results do not depend on the size of the array. Sizes may be traced, shapes are static.
+So results depend on the size of the array by rounding only. Sizes may be traced, shapes are
+static.
 """
 
 from collections.abc import Sequence

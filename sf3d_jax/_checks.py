@@ -190,10 +190,10 @@ def _check_trailing(name: str, x: Any, trailing: tuple[int, ...]) -> None:
 
 
 def check_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Checks that leading axes broadcast, and returns their common shape.
+    """Checks that batch axes broadcast, and returns their common shape.
 
     Args:
-      **shapes: shape of the leading axes by argument name.
+      **shapes: shape of the batch axes by argument name.
 
     Returns:
       The shape that they broadcast to.
@@ -202,4 +202,4 @@ def check_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"leading axes do not broadcast: {listed}") from None
+        raise ValueError(f"batch axes do not broadcast: {listed}") from None

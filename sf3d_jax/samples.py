@@ -40,8 +40,8 @@ class Sample:
       occlusion: (*b, H, W), bool, True where the point is hidden in the next frame.
       camera: camera of the first frame.
       next_camera: camera of the next frame; `camera` if None.
-      scale: (*b), the data set's scaled inverse depth divided by inverse depth in 1/m. It is not
-        applied: all maps here are per metre.
+      scale: (*b), the factor by which the data set's files multiply inverse depth; the maps here
+        are already divided by it.
       name: human-readable name; a tuple of names for a batch.
     """
 
@@ -81,7 +81,8 @@ class Sequence:
       occlusion: (*b, N - 1, H, W), bool, True where the point is hidden in the next frame.
       cameras: the cameras of all frames as one Camera with batch axes (*b, N), in one world frame;
         data sets use the axes of the first camera.
-      scale: (*b), the data set's scaled inverse depth divided by inverse depth in 1/m, not applied.
+      scale: (*b), the factor by which the data set's files multiply inverse depth; the maps here
+        are already divided by it.
       name: human-readable name; a tuple of names for a batch.
     """
 

@@ -91,9 +91,10 @@ def census(
 
         mean_q h / (0.1 + h),  h = (t(I(q) - I(p)) - t(J(q) - J(p)))^2,  t(x) = x / sqrt(0.81 + x^2)
 
-    with grey values from 0 to 255 and the mean over the neighbours q that count. A change of
-    brightness that keeps the order costs little. Exclude hidden pixels through `valid`, so that
-    they do not count as neighbours. SMURF's loss is `generalized_charbonnier` of 49 times this.
+    with the mean over the neighbours q that count. Pass images in [0, 1]; the formula uses the
+    channel mean times 255. A change of brightness that keeps the order costs little. Exclude hidden
+    pixels through `valid`, so that they do not count as neighbours. SMURF's loss is
+    `generalized_charbonnier` of 49 times this.
 
     Args:
       image: (*b, H, W, C), first image.

@@ -168,7 +168,7 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
       levels: number of levels, at least 1.
 
     Returns:
-      The levels, full size first, each as values in the image's dtype with their validity.
+      The levels, full size first; each is a `Resized` in the image's dtype.
 
     Raises:
       ValueError: levels is below 1.

@@ -572,7 +572,7 @@ def test_a_point_that_passes_the_camera_is_invalid():
         (
             lambda a: a[0].update(flow=np.ones((2, *SIZE, 2)), inv_depth=np.ones((3, *SIZE))),
             ValueError,
-            "leading axes",
+            "batch axes do not",
         ),
         (
             lambda a: a[0].update(camera=unchecked(camera(), focal=np.ones(3))),

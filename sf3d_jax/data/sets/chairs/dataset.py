@@ -33,8 +33,8 @@ class FlyingChairs(Dataset):
     A sample has these fields if their files exist: the two images, `flow` and `valid`.
 
     The list is a separate download on the page of the data set,
-    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and the same as RAFT's
-    chairs_split.txt. Line n describes pair n, even if some pairs are missing.
+    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and is identical to
+    RAFT's chairs_split.txt. Line n describes pair n, even if some pairs are missing.
     """
 
     def __init__(

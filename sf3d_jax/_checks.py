@@ -1,6 +1,7 @@
 """Checks of arguments at trace time. Errors name the argument, what was expected, and what came."""
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 import chex
@@ -54,10 +55,11 @@ def check_no_path(name: str, x: object) -> None:
 
 
 def _suggest_conversion(name: str, dtype: Any) -> str:
-    if dtype not in (np.uint8, np.uint16):
+    is_image = "image" in name or name == "other"
+    if not is_image or dtype not in (np.uint8, np.uint16):
         return ""
     largest = np.iinfo(dtype).max
-    return f"; divide by {largest} if it is an image: np.float32({name}) / {largest}"
+    return f"; divide by {largest}: np.float32({name}) / {largest}"
 
 
 def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str = "") -> None:
@@ -74,6 +76,32 @@ def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str
         hint = f"; pass {advice or f'{name} > 0.5'}" if hasattr(x, "dtype") else ""
         raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def list_choices(choices: Collection[object]) -> str:
+    """Lists the choices of an option for an error message, as 'a', 'b' or 'c'.
+
+    Args:
+      choices: allowed values.
+    """
+    *others, last = map(repr, choices)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def check_choice(name: str, value: object, choices: Collection[object], advice: str = "") -> None:
+    """Checks that an option has one of its allowed values.
+
+    Args:
+      name: argument name used in error messages.
+      value: given value.
+      choices: allowed values.
+      advice: text to append to the error message.
+
+    Raises:
+      ValueError: the value is not allowed.
+    """
+    if value not in choices:
+        raise ValueError(f"{name}: expected {list_choices(choices)}, got {value!r}{advice}")
 
 
 def check_key(key: Any) -> None:

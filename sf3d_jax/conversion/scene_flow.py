@@ -359,6 +359,9 @@ def _check_maps(
                 f"{name}: expected the camera's size {camera.size}, got {swapped[:2]}; a camera's "
                 "size is (height, width); are the two swapped?"
             )
-        check_array(name, x, trailing)
+        try:
+            check_array(name, x, trailing)
+        except ValueError as error:
+            raise ValueError(f"{error} (the camera's size is {height} x {width})") from None
         batches[name] = x.shape[: x.ndim - len(trailing)]
     return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

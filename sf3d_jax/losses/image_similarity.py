@@ -29,7 +29,7 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_channels, check_maps
+from sf3d_jax._checks import check_channels, check_choice, check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._census import compare_neighbours
@@ -150,8 +150,7 @@ def ssim(
         of the two.
     """
     dtype = _check_pair(image, other, valid)
-    if window not in get_args(Window):
-        raise ValueError(f"window: expected one of {get_args(Window)}, got {window!r}")
+    check_choice("window", window, get_args(Window))
     weights = _UNIFORM if window == "uniform" else _GAUSSIAN
     images = widen(image, other)
     values, whole = map_windows(dissimilarity, weights, find_usable_pixels(valid, *images), *images)

@@ -82,7 +82,8 @@ def compose(
     for name, term in terms.items():
         where = f"terms[{name!r}]"
         if type(term) is not tuple or len(term) != 2:
-            raise ValueError(f"{where}: expected (weight, value), got {type(term).__name__}")
+            got = "an array" if isinstance(term, jax.Array | np.ndarray) else type(term).__name__
+            raise ValueError(f"{where}: expected (weight, value), got {got}")
         weights[name] = _read_scalar(f"{where}: weight", term[0])
         values[name] = _read_scalar(f"{where}: value", term[1])
     # A term whose weight is the number 0 is left out of the derivative, too.

@@ -31,7 +31,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_channels, check_components, check_maps
+from sf3d_jax._checks import check_channels, check_choice, check_components, check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._maps import (
@@ -176,8 +176,7 @@ def gradient_difference(
     check_same_channels(x=x, target=target)
     check_components(x=x)
     check_penalty(penalty)
-    if operator not in get_args(Operator):
-        raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
+    check_choice("operator", operator, get_args(Operator))
     dtype = x.dtype
     known, (x, target) = mask_inputs(valid, *widen(x, target))
     errors = channels(x - target)

@@ -128,7 +128,7 @@ def _report_step(step: Explanation, share: float, alternatives: tuple[str, ...])
     for evidence, before, after in step.changes:
         numbers[f"{evidence.name} before"] = before.level
         numbers[f"{evidence.name} after"] = after.level
-        parts.append(f"{evidence.words}: {before.level:.3g}, repaired {after.level:.3g}")
+        parts.append(f"{evidence.words}: {before.level:.3g}, after the fix {after.level:.3g}")
     message = "; ".join(parts) or "seen together with the next finding"
     if len(hypothesis.names) > 1:
         message = f"{' and '.join(hypothesis.names)} together. {message}"

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import list_subfolders
@@ -74,26 +75,33 @@ def recognise(
       ValueError: the data set or the split is unknown.
     """
     if dataset is not None and dataset not in _KNOWN:
-        hint = did_you_mean(dataset, _KNOWN)
-        raise ValueError(f"dataset: expected one of {', '.join(_KNOWN)}, got {dataset!r}{hint}")
+        check_choice("dataset", dataset, _KNOWN, did_you_mean(dataset, _KNOWN))
     known = _KNOWN if dataset is None else {dataset: _KNOWN[dataset]}
-    splits = dict.fromkeys(name for one in known.values() for name in one.splits)
-    if split is not None and split not in splits:
-        expected = f"one of {', '.join(splits)}" if splits else f"None, as {dataset} has no splits"
-        raise ValueError(f"split: expected {expected}, got {split!r}")
     path = Path(path)
     if not path.is_dir():
-        wrong = "is a file; name a folder" if path.exists() else None
-        raise FileNotFoundError(f"{path}: {wrong or 'there is no such folder'}")
+        wrong = "expected a folder, got the file" if path.exists() else "no such folder"
+        raise FileNotFoundError(f"{wrong}: {path}")
 
     # The split or the scene may be the name of a folder above, which a relative path may lack.
     place = Path(os.path.abspath(path))
+    splits = dict.fromkeys(name for one in known.values() for name in one.splits)
+    if split is not None and not splits:
+        raise ValueError(f"split: expected None, as {dataset} has no splits, got {split!r}")
+    if split is not None and split not in splits:
+        found = next(filter(None, (_find_splits(one, place) for one in known.values())), splits)
+        check_choice("split", split, found, f"; looked in {path}" if found != splits else "")
     for one in known.values():
         if split is None or split in one.splits:
             if found := tuple(_make_existing(one.candidates(place, split))):
                 return found
     listed = "".join(f"\n  {name}: {one.looks_for}" for name, one in known.items())
     raise FileNotFoundError(f"{path}: found no known data set; looked for{listed}")
+
+
+def _find_splits(known: "_Known", place: Path) -> dict[str, None]:
+    """Finds the splits of one data set in a folder."""
+    found = _make_existing(known.candidates(place, None))
+    return dict.fromkeys(x.split for x in found if hasattr(x, "split"))
 
 
 def _make_existing(candidates: Iterable[_Make]) -> Iterator[Dataset]:

@@ -173,7 +173,7 @@ def lift(sample):
 def test_every_data_set_is_walked(tmp_path):
     with pytest.raises(ValueError) as error:
         data.recognise(tmp_path, dataset="?")
-    names = str(error.value).removeprefix("dataset: expected one of ").removesuffix(", got '?'")
+    names = str(error.value).removeprefix("dataset: expected ").removesuffix(", got '?'")
     assert {*names.split(", ")} - WITHOUT_CAMERA == CASES.keys() - {"sintel stereo"}
 
 

@@ -6,13 +6,13 @@ Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks"
 from collections.abc import Iterator
 from pathlib import Path
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import read_rows
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
-from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.chairs import layout
 from sf3d_jax.samples import Sample
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow, read_map
@@ -26,7 +27,6 @@ from sf3d_jax.data.sets._reading import (
     to_float32,
 )
 from sf3d_jax.data.sets._sequences import (
-    check_choice,
     choose,
     find_split_folder,
     list_pairs,

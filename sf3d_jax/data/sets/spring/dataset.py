@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras import poses
@@ -42,7 +43,6 @@ from sf3d_jax.data.sets._sequences import (
     Direction,
     Side,
     TwoWays,
-    check_choice,
     choose,
     find_split_folder,
     get_step,

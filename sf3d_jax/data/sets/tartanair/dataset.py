@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.cameras.sizes import TARTANAIR, check_aspect
 from sf3d_jax.data.maps import read_map
@@ -22,7 +23,6 @@ from sf3d_jax.data.sets._reading import (
     get_flow_vectors,
     invert_depth,
 )
-from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_flow, tartanair_camera
 from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses

@@ -22,7 +22,7 @@ from sf3d_jax.cli.inputs import make_folder, name_flags
 WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
     "convert --fx wide": "--fx: expected FLOAT, got wide",
-    "evaluate kiti --prediction a --truth b": "benchmark: expected 'kitti', .* or 'things', got 'kiti'; did",
+    "evaluate kiti --prediction a --truth b": "benchmark: expected 'kitti', .*, got 'kiti'; did",
     "evaluate kitti --pred a --truth b": "evaluate has no flag --pred; did you mean --prediction",
     "evaluate kitti --gt a": "evaluate has no flag --gt; did you mean --truth",
     "convert --fx 1 --flow a --fx=2": "--fx is given twice; give it once",

@@ -265,7 +265,7 @@ BAD_SHAPES = [
     (lambda: losses.ssim(IMAGE, OTHER[..., :1]), "other: expected 3 channels as image, got 1"),
     (
         lambda: losses.ssim(IMAGE, OTHER, window="round"),
-        "window: expected 'uniform' or .*, got 'round'",
+        "window: expected 'uniform' or 'gaussian', got 'round'",
     ),
     (lambda: losses.ncc(IMAGE, OTHER, radius=0), "radius: expected an integer"),
     (lambda: losses.brightness(IMAGE, OTHER, valid=VALID[1:]), "valid: expected shape"),
@@ -280,6 +280,7 @@ BAD_SHAPES = [
     (lambda: losses.multi_scale_flow([], TARGET), "flows: expected at least one"),
     (lambda: losses.compose({}), "terms: expected at least one"),
     (lambda: losses.compose({"a": 3.0}), "terms\\['a'\\]: expected \\(weight, value\\)"),
+    (lambda: losses.compose({"a": jnp.ones(())}), "expected \\(weight, value\\), got an array$"),
     (lambda: losses.compose({"a": (1.0, FLOW)}), "terms\\['a'\\]: value: expected a scalar"),
     (lambda: losses.compose({"a": (None, 1.0)}), "terms\\['a'\\]: weight: expected a scalar"),
     (lambda: losses.compose({"a": (1.0, losses.ssim(IMAGE, OTHER))}), "give masked_mean"),

@@ -259,7 +259,7 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
     endings = list_choices([chosen.ending for chosen in formats.values() if chosen.ending])
     raise FormatError(
         path,
-        f"the ending {endings}, or format={list_choices(formats)}",
+        f"the ending {endings}, or format= with {list_choices(formats)}",
         f"the ending {ending!r}" if format is None else f"format={format!r}",
     )
 

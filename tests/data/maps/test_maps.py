@@ -60,7 +60,7 @@ def test_an_unknown_ending_lists_the_endings_and_the_formats(tmp_path):
         data.read_flow(tmp_path / "a.exr")
     assert str(error.value) == (
         f"{tmp_path / 'a.exr'}: expected the ending '.flo', '.png', '.pfm', '.npy', '.npz' "
-        "or '.flo5', or format='flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2' or "
+        "or '.flo5', or format= with 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2' or "
         "'tartanair', found the ending '.exr'"
     )
 

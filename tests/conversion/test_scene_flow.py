@@ -549,12 +549,12 @@ def test_a_point_that_passes_the_camera_is_invalid():
         (
             lambda a: a[0].__setitem__("flow", a[0]["flow"][:2, :2]),
             ValueError,
-            rf"got \(2, 2, 2\) \(the camera's size is {SIZE[0]} x {SIZE[1]}\)$",
+            rf"got \(2, 2, 2\) \(the camera's size is {SIZE[0]} x {SIZE[1]}\)",
         ),
         (
             lambda a: a[0].__setitem__("flow", a[0]["flow"].astype(np.uint8)),
             TypeError,
-            "flow: expected a floating-point array, got uint8$",
+            "flow: expected a floating-point array, got uint8(?!;)",
         ),
         (lambda a: a[0].__setitem__("flow", a[0]["flow"].astype(int)), TypeError, "flow: expected"),
         (lambda a: a[0].__setitem__("camera", 3), TypeError, "camera: expected a Camera"),

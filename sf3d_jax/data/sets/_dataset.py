@@ -108,8 +108,9 @@ class Dataset:
         """Explains why there is nothing to read."""
         if self.root.is_dir():
             return f"{self.root}: {self._describe_missing()}"
-        wrong = "expected a folder, got the file" if self.root.exists() else "no such folder"
-        return f"{type(self).__name__}: {wrong}: {self.root}"
+        is_file = f"{self.root} is a file; name a folder"
+        wrong = is_file if self.root.exists() else f"no such folder: {self.root}"
+        return f"{type(self).__name__}: {wrong}"
 
     def _describe_missing(self) -> str:
         """Names the files that were not found in an existing folder."""

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sf3d_jax._checks import check_choice
+from sf3d_jax._checks import check_choice, list_choices
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import list_subfolders
@@ -79,8 +79,8 @@ def recognise(
     known = _KNOWN if dataset is None else {dataset: _KNOWN[dataset]}
     path = Path(path)
     if not path.is_dir():
-        wrong = "expected a folder, got the file" if path.exists() else "no such folder"
-        raise FileNotFoundError(f"{wrong}: {path}")
+        is_file = f"{path} is a file; name a folder"
+        raise FileNotFoundError(is_file if path.exists() else f"no such folder: {path}")
 
     # The split or the scene may be the name of a folder above, which a relative path may lack.
     place = Path(os.path.abspath(path))
@@ -88,20 +88,25 @@ def recognise(
     if split is not None and not splits:
         raise ValueError(f"split: expected None, as {dataset} has no splits, got {split!r}")
     if split is not None and split not in splits:
-        found = next(filter(None, (_find_splits(one, place) for one in known.values())), splits)
-        check_choice("split", split, found, f"; looked in {path}" if found != splits else "")
+        there = _find_splits(known.values(), place)
+        check_choice("split", split, there or splits, f"; looked in {path}" if there else "")
     for one in known.values():
         if split is None or split in one.splits:
             if found := tuple(_make_existing(one.candidates(place, split))):
                 return found
+    if split is not None and (there := _find_splits(known.values(), place)):
+        raise FileNotFoundError(f"{path}: expected the split {list_choices(there)}, got {split!r}")
     listed = "".join(f"\n  {name}: {one.looks_for}" for name, one in known.items())
     raise FileNotFoundError(f"{path}: found no known data set; looked for{listed}")
 
 
-def _find_splits(known: "_Known", place: Path) -> dict[str, None]:
-    """Finds the splits of one data set in a folder."""
-    found = _make_existing(known.candidates(place, None))
-    return dict.fromkeys(x.split for x in found if hasattr(x, "split"))
+def _find_splits(known: Iterable[_Known], place: Path) -> tuple[str, ...]:
+    """Finds the splits in a folder of the first data set that has any there."""
+    for one in known:
+        found = _make_existing(one.candidates(place, None))
+        if there := dict.fromkeys(x.split for x in found if hasattr(x, "split")):
+            return tuple(there)
+    return ()
 
 
 def _make_existing(candidates: Iterable[_Make]) -> Iterator[Dataset]:

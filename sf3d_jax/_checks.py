@@ -38,6 +38,15 @@ def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     _check_trailing(name, x, trailing)
 
 
+def name_type(x: object) -> str:
+    """Names the type of an argument for an error message; every array is "an array".
+
+    Args:
+      x: argument of any type.
+    """
+    return "an array" if isinstance(x, jax.Array | np.ndarray) else type(x).__name__
+
+
 def check_no_path(name: str, x: object) -> None:
     """Refuses a path where an array or a camera is expected; the error names the reader to call.
 

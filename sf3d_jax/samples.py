@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import jax
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_array, check_batch, check_mask, name_type
 from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera._fields import AXES, edit
@@ -234,7 +234,7 @@ def check_sample(sample: object) -> tuple[int, ...]:
         _check_frames(sample)
         sample = sample.pairs()
     if not isinstance(sample, Sample):
-        raise TypeError(f"sample: expected a Sample or a Sequence, got {type(sample).__name__}")
+        raise TypeError(f"sample: expected a Sample or a Sequence, got {name_type(sample)}")
     maps = _present_maps(sample)
     _check_kinds("sample", maps)
     shapes = {name: x.shape[: x.ndim - _count_channel_axes(name)] for name, x in maps.items()}

@@ -10,7 +10,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array, list_choices
+from sf3d_jax._checks import check_array, list_choices, name_type
 from sf3d_jax._numerics import Array, Leaf, jit, mask, result_type, widen
 from sf3d_jax.gaussians.harmonics import DEGREES
 
@@ -78,7 +78,7 @@ def check_gaussians(name: str, gaussians: object) -> tuple[int, int]:
       ValueError: a shape does not fit.
     """
     if not isinstance(gaussians, Gaussians):
-        raise TypeError(f"{name}: expected Gaussians, got {type(gaussians).__name__}")
+        raise TypeError(f"{name}: expected Gaussians, got {name_type(gaussians)}")
     shapes = {"means": (3,), "factors": (3, 3), "opacities": (), "colors": ()}
     for field, trailing in shapes.items():
         check_array(f"{name}.{field}", getattr(gaussians, field), trailing)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_array, check_batch, check_mask, name_type
 from sf3d_jax._numerics import and_valid, is_in_range, is_positive_finite, jit, result_type
 from sf3d_jax._numerics import mask as masked
 from sf3d_jax.losses._maps import LossMap
@@ -82,8 +82,7 @@ def compose(
     for name, term in terms.items():
         where = f"terms[{name!r}]"
         if type(term) is not tuple or len(term) != 2:
-            got = "an array" if isinstance(term, jax.Array | np.ndarray) else type(term).__name__
-            raise ValueError(f"{where}: expected (weight, value), got {got}")
+            raise ValueError(f"{where}: expected (weight, value), got {name_type(term)}")
         weights[name] = _read_scalar(f"{where}: weight", term[0])
         values[name] = _read_scalar(f"{where}: value", term[1])
     # A term whose weight is the number 0 is left out of the derivative, too.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sf3d_jax._checks import name_type
 from sf3d_jax.data.checking.evidence.fields import Case, make_fields
 from sf3d_jax.data.checking.evidence.points import choose_pixels
 from sf3d_jax.data.checking.evidence.record import AGREES
@@ -62,7 +63,7 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
             advice = (
                 f"; pass one of its pairs, {argument}.pair(i)" if isinstance(x, Sequence) else ""
             )
-            raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}{advice}")
+            raise TypeError(f"{argument}: expected a Sample, got {name_type(x)}{advice}")
     name = sample.name if isinstance(sample.name, str) else None
     sample, findings = check_shapes(convert_to_numpy(sample))
     if not _has_maps(sample):

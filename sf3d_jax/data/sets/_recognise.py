@@ -71,7 +71,7 @@ def recognise(
       At least one data set.
 
     Raises:
-      FileNotFoundError: the folder does not exist, or contains no known data set.
+      FileNotFoundError: the folder does not exist, or contains no known data set or not the split.
       ValueError: the data set or the split is unknown.
     """
     if dataset is not None and dataset not in _KNOWN:

@@ -113,8 +113,8 @@ def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) ->
 
     It is exact in its limits: a = 2 is half the square, 0 is Cauchy's log((x/s)^2 / 2 + 1), -inf is
     Welsch's 1 - exp(-(x/s)^2 / 2). a = 1 is Charbonnier minus its minimum, -2 is Geman and
-    McClure's. a can be learned: the gradient with respect to a is unbounded only at a = 2, where 0
-    is returned.
+    McClure's. a can be learned: the gradient with respect to a is unbounded only at a = 2, where
+    -(x / s)^2 / 4 is returned.
 
     Args:
       x: residuals, any shape.

@@ -139,7 +139,7 @@ def find_model(path: PathLike, name: str) -> Model:
     if name not in MODELS:
         from sf3d_jax._checks import list_choices  # imports JAX, which takes a while
 
-        raise FormatError(path, f"the camera model {list_choices(MODELS)}", repr(name[:40]))
+        raise FormatError(path, f"the camera model {list_choices(MODELS)}", name[:40])
     return MODELS[name]
 
 

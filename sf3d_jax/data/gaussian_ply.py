@@ -96,9 +96,8 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
     """Reads a .ply scene of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
 
     If the file has Mip-Splatting's `filter_3D` f, it is applied: scales s become sqrt(s^2 + f^2),
-    and the opacity is multiplied by the product of s / sqrt(s^2 + f^2). A scene
-    whose motion is stored in another file, such as deformation.pth, cannot be told from one at
-    rest.
+    and the opacity is multiplied by the product of s / sqrt(s^2 + f^2). A scene whose motion is
+    stored in another file, such as deformation.pth, cannot be told from one at rest.
 
     Args:
       path: file to read.

@@ -60,8 +60,8 @@ class SRFlow3D(TwoWays):
 
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (per metre, without the scale), `scale`, the cameras,
-    and `valid` (inside the mask, with a surface and known motion). With
-    direction="backward", `next_*` refers to the previous frame in time.
+    and `valid` (inside the mask, with a surface and known motion). With `direction="backward"`,
+    `next_*` refers to the previous frame in time.
     """
 
     def __init__(

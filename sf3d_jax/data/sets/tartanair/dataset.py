@@ -43,9 +43,9 @@ class TartanAir(Flights):
               pose_left.txt                         one pose per frame, from frame 0
 
     A sample has these fields if their files exist: the two images, `flow`, `valid` (outside the
-    mask), `inv_depth`, `next_inv_depth` and the cameras. The intrinsics are those of the
-    original 640 x 480 images. Images of another size are treated as resized; other aspect ratios
-    are refused.
+    mask), `inv_depth`, `next_inv_depth` and the cameras. The intrinsics are those of the original
+    640 x 480 images. Images of another size are treated as resized; other aspect ratios are
+    refused.
     """
 
     def __init__(

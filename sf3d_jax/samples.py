@@ -129,7 +129,10 @@ class Sequence:
           IndexError: the sequence has no such pair.
           ValueError: the sequence has neither images nor maps, so N is unknown.
         """
-        first = range(_count_frames(self) - 1)[index]
+        pairs = range(_count_frames(self) - 1)
+        if not -len(pairs) <= index < len(pairs):
+            raise IndexError(f"index {index}: the sequence has {len(pairs)} pairs")
+        first = pairs[index]
         return _select_frames(self, first, first + 1, first, self.scale)
 
 

@@ -56,8 +56,8 @@ class Sintel(Dataset):
 
     A sample has these fields if their files exist: the two images, `flow`, `valid` (the flow has a
     value), `occlusion`, `inv_depth`, `next_inv_depth` and the cameras. The intrinsics are those of
-    1024 x 436 pixels. Images of another size are treated as resized, with disparities in their own
-    pixels; other aspect ratios are refused.
+    the original 1024 x 436 images. Images of another size are treated as resized, with disparities
+    in their own pixels; other aspect ratios are refused.
     """
 
     def __init__(

@@ -11,6 +11,8 @@ Unless their docstrings say otherwise, all functions of arrays share this contra
 - Dtypes: results have the dtype of the inputs. bfloat16 and float16 are computed in float32.
 - Validity: results that can be undefined come with a boolean map `valid`. Invalid pixels are zero
   and pass no gradient.
+- Range: "finite" means below 3e9 in magnitude, and a "positive" depth is between 3e-10 and 3e9.
+  These bounds are for float32; in float64 they are 8e76, and 1e-77 to 8e76.
 - TypeError: an argument is not a floating-point array, a mask is not boolean, or a camera, sample
   or key is of another type.
 - ValueError: shapes do not fit.

@@ -1,6 +1,7 @@
 """Checks of arguments at trace time. Errors name the argument, what was expected, and what came."""
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 import chex
@@ -37,6 +38,15 @@ def check_array(name: str, x: object, trailing: tuple[int, ...] = ()) -> None:
     _check_trailing(name, x, trailing)
 
 
+def name_type(x: object) -> str:
+    """Names the type of an argument for an error message; every array is "an array".
+
+    Args:
+      x: argument of any type.
+    """
+    return "an array" if isinstance(x, jax.Array | np.ndarray) else type(x).__name__
+
+
 def check_no_path(name: str, x: object) -> None:
     """Refuses a path where an array or a camera is expected; the error names the reader to call.
 
@@ -54,10 +64,11 @@ def check_no_path(name: str, x: object) -> None:
 
 
 def _suggest_conversion(name: str, dtype: Any) -> str:
-    if dtype not in (np.uint8, np.uint16):
+    is_image = "image" in name or name == "other"
+    if not is_image or dtype not in (np.uint8, np.uint16):
         return ""
     largest = np.iinfo(dtype).max
-    return f"; divide by {largest} if it is an image: np.float32({name}) / {largest}"
+    return f"; divide by {largest}: np.float32({name}) / {largest}"
 
 
 def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str = "") -> None:
@@ -74,6 +85,32 @@ def check_mask(name: str, x: object, trailing: tuple[int, ...] = (), advice: str
         hint = f"; pass {advice or f'{name} > 0.5'}" if hasattr(x, "dtype") else ""
         raise TypeError(f"{name}: expected an array of bool, got {dtype}{hint}")
     _check_trailing(name, x, trailing)
+
+
+def list_choices(choices: Collection[object]) -> str:
+    """Lists the choices of an option for an error message, as 'a', 'b' or 'c'.
+
+    Args:
+      choices: allowed values.
+    """
+    *others, last = map(repr, choices)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def check_choice(name: str, value: object, choices: Collection[object], advice: str = "") -> None:
+    """Checks that an option has one of its allowed values.
+
+    Args:
+      name: argument name used in error messages.
+      value: given value.
+      choices: allowed values.
+      advice: text to append to the error message.
+
+    Raises:
+      ValueError: the value is not allowed.
+    """
+    if value not in choices:
+        raise ValueError(f"{name}: expected {list_choices(choices)}, got {value!r}{advice}")
 
 
 def check_key(key: Any) -> None:
@@ -190,10 +227,10 @@ def _check_trailing(name: str, x: Any, trailing: tuple[int, ...]) -> None:
 
 
 def check_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Checks that leading axes broadcast, and returns their common shape.
+    """Checks that batch axes broadcast, and returns their common shape.
 
     Args:
-      **shapes: shape of the leading axes by argument name.
+      **shapes: shape of the batch axes by argument name.
 
     Returns:
       The shape that they broadcast to.
@@ -202,4 +239,4 @@ def check_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"leading axes do not broadcast: {listed}") from None
+        raise ValueError(f"batch axes do not broadcast: {listed}") from None

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import jax
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_array, check_batch, check_mask, name_type
 from sf3d_jax._numerics import Leaf, Tree
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera._fields import AXES, edit
@@ -40,8 +40,8 @@ class Sample:
       occlusion: (*b, H, W), bool, True where the point is hidden in the next frame.
       camera: camera of the first frame.
       next_camera: camera of the next frame; `camera` if None.
-      scale: (*b), the data set's scaled inverse depth divided by inverse depth in 1/m. It is not
-        applied: all maps here are per metre.
+      scale: (*b), the factor by which the data set's files multiply inverse depth; the maps here
+        are already divided by it.
       name: human-readable name; a tuple of names for a batch.
     """
 
@@ -81,7 +81,8 @@ class Sequence:
       occlusion: (*b, N - 1, H, W), bool, True where the point is hidden in the next frame.
       cameras: the cameras of all frames as one Camera with batch axes (*b, N), in one world frame;
         data sets use the axes of the first camera.
-      scale: (*b), the data set's scaled inverse depth divided by inverse depth in 1/m, not applied.
+      scale: (*b), the factor by which the data set's files multiply inverse depth; the maps here
+        are already divided by it.
       name: human-readable name; a tuple of names for a batch.
     """
 
@@ -128,7 +129,10 @@ class Sequence:
           IndexError: the sequence has no such pair.
           ValueError: the sequence has neither images nor maps, so N is unknown.
         """
-        first = range(_count_frames(self) - 1)[index]
+        pairs = range(_count_frames(self) - 1)
+        if not -len(pairs) <= index < len(pairs):
+            raise IndexError(f"index {index}: the sequence has {len(pairs)} pairs")
+        first = pairs[index]
         return _select_frames(self, first, first + 1, first, self.scale)
 
 
@@ -233,7 +237,7 @@ def check_sample(sample: object) -> tuple[int, ...]:
         _check_frames(sample)
         sample = sample.pairs()
     if not isinstance(sample, Sample):
-        raise TypeError(f"sample: expected a Sample or a Sequence, got {type(sample).__name__}")
+        raise TypeError(f"sample: expected a Sample or a Sequence, got {name_type(sample)}")
     maps = _present_maps(sample)
     _check_kinds("sample", maps)
     shapes = {name: x.shape[: x.ndim - _count_channel_axes(name)] for name, x in maps.items()}

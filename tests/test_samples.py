@@ -92,7 +92,7 @@ def test_a_pair_has_the_numbers_of_its_frames(batch):
         np.testing.assert_array_equal(pairs.next_image[..., number, :, :, :], pair.next_image)
         np.testing.assert_array_equal(pairs.camera.focal[..., number, :], pair.camera.focal)
         np.testing.assert_array_equal(pairs.valid[..., number, :, :], pair.valid)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="index 2: the sequence has 2 pairs"):
         whole.pair(2)
 
 

@@ -73,8 +73,8 @@ def check_unit_range(**images: object) -> None:
     bright = [name for name, x in known.items() if _is_bright(x)]
     if bright:
         raise ValueError(
-            f"{bright[0]}: expected brightness from 0 to 1, got values above {_BRIGHTEST:.0f}; "
-            f"if they range from 0 to 255, divide by 255"
+            f"{bright[0]}: expected brightness from 0 to 1, got a largest value of "
+            f"{_find_largest(known[bright[0]]):g}; divide images of 0 to 255 by 255"
         )
 
 
@@ -97,6 +97,12 @@ def _is_bright(x: Any) -> bool:
     if np.fmax.reduce(x, axis=None) <= _BRIGHTEST:  # fmax ignores NaN
         return False
     return bool(_find_bright_pixels(x).any())
+
+
+def _find_largest(x: Any) -> float:
+    """The largest value that is not above the valid range."""
+    x = np.asarray(x, np.float32)
+    return float(np.max(x, initial=0, where=_find_bright_pixels(x)))
 
 
 def _find_bright_pixels(x: Any) -> Any:

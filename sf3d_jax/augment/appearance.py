@@ -107,8 +107,9 @@ def random_color(
     hue: float = 0.16,
     asymmetric: float = 0.2,
 ) -> S:
-    """Changes the colours of all images, with some probability differently in each.
+    """Changes the colours of all images.
 
+    They change by the same amount in each or, with probability `asymmetric`, by different amounts.
     With b, k, s and h drawn from U(-1, 1) times the options, a colour x becomes, in this order,
 
         brightness  (1 + b) x

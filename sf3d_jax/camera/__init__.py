@@ -42,8 +42,8 @@ class Camera:
     Y / Z) + principal_point. Methods such as `crop` return the camera of the edited image.
     The batch axes (*b) of the arrays broadcast.
 
-    The constructor and `dataclasses.replace` check values, and wait for arrays on a device to do
-    so. Not checked are traced arrays, cameras made by JAX (outputs of jit or jax.tree.map), and
+    The constructor and `dataclasses.replace` check values, which blocks until device arrays are
+    ready. Not checked are traced arrays, cameras made by JAX (outputs of jit or jax.tree.map), and
     arrays on a device under a transfer guard; there, bad values make pixels invalid.
 
     A camera that is a field of a model, such as an equinox module, is trained with it, because its

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, check_choice
 from sf3d_jax._numerics import Leaf
 from sf3d_jax._numerics.concrete import read_known
 from sf3d_jax._rotations import TOLERANCE, find_pose_fault
@@ -59,8 +59,7 @@ def check_window(name: str, top: ArrayLike, left: ArrayLike, inner: Size, outer:
 
 def check_lens(name: str, model: str, distortion: Leaf) -> None:
     """Raises if the model is unknown or does not have this number of coefficients."""
-    if model not in COEFFICIENTS:
-        raise ValueError(f"{name}model: expected {set(COEFFICIENTS)}, got {model!r}")
+    check_choice(f"{name}model", model, COEFFICIENTS)
     count = 0 if distortion is None else distortion.shape[-1]
     if count not in COEFFICIENTS[model]:
         fits = " or ".join(map(str, COEFFICIENTS[model]))

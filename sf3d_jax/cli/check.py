@@ -162,7 +162,7 @@ def _group_by_kind(reports: list["Report"]) -> dict[str, list[tuple[str, "Findin
 
 
 def _explain(kind: str, found: list[tuple[str, "Finding"]]) -> list[str]:
-    """Describes what was measured, and what would explain it."""
+    """Describes what was measured, and the likely cause."""
     if kind in _OF_FILES:
         messages = list(dict.fromkeys(finding.message for _, finding in found))
         lines = [line for message in messages[:_MOST_FILES] for line in _indent(message)]

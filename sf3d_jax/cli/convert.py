@@ -118,18 +118,22 @@ class Convert:
         """Finds the files of each flag; raises unless they give one geometry for every flow."""
         if not self.flow:
             raise ValueError("--flow: give at least one file of optical flow")
+        flows = expand("flow", self.flow)
         from sf3d_jax.data import GEOMETRIES
 
         names = sorted({name for pair in GEOMETRIES for name in pair})
         given = {name for name in names if getattr(self, name)}
         if given not in [set(pair) for pair in GEOMETRIES]:
-            choices = "; ".join(" ".join(map(flag, pair)) for pair in GEOMETRIES)
-            got = " ".join(map(flag, sorted(given))) or "none"
-            raise ValueError(f"give exactly one pair of maps with --flow, got {got}: {choices}")
+            if missing := next((path for path in flows if not path.exists()), None):
+                raise ValueError(f"--flow: there is no file {missing}")
+            choices = "; ".join(" and ".join(map(flag, pair)) for pair in GEOMETRIES)
+            got = " and ".join(map(flag, sorted(given))) or "none"
+            raise ValueError(
+                f"besides --flow, give exactly one of these pairs: {choices}; got {got}"
+            )
         self._check_camera()
         if self.image and not self.picture:
             raise ValueError("--image needs --picture")
-        flows = expand("flow", self.flow)
         wanted = [*sorted(given), *(["image"] if self.image else [])]
         maps = {name: find_partners(name, getattr(self, name), flows, self.flow) for name in wanted}
         scaled = [path for x in given for path in maps[x] if not x.endswith("disparity")]

@@ -43,13 +43,12 @@ def explain(said: str, words: Sequence[str], flags: Flags) -> str:
     """
     command = next((word for word in words if word[:1] != "-"), "")
     if command not in flags:
-        choices = ", ".join(flags)
-        got = f", got {command}{suggest(command, flags)}" if command else ""
-        return f"expected one of the commands {choices}{got}"
+        got = f", got {command!r}{suggest(command, flags)}" if command else ""
+        return f"expected the command {_list_choices(flags)}{got}"
     if unknown := [name for name in _find_flags(words) if name not in flags[command]]:
         said_of = [f"no flag {name}{suggest(name, flags[command])}" for name in unknown]
         return f"{command} has {', and '.join(said_of)}"
-    return _reword(said)
+    return _reword(said, words)
 
 
 def check_repeated(words: Sequence[str]) -> None:
@@ -89,7 +88,22 @@ def _find_flags(words: Sequence[str]) -> list[str]:
     return [word.split("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
 
 
-def _reword(said: str) -> str:
+def _list_choices(choices: Iterable[str]) -> str:
+    *others, last = map(repr, choices)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _count_values(name: str, words: Sequence[str]) -> int:
+    """Counts the words between a flag and the next one."""
+    typed = [word.split("=")[0].replace("_", "-") if word[:2] == "--" else "" for word in words]
+    if name not in typed:
+        return 0
+    place = typed.index(name)
+    behind = itertools.takewhile(lambda word: word[:2] != "--", words[place + 1 :])
+    return ("=" in words[place]) + len([*behind])
+
+
+def _reword(said: str, words: Sequence[str]) -> str:
     """Rewords tyro's message without its box and without Python types."""
     # A title, the message, a rule or an empty line, and a hint at --help; in a box or, if the
     # output is not UTF-8, between rules of hyphens.
@@ -103,7 +117,8 @@ def _reword(said: str) -> str:
         value, name, listed = found.groups()
         choices = sorted(x for x in re.findall(r"'(.*?)'", listed) if x != "None")
         name = name.removeprefix("command.")
-        return f"{name}: expected one of {', '.join(choices)}, got {value}{suggest(value, choices)}"
+        meant = suggest(value, choices)
+        return f"{name}: expected {_list_choices(choices)}, got {value!r}{meant}"
     if found := re.match(r"Error parsing (\S+): .*?\[(.*?)\]", message):
         name, values = found.groups()
         # The flag and the kind of its value follow the rule.
@@ -112,5 +127,9 @@ def _reword(said: str) -> str:
         return f"{name}: expected {kind}, got {values.replace(chr(39), '')}"
     if found := re.match(r"Missing value for argument 'command\.(\w+)'\. Expected 2 ", message):
         return f"expected two {found[1]}, got one"
+    if found := re.match(r"Missing value for argument '(--\S+)'\. Expected (\d+) ", message):
+        name, wanted = found.groups()
+        noun = "value" if wanted == "1" else "values"
+        return f"{name}: expected {wanted} {noun}, got {_count_values(name, words) or 'none'}"
     message = re.sub("^Unrecognized( or misplaced)? options: ", "not part of any flag: ", message)
     return f"{message.rstrip('.')} (see --help)"

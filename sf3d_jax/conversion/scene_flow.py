@@ -105,7 +105,7 @@ def scene_flow(
 
     Returns:
       The motion in metres, in the axes of the first camera and the dtype of the maps. A pixel is
-      valid if its inputs are finite, both depths are positive (below 3e9 m in float32) and the
+      valid if its inputs are finite, both depths are between 3e-10 and 3e9 m (float32) and the
       lens is one-to-one at both ends. Invalid pixels are zero and pass no gradient; non-finite
       values in a camera make all pixels invalid.
     """
@@ -160,8 +160,9 @@ def image_motion(
 
     Returns:
       Flow in pixels and inverse-depth change per metre, in the dtype of the maps. A pixel is
-      valid if its inputs are finite, both depths are positive and the lens is one-to-one at both
-      ends, even if it leaves the image. Invalid pixels are zero and pass no gradient.
+      valid if its inputs are finite, both depths are between 3e-10 and 3e9 m (float32) and the
+      lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
+      and pass no gradient.
     """
     dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
@@ -193,8 +194,8 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
 
     Returns:
       Flow in pixels and inverse-depth change per metre, in the dtype of inv_depth. A pixel is
-      valid if both depths are positive and the lens is one-to-one at both ends, even if it leaves
-      the image. Invalid pixels are zero and pass no gradient.
+      valid if both depths are between 3e-10 and 3e9 m (float32) and the lens is one-to-one at
+      both ends, even if the point leaves the image. Invalid pixels are zero and pass no gradient.
     """
     dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
@@ -358,6 +359,9 @@ def _check_maps(
                 f"{name}: expected the camera's size {camera.size}, got {swapped[:2]}; a camera's "
                 "size is (height, width); are the two swapped?"
             )
-        check_array(name, x, trailing)
+        try:
+            check_array(name, x, trailing)
+        except ValueError as error:
+            raise ValueError(f"{error} (the camera's size is {height} x {width})") from None
         batches[name] = x.shape[: x.ndim - len(trailing)]
     return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

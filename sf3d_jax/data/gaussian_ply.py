@@ -95,9 +95,9 @@ class _Element(NamedTuple):
 def read_gaussian_ply(path: PathLike) -> Gaussians:
     """Reads a .ply scene of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023).
 
-    Mip-Splatting's low-pass filter f is applied: scales s become sqrt(s^2 + f^2), and the opacity
-    is multiplied by the product of s / sqrt(s^2 + f^2). A scene whose motion is stored in another
-    file, such as deformation.pth, cannot be told from one at rest.
+    If the file has Mip-Splatting's `filter_3D` f, it is applied: scales s become sqrt(s^2 + f^2),
+    and the opacity is multiplied by the product of s / sqrt(s^2 + f^2). A scene whose motion is
+    stored in another file, such as deformation.pth, cannot be told from one at rest.
 
     Args:
       path: file to read.
@@ -110,7 +110,7 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
       file give non-finite values.
 
     Raises:
-      FormatError: the file is not a complete PLY file or not such a scene (a plain point cloud,
+      FormatError: the file is not a complete PLY file or not a 3DGS scene (a plain point cloud,
         2DGS, a compressed scene of PlayCanvas); its Gaussians move (`trbf_center`, `motion_0`,
         `t`, ...) or are bound to moving triangles (`binding_0`); or it has an unknown property
         that is not 0 everywhere.

@@ -279,8 +279,8 @@ def project_maps(maps: SceneFlowMaps) -> ImageMotionMaps:
     """Computes the image motion of a scene flow: the inverse of `lift_maps`.
 
     A point X with scene flow s is seen at p, and X' = R (X + s) + t at p', with R, t from the first
-    camera to the next one (1 and 0 without one). Flow is p' - p, the inverse depth is d = 1 / z and
-    its change 1 / z' - 1 / z.
+    camera to the next (R = I and t = 0 without a next camera). Flow is p' - p, the inverse depth
+    is d = 1 / z and its change 1 / z' - 1 / z.
 
     Args:
       maps: scene flow, points and cameras from `read_scene_flow_npz`. The pose of the camera is

@@ -35,7 +35,7 @@ def refine(
     optimizer: optax.GradientTransformation | None = None,
     steps: int = 100,
 ) -> Refined:
-    """Minimises your own loss with an optax optimizer: argmin over the steps of loss(values).
+    """Minimises your own loss with optax, and returns the values of the step with the lowest loss.
 
     Args:
       loss: function (values, *arguments) that returns a scalar, or (scalar, anything) as
@@ -47,7 +47,7 @@ def refine(
       steps: number of steps.
 
     Returns:
-      The values with the smallest loss, and all losses. Steps with a non-finite loss are never
+      The values with the lowest loss, and all losses. Steps with a non-finite loss are never
       kept. Passes no gradient.
 
     Raises:

@@ -109,8 +109,8 @@ def flow(
       next_image: (*b, H, W, C), the next image, in the same units.
       smoothness: multiple of the default smoothness, not negative; less for fine detail.
       reach: longest motion to search for, as a fraction of height and width, 0 to 1. A shorter
-        reach is matched at higher resolution. Objects smaller than a few pixels there, which move
-        farther than their size, are missed.
+        reach is matched at higher resolution. Objects smaller than a few pixels at that resolution,
+        which move farther than their size, are missed.
       refine: loss of the flow, (*b, H, W, 2), minimised by `fit.refine` after the fit; None for no
         refinement. Each new function is compiled: for many pairs, call `fit.refine` with a loss
         that takes the images as arguments.

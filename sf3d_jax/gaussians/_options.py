@@ -3,7 +3,7 @@
 import operator
 from typing import SupportsIndex
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, check_choice
 from sf3d_jax._numerics import Array
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.gaussians._compositing import BACKENDS
@@ -81,8 +81,7 @@ def check_backend(backend: str) -> None:
     Raises:
       ValueError: it is not one of BACKENDS.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"backend: expected one of {BACKENDS}, got {backend!r}")
+    check_choice("backend", backend, BACKENDS)
 
 
 def room_for(count: SupportsIndex) -> int:

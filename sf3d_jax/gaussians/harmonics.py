@@ -10,7 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, list_choices
 from sf3d_jax._numerics import is_in_range, jit, mask, widen
 
 # {number of coefficients: degree}.
@@ -35,7 +35,7 @@ def spherical_harmonics(coefficients: jax.Array, directions: jax.Array) -> jax.A
     check_array("directions", directions, (3,))
     if coefficients.ndim < 2 or coefficients.shape[-2] not in DEGREES:
         raise ValueError(
-            f"coefficients: expected shape (..., K, C) with K one of {[*DEGREES]}, "
+            f"coefficients: expected shape (..., K, C) with K = {list_choices(DEGREES)}, "
             f"got {coefficients.shape}"
         )
     dtype = coefficients.dtype

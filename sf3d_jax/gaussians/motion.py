@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax._numerics import channels_last, is_positive_finite, jit, mask, narrow
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import image_motion
@@ -129,8 +130,7 @@ def render_motion(
     check_scene_camera("camera", camera)
     if next_camera is not None and check_camera("next_camera", next_camera):
         raise ValueError("next_camera: expected one camera, got a batch; use jax.vmap")
-    if method not in METHODS:
-        raise ValueError(f"method: expected one of {METHODS}, got {method!r}")
+    check_choice("method", method, METHODS)
     check_background(background, channels)
     max_intersections = find_room(max_intersections, gaussians, camera, antialias=antialias)
     check_backend(backend)

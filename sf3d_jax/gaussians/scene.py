@@ -10,7 +10,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_array
+from sf3d_jax._checks import check_array, list_choices, name_type
 from sf3d_jax._numerics import Array, Leaf, jit, mask, result_type, widen
 from sf3d_jax.gaussians.harmonics import DEGREES
 
@@ -78,7 +78,7 @@ def check_gaussians(name: str, gaussians: object) -> tuple[int, int]:
       ValueError: a shape does not fit.
     """
     if not isinstance(gaussians, Gaussians):
-        raise TypeError(f"{name}: expected Gaussians, got {type(gaussians).__name__}")
+        raise TypeError(f"{name}: expected Gaussians, got {name_type(gaussians)}")
     shapes = {"means": (3,), "factors": (3, 3), "opacities": (), "colors": ()}
     for field, trailing in shapes.items():
         check_array(f"{name}.{field}", getattr(gaussians, field), trailing)
@@ -96,7 +96,7 @@ def check_gaussians(name: str, gaussians: object) -> tuple[int, int]:
     harmonics = len(colors) == 3 and colors[1] in DEGREES
     if not (len(colors) == 2 or harmonics) or not colors[-1]:
         raise ValueError(
-            f"{name}.colors: expected shape (N, C), or (N, K, C) with K one of {[*DEGREES]}, "
+            f"{name}.colors: expected shape (N, C), or (N, K, C) with K = {list_choices(DEGREES)}, "
             f"got {colors}"
         )
     return int(colors[0]), int(colors[-1])

@@ -1,6 +1,6 @@
 """Losses: penalties of residuals, per-pixel loss maps, and their reduction to one number.
 
-A per-pixel loss is a `LossMap` (values, valid). `masked_mean(*loss_map)` is its mean, and `compose`
+A per-pixel loss is a `LossMap` (values, valid). `masked_mean(loss_map)` is its mean, and `compose`
 adds weighted terms and returns the values to log. Values and gradients are finite whatever the
 pixels hold: where a loss is undefined, it is 0, not valid, and passes no gradient.
 

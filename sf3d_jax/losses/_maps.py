@@ -14,7 +14,7 @@ from sf3d_jax._numerics.lengths import root as root
 
 
 class LossMap(NamedTuple):
-    """A loss per pixel, to be reduced by `masked_mean(*loss_map)`.
+    """A loss per pixel, to be reduced by `masked_mean(loss_map)`.
 
     Attributes:
       values: (*b, H, W), finite; 0 where not valid.

@@ -29,7 +29,7 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_channels, check_maps
+from sf3d_jax._checks import check_channels, check_choice, check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._census import compare_neighbours
@@ -91,9 +91,10 @@ def census(
 
         mean_q h / (0.1 + h),  h = (t(I(q) - I(p)) - t(J(q) - J(p)))^2,  t(x) = x / sqrt(0.81 + x^2)
 
-    with grey values from 0 to 255 and the mean over the neighbours q that count. A change of
-    brightness that keeps the order costs little. Exclude hidden pixels through `valid`, so that
-    they do not count as neighbours. SMURF's loss is `generalized_charbonnier` of 49 times this.
+    with the mean over the neighbours q that count. Pass images in [0, 1]; the formula uses the
+    channel mean times 255. A change of brightness that keeps the order costs little. Exclude hidden
+    pixels through `valid`, so that they do not count as neighbours. SMURF's loss is
+    `generalized_charbonnier` of 49 times this.
 
     Args:
       image: (*b, H, W, C), first image.
@@ -149,8 +150,7 @@ def ssim(
         of the two.
     """
     dtype = _check_pair(image, other, valid)
-    if window not in get_args(Window):
-        raise ValueError(f"window: expected one of {get_args(Window)}, got {window!r}")
+    check_choice("window", window, get_args(Window))
     weights = _UNIFORM if window == "uniform" else _GAUSSIAN
     images = widen(image, other)
     values, whole = map_windows(dissimilarity, weights, find_usable_pixels(valid, *images), *images)

@@ -7,9 +7,9 @@
     general_robust           |a - 2| / a (((x / s)^2 / |a - 2| + 1)^(a / 2) - 1)
     huber                    x^2 / 2 for |x| < h, else h (|x| - h / 2)
 
-Values and gradients are finite; the gradient at x = 0 is 0. Where a residual is not finite or
-beyond 3e9, the penalty is 0 and passes no gradient. Values too large for the dtype are clipped to
-its largest number.
+Values and gradients are finite; the gradient at x = 0 is 0. Where a residual is NaN or at
+least 3e9 in magnitude (float32), the penalty is 0 and passes no gradient. Values too large for the
+dtype are clipped to its largest number.
 """
 
 import math
@@ -36,7 +36,7 @@ def l1(x: jax.Array) -> jax.Array:
       x: residuals, any shape.
 
     Returns:
-      The penalty, in the shape and dtype of x; 0 where x is not finite.
+      The penalty, in the shape and dtype of x; 0 where x is NaN or |x| >= 3e9 (float32).
     """
     return _apply_penalty(absolute, x)
 
@@ -49,7 +49,7 @@ def l2(x: jax.Array) -> jax.Array:
       x: residuals, any shape.
 
     Returns:
-      The penalty, in the shape and dtype of x; 0 where x is not finite.
+      The penalty, in the shape and dtype of x; 0 where x is NaN or |x| >= 3e9 (float32).
     """
     return _apply_penalty(jnp.square, x)
 
@@ -63,7 +63,7 @@ def charbonnier(x: jax.Array, *, scale: float = 1e-3) -> jax.Array:
       scale: s, in the unit of x.
 
     Returns:
-      The penalty, in the shape and dtype of x; 0 where x is not finite.
+      The penalty, in the shape and dtype of x; 0 where x is NaN or |x| >= 3e9 (float32).
     """
     return _apply_penalty(lambda x, scale: root(x * x + scale * scale), x, scale)
 
@@ -80,7 +80,7 @@ def generalized_charbonnier(
       exponent: q, positive.
 
     Returns:
-      The penalty, in the shape and dtype of x; 0 where x is not finite.
+      The penalty, in the shape and dtype of x; 0 where x is NaN or |x| >= 3e9 (float32).
     """
 
     def power(x: jax.Array, epsilon: jax.Array, exponent: jax.Array) -> jax.Array:
@@ -100,7 +100,7 @@ def huber(x: jax.Array, *, delta: float = 1.0) -> jax.Array:
       delta: h, positive, in the unit of x.
 
     Returns:
-      The penalty, in the shape and dtype of x; 0 where x is not finite.
+      The penalty, in the shape and dtype of x; 0 where x is NaN or |x| >= 3e9 (float32).
     """
     return _apply_penalty(lambda x, delta: optax.losses.huber_loss(x, delta=delta), x, delta)
 
@@ -113,7 +113,8 @@ def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) ->
 
     It is exact in its limits: a = 2 is half the square, 0 is Cauchy's log((x/s)^2 / 2 + 1), -inf is
     Welsch's 1 - exp(-(x/s)^2 / 2). a = 1 is Charbonnier minus its minimum, -2 is Geman and
-    McClure's. a can be learned: its gradient is unbounded only at 2, where 0 stands for it.
+    McClure's. a can be learned: the gradient with respect to a is unbounded only at a = 2, where
+    -(x / s)^2 / 4 is returned.
 
     Args:
       x: residuals, any shape.
@@ -121,8 +122,8 @@ def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) ->
       scale: s, positive, in the unit of x; a number, or an array that broadcasts against x.
 
     Returns:
-      The loss in the dtype of x, broadcast; 0 at x = 0 and where x is not finite. It grows fast for
-      a > 2 and is clipped before it overflows.
+      The loss in the dtype of x, broadcast; 0 at x = 0 and where x / s is NaN or |x / s| >= 3e9
+      (float32). It grows fast for a > 2 and is clipped before it overflows.
     """
     check_array("x", x)
     check_batch(x=x.shape, alpha=jnp.shape(alpha), scale=jnp.shape(scale))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_array, check_batch, check_mask
+from sf3d_jax._checks import check_array, check_batch, check_mask, name_type
 from sf3d_jax._numerics import and_valid, is_in_range, is_positive_finite, jit, result_type
 from sf3d_jax._numerics import mask as masked
 from sf3d_jax.losses._maps import LossMap
@@ -17,8 +17,7 @@ from sf3d_jax.losses._maps import LossMap
 def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.Array:
     """The mean of a map over a mask, sum(m x) / sum(m).
 
-    `masked_mean(loss_map)` or `masked_mean(*loss_map)` is the mean of a `LossMap`. A mask restricts
-    it further.
+    `masked_mean(loss_map)` is the mean of a `LossMap`. A mask restricts it further.
 
     Args:
       map: array of any shape, or a LossMap, which includes a mask.
@@ -37,7 +36,10 @@ def masked_mean(map: jax.Array | LossMap, mask: jax.Array | None = None) -> jax.
         mask = valid if mask is None else mask
     check_array("map", map)
     if mask is None:
-        raise ValueError("mask: needed with an array; a LossMap has its own: masked_mean(*x)")
+        raise ValueError(
+            "mask: required when the first argument is an array; for a LossMap call "
+            "masked_mean(loss_map)"
+        )
     if not jnp.issubdtype(getattr(mask, "dtype", bool), jnp.floating):
         check_mask("mask", mask)
     shape = check_batch(map=map.shape, mask=mask.shape)
@@ -56,11 +58,12 @@ def compose(
     """The weighted sum of named terms, sum_i w_i x_i, together with the terms to log.
 
         total, values = compose({
-            "photometric": (1.0, masked_mean(*census(image, warped))),
-            "smoothness": (0.1, masked_mean(*smoothness)),
+            "photometric": (1.0, masked_mean(census(image, warped))),
+            "smoothness": (0.1, masked_mean(smoothness)),
         })
 
-    The pair can be returned as it is to `jax.value_and_grad(..., has_aux=True)`.
+    A loss function can return this pair as it is; differentiate it with
+    `jax.value_and_grad(loss, has_aux=True)`.
 
     Args:
       terms: {name: (weight, value)}, scalars. A term with weight 0 is left out of the total,
@@ -79,7 +82,7 @@ def compose(
     for name, term in terms.items():
         where = f"terms[{name!r}]"
         if type(term) is not tuple or len(term) != 2:
-            raise ValueError(f"{where}: expected (weight, value), got {type(term).__name__}")
+            raise ValueError(f"{where}: expected (weight, value), got {name_type(term)}")
         weights[name] = _read_scalar(f"{where}: weight", term[0])
         values[name] = _read_scalar(f"{where}: value", term[1])
     # A term whose weight is the number 0 is left out of the derivative, too.

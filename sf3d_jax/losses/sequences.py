@@ -43,7 +43,7 @@ def raft(
 ) -> LossMap:
     """RAFT's loss: sum_i g^(N-1-i) mean_c |f_i - f| over iterations (Teed and Deng, ECCV 2020).
 
-    RAFT averages over all pixels: `loss.values.mean()`. `masked_mean(*loss)` averages over the
+    RAFT averages over all pixels: `loss.values.mean()`. `masked_mean(loss)` averages over the
     valid ones, so the loss does not shrink with the mask.
 
     Args:
@@ -51,7 +51,7 @@ def raft(
       target: (*b, H, W, 2), f, in pixels.
       valid: (*b, H, W), bool, where the target is known; everywhere if None.
       decay: g.
-      largest: target length in pixels from which a pixel does not count.
+      largest: length in pixels; pixels whose target is this long or longer are ignored.
 
     Returns:
       LossMap, (*b, H, W), in pixels, in the dtype of the flows; valid where the target counts and
@@ -126,7 +126,7 @@ def multi_scale(
     """A loss of two images on every level of their pyramids, full size first.
 
         maps = multi_scale(census, image, warped, levels=3)
-        value = sum(masked_mean(*x) for x in maps)
+        value = sum(masked_mean(x) for x in maps)
 
     Args:
       loss: function of two images with the option `valid`, such as `census`.

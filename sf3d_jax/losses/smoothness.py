@@ -9,10 +9,10 @@ the channels of x:
     total_variation           sum over axes of sum |D x|
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
 
-A difference counts if all its pixels do. The image has one to four channels, and the edge weight
-assumes brightness in [0, 1]: outside `jit`, images with values above 8 are refused; inside `jit`,
-values cannot be checked. Edges of an image normalised for ImageNet are 4.4 times as strong, so
-divide the sharpness by that or pass the unnormalised image.
+A difference counts if all its pixels are valid and finite. The image has one to four channels, and
+the edge weight assumes brightness in [0, 1]: outside `jit`, images with values above 8 are refused;
+inside `jit`, values cannot be checked. Edges of an image normalised for ImageNet are 4.4 times as
+strong, so divide the sharpness by that or pass the unnormalised image.
 
 `srflow_terms` are four regularisers named in the SRFlow paper. It gives no formulas; these are
 ours:
@@ -31,7 +31,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from sf3d_jax._checks import check_channels, check_components, check_maps
+from sf3d_jax._checks import check_channels, check_choice, check_components, check_maps
 from sf3d_jax._numerics import channels, jit, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._maps import (
@@ -78,8 +78,8 @@ def first_order_smoothness(
         one is compiled.
 
     Returns:
-      LossMap in the dtype of x, valid where a difference counts: all its pixels are valid and
-      finite in x and in the image.
+      LossMap in the dtype of x, valid where all pixels of a difference are valid, and finite in x
+      and in the image.
 
     Raises:
       ValueError: the image has more than four channels or values of 0 to 255, or x has more than 16
@@ -114,8 +114,8 @@ def second_order_smoothness(
         one is compiled.
 
     Returns:
-      LossMap in the dtype of x, valid where a difference counts: all its pixels are valid and
-      finite in x and in the image.
+      LossMap in the dtype of x, valid where all pixels of a difference are valid, and finite in x
+      and in the image.
 
     Raises:
       ValueError: the image has more than four channels or values of 0 to 255, or x has more than 16
@@ -154,9 +154,9 @@ def gradient_difference(
     valid: jax.Array | None = None,
     penalty: Penalty = l1,
 ) -> LossMap:
-    """Difference in gradient: mean over axes of sum_c penalty(G x - G target), G a derivative.
+    """Difference in gradient: mean over axes of sum_c penalty(G x - G target).
 
-    G is the difference to the next pixel along an axis, or Sobel's operator / 8.
+    G is a derivative along an axis: the difference to the next pixel, or Sobel's operator / 8.
 
     Args:
       x: (*b, H, W, C), at most 16 channels; a scalar map as `inv_depth[..., None]`.
@@ -167,7 +167,7 @@ def gradient_difference(
         one is compiled.
 
     Returns:
-      LossMap in the dtype of x, valid where a derivative counts because all its pixels do.
+      LossMap in the dtype of x, valid where all pixels of a derivative are valid and finite.
 
     Raises:
       ValueError: operator is not one of the two.
@@ -176,8 +176,7 @@ def gradient_difference(
     check_same_channels(x=x, target=target)
     check_components(x=x)
     check_penalty(penalty)
-    if operator not in get_args(Operator):
-        raise ValueError(f"operator: expected one of {get_args(Operator)}, got {operator!r}")
+    check_choice("operator", operator, get_args(Operator))
     dtype = x.dtype
     known, (x, target) = mask_inputs(valid, *widen(x, target))
     errors = channels(x - target)
@@ -193,8 +192,9 @@ class SRFlowTerms(NamedTuple):
     """The four regularisers of `srflow_terms`.
 
     Attributes:
-      mask: LossMap, |F|, valid off the mask.
-      gradient: LossMap of the difference in gradient, valid on the mask like the other two.
+      mask: LossMap, |F|, valid outside the mask.
+      gradient: LossMap of the difference in gradient, valid on the mask, as are the next two
+        fields.
       total_variation: LossMap of the total variation of F.
       flow_difference: LossMap, |F - F*|.
     """
@@ -209,10 +209,11 @@ class SRFlowTerms(NamedTuple):
 def srflow_terms(
     flow: jax.Array, target: jax.Array, mask: jax.Array, *, operator: Operator = "difference"
 ) -> SRFlowTerms:
-    """Four regularisers of a flow: |F| off the mask; on it, three terms against F*.
+    """The four regularisers of SRFlow: |F| outside the mask, and three terms inside it.
 
-    These are `gradient_difference(F, F*)`, `total_variation(F)` and |F - F*|. The SRFlow paper
-    names the four but gives no formulas; these are ours.
+    Inside the mask these are the difference in gradient to a target F*, the total variation of F,
+    and the distance |F - F*| to the target. The SRFlow paper names the four but gives no formulas;
+    these are ours.
 
     Args:
       flow: (*b, H, W, 2), F, in pixels.

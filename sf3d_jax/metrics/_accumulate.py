@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax._numerics import jit
 from sf3d_jax._numerics.double import Double
 
@@ -78,8 +79,7 @@ class Metric:
         Raises:
           ValueError: pool is neither of the two.
         """
-        if pool not in POOLS:
-            raise ValueError(f"pool: expected one of {POOLS}, got {pool!r}")
+        check_choice("pool", pool, POOLS)
         count = len(cls.units)
         dtype = jax.dtypes.canonicalize_dtype(float)
         # An explicit transfer, which a transfer guard allows.

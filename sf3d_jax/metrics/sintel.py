@@ -42,8 +42,8 @@ class SintelFlow(Metric):
 
     The names that `compute` returns are EPE, EPE-matched, EPE-unmatched, d0-10, d10-60, d60-140 (by
     distance to an occlusion boundary), s0-10, s10-40, s40+ (by true speed, in pixels) and missing:
-    the pixels, in percent, whose estimate is not finite. They are left out of the errors. Results
-    without their maps are left out.
+    the pixels, in percent, whose estimate is not finite. Such pixels do not count in the errors.
+    Results whose optional maps were not given are omitted.
     """
 
     units: ClassVar[dict[str, float]] = {

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_flow, check_image, check_mask
+from sf3d_jax._checks import check_array, check_choice, check_flow, check_image, check_mask
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
@@ -67,8 +67,7 @@ def resize_image(image: jax.Array, size: tuple[int, int], *, method: Method = "l
       ValueError: the size is not two positive integers, or the method is unknown.
     """
     check_image("image", image)
-    if method not in get_args(Method):
-        raise ValueError(f"method: expected one of {get_args(Method)}, got {method!r}")
+    check_choice("method", method, get_args(Method))
     return (_image if method == "linear" else _area)(image, None, size=check_size(size))
 
 
@@ -168,7 +167,7 @@ def pyramid(image: jax.Array, levels: int) -> tuple[Resized, ...]:
       levels: number of levels, at least 1.
 
     Returns:
-      The levels, full size first, each as values in the image's dtype with their validity.
+      The levels, full size first; each is a `Resized` in the image's dtype.
 
     Raises:
       ValueError: levels is below 1.

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_batch
+from sf3d_jax._checks import check_array, check_batch, check_choice
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
@@ -149,8 +149,7 @@ def sample_at(
 ) -> Sampled:
     """Samples at columns u and rows v; `name` is their argument name for error messages."""
     for option, value, known in (("method", method, Method), ("border", border, Border)):
-        if value not in get_args(known):
-            raise ValueError(f"{option}: expected one of {get_args(known)}, got {value!r}")
+        check_choice(option, value, get_args(known))
     check_array("image", image)
     if image.ndim < 3 or 0 in image.shape[-3:-1]:
         raise ValueError(f"image: expected shape (..., H, W, C), got {image.shape}")

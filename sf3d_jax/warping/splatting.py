@@ -16,7 +16,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._checks import check_array, check_batch, check_flow, check_image, check_mask
+from sf3d_jax._checks import (
+    check_array,
+    check_batch,
+    check_choice,
+    check_flow,
+    check_image,
+    check_mask,
+)
 from sf3d_jax._numerics import (
     align_ranks,
     and_valid,
@@ -156,8 +163,7 @@ def _check_mode(mode: Mode | None, importance: jax.Array | None) -> Mode:
     """Returns the mode, chosen if None; raises unless the importance fits it."""
     if mode is None:
         return "average" if importance is None else "softmax"
-    if mode not in get_args(Mode):
-        raise ValueError(f"mode: expected one of {get_args(Mode)}, got {mode!r}")
+    check_choice("mode", mode, get_args(Mode))
     if mode in ("linear", "softmax") and importance is None:
         raise ValueError(
             f"importance: needed by mode {mode!r}; pass a map such as the inverse depth, or use "

@@ -46,6 +46,8 @@ def test_an_image_of_0_to_255_is_refused(case, convert):
     name = case.split()[1]
     with pytest.raises(ValueError, match=f"^{name}: expected brightness from 0 to 1.*by 255"):
         SUPPOSE[case](convert(255 * IMAGE))
+    with pytest.raises(ValueError, match="got a largest value of 200; divide images of 0 to 255"):
+        SUPPOSE[case](convert(np.where(IMAGE > 0.9, 1e20, 200 * (IMAGE > 0.5))))
 
 
 @each_image

@@ -175,9 +175,14 @@ def test_what_is_not_known_stays_unknown(folder):
     [
         ("", "--flow"),
         ("--flow no.flo --depth depth.npy --next-depth next_depth.npy", "there is no file no.flo"),
-        ("--flow flow.flo", "exactly one pair"),
-        ("--flow flow.flo --depth depth.npy", "exactly one pair"),
-        (f"--flow flow.flo {GEOMETRIES[0]} --motion-in-depth tau.npy", "exactly one pair"),
+        ("--flow flow.flo", "besides --flow, give exactly one of these pairs: --disparity and "),
+        ("--flow flow.flo", "--disparity and --motion-in-depth; got none"),
+        ("--flow no.flo", "--flow: there is no file no.flo"),
+        ("--flow flow.flo --depth depth.npy", "; got --depth"),
+        (
+            f"--flow flow.flo {GEOMETRIES[0]} --motion-in-depth tau.npy",
+            "exactly one of these pairs",
+        ),
         (f"--flow flow.flo {GEOMETRIES[-1].replace('--baseline 0.5', '')}", "needs --baseline"),
         ("--flow short.flo --depth depth.npy --next-depth next_depth.npy", "short.flo: expected"),
         ("--flow flow.flo --depth small.npy --next-depth next_depth.npy", "has 5 x 4 pixels"),

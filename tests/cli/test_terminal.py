@@ -22,7 +22,7 @@ from sf3d_jax.cli.inputs import make_folder, name_flags
 WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
     "convert --fx wide": "--fx: expected FLOAT, got wide",
-    "evaluate kiti --prediction a --truth b": "benchmark: expected one of kitti, .* got kiti; did",
+    "evaluate kiti --prediction a --truth b": "benchmark: expected 'kitti', .*, got 'kiti'; did",
     "evaluate kitti --pred a --truth b": "evaluate has no flag --pred; did you mean --prediction",
     "evaluate kitti --gt a": "evaluate has no flag --gt; did you mean --truth",
     "convert --fx 1 --flow a --fx=2": "--fx is given twice; give it once",
@@ -30,11 +30,12 @@ WRONG = {
     "fit A.png --out x": "expected two images, got one",
     "demo --output x.png": "--output: expected a folder, got x.png",
     "submit kitti --prediction a --output x.zip": "--output: expected a folder, got x.zip",
-    "demo --size 3": "Missing value for argument '--size'. Expected 2 values",
-    "convrt --flow a": "expected one of the commands .* got convrt; did you mean convert",
+    "demo --size 3": "--size: expected 2 values, got 1",
+    "convert --fx --flow a": "--fx: expected 1 value, got none",
+    "convrt --flow a": "expected the command .* got 'convrt'; did you mean convert",
     "evaluate kitti --prediction a": "Missing from sf3d evaluate: --truth PATH",
     "convert a.flo": "not part of any flag: a.flo",
-    "": "expected one of the commands check, convert, demo, evaluate, fit, render, submit",
+    "": "expected the command 'check', 'convert', .*'render' or 'submit'",
 }
 
 

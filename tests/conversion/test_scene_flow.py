@@ -546,6 +546,16 @@ def test_a_point_that_passes_the_camera_is_invalid():
     [
         (lambda a: a[0].__setitem__("flow", a[0]["flow"][..., :1]), ValueError, "flow: expected"),
         (lambda a: a[0].__setitem__("inv_depth", a[0]["flow"]), ValueError, "inv_depth: expected"),
+        (
+            lambda a: a[0].__setitem__("flow", a[0]["flow"][:2, :2]),
+            ValueError,
+            rf"got \(2, 2, 2\) \(the camera's size is {SIZE[0]} x {SIZE[1]}\)",
+        ),
+        (
+            lambda a: a[0].__setitem__("flow", a[0]["flow"].astype(np.uint8)),
+            TypeError,
+            "flow: expected a floating-point array, got uint8(?!;)",
+        ),
         (lambda a: a[0].__setitem__("flow", a[0]["flow"].astype(int)), TypeError, "flow: expected"),
         (lambda a: a[0].__setitem__("camera", 3), TypeError, "camera: expected a Camera"),
         (lambda a: a[0].__setitem__("inv_depth", [1.0]), TypeError, "inv_depth: expected an array"),
@@ -572,7 +582,7 @@ def test_a_point_that_passes_the_camera_is_invalid():
         (
             lambda a: a[0].update(flow=np.ones((2, *SIZE, 2)), inv_depth=np.ones((3, *SIZE))),
             ValueError,
-            "leading axes",
+            "batch axes do not",
         ),
         (
             lambda a: a[0].update(camera=unchecked(camera(), focal=np.ones(3))),

@@ -197,7 +197,7 @@ def test_half_precision_comes_back_rounded_once():
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match=r"method: expected one of .*'area'.*, got 'cubic'"):
+    with pytest.raises(ValueError, match=r"method: expected .*'area'.*, got 'cubic'"):
         sf3d.resize_image(np.zeros((4, 5, 3)), (2, 2), method="cubic")
     image = np.zeros((*SIZE, 3))
     with pytest.raises(ValueError, match="size: expected"):

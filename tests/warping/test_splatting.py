@@ -215,7 +215,9 @@ def test_the_plainest_call_is_an_average_and_with_an_importance_softmax():
 
 def test_wrong_arguments_are_named():
     values, flow, importance, _ = inputs()
-    with pytest.raises(ValueError, match="mode: expected one of"):
+    with pytest.raises(
+        ValueError, match="mode: expected 'sum', 'average', 'linear' or 'softmax', got"
+    ):
         sf3d.forward_splat(values, flow, mode="mean")
     for mode in ("softmax", "linear"):
         with pytest.raises(ValueError, match=f"importance: needed by mode '{mode}'"):

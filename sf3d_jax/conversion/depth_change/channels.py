@@ -85,7 +85,7 @@ def from_depths(depth: jax.Array, next_depth: jax.Array) -> InverseDepths:
         same pixel).
 
     Returns:
-      Per metre; valid where both depths are positive and finite.
+      Per metre; valid where both depths are between 3e-10 and 3e9 m (float32).
     """
     convert = lambda z0, z1: (1 / z0, (z0 - z1) / (z0 * z1))
     usable = lambda z0, z1: _is_all_positive(z0, z1)
@@ -102,7 +102,7 @@ def to_depths(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Pair:
       inv_depth_change: (...), c of the same surface point, per metre.
 
     Returns:
-      Metres; valid where both depths are positive and finite.
+      Metres; valid where both depths are between 3e-10 and 3e9 m (float32).
     """
     convert = lambda d0, c: (1 / d0, 1 / (d0 + c))
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
@@ -121,7 +121,8 @@ def from_disparities(
       focal_baseline: (...) or a number, fb = focal length (pixels) x baseline (metres), positive.
 
     Returns:
-      Per metre; valid where both disparities and fb are positive and finite.
+      Per metre; valid where both disparities, fb and both depths are between 3e-10 and 3e9
+      (float32).
     """
     convert = lambda e0, e1, fb: (e0 / fb, (e1 - e0) / fb)
     usable = lambda e0, e1, fb: _is_all_positive(e0, e1, fb, e0 / fb, e1 / fb)
@@ -142,7 +143,7 @@ def to_disparities(
       focal_baseline: (...) or a number, fb = focal length (pixels) x baseline (metres), positive.
 
     Returns:
-      Pixels; valid where both depths and fb are positive and finite.
+      Pixels; valid where both depths and fb are between 3e-10 and 3e9 (float32).
     """
     convert = lambda d0, c, fb: (fb * d0, fb * (d0 + c))
     usable = lambda d0, c, fb: _has_two_surfaces(d0, c) & is_positive_finite(fb)
@@ -155,7 +156,9 @@ def to_disparities(
 def from_scaled(
     scaled_inv_depth: jax.Array, scaled_inv_depth_change: jax.Array, scale: jax.Array
 ) -> InverseDepths:
-    """Converts scaled inverse depth and its change to metric: d0 = (s d0) / s, c = (s c) / s.
+    """Converts a data set's scaled inverse depth s / z and its change to 1 / z and its change.
+
+    d0 = (s d0) / s, c = (s c) / s, per metre.
 
     Args:
       scaled_inv_depth: (...), s d0.
@@ -163,7 +166,8 @@ def from_scaled(
       scale: (...) or a number, s, positive, metres; a constant of the data set.
 
     Returns:
-      Per metre; valid where both depths and s are positive and finite.
+      Per metre; valid where s and the depths in both frames, scaled or not, are between 3e-10
+      and 3e9 (float32).
     """
     convert = lambda d0, c, s: (d0 / s, c / s)
     usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 / s, d0 / s + c / s)
@@ -181,7 +185,8 @@ def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Arra
       scale: (...) or a number, s, positive, metres; a constant of the data set.
 
     Returns:
-      Both times s; valid where both depths and s are positive and finite.
+      Both times s; valid where s and the depths in both frames, scaled or not, are between 3e-10
+      and 3e9 (float32).
     """
     convert = lambda d0, c, s: (d0 * s, c * s)
     usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 * s, d0 * s + c * s)
@@ -198,7 +203,7 @@ def from_motion_in_depth(motion_in_depth: jax.Array, inv_depth: jax.Array) -> Ch
       inv_depth: (...), d0, per metre.
 
     Returns:
-      c per metre; valid where both depths are positive and finite.
+      c per metre; valid where both depths are between 3e-10 and 3e9 m (float32).
     """
     convert = lambda tau, d0: d0 * ((1 - tau) / tau)
     usable = lambda tau, d0: _is_all_positive(tau, d0, d0 / tau)
@@ -215,7 +220,7 @@ def to_motion_in_depth(inv_depth: jax.Array, inv_depth_change: jax.Array) -> Cha
       inv_depth_change: (...), c of the same surface point, per metre.
 
     Returns:
-      tau, dimensionless; valid where both depths are positive and finite.
+      tau, dimensionless; valid where both depths are between 3e-10 and 3e9 m (float32).
     """
     convert = lambda d0, c: d0 / (d0 + c)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
@@ -231,7 +236,7 @@ def from_log_motion_in_depth(log_motion_in_depth: jax.Array, inv_depth: jax.Arra
       inv_depth: (...), d0, per metre.
 
     Returns:
-      c per metre; valid where both depths are positive and finite.
+      c per metre; valid where both depths are between 3e-10 and 3e9 m (float32).
     """
     convert = lambda log_tau, d0: d0 * jnp.expm1(-log_tau)
     usable = lambda log_tau, d0: is_in_range(log_tau) & _is_all_positive(d0, d0 * jnp.exp(-log_tau))
@@ -248,7 +253,7 @@ def to_log_motion_in_depth(inv_depth: jax.Array, inv_depth_change: jax.Array) ->
       inv_depth_change: (...), c of the same surface point, per metre.
 
     Returns:
-      L, natural logarithm; valid where both depths are positive and finite.
+      L, natural logarithm; valid where both depths are between 3e-10 and 3e9 m (float32).
     """
     convert = lambda d0, c: -jnp.log1p(c / d0)
     maps = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
@@ -269,7 +274,8 @@ def from_time_to_contact(
       interval: (...) or a number, dt, seconds between the images, positive.
 
     Returns:
-      c per metre; valid where both depths are positive and finite, so not for 0 <= T <= dt.
+      c per metre; valid where both depths are between 3e-10 and 3e9 m (float32), so not for
+      0 <= T <= dt.
     """
     convert = lambda t, d0, dt: d0 * (dt / (t - dt))
     usable = lambda t, d0, dt: is_positive_finite(dt) & _has_two_surfaces(d0, convert(t, d0, dt))
@@ -290,7 +296,7 @@ def to_time_to_contact(
 
     Returns:
       T in seconds from the first image, negative where the point recedes; valid where both
-      depths are positive and finite and T is finite, so not where c = 0.
+      depths are between 3e-10 and 3e9 m (float32) and |T| is below 3e9 s, so not where c = 0.
     """
     convert = lambda d0, c, dt: dt * ((d0 + c) / c)
     usable = lambda d0, c, dt: _is_all_positive(d0, d0 + c, dt) & is_in_range(convert(d0, c, dt))

@@ -91,8 +91,8 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """Writes a whole file or, when that fails or is interrupted, leaves what was there before.
 
     Args:
-      path: file to write. A replaced file keeps its permissions; of a symbolic link, the target is
-        written.
+      path: file to write. A replaced file keeps its permissions; if it is a symbolic link, the file
+        it points to is replaced.
       data: content of the file.
 
     Raises:

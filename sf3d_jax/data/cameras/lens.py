@@ -31,7 +31,10 @@ def find_lens_model(path: PathLike, where: str, names: Iterable[str]) -> str:
     for name in names:
         upper = name.upper().replace("-", "_").replace(" ", "_")
         if upper not in (*_PERSPECTIVE, *_FISHEYE):
-            expected = f"a camera_model {' or '.join([*_PERSPECTIVE, *_FISHEYE])} in {where}"
+            from sf3d_jax._checks import list_choices  # imports JAX, which takes a while
+
+            known = list_choices([*_PERSPECTIVE, *_FISHEYE])
+            expected = f"the camera_model {known} in {where}"
             raise FormatError(path, expected, repr(name[:40]))
         model = "fisheye" if upper in _FISHEYE else model
     return model

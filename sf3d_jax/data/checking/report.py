@@ -44,9 +44,9 @@ class Finding:
         numbers = ", ".join(f"{name} {x:.4g}" for name, x in self.measured.items())
         lines = [f"{self.name} ({self.confidence:.0%} sure): {self.message}"]
         if self.explanation:
-            lines.append(f"    what would explain it: {self.explanation}")
+            lines.append(f"    likely cause: {self.explanation}")
         if self.alternatives:
-            lines.append(f"    about as well: {', '.join(self.alternatives)}")
+            lines.append(f"    other possible causes: {', '.join(self.alternatives)}")
         if numbers:
             lines.append(f"    measured: {numbers}")
         return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sf3d_jax._checks import name_type
 from sf3d_jax.data.checking.evidence.fields import Case, make_fields
 from sf3d_jax.data.checking.evidence.points import choose_pixels
 from sf3d_jax.data.checking.evidence.record import AGREES
@@ -62,7 +63,7 @@ def check(sample: Sample, *, backward: Sample | None = None) -> Report:
             advice = (
                 f"; pass one of its pairs, {argument}.pair(i)" if isinstance(x, Sequence) else ""
             )
-            raise TypeError(f"{argument}: expected a Sample, got {type(x).__name__}{advice}")
+            raise TypeError(f"{argument}: expected a Sample, got {name_type(x)}{advice}")
     name = sample.name if isinstance(sample.name, str) else None
     sample, findings = check_shapes(convert_to_numpy(sample))
     if not _has_maps(sample):
@@ -128,7 +129,7 @@ def _report_step(step: Explanation, share: float, alternatives: tuple[str, ...])
     for evidence, before, after in step.changes:
         numbers[f"{evidence.name} before"] = before.level
         numbers[f"{evidence.name} after"] = after.level
-        parts.append(f"{evidence.words}: {before.level:.3g}, repaired {after.level:.3g}")
+        parts.append(f"{evidence.words}: {before.level:.3g}, after the fix {after.level:.3g}")
     message = "; ".join(parts) or "seen together with the next finding"
     if len(hypothesis.names) > 1:
         message = f"{' and '.join(hypothesis.names)} together. {message}"

@@ -60,8 +60,10 @@ def check_benchmark(name: object, choices: Collection[str]) -> None:
     """
     if isinstance(name, str) and name in choices:
         return
+    from sf3d_jax._checks import list_choices  # imports JAX, which takes a while
+
     meant = did_you_mean(name, choices)
-    raise ValueError(f"benchmark: expected one of {list(choices)}, got {name!r}{meant}")
+    raise ValueError(f"benchmark: expected {list_choices(choices)}, got {name!r}{meant}")
 
 
 def check_folder_exists(name: str, path: Path) -> None:

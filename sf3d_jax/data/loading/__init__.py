@@ -356,10 +356,9 @@ def _check(
     if len(dataset) < 1:
         raise ValueError("dataset: expected at least one sample, got none")
     if batch_size < 1 or batch_size % processes:
-        raise ValueError(
-            f"batch_size: expected a positive multiple of {processes}, the number of processes, "
-            f"got {batch_size}"
-        )
+        multiple = f"a positive multiple of {processes}, the number of processes"
+        expected = "at least 1" if processes == 1 else multiple
+        raise ValueError(f"batch_size: expected {expected}, got {batch_size}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed: expected a number from 0 to 2^32 - 1, got {seed}")
     for name, count in (("epochs", epochs), ("threads", threads)):

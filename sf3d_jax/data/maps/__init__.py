@@ -254,10 +254,12 @@ def _choose(path: PathLike, format: str | None, formats: Mapping[str, _Format]) 
         if name == format or (format is None and candidate.ending == ending):
             return candidate
 
-    endings = ", ".join(chosen.ending for chosen in formats.values() if chosen.ending)
+    from sf3d_jax._checks import list_choices  # imports JAX, which takes a while
+
+    endings = list_choices([chosen.ending for chosen in formats.values() if chosen.ending])
     raise FormatError(
         path,
-        f"one of the endings {endings}, or format= one of {', '.join(map(repr, formats))}",
+        f"the ending {endings}, or format= with {list_choices(formats)}",
         f"the ending {ending!r}" if format is None else f"format={format!r}",
     )
 

@@ -96,7 +96,7 @@ class Dataset:
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
         if not self.entries:
-            raise FileNotFoundError(f"{self.root}: {self._describe_failure()}")
+            raise FileNotFoundError(self._describe_failure())
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
@@ -107,13 +107,14 @@ class Dataset:
     def _describe_failure(self) -> str:
         """Explains why there is nothing to read."""
         if self.root.is_dir():
-            return self._describe_missing()
-        there = "is a file; name a folder" if self.root.exists() else "there is no such folder"
-        return f"{there}; {type(self).__name__} was expected"
+            return f"{self.root}: {self._describe_missing()}"
+        is_file = f"{self.root} is a file; name a folder"
+        wrong = is_file if self.root.exists() else f"no such folder: {self.root}"
+        return f"{type(self).__name__}: {wrong}"
 
     def _describe_missing(self) -> str:
         """Names the files that were not found in an existing folder."""
-        return f"found no samples; {type(self).__name__} was expected"
+        return f"found no samples of {type(self).__name__}"
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -135,7 +136,11 @@ class Dataset:
           OSError: a file is missing.
           ValueError: the frames of a sequence differ in size, fields or lens.
         """
-        run = self._runs[operator.index(index)]
+        number = operator.index(index)
+        if not -len(self) <= number < len(self):
+            count = "1 sample" if len(self) == 1 else f"{len(self)} samples"
+            raise IndexError(f"index {number}: the data set has {count}")
+        run = self._runs[number]
         if self.frames == 2:
             return self._read_pair(self.entries[run[0]])
         with share_reads():

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sf3d_jax._checks import check_choice, list_choices
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import list_subfolders
@@ -70,30 +71,42 @@ def recognise(
       At least one data set.
 
     Raises:
-      FileNotFoundError: the folder does not exist, or contains no known data set.
+      FileNotFoundError: the folder does not exist, or contains no known data set or not the split.
       ValueError: the data set or the split is unknown.
     """
     if dataset is not None and dataset not in _KNOWN:
-        hint = did_you_mean(dataset, _KNOWN)
-        raise ValueError(f"dataset: expected one of {', '.join(_KNOWN)}, got {dataset!r}{hint}")
+        check_choice("dataset", dataset, _KNOWN, did_you_mean(dataset, _KNOWN))
     known = _KNOWN if dataset is None else {dataset: _KNOWN[dataset]}
-    splits = dict.fromkeys(name for one in known.values() for name in one.splits)
-    if split is not None and split not in splits:
-        expected = f"one of {', '.join(splits)}" if splits else f"None, as {dataset} has no splits"
-        raise ValueError(f"split: expected {expected}, got {split!r}")
     path = Path(path)
     if not path.is_dir():
-        wrong = "is a file; name a folder" if path.exists() else None
-        raise FileNotFoundError(f"{path}: {wrong or 'there is no such folder'}")
+        is_file = f"{path} is a file; name a folder"
+        raise FileNotFoundError(is_file if path.exists() else f"no such folder: {path}")
 
     # The split or the scene may be the name of a folder above, which a relative path may lack.
     place = Path(os.path.abspath(path))
+    splits = dict.fromkeys(name for one in known.values() for name in one.splits)
+    if split is not None and not splits:
+        raise ValueError(f"split: expected None, as {dataset} has no splits, got {split!r}")
+    if split is not None and split not in splits:
+        there = _find_splits(known.values(), place)
+        check_choice("split", split, there or splits, f"; looked in {path}" if there else "")
     for one in known.values():
         if split is None or split in one.splits:
             if found := tuple(_make_existing(one.candidates(place, split))):
                 return found
+    if split is not None and (there := _find_splits(known.values(), place)):
+        raise FileNotFoundError(f"{path}: expected the split {list_choices(there)}, got {split!r}")
     listed = "".join(f"\n  {name}: {one.looks_for}" for name, one in known.items())
     raise FileNotFoundError(f"{path}: found no known data set; looked for{listed}")
+
+
+def _find_splits(known: Iterable[_Known], place: Path) -> tuple[str, ...]:
+    """Finds the splits in a folder of the first data set that has any there."""
+    for one in known:
+        found = _make_existing(one.candidates(place, None))
+        if there := dict.fromkeys(x.split for x in found if hasattr(x, "split")):
+            return tuple(there)
+    return ()
 
 
 def _make_existing(candidates: Iterable[_Make]) -> Iterator[Dataset]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import FrameFiles
@@ -45,22 +46,6 @@ class TwoWays(Dataset):
         return make(self.root, direction=other, **frames, **self._get_options())
 
 
-def check_choice(name: str, value: str, choices: Collection[str]) -> None:
-    """Checks the value of an option.
-
-    Args:
-      name: name of the option.
-      value: given value.
-      choices: allowed values.
-
-    Raises:
-      ValueError: the value is not allowed.
-    """
-    if value not in choices:
-        listed = " or ".join(map(repr, choices))
-        raise ValueError(f"{name}: expected {listed}, got {value!r}")
-
-
 def get_step(direction: str) -> int:
     """Returns the step to the next frame: 1 forward, -1 backward.
 
@@ -93,7 +78,7 @@ def find_split_folder(root: PathLike, split: str, splits: Collection[str]) -> Pa
     if inside.is_dir():
         return inside
     if Path(root).name in splits and Path(root).name != split:
-        raise FileNotFoundError(f"{inside}: there is no such folder, and {root} is another split")
+        raise FileNotFoundError(f"no such folder: {inside}; {root} is another split")
     return Path(root)
 
 

@@ -90,11 +90,11 @@ def test_wrong_arguments_are_refused_by_name(folders, tmp_path):
         data.submit("kitti", **folders)
     with pytest.raises(ValueError, match="output: expected another folder than that of the"):
         data.submit("kitti", prediction=tmp_path, output=tmp_path)
-    with pytest.raises(ValueError, match=r"benchmark: expected one of \['kitti', 'spring'\], got"):
+    with pytest.raises(ValueError, match=r"benchmark: expected 'kitti' or 'spring', got"):
         data.submit("things", **folders)
     with pytest.raises(ValueError, match=r"got 'Spring'; did you mean 'spring'\?$"):
         data.submit("Spring", **folders)
-    with pytest.raises(ValueError, match=r"benchmark: expected one of .* got \[\]"):
+    with pytest.raises(ValueError, match=r"benchmark: expected 'kitti' .* got \[\]"):
         data.submit([], **folders)
     with pytest.raises(ValueError, match=r"got 'Spring'; did you mean 'spring'\?"):
         data.submit("Spring", **folders)

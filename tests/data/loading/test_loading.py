@@ -354,7 +354,7 @@ def test_a_state_of_other_batches_is_refused_and_that_of_other_processes_is_not(
 @pytest.mark.parametrize(
     "changes, says",
     [
-        ({"batch_size": 0}, "batch_size: expected a positive"),
+        ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"seed": -1}, "seed: expected"),
         ({"seed": 2**32}, "seed: expected"),
         ({"epochs": 0}, "epochs: expected at least 1"),

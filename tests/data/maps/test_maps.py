@@ -59,8 +59,8 @@ def test_an_unknown_ending_lists_the_endings_and_the_formats(tmp_path):
     with pytest.raises(data.FormatError) as error:
         data.read_flow(tmp_path / "a.exr")
     assert str(error.value) == (
-        f"{tmp_path / 'a.exr'}: expected one of the endings .flo, .png, .pfm, .npy, .npz, "
-        ".flo5, or format= one of 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2', "
+        f"{tmp_path / 'a.exr'}: expected the ending '.flo', '.png', '.pfm', '.npy', '.npz' "
+        "or '.flo5', or format= with 'flo', 'kitti', 'pfm', 'npy', 'npz', 'spring', 'vkitti2' or "
         "'tartanair', found the ending '.exr'"
     )
 
@@ -72,7 +72,9 @@ def test_an_unknown_format_is_refused_even_with_a_known_ending(tmp_path):
 
 def test_a_flo_file_holds_no_disparity(tmp_path):
     data.write_flow(tmp_path / "a.flo", FLOW)
-    with pytest.raises(data.FormatError, match=r"endings \.png, \.pfm, \.npy, \.npz, \.dsp5, or"):
+    with pytest.raises(
+        data.FormatError, match=r"ending '\.png', '\.pfm', '\.npy', '\.npz' or '\.dsp5', or"
+    ):
         data.read_disparity(tmp_path / "a.flo")
 
 

@@ -105,12 +105,10 @@ def test_a_root_that_is_missing_or_a_file_is_said(tree, tmp_path):
     split = ("train",) if name == "srflow3d" else ()
     (tmp_path / "file").touch()
     for place, says in (
-        ("nowhere", "there is no such folder"),
-        ("file", "is a file; name a folder"),
+        ("nowhere", "no such folder: .*nowhere$"),
+        ("file", "/file is a file; name a folder$"),
     ):
-        with pytest.raises(
-            FileNotFoundError, match=f"{place}: {says}; {type(dataset).__name__} was"
-        ):
+        with pytest.raises(FileNotFoundError, match=f"^{type(dataset).__name__}: .*{says}"):
             type(dataset)(tmp_path / place, *split)
 
 
@@ -129,7 +127,7 @@ def test_a_data_set_is_a_source_of_samples(tree):
     same(dataset[-1], samples[-1])
     same(dataset[np.int64(0)], samples[0])
     for index in (len(dataset), -len(dataset) - 1):
-        with pytest.raises(IndexError):
+        with pytest.raises(IndexError, match=r"index .*: the data set has \d+ samples?$"):
             dataset[index]
     with pytest.raises(TypeError):
         dataset[0.5]
@@ -349,9 +347,9 @@ def test_an_unknown_folder_says_what_was_looked_for(tmp_path):
     with pytest.raises(FileNotFoundError, match="looked for\n  spring: train/") as error:
         recognise(tmp_path, dataset="spring")
     assert "sintel" not in str(error.value)
-    with pytest.raises(FileNotFoundError, match="nowhere: there is no such folder"):
+    with pytest.raises(FileNotFoundError, match=r"^no such folder: .*nowhere$"):
         recognise(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"0001\.png: is a file; name a folder"):
+    with pytest.raises(FileNotFoundError, match=r"0001\.png is a file; name a folder"):
         recognise(tmp_path / "frames/0001.png")
 
 
@@ -374,16 +372,16 @@ def test_a_folder_beside_a_data_set_is_none(tmp_path):
 
 
 def test_unknown_names_are_refused(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"dataset: expected one of srflow3d, kitti2015, .*'kitti'"
-    ):
+    with pytest.raises(ValueError, match=r"dataset: expected 'srflow3d', 'kitti2015', .*'kitti'"):
         recognise(tmp_path, dataset="kitti")
     with pytest.raises(ValueError, match=r"'KITTI 2015'; did you mean 'kitti2015'\?$"):
         recognise(tmp_path, dataset="KITTI 2015")
-    with pytest.raises(ValueError, match="split: expected one of training, testing, got 'val'"):
+    with pytest.raises(ValueError, match="split: expected 'training' or 'testing', got 'val'"):
         recognise(tmp_path, dataset="kitti2015", split="val")
     with pytest.raises(ValueError, match="split: expected None, as monkaa has no splits"):
         recognise(tmp_path, dataset="monkaa", split="train")
     trees.kitti2015(tmp_path)
-    with pytest.raises(FileNotFoundError, match="found no known data set"):
+    with pytest.raises(ValueError, match="split: expected 'training', got 'dev'; looked in "):
+        recognise(tmp_path, split="dev")
+    with pytest.raises(FileNotFoundError, match=r"expected the split 'training', got 'testing'$"):
         recognise(tmp_path, split="testing")

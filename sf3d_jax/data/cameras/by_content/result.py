@@ -13,8 +13,8 @@ class FrameCamera(NamedTuple):
       frame: digits of the frame's name in the file, such as 0007; the position in four digits if
         the frames are an unnamed list; None if one camera holds for all frames.
       camera: float64 camera, posed in the file's world.
-      form: keys it was read from, such as "K and w2c (world to camera)". Says so if the camera
-        belongs to the mirror image x -> -x of the file's world, as in some NeRFace files.
+      form: keys it was read from, such as "K and w2c (world to camera)". Also notes when the file's
+        world is mirrored (x -> -x), as in some NeRFace files.
       named: False if the file names no frames, so that `frame` is a position in a list.
     """
 

@@ -137,7 +137,9 @@ def find_model(path: PathLike, name: str) -> Model:
       FormatError: the model is not supported.
     """
     if name not in MODELS:
-        raise FormatError(path, f"a camera model of {', '.join(MODELS)}", name[:40])
+        from sf3d_jax._checks import list_choices  # imports JAX, which takes a while
+
+        raise FormatError(path, f"the camera model {list_choices(MODELS)}", name[:40])
     return MODELS[name]
 
 

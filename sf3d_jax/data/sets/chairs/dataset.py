@@ -6,13 +6,13 @@ Dosovitskiy et al., "FlowNet: Learning Optical Flow with Convolutional Networks"
 from collections.abc import Iterator
 from pathlib import Path
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.text import read_rows
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
-from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.chairs import layout
 from sf3d_jax.samples import Sample
 
@@ -33,8 +33,8 @@ class FlyingChairs(Dataset):
     A sample has these fields if their files exist: the two images, `flow` and `valid`.
 
     The list is a separate download on the page of the data set,
-    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and the same as RAFT's
-    chairs_split.txt. Line n describes pair n, even if some pairs are missing.
+    lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html, and is identical to
+    RAFT's chairs_split.txt. Line n describes pair n, even if some pairs are missing.
     """
 
     def __init__(

@@ -52,8 +52,8 @@ def pair_files(flows: Sequence[PathLike], others: Sequence[PathLike]) -> Paired:
        all names on one side have two numbers n_m, as in 000000_000001_flow, and those on the other
        side have one, the first counts. Names of two cameras, such as flow_cam1_1 and depth_cam2_1
        or left and right, do not match.
-    3. If the flows or the others have no numbers, they are matched in the given order, as long as
-       there are equally many and numbers, if any, increase.
+    3. If the flows or the others have no numbers, they are matched in the given order, provided
+       that the counts match and any numbers are increasing.
 
     Args:
       flows: files that need a partner.

@@ -10,13 +10,14 @@ Urban Autonomous Driving" (CVPR Workshops 2016).
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow
 from sf3d_jax.data.maps.images import read_unit_image
 from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets._listing import Folder, FrameFiles
 from sf3d_jax.data.sets._reading import Files, combine_valid, get_flow_vectors
-from sf3d_jax.data.sets._sequences import check_choice, choose, list_pairs
+from sf3d_jax.data.sets._sequences import choose, list_pairs
 from sf3d_jax.data.sets.hd1k import layout
 from sf3d_jax.samples import Sample
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.maps import read_flow, read_map
@@ -26,7 +27,6 @@ from sf3d_jax.data.sets._reading import (
     to_float32,
 )
 from sf3d_jax.data.sets._sequences import (
-    check_choice,
     choose,
     find_split_folder,
     list_pairs,
@@ -56,8 +56,8 @@ class Sintel(Dataset):
 
     A sample has these fields if their files exist: the two images, `flow`, `valid` (the flow has a
     value), `occlusion`, `inv_depth`, `next_inv_depth` and the cameras. The intrinsics are those of
-    1024 x 436 pixels. Images of another size are treated as resized, with disparities in their own
-    pixels; other aspect ratios are refused.
+    the original 1024 x 436 images. Images of another size are treated as resized, with disparities
+    in their own pixels; other aspect ratios are refused.
     """
 
     def __init__(

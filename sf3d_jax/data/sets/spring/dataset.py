@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.cameras import poses
@@ -42,7 +43,6 @@ from sf3d_jax.data.sets._sequences import (
     Direction,
     Side,
     TwoWays,
-    check_choice,
     choose,
     find_split_folder,
     get_step,
@@ -81,9 +81,9 @@ class Spring(TwoWays):
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
     where all the motion is known, and `occlusion` (hidden in the next frame or outside it). The
-    right camera is the left one moved by the baseline. The intrinsics are those of 1920 x 1080
-    pixels. Images of another size are treated as resized, with ground truth of twice their size in
-    their own pixels; other aspect ratios are refused.
+    right camera is the left one moved by the baseline. The intrinsics are those of the original
+    1920 x 1080 images. Images of another size are treated as resized, with ground truth of
+    twice their size in their own pixels; other aspect ratios are refused.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data._files.frames import frame_of
@@ -31,7 +32,6 @@ from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
     Direction,
     TwoWays,
-    check_choice,
     find_split_folder,
     reverse_direction,
 )
@@ -60,8 +60,8 @@ class SRFlow3D(TwoWays):
 
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` and `next_inv_depth` (per metre, without the scale), `scale`, the cameras,
-    and `valid` (inside the mask, with a surface and known motion). Backward, the next frame is the
-    previous one in time.
+    and `valid` (inside the mask, with a surface and known motion). With `direction="backward"`,
+    `next_*` refers to the previous frame in time.
     """
 
     def __init__(
@@ -289,7 +289,7 @@ class SRFlow3D(TwoWays):
 def _find_split(root: Path, split: str) -> Path:
     """Finds the folder of a split, which must exist unless it is a published split."""
     if split not in (*SPLITS, root.name) and not (root / split).is_dir():
-        raise FileNotFoundError(f"{root / split}: there is no such folder")
+        raise FileNotFoundError(f"SRFlow3D: no such folder: {root / split}")
     return find_split_folder(root, split, (*SPLITS, split))
 
 

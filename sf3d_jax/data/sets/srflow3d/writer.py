@@ -60,6 +60,7 @@ class SRFlow3DWriter:
           scale: scaled inverse depth over inverse depth, one for the whole data set.
 
         Raises:
+          TypeError: the split is not a string.
           ValueError: the scale is not positive, or the split is not a valid folder name.
         """
         if not 0 < scale < np.inf:
@@ -80,6 +81,7 @@ class SRFlow3DWriter:
 
         Raises:
           FormatError: the file of cameras cannot be read.
+          TypeError: the subject is not a string.
           ValueError: the subject is not a valid folder name, or existing frames have another scale.
         """
         stem = _format_stem(frame)
@@ -112,7 +114,7 @@ class SRFlow3DWriter:
           backward: motion to the previous frame; None for the first frame.
 
         Raises:
-          TypeError: camera is not a Camera, or a motion is not a Motion.
+          TypeError: subject is not a string, camera is not a Camera, or a motion is not a Motion.
           ValueError: the camera has another size or is a batch, a motion is non-finite somewhere in
             the mask, or existing frames have another scale.
           OSError: a file cannot be written.
@@ -205,6 +207,8 @@ def _make_folder(path: Path) -> Path:
 
 def _check_name(argument: str, name: str) -> str:
     """Refuses a name that is not a plain folder name."""
+    if not isinstance(name, str):
+        raise TypeError(f"{argument}: expected a string, got {type(name).__name__}")
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(f"{argument}: expected letters, digits, _, - and dots, got {name!r}")
     return name

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.cameras.sizes import TARTANAIR, check_aspect
 from sf3d_jax.data.maps import read_map
@@ -22,7 +23,6 @@ from sf3d_jax.data.sets._reading import (
     get_flow_vectors,
     invert_depth,
 )
-from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.files import read_tartanair_flow, tartanair_camera
 from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses
@@ -43,8 +43,9 @@ class TartanAir(Flights):
               pose_left.txt                         one pose per frame, from frame 0
 
     A sample has these fields if their files exist: the two images, `flow`, `valid` (outside the
-    mask), `inv_depth`, `next_inv_depth` and the cameras. The camera is that of 640 x 480 pixels.
-    Images of another size are treated as resized; other aspect ratios are refused.
+    mask), `inv_depth`, `next_inv_depth` and the cameras. The intrinsics are those of the original
+    640 x 480 images. Images of another size are treated as resized; other aspect ratios are
+    refused.
     """
 
     def __init__(

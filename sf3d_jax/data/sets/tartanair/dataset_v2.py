@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.cameras.sizes import TARTANAIR_V2, check_aspect
@@ -26,7 +27,6 @@ from sf3d_jax.data.sets._reading import (
     get_flow_vectors,
     invert_depth,
 )
-from sf3d_jax.data.sets._sequences import check_choice
 from sf3d_jax.data.sets.tartanair import layout
 from sf3d_jax.data.sets.tartanair.computed_flow import read_computed_flow, read_computed_occlusion
 from sf3d_jax.data.sets.tartanair.flights import Flights, list_flight_files, read_both_poses

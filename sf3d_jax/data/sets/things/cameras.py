@@ -53,10 +53,11 @@ def read_things_cameras(path: PathLike) -> dict[int, StereoPoses]:
       path: file to read.
 
     Returns:
-      The world-to-camera poses by frame, in OpenCV's axes and the world of the file.
+      The left and right world-to-camera poses by frame, in OpenCV's axes and the world of the file.
 
     Raises:
-      FormatError: the file has other lines, a frame twice, or a matrix that is not a pose.
+      FormatError: the file has lines in another format, a frame twice, or a matrix that is not a
+        pose.
     """
     rows = read_rows(path)
     if not rows or len(rows) % 3:

@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.sets._caching import cache_by_file
@@ -26,7 +27,6 @@ from sf3d_jax.data.sets._sequences import (
     Direction,
     Side,
     TwoWays,
-    check_choice,
     choose,
     get_step,
     list_pairs,

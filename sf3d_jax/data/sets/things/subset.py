@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Literal
 
+from sf3d_jax._checks import check_choice
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.cameras.checks import is_same_shape
 from sf3d_jax.data.cameras.sizes import THINGS
@@ -26,7 +27,6 @@ from sf3d_jax.data.sets._sequences import (
     Direction,
     Side,
     TwoWays,
-    check_choice,
     find_split_folder,
     get_step,
     reverse_direction,

@@ -68,8 +68,8 @@ class VirtualKitti2(TwoWays):
 
     A sample has these fields if their files exist: the two images, `flow`, `inv_depth`,
     `inv_depth_change` (from depth and scene flow), `next_inv_depth`, the cameras, and `valid` where
-    all the motion is known. The intrinsics are those of 1242 x 375 pixels. Images of another size
-    are treated as resized; other aspect ratios are refused.
+    all the motion is known. The intrinsics are those of the original 1242 x 375 images. Images of
+    another size are treated as resized; other aspect ratios are refused.
     """
 
     def __init__(

@@ -103,7 +103,7 @@ def read_vkitti2_scene_flow(path: PathLike) -> VectorMap:
     Returns:
       The vectors in metres, including camera motion. A pixel is invalid if a component is at the
       end of the range, +-10 m, where larger values are clipped. The format marks no other invalid
-      pixels, but `valid` of the flow does.
+      pixels; use the flow map's `valid` for those.
 
     Raises:
       FormatError: the file is not a 16-bit PNG with three channels.

@@ -109,9 +109,7 @@ def test_kinds_that_are_not_there_are_none(tmp_path):
 def test_nothing_to_read_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"found no data/00001_img1\.ppm \(expected in"):
         FlyingChairs(tmp_path, "all")
-    with pytest.raises(
-        ValueError, match="split: expected 'train' or 'val' or 'all', got 'training'"
-    ):
+    with pytest.raises(ValueError, match="split: expected 'train', 'val' or 'all', got 'training'"):
         FlyingChairs(tmp_path, "training")
     pair_trees.flyingchairs(tmp_path, words=["1"] * 4)
     with pytest.raises(FileNotFoundError, match=r"img1\.ppm of the split 'val' \(expected in Fly"):

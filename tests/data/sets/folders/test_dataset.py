@@ -63,7 +63,7 @@ def test_frames_that_follow_are_pairs(tmp_path):
     assert pairs.other_direction() is None and pairs.left_out == {}
     again = pickle.loads(pickle.dumps(pairs))
     np.testing.assert_array_equal(again[-2].flow, sample.flow)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"^index \d: the data set has \d samples$"):
         pairs[2]
 
 

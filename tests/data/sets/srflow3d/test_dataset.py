@@ -92,7 +92,7 @@ def test_a_data_set_is_a_plain_source(tree):
     again = pickle.loads(pickle.dumps(dataset))
     assert (again[0].flow == dataset[-1].flow).all()
     assert len(list(dataset)) == 1
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"^index -?\d+: the data set has \d+ samples?$"):
         dataset[1]
     assert data.SRFlow3D(tree / "train", "train")[0].name == dataset[0].name
 

@@ -158,6 +158,8 @@ def test_all_frames_have_one_size(tmp_path):
     writer.write("018", 0, **frame(0))
     with pytest.raises(ValueError, match=r"expected \(12, 16\), as in other frames, got"):
         SRFlow3DWriter(tmp_path, "train", scale=SCALE).write("018", 1, **frame(1, (8, 8)))
+    with pytest.raises(TypeError, match="subject: expected a string, got int"):
+        writer.write(1, 1, **frame(1))
     with pytest.raises(ValueError, match="scale: expected a positive number, got 0"):
         SRFlow3DWriter(tmp_path, "train", scale=0)
 

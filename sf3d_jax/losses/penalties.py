@@ -114,7 +114,7 @@ def general_robust(x: jax.Array, *, alpha: ArrayLike, scale: ArrayLike = 1.0) ->
     It is exact in its limits: a = 2 is half the square, 0 is Cauchy's log((x/s)^2 / 2 + 1), -inf is
     Welsch's 1 - exp(-(x/s)^2 / 2). a = 1 is Charbonnier minus its minimum, -2 is Geman and
     McClure's. a can be learned: the gradient with respect to a is unbounded only at a = 2, where
-    -(x / s)^2 / 4 is returned.
+    that at a distance of one unit of rounding is returned.
 
     Args:
       x: residuals, any shape.
@@ -144,15 +144,15 @@ def _barron_loss(s: jax.Array, alpha: jax.Array) -> jax.Array:
     """
     limit = 1 / jnp.finfo(s.dtype).eps ** 2
     alpha = jnp.clip(alpha, -limit, limit)
-    square = alpha == 2
-    b = jnp.where(square, 1, jnp.abs(alpha - 2))
+    # The slope at a = 2 is infinite; that beside it stands for it.
+    b = jnp.where(alpha == 2, jnp.finfo(s.dtype).eps, jnp.abs(alpha - 2))
     y = jnp.log1p(s / b)
 
     low = alpha <= 1
     lower = 0.5 * b * y * _expm1_ratio(0.5 * jnp.where(low, alpha, 1) * y)
     # Bounds e^t so that its product with squares below 1e19, and its derivatives, are finite.
     most = 0.43 * math.log(float(jnp.finfo(s.dtype).max))
-    t = jnp.minimum(0.5 * (jnp.where(low | square, 2, alpha) - 2) * y, most)
+    t = jnp.minimum(0.5 * (jnp.where(low, 2, alpha) - 2) * y, most)
     upper = (s * jnp.exp(t) + b * jnp.expm1(t)) / jnp.where(low, 1, alpha)
     return jnp.where(low, lower, upper)
 

@@ -149,8 +149,8 @@ def image_motion(
     """Projects 3D motion into the image; the inverse of `scene_flow`.
 
     With s = R (scene flow) + m and e = d s_z: c = -d e / (1 + e), and the ray r = (x, y, 1) changes
-    by dr = d (s - r s_z) / (1 + e), so Fu = fx dx without distortion. (R, t) is the second camera's
-    pose relative to the first, and m = (R - I) X0 + t.
+    by dr = (dx, dy, 0) = d (s - r s_z) / (1 + e). Without distortion and with equal intrinsics,
+    Fu = fx dx. (R, t) is the second camera's pose relative to the first, and m = (R - I) X0 + t.
 
     Args:
       vectors: (*b, H, W, 3), scene flow in metres, in the axes of the first camera.

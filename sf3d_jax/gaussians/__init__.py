@@ -1,7 +1,8 @@
-"""The Flow Rasterizer: images of moving 3D Gaussians with exact annotations of their motion.
+"""Images of moving 3D Gaussians with exact annotations of their motion.
 
 `render` draws a scene; `render_motion` also annotates it with optical flow, inverse-depth change
-and 3D scene flow to its next state. Both are differentiable with respect to all array inputs.
+and 3D scene flow to its next state. Both are differentiable in reverse mode with respect to
+all floating-point inputs.
 """
 
 from sf3d_jax import _lazy

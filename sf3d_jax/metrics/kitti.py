@@ -81,9 +81,9 @@ class KittiSceneFlow(Metric):
         -result             only pixels with an estimate
         -noc                only pixels that stay inside the image
 
-    such as D1-all, Fl-bg-noc or SF-all-result. Results without their maps are left out: SF without
-    a disparity, -bg and -fg without objects, -noc without its truth. The density and -result of SF
-    follow the estimates of D1.
+    such as D1-all, Fl-bg-noc or SF-all-result. A score is omitted if a map that it needs was not
+    passed: SF without a disparity, -bg and -fg without objects, -noc without its truth. The density
+    and -result of SF follow the estimates of D1.
 
     A non-finite estimate is a hole. In a row that cannot be filled it is an outlier, whatever the
     truth, and -epe uses the value that the development kit reads from its files: flow 0, disparity

@@ -38,7 +38,7 @@ class SRFlow3D(Metric):
     The names that `compute` returns are EPE, mean |F - F*| in pixels; EPE3D, mean |S - S*| in
     metres; EPE3D-mm in millimetres; and missing and missing3D, the pixels, in percent, without an
     estimate, because it is not finite or gives a depth that is not positive. These are left out of
-    the means. Results without their maps are left out.
+    the means. A score is omitted if a map that it needs was not passed.
     """
 
     units: ClassVar[dict[str, float]] = {

@@ -42,18 +42,23 @@ _EXTRA = 1e-4
 class FlyingThings3D(Metric):
     """Errors of flow and scene flow by both protocols for FlyingThings3D; shares in percent.
 
-    The names that `compute` returns are, on pixels with a true flow below 250 px and a true depth
-    below 250 m (RAFT-3D), EPE2D in pixels, EPE3D in metres, and the shares of errors below 1px, 5cm
-    and 10cm; on points (HPLFlowNet), with e the error and r = e / (|true| + 1e-4),
+    On pixels with a true flow below 250 px and a true depth below 250 m (RAFT-3D):
+
+        EPE2D          mean error of the flow, in pixels
+        1px            share of flow errors below 1 px
+        EPE3D          mean error of the scene flow, in metres
+        5cm, 10cm      shares of scene-flow errors below 5 and 10 cm
+
+    On points (HPLFlowNet), with e the error and r = e / (|true| + 1e-4):
 
         EPE3D-points   mean e, in metres
         Acc3DS         e < 0.05 m or r < 0.05
         Acc3DR         e < 0.1 m or r < 0.1
         Outliers3D     e > 0.3 m or r > 0.1
 
-    Results without their maps are left out; those on pixels need the true inverse depth. A
-    non-finite estimate is an outlier and not accurate, and is left out of the mean errors;
-    missing2D and missing3D are the shares of such pixels.
+    A score is omitted if a map that it needs was not passed. All scores on pixels also need
+    `true_inv_depth`. A non-finite estimate is an outlier and not accurate, and is left out of the
+    mean errors; missing2D and missing3D are the shares of such pixels.
     """
 
     units: ClassVar[dict[str, float]] = {

@@ -139,7 +139,7 @@ def test_a_picture_among_flows_is_blamed_on_their_folder(capsys):
 def test_all_endings_that_can_be_read_are_taken(fields, read):
     with pytest.raises(data.FormatError) as refused:
         read("a.unknown")
-    listed = str(refused.value).split("endings ")[1].split(", or format=")[0].split(", ")
+    listed = re.findall(r"'(\.\w+)'", str(refused.value).partition("format=")[0])
     for field in fields:
         assert {*ENDINGS[field]} == {*listed}
 

@@ -17,10 +17,8 @@ def test_every_format_of_maps_is_described(read):
     options = {"scale": 1.0} if read is data.read_map else {}
     with pytest.raises(data.FormatError) as error:
         read("map.unknown", **options)
-    endings = re.findall(
-        r"\.\w+\b", str(error.value).partition("endings")[2].partition("format=")[0]
-    )
-    named = re.findall(r"'(\w+)'", str(error.value).partition("format=")[2])
+    listed, _, formats = str(error.value).partition(", found")[0].partition("format=")
+    endings, named = re.findall(r"'(\.\w+)'", listed), re.findall(r"'(\w+)'", formats)
     assert len(endings) >= 5 and len(named) >= 5
     assert not [ending for ending in endings if f"`{ending}`" not in TEXT]
     for name in {"vkitti2", "tartanair"} & {*named}:  # no ending tells these

@@ -185,8 +185,8 @@ def to_scaled(inv_depth: jax.Array, inv_depth_change: jax.Array, scale: jax.Arra
       scale: (...) or a number, s, positive, metres; a constant of the data set.
 
     Returns:
-      Both times s; valid where s and the depths in both frames, scaled or not, are between 3e-10
-      and 3e9 (float32).
+      Both inputs multiplied by s; valid where s and the depths in both frames, scaled or not, are
+      between 3e-10 and 3e9 (float32).
     """
     convert = lambda d0, c, s: (d0 * s, c * s)
     usable = lambda d0, c, s: _is_all_positive(s, d0, d0 + c, d0 * s, d0 * s + c * s)

@@ -318,7 +318,7 @@ def read_intrinsics(
 
 
 def resize_camera(path: PathLike, where: str, camera: "Camera", size: Size) -> "Camera":
-    """Resizes a camera to another image resolution, areas onto areas.
+    """Resizes a camera to another image resolution, so that the full image areas coincide.
 
     Args:
       path: file named in error messages.

@@ -36,7 +36,7 @@ def read_nersemble_cameras(path: PathLike, size: Size) -> dict[str, "Camera"]:
     Args:
       path: file to read.
       size: (H, W) of the images, (3208, 2200) or a scaled version of it; the cameras are resized
-        to it, areas onto areas.
+        to it, so that the full image areas coincide.
 
     Returns:
       The cameras by serial number, float64, world to camera with OpenCV's axes, in metres.

@@ -41,17 +41,19 @@ class FolderPairs(Dataset):
 
     Without `next_image`, frames n and n + step of a folder form a pair, where n is the number in
     the name of an image. The step comes from the names of flows such as 0003_0005. Otherwise it is
-    the most common difference of numbers in the folder (the smallest in a tie), or in all folders
-    if no difference occurs twice. Images without numbers, or with irregular ones such as times,
-    are paired in their order. If a name has two numbers, as in 00001_02, the flows or words such as
-    cam02 decide which one is the frame. Images from two cameras or sequences, such as 0001_cam1 and
-    0001_cam2 or left and right, are not paired unless only that number varies in the pattern, as
-    in 0001_cam*.png. If there are flows, each flow makes one pair. Files that belong to no pair,
-    such as the flow of a last frame, are in `left_out` and counted in the repr.
+    the most common difference between frame numbers in the folder; a tie goes to the smallest. If
+    no difference occurs twice, the numbers of all folders are pooled. Images without numbers, or
+    with irregular ones such as times, are paired in their order. If a name has two numbers, as in
+    00001_02, the flows or words such as cam02 decide which one is the frame. Images from two
+    cameras or sequences, such as 0001_cam1 and 0001_cam2 or left and right, are not paired with
+    each other. To pair them anyway, fix everything but that number in the pattern, as in
+    0001_cam*.png. If there are flows, each flow makes one pair. Files that belong to no pair, such
+    as the flow of a last frame, are in `left_out` and counted in the repr.
 
     Files are matched by their names, or else by the numbers in them (0001 equals 1), with the rules
-    of `data.pair_files`. A kind without numbers is matched in order, if each folder has one file
-    per frame or per pair. A pattern without wildcards names one file for all frames.
+    of `data.pair_files`. If the files of a pattern have no numbers, they are matched in order,
+    provided that each folder has one file per frame or per pair. A pattern without wildcards names
+    one file for all frames.
 
     Flow may have any format of `data.read_flow`, and maps any format of `data.read_map`; masks are
     images. Unknown or non-finite values are invalid in a motion, and mean no surface in a depth.

@@ -54,7 +54,8 @@ class Clip(NamedTuple):
     Attributes:
       name: name of the clip, or None.
       start: number of the first frame, or None.
-      end: number of the last frame or of the one after it (`clip_frames` decides which), or None.
+      end: as written in the file, or None. It is inclusive, unless the end of some clip equals the
+        frame count: then all ends are exclusive; see `clip_frames`.
       frames: increasing numbers of the frames, or None if there are a start and an end.
     """
 

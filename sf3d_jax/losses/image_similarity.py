@@ -174,8 +174,8 @@ def ncc(
 
     Returns:
       LossMap in the image's dtype, from 0 to 2; valid where the window lies in the image, all its
-      pixels count, and in some channel neither image is flat (variance below 3e-10).
-      Differentiable in reverse mode.
+      pixels count, and at least one channel has a variance of 3e-10 or more in both images.
+      Differentiable in reverse mode only.
 
     Raises:
       ValueError: an image has more than four channels, or radius is below 1.

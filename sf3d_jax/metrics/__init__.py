@@ -13,9 +13,9 @@ the number of pixels or the order of the images. Benchmarks report the mean over
 leading axes of the maps passed to `update` are images.
 
 A map is an array, or a pair (values, valid) as returned by the readers of `sf3d_jax.data`. True
-values that are non-finite or at least 3e9 do not count. Such an estimate is an outlier, is left out
-of mean errors, and is reported as missing; only KITTI fills it in first. Results whose maps are not
-given are left out.
+values that are non-finite or at least 3e9 do not count. An estimate that is non-finite or at least
+3e9 is an outlier, is left out of mean errors, and is reported as missing; only KITTI fills it in
+first. A score is omitted if a map that it needs was not passed.
 """
 
 from sf3d_jax import _lazy

@@ -123,7 +123,8 @@ def backward_warp(
       ValueError: unknown method or border.
     """
     check_array("flow", flow, (2,))
-    if jnp.shape(image) == flow.shape[:-1]:
+    check_array("image", image)
+    if image.shape == flow.shape[:-1]:
         wanted = f"shape (..., H, W, C), got that of the flow's pixels, {flow.shape[:-1]}"
         raise ValueError(f"image: expected {wanted}; pass a grey image as image[..., None]")
     u, v = positions(*widen(*channels(flow)))

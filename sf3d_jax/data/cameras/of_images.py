@@ -36,8 +36,9 @@ def read_image_cameras(path: PathLike, *, size: Size | None = None) -> tuple[Ima
 
     Args:
       path: file to read.
-      size: (H, W) of the images. If the file has a different size, the cameras are resized, areas
-        onto areas. None takes the size from the file, or from the images beside a transforms.json.
+      size: (H, W) of the images. If the file has a different size, the cameras are resized so that
+        the full image areas coincide. None takes the size from the file, or from the images beside
+        a transforms.json.
 
     Returns:
       One camera per image, with integers at pixel centres.

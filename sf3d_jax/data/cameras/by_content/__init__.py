@@ -83,8 +83,8 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
 
     Args:
       path: file to read.
-      size: (H, W) of the images. If the file has a different size, the cameras are resized, areas
-        onto areas. None keeps the file's size.
+      size: (H, W) of the images. If the file has a different size, the cameras are resized so that
+        the full image areas coincide. None keeps the file's size.
 
     Returns:
       One camera per frame, ordered by frame number, or a single one shared by all frames.

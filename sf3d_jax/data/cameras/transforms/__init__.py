@@ -76,8 +76,9 @@ def read_transforms(path: PathLike, *, size: Size | None = None) -> tuple[Transf
 
     Args:
       path: file to read.
-      size: (H, W) of the images. If the file has a different size, the cameras are resized, areas
-        onto areas. If neither is given, the size of each frame is read from its own image file.
+      size: (H, W) of the images. If the file has a different size, the cameras are resized so that
+        the full image areas coincide. If neither is given, the size of each frame is read from its
+        own image file.
 
     Returns:
       The frames in the order of the file, those of `test_frames` last; empty if its list `frames`

@@ -82,8 +82,9 @@ class Spring(TwoWays):
     `inv_depth_change` and `next_inv_depth` (all three need the cameras), the cameras, `valid`
     where all the motion is known, and `occlusion` (hidden in the next frame or outside it). The
     right camera is the left one moved by the baseline. The intrinsics are those of the original
-    1920 x 1080 images. Images of another size are treated as resized, with ground truth of
-    twice their size in their own pixels; other aspect ratios are refused.
+    1920 x 1080 images. Images of another size are taken to be resized; their ground
+    truth has twice their size, and its flow is in pixels of these images. Other aspect ratios are
+    refused.
     """
 
     def __init__(

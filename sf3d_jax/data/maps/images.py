@@ -15,11 +15,11 @@ from sf3d_jax.data._files.pictures import (
     write_jpeg,
     write_png,
 )
+from sf3d_jax.data.maps.kitti_png import has_mask_codes
 from sf3d_jax.data.opencv import import_cv2
 
 _JPEG_ENDINGS = (".jpg", ".jpeg")
 _IMAGE_QUALITY, _MASK_QUALITY = 95, 100
-_MASK_CODES = (0, 1, 10, 100, 200)  # of TartanAir V2's flow
 _MIDDLE = 128  # smallest code that counts as white
 
 
@@ -71,7 +71,7 @@ def _is_flow(picture: np.ndarray) -> bool:
     """Whether 16-bit RGB codes are KITTI's flow, with 0 or 1 in blue, or TartanAir V2's."""
     red, green, blue = (picture[..., i] for i in range(3))
     is_kitti = blue.max() == 1 and max(red.max(), green.max()) > 1
-    is_tartanair = red.max() > 0 and blue.max() > 255 and np.isin(red, _MASK_CODES).all()
+    is_tartanair = red.max() > 0 and blue.max() > 255 and has_mask_codes(red)
     return bool(is_kitti or is_tartanair)
 
 

@@ -47,7 +47,12 @@ def _is_tartanair(codes: np.ndarray, valid: np.ndarray) -> bool:
     """Whether red is a mask and blue is u; read as KITTI, u would be -512 to -508.9 everywhere."""
     if _is_flag(codes[..., 2]):
         return False
-    return bool(valid.any() and np.isin(codes[..., 0], _MASK_CODES).all())
+    return bool(valid.any()) and has_mask_codes(codes[..., 0])
+
+
+def has_mask_codes(channel: np.ndarray) -> bool:
+    """Whether a channel holds only mask codes of TartanAir V2."""
+    return bool(np.isin(channel, _MASK_CODES).all())
 
 
 def _is_flag(channel: np.ndarray) -> bool:

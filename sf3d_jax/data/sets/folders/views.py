@@ -10,7 +10,7 @@ FRAME = re.compile(r"(?:^|.*[^a-z])(?:f|fr|frame|t|time|timestep|step|img|image)
 VIEW = re.compile(
     r"(?:^|.*[^a-z])(?:c|cam|camera|v|view|s|seq|sequence|scene|shot|take|subject)[_\-. ]*", re.I
 )
-# The unambiguous ones among them.
+# Those among them that mean nothing else.
 _FRAME = re.compile(r"(?:^|.*[^a-z])(?:fr|frame|time|timestep|step)[_\-. ]*", re.I)
 _CAMERA = re.compile(r"(?:^|.*[^a-z])(?:cam|camera|view)[_\-. ]*", re.I)
 _TIME = re.compile(r"(?:^|.*[^a-z])(?:frame|time|timestep)[_\-. ]*", re.I)

@@ -4,7 +4,9 @@ from sf3d_jax import augment as augment
 from sf3d_jax import data as data
 from sf3d_jax import fit as fit
 from sf3d_jax import gaussians as gaussians
+from sf3d_jax import head as head
 from sf3d_jax import losses as losses
+from sf3d_jax import making as making
 from sf3d_jax import metrics as metrics
 from sf3d_jax import views as views
 from sf3d_jax.camera import Camera as Camera

@@ -1,0 +1,66 @@
+"""Colours of images: names and numbers of a colour, and sRGB to and from linear light.
+
+Light adds up in linear RGB, so that Gaussians are shaded and blended there; images store sRGB
+(IEC 61966-2-1): s = 12.92 l for l <= .0031308, and 1.055 l^(1/2.4) - .055 above.
+"""
+
+import re
+
+import numpy as np
+
+NAMES = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "gray": (0.5, 0.5, 0.5)}
+NAMES["grey"] = NAMES["gray"]
+FORMS = 'a name (white, black, gray), "#rrggbb", or "R G B" with numbers from 0 to 1'
+
+
+def parse_color(text: str) -> np.ndarray:
+    """Reads a colour.
+
+    Args:
+      text: "white", "black" or "gray"; "#rrggbb" in hexadecimal digits; or three numbers from 0 to
+        1, separated by spaces or commas. All are sRGB.
+
+    Returns:
+      [3], float64, sRGB, from 0 to 1.
+
+    Raises:
+      ValueError: the text has another form.
+    """
+    if text in NAMES:
+        return np.array(NAMES[text])
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return np.frombuffer(bytes.fromhex(text[1:]), np.uint8) / 255
+    try:
+        numbers = [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3 or not all(0 <= x <= 1 for x in numbers):
+        raise ValueError(f"expected {FORMS}, got {text!r}")
+    return np.array(numbers)
+
+
+def to_linear(srgb: np.ndarray) -> np.ndarray:
+    """Linear RGB of sRGB, both from 0 to 1.
+
+    Args:
+      srgb: real [...].
+
+    Returns:
+      [...], float64.
+    """
+    srgb = np.asarray(srgb, np.float64)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """sRGB codes of linear RGB; brighter light than 1 saturates.
+
+    Args:
+      linear: real [...].
+
+    Returns:
+      [...], uint8.
+    """
+    x = np.clip(np.asarray(linear, np.float64), 0, 1)
+    srgb = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
+    return np.round(255 * srgb).astype(np.uint8)

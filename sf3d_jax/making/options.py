@@ -1,0 +1,155 @@
+"""What a data set is made of: the options of `sf3d make` that change its files."""
+
+import dataclasses
+import numbers
+from pathlib import PurePath
+
+import numpy as np
+
+from sf3d_jax.making.colors import FORMS, parse_color
+
+PROCEDURAL = "procedural"
+ROOM = "room"
+MESHES = (".obj", ".ply", ".glb")
+MODELS = (".npz",)
+LIGHTS = ("moving", "baked")
+MASKS = ("sure", "subject")
+LEAST_SIZE = 16  # pixels
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Who moves how, before which cameras, in what light; a data set is a pure function of these.
+
+    Attributes:
+      subjects: number of people. More people keep all earlier ones and their splits.
+      test: how many of them are test subjects: the first ones.
+      frames: number of frames of each subject, at least 2.
+      size: (height, width) in pixels.
+      fps: frames per second of the motion.
+      seed: seed of everything that is random; 0 is a seed as any other.
+      gaussians: number of Gaussians that cover a head, about. A mesh with more triangles gets one
+        for each triangle.
+      head: "procedural"; a mesh (.obj, .ply, .glb), whose morph targets move; or a face model
+        (.npz). Lengths are metres; a mesh that is larger than `heads.LARGEST` is taken to be in
+        centimetres or millimetres. x points to the subject's left, y up and z forward.
+      motion: .npz file with the motion of all subjects, or None to draw one for each; see
+        `motions`.
+      texture: image for a mesh with texture coordinates, or None for the texture in its file.
+      background: a colour, or "room" for a textured room with parallax.
+      light: "moving", lights that stay where they are, so that brightness changes as the head
+        turns; or "baked", brightness of the rest pose at all times.
+      mask: "sure", pixels whose annotations belong to one surface point in all directions; or
+        "subject", all pixels of the subject.
+      scale: scaled inverse depth over inverse depth, in the files.
+    """
+
+    subjects: int = 10
+    test: int = 2
+    frames: int = 128
+    size: tuple[int, int] = (512, 512)
+    fps: float = 25.0
+    seed: int = 0
+    gaussians: int = 100_000
+    head: str = PROCEDURAL
+    motion: str | None = None
+    texture: str | None = None
+    background: str = "white"
+    light: str = "moving"
+    mask: str = "sure"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks the options.
+
+        Raises:
+          TypeError: an option has another type.
+          ValueError: an option has an impossible value; the text names it.
+        """
+        for name, least in (("subjects", 1), ("test", 0), ("frames", 2), ("seed", 0)):
+            self._set(name, _check_integer(name, getattr(self, name), least))
+        self._set("gaussians", _check_integer("gaussians", self.gaussians, 1))
+        if self.test > self.subjects:
+            raise ValueError(
+                f"test: expected at most {self.subjects}, the number of subjects, got {self.test}"
+            )
+        self._set("size", _check_size(self.size))
+        for name in ("fps", "scale"):
+            self._set(name, _check_positive(name, getattr(self, name)))
+        for name in ("head", "motion", "texture"):
+            self._set(name, _check_path(name, getattr(self, name)))
+        _check_head(self.head)
+        _check_suffix("motion", self.motion, (".npz",))
+        if self.texture is not None and not self.head.lower().endswith(MESHES):
+            raise ValueError(
+                f"texture: expected a head in {', '.join(MESHES)} to paint, got head {self.head!r}"
+            )
+        _check_background(self.background)
+        for name, choices in (("light", LIGHTS), ("mask", MASKS)):
+            _check_choice(name, getattr(self, name), choices)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def _check_integer(name: str, value: object, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected {least} or more, got {value}")
+    return int(value)
+
+
+def _check_size(size: object) -> tuple[int, int]:
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise TypeError(f"size: expected (height, width), got {size!r}")
+    height, width = (_check_integer("size", x, LEAST_SIZE) for x in size)
+    return height, width
+
+
+def _check_positive(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name}: expected a positive number, got {value}")
+    return float(value)
+
+
+def _check_path(name: str, value: object) -> str | None:
+    if value is None and name != "head":
+        return None
+    if not isinstance(value, str | PurePath):
+        raise TypeError(f"{name}: expected a path, got {value!r}")
+    return str(value)
+
+
+def _check_head(head: str) -> None:
+    if head != PROCEDURAL and not head.lower().endswith((*MESHES, *MODELS)):
+        listed = ", ".join(MESHES)
+        raise ValueError(
+            f"head: expected {PROCEDURAL!r}, a mesh ({listed}) or a face model (.npz), got {head!r}"
+        )
+
+
+def _check_suffix(name: str, path: str | None, endings: tuple[str, ...]) -> None:
+    if path is not None and not path.lower().endswith(endings):
+        raise ValueError(f"{name}: expected a file {' or '.join(endings)}, got {path!r}")
+
+
+def _check_background(background: object) -> None:
+    if not isinstance(background, str):
+        raise TypeError(f"background: expected a string, got {background!r}")
+    if background == ROOM:
+        return
+    try:
+        parse_color(background)
+    except ValueError:
+        raise ValueError(
+            f"background: expected {ROOM!r}, {FORMS}, got {background!r}"
+        ) from None
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        listed = " or ".join(map(repr, choices))
+        raise ValueError(f"{name}: expected {listed}, got {value!r}")

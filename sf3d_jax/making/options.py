@@ -144,9 +144,7 @@ def _check_background(background: object) -> None:
     try:
         parse_color(background)
     except ValueError:
-        raise ValueError(
-            f"background: expected {ROOM!r}, {FORMS}, got {background!r}"
-        ) from None
+        raise ValueError(f"background: expected {ROOM!r}, {FORMS}, got {background!r}") from None
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

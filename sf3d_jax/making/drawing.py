@@ -1,0 +1,234 @@
+"""Draws the frames of a subject, with exact annotations to both neighbours in time.
+
+The head is a mesh that moves; its Gaussians move with it. For the frame t, its vertices at t - 1, t
+and t + 1 give the same Gaussians three times, and one drawing gives the image and both motions.
+Gaussians that face away from the camera of t are left out at all three times. Nothing in the
+result depends on which frames were drawn before.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sf3d_jax.camera import Camera
+from sf3d_jax.data.sets.srflow3d.writer import Motion
+from sf3d_jax.gaussians._options import room_for
+from sf3d_jax.gaussians.motion import Annotation, render_motion
+from sf3d_jax.gaussians.rendering import intersections_needed
+from sf3d_jax.gaussians.scene import Gaussians
+from sf3d_jax.head.culling import select
+from sf3d_jax.head.surfaces import sure_pixels
+from sf3d_jax.making.cameras import draw_spiral
+from sf3d_jax.making.colors import parse_color, to_linear, to_srgb
+from sf3d_jax.making.heads import open_head
+from sf3d_jax.making.options import ROOM, Options
+from sf3d_jax.making.planning import SubjectPlan
+from sf3d_jax.making.room import build_room
+from sf3d_jax.making.scene import State, build_scene
+
+# The number of Gaussians that are drawn is rounded up to a multiple of this share of all, so that
+# few programs are compiled.
+SHARE = 8
+
+
+class Frame(NamedTuple):
+    """All that is written of a frame.
+
+    Attributes:
+      image: [H, W, 3], uint8, sRGB.
+      mask: [H, W], bool.
+      inv_depth: [H, W], float32, per metre; 0 where there is no surface.
+      camera: the camera.
+      forward: motion to the next frame; None for the last frame.
+      backward: motion to the previous frame; None for the first frame.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    inv_depth: np.ndarray
+    camera: Camera
+    forward: Motion | None
+    backward: Motion | None
+
+
+class Subject:
+    """One subject, ready to be drawn. Frames can be drawn in any order, and any of them alone."""
+
+    def __init__(self, subject: SubjectPlan, options: Options) -> None:
+        """Builds the head, and draws all that is random.
+
+        Args:
+          subject: the subject.
+          options: options of the data set.
+
+        Raises:
+          FormatError: a file cannot be read, or does not fit.
+          OSError: a file is missing.
+        """
+        self._options, self._head = options, open_head(subject, options)
+        generator = subject.draw_from("camera")
+        self._path = draw_spiral(generator, np.zeros(3), self._head.extent, options.size)
+        self._scene = build_scene(self._head, subject, options)
+        self._room, self._background = None, np.zeros(3, np.float32)
+        if options.background == ROOM:
+            self._room = build_room(subject.draw_from("background"), self._head.extent)
+        else:
+            self._background = to_linear(parse_color(options.background)).astype(np.float32)
+        self._states: dict[int, State] = {}
+
+    def camera(self, frame: int) -> Camera:
+        """The camera of a frame.
+
+        Args:
+          frame: its number, from 0.
+
+        Returns:
+          A pinhole in float32. The axes of its world are those of the head at rest, and its origin
+          is the point that all cameras look at.
+        """
+        return self._path.camera(frame / self._options.fps)
+
+    def draw(self, frame: int) -> Frame:
+        """Draws a frame.
+
+        Args:
+          frame: its number, from 0.
+
+        Returns:
+          The frame: the same bits, whichever frames were drawn before.
+
+        Raises:
+          ValueError: there is no such frame.
+        """
+        last = self._options.frames - 1
+        if not 0 <= frame <= last:
+            raise ValueError(f"frame: expected 0 to {last}, got {frame}")
+        # The first and the last frame move to themselves, so that one program draws all frames.
+        times = max(frame - 1, 0), frame, min(frame + 1, last)
+        self._states = {time: self._find_state(time) for time in times}
+        cameras = [self.camera(time) for time in times]
+        annotation = self._annotate(*times, cameras)
+        mask = annotation.valid & annotation.backward.valid
+        if self._options.mask == "sure":
+            mask = np.asarray(sure_pixels(annotation, cameras[1]))
+        if self._room is not None:
+            annotation = put_before(annotation, self._annotate_room(cameras))
+        return Frame(
+            image=to_srgb(annotation.colors),
+            mask=mask,
+            inv_depth=annotation.inv_depth,
+            camera=cameras[1],
+            forward=_take_motion(annotation) if frame < last else None,
+            backward=_take_motion(annotation.backward) if frame > 0 else None,
+        )
+
+    def _find_state(self, frame: int) -> State:
+        """The scene at a frame; neighbours in time share it."""
+        if frame in self._states:
+            return self._states[frame]
+        return self._scene.place(self._head.find_vertices(frame))
+
+    def _annotate(self, before: int, now: int, after: int, cameras: list[Camera]) -> Annotation:
+        """Draws the Gaussians that face the camera, with the motions to both neighbours."""
+        keep = self._scene.find_facing(self._states[now], cameras[1])
+        room = round_room(np.count_nonzero(keep), len(keep))
+        states = [select(self._states[time].gaussians, keep, room) for time in (before, now, after)]
+        features = select(self._scene.features, keep, room)
+        return draw_motion(states, cameras, features, self._background)
+
+    def _annotate_room(self, cameras: list[Camera]) -> Annotation:
+        """Draws the room alone."""
+        return draw_motion([self._room] * 3, cameras, None, self._background)
+
+
+def open_subject(subject: SubjectPlan, options: Options) -> Subject:
+    """Opens a subject, to draw its frames.
+
+    Args:
+      subject: one of `plan(options).subjects`.
+      options: options of the data set.
+
+    Returns:
+      The subject.
+
+    Raises:
+      FormatError: a file cannot be read, or does not fit.
+      OSError: a file is missing.
+    """
+    return Subject(subject, options)
+
+
+def round_room(count: int, most: int) -> int:
+    """Rounds a number of Gaussians up to a share of all of them.
+
+    Args:
+      count: number of Gaussians to draw.
+      most: number of all Gaussians.
+
+    Returns:
+      A number from count to about `most`, one of SHARE.
+    """
+    step = -(-most // SHARE)
+    return step * max(-(-count // step), 1)
+
+
+def draw_motion(
+    states: Sequence[Gaussians],
+    cameras: Sequence[Camera],
+    features: jax.Array | None,
+    background: np.ndarray,
+) -> Annotation:
+    """Draws Gaussians with the motions to the next and to the previous image.
+
+    Args:
+      states: the Gaussians at the previous time, now, and at the next time.
+      cameras: the cameras at these times.
+      features: (N, K), or None.
+      background: [3], linear RGB.
+
+    Returns:
+      The annotation, in NumPy arrays.
+    """
+    previous, current, following = states
+    needed = intersections_needed(current, cameras[1], antialias=True)
+    annotation = render_motion(
+        *(current, following, cameras[1], cameras[2]),
+        previous_gaussians=previous,
+        previous_camera=cameras[0],
+        features=features,
+        background=background,
+        max_intersections=room_for(needed),
+        antialias=True,
+    )
+    return jax.tree.map(np.asarray, annotation)
+
+
+def put_before(subject: Annotation, room: Annotation) -> Annotation:
+    """Puts a subject before a room.
+
+    They are drawn apart: a Gaussian that lets a thousandth of the light through would mix
+    millimetres of the room into the depth of a face.
+
+    Args:
+      subject: drawn before black.
+      room: drawn with the same cameras.
+
+    Returns:
+      The colours of both, and the motion and depth of the subject where it hides half of the room
+      or more.
+    """
+    nearer = lambda a, b: np.where(
+        subject.valid.reshape(subject.valid.shape + (1,) * (a.ndim - 2)), a, b
+    )
+    colors = subject.colors + (1 - subject.alpha)[..., None] * room.colors
+    parts = {"inv_depth", "flow", "inv_depth_change"}
+    maps = {name: nearer(getattr(subject, name), getattr(room, name)) for name in parts}
+    backward = jax.tree.map(nearer, subject.backward, room.backward)
+    return subject._replace(colors=colors, backward=backward, **maps)
+
+
+def _take_motion(motion: object) -> Motion:
+    """The two maps of a motion that are written."""
+    return Motion(motion.flow, motion.inv_depth_change)

@@ -1,0 +1,35 @@
+"""What the drawing needs to know of a head, whatever it is made of."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from sf3d_jax.head.covering import Cover
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """A subject's head and its motion. Lengths are metres, in the axes of a head.
+
+    Attributes:
+      faces: [T, 3], int32, counterclockwise from outside.
+      groups: [T], int32, the surface of each triangle, for `surface_features`.
+      rest: [V, 3], float64, the shape with an open mouth and open lids.
+      neutral: [V, 3], float64, the shape without expression.
+      cover: pieces of the faces.
+      target: [3], what cameras look at.
+      extent: length that the shorter side of an image shows.
+      find_vertices: gives the [V, 3] vertices of a frame, float64.
+      paint: gives the [N, 3] linear reflectance of the cover's pieces, float32.
+    """
+
+    faces: np.ndarray
+    groups: np.ndarray
+    rest: np.ndarray
+    neutral: np.ndarray
+    cover: Cover
+    target: np.ndarray
+    extent: float
+    find_vertices: Callable[[int], np.ndarray]
+    paint: Callable[[], np.ndarray]

@@ -1,0 +1,135 @@
+"""The Gaussians of a subject at one time, with their colours in its light and their features.
+
+The origin of the world is the point that the cameras look at, so that positions keep their digits
+in float32.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sf3d_jax._numerics import jit
+from sf3d_jax.camera import Camera
+from sf3d_jax.gaussians.scene import Gaussians
+from sf3d_jax.head.carrying import carry
+from sf3d_jax.head.covering import Cover
+from sf3d_jax.head.culling import is_facing
+from sf3d_jax.head.surfaces import surface_features
+from sf3d_jax.making.heads.head import Head
+from sf3d_jax.making.lights import Lights, draw_lights, shade
+from sf3d_jax.making.options import Options
+from sf3d_jax.making.planning import SubjectPlan
+
+
+class State(NamedTuple):
+    """The scene at one time.
+
+    Attributes:
+      vertices: (V, 3), float32, metres.
+      gaussians: (N), with linear colours.
+    """
+
+    vertices: jax.Array
+    gaussians: Gaussians
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What of a subject is the same at all times.
+
+    Attributes:
+      head: the head.
+      cover: pieces of the head.
+      faces: (T, 3), int32.
+      features: (N, K), float32, from `surface_features`.
+      reflectance: (N, 3), float32, linear.
+      corners: indices that sort the corners of all faces by vertex, for normals.
+      starts: the first place in corners of each vertex that has one.
+      used: the vertices that have one.
+      lights: the lights.
+      baked: (N, 3), light on white pieces at rest, if it is the same at all times.
+    """
+
+    head: Head
+    cover: Cover
+    faces: jax.Array
+    features: jax.Array
+    reflectance: jax.Array
+    corners: np.ndarray
+    starts: np.ndarray
+    used: np.ndarray
+    lights: Lights
+    baked: jax.Array | None
+
+    def place(self, vertices: np.ndarray) -> State:
+        """The Gaussians for the vertices of the head.
+
+        Args:
+          vertices: [V, 3], float64, in the axes of the head.
+
+        Returns:
+          The state.
+        """
+        light = self.find_light(vertices) if self.baked is None else self.baked
+        moved = jnp.asarray(vertices - self.head.target, jnp.float32)
+        return State(moved, carry(self.cover, self.faces, moved, self.reflectance * light))
+
+    def find_facing(self, state: State, camera: Camera) -> np.ndarray:
+        """Which Gaussians face a camera: (N), bool."""
+        return np.asarray(is_facing(self.cover, self.faces, state.vertices, camera))
+
+    def find_light(self, vertices: np.ndarray) -> jax.Array:
+        """Light on white pieces of the head, (N, 3), linear."""
+        faces = self.head.faces
+        a, b, c = (vertices[faces[:, k]] for k in range(3))
+        of_faces = np.repeat(np.cross(b - a, c - a), 3, axis=0)
+        normals = np.zeros_like(vertices)
+        normals[self.used] = np.add.reduceat(of_faces[self.corners], self.starts, axis=0)
+        lengths = np.linalg.norm(normals, axis=-1, keepdims=True)
+        normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
+        return _light_pieces(self.cover, self.faces, jnp.asarray(normals, jnp.float32), self.lights)
+
+
+def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
+    """Puts a head into its light.
+
+    Args:
+      head: the head.
+      subject: the subject.
+      options: options of the data set.
+
+    Returns:
+      The scene.
+    """
+    features = surface_features(head.cover, head.faces, head.rest, head.groups)
+    order = np.argsort(head.faces.ravel(), kind="stable")
+    used, starts = np.unique(head.faces.ravel()[order], return_index=True)
+    triangles, corners = head.cover
+    scene = Scene(
+        head=head,
+        cover=Cover(
+            jnp.asarray(head.cover.triangles), jnp.asarray(head.cover.corners, jnp.float32)
+        ),
+        faces=jnp.asarray(head.faces, jnp.int32),
+        features=jnp.asarray(features),
+        reflectance=jnp.asarray(head.paint(), jnp.float32),
+        corners=order,
+        starts=starts,
+        used=used,
+        lights=draw_lights(subject.draw_from("light")),
+        baked=None,
+    )
+    if options.light == "moving":
+        return scene
+    return dataclasses.replace(scene, baked=scene.find_light(head.neutral))
+
+
+@jit
+def _light_pieces(cover: Cover, faces: jax.Array, normals: jax.Array, lights: Lights) -> jax.Array:
+    """Light on the middles of pieces, by the normals of the vertices about them."""
+    around = normals[faces[cover.triangles]]
+    middles = cover.corners.mean(1)
+    return shade(lights, (middles[..., None] * around).sum(1))

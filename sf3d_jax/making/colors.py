@@ -1,4 +1,4 @@
-"""Colours of images: names and numbers of a colour, and sRGB to and from linear light.
+"""Colours: their names and numbers, sRGB to and from linear light, and a soft pattern.
 
 Light adds up in linear RGB, so that Gaussians are shaded and blended there; images store sRGB
 (IEC 61966-2-1): s = 12.92 l for l <= .0031308, and 1.055 l^(1/2.4) - .055 above.
@@ -11,6 +11,7 @@ import numpy as np
 NAMES = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "gray": (0.5, 0.5, 0.5)}
 NAMES["grey"] = NAMES["gray"]
 FORMS = 'a name (white, black, gray), "#rrggbb", or "R G B" with numbers from 0 to 1'
+WAVES = 24
 
 
 def parse_color(text: str) -> np.ndarray:
@@ -64,3 +65,25 @@ def to_srgb(linear: np.ndarray) -> np.ndarray:
     x = np.clip(np.asarray(linear, np.float64), 0, 1)
     srgb = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
     return np.round(255 * srgb).astype(np.uint8)
+
+
+def draw_waves(
+    generator: np.random.Generator, points: np.ndarray, frequencies: tuple[float, float]
+) -> np.ndarray:
+    """A soft random pattern in space: the mean of sines in random directions.
+
+    Args:
+      generator: source of chance.
+      points: [N, 3].
+      frequencies: the least and the largest size of a sine's angular frequency, per unit of points.
+
+    Returns:
+      [N], of mean 0 and deviation .14.
+    """
+    sizes = generator.uniform(*frequencies, (WAVES, 1))
+    vectors = sizes * generator.normal(size=(WAVES, 3))
+    phases = generator.uniform(0, 2 * np.pi, WAVES)
+    total = np.zeros(len(points))
+    for vector, phase in zip(vectors, phases, strict=True):
+        total += np.sin((points * vector).sum(-1) + phase)
+    return total / WAVES

@@ -6,17 +6,19 @@ rectangles that stand for pictures and windows. So the background has parallax a
 photograph's has, a little out of focus.
 """
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax.gaussians.scene import Gaussians
 from sf3d_jax.head.carrying import carry
 from sf3d_jax.head.covering import cover
+from sf3d_jax.making.colors import draw_waves
 
 # Half extents of the room along x, y and z, as multiples of the length that an image shows.
 HALF_EXTENTS = np.array([5.5, 4.5, 6.0])
 COUNT = 24_000  # Gaussians
-WAVES = 24
 PICTURES = 14
 
 
@@ -33,9 +35,7 @@ def build_room(generator: np.random.Generator, extent: float) -> Gaussians:
     corners = HALF_EXTENTS * np.array(np.meshgrid(*[(-1, 1)] * 3, indexing="ij")).reshape(3, -1).T
     # The corners of the left, right, lower, upper and back wall, counterclockwise from inside.
     walls = [(4, 5, 7, 6), (0, 2, 3, 1), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2)]
-    faces = np.array(
-        [[a, b, c] for a, *rest in walls for b, c in zip(rest, rest[1:], strict=False)]
-    )
+    faces = np.array([(a, *pair) for a, *rest in walls for pair in itertools.pairwise(rest)])
     pieces = cover(corners, faces, COUNT)
     points = (pieces.corners.mean(1)[..., None] * corners[faces[pieces.triangles]]).sum(1)
     colors = _paint(generator, points, pieces.triangles // 2)
@@ -57,7 +57,5 @@ def _paint(generator: np.random.Generator, points: np.ndarray, walls: np.ndarray
         inside = np.abs(points - middle) < half
         inside[:, axis] = True
         colors = np.where((inside.all(1) & (walls == wall))[:, None], tone, colors)
-    frequencies = generator.normal(size=(WAVES, 3)) * generator.uniform(0.5, 4, (WAVES, 1))
-    phases = generator.uniform(0, 2 * np.pi, WAVES)
-    waves = np.sin((points[:, None] * frequencies).sum(-1) + phases).mean(1)
+    waves = draw_waves(generator, points, (0.5, 4.0))
     return np.clip(colors * (1 + 0.9 * waves[:, None]), 0.02, 1).astype(np.float32)

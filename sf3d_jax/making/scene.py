@@ -110,9 +110,7 @@ def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
     triangles, corners = head.cover
     scene = Scene(
         head=head,
-        cover=Cover(
-            jnp.asarray(head.cover.triangles), jnp.asarray(head.cover.corners, jnp.float32)
-        ),
+        cover=Cover(jnp.asarray(triangles), jnp.asarray(corners, jnp.float32)),
         faces=jnp.asarray(head.faces, jnp.int32),
         features=jnp.asarray(features),
         reflectance=jnp.asarray(head.paint(), jnp.float32),

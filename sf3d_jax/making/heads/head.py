@@ -33,3 +33,34 @@ class Head:
     extent: float
     find_vertices: Callable[[int], np.ndarray]
     paint: Callable[[], np.ndarray]
+
+
+def turn(points: np.ndarray, pivot: np.ndarray, rotation: tuple[float, float, float]) -> np.ndarray:
+    """Turns points about a pivot.
+
+    Args:
+      points: [V, 3].
+      pivot: [3].
+      rotation: yaw, pitch and roll in radians: positive yaw turns a face to the subject's left,
+        positive pitch up, and positive roll lifts its left side. The roll is first, the yaw last.
+
+    Returns:
+      [V, 3], Ry(yaw) Rx(-pitch) Rz(roll) (points - pivot) + pivot.
+    """
+    yaw, pitch, roll = rotation
+    about_x, about_y, about_z = (
+        _rotate_plane(-pitch, 1, 2),
+        _rotate_plane(yaw, 2, 0),
+        _rotate_plane(roll, 0, 1),
+    )
+    matrix = about_y @ about_x @ about_z
+    return (points - pivot) @ matrix.T + pivot
+
+
+def _rotate_plane(angle: float, first: int, second: int) -> np.ndarray:
+    """The rotation that turns one axis towards another."""
+    matrix = np.eye(3)
+    matrix[first, first] = matrix[second, second] = np.cos(angle)
+    matrix[second, first] = np.sin(angle)
+    matrix[first, second] = -np.sin(angle)
+    return matrix

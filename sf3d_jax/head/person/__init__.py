@@ -1,0 +1,1 @@
+"""The shape, the identities and the motion of the procedural head."""

@@ -49,7 +49,22 @@ def read_json(path: PathLike) -> Json:
     Raises:
       FormatError: the file is not JSON, is too large, too deeply nested, or has a duplicate key.
     """
-    data = _read_bounded(path)
+    return parse_json(path, read_bounded(path))
+
+
+def parse_json(path: PathLike, data: bytes) -> Json:
+    """Parses the content of a JSON file.
+
+    Args:
+      path: file named in error messages.
+      data: content of the file.
+
+    Returns:
+      Dictionaries, lists, strings, numbers, booleans and None.
+
+    Raises:
+      FormatError: the content is not JSON, is too deeply nested, or has a duplicate key.
+    """
     try:
         text = data.decode(json.detect_encoding(data))
         return json.loads(text, object_pairs_hook=_refuse_duplicates)
@@ -61,7 +76,7 @@ def read_json(path: PathLike) -> Json:
         raise FormatError(path, "JSON", f"{error}") from None
 
 
-def _read_bounded(path: PathLike) -> bytes:
+def read_bounded(path: PathLike) -> bytes:
     """Reads the bytes of a file, if they and the parsed tree are not too large.
 
     The size of the tree is estimated by counting punctuation marks before parsing.
@@ -92,8 +107,22 @@ def write_json(path: PathLike, tree: Json) -> None:
     Raises:
       ValueError: a number is not finite.
     """
-    text = json.dumps(tree, indent=1, allow_nan=False)
-    write_bytes(path, f"{text}\n".encode())
+    write_bytes(path, format_json(tree))
+
+
+def format_json(tree: Json) -> bytes:
+    """Formats the content of a JSON file, in which every float64 keeps all its bits.
+
+    Args:
+      tree: dictionaries, lists, strings, numbers, booleans and None.
+
+    Returns:
+      The content of the file.
+
+    Raises:
+      ValueError: a number is not finite.
+    """
+    return f"{json.dumps(tree, indent=1, allow_nan=False)}\n".encode()
 
 
 def to_array(value: object) -> np.ndarray | None:

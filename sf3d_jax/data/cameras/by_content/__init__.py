@@ -148,6 +148,18 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
         same one, a camera is a batch or has impossible values, or a pose is not a rotation and
         translation.
     """
+    write_json(path, format_cameras(cameras))
+
+
+def format_cameras(cameras: Mapping[str, "Camera"]) -> Json:
+    """Converts cameras by frame to the JSON that `write_json_cameras` writes.
+
+    Args:
+      cameras: cameras as in `write_json_cameras`, which raises the same errors.
+
+    Returns:
+      The JSON, with the keys `convention`, `size` and `frames`.
+    """
     if not isinstance(cameras, Mapping) or not all(isinstance(name, str) for name in cameras):
         raise TypeError("cameras: expected a mapping from names of frames such as '0007'")
     if not cameras:
@@ -161,7 +173,7 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
         raise ValueError(f"cameras: expected frames with numbers, got {list(cameras)[:8]}")
     tree = {name: _format_camera(camera) for name, camera in checked.items()}
     size = list(next(iter(sizes)))
-    write_json(path, {"convention": OURS, "size": size, "frames": tree})
+    return {"convention": OURS, "size": size, "frames": tree}
 
 
 def _read_transforms(

@@ -116,7 +116,9 @@ def _find_motion(
     """A function from the number of a frame to its vertices."""
     neutral, targets = loaded.mesh.vertices, loaded.mesh.targets
     low, high = neutral.min(0), neutral.max(0)
-    pivot = np.array([(low[0] + high[0]) / 2, low[1] + PIVOT * (high[1] - low[1]), (low[2] + high[2]) / 2])
+    pivot = np.array(
+        [(low[0] + high[0]) / 2, low[1] + PIVOT * (high[1] - low[1]), (low[2] + high[2]) / 2]
+    )
     if options.motion is not None:
         rows = {"vertices": (len(neutral), 3), "rotation": (3,), **dict.fromkeys(targets, ())}
         arrays = read_motion(options.motion, options.frames, rows)
@@ -136,9 +138,7 @@ def _find_motion(
 
     def find_vertices(frame: int) -> np.ndarray:
         time = frame / options.fps
-        return turn(
-            deform(neutral, targets, curves.expression(time)), pivot, curves.rotation(time)
-        )
+        return turn(deform(neutral, targets, curves.expression(time)), pivot, curves.rotation(time))
 
     return find_vertices
 

@@ -65,3 +65,8 @@ def put_up():
     """Draws walls from now on, and returns what drew before."""
     before, subjects.open_drawing = subjects.open_drawing, Wall
     return before
+
+
+# What a worker process runs in place of its own command.
+WORKER = "from helpers import moving_wall as m; m.put_up(); from sf3d_jax.making.running import "
+WORKER += "workers; workers.serve()"

@@ -21,7 +21,7 @@ from sf3d_jax.making.running.subject import make_subject
 if TYPE_CHECKING:
     from distributed import Client
 
-_MISSING = "cluster: needs dask[distributed], which is missing: pip install 'sf3d_jax[cluster]'"
+_MISSING = "dask: needs dask[distributed], which is missing: pip install 'sf3d_jax[cluster]'"
 
 
 class AbandonedError(RuntimeError):
@@ -61,7 +61,7 @@ def run_on_cluster(
     try:
         client = Client(address)
     except (OSError, ValueError) as error:
-        raise OSError(f"cluster: no Dask scheduler at {address}: {error}") from None
+        raise OSError(f"dask: no Dask scheduler at {address}: {error}") from None
     with client:
         _look_at_workers(client, out)
         topic = f"sf3d-make-{secrets.token_hex(8)}"
@@ -78,11 +78,11 @@ def run_on_cluster(
                     report(name_frame(tasks[done], frame))
         except KilledWorker as error:
             raise ChildProcessError(
-                f"cluster: {error.last_worker.address} and other workers died in the same subject, "
+                f"dask: {error.last_worker.address} and other workers died in the same subject, "
                 "perhaps for lack of memory; run it again to go on"
             ) from None
         except CancelledError:
-            raise ConnectionError(f"cluster: lost the scheduler at {address}") from None
+            raise ConnectionError(f"dask: lost the scheduler at {address}") from None
         finally:
             client.cancel(list(tasks))
 
@@ -109,8 +109,8 @@ def _make_remotely(out: Path, options: Options, subject: SubjectPlan, topic: str
     worker = get_worker()
     if not (out / record.NAME).exists():
         raise FileNotFoundError(
-            f"out: {out} is another folder on the Dask worker {worker.address}; name a folder on a "
-            "file system that all workers share"
+            f"{out}: is another folder on the Dask worker {worker.address}; name a folder on a file "
+            "system that all workers share"
         )
     record.check(out, options)
     key = worker.get_current_task()

@@ -47,7 +47,7 @@ def hold_share(out: Path, index: int, count: int) -> Iterator[None]:
     """
     own = out / FOLDER / f"process-{index}-of-{count}"
     try:
-        with hold(own):
+        with hold(own, patience=_GLANCE):
             # Two that begin at the same time look after they hold their own: one of them sees both.
             for other in _list_locks(out):
                 if other != own and _is_held(other):
@@ -68,7 +68,7 @@ def hold_share(out: Path, index: int, count: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hold(path: Path, *, patience: float = _GLANCE) -> Iterator[None]:
+def hold(path: Path, *, patience: float) -> Iterator[None]:
     """Holds a lock.
 
     Args:
@@ -98,10 +98,12 @@ def hold(path: Path, *, patience: float = _GLANCE) -> Iterator[None]:
 def _try(path: Path) -> BinaryIO | None:
     """Opens and locks a file; None if another process holds it."""
     while True:
-        path.parent.mkdir(exist_ok=True)
         try:
+            path.parent.mkdir(exist_ok=True)
             file = path.open("ab")
-        except FileNotFoundError:  # somebody has just removed the folder
+        except (FileExistsError, FileNotFoundError):  # somebody has just removed the folder
+            if path.parent.is_file() or not path.parent.parent.is_dir():
+                raise
             continue
         except PermissionError:
             if sys.platform != "win32":

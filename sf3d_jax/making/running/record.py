@@ -16,7 +16,7 @@ from typing import Any
 from sf3d_jax.data._files import FormatError, write_bytes
 from sf3d_jax.data._files.json import Json, read_json
 from sf3d_jax.making.options import PROCEDURAL, Options
-from sf3d_jax.making.running.instructions import find_level
+from sf3d_jax.making.running.instructions import LEVELS, find_level
 from sf3d_jax.making.running.locks import FOLDER, hold
 
 NAME = "making.json"
@@ -152,9 +152,10 @@ def warn_of_level(out: Path) -> None:
         return
     before, now = read_level(out), find_level()
     if before != now:
+        advice = f"; sf3d make --isa {before} makes them agree" if before in LEVELS else ""
         warnings.warn(
             f"{path} was made with the instruction set {before}, and this process has {now}, which "
-            f"may round differently; give isa {before}, where the processor has it",
+            f"may round differently{advice}",
             stacklevel=2,
         )
 
@@ -171,8 +172,8 @@ def _compare(path: Path, found: dict[str, Json], tree: dict[str, Json]) -> None:
         )
     if new["subjects"] < old["subjects"]:
         raise ValueError(
-            f"subjects: {path} was made with {old['subjects']}, got {new['subjects']}; subjects can "
-            "be added, but not taken away"
+            f"subjects: {path} was made with {old['subjects']}, got {new['subjects']}; subjects "
+            "can be added, but not taken away"
         )
     for name, digest in tree["files"].items():
         if found["files"].get(name) != digest:

@@ -41,6 +41,7 @@ def make_subject(
         with hold(lock, patience=_PATIENCE):
             if not is_finished(out, subject):
                 _make_frames(out, options, subject, report)
+                _write_clips(out, subject)
                 write_manifest(out, subject, options.frames)
     except BusyError as error:
         if error.filename != str(lock):
@@ -79,10 +80,6 @@ def _make_frames(
             report(name_frame(subject, frame))
         else:
             missing.append(frame)
-    if subject.clips:
-        path = out / subject.split / layout.CAMERAS / subject.name / layout.CLIPS_FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_clips(path, subject.clips)
     if not missing:
         return
     drawing = open_drawing(subject, options)
@@ -99,6 +96,13 @@ def _make_frames(
             backward=drawn.backward,
         )
         report(name_frame(subject, frame))
+
+
+def _write_clips(out: Path, subject: SubjectPlan) -> None:
+    """Writes the clips of a test subject, which readers refuse before all frames are there."""
+    if subject.clips:
+        path = out / subject.split / layout.CAMERAS / subject.name / layout.CLIPS_FILE
+        write_clips(path, subject.clips)
 
 
 def open_drawing(subject: SubjectPlan, options: Options) -> "Subject":

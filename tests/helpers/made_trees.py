@@ -1,6 +1,7 @@
 """What lies in a data set that was made, and how to make one of walls."""
 
 import hashlib
+import pathlib
 
 from helpers import moving_wall
 
@@ -15,6 +16,7 @@ def wall_options(**changes):
 
 def digests(out):
     """The SHA-256 of every file, hidden ones too, by its path."""
+    out = pathlib.Path(out)
     return {
         path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(out.rglob("*"))

@@ -1,8 +1,4 @@
-"""A drawing in closed form, in place of a head: a wall that moves, cheap and exactly repeatable.
-
-A fresh Python that imports this file with WALL_PAUSE in its environment draws walls as well, so it
-reaches worker processes.
-"""
+"""A drawing in closed form, in place of a head: a wall that moves, cheap and exactly repeatable."""
 
 import os
 import time
@@ -68,5 +64,7 @@ def put_up():
 
 
 # What a worker process runs in place of its own command.
-WORKER = "from helpers import moving_wall as m; m.put_up(); from sf3d_jax.making.running import "
-WORKER += "workers; workers.serve()"
+WORKER = (
+    "from helpers import moving_wall; moving_wall.put_up(); "
+    "from sf3d_jax.making.running import workers; workers.serve()"
+)

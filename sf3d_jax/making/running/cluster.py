@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _MISSING = "dask: needs dask[distributed], which is missing: pip install 'sf3d_jax[cluster]'"
+# Seconds to wait for the scheduler's answer.
+_PATIENCE = 10.0
 
 
 class AbandonedError(RuntimeError):
@@ -59,7 +61,7 @@ def run_on_cluster(
         raise ImportError(_MISSING, name=error.name) from None
 
     try:
-        client = Client(address)
+        client = Client(address, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
         raise OSError(f"dask: no Dask scheduler at {address}: {error}") from None
     with client:

@@ -36,13 +36,14 @@ class Counter:
         self._show(len(self._names), self._total, "")
 
     def add(self, name: str) -> None:
-        """Adds a frame that has just been finished, and shows the number.
+        """Adds a frame that is finished, and shows the number if it was not counted before.
 
         Args:
           name: name of the frame.
         """
-        self._names.add(name)
-        self._show(len(self._names), self._total, name)
+        if name not in self._names:
+            self._names.add(name)
+            self._show(len(self._names), self._total, name)
 
 
 def name_frame(subject: SubjectPlan, frame: int) -> str:

@@ -63,6 +63,16 @@ def put_up():
     return before
 
 
+def run_command(words):
+    """Runs `sf3d` with walls in place of heads, in its workers too."""
+    from sf3d_jax.cli import main
+    from sf3d_jax.making.running import workers
+
+    put_up()
+    workers._COMMAND[-1] = WORKER
+    main(words)
+
+
 # What a worker process runs in place of its own command.
 WORKER = (
     "from helpers import moving_wall; moving_wall.put_up(); "

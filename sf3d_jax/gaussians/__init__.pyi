@@ -1,6 +1,7 @@
 from sf3d_jax.gaussians._options import room_for as room_for
 from sf3d_jax.gaussians.harmonics import spherical_harmonics as spherical_harmonics
 from sf3d_jax.gaussians.motion import Annotation as Annotation
+from sf3d_jax.gaussians.motion import Motion as Motion
 from sf3d_jax.gaussians.motion import render_motion as render_motion
 from sf3d_jax.gaussians.origin import Recentered as Recentered
 from sf3d_jax.gaussians.origin import recenter as recenter

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._numerics import channels_last, is_positive_finite, mask
+from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._rows import Images, pack
 from sf3d_jax.gaussians._splats import Splats
@@ -28,12 +29,16 @@ def resolve_images(
     sums: Images, background: jax.Array | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Colours over a background, alpha and inverse depth."""
-    # channels_last is slower than stacking for many channels.
-    few = len(sums.colors) <= 8
-    colors = channels_last(*sums.colors) if few else jnp.stack(sums.colors, -1)
+    colors = stack_channels(sums.colors)
     if background is not None:
         colors = colors + (1 - sums.alpha)[..., None] * background[None, None].astype(colors.dtype)
     return colors, sums.alpha, invert_depth(sums.alpha, sums.depth)
+
+
+def stack_channels(maps: Vector) -> jax.Array:
+    """Maps as the channels of one image, (H, W, C)."""
+    # channels_last is slower than stacking for many channels.
+    return channels_last(*maps) if len(maps) <= 8 else jnp.stack(maps, -1)
 
 
 def invert_depth(weight: jax.Array, depth: jax.Array) -> jax.Array:

@@ -29,6 +29,8 @@ class PeakTerms(NamedTuple):
 class Path(NamedTuple):
     """The motion of a Gaussian's points: X' - X = start + tau (x along + y aside) - s centre.
 
+    Each field has 3 numbers per motion, for one motion after the other.
+
     Attributes:
       start: dmu.
       along: first column of P.
@@ -54,10 +56,10 @@ class Row(NamedTuple):
       q: second coefficient of the exponent.
       r: third coefficient of the exponent.
       opacity: o.
-      colors: C maps.
+      colors: C maps, the features among them.
       depth: mu_z.
       peak: coefficients of l and q.
-      path: motion of its points; None if nothing moves.
+      path: motions of its points; None if nothing moves.
     """
 
     u: jax.Array
@@ -76,11 +78,11 @@ class Images(NamedTuple):
     """What is summed at a pixel; also what one Gaussian shows there, and the type of cotangents.
 
     Attributes:
-      colors: C maps.
+      colors: C maps, the features among them.
       alpha: coverage.
       depth: mu_z tau.
       square: squared depth, used to find edges; None if nothing moves.
-      motion: X' - X; None if nothing moves.
+      motion: X' - X, 3 maps per motion; None if nothing moves.
       motion_depth: depth of X if it is not the blended one; None otherwise.
     """
 
@@ -100,12 +102,14 @@ class Layout(NamedTuple):
     """Which fields rows and images have; static.
 
     Attributes:
-      colors: number of channels C.
+      colors: number of channels C, the features among them.
       motion: None, "mean" or "median".
+      motions: number of motions, if not None.
     """
 
     colors: int
     motion: str | None = None
+    motions: int = 1
 
     @property
     def columns(self) -> int:
@@ -125,7 +129,7 @@ class Layout(NamedTuple):
 
 def _fill_row(number: Leaf, layout: Layout) -> Row:
     """A row with a number in every place."""
-    vector = (number,) * 3
+    vector = (number,) * 3 * layout.motions
     return Row(
         u=number,
         v=number,
@@ -148,7 +152,7 @@ def _fill_images(number: Leaf, layout: Layout) -> Images:
         alpha=number,
         depth=number,
         square=number if moves else None,
-        motion=(number,) * 3 if moves else None,
+        motion=(number,) * 3 * layout.motions if moves else None,
         motion_depth=number if layout.is_median else None,
     )
 

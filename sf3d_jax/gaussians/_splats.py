@@ -19,6 +19,7 @@ When the Gaussian moves to mu' and M', the point moves by the small difference
     P = mu_z (M' - M) A [e_x / fx, e_y / fy],  Q = mu_z (M' - M) a0,  in the axes of the camera.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -88,17 +89,21 @@ def make_splats(
     gaussians: Gaussians,
     camera: Camera,
     *,
-    later: tuple[jax.Array, jax.Array] | None = None,
+    others: Sequence[tuple[jax.Array, jax.Array]] = (),
+    features: jax.Array | None = None,
     antialias: bool = False,
 ) -> Splats:
-    """What a camera sees of each Gaussian, and its motion to the later means and factors."""
+    """What a camera sees of each Gaussian, and its motions to other means and factors.
+
+    Features are appended to the colours.
+    """
     if not len(gaussians.opacities):
         # Use one Gaussian that is not drawn, because an empty array cannot be gathered from.
         nothing = lambda x: jnp.zeros((1, *x.shape[1:]), x.dtype)
-        gaussians, later = jax.tree.map(nothing, (gaussians, later))
-    gaussians, later, camera = widen(gaussians, later, camera)
+        gaussians, others, features = jax.tree.map(nothing, (gaussians, others, features))
+    gaussians, others, features, camera = widen(gaussians, others, features, camera)
     camera, good = replace_bad_arrays(camera)
-    is_finite = _is_finite((gaussians, later)) & good
+    is_finite = _is_finite((gaussians, others, features)) & good
     finite = _mask_gaussians(is_finite, gaussians)
     rotation = _matrix_entries(camera.world_to_camera[:, :3])
     body, is_seen = _enter_camera(finite, rotation, camera, is_finite)
@@ -111,13 +116,15 @@ def make_splats(
         opacities = opacities * ellipse.fade
         is_seen = is_seen & (opacities >= CUT)
     colors = _find_colors(finite, camera)
+    if features is not None:
+        colors = jnp.concatenate([colors, *mask(is_finite, (features,))], -1)
     sides = _find_sides(body, (fx, fy))
-    path = None
-    if later is not None:
+    paths = []
+    for other in others:
         starts = gaussians.means, gaussians.factors
-        moves = jax.tree.map(lambda a, b: b - a, starts, later)
+        moves = jax.tree.map(lambda a, b: b - a, starts, other)
         change, stretch = mask(is_finite, moves)
-        path = _find_path(change, stretch, rotation, z, sides)
+        paths.append(_find_path(change, stretch, rotation, z, sides))
     row = Row(
         u=u,
         v=v,
@@ -128,7 +135,7 @@ def make_splats(
         colors=(),
         depth=z,
         peak=_find_peak(sides),
-        path=path,
+        path=_join_paths(paths) if paths else None,
     )
     # XLA computes each of these in its own loop.
     row = jax.tree.map(lambda number: number[:, None], compute_once(row))
@@ -313,6 +320,11 @@ def _find_path(
         aside=scale(depth, multiply(turned, sides.aside)),
         centre=scale(depth, multiply(turned, sides.centre)),
     )
+
+
+def _join_paths(paths: Sequence[Path]) -> Path:
+    """Several motions as one path."""
+    return Path(*(sum(field, ()) for field in zip(*paths, strict=True)))
 
 
 def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:

@@ -5,6 +5,7 @@ tiles, rewritten terms or a derivative of its own, and expects finite numbers an
 factors. Use it in float64.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import jax
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera.projection import pixel_grid
 from sf3d_jax.gaussians.harmonics import spherical_harmonics
-from sf3d_jax.gaussians.motion import Annotation
+from sf3d_jax.gaussians.motion import Annotation, Motion
 from sf3d_jax.gaussians.rendering import Rendering
 from sf3d_jax.gaussians.scene import Gaussians
 
@@ -39,7 +40,7 @@ def render(
     Returns:
       The rendering.
     """
-    sums = _sum_images(gaussians, gaussians, camera, camera, antialias)
+    sums = _sum_images(gaussians, [], None, camera, antialias)
     colors = sums["color"] + (1 - sums["alpha"])[..., None] * _per_pixel(background)
     there = sums["alpha"] > 0
     depth = jnp.where(there, sums["depth"] / jnp.where(there, sums["alpha"], 1), 1)
@@ -52,6 +53,9 @@ def render_motion(
     camera: Camera,
     next_camera: Camera | None = None,
     *,
+    previous_gaussians: Gaussians | None = None,
+    previous_camera: Camera | None = None,
+    features: jax.Array | None = None,
     method: str = "mean",
     background: jax.Array | float = 0.0,
     antialias: bool = False,
@@ -63,6 +67,9 @@ def render_motion(
       next_gaussians: (N), the second time.
       camera: first camera, one pinhole.
       next_camera: camera of the second image, one pinhole; the first camera if None.
+      previous_gaussians: (N), the time before the first, or None.
+      previous_camera: camera of the previous image, one pinhole; the first camera if None.
+      features: (N, K), or None.
       method: "mean" or "median".
       background: (C), or 0.
       antialias: fade Gaussians smaller than a pixel instead of enlarging them.
@@ -70,43 +77,71 @@ def render_motion(
     Returns:
       The annotation.
     """
-    after = camera if next_camera is None else next_camera
-    sums = _sum_images(gaussians, next_gaussians, camera, after, antialias)
+    others = [x for x in (next_gaussians, previous_gaussians) if x is not None]
+    sums = _sum_images(gaussians, others, features, camera, antialias)
+    forward = _find_motion(sums, "moved 0", camera, next_camera, method)
+    valid, backward = forward.valid, None
+    if previous_gaussians is not None:
+        backward = _find_motion(sums, "moved 1", camera, previous_camera, method)
+        valid = valid | backward.valid
     alpha = sums["alpha"]
-    seen = alpha >= 0.5
-    weight = jnp.where(seen, alpha, 1)
-    chosen = {
-        "mean": (sums["point"] / weight[..., None], sums["next"] / weight[..., None]),
-        "median": (sums["median"], sums["next median"]),
-    }
-    first, second = chosen[method]
-    rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
-    next_rotation, next_shift = after.world_to_camera[:, :3], after.world_to_camera[:, 3]
-    x = first @ rotation.T + _per_pixel(shift)
-    y = second @ next_rotation.T + _per_pixel(next_shift)
-    valid = seen & (x[..., 2] > 1e-9) & (y[..., 2] > 1e-9)
-    x, y = (jnp.where(valid[..., None], point, 1) for point in (x, y))
-    uv = pixel_grid(camera.size).astype(y.dtype)
-    flow = _per_pixel(after.focal) * y[..., :2] / y[..., 2:] + _per_pixel(after.principal_point)
-    flow = flow - uv
-    depth = sums["depth"] / weight
-    spread = sums["square"] / weight - depth**2
-    mixed = (spread > (0.01 * depth) ** 2) | (alpha < 0.9)
+    depth, square = (_divide(sums[name], alpha) for name in ("depth", "square"))
+    mixed = (square - depth**2 > (0.01 * depth) ** 2) | (alpha < 0.9)
     (height, width), padded = mixed.shape, jnp.pad(mixed, 1)
     around = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    edge = valid & jnp.stack(around).any(0)
-    change = 1 / y[..., 2] - 1 / x[..., 2]
-    motion = (second - first) @ rotation.T
-    where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)
+    z = _enter(_find_points(sums, "place", method), camera)[..., 2]
     return Annotation(
-        *(sums["color"] + (1 - alpha)[..., None] * _per_pixel(background), alpha),
-        *(where(1 / x[..., 2]), where(flow), where(change), where(motion)),
-        *(valid, edge, jnp.int32(0)),
+        colors=sums["color"] + (1 - alpha)[..., None] * _per_pixel(background),
+        alpha=alpha,
+        inv_depth=jnp.where(valid, 1 / jnp.where(valid, z, 1), 0),
+        **forward._asdict(),
+        edge=valid & jnp.stack(around).any(0),
+        overflow=jnp.int32(0),
+        features=None if features is None else sums["features"],
+        backward=backward,
     )
 
 
+def _divide(total: jax.Array, alpha: jax.Array) -> jax.Array:
+    """A sum over the Gaussians of a pixel as their mean, where at least half of the light ends."""
+    weight = jnp.where(alpha >= 0.5, alpha, 1)
+    return total / weight.reshape(weight.shape + (1,) * (total.ndim - 2))
+
+
+def _find_points(sums: dict[str, jax.Array], name: str, method: str) -> jax.Array:
+    """X, or X' of a motion, in world axes."""
+    return sums[f"median {name}"] if method == "median" else _divide(sums[name], sums["alpha"])
+
+
+def _enter(points: jax.Array, camera: Camera) -> jax.Array:
+    """Points in the axes of a camera."""
+    rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
+    return points @ rotation.T + _per_pixel(shift)
+
+
+def _find_motion(
+    sums: dict[str, jax.Array], name: str, camera: Camera, other: Camera | None, method: str
+) -> Motion:
+    """The motion from X to the X' of this name."""
+    after = camera if other is None else other
+    first, second = _find_points(sums, "place", method), _find_points(sums, name, method)
+    x, y = _enter(first, camera), _enter(second, after)
+    valid = (sums["alpha"] >= 0.5) & (x[..., 2] > 1e-9) & (y[..., 2] > 1e-9)
+    x, y = (jnp.where(valid[..., None], point, 1) for point in (x, y))
+    flow = _per_pixel(after.focal) * y[..., :2] / y[..., 2:] + _per_pixel(after.principal_point)
+    flow = flow - pixel_grid(camera.size).astype(y.dtype)
+    change = 1 / y[..., 2] - 1 / x[..., 2]
+    motion = (second - first) @ camera.world_to_camera[:, :3].T
+    where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)
+    return Motion(where(flow), where(change), where(motion), valid)
+
+
 def _sum_images(
-    gaussians: Gaussians, later: Gaussians, camera: Camera, after: Camera, antialias: bool
+    gaussians: Gaussians,
+    others: Sequence[Gaussians],
+    features: jax.Array | None,
+    camera: Camera,
+    antialias: bool,
 ) -> dict[str, jax.Array]:
     """The sums over Gaussians at each pixel, points in world axes."""
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
@@ -115,9 +150,12 @@ def _sum_images(
     focal, point = _per_pixel(camera.focal), _per_pixel(camera.principal_point)
     rays = jnp.concatenate([(uv - point) / focal, jnp.ones_like(uv[..., :1])], -1)
     means = gaussians.means @ rotation.T + shift[None]
-    colors = gaussians.colors
-    if colors.ndim == 3:
-        colors = spherical_harmonics(colors, gaussians.means - eye[None])
+    fixed = {"color": gaussians.colors}
+    if fixed["color"].ndim == 3:
+        fixed["color"] = spherical_harmonics(fixed["color"], gaussians.means - eye[None])
+    if features is not None:
+        fixed["features"] = features
+    states = {"place": gaussians} | {f"moved {i}": x for i, x in enumerate(others)}
 
     def add(state: _State, k: jax.Array) -> tuple[_State, None]:
         clear, sums = state
@@ -135,27 +173,24 @@ def _sum_images(
         a, m = rays @ jnp.linalg.inv(factor).T, jnp.linalg.inv(factor) @ x
         depth = jnp.maximum((a @ m) / (a * a).sum(-1), 0)
         inner = a * depth[..., None] - _per_pixel(m)
-        place = inner @ gaussians.factors[k].T + _per_pixel(gaussians.means[k])
-        moved = inner @ later.factors[k].T + _per_pixel(later.means[k])
-        values = {
-            "color": (weight, jnp.broadcast_to(colors[k], (*uv.shape[:2], colors.shape[-1]))),
-            "alpha": (weight, jnp.ones_like(depth)),
-            "depth": (weight, depth),
-            "square": (weight, depth**2),
-            "point": (weight, place),
-            "next": (weight, moved),
-            "median": (half, place),
-            "next median": (half, moved),
+        values = {"alpha": jnp.ones_like(depth), "depth": depth, "square": depth**2}
+        values |= {name: _per_pixel(x[k]) for name, x in fixed.items()}
+        points = {
+            name: inner @ x.factors[k].T + _per_pixel(x.means[k]) for name, x in states.items()
         }
-        for name, (share, value) in values.items():
+        shares = [(name, weight, value) for name, value in (values | points).items()]
+        shares += [(f"median {name}", half, value) for name, value in points.items()]
+        for name, share, value in shares:
             share = share.reshape(share.shape + (1,) * (value.ndim - 2))
             sums = sums | {name: sums[name] + share * value}
         return (passed, sums), None
 
     scalar, vector = jnp.zeros_like(uv[..., 0]), jnp.zeros_like(rays)
     nothing = {name: scalar for name in ("alpha", "depth", "square")}
-    nothing |= {name: vector for name in ("point", "next", "median", "next median")}
-    nothing |= {"color": jnp.zeros((*uv.shape[:2], colors.shape[-1]), uv.dtype)}
+    nothing |= {name: vector for x in states for name in (x, f"median {x}")}
+    nothing |= {
+        name: jnp.zeros((*scalar.shape, x.shape[-1]), uv.dtype) for name, x in fixed.items()
+    }
     front_to_back = jnp.argsort(means[:, 2])
     return jax.lax.scan(add, (scalar + 1, nothing), front_to_back)[0][1]
 

@@ -57,7 +57,7 @@ def prepared(motion, dtype, scene=None):
 
 @jax.jit
 def table_and_lists(now, after):
-    seen = make_splats(now, CAMERA, later=(after.means, after.factors))
+    seen = make_splats(now, CAMERA, others=[(after.means, after.factors)])
     return pack(seen.row), build_tile_lists(seen.outlines, SIZE, ROOM)
 
 

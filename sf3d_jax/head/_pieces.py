@@ -1,0 +1,155 @@
+"""Pieces of a moving mesh as scalar maps: one array (N) per coordinate.
+
+A piece has corners p_k = v0 + b_k1 (v1 - v0) + b_k2 (v2 - v0) in a triangle v0 v1 v2. Its edges are
+differences of barycentric coordinates times edges of the triangle, so that small pieces keep their
+digits: the corners themselves would cancel.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sf3d_jax._checks import check_array, name_type
+from sf3d_jax._numerics import Array, channels, mask
+from sf3d_jax._numerics.lengths import root
+from sf3d_jax._numerics.vectors import Vector, add, cross, dot, scale, subtract
+from sf3d_jax.head.covering import Cover
+
+# A piece whose doubled area is below this share of its squared edges is as thin as the rounding of
+# its vertices in float32, so its normal is arbitrary.
+_THIN = 1e-6
+
+ROOT_3 = math.sqrt(3)
+
+
+class Corners(NamedTuple):
+    """Triangles of a mesh, one for each piece; zeros where one of them is not finite.
+
+    Attributes:
+      origin: (N) each, v0.
+      first: (N) each, v1 - v0.
+      second: (N) each, v2 - v0.
+      is_finite: (N), bool.
+    """
+
+    origin: Vector
+    first: Vector
+    second: Vector
+    is_finite: jax.Array
+
+
+class Frame(NamedTuple):
+    """A triangle's edges and normal, which move with it.
+
+    Attributes:
+      first: (N) each, e1 = p1 - p0.
+      second: (N) each, e2 = p2 - p0.
+      normal: (N) each, n, the unit normal; zeros if the triangle is too thin to have one.
+      area: (N), |e1 x e2|, twice the area; 0 if the triangle is too thin.
+    """
+
+    first: Vector
+    second: Vector
+    normal: Vector
+    area: jax.Array
+
+
+def check_mesh(faces: Array, vertices: Array) -> None:
+    """Checks the shapes and types of one mesh.
+
+    Args:
+      faces: (T, 3), integer.
+      vertices: (V, 3), floating-point.
+
+    Raises:
+      TypeError: an argument is not an array, or its type is another one.
+      ValueError: its shape is another one.
+    """
+    check_integers("faces", faces, (None, 3))
+    check_array("vertices", vertices, (3,))
+    if vertices.ndim != 2:
+        raise ValueError(
+            f"vertices: expected shape (V, 3), got {vertices.shape}; use jax.vmap for a batch"
+        )
+
+
+def check_cover(cover: Cover) -> int:
+    """Checks the arrays of a cover, and returns the number of its pieces.
+
+    Args:
+      cover: argument to check.
+
+    Raises:
+      TypeError: it is not a Cover, or the type of an array is another one.
+      ValueError: the shape of an array is another one.
+    """
+    if not isinstance(cover, Cover):
+        raise TypeError(f"cover: expected a Cover, got {name_type(cover)}")
+    check_integers("cover.triangles", cover.triangles, (None,))
+    check_array("cover.corners", cover.corners)
+    count = int(cover.triangles.shape[0])
+    if cover.corners.shape != (count, 3, 3):
+        raise ValueError(
+            f"cover.corners: expected shape ({count}, 3, 3), got {cover.corners.shape}"
+        )
+    return count
+
+
+def check_integers(name: str, x: object, shape: tuple[int | None, ...]) -> None:
+    """Checks that an argument is an array of integers.
+
+    Args:
+      name: argument name used in error messages.
+      x: argument to check.
+      shape: expected shape; None for an axis of any size.
+
+    Raises:
+      TypeError: it is not an array of integers.
+      ValueError: its shape is another one.
+    """
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or not jnp.issubdtype(dtype, jnp.integer):
+        raise TypeError(f"{name}: expected an array of integers, got {dtype or type(x).__name__}")
+    got: tuple[int, ...] = getattr(x, "shape", ())
+    if len(got) != len(shape) or any(b not in (None, a) for a, b in zip(got, shape, strict=True)):
+        wanted = ", ".join("..." if n is None else str(n) for n in shape)
+        raise ValueError(f"{name}: expected shape ({wanted}), got {got}")
+
+
+def gather(triangles: Array, faces: Array, vertices: jax.Array) -> Corners:
+    """Reads triangles; those with an index outside the mesh are not finite."""
+    absent = jnp.iinfo(jnp.int32).max
+    rows = jnp.asarray(faces).at[triangles].get(mode="fill", fill_value=absent)
+    points = vertices.at[rows].get(mode="fill", fill_value=jnp.nan)
+    is_finite = jnp.isfinite(points).all((-1, -2))
+    v0, v1, v2 = (channels(x) for x in jnp.moveaxis(mask(is_finite, points), 1, 0))
+    return Corners(v0, subtract(v1, v0), subtract(v2, v0), is_finite)
+
+
+def weigh(corners: Corners, along: jax.Array, across: jax.Array) -> Vector:
+    """along (v1 - v0) + across (v2 - v0)."""
+    return add(scale(along, corners.first), scale(across, corners.second))
+
+
+def make_frame(first: Vector, second: Vector) -> Frame:
+    """The frame of a triangle with these edges; its derivatives are 0 where it has no normal."""
+    product = cross(first, second)
+    squared = dot(product, product)
+    edges = dot(first, first) + dot(second, second)
+    has_normal = squared > (_THIN * edges) ** 2
+    area = root(jnp.where(has_normal, squared, 0))
+    inverse = mask(has_normal, 1 / jnp.where(has_normal, area, 1))
+    return Frame(first, second, scale(inverse, product), area)
+
+
+def find_edges(corners: Corners, shares: jax.Array) -> tuple[Vector, Vector]:
+    """e1 = p1 - p0 and e2 = p2 - p0 of pieces with these barycentric coordinates, (N, 3, 3)."""
+    first, second = (shares[:, k] - shares[:, 0] for k in (1, 2))
+    return tuple(weigh(corners, x[:, 1], x[:, 2]) for x in (first, second))  # type: ignore
+
+
+def find_side(frame: Frame) -> jax.Array:
+    """The side of the equilateral triangle of the same area, sqrt(|e1 x e2| 2 / sqrt 3)."""
+    return root(frame.area * (2 / ROOT_3))

@@ -1,0 +1,108 @@
+"""Skin: pigments that vary over the face, lips, freckles and moles."""
+
+import numpy as np
+
+from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.skin.layers.places import Array, Places
+from sf3d_jax.head.skin.noise import blend, draw_spots
+from sf3d_jax.head.skin.pigments import color_skin
+from sf3d_jax.head.skin.traits import Complexion
+
+_MELANIN_NOISE, _BLOOD_NOISE, _PORES, _FRECKLES, _MOLES, _LIP_LINES, _LIP_NOISE = range(7)
+
+
+def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
+    """Linear reflectance of bare skin, (N, 3).
+
+    Melanin and blood are those of the person, more or less by region and by noise.
+    """
+    melanin = skin.melanin * (1 + _vary_melanin(at, skin)) + _spot(at, skin)
+    blood = skin.blood * (1 + 0.22 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
+    blood += _flush(at) * (0.08 + 0.22 * skin.flush)
+    lips = _find_lips(at)
+    wet = lips * (1 + 0.10 * _line_lips(at, lips))
+    blood += wet * redness
+    melanin += lips * (0.18 - 0.12 * skin.melanin)
+    color = color_skin(melanin, blood, skin.carotene * (1 - lips))
+    return color * _shade(at)[:, None]
+
+
+def _vary_melanin(at: Places, skin: Complexion) -> Array:
+    """The share by which melanin is more or less than the person's."""
+    _, y, z = at.axes
+    around = at.bump(landmarks.EYE + np.array([0.0, -0.35, 0.5]), [2.3, 1.5, 2.2])
+    brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.10
+    uneven = 0.09 * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
+    pores = 0.07 * at.noise(_PORES, 0.09, 2, 0.8)
+    return uneven + pores + 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
+
+
+def _flush(at: Places) -> Array:
+    """Where blood shows: cheeks, nose, chin, ears, the rims of the eyes."""
+    cheek, nose = landmarks.CHEEKBONE - [0.7, 1.1, -0.5], landmarks.NOSE_TIP
+    red = 0.9 * at.bump(cheek, [3.0, 2.8, 3.5]) + 0.9 * at.bump(nose, [1.7, 1.7, 2.4])
+    red += 0.5 * at.bump(landmarks.CHIN, [1.9, 1.6, 2.0])
+    red += 0.9 * at.bump(
+        landmarks.EAR + np.array([0.6, 0, 0]), landmarks.EAR_EXTENT * [1.3, 1.2, 1.3]
+    )
+    rim = at.bump(landmarks.EYE + np.array([0, -0.1, 0.9]), [1.9, 1.1, 1.4])
+    return red + 0.8 * rim
+
+
+def _find_lips(at: Places) -> Array:
+    """The red of the lips: 1 on it, 0 beside it, a soft edge."""
+    x, y, z = at.axes
+    lips = np.zeros(len(x), np.float32)
+    near = (np.abs(y - landmarks.MOUTH_HEIGHT) < 2) & (x < 4) & (z > 4)
+    if not near.any():
+        return lips
+    here, x, y = at.choose(near), x[near], y[near]
+    side = np.clip(x / landmarks.MOUTH_HALF_WIDTH, 0, 1.5)
+    line = landmarks.mouth_line(x.astype(np.float64)).astype(np.float32)
+    # The upper lip's edge is a bow with a dip in the middle; the lower lip is fuller and shorter.
+    dip = 0.16 * np.square(np.maximum(1 - np.square(side / 0.22), 0))
+    upper = landmarks.UPPER_LIP * np.maximum(1 - side**2, 0) * (1 - 0.25 * side) - dip
+    lower = landmarks.LOWER_LIP * np.maximum(1 - np.square(side * 1.02), 0)
+    out = np.where(y > line, y - line - upper, line - y - lower)
+    out += 0.03 * here.noise(_LIP_NOISE, 0.5, 2)
+    beyond = (side - 1) * landmarks.MOUTH_HALF_WIDTH
+    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.16)
+    return lips
+
+
+def _line_lips(at: Places, lips: Array) -> Array:
+    """The fine lines across the lips."""
+    lines = np.zeros(len(lips), np.float32)
+    red = lips > 0
+    if red.any():
+        here = at.choose(red)
+        across = here._replace(points=here.points * np.array([1, 0.12, 0.12], np.float32))
+        lines[red] = across.noise(_LIP_LINES, 0.22, 2, 0.8)
+    return lines
+
+
+def _spot(at: Places, skin: Complexion) -> Array:
+    """Melanin of freckles, which lie on nose and cheeks, and of moles, which lie anywhere."""
+    melanin = np.zeros(len(at.points), np.float32)
+    if skin.freckles:
+        where = at.bump([2.2, -2.4, 8.0], [5.0, 4.6, 6.0]) + 0.12
+        spots = np.zeros_like(melanin)
+        for i, cell in enumerate((0.42, 0.7)):
+            spots += draw_spots(
+                at.points,
+                cell,
+                at.key(_FRECKLES) + i,
+                at.spacing,
+                share=skin.freckles,
+                radius=0.32 * cell,
+            )
+        melanin += 0.5 * spots * np.minimum(where, 1)
+    moles = draw_spots(at.points, 1.3, at.key(_MOLES), at.spacing, share=skin.moles, radius=0.15)
+    return melanin + 1.1 * moles
+
+
+def _shade(at: Places) -> Array:
+    """What no light reaches is dark: nostrils and the ears' canals."""
+    nostril = at.bump(landmarks.NOSTRIL, [0.62, 0.62, 0.95])
+    canal = at.bump(landmarks.EAR + np.array([-0.3, 0.1, 0.2]), [0.7, 0.8, 0.8])
+    return 1 - 0.8 * blend(nostril * 2.2) - 0.5 * blend(canal * 2)

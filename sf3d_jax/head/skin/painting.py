@@ -1,0 +1,78 @@
+"""The texture of the procedural head: `paint`."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.skin.layers.complexion import paint_skin
+from sf3d_jax.head.skin.layers.eyes import paint_eyeball
+from sf3d_jax.head.skin.layers.hair import paint_hair
+from sf3d_jax.head.skin.layers.mouth import paint_inside, paint_teeth, paint_tongue
+from sf3d_jax.head.skin.layers.places import Array, Places
+from sf3d_jax.head.skin.traits import Traits, draw_traits
+
+# As many points at once as keep all intermediate arrays in the processor's cache.
+_CHUNK = 8192
+# Points farther away than this are no part of a head, and would not fit the lattice.
+_FARTHEST = 1e4
+
+
+def _paint_outside(at: Places, traits: Traits) -> Array:
+    skin = paint_skin(at, traits.skin, traits.lips)
+    return paint_hair(skin, at, traits.hair)
+
+
+_LAYERS: dict[int, Callable[[Places, Traits], Array]] = {
+    landmarks.SKIN: lambda at, traits: _paint_outside(at, traits),
+    landmarks.MOUTH: lambda at, _: paint_inside(at),
+    landmarks.UPPER_TEETH: lambda at, traits: paint_teeth(at, traits.teeth, 1),
+    landmarks.LOWER_TEETH: lambda at, traits: paint_teeth(at, traits.teeth, -1),
+    landmarks.LEFT_EYE: lambda at, traits: paint_eyeball(at, traits.eyes, 1),
+    landmarks.RIGHT_EYE: lambda at, traits: paint_eyeball(at, traits.eyes, -1),
+    landmarks.TONGUE: lambda at, _: paint_tongue(at),
+}
+
+
+def paint(
+    points: npt.ArrayLike, parts: npt.ArrayLike, seed: int, spacing: npt.ArrayLike = 0.0
+) -> Array:
+    """Reflectance of points of a person's head.
+
+    Args:
+      points: (N, 3), on the rest shape of all people, in centimetres; x to the subject's left, y
+        up, z forward, the origin as in `person.landmarks`.
+      parts: (N,) whole numbers, places in `landmarks.PARTS`.
+      seed: the person, from 0 on.
+      spacing: scalar or (N,), distance between samples of the surface, in centimetres. Waves and
+        spots that are shorter than two samples fade out; 0 keeps them all.
+
+    Returns:
+      (N, 3) float32, linear reflectance from 0 to 1. A point that is not finite, or whose spacing
+      is not, gets 0.
+
+    Raises:
+      ValueError: `points`, `parts` or `spacing` has another shape, or `parts` another number.
+    """
+    points, parts = np.asarray(points, np.float32), np.asarray(parts)
+    spacing = np.asarray(spacing, np.float32)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"points: expected shape (N, 3), got {points.shape}")
+    if parts.shape != points.shape[:1]:
+        raise ValueError(f"parts: expected shape {points.shape[:1]}, got {parts.shape}")
+    if spacing.shape not in ((), parts.shape):
+        raise ValueError(f"spacing: expected a number or {parts.shape}, got {spacing.shape}")
+    if unknown := set(np.unique(parts).tolist()) - set(_LAYERS):
+        known = ", ".join(f"{i} ({name})" for i, name in enumerate(landmarks.PARTS))
+        raise ValueError(f"parts: expected {known}, got {sorted(unknown)[0]}")
+    spacing = np.broadcast_to(spacing, parts.shape)
+    traits = draw_traits(seed)
+    colors = np.zeros(points.shape, np.float32)
+    for part, layer in _LAYERS.items():
+        chosen = np.flatnonzero((parts == part) & np.isfinite(points).all(1) & np.isfinite(spacing))
+        for start in range(0, len(chosen), _CHUNK):
+            i = chosen[start : start + _CHUNK]
+            at = Places(np.clip(points[i], -_FARTHEST, _FARTHEST), spacing[i], traits.pattern)
+            colors[i] = np.clip(layer(at, traits), 0, 1)
+    return colors

@@ -1,8 +1,8 @@
 """Persons: random displacements of the template, in centimetres.
 
-Proportions are warps of the whole head, so teeth and tongue stay where they belong; features are bumps of
-the skin. About each eye the displacement is one translation, so that the lids keep their distance from the
-ball, and lids differ by rotations about its centre.
+Proportions are warps of the whole head, so teeth and tongue stay where they belong; features are
+bumps of the skin. About each eye the displacement is one translation, so that the lids keep their
+distance from the ball, and lids differ by rotations about its centre.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,8 @@ class Identity(NamedTuple):
     slant: float
 
 
-# Warps of all parts: (height, its spread, front only, standard deviations in x by x, y, z); x is scaled,
-# y and z are shifted.
+# Warps of all parts: (height, its spread, front only, standard deviations in x by x, y, z); x is
+# scaled, y and z are shifted.
 _WARPS = (
     (6.0, 3.5, False, (0.05, 0.0, 0.0)),
     (-2.0, 2.5, False, (0.05, 0.0, 0.0)),
@@ -50,7 +50,7 @@ _BUMPS = (
     ((0.8, -1.5, 8.6), (0.7, 1.8, 1.2), (0.16, 0, 0)),  # width of its back
     ((4.8, -2.4, 4.8), (1.7, 1.5, 2.0), (0.35, 0.15, 0.25)),  # cheekbones
     ((3.6, -5.2, 5.8), (1.7, 1.8, 1.8), (0.45, 0, 0.25)),  # cheeks
-    ((4.9, -7.0, 1.2), (2.0, 2.2, 2.6), (0.5, 0.3, 0)),  # corners of the jaw
+    ((4.7, -7.0, 1.6), (2.4, 2.6, 3.2), (0.35, 0.25, 0)),  # corners of the jaw
     ((0, -10.3, 7.3), (1.8, 1.5, 1.9), (0, 0.4, 0.45)),  # chin
     ((1.6, -10.2, 6.8), (1.2, 1.4, 1.6), (0.35, 0, 0)),  # width of the chin
     ((0, -12.0, 4.6), (2.4, 1.6, 2.4), (0, 0.5, 0.2)),  # under the chin
@@ -71,18 +71,19 @@ _EYE_MOVES = (0.16, 0.10, 0.14)
 _MOUTH_WIDTH = 0.08
 _ASYMMETRY = 0.15  # of a bump's move, in its own standard deviations
 _SWAY = (0.06, 0.05)  # sideways waves over height and depth
-_OPENNESS = (0.78, 1.0)
+_OPENNESS = (0.68, 0.92)
 _SLANT = 0.07
 # Rigid within the first distance from the centre of an eye, free beyond the second.
 _EYE_SOCKET = 1.7, 3.2
 
 
 def make_identity(template: Template, mouth: MouthWeights, seed: int) -> Identity:
-    """The person of a seed: uniform numbers of its own stream, so that extremes are as likely as means."""
+    """The person of a seed, from the numbers of its own stream."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
 
     def draw(deviation: float) -> float:
-        # A uniform distribution spreads people further apart than a normal one of the same deviation.
+        # A uniform distribution spreads people further apart than a normal one of the same
+        # deviation.
         return deviation * rng.uniform(-np.sqrt(3), np.sqrt(3))
 
     # Moves are taken where the lips are closed, so that both edges of the slit move alike.

@@ -1,4 +1,4 @@
-"""The moving template: what is the same for all people, computed once, and the motion itself, in centimetres.
+"""The moving template: what is the same for all people, and the motion itself, in centimetres.
 
 Linear moves come first, then lids and eyes, then the jaw with tongue, and the neck last.
 """
@@ -106,7 +106,8 @@ def move(
       identity: the person.
       centers: (2, 3), of the left and the right eye of the person.
       weights: of the units of expression, 0 to 1.
-      rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left side up.
+      rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left
+        side up.
     """
     vertices = identity.vertices + rig.mouth.closing
     for name, weight in weights.items():

@@ -1,7 +1,7 @@
-"""The template as an implicit function: some forty ellipsoids and cones in smooth union, minus its holes.
+"""The template as an implicit function: a smooth union of ellipsoids and cones, minus holes.
 
-All lengths are centimetres, see `landmarks`. Distances are estimates that are exact near the surface only.
-Only x >= 0 is modelled; the other half is its mirror image.
+All lengths are centimetres, see `landmarks`. Distances are estimates that are exact near the
+surface only. Only x >= 0 is modelled; the other half is its mirror image.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
 
 
 def head_distance(points: Floats) -> Floats:
-    """Signed distance estimate of points (N, 3) to the skin and the mouth's inside, negative inside."""
+    """Signed distance estimate of points (N, 3) to skin and mouth, negative in the flesh."""
     p = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], 1)
     d = _skull(p)
     d = _orbits(p, d)
@@ -38,7 +38,7 @@ def head_distance(points: Floats) -> Floats:
     d = _blend(d, _ear(p), 0.5)
     d = _cut(d, _eye_holes(p), 0.06)
     d = _cut(d, _mouth_holes(p), 0.16)
-    return _cut(d, points[:, 1] - BOTTOM, 0.8)
+    return _cut(d, points[:, 1] - BOTTOM, 2.5)
 
 
 def edge_length(points: Floats) -> Floats:
@@ -71,7 +71,7 @@ def edge_length(points: Floats) -> Floats:
 
 
 def cavity_distance(points: Floats) -> Floats:
-    """Distance estimate of points (N, 3) to the wall of the mouth's cavity, negative in the cavity."""
+    """Distance estimate of points (N, 3) to the wall of the cavity, negative in the cavity."""
     center, radii = CAVITY
     x, y, z = ((points - center) / radii).T
     # A power of four makes roof and floor flat, so that the arches have room.
@@ -99,7 +99,7 @@ def _skull(p: Floats) -> Floats:
 
 def _orbits(p: Floats, d: Floats) -> Floats:
     d = _blend(d, _cone(p, (0.9, 1.75, 7.75), (4.4, 1.9, 5.9), 0.9, 0.75), 1.1)  # brow ridge
-    d = _cut(d, _ellipsoid(p, EYE + [0.1, -0.1, 2.35], (2.0, 1.2, 1.3)), 1.3)
+    d = _cut(d, _ellipsoid(p, np.add(EYE, (0.1, 0.3, 2.45)), (2.0, 1.0, 1.3)), 1.2)
     lids = np.linalg.norm(p - EYE, axis=1) - (EYE_RADIUS + LID_GAP + LID_THICKNESS)
     return _blend(d, lids, 0.5)
 
@@ -115,11 +115,11 @@ def _nose(p: Floats, d: Floats) -> Floats:
 
 
 def _lips(p: Floats, d: Floats) -> Floats:
-    d = _blend(d, _cone(p, (0, -6.4, 8.5), (0.75, -6.33, 8.42), 0.44, 0.44), 0.25)
-    d = _blend(d, _cone(p, (0.75, -6.33, 8.42), (2.45, -6.85, 7.1), 0.44, 0.24), 0.3)
-    d = _blend(d, _cone(p, (0, -7.45, 8.35), (1.1, -7.38, 8.1), 0.52, 0.5), 0.25)
-    d = _blend(d, _cone(p, (1.1, -7.38, 8.1), (2.4, -6.98, 7.1), 0.5, 0.26), 0.3)
-    return _cut(d, _ellipsoid(p, (0, -8.6, 9.1), (1.8, 0.45, 0.7)), 0.7)  # fold above the chin
+    d = _blend(d, _cone(p, (0, -6.42, 8.52), (0.7, -6.33, 8.45), 0.5, 0.5), 0.25)
+    d = _blend(d, _cone(p, (0.7, -6.33, 8.45), (2.45, -6.85, 7.1), 0.5, 0.26), 0.35)
+    d = _blend(d, _cone(p, (0, -7.5, 8.38), (1.1, -7.42, 8.15), 0.62, 0.58), 0.3)
+    d = _blend(d, _cone(p, (1.1, -7.42, 8.15), (2.4, -6.98, 7.1), 0.58, 0.27), 0.35)
+    return _cut(d, _ellipsoid(p, (0, -8.7, 9.15), (1.8, 0.45, 0.7)), 0.7)  # fold above the chin
 
 
 def _neck(p: Floats, d: Floats) -> Floats:
@@ -157,7 +157,7 @@ def _mouth_holes(p: Floats) -> Floats:
 
 
 def _ellipsoid(p: Floats, center: object, radii: object) -> Floats:
-    """Distance to an ellipsoid to first order: k0 (k0 - 1) / k1 with k0 = |q / r|, k1 = |q / r^2|."""
+    """Distance to an ellipsoid: k0 (k0 - 1) / k1 with k0 = |q / r|, k1 = |q / r^2|."""
     scaled = (p - np.asarray(center)) / np.asarray(radii)
     k0 = np.sqrt((scaled**2).sum(1))
     k1 = np.sqrt(((scaled / np.asarray(radii)) ** 2).sum(1))

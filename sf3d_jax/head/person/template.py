@@ -1,6 +1,7 @@
 """The template: one mesh, of which every person and every expression is a displacement.
 
-It is made once, in a few seconds, and kept in the user's cache under a hash of the modules that make it.
+It is made once, in a few seconds, and kept in the user's cache under a hash of the modules that
+make it.
 """
 
 import functools
@@ -25,7 +26,8 @@ from sf3d_jax.head.person.landmarks import (
     Floats,
 )
 
-# The lowest corner of the octree, and a corner beyond the head; the smallest of the four sizes of cell.
+# The lowest corner of the octree, and a corner beyond the head; the smallest of the four sizes of
+# cell.
 _BOUNDS = np.array([[-17.6, -17.6, -14.08], [17.6, 14.2, 14.2]])
 _FINEST, _LEVELS = 0.11, 4
 
@@ -80,13 +82,15 @@ def make_template() -> Template:
     starts = np.cumsum([0] + [len(piece[0]) for piece in pieces])
     return Template(
         np.concatenate([piece[0] for piece in pieces]),
-        np.concatenate([f + start for (_, f, _), start in zip(pieces, starts)]).astype(np.int32),
+        np.concatenate(
+            [f + start for (_, f, _), start in zip(pieces, starts[:-1], strict=True)]
+        ).astype(np.int32),
         np.concatenate([piece[2] for piece in pieces]).astype(np.int32),
     )
 
 
 def _is_in_mouth(vertices: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Whether vertices of the skin's mesh line the cavity, or the slit behind the red of the lips."""
+    """Whether vertices line the cavity, or the slit behind the red of the lips."""
     depth = shape.cavity_distance(vertices)
     height = np.abs(vertices[:, 1] - landmarks.mouth_line(vertices[:, 0]))
     return (depth < 0.1) | ((depth < 0.4) & (height < 1.2 * shape.LIP_GAP))

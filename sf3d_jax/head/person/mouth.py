@@ -94,12 +94,12 @@ def _jaw_share(points: Floats, part: np.ndarray, elliptic: Floats) -> Floats:
     ahead = points[:, 2] - HINGE[2]
     # Saturated, so that the chin is rigid; the far cheek takes half of the motion at the mouth's
     # height.
-    rounded = np.sign(elliptic) * np.abs(elliptic) ** 1.5
-    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.15 * rounded, -1, 1))
+    rounded = np.sign(elliptic) * np.abs(elliptic) ** 2.2
+    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.2 * rounded, -1, 1))
     skin = skin * smoothstep((points[:, 1] + 2.2) / -3.0)
     # Towards the neck and the corner of the jaw the motion fades with the angle about the hinge.
     angle = np.arctan2(below, ahead)
-    skin = skin * smoothstep((1.62 - angle) / 0.75) * smoothstep((ahead - 0.5) / 3.5)
+    skin = skin * smoothstep((1.8 - angle) / 1.05) * smoothstep((ahead + 1.5) / 4.5)
     # The cavity's floor and roof go with the teeth; towards the lips it goes with the skin.
     height = points[:, 1] - mouth_line(points[:, 0])
     cavity = smoothstep(0.5 - height / 1.6)

@@ -35,7 +35,7 @@ from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
 from sf3d_jax.head.person.template import Template, load_template
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.35, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 _TONGUE_OUT, _TONGUE_DOWN = 3.2, 0.5
 # A tongue that comes out opens the jaw at least this much.

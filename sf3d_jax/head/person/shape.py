@@ -36,7 +36,7 @@ def head_distance(points: Floats) -> Floats:
     d = _lips(p, d)
     d = _neck(p, d)
     d = _blend(d, _ear(p), 0.5)
-    d = _cut(d, _eye_holes(p), 0.06)
+    d = _cut(d, _eye_holes(p), 0.12)
     d = _cut(d, _mouth_holes(p), 0.16)
     return _cut(d, points[:, 1] - BOTTOM, 2.5)
 
@@ -54,7 +54,7 @@ def edge_length(points: Floats) -> Floats:
         np.maximum(p[:, 0] - MOUTH_HALF_WIDTH, 0),
         np.maximum(np.abs(p[:, 1] - mouth_line(p[:, 0])) - LIP_GAP, 0),
     )
-    lips = np.where(p[:, 2] > 6.3, 0.11 + 0.3 * np.maximum(slit - 0.3, 0), 0.3)
+    lips = np.where(p[:, 2] > 6.4, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
     lips = np.where(slit < 3.0, lips, 0.5)
     nostril = np.linalg.norm((p - [0.55, -4.85, 9.5]) / [1, 1, 1], axis=1)
     nose = np.linalg.norm((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0], axis=1)
@@ -62,7 +62,7 @@ def edge_length(points: Floats) -> Floats:
     face = np.linalg.norm((p - [0, -3, 7]) / [1.1, 1.5, 1.0], axis=1)
     wanted = 0.45 + 0.12 * np.maximum(face - 5.0, 0)
     wanted = np.minimum(wanted, 0.15 + 0.25 * np.maximum(nostril - 0.5, 0))
-    wanted = np.minimum(wanted, 0.22 + 0.25 * np.maximum(nose - 1.6, 0))
+    wanted = np.minimum(wanted, 0.22 + 0.25 * np.maximum(nose - 1.3, 0))
     wanted = np.minimum(wanted, np.where(ear < 1.1, 0.23, 1.0))
     wanted = np.minimum(
         wanted, np.where(r < 2.6, np.minimum(lids, 0.23 + 0.2 * np.maximum(r - 1.9, 0)), 1.0)
@@ -100,13 +100,15 @@ def _skull(p: Floats) -> Floats:
 def _orbits(p: Floats, d: Floats) -> Floats:
     d = _blend(d, _cone(p, (0.9, 1.75, 7.75), (4.4, 1.9, 5.9), 0.9, 0.75), 1.1)  # brow ridge
     d = _cut(d, _ellipsoid(p, np.add(EYE, (0.1, 0.3, 2.45)), (2.0, 1.0, 1.3)), 1.2)
+    d = _blend(d, _ellipsoid(p, np.add(EYE, (0.0, -1.5, 0.15)), (1.7, 0.85, 0.85)), 1.3)  # below it
     lids = np.linalg.norm(p - EYE, axis=1) - (EYE_RADIUS + LID_GAP + LID_THICKNESS)
-    return _blend(d, lids, 0.5)
+    d = _blend(d, lids, 0.35)
+    return _blend(d, _ellipsoid(p, np.add(EYE, (-0.1, 0.95, 0.7)), (1.35, 0.42, 0.52)), 0.4)  # fold
 
 
 def _nose(p: Floats, d: Floats) -> Floats:
-    d = _blend(d, _cone(p, (0, 0.2, 7.2), (0, -4.0, 8.2), 0.8, 1.35), 0.9)  # base
-    d = _blend(d, _cone(p, (0, 1.1, 7.75), (0, -3.5, 9.75), 0.55, 0.72), 0.8)  # bridge
+    d = _blend(d, _cone(p, (0, 0.2, 7.3), (0, -3.9, 8.4), 0.7, 1.1), 1.1)  # base
+    d = _blend(d, _cone(p, (0, 1.1, 7.85), (0, -3.5, 9.8), 0.45, 0.66), 0.9)  # bridge
     d = _blend(d, _ellipsoid(p, (0, -3.95, 9.95), (0.88, 0.78, 0.82)), 0.45)  # tip
     d = _blend(d, _ellipsoid(p, (1.05, -4.3, 9.05), (0.62, 0.6, 0.9)), 0.4)  # wings
     d = _blend(d, _cone(p, (0, -4.5, 9.8), (0, -5.0, 8.9), 0.3, 0.4), 0.3)  # septum
@@ -115,10 +117,12 @@ def _nose(p: Floats, d: Floats) -> Floats:
 
 
 def _lips(p: Floats, d: Floats) -> Floats:
-    d = _blend(d, _cone(p, (0, -6.42, 8.52), (0.7, -6.33, 8.45), 0.5, 0.5), 0.25)
-    d = _blend(d, _cone(p, (0.7, -6.33, 8.45), (2.45, -6.85, 7.1), 0.5, 0.26), 0.35)
-    d = _blend(d, _cone(p, (0, -7.5, 8.38), (1.1, -7.42, 8.15), 0.62, 0.58), 0.3)
-    d = _blend(d, _cone(p, (1.1, -7.42, 8.15), (2.4, -6.98, 7.1), 0.58, 0.27), 0.35)
+    d = _blend(d, _cone(p, (0, -6.42, 8.5), (0.7, -6.36, 8.45), 0.47, 0.47), 0.4)
+    d = _blend(d, _cone(p, (0.7, -6.36, 8.45), (1.65, -6.58, 8.0), 0.47, 0.4), 0.35)
+    d = _blend(d, _cone(p, (1.65, -6.58, 8.0), (2.5, -6.88, 7.2), 0.4, 0.28), 0.35)
+    d = _blend(d, _cone(p, (0, -7.5, 8.36), (1.0, -7.42, 8.2), 0.6, 0.58), 0.4)
+    d = _blend(d, _cone(p, (1.0, -7.42, 8.2), (1.7, -7.25, 7.9), 0.58, 0.46), 0.35)
+    d = _blend(d, _cone(p, (1.7, -7.25, 7.9), (2.45, -7.0, 7.2), 0.46, 0.28), 0.35)
     return _cut(d, _ellipsoid(p, (0, -8.7, 9.15), (1.8, 0.45, 0.7)), 0.7)  # fold above the chin
 
 

@@ -68,7 +68,7 @@ def make_template() -> Template:
         shape.head_distance, shape.edge_length, _BOUNDS, _FINEST, _LEVELS
     )
     vertices = meshing.project(shape.head_distance, vertices, 3, 0.08)
-    vertices = meshing.relax(shape.head_distance, vertices, quads, 4, 0.08)
+    vertices = meshing.relax(shape.head_distance, vertices, quads, 8, 0.08)
     vertices = meshing.project(shape.head_distance, vertices, 2, 0.05)
     is_inside = _is_in_mouth(vertices)
     pieces = [

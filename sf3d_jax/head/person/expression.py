@@ -14,7 +14,7 @@ import numpy as np
 from sf3d_jax.head.person.fields import Field, bump, outward, pack, side_weight
 from sf3d_jax.head.person.landmarks import EYE, Floats, smoothstep
 from sf3d_jax.head.person.mouth import MouthWeights
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
 
 
 def _sides(*names: str) -> tuple[str, ...]:

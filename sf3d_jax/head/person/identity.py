@@ -13,7 +13,7 @@ import numpy as np
 from sf3d_jax.head.person.fields import bump, outward
 from sf3d_jax.head.person.landmarks import EYE, LEFT_EYE, RIGHT_EYE, Floats, smoothstep
 from sf3d_jax.head.person.mouth import MouthWeights
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
 
 
 class Identity(NamedTuple):
@@ -33,15 +33,15 @@ class Identity(NamedTuple):
 # Warps of all parts: (height, its spread, front only, standard deviations in x by x, y, z); x is
 # scaled, y and z are shifted.
 _WARPS = (
-    (6.0, 3.5, False, (0.05, 0.0, 0.0)),
+    (6.0, 3.5, False, (0.03, 0.0, 0.0)),
     (-2.0, 2.5, False, (0.05, 0.0, 0.0)),
     (-8.5, 3.0, False, (0.055, 0.0, 0.0)),
-    (7.0, 3.5, True, (0.0, 0.0, 0.6)),
+    (7.0, 3.5, True, (0.0, 0.0, 0.45)),
     (-4.0, 2.6, True, (0.0, 0.0, 0.35)),
     (-7.0, 2.0, True, (0.0, 0.32, 0.4)),
     (-10.5, 2.4, True, (0.0, 0.0, 0.5)),
-    (2.0, 1.8, False, (0.04, 0.0, 0.0)),
-    (-5.5, 1.8, False, (0.045, 0.0, 0.0)),
+    (2.0, 1.8, False, (0.03, 0.0, 0.0)),
+    (-5.5, 1.8, False, (0.035, 0.0, 0.0)),
     (2.2, 1.6, True, (0.0, 0.25, 0.25)),
     (-1.5, 1.5, True, (0.0, 0.0, 0.25)),
     (-4.6, 1.3, True, (0.0, 0.28, 0.0)),
@@ -62,7 +62,7 @@ _BUMPS = (
     ((0, -12.0, 4.6), (2.4, 1.6, 2.4), (0, 0.5, 0.2)),  # under the chin
     ((2.2, 1.9, 8.0), (2.2, 0.8, 1.4), (0, 0.15, 0.28)),  # brows
     ((0, 2.4, 8.6), (1.4, 1.2, 1.6), (0, 0, 0.2)),  # between the brows
-    ((5.6, 2.2, 4.6), (1.4, 2.0, 2.0), (0.3, 0, 0)),  # temples
+    ((5.6, 2.2, 4.6), (1.6, 2.4, 2.4), (0.2, 0, 0)),  # temples
     ((0, -6.1, 8.7), (2.0, 0.7, 1.1), (0, 0.12, 0.2)),  # upper lip
     ((0, -7.8, 8.5), (1.7, 0.7, 1.1), (0, 0.12, 0.2)),  # lower lip
     ((0, -5.6, 9.0), (1.3, 0.7, 1.2), (0, 0, 0.16)),  # above the upper lip

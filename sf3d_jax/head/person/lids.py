@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sf3d_jax.head.person.landmarks import EYE, FISSURE, SKIN, Floats, smoothstep
-from sf3d_jax.head.person.meshing import Ints
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
+from sf3d_jax.head.person.template.meshing import Ints
 
 # Elevation over which a lid's motion fades, above the upper margin and below the lower one.
 _UPPER_SPAN, _LOWER_SPAN = 1.0, 0.9

@@ -22,8 +22,8 @@ from sf3d_jax.head.person.landmarks import (
     mouth_line,
     smoothstep,
 )
-from sf3d_jax.head.person.shape import LIP_GAP, cavity_distance, slit_half_height
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
+from sf3d_jax.head.person.template.shape import LIP_GAP, cavity_distance, slit_half_height
 
 # Lips that touch leave this much between them, so that they do not cross.
 _CONTACT_GAP = 0.012

@@ -30,9 +30,10 @@ from sf3d_jax.head.person.lids import (
     rotate_roll,
     rotate_yaw,
 )
-from sf3d_jax.head.person.meshing import Ints
 from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
-from sf3d_jax.head.person.template import Template, load_template
+from sf3d_jax.head.person.template.building import Template
+from sf3d_jax.head.person.template.caching import load_template
+from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
 _JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.35, 0.10, 0.6

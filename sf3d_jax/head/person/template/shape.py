@@ -26,6 +26,9 @@ LIP_GAP = 0.17
 # The cavity of the mouth: an ellipsoid that holds the arches of the teeth.
 CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
 
+# The flesh in the inner corner of the eye: a sphere about a point from the centre of the eye.
+_CARUNCLE = (-1.25, -0.05, 0.7), 0.34
+
 
 def head_distance(points: Floats) -> Floats:
     """Signed distance estimate of points (N, 3) to skin and mouth, negative in the flesh."""
@@ -100,10 +103,13 @@ def _skull(p: Floats) -> Floats:
 def _orbits(p: Floats, d: Floats) -> Floats:
     d = _blend(d, _cone(p, (0.9, 1.75, 7.75), (4.4, 1.9, 5.9), 0.9, 0.75), 1.1)  # brow ridge
     d = _cut(d, _ellipsoid(p, np.add(EYE, (0.1, 0.3, 2.45)), (2.0, 1.0, 1.3)), 1.2)
-    d = _blend(d, _ellipsoid(p, np.add(EYE, (0.0, -1.5, 0.15)), (1.7, 0.85, 0.85)), 1.3)  # below it
+    d = _blend(d, _ellipsoid(p, np.add(EYE, (0.0, -1.5, -0.1)), (1.7, 0.9, 0.9)), 1.7)  # below it
     lids = np.linalg.norm(p - EYE, axis=1) - (EYE_RADIUS + LID_GAP + LID_THICKNESS)
     d = _blend(d, lids, 0.35)
-    return _blend(d, _ellipsoid(p, np.add(EYE, (-0.1, 0.95, 0.7)), (1.35, 0.42, 0.52)), 0.4)  # fold
+    # The fold over the upper lid: a larger sphere above a plane through the axis of the eyes.
+    q = p - EYE
+    fold = _join(np.linalg.norm(q, axis=1) - 1.66, 0.62 * q[:, 2] - 0.79 * q[:, 1], 0.2)
+    return _blend(d, fold, 0.15)
 
 
 def _nose(p: Floats, d: Floats) -> Floats:
@@ -151,6 +157,8 @@ def _eye_holes(p: Floats) -> Floats:
     r = np.linalg.norm(q, axis=1)
     x, y = (q / np.maximum(r, 1e-9)[:, None])[:, :2].T
     fissure = np.maximum(almond(x, y, *FISSURE) * r, 0.2 - q[:, 2])
+    # The inner corner holds a little flesh.
+    fissure = _cut(fissure, np.linalg.norm(q - _CARUNCLE[0], axis=1) - _CARUNCLE[1], 0.1)
     return _blend(r - (EYE_RADIUS + LID_GAP), np.maximum(fissure, r - 1.95), 0.06)
 
 
@@ -180,6 +188,11 @@ def _blend(a: Floats, b: Floats, width: float) -> Floats:
     """Union of two solids, rounded over `width` (quadratic smooth minimum)."""
     overlap = np.maximum(width - np.abs(a - b), 0) / width
     return np.minimum(a, b) - overlap * overlap * width / 4
+
+
+def _join(a: Floats, b: Floats, width: float) -> Floats:
+    """What two solids have in common, rounded over `width`."""
+    return -_blend(-a, -b, width)
 
 
 def _cut(a: Floats, b: Floats, width: float) -> Floats:

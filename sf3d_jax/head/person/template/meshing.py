@@ -130,7 +130,7 @@ def _end_distances(
 def _find_cells(
     cells: Ints, sizes: Ints, levels: int, axis: Ints, start: Ints, length: Ints
 ) -> Ints:
-    """The leaves (E, 4) about the middle of each edge, anticlockwise seen from its end; -1: none."""
+    """The leaves (E, 4) about the middle of an edge, anticlockwise seen from its end; -1: none."""
     double = 2 * start
     double[np.arange(len(axis)), axis] += length
     points = np.repeat(double[:, None], 4, 1)

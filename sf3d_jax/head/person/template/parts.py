@@ -6,7 +6,7 @@ All lengths are centimetres, see `landmarks`. Faces are oriented outwards.
 import numpy as np
 
 from sf3d_jax.head.person.landmarks import EYE, EYE_RADIUS, MOUTH_HEIGHT, Floats
-from sf3d_jax.head.person.meshing import Ints
+from sf3d_jax.head.person.template.meshing import Ints
 
 # The arch of the upper teeth: half axes of its ellipse about (0, ARCH_DEPTH) in x and z.
 ARCH = (2.3, 3.15)
@@ -48,7 +48,7 @@ def make_teeth(is_upper: bool) -> tuple[Floats, Ints]:
     turn = np.linspace(-_ARCH_END, _ARCH_END, count)
     # The flutes: 0 between two teeth, near 1 on a tooth.
     tooth = np.abs(np.sin(np.pi * np.arange(count) / _TOOTH_SAMPLES)) ** 0.4
-    height = (_HEIGHT + 0.06 * np.cos(2 * turn))
+    height = _HEIGHT + 0.06 * np.cos(2 * turn)
     scale = 1.0 if is_upper else LOWER_ARCH_SCALE
     outward, down = _SECTION.T
     front = outward[None] + 0.07 * (tooth[:, None] - 1) * (down > 0.3) * (outward > -0.05)

@@ -18,7 +18,7 @@ def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
     """
     melanin = skin.melanin * (1 + _vary_melanin(at, skin)) + _spot(at, skin)
     blood = skin.blood * (1 + 0.22 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
-    blood += _flush(at) * (0.08 + 0.22 * skin.flush)
+    blood += _flush(at) * (0.06 + 0.17 * skin.flush)
     lips = _find_lips(at)
     wet = lips * (1 + 0.10 * _line_lips(at, lips))
     blood += wet * redness

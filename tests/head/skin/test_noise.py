@@ -121,7 +121,7 @@ def test_spots_are_as_many_and_as_large_as_asked_for(share):
     spots = draw_spots(random_points(300_000), 1.0, 5, 0, share=share, radius=0.4)
     # The integral of 1 - q^2 over a ball of radius r, and r is uniform from 0.2 to 0.4.
     expected = share * 2 / 5 * 4 / 3 * np.pi * np.mean(np.linspace(0.2, 0.4, 1001) ** 3)
-    assert abs(spots.mean() - expected) < 0.03 * expected + 1e-9
+    assert abs(spots.mean() - expected) < 0.05 * expected + 1e-9
     assert spots.max() > 0.99 or not share
 
 

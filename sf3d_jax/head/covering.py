@@ -64,7 +64,7 @@ def cover(
     faces = read_faces(faces)
     number = _read_count(count)
     squares = _read_weight(weight, len(faces))
-    triangles = _read_triangles(np.asarray(vertices, np.float64), faces)
+    triangles = _scale(read_triangles(faces, np.asarray(vertices, np.float64)), faces)
     tree = _Tree(triangles, squares)
     cuts = max(number - len(faces), 0)
     while len(longer := tree.find_next(cuts)):
@@ -93,6 +93,30 @@ def read_faces(faces: Array) -> np.ndarray:
     return np.asarray(faces)
 
 
+def read_triangles(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """Reads the corners of all triangles of a mesh, in NumPy.
+
+    Args:
+      faces: (T, 3), integer.
+      vertices: (V, 3).
+
+    Returns:
+      (T, 3, 3): [i, k] is corner k of triangle i.
+
+    Raises:
+      ValueError: the shape of the vertices is another one, or a face refers to no vertex.
+    """
+    if vertices.ndim != 2 or vertices.shape[1] != 3:
+        raise ValueError(f"vertices: expected shape (V, 3), got {vertices.shape}")
+    outside = np.flatnonzero(((faces < 0) | (faces >= len(vertices))).any(1)).tolist()
+    if outside:
+        raise ValueError(
+            f"faces: expected indices of the {len(vertices)} vertices, got "
+            f"{faces[outside[0]].tolist()} at face {outside[0]}"
+        )
+    return vertices[faces]
+
+
 def _read_count(count: SupportsIndex) -> int:
     try:
         number = operator.index(count)
@@ -117,17 +141,8 @@ def _read_weight(weight: Array | None, count: int) -> np.ndarray:
     return weight
 
 
-def _read_triangles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """The corners of all triangles, (T, 3, 3), scaled to a mesh of size 1."""
-    if vertices.ndim != 2 or vertices.shape[1] != 3:
-        raise ValueError(f"vertices: expected shape (V, 3), got {vertices.shape}")
-    outside = np.flatnonzero(((faces < 0) | (faces >= len(vertices))).any(1)).tolist()
-    if outside:
-        raise ValueError(
-            f"faces: expected indices of the {len(vertices)} vertices, got "
-            f"{faces[outside[0]].tolist()} at face {outside[0]}"
-        )
-    triangles = vertices[faces]
+def _scale(triangles: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Scales triangles to a mesh of size 1, whose squares are normal numbers."""
     if not np.isfinite(triangles).all():
         face, corner = np.argwhere(~np.isfinite(triangles).all(-1))[0].tolist()
         raise ValueError(

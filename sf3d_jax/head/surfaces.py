@@ -2,117 +2,123 @@
 
 Annotations are blended over the Gaussians of a pixel, so they are exact where these belong to one
 smooth surface. `edge` finds pixels whose depths differ by 1 %, but an eyelid is closer than that to
-the eyeball, and so are lips to teeth. Two more tests find these pixels, from features that are
-blended like colours. With weights w_i that sum to 1 over the Gaussians i of a pixel:
+the eyeball, and so are lips to teeth. Two more tests find these pixels. They need features of the
+Gaussians, which are blended like colours. Let w_i be the weights of the Gaussians of a pixel,
+divided by their sum. The pixel sees
 
-    one surface   every bit b_i of the number of the group of surfaces, written in the binary
-                  system, has a mean sum_i w_i b_i within .03 of 0 or 1
-    one place     the places r_i in the rest shape deviate by no more than pieces and pixels do,
-                  sum_i w_i |r_i|^2 - |sum_i w_i r_i|^2 <= sum_i w_i a_i^2 + p^2
+    one surface  if every bit b_i of the number of the group of surfaces, in the binary system, has
+                 a mean sum_i w_i b_i below .03 or above .97,
+    one place    if the means r_i of the pieces in the rest shape deviate by no more than pieces and
+                 pixels allow, sum_i w_i |r_i|^2 - |sum_i w_i r_i|^2 <= sum_i w_i m_i + p^2,
 
-where a_i is the side of the equilateral triangle of the area of the piece, and p the side of the
-pixel on the surface, in metres. The rest shape has to have its mouth and lids open, or else the two
-lips are one place in it.
+where m_i is the greatest squared distance between the mean of a piece and its corners, and p is the
+side of the pixel on the surface, in metres. Pieces that share a corner v cannot deviate by more,
+since the left-hand side is at most sum_i w_i |r_i - v|^2. In the rest shape, mouth and lids have to
+be open, or else the two lips are one place.
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sf3d_jax._checks import check_array, name_type
 from sf3d_jax._numerics import Array, jit
-from sf3d_jax.camera import Camera, check_camera
-from sf3d_jax.head._pieces import (
-    check_cover,
-    check_integers,
-    check_mesh,
-)
-from sf3d_jax.head.carrying import pieces
-from sf3d_jax.head.covering import Cover
+from sf3d_jax.camera import Camera
+from sf3d_jax.gaussians._options import check_scene_camera
+from sf3d_jax.gaussians.motion import Annotation
+from sf3d_jax.head._pieces import check_cover, check_integers, check_mesh
+from sf3d_jax.head.covering import Cover, read_triangles
 
 # A pixel sees one surface if it takes less than this share of its light from others.
 _FOREIGN = 0.03
-# Side lengths of a pixel on the surface that the places of one surface may deviate by.
-_FOOTPRINT = 1.0
 # Features that are not bits: three of the place, and one of its square.
 _PLACE = 4
 
 
 def surface_features(cover: Cover, faces: Array, rest: Array, groups: Array) -> np.ndarray:
-    """Describes the surface of each piece by numbers to be blended with its Gaussian.
+    """Describes the place and the surface of each piece by numbers that can be blended.
 
-    Runs on the host. Draw them as the `features` of `render_motion`, and pass the annotation to
-    `sure_pixels`.
+    Runs on the host, once for all frames. Pass the result as the `features` of `render_motion`, and
+    the annotation to `sure_pixels`. If Gaussians are selected, select the features with them.
 
     Args:
       cover: N pieces, from `cover`.
       faces: (T, 3), integer, as passed to `cover`.
       rest: (V, 3), metres: the rest shape, the same for all frames, and about as large as the
         shapes that are drawn. Mouth and lids should be open.
-      groups: (T), integer, not negative: the number of the surface of each triangle, such as skin,
-        eyeballs or teeth. Surfaces that touch and slide on one another need different numbers.
+      groups: (T), integer: a number for the surface of each triangle, such as skin, eyeballs or
+        teeth. Surfaces that touch and slide on one another need different numbers.
 
     Returns:
-      (N, K), float32: the bits of the group, then the mean r of the piece relative to the middle of
-      the mesh, and |r|^2 - a^2, by the formula above.
+      (N, K), float32: the bits of the group; r, the mean of the piece relative to the middle of the
+      mesh; and |r|^2 - m, by the formula above. The place of a piece whose vertices are not finite
+      is 0.
 
     Raises:
       TypeError: an argument has another type.
-      ValueError: a shape does not fit, or a group is negative.
+      ValueError: a shape does not fit, or a face refers to no vertex.
     """
     check_cover(cover)
     check_mesh(faces, rest)
     check_integers("groups", groups, (faces.shape[0],))
-    groups = np.asarray(groups)
-    if groups.size and groups.min() < 0:
-        raise ValueError(f"groups: expected numbers that are not negative, got {groups.min()}")
-    corners = np.asarray(pieces(cover, faces, rest), np.float64)
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    squared_side = np.linalg.norm(np.cross(first, second), axis=-1) * (2 / np.sqrt(3))
-    places = corners.mean(1)
-    is_finite = np.isfinite(places).all(-1)
-    places = np.where(is_finite[:, None], places, 0)
-    # Squares of small numbers keep more digits.
-    if is_finite.any():
-        places = places - (places[is_finite].min(0) + places[is_finite].max(0)) / 2
-    own = groups[np.asarray(cover.triangles)]
-    count = int(groups.max(initial=0)).bit_length()
-    bits = (own[:, None] >> np.arange(count)) & 1
-    last = (places * places).sum(-1) - np.where(is_finite, squared_side, 0)
+    owners = np.asarray(cover.triangles)
+    triangles = read_triangles(np.asarray(faces), np.asarray(rest, np.float64))
+    with np.errstate(invalid="ignore"):  # vertices that are not finite
+        corners = np.asarray(cover.corners, np.float64) @ triangles[owners]
+        means = corners.mean(1)
+        reach = np.square(corners - means[:, None]).sum(-1).max(-1)
+    is_finite = np.isfinite(reach)
+    places, reach = np.where(is_finite[:, None], means, 0), np.where(is_finite, reach, 0)
+    # Relative to the middle, because float32 keeps more digits of the squares of small numbers.
+    middle = places[is_finite].mean(0) if is_finite.any() else 0
+    places = np.where(is_finite[:, None], places - middle, 0)
+    kinds, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    bits = numbers[owners, None] >> np.arange(max(len(kinds) - 1, 0).bit_length()) & 1
+    last = np.square(places).sum(-1) - reach
     return np.column_stack([bits, places, last]).astype(np.float32)
 
 
-def sure_pixels(annotation: Any, camera: Camera, *, features: Array | None = None) -> jax.Array:
+def sure_pixels(annotation: Annotation, camera: Camera) -> jax.Array:
     """Finds the pixels whose annotations are those of one point of one surface.
 
     Args:
-      annotation: from `render_motion`, drawn with `surface_features`.
-      camera: first camera of that call.
-      features: (H, W, K), the blended features if they were drawn in another way.
+      annotation: (H, W), from `render_motion` with `surface_features` as its features.
+      camera: first camera of that call, one pinhole.
 
     Returns:
-      (H, W), bool: valid in all directions there are, not at an edge, one surface, and one place.
+      (H, W), bool: valid, in the backward motion too if there is one; not at an edge; one surface
+      and one place by the tests above.
 
     Raises:
-      TypeError: camera is not a Camera.
-      ValueError: there are no features, or they are too few.
+      TypeError: annotation is not an Annotation, or camera is not a Camera.
+      ValueError: the annotation has no features or too few of them, or the camera is a batch or has
+        a lens.
     """
-    check_camera("camera", camera)
-    blended = getattr(annotation, "features", None) if features is None else features
-    if blended is None or blended.shape[-1] < _PLACE:
-        raise ValueError("annotation: expected the features of surface_features, got none")
-    return _sure_pixels(annotation, camera.focal, blended)
+    if not isinstance(annotation, Annotation):
+        raise TypeError(f"annotation: expected an Annotation, got {name_type(annotation)}")
+    if annotation.features is None:
+        raise ValueError(
+            "annotation: has no features; pass features=surface_features(...) to render_motion"
+        )
+    check_array("annotation.features", annotation.features)
+    if annotation.features.shape[-1] < _PLACE:
+        raise ValueError(
+            f"annotation.features: expected at least {_PLACE}, from surface_features, got shape "
+            f"{annotation.features.shape}"
+        )
+    check_scene_camera("camera", camera)
+    return _sure_pixels(annotation, camera.focal)
 
 
 @jit
-def _sure_pixels(annotation: Any, focal: Array, blended: Array) -> jax.Array:
+def _sure_pixels(annotation: Annotation, focal: Array) -> jax.Array:
     sure = annotation.valid & ~annotation.edge
-    if (backward := getattr(annotation, "backward", None)) is not None:
-        sure = sure & backward.valid
-    mean = blended / jnp.where(sure, annotation.alpha, 1)[..., None]
+    if annotation.backward is not None:
+        sure = sure & annotation.backward.valid
+    assert annotation.features is not None
+    mean = annotation.features / jnp.where(sure, annotation.alpha, 1)[..., None]
     bits, place, square = jnp.split(mean, [mean.shape[-1] - _PLACE, mean.shape[-1] - 1], -1)
     one_surface = (jnp.minimum(jnp.abs(bits), jnp.abs(1 - bits)) < _FOREIGN).all(-1)
-    pixel = _FOOTPRINT / (jnp.where(sure, annotation.inv_depth, 1) * focal.min(-1))
-    one_place = square[..., 0] - (place * place).sum(-1) <= pixel * pixel
+    side = 1 / (jnp.where(sure, annotation.inv_depth, 1) * jnp.asarray(focal, mean.dtype).min())
+    one_place = square[..., 0] - (place * place).sum(-1) <= side * side
     return sure & one_surface & one_place

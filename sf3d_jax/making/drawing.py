@@ -19,9 +19,10 @@ from sf3d_jax.gaussians.motion import Annotation, render_motion
 from sf3d_jax.gaussians.rendering import intersections_needed
 from sf3d_jax.gaussians.scene import Gaussians
 from sf3d_jax.head.culling import select
+from sf3d_jax.head.skin.srgb import srgb_to_linear
 from sf3d_jax.head.surfaces import sure_pixels
 from sf3d_jax.making.cameras import draw_spiral
-from sf3d_jax.making.colors import parse_color, to_linear, to_srgb
+from sf3d_jax.making.colors import encode_image, parse_color
 from sf3d_jax.making.heads import open_head
 from sf3d_jax.making.options import ROOM, Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -75,7 +76,7 @@ class Subject:
         if options.background == ROOM:
             self._room = build_room(subject.draw_from("background"), self._head.extent)
         else:
-            self._background = to_linear(parse_color(options.background)).astype(np.float32)
+            self._background = srgb_to_linear(parse_color(options.background)).astype(np.float32)
         self._states: dict[int, State] = {}
 
     def camera(self, frame: int) -> Camera:
@@ -116,7 +117,7 @@ class Subject:
         if self._room is not None:
             annotation = put_before(annotation, self._annotate_room(cameras))
         return Frame(
-            image=to_srgb(annotation.colors),
+            image=encode_image(annotation.colors),
             mask=mask,
             inv_depth=annotation.inv_depth,
             camera=cameras[1],

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data.maps.images import read_image
 from sf3d_jax.data.meshes import Mesh, read_mesh
 from sf3d_jax.head.covering import Cover, cover
-from sf3d_jax.making.colors import draw_waves
+from sf3d_jax.head.skin.pieces import place_corners
+from sf3d_jax.head.skin.textures import paint_from_texture
 from sf3d_jax.making.curves import Curves, complete_side
 from sf3d_jax.making.heads.head import Head, turn
 from sf3d_jax.making.heads.motions import read_motion
@@ -22,6 +25,10 @@ OPENING = ("jawOpen", "eyeWideLeft", "eyeWideRight")
 # An image shows the box about a mesh and a margin, or so many times the face if that is less. The
 # face is what moves by more than a share of the largest displacement of the targets.
 MARGIN, FACES, MOVING = 1.15, 2.2, 0.1
+
+# Reflectance of skin, and angular frequencies of its blotches per metre.
+LIGHT_SKIN, DARK_SKIN = np.array([0.62, 0.42, 0.33]), np.array([0.16, 0.08, 0.05])
+BLOTCHES = (50.0, 400.0)
 
 # The head turns about a point this far up its box.
 PIVOT = 0.2
@@ -116,7 +123,9 @@ def _find_motion(
     """A function from the number of a frame to its vertices."""
     neutral, targets = loaded.mesh.vertices, loaded.mesh.targets
     low, high = neutral.min(0), neutral.max(0)
-    pivot = np.array([(low[0] + high[0]) / 2, low[1] + PIVOT * (high[1] - low[1]), (low[2] + high[2]) / 2])
+    pivot = np.array(
+        [(low[0] + high[0]) / 2, low[1] + PIVOT * (high[1] - low[1]), (low[2] + high[2]) / 2]
+    )
     if options.motion is not None:
         rows = {"vertices": (len(neutral), 3), "rotation": (3,), **dict.fromkeys(targets, ())}
         arrays = read_motion(options.motion, options.frames, rows)
@@ -136,9 +145,7 @@ def _find_motion(
 
     def find_vertices(frame: int) -> np.ndarray:
         time = frame / options.fps
-        return turn(
-            deform(neutral, targets, curves.expression(time)), pivot, curves.rotation(time)
-        )
+        return turn(deform(neutral, targets, curves.expression(time)), pivot, curves.rotation(time))
 
     return find_vertices
 
@@ -161,3 +168,32 @@ def deform(
         if weight:
             vertices += weight * targets[name]
     return vertices
+
+
+def _paint(subject: SubjectPlan, options: Options, loaded: _Loaded) -> np.ndarray:
+    """Reflectance of the pieces: the texture, or else plain skin."""
+    mesh, pieces = loaded.mesh, loaded.cover
+    texture = mesh.texture if options.texture is None else read_image(options.texture)
+    if mesh.uv is not None and mesh.face_uv is not None and texture is not None:
+        corners = place_corners(pieces.corners, mesh.uv[mesh.face_uv[pieces.triangles]])
+        return paint_from_texture(corners, texture)
+    if options.texture is not None:
+        expected = "texture coordinates for the texture"
+        raise FormatError(options.head, expected, "none; leave the option texture out")
+    middles = place_corners(pieces.corners, mesh.vertices[mesh.faces[pieces.triangles]]).mean(1)
+    return paint_plainly(subject.draw_from("skin"), middles)
+
+
+def paint_plainly(generator: np.random.Generator, points: np.ndarray) -> np.ndarray:
+    """Reflectance of skin without features, from light to dark, with soft blotches.
+
+    Args:
+      generator: source of chance.
+      points: [N, 3], metres.
+
+    Returns:
+      [N, 3], float32, linear.
+    """
+    tone = LIGHT_SKIN + generator.random() * (DARK_SKIN - LIGHT_SKIN)
+    waves = draw_waves(generator, points, BLOTCHES)
+    return (tone * (1 + 0.5 * waves[:, None])).astype(np.float32)

@@ -1,8 +1,8 @@
 """What differs between people's textures, drawn from a seed.
 
 Each group of traits has a stream of its own, so that another trait at the end of a group, or
-another group, changes nothing else: stream n of seed s is `SeedSequence(s, spawn_key=(TEXTURE, n))`,
-whose words NumPy keeps stable between versions.
+another group, changes nothing else: stream n of seed s is that of
+`SeedSequence(s, spawn_key=(TEXTURE, n))`, whose words NumPy keeps stable between versions.
 """
 
 from typing import NamedTuple

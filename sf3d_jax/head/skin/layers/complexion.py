@@ -34,7 +34,7 @@ def _vary_melanin(at: Places, skin: Complexion) -> Array:
     brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.10
     uneven = 0.09 * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
     pores = 0.07 * at.noise(_PORES, 0.09, 2, 0.8)
-    return uneven + pores + 0.20 * around + brow - 0.06 * blend((-10 - y) / 4)
+    return uneven + pores + 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
 
 
 def _flush(at: Places) -> Array:

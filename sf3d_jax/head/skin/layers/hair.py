@@ -89,8 +89,8 @@ def _grow_lashes(color: Array, at: Places, hair: Hair) -> Array:
     length = np.sqrt(x * x + y * y + z * z)
     x, y = x / length, y / length
     rim = landmarks.EYE_RADIUS * landmarks.almond(x, y, *landmarks.FISSURE).astype(np.float32)
-    taper = np.sqrt(np.clip(1 - np.square(x / landmarks.FISSURE[0]), 0, 1))
-    reach = np.where(y > 0, 0.11, 0.035) * taper
+    taper = np.clip(1 - np.square(x / landmarks.FISSURE[0]), 0, 1)
+    reach = np.where(y > 0, 0.11, 0.035) * np.sqrt(taper)
     share = lid.soften(np.abs(rim) - reach, 0.12) * np.where(y > 0, 0.9, 0.4) * blend(taper * 2)
     return _cover(color, near, share, hair.color * np.float32(0.2))
 

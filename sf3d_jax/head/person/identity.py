@@ -1,0 +1,147 @@
+"""Persons: random displacements of the template, in centimetres.
+
+Proportions are warps of the whole head, so teeth and tongue stay where they belong; features are bumps of
+the skin. About each eye the displacement is one translation, so that the lids keep their distance from the
+ball, and lids differ by rotations about its centre.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sf3d_jax.head.person.fields import bump, outward
+from sf3d_jax.head.person.landmarks import EYE, LEFT_EYE, RIGHT_EYE, Floats, smoothstep
+from sf3d_jax.head.person.mouth import MouthWeights
+from sf3d_jax.head.person.template import Template
+
+
+class Identity(NamedTuple):
+    """A person at rest, with open mouth and lids.
+
+    Attributes:
+      vertices: (V, 3), in centimetres.
+      openness: how much of the template's fissure is open at rest.
+      slant: radians by which the outer corners of the lids are raised.
+    """
+
+    vertices: Floats
+    openness: float
+    slant: float
+
+
+# Warps of all parts: (height, its spread, front only, standard deviations in x by x, y, z); x is scaled,
+# y and z are shifted.
+_WARPS = (
+    (6.0, 3.5, False, (0.05, 0.0, 0.0)),
+    (-2.0, 2.5, False, (0.05, 0.0, 0.0)),
+    (-8.5, 2.8, False, (0.09, 0.0, 0.0)),
+    (7.0, 3.5, True, (0.0, 0.0, 0.6)),
+    (-4.0, 2.6, True, (0.0, 0.0, 0.35)),
+    (-7.0, 2.0, True, (0.0, 0.28, 0.35)),
+    (-10.5, 2.4, True, (0.0, 0.0, 0.5)),
+)
+# Bumps of the skin: (centre, radii, standard deviations of the move outwards, up, forward).
+_BUMPS = (
+    ((0, -3.9, 9.9), (1.2, 1.4, 1.6), (0, 0.30, 0.45)),  # tip of the nose
+    ((0, -1.8, 9.0), (0.9, 1.3, 1.3), (0, 0, 0.28)),  # its back: hooked or hollow
+    ((0, 0.4, 8.2), (1.0, 1.0, 1.2), (0, 0, 0.28)),  # its root
+    ((1.1, -4.2, 9.1), (0.8, 0.9, 1.2), (0.24, 0.1, 0.1)),  # its wings
+    ((0.8, -1.5, 8.6), (0.7, 1.8, 1.2), (0.16, 0, 0)),  # width of its back
+    ((4.8, -2.4, 4.8), (1.7, 1.5, 2.0), (0.35, 0.15, 0.25)),  # cheekbones
+    ((3.6, -5.2, 5.8), (1.7, 1.8, 1.8), (0.45, 0, 0.25)),  # cheeks
+    ((4.9, -7.0, 1.2), (2.0, 2.2, 2.6), (0.5, 0.3, 0)),  # corners of the jaw
+    ((0, -10.3, 7.3), (1.8, 1.5, 1.9), (0, 0.4, 0.45)),  # chin
+    ((1.6, -10.2, 6.8), (1.2, 1.4, 1.6), (0.35, 0, 0)),  # width of the chin
+    ((0, -12.0, 4.6), (2.4, 1.6, 2.4), (0, 0.5, 0.2)),  # under the chin
+    ((2.2, 1.9, 8.0), (2.2, 0.8, 1.4), (0, 0.15, 0.28)),  # brows
+    ((0, 2.4, 8.6), (1.4, 1.2, 1.6), (0, 0, 0.2)),  # between the brows
+    ((5.6, 2.2, 4.6), (1.4, 2.0, 2.0), (0.3, 0, 0)),  # temples
+    ((0, -6.2, 8.7), (2.0, 0.7, 1.1), (0, 0.08, 0.16)),  # upper lip
+    ((0, -7.6, 8.5), (1.7, 0.7, 1.1), (0, 0.08, 0.18)),  # lower lip
+    ((0, -5.6, 9.0), (1.3, 0.7, 1.2), (0, 0, 0.16)),  # above the upper lip
+    ((7.6, -1.0, -0.9), (1.0, 2.6, 1.8), (0.4, 0.2, -0.15)),  # ears
+    ((7.3, -3.6, -0.7), (0.9, 1.0, 1.2), (0.1, 0.3, 0)),  # lobes
+    ((5.6, -12, -2), (3.0, 3.5, 4.0), (0.5, 0, 0)),  # neck
+    ((0, -13, 3.2), (1.3, 1.3, 1.6), (0, 0, 0.25)),  # larynx
+)
+_LENGTHS = (0.06, 0.03)  # of the face below, and of the head above the eyes
+_SCALES = (0.035, 0.0, 0.035)  # of width and depth
+_EYE_MOVES = (0.16, 0.10, 0.14)
+_MOUTH_WIDTH = 0.08
+_ASYMMETRY = 0.15  # of a bump's move, in its own standard deviations
+_SWAY = (0.06, 0.05)  # sideways waves over height and depth
+_OPENNESS = (0.78, 1.0)
+_SLANT = 0.07
+# Rigid within the first distance from the centre of an eye, free beyond the second.
+_EYE_SOCKET = 1.7, 3.2
+
+
+def make_identity(template: Template, mouth: MouthWeights, seed: int) -> Identity:
+    """The person of a seed: uniform numbers of its own stream, so that extremes are as likely as means."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+
+    def draw(deviation: float) -> float:
+        # A uniform distribution spreads people further apart than a normal one of the same deviation.
+        return deviation * rng.uniform(-np.sqrt(3), np.sqrt(3))
+
+    # Moves are taken where the lips are closed, so that both edges of the slit move alike.
+    points = template.vertices + mouth.closing
+    moves = _warp(points, draw) + mouth.skin[:, None] * _draw_features(points, draw)
+    moved = _hold_eyes(template, template.vertices + moves, moves, draw)
+    return Identity(moved, rng.uniform(*_OPENNESS), draw(_SLANT))
+
+
+Draw = Callable[[float], float]
+
+
+def _warp(points: Floats, draw: Draw) -> Floats:
+    """Moves of all parts: proportions of the head."""
+    x, y, z = points.T
+    front = smoothstep(z / 6.0)
+    above_neck = smoothstep((y + 15.0) / 6.0)
+    moves = np.zeros_like(points)
+    for height, spread, is_frontal, (wide, up, ahead) in _WARPS:
+        weight = np.exp(-0.5 * ((y - height) / spread) ** 2) * above_neck
+        weight = weight * front if is_frontal else weight
+        moves += weight[:, None] * np.stack(
+            [draw(wide) * x, np.full_like(x, draw(up)), np.full_like(x, draw(ahead))], 1
+        )
+    moves[:, 1] += draw(_LENGTHS[0]) * np.minimum(y, 0) + draw(_LENGTHS[1]) * np.maximum(y, 0)
+    moves[:, 0] += above_neck * draw(_SCALES[0]) * x
+    moves[:, 2] += above_neck * draw(_SCALES[2]) * z
+    # Nobody is symmetric.
+    moves[:, 0] += draw(_SWAY[0]) * np.sin(0.35 * y + draw(2.0)) * above_neck
+    moves[:, 0] += draw(_SWAY[1]) * np.sin(0.4 * z + draw(2.0)) * above_neck
+    return moves
+
+
+def _draw_features(points: Floats, draw: Draw) -> Floats:
+    """Moves of the skin: features of the face."""
+    x = points[:, 0]
+    moves = np.zeros_like(points)
+    out = outward(x)
+    for center, radii, (wide, up, ahead) in _BUMPS:
+        weight = bump(points, center, radii) * (1 + draw(_ASYMMETRY) * out)
+        moves += weight[:, None] * np.stack(
+            [draw(wide) * out, np.full_like(x, draw(up)), np.full_like(x, draw(ahead))], 1
+        )
+    corners = bump(points, (2.3, -6.9, 7.4), (1.2, 1.2, 1.6))
+    moves[:, 0] += draw(_MOUTH_WIDTH) * x * corners
+    return moves
+
+
+def _hold_eyes(template: Template, moved: Floats, moves: Floats, draw: Draw) -> Floats:
+    """Makes the moves rigid about both eyes."""
+    eye_moves = np.array([draw(deviation) for deviation in _EYE_MOVES])
+    points, part = template.vertices, template.vertex_parts
+    for side, ball in ((1, LEFT_EYE), (-1, RIGHT_EYE)):
+        center = EYE * [side, 1, 1]
+        away = np.linalg.norm(points - center, axis=1)
+        inner, outer = _EYE_SOCKET
+        weight = smoothstep((outer - away) / (outer - inner))
+        weight[part == ball] = 1.0
+        # What happens to the ball, had it been a point, happens to its surroundings.
+        move = moves[part == ball].mean(0) + eye_moves * [side, 1, 1]
+        moved = moved + weight[:, None] * (points + move - moved)
+    return moved

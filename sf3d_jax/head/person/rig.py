@@ -1,0 +1,157 @@
+"""The moving template: what is the same for all people, computed once, and the motion itself, in centimetres.
+
+Linear moves come first, then lids and eyes, then the jaw with tongue, and the neck last.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from sf3d_jax.head.person.expression import make_fields
+from sf3d_jax.head.person.fields import Field
+from sf3d_jax.head.person.identity import Identity
+from sf3d_jax.head.person.landmarks import HINGE, LEFT_EYE, NECK, RIGHT_EYE, TONGUE, Floats, smoothstep
+from sf3d_jax.head.person.lids import (
+    LidPose,
+    Lids,
+    find_lids,
+    move_lids,
+    rotate_pitch,
+    rotate_roll,
+    rotate_yaw,
+)
+from sf3d_jax.head.person.meshing import Ints
+from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
+from sf3d_jax.head.person.template import Template, load_template
+
+# Motion of the rig at weight 1: radians, centimetres.
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
+_LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
+_TONGUE_OUT, _TONGUE_DOWN = 3.2, 0.5
+# A tongue that comes out opens the jaw at least this much.
+_JAW_OF_TONGUE = 0.35
+
+
+class Rig(NamedTuple):
+    """What moves the template.
+
+    Attributes:
+      template: the mesh.
+      mouth: weights of mouth and jaw.
+      jaw_indices: the vertices that the jaw moves.
+      jaw, lips: their shares of the jaw's turn, and of `mouthClose`.
+      tongue: the vertices of the tongue, and their shares of its motion.
+      lids: of the left and the right eye.
+      fields: the linear displacement of each unit of expression that has one.
+      neck: (V,), share of the head's turn.
+    """
+
+    template: Template
+    mouth: MouthWeights
+    jaw_indices: Ints
+    jaw: Floats
+    lips: Floats
+    tongue: tuple[Ints, Floats]
+    lids: tuple[Lids, Lids]
+    fields: dict[str, Field]
+    neck: Floats
+
+
+@functools.cache
+def load_rig() -> Rig:
+    """The rig of the template."""
+    template = load_template()
+    mouth = weigh_mouth(template)
+    jaw_indices = np.flatnonzero(np.maximum(mouth.jaw, mouth.lips) > 1e-4)
+    tongue = np.flatnonzero(template.vertex_parts == TONGUE)
+    depth = template.vertices[tongue, 2]
+    forward = (depth - depth.min()) / np.ptp(depth)
+    y, z = template.vertices[:, 1], template.vertices[:, 2]
+    # The chin turns with the skull: what is in front of the neck counts as higher.
+    neck = smoothstep((y + 0.55 * (z - NECK[2]) + 15.0) / 6.5)
+    return Rig(
+        template,
+        mouth,
+        jaw_indices,
+        mouth.jaw[jaw_indices],
+        mouth.lips[jaw_indices],
+        (tongue, forward**1.5),
+        (find_lids(template, 1, LEFT_EYE), find_lids(template, -1, RIGHT_EYE)),
+        make_fields(template, mouth),
+        neck,
+    )
+
+
+def move(
+    rig: Rig,
+    identity: Identity,
+    centers: Floats,
+    weights: Mapping[str, float],
+    rotation: tuple[float, float, float],
+) -> Floats:
+    """Vertices (V, 3) of a person with an expression.
+
+    Args:
+      rig: of the template.
+      identity: the person.
+      centers: (2, 3), of the left and the right eye of the person.
+      weights: of the units of expression, 0 to 1.
+      rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left side up.
+    """
+    vertices = identity.vertices + rig.mouth.closing
+    for name, weight in weights.items():
+        if weight and name in rig.fields:
+            field = rig.fields[name]
+            vertices[field.indices] += np.float32(weight) * field.moves
+    for lids, center, side in zip(rig.lids, centers, ("Left", "Right"), strict=True):
+        pose = _pose_lids(weights, side)
+        move_lids(vertices, lids, center, identity.openness, identity.slant, pose)
+    _move_jaw(vertices, rig, weights)
+    _turn_head(vertices, rig, rotation)
+    return vertices
+
+
+def _pose_lids(weights: Mapping[str, float], side: str) -> LidPose:
+    def weight(name: str) -> float:
+        return weights.get(name + side, 0.0)
+
+    return LidPose(
+        blink=weight("eyeBlink"),
+        wide=weight("eyeWide"),
+        squint=weight("eyeSquint"),
+        gaze_out=_LOOK_SIDE * (weight("eyeLookOut") - weight("eyeLookIn")),
+        gaze_up=_LOOK_UP * weight("eyeLookUp") - _LOOK_DOWN * weight("eyeLookDown"),
+    )
+
+
+def _move_jaw(vertices: Floats, rig: Rig, weights: Mapping[str, float]) -> None:
+    """Turns the jaw about its hinge, and moves the tongue in its axes, in place."""
+    out = weights.get("tongueOut", 0.0)
+    opening = _JAW_OPEN * max(weights.get("jawOpen", 0.0), _JAW_OF_TONGUE * out)
+    side = _JAW_SIDE * (weights.get("jawLeft", 0.0) - weights.get("jawRight", 0.0))
+    forward = _JAW_FORWARD * weights.get("jawForward", 0.0)
+    if out:
+        tongue, share = rig.tongue
+        vertices[tongue, 2] += out * _TONGUE_OUT * share
+        vertices[tongue, 1] -= out * _TONGUE_DOWN * share**2
+    if not (opening or side or forward):
+        return
+    close = weights.get("mouthClose", 0.0)
+    share = rig.jaw + close * rig.lips * (0.5 - rig.jaw)
+    x, y, z = (vertices[rig.jaw_indices] - HINGE).T
+    cos, sin = np.cos(opening * share), np.sin(opening * share)
+    y, z = cos * y - sin * z, cos * z + sin * y
+    cos, sin = np.cos(side * share), np.sin(side * share)
+    x, z = cos * x + sin * z, cos * z - sin * x
+    vertices[rig.jaw_indices] = np.stack([x, y, z + forward * share], 1) + HINGE
+
+
+def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float]) -> None:
+    yaw, pitch, roll = rotation
+    if not (yaw or pitch or roll):
+        return
+    turn = rotate_yaw(yaw) @ rotate_pitch(pitch) @ rotate_roll(roll)
+    away = vertices - NECK
+    vertices += rig.neck[:, None] * (away @ turn.T - away)

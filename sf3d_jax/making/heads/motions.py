@@ -1,4 +1,4 @@
-"""Motions that a user brings: .npz files with one row for each frame.
+"""Where motions come from: drawn at random, or from an .npz with one row for each frame.
 
 For the procedural person, and for a mesh with morph targets:
 
@@ -21,12 +21,79 @@ For a face model, with the names of FLAME's trackers; missing ones are 0:
 There have to be as many rows as frames are made, or more. Any other array is refused.
 """
 
+import functools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from sf3d_jax.data._files import FormatError
+from sf3d_jax.making.curves import Curves
+from sf3d_jax.making.options import Options
+from sf3d_jax.making.planning import SubjectPlan
+
+
+class Pose(NamedTuple):
+    """How a head looks at one time.
+
+    Attributes:
+      expression: weights by name.
+      rotation: yaw, pitch and roll in radians.
+    """
+
+    expression: dict[str, float]
+    rotation: tuple[float, float, float]
+
+
+def draw_poses(
+    subject: SubjectPlan, options: Options, names: Iterable[str]
+) -> Callable[[int], Pose]:
+    """Draws a motion at random.
+
+    Args:
+      subject: the subject.
+      options: options of the data set.
+      names: names of the expressions.
+
+    Returns:
+      A function from the number of a frame to the pose.
+    """
+    seconds = options.frames / options.fps
+    curves = Curves(functools.partial(subject.draw_from, "motion"), names, seconds)
+
+    def find_pose(frame: int) -> Pose:
+        time = frame / options.fps
+        return Pose(curves.expression(time), curves.rotation(time))
+
+    return find_pose
+
+
+def read_poses(path: str, frames: int, names: Iterable[str]) -> Callable[[int], Pose]:
+    """Reads a motion of expressions and turns.
+
+    Args:
+      path: .npz file.
+      frames: number of frames that are needed.
+      names: names of the expressions that the head has.
+
+    Returns:
+      A function from the number of a frame to the pose.
+
+    Raises:
+      FormatError: see `read_motion`.
+      OSError: the file cannot be opened.
+    """
+    rows: dict[str, tuple[int, ...]] = {"rotation": (3,)}
+    rows |= dict.fromkeys(names, ())
+    arrays = read_motion(path, frames, rows)
+    rotation = arrays.pop("rotation", np.zeros((frames, 3)))
+
+    def find_pose(frame: int) -> Pose:
+        yaw, pitch, roll = rotation[frame].tolist()
+        return Pose({name: float(x[frame]) for name, x in arrays.items()}, (yaw, pitch, roll))
+
+    return find_pose
 
 
 def read_motion(

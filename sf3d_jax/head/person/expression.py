@@ -33,7 +33,14 @@ EXPRESSIONS: tuple[str, ...] = (
     *("mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight"),
     *("mouthUpperUpLeft", "mouthUpperUpRight"),
     *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
+    *(
+        "cheekPuff",
+        "cheekSquintLeft",
+        "cheekSquintRight",
+        "noseSneerLeft",
+        "noseSneerRight",
+        "tongueOut",
+    ),
 )
 
 
@@ -77,12 +84,8 @@ _PUSHES: dict[str, tuple[Push, ...]] = {
     "mouthFrown": (Push(_CORNER, (1.0, 1.0, 1.5), (0.12, -0.6, -0.1)),),
     "mouthDimple": (Push((2.7, -6.9, 7.0), (0.9, 0.8, 1.3), (0.3, 0.06, -0.28)),),
     "mouthStretch": (Push((2.6, -7.2, 7.1), (1.1, 1.2, 1.5), (0.55, -0.25, -0.25)),),
-    "mouthRollLower": (
-        Push((0, -7.4, 8.5), (1.9, 0.55, 1.0), (0, 0.06, -0.34), "lower"),
-    ),
-    "mouthRollUpper": (
-        Push((0, -6.45, 8.6), (1.9, 0.5, 1.0), (0, -0.06, -0.34), "upper"),
-    ),
+    "mouthRollLower": (Push((0, -7.4, 8.5), (1.9, 0.55, 1.0), (0, 0.06, -0.34), "lower"),),
+    "mouthRollUpper": (Push((0, -6.45, 8.6), (1.9, 0.5, 1.0), (0, -0.06, -0.34), "upper"),),
     "mouthShrugLower": (
         Push((0, -9.6, 7.8), (1.7, 1.2, 1.4), (0, 0.35, 0.08)),
         Push((0, -7.2, 8.5), (1.8, 1.0, 1.2), (0, 0.26, 0.14)),

@@ -126,7 +126,9 @@ def _move_margins(openness: float, pose: LidPose) -> tuple[float, float]:
     """Moves of the upper and the lower margin as shares of the template's opening."""
     opening = 2 * float(_margin(np.zeros(1))[0])
     upper, lower = openness - 0.5, -0.5
-    upper += _WIDE * pose.wide + _SQUINT_UPPER * pose.squint + _UPPER_FOLLOWS * pose.gaze_up / opening
+    upper += (
+        _WIDE * pose.wide + _SQUINT_UPPER * pose.squint + _UPPER_FOLLOWS * pose.gaze_up / opening
+    )
     lower += _SQUINT_LOWER * pose.squint + _LOWER_FOLLOWS * pose.gaze_up / opening
     upper = max(upper, lower + _SLIT)
     meeting = lower + _MEETING * (upper - lower)

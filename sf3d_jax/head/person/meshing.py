@@ -49,7 +49,12 @@ def mesh_surface(
     around = _find_cells(cells, sizes, levels, axis, start, length)
     # Where no leaf is found, the cell was halved, and its parts in the middle of the edge dropped.
     smallest = ((sizes[around] >= length[:, None]) & (around >= 0)).all(1)
-    axis, start, length, around = axis[smallest], start[smallest], length[smallest], around[smallest]
+    axis, start, length, around = (
+        axis[smallest],
+        start[smallest],
+        length[smallest],
+        around[smallest],
+    )
     first, second = first[smallest], second[smallest]
 
     share = first / (first - second)
@@ -60,7 +65,11 @@ def mesh_surface(
     corners = corners.reshape(-1, 4)
     count = np.bincount(corners.ravel(), minlength=len(used))
     vertices = np.stack(
-        [np.bincount(corners.ravel(), np.repeat(points[:, i], 4), len(used)) / count for i in range(3)], 1
+        [
+            np.bincount(corners.ravel(), np.repeat(points[:, i], 4), len(used)) / count
+            for i in range(3)
+        ],
+        1,
     )
     corners[first > 0] = corners[first > 0, ::-1]
     return vertices, corners
@@ -165,7 +174,9 @@ def relax(distance: Field, vertices: Floats, quads: Ints, steps: int, reach: flo
     a, b = np.concatenate([start, end]), np.concatenate([end, start])
     count = np.bincount(a, minlength=len(vertices))
     for _ in range(steps):
-        mean = np.stack([np.bincount(a, vertices[b, i], len(vertices)) / count for i in range(3)], 1)
+        mean = np.stack(
+            [np.bincount(a, vertices[b, i], len(vertices)) / count for i in range(3)], 1
+        )
         normal, _ = _gradient(distance, vertices)
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 0.25)
         move = mean - vertices

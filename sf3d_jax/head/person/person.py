@@ -17,6 +17,7 @@ from sf3d_jax.head.person.landmarks import (
     Floats,
 )
 from sf3d_jax.head.person.rig import Rig, load_rig, move
+from sf3d_jax.head.skin.painting import paint
 
 _METRE = 100.0  # centimetres
 _GROUPS = ("skin", "upper lids", "lower jaw", *PARTS[MOUTH:])
@@ -65,7 +66,10 @@ class Person:
         self._identity = make_identity(self._rig.template, self._rig.mouth, self.seed)
         vertex_parts = self._rig.template.vertex_parts
         self._centers = np.stack(
-            [self._identity.vertices[vertex_parts == ball].mean(0) for ball in (LEFT_EYE, RIGHT_EYE)]
+            [
+                self._identity.vertices[vertex_parts == ball].mean(0)
+                for ball in (LEFT_EYE, RIGHT_EYE)
+            ]
         )
         self.faces = self._rig.template.faces
         self.template = self._rig.template.vertices / _METRE
@@ -95,9 +99,31 @@ class Person:
         """
         weights = check_weights(expression or {})
         if len(rotation) != 3 or not np.isfinite(rotation).all():
-            raise ValueError(f"rotation: expected finite (yaw, pitch, roll) in radians, got {rotation!r}")
+            raise ValueError(
+                f"rotation: expected finite (yaw, pitch, roll) in radians, got {rotation!r}"
+            )
 
         return move(self._rig, self._identity, self._centers, weights, rotation) / _METRE
+
+    def albedo(
+        self, points: npt.ArrayLike, parts: npt.ArrayLike, spacing: npt.ArrayLike = 0.0
+    ) -> npt.NDArray[np.float32]:
+        """Paints skin, hair, brows, irises, teeth and tongue.
+
+        Args:
+          points: (N, 3), on the template, in metres.
+          parts: (N,), the part of each point, as in `parts`.
+          spacing: scalar or (N,), distance between samples of the surface, in metres. Detail that is finer
+            than two samples fades out; 0 keeps all.
+
+        Returns:
+          (N, 3) float32, linear reflectance from 0 to 1. A point that is not finite gets 0.
+
+        Raises:
+          ValueError: if an argument has another shape, or a part is unknown.
+        """
+        spacing = np.asarray(spacing, float) * _METRE
+        return paint(np.asarray(points, float) * _METRE, parts, self.seed, spacing)
 
 
 def _group(rig: Rig, parts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -12,7 +12,15 @@ import numpy as np
 from sf3d_jax.head.person.expression import make_fields
 from sf3d_jax.head.person.fields import Field
 from sf3d_jax.head.person.identity import Identity
-from sf3d_jax.head.person.landmarks import HINGE, LEFT_EYE, NECK, RIGHT_EYE, TONGUE, Floats, smoothstep
+from sf3d_jax.head.person.landmarks import (
+    HINGE,
+    LEFT_EYE,
+    NECK,
+    RIGHT_EYE,
+    TONGUE,
+    Floats,
+    smoothstep,
+)
 from sf3d_jax.head.person.lids import (
     LidPose,
     Lids,

@@ -64,7 +64,9 @@ def edge_length(points: Floats) -> Floats:
     wanted = np.minimum(wanted, 0.15 + 0.25 * np.maximum(nostril - 0.5, 0))
     wanted = np.minimum(wanted, 0.22 + 0.25 * np.maximum(nose - 1.6, 0))
     wanted = np.minimum(wanted, np.where(ear < 1.1, 0.23, 1.0))
-    wanted = np.minimum(wanted, np.where(r < 2.6, np.minimum(lids, 0.23 + 0.2 * np.maximum(r - 1.9, 0)), 1.0))
+    wanted = np.minimum(
+        wanted, np.where(r < 2.6, np.minimum(lids, 0.23 + 0.2 * np.maximum(r - 1.9, 0)), 1.0)
+    )
     return np.minimum(wanted, np.where(slit < 3.0, lips, 1.0))
 
 
@@ -123,7 +125,9 @@ def _lips(p: Floats, d: Floats) -> Floats:
 def _neck(p: Floats, d: Floats) -> Floats:
     d = _blend(d, _ellipsoid(p, (0, -22.0, -3.5), (18.0, 8.5, 6.6)), 3.5)  # shoulders
     d = _blend(d, _cone(p, (0, -6, -2.2), (0, -20, -3.5), 4.9, 5.7), 1.6)
-    d = _blend(d, _cone(p, (5.2, -5.5, -3.0), (1.3, -15.4, 2.2), 0.9, 0.7), 1.6)  # muscle to the breastbone
+    d = _blend(
+        d, _cone(p, (5.2, -5.5, -3.0), (1.3, -15.4, 2.2), 0.9, 0.7), 1.6
+    )  # muscle to the breastbone
     return _cut(d, _ellipsoid(p, (0, -14.8, 3.9), (2.2, 3.0, 1.7)), 1.5)  # pit of the throat
 
 

@@ -24,8 +24,7 @@ from sf3d_jax.gaussians.scene import Gaussians
 from sf3d_jax.head._pieces import (
     ROOT_3,
     Corners,
-    check_cover,
-    check_mesh,
+    check_pieces,
     find_edges,
     find_side,
     gather,
@@ -35,7 +34,6 @@ from sf3d_jax.head._pieces import (
 from sf3d_jax.head.covering import Cover
 
 
-@jit
 def pieces(cover: Cover, faces: Array, vertices: Array) -> jax.Array:
     """Finds the corners of all pieces on the mesh.
 
@@ -52,15 +50,18 @@ def pieces(cover: Cover, faces: Array, vertices: Array) -> jax.Array:
       TypeError: an argument has another type.
       ValueError: a shape does not fit.
     """
-    check_cover(cover)
-    check_mesh(faces, vertices)
+    check_pieces(cover, faces, vertices)
+    return _pieces(cover, faces, vertices)
+
+
+@jit
+def _pieces(cover: Cover, faces: Array, vertices: Array) -> jax.Array:
     corners, shares = _gather_pieces(cover, faces, vertices)
     points = [_find_point(corners, shares[:, k, 1], shares[:, k, 2]) for k in range(3)]
     stacked = jnp.stack([channels_last(*point) for point in points], 1)
     return mask(corners.is_finite, stacked, jnp.nan).astype(vertices.dtype)
 
 
-@jit
 def carry(
     cover: Cover,
     faces: Array,
@@ -97,11 +98,23 @@ def carry(
       TypeError: an argument has another type.
       ValueError: a shape does not fit.
     """
-    count = check_cover(cover)
-    check_mesh(faces, vertices)
+    count = check_pieces(cover, faces, vertices)
     check_array("colors", colors)
     if colors.ndim not in (2, 3) or colors.shape[0] != count:
         raise ValueError(f"colors: expected shape ({count}, C), got {colors.shape}")
+    return _carry(cover, faces, vertices, colors, size, flatness, opacity)
+
+
+@jit
+def _carry(
+    cover: Cover,
+    faces: Array,
+    vertices: Array,
+    colors: Array,
+    size: float,
+    flatness: float,
+    opacity: float,
+) -> Gaussians:
     corners, shares = _gather_pieces(cover, faces, vertices)
     means = _find_point(corners, shares[..., 1].sum(-1) / 3, shares[..., 2].sum(-1) / 3)
     factors = _make_factors(corners, shares, jnp.asarray(flatness, shares.dtype))
@@ -109,7 +122,7 @@ def carry(
     placed = channels_last(*means), jnp.stack([channels_last(*x) for x in factors], -1)
     placed = mask(corners.is_finite, placed, (jnp.nan, jnp.nan))
     means_, factors_ = (x.astype(vertices.dtype) for x in placed)
-    opacities = jnp.full(count, opacity, vertices.dtype)
+    opacities = jnp.full(shares.shape[0], opacity, vertices.dtype)
     return Gaussians(means_, factors_, opacities, jnp.asarray(colors))
 
 

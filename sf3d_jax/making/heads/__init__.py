@@ -1,6 +1,8 @@
 """The heads that can be drawn: the procedural person, a user's mesh, a user's face model."""
 
 from sf3d_jax.making.heads.head import Head
+from sf3d_jax.making.heads.mesh import open_mesh
+from sf3d_jax.making.heads.model import open_model
 from sf3d_jax.making.heads.person import open_person
 from sf3d_jax.making.options import MODELS, PROCEDURAL, Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -23,9 +25,5 @@ def open_head(subject: SubjectPlan, options: Options) -> Head:
     if options.head == PROCEDURAL:
         return open_person(subject, options)
     if options.head.lower().endswith(MODELS):
-        from sf3d_jax.making.heads.model import open_model
-
         return open_model(subject, options)
-    from sf3d_jax.making.heads.mesh import open_mesh
-
     return open_mesh(subject, options)

@@ -19,9 +19,10 @@ from sf3d_jax.making.planning import SubjectPlan
 EXTENT = 0.303
 TARGET = np.array([0.0, -0.005, 0.0])
 
-# Pieces per area, relative to the sides and the back of the head.
-FACE, FEATURES, SHOULDERS = 2.0, 4.0, 0.3
-FACE_DEPTH, SHOULDER_HEIGHT = 0.04, -0.12  # metres
+# Pieces per area, relative to the sides and the back of the head. The triangles of the neck are the
+# largest.
+FACE, NECK = 2.0, 1.5
+FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
 
 # What lies inside the mouth. There less light arrives: a share that falls with the depth, metres.
 INSIDE = [landmarks.MOUTH, landmarks.UPPER_TEETH, landmarks.LOWER_TEETH, landmarks.TONGUE]
@@ -68,10 +69,8 @@ def _cover_template(count: int) -> Cover:
     """Pieces of the template, which all people share; they are smaller on the face."""
     person = Person(0)
     middles = person.template[person.faces].mean(1)
-    is_skin = person.parts == landmarks.SKIN
     density = np.where(middles[:, 2] > FACE_DEPTH, FACE, 1.0)
-    density[middles[:, 1] < SHOULDER_HEIGHT] = SHOULDERS
-    density[~is_skin & (person.parts != landmarks.MOUTH)] = FEATURES
+    density[middles[:, 1] < NECK_HEIGHT] = NECK
     return cover(person.template, person.faces, count, weight=density)
 
 

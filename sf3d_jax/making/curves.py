@@ -104,7 +104,6 @@ class Curves:
         self._waves: dict[str, Wave] = {}
         self._blinks = _draw_blinks(draw("blinks"), seconds)
         known = self._couple(0.0)
-        # Names that no rule of faces knows move on their own.
         self._others = {unit for unit in self._names.values() if unit not in known}
 
     def expression(self, time: float) -> dict[str, float]:
@@ -117,7 +116,10 @@ class Curves:
           {name: weight}, from 0 to 1, of all names in their order.
         """
         weights = self._couple(time)
-        weights |= {unit: self._pair(unit, OTHER, time) for unit in self._others}
+        for unit in self._others:
+            # A side of a unit that ARKit does not divide moves as the unit; the rest on its own.
+            whole = weights.get(find_base(unit))
+            weights[unit] = self._pair(unit, OTHER, time) if whole is None else whole
         return {name: weights[unit] for name, unit in self._names.items()}
 
     def rotation(self, time: float) -> tuple[float, float, float]:
@@ -179,7 +181,7 @@ class Curves:
 
     def _pair(self, name: str, range_: tuple[float, float], time: float) -> float:
         """A weight from 0 to 1; the sides of a pair share most of their wave."""
-        base = re.sub("(Left|Right)$", "", name)
+        base = find_base(name)
         value = self._wave(base, range_, time)
         if base != name:
             value += LEANING * self._wave(name, (0.0, range_[1]), time)
@@ -211,6 +213,18 @@ def complete_side(name: str) -> str:
         if name.endswith(ending):
             return name.removesuffix(ending) + side
     return name
+
+
+def find_base(name: str) -> str:
+    """The name of a unit without its side.
+
+    Args:
+      name: name of a unit, in ARKit's form.
+
+    Returns:
+      The name.
+    """
+    return re.sub("(Left|Right)$", "", name)
 
 
 def _draw_wave(

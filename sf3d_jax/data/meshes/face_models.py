@@ -47,10 +47,10 @@ _SUM = 1e-3  # largest difference from 1 of the weights of a vertex
 
 _CONVERSION = """a pickle, which may run any code; if you trust it, convert it in an environment \
 with chumpy and SciPy:
-  import numpy, pickle; m = pickle.load(open("model.pkl", "rb"), encoding="latin1")
-  m["J_regressor"] = m["J_regressor"].toarray()
-  numpy.savez("model.npz", **{k: numpy.array(m[k]) for k in "v_template shapedirs posedirs \
-J_regressor weights kintree_table f".split()})"""
+import numpy, pickle
+model = pickle.load(open("{path}", "rb"), encoding="latin1").items()
+numpy.savez("{stem}.npz", **{{k: numpy.array(getattr(v, "todense", lambda: v)(), float) \
+for k, v in model if k in "v_template shapedirs posedirs J_regressor weights kintree_table f".split()}})"""
 
 
 class FaceArrays(NamedTuple):
@@ -99,7 +99,8 @@ def read_face_model(path: PathLike) -> FaceArrays:
     """
     ending = Path(path).suffix.lower()
     if ending != _ENDING:
-        found = _CONVERSION if ending in _PICKLES else f"the ending {ending!r}"
+        lines = _CONVERSION.format(path=path, stem=Path(path).with_suffix(""))
+        found = lines if ending in _PICKLES else f"the ending {ending!r}"
         raise FormatError(path, "a face model in an .npz", found)
     with open_archive(path) as archive:
         there = _find_names(path, list_names(archive))

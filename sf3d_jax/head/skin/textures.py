@@ -23,8 +23,8 @@ def paint_from_texture(corners_uv: npt.ArrayLike, image: npt.ArrayLike) -> Float
 
     Returns:
       (N, 3) float32, linear reflectance: the mean of seven bilinear samples of the decoded image,
-      which is halved until its texels are no finer than the samples. A piece with a coordinate that
-      is not finite gets 0.
+      which is halved while its texels are finer than the samples. A piece with a NaN or infinite
+      coordinate gets 0, and changes no other.
 
     Raises:
       ValueError: `corners_uv` or `image` has another shape.

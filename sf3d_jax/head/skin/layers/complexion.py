@@ -16,9 +16,9 @@ def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
 
     Melanin and blood are those of the person, more or less by region and by noise.
     """
-    melanin = skin.melanin * (1 + _vary_melanin(at, skin)) + _spot(at, skin)
-    blood = skin.blood * (1 + 0.22 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
-    blood += _flush(at) * (0.08 + 0.22 * skin.flush)
+    melanin = _vary_melanin(at, skin) + _spot(at, skin)
+    blood = skin.blood * (1 + 0.16 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
+    blood += _flush(at) * (0.06 + 0.17 * skin.flush)
     lips = _find_lips(at)
     wet = lips * (1 + 0.10 * _line_lips(at, lips))
     blood += wet * redness
@@ -28,13 +28,15 @@ def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
 
 
 def _vary_melanin(at: Places, skin: Complexion) -> Array:
-    """The share by which melanin is more or less than the person's."""
+    """Melanin by region, uneven, with pores."""
     _, y, z = at.axes
     around = at.bump(landmarks.EYE + np.array([0.0, -0.35, 0.5]), [2.3, 1.5, 2.2])
     brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.10
-    uneven = 0.09 * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
-    pores = 0.07 * at.noise(_PORES, 0.09, 2, 0.8)
-    return uneven + pores + 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
+    # Equal changes are equally visible on pale and on dark skin, but pale skin is more even.
+    uneven = (0.03 + 0.02 * skin.melanin) * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
+    pores = (0.02 + 0.02 * skin.melanin) * at.noise(_PORES, 0.09, 2, 0.8)
+    region = 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
+    return skin.melanin * (1 + region) + uneven + pores
 
 
 def _flush(at: Places) -> Array:
@@ -64,9 +66,9 @@ def _find_lips(at: Places) -> Array:
     upper = landmarks.UPPER_LIP * np.maximum(1 - side**2, 0) * (1 - 0.25 * side) - dip
     lower = landmarks.LOWER_LIP * np.maximum(1 - np.square(side * 1.02), 0)
     out = np.where(y > line, y - line - upper, line - y - lower)
-    out += 0.03 * here.noise(_LIP_NOISE, 0.5, 2)
+    out += 0.012 * here.noise(_LIP_NOISE, 0.6, 2)
     beyond = (side - 1) * landmarks.MOUTH_HALF_WIDTH
-    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.16)
+    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.2)
     return lips
 
 

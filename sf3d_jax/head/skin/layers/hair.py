@@ -58,7 +58,7 @@ def _grow_brows(color: Array, at: Places, hair: Hair) -> Array:
     off = y - _find_brow(t, hair)
     width = hair.brow_width * blend(0.55 + 1.5 * t) * (1 - 0.75 * blend((t - 0.35) / 0.65))
     # The hairs stand up at the inner end and lie along the brow at the outer end.
-    rise = np.clip(0.95 - t, -0.2, 0.95)
+    rise = np.clip(0.9 - 0.9 * t, 0, 0.9)
     lie = np.sqrt(1 - rise * rise)
     side = np.sign(brow.points[:, 0])  # another pattern on either side
     lines = np.stack([lie * off - rise * x, 0.1 * (lie * x + rise * off), side], axis=-1)

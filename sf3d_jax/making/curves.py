@@ -166,7 +166,7 @@ class Curves:
         """Weights of the eyes' turns: both look the same way."""
         across = self._wave("gaze across", (0.0, GAZE["across"]), time)
         up = self._wave("gaze up", (0.0, GAZE["up"]), time)
-        weights = {}
+        weights: dict[str, float] = {}
         for side, outwards in (("Left", across), ("Right", -across)):
             weights |= {
                 f"eyeLookOut{side}": max(outwards, 0.0),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def _load(path: str, gaussians: int) -> _Loaded:
     return _Loaded(scaled, groups, cover(scaled.vertices, faces, gaussians), unit, mesh.faces)
 
 
-def _frame(neutral: np.ndarray, targets: dict[str, np.ndarray]) -> tuple[np.ndarray, float]:
+def _frame(neutral: np.ndarray, targets: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
     """What the cameras look at, and the length that an image shows."""
     middle, longest = find_box(neutral)
     if not targets:
@@ -152,7 +152,7 @@ def _read_sequence(path: str, frames: int, loaded: _Loaded) -> Callable[[int], n
 
 
 def deform(
-    neutral: np.ndarray, targets: dict[str, np.ndarray], weights: dict[str, float]
+    neutral: np.ndarray, targets: Mapping[str, np.ndarray], weights: Mapping[str, float]
 ) -> np.ndarray:
     """Adds weighted displacements to a shape.
 

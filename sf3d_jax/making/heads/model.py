@@ -85,7 +85,8 @@ def open_model(subject: SubjectPlan, options: Options) -> Head:
 
     def move(**coefficients: np.ndarray) -> np.ndarray:
         given = {"shape": shape, **coefficients}
-        vertices = person.vertices(**{name: np.float32(x) for name, x in given.items()})
+        single = {name: x.astype(np.float32) for name, x in given.items()}
+        vertices = person.vertices(**single)
         return loaded.unit * np.asarray(vertices, np.float64)
 
     neutral, opened = move(), np.zeros((len(person.parents), 3))
@@ -116,8 +117,16 @@ def _load(path: str, gaussians: int) -> _Loaded:
     groups = find_parts(faces, len(template))
     faces = face_outwards(template, faces, groups)
     count = arrays.shapes.shape[-1]
-    single = [None if x is None else x.astype(np.float32) for x in arrays[:5]]
-    model = FaceModel(*single, arrays.parents, identities=count - count // 4)
+    single = lambda x: None if x is None else x.astype(np.float32)
+    model = FaceModel(
+        template=single(template),
+        shapes=single(arrays.shapes),
+        pose_shapes=single(arrays.pose_shapes),
+        regressor=single(arrays.regressor),
+        weights=single(arrays.weights),
+        parents=arrays.parents,
+        identities=count - count // 4,
+    )
     return _Loaded(model, faces, groups, cover(template, faces, gaussians), find_unit(template))
 
 

@@ -98,4 +98,4 @@ def paint_plainly(generator: np.random.Generator, points: np.ndarray) -> np.ndar
     """
     tone = LIGHT_SKIN + generator.random() * (DARK_SKIN - LIGHT_SKIN)
     waves = draw_waves(generator, points, BLOTCHES)
-    return (tone * (1 + 0.5 * waves[:, None])).astype(np.float32)
+    return (tone * (1 + 0.3 * waves[:, None])).astype(np.float32)

@@ -55,11 +55,9 @@ class Spiral:
         # The distance has half the frequency, so that the path closes after two turns only.
         distance = self.distance[0] + self.distance[1] * np.sin(turn / 2)
         height, width = self.size
-        numbers = self.focal, self.focal, (width - 1) / 2, (height - 1) / 2
-        world_to_camera = look_at(self.target, azimuth, elevation, distance)
-        return Camera.pinhole(
-            *(np.float32(x) for x in numbers), self.size, world_to_camera.astype(np.float32)
-        )
+        focal, cx, cy = map(np.float32, (self.focal, (width - 1) / 2, (height - 1) / 2))
+        pose = look_at(self.target, azimuth, elevation, distance).astype(np.float32)
+        return Camera.pinhole(focal, focal, cx, cy, self.size, pose)
 
 
 def draw_spiral(

@@ -1,12 +1,13 @@
-"""Colours: their names and numbers, sRGB to and from linear light, and a soft pattern.
+"""Colours: their names and numbers, the codes of an image, and a soft random pattern.
 
-Light adds up in linear RGB, so that Gaussians are shaded and blended there; images store sRGB
-(IEC 61966-2-1): s = 12.92 l for l <= .0031308, and 1.055 l^(1/2.4) - .055 above.
+Light adds up in linear RGB, so that Gaussians are shaded and blended there; images store sRGB.
 """
 
 import re
 
 import numpy as np
+
+from sf3d_jax.head.skin.srgb import linear_to_srgb
 
 NAMES = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "gray": (0.5, 0.5, 0.5)}
 NAMES["grey"] = NAMES["gray"]
@@ -40,31 +41,16 @@ def parse_color(text: str) -> np.ndarray:
     return np.array(numbers)
 
 
-def to_linear(srgb: np.ndarray) -> np.ndarray:
-    """Linear RGB of sRGB, both from 0 to 1.
+def encode_image(linear: np.ndarray) -> np.ndarray:
+    """sRGB codes of linear RGB; light brighter than 1 saturates.
 
     Args:
-      srgb: real [...].
+      linear: [H, W, 3].
 
     Returns:
-      [...], float64.
+      [H, W, 3], uint8.
     """
-    srgb = np.asarray(srgb, np.float64)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """sRGB codes of linear RGB; brighter light than 1 saturates.
-
-    Args:
-      linear: real [...].
-
-    Returns:
-      [...], uint8.
-    """
-    x = np.clip(np.asarray(linear, np.float64), 0, 1)
-    srgb = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
-    return np.round(255 * srgb).astype(np.uint8)
+    return np.round(255 * linear_to_srgb(linear)).astype(np.uint8)
 
 
 def draw_waves(

@@ -4,7 +4,8 @@ Every unit follows a wave
 
     w(t) = m + s sum_k a_k sin(2 pi f_k t + p_k),   k = 1 ... 4,
 
-whose frequencies are .15 to .9 Hz, so that nothing moves faster than faces do. A weight that cannot
+whose frequencies are .15 to .9 Hz, and .08 to .45 Hz for the turn of the head, so that nothing
+moves faster than people do. A weight that cannot
 be negative is a softplus of its wave, log(1 + exp(h w)) / h, and w / (1 + w^4)^(1/4) of that stays
 below 1. Blinks are bumps exp(-((t - t_i) / .085 s)^2). Units of ARKit are coupled as in faces: both
 sides of a pair move nearly alike, both eyes look the same way, lids do not widen in a blink, and
@@ -51,10 +52,11 @@ OTHER = (-0.05, 0.30)
 # Units that go both ways: the half range of each wave.
 JAW_SIDE, MOUTH_SIDE = 0.18, 0.18
 GAZE = {"across": 0.35, "up": 0.25}  # as shares of the units' full turn
-TURN = {"yaw": 0.22, "pitch": 0.10, "roll": 0.06}  # radians
+TURN = {"yaw": 0.20, "pitch": 0.09, "roll": 0.06}  # radians
 
 TERMS = 4
 FREQUENCIES = (0.15, 0.9)  # Hz
+TURN_FREQUENCIES = (0.08, 0.45)  # Hz
 SOFTNESS = 12.0
 LEANING = 0.15  # how much of a pair's wave belongs to one side alone
 BLINK = 0.085  # s
@@ -102,7 +104,6 @@ class Curves:
         self._waves: dict[str, Wave] = {}
         self._blinks = _draw_blinks(draw("blinks"), seconds)
         known = self._couple(0.0)
-        # Names that no rule of faces knows move on their own.
         self._others = {unit for unit in self._names.values() if unit not in known}
 
     def expression(self, time: float) -> dict[str, float]:
@@ -115,7 +116,10 @@ class Curves:
           {name: weight}, from 0 to 1, of all names in their order.
         """
         weights = self._couple(time)
-        weights |= {unit: self._pair(unit, OTHER, time) for unit in self._others}
+        for unit in self._others:
+            # A side of a unit that ARKit does not divide moves as the unit; the rest on its own.
+            whole = weights.get(find_base(unit))
+            weights[unit] = self._pair(unit, OTHER, time) if whole is None else whole
         return {name: weights[unit] for name, unit in self._names.items()}
 
     def rotation(self, time: float) -> tuple[float, float, float]:
@@ -127,7 +131,9 @@ class Curves:
         Returns:
           Yaw, pitch and roll in radians.
         """
-        yaw, pitch, roll = (self._wave(name, (0.0, size), time) for name, size in TURN.items())
+        yaw, pitch, roll = (
+            self._wave(name, (0.0, size), time, TURN_FREQUENCIES) for name, size in TURN.items()
+        )
         return yaw, pitch, roll
 
     def wave(self, name: str, size: float, time: float) -> float:
@@ -160,7 +166,7 @@ class Curves:
         """Weights of the eyes' turns: both look the same way."""
         across = self._wave("gaze across", (0.0, GAZE["across"]), time)
         up = self._wave("gaze up", (0.0, GAZE["up"]), time)
-        weights = {}
+        weights: dict[str, float] = {}
         for side, outwards in (("Left", across), ("Right", -across)):
             weights |= {
                 f"eyeLookOut{side}": max(outwards, 0.0),
@@ -175,16 +181,22 @@ class Curves:
 
     def _pair(self, name: str, range_: tuple[float, float], time: float) -> float:
         """A weight from 0 to 1; the sides of a pair share most of their wave."""
-        base = re.sub("(Left|Right)$", "", name)
+        base = find_base(name)
         value = self._wave(base, range_, time)
         if base != name:
             value += LEANING * self._wave(name, (0.0, range_[1]), time)
         soft = np.logaddexp(0, SOFTNESS * value) / SOFTNESS
         return float(soft / (1 + soft**4) ** 0.25)
 
-    def _wave(self, name: str, range_: tuple[float, float], time: float) -> float:
+    def _wave(
+        self,
+        name: str,
+        range_: tuple[float, float],
+        time: float,
+        band: tuple[float, float] = FREQUENCIES,
+    ) -> float:
         if name not in self._waves:
-            self._waves[name] = _draw_wave(self._draw(name), *range_)
+            self._waves[name] = _draw_wave(self._draw(name), *range_, band)
         return self._waves[name].at(time)
 
 
@@ -203,8 +215,22 @@ def complete_side(name: str) -> str:
     return name
 
 
-def _draw_wave(generator: np.random.Generator, middle: float, size: float) -> Wave:
-    frequencies = generator.uniform(*FREQUENCIES, TERMS)
+def find_base(name: str) -> str:
+    """The name of a unit without its side.
+
+    Args:
+      name: name of a unit, in ARKit's form.
+
+    Returns:
+      The name.
+    """
+    return re.sub("(Left|Right)$", "", name)
+
+
+def _draw_wave(
+    generator: np.random.Generator, middle: float, size: float, band: tuple[float, float]
+) -> Wave:
+    frequencies = generator.uniform(*band, TERMS)
     phases = generator.uniform(0, 2 * np.pi, TERMS)
     # The terms' powers add up to that of one sine of the size on average.
     amplitudes = size * generator.normal(size=TERMS) / np.sqrt(TERMS)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax.camera import Camera
@@ -19,9 +20,10 @@ from sf3d_jax.gaussians.motion import Annotation, render_motion
 from sf3d_jax.gaussians.rendering import intersections_needed
 from sf3d_jax.gaussians.scene import Gaussians
 from sf3d_jax.head.culling import select
+from sf3d_jax.head.skin.srgb import srgb_to_linear
 from sf3d_jax.head.surfaces import sure_pixels
 from sf3d_jax.making.cameras import draw_spiral
-from sf3d_jax.making.colors import parse_color, to_linear, to_srgb
+from sf3d_jax.making.colors import encode_image, parse_color
 from sf3d_jax.making.heads import open_head
 from sf3d_jax.making.options import ROOM, Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -31,6 +33,26 @@ from sf3d_jax.making.scene import State, build_scene
 # The number of Gaussians that are drawn is rounded up to a multiple of this share of all, so that
 # few programs are compiled.
 SHARE = 8
+
+
+class Maps(NamedTuple):
+    """What one drawing shows, in NumPy.
+
+    Attributes:
+      colors: [H, W, 3], linear RGB.
+      alpha: [H, W], coverage.
+      inv_depth: [H, W], per metre.
+      forward: motion to the next frame.
+      backward: motion to the previous frame.
+      valid: [H, W], bool, where there is a surface in both motions.
+    """
+
+    colors: np.ndarray
+    alpha: np.ndarray
+    inv_depth: np.ndarray
+    forward: Motion
+    backward: Motion
+    valid: np.ndarray
 
 
 class Frame(NamedTuple):
@@ -68,15 +90,17 @@ class Subject:
           OSError: a file is missing.
         """
         self._options, self._head = options, open_head(subject, options)
-        generator = subject.draw_from("camera")
-        self._path = draw_spiral(generator, np.zeros(3), self._head.extent, options.size)
+        generator, extent = subject.draw_from("camera"), self._head.extent
+        self._path = draw_spiral(generator, np.zeros(3), extent, options.size)
         self._scene = build_scene(self._head, subject, options)
-        self._room, self._background = None, np.zeros(3, np.float32)
-        if options.background == ROOM:
-            self._room = build_room(subject.draw_from("background"), self._head.extent)
-        else:
-            self._background = to_linear(parse_color(options.background)).astype(np.float32)
         self._states: dict[int, State] = {}
+        self._room: Gaussians | None = None
+        self._background = jnp.zeros(3, jnp.float32)
+        if options.background == ROOM:
+            self._room = build_room(subject.draw_from("background"), extent)
+        else:
+            color = srgb_to_linear(parse_color(options.background))
+            self._background = jnp.asarray(color, jnp.float32)
 
     def camera(self, frame: int) -> Camera:
         """The camera of a frame.
@@ -107,40 +131,38 @@ class Subject:
             raise ValueError(f"frame: expected 0 to {last}, got {frame}")
         # The first and the last frame move to themselves, so that one program draws all frames.
         times = max(frame - 1, 0), frame, min(frame + 1, last)
-        self._states = {time: self._find_state(time) for time in times}
         cameras = [self.camera(time) for time in times]
-        annotation = self._annotate(*times, cameras)
-        mask = annotation.valid & annotation.backward.valid
+        annotation = self._annotate(times, cameras)
+        maps = read_maps(annotation)
+        mask = maps.valid
         if self._options.mask == "sure":
             mask = np.asarray(sure_pixels(annotation, cameras[1]))
         if self._room is not None:
-            annotation = put_before(annotation, self._annotate_room(cameras))
+            room = draw_motion([self._room] * 3, cameras, None, self._background)
+            maps = put_before(maps, read_maps(room))
         return Frame(
-            image=to_srgb(annotation.colors),
+            image=encode_image(maps.colors),
             mask=mask,
-            inv_depth=annotation.inv_depth,
+            inv_depth=maps.inv_depth,
             camera=cameras[1],
-            forward=_take_motion(annotation) if frame < last else None,
-            backward=_take_motion(annotation.backward) if frame > 0 else None,
+            forward=maps.forward if frame < last else None,
+            backward=maps.backward if frame > 0 else None,
         )
+
+    def _annotate(self, times: Sequence[int], cameras: Sequence[Camera]) -> Annotation:
+        """Draws the Gaussians that face the camera, with the motions to both neighbours."""
+        self._states = {time: self._find_state(time) for time in times}
+        keep = self._scene.find_facing(self._states[times[1]], cameras[1])
+        room = round_room(int(keep.sum()), len(keep))
+        states = [select(self._states[time].gaussians, keep, room) for time in times]
+        features = select(self._scene.features, keep, room)
+        return draw_motion(states, cameras, features, self._background)
 
     def _find_state(self, frame: int) -> State:
         """The scene at a frame; neighbours in time share it."""
         if frame in self._states:
             return self._states[frame]
         return self._scene.place(self._head.find_vertices(frame))
-
-    def _annotate(self, before: int, now: int, after: int, cameras: list[Camera]) -> Annotation:
-        """Draws the Gaussians that face the camera, with the motions to both neighbours."""
-        keep = self._scene.find_facing(self._states[now], cameras[1])
-        room = round_room(np.count_nonzero(keep), len(keep))
-        states = [select(self._states[time].gaussians, keep, room) for time in (before, now, after)]
-        features = select(self._scene.features, keep, room)
-        return draw_motion(states, cameras, features, self._background)
-
-    def _annotate_room(self, cameras: list[Camera]) -> Annotation:
-        """Draws the room alone."""
-        return draw_motion([self._room] * 3, cameras, None, self._background)
 
 
 def open_subject(subject: SubjectPlan, options: Options) -> Subject:
@@ -178,7 +200,7 @@ def draw_motion(
     states: Sequence[Gaussians],
     cameras: Sequence[Camera],
     features: jax.Array | None,
-    background: np.ndarray,
+    background: jax.Array,
 ) -> Annotation:
     """Draws Gaussians with the motions to the next and to the previous image.
 
@@ -186,14 +208,14 @@ def draw_motion(
       states: the Gaussians at the previous time, now, and at the next time.
       cameras: the cameras at these times.
       features: (N, K), or None.
-      background: [3], linear RGB.
+      background: (3), linear RGB.
 
     Returns:
-      The annotation, in NumPy arrays.
+      The annotation.
     """
     previous, current, following = states
     needed = intersections_needed(current, cameras[1], antialias=True)
-    annotation = render_motion(
+    return render_motion(
         *(current, following, cameras[1], cameras[2]),
         previous_gaussians=previous,
         previous_camera=cameras[0],
@@ -202,10 +224,31 @@ def draw_motion(
         max_intersections=room_for(needed),
         antialias=True,
     )
-    return jax.tree.map(np.asarray, annotation)
 
 
-def put_before(subject: Annotation, room: Annotation) -> Annotation:
+def read_maps(annotation: Annotation) -> Maps:
+    """Takes the maps that are written out of an annotation with both motions.
+
+    Args:
+      annotation: (H, W), from `render_motion`.
+
+    Returns:
+      The maps.
+    """
+    forward, backward = annotation, annotation.backward
+    assert backward is not None
+    read = lambda motion: Motion(np.asarray(motion.flow), np.asarray(motion.inv_depth_change))
+    return Maps(
+        colors=np.asarray(forward.colors),
+        alpha=np.asarray(forward.alpha),
+        inv_depth=np.asarray(forward.inv_depth),
+        forward=read(forward),
+        backward=read(backward),
+        valid=np.asarray(forward.valid & backward.valid),
+    )
+
+
+def put_before(subject: Maps, room: Maps) -> Maps:
     """Puts a subject before a room.
 
     They are drawn apart: a Gaussian that lets a thousandth of the light through would mix
@@ -216,19 +259,12 @@ def put_before(subject: Annotation, room: Annotation) -> Annotation:
       room: drawn with the same cameras.
 
     Returns:
-      The colours of both, and the motion and depth of the subject where it hides half of the room
-      or more.
+      The colours of both, and the depth and motion of the subject where it is valid, of the room
+      elsewhere.
     """
-    nearer = lambda a, b: np.where(
-        subject.valid.reshape(subject.valid.shape + (1,) * (a.ndim - 2)), a, b
+    shown = subject.valid[..., None]
+    nearer = lambda a, b: np.where(shown if a.ndim == 3 else subject.valid, a, b)
+    passed = (1 - subject.alpha)[..., None]
+    return jax.tree.map(nearer, subject, room)._replace(
+        colors=subject.colors + passed * room.colors
     )
-    colors = subject.colors + (1 - subject.alpha)[..., None] * room.colors
-    parts = {"inv_depth", "flow", "inv_depth_change"}
-    maps = {name: nearer(getattr(subject, name), getattr(room, name)) for name in parts}
-    backward = jax.tree.map(nearer, subject.backward, room.backward)
-    return subject._replace(colors=colors, backward=backward, **maps)
-
-
-def _take_motion(motion: object) -> Motion:
-    """The two maps of a motion that are written."""
-    return Motion(motion.flow, motion.inv_depth_change)

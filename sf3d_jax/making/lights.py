@@ -65,7 +65,7 @@ def shade(lights: Lights, normals: jax.Array) -> jax.Array:
     length = jnp.sqrt(jnp.maximum((normals**2).sum(-1, keepdims=True), 1e-30))
     cosine = (normals / length) @ lights.directions.T
     lit = jnp.maximum((cosine + SOFTNESS) / (1 + SOFTNESS), 0)
-    return lights.ambient + lit @ lights.colors
+    return jnp.asarray(lights.ambient)[None] + lit @ lights.colors
 
 
 def _direction(azimuth: float, elevation: float) -> np.ndarray:

@@ -110,9 +110,10 @@ def _check_size(size: object) -> tuple[int, int]:
 def _check_positive(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not 0 < value < np.inf:
+    number = float(value)
+    if not 0 < number < np.inf:
         raise ValueError(f"{name}: expected a positive number, got {value}")
-    return float(value)
+    return number
 
 
 def _check_path(name: str, value: object) -> str | None:

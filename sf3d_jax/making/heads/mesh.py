@@ -2,17 +2,27 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from sf3d_jax.data.meshes import Mesh, read_mesh
+from sf3d_jax.data._files import FormatError
+from sf3d_jax.data.maps.images import read_image
+from sf3d_jax.data.meshes.formats import read_mesh
+from sf3d_jax.data.meshes.mesh import Mesh
 from sf3d_jax.head.covering import Cover, cover
-from sf3d_jax.making.colors import draw_waves
-from sf3d_jax.making.curves import Curves, complete_side
+from sf3d_jax.head.skin.pieces import place_corners
+from sf3d_jax.head.skin.textures import paint_from_texture
+from sf3d_jax.making.curves import complete_side
 from sf3d_jax.making.heads.head import Head, turn
-from sf3d_jax.making.heads.motions import read_motion
-from sf3d_jax.making.heads.surface import face_outwards, find_parts, find_unit
+from sf3d_jax.making.heads.motions import draw_poses, list_arrays, read_motion, read_poses
+from sf3d_jax.making.heads.surface import (
+    face_outwards,
+    find_box,
+    find_parts,
+    find_unit,
+    paint_plainly,
+)
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
 
@@ -36,12 +46,14 @@ class _Loaded:
       groups: [T], surfaces.
       cover: its pieces.
       unit: metres per unit of its file.
+      given_faces: [T, 3], faces as in the file.
     """
 
     mesh: Mesh
     groups: np.ndarray
     cover: Cover
     unit: float
+    given_faces: np.ndarray
 
 
 def open_mesh(subject: SubjectPlan, options: Options) -> Head:
@@ -61,7 +73,11 @@ def open_mesh(subject: SubjectPlan, options: Options) -> Head:
     loaded = _load(options.head, options.gaussians)
     neutral, targets = loaded.mesh.vertices, loaded.mesh.targets
     opened = neutral + sum(x for name, x in targets.items() if complete_side(name) in OPENING)
+    find_vertices = _find_motion(subject, options, loaded)
     target, extent = _frame(neutral, targets)
+    if options.motion is not None:
+        # A recorded head may be anywhere.
+        target = target + find_box(find_vertices(0))[0] - find_box(neutral)[0]
     return Head(
         faces=loaded.mesh.faces,
         groups=loaded.groups,
@@ -70,7 +86,7 @@ def open_mesh(subject: SubjectPlan, options: Options) -> Head:
         cover=loaded.cover,
         target=target,
         extent=extent,
-        find_vertices=_find_motion(subject, options, loaded),
+        find_vertices=find_vertices,
         paint=functools.partial(_paint, subject, options, loaded),
     )
 
@@ -87,27 +103,21 @@ def _load(path: str, gaussians: int) -> _Loaded:
         groups = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     targets = {name: unit * x for name, x in mesh.targets.items()}
     scaled = mesh._replace(vertices=unit * mesh.vertices, faces=faces, targets=targets)
-    return _Loaded(scaled, groups, cover(scaled.vertices, faces, gaussians), unit)
+    return _Loaded(scaled, groups, cover(scaled.vertices, faces, gaussians), unit, mesh.faces)
 
 
-def _frame(neutral: np.ndarray, targets: dict[str, np.ndarray]) -> tuple[np.ndarray, float]:
+def _frame(neutral: np.ndarray, targets: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
     """What the cameras look at, and the length that an image shows."""
-    middle, longest = _find_box(neutral)
+    middle, longest = find_box(neutral)
     if not targets:
         return middle, MARGIN * longest
     moved = np.max([np.linalg.norm(x, axis=-1) for x in targets.values()], axis=0)
     if not moved.max() > 0:
         return middle, MARGIN * longest
-    face, width = _find_box(neutral[moved > MOVING * moved.max()])
+    face, width = find_box(neutral[moved > MOVING * moved.max()])
     if FACES * width >= MARGIN * longest:
         return middle, MARGIN * longest
     return np.array([face[0], face[1], middle[2]]), FACES * width
-
-
-def _find_box(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """The middle of the box about points, and the longer of its width and height."""
-    low, high = points.min(0), points.max(0)
-    return (low + high) / 2, float((high - low)[:2].max())
 
 
 def _find_motion(
@@ -116,35 +126,33 @@ def _find_motion(
     """A function from the number of a frame to its vertices."""
     neutral, targets = loaded.mesh.vertices, loaded.mesh.targets
     low, high = neutral.min(0), neutral.max(0)
-    pivot = np.array(
-        [(low[0] + high[0]) / 2, low[1] + PIVOT * (high[1] - low[1]), (low[2] + high[2]) / 2]
-    )
-    if options.motion is not None:
-        rows = {"vertices": (len(neutral), 3), "rotation": (3,), **dict.fromkeys(targets, ())}
-        arrays = read_motion(options.motion, options.frames, rows)
-        if "vertices" in arrays:
-            if others := [name for name in arrays if name != "vertices"]:
-                raise FormatError(options.motion, "'vertices' alone", f"{others[0]!r} beside it")
-            return lambda frame: loaded.unit * arrays["vertices"][frame]
-        rotation = arrays.pop("rotation", np.zeros((options.frames, 3)))
-        return lambda frame: turn(
-            deform(neutral, targets, {name: x[frame] for name, x in arrays.items()}),
-            pivot,
-            rotation[frame],
-        )
-    curves = Curves(
-        functools.partial(subject.draw_from, "motion"), targets, options.frames / options.fps
-    )
+    pivot = low + [0.5, PIVOT, 0.5] * (high - low)
+    if options.motion is None:
+        find_pose = draw_poses(subject, options, targets)
+    elif "vertices" in list_arrays(options.motion):
+        return _read_sequence(options.motion, options.frames, loaded)
+    else:
+        find_pose = read_poses(options.motion, options.frames, targets)
 
     def find_vertices(frame: int) -> np.ndarray:
-        time = frame / options.fps
-        return turn(deform(neutral, targets, curves.expression(time)), pivot, curves.rotation(time))
+        pose = find_pose(frame)
+        return turn(deform(neutral, targets, pose.expression), pivot, pose.rotation)
 
     return find_vertices
 
 
+def _read_sequence(path: str, frames: int, loaded: _Loaded) -> Callable[[int], np.ndarray]:
+    """The vertices of a file, which may hold the faces too, as those of moving meshes do."""
+    mesh = loaded.mesh
+    shapes = {"vertices": (len(mesh.vertices), 3)}
+    arrays = read_motion(path, frames, shapes, {"faces": (len(mesh.faces), 3)})
+    if "faces" in arrays and not np.array_equal(arrays["faces"], loaded.given_faces):
+        raise FormatError(path, "the faces of the head in 'faces'", "others")
+    return lambda frame: loaded.unit * arrays["vertices"][frame]
+
+
 def deform(
-    neutral: np.ndarray, targets: dict[str, np.ndarray], weights: dict[str, float]
+    neutral: np.ndarray, targets: Mapping[str, np.ndarray], weights: Mapping[str, float]
 ) -> np.ndarray:
     """Adds weighted displacements to a shape.
 
@@ -161,3 +169,17 @@ def deform(
         if weight:
             vertices += weight * targets[name]
     return vertices
+
+
+def _paint(subject: SubjectPlan, options: Options, loaded: _Loaded) -> np.ndarray:
+    """Reflectance of the pieces: the texture, or else plain skin."""
+    mesh, pieces = loaded.mesh, loaded.cover
+    texture = mesh.texture if options.texture is None else read_image(options.texture)
+    if mesh.uv is not None and mesh.face_uv is not None and texture is not None:
+        corners = place_corners(pieces.corners, mesh.uv[mesh.face_uv[pieces.triangles]])
+        return paint_from_texture(corners, texture)
+    if options.texture is not None:
+        expected = "texture coordinates for the texture"
+        raise FormatError(options.head, expected, "none; leave the option texture out")
+    middles = place_corners(pieces.corners, mesh.vertices[mesh.faces[pieces.triangles]]).mean(1)
+    return paint_plainly(subject.draw_from("skin"), middles)

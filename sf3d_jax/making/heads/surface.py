@@ -1,9 +1,15 @@
-"""Prepares a mesh of unknown origin: its unit, its connected parts, and which side is outside."""
+"""Prepares a mesh of unknown origin: unit, connected parts, outside, box, and plain skin."""
 
 import numpy as np
 
+from sf3d_jax.making.colors import draw_waves
+
 # Longest side of the box about a mesh in metres; a larger one is in centimetres or millimetres.
 LARGEST = 4.0
+
+# Reflectance of skin, and angular frequencies of its blotches per metre.
+LIGHT_SKIN, DARK_SKIN = np.array([0.62, 0.42, 0.33]), np.array([0.16, 0.08, 0.05])
+BLOTCHES = (50.0, 400.0)
 
 
 def find_unit(vertices: np.ndarray) -> float:
@@ -65,3 +71,31 @@ def face_outwards(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray) ->
     is_open = np.bincount(parts, ~has_partner) > 0
     turned = ((volume < 0) & ~is_open)[parts]
     return np.where(turned[:, None], faces[:, ::-1], faces)
+
+
+def find_box(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """The box about points.
+
+    Args:
+      points: [V, 3].
+
+    Returns:
+      Its middle [3], and the longer of its width along x and its height along y.
+    """
+    low, high = points.min(0), points.max(0)
+    return (low + high) / 2, float((high - low)[:2].max())
+
+
+def paint_plainly(generator: np.random.Generator, points: np.ndarray) -> np.ndarray:
+    """Reflectance of skin without features, from light to dark, with soft blotches.
+
+    Args:
+      generator: source of chance.
+      points: [N, 3], metres.
+
+    Returns:
+      [N, 3], float32, linear.
+    """
+    tone = LIGHT_SKIN + generator.random() * (DARK_SKIN - LIGHT_SKIN)
+    waves = draw_waves(generator, points, BLOTCHES)
+    return (tone * (1 + 0.3 * waves[:, None])).astype(np.float32)

@@ -11,6 +11,7 @@ from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place, index_stems
 from sf3d_jax.data.sets._sequences import Direction, get_step
 from sf3d_jax.data.sets.srflow3d import layout
+from sf3d_jax.data.sets.srflow3d.cameras.reading import list_written_frames
 from sf3d_jax.data.sets.srflow3d.clips import clip_frames, read_clips
 
 
@@ -19,10 +20,12 @@ class Tree(NamedTuple):
 
     Attributes:
       entries: pairs of frames.
+      incomplete: pairs of which something is missing.
       frames: numbers of all frames, in order, by subject.
     """
 
     entries: list[Entry]
+    incomplete: list[Entry]
     frames: dict[str, list[int]]
 
 
@@ -53,13 +56,17 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     A kind that any subject has is expected for every subject, so all samples have the same fields,
     and reading a pair reports a missing file.
 
+    A subject of `SRFlow3DWriter` is known by the form of its file of cameras, which gets a frame
+    after the frame's other files. There a pair is incomplete if one of its frames is not in that
+    file, or if it lacks a file of a kind that its subject has: the writer was stopped, or goes on.
+
     Args:
       top: folder of the split.
       direction: "forward" or "backward".
       use_clips: if there is a clip.json, only list pairs of frames within one clip.
 
     Returns:
-      The pairs, subject by subject.
+      The pairs, subject by subject, in order.
 
     Raises:
       FormatError: a clip.json is malformed.
@@ -67,20 +74,28 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     frame_kinds = {name: (place,) for name, place in layout.FRAMES.items()}
     kinds = _find_kinds(top, frame_kinds) | _find_motion(top, direction)
     cameras = Folder(top / layout.CAMERAS, ".json")
-    tree = Tree([], {})
+    has_cameras = any(map(cameras.inside, cameras.subfolders))
+    tree = Tree([], [], {})
     for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
         of = {name: _number_files(kind.inside(subject)) for name, kind in kinds.items()}
-        frames = _list_frames(of)
-        tree.frames[subject] = frames
-        shared = {}
-        if any(map(cameras.inside, cameras.subfolders)):
+        frames = tree.frames[subject] = _list_frames(of)
+        shared: dict[str, Path] = {}
+        written = None
+        if has_cameras:
             shared = {"camera": _find_camera_file(cameras.inside(subject))}
+            written = list_written_frames(shared["camera"])
         clips = [set(frames)]
         if use_clips:
             clips = _read_clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
         for number, other in _list_pairs(frames, clips, get_step(direction) * _find_distance(of)):
             files = _list_files(of, number, other, frames)
-            tree.entries.append(Entry(subject, f"{number:04d}", f"{other:04d}", files | shared))
+            paths = {name: of[kind].file(n) for name, (kind, n) in files.items()}
+            entry = Entry(subject, f"{number:04d}", f"{other:04d}", paths | shared)
+            is_whole = written is None or (
+                {number, other} <= written
+                and all(n in of[kind].stems for kind, n in files.values() if of[kind].stems)
+            )
+            (tree.entries if is_whole else tree.incomplete).append(entry)
     return tree
 
 
@@ -127,25 +142,30 @@ def _list_pairs(
 ) -> Iterator[tuple[int, int]]:
     """Yields (first, next) frames of one clip, `distance` apart."""
     there = set(frames)
+    of: dict[int, set[int]] = {}
+    for i, clip in enumerate(clips):
+        for number in clip:
+            of.setdefault(number, set()).add(i)
     for number in frames:
         other = number + distance
-        if other in there and any({number, other} <= clip for clip in clips):
+        if other in there and not of.get(number, set()).isdisjoint(of.get(other, ())):
             yield number, other
 
 
 def _list_files(
     of: Mapping[str, _Numbered], number: int, other: int, frames: list[int]
-) -> dict[str, Path]:
-    files = {name: of[name].file(number) for name in layout.FRAMES if name in of}
+) -> dict[str, tuple[str, int]]:
+    """Lists the files of a pair: their kinds in `of`, and their numbers."""
+    files = {name: (name, number) for name in layout.FRAMES if name in of}
     # The depth replaces a missing scaled inverse depth.
     depth = "scaled_inv_depth" if "scaled_inv_depth" in of else "depth"
-    files |= {f"next_{name}": of[name].file(other) for name in ("render", depth) if name in of}
+    files |= {f"next_{name}": (name, other) for name in ("render", depth) if name in of}
     for name in ("flow", "change"):
         if name in of:
             stems = of[name].stems
             # Backward maps for the first frame but not for the last are named by their target.
             late = other < number and frames[0] in stems and frames[-1] not in stems
-            files[name] = of[name].file(other if late else number)
+            files[name] = (name, other if late else number)
     return files
 
 

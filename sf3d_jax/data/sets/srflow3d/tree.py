@@ -35,9 +35,54 @@ class _Numbered(NamedTuple):
     folder: Folder
     stems: dict[int, str]
 
+
+class _Names(NamedTuple):
+    """The names of these files in little memory: the ending of 0007.npy, and all other names."""
+
+    folder: Path
+    ending: str
+    others: dict[int, str]
+
     def file(self, number: int) -> Path:
         """Returns the file of a frame, whether it exists or not."""
-        return self.folder.file(self.stems.get(number, f"{number:04d}"))
+        return self.folder / self.others.get(number, f"{number:04d}{self.ending}")
+
+
+class _Slot(NamedTuple):
+    """Where a pair has a file: its kind, and its frame, 0 for the first and 1 for the next."""
+
+    kind: str
+    side: int
+
+
+class _Files(Mapping[str, Path]):
+    """The files of a pair, whose paths are made on demand: those of 10,000 pairs take 25 MB."""
+
+    __slots__ = ("_names", "_pair", "_shared", "_slots")
+
+    def __init__(
+        self,
+        names: Mapping[str, _Names],
+        slots: Mapping[str, _Slot],
+        shared: Mapping[str, Path],
+        pair: tuple[int, int],
+    ) -> None:
+        self._names, self._slots, self._shared, self._pair = names, slots, shared, pair
+
+    def __getitem__(self, name: str) -> Path:
+        if name not in self._slots:
+            return self._shared[name]
+        slot = self._slots[name]
+        return self._names[slot.kind].file(self._pair[slot.side])
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.chain(self._slots, self._shared)
+
+    def __len__(self) -> int:
+        return len(self._slots) + len(self._shared)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def has_motion(top: Path, direction: Direction) -> bool:
@@ -59,6 +104,7 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     A subject of `SRFlow3DWriter` is known by the form of its file of cameras, which gets a frame
     after the frame's other files. There a pair is incomplete if one of its frames is not in that
     file, or if it lacks a file of a kind that its subject has: the writer was stopped, or goes on.
+    So are the pairs of a clip that the writer has not come to.
 
     Args:
       top: folder of the split.
@@ -79,6 +125,8 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
         of = {name: _number_files(kind.inside(subject)) for name, kind in kinds.items()}
         frames = tree.frames[subject] = _list_frames(of)
+        step = get_step(direction) * _find_distance(of)
+        slots, names = _find_slots(of, frames, step), {x: _compress(of[x]) for x in of}
         shared: dict[str, Path] = {}
         written = None
         if has_cameras:
@@ -86,15 +134,13 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
             written = list_written_frames(shared["camera"])
         clips = [set(frames)]
         if use_clips:
-            clips = _read_clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
-        for number, other in _list_pairs(frames, clips, get_step(direction) * _find_distance(of)):
-            files = _list_files(of, number, other, frames)
-            paths = {name: of[kind].file(n) for name, (kind, n) in files.items()}
-            entry = Entry(subject, f"{number:04d}", f"{other:04d}", paths | shared)
-            is_whole = written is None or (
-                {number, other} <= written
-                and all(n in of[kind].stems for kind, n in files.values() if of[kind].stems)
-            )
+            path = top / layout.CAMERAS / subject / layout.CLIPS_FILE
+            clips = _read_clips(path, frames, grows=written is not None)
+        known = frames if written is None else sorted(set(frames).union(*clips))
+        for pair in _list_pairs(known, clips, step):
+            files = _Files(names, slots, shared, pair)
+            entry = Entry(subject, f"{pair[0]:04d}", f"{pair[1]:04d}", files)
+            is_whole = written is None or (written.issuperset(pair) and _has_all(of, slots, pair))
             (tree.entries if is_whole else tree.incomplete).append(entry)
     return tree
 
@@ -122,6 +168,13 @@ def _number_files(folder: Folder) -> _Numbered:
     found = [(frame_of(stem), stem) for stem in plain or folder.stems]
     named = [(frame.number, stem) for frame, stem in found if frame is not None]
     return _Numbered(folder, index_stems(folder, named))
+
+
+def _compress(files: _Numbered) -> _Names:
+    folder, ending = files.folder, files.folder.usual_ending
+    names = {number: folder.name(stem) for number, stem in files.stems.items()}
+    others = {number: x for number, x in names.items() if x != f"{number:04d}{ending}"}
+    return _Names(folder.path, ending, others)
 
 
 def _list_frames(of: Mapping[str, _Numbered]) -> list[int]:
@@ -152,31 +205,43 @@ def _list_pairs(
             yield number, other
 
 
-def _list_files(
-    of: Mapping[str, _Numbered], number: int, other: int, frames: list[int]
-) -> dict[str, tuple[str, int]]:
-    """Lists the files of a pair: their kinds in `of`, and their numbers."""
-    files = {name: (name, number) for name in layout.FRAMES if name in of}
-    # The depth replaces a missing scaled inverse depth.
+def _find_slots(of: Mapping[str, _Numbered], frames: list[int], step: int) -> dict[str, _Slot]:
+    """Finds where the pairs of a subject have their files."""
+    slots = {name: _Slot(name, 0) for name in layout.FRAMES if name in of}
+    # The depth reslots a missing scaled inverse depth.
     depth = "scaled_inv_depth" if "scaled_inv_depth" in of else "depth"
-    files |= {f"next_{name}": (name, other) for name in ("render", depth) if name in of}
+    slots |= {f"next_{name}": _Slot(name, 1) for name in ("render", depth) if name in of}
     for name in ("flow", "change"):
-        if name in of:
+        if name in of and frames:
             stems = of[name].stems
             # Backward maps for the first frame but not for the last are named by their target.
-            late = other < number and frames[0] in stems and frames[-1] not in stems
-            files[name] = (name, other if late else number)
-    return files
+            late = step < 0 and frames[0] in stems and frames[-1] not in stems
+            slots[name] = _Slot(name, int(late))
+    return slots
 
 
-def _read_clips(path: Path, frames: list[int]) -> list[set[int]]:
-    """Reads the sets of frames within which pairs are formed."""
+def _has_all(
+    of: Mapping[str, _Numbered], slots: Mapping[str, _Slot], pair: tuple[int, int]
+) -> bool:
+    """Whether no file of a pair is missing, except of kinds of which the subject has none."""
+    expected = ((of[kind].stems, pair[side]) for kind, side in slots.values())
+    return all(number in stems for stems, number in expected if stems)
+
+
+def _read_clips(path: Path, frames: list[int], *, grows: bool) -> list[set[int]]:
+    """Reads the sets of frames within which pairs are formed.
+
+    If a writer adds frames, the clips may already have frames that it has not come to.
+    """
     if not (frames and path.is_file()):
         return [set(frames)]
     clips, count = read_clips(path), frames[-1] + 1
     try:
         return [set(clip) for clip in clip_frames(clips, count)]
     except ValueError as error:
+        last = max(x for clip in clips for x in (clip.end or 0, *(clip.frames or ())))
+        if grows and last >= count:
+            return [set(clip) for clip in clip_frames(clips, last + 1)]
         expected = f"clips of {count} frames, or use_clips=False from the caller"
         raise FormatError(path, expected, f"{error}") from None
 

@@ -61,6 +61,7 @@ from sf3d_jax.data.cameras.by_content.path import is_camera_path, read_camera_pa
 from sf3d_jax.data.cameras.by_content.poses import OURS
 from sf3d_jax.data.cameras.by_content.result import FrameCamera
 from sf3d_jax.data.cameras.by_content.table import Table, collect
+from sf3d_jax.data.cameras.by_content.written import read_written
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, check_camera_argument
 from sf3d_jax.data.cameras.keys import refuse_unknown
 from sf3d_jax.data.cameras.transforms import is_transforms, list_frames, read_tree
@@ -103,6 +104,8 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
 
 def build_cameras(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...]:
     """Builds the cameras of `read_json_cameras` from the parsed file."""
+    if (written := read_written(path, tree, size)) is not None:
+        return written
     if (cameras := _read_transforms(path, tree, size)) is not None:
         return cameras
     if is_camera_path(tree):

@@ -19,7 +19,6 @@ again, do replace the file.
 """
 
 import contextlib
-import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,9 +32,8 @@ from sf3d_jax.data.cameras.by_content import (
     format_cameras,
     write_json_cameras,
 )
-from sf3d_jax.data.cameras.by_content.poses import OURS
+from sf3d_jax.data.cameras.by_content.written import has_written_form
 
-_KEYS = ["convention", "size", "frames"]
 # The text before the first frame, after the last line of each frame, and after the last frame.
 _BEGIN = b'"frames": {'
 _END_OF_FRAME = b"\n  }"
@@ -61,6 +59,11 @@ class CameraFile:
           FormatError: the file cannot be read.
         """
         self.path = path
+        self.frames: set[int] = set()
+        self.size: tuple[int, int] | None = None
+        # The last frame, the length of the file, and the cameras of a file in another form.
+        self._last, self._length = -1, 0
+        self._others: list[FrameCamera] = []
         self._read()
 
     def add(self, frame: int, camera: Camera) -> None:
@@ -116,23 +119,21 @@ class CameraFile:
         self._last, self._length = max(self.frames, default=-1), self._measure()
 
     def _read(self) -> None:
-        self.frames: set[int] = set()
-        self.size: tuple[int, int] | None = None
-        # The last frame, the length of the file, and the cameras of a file in another form.
-        self._last, self._length, self._others = -1, 0, list[FrameCamera]()
-        if not self.path.exists():
-            return
-        data = read_bounded(self.path)
-        tree, end = _parse(self.path, data)
-        cameras = [x for x in build_cameras(self.path, tree, None) if x.frame is not None]
-        if end is not None:
-            with open(self.path, "r+b", buffering=0) as file:
-                _close(file, end)
-            data = data[:end] + _END
+        data, cameras, is_written = b"", list[FrameCamera](), True
+        if self.path.exists():
+            data = read_bounded(self.path)
+            tree, end = _parse(self.path, data)
+            found = build_cameras(self.path, tree, None)
+            cameras = [camera for camera in found if camera.frame is not None]
+            if end is not None:
+                with open(self.path, "r+b", buffering=0) as file:
+                    _close(file, end)
+                data = data[:end] + _END
+            is_written = _is_written(tree, data)
         self.frames = {_number(x) for x in cameras}
         self.size = cameras[0].camera.size if cameras else None
         self._last, self._length = max(self.frames, default=-1), len(data)
-        self._others = [] if _is_written(tree, data) else cameras
+        self._others = [] if is_written else cameras
 
     def _adopt(self) -> None:
         """Reads the file again if another program changed it, and gives it the form that grows."""
@@ -183,7 +184,7 @@ def _parse(path: Path, data: bytes) -> tuple[Json, int | None]:
 
 def _is_written(tree: Json, data: bytes) -> bool:
     """Whether a file is as `write_json_cameras` writes it, with its frames in order."""
-    if not isinstance(tree, dict) or [*tree] != _KEYS or tree["convention"] != OURS:
+    if not has_written_form(tree) or not isinstance(tree["frames"], dict):
         return False
     names = [*tree["frames"]]
     try:

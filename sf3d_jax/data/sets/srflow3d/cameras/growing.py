@@ -170,9 +170,12 @@ class CameraFile:
 
 
 def _parse(path: Path, data: bytes) -> tuple[Json, int | None]:
-    """Parses the file; returns also where its last whole frame ends if it is cut off after it."""
+    """Parses the file; returns also where its last whole frame ends if the end after it is not."""
+    whole = data.rstrip() + b"\n"
     try:
-        return parse_json(path, data), None
+        tree = parse_json(path, data)
+        is_cut = whole != data and _is_written(tree, whole)  # but for its last line break
+        return tree, len(whole) - len(_END) if is_cut else None
     except FormatError:
         end = len(data)
         # The first find may be the line break of a new frame before a bracket of the old end.

@@ -197,7 +197,7 @@ def _is_written(tree: Json, data: bytes) -> bool:
         return names == [_name(int(x)) for x in sorted(names, key=int)] and data == format_json(
             tree
         )
-    except ValueError:  # a name that is no number, or a number that is not finite
+    except ValueError:  # a name without a number, or a non-finite number
         return False
 
 

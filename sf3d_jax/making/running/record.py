@@ -84,7 +84,7 @@ def describe(options: Options) -> dict[str, Json]:
     """
     import cv2
     import jax
-    import jaxlib
+    import jaxlib.version
     import numpy as np
 
     import sf3d_jax as sf3d
@@ -96,7 +96,7 @@ def describe(options: Options) -> dict[str, Json]:
         "versions": {
             "sf3d_jax": sf3d.__version__,
             "jax": jax.__version__,
-            "jaxlib": jaxlib.__version__,
+            "jaxlib": jaxlib.version.__version__,
             "numpy": np.__version__,
             "opencv": cv2.__version__,
         },
@@ -122,7 +122,9 @@ def read_options(out: Path) -> Options:
     if not path.exists():
         raise FileNotFoundError(f"{out}: there is no {NAME}; name a folder that sf3d make wrote")
     options = _read(path)["options"]
-    values = {key: tuple(x) if isinstance(x, list) else x for key, x in options.items()}
+    values: dict[str, Any] = {
+        key: tuple(x) if isinstance(x, list) else x for key, x in options.items()
+    }
     try:
         return Options(**values)
     except (TypeError, ValueError) as error:

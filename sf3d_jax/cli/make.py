@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -91,13 +91,12 @@ class Make:
                 return
             share = self._find_share()
             options = self._read_options()
-            process = (share.index, share.count)
-            needs = making.measure_needs(self.out, options, process=process)
+            needs = making.measure_needs(self.out, options, process=share.process)
             print(_describe_work(options, needs, share), flush=True)
             if self.dry_run:
                 print("\n".join(_describe_plan(options, share)))
                 return
-            self._make(options, process)
+            self._make(options, share.process)
             if needs.subjects:
                 print(f"{self.out}: {_count(needs.subjects, 'subject')} complete")
 
@@ -146,9 +145,9 @@ def _say_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def say(message: Warning | str, category: type[Warning], *where: object) -> None:
+        def say(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
             if not issubclass(category, UserWarning):
-                show(message, category, *where)  # type: ignore[arg-type]
+                show(message, category, *where, **how)
             elif str(message) not in said:
                 said.add(str(message))
                 print(f"sf3d: {message}", file=sys.stderr, flush=True)
@@ -162,7 +161,8 @@ def _describe_work(options: "Options", needs: "Needs", share: "Share") -> str:
     """Describes what this process has to do, and whether it fits on the disk."""
     from sf3d_jax.making import format_bytes
 
-    part = f"process {share.index}/{share.count} ({share.source})" if share.source else "all"
+    index, count = share.process
+    part = f"process {index}/{count} ({share.source})" if share.source else "all"
     if not needs.subjects:
         return f"{part}: no subject for this process, as there are only {options.subjects}"
     size = "{} x {}".format(*options.size)
@@ -182,8 +182,9 @@ def _describe_plan(options: "Options", share: "Share") -> Iterator[str]:
     subjects = plan(options).subjects
     for split in ("train", "test"):
         yield f"  {split}: {_list_names([x.name for x in subjects if x.split == split])}"
-    if share.count > 1:
-        own = [x.name for x in subjects[share.index :: share.count]]
+    index, count = share.process
+    if count > 1:
+        own = [x.name for x in subjects[index::count]]
         yield f"  this process: {_list_names(own)}"
 
 

@@ -111,7 +111,7 @@ def _make_remotely(out: Path, options: Options, subject: SubjectPlan, topic: str
     worker = get_worker()
     if not (out / record.NAME).exists():
         raise FileNotFoundError(
-            f"{out}: is another folder on the Dask worker {worker.address}; name a folder on a file "
+            f"{out}: is another folder on the Dask worker {worker.address}; name one on a file "
             "system that all workers share"
         )
     record.check(out, options)

@@ -83,7 +83,7 @@ def limit_level(level: str) -> None:
         already chosen its code.
     """
     if level not in LEVELS:
-        raise ValueError(f"isa: expected {', '.join(LEVELS)}, got {level!r}")
+        raise ValueError(f"isa: expected {', '.join(LEVELS[:-1])} or {LEVELS[-1]}, got {level!r}")
     newest = find_level({})
     if newest not in LEVELS:
         raise ValueError(f"isa: is for x86 processors under Linux, but this one is {newest}")

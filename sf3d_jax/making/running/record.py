@@ -13,8 +13,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import jax
+import jaxlib.version
+import numpy as np
+
+from sf3d_jax._version import __version__
 from sf3d_jax.data._files import FormatError, write_bytes
 from sf3d_jax.data._files.json import Json, read_json
+from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.making.options import PROCEDURAL, Options
 from sf3d_jax.making.running.instructions import LEVELS, find_level
 from sf3d_jax.making.running.locks import FOLDER, hold
@@ -82,23 +88,16 @@ def describe(options: Options) -> dict[str, Json]:
     Raises:
       OSError: a file that the options name cannot be read.
     """
-    import cv2
-    import jax
-    import jaxlib
-    import numpy as np
-
-    import sf3d_jax as sf3d
-
     return {
         "format": FORMAT,
         "options": json.loads(json.dumps(dataclasses.asdict(options))),
         "files": _hash_files(options),
         "versions": {
-            "sf3d_jax": sf3d.__version__,
+            "sf3d_jax": __version__,
             "jax": jax.__version__,
-            "jaxlib": jaxlib.__version__,
+            "jaxlib": jaxlib.version.__version__,
             "numpy": np.__version__,
-            "opencv": cv2.__version__,
+            "opencv": import_cv2().__version__,
         },
         "backend": jax.default_backend(),
         "isa": find_level(),
@@ -122,7 +121,9 @@ def read_options(out: Path) -> Options:
     if not path.exists():
         raise FileNotFoundError(f"{out}: there is no {NAME}; name a folder that sf3d make wrote")
     options = _read(path)["options"]
-    values = {key: tuple(x) if isinstance(x, list) else x for key, x in options.items()}
+    values: dict[str, Any] = {
+        key: tuple(x) if isinstance(x, list) else x for key, x in options.items()
+    }
     try:
         return Options(**values)
     except (TypeError, ValueError) as error:

@@ -17,14 +17,12 @@ class Share(NamedTuple):
     """The part of the subjects that one of several processes makes.
 
     Attributes:
-      index: number of the process, from 0.
-      count: number of processes.
+      process: (i, n), process i of n, from 0.
       source: what gave these numbers, such as "--process" or "SLURM_ARRAY_TASK_ID"; "" for all
         subjects, as nothing was given.
     """
 
-    index: int
-    count: int
+    process: tuple[int, int]
     source: str
 
 
@@ -55,7 +53,7 @@ def find_share(process: str | None, processes: int | None, environment: Mapping[
         return _read_kubernetes(environment[KUBERNETES], processes)
     if processes is not None:
         raise ValueError(f"processes: expected {KUBERNETES} in the environment; give process I/N")
-    return Share(0, 1, "")
+    return Share((0, 1), "")
 
 
 def check_share(index: int, count: int, name: str = "process") -> None:
@@ -79,7 +77,7 @@ def _parse_share(process: str) -> Share:
         raise ValueError(f"process: expected I/N, such as 0/4, got {process}")
     index, count = map(int, found.groups())
     check_share(index, count)
-    return Share(index, count, "--process")
+    return Share((index, count), "--process")
 
 
 def _read_slurm(environment: Mapping[str, str]) -> Share:
@@ -99,7 +97,7 @@ def _read_slurm(environment: Mapping[str, str]) -> Share:
             f"steps of {step}; submit the array as a range, such as --array=0-{count - 1}, or give "
             "process I/N"
         )
-    return Share(places.index(task), count, SLURM)
+    return Share((places.index(task), count), SLURM)
 
 
 def _read_kubernetes(index: str, processes: int | None) -> Share:
@@ -110,7 +108,7 @@ def _read_kubernetes(index: str, processes: int | None) -> Share:
         )
     number = _read_number({KUBERNETES: index}, KUBERNETES)
     check_share(number, processes, f"{KUBERNETES}, processes")
-    return Share(number, processes, KUBERNETES)
+    return Share((number, processes), KUBERNETES)
 
 
 def _read_number(environment: Mapping[str, str], name: str) -> int:

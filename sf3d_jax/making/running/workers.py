@@ -19,7 +19,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -185,20 +185,20 @@ def serve() -> None:
     """Makes subjects for the parent process until it ends."""
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get between the messages
-    orders: queue.SimpleQueue[object] = queue.SimpleQueue()
+    orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_take_orders, args=(orders,), daemon=True).start()
     send = lambda message: _send(channel, message)
     warnings.showwarning = lambda message, *_, **__: send(message)
     try:
-        out, options = orders.get()  # type: ignore[misc]
+        out, options = orders.get()
         while True:
-            make_subject(out, options, orders.get(), send)  # type: ignore[arg-type]
+            make_subject(out, options, orders.get(), send)
             send(_Finished())
     except BaseException as error:
         send(error)
 
 
-def _take_orders(orders: "queue.SimpleQueue[object]") -> None:
+def _take_orders(orders: "queue.SimpleQueue[Any]") -> None:
     """Passes on what the parent sends, and ends the process when the parent has ended."""
     with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:

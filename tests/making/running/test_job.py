@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers.made_trees import digests, make_walls, wall_options
 from helpers.moving_wall import Wall
+from helpers.thorough import parametrize
 
 from sf3d_jax import data, making
 from sf3d_jax.making.running import job, needs, record, subject
@@ -67,7 +68,7 @@ def test_the_record_holds_the_options_as_given_and_nothing_of_the_process(whole)
     assert record.read_options(whole) == wall_options()
 
 
-@pytest.mark.parametrize("count", [2, 3, 7])
+@parametrize("count", [2, 3, 7], default=[3])
 def test_several_processes_make_the_same_files(whole, tmp_path, count):
     for index in reversed(range(count)):
         make_walls(tmp_path, process=(index, count))
@@ -105,10 +106,11 @@ def test_more_subjects_keep_all_earlier_files(whole, copy):
         ({"subjects": 5, "test": 2}, "test: .* was made with 1, got 2"),
     ],
 )
-def test_other_options_are_refused_with_both_values(whole, copy, changes, said):
+def test_other_options_are_refused_with_both_values(whole, changes, said):
+    before = digests(whole)
     with pytest.raises(ValueError, match=f"^{said}"):
-        make_walls(copy, wall_options(**changes))
-    assert digests(copy) == digests(whole)
+        make_walls(whole, wall_options(**changes))
+    assert digests(whole) == before
 
 
 @pytest.mark.parametrize(
@@ -121,27 +123,28 @@ def test_other_options_are_refused_with_both_values(whole, copy, changes, said):
         (("options",), "expected options in the record"),
     ],
 )
-def test_what_rounds_differently_is_refused(copy, path, said):
-    tree = json.loads((copy / "making.json").read_text())
+def test_what_rounds_differently_is_refused(whole, tmp_path, path, said):
+    tree = json.loads((whole / "making.json").read_text())
     *parents, last = path
     inner = tree
     for key in parents:
         inner = inner[key]
     inner[last] = "other"
-    (copy / "making.json").write_text(json.dumps(tree))
-    before = digests(copy)
+    (tmp_path / "making.json").write_text(json.dumps(tree))
+    before = digests(tmp_path)
     with pytest.raises(ValueError, match=said):
-        make_walls(copy)
-    assert digests(copy) == before
+        make_walls(tmp_path)
+    assert digests(tmp_path) == before
 
 
-def test_another_instruction_set_is_a_warning_and_stays_in_the_record(copy):
-    tree = json.loads((copy / "making.json").read_text()) | {"isa": "avx"}
-    (copy / "making.json").write_text(json.dumps(tree))
+def test_another_instruction_set_is_a_warning_and_stays_in_the_record(whole, tmp_path):
+    tree = json.loads((whole / "making.json").read_text()) | {"isa": "avx"}
+    (tmp_path / "making.json").write_text(json.dumps(tree))
     said = "made with the instruction set avx, and this process has .*; sf3d make --isa avx makes"
     with pytest.warns(UserWarning, match=said):
-        make_walls(copy, wall_options(subjects=5))
-    assert json.loads((copy / "making.json").read_text())["isa"] == "avx"
+        make_walls(tmp_path, wall_options(subjects=5), process=(9, 10))
+    found = json.loads((tmp_path / "making.json").read_text())
+    assert found["isa"] == "avx" and found["options"]["subjects"] == 5
 
 
 def test_a_changed_file_of_an_option_is_refused(tmp_path, monkeypatch):
@@ -179,7 +182,7 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(tmp_path
     make_walls(tmp_path / "a/b", process=(9, 10))  # has nothing to write
 
 
-@pytest.mark.parametrize("size", [(96, 128), (256, 192)])
+@parametrize("size", [(96, 128), (256, 192)], default=[(96, 128)])
 def test_the_bytes_needed_are_those_that_are_written(tmp_path, size):
     options = wall_options(size=size, subjects=1, frames=6)
     expected = making.measure_needs(tmp_path, options)
@@ -249,7 +252,7 @@ def test_a_folder_that_is_no_data_set_is_not_verified(tmp_path):
         making.verify(tmp_path / "out")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@parametrize("error", [KeyboardInterrupt, OSError], default=[KeyboardInterrupt])
 def test_an_interruption_loses_at_most_a_frame_and_leaves_no_lock(tmp_path, whole, error):
     class Tired(Wall):
         def draw(self, frame):

@@ -18,14 +18,14 @@ def slurm(task, first, last, count, step=1):
 @pytest.mark.parametrize(
     "environment, processes, share",
     [
-        ({}, None, (0, 1, "")),
-        (slurm(3, 0, 9, 10), None, (3, 10, "SLURM_ARRAY_TASK_ID")),
-        (slurm(1, 1, 4, 4), None, (0, 4, "SLURM_ARRAY_TASK_ID")),  # --array=1-4
-        (slurm(15, 3, 15, 5, 3), None, (4, 5, "SLURM_ARRAY_TASK_ID")),  # --array=3-15:3
-        (slurm(12, 3, 12, 4, 3), None, (3, 4, "SLURM_ARRAY_TASK_ID")),  # --array=3-14:3
-        (slurm(7, 7, 7, 1, None), None, (0, 1, "SLURM_ARRAY_TASK_ID")),
-        ({"JOB_COMPLETION_INDEX": "2"}, 5, (2, 5, "JOB_COMPLETION_INDEX")),
-        ({"SLURM_ARRAY_TASK_ID": "", "JOB_COMPLETION_INDEX": ""}, None, (0, 1, "")),
+        ({}, None, ((0, 1), "")),
+        (slurm(3, 0, 9, 10), None, ((3, 10), "SLURM_ARRAY_TASK_ID")),
+        (slurm(1, 1, 4, 4), None, ((0, 4), "SLURM_ARRAY_TASK_ID")),  # --array=1-4
+        (slurm(15, 3, 15, 5, 3), None, ((4, 5), "SLURM_ARRAY_TASK_ID")),  # --array=3-15:3
+        (slurm(12, 3, 12, 4, 3), None, ((3, 4), "SLURM_ARRAY_TASK_ID")),  # --array=3-14:3
+        (slurm(7, 7, 7, 1, None), None, ((0, 1), "SLURM_ARRAY_TASK_ID")),
+        ({"JOB_COMPLETION_INDEX": "2"}, 5, ((2, 5), "JOB_COMPLETION_INDEX")),
+        ({"SLURM_ARRAY_TASK_ID": "", "JOB_COMPLETION_INDEX": ""}, None, ((0, 1), "")),
     ],
 )
 def test_schedulers_number_their_processes(environment, processes, share):
@@ -34,7 +34,7 @@ def test_schedulers_number_their_processes(environment, processes, share):
 
 def test_the_flag_wins():
     for environment in (slurm(3, 0, 9, 10), slurm(4, 0, 9, 2), {"JOB_COMPLETION_INDEX": "2"}):
-        assert find_share("1/3", None, environment) == (1, 3, "--process")
+        assert find_share("1/3", None, environment) == ((1, 3), "--process")
 
 
 def test_the_tasks_of_an_array_have_all_shares_once():
@@ -44,7 +44,7 @@ def test_the_tasks_of_an_array_have_all_shares_once():
             find_share(None, None, slurm(task, first, last, count, step))
             for task in range(first, last + 1, step)
         ]
-        assert [share[:2] for share in shares] == [(i, count) for i in range(count)]
+        assert [share.process for share in shares] == [(i, count) for i in range(count)]
 
 
 @pytest.mark.parametrize(

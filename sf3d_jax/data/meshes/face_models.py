@@ -47,8 +47,8 @@ _SUM = 1e-3  # largest difference from 1 of the weights of a vertex
 
 _CONVERSION = """a pickle, which may run any code; if you trust it, convert it in an environment \
 with chumpy and SciPy:
-import numpy, pickle
-model = pickle.load(open("{path}", "rb"), encoding="latin1").items()
+import numpy
+model = numpy.load("{path}", allow_pickle=True, encoding="latin1").items()
 numpy.savez("{stem}.npz", **{{k: numpy.array(getattr(v, "todense", lambda: v)(), float) \
 for k, v in model if k in "v_template shapedirs posedirs J_regressor weights kintree_table f".split()}})"""
 
@@ -189,7 +189,7 @@ def _read_regressor(
 
 
 def _read_parents(path: PathLike, archive: zipfile.ZipFile, name: str, joints: int) -> np.ndarray:
-    table = read_numbers(path, archive, name)
+    table = read_numbers(path, archive, name, largest=_NO_PARENT)
     parents = table[0] if name == "kintree_table" and table.ndim == 2 else table
     check_shape(path, name, parents, (joints,))
     first, rest = parents[0], parents[1:]

@@ -147,7 +147,7 @@ def gather(triangles: Array, faces: Array, vertices: jax.Array) -> Corners:
     """Reads triangles; those with an index outside the mesh are not finite."""
     absent = jnp.iinfo(jnp.int32).max
     rows = jnp.asarray(faces).at[triangles].get(mode="fill", fill_value=absent)
-    points = vertices.at[rows].get(mode="fill", fill_value=jnp.nan)
+    points = vertices.at[rows].get(mode="fill", fill_value=jnp.inf)
     is_finite = jnp.isfinite(points).all((-1, -2))
     v0, v1, v2 = (channels(x) for x in jnp.moveaxis(mask(is_finite, points), 1, 0))
     return Corners(v0, subtract(v1, v0), subtract(v2, v0), is_finite)

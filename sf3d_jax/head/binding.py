@@ -58,7 +58,7 @@ def attach(
       vertices, rest and the bound Gaussians. Opacities and colours stay the same; coefficients of
       spherical harmonics are not turned. A triangle that is too thin to have a normal gives a
       singular factor, which is not drawn. If a vertex is not finite or does not exist, mean and
-      factor are NaN, so the Gaussian is not drawn; the vertices get zero gradient.
+      factor are infinite, so the Gaussian is not drawn, and gives no gradient.
 
     Raises:
       TypeError: an argument has another type.
@@ -91,7 +91,7 @@ def _attach(bound: BoundGaussians, faces: Array, vertices: Array, rest: Array | 
         channels_last(*add(origin, _combine(axes, channels(means)))),
         jnp.stack([channels_last(*_combine(axes, channels(x))) for x in columns], -1),
     )
-    placed = mask(now.is_finite & at_rest.is_finite, placed, (jnp.nan, jnp.nan))
+    placed = mask(now.is_finite & at_rest.is_finite, placed, (jnp.inf, jnp.inf))
     means, factors = (x.astype(vertices.dtype) for x in placed)
     return Gaussians(means, factors, local.opacities, local.colors)
 

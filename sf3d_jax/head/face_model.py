@@ -14,6 +14,7 @@ where G_j = G_parent R_j is the rotation of joint j in the world, and p_j = p_pa
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -83,21 +84,24 @@ class FaceModel:
             or the arrays of the model do not fit each other.
         """
         joints = _check_model(self)
-        rest = self.shapes.shape[-1] - self.identities
+        expressions = self.shapes.shape[-1] - self.identities
+        given: dict[str, Any] = {}
+        batches = {}
         if isinstance(expression, Mapping):
-            expression = _order(expression, self.names)
-        given: dict[str, Array] = {}
+            _check_names(expression, self.names)
+            batches = {f"expression[{name!r}]": np.shape(x) for name, x in expression.items()}
+            given["expression"], expression = dict(expression), None
         for name, x, axes in (
             ("shape", shape, (self.identities,)),
-            ("expression", expression, (rest,)),
+            ("expression", expression, (expressions,)),
             ("pose", pose, (joints, 3)),
             ("translation", translation, (3,)),
         ):
             if x is not None:
                 _check_coefficients(name, x, axes)
                 given[name] = x
-        counts = {"pose": 2}
-        check_batch(**{name: x.shape[: x.ndim - counts.get(name, 1)] for name, x in given.items()})
+                batches[name] = x.shape[: x.ndim - len(axes)]
+        check_batch(**batches)
         return _find_vertices(self, given)
 
 
@@ -171,17 +175,11 @@ def _check_model(model: FaceModel) -> int:
     return int(joints)
 
 
-def _order(expression: Mapping[str, float | jax.Array], names: tuple[str, ...]) -> jax.Array:
-    """Coefficients (*b, n) in the order of the names; 0 for those that are not given."""
+def _check_names(expression: Mapping[str, object], names: tuple[str, ...]) -> None:
     for name in expression:
         if name not in names:
-            listed = ", ".join(names) or "none; pass an array"
+            listed = ", ".join(names) or "none, so pass an array"
             raise ValueError(f"expression: the model has no {name!r}; its names are {listed}")
-    given = {name: jnp.asarray(x) for name, x in expression.items()}
-    dtype = result_type(jnp.float32, *given.values())
-    zero = jnp.zeros((), dtype)
-    cast = [given[name].astype(dtype) if name in given else zero for name in names]
-    return jnp.stack(jnp.broadcast_arrays(*cast), -1) if cast else jnp.zeros(0, dtype)
 
 
 def _check_coefficients(name: str, x: Array, axes: tuple[int, ...]) -> None:
@@ -192,9 +190,12 @@ def _check_coefficients(name: str, x: Array, axes: tuple[int, ...]) -> None:
 
 
 @jit
-def _find_vertices(model: FaceModel, coefficients: dict[str, Array]) -> jax.Array:
-    given: dict[str, jax.Array]
-    model, given = widen(*jax.tree.map(jnp.asarray, (model, coefficients)))
+def _find_vertices(model: FaceModel, given: dict[str, Any]) -> jax.Array:
+    model, given = jax.tree.map(jnp.asarray, (model, given))
+    if isinstance(given.get("expression"), dict):
+        given["expression"] = _order(given["expression"], model.names, model.template.dtype)
+    dtype = result_type(model.template, *given.values())
+    model, given = widen(model, given)
     shaped = model.template
     starts = {"shape": 0, "expression": model.identities}
     for name, start in starts.items():
@@ -204,7 +205,16 @@ def _find_vertices(model: FaceModel, coefficients: dict[str, Array]) -> jax.Arra
     posed = _pose(model, shaped, given["pose"]) if "pose" in given else shaped
     if "translation" in given:
         posed = _add(posed, given["translation"][..., None, :])
-    return posed
+    return posed.astype(dtype)
+
+
+def _order(expression: dict[str, jax.Array], names: tuple[str, ...], dtype: Any) -> jax.Array:
+    """Coefficients (*b, n) in the order of the names; 0 for those that are not given."""
+    if not names:
+        return jnp.zeros(0, dtype)
+    zero = jnp.zeros((), dtype)
+    cast = [expression[name].astype(dtype) if name in expression else zero for name in names]
+    return jnp.stack(jnp.broadcast_arrays(*cast), -1)
 
 
 def _pose(model: FaceModel, shaped: jax.Array, pose: jax.Array) -> jax.Array:

@@ -1,7 +1,7 @@
-"""The expressions: the 52 units of ARKit as bumps of the skin, in centimetres, and as weights of the rig.
+"""The expressions: ARKit's 52 units as bumps of the skin, in centimetres, or weights of the rig.
 
-Units of lids, gaze, jaw and tongue are rotations (`lids`, `rig`); the others are linear, and those about
-the mouth move the upper or the lower lip alone where they must.
+Units of lids, gaze, jaw and tongue are rotations (`lids`, `rig`); the others are linear, and those
+about the mouth move the upper or the lower lip alone where they must.
 """
 
 import difflib
@@ -14,7 +14,7 @@ import numpy as np
 from sf3d_jax.head.person.fields import Field, bump, outward, pack, side_weight
 from sf3d_jax.head.person.landmarks import EYE, Floats, smoothstep
 from sf3d_jax.head.person.mouth import MouthWeights
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
 
 
 def _sides(*names: str) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ EXPRESSIONS: tuple[str, ...] = (
 
 
 class Push(NamedTuple):
-    """A bump of the skin: its centre, radii and move (outwards, up, forward), of both lips or of one.
+    """A bump of the skin: centre, radii and move (outwards, up, forward), of both lips or of one.
 
     `across` is a move to the subject's left on both sides.
     """
@@ -65,6 +65,7 @@ _PUSHES: dict[str, tuple[Push, ...]] = {
         Push((0, -6.3, 8.6), (2.0, 0.5, 1.2), (0, -0.05, -0.08), "upper"),
         Push((0, -7.6, 8.4), (1.8, 0.5, 1.2), (0, 0.05, -0.08), "lower"),
     ),
+    "jawOpen": (Push(_CORNER, (1.2, 1.0, 1.6), (-0.25, 0, 0)),),
     "mouthFunnel": (
         Push(_CORNER, (1.1, 1.0, 1.5), (-0.55, 0, 0.25)),
         Push((0, -6.9, 8.5), (1.7, 0.9, 1.3), (0, 0, 0.45)),
@@ -123,7 +124,7 @@ _EYE_GUARD = 1.62, 2.3
 
 
 def check_weights(expression: Mapping[str, float]) -> dict[str, float]:
-    """The weights as floats, or a ValueError that names the unit, its value and the nearest name."""
+    """The weights as floats; a ValueError names a wrong unit and the nearest, or a wrong value."""
     weights = {}
     for name, value in expression.items():
         if name not in EXPRESSIONS:

@@ -1,4 +1,4 @@
-"""Smooth weights and displacements over the template, in centimetres: what identity and expression are made of."""
+"""Smooth weights and displacements over the template, in centimetres."""
 
 from typing import NamedTuple
 

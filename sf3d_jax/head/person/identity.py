@@ -1,8 +1,8 @@
 """Persons: random displacements of the template, in centimetres.
 
-Proportions are warps of the whole head, so teeth and tongue stay where they belong; features are bumps of
-the skin. About each eye the displacement is one translation, so that the lids keep their distance from the
-ball, and lids differ by rotations about its centre.
+Proportions are warps of the whole head, so teeth and tongue stay where they belong; features are
+bumps of the skin. About each eye the displacement is one translation, so that the lids keep their
+distance from the ball, and lids differ by rotations about its centre.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from sf3d_jax.head.person.fields import bump, outward
 from sf3d_jax.head.person.landmarks import EYE, LEFT_EYE, RIGHT_EYE, Floats, smoothstep
 from sf3d_jax.head.person.mouth import MouthWeights
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
 
 
 class Identity(NamedTuple):
@@ -30,16 +30,22 @@ class Identity(NamedTuple):
     slant: float
 
 
-# Warps of all parts: (height, its spread, front only, standard deviations in x by x, y, z); x is scaled,
-# y and z are shifted.
+# Warps of all parts: (height, its spread, front only, standard deviations in x by x, y, z); x is
+# scaled, y and z are shifted.
 _WARPS = (
-    (6.0, 3.5, False, (0.05, 0.0, 0.0)),
+    (6.0, 3.5, False, (0.03, 0.0, 0.0)),
     (-2.0, 2.5, False, (0.05, 0.0, 0.0)),
-    (-8.5, 2.8, False, (0.09, 0.0, 0.0)),
-    (7.0, 3.5, True, (0.0, 0.0, 0.6)),
+    (-8.5, 3.0, False, (0.055, 0.0, 0.0)),
+    (7.0, 3.5, True, (0.0, 0.0, 0.45)),
     (-4.0, 2.6, True, (0.0, 0.0, 0.35)),
-    (-7.0, 2.0, True, (0.0, 0.28, 0.35)),
+    (-7.0, 2.0, True, (0.0, 0.32, 0.4)),
     (-10.5, 2.4, True, (0.0, 0.0, 0.5)),
+    (2.0, 1.8, False, (0.03, 0.0, 0.0)),
+    (-5.5, 1.8, False, (0.035, 0.0, 0.0)),
+    (2.2, 1.6, True, (0.0, 0.25, 0.25)),
+    (-1.5, 1.5, True, (0.0, 0.0, 0.25)),
+    (-4.6, 1.3, True, (0.0, 0.28, 0.0)),
+    (-8.8, 1.5, True, (0.0, 0.2, 0.2)),
 )
 # Bumps of the skin: (centre, radii, standard deviations of the move outwards, up, forward).
 _BUMPS = (
@@ -50,15 +56,15 @@ _BUMPS = (
     ((0.8, -1.5, 8.6), (0.7, 1.8, 1.2), (0.16, 0, 0)),  # width of its back
     ((4.8, -2.4, 4.8), (1.7, 1.5, 2.0), (0.35, 0.15, 0.25)),  # cheekbones
     ((3.6, -5.2, 5.8), (1.7, 1.8, 1.8), (0.45, 0, 0.25)),  # cheeks
-    ((4.9, -7.0, 1.2), (2.0, 2.2, 2.6), (0.5, 0.3, 0)),  # corners of the jaw
+    ((4.7, -7.0, 1.6), (2.4, 2.6, 3.2), (0.35, 0.25, 0)),  # corners of the jaw
     ((0, -10.3, 7.3), (1.8, 1.5, 1.9), (0, 0.4, 0.45)),  # chin
     ((1.6, -10.2, 6.8), (1.2, 1.4, 1.6), (0.35, 0, 0)),  # width of the chin
     ((0, -12.0, 4.6), (2.4, 1.6, 2.4), (0, 0.5, 0.2)),  # under the chin
     ((2.2, 1.9, 8.0), (2.2, 0.8, 1.4), (0, 0.15, 0.28)),  # brows
     ((0, 2.4, 8.6), (1.4, 1.2, 1.6), (0, 0, 0.2)),  # between the brows
-    ((5.6, 2.2, 4.6), (1.4, 2.0, 2.0), (0.3, 0, 0)),  # temples
-    ((0, -6.2, 8.7), (2.0, 0.7, 1.1), (0, 0.08, 0.16)),  # upper lip
-    ((0, -7.6, 8.5), (1.7, 0.7, 1.1), (0, 0.08, 0.18)),  # lower lip
+    ((5.6, 2.2, 4.6), (1.6, 2.4, 2.4), (0.2, 0, 0)),  # temples
+    ((0, -6.1, 8.7), (2.0, 0.7, 1.1), (0, 0.12, 0.2)),  # upper lip
+    ((0, -7.8, 8.5), (1.7, 0.7, 1.1), (0, 0.12, 0.2)),  # lower lip
     ((0, -5.6, 9.0), (1.3, 0.7, 1.2), (0, 0, 0.16)),  # above the upper lip
     ((7.6, -1.0, -0.9), (1.0, 2.6, 1.8), (0.4, 0.2, -0.15)),  # ears
     ((7.3, -3.6, -0.7), (0.9, 1.0, 1.2), (0.1, 0.3, 0)),  # lobes
@@ -67,22 +73,23 @@ _BUMPS = (
 )
 _LENGTHS = (0.06, 0.03)  # of the face below, and of the head above the eyes
 _SCALES = (0.035, 0.0, 0.035)  # of width and depth
-_EYE_MOVES = (0.16, 0.10, 0.14)
+_EYE_MOVES = (0.20, 0.14, 0.16)
 _MOUTH_WIDTH = 0.08
 _ASYMMETRY = 0.15  # of a bump's move, in its own standard deviations
 _SWAY = (0.06, 0.05)  # sideways waves over height and depth
-_OPENNESS = (0.78, 1.0)
+_OPENNESS = (0.68, 0.92)
 _SLANT = 0.07
 # Rigid within the first distance from the centre of an eye, free beyond the second.
 _EYE_SOCKET = 1.7, 3.2
 
 
 def make_identity(template: Template, mouth: MouthWeights, seed: int) -> Identity:
-    """The person of a seed: uniform numbers of its own stream, so that extremes are as likely as means."""
+    """The person of a seed, from the numbers of its own stream."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
 
     def draw(deviation: float) -> float:
-        # A uniform distribution spreads people further apart than a normal one of the same deviation.
+        # A uniform distribution spreads people further apart than a normal one of the same
+        # deviation.
         return deviation * rng.uniform(-np.sqrt(3), np.sqrt(3))
 
     # Moves are taken where the lips are closed, so that both edges of the slit move alike.

@@ -1,8 +1,9 @@
 """Where the parts of the procedural head lie: what its shape, its motion and its skin agree on.
 
-Lengths are centimetres. x points to the subject's left, y up, z forward. The origin lies between the
-centres of the eyes and 6.7 cm behind them. All places are those of the template, whose mouth and lids are
-open; those given with x > 0 are of the left side, and the right side is the mirror image.
+Lengths are centimetres. x points to the subject's left, y up, z forward. The origin lies between
+the centres of the eyes and 6.7 cm behind them. All places are those of the template, whose mouth
+and lids are open; those given with x > 0 are of the left side, and the right side is the mirror
+image.
 """
 
 import numpy as np
@@ -20,8 +21,8 @@ EYE_RADIUS = 1.22
 IRIS_RADIUS = 0.60
 PUPIL_RADIUS = 0.24
 
-# Lids are a shell about the eyeball; the fissure is open between directions from the centre of the eye
-# whose x and y (of a unit vector) lie in `almond(x, y, *FISSURE)`.
+# Lids are a shell about the eyeball; the fissure is open between directions from the centre of the
+# eye whose x and y (of a unit vector) lie in `almond(x, y, *FISSURE)`.
 LID_GAP = 0.08
 LID_THICKNESS = 0.24
 FISSURE = (0.93, 0.38)
@@ -34,8 +35,8 @@ NOSE_TIP = np.array([0.0, -4.0, 10.6])
 NOSE_WING = np.array([1.15, -4.35, 9.2])
 NOSTRIL = np.array([0.55, -4.95, 9.6])
 
-# The lips meet in `mouth_line`, from corner to corner; the red of the lips reaches so far above and below it
-# in the middle of the face.
+# The lips meet in `mouth_line`, from corner to corner; the red of the lips reaches so far above and
+# below it in the middle of the face.
 MOUTH_HALF_WIDTH = 2.45
 MOUTH_HEIGHT = -6.9
 UPPER_LIP, LOWER_LIP = 0.75, 0.95
@@ -47,8 +48,8 @@ CHEEKBONE = np.array([4.7, -2.3, 5.9])
 HINGE = np.array([0.0, -2.6, -0.3])
 NECK = np.array([0.0, -9.0, -2.5])
 
-# The middle of an ear and its half extents; the hair begins at HAIRLINE in the middle of the forehead,
-# and ends in the nape at NAPE; the face is in front of z = FACE_DEPTH.
+# The middle of an ear and its half extents; the hair begins at HAIRLINE in the middle of the
+# forehead, and ends in the nape at NAPE; the face is in front of z = FACE_DEPTH.
 EAR, EAR_EXTENT = np.array([7.3, -1.2, -0.7]), np.array([1.1, 3.0, 1.9])
 HAIRLINE = 5.6
 NAPE = -7.0
@@ -81,7 +82,7 @@ def almond(x: Floats, y: Floats, half_width: float, half_height: float) -> Float
 
 
 def mouth_line(x: Floats) -> Floats:
-    """Height at which closed lips meet at the distance x from the middle of the face, in centimetres.
+    """Height at which closed lips meet at a distance from the middle of the face, in centimetres.
 
     The middle hangs a little (the tubercle of the upper lip), and the corners lie lower.
     """

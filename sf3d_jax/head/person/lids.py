@@ -1,9 +1,9 @@
 """How lids slide on the eyeballs and eyeballs turn, in centimetres and radians.
 
-About the centre of an eye a vertex has the elevation e = atan2(y, z) and the azimuth a = asin(x / r). A
-lid moves by a change of e that fades from its margin outwards, so the distance r to the ball never changes:
-the margins, e = upper(a) and e = lower(a), go where the expression wants them, and what is beyond them is
-stretched, never folded.
+About the centre of an eye a vertex has the elevation e = atan2(y, z) and the azimuth a = asin(x /
+r). A lid moves by a change of e that fades from its margin outwards, so the distance r to the ball
+never changes: the margins, e = upper(a) and e = lower(a), go where the expression wants them, and
+what is beyond them is stretched, never folded.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sf3d_jax.head.person.landmarks import EYE, FISSURE, SKIN, Floats, smoothstep
-from sf3d_jax.head.person.meshing import Ints
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
+from sf3d_jax.head.person.template.meshing import Ints
 
 # Elevation over which a lid's motion fades, above the upper margin and below the lower one.
 _UPPER_SPAN, _LOWER_SPAN = 1.0, 0.9
@@ -31,7 +31,8 @@ class Lids(NamedTuple):
 
     Attributes:
       indices: (N,), the vertices that move.
-      upper, lower: (N,), elevation by which a vertex moves if its margin moves by the template's opening.
+      upper, lower: (N,), elevation by which a vertex moves if its margin moves by the template's
+        opening.
       roll: (N,), share of the lids' slant.
       ball: (M,), the vertices of the eyeball.
       side: 1 left, -1 right.

@@ -1,16 +1,16 @@
 """How lips and jaw move over the template, in centimetres.
 
-The lips part like a crack in an elastic sheet: with elliptic coordinates about the corners of the mouth,
-x = a cosh(m) cos(n), height = a sinh(m) sin(n), the upper lip has the weight (1 - sin n) / 2 of the jaw's
-turn, which is 0 above the middle of the mouth, 1 below it, and 1/2 at its corners. So an open mouth is an
-oval, and cheeks follow the jaw smoothly.
+The lips part like a crack in an elastic sheet: with elliptic coordinates about the corners of the
+  mouth,
+x = a cosh(m) cos(n), height = a sinh(m) sin(n), the upper lip has the weight (1 - sin n) / 2 of the
+jaw's turn, which is 0 above the middle of the mouth, 1 below it, and 1/2 at its corners. So an open
+mouth is an oval, and cheeks follow the jaw smoothly.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sf3d_jax.head.person.fields import mirror
 from sf3d_jax.head.person.landmarks import (
     HINGE,
     LOWER_TEETH,
@@ -22,8 +22,8 @@ from sf3d_jax.head.person.landmarks import (
     mouth_line,
     smoothstep,
 )
-from sf3d_jax.head.person.shape import LIP_GAP, cavity_distance, slit_half_height
-from sf3d_jax.head.person.template import Template
+from sf3d_jax.head.person.template.building import Template
+from sf3d_jax.head.person.template.shape import LIP_GAP, cavity_distance, slit_half_height
 
 # Lips that touch leave this much between them, so that they do not cross.
 _CONTACT_GAP = 0.012
@@ -38,7 +38,8 @@ class MouthWeights(NamedTuple):
     Attributes:
       jaw: (V,), share of the jaw's turn.
       lips: (V,), 1 on the lips, where `mouthClose` makes the shares of both lips equal.
-      upper, lower: (V,), 1 above and below the slit, 0 on its other side; 1/2 at the corners' height beyond.
+      upper, lower: (V,), 1 above and below the slit, 0 on its other side; 1/2 at the corners'
+        height beyond.
       closing: (V, 3), the move that closes the template's lips.
       skin: (V,), 1 on the skin, 0 on the cavity's wall and on other parts.
     """
@@ -91,12 +92,14 @@ def _jaw_share(points: Floats, part: np.ndarray, elliptic: Floats) -> Floats:
     """Share of the jaw's turn of each vertex."""
     below = HINGE[1] - points[:, 1]
     ahead = points[:, 2] - HINGE[2]
-    # Saturated, so that the chin is rigid; the far cheek takes half of the motion at the mouth's height.
-    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.15 * elliptic, -1, 1))
+    # Saturated, so that the chin is rigid; the far cheek takes half of the motion at the mouth's
+    # height.
+    rounded = np.sign(elliptic) * np.abs(elliptic) ** 2.2
+    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.2 * rounded, -1, 1))
     skin = skin * smoothstep((points[:, 1] + 2.2) / -3.0)
     # Towards the neck and the corner of the jaw the motion fades with the angle about the hinge.
     angle = np.arctan2(below, ahead)
-    skin = skin * smoothstep((1.62 - angle) / 0.75) * smoothstep((ahead - 0.5) / 3.5)
+    skin = skin * smoothstep((1.8 - angle) / 1.05) * smoothstep((ahead + 1.5) / 4.5)
     # The cavity's floor and roof go with the teeth; towards the lips it goes with the skin.
     height = points[:, 1] - mouth_line(points[:, 0])
     cavity = smoothstep(0.5 - height / 1.6)

@@ -22,25 +22,27 @@ from sf3d_jax.head.skin.painting import paint
 _METRE = 100.0  # centimetres
 _GROUPS = ("skin", "upper lids", "lower jaw", *PARTS[MOUTH:])
 _UPPER_LIDS, _LOWER_JAW, _REST = 1, 2, 3
-# Upper lids are the skin this close to the centre of an eye and above it, the fold over them included.
+# Upper lids are the skin this close to the centre of an eye and above it, the fold over them
+# included.
 _LID_REACH = 1.9
 
 
 class Person:
     """One of many procedural heads, made from a seed alone, with ARKit's 52 expressions.
 
-    All people are displacements of one template, so vertices and triangles correspond. The axes are those of
-    the head: x to the subject's left, y up, z forward; lengths are metres. The same seed gives the same
-    person in every process with the same version of NumPy.
+    All people are displacements of one template, so vertices and triangles correspond. The axes are
+    those of the head: x to the subject's left, y up, z forward; lengths are metres. The same seed
+    gives the same person in every process with the same version of NumPy.
 
     Attributes:
       seed: what the person was made from.
       faces: (T, 3) int32, closed parts, oriented outwards.
       template: (V, 3) float64, the rest shape of all people; its mouth and lids are open.
       rest: (V, 3) float64, this person's neutral face: `vertices({})`.
-      parts: (T,) int32, the index of each triangle into `part_names`: what the painter of the skin needs.
-      groups: (T,) int32, the index of each triangle into `group_names`: parts, with upper lids and the lower
-        jaw's skin apart, so that surfaces which touch belong to different groups.
+      parts: (T,) int32, the index of each triangle into `part_names`: what the painter of the skin
+        needs.
+      groups: (T,) int32, the index of each triangle into `group_names`: parts, with upper lids and
+        the lower jaw's skin apart, so that surfaces which touch belong to different groups.
     """
 
     group_names: tuple[str, ...] = _GROUPS
@@ -86,16 +88,18 @@ class Person:
         """Moves the person.
 
         Args:
-          expression: weights of 0 to 1 by names of `EXPRESSIONS`; what is not named is 0. `mouthClose` closes
-            the lips that `jawOpen` parts; `tongueOut` opens the jaw as far as the tongue needs.
-          rotation: (yaw, pitch, roll) of the head about its neck, in radians: towards the subject's left, up,
-            and the left ear up. The shoulders stay.
+          expression: weights of 0 to 1 by names of `EXPRESSIONS`; what is not named is 0.
+            `mouthClose` closes the lips that `jawOpen` parts; `tongueOut` opens the jaw as far as
+            the tongue needs.
+          rotation: (yaw, pitch, roll) of the head about its neck, in radians: towards the subject's
+            left, up, and the left ear up. The shoulders stay.
 
         Returns:
           (V, 3) float64, in metres.
 
         Raises:
-          ValueError: if a name is unknown, or a weight is not from 0 to 1, or an angle is not finite.
+          ValueError: if a name is unknown, or a weight is not from 0 to 1, or an angle is not
+            finite.
         """
         weights = check_weights(expression or {})
         if len(rotation) != 3 or not np.isfinite(rotation).all():
@@ -113,8 +117,8 @@ class Person:
         Args:
           points: (N, 3), on the template, in metres.
           parts: (N,), the part of each point, as in `parts`.
-          spacing: scalar or (N,), distance between samples of the surface, in metres. Detail that is finer
-            than two samples fades out; 0 keeps all.
+          spacing: scalar or (N,), distance between samples of the surface, in metres. Detail that
+            is finer than two samples fades out; 0 keeps all.
 
         Returns:
           (N, 3) float32, linear reflectance from 0 to 1. A point that is not finite gets 0.

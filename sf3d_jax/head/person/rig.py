@@ -1,4 +1,4 @@
-"""The moving template: what is the same for all people, computed once, and the motion itself, in centimetres.
+"""The moving template: what is the same for all people, and the motion itself, in centimetres.
 
 Linear moves come first, then lids and eyes, then the jaw with tongue, and the neck last.
 """
@@ -30,12 +30,13 @@ from sf3d_jax.head.person.lids import (
     rotate_roll,
     rotate_yaw,
 )
-from sf3d_jax.head.person.meshing import Ints
 from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
-from sf3d_jax.head.person.template import Template, load_template
+from sf3d_jax.head.person.template.building import Template
+from sf3d_jax.head.person.template.caching import load_template
+from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.35, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 _TONGUE_OUT, _TONGUE_DOWN = 3.2, 0.5
 # A tongue that comes out opens the jaw at least this much.
@@ -106,7 +107,8 @@ def move(
       identity: the person.
       centers: (2, 3), of the left and the right eye of the person.
       weights: of the units of expression, 0 to 1.
-      rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left side up.
+      rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left
+        side up.
     """
     vertices = identity.vertices + rig.mouth.closing
     for name, weight in weights.items():

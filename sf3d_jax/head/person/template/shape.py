@@ -1,7 +1,7 @@
-"""The template as an implicit function: some forty ellipsoids and cones in smooth union, minus its holes.
+"""The template as an implicit function: a smooth union of ellipsoids and cones, minus holes.
 
-All lengths are centimetres, see `landmarks`. Distances are estimates that are exact near the surface only.
-Only x >= 0 is modelled; the other half is its mirror image.
+All lengths are centimetres, see `landmarks`. Distances are estimates that are exact near the
+surface only. Only x >= 0 is modelled; the other half is its mirror image.
 """
 
 import numpy as np
@@ -26,9 +26,12 @@ LIP_GAP = 0.17
 # The cavity of the mouth: an ellipsoid that holds the arches of the teeth.
 CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
 
+# The flesh in the inner corner of the eye: a sphere about a point from the centre of the eye.
+_CARUNCLE = (-1.25, -0.05, 0.7), 0.34
+
 
 def head_distance(points: Floats) -> Floats:
-    """Signed distance estimate of points (N, 3) to the skin and the mouth's inside, negative inside."""
+    """Signed distance estimate of points (N, 3) to skin and mouth, negative in the flesh."""
     p = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], 1)
     d = _skull(p)
     d = _orbits(p, d)
@@ -36,9 +39,9 @@ def head_distance(points: Floats) -> Floats:
     d = _lips(p, d)
     d = _neck(p, d)
     d = _blend(d, _ear(p), 0.5)
-    d = _cut(d, _eye_holes(p), 0.06)
+    d = _cut(d, _eye_holes(p), 0.12)
     d = _cut(d, _mouth_holes(p), 0.16)
-    return _cut(d, points[:, 1] - BOTTOM, 0.8)
+    return _cut(d, points[:, 1] - BOTTOM, 2.5)
 
 
 def edge_length(points: Floats) -> Floats:
@@ -54,7 +57,7 @@ def edge_length(points: Floats) -> Floats:
         np.maximum(p[:, 0] - MOUTH_HALF_WIDTH, 0),
         np.maximum(np.abs(p[:, 1] - mouth_line(p[:, 0])) - LIP_GAP, 0),
     )
-    lips = np.where(p[:, 2] > 6.3, 0.11 + 0.3 * np.maximum(slit - 0.3, 0), 0.3)
+    lips = np.where(p[:, 2] > 6.4, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
     lips = np.where(slit < 3.0, lips, 0.5)
     nostril = np.linalg.norm((p - [0.55, -4.85, 9.5]) / [1, 1, 1], axis=1)
     nose = np.linalg.norm((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0], axis=1)
@@ -62,7 +65,7 @@ def edge_length(points: Floats) -> Floats:
     face = np.linalg.norm((p - [0, -3, 7]) / [1.1, 1.5, 1.0], axis=1)
     wanted = 0.45 + 0.12 * np.maximum(face - 5.0, 0)
     wanted = np.minimum(wanted, 0.15 + 0.25 * np.maximum(nostril - 0.5, 0))
-    wanted = np.minimum(wanted, 0.22 + 0.25 * np.maximum(nose - 1.6, 0))
+    wanted = np.minimum(wanted, 0.22 + 0.25 * np.maximum(nose - 1.3, 0))
     wanted = np.minimum(wanted, np.where(ear < 1.1, 0.23, 1.0))
     wanted = np.minimum(
         wanted, np.where(r < 2.6, np.minimum(lids, 0.23 + 0.2 * np.maximum(r - 1.9, 0)), 1.0)
@@ -71,7 +74,7 @@ def edge_length(points: Floats) -> Floats:
 
 
 def cavity_distance(points: Floats) -> Floats:
-    """Distance estimate of points (N, 3) to the wall of the mouth's cavity, negative in the cavity."""
+    """Distance estimate of points (N, 3) to the wall of the cavity, negative in the cavity."""
     center, radii = CAVITY
     x, y, z = ((points - center) / radii).T
     # A power of four makes roof and floor flat, so that the arches have room.
@@ -99,14 +102,19 @@ def _skull(p: Floats) -> Floats:
 
 def _orbits(p: Floats, d: Floats) -> Floats:
     d = _blend(d, _cone(p, (0.9, 1.75, 7.75), (4.4, 1.9, 5.9), 0.9, 0.75), 1.1)  # brow ridge
-    d = _cut(d, _ellipsoid(p, EYE + [0.1, -0.1, 2.35], (2.0, 1.2, 1.3)), 1.3)
+    d = _cut(d, _ellipsoid(p, np.add(EYE, (0.1, 0.3, 2.45)), (2.0, 1.0, 1.3)), 1.2)
+    d = _blend(d, _ellipsoid(p, np.add(EYE, (0.0, -1.5, -0.1)), (1.7, 0.9, 0.9)), 1.7)  # below it
     lids = np.linalg.norm(p - EYE, axis=1) - (EYE_RADIUS + LID_GAP + LID_THICKNESS)
-    return _blend(d, lids, 0.5)
+    d = _blend(d, lids, 0.35)
+    # The fold over the upper lid: a larger sphere above a plane through the axis of the eyes.
+    q = p - EYE
+    fold = _join(np.linalg.norm(q, axis=1) - 1.66, 0.62 * q[:, 2] - 0.79 * q[:, 1], 0.2)
+    return _blend(d, fold, 0.15)
 
 
 def _nose(p: Floats, d: Floats) -> Floats:
-    d = _blend(d, _cone(p, (0, 0.2, 7.2), (0, -4.0, 8.2), 0.8, 1.35), 0.9)  # base
-    d = _blend(d, _cone(p, (0, 1.1, 7.75), (0, -3.5, 9.75), 0.55, 0.72), 0.8)  # bridge
+    d = _blend(d, _cone(p, (0, 0.2, 7.3), (0, -3.9, 8.4), 0.7, 1.1), 1.1)  # base
+    d = _blend(d, _cone(p, (0, 1.1, 7.85), (0, -3.5, 9.8), 0.45, 0.66), 0.9)  # bridge
     d = _blend(d, _ellipsoid(p, (0, -3.95, 9.95), (0.88, 0.78, 0.82)), 0.45)  # tip
     d = _blend(d, _ellipsoid(p, (1.05, -4.3, 9.05), (0.62, 0.6, 0.9)), 0.4)  # wings
     d = _blend(d, _cone(p, (0, -4.5, 9.8), (0, -5.0, 8.9), 0.3, 0.4), 0.3)  # septum
@@ -115,11 +123,13 @@ def _nose(p: Floats, d: Floats) -> Floats:
 
 
 def _lips(p: Floats, d: Floats) -> Floats:
-    d = _blend(d, _cone(p, (0, -6.4, 8.5), (0.75, -6.33, 8.42), 0.44, 0.44), 0.25)
-    d = _blend(d, _cone(p, (0.75, -6.33, 8.42), (2.45, -6.85, 7.1), 0.44, 0.24), 0.3)
-    d = _blend(d, _cone(p, (0, -7.45, 8.35), (1.1, -7.38, 8.1), 0.52, 0.5), 0.25)
-    d = _blend(d, _cone(p, (1.1, -7.38, 8.1), (2.4, -6.98, 7.1), 0.5, 0.26), 0.3)
-    return _cut(d, _ellipsoid(p, (0, -8.6, 9.1), (1.8, 0.45, 0.7)), 0.7)  # fold above the chin
+    d = _blend(d, _cone(p, (0, -6.42, 8.5), (0.7, -6.36, 8.45), 0.47, 0.47), 0.4)
+    d = _blend(d, _cone(p, (0.7, -6.36, 8.45), (1.65, -6.58, 8.0), 0.47, 0.4), 0.35)
+    d = _blend(d, _cone(p, (1.65, -6.58, 8.0), (2.5, -6.88, 7.2), 0.4, 0.28), 0.35)
+    d = _blend(d, _cone(p, (0, -7.5, 8.36), (1.0, -7.42, 8.2), 0.6, 0.58), 0.4)
+    d = _blend(d, _cone(p, (1.0, -7.42, 8.2), (1.7, -7.25, 7.9), 0.58, 0.46), 0.35)
+    d = _blend(d, _cone(p, (1.7, -7.25, 7.9), (2.45, -7.0, 7.2), 0.46, 0.28), 0.35)
+    return _cut(d, _ellipsoid(p, (0, -8.7, 9.15), (1.8, 0.45, 0.7)), 0.7)  # fold above the chin
 
 
 def _neck(p: Floats, d: Floats) -> Floats:
@@ -147,6 +157,8 @@ def _eye_holes(p: Floats) -> Floats:
     r = np.linalg.norm(q, axis=1)
     x, y = (q / np.maximum(r, 1e-9)[:, None])[:, :2].T
     fissure = np.maximum(almond(x, y, *FISSURE) * r, 0.2 - q[:, 2])
+    # The inner corner holds a little flesh.
+    fissure = _cut(fissure, np.linalg.norm(q - _CARUNCLE[0], axis=1) - _CARUNCLE[1], 0.1)
     return _blend(r - (EYE_RADIUS + LID_GAP), np.maximum(fissure, r - 1.95), 0.06)
 
 
@@ -157,7 +169,7 @@ def _mouth_holes(p: Floats) -> Floats:
 
 
 def _ellipsoid(p: Floats, center: object, radii: object) -> Floats:
-    """Distance to an ellipsoid to first order: k0 (k0 - 1) / k1 with k0 = |q / r|, k1 = |q / r^2|."""
+    """Distance to an ellipsoid: k0 (k0 - 1) / k1 with k0 = |q / r|, k1 = |q / r^2|."""
     scaled = (p - np.asarray(center)) / np.asarray(radii)
     k0 = np.sqrt((scaled**2).sum(1))
     k1 = np.sqrt(((scaled / np.asarray(radii)) ** 2).sum(1))
@@ -176,6 +188,11 @@ def _blend(a: Floats, b: Floats, width: float) -> Floats:
     """Union of two solids, rounded over `width` (quadratic smooth minimum)."""
     overlap = np.maximum(width - np.abs(a - b), 0) / width
     return np.minimum(a, b) - overlap * overlap * width / 4
+
+
+def _join(a: Floats, b: Floats, width: float) -> Floats:
+    """What two solids have in common, rounded over `width`."""
+    return -_blend(-a, -b, width)
 
 
 def _cut(a: Floats, b: Floats, width: float) -> Floats:

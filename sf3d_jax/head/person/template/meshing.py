@@ -1,10 +1,10 @@
 """A triangle mesh of an implicit surface, fine where it must be: surface nets on an octree.
 
-A cell of the octree that the surface may cross is halved until it is as small as is asked for there. Each
-edge of the smallest cells whose ends lie on different sides of the surface makes a face between the cells
-around it, and each cell has one vertex (dual contouring of adaptive octrees: Ju, Losasso, Schaefer and
-Warren, SIGGRAPH 2002; the vertex is the mean of the crossings: Gibson, MICCAI 1998). Then the vertices
-slide along the surface to even out the triangles.
+A cell of the octree that the surface may cross is halved until it is as small as is asked for
+there. Each edge of the smallest cells whose ends lie on different sides of the surface makes a face
+between the cells around it, and each cell has one vertex (dual contouring of adaptive octrees: Ju,
+Losasso, Schaefer and Warren, SIGGRAPH 2002; the vertex is the mean of the crossings: Gibson, MICCAI
+1998). Then the vertices slide along the surface to even out the triangles.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,8 @@ Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 _CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 _AROUND = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 
-# An ellipsoid's distance is an estimate: a cell is dropped if the surface is this many half diagonals away.
+# An ellipsoid's distance is an estimate: a cell is dropped if the surface is this many half
+# diagonals away.
 _REACH = 1.6
 _KEY_BITS = 20
 
@@ -78,7 +79,7 @@ def mesh_surface(
 def _divide(
     distance: Field, size: Field, bounds: Floats, finest: float, levels: int
 ) -> tuple[Ints, Ints]:
-    """Lowest corners (C, 3) and edges (C,) of the octree's leaves near the surface, in units of finest."""
+    """Lowest corners (C, 3) and edges (C,) of the leaves near the surface, in units of finest."""
     step = 2 ** (levels - 1)
     counts = np.ceil((bounds[1] - bounds[0]) / (finest * step)).astype(int)
     cells = np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), -1).reshape(-1, 3) * step
@@ -129,7 +130,7 @@ def _end_distances(
 def _find_cells(
     cells: Ints, sizes: Ints, levels: int, axis: Ints, start: Ints, length: Ints
 ) -> Ints:
-    """The four leaves (E, 4) about the middle of each edge, anticlockwise seen from its end; -1: none."""
+    """The leaves (E, 4) about the middle of an edge, anticlockwise seen from its end; -1: none."""
     double = 2 * start
     double[np.arange(len(axis)), axis] += length
     points = np.repeat(double[:, None], 4, 1)
@@ -169,7 +170,7 @@ def project(distance: Field, vertices: Floats, steps: int, reach: float) -> Floa
 
 
 def relax(distance: Field, vertices: Floats, quads: Ints, steps: int, reach: float) -> Floats:
-    """Moves vertices along the surface to the middle of their neighbours, and back onto the surface."""
+    """Moves vertices along the surface towards the middle of their neighbours."""
     start, end = quads.ravel(), np.roll(quads, -1, axis=1).ravel()
     a, b = np.concatenate([start, end]), np.concatenate([end, start])
     count = np.bincount(a, minlength=len(vertices))

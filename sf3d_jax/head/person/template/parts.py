@@ -1,4 +1,4 @@
-"""The closed parts inside the head that are not meshed from the implicit shape: eyeballs, teeth, tongue.
+"""The closed parts that are not meshed from the implicit shape: eyeballs, teeth, tongue.
 
 All lengths are centimetres, see `landmarks`. Faces are oriented outwards.
 """
@@ -6,7 +6,7 @@ All lengths are centimetres, see `landmarks`. Faces are oriented outwards.
 import numpy as np
 
 from sf3d_jax.head.person.landmarks import EYE, EYE_RADIUS, MOUTH_HEIGHT, Floats
-from sf3d_jax.head.person.meshing import Ints
+from sf3d_jax.head.person.template.meshing import Ints
 
 # The arch of the upper teeth: half axes of its ellipse about (0, ARCH_DEPTH) in x and z.
 ARCH = (2.3, 3.15)
@@ -15,12 +15,15 @@ LOWER_ARCH_SCALE = 0.9
 TEETH = 14
 _TOOTH_SAMPLES = 7
 _ARCH_END = 1.3
+_HEIGHT = 1.35  # of teeth and gum
 
-# The cross-section of an arch of teeth: (outwards, towards the biting edge), first the front from the gum
-# down, then the back up again; the front of a tooth bulges.
+# The cross-section of an arch of teeth: (outwards, towards the biting edge), first the front from
+# the gum down, then the back up again; the front of a tooth bulges.
 _SECTION = np.array(
-    [(-0.12, -0.05), (0.1, 0.2), (0.06, 0.42), (0.1, 0.7), (0.06, 0.93), (0.0, 1.0), (-0.1, 1.0)]
-    + [(-0.2, 0.8), (-0.34, 0.42), (-0.4, 0.2)]
+    [
+        *((-0.12, -0.05), (0.1, 0.2), (0.06, 0.42), (0.1, 0.7), (0.06, 0.93), (0.0, 1.0)),
+        *((-0.1, 1.0), (-0.2, 0.8), (-0.34, 0.42), (-0.4, 0.2)),
+    ]
 )
 _TONGUE_CENTER, _TONGUE_RADII = (0.0, -7.75, 4.1), (1.45, 0.5, 2.1)
 
@@ -45,7 +48,7 @@ def make_teeth(is_upper: bool) -> tuple[Floats, Ints]:
     turn = np.linspace(-_ARCH_END, _ARCH_END, count)
     # The flutes: 0 between two teeth, near 1 on a tooth.
     tooth = np.abs(np.sin(np.pi * np.arange(count) / _TOOTH_SAMPLES)) ** 0.4
-    height = 1.05 + 0.06 * np.cos(2 * turn)
+    height = _HEIGHT + 0.06 * np.cos(2 * turn)
     scale = 1.0 if is_upper else LOWER_ARCH_SCALE
     outward, down = _SECTION.T
     front = outward[None] + 0.07 * (tooth[:, None] - 1) * (down > 0.3) * (outward > -0.05)
@@ -62,7 +65,7 @@ def make_teeth(is_upper: bool) -> tuple[Floats, Ints]:
 
 
 def _sphere(rings: int, spokes: int) -> tuple[Floats, Ints]:
-    """Unit sphere with poles on the z axis: `rings` rings of `spokes` vertices and the two poles."""
+    """Unit sphere: `rings` rings of `spokes` vertices about the z axis, and the two poles."""
     angle = np.pi * np.arange(1, rings + 1) / (rings + 1)
     around = 2 * np.pi * np.arange(spokes) / spokes
     a, b = np.meshgrid(angle, around, indexing="ij")

@@ -77,7 +77,7 @@ def _cover_template(count: int) -> Cover:
 def _find_pose(subject: SubjectPlan, options: Options) -> Callable[[int], Pose]:
     """A function from the number of a frame to its expression and the turn of the head."""
     if options.motion is not None:
-        return read_poses(options.motion, options.frames, EXPRESSIONS)
+        return read_poses(options.motion, options.frames, EXPRESSIONS, is_face=True)
     return draw_poses(subject, options, EXPRESSIONS)
 
 

@@ -108,7 +108,7 @@ def test_another_ending_and_another_argument_are_named(tmp_path):
         data.FormatError, match=r"a.stl: expected a mesh, .obj or .ply or .glb, found"
     ):
         data.read_mesh(tmp_path / "a.stl")
-    with pytest.raises(data.FormatError, match="pack it and its files as one .glb"):
+    with pytest.raises(data.FormatError, match=r"pack it and its files as one .glb"):
         data.read_mesh(tmp_path / "a.gltf")
     with pytest.raises(FileNotFoundError):
         data.read_mesh(tmp_path / "a.OBJ")

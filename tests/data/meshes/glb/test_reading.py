@@ -117,8 +117,8 @@ def test_nodes_move_turn_and_scale_their_meshes(read):
     mesh = read(square(), nodes=nodes)
     quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     corners = np.array(CORNERS)
-    first = (quarter @ np.diag([1, 2, 3]) @ corners.T).T + [1.5, 2, 3]
-    second = corners * [-1, 1, 1] + [5.5, 6, 7]
+    first = (quarter @ np.diag([1, 2, 3]) @ corners.T).T + np.array([1.5, 2, 3])
+    second = corners * [-1, 1, 1] + np.array([5.5, 6, 7])
     np.testing.assert_allclose(mesh.vertices, np.concatenate([first, second]), atol=1e-15)
     assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3], [6, 5, 4], [7, 6, 4]]
     assert mesh.face_uv.tolist() == mesh.faces.tolist()

@@ -71,6 +71,7 @@ def test_another_reader_finds_the_mesh(tmp_path):
     for primitive, rows in ((lid, slice(0, 8)), (skin, slice(8, 20))):
         corners = array(tree, numbers, primitive["indices"]).reshape(-1, 3)
         position = array(tree, numbers, primitive["attributes"]["POSITION"])[corners]
+        assert "sparse" not in tree["accessors"][primitive["targets"][0]["POSITION"]]
         np.testing.assert_array_equal(position, mesh.vertices[mesh.faces[rows]])
         uv = array(tree, numbers, primitive["attributes"]["TEXCOORD_0"])[corners]
         np.testing.assert_array_equal(uv * [1, -1] + [0, 1], mesh.uv[mesh.face_uv[rows]])
@@ -126,6 +127,6 @@ def test_faces_are_sorted_by_group(tmp_path):
 
 def test_a_file_beyond_the_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("sf3d_jax.data.meshes.glb.writing._LARGEST_FILE", 500)
-    with pytest.raises(ValueError, match="mesh: expected at most 500 bytes in a .glb, got"):
+    with pytest.raises(ValueError, match=r"mesh: expected at most 500 bytes in a .glb, got"):
         data.write_mesh(tmp_path / "a.glb", make_mesh(shared=True))
     assert not [*tmp_path.iterdir()]

@@ -26,7 +26,7 @@ def test_each_image_is_interpolated_as_it_is_alone():
     face_uv = RNG.integers(0, 40, (200, 3))
     materials = RNG.integers(0, 4, 200)
     # The third image is used one repetition to the right and two below.
-    shifted = np.concatenate([uv, uv + [1, -2]])
+    shifted = np.concatenate([uv, uv + np.array([1, -2])])
     moved = np.where((materials == 2)[:, None], face_uv + 40, face_uv)
     found = join_textures("a", shifted, moved, materials, paints)
     for material, paint in enumerate(paints):

@@ -66,7 +66,7 @@ def test_lines_go_on_after_a_backslash_and_end_at_a_remark(read):
 
 
 def test_objects_and_groups_name_the_faces(read):
-    faces = "f 1 2 3\ng  left lid \nf 1 3 4\no Head\nf 2 3 4\ng\nf 1 2 4\ng left lid\nf 1 2 3\n"
+    faces = "f 1 2 3\ng \tleft lid \nf 1 3 4\no Head\nf 2 3 4\ng\nf 1 2 4\ng left lid\nf 1 2 3\n"
     mesh = read(SQUARE + "usemtl one\n" + faces)
     names = [mesh.group_names[group] for group in mesh.groups]
     assert names == ["", "left lid", "Head/left lid", "Head", "Head/left lid"]

@@ -134,7 +134,7 @@ def test_arrays_that_do_not_fit_are_named(read, changed, said):
 
 
 def test_another_file_is_named(tmp_path):
-    with pytest.raises(data.FormatError, match="a face model in an .npz, found the ending '.glb'"):
+    with pytest.raises(data.FormatError, match=r"a face model in an .npz, found the ending '.glb'"):
         data.read_face_model(tmp_path / "a.glb")
     with pytest.raises(FileNotFoundError):
         data.read_face_model(tmp_path / "a.npz")
@@ -148,5 +148,5 @@ def test_objects_are_not_loaded(tmp_path):
     stream = io.BytesIO()
     np.savez(stream, **ARRAYS | {"weights": np.array([{}], object)})
     (tmp_path / "a.npz").write_bytes(stream.getvalue())
-    with pytest.raises(data.FormatError, match="real numbers in weights, found the dtype .O"):
+    with pytest.raises(data.FormatError, match=r"real numbers in weights, found the dtype .O"):
         data.read_face_model(tmp_path / "a.npz")

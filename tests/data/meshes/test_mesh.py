@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sf3d_jax import data
-from sf3d_jax.data.meshes.mesh import cut_into_fans, cut_strips
+from sf3d_jax.data.meshes.mesh import cut_into_fans, cut_strips, join_equal_vertices
 
 VERTICES = np.eye(3)
 FACES = np.array([[0, 1, 2]])
@@ -34,6 +34,17 @@ def test_strips_are_those_of_a_loop():
                 wanted.append([a, b, c] if i % 2 == 0 else [a, c, b])
     np.testing.assert_array_equal(cut_strips(corners), wanted)
     assert cut_strips(np.array([0, 1])).shape == (0, 3)
+
+
+def test_equal_vertices_are_joined_if_they_move_equally():
+    vertices = np.array([[1.0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, -0.0, 0]])
+    moves = np.zeros((6, 3))
+    moves[4] = 1
+    faces = np.array([[0, 1, 3], [2, 5, 3], [4, 1, 3]], np.int32)
+    mesh = join_equal_vertices(data.Mesh(vertices, faces, targets={"a": moves}))
+    assert mesh.vertices.tolist() == vertices[[0, 1, 3, 4]].tolist()
+    assert mesh.faces.tolist() == [[0, 1, 2], [0, 1, 2], [3, 1, 2]] and mesh.faces.dtype == np.int32
+    assert mesh.targets["a"].tolist() == moves[[0, 1, 3, 4]].tolist()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,7 @@ def test_another_ending_and_another_argument_are_named(tmp_path):
         data.FormatError, match=r"a.stl: expected a mesh, .obj or .ply or .glb, found"
     ):
         data.read_mesh(tmp_path / "a.stl")
-    with pytest.raises(data.FormatError, match="pack it and its files as one .glb"):
+    with pytest.raises(data.FormatError, match=r"pack it and its files as one .glb"):
         data.read_mesh(tmp_path / "a.gltf")
     with pytest.raises(FileNotFoundError):
         data.read_mesh(tmp_path / "a.OBJ")

@@ -1,4 +1,4 @@
-"""Whatever a file of a mesh holds, reading it gives a whole mesh or an error that names the file."""
+"""Whatever a file of a mesh holds, reading gives a whole mesh or an error that names the file."""
 
 import json
 import struct

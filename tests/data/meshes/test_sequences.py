@@ -43,6 +43,19 @@ def test_textures_are_not_read(tmp_path):
     assert data.read_mesh_sequence(tmp_path).vertices.shape == (1, 3, 3)
 
 
+def test_vertices_that_a_glb_repeats_are_joined_if_they_stay_together(tmp_path):
+    """The square has another texture coordinate for each corner of a triangle."""
+    square = data.Mesh(FRAMES[0], FACES, np.eye(6, 2), np.arange(6).reshape(2, 3))
+    data.write_mesh(tmp_path / "1.glb", square)
+    data.write_mesh(tmp_path / "2.glb", square._replace(vertices=FRAMES[1]))
+    sequence = data.read_mesh_sequence(tmp_path)
+    np.testing.assert_array_equal(sequence.vertices, FRAMES[:2])
+    np.testing.assert_array_equal(sequence.faces, FACES)
+    # In this frame, the third and fourth vertex are at one place.
+    data.write_mesh(tmp_path / "3.glb", square._replace(vertices=FRAMES[2][[0, 1, 2, 2]]))
+    assert data.read_mesh_sequence(tmp_path).vertices.shape == (3, 4, 3)
+
+
 def test_an_archive_is_read(tmp_path):
     for faces in (FACES, FACES.astype(np.uint64)):
         np.savez(tmp_path / "a.npz", vertices=np.float32(FRAMES), faces=faces)

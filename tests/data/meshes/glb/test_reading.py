@@ -117,8 +117,8 @@ def test_nodes_move_turn_and_scale_their_meshes(read):
     mesh = read(square(), nodes=nodes)
     quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     corners = np.array(CORNERS)
-    first = (quarter @ np.diag([1, 2, 3]) @ corners.T).T + [1.5, 2, 3]
-    second = corners * [-1, 1, 1] + [5.5, 6, 7]
+    first = (quarter @ np.diag([1, 2, 3]) @ corners.T).T + np.array([1.5, 2, 3])
+    second = corners * [-1, 1, 1] + np.array([5.5, 6, 7])
     np.testing.assert_allclose(mesh.vertices, np.concatenate([first, second]), atol=1e-15)
     assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3], [6, 5, 4], [7, 6, 4]]
     assert mesh.face_uv.tolist() == mesh.faces.tolist()
@@ -190,6 +190,14 @@ def test_targets_without_names_are_numbered(read):
     assert [*read(scene).targets] == ["target 0", "target 1"]
 
 
+def test_targets_may_be_named_in_the_primitive(read):
+    scene = Scene()
+    targets = [{"POSITION": scene.array("f", CORNERS[:3])}]
+    scene.primitive(scene.array("f", CORNERS[:3]), targets=targets, extras={"targetNames": ["a"]})
+    scene.tree["meshes"][0]["extras"] = "made by hand"
+    assert [*read(scene).targets] == ["a"]
+
+
 def test_primitives_that_share_vertices_share_them(read):
     scene = square(material=0)
     indices = scene.array("I", [(i,) for i in (0, 1, 3)])
@@ -215,17 +223,22 @@ def test_strips_and_fans_are_cut(read, mode, faces):
     corners = [(i,) for i in (0, 1, 2, 3, 3, 4, 5, 0)]
     scene.primitive(position, indices=scene.array("B", corners), mode=mode)
     assert read(scene).faces.tolist() == faces
+    short = Scene()
+    position = short.array("f", CORNERS)
+    short.primitive(position, indices=short.array("B", [(0,)]), mode=mode)
+    short.primitive(position, indices=short.array("B", [(0,), (1,), (2,)]))
+    assert read(short).faces.tolist() == [[0, 1, 2]]
 
 
 def test_only_the_default_scene_is_read(read):
     scene = square()
-    nodes = [{"mesh": 0, "translation": [i, 0, 0]} for i in range(3)]
+    nodes = [{"mesh": 0, "translation": [10 * i, 0, 0]} for i in range(3)]
     scenes = [{"nodes": [0]}, {"nodes": [2, 1]}]
-    assert read(scene, nodes=nodes, scenes=scenes, scene=1).vertices[[0, 4], 0].tolist() == [2, 1]
+    assert read(scene, nodes=nodes, scenes=scenes, scene=1).vertices[[0, 4], 0].tolist() == [20, 10]
     tree = scene.tree
     del tree["scene"], tree["scenes"]
     nodes[0]["children"] = [2]
-    assert read(scene, nodes=nodes).vertices[::4, 0].tolist() == [0, 2, 1]
+    assert read(scene, nodes=nodes).vertices[::4, 0].tolist() == [0, 20, 10]
 
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [128, 128, 128]]], np.uint8)

@@ -8,7 +8,6 @@ from sf3d_jax.head.skin.painting import paint
 from sf3d_jax.head.skin.traits import draw_traits
 
 PALE = next(s for s in range(99) if draw_traits(s).skin.melanin < 0.2 and draw_traits(s).hair.cover)
-PUPIL = landmarks.EYE + [0, 0, landmarks.EYE_RADIUS]
 
 
 def paint_one(point, part=landmarks.SKIN, seed=PALE, spacing=0.0):
@@ -69,7 +68,8 @@ def test_every_part_has_its_colours():
 
 @pytest.mark.parametrize("part, side", [(landmarks.LEFT_EYE, 1), (landmarks.RIGHT_EYE, -1)])
 def test_an_eye_has_a_pupil_an_iris_and_a_white(part, side):
-    at = lambda x, y, z: np.array([side * landmarks.EYE[0], 0, landmarks.EYE[2]]) + [x, y, z]
+    middle = landmarks.EYE * [side, 1, 1]
+    at = lambda x, y, z: middle + np.array([x, y, z])
     traits = draw_traits(PALE).eyes
     assert paint_one(at(0, 0, 1.2), part).max() < 0.02
     iris, white = paint_one(at(-0.38, -0.1, 1.1), part), paint_one(at(0.1, -0.8, 0.9), part)

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.skin.layers.complexion import paint_skin
+from sf3d_jax.head.skin.layers.hair import paint_hair
+from sf3d_jax.head.skin.layers.mouth import paint_teeth
+from sf3d_jax.head.skin.layers.places import Places
 from sf3d_jax.head.skin.painting import paint
 from sf3d_jax.head.skin.traits import draw_traits
 
@@ -76,6 +80,49 @@ def test_an_eye_has_a_pupil_an_iris_and_a_white(part, side):
     assert np.abs(iris / luminance(iris) - traits.iris / luminance(traits.iris)).max() < 0.6
     assert white.min() > 0.4
     assert paint_one(at(0.2, 0.22, 1.1), part).min() > 0.7  # the glint
+
+
+def place(points, spacing=0.0):
+    points = np.asarray(points, np.float32)
+    return Places(points, np.full(len(points), spacing, np.float32), 17)
+
+
+def test_the_upper_lid_has_a_dark_rim_of_lashes_and_the_lower_a_thin_one():
+    half = landmarks.FISSURE[1]
+    at = lambda y: landmarks.EYE + 1.4 * np.array([0.05, y, np.sqrt(1 - y * y)])
+    upper, lower, lid = (luminance(paint_one(at(y))) for y in (half + 0.03, -half - 0.01, 0.6))
+    assert upper < 0.4 * lid and upper < lower < 0.95 * lid
+
+
+def test_freckles_are_darker_and_lie_on_nose_and_cheeks():
+    rng = np.random.default_rng(0)
+    spread = lambda middle: place(middle + rng.uniform(-1, 1, (4000, 3)))
+    plain = draw_traits(PALE).skin._replace(freckles=0.0, moles=0.0)
+    darker = []
+    for middle in ([2.2, -2.4, 8.0], [0.0, -13.0, 2.0]):
+        at, lips = spread(middle), np.zeros(4000, np.float32)
+        smooth, spotted = (
+            paint_skin(at, plain._replace(freckles=share), lips, 0.5) for share in (0.0, 0.4)
+        )
+        assert (spotted <= smooth).all()
+        darker.append((spotted[:, 0] < 0.9 * smooth[:, 0]).mean())
+    assert darker[0] > 0.02 > 10 * darker[1]
+
+
+def test_a_beard_grows_on_chin_and_upper_lip_but_not_on_the_red_of_the_lips():
+    points = [[0.0, -9.5, 8.0], [1.0, -5.9, 8.7], [0.0, 4.0, 8.5]]
+    hair = draw_traits(PALE).hair._replace(cover=0.0, beard=1.0)
+    skin = np.full((3, 3), 0.5, np.float32)
+    bearded, red = (paint_hair(skin, place(points), hair, np.full(3, x)) for x in (0, 1))
+    assert (bearded[:2] < 0.49).all() and (bearded[2] == 0.5).all()
+    np.testing.assert_array_equal(red, skin)
+
+
+def test_a_tooth_is_darker_at_its_neck_and_a_yellow_one_yellower():
+    at = place([[0.5, landmarks.MOUTH_HEIGHT + y, 7.5] for y in (0.1, 0.5)])
+    white, yellow = (paint_teeth(at, amount, 1) for amount in (0.0, 1.0))
+    assert white[1].mean() < 0.95 * white[0].mean()
+    assert (yellow[:, 2] / yellow[:, 0] < 0.85 * white[:, 2] / white[:, 0]).all()
 
 
 def test_the_two_sides_have_one_face_but_other_noise():

@@ -23,8 +23,7 @@ Public names are imported when first used, so `sf3d --help` does not wait for JA
 """
 
 from sf3d_jax import _lazy
-
-__version__ = "0.1.0"
+from sf3d_jax._version import __version__
 
 __getattr__, _, _names = _lazy.attach(__name__, __file__)
 __all__ = ["__version__", *_names]

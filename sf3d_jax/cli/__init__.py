@@ -24,7 +24,7 @@ INTERRUPTED = 130
 # The exit code that a shell reports for a program whose output pipe was closed.
 UNREAD = 141
 MISSING = "the command line needs packages that are missing: pip install 'sf3d_jax[cli]'"
-ABOUT = "3D scene flow from optical flow and depth: convert, fit, evaluate, check, render."
+ABOUT = "3D scene flow from optical flow and depth: convert, fit, evaluate, check, render, make."
 VERSION = "Print the version and exit."
 NO_CACHE = "Recompile everything: neither read nor write the cache of compiled programs."
 
@@ -85,6 +85,7 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
     from sf3d_jax.cli.demo import Demo
     from sf3d_jax.cli.evaluate import Evaluate
     from sf3d_jax.cli.fit import Fit
+    from sf3d_jax.cli.make import Make
     from sf3d_jax.cli.render import Render
     from sf3d_jax.cli.submit import Submit
     from sf3d_jax.cli.usage import list_flags
@@ -97,6 +98,7 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
             | Annotated[Demo, tyro.conf.subcommand("demo")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
             | Annotated[Fit, tyro.conf.subcommand("fit")]
+            | Annotated[Make, tyro.conf.subcommand("make")]
             | Annotated[Render, tyro.conf.subcommand("render")]
             | Annotated[Submit, tyro.conf.subcommand("submit")]
         )
@@ -111,7 +113,7 @@ def _parse(words: Sequence[str]) -> tuple[Command, bool]:
     )
     parse = lambda: tyro.cli(Call, args=words, prog="sf3d", description=ABOUT, config=config)
     shared = ["--no-cache", "--version", "--help"]
-    commands = (Check, Convert, Demo, Evaluate, Fit, Render, Submit)
+    commands = (Check, Convert, Demo, Evaluate, Fit, Make, Render, Submit)
     flags = {x.__name__.lower(): [*list_flags(x), *shared] for x in commands}
     call = _parse_or_fail(parse, words, flags)
     return call.command, not call.no_cache

@@ -27,17 +27,19 @@ class Progress(Protocol):
 
 
 @contextlib.contextmanager
-def show_progress(unit: str) -> Iterator[Progress]:
+def show_progress(unit: str, *, with_rate: bool = False) -> Iterator[Progress]:
     """Shows a bar that disappears at the end; without a terminal, a line every few seconds.
 
     Args:
       unit: singular noun for the items.
+      with_rate: whether the lines, as the bar does, give the items per second and the time left.
 
     Yields:
-      A function to call before each item and at the end.
+      A function to call before each item and at the end. Items that are finished at the first call
+      do not count for the rate.
     """
     if not sys.stderr.isatty():
-        yield _make_line_printer(unit)
+        yield _make_line_printer(unit, with_rate)
         return
     from tqdm import tqdm
 
@@ -45,6 +47,8 @@ def show_progress(unit: str) -> Iterator[Progress]:
     with tqdm(unit=unit, leave=False, delay=0.1, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int, name: str) -> None:
+            if bar.total is None:
+                bar.initial = bar.n = bar.last_print_n = done
             bar.total = total
             bar.set_postfix_str(name, refresh=False)
             bar.update(done - bar.n)
@@ -118,17 +122,30 @@ def describe_problem(problem: "Problem") -> str:
     return f"{problem.text}, or {flag(problem.argument)}"
 
 
-def _make_line_printer(unit: str) -> Progress:
+def _make_line_printer(unit: str, with_rate: bool) -> Progress:
     """Makes a function that prints a line every few seconds and, if it printed any, a last one."""
-    last = time.monotonic()
+    start = last = time.monotonic()
+    first: int | None = None
     is_begun = is_over = False
 
     def show(done: int, total: int, name: str) -> None:
-        nonlocal last, is_begun, is_over
+        nonlocal first, last, is_begun, is_over
+        first = done if first is None else first
         is_due = time.monotonic() - last >= _PAUSE and not is_over
         if is_due or (done == total and is_begun and not is_over):
             last = time.monotonic()
             is_begun, is_over = True, done == total
-            print(f"{done} of {total} {unit}s, {name}".rstrip(", "), file=sys.stderr, flush=True)
+            rate = (done - first) / (last - start) if with_rate else 0.0
+            parts = [f"{done} of {total} {unit}s", name, *_describe_rate(rate, total - done, unit)]
+            print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
     return show
+
+
+def _describe_rate(rate: float, left: int, unit: str) -> Iterator[str]:
+    """Describes a rate in items per second and, until all are done, the time that is left."""
+    if rate > 0:
+        yield f"{rate:.3g} {unit}s/s"
+        if left:
+            hours, seconds = divmod(round(left / rate), 3600)
+            yield f"{hours}:{seconds // 60:02d}:{seconds % 60:02d} left"

@@ -99,7 +99,8 @@ class Check:
     def _reports(self, dataset: "Dataset") -> list["Report"]:
         from sf3d_jax.data import check_dataset
 
-        count = len(dataset) if self.limit is None else min(self.limit, len(dataset))
+        count = len(dataset.entries) + len(dataset.incomplete)
+        count = count if self.limit is None else min(self.limit, count)
         jobs = self.jobs or os.cpu_count() or 1
         reports: list[Report] = []
         with show_progress("sample") as show:

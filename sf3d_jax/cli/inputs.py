@@ -104,12 +104,12 @@ def flag(name: str) -> str:
     """Spells a field as its flag.
 
     Args:
-      name: field name.
+      name: field name, or the name of a positional argument in capitals.
 
     Returns:
-      The flag as typed.
+      The flag as typed; a positional argument as it is.
     """
-    return "--" + name.replace("_", "-")
+    return name if name.isupper() else "--" + name.replace("_", "-")
 
 
 @contextlib.contextmanager

@@ -5,3 +5,14 @@ from sf3d_jax.making.options import Options as Options
 from sf3d_jax.making.planning import Plan as Plan
 from sf3d_jax.making.planning import SubjectPlan as SubjectPlan
 from sf3d_jax.making.planning import plan as plan
+from sf3d_jax.making.running.instructions import LEVELS as LEVELS
+from sf3d_jax.making.running.instructions import find_level as find_level
+from sf3d_jax.making.running.instructions import limit_level as limit_level
+from sf3d_jax.making.running.job import make as make
+from sf3d_jax.making.running.manifest import Verification as Verification
+from sf3d_jax.making.running.manifest import verify as verify
+from sf3d_jax.making.running.needs import Needs as Needs
+from sf3d_jax.making.running.needs import format_bytes as format_bytes
+from sf3d_jax.making.running.needs import measure_needs as measure_needs
+from sf3d_jax.making.running.shares import Share as Share
+from sf3d_jax.making.running.shares import find_share as find_share

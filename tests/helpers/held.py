@@ -7,6 +7,7 @@ does not apply, the reason: a text without "::".
 from typing import NamedTuple
 
 from helpers.held_data import FILES
+from helpers.held_making import RUNNING
 
 
 class Held(NamedTuple):
@@ -476,4 +477,5 @@ HELD = {
     **{f"metrics.{name}": row for name, row in METRICS.items()},
     **{f"views.{name}": row for name, row in VIEWS.items()},
     **{f"data.{name}": row for name, row in DATA.items()},
+    **{f"making.{name}": host(*cells) for name, cells in RUNNING.items()},
 }

@@ -1,6 +1,7 @@
 """The command in a process of its own, with and without a terminal."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,13 @@ from typing import NamedTuple
 COMMAND = [sys.executable, "-c", "from sf3d_jax.cli import main; main()"]
 # What a shell starts in the background ignores interruptions, and so would its children.
 _LISTENS = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}"
+# Runs words under the control of its terminal, so that this sends them Ctrl-C.
+_CONTROLLED = [
+    sys.executable,
+    "-c",
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execvp(sys.argv[1], sys.argv[1:])",
+]
 ESCAPE = "\x1b"
 
 
@@ -19,8 +27,8 @@ class Done(NamedTuple):
     text: str
 
 
-def run_in_terminal(words, columns=80, **environment):
-    """Runs a program in a pseudo-terminal of some columns."""
+def run_in_terminal(words, columns=80, *, interrupt_at=None, **environment):
+    """Runs a program in a pseudo-terminal, where Ctrl-C may be pressed when a pattern appears."""
     import fcntl
     import pty
     import struct
@@ -30,13 +38,22 @@ def run_in_terminal(words, columns=80, **environment):
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     variables = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
     variables |= {"TERM": "xterm-256color"} | environment
+    words = [*_CONTROLLED, *words] if interrupt_at else words
     with subprocess.Popen(
-        words, stdin=writer, stdout=writer, stderr=writer, env=variables, start_new_session=True
+        words,
+        stdin=writer,
+        stdout=writer,
+        stderr=writer,
+        env=variables,
+        start_new_session=True,
     ) as process:
         os.close(writer)
         text = b""
         while chunk := _read(reader):
             text += chunk
+            if interrupt_at and re.search(interrupt_at, text.decode(errors="replace")):
+                os.write(reader, b"\x03")
+                interrupt_at = None
         os.close(reader)
     return Done(process.returncode, text.decode())
 

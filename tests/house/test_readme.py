@@ -28,7 +28,7 @@ def page_name(page):
 
 
 def test_the_pages_with_code_are_known():
-    assert len(CODE_PAGES) == 7  # two of README.md, the tour and four tutorials
+    assert len(CODE_PAGES) == 8  # two of README.md, the tour and five tutorials
 
 
 @pytest.mark.parametrize("page", CODE_PAGES, ids=page_name)

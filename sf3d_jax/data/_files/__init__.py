@@ -73,6 +73,10 @@ class SizeError(FormatError):
     """The size of a map differs from that of its image or camera."""
 
 
+class FrameError(FormatError):
+    """A file of several frames lacks one."""
+
+
 class DtypeError(FormatError):
     """The dtype or the bit depth of a file is wrong."""
 

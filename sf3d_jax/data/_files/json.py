@@ -49,11 +49,22 @@ def read_json(path: PathLike) -> Json:
     Raises:
       FormatError: the file is not JSON, is too large, too deeply nested, or has a duplicate key.
     """
-    return parse_json(path, _read_bounded(path))
+    return parse_json(path, read_bounded(path))
 
 
 def parse_json(path: PathLike, data: bytes) -> Json:
-    """Parses the bytes of a JSON file; the path is used in error messages."""
+    """Parses the content of a JSON file.
+
+    Args:
+      path: file named in error messages.
+      data: content of the file.
+
+    Returns:
+      Dictionaries, lists, strings, numbers, booleans and None.
+
+    Raises:
+      FormatError: the content is not JSON, is too deeply nested, or has a duplicate key.
+    """
     _check_tree(path, data)
     try:
         text = data.decode(json.detect_encoding(data))
@@ -66,7 +77,7 @@ def parse_json(path: PathLike, data: bytes) -> Json:
         raise FormatError(path, "JSON", f"{error}") from None
 
 
-def _read_bounded(path: PathLike) -> bytes:
+def read_bounded(path: PathLike) -> bytes:
     """Reads the bytes of a file, up to one more part than the largest file."""
     length = Path(path).stat().st_size
     if length > LARGEST_FILE:
@@ -101,8 +112,22 @@ def write_json(path: PathLike, tree: Json) -> None:
     Raises:
       ValueError: a number is not finite.
     """
-    text = json.dumps(tree, indent=1, allow_nan=False)
-    write_bytes(path, f"{text}\n".encode())
+    write_bytes(path, format_json(tree))
+
+
+def format_json(tree: Json) -> bytes:
+    """Formats the content of a JSON file, in which every float64 keeps all its bits.
+
+    Args:
+      tree: dictionaries, lists, strings, numbers, booleans and None.
+
+    Returns:
+      The content of the file.
+
+    Raises:
+      ValueError: a number is not finite.
+    """
+    return f"{json.dumps(tree, indent=1, allow_nan=False)}\n".encode()
 
 
 def to_array(value: object) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sf3d_jax.data._files import DtypeError, FormatError, SizeError
+from sf3d_jax.data._files import DtypeError, FormatError, FrameError, SizeError
 from sf3d_jax.data.checking.report import Finding, Report
 from sf3d_jax.data.checking.sample import check
 from sf3d_jax.data.checking.scale_facts import check_scale, has_both
@@ -15,22 +15,24 @@ from sf3d_jax.data.sets._dataset import Dataset, Entry
 from sf3d_jax.data.sets.srflow3d.dataset import SRFlow3D
 from sf3d_jax.samples import Sample
 
-_NAMES: dict[type, str] = {SizeError: "size", DtypeError: "dtype"}
+_NAMES: dict[type, str] = {SizeError: "size", DtypeError: "dtype", FrameError: "missing"}
+# Why a file or a frame in it may be missing.
+_MISSING = "it was not written, or not downloaded"
 
 
 def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) -> Iterator[Report]:
-    """Checks the samples of a data set, as `check` does for one sample.
+    """Checks the samples of a data set, as `check` does for one sample, then its incomplete pairs.
 
     Missing and broken files are reported by path, and the rest of the sample is checked without
     them. If the data set has the motion of the other time direction, the two are compared.
 
     Args:
       dataset: data set such as `SRFlow3D`.
-      limit: number of samples to check, evenly spread; None checks all.
+      limit: number of pairs to check, evenly spread; None checks all.
       jobs: number of threads.
 
     Returns:
-      An iterator over named reports, in the order of the samples.
+      An iterator over named reports, in the order of the samples and of the incomplete pairs.
 
     Raises:
       ValueError: limit or jobs is below 1.
@@ -41,7 +43,7 @@ def check_dataset(dataset: Dataset, *, limit: int | None = None, jobs: int = 1) 
     metric = True
     if isinstance(dataset, SRFlow3D):
         dataset, metric = _set_scale(dataset)
-    entries = _choose_entries(dataset.entries, limit)
+    entries = _choose_entries((*dataset.entries, *dataset.incomplete), limit)
     partner = _make_partner_reader(dataset)
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(_check_entry, dataset, entry, partner, metric) for entry in entries]
@@ -152,9 +154,8 @@ def _check_entry(
 def _read(dataset: Dataset, entry: Entry) -> tuple[Sample | None, list[Finding]]:
     """Reads what is readable of a sample, and reports the other files."""
     files = dict(entry.files)
-    why = "it was not written, or not downloaded"
     lost = [path for path in files.values() if not path.exists()]
-    findings = [Finding("missing", f"{path}: missing", {}, why) for path in lost]
+    findings = [Finding("missing", f"{path}: missing", {}, _MISSING) for path in lost]
     files = {name: path for name, path in files.items() if path.exists()}
     while files:
         try:
@@ -181,6 +182,7 @@ def _report_format_error(error: FormatError) -> Finding:
         "size": "it belongs to another image, or was resized",
         "dtype": "it was saved with another dtype, or as undecoded codes",
         "unreadable": "it was cut off or damaged, or is not what its name says",
+        "missing": _MISSING,
     }
     name = _NAMES.get(type(error), "unreadable")
     return Finding(name, str(error), {}, why[name])

@@ -45,13 +45,20 @@ def cache_by_file(read: Callable[P, T]) -> Callable[P, T]:
         given: tuple[Any, ...] = args
         values = [*given, *options.values()]
         files = [values[0], *(x for x in values[1:] if isinstance(x, Path))]
-        return read_once(tuple(map(_stamp, files)), given, tuple(options.items()))
+        return read_once(tuple(map(find_stamp, files)), given, tuple(options.items()))
 
     return cached
 
 
-def _stamp(path: PathLike) -> tuple[int, int]:
-    """Returns the modification time and size, which change with the content of a file."""
+def find_stamp(path: PathLike) -> tuple[int, int]:
+    """Returns the modification time and size, which change with the content of a file.
+
+    Args:
+      path: the file.
+
+    Raises:
+      FileNotFoundError: the file is missing.
+    """
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size
 

@@ -30,6 +30,7 @@ from sf3d_jax.data.arrays import finite, zero_unless
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.sets._caching import share_reads
 from sf3d_jax.data.sets._joining import find_runs, join
+from sf3d_jax.data.sets._missing import IncompleteError
 from sf3d_jax.samples import Sample, Sequence
 
 _MOTION = ("flow", "inv_depth_change", "scene_flow")
@@ -68,6 +69,8 @@ class Dataset:
       entries: all pairs of frames, in order.
       frames: number of frames per sample.
       left_out: files that belong to no pair, by kind, where that is known.
+      incomplete: pairs of frames that are in no sample, because something is missing for them,
+        where that is known.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Dataset:
         *,
         frames: int = 2,
         left_out: Mapping[str, abc.Sequence[Path]] | None = None,
+        incomplete: abc.Sequence[Entry] = (),
     ) -> None:
         """Stores the entries.
 
@@ -85,6 +89,7 @@ class Dataset:
           entries: pairs of frames, in the order of the samples.
           frames: number of frames per sample.
           left_out: files that belong to no pair, by kind.
+          incomplete: pairs of which something is missing.
 
         Raises:
           FileNotFoundError: there is nothing to read.
@@ -95,8 +100,10 @@ class Dataset:
         self.root = Path(root)
         self.entries = tuple(entries)
         self.left_out = {kind: tuple(paths) for kind, paths in (left_out or {}).items()}
+        self.incomplete = tuple(incomplete)
         if not self.entries:
-            raise FileNotFoundError(self._describe_failure())
+            error = IncompleteError if self.incomplete else FileNotFoundError
+            raise error(self._describe_failure())
         pairs = [(entry.sequence, entry.frame, entry.next_frame) for entry in self.entries]
         self._runs = find_runs(pairs, self.frames)
         if not self._runs:
@@ -157,7 +164,8 @@ class Dataset:
     def __repr__(self) -> str:
         """The class, folder, options and number of samples.
 
-        Also counts the pairs outside every sequence and the files left out, if there are any.
+        Also counts the pairs outside every sequence, the files left out and the incomplete pairs,
+        if there are any.
         """
         options = {name: getattr(self, name, None) for name in _TOLD}
         told = [f"{name}={x!r}" for name, x in options.items() if isinstance(x, str | int)]
@@ -169,6 +177,8 @@ class Dataset:
         if self.left_out:
             counts = " and ".join(f"{len(paths)} {kind}" for kind, paths in self.left_out.items())
             count += f", left out {counts}"
+        if missing := len(self.incomplete):
+            count += f", left out {missing} incomplete {'pair' if missing == 1 else 'pairs'}"
         return f"{type(self).__name__}({', '.join([repr(str(self.root)), *told, count])})"
 
     def read(self, entry: Entry) -> Sample:

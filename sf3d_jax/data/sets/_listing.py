@@ -80,14 +80,22 @@ class Folder:
         Returns:
           The path.
         """
-        names = self._names_and_folders[0]
-        if stem in names:
-            return self.path / names[stem]
-        # A missing file is expected to have the extension of the others.
-        return self.path / (stem + self._usual_ending)
+        return self.path / self.name(stem)
+
+    def name(self, stem: str) -> str:
+        """Returns the name of a file, whether it exists or not.
+
+        Args:
+          stem: file name without its extension.
+
+        Returns:
+          The name with its extension.
+        """
+        return self._names_and_folders[0].get(stem) or stem + self.usual_ending
 
     @functools.cached_property
-    def _usual_ending(self) -> str:
+    def usual_ending(self) -> str:
+        """The extension that a missing file is expected to have: that of all others, if any."""
         endings = {os.path.splitext(name)[1] for name in self._names_and_folders[0].values()}
         return endings.pop() if len(endings) == 1 else self.ending
 

@@ -1,4 +1,8 @@
-"""The error for a value that neither the files of a benchmark nor the caller gives."""
+"""Errors for values and files that are missing."""
+
+
+class IncompleteError(FileNotFoundError):
+    """A data set is there, but of every pair of frames something is missing."""
 
 
 class MissingArgument(ValueError):

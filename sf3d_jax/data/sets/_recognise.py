@@ -10,6 +10,7 @@ from sf3d_jax._checks import check_choice, list_choices
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.sets._dataset import Dataset
 from sf3d_jax.data.sets._listing import list_subfolders
+from sf3d_jax.data.sets._missing import IncompleteError
 from sf3d_jax.data.sets._names import did_you_mean
 from sf3d_jax.data.sets._sequences import SIDES
 from sf3d_jax.data.sets.chairs import layout as chairs
@@ -71,7 +72,8 @@ def recognise(
       At least one data set.
 
     Raises:
-      FileNotFoundError: the folder does not exist, or contains no known data set or not the split.
+      FileNotFoundError: the folder does not exist, or contains no known data set or not the split,
+        or something is missing for all pairs of frames.
       ValueError: the data set or the split is unknown.
     """
     if dataset is not None and dataset not in _KNOWN:
@@ -113,6 +115,8 @@ def _make_existing(candidates: Iterable[_Make]) -> Iterator[Dataset]:
     for make in candidates:
         try:
             yield make()
+        except IncompleteError:
+            raise
         except FileNotFoundError:
             continue
 

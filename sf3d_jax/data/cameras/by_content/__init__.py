@@ -61,6 +61,7 @@ from sf3d_jax.data.cameras.by_content.path import is_camera_path, read_camera_pa
 from sf3d_jax.data.cameras.by_content.poses import OURS
 from sf3d_jax.data.cameras.by_content.result import FrameCamera
 from sf3d_jax.data.cameras.by_content.table import Table, collect
+from sf3d_jax.data.cameras.by_content.written import read_written
 from sf3d_jax.data.cameras.checks import CameraArgument, Size, check_camera_argument
 from sf3d_jax.data.cameras.keys import refuse_unknown
 from sf3d_jax.data.cameras.transforms import is_transforms, list_frames, read_tree
@@ -103,6 +104,8 @@ def read_json_cameras(path: PathLike, size: Size | None = None) -> tuple[FrameCa
 
 def build_cameras(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCamera, ...]:
     """Builds the cameras of `read_json_cameras` from the parsed file."""
+    if (written := read_written(path, tree, size)) is not None:
+        return written
     if (cameras := _read_transforms(path, tree, size)) is not None:
         return cameras
     if is_camera_path(tree):
@@ -148,6 +151,18 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
         same one, a camera is a batch or has impossible values, or a pose is not a rotation and
         translation.
     """
+    write_json(path, format_cameras(cameras))
+
+
+def format_cameras(cameras: Mapping[str, "Camera"]) -> Json:
+    """Converts cameras by frame to the JSON that `write_json_cameras` writes.
+
+    Args:
+      cameras: cameras as in `write_json_cameras`, which raises the same errors.
+
+    Returns:
+      The JSON, with the keys `convention`, `size` and `frames`.
+    """
     if not isinstance(cameras, Mapping) or not all(isinstance(name, str) for name in cameras):
         raise TypeError("cameras: expected a mapping from names of frames such as '0007'")
     if not cameras:
@@ -161,7 +176,7 @@ def write_json_cameras(path: PathLike, cameras: Mapping[str, "Camera"]) -> None:
         raise ValueError(f"cameras: expected frames with numbers, got {list(cameras)[:8]}")
     tree = {name: _format_camera(camera) for name, camera in checked.items()}
     size = list(next(iter(sizes)))
-    write_json(path, {"convention": OURS, "size": size, "frames": tree})
+    return {"convention": OURS, "size": size, "frames": tree}
 
 
 def _read_transforms(

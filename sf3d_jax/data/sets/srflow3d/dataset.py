@@ -9,6 +9,7 @@ last frame has none, they are taken as named after the frame that they lead to. 
 begin anywhere; if they regularly skip numbers, neighbours make pairs. Images may be PNGs.
 """
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -19,15 +20,13 @@ import numpy as np
 
 from sf3d_jax._checks import check_choice
 from sf3d_jax.camera import Camera
-from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.frames import frame_of
-from sf3d_jax.data.cameras.by_content import FrameCamera, read_json_cameras
+from sf3d_jax.data._files import FormatError, FrameError, PathLike
 from sf3d_jax.data.maps import read_flow_numbers
 from sf3d_jax.data.maps.images import read_mask, read_unit_image
 from sf3d_jax.data.maps.npy import read_scalar
-from sf3d_jax.data.sets._caching import cache_by_file, read_shared
+from sf3d_jax.data.sets._caching import read_shared
 from sf3d_jax.data.sets._dataset import Entry, finish
-from sf3d_jax.data.sets._reading import check_sizes, find_common_size, get_both_frames
+from sf3d_jax.data.sets._reading import check_sizes, find_common_size
 from sf3d_jax.data.sets._sequences import (
     DIRECTIONS,
     Direction,
@@ -35,6 +34,7 @@ from sf3d_jax.data.sets._sequences import (
     find_split_folder,
     reverse_direction,
 )
+from sf3d_jax.data.sets.srflow3d.cameras.reading import read_cameras
 from sf3d_jax.data.sets.srflow3d.layout import SPLITS
 from sf3d_jax.data.sets.srflow3d.scale import ScaleEvidence, check_scale, measure_scale
 from sf3d_jax.data.sets.srflow3d.tree import has_motion, list_tree
@@ -62,6 +62,10 @@ class SRFlow3D(TwoWays):
     `inv_depth_change` and `next_inv_depth` (per metre, without the scale), `scale`, the cameras,
     and `valid` (inside the mask, with a surface and known motion). With `direction="backward"`,
     `next_*` refers to the previous frame in time.
+
+    Of a subject that `SRFlow3DWriter` writes, pairs of frames that are not all there yet, or lost
+    files, are no samples. They are in `incomplete`, are counted in the repr, and are reported by
+    `sf3d check`. Reading a pair of another subject reports a missing file.
     """
 
     def __init__(
@@ -91,19 +95,21 @@ class SRFlow3D(TwoWays):
           ValueError: an option has an unknown value, or there is nothing to measure the scale from.
         """
         check_choice("direction", direction, DIRECTIONS)
-        if scale is not None and not 0 < scale < np.inf:
-            raise ValueError(f"scale: expected a positive number, got {scale}")
         self.split, self.direction, self.use_clips = split, direction, use_clips
-        self._given_scale = scale
+        self._given_scale = _check_scale_argument(scale)
         self._top = _find_split(Path(root), split)
         other = reverse_direction(direction)
         if has_motion(self._top, other) and not has_motion(self._top, direction):
             raise FileNotFoundError(f"{self._top}: found no {direction} flow, only {other} flow")
-        entries, self._frames = list_tree(self._top, direction, use_clips=use_clips)
-        super().__init__(root, entries, frames=frames)
+        tree = list_tree(self._top, direction, use_clips=use_clips)
+        self._frames = tree.frames
+        super().__init__(root, tree.entries, frames=frames, incomplete=tree.incomplete)
+        self._check_scale_is_known()
+
+    def _check_scale_is_known(self) -> None:
         kinds = self.entries[0].files.keys()
         scaled = kinds & {"scaled_inv_depth", "change"}
-        if scale is None and scaled and not {"depth", "scaled_inv_depth"} <= kinds:
+        if self._given_scale is None and scaled and not {"depth", "scaled_inv_depth"} <= kinds:
             raise ValueError(
                 f"scale: {self._top} has no depth and scaled_inv_depth to measure it from; pass "
                 "scale="
@@ -123,11 +129,14 @@ class SRFlow3D(TwoWays):
             camera = self.read(self.entries[0]).camera
             if path is None or camera is None:
                 return None
-            return _read_cameras(path, camera.size)[0].form
+            return read_cameras(path, camera.size).form
         except (KeyError, OSError, TypeError, ValueError):  # reading a sample reports the reason
             return None
 
     def _describe_missing(self) -> str:
+        if self.incomplete:
+            lack = _describe_lack(self.incomplete[0])
+            return f"found no pair of frames with all its files; {lack}"
         return f"found no render/ID/0000.jpg or other kind in {self._top} (expected in SRFlow3D)"
 
     def _get_options(self) -> dict[str, Any]:
@@ -145,8 +154,11 @@ class SRFlow3D(TwoWays):
         Returns:
           The data set.
         """
-        options = {**self._get_options(), "scale": scale, "frames": self.frames}
-        return SRFlow3D(self.root, direction=self.direction, **options)
+        other = copy.copy(self)
+        other._given_scale = _check_scale_argument(scale)
+        other.__dict__.pop("scale", None)  # measured with another one
+        other._check_scale_is_known()
+        return other
 
     @functools.cached_property
     def scale(self) -> float | None:
@@ -275,15 +287,21 @@ class SRFlow3D(TwoWays):
         path = entry.files.get("camera")
         if path is None:
             return None, None
-        cameras = _read_cameras(path, (size[0], size[1]))
-        if len(cameras) == 1 and cameras[0].frame is None:
-            return cameras[0].camera, cameras[0].camera
-        numbers = _find_frame_numbers(path, cameras, self._frames[entry.sequence])
-        by_number = {n: c.camera for n, c in zip(numbers, cameras, strict=True)}
-        expected = f"cameras of frames {entry.frame} and {entry.next_frame}, or one for all frames"
-        found = f"{len(cameras)} cameras, of {cameras[0].frame} to {cameras[-1].frame}"
-        refuse = lambda _: FormatError(path, expected, found)
-        return get_both_frames(entry, by_number, refuse)
+        cameras = read_cameras(path, (size[0], size[1]))
+        frames = self._frames[entry.sequence]
+        camera, next_camera = (
+            cameras.find(int(frame), frames) for frame in (entry.frame, entry.next_frame)
+        )
+        if camera is None or next_camera is None:
+            which = f"cameras of frames {entry.frame} and {entry.next_frame}"
+            raise FrameError(path, f"{which}, or one for all frames", cameras.found)
+        return camera, next_camera
+
+
+def _check_scale_argument(scale: float | None) -> float | None:
+    if scale is not None and not 0 < scale < np.inf:
+        raise ValueError(f"scale: expected a positive number, got {scale}")
+    return scale
 
 
 def _find_split(root: Path, split: str) -> Path:
@@ -293,22 +311,12 @@ def _find_split(root: Path, split: str) -> Path:
     return find_split_folder(root, split, (*SPLITS, split))
 
 
-@cache_by_file
-def _read_cameras(path: Path, size: tuple[int, int]) -> tuple[FrameCamera, ...]:
-    return read_json_cameras(path, size)
-
-
-def _find_frame_numbers(
-    path: Path, cameras: tuple[FrameCamera, ...], frames: list[int]
-) -> list[int]:
-    """Finds the frames of the cameras; a list without names must have one camera per frame."""
-    if all(camera.named for camera in cameras):
-        found = (frame_of(camera.frame or "") for camera in cameras)
-        return [frame.number for frame in found if frame is not None]
-    if len(cameras) != len(frames):
-        expected = f"{len(frames)} cameras, one per frame, in a list without frame names"
-        raise FormatError(path, expected, f"{len(cameras)}")
-    return frames
+def _describe_lack(entry: Entry) -> str:
+    """Names a file that a pair lacks, or the file of cameras if that lacks its frames."""
+    lost = [path for path in entry.files.values() if not path.exists()]
+    if lost:
+        return f"{lost[0]} is missing"
+    return f"{entry.files['camera']} lacks frame {entry.frame} or {entry.next_frame}"
 
 
 def _make_evidence(maps: _Maps, camera: Camera | None) -> ScaleEvidence:

@@ -11,6 +11,7 @@ from sf3d_jax.data.sets._dataset import Entry
 from sf3d_jax.data.sets._listing import Folder, Place, index_stems
 from sf3d_jax.data.sets._sequences import Direction, get_step
 from sf3d_jax.data.sets.srflow3d import layout
+from sf3d_jax.data.sets.srflow3d.cameras.reading import list_written_frames
 from sf3d_jax.data.sets.srflow3d.clips import clip_frames, read_clips
 
 
@@ -19,10 +20,12 @@ class Tree(NamedTuple):
 
     Attributes:
       entries: pairs of frames.
+      incomplete: pairs of which something is missing.
       frames: numbers of all frames, in order, by subject.
     """
 
     entries: list[Entry]
+    incomplete: list[Entry]
     frames: dict[str, list[int]]
 
 
@@ -32,9 +35,54 @@ class _Numbered(NamedTuple):
     folder: Folder
     stems: dict[int, str]
 
+
+class _Names(NamedTuple):
+    """The names of these files in little memory: the ending of 0007.npy, and all other names."""
+
+    folder: Path
+    ending: str
+    others: dict[int, str]
+
     def file(self, number: int) -> Path:
         """Returns the file of a frame, whether it exists or not."""
-        return self.folder.file(self.stems.get(number, f"{number:04d}"))
+        return self.folder / self.others.get(number, f"{number:04d}{self.ending}")
+
+
+class _Slot(NamedTuple):
+    """Where a pair has a file: its kind, and its frame, 0 for the first and 1 for the next."""
+
+    kind: str
+    side: int
+
+
+class _Files(Mapping[str, Path]):
+    """The files of a pair, whose paths are made on demand: those of 10,000 pairs take 25 MB."""
+
+    __slots__ = ("_names", "_pair", "_shared", "_slots")
+
+    def __init__(
+        self,
+        names: Mapping[str, _Names],
+        slots: Mapping[str, _Slot],
+        shared: Mapping[str, Path],
+        pair: tuple[int, int],
+    ) -> None:
+        self._names, self._slots, self._shared, self._pair = names, slots, shared, pair
+
+    def __getitem__(self, name: str) -> Path:
+        if name not in self._slots:
+            return self._shared[name]
+        slot = self._slots[name]
+        return self._names[slot.kind].file(self._pair[slot.side])
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.chain(self._slots, self._shared)
+
+    def __len__(self) -> int:
+        return len(self._slots) + len(self._shared)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def has_motion(top: Path, direction: Direction) -> bool:
@@ -53,13 +101,18 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     A kind that any subject has is expected for every subject, so all samples have the same fields,
     and reading a pair reports a missing file.
 
+    A subject of `SRFlow3DWriter` is known by the form of its file of cameras, which gets a frame
+    after the frame's other files. There a pair is incomplete if one of its frames is not in that
+    file, or if it lacks a file of a kind that its subject has: the writer was stopped, or goes on.
+    So are the pairs of a clip that the writer has not come to.
+
     Args:
       top: folder of the split.
       direction: "forward" or "backward".
       use_clips: if there is a clip.json, only list pairs of frames within one clip.
 
     Returns:
-      The pairs, subject by subject.
+      The pairs, subject by subject, in order.
 
     Raises:
       FormatError: a clip.json is malformed.
@@ -67,20 +120,28 @@ def list_tree(top: Path, direction: Direction, *, use_clips: bool) -> Tree:
     frame_kinds = {name: (place,) for name, place in layout.FRAMES.items()}
     kinds = _find_kinds(top, frame_kinds) | _find_motion(top, direction)
     cameras = Folder(top / layout.CAMERAS, ".json")
-    tree = Tree([], {})
+    has_cameras = any(map(cameras.inside, cameras.subfolders))
+    tree = Tree([], [], {})
     for subject in sorted(set().union(*(kind.subfolders for kind in kinds.values()))):
         of = {name: _number_files(kind.inside(subject)) for name, kind in kinds.items()}
-        frames = _list_frames(of)
-        tree.frames[subject] = frames
-        shared = {}
-        if any(map(cameras.inside, cameras.subfolders)):
+        frames = tree.frames[subject] = _list_frames(of)
+        step = get_step(direction) * _find_distance(of)
+        slots, names = _find_slots(of, frames, step), {x: _compress(of[x]) for x in of}
+        shared: dict[str, Path] = {}
+        written = None
+        if has_cameras:
             shared = {"camera": _find_camera_file(cameras.inside(subject))}
+            written = list_written_frames(shared["camera"])
         clips = [set(frames)]
         if use_clips:
-            clips = _read_clips(top / layout.CAMERAS / subject / layout.CLIPS_FILE, frames)
-        for number, other in _list_pairs(frames, clips, get_step(direction) * _find_distance(of)):
-            files = _list_files(of, number, other, frames)
-            tree.entries.append(Entry(subject, f"{number:04d}", f"{other:04d}", files | shared))
+            path = top / layout.CAMERAS / subject / layout.CLIPS_FILE
+            clips = _read_clips(path, frames, grows=written is not None)
+        known = frames if written is None else sorted(set(frames).union(*clips))
+        for pair in _list_pairs(known, clips, step):
+            files = _Files(names, slots, shared, pair)
+            entry = Entry(subject, f"{pair[0]:04d}", f"{pair[1]:04d}", files)
+            is_whole = written is None or (written.issuperset(pair) and _has_all(of, slots, pair))
+            (tree.entries if is_whole else tree.incomplete).append(entry)
     return tree
 
 
@@ -109,6 +170,13 @@ def _number_files(folder: Folder) -> _Numbered:
     return _Numbered(folder, index_stems(folder, named))
 
 
+def _compress(files: _Numbered) -> _Names:
+    folder, ending = files.folder, files.folder.usual_ending
+    names = {number: folder.name(stem) for number, stem in files.stems.items()}
+    others = {number: x for number, x in names.items() if x != f"{number:04d}{ending}"}
+    return _Names(folder.path, ending, others)
+
+
 def _list_frames(of: Mapping[str, _Numbered]) -> list[int]:
     """Lists the frame numbers of a subject by its images and maps, or else by its motion."""
     of_frames = [files.stems for name, files in of.items() if name in layout.FRAMES]
@@ -127,36 +195,53 @@ def _list_pairs(
 ) -> Iterator[tuple[int, int]]:
     """Yields (first, next) frames of one clip, `distance` apart."""
     there = set(frames)
+    of: dict[int, set[int]] = {}
+    for i, clip in enumerate(clips):
+        for number in clip:
+            of.setdefault(number, set()).add(i)
     for number in frames:
         other = number + distance
-        if other in there and any({number, other} <= clip for clip in clips):
+        if other in there and not of.get(number, set()).isdisjoint(of.get(other, ())):
             yield number, other
 
 
-def _list_files(
-    of: Mapping[str, _Numbered], number: int, other: int, frames: list[int]
-) -> dict[str, Path]:
-    files = {name: of[name].file(number) for name in layout.FRAMES if name in of}
-    # The depth replaces a missing scaled inverse depth.
+def _find_slots(of: Mapping[str, _Numbered], frames: list[int], step: int) -> dict[str, _Slot]:
+    """Finds where the pairs of a subject have their files."""
+    slots = {name: _Slot(name, 0) for name in layout.FRAMES if name in of}
+    # The depth reslots a missing scaled inverse depth.
     depth = "scaled_inv_depth" if "scaled_inv_depth" in of else "depth"
-    files |= {f"next_{name}": of[name].file(other) for name in ("render", depth) if name in of}
+    slots |= {f"next_{name}": _Slot(name, 1) for name in ("render", depth) if name in of}
     for name in ("flow", "change"):
-        if name in of:
+        if name in of and frames:
             stems = of[name].stems
             # Backward maps for the first frame but not for the last are named by their target.
-            late = other < number and frames[0] in stems and frames[-1] not in stems
-            files[name] = of[name].file(other if late else number)
-    return files
+            late = step < 0 and frames[0] in stems and frames[-1] not in stems
+            slots[name] = _Slot(name, int(late))
+    return slots
 
 
-def _read_clips(path: Path, frames: list[int]) -> list[set[int]]:
-    """Reads the sets of frames within which pairs are formed."""
+def _has_all(
+    of: Mapping[str, _Numbered], slots: Mapping[str, _Slot], pair: tuple[int, int]
+) -> bool:
+    """Whether no file of a pair is missing, except of kinds of which the subject has none."""
+    expected = ((of[kind].stems, pair[side]) for kind, side in slots.values())
+    return all(number in stems for stems, number in expected if stems)
+
+
+def _read_clips(path: Path, frames: list[int], *, grows: bool) -> list[set[int]]:
+    """Reads the sets of frames within which pairs are formed.
+
+    If a writer adds frames, the clips may already have frames that it has not come to.
+    """
     if not (frames and path.is_file()):
         return [set(frames)]
     clips, count = read_clips(path), frames[-1] + 1
     try:
         return [set(clip) for clip in clip_frames(clips, count)]
     except ValueError as error:
+        last = max(x for clip in clips for x in (clip.end or 0, *(clip.frames or ())))
+        if grows and last >= count:
+            return [set(clip) for clip in clip_frames(clips, last + 1)]
         expected = f"clips of {count} frames, or use_clips=False from the caller"
         raise FormatError(path, expected, f"{error}") from None
 

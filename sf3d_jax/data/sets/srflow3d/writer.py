@@ -1,8 +1,10 @@
 """Writes data in the layout of SRFlow3D, frame by frame, so that readers of SRFlow3D can read it.
 
-Each file is written under a temporary name and renamed. The cameras, camera/ID/spirals.json, are
-rewritten after the maps of each frame: a frame counts as written once its camera is in the file. A
-frame that is written again loses its camera first. An interrupted job can resume:
+Each file is written under a temporary name and renamed. The camera is added to
+camera/ID/spirals.json after the maps of its frame: a frame counts as written once its camera is in
+the file. A frame that is written again loses its camera first. Frames that are written in the order
+of their numbers cost the same, however many there are. An interrupted job can resume, and ends with
+the same files:
 
     writer = SRFlow3DWriter(root, "train", scale=2.0)
     for frame in range(256):
@@ -12,6 +14,7 @@ frame that is written again loses its camera first. An interrupted job can resum
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,12 +26,12 @@ import numpy.typing as npt
 from sf3d_jax.camera import Camera
 from sf3d_jax.data._files import PathLike
 from sf3d_jax.data.arrays import real_map, valid_mask
-from sf3d_jax.data.cameras.by_content import read_json_cameras, write_json_cameras
 from sf3d_jax.data.cameras.checks import check_camera_argument
 from sf3d_jax.data.maps import read_map, write_flow, write_map
 from sf3d_jax.data.maps.images import write_image, write_mask
 from sf3d_jax.data.sets._listing import Place
 from sf3d_jax.data.sets.srflow3d import layout
+from sf3d_jax.data.sets.srflow3d.cameras.growing import CameraFile
 from sf3d_jax.data.sets.srflow3d.scale import measure_scale
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.\w+")
@@ -67,7 +70,7 @@ class SRFlow3DWriter:
             raise ValueError(f"scale: expected a positive number, got {scale}")
         self.top = Path(root) / _check_name("split", split)
         self.scale = float(scale)
-        self._cameras: dict[str, dict[str, Camera]] = {}
+        self._cameras: dict[str, CameraFile] = {}
 
     def has(self, subject: str, frame: int) -> bool:
         """Whether a frame was already written, by this writer or an earlier one.
@@ -85,7 +88,7 @@ class SRFlow3DWriter:
           ValueError: the subject is not a valid folder name, or existing frames have another scale.
         """
         stem = _format_stem(frame)
-        return stem in self._open_subject(subject) and all(
+        return frame in self._open_subject(subject).frames and all(
             self._get_path(place, subject, stem).is_file() for place in layout.FRAMES.values()
         )
 
@@ -129,15 +132,14 @@ class SRFlow3DWriter:
             if motion is not None
         }
         cameras = self._open_subject(subject)
-        if cameras and (first := next(iter(cameras.values()))).size != size:
-            raise ValueError(f"inv_depth: expected {first.size}, as in other frames, got {size}")
+        if cameras.size not in (None, size):
+            raise ValueError(f"inv_depth: expected {cameras.size}, as in other frames, got {size}")
         # An inverse depth close to 0 would give an infinite depth.
         surface = valid_mask(None, inv_depth) & (inv_depth > _LEAST)
         inv_depth = np.where(surface, inv_depth, np.float32(0))
         depth = np.divide(1, inv_depth, out=np.zeros_like(inv_depth), where=surface)
 
-        if cameras.pop(stem, None) is not None:
-            self._write_cameras(subject)
+        cameras.remove(frame)
         path = {name: self._get_path(place, subject, stem) for name, place in layout.FRAMES.items()}
         write_image(_make_folder(path["render"]), image)
         write_mask(_make_folder(path["mask"]), mask)
@@ -153,27 +155,19 @@ class SRFlow3DWriter:
             else:
                 of_flow.unlink(missing_ok=True)
                 of_change.unlink(missing_ok=True)
-        cameras[stem] = camera
-        self._write_cameras(subject)
+        cameras.add(frame, camera)
 
-    def _write_cameras(self, subject: str) -> None:
-        path, cameras = self._get_camera_file(subject), self._cameras[subject]
-        if cameras:
-            write_json_cameras(path, dict(sorted(cameras.items())))
-        else:
-            path.unlink(missing_ok=True)
-
-    def _open_subject(self, subject: str) -> dict[str, Camera]:
+    def _open_subject(self, subject: str) -> CameraFile:
         """Returns the cameras of written frames; the first call removes temporary files."""
         if subject not in self._cameras:
             _check_name("subject", subject)
             motion = [place for places in _MOTIONS.values() for place in places]
             for place in (*layout.FRAMES.values(), *motion):
                 _remove_temporary(self.top / place.folder / subject)
-            path = self._get_camera_file(subject)
+            path = _make_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
             _remove_temporary(path.parent)
-            cameras = _read_cameras(path) if path.exists() else {}
-            self._check_scale(subject, cameras)
+            cameras = CameraFile(path)
+            self._check_scale(subject, map(_format_stem, sorted(cameras.frames)))
             self._cameras[subject] = cameras
         return self._cameras[subject]
 
@@ -191,9 +185,6 @@ class SRFlow3DWriter:
                 raise ValueError(f"scale: expected {there}, got {self.scale:.6g}")
             if scale is not None:
                 return
-
-    def _get_camera_file(self, subject: str) -> Path:
-        return _make_folder(self.top / layout.CAMERAS / subject / layout.CAMERAS_FILE)
 
     def _get_path(self, place: Place, subject: str, stem: str) -> Path:
         return self.top / place.folder / subject / f"{stem}{place.ending}"
@@ -253,14 +244,9 @@ def _check_motion(
     return flow, change
 
 
-def _read_cameras(path: Path) -> dict[str, Camera]:
-    cameras = read_json_cameras(path)
-    return {c.frame: c.camera for c in cameras if c.frame is not None}
-
-
 def _remove_temporary(folder: Path) -> None:
     """Removes temporary files that a killed writer left behind."""
     if folder.is_dir():
-        for path in folder.iterdir():
-            if _TEMPORARY.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        for name in os.listdir(folder):
+            if _TEMPORARY.fullmatch(name):
+                (folder / name).unlink(missing_ok=True)

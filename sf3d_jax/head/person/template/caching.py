@@ -38,8 +38,12 @@ def _cache_folder() -> pathlib.Path:
 
 
 def _source_hash() -> str:
-    """Hash of what the template depends on: the modules that make it, and NumPy's version."""
-    digest = hashlib.sha256(np.__version__.encode())
+    """Hash of what the template depends on: the modules that make it, and NumPy.
+
+    NumPy rounds differently with other instructions of the processor, and a home may be shared.
+    """
+    instructions = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    digest = hashlib.sha256(f"{np.__version__} {instructions}".encode())
     own = pathlib.Path(__file__).parent.glob("*.py")
     for path in (pathlib.Path(landmarks.__file__), *sorted(own)):
         digest.update(path.read_bytes())

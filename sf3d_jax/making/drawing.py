@@ -76,7 +76,13 @@ class Frame(NamedTuple):
 
 
 class Subject:
-    """One subject, ready to be drawn. Frames can be drawn in any order, and any of them alone."""
+    """One subject, ready to be drawn. Frames can be drawn in any order, and any of them alone.
+
+    Attributes:
+      faces: [T, 3], int32, the triangles of its mesh, counterclockwise from outside.
+    """
+
+    faces: np.ndarray
 
     def __init__(self, subject: SubjectPlan, options: Options) -> None:
         """Builds the head, and draws all that is random.
@@ -90,6 +96,7 @@ class Subject:
           OSError: a file is missing.
         """
         self._options, self._head = options, open_head(subject, options)
+        self.faces = self._head.faces
         generator, extent = subject.draw_from("camera"), self._head.extent
         self._path = draw_spiral(generator, np.zeros(3), extent, options.size)
         self._scene = build_scene(self._head, subject, options)
@@ -106,7 +113,7 @@ class Subject:
         """The camera of a frame.
 
         Args:
-          frame: its number, from 0.
+          frame: number of the frame, from 0.
 
         Returns:
           A pinhole in float32. The axes of its world are those of the head at rest, and its origin
@@ -114,11 +121,22 @@ class Subject:
         """
         return self._path.camera(frame / self._options.fps)
 
+    def vertices(self, frame: int) -> np.ndarray:
+        """The mesh that is drawn, whose motion the annotations tell.
+
+        Args:
+          frame: number of the frame, from 0.
+
+        Returns:
+          [V, 3], float64, metres, in the world of the cameras.
+        """
+        return self._head.find_vertices(frame) - self._head.target
+
     def draw(self, frame: int) -> Frame:
         """Draws a frame.
 
         Args:
-          frame: its number, from 0.
+          frame: number of the frame, from 0.
 
         Returns:
           The frame: the same bits, whichever frames were drawn before.
@@ -162,7 +180,7 @@ class Subject:
         """The scene at a frame; neighbours in time share it."""
         if frame in self._states:
             return self._states[frame]
-        return self._scene.place(self._head.find_vertices(frame))
+        return self._scene.place(self.vertices(frame))
 
 
 def open_subject(subject: SubjectPlan, options: Options) -> Subject:

@@ -36,10 +36,10 @@ from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.35, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.42, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 # The tongue rises over the lower teeth, comes out, and hangs over the lip.
-_TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 3.9, 0.3
+_TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 4.6, 0.3
 # A tongue that comes out opens the jaw at least this much, before it reaches the teeth.
 _JAW_OF_TONGUE = 0.5
 _RISEN, _SETS_OUT = 0.45, 0.25
@@ -82,7 +82,7 @@ def load_rig() -> Rig:
     forward = (depth - depth.min()) / np.ptp(depth)
     y, z = template.vertices[:, 1], template.vertices[:, 2]
     # The chin turns with the skull: what is in front of the neck counts as higher.
-    neck = smoothstep((y + 0.55 * (z - NECK[2]) + 15.0) / 6.5)
+    neck = smoothstep((y + 0.55 * (z - NECK[2]) + 15.0) / 6.5) * smoothstep((y + 16.0) / 3.0)
     return Rig(
         template,
         mouth,

@@ -27,7 +27,7 @@ LIP_GAP = 0.17
 CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
 
 # The flesh in the inner corner of the eye: a sphere about a point from the centre of the eye.
-_CARUNCLE = (-1.25, -0.05, 0.7), 0.34
+_CARUNCLE = (-1.4, -0.05, 0.8), 0.5
 
 
 def head_distance(points: Floats) -> Floats:
@@ -57,7 +57,7 @@ def edge_length(points: Floats) -> Floats:
         np.maximum(p[:, 0] - MOUTH_HALF_WIDTH, 0),
         np.maximum(np.abs(p[:, 1] - mouth_line(p[:, 0])) - LIP_GAP, 0),
     )
-    lips = np.where(p[:, 2] > 6.4, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
+    lips = np.where(p[:, 2] > 6.0, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
     lips = np.where(slit < 3.0, lips, 0.5)
     nostril = _length(p - [0.55, -4.85, 9.5])
     nose = _length((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0])

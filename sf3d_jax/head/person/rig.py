@@ -36,7 +36,7 @@ from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.40, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 # The tongue rises over the lower teeth, comes out, and hangs over the lip.
 _TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 4.6, 0.3

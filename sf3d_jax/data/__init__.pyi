@@ -1,6 +1,9 @@
 from sf3d_jax.data import closed_form as closed_form
 from sf3d_jax.data._files import FormatError as FormatError
 from sf3d_jax.data._files import write_bytes as write_bytes
+from sf3d_jax.data.bound_gaussians import BoundGaussians as BoundGaussians
+from sf3d_jax.data.bound_gaussians import read_bound_gaussians as read_bound_gaussians
+from sf3d_jax.data.bound_gaussians import write_bound_gaussians as write_bound_gaussians
 from sf3d_jax.data.cameras.by_content import FrameCamera as FrameCamera
 from sf3d_jax.data.cameras.by_content import read_json_cameras as read_json_cameras
 from sf3d_jax.data.cameras.by_content import write_json_cameras as write_json_cameras
@@ -49,6 +52,13 @@ from sf3d_jax.data.maps.images import write_image as write_image
 from sf3d_jax.data.maps.images import write_mask as write_mask
 from sf3d_jax.data.maps.kinds import FlowMap as FlowMap
 from sf3d_jax.data.maps.kinds import ScalarMap as ScalarMap
+from sf3d_jax.data.meshes.face_models import FaceArrays as FaceArrays
+from sf3d_jax.data.meshes.face_models import read_face_model as read_face_model
+from sf3d_jax.data.meshes.formats import read_mesh as read_mesh
+from sf3d_jax.data.meshes.formats import write_mesh as write_mesh
+from sf3d_jax.data.meshes.mesh import Mesh as Mesh
+from sf3d_jax.data.meshes.sequences import MeshSequence as MeshSequence
+from sf3d_jax.data.meshes.sequences import read_mesh_sequence as read_mesh_sequence
 from sf3d_jax.data.pose_files import read_poses as read_poses
 from sf3d_jax.data.scene_flow_npz import SceneFlowMaps as SceneFlowMaps
 from sf3d_jax.data.scene_flow_npz import read_scene_flow_npz as read_scene_flow_npz

@@ -23,25 +23,16 @@ get_opacity_with_3D_filter. `gaussian_properties` lists the other properties tha
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, write_bytes
+from sf3d_jax.data._files.ply import Element, parse_header, read_rows
 from sf3d_jax.data.cameras import poses
 from sf3d_jax.data.gaussian_properties import check_elements, check_names, check_rest
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
-
-_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
-_TYPES = {
-    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
-    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
-    **{"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"},
-}
-_END = re.compile(rb"\nend_header[ \t]*\r?\n")
-_LONGEST_HEADER = 2**20
-_COUNT = re.compile(r"\d{1,18}", re.ASCII)
 
 _MEAN = ("x", "y", "z")
 _BASE = ("f_dc_0", "f_dc_1", "f_dc_2")
@@ -58,38 +49,6 @@ _FIRST = math.sqrt(1 / (4 * math.pi))
 _UPRIGHT = 4 * float(np.finfo(np.float32).eps)
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 _OPACITIES = float(np.finfo(np.float64).tiny), 1 - float(np.finfo(np.float64).epsneg)
-
-
-class _Property(NamedTuple):
-    """A value, or a list if `length` gives the type of its length.
-
-    `wide` says whether the header calls it a double, as text is always parsed as double.
-    """
-
-    name: str
-    dtype: np.dtype
-    length: np.dtype | None = None
-    wide: bool = False
-
-
-class _Element(NamedTuple):
-    """An element: a number of rows with the same properties."""
-
-    name: str
-    rows: int
-    properties: list[_Property]
-
-    def has_lists(self) -> bool:
-        """Whether the rows differ in length."""
-        return any(p.length is not None for p in self.properties)
-
-    def has_wide_means(self) -> bool:
-        """Whether the file stores means as doubles."""
-        return any(p.wide for p in self.properties if p.name in _MEAN)
-
-    def count_bytes(self) -> int:
-        """The bytes of a row without lists."""
-        return sum(p.dtype.itemsize for p in self.properties)
 
 
 def read_gaussian_ply(path: PathLike) -> Gaussians:
@@ -112,24 +71,37 @@ def read_gaussian_ply(path: PathLike) -> Gaussians:
     Raises:
       FormatError: the file is not a complete PLY file or not a 3DGS scene (a plain point cloud,
         2DGS, a compressed scene of PlayCanvas); its Gaussians move (`trbf_center`, `motion_0`,
-        `t`, ...) or are bound to moving triangles (`binding_0`); or it has an unknown property
-        that is not 0 everywhere.
+        `t`, ...) or are bound to moving triangles (`binding_0`, see `read_bound_gaussians`); or it
+        has an unknown property that is not 0 everywhere.
+    """
+    return read_scene(path)[0]
+
+
+def read_scene(path: PathLike, also: Iterable[str] = ()) -> tuple[Gaussians, np.ndarray]:
+    """Reads a scene, and the table of all its properties.
+
+    Args:
+      path: file to read.
+      also: names of further properties that the caller understands.
+
+    Returns:
+      The Gaussians as `read_gaussian_ply` does, and a structured array [N].
+
+    Raises:
+      FormatError: as in `read_gaussian_ply`; properties in `also` are allowed.
     """
     data = Path(path).read_bytes()
-    form, elements, start = _read_header(path, data)
-    names = [element.name for element in elements]
-    if names.count("vertex") != 1:
-        raise FormatError(path, "one element `vertex`", f"{', '.join(names)[:200] or 'none'}")
-    vertex = elements[names.index("vertex")]
-    coefficients = _check_vertex(path, vertex)
-    check_elements(path, [(e.name, e.rows) for e in elements if e is not vertex])
-    if form == "ascii":
-        table = _read_ascii_table(path, data[start:], elements)
-    else:
-        table = _read_binary_table(path, data, start, elements)
-    check_rest(path, table, (*_NEEDED, *_list_rest_names(coefficients), _FILTER))
+    header = parse_header(path, data)
+    vertex = header.find("vertex")
+    if vertex is None:
+        raise FormatError(path, "one element `vertex`", header.list_names())
+    coefficients = _check_vertex(path, vertex, also)
+    check_elements(path, [(e.name, e.rows) for e in header.elements if e is not vertex])
+    table = read_rows(path, data, header, vertex, "Gaussians")
+    check_rest(path, table, (*_NEEDED, *_list_rest_names(coefficients), _FILTER, *also))
+    wide = any(p.wide for p in vertex.properties if p.name in _MEAN)
     with np.errstate(over="ignore", invalid="ignore"):  # non-finite values are allowed
-        return _make_gaussians(table, coefficients, vertex.has_wide_means())
+        return _make_gaussians(table, coefficients, wide), table
 
 
 def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
@@ -152,9 +124,27 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
       ValueError: shapes do not fit, or the colours do not have 3 channels.
       FileNotFoundError: the folder of the file does not exist.
     """
-    count, channels = check_gaussians("gaussians", gaussians)
+    write_scene(path, "gaussians", gaussians, {})
+
+
+def write_scene(
+    path: PathLike, name: str, gaussians: Gaussians, also: Mapping[str, np.ndarray]
+) -> None:
+    """Writes a scene with further properties.
+
+    Args:
+      path: file to write.
+      name: argument name used in error messages.
+      gaussians: N Gaussians, written as `write_gaussian_ply` does.
+      also: values [N] of further properties by their names, written as float32.
+
+    Raises:
+      TypeError: the argument is not Gaussians.
+      ValueError: shapes do not fit, or the colours do not have 3 channels.
+    """
+    count, channels = check_gaussians(name, gaussians)
     if channels != 3:
-        raise ValueError(f"gaussians.colors: expected 3 channels, got {channels}")
+        raise ValueError(f"{name}.colors: expected 3 channels, got {channels}")
     wide = lambda x: np.asarray(x).astype(np.float64)
     colors = wide(gaussians.colors)
     if colors.ndim == 2:
@@ -163,7 +153,7 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
     least, most = _OPACITIES
     opacities = np.clip(wide(gaussians.opacities), least, most)
     scales, quaternions = _decompose(wide(gaussians.factors))
-    columns = {
+    columns: dict[tuple[str, ...], np.ndarray] = {
         _MEAN: wide(gaussians.means),
         ("nx", "ny", "nz"): np.zeros((count, 3)),
         _BASE: colors[:, 0],
@@ -171,14 +161,15 @@ def write_gaussian_ply(path: PathLike, gaussians: Gaussians) -> None:
         _OPACITY: (np.log(opacities) - np.log1p(-opacities))[:, None],
         _SCALE: np.log(np.maximum(scales, _SMALLEST_SCALE)),
         _ROTATION: quaternions,
+        **{(key,): values[:, None] for key, values in also.items()},
     }
-    names = [name for group in columns for name in group]
+    names = [key for group in columns for key in group]
     table, begin = np.empty((count, len(names)), "<f4"), 0
     with np.errstate(over="ignore"):  # values beyond float32 become infinite
         for group, values in columns.items():
             table[:, begin : begin + len(group)] = values
             begin += len(group)
-    properties = "".join(f"property float {name}\n" for name in names)
+    properties = "".join(f"property float {key}\n" for key in names)
     header = (
         f"ply\nformat binary_little_endian 1.0\nelement vertex {count}\n{properties}end_header\n"
     )
@@ -190,51 +181,7 @@ def _list_rest_names(count: int) -> tuple[str, ...]:
     return tuple(f"f_rest_{i}" for i in range(3 * (count - 1)))
 
 
-def _read_header(path: PathLike, data: bytes) -> tuple[str, list[_Element], int]:
-    """Parses the header: the encoding, the elements, and where the values begin."""
-    if not re.match(rb"ply[ \t]*\r?\n", data):
-        raise FormatError(path, "a PLY file, which begins with the line `ply`", repr(data[:40]))
-    end = _END.search(data, 0, _LONGEST_HEADER)
-    if end is None:
-        raise FormatError(path, "a header that ends in the line `end_header`", "no such line")
-    form = ""
-    elements: list[_Element] = []
-    for line in data[: end.start()].decode("latin-1").split("\n")[1:]:
-        match line.split():
-            case [] | ["comment" | "obj_info", *_]:
-                continue
-            case ["format", name, "1.0"] if name in _ORDERS and not form and not elements:
-                form = name
-            case ["element", name, count] if form and _COUNT.fullmatch(count):
-                elements.append(_Element(name, int(count), []))
-            case ["property", kind, name] if elements and kind in _TYPES:
-                _add_property(path, elements[-1], _make_property(form, kind, name))
-            case ["property", "list", of, kind, name] if (
-                elements and {of, kind} <= _TYPES.keys() and "f" not in _TYPES[of]
-            ):
-                both = _get_dtype(form, kind), _get_dtype(form, of)
-                _add_property(path, elements[-1], _Property(name, *both))
-            case _:
-                raise FormatError(path, "a line of a PLY 1.0 header", repr(line[:80]))
-    return form, elements, end.end()
-
-
-def _make_property(form: str, kind: str, name: str) -> _Property:
-    return _Property(name, _get_dtype(form, kind), wide=_TYPES[kind] == "f8")
-
-
-def _get_dtype(form: str, kind: str) -> np.dtype:
-    # Text is parsed as float64 whatever its type, as some programs write 1.0 for an integer.
-    return np.dtype(_ORDERS[form] + _TYPES[kind]) if form != "ascii" else np.dtype(np.float64)
-
-
-def _add_property(path: PathLike, element: _Element, new: _Property) -> None:
-    if any(p.name == new.name for p in element.properties):
-        raise FormatError(path, "every property once", f"{new.name[:80]} twice")
-    element.properties.append(new)
-
-
-def _check_vertex(path: PathLike, vertex: _Element) -> int:
+def _check_vertex(path: PathLike, vertex: Element, also: Iterable[str]) -> int:
     """Counts the coefficients of a colour; raises if the vertices are not Gaussians."""
     names = {p.name for p in vertex.properties}
     missing = ", ".join(name for name in _NEEDED if name not in names)
@@ -247,84 +194,13 @@ def _check_vertex(path: PathLike, vertex: _Element) -> int:
         raise FormatError(path, "a scene of 3D Gaussians", f"{other}no property {missing}")
     if vertex.has_lists():
         raise FormatError(path, "one value for each property of vertex", "a list")
-    check_names(path, [p.name for p in vertex.properties])
+    check_names(path, [p.name for p in vertex.properties if p.name not in also])
     rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name, re.ASCII)}
     count = 1 + len(rest) // 3
     if len(rest) not in _RESTS or rest != {*_list_rest_names(count)}:
         expected = "f_rest_0 to f_rest_8, 23 or 44 without gaps, or no f_rest at all"
         raise FormatError(path, expected, f"{len(rest)} properties f_rest_*")
     return count
-
-
-def _read_binary_table(
-    path: PathLike, data: bytes, place: int, elements: list[_Element]
-) -> np.ndarray:
-    """Reads the rows of `vertex` as a structured array [N], a view of the bytes."""
-    for element in elements:
-        if element.name == "vertex":
-            vertex = element
-            break
-        place = _find_end_of_lists(path, data, place, element)
-        if not element.has_lists():
-            place += element.rows * element.count_bytes()
-    length = place + vertex.rows * vertex.count_bytes()
-    if len(data) < length or (vertex is elements[-1] and len(data) > length):
-        expected = f"{length} bytes for {vertex.rows} Gaussians of {vertex.count_bytes()} bytes"
-        raise FormatError(path, expected, f"{len(data)}")
-    dtype = np.dtype([(p.name, p.dtype) for p in vertex.properties])
-    return np.frombuffer(data, dtype, vertex.rows, place)
-
-
-def _find_end_of_lists(path: PathLike, data: bytes, place: int, element: _Element) -> int:
-    """Finds the end of an element with lists row by row."""
-    for _ in range(element.rows if element.has_lists() else 0):
-        for p in element.properties:
-            size = p.dtype.itemsize
-            if p.length is not None:
-                begin, place = place, place + p.length.itemsize
-                size *= _decode_integer(data[begin:place], p.length)
-            place += size
-            if size < 0 or place > len(data):
-                expected = f"{element.rows} rows of {element.name[:80]}"
-                raise FormatError(path, expected, "fewer, or a list of negative length")
-    return place
-
-
-def _decode_integer(data: bytes, dtype: np.dtype) -> int:
-    big = dtype.str[0] == ">"
-    return int.from_bytes(data, "big" if big else "little", signed=dtype.kind == "i")
-
-
-def _read_ascii_table(path: PathLike, text: bytes, elements: list[_Element]) -> np.ndarray:
-    """Reads the rows of `vertex`, one per line, as a structured array [N]."""
-    lines = [line for line in text.splitlines() if line and not line.isspace()]
-    index = [element.name for element in elements].index("vertex")
-    vertex, before = elements[index], sum(element.rows for element in elements[:index])
-    last = index == len(elements) - 1
-    lines = lines[before:] if last else lines[before : before + vertex.rows]
-    if len(lines) != vertex.rows:
-        raise FormatError(path, f"{vertex.rows} lines of Gaussians", f"{len(lines)}")
-    dtype = np.dtype([(p.name, np.float64) for p in vertex.properties])
-    if not lines:
-        return np.empty(0, dtype)
-    try:
-        return np.loadtxt(lines, dtype, comments=None, ndmin=1)
-    except ValueError:
-        raise FormatError(path, *_find_bad_row(lines, len(vertex.properties))) from None
-
-
-def _find_bad_row(lines: list[bytes], count: int) -> tuple[str, str]:
-    """Describes what was expected and found in the first bad row; rows are counted from 1."""
-    for row, line in enumerate(lines, 1):
-        words = line.split()
-        if len(words) != count:
-            return f"{count} numbers in row {row} of vertex", f"{len(words)}"
-        for word in words:
-            try:
-                float(word)
-            except ValueError:
-                return f"numbers in row {row} of vertex", repr(word[:40])
-    return "numbers in every row of vertex", "something else"
 
 
 def _take_columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:

@@ -78,7 +78,8 @@ def check_names(path: PathLike, names: Iterable[str]) -> None:
     expected = "Gaussians in world axes, at rest"
     for name in names:
         if _BOUND.fullmatch(name):
-            raise FormatError(path, expected, f"{name}: they are in the axes of moving triangles")
+            found = f"{name}: they are in the axes of moving triangles; use read_bound_gaussians"
+            raise FormatError(path, expected, found)
         if _MOVING.fullmatch(name):
             found = f"{name[:80]}: they change with time; export the scene of one moment"
             raise FormatError(path, expected, found)

@@ -1,9 +1,12 @@
+from sf3d_jax.head.binding import attach as attach
 from sf3d_jax.head.carrying import carry as carry
 from sf3d_jax.head.carrying import pieces as pieces
 from sf3d_jax.head.covering import Cover as Cover
 from sf3d_jax.head.covering import cover as cover
 from sf3d_jax.head.culling import is_facing as is_facing
 from sf3d_jax.head.culling import select as select
+from sf3d_jax.head.face_model import FaceModel as FaceModel
+from sf3d_jax.head.face_model import blendshapes as blendshapes
 from sf3d_jax.head.person.expression import EXPRESSIONS as EXPRESSIONS
 from sf3d_jax.head.person.person import Person as Person
 from sf3d_jax.head.surfaces import sure_pixels as sure_pixels

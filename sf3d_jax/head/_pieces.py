@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sf3d_jax._checks import check_array, name_type
 from sf3d_jax._numerics import Array, channels, mask
@@ -17,9 +18,9 @@ from sf3d_jax._numerics.lengths import root
 from sf3d_jax._numerics.vectors import Vector, add, cross, dot, scale, subtract
 from sf3d_jax.head.covering import Cover
 
-# A piece whose doubled area is below this share of its squared edges is as thin as the rounding of
-# its vertices in float32, so its normal is arbitrary.
-_THIN = 1e-6
+# A triangle whose doubled area is below this many units of rounding times its squared edges is as
+# thin as the rounding of its vertices, so its normal is arbitrary.
+_THIN = 8
 
 ROOT_3 = math.sqrt(3)
 
@@ -57,7 +58,7 @@ class Frame(NamedTuple):
 
 
 def check_mesh(faces: Array, vertices: Array) -> None:
-    """Checks the shapes and types of one mesh.
+    """Checks the shapes and types of a mesh.
 
     Args:
       faces: (T, 3), integer.
@@ -65,7 +66,7 @@ def check_mesh(faces: Array, vertices: Array) -> None:
 
     Raises:
       TypeError: an argument is not an array, or its type is another one.
-      ValueError: its shape is another one.
+      ValueError: its shape is another one, or a NumPy array of faces refers to no vertex.
     """
     check_integers("faces", faces, (None, 3))
     check_array("vertices", vertices, (3,))
@@ -73,17 +74,21 @@ def check_mesh(faces: Array, vertices: Array) -> None:
         raise ValueError(
             f"vertices: expected shape (V, 3), got {vertices.shape}; use jax.vmap for a batch"
         )
+    check_below("faces", faces, vertices.shape[0], "vertices")
 
 
-def check_cover(cover: Cover) -> int:
-    """Checks the arrays of a cover, and returns the number of its pieces.
+def check_pieces(cover: Cover, faces: Array, vertices: Array) -> int:
+    """Checks a cover and its mesh, and returns the number of pieces.
 
     Args:
-      cover: argument to check.
+      cover: N pieces.
+      faces: (T, 3), integer.
+      vertices: (V, 3), floating-point.
 
     Raises:
-      TypeError: it is not a Cover, or the type of an array is another one.
-      ValueError: the shape of an array is another one.
+      TypeError: an argument has another type.
+      ValueError: a shape is another one; or cover and faces are NumPy arrays, and one of their
+        indices refers to nothing.
     """
     if not isinstance(cover, Cover):
         raise TypeError(f"cover: expected a Cover, got {name_type(cover)}")
@@ -94,6 +99,8 @@ def check_cover(cover: Cover) -> int:
         raise ValueError(
             f"cover.corners: expected shape ({count}, 3, 3), got {cover.corners.shape}"
         )
+    check_mesh(faces, vertices)
+    check_below("cover.triangles", cover.triangles, faces.shape[0], "faces")
     return count
 
 
@@ -118,11 +125,29 @@ def check_integers(name: str, x: object, shape: tuple[int | None, ...]) -> None:
         raise ValueError(f"{name}: expected shape ({wanted}), got {got}")
 
 
+def check_below(name: str, indices: Array, count: int, others: str) -> None:
+    """Checks indices that are in NumPy; those on a device would have to be copied at every call.
+
+    Args:
+      name: argument name used in error messages.
+      indices: integers.
+      count: number of things that they refer to.
+      others: name of these things.
+
+    Raises:
+      ValueError: an index refers to nothing.
+    """
+    if isinstance(indices, np.ndarray) and indices.size:
+        worst = max(int(indices.max()), int(indices.min()), key=lambda x: (x < 0, x))
+        if not 0 <= worst < count:
+            raise ValueError(f"{name}: expected indices of the {count} {others}, got {worst}")
+
+
 def gather(triangles: Array, faces: Array, vertices: jax.Array) -> Corners:
     """Reads triangles; those with an index outside the mesh are not finite."""
     absent = jnp.iinfo(jnp.int32).max
     rows = jnp.asarray(faces).at[triangles].get(mode="fill", fill_value=absent)
-    points = vertices.at[rows].get(mode="fill", fill_value=jnp.nan)
+    points = vertices.at[rows].get(mode="fill", fill_value=jnp.inf)
     is_finite = jnp.isfinite(points).all((-1, -2))
     v0, v1, v2 = (channels(x) for x in jnp.moveaxis(mask(is_finite, points), 1, 0))
     return Corners(v0, subtract(v1, v0), subtract(v2, v0), is_finite)
@@ -138,7 +163,8 @@ def make_frame(first: Vector, second: Vector) -> Frame:
     product = cross(first, second)
     squared = dot(product, product)
     edges = dot(first, first) + dot(second, second)
-    has_normal = squared > (_THIN * edges) ** 2
+    thinnest = _THIN * float(jnp.finfo(edges.dtype).eps)
+    has_normal = squared > (thinnest * edges) ** 2
     area = root(jnp.where(has_normal, squared, 0))
     inverse = mask(has_normal, 1 / jnp.where(has_normal, area, 1))
     return Frame(first, second, scale(inverse, product), area)

@@ -18,14 +18,13 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array
-from sf3d_jax._numerics import Array, channels_last, jit, mask, widen
+from sf3d_jax._numerics import Array, channels_last, jit, mask, result_type, widen
 from sf3d_jax._numerics.vectors import Vector, add, scale, subtract
 from sf3d_jax.gaussians.scene import Gaussians
 from sf3d_jax.head._pieces import (
     ROOT_3,
     Corners,
-    check_cover,
-    check_mesh,
+    check_pieces,
     find_edges,
     find_side,
     gather,
@@ -35,7 +34,6 @@ from sf3d_jax.head._pieces import (
 from sf3d_jax.head.covering import Cover
 
 
-@jit
 def pieces(cover: Cover, faces: Array, vertices: Array) -> jax.Array:
     """Finds the corners of all pieces on the mesh.
 
@@ -45,22 +43,25 @@ def pieces(cover: Cover, faces: Array, vertices: Array) -> jax.Array:
       vertices: (V, 3), metres, at any time.
 
     Returns:
-      (N, 3, 3): [i, k] is corner k of piece i, metres. NaN if a vertex of its triangle is not
-      finite or does not exist; such vertices get zero gradient.
+      (N, 3, 3): [i, k] is corner k of piece i, metres. Infinite if a vertex of its triangle is not
+      finite or does not exist; then the piece gives no gradient.
 
     Raises:
       TypeError: an argument has another type.
       ValueError: a shape does not fit.
     """
-    check_cover(cover)
-    check_mesh(faces, vertices)
-    corners, shares = _gather_pieces(cover, faces, vertices)
-    points = [_find_point(corners, shares[:, k, 1], shares[:, k, 2]) for k in range(3)]
-    stacked = jnp.stack([channels_last(*point) for point in points], 1)
-    return mask(corners.is_finite, stacked, jnp.nan).astype(vertices.dtype)
+    check_pieces(cover, faces, vertices)
+    return _pieces(_match(cover, vertices), faces, vertices)
 
 
 @jit
+def _pieces(cover: Cover, faces: Array, vertices: Array) -> jax.Array:
+    corners, shares = _gather_pieces(cover, faces, vertices)
+    points = [_find_point(corners, shares[:, k, 1], shares[:, k, 2]) for k in range(3)]
+    stacked = jnp.stack([channels_last(*point) for point in points], 1)
+    return mask(corners.is_finite, stacked, jnp.inf).astype(vertices.dtype)
+
+
 def carry(
     cover: Cover,
     faces: Array,
@@ -90,34 +91,53 @@ def carry(
       N Gaussians in the dtype of the vertices, differentiable with respect to vertices and colours.
       A piece that is too thin to have a normal has zeros in the third column of its factor, so it
       is not drawn; if it is thin at the next time only, its points still move exactly. If a vertex
-      is not finite or does not exist, mean and factor are NaN, so that the piece is not drawn
-      whichever time this is; its vertices get zero gradient.
+      is not finite or does not exist, mean and factor are infinite, so that the piece is not drawn
+      whichever time this is; then the piece gives no gradient.
 
     Raises:
       TypeError: an argument has another type.
       ValueError: a shape does not fit.
     """
-    count = check_cover(cover)
-    check_mesh(faces, vertices)
+    count = check_pieces(cover, faces, vertices)
     check_array("colors", colors)
     if colors.ndim not in (2, 3) or colors.shape[0] != count:
         raise ValueError(f"colors: expected shape ({count}, C), got {colors.shape}")
+    return _carry(_match(cover, vertices), faces, vertices, colors, size, flatness, opacity)
+
+
+@jit
+def _carry(
+    cover: Cover,
+    faces: Array,
+    vertices: Array,
+    colors: Array,
+    size: float,
+    flatness: float,
+    opacity: float,
+) -> Gaussians:
     corners, shares = _gather_pieces(cover, faces, vertices)
     means = _find_point(corners, shares[..., 1].sum(-1) / 3, shares[..., 2].sum(-1) / 3)
     factors = _make_factors(corners, shares, jnp.asarray(flatness, shares.dtype))
     factors = [scale(jnp.asarray(size, shares.dtype), column) for column in factors]
     placed = channels_last(*means), jnp.stack([channels_last(*x) for x in factors], -1)
-    placed = mask(corners.is_finite, placed, (jnp.nan, jnp.nan))
+    placed = mask(corners.is_finite, placed, (jnp.inf, jnp.inf))
     means_, factors_ = (x.astype(vertices.dtype) for x in placed)
-    opacities = jnp.full(count, opacity, vertices.dtype)
+    opacities = jnp.full(shares.shape[0], opacity, vertices.dtype)
     return Gaussians(means_, factors_, opacities, jnp.asarray(colors))
+
+
+def _match(cover: Cover, vertices: Array) -> Cover:
+    """The cover in the precision of the vertices, at least float32.
+
+    A constant of NumPy keeps its float64 in programs within programs, where float64 is off.
+    """
+    return cover._replace(corners=cover.corners.astype(result_type(jnp.float32, vertices)))
 
 
 def _gather_pieces(cover: Cover, faces: Array, vertices: Array) -> tuple[Corners, jax.Array]:
     """The triangles of the pieces, and the barycentric coordinates of their corners."""
-    shares = jnp.asarray(cover.corners, vertices.dtype)
-    points, shares = widen(jnp.asarray(vertices), shares)
-    return gather(cover.triangles, faces, points), shares
+    (points,) = widen(jnp.asarray(vertices))
+    return gather(cover.triangles, faces, points), jnp.asarray(cover.corners, points.dtype)
 
 
 def _find_point(corners: Corners, along: jax.Array, across: jax.Array) -> Vector:

@@ -20,7 +20,7 @@ from sf3d_jax._numerics import Array, jit, widen
 from sf3d_jax._numerics.concrete import read_known
 from sf3d_jax._numerics.vectors import cross, dot, subtract
 from sf3d_jax.camera import Camera, check_camera
-from sf3d_jax.head._pieces import check_cover, check_mesh, gather
+from sf3d_jax.head._pieces import check_pieces, gather
 from sf3d_jax.head.covering import Cover
 
 T = TypeVar("T")
@@ -45,8 +45,7 @@ def is_facing(cover: Cover, faces: Array, vertices: Array, camera: Camera) -> ja
       TypeError: an argument has another type.
       ValueError: a shape does not fit.
     """
-    check_cover(cover)
-    check_mesh(faces, vertices)
+    check_pieces(cover, faces, vertices)
     if batch := check_camera("camera", camera):
         raise ValueError(f"camera: expected one camera, got a batch {batch}; use jax.vmap")
     return _is_facing(cover.triangles, faces, vertices, camera.world_to_camera)

@@ -26,7 +26,7 @@ from sf3d_jax._numerics import Array, jit
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._options import check_scene_camera
 from sf3d_jax.gaussians.motion import Annotation
-from sf3d_jax.head._pieces import check_cover, check_integers, check_mesh
+from sf3d_jax.head._pieces import check_integers, check_pieces
 from sf3d_jax.head.covering import Cover, read_triangles
 
 # A pixel sees one surface if it takes less than this share of its light from others.
@@ -58,8 +58,7 @@ def surface_features(cover: Cover, faces: Array, rest: Array, groups: Array) -> 
       TypeError: an argument has another type.
       ValueError: a shape does not fit, or a face refers to no vertex.
     """
-    check_cover(cover)
-    check_mesh(faces, rest)
+    check_pieces(cover, np.asarray(faces), rest)
     check_integers("groups", groups, (faces.shape[0],))
     owners = np.asarray(cover.triangles)
     triangles = read_triangles(np.asarray(faces), np.asarray(rest, np.float64))

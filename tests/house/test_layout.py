@@ -24,7 +24,8 @@ CORE = """_lazy _checks _rotations _numerics se3 camera conversion warping rigid
     losses metrics fit gaussians""".split()
 FLOORS = [*CORE, "data", "head", "making", "views", "training", "cli"]
 DATA_FLOORS = """arrays opencv _files cameras maps pose_files meshes gaussian_properties
-    gaussian_ply scene_flow_npz lifting closed_form sets checking loading evaluation""".split()
+    gaussian_ply bound_gaussians scene_flow_npz lifting closed_form sets checking loading
+    evaluation""".split()
 CORE_IMPORTS = {"sf3d_jax", "jax", "jaxlib", "numpy", "chex", "optax"} | sys.stdlib_module_names
 
 # Rooms that use the library as its users do.

@@ -49,7 +49,12 @@ def read_json(path: PathLike) -> Json:
     Raises:
       FormatError: the file is not JSON, is too large, too deeply nested, or has a duplicate key.
     """
-    data = _read_bounded(path)
+    return parse_json(path, _read_bounded(path))
+
+
+def parse_json(path: PathLike, data: bytes) -> Json:
+    """Parses the bytes of a JSON file; the path is used in error messages."""
+    _check_tree(path, data)
     try:
         text = data.decode(json.detect_encoding(data))
         return json.loads(text, object_pairs_hook=_refuse_duplicates)
@@ -62,10 +67,7 @@ def read_json(path: PathLike) -> Json:
 
 
 def _read_bounded(path: PathLike) -> bytes:
-    """Reads the bytes of a file, if they and the parsed tree are not too large.
-
-    The size of the tree is estimated by counting punctuation marks before parsing.
-    """
+    """Reads the bytes of a file, up to one more part than the largest file."""
     length = Path(path).stat().st_size
     if length > LARGEST_FILE:
         raise FormatError(path, f"at most {LARGEST_FILE:,} bytes of JSON", f"{length:,}")
@@ -73,13 +75,20 @@ def _read_bounded(path: PathLike) -> bytes:
     with Path(path).open("rb") as file:  # a pipe has no length
         while len(data) <= LARGEST_FILE and (part := file.read(_PART)):
             data += part
+    return bytes(data)
+
+
+def _check_tree(path: PathLike, data: bytes) -> None:
+    """Refuses bytes that are too many, or whose parsed tree would be too large.
+
+    The size of the tree is estimated by counting punctuation marks before parsing.
+    """
     # The bytes and the text, which takes one byte per character, or four if any is not ASCII.
     size = len(data) * (2 if data.isascii() else 9)
     size += sum(cost * data.count(mark) for mark, cost in _COSTS.items())
     if len(data) > LARGEST_FILE or size > _LARGEST_TREE:
         expected = f"JSON of at most {_LARGEST_TREE:,} bytes in memory"
         raise FormatError(path, expected, f"{size:,} bytes or more")
-    return bytes(data)
 
 
 def write_json(path: PathLike, tree: Json) -> None:

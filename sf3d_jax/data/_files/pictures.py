@@ -74,7 +74,12 @@ def _read_codes(path: PathLike, dtype: np.dtype, channels: int, content: str) ->
 
 def write_png(path: PathLike, picture: np.ndarray) -> None:
     """Writes [H, W] or RGB [H, W, 3] of uint8 or uint16 as a PNG."""
-    _write_picture(path, picture, ".png", [])
+    write_bytes(path, encode_png(path, picture))
+
+
+def encode_png(path: PathLike, picture: np.ndarray) -> bytes:
+    """Encodes [H, W] or RGB [H, W, 3] as the bytes of a PNG; the path is used in error messages."""
+    return _encode_picture(path, picture, ".png", [])
 
 
 def write_jpeg(path: PathLike, picture: np.ndarray, quality: int) -> None:
@@ -87,10 +92,11 @@ def write_jpeg(path: PathLike, picture: np.ndarray, quality: int) -> None:
     """
     cv2 = import_cv2()
     full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    _write_picture(path, picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *full])
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, *full]
+    write_bytes(path, _encode_picture(path, picture, ".jpg", options))
 
 
-def _write_picture(path: PathLike, picture: np.ndarray, kind: str, options: list[int]) -> None:
+def _encode_picture(path: PathLike, picture: np.ndarray, kind: str, options: list[int]) -> bytes:
     cv2 = import_cv2()
     try:
         done, data = cv2.imencode(kind, _swap_red_and_blue(picture), options)
@@ -99,7 +105,7 @@ def _write_picture(path: PathLike, picture: np.ndarray, kind: str, options: list
     if not done:
         height, width = picture.shape[:2]
         raise ValueError(f"{path}: OpenCV cannot write {width} x {height} pixels as {kind}")
-    write_bytes(path, data.tobytes())
+    return bytes(data.tobytes())
 
 
 def _swap_red_and_blue(picture: np.ndarray) -> np.ndarray:

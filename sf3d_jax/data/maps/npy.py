@@ -18,7 +18,8 @@ _DTYPE = re.compile(rb"""['"]descr['"]\s*:\s*['"]([<>|=]?\w{1,20})['"]""")
 _ORDER = re.compile(rb"""['"]fortran_order['"]\s*:\s*(True|False)\b""")
 _SHAPE = re.compile(rb"""['"]shape['"]\s*:\s*\(([\d\s,L]{0,80})\)""")
 _NUMBERS = re.compile(r"[<>|=]?[?biufc]\d{1,2}")
-_LARGEST = 2**19, 4  # length and number of axes; sizes of larger, empty arrays would overflow
+# Sizes of empty arrays with more or longer axes would overflow.
+LONGEST_AXIS, _MOST_AXES = 2**19, 4
 
 
 def read_flow(path: PathLike) -> np.ndarray:
@@ -93,7 +94,12 @@ def read_array(
 
 
 def parse_array(
-    path: PathLike, data: bytes, dtype: type[np.floating] = np.float32, *, floating: bool = False
+    path: PathLike,
+    data: bytes,
+    dtype: type[np.floating] = np.float32,
+    *,
+    floating: bool = False,
+    longest: int = LONGEST_AXIS,
 ) -> np.ndarray:
     """Parses the bytes of an .npy of real numbers of any shape.
 
@@ -102,6 +108,7 @@ def parse_array(
       data: all bytes of the file.
       dtype: dtype of the result, float32 or float64.
       floating: refuse integers.
+      longest: largest allowed length of an axis.
 
     Returns:
       An array of the shape in the header.
@@ -115,8 +122,8 @@ def parse_array(
         raise DtypeError(path, "floating-point numbers", f"the dtype {real}")
 
     length = start + real.itemsize * math.prod(shape)
-    if max(shape, default=0) > _LARGEST[0] or len(shape) > _LARGEST[1]:
-        raise FormatError(path, f"at most {_LARGEST[1]} axes of {_LARGEST[0]:,}", f"{list(shape)}")
+    if max(shape, default=0) > longest or len(shape) > _MOST_AXES:
+        raise FormatError(path, f"at most {_MOST_AXES} axes of {longest:,}", f"{list(shape)}")
     if len(data) != length:
         raise FormatError(path, f"{length} bytes for {list(shape)}", f"{len(data)}")
     array = np.frombuffer(data, real, offset=start).reshape(

@@ -5,23 +5,17 @@ right shape whose name does not denote another kind, so one file may hold all ma
 array `valid`, `valid_mask` or `mask`, bool or 0 and 1, masks the valid pixels.
 """
 
-import contextlib
-import io
 import math
 import re
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike, SizeError, replace_file
 from sf3d_jax.data._files.headers import LARGEST_PICTURE
-from sf3d_jax.data.maps import npy
+from sf3d_jax.data.maps.archives import list_names, open_archive, read_shape, read_values
 
-# Errors raised for damaged archives; RuntimeError for a password or an unknown compression.
-_BROKEN = zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError
 _MASKS = "valid", "valid_mask", "mask"
 # Kinds of maps by words in the name of an array; the first match counts.
 _KINDS = {
@@ -87,10 +81,10 @@ def write(path: PathLike, values: np.ndarray, name: str = "values") -> None:
 
 
 def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarray:
-    with _open(path) as archive:
-        shapes = {x: _read_shape(path, archive, x) for x in _list_names(archive)}
+    with open_archive(path) as archive:
+        shapes = {x: read_shape(path, archive, x) for x in list_names(archive)}
         chosen = _choose(path, name, shape, shapes, fits)
-        values = _read_values(path, archive, chosen)
+        values = _read_map(path, archive, chosen)
         for mask in (x for x in _MASKS if x in shapes):
             known = _read_mask(path, archive, mask, shapes[chosen][:2])
             values = values.copy()
@@ -101,13 +95,21 @@ def _read(path: PathLike, name: str | None, shape: str, fits: Test) -> np.ndarra
 def _read_mask(
     path: PathLike, archive: zipfile.ZipFile, name: str, size: tuple[int, ...]
 ) -> np.ndarray:
-    shape = _read_shape(path, archive, name)
+    shape = read_shape(path, archive, name)
     if shape not in (size, (*size, 1), (1, *size)):
         raise SizeError(path, f"the shape {list(size)} of {name}", f"{list(shape)}")
-    mask = _read_values(path, archive, name)
+    mask = _read_map(path, archive, name)
     if not np.isin(mask, (0, 1)).all():
         raise FormatError(path, f"0 and 1 in {name}", "other numbers")
     return mask.reshape(size)
+
+
+def _read_map(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Reads an array, if it is not larger than the largest image."""
+    shape = read_shape(path, archive, name)
+    if math.prod(shape[:2]) > LARGEST_PICTURE:
+        raise FormatError(path, f"at most {LARGEST_PICTURE:,} pixels in {name}", f"{list(shape)}")
+    return read_values(path, archive, name)
 
 
 def _choose(
@@ -138,39 +140,3 @@ def _is_other(found: str, name: str) -> bool:
 def _find_kind(name: str) -> str | None:
     words = re.sub(r"[^a-z]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
     return next((x for x, p in _KINDS.items() if re.search(rf"\b({p})s?\b", words)), None)
-
-
-@contextlib.contextmanager
-def _open(path: PathLike) -> Iterator[zipfile.ZipFile]:
-    content = io.BytesIO(Path(path).read_bytes())
-    try:
-        with zipfile.ZipFile(content) as archive:
-            yield archive
-    except _BROKEN:
-        expected, found = "an archive of NumPy arrays (.npz)", "a damaged archive, or another file"
-        raise FormatError(path, expected, found) from None
-
-
-def _list_names(archive: zipfile.ZipFile) -> list[str]:
-    return [x.removesuffix(".npy") for x in archive.namelist() if x.endswith(".npy")]
-
-
-def _read_shape(path: PathLike, archive: zipfile.ZipFile, name: str) -> Shape:
-    return npy.parse_shape(path, _read_start(archive, name))
-
-
-def _read_values(path: PathLike, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Reads an array, if it is not larger than the largest image."""
-    start, stored = _read_start(archive, name), archive.getinfo(f"{name}.npy").file_size
-    shape, length = npy.parse_shape(path, start), npy.parse_length(path, start)
-    if math.prod(shape[:2]) > LARGEST_PICTURE:
-        raise FormatError(path, f"at most {LARGEST_PICTURE:,} pixels in {name}", f"{list(shape)}")
-    if stored != length:
-        raise FormatError(path, f"{length} bytes for {list(shape)} in {name}", f"{stored}")
-    return npy.parse_array(path, archive.read(f"{name}.npy"))
-
-
-def _read_start(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Reads the first bytes of an array, which include its header."""
-    with archive.open(f"{name}.npy") as file:
-        return file.read(4096)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.head.person import landmarks
-from sf3d_jax.head.skin.layers.complexion import paint_skin
+from sf3d_jax.head.skin.layers.complexion import find_lips, paint_skin
 from sf3d_jax.head.skin.layers.eyes import paint_eyeball
 from sf3d_jax.head.skin.layers.hair import paint_hair
 from sf3d_jax.head.skin.layers.mouth import paint_inside, paint_teeth, paint_tongue
@@ -15,13 +15,14 @@ from sf3d_jax.head.skin.traits import Traits, draw_traits
 
 # As many points at once as keep all intermediate arrays in the processor's cache.
 _CHUNK = 8192
-# Points farther away than this are no part of a head, and would not fit the lattice.
+# Points farther away are not on a head; the numbers of their lattice cells could overflow.
 _FARTHEST = 1e4
 
 
 def _paint_outside(at: Places, traits: Traits) -> Array:
-    skin = paint_skin(at, traits.skin, traits.lips)
-    return paint_hair(skin, at, traits.hair)
+    lips = find_lips(at)
+    skin = paint_skin(at, traits.skin, lips, traits.lips)
+    return paint_hair(skin, at, traits.hair, lips)
 
 
 _LAYERS: dict[int, Callable[[Places, Traits], Array]] = {
@@ -49,20 +50,24 @@ def paint(
         spots that are shorter than two samples fade out; 0 keeps them all.
 
     Returns:
-      (N, 3) float32, linear reflectance from 0 to 1. A point that is not finite, or whose spacing
-      is not, gets 0.
+      (N, 3) float32, linear reflectance from 0 to 1. A point with a NaN or infinite coordinate or
+      spacing gets 0, and changes no other.
 
     Raises:
-      ValueError: `points`, `parts` or `spacing` has another shape, or `parts` another number.
+      ValueError: `points`, `parts` or `spacing` has another shape, `parts` has another number, or a
+        spacing is negative.
     """
-    points, parts = np.asarray(points, np.float32), np.asarray(parts)
-    spacing = np.asarray(spacing, np.float32)
+    with np.errstate(over="ignore"):
+        points, spacing = np.asarray(points, np.float32), np.asarray(spacing, np.float32)
+    parts = np.asarray(parts)
     if points.ndim != 2 or points.shape[1] != 3:
         raise ValueError(f"points: expected shape (N, 3), got {points.shape}")
     if parts.shape != points.shape[:1]:
         raise ValueError(f"parts: expected shape {points.shape[:1]}, got {parts.shape}")
     if spacing.shape not in ((), parts.shape):
         raise ValueError(f"spacing: expected a number or {parts.shape}, got {spacing.shape}")
+    if (spacing < 0).any():
+        raise ValueError(f"spacing: expected distances from 0 on, got {spacing.min()}")
     if unknown := set(np.unique(parts).tolist()) - set(_LAYERS):
         known = ", ".join(f"{i} ({name})" for i, name in enumerate(landmarks.PARTS))
         raise ValueError(f"parts: expected {known}, got {sorted(unknown)[0]}")

@@ -38,8 +38,8 @@ def average_over_pieces(
       function: maps (M, D) values and the (M,) numbers of the pieces they lie on to (M, K) colours.
 
     Returns:
-      (N, K) float32, `sum_j w_j function(x_j)` over the seven points x_j of Radon's rule. A piece
-      with a value that is not finite gets what the function gives there, and changes no other.
+      (N, K) float32, `sum_j w_j function(x_j)` over the seven points x_j of Radon's rule. Each
+      piece depends on its own values alone, also where these are NaN.
 
     Raises:
       ValueError: `corners` or `values` has another shape.
@@ -100,7 +100,7 @@ def _sample(at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _sum_samples(colors: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
-    x = colors.reshape(count, _SAMPLES, -1)
+    x = colors.reshape(count, _SAMPLES, colors.shape[1])
     total = x[:, 0] * np.float32(9 / 40)
     for ring, (weight, _) in enumerate(_RINGS):
         for k in range(3):

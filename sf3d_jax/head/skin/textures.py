@@ -17,14 +17,14 @@ def paint_from_texture(corners_uv: npt.ArrayLike, image: npt.ArrayLike) -> Float
     Args:
       corners_uv: (N, 3, 2), texture coordinates (u, v) of the corners of the pieces,
         `place_corners(cover.corners, mesh.uv[mesh.face_uv[cover.triangles]])`. u goes to the right
-        and **v goes up**, as in .obj: (0, 0) is the lower left corner of the image, (1, 1) the
-        upper right. (In glTF v goes down: its v is 1 minus this one.) The image repeats beyond.
+        and **v goes up**, as in `data.Mesh` and .obj: (0, 0) is the lower left corner of the image,
+        (1, 1) the upper right. (In glTF v goes down: it is 1 minus this v.) The image repeats.
       image: (h, w, 3) uint8, sRGB, first row on top, as `Mesh.texture`.
 
     Returns:
       (N, 3) float32, linear reflectance: the mean of seven bilinear samples of the decoded image,
-      which is halved until its texels are no finer than the samples. A piece with a coordinate that
-      is not finite gets 0.
+      which is halved while its texels are finer than the samples. A piece with a NaN or infinite
+      coordinate gets 0, and changes no other.
 
     Raises:
       ValueError: `corners_uv` or `image` has another shape.

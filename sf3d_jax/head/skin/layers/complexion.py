@@ -11,15 +11,21 @@ from sf3d_jax.head.skin.traits import Complexion
 _MELANIN_NOISE, _BLOOD_NOISE, _PORES, _FRECKLES, _MOLES, _LIP_LINES, _LIP_NOISE = range(7)
 
 
-def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
-    """Linear reflectance of bare skin, (N, 3).
+def paint_skin(at: Places, skin: Complexion, lips: Array, redness: float) -> Array:
+    """Paints bare skin: the person's melanin and blood, more or less by region and by noise.
 
-    Melanin and blood are those of the person, more or less by region and by noise.
+    Args:
+      at: where it is.
+      skin: the person's.
+      lips: (N,), 1 on the red of the lips, from `find_lips`.
+      redness: blood in the lips beyond that of the skin.
+
+    Returns:
+      (N, 3) linear reflectance.
     """
-    melanin = skin.melanin * (1 + _vary_melanin(at, skin)) + _spot(at, skin)
-    blood = skin.blood * (1 + 0.22 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
-    blood += _flush(at) * (0.08 + 0.22 * skin.flush)
-    lips = _find_lips(at)
+    melanin = _vary_melanin(at, skin) + _spot(at, skin)
+    blood = skin.blood * (1 + 0.16 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
+    blood += _flush(at) * (0.06 + 0.17 * skin.flush)
     wet = lips * (1 + 0.10 * _line_lips(at, lips))
     blood += wet * redness
     melanin += lips * (0.18 - 0.12 * skin.melanin)
@@ -27,29 +33,7 @@ def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
     return color * _shade(at)[:, None]
 
 
-def _vary_melanin(at: Places, skin: Complexion) -> Array:
-    """The share by which melanin is more or less than the person's."""
-    _, y, z = at.axes
-    around = at.bump(landmarks.EYE + np.array([0.0, -0.35, 0.5]), [2.3, 1.5, 2.2])
-    brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.10
-    uneven = 0.09 * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
-    pores = 0.07 * at.noise(_PORES, 0.09, 2, 0.8)
-    return uneven + pores + 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
-
-
-def _flush(at: Places) -> Array:
-    """Where blood shows: cheeks, nose, chin, ears, the rims of the eyes."""
-    cheek, nose = landmarks.CHEEKBONE - [0.7, 1.1, -0.5], landmarks.NOSE_TIP
-    red = 0.9 * at.bump(cheek, [3.0, 2.8, 3.5]) + 0.9 * at.bump(nose, [1.7, 1.7, 2.4])
-    red += 0.5 * at.bump(landmarks.CHIN, [1.9, 1.6, 2.0])
-    red += 0.9 * at.bump(
-        landmarks.EAR + np.array([0.6, 0, 0]), landmarks.EAR_EXTENT * [1.3, 1.2, 1.3]
-    )
-    rim = at.bump(landmarks.EYE + np.array([0, -0.1, 0.9]), [1.9, 1.1, 1.4])
-    return red + 0.8 * rim
-
-
-def _find_lips(at: Places) -> Array:
+def find_lips(at: Places) -> Array:
     """The red of the lips: 1 on it, 0 beside it, a soft edge."""
     x, y, z = at.axes
     lips = np.zeros(len(x), np.float32)
@@ -64,10 +48,34 @@ def _find_lips(at: Places) -> Array:
     upper = landmarks.UPPER_LIP * np.maximum(1 - side**2, 0) * (1 - 0.25 * side) - dip
     lower = landmarks.LOWER_LIP * np.maximum(1 - np.square(side * 1.02), 0)
     out = np.where(y > line, y - line - upper, line - y - lower)
-    out += 0.03 * here.noise(_LIP_NOISE, 0.5, 2)
+    out += 0.012 * here.noise(_LIP_NOISE, 0.6, 2)
     beyond = (side - 1) * landmarks.MOUTH_HALF_WIDTH
-    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.16)
+    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.2)
     return lips
+
+
+def _vary_melanin(at: Places, skin: Complexion) -> Array:
+    """Melanin by region, uneven, with pores."""
+    _, y, z = at.axes
+    around = at.bump(landmarks.EYE + np.array([0.0, -0.35, 0.5]), [2.3, 1.5, 2.2])
+    brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.10
+    # Equal changes are equally visible on pale and on dark skin, but pale skin is more even.
+    uneven = (0.03 + 0.02 * skin.melanin) * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
+    pores = (0.02 + 0.02 * skin.melanin) * at.noise(_PORES, 0.09, 2, 0.8)
+    region = 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
+    return skin.melanin * (1 + region) + uneven + pores
+
+
+def _flush(at: Places) -> Array:
+    """Where blood shows: cheeks, nose, chin, ears, the rims of the eyes."""
+    cheek, nose = landmarks.CHEEKBONE - [0.7, 1.1, -0.5], landmarks.NOSE_TIP
+    red = 0.9 * at.bump(cheek, [3.0, 2.8, 3.5]) + 0.9 * at.bump(nose, [1.7, 1.7, 2.4])
+    red += 0.5 * at.bump(landmarks.CHIN, [1.9, 1.6, 2.0])
+    red += 0.9 * at.bump(
+        landmarks.EAR + np.array([0.6, 0, 0]), landmarks.EAR_EXTENT * [1.3, 1.2, 1.3]
+    )
+    rim = at.bump(landmarks.EYE + np.array([0, -0.1, 0.9]), [1.9, 1.1, 1.4])
+    return red + 0.8 * rim
 
 
 def _line_lips(at: Places, lips: Array) -> Array:

@@ -52,8 +52,10 @@ def _paint_white(eye: Places, eyes: Eyes, side: int) -> Array:
     vein = np.maximum(line, 0) * away * fade(0.16, eye.spacing)
     color = mix(color, (0.25 + 0.5 * eyes.veins) * vein, _BLOODY)
     color = mix(color, (0.10 + 0.15 * eyes.veins) * away, _BLOODY)
-    inner = blend((-side * x - 0.72) / 0.3)
-    color = mix(color, 0.75 * inner, _FLESH)
+    # The flesh in the inner corner.
+    near = eye.points - np.array([-side * 1.06, -0.04, 0.5], np.float32)
+    near = np.sqrt(near[:, 0] * near[:, 0] + near[:, 1] * near[:, 1])
+    color = mix(color, 0.8 * blend(1.1 - near / 0.42), _FLESH)
     return mix(color, blend(0.5 - z / 0.4), _FLESH)
 
 

@@ -1,0 +1,174 @@
+"""Reads the meshes of a .glb as one."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data.meshes.glb.accessors import read_array, read_indices
+from sf3d_jax.data.meshes.glb.container import Glb, read_glb
+from sf3d_jax.data.meshes.glb.items import Item
+from sf3d_jax.data.meshes.glb.materials import Materials, Surface
+from sf3d_jax.data.meshes.glb.scene import Instance, list_instances
+from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_strips
+from sf3d_jax.data.meshes.textures import join_textures
+
+_TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_POINTS_AND_LINES = {0, 1, 2, 3}
+_POSITION = "POSITION"
+# Vertices times targets; a few bytes of JSON may ask for any amount of zeros.
+_MOST_ROWS = 2**28
+
+
+class _Arrays(NamedTuple):
+    """The accessors of the vertices of a primitive: by number, or None."""
+
+    position: int
+    uv: int | None
+    transform: tuple[float, ...]
+    targets: tuple[tuple[str, int | None], ...]
+
+
+class _Block(NamedTuple):
+    """Vertices that primitives of one node share."""
+
+    begin: int
+    vertices: np.ndarray
+    uv: np.ndarray | None
+    targets: dict[str, np.ndarray]
+
+
+class _Part(NamedTuple):
+    """A primitive in the scene; its faces are in the numbers of all vertices before and in it."""
+
+    faces: np.ndarray
+    has_uv: bool
+    material: int
+    name: str
+
+
+def read(path: PathLike, *, textured: bool = True) -> Mesh:
+    """Reads a .glb file; `textured` says whether to decode its images."""
+    glb = read_glb(path)
+    materials = Materials(glb, textured)
+    blocks: list[_Block] = []
+    parts: list[_Part] = []
+    for instance in list_instances(glb):
+        _read_instance(glb, instance, materials, blocks, parts)
+    if not parts:
+        raise FormatError(path, "triangles in the scene", "none")
+    counts = [len(part.faces) for part in parts]
+    faces = np.concatenate([part.faces for part in parts])
+    vertices = np.concatenate([block.vertices for block in blocks])
+    coordinates = [np.zeros((len(b.vertices), 2)) if b.uv is None else b.uv for b in blocks]
+    face_uv = np.where(np.repeat([part.has_uv for part in parts], counts)[:, None], faces, -1)
+    used = np.repeat([part.material for part in parts], counts)
+    joined = join_textures(path, np.concatenate(coordinates), face_uv, used, materials.paints)
+    mesh = Mesh(vertices, faces, *joined, _join_targets(blocks, len(vertices)))
+    names = list(dict.fromkeys(part.name for part in parts))
+    if any(names):
+        groups = np.repeat([names.index(part.name) for part in parts], counts)
+        mesh = mesh._replace(groups=groups, group_names=tuple(names))
+    return check_read(path, mesh)
+
+
+def _read_instance(
+    glb: Glb, instance: Instance, materials: Materials, blocks: list[_Block], parts: list[_Part]
+) -> None:
+    """Reads the primitives of a mesh in the scene."""
+    targets = _name_targets(instance.mesh)
+    name = instance.node.text("name") or instance.mesh.text("name")
+    is_mirrored = np.linalg.det(instance.to_scene[:3, :3]) < 0
+    shared: dict[_Arrays, _Block] = {}
+    for primitive in instance.mesh.items("primitives"):
+        mode = primitive.integer("mode", _TRIANGLES)
+        if mode in _POINTS_AND_LINES:
+            continue
+        surface = materials.find(primitive)
+        arrays = _list_arrays(primitive, surface, targets)
+        if arrays not in shared:
+            begin = blocks[-1].begin + len(blocks[-1].vertices) if blocks else 0
+            shared[arrays] = _read_block(glb, primitive, arrays, begin, instance.to_scene)
+            blocks.append(shared[arrays])
+        block = shared[arrays]
+        faces = _read_faces(glb, primitive, mode, len(block.vertices)) + block.begin
+        faces = faces[:, ::-1] if is_mirrored else faces
+        label = "/".join(filter(None, [name, surface.name]))
+        parts.append(_Part(faces, block.uv is not None, surface.number, label))
+
+
+def _name_targets(mesh: Item) -> list[str]:
+    """Names the morph targets of a mesh."""
+    counts = {len(primitive.items("targets")) for primitive in mesh.items("primitives")} or {0}
+    if len(counts) > 1:
+        raise mesh.refuse("", "equally many targets in all primitives", f"{sorted(counts)}")
+    (count,) = counts
+    names = mesh.item("extras").texts("targetNames") if count else []
+    names = names or [f"target {i}" for i in range(count)]
+    if len(names) != count or len({*names}) < count:
+        found = f"{', '.join(names)[:150]}"
+        raise mesh.refuse("extras.targetNames", f"{count} different names", found)
+    return names
+
+
+def _list_arrays(primitive: Item, surface: Surface, targets: list[str]) -> _Arrays:
+    attributes = primitive.item("attributes")
+    number = lambda item, key: item.integer(key) if key in item else None
+    moves = [number(item, _POSITION) for item in primitive.items("targets")]
+    return _Arrays(
+        attributes.integer(_POSITION),
+        number(attributes, surface.coordinates),
+        surface.transform,
+        tuple(zip(targets, moves, strict=True)),
+    )
+
+
+def _read_block(
+    glb: Glb, primitive: Item, arrays: _Arrays, begin: int, to_scene: np.ndarray
+) -> _Block:
+    vertices = read_array(glb, arrays.position, "VEC3", primitive)
+    count = len(vertices)
+    linear, offset = to_scene[:3, :3].T, to_scene[:3, 3]
+    if (begin + count) * (1 + len(arrays.targets)) > _MOST_ROWS:
+        found = f"{count:,} vertices and {len(arrays.targets):,} targets"
+        raise primitive.refuse("", f"at most {_MOST_ROWS:,} rows of numbers", found)
+    targets = {
+        name: read_array(glb, number, "VEC3", primitive, count=count) @ linear
+        for name, number in arrays.targets
+        if number is not None
+    }
+    uv = None
+    if arrays.uv is not None:
+        matrix = np.reshape(arrays.transform, (2, 3))
+        uv = read_array(glb, arrays.uv, "VEC2", primitive, count=count)
+        uv = (uv @ matrix[:, :2].T + matrix[:, 2]) * [1, -1] + [0, 1]  # from the bottom left
+    return _Block(begin, vertices @ linear + offset, uv, targets)
+
+
+def _read_faces(glb: Glb, primitive: Item, mode: int, count: int) -> np.ndarray:
+    """Reads the triangles [T, 3] of a primitive with a number of vertices."""
+    corners = np.arange(count)
+    if "indices" in primitive:
+        corners = read_indices(glb, primitive.integer("indices"), primitive)
+    if len(corners) and corners.max() >= count:
+        raise primitive.refuse("indices", f"those of {count} vertices", f"{corners.max()}")
+    if mode == _STRIP:
+        return cut_strips(corners)
+    if mode == _FAN:
+        last = corners[1:]
+        return np.stack([np.broadcast_to(corners[:1], len(last) - 1), last[:-1], last[1:]], axis=-1)
+    if mode != _TRIANGLES:
+        raise primitive.refuse("mode", "triangles, a strip or a fan", f"{mode}")
+    if len(corners) % 3:
+        raise primitive.refuse("indices", "three for each triangle", f"{len(corners)}")
+    return corners.reshape(-1, 3)
+
+
+def _join_targets(blocks: list[_Block], count: int) -> dict[str, np.ndarray]:
+    """Joins the targets of all blocks; those without one of a name do not move."""
+    targets: dict[str, np.ndarray] = {}
+    for block in blocks:
+        for name, moves in block.targets.items():
+            whole = targets.setdefault(name, np.zeros((count, 3)))
+            whole[block.begin : block.begin + len(moves)] = moves
+    return targets

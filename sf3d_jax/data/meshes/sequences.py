@@ -1,0 +1,103 @@
+"""Moving meshes: a folder with a mesh for each frame, or an .npz.
+
+The .npz has the arrays `vertices` [F, V, 3] and `faces` [T, 3]. In a folder, all meshes have the
+same faces, and the numbers at the ends of their names, if any, have the same distance.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sf3d_jax.data._files import FormatError, PathLike
+from sf3d_jax.data._files.frames import frame_of
+from sf3d_jax.data.maps.archives import list_names, open_archive
+from sf3d_jax.data.meshes.archives import check_shape, read_numbers, to_indices
+from sf3d_jax.data.meshes.formats import READERS
+
+_ARRAYS = "vertices", "faces"
+
+
+class MeshSequence(NamedTuple):
+    """A mesh that moves, in F frames.
+
+    Attributes:
+      vertices: float64 [F, V, 3], in the axes and the unit of the files.
+      faces: int32 [T, 3], vertices of each triangle, the same in all frames.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+
+
+def read_mesh_sequence(path: PathLike) -> MeshSequence:
+    """Reads a moving mesh from a folder with a mesh for each frame, or from an .npz.
+
+    Args:
+      path: folder of .obj, .ply or .glb files of one kind, all with the same faces, in the order of
+        the numbers in their names; other files in it are ignored. Or an .npz with the arrays
+        `vertices` [F, V, 3] and `faces` [T, 3].
+
+    Returns:
+      The vertices of all frames, and the faces. Textures and targets are not read.
+
+    Raises:
+      FileNotFoundError: there is no such file or folder.
+      FormatError: a file cannot be read, its faces differ from those of the first one, a frame is
+        missing between others, or the folder has no meshes, or meshes of several kinds.
+    """
+    return _read_folder(Path(path)) if Path(path).is_dir() else _read_archive(path)
+
+
+def _read_folder(folder: Path) -> MeshSequence:
+    paths = _list_meshes(folder)
+    read = READERS[paths[0].suffix.lower()]
+    first = read(paths[0], textured=False)
+    vertices = np.empty((len(paths), *first.vertices.shape))
+    for frame, path in enumerate(paths):
+        mesh = first if frame == 0 else read(path, textured=False)
+        same = mesh.vertices.shape == first.vertices.shape
+        if not same or not np.array_equal(mesh.faces, first.faces):
+            expected = f"the {len(first.vertices)} vertices and the faces of {paths[0].name}"
+            found = f"{len(mesh.vertices)} vertices and {len(mesh.faces)} faces"
+            raise FormatError(path, expected, f"{found} that differ")
+        vertices[frame] = mesh.vertices
+    return MeshSequence(vertices, first.faces)
+
+
+def _list_meshes(folder: Path) -> list[Path]:
+    """Lists the meshes of a folder in the order of their frames."""
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in READERS]
+    paths = [path for path in paths if path.is_file() and not path.name.startswith(".")]
+    kinds = {path.suffix.lower() for path in paths}
+    if len(kinds) != 1:
+        found = f"{', '.join(sorted(kinds))}" if kinds else "none"
+        raise FormatError(folder, f"meshes of one kind: {', '.join(READERS)}", found)
+    frames = [(frame_of(path.stem), path) for path in paths]
+    numbered = sorted((frame.number, path) for frame, path in frames if frame is not None)
+    if len(numbered) < len(paths):
+        return sorted(paths)
+    _check_frames(folder, [number for number, _ in numbered])
+    return [path for _, path in numbered]
+
+
+def _check_frames(folder: Path, numbers: list[int]) -> None:
+    """Refuses frames of one number, and frames that are missing between others."""
+    steps = np.diff(numbers)
+    if len(steps) and ((steps != steps[0]).any() or not steps[0]):
+        place = int(np.argmax(steps != (steps.min() or 1)))
+        found = f"frames {numbers[place]} and {numbers[place + 1]} one after the other"
+        raise FormatError(folder, "frames of the same distance, each once", found)
+
+
+def _read_archive(path: PathLike) -> MeshSequence:
+    with open_archive(path) as archive:
+        listed = list_names(archive)
+        if sorted(listed) != sorted(_ARRAYS):
+            expected = f"the arrays {' and '.join(_ARRAYS)} alone"
+            raise FormatError(path, expected, ", ".join(listed)[:200] or "none")
+        vertices = read_numbers(path, archive, "vertices", axes=3)
+        faces = read_numbers(path, archive, "faces", axes=2)
+    check_shape(path, "vertices", vertices, (*vertices.shape[:2], 3))
+    check_shape(path, "faces", faces, (len(faces), 3))
+    return MeshSequence(vertices, to_indices(path, "faces", faces, vertices.shape[1]))

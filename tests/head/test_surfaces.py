@@ -1,0 +1,158 @@
+"""surface_features and sure_pixels: what blends of pieces tell of a pixel."""
+
+import numpy as np
+import pytest
+from helpers.meshes import sphere
+
+import sf3d_jax as sf3d
+from sf3d_jax import gaussians, head
+
+VERTICES, FACES = sphere()
+COUNT = 400
+COVER = head.cover(VERTICES, FACES, COUNT)
+GROUPS = np.where(VERTICES[FACES].mean(1)[:, 2] > 0, 7, np.where(FACES.min(-1) % 2, 2, -5))
+FEATURES = head.surface_features(COVER, FACES, VERTICES, GROUPS)
+CORNERS = COVER.corners @ VERTICES[FACES[COVER.triangles]]
+SIZE = (20, 25)
+# So sharp that a pixel has a side of 1 micrometre at 1 m.
+SHARP = sf3d.Camera.pinhole(1e6, 1e6, 12.0, 9.5, SIZE)
+
+
+def annotate(features, *, alpha=0.8, backward=None, **changes):
+    """An annotation of blended features (n, K), of alike pixels otherwise."""
+    blended = np.zeros((SIZE[0] * SIZE[1], features.shape[-1]), np.float32)
+    blended[: len(features)] = alpha * features
+    one = np.ones(SIZE, np.float32)
+    flow, vectors = np.zeros((*SIZE, 2), np.float32), np.zeros((*SIZE, 3), np.float32)
+    valid = np.arange(blended.shape[0]).reshape(SIZE) < len(features)
+    parts = {
+        **{"colors": vectors, "alpha": alpha * one, "inv_depth": one, "flow": flow},
+        **{"inv_depth_change": one, "scene_flow": vectors, "valid": valid, "edge": ~valid},
+        **{"overflow": np.int32(0), "features": blended.reshape(*SIZE, -1), "backward": backward},
+    }
+    return gaussians.Annotation(**{**parts, **changes})
+
+
+def find_sure(features, camera=SHARP, **options):
+    """The answer for blends (n, K)."""
+    return np.asarray(head.sure_pixels(annotate(features, **options), camera)).ravel()
+
+
+def blend(pieces, weights):
+    return (np.float64(FEATURES)[pieces] * weights[..., None]).sum(-2)
+
+
+def pick_about_corners(count, seed=0):
+    """Random pieces that share a corner, and are of one group: [count, 4] and weights."""
+    rng = np.random.default_rng(seed)
+    keys = np.round(CORNERS.reshape(-1, 3), 9)
+    own = np.repeat(np.unique(GROUPS, return_inverse=True)[1][COVER.triangles], 3)
+    _, number = np.unique(np.column_stack([keys, own]), axis=0, return_inverse=True)
+    owner = np.repeat(np.arange(COUNT), 3)
+    there = [owner[number == n] for n in rng.integers(0, number.max() + 1, count)]
+    pieces = np.stack([rng.choice(x, 4) for x in there])
+    weights = rng.dirichlet(np.full(4, 0.7), count)
+    return pieces, weights
+
+
+def test_the_features_are_bits_places_and_squares():
+    numbers = np.unique(GROUPS, return_inverse=True)[1][COVER.triangles]
+    assert FEATURES.dtype == np.float32 and FEATURES.shape == (COUNT, 2 + 4)
+    np.testing.assert_array_equal(FEATURES[:, 0] + 2 * FEATURES[:, 1], numbers)
+    means = CORNERS.mean(1)
+    np.testing.assert_allclose(FEATURES[:, 2:5], means - means.mean(0), atol=1e-8)
+    reach = np.max([np.linalg.norm(CORNERS[:, k] - means, axis=-1) for k in range(3)], axis=0)
+    expected = np.linalg.norm(means - means.mean(0), axis=-1) ** 2 - reach**2
+    np.testing.assert_allclose(FEATURES[:, 5], expected, atol=1e-9)
+
+
+def test_one_group_needs_no_bits():
+    zeros = np.zeros(len(FACES), np.int64)
+    assert head.surface_features(COVER, FACES, VERTICES, zeros).shape == (COUNT, 4)
+
+
+def test_pieces_about_a_corner_are_one_place():
+    assert find_sure(blend(*pick_about_corners(500))).all()
+
+
+def test_pieces_far_apart_are_two_places():
+    rng = np.random.default_rng(2)
+    groups = GROUPS[COVER.triangles]
+    first = rng.integers(0, COUNT, 500)
+    second = np.array([rng.choice(np.flatnonzero(groups == groups[i])) for i in first])
+    share = rng.uniform(0.1, 0.9, 500)
+    places = CORNERS.mean(1)
+    distance = np.linalg.norm(places[first] - places[second], axis=-1)
+    reach = np.max(np.linalg.norm(CORNERS - places[:, None], axis=-1), axis=-1)
+    spread = np.sqrt(share * (1 - share)) * distance
+    bound = np.sqrt(share * reach[first] ** 2 + (1 - share) * reach[second] ** 2)
+    sure = find_sure(blend(np.stack([first, second], -1), np.stack([share, 1 - share], -1)))[:500]
+    known = np.abs(spread - bound) > 1e-3 * bound
+    assert (sure == (spread < bound))[known].all() and 50 < sure.sum() < 450
+
+
+def test_a_pixel_as_large_as_its_surface_may_see_it_all():
+    pieces = np.random.default_rng(0).integers(0, 40, (500, 30))
+    pieces = pieces[:, :1] * 0 + np.flatnonzero(GROUPS[COVER.triangles] == 7)[pieces]
+    features = blend(pieces, np.full(pieces.shape, 1 / 30))
+    wide = sf3d.Camera.pinhole(4.0, 4.0, 12.0, 9.5, SIZE)
+    assert not find_sure(features).any() and find_sure(features, wide).all()
+
+
+@pytest.mark.parametrize(
+    "share, is_sure", [(0.02, True), (0.04, False), (0.96, False), (0.98, True)]
+)
+def test_a_pixel_takes_three_percent_of_other_surfaces_at_most(share, is_sure):
+    features = np.repeat(FEATURES[:1], 2, axis=0)
+    features[:, :2] = [[share, 0], [1, share]]
+    assert (find_sure(features)[:2] == is_sure).all()
+
+
+def test_sure_pixels_are_valid_both_ways_and_no_edges():
+    features = blend(*pick_about_corners(500))
+    valid, edge, back = (np.random.default_rng(k).random(SIZE) < 0.8 for k in range(3))
+    still = np.zeros((*SIZE, 3), np.float32)
+    backward = gaussians.Motion(still[..., :2], still[..., 0], still, back)
+    forward = annotate(features, valid=valid, edge=~edge)
+    np.testing.assert_array_equal(head.sure_pixels(forward, SHARP), valid & edge)
+    both = forward._replace(backward=backward)
+    np.testing.assert_array_equal(head.sure_pixels(both, SHARP), valid & edge & back)
+
+
+@pytest.mark.non_finite
+def test_a_pixel_that_is_not_finite_is_not_sure():
+    features = blend(*pick_about_corners(500))
+    features[7] = np.nan
+    expected = np.arange(500) != 7
+    np.testing.assert_array_equal(find_sure(features), expected)
+    nothing = annotate(features, valid=np.zeros(SIZE, bool), alpha=np.nan)
+    assert not np.asarray(head.sure_pixels(nothing, SHARP)).any()
+
+
+def test_a_vertex_that_is_not_finite_has_no_place():
+    rest = VERTICES.copy()
+    rest[9] = np.nan
+    got = head.surface_features(COVER, FACES, rest, GROUPS)
+    own = (FACES[COVER.triangles] == 9).any(-1)
+    assert np.isfinite(got).all() and not got[own, 2:].any() and got[~own, 2:].any(-1).all()
+    # The middle is that of the other pieces.
+    shifts = got[~own, 2:5] - FEATURES[~own, 2:5]
+    np.testing.assert_allclose(shifts, np.broadcast_to(shifts[0], shifts.shape), atol=1e-8)
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match=r"groups: expected shape \(64\), got \(3,\)"):
+        head.surface_features(COVER, FACES, VERTICES, GROUPS[:3])
+    with pytest.raises(TypeError, match="groups: expected an array of integers"):
+        head.surface_features(COVER, FACES, VERTICES, np.float64(GROUPS))
+    with pytest.raises(ValueError, match="faces: .* 9 vertices"):
+        head.surface_features(COVER, FACES, VERTICES[:9], GROUPS)
+    annotation = annotate(FEATURES)
+    with pytest.raises(TypeError, match="annotation: expected an Annotation"):
+        head.sure_pixels(None, SHARP)
+    with pytest.raises(ValueError, match="annotation: has no features; pass features="):
+        head.sure_pixels(annotation._replace(features=None), SHARP)
+    with pytest.raises(ValueError, match="features: expected at least 4"):
+        head.sure_pixels(annotation._replace(features=annotation.colors), SHARP)
+    with pytest.raises(TypeError, match="camera: expected a Camera"):
+        head.sure_pixels(annotation, None)

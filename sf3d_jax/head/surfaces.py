@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sf3d_jax._checks import check_array, name_type
+from sf3d_jax._checks import check_maps, check_mask, name_type
 from sf3d_jax._numerics import Array, jit
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._options import check_scene_camera
@@ -31,6 +31,12 @@ from sf3d_jax.head.covering import Cover, read_triangles
 
 # A pixel sees one surface if it takes less than this share of its light from others.
 _FOREIGN = 0.03
+# What is read of an annotation.
+_READ = {
+    **dict.fromkeys(("valid", "edge"), "mask"),
+    **dict.fromkeys(("alpha", "inv_depth"), "map"),
+    "features": "image",
+}
 # Features that are not bits: three of the place, and one of its square.
 _PLACE = 4
 
@@ -99,7 +105,11 @@ def sure_pixels(annotation: Annotation, camera: Camera) -> jax.Array:
         raise ValueError(
             "annotation: has no features; pass features=surface_features(...) to render_motion"
         )
-    check_array("annotation.features", annotation.features)
+    check_maps(
+        **{f"annotation.{name}": (getattr(annotation, name), kind) for name, kind in _READ.items()}
+    )
+    if annotation.backward is not None:
+        check_mask("annotation.backward.valid", annotation.backward.valid, annotation.valid.shape)
     if annotation.features.shape[-1] < _PLACE:
         raise ValueError(
             f"annotation.features: expected at least {_PLACE}, from surface_features, got shape "

@@ -145,7 +145,7 @@ def test_wrong_arguments_are_named():
         head.surface_features(COVER, FACES, VERTICES, GROUPS[:3])
     with pytest.raises(TypeError, match="groups: expected an array of integers"):
         head.surface_features(COVER, FACES, VERTICES, np.float64(GROUPS))
-    with pytest.raises(ValueError, match="faces: .* 9 vertices"):
+    with pytest.raises(ValueError, match=r"faces: .* 9 vertices"):
         head.surface_features(COVER, FACES, VERTICES[:9], GROUPS)
     annotation = annotate(FEATURES)
     with pytest.raises(TypeError, match="annotation: expected an Annotation"):

@@ -16,8 +16,8 @@ class Mesh(NamedTuple):
     """A triangle mesh, with an optional texture and named targets.
 
     Texture coordinates (u, v) count from the bottom left of the texture, as in .obj: they are at
-    column w u - 1/2 and row h (1 - v) - 1/2 of a texture of h x w pixels, whose rows go from the top
-    and whose integers are pixel centres. The texture repeats outside of 0..1.
+    column w u - 1/2 and row h (1 - v) - 1/2 of a texture of h x w pixels, whose rows go from the
+    top and whose integers are pixel centres. The texture repeats outside of 0..1.
 
     Attributes:
       vertices: float64 [V, 3], in the axes and the unit of the file.
@@ -67,7 +67,8 @@ def check_read(path: PathLike, mesh: Mesh) -> Mesh:
     for name, target in mesh.targets.items():
         check_numbers(path, f"the target {name[:80]!r}", target)
     groups = None if mesh.groups is None else np.asarray(mesh.groups, np.int32)
-    return mesh._replace(vertices=vertices, faces=faces, uv=uv, face_uv=face_uv, groups=groups)
+    targets = dict(mesh.targets)  # of its own, as the caller may add others
+    return Mesh(vertices, faces, uv, face_uv, mesh.texture, targets, groups, mesh.group_names)
 
 
 def _check_indices(path: PathLike, what: str, indices: np.ndarray, count: int) -> np.ndarray:
@@ -77,7 +78,8 @@ def _check_indices(path: PathLike, what: str, indices: np.ndarray, count: int) -
     least, most = indices.min(), indices.max()
     if not 0 <= least <= most < min(count, _LARGEST_INDEX):
         worst = least if least < 0 else most
-        raise FormatError(path, f"faces of the {count:,} {what}, from 0", f"number {worst:,.0f}")
+        found = f"number {worst:.0f}, counted from 0"
+        raise FormatError(path, f"faces that name the {count} {what} of the file", found)
     return np.ascontiguousarray(indices, np.int32)
 
 

@@ -36,19 +36,17 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     vertices = _join_columns(columns, _POSITION)
     if header.find("face") is None and header.find(_STRIPS) is not None:
         strips = _find_corners(path, _read_element(path, data, header, _STRIPS, "strips"))
-        return check_read(path, Mesh(vertices, cut_strips(strips.values)))
+        ends = np.cumsum(strips.lengths)
+        separated = np.insert(strips.values.astype(np.float64), ends, -1)
+        return check_read(path, Mesh(vertices, cut_strips(separated)))
     faces = _read_element(path, data, header, "face", "faces")
     corners = _find_corners(path, faces)
     places, polygons = cut_into_fans(path, corners.lengths)
-    mesh = Mesh(vertices, corners.values[places])
-    found = _find_coordinates(path, columns, faces, corners)
-    if found is not None:
-        uv, corner_uv = found
-        paints = _read_paints(path, header) if textured else [Paint()]
-        materials = _find_materials(path, faces, paints)[polygons]
-        joined = join_textures(path, uv, corner_uv[places], materials, paints)
-        mesh = Mesh(vertices, corners.values[places], *joined)
-    return check_read(path, mesh)
+    uv, corner_uv = _find_coordinates(path, columns, faces, corners)
+    paints = _read_paints(path, header) if textured and uv is not None else [Paint()]
+    materials = _find_materials(path, faces, paints)[polygons]
+    joined = join_textures(path, uv, corner_uv[places], materials, paints)
+    return check_read(path, Mesh(vertices, corners.values[places], *joined))
 
 
 def _read_element(
@@ -79,20 +77,20 @@ def _find_corners(path: PathLike, lists: dict[str, Lists]) -> Lists:
 
 def _find_coordinates(
     path: PathLike, columns: dict[str, Lists], faces: dict[str, Lists], corners: Lists
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Finds texture coordinates [U, 2], and those of each corner, -1 for none."""
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Finds texture coordinates [U, 2] or None, and those of each corner, -1 for none."""
     for names in _COORDINATES:
         if _CORNER_UV not in faces and all(_is_column(columns, name) for name in names):
             return _join_columns(columns, names), corners.values
+    corner_uv = np.full(len(corners.values), -1)
     if _CORNER_UV not in faces:
-        return None
+        return None, corner_uv
     lengths, numbers = faces[_CORNER_UV]
     has_some = lengths > 0  # a face without an image may have an empty list
     if not (lengths[has_some] == 2 * corners.lengths[has_some]).all():
         raise FormatError(path, f"u and v of each corner in {_CORNER_UV}", "lists of other lengths")
     pairs = np.ascontiguousarray(numbers, np.float64).view(np.complex128)
     found, place = np.unique(pairs, return_inverse=True)
-    corner_uv = np.full(len(corners.values), -1)
     corner_uv[np.repeat(has_some, corners.lengths)] = place
     return found.view(np.float64).reshape(-1, 2), corner_uv
 

@@ -132,11 +132,11 @@ def _read_block(
     if (begin + count) * (1 + len(arrays.targets)) > _MOST_ROWS:
         found = f"{count:,} vertices and {len(arrays.targets):,} targets"
         raise primitive.refuse("", f"at most {_MOST_ROWS:,} rows of numbers", found)
-    targets = {
-        name: read_array(glb, number, "VEC3", primitive, count=count) @ linear
-        for name, number in arrays.targets
-        if number is not None
-    }
+    targets = {}
+    for name, number in arrays.targets:
+        targets[name] = np.zeros((count, 3))  # a target may change normals alone
+        if number is not None:
+            targets[name] = read_array(glb, number, "VEC3", primitive, count=count) @ linear
     uv = None
     if arrays.uv is not None:
         matrix = np.reshape(arrays.transform, (2, 3))

@@ -53,6 +53,7 @@ def _read_library(path: Path) -> dict[str, Paint]:
             name = " ".join(words)
             paints[name] = Paint()
         elif keyword == "Kd" and name is not None and words[:1] not in (["spectral"], ["xyz"]):
+            words *= 3 if len(words) == 1 else 1
             color = parse_numbers(path, words, 3, f"in Kd of {name[:80]!r}")
             red, green, blue = np.rint(255 * np.clip(color, 0, 1)).astype(int).tolist()
             paints[name] = paints[name]._replace(color=(red, green, blue))

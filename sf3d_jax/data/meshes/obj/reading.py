@@ -27,6 +27,7 @@ _IGNORED = set("vn l p s mg lod bevel c_interp d_interp shadow_obj trace_obj use
 _CURVED = set("vp cstype deg bmat step curv curv2 surf parm trim hole scrv sp end con".split())
 _NUMBER = re.compile(rb"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?")
 _INDEX = re.compile(rb"-?\d{1,18}")
+_INDEX_DIGITS = b"0123456789-"
 _DIGITS = b"0123456789+-.eE"
 
 
@@ -57,6 +58,8 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     uv = None
     if lines.coordinates:
         uv = _parse_rows(path, "vt", lines.coordinates, 2, _COORDINATE_LENGTHS)
+    elif (corner_uv >= 0).any():
+        raise FormatError(path, "lines vt, as its faces have texture coordinates", "none")
     names, materials = _number([name[2] for name in lines.names])
     paints = [Paint() for _ in names]
     if textured:
@@ -138,6 +141,8 @@ def _parse_rows(
 def _parse_indices(path: PathLike, words: list[bytes], before: np.ndarray, what: str) -> np.ndarray:
     """Parses indices from 1, or from -1 backwards; -1 in the result means none."""
     try:
+        if b"".join(words).translate(None, _INDEX_DIGITS):
+            raise ValueError
         indices = np.array([int(word or b"0") for word in words], np.int64)
     except (ValueError, OverflowError):
         bad = next(word for word in words if word and not _INDEX.fullmatch(word))

@@ -81,11 +81,11 @@ def move_lids(
 
     Args:
       vertices: (V, 3), a person with the template's lids and untouched balls.
-      lids: of this eye.
-      center: (3,), of the eye of this person.
-      openness: of the lids at rest, as a share of the template's.
+      lids: the skin about this eye.
+      center: (3,), centre of this person's eye.
+      openness: distance of the margins at rest, as a share of the template's.
       slant: radians by which the outer corner is raised.
-      pose: what the eye does.
+      pose: motion of the eye.
     """
     upper, lower = _move_margins(openness, pose)
     turn = upper * lids.upper + lower * lids.lower

@@ -36,7 +36,7 @@ from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.42, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 # The tongue rises over the lower teeth, comes out, and hangs over the lip.
 _TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 4.6, 0.3
@@ -55,7 +55,7 @@ class Rig(NamedTuple):
       jaw_indices: the vertices that the jaw moves.
       jaw, lips: their shares of the jaw's turn, and of `mouthClose`.
       tongue: the vertices of the tongue, and their places from its root, 0, to its tip, 1.
-      lids: of the left and the right eye.
+      lids: lids of the left and the right eye.
       fields: the linear displacement of each unit of expression that has one.
       neck: (V,), share of the head's turn.
     """
@@ -106,10 +106,10 @@ def move(
     """Vertices (V, 3) of a person with an expression.
 
     Args:
-      rig: of the template.
+      rig: what moves the template.
       identity: the person.
-      centers: (2, 3), of the left and the right eye of the person.
-      weights: of the units of expression, 0 to 1.
+      centers: (2, 3), centres of the person's left and right eye.
+      weights: weights of 0 to 1 of the units of expression.
       rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left
         side up.
     """

@@ -83,10 +83,8 @@ def cavity_distance(points: Floats) -> Floats:
 
 
 def slit_half_height(x: Floats) -> Floats:
-    """Half the height of the gap between the template's lips at x (N,): the arc of `almond`."""
-    radius = (MOUTH_HALF_WIDTH**2 + LIP_GAP**2) / (2 * LIP_GAP)
-    inside = np.clip(np.abs(x), 0, MOUTH_HALF_WIDTH)
-    return np.sqrt(radius**2 - inside**2) - (radius - LIP_GAP)
+    """Half the height of the gap between the template's lips at x (N,): an ellipse."""
+    return LIP_GAP * np.sqrt(np.maximum(1 - (x / MOUTH_HALF_WIDTH) ** 2, 0))
 
 
 def _skull(p: Floats) -> Floats:
@@ -164,7 +162,10 @@ def _eye_holes(p: Floats) -> Floats:
 
 def _mouth_holes(p: Floats) -> Floats:
     height = p[:, 1] - mouth_line(p[:, 0])
-    slit = np.maximum(almond(p[:, 0], height, MOUTH_HALF_WIDTH, LIP_GAP), 4.5 - p[:, 2])
+    across = np.stack([p[:, 0], height, np.zeros_like(height)], 1)
+    ellipse = _ellipsoid(across, (0, 0, 0), (MOUTH_HALF_WIDTH, LIP_GAP, 1))
+    # Deep inside so flat an ellipse, the estimate along its long axis is far too large.
+    slit = np.maximum(np.maximum(ellipse, -LIP_GAP), 4.5 - p[:, 2])
     return np.minimum(cavity_distance(p), slit)
 
 

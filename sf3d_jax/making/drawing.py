@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sf3d_jax._checks import name_type
 from sf3d_jax.camera import Camera
 from sf3d_jax.data.sets.srflow3d.writer import Motion
 from sf3d_jax.gaussians._options import room_for
@@ -118,7 +119,11 @@ class Subject:
         Returns:
           A pinhole in float32. The axes of its world are those of the head at rest, and its origin
           is the point that all cameras look at.
+
+        Raises:
+          ValueError: there is no such frame.
         """
+        self._check_frame(frame)
         return self._path.camera(frame / self._options.fps)
 
     def vertices(self, frame: int) -> np.ndarray:
@@ -129,7 +134,11 @@ class Subject:
 
         Returns:
           [V, 3], float64, metres, in the world of the cameras.
+
+        Raises:
+          ValueError: there is no such frame.
         """
+        self._check_frame(frame)
         return self._head.find_vertices(frame) - self._head.target
 
     def draw(self, frame: int) -> Frame:
@@ -144,9 +153,8 @@ class Subject:
         Raises:
           ValueError: there is no such frame.
         """
+        self._check_frame(frame)
         last = self._options.frames - 1
-        if not 0 <= frame <= last:
-            raise ValueError(f"frame: expected 0 to {last}, got {frame}")
         # The first and the last frame move to themselves, so that one program draws all frames.
         times = max(frame - 1, 0), frame, min(frame + 1, last)
         cameras = [self.camera(time) for time in times]
@@ -166,6 +174,11 @@ class Subject:
             forward=maps.forward if frame < last else None,
             backward=maps.backward if frame > 0 else None,
         )
+
+    def _check_frame(self, frame: int) -> None:
+        last = self._options.frames - 1
+        if not 0 <= frame <= last:
+            raise ValueError(f"frame: expected 0 to {last}, got {frame}")
 
     def _annotate(self, times: Sequence[int], cameras: Sequence[Camera]) -> Annotation:
         """Draws the Gaussians that face the camera, with the motions to both neighbours."""
@@ -196,7 +209,11 @@ def open_subject(subject: SubjectPlan, options: Options) -> Subject:
     Raises:
       FormatError: a file cannot be read, or does not fit.
       OSError: a file is missing.
+      TypeError: an argument has another type.
     """
+    for name, kind, x in (("subject", SubjectPlan, subject), ("options", Options, options)):
+        if not isinstance(x, kind):
+            raise TypeError(f"{name}: expected {kind.__name__}, got {name_type(x)}")
     return Subject(subject, options)
 
 

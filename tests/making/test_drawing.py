@@ -122,8 +122,16 @@ def test_baked_light_moves_with_the_subject(options, subject):
 
 def test_a_frame_that_does_not_exist_is_refused(subject):
     for frame in (-1, 4):
-        with pytest.raises(ValueError, match=f"frame: expected 0 to 3, got {frame}"):
-            subject.draw(frame)
+        for find in (subject.draw, subject.camera, subject.vertices):
+            with pytest.raises(ValueError, match=f"frame: expected 0 to 3, got {frame}"):
+                find(frame)
+
+
+def test_arguments_of_another_type_are_named(options):
+    with pytest.raises(TypeError, match="subject: expected SubjectPlan, got int"):
+        open_subject(0, options)
+    with pytest.raises(TypeError, match="options: expected Options, got dict"):
+        open_subject(plan(options).subjects[0], {})
 
 
 def test_few_numbers_of_gaussians_are_drawn():

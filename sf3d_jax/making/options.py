@@ -36,7 +36,7 @@ class Options:
       motion: .npz file with the motion of all subjects, or None to draw one for each; see
         `motions`.
       texture: image for a mesh with texture coordinates, or None for the texture in its file.
-      background: a colour, or "room" for a textured room with parallax.
+      background: a colour, or "room" for a textured room with parallax; it is in the image alone.
       light: "moving", lights that stay where they are, so that brightness changes as the head
         turns; or "baked", brightness of the rest pose at all times.
       mask: "sure", pixels whose annotations belong to one surface point in all directions; or

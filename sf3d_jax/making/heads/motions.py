@@ -145,7 +145,7 @@ def read_motion(
 
     Raises:
       FormatError: it is not an .npz file, has no arrays, one of another name or shape, too few
-        rows, or a number that is not finite.
+        rows, or a non-finite number.
       OSError: it cannot be opened.
     """
     fixed = fixed or {}

@@ -15,7 +15,7 @@ AGREES = 100.0
 # A hypothesis with fitted numbers has to explain nearly everything.
 _STRICT_GAIN, _STRICT_LEAVES = 10.0, 0.1
 # Exact data leave this much of a still world's motion at most once the fault is undone. A moving
-# object leaves more: its motion is only like that which another focal length or scale would show.
+# object leaves more: another focal length or scale explains its motion only in part.
 _EXACT, _EXACT_LEAVES = 1e-3, 2e-3
 # Share of the compared pixels that another mask must leave.
 _FEWER = 0.5

@@ -6,6 +6,7 @@ Walls in closed form are drawn in place of heads.
 import json
 import shutil
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -148,7 +149,10 @@ def test_another_instruction_set_is_a_warning_and_stays_in_the_record(whole, tmp
     assert found["isa"] == "avx" and found["options"]["subjects"] == 5
 
 
-def test_of_processes_that_begin_at_once_with_other_options_one_goes_on(tmp_path):
+def test_of_processes_that_begin_at_once_with_other_options_one_goes_on(tmp_path, monkeypatch):
+    write = record.write_bytes
+    slowly = lambda path, content: (time.sleep(0.05), write(path, content))
+    monkeypatch.setattr(record, "write_bytes", slowly)
     options = [wall_options(seed=seed) for seed in range(4)]
     refused = []
 

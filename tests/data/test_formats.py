@@ -1,5 +1,5 @@
-"""data/FORMATS.md names every format that maps are read from, every camera model of COLMAP, and the
-arrays and functions of this package."""
+"""data/FORMATS.md names every format that maps are read from, every camera model of COLMAP, the
+formats of meshes, and the arrays and functions of this package."""
 
 import re
 
@@ -8,6 +8,8 @@ from helpers.house import PACKAGE
 
 from sf3d_jax import data
 from sf3d_jax.data.cameras.colmap.models import MODELS, OTHERS
+from sf3d_jax.data.meshes import face_models
+from sf3d_jax.data.meshes.formats import READERS
 
 TEXT = (PACKAGE / "data/FORMATS.md").read_text()
 
@@ -39,6 +41,13 @@ def test_colmaps_models_have_their_numbers_and_parameters(name):
 def test_what_is_refused_is_named():
     for number, name in OTHERS.items():
         assert f"{name} ({number})" in TEXT
+
+
+def test_every_format_of_meshes_is_described():
+    assert not [ending for ending in READERS if f"`{ending}`" not in TEXT]
+    arrays = {name for names in face_models.NAMES.values() for name in names}
+    arrays |= {*face_models.SPARSE, *face_models.IGNORED}
+    assert not [name for name in arrays if f"`{name}`" not in TEXT]
 
 
 def test_the_functions_that_it_names_are_there():

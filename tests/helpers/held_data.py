@@ -209,6 +209,43 @@ FILES = {
             "test_a_clip_of_frames_that_are_not_there_is_refused",
         ),
     },
+    "meshes/test_mesh.py": {
+        "read_mesh": (
+            "meshes/obj/test_reading.py::test_vertices_coordinates_and_faces_are_those_of_the_lines",
+            "test_another_ending_and_another_argument_are_named",
+            "meshes/test_robustness.py::test_a_damaged_file_is_read_or_named[mesh.glb]",
+        ),
+        "write_mesh": (
+            "meshes/glb/test_writing.py::test_another_reader_finds_the_mesh",
+            "test_a_wrong_mesh_is_named",
+            "test_a_wrong_mesh_is_named",
+        ),
+    },
+    "meshes/test_sequences.py": {
+        "read_mesh_sequence": (
+            "test_a_folder_is_read_in_the_order_of_its_numbers",
+            "test_what_is_no_sequence_is_named",
+            "test_what_is_no_sequence_is_named",
+        ),
+    },
+    "meshes/test_face_models.py": {
+        "read_face_model": (
+            "test_the_names_of_flame_are_read",
+            "test_arrays_that_do_not_fit_are_named",
+            "test_arrays_that_do_not_fit_are_named",
+        ),
+    },
+    "test_bound_gaussians.py": {
+        "read_bound_gaussians": (
+            "test_each_number_goes_where_it_belongs",
+            "test_what_are_no_bound_gaussians_is_named",
+            "test_a_number_that_is_no_triangle_is_named",
+        ),
+        "write_bound_gaussians": (
+            "test_the_bytes_are_those_of_the_scene_with_one_more_number",
+            "test_what_the_format_cannot_hold_is_refused",
+        ),
+    },
     "test_gaussian_ply.py": {
         "read_gaussian_ply": (
             "test_each_number_goes_where_it_belongs",

@@ -142,8 +142,8 @@ def replace_file(path: PathLike) -> Iterator[BinaryIO]:
         raise
 
 
-def check_numbers(path: PathLike, key: str, array: np.ndarray) -> None:
+def check_numbers(path: PathLike, key: str, array: np.ndarray, largest: float = LARGEST) -> None:
     """Refuses numbers that are non-finite or absurdly large."""
-    if not (np.abs(array) <= LARGEST).all():  # False for NaN, too
-        worst = array[~(np.abs(array) <= LARGEST)].flat[0]
-        raise FormatError(path, f"numbers up to {LARGEST:g} in {key}", f"{worst:g}")
+    if not (np.abs(array) <= largest).all():  # False for NaN, too
+        worst = array[~(np.abs(array) <= largest)].flat[0]
+        raise FormatError(path, f"numbers up to {largest:g} in {key}", f"{worst:g}")

@@ -65,10 +65,18 @@ def read_values(
         raise FormatError(
             path, f"{length} bytes for {list(shape)} in {name}", f"{member.file_size}"
         )
-    return npy.parse_array(path, archive.read(member), dtype, longest=longest)
+    return npy.parse_array(path, _read_member(archive, name), dtype, longest=longest)
 
 
 def _read_start(archive: zipfile.ZipFile, name: str) -> bytes:
     """Reads the first bytes of an array, which include its header."""
-    with archive.open(f"{name}.npy") as file:
-        return file.read(_HEADER)
+    return _read_member(archive, name, _HEADER)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str, count: int = -1) -> bytes:
+    """Reads the first bytes of a member, or all of them."""
+    try:
+        with archive.open(f"{name}.npy") as file:
+            return file.read(count)
+    except ValueError:  # a damaged place, before the beginning of the file
+        raise zipfile.BadZipFile from None

@@ -4,14 +4,19 @@ import zipfile
 
 import numpy as np
 
-from sf3d_jax.data._files import FormatError, PathLike, check_numbers
+from sf3d_jax.data._files import LARGEST, FormatError, PathLike, check_numbers
 from sf3d_jax.data.maps.archives import read_values
 
 _LARGEST_INDEX = 2**31 - 1
 
 
 def read_numbers(
-    path: PathLike, archive: zipfile.ZipFile, name: str, *, axes: int | None = None
+    path: PathLike,
+    archive: zipfile.ZipFile,
+    name: str,
+    *,
+    axes: int | None = None,
+    largest: float = LARGEST,
 ) -> np.ndarray:
     """Reads an array of finite numbers.
 
@@ -20,13 +25,14 @@ def read_numbers(
       archive: open archive.
       name: name of the array.
       axes: expected number of axes; None for any.
+      largest: largest allowed magnitude.
 
     Returns:
       A float64 array that is not empty.
 
     Raises:
-      FormatError: the array is not one of finite real numbers up to 1e9, or has another number of
-        axes.
+      FormatError: the array is not one of finite real numbers up to the largest, or has another
+        number of axes.
     """
     try:
         values = read_values(path, archive, name, np.float64, longest=_LARGEST_INDEX)
@@ -35,7 +41,7 @@ def read_numbers(
     if not values.size or (axes is not None and values.ndim != axes):
         expected = "numbers" if axes is None else f"numbers of {axes} axes"
         raise FormatError(path, f"{expected} in {name}", f"the shape {list(values.shape)}")
-    check_numbers(path, name, values)
+    check_numbers(path, name, values, largest)
     return values
 
 

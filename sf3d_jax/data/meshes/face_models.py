@@ -26,7 +26,7 @@ from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.maps.archives import list_names, open_archive
 from sf3d_jax.data.meshes.archives import check_shape, read_numbers, to_indices
 
-_NAMES = {
+NAMES = {
     "v_template": ("v_template",),
     "shapedirs": ("shapedirs",),
     "posedirs": ("posedirs",),
@@ -35,10 +35,10 @@ _NAMES = {
     "parents": ("kintree_table", "parents"),
     "faces": ("f", "faces"),
 }
-_SPARSE = "J_regressor_data", "J_regressor_indices", "J_regressor_indptr"
+SPARSE = "J_regressor_data", "J_regressor_indices", "J_regressor_indptr"
 # Joints of the neutral face, which follow from the regressor; the kind of model; texture
 # coordinates, which do not move.
-_IGNORED = {"J", "bs_style", "bs_type", "vt", "ft"}
+IGNORED = {"J", "bs_style", "bs_type", "vt", "ft"}
 _ENDING = ".npz"
 _PICKLES = ".pkl", ".pickle"
 _ROTATION = 9  # numbers of a rotation matrix
@@ -47,10 +47,10 @@ _SUM = 1e-3  # largest difference from 1 of the weights of a vertex
 
 _CONVERSION = """a pickle, which may run any code; if you trust it, convert it in an environment \
 with chumpy and SciPy:
-import numpy, pickle
-model = pickle.load(open("{path}", "rb"), encoding="latin1").items()
-numpy.savez("{stem}.npz", **{{k: numpy.array(getattr(v, "todense", lambda: v)(), float) \
-for k, v in model if k in "v_template shapedirs posedirs J_regressor weights kintree_table f".split()}})"""
+import numpy
+model = numpy.load("{path}", allow_pickle=True, encoding="latin1").items()
+numpy.savez("{stem}.npz", **{{k: numpy.array(getattr(v, "todense", lambda: v)(), float) for k, v \
+in model if k in "v_template shapedirs posedirs J_regressor weights kintree_table f".split()}})"""
 
 
 class FaceArrays(NamedTuple):
@@ -128,20 +128,20 @@ def read_face_model(path: PathLike) -> FaceArrays:
 def _find_names(path: PathLike, listed: list[str]) -> dict[str, str]:
     """Finds the name of each array in the file."""
     there: dict[str, str] = {}
-    for key, names in _NAMES.items():
+    for key, names in NAMES.items():
         found = [name for name in names if name in listed]
         if len(found) > 1:
             raise FormatError(path, f"one array of {' and '.join(found)}", "both")
         if found:
             there[key] = found[0]
-    sparse = [name for name in _SPARSE if name in listed]
-    if sparse and ("J_regressor" in there or len(sparse) < len(_SPARSE)):
-        raise FormatError(path, f"J_regressor, or {', '.join(_SPARSE)}", f"{', '.join(sparse)}")
-    needed = _NAMES.keys() - {"posedirs"} - ({"J_regressor"} if sparse else set())
-    if lacking := [" or ".join(_NAMES[key]) for key in _NAMES if key in needed - there.keys()]:
+    sparse = [name for name in SPARSE if name in listed]
+    if sparse and ("J_regressor" in there or len(sparse) < len(SPARSE)):
+        raise FormatError(path, f"J_regressor, or {', '.join(SPARSE)}", f"{', '.join(sparse)}")
+    needed = NAMES.keys() - {"posedirs"} - ({"J_regressor"} if sparse else set())
+    if lacking := [" or ".join(NAMES[key]) for key in NAMES if key in needed - there.keys()]:
         listing = ", ".join(listed)[:200] or "none"
         raise FormatError(path, "the arrays of a face model", f"no {lacking[0]}, but {listing}")
-    if unknown := [x for x in listed if x not in {*there.values(), *sparse} | _IGNORED]:
+    if unknown := [x for x in listed if x not in {*there.values(), *sparse} | IGNORED]:
         words = f"{unknown[0][:80]}, whose effect is unknown; leave it out"
         raise FormatError(path, "the arrays of a face model alone", words)
     return there
@@ -175,21 +175,21 @@ def _read_regressor(
         dense = read_numbers(path, archive, "J_regressor", axes=2)
         check_shape(path, "J_regressor", dense, shape)
         return dense
-    values, columns, ends = (read_numbers(path, archive, name, axes=1) for name in _SPARSE)
-    check_shape(path, _SPARSE[1], columns, values.shape)
-    check_shape(path, _SPARSE[2], ends, (shape[0] + 1,))
-    counts = np.diff(to_indices(path, _SPARSE[2], ends, len(values) + 1))
+    values, columns, ends = (read_numbers(path, archive, name, axes=1) for name in SPARSE)
+    check_shape(path, SPARSE[1], columns, values.shape)
+    check_shape(path, SPARSE[2], ends, (shape[0] + 1,))
+    counts = np.diff(to_indices(path, SPARSE[2], ends, len(values) + 1))
     if ends[0] != 0 or ends[-1] != len(values) or counts.min() < 0:
-        expected = f"numbers that rise from 0 to {len(values)} in {_SPARSE[2]}"
+        expected = f"numbers that rise from 0 to {len(values)} in {SPARSE[2]}"
         raise FormatError(path, expected, f"{ends[:8].tolist()}")
     dense = np.zeros(shape)
-    places = np.repeat(np.arange(shape[0]), counts), to_indices(path, _SPARSE[1], columns, shape[1])
+    places = np.repeat(np.arange(shape[0]), counts), to_indices(path, SPARSE[1], columns, shape[1])
     np.add.at(dense, places, values)
     return dense
 
 
 def _read_parents(path: PathLike, archive: zipfile.ZipFile, name: str, joints: int) -> np.ndarray:
-    table = read_numbers(path, archive, name)
+    table = read_numbers(path, archive, name, largest=_NO_PARENT)
     parents = table[0] if name == "kintree_table" and table.ndim == 2 else table
     check_shape(path, name, parents, (joints,))
     first, rest = parents[0], parents[1:]

@@ -40,8 +40,9 @@ def read_mesh(path: PathLike) -> Mesh:
     - .ply: texture coordinates are s and t, u and v, or texture_u and texture_v of vertices, or the
       list texcoord of faces, with the image that a comment TextureFile names.
     - .glb: the meshes of the scene are joined in its axes, with morph targets and the images of
-      base colours. Names of nodes and materials are those of groups. Animations are not read. Skins
-      and compression (Draco, meshopt) are refused.
+      base colours. Vertices that are equal, in all targets, too, are joined, as the format repeats
+      those with several texture coordinates or normals. Names of nodes and materials are those of
+      groups. Animations are not read. Skins and compression (Draco, meshopt) are refused.
 
     If there are several materials with images, these become one texture.
 
@@ -70,8 +71,7 @@ def write_mesh(path: PathLike, mesh: Mesh) -> None:
     - .obj holds all digits. A texture is written beside it, with the endings .mtl and .png. It has
       no targets.
     - .ply holds float32, without texture, targets or groups.
-    - .glb holds float32 and everything else. Vertices with several texture coordinates are
-      repeated after all others, and faces are sorted by group.
+    - .glb holds float32 and everything else, with faces sorted by group.
 
     Args:
       path: file to write, ending in .obj, .ply or .glb.

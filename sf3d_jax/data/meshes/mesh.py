@@ -1,6 +1,6 @@
 """A triangle mesh, and the checks that all its readers and writers share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -126,6 +126,38 @@ def cut_strips(corners: np.ndarray) -> np.ndarray:
     triangles = corners[np.stack([first, first + 1 + odd, first + 2 - odd], axis=-1)]
     a, b, c = triangles.T
     return triangles[(triangles >= 0).all(axis=1) & (a != b) & (b != c) & (c != a)]
+
+
+def join_equal_vertices(mesh: Mesh) -> Mesh:
+    """Joins vertices that are equal, with equal displacements; the first one stays.
+
+    Args:
+      mesh: checked mesh.
+
+    Returns:
+      The mesh with the same triangles, of fewer vertices in their order.
+    """
+    kept, numbers = find_equal_vertices(mesh.vertices, mesh.targets.values())
+    targets = {name: moves[kept] for name, moves in mesh.targets.items()}
+    faces = numbers[mesh.faces]
+    return mesh._replace(vertices=mesh.vertices[kept], faces=faces, targets=targets)
+
+
+def find_equal_vertices(
+    vertices: np.ndarray, others: Iterable[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds vertices [V, 3] that are equal, and equal in all other arrays [V, 3].
+
+    Returns:
+      The vertices to keep [K], in their order, and the number of each vertex among them, int32 [V].
+    """
+    _, first, place = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
+    every = np.arange(len(vertices))
+    same = first[place.reshape(-1)]
+    for values in others:
+        same = np.where((values == values[same]).all(axis=1), same, every)
+    is_kept = same == every
+    return np.flatnonzero(is_kept), (np.cumsum(is_kept, dtype=np.int32) - 1)[same]
 
 
 def check_mesh(name: str, mesh: object) -> Mesh:

@@ -37,8 +37,8 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     if header.find("face") is None and header.find(_STRIPS) is not None:
         strips = _find_corners(path, _read_element(path, data, header, _STRIPS, "strips"))
         ends = np.cumsum(strips.lengths)
-        corners = np.insert(strips.values.astype(np.float64), ends, -1)
-        return check_read(path, Mesh(vertices, cut_strips(corners)))
+        separated = np.insert(strips.values.astype(np.float64), ends, -1)
+        return check_read(path, Mesh(vertices, cut_strips(separated)))
     faces = _read_element(path, data, header, "face", "faces")
     corners = _find_corners(path, faces)
     places, polygons = cut_into_fans(path, corners.lengths)

@@ -14,8 +14,11 @@ from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.maps.archives import list_names, open_archive
 from sf3d_jax.data.meshes.archives import check_shape, read_numbers, to_indices
 from sf3d_jax.data.meshes.formats import READERS
+from sf3d_jax.data.meshes.mesh import find_equal_vertices
 
 _ARRAYS = "vertices", "faces"
+# The format that repeats vertices with several texture coordinates or normals.
+_REPEATING = ".glb"
 
 
 class MeshSequence(NamedTuple):
@@ -62,7 +65,10 @@ def _read_folder(folder: Path) -> MeshSequence:
             found = f"{len(mesh.vertices)} vertices and {len(mesh.faces)} faces"
             raise FormatError(path, expected, f"{found} that differ")
         vertices[frame] = mesh.vertices
-    return MeshSequence(vertices, first.faces)
+    if paths[0].suffix.lower() != _REPEATING:
+        return MeshSequence(vertices, first.faces)
+    kept, numbers = find_equal_vertices(vertices[0], vertices[1:])
+    return MeshSequence(vertices[:, kept], numbers[first.faces])
 
 
 def _list_meshes(folder: Path) -> list[Path]:

@@ -83,6 +83,10 @@ class Item:
             raise self.error(key, "a list of texts", values)
         return values
 
+    def has_object(self, key: str) -> bool:
+        """Whether there is an object."""
+        return isinstance(self._values.get(key), dict)
+
     def item(self, key: str) -> "Item":
         """An object; an empty one if there is none."""
         return Item(self.path, f"{self.where}.{key}".strip("."), self._values.get(key, {}))

@@ -10,7 +10,7 @@ from sf3d_jax.data.meshes.glb.container import Glb, read_glb
 from sf3d_jax.data.meshes.glb.items import Item
 from sf3d_jax.data.meshes.glb.materials import Materials, Surface
 from sf3d_jax.data.meshes.glb.scene import Instance, list_instances
-from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_strips
+from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_strips, join_equal_vertices
 from sf3d_jax.data.meshes.textures import join_textures
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
@@ -48,7 +48,13 @@ class _Part(NamedTuple):
 
 
 def read(path: PathLike, *, textured: bool = True) -> Mesh:
-    """Reads a .glb file; `textured` says whether to decode its images."""
+    """Reads a .glb file.
+
+    Args:
+      path: file to read.
+      textured: decode images, and join the vertices that the file repeats; otherwise, vertices are
+        those of the file.
+    """
     glb = read_glb(path)
     materials = Materials(glb, textured)
     blocks: list[_Block] = []
@@ -69,7 +75,8 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     if any(names):
         groups = np.repeat([names.index(part.name) for part in parts], counts)
         mesh = mesh._replace(groups=groups, group_names=tuple(names))
-    return check_read(path, mesh)
+    mesh = check_read(path, mesh)
+    return join_equal_vertices(mesh) if textured else mesh
 
 
 def _read_instance(
@@ -103,7 +110,11 @@ def _name_targets(mesh: Item) -> list[str]:
     if len(counts) > 1:
         raise mesh.refuse("", "equally many targets in all primitives", f"{sorted(counts)}")
     (count,) = counts
-    names = mesh.item("extras").texts("targetNames") if count else []
+    names: list[str] = []
+    # Some programs name them in each primitive.
+    for item in [mesh, *mesh.items("primitives")[:1]]:
+        if count and not names and item.has_object("extras"):
+            names = item.item("extras").texts("targetNames")
     names = names or [f"target {i}" for i in range(count)]
     if len(names) != count or len({*names}) < count:
         found = f"{', '.join(names)[:150]}"
@@ -132,11 +143,11 @@ def _read_block(
     if (begin + count) * (1 + len(arrays.targets)) > _MOST_ROWS:
         found = f"{count:,} vertices and {len(arrays.targets):,} targets"
         raise primitive.refuse("", f"at most {_MOST_ROWS:,} rows of numbers", found)
-    targets = {
-        name: read_array(glb, number, "VEC3", primitive, count=count) @ linear
-        for name, number in arrays.targets
-        if number is not None
-    }
+    targets = {}
+    for name, number in arrays.targets:
+        targets[name] = np.zeros((count, 3))  # a target may change normals alone
+        if number is not None:
+            targets[name] = read_array(glb, number, "VEC3", primitive, count=count) @ linear
     uv = None
     if arrays.uv is not None:
         matrix = np.reshape(arrays.transform, (2, 3))
@@ -155,8 +166,8 @@ def _read_faces(glb: Glb, primitive: Item, mode: int, count: int) -> np.ndarray:
     if mode == _STRIP:
         return cut_strips(corners)
     if mode == _FAN:
-        last = corners[1:]
-        return np.stack([np.broadcast_to(corners[:1], len(last) - 1), last[:-1], last[1:]], axis=-1)
+        last = np.stack([corners[1:-1], corners[2:]], axis=-1)
+        return np.insert(last, 0, corners[:1].repeat(len(last)), axis=1)
     if mode != _TRIANGLES:
         raise primitive.refuse("mode", "triangles, a strip or a fan", f"{mode}")
     if len(corners) % 3:

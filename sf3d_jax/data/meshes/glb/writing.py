@@ -14,6 +14,7 @@ _FLOAT, _UNSIGNED = 5126, 5125
 _ARRAY_BUFFER, _INDEX_BUFFER = 34962, 34963
 _ALIGNMENT = 4
 _LARGEST_FILE = 2**32 - 1
+_SPARSE_ROW = 16  # bytes: three floats and their place
 
 # What a list of glTF's JSON holds.
 _Entry = dict[str, object]
@@ -47,10 +48,12 @@ class _Writer:
         entry: _Entry = {"bufferView": view, "componentType": _UNSIGNED, "count": values.size}
         return self._add(entry | {"type": "SCALAR"})
 
-    def add_sparse(self, values: np.ndarray) -> int:
-        """Adds floats [N, 3] that are mostly zeros; returns the number of the accessor."""
+    def add_displacements(self, values: np.ndarray) -> int:
+        """Adds floats [N, 3] that may be mostly zeros; returns the number of the accessor."""
         rows = values.astype("<f4")
         places = np.flatnonzero(rows.any(axis=1))
+        if _SPARSE_ROW * len(places) > rows.nbytes:
+            return self.add_array(rows, "VEC3")
         entry = self._describe(rows, "VEC3")
         if len(places):  # an accessor without bytes is 0
             indices = self.add_view(places.astype("<u4").tobytes())
@@ -79,7 +82,7 @@ def write(path: PathLike, mesh: Mesh) -> None:
     attributes: dict[str, int] = {"POSITION": writer.add_array(mesh.vertices[source], "VEC3")}
     if uv is not None:
         attributes["TEXCOORD_0"] = writer.add_array(uv * [1, -1] + [0, 1], "VEC2")
-    targets = [{"POSITION": writer.add_sparse(t[source])} for t in mesh.targets.values()]
+    targets = [{"POSITION": writer.add_displacements(t[source])} for t in mesh.targets.values()]
     primitives: list[_Entry] = []
     materials: list[_Entry] = []
     for name, rows in _list_groups(mesh):

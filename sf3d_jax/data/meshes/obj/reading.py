@@ -107,7 +107,8 @@ def _split_lines(path: PathLike, data: bytes) -> _Lines:
 
 def _decode_name(line: bytes) -> str:
     """The rest of a line after its keyword; a # may be part of a name."""
-    return line.strip().decode("utf-8", "replace").partition(" ")[2].strip()
+    _, *rest = line.strip().decode("utf-8", "replace").split(maxsplit=1)
+    return rest[0] if rest else ""
 
 
 def _check_ignored(path: PathLike, keyword: str, number: int) -> None:

@@ -66,7 +66,7 @@ def test_lines_go_on_after_a_backslash_and_end_at_a_remark(read):
 
 
 def test_objects_and_groups_name_the_faces(read):
-    faces = "f 1 2 3\ng  left lid \nf 1 3 4\no Head\nf 2 3 4\ng\nf 1 2 4\ng left lid\nf 1 2 3\n"
+    faces = "f 1 2 3\ng \tleft lid \nf 1 3 4\no Head\nf 2 3 4\ng\nf 1 2 4\ng left lid\nf 1 2 3\n"
     mesh = read(SQUARE + "usemtl one\n" + faces)
     names = [mesh.group_names[group] for group in mesh.groups]
     assert names == ["", "left lid", "Head/left lid", "Head", "Head/left lid"]
@@ -147,12 +147,12 @@ def test_several_materials_become_one_texture(read, tmp_path):
     lines = "newmtl one\nmap_Kd 1.png\nnewmtl two\nmap_Kd 2.png\nnewmtl plain\nKd 1 0.5 0\n"
     (tmp_path / "a.mtl").write_text(lines)
     inside = "vt .1 .2\nvt .4 .5\nvt .9 .9\nvt 2.1 3.5\nvt 2.9 3.5\nvt 2.5 3.5\n"
-    faces = "usemtl one\nf 1/1 2/2 3/3\nusemtl two\nf 1/4 2/5 3/6\nusemtl plain\nf 1/1 2/1 3/1\nf 1 2 3\n"
+    faces = "usemtl one\nf 1/1 2/2 3/3\nusemtl two\nf 1/4 2/5 3/6\n"
+    faces += "usemtl plain\nf 1/1 2/1 3/1\nf 1 2 3\n"
     mesh = read(f"mtllib a.mtl\n{SQUARE}{inside}{faces}")
     colours = [[sample(mesh, uv) for uv in corners] for corners in mesh.uv[mesh.face_uv]]
     orange = [255, 128, 0]
     assert colours == [[RED, RED, GREEN], [BLUE, RED, GREEN], [orange] * 3, [orange] * 3]
-    # In the middle of its pixel, an image is interpolated as it would be alone.
     assert mesh.group_names == ("one", "two", "plain")
 
 

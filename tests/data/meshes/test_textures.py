@@ -1,0 +1,48 @@
+"""One texture of several, as linear interpolation sees it."""
+
+import cv2
+import numpy as np
+
+from sf3d_jax.data.meshes.textures import Paint, join_textures
+
+RNG = np.random.default_rng(0)
+
+
+def sample(texture, uv):
+    """Interpolates at texture coordinates; beyond the edge, the nearest pixel counts."""
+    height, width, _ = texture.shape
+    column, row = np.float32(uv[:, 0] * width - 0.5), np.float32((1 - uv[:, 1]) * height - 0.5)
+    picture = np.float32(texture)
+    return cv2.remap(picture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+
+
+def test_each_image_is_interpolated_as_it_is_alone():
+    images = [
+        RNG.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((5, 9), (16, 4), (3, 3))
+    ]
+    paints = [Paint(image) for image in images] + [Paint(color=(1, 2, 3))]
+    uv = RNG.uniform(0, 1, (40, 2))
+    uv[:4] = [[0, 0], [1, 1], [0, 1], [1, 0]]
+    face_uv = RNG.integers(0, 40, (200, 3))
+    materials = RNG.integers(0, 4, 200)
+    # The third image is used one repetition to the right and two below.
+    shifted = np.concatenate([uv, uv + np.array([1, -2])])
+    moved = np.where((materials == 2)[:, None], face_uv + 40, face_uv)
+    found = join_textures("a", shifted, moved, materials, paints)
+    for material, paint in enumerate(paints):
+        rows = materials == material
+        alone = np.full((1, 1, 3), paint.color, np.uint8) if paint.image is None else paint.image
+        wanted = sample(alone, uv[face_uv[rows]].reshape(-1, 2))
+        got = sample(found.texture, found.uv[found.face_uv[rows]].reshape(-1, 2))
+        np.testing.assert_allclose(got, wanted, atol=4)  # OpenCV interpolates in steps of 1/32
+
+
+def test_one_image_stays_and_none_gives_none():
+    image = RNG.integers(0, 256, (2, 2, 3), dtype=np.uint8)
+    uv, faces, materials = np.zeros((3, 2)), np.arange(6).reshape(2, 3) % 3, np.array([0, 1])
+    same = join_textures("a", uv, faces, materials, [Paint(image), Paint(image), Paint()])
+    assert same.texture is image and same.uv is uv and same.face_uv is faces
+    plain = join_textures("a", uv, faces, materials, [Paint(), Paint(color=(1, 2, 3))])
+    assert plain.texture is None and plain.uv is uv
+    none = join_textures("a", uv, np.full((2, 3), -1), materials, [Paint(image)] * 2)
+    assert none == (None, None, None)

@@ -110,8 +110,9 @@ def peak_at(x: jax.Array, y: jax.Array, terms: PeakTerms) -> Peak:
     # |a|^2 / |a0|^2 is positive, but its terms cancel for a flat Gaussian seen edge-on.
     length = jnp.maximum(1 + 2 * linear + squares, 4 * jnp.finfo(x.dtype).eps)
     ahead = 1 + linear > 0
-    s = jnp.where(ahead, (squares + linear) / length, 1)
-    return Peak(1 - s, s, jnp.where(ahead, 1 / length, 0))
+    # Select before dividing: XLA computes a quotient once, but a select for every image.
+    s = jnp.where(ahead, squares + linear, length) / length
+    return Peak(1 - s, s, ahead.astype(x.dtype) / length)
 
 
 def values_at(x: jax.Array, y: jax.Array, peak: Peak, row: Row, layout: Layout) -> Images:

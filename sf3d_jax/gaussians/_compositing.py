@@ -3,6 +3,7 @@
 Memory does not grow with the number of Gaussians over a pixel: the derivative draws them again.
 """
 
+import functools
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -11,12 +12,24 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 
+from sf3d_jax._numerics import Tree, compute_once
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import blend
 from sf3d_jax.gaussians._derivative import derivative
-from sf3d_jax.gaussians._lockstep import STEP, find_group, group_tiles, read_batch
-from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
+from sf3d_jax.gaussians._lockstep import (
+    STEP,
+    Batch,
+    find_group,
+    group_tiles,
+    read_batch,
+    weigh_batch,
+)
+from sf3d_jax.gaussians._rows import MOTION_IMAGES, Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
+
+# Up to this number of images, it is faster to compute the weights again for each of them than to
+# store and read them.
+_FEW = 10
 
 # The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
@@ -175,6 +188,8 @@ def _draw_group(
     def advance(walk: _DrawState) -> _DrawState:
         first, clear, sums = walk
         batch = read_batch(table, tiles, group, first, layout)
+        if layout.images > _FEW:
+            return _DrawState(first + STEP, *_blend_many(sums, clear, batch, layout))
         for k in range(STEP):
             values = jax.tree.map(lambda value, k=k: value[:, k], batch.values)
             clear, sums = blend(sums, clear, batch.alpha[:, k], values, layout)
@@ -184,3 +199,21 @@ def _draw_group(
     start = _DrawState(jnp.int32(0), group.inside, nothing)
     is_unfinished = lambda walk: group.is_unfinished(walk.first, walk.clear)
     return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, advance, start).sums), axis=1)
+
+
+def _blend_many(
+    sums: Images, clear: jax.Array, batch: Batch, layout: Layout
+) -> tuple[jax.Array, Images]:
+    """What `blend` gives for all Gaussians of a batch, with weights that are computed once."""
+    weight, motion, clear = weigh_batch(batch, clear, layout)
+    weight = compute_once(weight)
+    motion = compute_once(motion) if layout.is_median else weight
+
+    def add(name: str) -> Tree:
+        share = motion if name in MOTION_IMAGES else weight
+        value_of = lambda total, value: functools.reduce(
+            lambda total, k: total + share[:, k] * value[:, k], range(STEP), total
+        )
+        return jax.tree.map(value_of, getattr(sums, name), getattr(batch.values, name))
+
+    return clear, Images(*map(add, Images._fields))

@@ -28,8 +28,6 @@ from sf3d_jax.gaussians._blending import (
     Shares,
     list_channels,
     sum_products,
-    weigh,
-    weigh_motion,
 )
 from sf3d_jax.gaussians._lockstep import (
     ACROSS,
@@ -39,6 +37,7 @@ from sf3d_jax.gaussians._lockstep import (
     find_group,
     group_tiles,
     read_batch,
+    weigh_batch,
 )
 from sf3d_jax.gaussians._rows import Images, Layout, Path, PeakTerms, Row, pack, unpack_images
 from sf3d_jax.gaussians._tiles import Tiles
@@ -119,15 +118,8 @@ def _find_shares(
     """The shares (G, K, P) of a step's Gaussians, and T and S - sum w q behind them."""
     cotangents = [cotangent[:, None] for cotangent in list_channels(given, layout)]
     worth = compute_once(sum_products(cotangents, list_channels(batch.values, layout)))
-    weights, motions, rests = [], [], []
-    for k in range(STEP):
-        after = clear * (1 - batch.alpha[:, k])
-        weights.append(weigh(batch.alpha[:, k], clear, after))
-        motions.append(weigh_motion(weights[k], clear, after, layout))
-        clear = after
-    weight = jnp.stack(weights, 1)
-    motion = jnp.stack(motions, 1) if layout.is_median else weight
-    gain = weight * worth
+    weight, motion, clear = weigh_batch(batch, clear, layout)
+    gain, rests = weight * worth, []
     for k in range(STEP):
         rest = rest - gain[:, k]
         rests.append(rest)

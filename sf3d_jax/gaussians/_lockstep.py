@@ -11,7 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import compute_once
-from sf3d_jax.gaussians._blending import STOP, Peak, alpha_at, peak_at, values_at
+from sf3d_jax.gaussians._blending import (
+    STOP,
+    Peak,
+    alpha_at,
+    peak_at,
+    values_at,
+    weigh,
+    weigh_motion,
+)
 from sf3d_jax.gaussians._rows import Images, Layout, Row, unpack
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
@@ -123,3 +131,20 @@ def read_batch(
     alpha = compute_once(alpha_at(x, y, row, opacity))
     peak = peak_at(x, y, row.peak)
     return Batch(ids, row, (u, v), x, y, alpha, peak, values_at(x, y, peak, row, layout))
+
+
+def weigh_batch(
+    batch: Batch, clear: jax.Array, layout: Layout
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The weights of a batch, those of its motion, (G, K, P) each, and T behind it.
+
+    `clear` is T in front of the batch, (G, P).
+    """
+    weights, motions = [], []
+    for k in range(STEP):
+        after = clear * (1 - batch.alpha[:, k])
+        weights.append(weigh(batch.alpha[:, k], clear, after))
+        motions.append(weigh_motion(weights[k], clear, after, layout))
+        clear = after
+    weight = jnp.stack(weights, 1)
+    return weight, jnp.stack(motions, 1) if layout.is_median else weight, clear

@@ -30,7 +30,11 @@ CAMERA = sf3d.Camera.pinhole(
 NEXT_CAMERA = sf3d.Camera.pinhole(
     *(117.0, 119.0, 48.1, 42.0), SIZE, pose([0.04, -0.06, 0.05], [0.03, 0.02, 0.01])
 )
+PREVIOUS_CAMERA = sf3d.Camera.pinhole(
+    *(113.0, 122.0, 46.4, 44.2), SIZE, pose([0.06, -0.09, 0.02], [0.01, 0.0, -0.05])
+)
 BACKGROUND = np.array([0.3, -0.2, 0.7])
+FEATURES = 2
 
 
 def scenes(seed=0, count=COUNT):
@@ -60,22 +64,43 @@ def scenes(seed=0, count=COUNT):
     return first, gs.Gaussians(moved, stretch @ factors, opacities, colors)
 
 
+def before(first, seed=0):
+    """The Gaussians before the first time, and features of them."""
+    rng = np.random.default_rng(seed + 100)
+    count = len(first.means)
+    means = first.means + 0.02 * first.means[:, 2:] * rng.normal(size=(count, 3))
+    means[20:22] = first.means[20:22]
+    factors = (np.eye(3) + 0.1 * rng.normal(size=(count, 3, 3))) @ first.factors
+    previous = dataclasses.replace(first, means=means, factors=factors)
+    return previous, rng.normal(size=(count, FEATURES))
+
+
 def images(result):
     """All floating images of a result in one array, channels last."""
-    maps = [x for x in result if x.ndim >= 2 and jnp.issubdtype(x.dtype, jnp.floating)]
+    maps = jax.tree.leaves(result)
+    maps = [x for x in maps if x.ndim >= 2 and jnp.issubdtype(x.dtype, jnp.floating)]
     join = np.concatenate if isinstance(maps[0], np.ndarray) else jnp.concatenate
     return join([x if x.ndim == 3 else x[..., None] for x in maps], -1)
 
 
 def still(draw, **options):
-    return lambda first, after, camera, next_camera, background: draw(
+    return lambda first, after, camera, next_camera, background, *_: draw(
         first, camera, background=background, antialias=True, **options
     )
 
 
 def moving(draw, **options):
-    return lambda first, after, camera, next_camera, background: draw(
+    return lambda first, after, camera, next_camera, background, *_: draw(
         first, after, camera, next_camera, background=background, **options
+    )
+
+
+def moving_both_ways(draw, **options):
+    return lambda first, after, camera, next_camera, background, *rest: draw(
+        *(first, after, camera, next_camera),
+        **dict(zip(("previous_gaussians", "previous_camera", "features"), rest, strict=True)),
+        background=background,
+        **options,
     )
 
 
@@ -87,11 +112,23 @@ RENDERERS = {
         moving(gs.render_motion, method="median", max_intersections=ROOM),
         moving(reference.render_motion, method="median"),
     ),
+    "both": (
+        moving_both_ways(gs.render_motion, max_intersections=ROOM),
+        moving_both_ways(reference.render_motion),
+    ),
+    "both medians": (
+        moving_both_ways(gs.render_motion, method="median", max_intersections=ROOM),
+        moving_both_ways(reference.render_motion, method="median"),
+    ),
 }
 
 
 def inputs(dtype, seed=0):
-    return cast((*scenes(seed), CAMERA, NEXT_CAMERA, BACKGROUND), dtype)
+    """The first and the next scene, their cameras, the background, and what "both" adds."""
+    first, after = scenes(seed)
+    previous, features = before(first, seed)
+    cameras = CAMERA, NEXT_CAMERA
+    return cast((first, after, *cameras, BACKGROUND, previous, PREVIOUS_CAMERA, features), dtype)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -106,6 +143,7 @@ def program(name, which, given, factors):
 
 
 WIDTHS = {"render": 5, "mean": 11, "median": 11}
+WIDTHS |= dict.fromkeys(("both", "both medians"), 11 + FEATURES + 6)
 
 
 def weights(name, seed=7):
@@ -133,11 +171,10 @@ def test_an_image_is_that_of_every_gaussian_against_every_pixel(name):
             given = inputs(np.float64, seed)
             result, expected = (as_numpy(drawn(name, which, *given)) for which in (0, 1))
             assert 0.3 < expected.alpha.mean() < 0.999
-            for field, x, y in zip(result._fields, result, expected, strict=True):
-                np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12, err_msg=field)
+            chex.assert_trees_all_close(result, expected, rtol=1e-12, atol=1e-12)
 
 
-@thorough.parametrize("name", ["mean", "median"], default=["mean"])
+@thorough.parametrize("name", ["mean", "median", "both"], default=["both"])
 def test_annotations_agree_to_the_rounding_of_float64(name):
     with float64():
         given = inputs(np.float64)
@@ -152,6 +189,58 @@ def test_annotations_agree_to_the_rounding_of_float64(name):
     np.testing.assert_allclose(shown.inv_depth_change, seen.inv_depth_change, atol=1e-12)
 
 
+def in_one_pass(method, given):
+    """What both motions are, and what their pass draws else."""
+    seen = RENDERERS[{"mean": "both", "median": "both medians"}[method]][0](*given)
+    drawn = seen.colors, seen.alpha, seen.inv_depth, seen.edge, seen.features
+    motion = seen.flow, seen.inv_depth_change, seen.scene_flow, seen.valid
+    return drawn, motion, tuple(seen.backward)
+
+
+def in_two_calls(method, given):
+    """The same, the second call with the previous state as the next one and features as colours."""
+    first, after, camera, next_camera, background, previous, previous_camera, features = given
+    eye = -camera.world_to_camera[:, :3].T @ camera.world_to_camera[:, 3]
+    colors = gs.spherical_harmonics(first.colors, first.means - eye[None])
+    wide = dataclasses.replace(first, colors=jnp.concatenate([colors, features], -1))
+    behind = jnp.concatenate([background, jnp.zeros(FEATURES, background.dtype)])
+    draw = RENDERERS[method][0]
+    there = draw(wide, after, camera, next_camera, behind)
+    back = draw(first, previous, camera, previous_camera, background)
+    # Where one motion alone is valid, its call alone gives the depth.
+    depth, edge = jnp.where(there.valid, there.inv_depth, back.inv_depth), there.edge | back.edge
+    drawn = there.colors[..., :3], there.alpha, depth, edge, there.colors[..., 3:]
+    return drawn, *((x.flow, x.inv_depth_change, x.scene_flow, x.valid) for x in (there, back))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_one_pass_is_two_calls(method):
+    with float64():
+        given = list(inputs(np.float64))
+        # Some points are behind the previous camera.
+        pose = given[6].world_to_camera.at[2, 3].add(-1.0)
+        given[6] = dataclasses.replace(given[6], world_to_camera=pose)
+        (slopes, result), (expected_slopes, expected) = (
+            as_numpy(
+                jax.jit(jax.grad(functools.partial(weighted, way, method), has_aux=True))(given)
+            )
+            for way in (in_one_pass, in_two_calls)
+        )
+    assert (expected[1][3] != expected[2][3]).any()
+    chex.assert_trees_all_close(result, expected, atol=1e-12)
+    pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(expected_slopes), strict=True)
+    assert all(relative(x, y) < 1e-11 or (not np.any(y) and not np.any(x)) for x, y in pairs)
+
+
+def weighted(way, method, given):
+    """A sum of all floating images times random numbers, and the images."""
+    result = way(method, given)
+    rng = np.random.default_rng(2)
+    floats = [x for x in jax.tree.leaves(result) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return sum((x * rng.normal(size=x.shape)).sum() for x in floats), result
+
+
 def tangents(gradient, camera):
     """A pose's derivative by turning and moving the camera: all else leaves the rotations."""
     turns = np.array([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
@@ -162,13 +251,15 @@ def tangents(gradient, camera):
 
 def named(gradients, given):
     """Each input's derivative by name; a camera is one, of which parts may nearly cancel."""
-    first, after, *cameras, background = gradients
+    first, after, camera, next_camera, background, previous, previous_camera, features = gradients
     yield "background", background
-    for name, x in (("first", first), ("next", after)):
+    yield "features", features
+    for name, x in (("first", first), ("next", after), ("previous", previous)):
         for field in dataclasses.fields(x):
             yield f"{name} {field.name}", getattr(x, field.name)
-    for name, x, camera in zip(("camera", "next camera"), cameras, given[2:4], strict=True):
-        turned = tangents(x.world_to_camera, camera)
+    cameras = {"camera": camera, "next camera": next_camera, "previous camera": previous_camera}
+    for (name, x), k in zip(cameras.items(), (2, 3, 6), strict=True):
+        turned = tangents(x.world_to_camera, given[k])
         yield name, np.concatenate([x.focal, x.principal_point, turned])
 
 
@@ -176,13 +267,13 @@ def relative(x, y):
     return np.linalg.norm(x - y) / max(np.linalg.norm(y), 1e-30)
 
 
-@thorough.parametrize("name", RENDERERS, default=["mean"])
+@thorough.parametrize("name", RENDERERS, default=["both"])
 def test_the_derivative_is_that_of_the_reference(name):
     with float64():
         given = inputs(np.float64)
         result, expected = (gradient(name, which, given) for which in (0, 1))
-    cameras = *given[:2], CAMERA, NEXT_CAMERA
-    for (field, x), (_, y) in zip(named(result, cameras), named(expected, cameras), strict=True):
+    exact = *given[:2], CAMERA, NEXT_CAMERA, *given[4:6], PREVIOUS_CAMERA
+    for (field, x), (_, y) in zip(named(result, exact), named(expected, exact), strict=True):
         if np.any(y):
             assert relative(x, y) < 1e-11, field
         else:
@@ -227,7 +318,7 @@ def near_a_threshold(name, given):
     return np.maximum(*spread) > 1e-4
 
 
-@thorough.parametrize("name", RENDERERS, default=["mean"])
+@thorough.parametrize("name", RENDERERS, default=["both"])
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
@@ -275,8 +366,8 @@ BAD = {
 @pytest.mark.non_finite
 @thorough.parametrize(
     "name, renderer",
-    itertools.product(BAD, ["render", "mean"]),
-    default=[*((name, "mean") for name in BAD), ("nan mean", "render"), ("wide factor", "render")],
+    itertools.product(BAD, ["render", "both"]),
+    default=[*((name, "both") for name in BAD), ("nan mean", "render"), ("wide factor", "render")],
 )
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
 def test_a_bad_gaussian_touches_nothing(name, renderer, dtype):
@@ -315,40 +406,55 @@ def check_bad(spoil, renderer, dtype):
     assert not any(np.any(x[7]) for x in jax.tree.leaves(slopes[:2]))
 
 
+# The place among the inputs, and how the Gaussian 7 there becomes bad.
+ELSEWHERE = {
+    "next factor": (1, lambda g: dataclasses.replace(g, factors=g.factors.at[7].set(np.nan))),
+    "previous mean": (5, lambda g: dataclasses.replace(g, means=g.means.at[7, 1].set(np.inf))),
+    "feature": (7, lambda features: features.at[7, 1].set(np.nan)),
+}
+
+
 @pytest.mark.non_finite
+@pytest.mark.parametrize("name", ELSEWHERE)
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
-def test_a_gaussian_that_is_bad_at_the_second_time_is_not_drawn(dtype):
+def test_a_gaussian_that_is_bad_elsewhere_is_not_drawn(name, dtype):
+    place, spoil = ELSEWHERE[name]
     with precision(dtype):
-        first, after, *rest = inputs(dtype, 1)
-        bad = dataclasses.replace(after, factors=after.factors.at[7].set(np.nan))
-        without = jax.tree.map(lambda x: x.at[7].set(0), first)
-        result, expected = (drawn("mean", 0, *g, *rest) for g in ((first, bad), (without, after)))
+        good = list(inputs(dtype, 1))
+        bad = [spoil(x) if k == place else x for k, x in enumerate(good)]
+        without = [jax.tree.map(lambda x: x.at[7].set(0), good[0]), *good[1:]]
+        result, expected = (drawn("both", 0, *given) for given in (bad, without))
         chex.assert_trees_all_equal(result, expected)
-        slopes = gradient("mean", 0, (first, bad, *rest))
+        assert np.any(drawn("both", 0, *good).features != result.features)
+        slopes = gradient("both", 0, tuple(bad))
         chex.assert_tree_all_finite(slopes)
-        assert np.any(slopes[1].means) and not np.any(slopes[1].means[7])
+        for x in (slopes[0], slopes[1], slopes[5]):
+            assert np.any(x.means) and not np.any(x.means[7])
+        assert np.any(slopes[7]) and not np.any(slopes[7][7])
 
 
 @pytest.mark.non_finite
 @thorough.parametrize("dtype", [np.float32, np.float64], default=[np.float64])
-def test_of_the_second_time_only_means_and_factors_are_read(dtype):
+def test_of_the_other_times_only_means_and_factors_are_read(dtype):
     with precision(dtype):
-        first, after, *rest = inputs(dtype, 1)
-        unused = {"opacities": jnp.nan * after.opacities, "colors": 0 * after.colors}
-        other = dataclasses.replace(after, **unused)
-        result, expected = (drawn("mean", 0, first, g, *rest) for g in (other, after))
-        chex.assert_trees_all_equal(result, expected)
+        given = list(inputs(dtype, 1))
+        other = list(given)
+        for k in (1, 5):
+            unused = {"opacities": jnp.nan * given[k].opacities, "colors": 0 * given[k].colors}
+            other[k] = dataclasses.replace(given[k], **unused)
+        chex.assert_trees_all_equal(*(drawn("both", 0, *x) for x in (other, given)))
 
 
 @pytest.mark.non_finite
 def test_a_camera_that_is_not_finite_sees_nothing():
-    first, after, camera, next_camera, background = inputs(np.float32)
+    first, after, camera, next_camera, background, *rest = inputs(np.float32)
     broken = unchecked(camera, focal=camera.focal.at[0].set(np.nan))
-    given = first, after, broken, next_camera, background
-    result = drawn("mean", 0, *given)
+    given = first, after, broken, next_camera, background, *rest
+    result = drawn("both", 0, *given)
     np.testing.assert_array_equal(result.colors, np.broadcast_to(background, (*SIZE, 3)))
     assert not np.any(images(as_numpy(result))[..., 3:])
-    *slopes, _ = gradient("mean", 0, given)
+    slopes = list(gradient("both", 0, given))
+    assert np.any(slopes.pop(4))
     assert not any(np.any(x) for x in jax.tree.leaves(slopes))
 
 
@@ -358,12 +464,14 @@ def test_what_does_not_fit_is_loud():
         first, *rest = inputs(np.float64)
         large = dataclasses.replace(first, factors=20 * first.factors)
         assert gs.intersections_needed(large, rest[1], antialias=True) > ROOM
-        for name, untold in (("render", 3), ("mean", 2)):
+        for name, untold in (("render", 3), ("both", 2)):
             result = as_numpy(drawn(name, 0, large, *rest))
             assert result.overflow > 0
             assert all(np.isnan(x).all() for x in result[:untold])
             assert not any(np.any(x) for x in jax.tree.leaves(gradient(name, 0, (large, *rest))))
-    assert not np.any(result.valid) and not np.any(result.flow) and not np.any(result.edge)
+    assert np.isnan(result.features).all()
+    known = result._replace(colors=0, alpha=0, overflow=0, features=0)
+    assert not any(np.any(x) for x in jax.tree.leaves(known))
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -392,7 +500,7 @@ def test_more_intersections_than_integers_are_counted_as_the_largest():
 
 
 def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
-    first, _, camera, _, _ = inputs(np.float32)
+    first, _, camera, *_ = inputs(np.float32)
     expected = gs.render(first, camera, max_intersections=np.int64(ROOM))
     result, pull = jax.vjp(lambda g: gs.render(g, camera).colors, first)
     chex.assert_trees_all_close(result, expected.colors, atol=1e-6)
@@ -401,7 +509,7 @@ def test_room_is_found_where_a_derivative_is_asked_outside_of_jit():
 
 def test_room_is_found_outside_of_jit():
     with float64():
-        first, _, camera, _, background = given = inputs(np.float64)
+        first, _, camera, _, background, *_ = given = inputs(np.float64)
         expected = as_numpy(drawn("render", 0, *given))
         result = as_numpy(gs.render(first, camera, background=background, antialias=True))
     first, _, camera, *_ = inputs(np.float32)
@@ -457,13 +565,14 @@ def test_entries_are_sorted_in_parts_as_at_once(monkeypatch):
 
 
 @pytest.mark.thorough
-def test_a_batch_is_a_loop():
-    factors = weights("render")
+@pytest.mark.parametrize("name", ["render", "both"])
+def test_a_batch_is_a_loop(name):
+    factors = weights(name)
     with float64():
         scenes = [inputs(np.float64, seed) for seed in (0, 1)]
-        both = jax.jit(jax.vmap(lambda given: program("render", 0, given, factors)))
+        both = jax.jit(jax.vmap(lambda given: program(name, 0, given, factors)))
         slopes, result = as_numpy(both(jax.tree.map(lambda *x: jnp.stack(x), *scenes)))
-        alone = [as_numpy(program("render", 0, given, factors)) for given in scenes]
+        alone = [as_numpy(program(name, 0, given, factors)) for given in scenes]
     for k, (expected_slopes, expected) in enumerate(alone):
         one = jax.tree.map(lambda x, k=k: x[k], result)
         chex.assert_trees_all_close(one, expected, atol=1e-5, rtol=1e-5)
@@ -502,11 +611,15 @@ def spread_a_scene():
 
 def test_narrow_numbers_come_out_as_they_went_in():
     first, after, *rest = inputs(np.float32)
-    exact = drawn("mean", 0, first, after, *rest)
-    result = gs.render_motion(
-        *cast((first, after), jnp.bfloat16), *rest[:2], background=rest[2], max_intersections=ROOM
-    )
-    assert all(x.dtype == jnp.bfloat16 for x in result if jnp.issubdtype(x.dtype, jnp.floating))
+    exact = drawn("both", 0, first, after, *rest)
+    first, after, previous = cast((first, after, rest[3]), jnp.bfloat16)
+    result = RENDERERS["both"][0](first, after, *rest[:3], previous, *rest[4:])
+    # Features have a type of their own.
+    assert result.features.dtype == np.float32
+    assert np.abs(result.features - exact.features).mean() < 0.02
+    floats = [x for x in jax.tree.leaves(result._replace(features=None))]
+    floats = [x for x in floats if jnp.issubdtype(x.dtype, jnp.floating)]
+    assert len(floats) == 9 and all(x.dtype == jnp.bfloat16 for x in floats)
     assert np.abs(result.colors.astype(np.float32) - exact.colors).mean() < 0.02
 
 
@@ -530,9 +643,11 @@ def test_what_is_behind_an_opaque_wall_does_not_matter():
 def test_without_gaussians_nothing_is_valid_and_all_is_zero():
     camera = cast(CAMERA, jnp.float32)
     none = gs.Gaussians(*(np.zeros((0, *n), np.float32) for n in ((3,), (3, 3), (), (2,))))
-    annotation = gs.render_motion(none, none, camera, camera)
+    features = np.zeros((0, 4), np.float32)
+    annotation = gs.render_motion(none, none, camera, previous_gaussians=none, features=features)
     assert annotation.flow.shape == (*camera.size, 2)
-    for image in annotation:
+    assert annotation.features.shape == (*camera.size, 4)
+    for image in jax.tree.leaves(annotation):
         assert not np.any(image)
 
 
@@ -681,6 +796,7 @@ def test_wrong_arguments_are_named():
     batch = jax.tree.map(lambda x: x[None], camera)
     lens = sf3d.Camera.from_matrix(np.eye(3), SIZE, distortion=np.zeros(4))
     fewer = jax.tree.map(lambda x: x[1:], after)
+    beside = functools.partial(gs.render_motion, first, after, camera)
     for error, text, call in [
         (ValueError, "camera: expected one camera", lambda: gs.render(first, batch)),
         (ValueError, "camera: expected a pinhole", lambda: gs.render(first, lens)),
@@ -692,6 +808,16 @@ def test_wrong_arguments_are_named():
         (ValueError, "next_camera", lambda: gs.render_motion(first, after, camera, batch)),
         (ValueError, "backend", lambda: gs.render(first, camera, backend="cuda")),
         (ValueError, "method", lambda: gs.render_motion(first, after, camera, method="mode")),
+        (ValueError, "previous_gaussians: expected 90", lambda: beside(previous_gaussians=fewer)),
+        (TypeError, "previous_gaussians", lambda: beside(previous_gaussians=(1, 2))),
+        (ValueError, "previous_camera: expected one", lambda: beside(
+            previous_gaussians=after, previous_camera=batch)),
+        (ValueError, "previous_camera: expected previous_g", lambda: beside(
+            previous_camera=camera)),
+        (ValueError, r"features: expected shape \(90, K\)", lambda: beside(features=jnp.ones(90))),
+        (ValueError, "features: expected shape", lambda: beside(features=jnp.ones((89, 2)))),
+        (ValueError, "features: expected shape", lambda: beside(features=jnp.ones((90, 0)))),
+        (TypeError, "features", lambda: beside(features=jnp.ones((90, 2), int))),
     ]:  # fmt: skip
         with pytest.raises(error, match=text):
             call()

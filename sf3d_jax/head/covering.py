@@ -41,8 +41,8 @@ def cover(
 ) -> Cover:
     """Cuts a mesh into `count` pieces of alike size.
 
-    Runs on the host in NumPy float64. Of all pieces, the one with the longest edge is cut in half,
-    from the middle of that edge to the opposite corner, until there are `count`.
+    Runs on the host in NumPy float64. The piece with the longest edge is cut in half, from the
+    middle of that edge to the opposite corner, over and over until there are `count`.
 
     Args:
       vertices: (V, 3), metres, at rest or any other time; only ratios of lengths count.

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import thorough
 from helpers.meshes import LINEAR, sphere, transform
 from helpers.support import as_numpy, float64
 
@@ -53,7 +54,9 @@ def test_the_contours_are_steiner_ellipses():
         np.testing.assert_allclose(np.linalg.norm(offsets[..., 0], axis=-1), distance, rtol=1e-9)
 
 
-@pytest.mark.parametrize("dtype, digits", [(np.float32, 1e-5), (np.float64, 1e-12)])
+@thorough.parametrize(
+    "dtype, digits", [(np.float32, 1e-5), (np.float64, 1e-12)], default=[(np.float32, 1e-5)]
+)
 def test_an_affine_map_of_the_mesh_is_that_of_the_gaussians(dtype, digits):
     with float64():
         before, after = (as_numpy(carry(x.astype(dtype))) for x in (VERTICES, transform(VERTICES)))
@@ -67,6 +70,7 @@ def test_an_affine_map_of_the_mesh_is_that_of_the_gaussians(dtype, digits):
     np.testing.assert_allclose(after.factors, define(transform(VERTICES))[2], atol=bound)
 
 
+@pytest.mark.thorough
 def test_a_small_motion_keeps_its_digits():
     """Edges are as exact as the vertices: a piece of 1/256 of a triangle does not cancel."""
     faces = FACES[:1]
@@ -156,6 +160,7 @@ def test_a_triangle_without_area_is_flat_and_still_moves(share):
     assert np.isfinite(measure(vertices, np.float32(COLORS))[1][0]).all()
 
 
+@pytest.mark.thorough
 def test_a_batch_of_meshes_is_a_loop():
     meshes = np.float32([VERTICES, transform(VERTICES)])
     batch = jax.vmap(lambda x: carry(x))(meshes)

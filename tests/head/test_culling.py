@@ -78,6 +78,7 @@ def test_the_selected_come_first_in_their_order_and_zeros_after():
         assert not np.asarray(x[50:]).any()
 
 
+@pytest.mark.thorough
 def test_a_batch_selects_each_its_own():
     keep = np.stack([np.arange(COUNT) % 3 == 1, np.arange(COUNT) < 20])
     got = as_numpy(jax.vmap(lambda x: head.select(SCENE, x, 64).colors)(keep))

@@ -28,9 +28,10 @@ from helpers.losses_cases import (
     VALID,
     VECTORS,
 )
+from helpers.meshes import sphere
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, depth_change, fit, gaussians, losses, metrics
+from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics
 
 
 class Call(NamedTuple):
@@ -186,6 +187,41 @@ GAUSSIANS_AND_FITS = {
     "fit.refine": Call(lambda x: fit.refine(squared, x, steps=2), (FLOW,)),
 }
 
+VERTICES, FACES = cast_floating(sphere(rings=3, around=4), np.float32)
+COVER = cast_floating(head.cover(VERTICES, FACES, 20), np.float32)
+FEATURES = head.surface_features(COVER, FACES, VERTICES, FACES[:, 0])
+PAINT = np.abs(np.random.default_rng(5).normal(size=(20, 3))).astype(np.float32)
+ALL = np.ones(20, bool)
+BOUND = data.BoundGaussians(BALL, np.arange(5, dtype=np.int32))
+LIKE_MAPS = {name: np.zeros((*SIZE, n), np.float32) for name, n in [("colors", 3), ("flow", 2)]}
+ANNOTATION = gaussians.Annotation(
+    **LIKE_MAPS,
+    alpha=INV_DEPTH,
+    inv_depth=INV_DEPTH,
+    inv_depth_change=CHANGE,
+    scene_flow=VECTORS,
+    valid=VALID,
+    edge=~VALID,
+    overflow=np.int32(0),
+    features=np.broadcast_to(FEATURES[0], (*SIZE, FEATURES.shape[-1])).copy(),
+    backward=None,
+)
+HEAD = {
+    "pieces": Call(head.pieces, (COVER, FACES, VERTICES)),
+    "carry": Call(head.carry, (COVER, FACES, VERTICES, PAINT)),
+    "is_facing": Call(head.is_facing, (COVER, FACES, VERTICES, FIRST)),
+    "select": Call(lambda x, keep: head.select(x, keep, 24), (PAINT, ALL)),
+    "sure_pixels": Call(head.sure_pixels, (ANNOTATION, FIRST)),
+    "attach": Call(head.attach, (BOUND, FACES, VERTICES)),
+    "FaceModel.vertices": Call(
+        lambda model, weights: model.vertices(expression=weights),
+        (head.blendshapes(VERTICES, {"smile": 0.1 * VERTICES}), np.ones(1, np.float32)),
+    ),
+    "blendshapes": Call(
+        lambda x, target: head.blendshapes(x, {"smile": target}), (VERTICES, 0.1 * VERTICES)
+    ),
+}
+
 TERMS = {"one": (0.5, ONE), "two": (2, ONE)}
 LOSS = {
     **{
@@ -274,6 +310,7 @@ CALLS = {
     **WARPING,
     **AUGMENTATIONS,
     **GAUSSIANS_AND_FITS,
+    **{f"head.{name}": call for name, call in HEAD.items()},
     **{f"losses.{name}": call for name, call in LOSS.items()},
     **{f"metrics.{name}": call for name, call in METRICS.items()},
 }

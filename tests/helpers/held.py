@@ -335,6 +335,67 @@ GAUSSIANS_AND_FITS = {
     ),
 }
 
+HEAD = {
+    "cover": host(
+        "head/test_covering.py::test_the_longest_piece_is_cut_each_time",
+        "head/test_covering.py::test_what_is_wrong_is_named",
+        "head/test_covering.py::test_what_is_wrong_is_named[nan]",
+    ),
+    **{
+        name: Held(
+            "head/test_carrying.py::test_the_gaussians_are_those_of_the_formula",
+            gradient,
+            "head/test_carrying.py::test_a_vertex_that_is_not_finite_takes_its_own_pieces_away",
+            "head/test_carrying.py::test_wrong_arguments_are_named",
+        )
+        for name, gradient in {
+            "carry": "head/test_carrying.py::test_the_gradient_is_that_of_finite_differences",
+            "pieces": "is linear in the vertices, with the numbers of the cover",
+        }.items()
+    },
+    "is_facing": Held(
+        "head/test_culling.py::test_the_outside_is_counterclockwise",
+        "a mask has none",
+        "head/test_culling.py::test_pieces_without_a_side_do_not_face_the_camera",
+        "head/test_culling.py::test_wrong_arguments_are_named",
+    ),
+    "select": Held(
+        "head/test_culling.py::test_the_selected_come_first_in_their_order_and_zeros_after",
+        "moves numbers",
+        "moves numbers, whatever they are",
+        "head/test_culling.py::test_wrong_arguments_are_named",
+    ),
+    "surface_features": host(
+        "head/test_surfaces.py::test_the_features_are_bits_places_and_squares",
+        "head/test_surfaces.py::test_wrong_arguments_are_named",
+        "head/test_surfaces.py::test_a_vertex_that_is_not_finite_has_no_place",
+    ),
+    "sure_pixels": Held(
+        "head/test_surfaces.py::test_pieces_far_apart_are_two_places",
+        "a mask has none",
+        "head/test_surfaces.py::test_a_pixel_that_is_not_finite_is_not_sure",
+        "head/test_surfaces.py::test_wrong_arguments_are_named",
+    ),
+    "attach": Held(
+        "head/test_binding.py::test_the_frame_is_that_of_gaussian_avatars",
+        "head/test_binding.py::test_the_gradient_is_that_of_finite_differences",
+        "head/test_binding.py::test_bad_triangles_take_their_own_gaussians_away",
+        "head/test_binding.py::test_wrong_arguments_are_named",
+    ),
+    "FaceModel.vertices": Held(
+        "head/test_face_model.py::test_the_vertices_are_those_of_the_definition",
+        "head/test_face_model.py::test_the_gradient_is_that_of_finite_differences",
+        "is a few sums over all vertices and joints",
+        "head/test_face_model.py::test_wrong_arguments_are_named",
+    ),
+    "blendshapes": Held(
+        "head/test_face_model.py::test_blend_shapes_go_by_name",
+        "moves numbers",
+        "moves numbers, whatever they are",
+        "head/test_face_model.py::test_wrong_arguments_are_named[target]",
+    ),
+}
+
 METRICS = {
     **{
         name: metric(name, value)
@@ -411,6 +472,7 @@ HELD = {
     **SEQUENCES,
     **AUGMENTATIONS,
     **GAUSSIANS_AND_FITS,
+    **{f"head.{name}": row for name, row in HEAD.items()},
     **{f"losses.{name}": row for name, row in LOSS.items()},
     **{f"metrics.{name}": row for name, row in METRICS.items()},
     **{f"views.{name}": row for name, row in VIEWS.items()},

@@ -1,6 +1,7 @@
-"""Small meshes: spheres of triangles that all face outwards, and their affine maps."""
+"""Small meshes, spheres of triangles that face outwards, their affine maps, and parts of meshes."""
 
 import numpy as np
+import scipy.sparse.csgraph
 
 
 def sphere(rings=5, around=8, radius=0.1):
@@ -31,3 +32,14 @@ SHIFT = np.array([0.02, -0.01, 1.3])
 def transform(points):
     """The affine map of points."""
     return points @ LINEAR.T + SHIFT
+
+
+def find_parts(faces, count):
+    """The connected part of each face, (T), and whether it has a rim of a tenth of its faces."""
+    edges = np.concatenate([faces[:, [k, (k + 1) % 3]] for k in range(3)])
+    graph = scipy.sparse.coo_matrix((np.ones(len(edges)), edges.T), (count, count))
+    parts = scipy.sparse.csgraph.connected_components(graph, directed=False)[1][faces[:, 0]]
+    parts = np.unique(parts, return_inverse=True)[1]
+    _, number, sides = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
+    rims = np.bincount(np.tile(parts, 3), sides[number] == 1)
+    return parts, (rims > 0.1 * np.bincount(parts))[parts]

@@ -1,6 +1,7 @@
 """Files of others, which lie beside the repository, and the count of tests that did not run.
 
-A test that uses the fixture `real` is marked `shared`, and skipped where the folder does not exist.
+A test that uses the fixture `real` or `shared_file` is marked `shared`, and skipped where there is
+no such folder.
 """
 
 import collections
@@ -14,7 +15,7 @@ SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared"
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "real" in getattr(item, "fixturenames", ()):
+        if {"real", "shared_file"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("shared")
 
 
@@ -25,6 +26,14 @@ def real():
     if not folder.is_dir():
         pytest.skip("needs ../shared")
     return lambda name: folder / name
+
+
+@pytest.fixture
+def shared_file():
+    """Finds the path of a file by its path below ../shared."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared")
+    return lambda name: SHARED / name
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

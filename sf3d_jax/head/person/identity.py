@@ -72,9 +72,9 @@ _BUMPS = (
     ((0, -13, 3.2), (1.3, 1.3, 1.6), (0, 0, 0.25)),  # larynx
 )
 _LENGTHS = (0.06, 0.03)  # of the face below, and of the head above the eyes
-_SCALES = (0.035, 0.0, 0.035)  # of width and depth
+_SCALES = (0.03, 0.0, 0.035)  # of width and depth
 _EYE_MOVES = (0.20, 0.14, 0.16)
-_MOUTH_WIDTH = 0.08
+_MOUTH_WIDTH = 0.05
 _ASYMMETRY = 0.15  # of a bump's move, in its own standard deviations
 _SWAY = (0.06, 0.05)  # sideways waves over height and depth
 _OPENNESS = (0.68, 0.92)

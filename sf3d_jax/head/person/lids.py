@@ -65,8 +65,11 @@ def find_lids(template: Template, side: int, ball_part: int) -> Lids:
     elevation = np.arctan2(q[:, 1], q[:, 2])
     margin = _margin(q[:, 0] / r)
     near = smoothstep((_NEAR[1] - r) / (_NEAR[1] - _NEAR[0]))
-    upper = smoothstep(1 - (elevation - margin) / _UPPER_SPAN) * near * (elevation >= 0)
-    lower = smoothstep(1 + (elevation + margin) / _LOWER_SPAN) * near * (elevation < 0)
+    # What lies between the margins, in the corners of the eye, moves between them.
+    share = np.where(margin > 0, (elevation + margin) / np.where(margin > 0, 2 * margin, 1), 0.5)
+    share = np.clip(share, 0, 1)
+    upper = smoothstep(1 - (elevation - margin) / _UPPER_SPAN) * near * share
+    lower = smoothstep(1 + (elevation + margin) / _LOWER_SPAN) * near * (1 - share)
     ball = np.flatnonzero(template.vertex_parts == ball_part)
     return Lids(indices, upper * 2 * margin, lower * 2 * margin, upper + lower, ball, side)
 

@@ -36,11 +36,14 @@ from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.35, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
-_TONGUE_OUT, _TONGUE_DOWN = 3.2, 0.5
-# A tongue that comes out opens the jaw at least this much.
-_JAW_OF_TONGUE = 0.35
+# The tongue rises over the lower teeth, comes out, and hangs over the lip.
+_TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 4.6, 0.3
+# A tongue that comes out opens the jaw at least this much, before it reaches the teeth.
+_JAW_OF_TONGUE = 0.5
+_RISEN, _SETS_OUT = 0.45, 0.25
+_LIP_DEPTH = 8.9
 
 
 class Rig(NamedTuple):
@@ -51,7 +54,7 @@ class Rig(NamedTuple):
       mouth: weights of mouth and jaw.
       jaw_indices: the vertices that the jaw moves.
       jaw, lips: their shares of the jaw's turn, and of `mouthClose`.
-      tongue: the vertices of the tongue, and their shares of its motion.
+      tongue: the vertices of the tongue, and their places from its root, 0, to its tip, 1.
       lids: of the left and the right eye.
       fields: the linear displacement of each unit of expression that has one.
       neck: (V,), share of the head's turn.
@@ -79,14 +82,14 @@ def load_rig() -> Rig:
     forward = (depth - depth.min()) / np.ptp(depth)
     y, z = template.vertices[:, 1], template.vertices[:, 2]
     # The chin turns with the skull: what is in front of the neck counts as higher.
-    neck = smoothstep((y + 0.55 * (z - NECK[2]) + 15.0) / 6.5)
+    neck = smoothstep((y + 0.55 * (z - NECK[2]) + 15.0) / 6.5) * smoothstep((y + 16.0) / 3.0)
     return Rig(
         template,
         mouth,
         jaw_indices,
         mouth.jaw[jaw_indices],
         mouth.lips[jaw_indices],
-        (tongue, forward**1.5),
+        (tongue, forward),
         (find_lids(template, 1, LEFT_EYE), find_lids(template, -1, RIGHT_EYE)),
         make_fields(template, mouth),
         neck,
@@ -139,13 +142,14 @@ def _pose_lids(weights: Mapping[str, float], side: str) -> LidPose:
 def _move_jaw(vertices: Floats, rig: Rig, weights: Mapping[str, float]) -> None:
     """Turns the jaw about its hinge, and moves the tongue in its axes, in place."""
     out = weights.get("tongueOut", 0.0)
-    opening = _JAW_OPEN * max(weights.get("jawOpen", 0.0), _JAW_OF_TONGUE * out)
+    lift = float(smoothstep(np.asarray(out / _RISEN)))
+    opening = _JAW_OPEN * max(weights.get("jawOpen", 0.0), _JAW_OF_TONGUE * lift)
     side = _JAW_SIDE * (weights.get("jawLeft", 0.0) - weights.get("jawRight", 0.0))
     forward = _JAW_FORWARD * weights.get("jawForward", 0.0)
     if out:
-        tongue, share = rig.tongue
-        vertices[tongue, 2] += out * _TONGUE_OUT * share
-        vertices[tongue, 1] -= out * _TONGUE_DOWN * share**2
+        _move_tongue(
+            vertices, rig, lift, float(smoothstep(np.asarray((out - _SETS_OUT) / (1 - _SETS_OUT))))
+        )
     if not (opening or side or forward):
         return
     close = weights.get("mouthClose", 0.0)
@@ -156,6 +160,14 @@ def _move_jaw(vertices: Floats, rig: Rig, weights: Mapping[str, float]) -> None:
     cos, sin = np.cos(side * share), np.sin(side * share)
     x, z = cos * x + sin * z, cos * z - sin * x
     vertices[rig.jaw_indices] = np.stack([x, y, z + forward * share], 1) + HINGE
+
+
+def _move_tongue(vertices: Floats, rig: Rig, lift: float, advance: float) -> None:
+    tongue, share = rig.tongue
+    vertices[tongue, 2] += advance * _TONGUE_OUT * share**1.5
+    hanging = smoothstep((vertices[tongue, 2] - _LIP_DEPTH) / 1.2)
+    vertices[tongue, 1] += lift * _TONGUE_UP * smoothstep(share / 0.6)
+    vertices[tongue, 1] -= advance * _TONGUE_DOWN * hanging
 
 
 def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float]) -> None:

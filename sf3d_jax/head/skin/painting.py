@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.head.person import landmarks
-from sf3d_jax.head.skin.layers.complexion import paint_skin
+from sf3d_jax.head.skin.layers.complexion import find_lips, paint_skin
 from sf3d_jax.head.skin.layers.eyes import paint_eyeball
 from sf3d_jax.head.skin.layers.hair import paint_hair
 from sf3d_jax.head.skin.layers.mouth import paint_inside, paint_teeth, paint_tongue
@@ -20,8 +20,9 @@ _FARTHEST = 1e4
 
 
 def _paint_outside(at: Places, traits: Traits) -> Array:
-    skin = paint_skin(at, traits.skin, traits.lips)
-    return paint_hair(skin, at, traits.hair)
+    lips = find_lips(at)
+    skin = paint_skin(at, traits.skin, lips, traits.lips)
+    return paint_hair(skin, at, traits.hair, lips)
 
 
 _LAYERS: dict[int, Callable[[Places, Traits], Array]] = {

@@ -13,6 +13,12 @@ def test_known_values():
     np.testing.assert_allclose(srgb_to_linear(np.array(encoded)), linear, atol=1e-6)
 
 
+def test_the_two_branches_meet_between_bytes_10_and_11():
+    linear = srgb_to_linear(np.array([10, 11], np.uint8))
+    expected = [10 / 255 / 12.92, ((11 / 255 + 0.055) / 1.055) ** 2.4]
+    np.testing.assert_allclose(linear, expected, rtol=1e-6)
+
+
 def test_every_byte_comes_back():
     x = np.arange(256, dtype=np.uint8)
     linear = srgb_to_linear(x)

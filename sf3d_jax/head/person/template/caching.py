@@ -52,7 +52,8 @@ def _source_hash() -> str:
 
 def _read(path: pathlib.Path) -> Template | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # NumPy leaves a broken file open if it opens it itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             template = Template(*(arrays[name] for name in Template._fields))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

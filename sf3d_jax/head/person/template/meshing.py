@@ -72,7 +72,7 @@ def mesh_surface(
         ],
         1,
     )
-    corners[first > 0] = corners[first > 0, ::-1]
+    corners[first >= 0] = corners[first >= 0, ::-1]
     return vertices, corners
 
 
@@ -162,10 +162,7 @@ def split_quads(vertices: Floats, quads: Ints) -> Ints:
 def project(distance: Field, vertices: Floats, steps: int, reach: float) -> Floats:
     """Newton's steps of at most `reach` onto the surface distance(x) = 0."""
     for _ in range(steps):
-        normal, value = _gradient(distance, vertices)
-        # A gradient is 1 but where surfaces blend; there Newton's step is bounded by that of 1/2.
-        step = value / np.maximum((normal**2).sum(1), 0.25)
-        vertices = vertices - np.clip(step, -reach, reach)[:, None] * normal
+        vertices = _step(vertices, *_gradient(distance, vertices), reach)
     return vertices
 
 
@@ -174,16 +171,24 @@ def relax(distance: Field, vertices: Floats, quads: Ints, steps: int, reach: flo
     start, end = quads.ravel(), np.roll(quads, -1, axis=1).ravel()
     a, b = np.concatenate([start, end]), np.concatenate([end, start])
     count = np.bincount(a, minlength=len(vertices))
+    gradient, _ = _gradient(distance, vertices)
     for _ in range(steps):
         mean = np.stack(
             [np.bincount(a, vertices[b, i], len(vertices)) / count for i in range(3)], 1
         )
-        normal, _ = _gradient(distance, vertices)
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 0.25)
+        normal = gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 0.25)
         move = mean - vertices
         move -= (move * normal).sum(1, keepdims=True) * normal
-        vertices = project(distance, vertices + 0.5 * move, 1, reach)
+        vertices = vertices + 0.5 * move
+        gradient, value = _gradient(distance, vertices)
+        vertices = _step(vertices, gradient, value, reach)
     return vertices
+
+
+def _step(vertices: Floats, gradient: Floats, value: Floats, reach: float) -> Floats:
+    # A gradient is 1 but where surfaces blend; there Newton's step is bounded by that of 1/2.
+    step = value / np.maximum((gradient**2).sum(1), 0.25)
+    return vertices - np.clip(step, -reach, reach)[:, None] * gradient
 
 
 def _gradient(distance: Field, points: Floats) -> tuple[Floats, Floats]:

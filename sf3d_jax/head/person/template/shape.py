@@ -27,7 +27,7 @@ LIP_GAP = 0.17
 CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
 
 # The flesh in the inner corner of the eye: a sphere about a point from the centre of the eye.
-_CARUNCLE = (-1.25, -0.05, 0.7), 0.34
+_CARUNCLE = (-1.4, -0.05, 0.8), 0.5
 
 
 def head_distance(points: Floats) -> Floats:
@@ -48,7 +48,7 @@ def edge_length(points: Floats) -> Floats:
     """Wanted edge length of the mesh at points (N, 3): fine at lids, lips and nostrils."""
     p = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], 1)
     q = p - EYE
-    r = np.linalg.norm(q, axis=1)
+    r = _length(q)
     front = q[:, 2] > 0.1
     x, y = (q / np.maximum(r, 1e-9)[:, None])[:, :2].T
     margin = np.abs(almond(x, y, *FISSURE)) * EYE_RADIUS
@@ -57,12 +57,12 @@ def edge_length(points: Floats) -> Floats:
         np.maximum(p[:, 0] - MOUTH_HALF_WIDTH, 0),
         np.maximum(np.abs(p[:, 1] - mouth_line(p[:, 0])) - LIP_GAP, 0),
     )
-    lips = np.where(p[:, 2] > 6.4, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
+    lips = np.where(p[:, 2] > 6.0, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
     lips = np.where(slit < 3.0, lips, 0.5)
-    nostril = np.linalg.norm((p - [0.55, -4.85, 9.5]) / [1, 1, 1], axis=1)
-    nose = np.linalg.norm((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0], axis=1)
-    ear = np.linalg.norm((p - EAR) / [1.2, 3.1, 2.0], axis=1)
-    face = np.linalg.norm((p - [0, -3, 7]) / [1.1, 1.5, 1.0], axis=1)
+    nostril = _length(p - [0.55, -4.85, 9.5])
+    nose = _length((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0])
+    ear = _length((p - EAR) / [1.2, 3.1, 2.0])
+    face = _length((p - [0, -3, 7]) / [1.1, 1.5, 1.0])
     wanted = 0.45 + 0.12 * np.maximum(face - 5.0, 0)
     wanted = np.minimum(wanted, 0.15 + 0.25 * np.maximum(nostril - 0.5, 0))
     wanted = np.minimum(wanted, 0.22 + 0.25 * np.maximum(nose - 1.3, 0))
@@ -83,10 +83,8 @@ def cavity_distance(points: Floats) -> Floats:
 
 
 def slit_half_height(x: Floats) -> Floats:
-    """Half the height of the gap between the template's lips at x (N,): the arc of `almond`."""
-    radius = (MOUTH_HALF_WIDTH**2 + LIP_GAP**2) / (2 * LIP_GAP)
-    inside = np.clip(np.abs(x), 0, MOUTH_HALF_WIDTH)
-    return np.sqrt(radius**2 - inside**2) - (radius - LIP_GAP)
+    """Half the height of the gap between the template's lips at x (N,): an ellipse."""
+    return LIP_GAP * np.sqrt(np.maximum(1 - (x / MOUTH_HALF_WIDTH) ** 2, 0))
 
 
 def _skull(p: Floats) -> Floats:
@@ -104,11 +102,11 @@ def _orbits(p: Floats, d: Floats) -> Floats:
     d = _blend(d, _cone(p, (0.9, 1.75, 7.75), (4.4, 1.9, 5.9), 0.9, 0.75), 1.1)  # brow ridge
     d = _cut(d, _ellipsoid(p, np.add(EYE, (0.1, 0.3, 2.45)), (2.0, 1.0, 1.3)), 1.2)
     d = _blend(d, _ellipsoid(p, np.add(EYE, (0.0, -1.5, -0.1)), (1.7, 0.9, 0.9)), 1.7)  # below it
-    lids = np.linalg.norm(p - EYE, axis=1) - (EYE_RADIUS + LID_GAP + LID_THICKNESS)
+    lids = _length(p - EYE) - (EYE_RADIUS + LID_GAP + LID_THICKNESS)
     d = _blend(d, lids, 0.35)
     # The fold over the upper lid: a larger sphere above a plane through the axis of the eyes.
     q = p - EYE
-    fold = _join(np.linalg.norm(q, axis=1) - 1.66, 0.62 * q[:, 2] - 0.79 * q[:, 1], 0.2)
+    fold = _join(_length(q) - 1.66, 0.62 * q[:, 2] - 0.79 * q[:, 1], 0.2)
     return _blend(d, fold, 0.15)
 
 
@@ -154,25 +152,27 @@ def _ear(p: Floats) -> Floats:
 def _eye_holes(p: Floats) -> Floats:
     """A gap about the eyeball, and the cone of directions between the lids."""
     q = p - EYE
-    r = np.linalg.norm(q, axis=1)
+    r = _length(q)
     x, y = (q / np.maximum(r, 1e-9)[:, None])[:, :2].T
     fissure = np.maximum(almond(x, y, *FISSURE) * r, 0.2 - q[:, 2])
     # The inner corner holds a little flesh.
-    fissure = _cut(fissure, np.linalg.norm(q - _CARUNCLE[0], axis=1) - _CARUNCLE[1], 0.1)
+    fissure = _cut(fissure, _length(q - _CARUNCLE[0]) - _CARUNCLE[1], 0.1)
     return _blend(r - (EYE_RADIUS + LID_GAP), np.maximum(fissure, r - 1.95), 0.06)
 
 
 def _mouth_holes(p: Floats) -> Floats:
     height = p[:, 1] - mouth_line(p[:, 0])
-    slit = np.maximum(almond(p[:, 0], height, MOUTH_HALF_WIDTH, LIP_GAP), 4.5 - p[:, 2])
+    across = np.stack([p[:, 0], height, np.zeros_like(height)], 1)
+    ellipse = _ellipsoid(across, (0, 0, 0), (MOUTH_HALF_WIDTH, LIP_GAP, 1))
+    # Deep inside so flat an ellipse, the estimate along its long axis is far too large.
+    slit = np.maximum(np.maximum(ellipse, -LIP_GAP), 4.5 - p[:, 2])
     return np.minimum(cavity_distance(p), slit)
 
 
 def _ellipsoid(p: Floats, center: object, radii: object) -> Floats:
     """Distance to an ellipsoid: k0 (k0 - 1) / k1 with k0 = |q / r|, k1 = |q / r^2|."""
     scaled = (p - np.asarray(center)) / np.asarray(radii)
-    k0 = np.sqrt((scaled**2).sum(1))
-    k1 = np.sqrt(((scaled / np.asarray(radii)) ** 2).sum(1))
+    k0, k1 = _length(scaled), _length(scaled / np.asarray(radii))
     return k0 * (k0 - 1) / np.maximum(k1, 1e-9)
 
 
@@ -181,7 +181,12 @@ def _cone(p: Floats, start: object, end: object, first: float, last: float) -> F
     a, b = np.asarray(start, float), np.asarray(end, float)
     along = np.clip((p - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
     away = p - a - along[:, None] * (b - a)
-    return np.sqrt((away**2).sum(1)) - (first + along * (last - first))
+    return _length(away) - (first + along * (last - first))
+
+
+def _length(p: Floats) -> Floats:
+    # NumPy's sum over so short an axis takes several times as long.
+    return np.sqrt(np.einsum("ij,ij->i", p, p))
 
 
 def _blend(a: Floats, b: Floats, width: float) -> Floats:

@@ -11,20 +11,47 @@ from sf3d_jax.head.skin.traits import Complexion
 _MELANIN_NOISE, _BLOOD_NOISE, _PORES, _FRECKLES, _MOLES, _LIP_LINES, _LIP_NOISE = range(7)
 
 
-def paint_skin(at: Places, skin: Complexion, redness: float) -> Array:
-    """Linear reflectance of bare skin, (N, 3).
+def paint_skin(at: Places, skin: Complexion, lips: Array, redness: float) -> Array:
+    """Paints bare skin: the person's melanin and blood, more or less by region and by noise.
 
-    Melanin and blood are those of the person, more or less by region and by noise.
+    Args:
+      at: where it is.
+      skin: the person's.
+      lips: (N,), 1 on the red of the lips, from `find_lips`.
+      redness: blood in the lips beyond that of the skin.
+
+    Returns:
+      (N, 3) linear reflectance.
     """
     melanin = _vary_melanin(at, skin) + _spot(at, skin)
     blood = skin.blood * (1 + 0.16 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
     blood += _flush(at) * (0.06 + 0.17 * skin.flush)
-    lips = _find_lips(at)
     wet = lips * (1 + 0.10 * _line_lips(at, lips))
     blood += wet * redness
     melanin += lips * (0.18 - 0.12 * skin.melanin)
     color = color_skin(melanin, blood, skin.carotene * (1 - lips))
     return color * _shade(at)[:, None]
+
+
+def find_lips(at: Places) -> Array:
+    """The red of the lips: 1 on it, 0 beside it, a soft edge."""
+    x, y, z = at.axes
+    lips = np.zeros(len(x), np.float32)
+    near = (np.abs(y - landmarks.MOUTH_HEIGHT) < 2) & (x < 4) & (z > 4)
+    if not near.any():
+        return lips
+    here, x, y = at.choose(near), x[near], y[near]
+    side = np.clip(x / landmarks.MOUTH_HALF_WIDTH, 0, 1.5)
+    line = landmarks.mouth_line(x.astype(np.float64)).astype(np.float32)
+    # The upper lip's edge is a bow with a dip in the middle; the lower lip is fuller and shorter.
+    dip = 0.16 * np.square(np.maximum(1 - np.square(side / 0.22), 0))
+    upper = landmarks.UPPER_LIP * np.maximum(1 - side**2, 0) * (1 - 0.25 * side) - dip
+    lower = landmarks.LOWER_LIP * np.maximum(1 - np.square(side * 1.02), 0)
+    out = np.where(y > line, y - line - upper, line - y - lower)
+    out += 0.012 * here.noise(_LIP_NOISE, 0.6, 2)
+    beyond = (side - 1) * landmarks.MOUTH_HALF_WIDTH
+    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.2)
+    return lips
 
 
 def _vary_melanin(at: Places, skin: Complexion) -> Array:
@@ -49,27 +76,6 @@ def _flush(at: Places) -> Array:
     )
     rim = at.bump(landmarks.EYE + np.array([0, -0.1, 0.9]), [1.9, 1.1, 1.4])
     return red + 0.8 * rim
-
-
-def _find_lips(at: Places) -> Array:
-    """The red of the lips: 1 on it, 0 beside it, a soft edge."""
-    x, y, z = at.axes
-    lips = np.zeros(len(x), np.float32)
-    near = (np.abs(y - landmarks.MOUTH_HEIGHT) < 2) & (x < 4) & (z > 4)
-    if not near.any():
-        return lips
-    here, x, y = at.choose(near), x[near], y[near]
-    side = np.clip(x / landmarks.MOUTH_HALF_WIDTH, 0, 1.5)
-    line = landmarks.mouth_line(x.astype(np.float64)).astype(np.float32)
-    # The upper lip's edge is a bow with a dip in the middle; the lower lip is fuller and shorter.
-    dip = 0.16 * np.square(np.maximum(1 - np.square(side / 0.22), 0))
-    upper = landmarks.UPPER_LIP * np.maximum(1 - side**2, 0) * (1 - 0.25 * side) - dip
-    lower = landmarks.LOWER_LIP * np.maximum(1 - np.square(side * 1.02), 0)
-    out = np.where(y > line, y - line - upper, line - y - lower)
-    out += 0.012 * here.noise(_LIP_NOISE, 0.6, 2)
-    beyond = (side - 1) * landmarks.MOUTH_HALF_WIDTH
-    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.2)
-    return lips
 
 
 def _line_lips(at: Places, lips: Array) -> Array:

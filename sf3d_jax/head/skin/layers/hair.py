@@ -19,29 +19,30 @@ _WIDEST = 8.0
 _BROW_PEAK = 0.62
 
 
-def paint_hair(color: Array, at: Places, hair: Hair) -> Array:
+def paint_hair(color: Array, at: Places, hair: Hair, lips: Array) -> Array:
     """Covers skin with hair.
 
     Args:
       color: (N, 3) reflectance of the skin.
       at: where it is.
       hair: the person's.
+      lips: (N,), 1 on the red of the lips, where no beard grows.
 
     Returns:
       (N, 3) reflectance.
     """
-    for layer in (_shave, _grow_brows, _grow_lashes, _grow_cap):
-        color = layer(color, at, hair)
+    if hair.beard:
+        color = _shave(color, at, hair, 1 - lips)
+    for grow in (_grow_brows, _grow_lashes, _grow_cap):
+        color = grow(color, at, hair)
     return color
 
 
-def _shave(color: Array, at: Places, hair: Hair) -> Array:
-    if not hair.beard:
-        return color
+def _shave(color: Array, at: Places, hair: Hair, bare: Array) -> Array:
     x, y, _ = at.axes
     jaw = at.bump([0, -9.5, 4.5], [8.5, 4.6, 8.5])
     lip = at.bump([0, -5.9, 8.8], [3.0, 1.0, 2.6])
-    area = blend(1.8 * np.maximum(jaw, lip)) * blend((-4.6 - y - 0.15 * x) / 1.4)
+    area = bare * blend(1.8 * np.maximum(jaw, lip)) * blend((-4.6 - y - 0.15 * x) / 1.4)
     share = area * (0.20 + 0.05 * at.noise(_BEARD, 1.2, 3) + 0.14 * at.noise(_STUBBLE, 0.11, 2))
     return mix(color, hair.beard * share, hair.color * np.float32(0.6) + np.float32(0.01))
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
-SUBJECTS = ("conversion", "warping", "losses", "fit", "visibility", "data", "rasterizer")
+SUBJECTS = ("conversion", "warping", "losses", "fit", "visibility", "data", "rasterizer", "making")
 
 
 def main():

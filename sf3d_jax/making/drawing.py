@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sf3d_jax._checks import name_type
 from sf3d_jax.camera import Camera
 from sf3d_jax.data.sets.srflow3d.writer import Motion
 from sf3d_jax.gaussians._options import room_for
@@ -76,7 +77,13 @@ class Frame(NamedTuple):
 
 
 class Subject:
-    """One subject, ready to be drawn. Frames can be drawn in any order, and any of them alone."""
+    """One subject, ready to be drawn. Frames can be drawn in any order, and any of them alone.
+
+    Attributes:
+      faces: [T, 3], int32, the triangles of its mesh, counterclockwise from outside.
+    """
+
+    faces: np.ndarray
 
     def __init__(self, subject: SubjectPlan, options: Options) -> None:
         """Builds the head, and draws all that is random.
@@ -90,6 +97,7 @@ class Subject:
           OSError: a file is missing.
         """
         self._options, self._head = options, open_head(subject, options)
+        self.faces = self._head.faces
         generator, extent = subject.draw_from("camera"), self._head.extent
         self._path = draw_spiral(generator, np.zeros(3), extent, options.size)
         self._scene = build_scene(self._head, subject, options)
@@ -106,19 +114,38 @@ class Subject:
         """The camera of a frame.
 
         Args:
-          frame: its number, from 0.
+          frame: number of the frame, from 0.
 
         Returns:
           A pinhole in float32. The axes of its world are those of the head at rest, and its origin
           is the point that all cameras look at.
+
+        Raises:
+          ValueError: there is no such frame.
         """
+        self._check_frame(frame)
         return self._path.camera(frame / self._options.fps)
+
+    def vertices(self, frame: int) -> np.ndarray:
+        """The mesh that is drawn, whose motion the annotations tell.
+
+        Args:
+          frame: number of the frame, from 0.
+
+        Returns:
+          [V, 3], float64, metres, in the world of the cameras.
+
+        Raises:
+          ValueError: there is no such frame.
+        """
+        self._check_frame(frame)
+        return self._head.find_vertices(frame) - self._head.target
 
     def draw(self, frame: int) -> Frame:
         """Draws a frame.
 
         Args:
-          frame: its number, from 0.
+          frame: number of the frame, from 0.
 
         Returns:
           The frame: the same bits, whichever frames were drawn before.
@@ -126,9 +153,8 @@ class Subject:
         Raises:
           ValueError: there is no such frame.
         """
+        self._check_frame(frame)
         last = self._options.frames - 1
-        if not 0 <= frame <= last:
-            raise ValueError(f"frame: expected 0 to {last}, got {frame}")
         # The first and the last frame move to themselves, so that one program draws all frames.
         times = max(frame - 1, 0), frame, min(frame + 1, last)
         cameras = [self.camera(time) for time in times]
@@ -149,6 +175,11 @@ class Subject:
             backward=maps.backward if frame > 0 else None,
         )
 
+    def _check_frame(self, frame: int) -> None:
+        last = self._options.frames - 1
+        if not 0 <= frame <= last:
+            raise ValueError(f"frame: expected 0 to {last}, got {frame}")
+
     def _annotate(self, times: Sequence[int], cameras: Sequence[Camera]) -> Annotation:
         """Draws the Gaussians that face the camera, with the motions to both neighbours."""
         self._states = {time: self._find_state(time) for time in times}
@@ -162,7 +193,7 @@ class Subject:
         """The scene at a frame; neighbours in time share it."""
         if frame in self._states:
             return self._states[frame]
-        return self._scene.place(self._head.find_vertices(frame))
+        return self._scene.place(self.vertices(frame))
 
 
 def open_subject(subject: SubjectPlan, options: Options) -> Subject:
@@ -178,7 +209,11 @@ def open_subject(subject: SubjectPlan, options: Options) -> Subject:
     Raises:
       FormatError: a file cannot be read, or does not fit.
       OSError: a file is missing.
+      TypeError: an argument has another type.
     """
+    for name, kind, x in (("subject", SubjectPlan, subject), ("options", Options, options)):
+        if not isinstance(x, kind):
+            raise TypeError(f"{name}: expected {kind.__name__}, got {name_type(x)}")
     return Subject(subject, options)
 
 

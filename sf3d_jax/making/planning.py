@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 
+from sf3d_jax._checks import check_choice, name_type
 from sf3d_jax.data.sets.srflow3d.clips import Clip
 from sf3d_jax.making.options import Options
 
@@ -48,7 +49,11 @@ class SubjectPlan:
 
         Returns:
           A generator that depends on the seed, the subject, the stream and the key alone.
+
+        Raises:
+          ValueError: there is no such stream.
         """
+        check_choice("stream", stream, STREAMS)
         spawn_key = (STREAMS.index(stream), zlib.crc32(key.encode()))
         sequence = np.random.SeedSequence([self.seed, self.index], spawn_key=spawn_key)
         return np.random.default_rng(sequence)
@@ -78,7 +83,12 @@ def plan(options: Options) -> Plan:
 
     Returns:
       The subjects.
+
+    Raises:
+      TypeError: the options are not Options.
     """
+    if not isinstance(options, Options):
+        raise TypeError(f"options: expected Options, got {name_type(options)}")
     subjects = []
     for i in range(options.subjects):
         is_test = i < options.test

@@ -68,13 +68,13 @@ class Scene:
         """The Gaussians for the vertices of the head.
 
         Args:
-          vertices: [V, 3], float64, in the axes of the head.
+          vertices: [V, 3], float64, relative to the target.
 
         Returns:
           The state.
         """
         light = self.find_light(vertices) if self.baked is None else self.baked
-        moved = jnp.asarray(vertices - self.head.target, jnp.float32)
+        moved = jnp.asarray(vertices, jnp.float32)
         return State(moved, carry(self.cover, self.faces, moved, self.reflectance * light))
 
     def find_facing(self, state: State, camera: Camera) -> np.ndarray:

@@ -1,11 +1,37 @@
-"""Which tests hold what of the functions that run `sf3d make`: see `held`."""
+"""Which tests hold what of the functions that plan, draw and run `sf3d make`: see `held`."""
 
+_PLAN = "making/test_planning.py"
+_DRAWING = "making/test_drawing.py"
 _JOB = "making/running/test_job.py"
 _SHARES = "making/running/test_shares.py"
 _INSTRUCTIONS = "making/running/test_instructions.py"
 
 # Functions: the tests of value and of wrong arguments.
 RUNNING = {
+    "plan": (
+        f"{_PLAN}::test_more_subjects_keep_the_earlier_ones",
+        f"{_PLAN}::test_a_wrong_argument_is_named",
+    ),
+    "SubjectPlan.draw_from": (
+        f"{_PLAN}::test_the_numbers_are_those_of_numpys_seed_sequence",
+        f"{_PLAN}::test_a_wrong_argument_is_named",
+    ),
+    "open_subject": (
+        f"{_DRAWING}::test_another_subject_and_another_seed_move_otherwise",
+        f"{_DRAWING}::test_arguments_of_another_type_are_named",
+    ),
+    "Subject.camera": (
+        "making/test_cameras.py::test_the_target_stays_in_the_middle_and_the_head_fills_the_image[0]",
+        f"{_DRAWING}::test_a_frame_that_does_not_exist_is_refused",
+    ),
+    "Subject.vertices": (
+        "making/heads/test_mesh.py::test_targets_move_by_their_weights_and_the_head_turns",
+        f"{_DRAWING}::test_a_frame_that_does_not_exist_is_refused",
+    ),
+    "Subject.draw": (
+        f"{_DRAWING}::test_sure_pixels_have_the_motion_of_the_mesh",
+        f"{_DRAWING}::test_a_frame_that_does_not_exist_is_refused",
+    ),
     "find_level": (
         f"{_INSTRUCTIONS}::test_the_level_is_the_newest_that_the_processor_has",
         f"{_INSTRUCTIONS}::test_without_flags_the_kind_of_processor_is_the_level",

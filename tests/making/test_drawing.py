@@ -1,58 +1,213 @@
-"""Frames of a subject: what is drawn, that it is true, and that it depends on the frame alone."""
+"""Frames of a subject: what is drawn, that it is true, and that it depends on the frame alone.
 
+All default tests draw the egg in one size, so that they share their programs.
+"""
+
+import dataclasses
+
+import jax
 import numpy as np
 import pytest
 from helpers.ray_caster import cast_motion
+from helpers.small_heads import make_egg
 
 from sf3d_jax import data
 from sf3d_jax.making import Options, open_subject, plan
+from sf3d_jax.making.drawing import Maps, put_before, round_room
 
 SIZE = (40, 48)
-
-
-def make_egg(rings=12, spokes=16):
-    """An egg of a head's size, its nose to the front, and a target that pulls the nose."""
-    down = np.pi * np.arange(1, rings + 1) / (rings + 1)
-    around = 2 * np.pi * np.arange(spokes) / spokes
-    t, p = np.meshgrid(down, around, indexing="ij")
-    unit = np.stack([np.sin(t) * np.sin(p), np.cos(t), np.sin(t) * np.cos(p)], -1).reshape(-1, 3)
-    unit = np.concatenate([unit, [[0, 1, 0], [0, -1, 0]]])
-    i, j = np.meshgrid(np.arange(rings - 1), np.arange(spokes), indexing="ij")
-    a, b = i * spokes + j, i * spokes + (j + 1) % spokes
-    quads = [(a, a + spokes, b + spokes), (a, b + spokes, b)]
-    faces = [np.stack(x, -1).reshape(-1, 3) for x in quads]
-    ring, last = np.arange(spokes), (rings - 1) * spokes
-    turned = (ring + 1) % spokes
-    faces.append(np.stack([ring, turned, np.full(spokes, len(unit) - 2)], -1))
-    faces.append(np.stack([turned + last, ring + last, np.full(spokes, len(unit) - 1)], -1))
-    nose = np.exp(-((unit - [0, 0, 1]) ** 2).sum(-1) / 0.1)[:, None] * [0, 0.01, 0.02]
-    faces = np.concatenate(faces).astype(np.int32)
-    return data.Mesh(unit * [0.08, 0.11, 0.09], faces, targets={"nose": nose})
 
 
 @pytest.fixture(scope="module")
 def options(tmp_path_factory):
     path = tmp_path_factory.mktemp("heads") / "egg.glb"
     data.write_mesh(path, make_egg())
-    return Options(
-        subjects=2, test=1, frames=4, size=SIZE, gaussians=3000, head=str(path), background="black"
+    # At 5 frames per second, motions are large even in a small image.
+    small = dict(subjects=2, test=1, frames=4, fps=5.0, size=SIZE, gaussians=900)
+    return Options(**small, head=str(path), background="black")
+
+
+@pytest.fixture(scope="module")
+def subject(options):
+    return open_subject(plan(options).subjects[1], options)
+
+
+@pytest.fixture(scope="module")
+def frames(options, subject):
+    return [subject.draw(k) for k in range(options.frames)]
+
+
+def find_truth(subject, frame, other):
+    """The float64 truth of the mesh that a subject draws."""
+    now, then = subject.vertices(frame), subject.vertices(other)
+    return cast_motion(now, then, subject.faces, subject.camera(frame), subject.camera(other))
+
+
+def is_same(a, b):
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+def test_a_frame_is_the_same_whichever_were_drawn_before(options, frames):
+    again = open_subject(plan(options).subjects[1], options)
+    for k in (2, 0, 3):
+        assert is_same(again.draw(k), frames[k])
+
+
+def test_another_subject_and_another_seed_move_otherwise(options, frames):
+    for other in (
+        plan(options).subjects[0],
+        plan(dataclasses.replace(options, seed=1)).subjects[1],
+    ):
+        assert not np.array_equal(open_subject(other, options).draw(1).image, frames[1].image)
+
+
+def test_only_frames_with_a_neighbour_have_a_motion_to_it(frames):
+    assert [x.backward is None for x in frames] == [True, False, False, False]
+    assert [x.forward is None for x in frames] == [False, False, False, True]
+    for frame in frames:
+        assert frame.image.shape == (*SIZE, 3) and frame.image.dtype == np.uint8
+        assert frame.mask.shape == SIZE and frame.mask.dtype == bool
+        assert frame.inv_depth.shape == SIZE and frame.inv_depth.dtype == np.float32
+
+
+def test_sure_pixels_have_the_motion_of_the_mesh(subject, frames):
+    for k, other, motion in [(1, 2, frames[1].forward), (2, 1, frames[2].backward)]:
+        truth = find_truth(subject, k, other)
+        sure = frames[k].mask
+        assert sure[truth.hit].mean() > 0.6 and truth.hit[sure].all()
+        off = np.linalg.norm(motion.flow - truth.flow, axis=-1)[sure]
+        moved = np.linalg.norm(truth.flow, axis=-1)[sure].mean()
+        assert moved > 0.3 and off.mean() < 0.01 * moved and off.max() < 0.1 * moved
+        depth = 1 / frames[k].inv_depth[sure] - truth.hits.depth[sure]
+        assert np.abs(depth).mean() < 5e-4
+        change = (motion.inv_depth_change - truth.inv_depth_change)[sure]
+        assert np.abs(change).mean() < 2e-4
+
+
+def test_the_subject_is_lit_before_its_background(subject, frames):
+    truth = find_truth(subject, 1, 2)
+    image = frames[1].image.astype(int).sum(-1)
+    inside, outside = truth.hit, ~truth.hit
+    far = np.isin(subject_distance(truth.hit), [0])
+    assert (image[far & outside] == 0).all() and (frames[1].inv_depth[far & outside] == 0).all()
+    assert (image[frames[1].mask] > 60).all() and inside.mean() > 0.2
+
+
+def subject_distance(hit):
+    """1 on a subject and on its neighbours up to two pixels away, 0 elsewhere."""
+    grown = np.pad(hit, 2)
+    rows, columns = hit.shape
+    shifts = [grown[i : i + rows, j : j + columns] for i in range(5) for j in range(5)]
+    return np.any(shifts, axis=0).astype(int)
+
+
+def test_the_mask_of_the_subject_holds_the_sure_pixels(options, subject, frames):
+    every = open_subject(
+        plan(options).subjects[1], dataclasses.replace(options, mask="subject")
+    ).draw(1)
+    assert np.array_equal(every.image, frames[1].image)
+    assert every.mask[frames[1].mask].all() and every.mask.sum() > frames[1].mask.sum()
+    hit = find_truth(subject, 1, 2).hit
+    assert (every.mask != hit).mean() < 0.06
+
+
+def test_baked_light_moves_with_the_subject(options, subject):
+    baked = open_subject(plan(options).subjects[1], dataclasses.replace(options, light="baked"))
+    colors = [baked._find_state(k).gaussians.colors for k in (0, 3)]
+    assert np.array_equal(*colors)
+    moving = [np.asarray(subject._find_state(k).gaussians.colors) for k in (0, 3)]
+    assert np.abs(moving[0] - moving[1]).max() > 1e-4
+
+
+def test_a_frame_that_does_not_exist_is_refused(subject):
+    for frame in (-1, 4):
+        for find in (subject.draw, subject.camera, subject.vertices):
+            with pytest.raises(ValueError, match=f"frame: expected 0 to 3, got {frame}"):
+                find(frame)
+
+
+def test_arguments_of_another_type_are_named(options):
+    with pytest.raises(TypeError, match="subject: expected SubjectPlan, got int"):
+        open_subject(0, options)
+    with pytest.raises(TypeError, match="options: expected Options, got dict"):
+        open_subject(plan(options).subjects[0], {})
+
+
+def test_few_numbers_of_gaussians_are_drawn():
+    assert {round_room(n, 1000) for n in range(1001)} == {125 * k for k in range(1, 9)}
+    for count, most in [(0, 1), (1, 1), (5, 7), (999, 1001)]:
+        assert max(count, 1) <= round_room(count, most)
+
+
+def test_a_subject_hides_the_room_behind_it():
+    rng = np.random.default_rng(0)
+    motion = lambda: data.Motion(rng.normal(size=(2, 2, 2)), rng.normal(size=(2, 2)))
+    maps = lambda alpha, valid: Maps(
+        rng.random((2, 2, 3)),
+        np.array(alpha),
+        rng.random((2, 2)),
+        motion(),
+        motion(),
+        np.array(valid),
     )
+    subject = maps([[1.0, 0.75], [0.25, 0.0]], [[True, True], [False, False]])
+    room = maps(np.ones((2, 2)), np.ones((2, 2), bool))
+    both = put_before(subject, room)
+    expected = subject.colors + (1 - subject.alpha)[..., None] * room.colors
+    np.testing.assert_allclose(both.colors, expected)
+    for name in ("inv_depth", "forward", "backward"):
+        leaves = [jax.tree.leaves(getattr(x, name)) for x in (both, subject, room)]
+        for found, near, far in zip(*leaves, strict=True):
+            assert np.array_equal(found[0], near[0]) and np.array_equal(found[1], far[1])
 
 
-def same(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(flat(a), flat(b), strict=True))
+@pytest.mark.thorough
+def test_a_room_has_the_motion_of_a_still_world_and_is_not_in_the_mask(options, frames):
+    from sf3d_jax import rigid_motion
+
+    inside = dataclasses.replace(options, background="room")
+    subject = open_subject(plan(options).subjects[1], inside)
+    frame = subject.draw(1)
+    assert np.array_equal(frame.mask, frames[1].mask)
+    behind = frame.inv_depth < 1 / 1.6
+    assert behind.mean() > 0.3 and (frame.inv_depth > 0).all()
+    still = rigid_motion(frame.inv_depth, subject.camera(1), subject.camera(2))
+    off = np.linalg.norm(frame.forward.flow - still.flow, axis=-1)[behind]
+    assert np.median(off) < 0.01
+    assert np.ptp(frame.image[behind].astype(int)) > 20
 
 
-def flat(x):
-    import jax
+@pytest.mark.thorough
+@pytest.mark.optimized
+@pytest.mark.parametrize("index", range(3))
+def test_a_person_has_the_motion_of_its_mesh(index):
+    options = Options(subjects=3, test=1, frames=100)
+    subject = open_subject(plan(options).subjects[index], options)
+    for k in (3, 60):
+        frame = subject.draw(k)
+        for other, motion in ((k + 1, frame.forward), (k - 1, frame.backward)):
+            truth = find_truth(subject, k, other)
+            sure = frame.mask & truth.hit
+            off = np.linalg.norm(motion.flow - truth.flow, axis=-1)[sure]
+            depth = np.abs(1 / frame.inv_depth[sure] - truth.hits.depth[sure])
+            assert sure.sum() > 0.88 * truth.hit.sum() and (frame.mask & ~truth.hit).sum() < 30
+            assert off.mean() < 0.002 and (off > 0.1).mean() < 1e-3
+            assert depth.mean() < 5e-5
 
-    return jax.tree.leaves(x)
 
-
-def test_a_frame_is_the_same_whichever_were_drawn_before(options):
-    subject = plan(options).subjects[1]
-    in_order = open_subject(subject, options)
-    frames = [in_order.draw(k) for k in range(options.frames)]
-    again = open_subject(subject, options)
-    assert same(again.draw(2), frames[2])
-    assert same(again.draw(0), frames[0]) and same(again.draw(3), frames[3])
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(3))
+def test_a_made_data_set_has_nothing_wrong(tmp_path, seed):
+    options = Options(subjects=2, test=1, frames=4, size=(128, 128), gaussians=60_000, seed=seed)
+    for subject in plan(options).subjects:
+        writer = data.SRFlow3DWriter(tmp_path, subject.split, scale=options.scale)
+        drawn = open_subject(subject, options)
+        for k in range(options.frames):
+            frame = drawn.draw(k)
+            writer.write(subject.name, k, **frame._asdict())
+    for split in ("train", "test"):
+        for direction in ("forward", "backward"):
+            reports = list(data.check_dataset(data.SRFlow3D(tmp_path, split, direction=direction)))
+            assert len(reports) == options.frames - 1
+            assert not [report for report in reports if not report.ok], reports

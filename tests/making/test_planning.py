@@ -56,3 +56,10 @@ def test_a_plan_is_a_value():
     with pytest.raises(dataclasses.FrozenInstanceError):
         subject.split = "train"
     assert plan(Options()) == plan(Options())
+
+
+def test_a_wrong_argument_is_named():
+    with pytest.raises(TypeError, match="options: expected Options, got dict"):
+        plan({})
+    with pytest.raises(ValueError, match=r"stream: expected .*'camera'.* got 'hair'"):
+        plan(Options()).subjects[0].draw_from("hair")

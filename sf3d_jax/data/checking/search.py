@@ -154,7 +154,8 @@ def try_hypothesis(hypothesis: Hypothesis, state: State) -> State | None:
     meant = hypothesis.repair(state.case)
     if meant is None:
         return None
-    trial = Trial(state.case, meant, hypothesis.strict, state.without_flow)
+    is_exact = any(evidence.is_exact(level) for evidence, level in state.levels.items())
+    trial = Trial(state.case, meant, hypothesis.strict, state.without_flow, is_exact)
     before = {e: x for e, x in state.levels.items() if x is not None and e.find_changes(trial)}
     if not any(evidence.is_disagreement(level) for evidence, level in before.items()):
         return None

@@ -13,7 +13,6 @@ from sf3d_jax.data.checking.evidence.record import Unexplained
 from sf3d_jax.data.checking.report import Finding
 from sf3d_jax.data.checking.search import State
 
-_EXACT = 1e-3
 _SHARED = 0.5
 # Error in pixels that a network may make all over an image.
 _PLAUSIBLE = 5.0
@@ -31,7 +30,7 @@ def report_unexplained(state: State) -> list[Finding]:
 
 
 def _report_closures(levels: Levels) -> list[Finding]:
-    exact = [e for e, x in levels.items() if e.is_of_exact_data and x and x.level < _EXACT]
+    exact = [e for e, x in levels.items() if e.is_exact(x)]
     findings = []
     for evidence, level in levels.items():
         said = evidence.unexplained

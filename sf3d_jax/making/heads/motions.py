@@ -2,7 +2,8 @@
 
 For the procedural person, and for a mesh with morph targets:
 
-    NAME         [F], the weight of the expression or the target of that name, 0 if it is missing
+    NAME         [F], the weight of the expression or the target of that name, 0 if it is missing;
+                 from 0 to 1 for the person
     rotation     [F, 3], yaw, pitch and roll of the head in radians, 0 if missing
 
 For any mesh, instead of these:
@@ -71,25 +72,33 @@ def draw_poses(
     return find_pose
 
 
-def read_poses(path: str, frames: int, names: Iterable[str]) -> Callable[[int], Pose]:
+def read_poses(
+    path: str, frames: int, names: Iterable[str], *, is_face: bool = False
+) -> Callable[[int], Pose]:
     """Reads a motion of expressions and turns.
 
     Args:
       path: .npz file.
       frames: number of frames that are needed.
       names: names of the expressions that the head has.
+      is_face: whether weights have to be from 0 to 1.
 
     Returns:
       A function from the number of a frame to the pose.
 
     Raises:
-      FormatError: see `read_motion`.
+      FormatError: see `read_motion`; or a weight is not from 0 to 1.
       OSError: the file cannot be opened.
     """
     rows: dict[str, tuple[int, ...]] = {"rotation": (3,)}
     rows |= dict.fromkeys(names, ())
     arrays = read_motion(path, frames, rows)
     rotation = arrays.pop("rotation", np.zeros((frames, 3)))
+    for name, x in arrays.items():
+        if is_face and not 0 <= x.min() <= x.max() <= 1:
+            raise FormatError(
+                path, f"weights from 0 to 1 in {name!r}", f"{x.min():g} to {x.max():g}"
+            )
 
     def find_pose(frame: int) -> Pose:
         yaw, pitch, roll = rotation[frame].tolist()
@@ -136,7 +145,7 @@ def read_motion(
 
     Raises:
       FormatError: it is not an .npz file, has no arrays, one of another name or shape, too few
-        rows, or a number that is not finite.
+        rows, or a non-finite number.
       OSError: it cannot be opened.
     """
     fixed = fixed or {}

@@ -15,9 +15,9 @@ from sf3d_jax.making.heads.motions import Pose, draw_poses, read_poses
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
 
-# An image shows this much about the point between the centres of the eyes, metres.
-EXTENT = 0.303
-TARGET = np.array([0.0, -0.005, 0.0])
+# An image shows this much about this point, metres: the head, and less than all of its shoulders.
+EXTENT = 0.28
+TARGET = np.array([0.0, 0.0, 0.0])
 
 # Pieces per area, relative to the sides and the back of the head. The triangles of the neck are the
 # largest.
@@ -77,7 +77,7 @@ def _cover_template(count: int) -> Cover:
 def _find_pose(subject: SubjectPlan, options: Options) -> Callable[[int], Pose]:
     """A function from the number of a frame to its expression and the turn of the head."""
     if options.motion is not None:
-        return read_poses(options.motion, options.frames, EXPRESSIONS)
+        return read_poses(options.motion, options.frames, EXPRESSIONS, is_face=True)
     return draw_poses(subject, options, EXPRESSIONS)
 
 

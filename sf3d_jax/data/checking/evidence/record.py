@@ -14,6 +14,9 @@ from sf3d_jax.data.checking.evidence.levels import Level, certainty, length
 AGREES = 100.0
 # A hypothesis with fitted numbers has to explain nearly everything.
 _STRICT_GAIN, _STRICT_LEAVES = 10.0, 0.1
+# Exact data leave this much of a still world's motion at most once the fault is undone. A moving
+# object leaves more: another focal length or scale explains its motion only in part.
+_EXACT, _EXACT_LEAVES = 1e-3, 2e-3
 # Share of the compared pixels that another mask must leave.
 _FEWER = 0.5
 _AGREE_BETTER = 0.7
@@ -44,12 +47,14 @@ class Trial(NamedTuple):
       meant: the case with the fault undone.
       is_strict: whether the hypothesis must explain nearly everything.
       without_flow: level of the images of `given` for zero flow.
+      is_exact: whether `given` is too exact for the estimate of a network.
     """
 
     given: Case
     meant: Case
     is_strict: bool
     without_flow: Level | None
+    is_exact: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +127,10 @@ class Evidence:
         """Whether this evidence alone suffices for a hypothesis of these faults."""
         return self.alone_for is None or not self.alone_for.isdisjoint(faults)
 
+    def is_exact(self, level: Level | None) -> bool:
+        """Whether a level shows that no network estimated the sample."""
+        return self.is_of_exact_data and level is not None and level.level < _EXACT
+
     def find_changes(self, trial: Trial) -> frozenset[str]:
         """Names the changed parts that it depends on; empty if its level stays the same."""
         given, meant = trial.given, trial.meant
@@ -162,6 +171,8 @@ class Evidence:
         if worse and self.floors(before) < AGREES:
             return Verdict.AGAINST
         if after is None or not self.is_much_better(before, after, is_strict=trial.is_strict):
+            return Verdict.SILENT
+        if trial.is_exact and self.quantile < 0.5 and after.level > _EXACT_LEAVES:
             return Verdict.SILENT
         return Verdict.FOR if self._agrees_at_same_pixels(before, after) else Verdict.SILENT
 

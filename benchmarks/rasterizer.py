@@ -8,7 +8,8 @@ about 34 % of the image; their size falls with the root of their number. All way
 one loop; figures are medians, and ratios of the fastest rounds too. A gradient is that of the sum
 of the images times fixed random numbers, forward pass included, to means, scales, rotations,
 opacities and colours; where motion is drawn (12 channels), to the means and rotations at the second
-time too.
+time too. "both motions" adds the motion to a previous time in the same pass, "features" 12 numbers
+of each Gaussian; both are compared with one motion alone.
 
 The peer is `gsplat.cuda._torch_impl`, eager; `gsplat_reference` says what of it is ours. It draws
 3 channels and alpha; ours of 3 channels draw inverse depth too. Image and gradient of both are
@@ -41,6 +42,7 @@ from sf3d_jax.gaussians import (
     room_for,
 )
 
+FEATURES = 12
 # Repetitions by number of Gaussians and side of the image.
 SIZES = {(1_000, 256): 15, (5_000, 256): 11, (20_000, 512): 7, (50_000, 512): 5, (200_000, 1024): 5}
 PEER_UP_TO = 50_000
@@ -55,7 +57,9 @@ SPREAD, FOCAL = 0.00193, 3.73
 
 
 def head(count, seed=0):
-    """(means, scales, rotations, opacities, colours) and (means, rotations) at a second time."""
+    """(means, scales, rotations, opacities, colours), (means, rotations) at a second time, and
+    those at a time before.
+    """
     rng = np.random.default_rng(seed)
     places = rng.normal(size=(count, 3))
     places /= np.linalg.norm(places, axis=-1, keepdims=True)
@@ -67,12 +71,17 @@ def head(count, seed=0):
     opacities = np.minimum(rng.beta(4, 2, count), 0.98)
 
     arms = RADII * places
-    turn = about([0.2, 0.97, 0.1], 0.06)
-    side = np.cross(turn[1:], arms)
-    turned = arms + 2 * (turn[0] * side + np.cross(turn[1:], side))
     now = (arms + CENTRE, scales, rotations, opacities, rng.uniform(size=(count, 3)))
-    later = (turned + CENTRE + MOTION, product(turn, rotations))
-    return tuple(map(np.float32, now)), tuple(map(np.float32, later))
+    others = [turned(arms, rotations, way) for way in (1, -1)]
+    return tuple(tuple(map(np.float32, x)) for x in (now, *others))
+
+
+def turned(arms, rotations, way):
+    """Means and rotations after (way 1) or before (-1) the head's motion."""
+    turn = about([0.2, 0.97, 0.1], 0.06 * way)
+    side = np.cross(turn[1:], arms)
+    moved = arms + 2 * (turn[0] * side + np.cross(turn[1:], side))
+    return moved + CENTRE + MOTION * way, product(turn, rotations)
 
 
 def about(axis, angles):
@@ -125,9 +134,31 @@ def drawing_motion(limit):
         _, scales, _, opacities, colors = now
         first = Gaussians.from_scales_rotations(*now)
         second = Gaussians.from_scales_rotations(later[0], scales, later[1], opacities, colors)
-        return tuple(render_motion(first, second, camera, max_intersections=limit))
+        annotation = render_motion(first, second, camera, max_intersections=limit)
+        return tuple(jax.tree.leaves(annotation))
 
     return draw
+
+
+def drawing_both(limit, features=None):
+    """All that `render_motion` draws with a previous time, and with features if they are given."""
+
+    def draw(now, later, before, camera):
+        _, scales, _, opacities, colors = now
+        at = lambda x: Gaussians.from_scales_rotations(x[0], scales, x[1], opacities, colors)
+        values = None if features is None else features(colors)
+        annotation = render_motion(
+            *(Gaussians.from_scales_rotations(*now), at(later), camera),
+            **dict(previous_gaussians=at(before), features=values, max_intersections=limit),
+        )
+        return tuple(jax.tree.leaves(annotation))
+
+    return draw
+
+
+def some_features(colors):
+    """12 numbers of each Gaussian."""
+    return jnp.concatenate([colors * k for k in range(FEATURES // 3)], -1)
 
 
 def gradient(draw, wrt):
@@ -192,15 +223,23 @@ def resident(name):
     return next(int(x.split()[1]) for x in lines if x.startswith(name)) * 1024
 
 
-def ways(now, later, camera, limit, peer):
+def ways(now, later, before, camera, limit, peer):
     """What is timed, by name."""
     arrays, moving = jax.device_put((now, camera)), jax.device_put((now, later, camera))
     draw, draw_motion = drawing(limit), drawing_motion(limit)
+    both, all_three = drawing_both(limit), jax.device_put((now, later, before, camera))
     table = {"ours": Way(draw, arrays, False), "ours, motion": Way(draw_motion, moving, False)}
+    table["ours, both motions"] = Way(both, all_three, False)
+    with_features = drawing_both(limit, some_features)
+    table["ours, both motions, features"] = Way(with_features, all_three, False)
     numbers = random_numbers(jax.eval_shape(draw, *arrays))
     more = random_numbers(jax.eval_shape(draw_motion, *moving))
     table["ours, gradient"] = Way(gradient(draw, 0), (*arrays, numbers), False)
     table["ours, motion, gradient"] = Way(gradient(draw_motion, (0, 1)), (*moving, more), False)
+    most = random_numbers(jax.eval_shape(both, *all_three))
+    table["ours, both motions, gradient"] = Way(
+        gradient(both, (0, 1, 2)), (*all_three, most), False
+    )
     if peer:
         table["gsplat"] = peer.torch.no_grad()(peer.__call__)
         table["gsplat, gradient"] = peer.gradient(numbers[:2])
@@ -209,11 +248,11 @@ def ways(now, later, camera, limit, peer):
 
 def measured(count, side, repeats, with_peer):
     """All figures of one size."""
-    now, later = head(count)
+    now, later, before = head(count)
     camera = camera_of(side)
     intersections, limit = needed(now, camera)
     peer = Gsplat(now, side, FOCAL * side) if with_peer and count <= PEER_UP_TO else None
-    table = ways(now, later, camera, limit, peer)
+    table = ways(now, later, before, camera, limit, peer)
     alpha = table["ours"].run(*table["ours"].arguments)[1]
     filled = float((alpha > 0.5).mean())
     print(f"{count} Gaussians, {side} x {side}, {100 * filled:.0f} % filled, ", end="")
@@ -246,7 +285,7 @@ def measured(count, side, repeats, with_peer):
 
 def million():
     """A million Gaussians, drawn once."""
-    now, _ = head(1_000_000)
+    now, *_ = head(1_000_000)
     camera = camera_of(1024)
     intersections, limit = needed(now, camera)
     arrays = jax.device_put((now, camera))
@@ -270,6 +309,9 @@ PEERS = {
     "ours, gradient": "gsplat, gradient",
     "ours, motion": "gsplat",
     "ours, motion, gradient": "gsplat, gradient",
+    "ours, both motions": "ours, motion",
+    "ours, both motions, features": "ours, motion",
+    "ours, both motions, gradient": "ours, motion, gradient",
 }
 
 

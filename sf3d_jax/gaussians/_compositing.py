@@ -27,7 +27,8 @@ from sf3d_jax.gaussians._lockstep import (
 from sf3d_jax.gaussians._rows import MOTION_IMAGES, Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
-# For so many images, XLA may compute the weights again for each.
+# Up to this number of images, it is faster to compute the weights again for each of them than to
+# store and read them.
 _FEW = 10
 
 # The table, the tile lists, and the drawn sums.

@@ -5,7 +5,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import channels_last, is_positive_finite, mask
+from sf3d_jax._numerics import Array, channels_last, is_positive_finite, mask
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._rows import Images, pack
@@ -29,7 +29,7 @@ def build_table_and_tiles(
 
 
 def resolve_images(
-    sums: Images, background: jax.Array | None
+    sums: Images, background: Array | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Colours over a background, alpha and inverse depth."""
     colors = stack_channels(sums.colors)

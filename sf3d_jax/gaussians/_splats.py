@@ -25,7 +25,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import Tree, compute_once, is_in_range, is_positive_finite, mask, widen
+from sf3d_jax._numerics import (
+    Array,
+    Tree,
+    compute_once,
+    is_in_range,
+    is_positive_finite,
+    mask,
+    widen,
+)
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._optics import replace_bad_arrays
@@ -90,7 +98,7 @@ def make_splats(
     camera: Camera,
     *,
     others: Sequence[tuple[jax.Array, jax.Array]] = (),
-    features: jax.Array | None = None,
+    features: Array | None = None,
     antialias: bool = False,
 ) -> Splats:
     """What a camera sees of each Gaussian, and its motions to other means and factors.

@@ -11,6 +11,8 @@ X' - X, and flow and inv_depth_change follow by `image_motion`. So they agree wi
 rounding. X' - X is summed directly, not as a difference.
 """
 
+from __future__ import annotations
+
 import functools
 import operator
 from functools import partial
@@ -20,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_choice
-from sf3d_jax._numerics import channels_last, is_positive_finite, jit, mask, narrow
+from sf3d_jax._numerics import Array, channels_last, is_positive_finite, jit, mask, narrow
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.gaussians._blending import HALF
@@ -111,9 +113,9 @@ def render_motion(
     *,
     previous_gaussians: Gaussians | None = None,
     previous_camera: Camera | None = None,
-    features: jax.Array | None = None,
+    features: Array | None = None,
     method: str = "mean",
-    background: jax.Array | None = None,
+    background: Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
     backend: str = "xla",
@@ -189,7 +191,7 @@ def _check_state(time: str, gaussians: Gaussians, camera: Camera | None, count: 
         raise ValueError(f"{time}_camera: expected one camera, got a batch; use jax.vmap")
 
 
-def _check_features(features: jax.Array | None, count: int) -> None:
+def _check_features(features: Array | None, count: int) -> None:
     if features is None:
         return
     check_array("features", features)
@@ -203,8 +205,8 @@ def _check_features(features: jax.Array | None, count: int) -> None:
 def _render_motion(
     states: tuple[Gaussians, Gaussians, Gaussians | None],
     cameras: tuple[Camera, Camera | None, Camera | None],
-    features: jax.Array | None,
-    background: jax.Array | None,
+    features: Array | None,
+    background: Array | None,
     *,
     method: str,
     max_intersections: int,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import support
+from helpers import support, thorough
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _pallas
@@ -37,27 +37,28 @@ def gaussians(seed=0):
     return sf3d.gaussians.Gaussians(means, factors, opacities, colors)
 
 
-def moved(scene):
-    rng = np.random.default_rng(9)
+def moved(scene, seed):
+    rng = np.random.default_rng(seed)
     means = scene.means + 0.02 * rng.normal(size=(COUNT, 3))
     factors = scene.factors + 0.01 * rng.normal(size=(COUNT, 3, 3))
     return sf3d.gaussians.Gaussians(means, factors, scene.opacities, scene.colors)
 
 
-def prepared(motion, dtype, scene=None):
+def prepared(motion, dtype, scene=None, motions=2):
     """The table, the lists and the layout of a scene."""
     scene = gaussians() if scene is None else scene
     with support.float64():
-        table, tiles = jax.device_get(table_and_lists(scene, moved(scene)))
+        others = [moved(scene, seed) for seed in range(9, 9 + motions)]
+        table, tiles = jax.device_get(table_and_lists(scene, others))
     assert not tiles.overflow
-    layout = Layout(CHANNELS, motion)
-    # The motion comes last.
+    layout = Layout(CHANNELS, motion, motions)
+    # The motions come last.
     return jnp.asarray(table[:, : layout.columns], dtype), jax.tree.map(jnp.asarray, tiles), layout
 
 
 @jax.jit
-def table_and_lists(now, after):
-    seen = make_splats(now, CAMERA, others=[(after.means, after.factors)])
+def table_and_lists(now, others):
+    seen = make_splats(now, CAMERA, others=[(x.means, x.factors) for x in others])
     return pack(seen.row), build_tile_lists(seen.outlines, SIZE, ROOM)
 
 
@@ -98,14 +99,14 @@ def both():
 
 
 CASES = [
-    ("mean", jnp.float32),
-    *(pytest.param(motion, jnp.float64, marks=pytest.mark.thorough) for motion in MOTIONS),
+    ("mean", jnp.float32, 2),
+    *((motion, jnp.float64, motions) for motion in MOTIONS for motions in (1, 2)),
 ]
 
 
-@pytest.mark.parametrize(("motion", "dtype"), CASES)
-def test_the_kernels_are_the_plain_back_end(motion, dtype, both):
-    table, tiles, layout = prepared(motion, dtype)
+@thorough.parametrize("motion, dtype, motions", CASES, default=CASES[:1])
+def test_the_kernels_are_the_plain_back_end(motion, dtype, motions, both):
+    table, tiles, layout = prepared(motion, dtype, motions=motions)
     cotangents = cotangents_of(table, tiles, layout)
     found = kernels(table, tiles, cotangents, layout)
     wanted = plain(table, tiles, cotangents, layout)
@@ -165,7 +166,7 @@ def test_a_scene_of_no_gaussians_is_empty():
 
 def test_a_batch_is_a_loop():
     scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
-    layout = Layout(CHANNELS, "mean")
+    layout = Layout(CHANNELS, "mean", 2)
     cotangents = cotangents_of(*scenes[0], layout)
     batch = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
     found = jax.vmap(lambda table, tiles: kernels(table, tiles, cotangents, layout))(*batch)

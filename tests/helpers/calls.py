@@ -168,7 +168,12 @@ AUGMENTATIONS = {
 
 GAUSSIANS_AND_FITS = {
     "gaussians.render": Call(gaussians.render, (BALL, FIRST)),
-    "gaussians.render_motion": Call(gaussians.render_motion, (BALL, BALL, FIRST)),
+    "gaussians.render_motion": Call(
+        lambda now, after, before, features, camera: gaussians.render_motion(
+            now, after, camera, previous_gaussians=before, features=features
+        ),
+        (BALL, BALL, BALL, BALL.colors, FIRST),
+    ),
     "gaussians.intersections_needed": Call(gaussians.intersections_needed, (BALL, FIRST)),
     "gaussians.spherical_harmonics": Call(
         gaussians.spherical_harmonics, (np.ones((5, 4, 3), np.float32), POINTS)

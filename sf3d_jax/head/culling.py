@@ -6,7 +6,8 @@ face away are left out, which also halves the work. Select by the FIRST camera a
 selection at all times, because the Gaussians of two times have to be the same ones.
 
 The outside is where the corners of a triangle run counterclockwise. For open or two-sided surfaces,
-such as lashes and strips of hair, do not call `is_facing`: all pieces are drawn then.
+such as lashes and strips of hair, do not call `is_facing`: all pieces are drawn then. Where some
+triangles are open, keep both: is_facing(...) | is_open[cover.triangles].
 """
 
 from functools import partial

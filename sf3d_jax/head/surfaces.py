@@ -9,11 +9,13 @@ divided by their sum. The pixel sees
     one surface  if every bit b_i of the number of the group of surfaces, in the binary system, has
                  a mean sum_i w_i b_i below .03 or above .97,
     one place    if the means r_i of the pieces in the rest shape deviate by no more than pieces and
-                 pixels allow, sum_i w_i |r_i|^2 - |sum_i w_i r_i|^2 <= sum_i w_i m_i + p^2,
+                 pixels allow, sum_i w_i |r_i|^2 - |sum_i w_i r_i|^2 <= .7 sum_i w_i m_i + 5 p^2,
 
 where m_i is the greatest squared distance between the mean of a piece and its corners, and p is the
-side of the pixel on the surface, in metres. Pieces that share a corner v cannot deviate by more,
-since the left-hand side is at most sum_i w_i |r_i - v|^2. In the rest shape, mouth and lids have to
+side of the pixel at the depth of the surface, in metres. Pieces that share a corner v deviate by at
+most sum_i w_i |r_i - v|^2 <= sum_i w_i m_i, and nearly always by less than .7 of that. The renderer
+blurs by a variance of .3 pixels^2 along each axis, which on a surface seen at the angle a from its
+normal is .3 (1 + 1 / cos^2 a) p^2: 5 p^2 at 75 degrees. In the rest shape, mouth and lids have to
 be open, or else the two lips are one place.
 """
 
@@ -31,6 +33,12 @@ from sf3d_jax.head.covering import Cover, read_triangles
 
 # A pixel sees one surface if it takes less than this share of its light from others.
 _FOREIGN = 0.03
+# Squared deviation of the pieces about a corner, as a share of its bound: smaller shares lose many
+# pixels of single surfaces, and larger ones keep more pixels that see two.
+_DEVIATION = 0.7
+# Squared deviation that the blur of the renderer gives a surface seen at 75 degrees, in squared
+# sides of a pixel.
+_BLUR = 5.0
 # What is read of an annotation.
 _READ = {
     **dict.fromkeys(("valid", "edge"), "mask"),
@@ -57,8 +65,8 @@ def surface_features(cover: Cover, faces: Array, rest: Array, groups: Array) -> 
 
     Returns:
       (N, K), float32: the bits of the group; r, the mean of the piece relative to the middle of the
-      mesh; and |r|^2 - m, by the formula above. The place of a piece whose vertices are not finite
-      is 0.
+      mesh; and |r|^2 - .7 m, by the formula above. The last four are 0 for a piece whose vertices
+      are not finite.
 
     Raises:
       TypeError: an argument has another type.
@@ -79,7 +87,7 @@ def surface_features(cover: Cover, faces: Array, rest: Array, groups: Array) -> 
     places = np.where(is_finite[:, None], places - middle, 0)
     kinds, numbers = np.unique(np.asarray(groups), return_inverse=True)
     bits = numbers[owners, None] >> np.arange(max(len(kinds) - 1, 0).bit_length()) & 1
-    last = np.square(places).sum(-1) - reach
+    last = np.square(places).sum(-1) - _DEVIATION * reach
     return np.column_stack([bits, places, last]).astype(np.float32)
 
 
@@ -129,5 +137,5 @@ def _sure_pixels(annotation: Annotation, focal: Array) -> jax.Array:
     bits, place, square = jnp.split(mean, [mean.shape[-1] - _PLACE, mean.shape[-1] - 1], -1)
     one_surface = (jnp.minimum(jnp.abs(bits), jnp.abs(1 - bits)) < _FOREIGN).all(-1)
     side = 1 / (jnp.where(sure, annotation.inv_depth, 1) * jnp.asarray(focal, mean.dtype).min())
-    one_place = square[..., 0] - (place * place).sum(-1) <= side * side
+    one_place = square[..., 0] - (place * place).sum(-1) <= _BLUR * side * side
     return sure & one_surface & one_place

@@ -13,6 +13,7 @@ import numpy as np
 from sf3d_jax.head.person.fields import bump, outward
 from sf3d_jax.head.person.landmarks import EYE, LEFT_EYE, RIGHT_EYE, Floats, smoothstep
 from sf3d_jax.head.person.mouth import MouthWeights
+from sf3d_jax.head.person.rounding import snap
 from sf3d_jax.head.person.template.building import Template
 
 
@@ -72,9 +73,9 @@ _BUMPS = (
     ((0, -13, 3.2), (1.3, 1.3, 1.6), (0, 0, 0.25)),  # larynx
 )
 _LENGTHS = (0.06, 0.03)  # of the face below, and of the head above the eyes
-_SCALES = (0.035, 0.0, 0.035)  # of width and depth
+_SCALES = (0.03, 0.0, 0.035)  # of width and depth
 _EYE_MOVES = (0.20, 0.14, 0.16)
-_MOUTH_WIDTH = 0.08
+_MOUTH_WIDTH = 0.05
 _ASYMMETRY = 0.15  # of a bump's move, in its own standard deviations
 _SWAY = (0.06, 0.05)  # sideways waves over height and depth
 _OPENNESS = (0.68, 0.92)
@@ -96,7 +97,7 @@ def make_identity(template: Template, mouth: MouthWeights, seed: int) -> Identit
     points = template.vertices + mouth.closing
     moves = _warp(points, draw) + mouth.skin[:, None] * _draw_features(points, draw)
     moved = _hold_eyes(template, template.vertices + moves, moves, draw)
-    return Identity(moved, rng.uniform(*_OPENNESS), draw(_SLANT))
+    return Identity(snap(moved), rng.uniform(*_OPENNESS), draw(_SLANT))
 
 
 Draw = Callable[[float], float]

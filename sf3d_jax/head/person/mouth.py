@@ -22,6 +22,7 @@ from sf3d_jax.head.person.landmarks import (
     mouth_line,
     smoothstep,
 )
+from sf3d_jax.head.person.rounding import snap
 from sf3d_jax.head.person.template.building import Template
 from sf3d_jax.head.person.template.shape import LIP_GAP, cavity_distance, slit_half_height
 
@@ -69,9 +70,9 @@ def weigh_mouth(template: Template) -> MouthWeights:
     closing = np.zeros_like(points)
     closing[:, 1] = -np.sign(height) * move
     depth = smoothstep(cavity_distance(points) / 0.5)
-    return MouthWeights(
-        _jaw_share(points, part, elliptic), lips, upper, 1 - upper, closing, depth * is_surface
-    )
+    jaw = _jaw_share(points, part, elliptic)
+    weights = (jaw, lips, upper, 1 - upper, closing, depth * is_surface)
+    return MouthWeights(*(snap(weight) for weight in weights))
 
 
 def _elliptic_sine(x: Floats, height: Floats) -> Floats:
@@ -94,8 +95,8 @@ def _jaw_share(points: Floats, part: np.ndarray, elliptic: Floats) -> Floats:
     ahead = points[:, 2] - HINGE[2]
     # Saturated, so that the chin is rigid; the far cheek takes half of the motion at the mouth's
     # height.
-    rounded = np.sign(elliptic) * np.abs(elliptic) ** 2.2
-    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.2 * rounded, -1, 1))
+    rounded = np.sign(elliptic) * np.abs(elliptic) ** 2.6
+    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.3 * rounded, -1, 1))
     skin = skin * smoothstep((points[:, 1] + 2.2) / -3.0)
     # Towards the neck and the corner of the jaw the motion fades with the angle about the hinge.
     angle = np.arctan2(below, ahead)

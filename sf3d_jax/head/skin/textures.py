@@ -17,8 +17,8 @@ def paint_from_texture(corners_uv: npt.ArrayLike, image: npt.ArrayLike) -> Float
     Args:
       corners_uv: (N, 3, 2), texture coordinates (u, v) of the corners of the pieces,
         `place_corners(cover.corners, mesh.uv[mesh.face_uv[cover.triangles]])`. u goes to the right
-        and **v goes up**, as in .obj: (0, 0) is the lower left corner of the image, (1, 1) the
-        upper right. (In glTF v goes down: its v is 1 minus this one.) The image repeats beyond.
+        and **v goes up**, as in `data.Mesh` and .obj: (0, 0) is the lower left corner of the image,
+        (1, 1) the upper right. (In glTF v goes down: it is 1 minus this v.) The image repeats.
       image: (h, w, 3) uint8, sRGB, first row on top, as `Mesh.texture`.
 
     Returns:

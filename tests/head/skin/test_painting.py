@@ -1,5 +1,9 @@
 """The texture of the head: its regions, its bits, its filter, and points that are not numbers."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -215,3 +219,19 @@ def test_no_points_are_no_colours():
 def test_a_wrong_argument_is_named(points, parts, spacing, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         paint(np.zeros(points), parts, 1, spacing)
+
+
+@pytest.mark.thorough
+def test_the_bits_do_not_depend_on_the_instructions_of_the_processor():
+    program = (
+        "import numpy as np; from sf3d_jax.head.skin.painting import paint\n"
+        "rng = np.random.default_rng(0); points = rng.uniform(-12, 12, (50_000, 3))\n"
+        "print(hash(paint(points, rng.integers(0, 7, 50_000), 4, 0.05).tobytes()))"
+    )
+
+    def run(**variables):
+        environment = {**os.environ, "PYTHONHASHSEED": "0", **variables}
+        command = [sys.executable, "-W", "ignore", "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+    assert run() == run(NPY_DISABLE_CPU_FEATURES="AVX2 FMA3 AVX512F AVX512_SKX")

@@ -72,7 +72,7 @@ def mesh_surface(
         ],
         1,
     )
-    corners[first > 0] = corners[first > 0, ::-1]
+    corners[first >= 0] = corners[first >= 0, ::-1]
     return vertices, corners
 
 

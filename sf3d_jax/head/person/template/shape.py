@@ -27,7 +27,7 @@ LIP_GAP = 0.17
 CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
 
 # The flesh in the inner corner of the eye: a sphere about a point from the centre of the eye.
-_CARUNCLE = (-1.25, -0.05, 0.7), 0.34
+_CARUNCLE = (-1.4, -0.05, 0.8), 0.5
 
 
 def head_distance(points: Floats) -> Floats:
@@ -57,7 +57,7 @@ def edge_length(points: Floats) -> Floats:
         np.maximum(p[:, 0] - MOUTH_HALF_WIDTH, 0),
         np.maximum(np.abs(p[:, 1] - mouth_line(p[:, 0])) - LIP_GAP, 0),
     )
-    lips = np.where(p[:, 2] > 6.4, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
+    lips = np.where(p[:, 2] > 6.0, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
     lips = np.where(slit < 3.0, lips, 0.5)
     nostril = _length(p - [0.55, -4.85, 9.5])
     nose = _length((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0])
@@ -83,10 +83,8 @@ def cavity_distance(points: Floats) -> Floats:
 
 
 def slit_half_height(x: Floats) -> Floats:
-    """Half the height of the gap between the template's lips at x (N,): the arc of `almond`."""
-    radius = (MOUTH_HALF_WIDTH**2 + LIP_GAP**2) / (2 * LIP_GAP)
-    inside = np.clip(np.abs(x), 0, MOUTH_HALF_WIDTH)
-    return np.sqrt(radius**2 - inside**2) - (radius - LIP_GAP)
+    """Half the height of the gap between the template's lips at x (N,): an ellipse."""
+    return LIP_GAP * np.sqrt(np.maximum(1 - (x / MOUTH_HALF_WIDTH) ** 2, 0))
 
 
 def _skull(p: Floats) -> Floats:
@@ -164,7 +162,10 @@ def _eye_holes(p: Floats) -> Floats:
 
 def _mouth_holes(p: Floats) -> Floats:
     height = p[:, 1] - mouth_line(p[:, 0])
-    slit = np.maximum(almond(p[:, 0], height, MOUTH_HALF_WIDTH, LIP_GAP), 4.5 - p[:, 2])
+    across = np.stack([p[:, 0], height, np.zeros_like(height)], 1)
+    ellipse = _ellipsoid(across, (0, 0, 0), (MOUTH_HALF_WIDTH, LIP_GAP, 1))
+    # Deep inside so flat an ellipse, the estimate along its long axis is far too large.
+    slit = np.maximum(np.maximum(ellipse, -LIP_GAP), 4.5 - p[:, 2])
     return np.minimum(cavity_distance(p), slit)
 
 

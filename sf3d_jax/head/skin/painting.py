@@ -27,7 +27,7 @@ def _paint_outside(at: Places, traits: Traits) -> Array:
 
 _LAYERS: dict[int, Callable[[Places, Traits], Array]] = {
     landmarks.SKIN: lambda at, traits: _paint_outside(at, traits),
-    landmarks.MOUTH: lambda at, _: paint_inside(at),
+    landmarks.MOUTH: paint_inside,
     landmarks.UPPER_TEETH: lambda at, traits: paint_teeth(at, traits.teeth, 1),
     landmarks.LOWER_TEETH: lambda at, traits: paint_teeth(at, traits.teeth, -1),
     landmarks.LEFT_EYE: lambda at, traits: paint_eyeball(at, traits.eyes, 1),

@@ -122,6 +122,16 @@ def test_a_beard_grows_on_chin_and_upper_lip_but_not_on_the_red_of_the_lips():
     np.testing.assert_array_equal(red, skin)
 
 
+def test_the_lips_go_on_into_the_mouth():
+    # Where the lips meet, a little above and below their line, at the middle and near a corner.
+    for x, z in ((0.0, 8.3), (1.5, 7.88), (-2.1, 7.45)):
+        outside, inside = (
+            paint_one([x, landmarks.MOUTH_HEIGHT - 0.15, z], part, spacing=0.1)
+            for part in (landmarks.SKIN, landmarks.MOUTH)
+        )
+        np.testing.assert_allclose(inside, outside, rtol=0.15)
+
+
 def test_a_tooth_is_darker_at_its_neck_and_a_yellow_one_yellower():
     at = place([[0.5, landmarks.MOUTH_HEIGHT + y, 7.5] for y in (0.1, 0.5)])
     white, yellow = (paint_teeth(at, amount, 1) for amount in (0.0, 1.0))

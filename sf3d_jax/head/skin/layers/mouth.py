@@ -3,8 +3,10 @@
 import numpy as np
 
 from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.skin.layers.complexion import paint_skin
 from sf3d_jax.head.skin.layers.places import Array, Places, mix
 from sf3d_jax.head.skin.noise import blend
+from sf3d_jax.head.skin.traits import Traits
 
 _INSIDE, _GUMS, _TEETH, _TONGUE, _PAPILLAE = range(30, 35)
 _FLESH = np.array([0.30, 0.075, 0.065], np.float32)
@@ -15,12 +17,18 @@ _TONGUE_RED = np.array([0.46, 0.17, 0.16], np.float32)
 # The roots begin so far from the line of the lips, and the mouth is dark from this z on backwards.
 _ROOT = 0.62
 _DARK, _LIT = 2.5, 8.0
+# The red of the lips ends at z = END - BOW x^2 where they meet, and fades over this length behind.
+_LIPS_END, _LIPS_BOW, _LIPS_FADE = 8.3, 0.19, 1.0
 
 
-def paint_inside(at: Places) -> Array:
-    """Linear reflectance of the mouth's walls, (N, 3): darker the deeper."""
+def paint_inside(at: Places, traits: Traits) -> Array:
+    """Linear reflectance of the mouth's walls, (N, 3): the lips in front, and darker the deeper."""
     wet = 1 + 0.10 * at.noise(_INSIDE, 0.9, 3)
-    return _FLESH * (wet * _light(at))[:, None]
+    flesh = _FLESH * (wet * _light(at))[:, None]
+    x, _, z = at.axes
+    depth = _LIPS_END - _LIPS_BOW * x * x - z
+    lips = paint_skin(at, traits.skin, np.ones_like(z), traits.lips)
+    return mix(flesh, blend(1 - depth / _LIPS_FADE), lips)
 
 
 def paint_teeth(at: Places, yellow: float, side: int) -> Array:

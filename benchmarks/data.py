@@ -8,6 +8,9 @@ machine. Ours check the whole file, convert to float32 and say which pixels are 
 peers stop at the numbers as the file has them; the others do what their data loaders do.
 
 The loader reads SRFlow3D's tree, two images, a mask and five maps a sample, into batches of four.
+
+The frames of one subject are written, listed and read with tiny maps: what remains is the cost of
+their number, which should grow with it and no faster. These times are processor times.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from sf3d_jax import Camera, data
 
 SIZES = ((540, 960), (375, 1242))
 TREE_SIZE, TREE, BATCH, BATCHES = (802, 550), 24, 4, 60
+TINY, FRAMES, READ = (8, 8), (1_000, 10_000), 200
 
 
 def smooth(size, channels, low, high, seed=0):
@@ -225,12 +229,61 @@ def loading(folder):
     return rows
 
 
+def took(action):
+    """Seconds of processor time that an action takes."""
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def frames_of_a_subject(folder, count):
+    """Milliseconds per frame, by what is done, with one subject of many frames."""
+    everywhere = np.ones(TINY, bool)
+    motion = data.Motion(np.zeros((*TINY, 2), np.float32), np.zeros(TINY, np.float32))
+    one = {"image": np.zeros((*TINY, 3), np.uint8), "inv_depth": np.ones(TINY), "mask": everywhere}
+    camera = Camera.pinhole(10.0, 10.0, 3.5, 3.5, TINY)
+    writer = data.SRFlow3DWriter(folder, "train", scale=2.0)
+    write = lambda i: writer.write(
+        "001", i, camera=camera, forward=motion, backward=motion if i else None, **one
+    )
+    written = [took(lambda i=i: writer.has("001", i) or write(i)) for i in range(count)]
+    dataset = data.SRFlow3D(folder, "train")
+    dataset[0]
+    seconds = {
+        "write one of the last tenth": np.mean(written[-count // 10 :]),
+        "go on writing": took(
+            lambda: data.SRFlow3DWriter(folder, "train", scale=2.0).has("001", 0)
+        ),
+        "list": took(lambda: data.SRFlow3D(folder, "train")),
+        "read": took(lambda: [dataset[i] for i in range(READ)]) / READ,
+        "read the cameras": took(
+            lambda: data.read_json_cameras(folder / "train/camera/001/spirals.json")
+        ),
+    }
+    of_all = ("go on writing", "list", "read the cameras")
+    return {k: 1e3 * x / (count if k in of_all else 1) for k, x in seconds.items()}
+
+
+def scale(folder, counts):
+    """Milliseconds per frame with few and many frames, as rows."""
+    few, many = (frames_of_a_subject(folder / f"{count}", count) for count in counts)
+    return [
+        {
+            "ms per frame": name,
+            f"of {counts[0]:,}": few[name],
+            f"of {counts[1]:,}": many[name],
+            "ratio": many[name] / few[name],
+        }
+        for name in few
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", help="write the figures there")
     parser.add_argument("--folder", help="where the files are put; a temporary folder by default")
-    parser.add_argument("--quick", action="store_true", help="three rounds, one size")
+    parser.add_argument("--quick", action="store_true", help="three rounds, one size, few frames")
     options = parser.parse_args()
     report = Report("data", opencv=cv2.__version__)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -245,6 +298,9 @@ def main():
         rows = loading(Path(folder))
         ratios = {f"{row['threads']} threads": 1 / row["to a plain loop"] for row in rows[1:]}
         report.add(f"loader, SRFlow3D of {TREE_SIZE[1]} x {TREE_SIZE[0]}", rows, ratios)
+        rows = scale(Path(folder), [n // 10 if options.quick else n for n in FRAMES])
+        ratios = {row["ms per frame"]: row["ratio"] for row in rows}
+        report.add("frames of one subject, SRFlow3D", rows, ratios)
     report.write(options.json)
 
 

@@ -124,6 +124,12 @@ MUTANTS = {
         "_penalty(absolute, x)",
         "losses/test_losses.py::test_the_values_are_those_of_the_formula[l2]",
     ),
+    "making": Mutant(
+        "making/running/manifest.py",
+        "if _hash(out / path) != entry:",
+        "if _hash(out / path)[0] != entry[0]:",
+        "making/running/test_job.py::test_verify_names_missing_changed_and_additional_files",
+    ),
     "metrics": Mutant(
         "metrics/motion.py",
         "_LARGEST = math.log(2)",

@@ -5,6 +5,8 @@ Walls in closed form are drawn in place of heads.
 
 import json
 import shutil
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -145,6 +147,27 @@ def test_another_instruction_set_is_a_warning_and_stays_in_the_record(whole, tmp
         make_walls(tmp_path, wall_options(subjects=5), process=(9, 10))
     found = json.loads((tmp_path / "making.json").read_text())
     assert found["isa"] == "avx" and found["options"]["subjects"] == 5
+
+
+def test_of_processes_that_begin_at_once_with_other_options_one_goes_on(tmp_path, monkeypatch):
+    write = record.write_bytes
+    slowly = lambda path, content: (time.sleep(0.05), write(path, content))
+    monkeypatch.setattr(record, "write_bytes", slowly)
+    options = [wall_options(seed=seed) for seed in range(4)]
+    refused = []
+
+    def settle(one):
+        try:
+            record.settle(tmp_path, one)
+        except ValueError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=settle, args=(one,)) for one in options]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    winner = record.read_options(tmp_path)
+    assert winner in options and len(refused) == 3
+    assert all(f"was made with {winner.seed}, got " in said for said in refused)
 
 
 def test_a_changed_file_of_an_option_is_refused(tmp_path, monkeypatch):

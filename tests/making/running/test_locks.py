@@ -109,6 +109,23 @@ def test_a_lock_holds_one_at_a_time_while_its_file_comes_and_goes(tmp_path):
     assert len(most) == 36 and {*most} == {1}
 
 
+def test_a_file_that_goes_before_it_is_locked_is_opened_again(tmp_path, monkeypatch):
+    path, lock, seen = tmp_path / FOLDER / "one", locks._lock, []
+
+    def lock_late(file):
+        seen.append(file)
+        if len(seen) == 1:
+            path.unlink()  # as its holder does at the end, and another process makes it anew
+            path.touch()
+        return lock(file)
+
+    monkeypatch.setattr(locks, "_lock", lock_late)
+    with hold(path, patience=0):
+        assert path.exists() and len(seen) == 2
+        with pytest.raises(BusyError), hold(path, patience=0):
+            pass
+
+
 def test_without_locks_of_the_file_system_it_goes_on_with_a_warning(tmp_path, monkeypatch):
     import fcntl
 

@@ -61,7 +61,8 @@ def read_written(path: PathLike, tree: Json, size: Size | None) -> tuple[FrameCa
     if batch is None:
         return None
     if size is not None:
-        batch = resize_camera(path, f"frame {frames[0].name}", batch, size)
+        first = min(frames, key=lambda frame: frame.number)
+        batch = resize_camera(path, f"frame {first.name}", batch, size)
     pairs = sorted(zip(frames, split_batch(batch), strict=True), key=lambda pair: pair[0].number)
     return tuple(FrameCamera(frame.name, camera, _FORM) for frame, camera in pairs)
 

@@ -164,6 +164,19 @@ def test_all_frames_have_one_size(tmp_path):
         SRFlow3DWriter(tmp_path, "train", scale=0)
 
 
+def run_in_process(program, *arguments):
+    """What a program prints that ends well."""
+    package, helpers = (pathlib.Path(m.__file__).parents[1] for m in (sf3d, support))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)],
+        env={"PYTHONPATH": f"{package}:{helpers}", "PATH": "", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 # A process that forks writers and kills them, so that nothing is imported each time.
 KILL = """
 import os, pathlib, random, signal, sys, time
@@ -211,16 +224,78 @@ print(count, len(data.SRFlow3D(root, "train")))
 @thorough.parametrize("kills", [8, 50], default=[8])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_writer_that_is_killed_leaves_whole_files_and_resumes(kills, tmp_path):
-    package, helpers = (pathlib.Path(m.__file__).parents[1] for m in (sf3d, support))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILL, str(tmp_path), str(kills)],
-        env={"PYTHONPATH": f"{package}:{helpers}", "PATH": "", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    count, pairs = map(int, done.stdout.split())
+    count, pairs = map(int, run_in_process(KILL, tmp_path, kills).split())
     assert count >= kills // 5 and pairs == count + 1
+
+
+# Forks writers of which each is killed before another call that changes files. The first argument
+# is a folder, the second "next" to write a third frame or "again" to write the first one again.
+STOP = """
+import hashlib, json, os, pathlib, shutil, sys
+import numpy as np
+from helpers.srflow3d_frames import SCALE, frame
+from sf3d_jax import data
+from sf3d_jax.data import SRFlow3DWriter
+
+root, (number, seed) = pathlib.Path(sys.argv[1]), {"next": (2, 2), "again": (0, 1)}[sys.argv[2]]
+CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.chmod", "os.mkdir"}
+
+def write(folder, i, seed):
+    SRFlow3DWriter(folder, "train", scale=SCALE).write("018", i, **frame(seed))
+
+def sums(folder):
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(x.relative_to(folder)): hashlib.sha256(x.read_bytes()).hexdigest() for x in files}
+
+for i in range(2):
+    write(root / "before", i, i)
+shutil.copytree(root / "before", root / "after")
+write(root / "after", number, seed)
+before, after = sums(root / "before"), sums(root / "after")
+
+stops, ended = 0, False
+while not ended:
+    folder = root / f"{stops}"
+    shutil.copytree(root / "before", folder)
+    child = os.fork()
+    if not child:
+        left = stops
+        def stop(event, arguments):
+            global left
+            if event in CHANGES and str(arguments[0]).startswith(str(folder)):
+                if left == 0:
+                    os._exit(9)
+                left -= 1
+        sys.addaudithook(stop)
+        write(folder, number, seed)
+        os._exit(0)
+    ended = os.waitpid(child, 0)[1] == 0
+    path = folder / "train/camera/018/spirals.json"
+    frames = {int(x) for x in json.loads(path.read_text())["frames"]}
+    there = sums(folder)
+    for i in frames:  # all its files are the old ones or all are the new ones
+        same = lambda of: {x: y for x, y in of.items() if f"/{i:04}." in x}
+        assert same(there) in (same(before), same(after)), (stops, i)
+    assert frames >= {0, 1} - {number}, stops
+    pairs = data.SRFlow3D(folder, "train").entries if frames >= {0, 1} else []
+    assert {(int(x.frame), int(x.next_frame)) for x in pairs} == {
+        pair for pair in ((0, 1), (1, 2)) if frames >= set(pair)
+    }, stops
+    if not ended or stops % 7 == 0:
+        writer = SRFlow3DWriter(folder, "train", scale=SCALE)
+        assert writer.has("018", 1), stops
+        assert writer.has("018", number) == (number in frames), stops
+        writer.write("018", number, **frame(seed))
+    assert sums(folder) == after, stops
+    stops += 1
+print(stops)
+"""
+
+
+@thorough.parametrize("what", ["next", "again"], default=["next"])
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_writer_that_is_killed_between_any_two_changes_leaves_whole_frames(what, tmp_path):
+    assert int(run_in_process(STOP, tmp_path, what)) > 20
 
 
 def test_a_motion_is_named_by_its_parts(tmp_path):

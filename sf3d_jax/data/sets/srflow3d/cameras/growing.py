@@ -116,6 +116,7 @@ class CameraFile:
             start, end = (start - 1, end) if frame == self._last else (start, end + 1)
             write_bytes(self.path, data[:start] + data[end:])
         self.frames.remove(frame)
+        self.size = self.size if self.frames else None
         self._last, self._length = max(self.frames, default=-1), self._measure()
 
     def _read(self) -> None:
@@ -169,16 +170,21 @@ class CameraFile:
 
 
 def _parse(path: Path, data: bytes) -> tuple[Json, int | None]:
-    """Parses the file; returns also where its last whole frame ends if it is cut off after it."""
+    """Parses the file; returns also where its last whole frame ends if the end after it is not."""
+    whole = data.rstrip() + b"\n"
     try:
-        return parse_json(path, data), None
+        tree = parse_json(path, data)
+        is_cut = whole != data and _is_written(tree, whole)  # but for its last line break
+        return tree, len(whole) - len(_END) if is_cut else None
     except FormatError:
-        if (end := data.rfind(_END_OF_FRAME)) < 0:
-            raise
-        whole = data[: end + len(_END_OF_FRAME)] + _END
-        with contextlib.suppress(FormatError):  # something else is wrong
-            if _is_written(tree := parse_json(path, whole), whole):
-                return tree, end + len(_END_OF_FRAME)
+        end = len(data)
+        # The first find may be the line break of a new frame before a bracket of the old end.
+        for _ in range(2):
+            end = data.rfind(_END_OF_FRAME, 0, end)
+            whole = data[: end + len(_END_OF_FRAME)] + _END
+            with contextlib.suppress(FormatError):
+                if end > 0 and _is_written(tree := parse_json(path, whole), whole):
+                    return tree, end + len(_END_OF_FRAME)
         raise
 
 
@@ -191,7 +197,7 @@ def _is_written(tree: Json, data: bytes) -> bool:
         return names == [_name(int(x)) for x in sorted(names, key=int)] and data == format_json(
             tree
         )
-    except ValueError:  # a name that is no number, or a number that is not finite
+    except ValueError:  # a name without a number, or a non-finite number
         return False
 
 

@@ -35,8 +35,8 @@ def show_progress(unit: str, *, with_rate: bool = False) -> Iterator[Progress]:
       with_rate: whether the lines, as the bar does, give the items per second and the time left.
 
     Yields:
-      A function to call before each item and at the end. Items that are finished at the first call
-      do not count for the rate.
+      A function to call before each item and at the end. The rate is that of the items after the
+      first one that is finished then.
     """
     if not sys.stderr.isatty():
         yield _make_line_printer(unit, with_rate)
@@ -124,18 +124,23 @@ def describe_problem(problem: "Problem") -> str:
 
 def _make_line_printer(unit: str, with_rate: bool) -> Progress:
     """Makes a function that prints a line every few seconds and, if it printed any, a last one."""
-    start = last = time.monotonic()
-    first: int | None = None
+    last = time.monotonic()
+    before = first = -1
+    start = last
     is_begun = is_over = False
 
     def show(done: int, total: int, name: str) -> None:
-        nonlocal first, last, is_begun, is_over
-        first = done if first is None else first
+        nonlocal before, first, start, last, is_begun, is_over
+        if before < 0:
+            before = done
+        elif first < 0 and done > before:
+            # The first item takes the time that the work needs to begin.
+            first, start = done, time.monotonic()
         is_due = time.monotonic() - last >= _PAUSE and not is_over
         if is_due or (done == total and is_begun and not is_over):
             last = time.monotonic()
             is_begun, is_over = True, done == total
-            rate = (done - first) / (last - start) if with_rate else 0.0
+            rate = (done - first) / (last - start) if with_rate and last > start else 0.0
             parts = [f"{done} of {total} {unit}s", name, *_describe_rate(rate, total - done, unit)]
             print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
-from sf3d_jax.cli._progress import show_progress
+from sf3d_jax.cli._progress import Progress, say_if_slow, show_progress
 from sf3d_jax.cli.inputs import check_folder, make_folder, name_flags
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Make:
     def _make(self, options: "Options", process: tuple[int, int]) -> None:
         from sf3d_jax import making
 
-        with make_folder(self.out, "OUT"), show_progress("frame", with_rate=True) as progress:
+        with make_folder(self.out, "OUT"), _show_frames() as progress:
             making.make(
                 self.out,
                 options,
@@ -136,6 +136,20 @@ class Make:
             return
         print("\n".join(_describe_differences(self.out, found)), flush=True)
         sys.exit(SOMETHING_WRONG)
+
+
+@contextlib.contextmanager
+def _show_frames() -> Iterator[Progress]:
+    """Shows the progress, and explains a long silence before the first frame."""
+    with contextlib.ExitStack() as silence, show_progress("frame", with_rate=True) as progress:
+        silence.enter_context(say_if_slow("compiling; this takes a minute for a new size"))
+
+        def show(done: int, total: int, name: str) -> None:
+            if name:
+                silence.close()
+            progress(done, total, name)
+
+        yield show
 
 
 @contextlib.contextmanager

@@ -20,8 +20,8 @@ from helpers.house import (
 )
 
 # A file imports only what stands before it in these lists.
-CORE = """_version _lazy _checks _rotations _numerics se3 camera conversion warping rigid samples augment
-    losses metrics fit gaussians""".split()
+CORE = """_version _lazy _checks _rotations _numerics se3 camera conversion warping rigid samples
+    augment losses metrics fit gaussians""".split()
 FLOORS = [*CORE, "data", "head", "making", "views", "training", "cli"]
 DATA_FLOORS = """arrays opencv _files cameras maps pose_files meshes gaussian_properties
     gaussian_ply bound_gaussians scene_flow_npz lifting closed_form sets checking loading

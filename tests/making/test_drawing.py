@@ -14,6 +14,7 @@ from helpers.small_heads import make_egg
 from sf3d_jax import data
 from sf3d_jax.making import Options, open_subject, plan
 from sf3d_jax.making.drawing import round_room
+from sf3d_jax.making.lights import SOFTNESS
 
 SIZE = (40, 48)
 
@@ -116,6 +117,23 @@ def test_baked_light_moves_with_the_subject(options, subject):
     assert np.array_equal(*colors)
     moving = [np.asarray(subject._find_state(k).gaussians.colors) for k in (0, 3)]
     assert np.abs(moving[0] - moving[1]).max() > 1e-4
+
+
+def test_light_falls_on_the_outside_of_the_mesh(subject):
+    vertices, scene = subject.vertices(1), subject._scene
+    normals = np.zeros_like(vertices)
+    for face in subject.faces:
+        a, b, c = vertices[face]
+        normals[face] += np.cross(b - a, c - a)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    middles = np.asarray(scene.cover.corners).mean(1)
+    normal = (middles[..., None] * normals[subject.faces[scene.cover.triangles]]).sum(1)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    expected = np.tile(scene.lights.ambient, (len(normal), 1))
+    for direction, color in zip(scene.lights.directions, scene.lights.colors, strict=True):
+        cosine = np.maximum((normal @ direction + SOFTNESS) / (1 + SOFTNESS), 0)
+        expected += cosine[:, None] * color
+    np.testing.assert_allclose(scene.find_light(vertices), expected, atol=1e-5)
 
 
 def test_a_frame_that_does_not_exist_is_refused(subject):

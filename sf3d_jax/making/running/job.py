@@ -12,7 +12,7 @@ from sf3d_jax.making.running.needs import check_space, measure_needs
 from sf3d_jax.making.running.record import settle
 from sf3d_jax.making.running.reporting import Counter, Progress
 from sf3d_jax.making.running.subject import find_frames, make_subject
-from sf3d_jax.making.running.workers import run_workers
+from sf3d_jax.making.running.workers import run_workers, share_gpu
 
 
 def make(
@@ -52,6 +52,8 @@ def make(
     """
     _check_workers(workers, dask)
     out = Path(out)
+    if workers > 1:
+        share_gpu()
     check_space(out, measure_needs(out, options, process=process))
     out.mkdir(parents=True, exist_ok=True)
     with hold_share(out, *process):

@@ -90,6 +90,14 @@ def run_workers(
                 raise message
 
 
+def share_gpu() -> None:
+    """Lets this process and its workers take memory of a GPU as they need it.
+
+    By default JAX takes most of it when it starts, so that a second process would get none.
+    """
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
 class _Worker:
     """A worker process, as its parent sees it."""
 
@@ -172,13 +180,10 @@ def _block_interruptions() -> Iterator[None]:
 
 
 def _choose_environment(count: int) -> dict[str, str]:
-    """Chooses variables that give a worker its part of the cores, and not all of a GPU's memory."""
+    """Chooses variables that give a worker its part of the cores, and the modules of its parent."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     threads = str(max(1, cores // count))
-    variables = dict.fromkeys(_THREADS, threads) | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    if "XLA_PYTHON_CLIENT_MEM_FRACTION" not in os.environ:
-        variables["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    return variables
+    return dict.fromkeys(_THREADS, threads) | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def serve() -> None:

@@ -134,7 +134,8 @@ def drawing_motion(limit):
         _, scales, _, opacities, colors = now
         first = Gaussians.from_scales_rotations(*now)
         second = Gaussians.from_scales_rotations(later[0], scales, later[1], opacities, colors)
-        return tuple(render_motion(first, second, camera, max_intersections=limit))
+        annotation = render_motion(first, second, camera, max_intersections=limit)
+        return tuple(jax.tree.leaves(annotation))
 
     return draw
 

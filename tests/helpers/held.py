@@ -388,6 +388,15 @@ HEAD = {
         "is a few sums over all vertices and joints",
         "head/test_face_model.py::test_wrong_arguments_are_named",
     ),
+    "Person.vertices": host(
+        "head/person/test_expressions.py::test_a_head_turns_as_a_whole_and_leaves_the_shoulders",
+        "head/person/test_expressions.py::test_an_unknown_name_is_refused_with_the_nearest_one",
+        "head/person/test_expressions.py::test_a_weight_outside_of_its_range_is_refused",
+    ),
+    "Person.albedo": host(
+        "head/person/test_person.py::test_reflectance_is_that_of_the_skins_painter_in_centimetres",
+        "head/skin/test_painting.py::test_a_wrong_argument_is_named",
+    ),
     "blendshapes": Held(
         "head/test_face_model.py::test_blend_shapes_go_by_name",
         "moves numbers",

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sf3d_jax.head.person.landmarks import Floats, smoothstep
+from sf3d_jax.head.person.rounding import snap
 
 # Displacements below this, a fiftieth of a millimetre, are left out of a field.
 _NEGLIGIBLE = 2e-3
@@ -59,4 +60,4 @@ def outward(x: Floats) -> Floats:
 def pack(moves: Floats) -> Field:
     """The field of moves (V, 3) that are not negligible."""
     indices = np.flatnonzero(np.abs(moves).max(1) > _NEGLIGIBLE)
-    return Field(indices.astype(np.int32), moves[indices].astype(np.float32))
+    return Field(indices.astype(np.int32), snap(moves[indices]).astype(np.float32))

@@ -13,6 +13,7 @@ import numpy as np
 from sf3d_jax.head.person.fields import bump, outward
 from sf3d_jax.head.person.landmarks import EYE, LEFT_EYE, RIGHT_EYE, Floats, smoothstep
 from sf3d_jax.head.person.mouth import MouthWeights
+from sf3d_jax.head.person.rounding import snap
 from sf3d_jax.head.person.template.building import Template
 
 
@@ -96,7 +97,7 @@ def make_identity(template: Template, mouth: MouthWeights, seed: int) -> Identit
     points = template.vertices + mouth.closing
     moves = _warp(points, draw) + mouth.skin[:, None] * _draw_features(points, draw)
     moved = _hold_eyes(template, template.vertices + moves, moves, draw)
-    return Identity(moved, rng.uniform(*_OPENNESS), draw(_SLANT))
+    return Identity(snap(moved), rng.uniform(*_OPENNESS), draw(_SLANT))
 
 
 Draw = Callable[[float], float]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sf3d_jax.head.person.landmarks import EYE, FISSURE, SKIN, Floats, smoothstep
+from sf3d_jax.head.person.rounding import cos_sin, snap, turn
 from sf3d_jax.head.person.template.building import Template
 from sf3d_jax.head.person.template.meshing import Ints
 
@@ -71,7 +72,8 @@ def find_lids(template: Template, side: int, ball_part: int) -> Lids:
     upper = smoothstep(1 - (elevation - margin) / _UPPER_SPAN) * near * share
     lower = smoothstep(1 + (elevation + margin) / _LOWER_SPAN) * near * (1 - share)
     ball = np.flatnonzero(template.vertex_parts == ball_part)
-    return Lids(indices, upper * 2 * margin, lower * 2 * margin, upper + lower, ball, side)
+    weights = (snap(upper * 2 * margin), snap(lower * 2 * margin), snap(upper + lower))
+    return Lids(indices, *weights, ball, side)
 
 
 def move_lids(
@@ -81,39 +83,39 @@ def move_lids(
 
     Args:
       vertices: (V, 3), a person with the template's lids and untouched balls.
-      lids: of this eye.
-      center: (3,), of the eye of this person.
-      openness: of the lids at rest, as a share of the template's.
+      lids: the skin about this eye.
+      center: (3,), centre of this person's eye.
+      openness: distance of the margins at rest, as a share of the template's.
       slant: radians by which the outer corner is raised.
-      pose: what the eye does.
+      pose: motion of the eye.
     """
     upper, lower = _move_margins(openness, pose)
-    turn = upper * lids.upper + lower * lids.lower
+    angle = upper * lids.upper + lower * lids.lower
     x, y, z = (vertices[lids.indices] - center).T
-    cos, sin = np.cos(turn), np.sin(turn)
+    cos, sin = cos_sin(angle)
     y, z = cos * y + sin * z, cos * z - sin * y
     roll = lids.side * slant * lids.roll
-    cos, sin = np.cos(roll), np.sin(roll)
+    cos, sin = cos_sin(roll)
     vertices[lids.indices] = np.stack([cos * x - sin * y, sin * x + cos * y, z], 1) + center
-    look = rotate_yaw(lids.side * pose.gaze_out) @ rotate_pitch(pose.gaze_up)
-    vertices[lids.ball] = (vertices[lids.ball] - center) @ look.T + center
+    look = turn(rotate_pitch(pose.gaze_up).T, rotate_yaw(lids.side * pose.gaze_out)).T
+    vertices[lids.ball] = turn(vertices[lids.ball] - center, look) + center
 
 
 def rotate_yaw(angle: float) -> Floats:
     """Turns z towards x, the subject's left, by radians: (3, 3)."""
-    c, s = np.cos(angle), np.sin(angle)
+    c, s = cos_sin(np.asarray(angle))
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
 def rotate_pitch(angle: float) -> Floats:
     """Turns z towards y, up, by radians: (3, 3)."""
-    c, s = np.cos(angle), np.sin(angle)
+    c, s = cos_sin(np.asarray(angle))
     return np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
 
 
 def rotate_roll(angle: float) -> Floats:
     """Turns x, the subject's left, towards y, up, by radians: (3, 3)."""
-    c, s = np.cos(angle), np.sin(angle)
+    c, s = cos_sin(np.asarray(angle))
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
@@ -128,7 +130,7 @@ def _margin(x: Floats) -> Floats:
 
 def _move_margins(openness: float, pose: LidPose) -> tuple[float, float]:
     """Moves of the upper and the lower margin as shares of the template's opening."""
-    opening = 2 * float(_margin(np.zeros(1))[0])
+    opening = float(snap(2 * _margin(np.zeros(1)))[0])
     upper, lower = openness - 0.5, -0.5
     upper += (
         _WIDE * pose.wide + _SQUINT_UPPER * pose.squint + _UPPER_FOLLOWS * pose.gaze_up / opening

@@ -22,6 +22,7 @@ from sf3d_jax.head.person.landmarks import (
     mouth_line,
     smoothstep,
 )
+from sf3d_jax.head.person.rounding import snap
 from sf3d_jax.head.person.template.building import Template
 from sf3d_jax.head.person.template.shape import LIP_GAP, cavity_distance, slit_half_height
 
@@ -69,9 +70,9 @@ def weigh_mouth(template: Template) -> MouthWeights:
     closing = np.zeros_like(points)
     closing[:, 1] = -np.sign(height) * move
     depth = smoothstep(cavity_distance(points) / 0.5)
-    return MouthWeights(
-        _jaw_share(points, part, elliptic), lips, upper, 1 - upper, closing, depth * is_surface
-    )
+    jaw = _jaw_share(points, part, elliptic)
+    weights = (jaw, lips, upper, 1 - upper, closing, depth * is_surface)
+    return MouthWeights(*(snap(weight) for weight in weights))
 
 
 def _elliptic_sine(x: Floats, height: Floats) -> Floats:

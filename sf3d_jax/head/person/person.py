@@ -110,7 +110,7 @@ class Person:
         return move(self._rig, self._identity, self._centers, weights, rotation) / _METRE
 
     def albedo(
-        self, points: npt.ArrayLike, parts: npt.ArrayLike, spacing: npt.ArrayLike = 0.0
+        self, points: npt.ArrayLike, parts: npt.ArrayLike, spacing: npt.ArrayLike
     ) -> npt.NDArray[np.float32]:
         """Paints skin, hair, brows, irises, teeth and tongue.
 

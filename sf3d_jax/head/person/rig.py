@@ -31,6 +31,7 @@ from sf3d_jax.head.person.lids import (
     rotate_yaw,
 )
 from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
+from sf3d_jax.head.person.rounding import cos_sin, snap, turn
 from sf3d_jax.head.person.template.building import Template
 from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
@@ -55,7 +56,7 @@ class Rig(NamedTuple):
       jaw_indices: the vertices that the jaw moves.
       jaw, lips: their shares of the jaw's turn, and of `mouthClose`.
       tongue: the vertices of the tongue, and their places from its root, 0, to its tip, 1.
-      lids: of the left and the right eye.
+      lids: lids of the left and the right eye.
       fields: the linear displacement of each unit of expression that has one.
       neck: (V,), share of the head's turn.
     """
@@ -89,10 +90,10 @@ def load_rig() -> Rig:
         jaw_indices,
         mouth.jaw[jaw_indices],
         mouth.lips[jaw_indices],
-        (tongue, forward),
+        (tongue, snap(forward)),
         (find_lids(template, 1, LEFT_EYE), find_lids(template, -1, RIGHT_EYE)),
         make_fields(template, mouth),
-        neck,
+        snap(neck),
     )
 
 
@@ -106,10 +107,10 @@ def move(
     """Vertices (V, 3) of a person with an expression.
 
     Args:
-      rig: of the template.
+      rig: what moves the template.
       identity: the person.
-      centers: (2, 3), of the left and the right eye of the person.
-      weights: of the units of expression, 0 to 1.
+      centers: (2, 3), centres of the person's left and right eye.
+      weights: weights of 0 to 1 of the units of expression.
       rotation: (yaw, pitch, roll) of the head in radians: to the subject's left, up, and its left
         side up.
     """
@@ -155,16 +156,16 @@ def _move_jaw(vertices: Floats, rig: Rig, weights: Mapping[str, float]) -> None:
     close = weights.get("mouthClose", 0.0)
     share = rig.jaw + close * rig.lips * (0.5 - rig.jaw)
     x, y, z = (vertices[rig.jaw_indices] - HINGE).T
-    cos, sin = np.cos(opening * share), np.sin(opening * share)
+    cos, sin = cos_sin(opening * share)
     y, z = cos * y - sin * z, cos * z + sin * y
-    cos, sin = np.cos(side * share), np.sin(side * share)
+    cos, sin = cos_sin(side * share)
     x, z = cos * x + sin * z, cos * z - sin * x
     vertices[rig.jaw_indices] = np.stack([x, y, z + forward * share], 1) + HINGE
 
 
 def _move_tongue(vertices: Floats, rig: Rig, lift: float, advance: float) -> None:
     tongue, share = rig.tongue
-    vertices[tongue, 2] += advance * _TONGUE_OUT * share**1.5
+    vertices[tongue, 2] += advance * _TONGUE_OUT * share * np.sqrt(share)
     hanging = smoothstep((vertices[tongue, 2] - _LIP_DEPTH) / 1.2)
     vertices[tongue, 1] += lift * _TONGUE_UP * smoothstep(share / 0.6)
     vertices[tongue, 1] -= advance * _TONGUE_DOWN * hanging
@@ -174,6 +175,8 @@ def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float])
     yaw, pitch, roll = rotation
     if not (yaw or pitch or roll):
         return
-    turn = rotate_yaw(yaw) @ rotate_pitch(pitch) @ rotate_roll(roll)
+    # A rotation's columns are the turned axes.
+    tilt = turn(rotate_roll(roll).T, rotate_pitch(pitch))
+    whole = turn(tilt, rotate_yaw(yaw)).T
     away = vertices - NECK
-    vertices += rig.neck[:, None] * (away @ turn.T - away)
+    vertices += rig.neck[:, None] * (turn(away, whole) - away)

@@ -16,6 +16,7 @@ from sf3d_jax.head.person.landmarks import (
     UPPER_TEETH,
     Floats,
 )
+from sf3d_jax.head.person.rounding import snap
 from sf3d_jax.head.person.template import meshing, parts, shape
 
 # The lowest corner of the octree, and a corner beyond the head; the smallest of the four sizes of
@@ -57,7 +58,7 @@ def make_template() -> Template:
     ]
     starts = np.cumsum([0] + [len(piece[0]) for piece in pieces])
     return Template(
-        np.concatenate([piece[0] for piece in pieces]),
+        snap(np.concatenate([piece[0] for piece in pieces])),
         np.concatenate(
             [f + start for (_, f, _), start in zip(pieces, starts[:-1], strict=True)]
         ).astype(np.int32),

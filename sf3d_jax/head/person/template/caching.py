@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 
-from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.person import landmarks, rounding
 from sf3d_jax.head.person.template.building import Template, make_template
 
 
@@ -45,7 +45,7 @@ def _source_hash() -> str:
     instructions = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     digest = hashlib.sha256(f"{np.__version__} {instructions}".encode())
     own = pathlib.Path(__file__).parent.glob("*.py")
-    for path in (pathlib.Path(landmarks.__file__), *sorted(own)):
+    for path in (pathlib.Path(landmarks.__file__), pathlib.Path(rounding.__file__), *sorted(own)):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -18,7 +18,8 @@ from sf3d_jax.camera import Camera
 from sf3d_jax.data.sets.srflow3d.writer import Motion
 from sf3d_jax.gaussians._options import room_for
 from sf3d_jax.gaussians.motion import Annotation, render_motion
-from sf3d_jax.gaussians.rendering import intersections_needed
+from sf3d_jax.gaussians.motion import Motion as ToPrevious
+from sf3d_jax.gaussians.rendering import intersections_needed, render
 from sf3d_jax.gaussians.scene import Gaussians
 from sf3d_jax.head.culling import select
 from sf3d_jax.head.skin.srgb import srgb_to_linear
@@ -34,26 +35,6 @@ from sf3d_jax.making.scene import State, build_scene
 # The number of Gaussians that are drawn is rounded up to a multiple of this share of all, so that
 # few programs are compiled.
 SHARE = 8
-
-
-class Maps(NamedTuple):
-    """What one drawing shows, in NumPy.
-
-    Attributes:
-      colors: [H, W, 3], linear RGB.
-      alpha: [H, W], coverage.
-      inv_depth: [H, W], per metre.
-      forward: motion to the next frame.
-      backward: motion to the previous frame.
-      valid: [H, W], bool, where there is a surface in both motions.
-    """
-
-    colors: np.ndarray
-    alpha: np.ndarray
-    inv_depth: np.ndarray
-    forward: Motion
-    backward: Motion
-    valid: np.ndarray
 
 
 class Frame(NamedTuple):
@@ -159,20 +140,19 @@ class Subject:
         times = max(frame - 1, 0), frame, min(frame + 1, last)
         cameras = [self.camera(time) for time in times]
         annotation = self._annotate(times, cameras)
-        maps = read_maps(annotation)
-        mask = maps.valid
+        backward = annotation.backward
+        assert backward is not None
         if self._options.mask == "sure":
-            mask = np.asarray(sure_pixels(annotation, cameras[1]))
-        if self._room is not None:
-            room = draw_motion([self._room] * 3, cameras, None, self._background)
-            maps = put_before(maps, read_maps(room))
+            mask = sure_pixels(annotation, cameras[1])
+        else:
+            mask = annotation.valid & backward.valid
         return Frame(
-            image=encode_image(maps.colors),
-            mask=mask,
-            inv_depth=maps.inv_depth,
+            image=encode_image(np.asarray(self._show(annotation, cameras[1]))),
+            mask=np.asarray(mask),
+            inv_depth=np.asarray(annotation.inv_depth),
             camera=cameras[1],
-            forward=maps.forward if frame < last else None,
-            backward=maps.backward if frame > 0 else None,
+            forward=read_motion(annotation) if frame < last else None,
+            backward=read_motion(backward) if frame > 0 else None,
         )
 
     def _check_frame(self, frame: int) -> None:
@@ -185,9 +165,31 @@ class Subject:
         self._states = {time: self._find_state(time) for time in times}
         keep = self._scene.find_facing(self._states[times[1]], cameras[1])
         room = round_room(int(keep.sum()), len(keep))
-        states = [select(self._states[time].gaussians, keep, room) for time in times]
-        features = select(self._scene.features, keep, room)
-        return draw_motion(states, cameras, features, self._background)
+        previous, current, following = (
+            select(self._states[time].gaussians, keep, room) for time in times
+        )
+        needed = intersections_needed(current, cameras[1], antialias=True)
+        return render_motion(
+            *(current, following, cameras[1], cameras[2]),
+            previous_gaussians=previous,
+            previous_camera=cameras[0],
+            features=select(self._scene.features, keep, room),
+            background=self._background,
+            max_intersections=room_for(needed),
+            antialias=True,
+        )
+
+    def _show(self, annotation: Annotation, camera: Camera) -> jax.Array:
+        """The linear colours, before the room if there is one.
+
+        The room is drawn apart, in the image alone: a Gaussian of the head that lets a thousandth
+        of the light through would mix millimetres of the room into the depth of the face.
+        """
+        if self._room is None:
+            return annotation.colors
+        needed = intersections_needed(self._room, camera, antialias=True)
+        room = render(self._room, camera, max_intersections=room_for(needed), antialias=True)
+        return annotation.colors + (1 - annotation.alpha)[..., None] * room.colors
 
     def _find_state(self, frame: int) -> State:
         """The scene at a frame; neighbours in time share it."""
@@ -231,75 +233,13 @@ def round_room(count: int, most: int) -> int:
     return step * max(-(-count // step), 1)
 
 
-def draw_motion(
-    states: Sequence[Gaussians],
-    cameras: Sequence[Camera],
-    features: jax.Array | None,
-    background: jax.Array,
-) -> Annotation:
-    """Draws Gaussians with the motions to the next and to the previous image.
+def read_motion(motion: Annotation | ToPrevious) -> Motion:
+    """Takes the maps that are written out of a drawn motion.
 
     Args:
-      states: the Gaussians at the previous time, now, and at the next time.
-      cameras: the cameras at these times.
-      features: (N, K), or None.
-      background: (3), linear RGB.
+      motion: a motion of `render_motion`.
 
     Returns:
-      The annotation.
+      Flow and inverse-depth change.
     """
-    previous, current, following = states
-    needed = intersections_needed(current, cameras[1], antialias=True)
-    return render_motion(
-        *(current, following, cameras[1], cameras[2]),
-        previous_gaussians=previous,
-        previous_camera=cameras[0],
-        features=features,
-        background=background,
-        max_intersections=room_for(needed),
-        antialias=True,
-    )
-
-
-def read_maps(annotation: Annotation) -> Maps:
-    """Takes the maps that are written out of an annotation with both motions.
-
-    Args:
-      annotation: (H, W), from `render_motion`.
-
-    Returns:
-      The maps.
-    """
-    forward, backward = annotation, annotation.backward
-    assert backward is not None
-    read = lambda motion: Motion(np.asarray(motion.flow), np.asarray(motion.inv_depth_change))
-    return Maps(
-        colors=np.asarray(forward.colors),
-        alpha=np.asarray(forward.alpha),
-        inv_depth=np.asarray(forward.inv_depth),
-        forward=read(forward),
-        backward=read(backward),
-        valid=np.asarray(forward.valid & backward.valid),
-    )
-
-
-def put_before(subject: Maps, room: Maps) -> Maps:
-    """Puts a subject before a room.
-
-    They are drawn apart: a Gaussian that lets a thousandth of the light through would mix
-    millimetres of the room into the depth of a face.
-
-    Args:
-      subject: drawn before black.
-      room: drawn with the same cameras.
-
-    Returns:
-      The colours of both, and the depth and motion of the subject where it is valid, of the room
-      elsewhere.
-    """
-    shown = subject.valid[..., None]
-    nearer = lambda a, b: np.where(shown if a.ndim == 3 else subject.valid, a, b)
-    passed = (1 - subject.alpha)[..., None]
-    return jax.tree.map(nearer, subject, room)._replace(
-        colors=subject.colors + passed * room.colors
-    )
+    return Motion(np.asarray(motion.flow), np.asarray(motion.inv_depth_change))

@@ -31,12 +31,13 @@ class Options:
       gaussians: number of Gaussians that cover a head, about. A mesh with more triangles gets one
         for each triangle.
       head: "procedural"; a mesh (.obj, .ply, .glb), whose morph targets move; or a face model
-        (.npz). Lengths are metres; a mesh that is larger than `heads.LARGEST` is taken to be in
-        centimetres or millimetres. x points to the subject's left, y up and z forward.
-      motion: .npz file with the motion of all subjects, or None to draw one for each; see
-        `motions`.
+        (.npz). x points to the subject's left, y up and z forward. Lengths are metres; vertices
+        that extend over more than 4 are taken to be in centimetres, over 400 in millimetres.
+      motion: .npz file with the motion of all subjects, a row for each frame, or None to draw one
+        for each subject. The arrays are weights [F] by the name of the expression or target, and
+        rotation [F, 3]; or vertices [F, V, 3] of a mesh; or FLAME's parameters of a face model.
       texture: image for a mesh with texture coordinates, or None for the texture in its file.
-      background: a colour, or "room" for a textured room with parallax.
+      background: a colour, or "room" for a textured room with parallax; it is in the image alone.
       light: "moving", lights that stay where they are, so that brightness changes as the head
         turns; or "baked", brightness of the rest pose at all times.
       mask: "sure", pixels whose annotations belong to one surface point in all directions; or

@@ -20,6 +20,7 @@ from sf3d_jax.making.colors import draw_waves
 HALF_EXTENTS = np.array([5.5, 4.5, 6.0])
 COUNT = 40_000  # Gaussians
 PICTURES = 90
+SOFT = 0.15  # width of a border, in the unit of HALF_EXTENTS
 TINT = 0.08  # deviation of a colour from grey
 
 # Walls are flat, and their pieces are tens of pixels wide: larger and more opaque Gaussians than on
@@ -59,8 +60,10 @@ def _paint(generator: np.random.Generator, points: np.ndarray, walls: np.ndarray
         # A picture is thin across its own wall, which is any that it reaches.
         wall = generator.integers(5)
         axis = (0, 0, 1, 1, 2)[wall]
-        inside = np.abs(points - middle) < half
-        inside[:, axis] = True
-        colors = np.where((inside.all(1) & (walls == wall))[:, None], tone, colors)
+        # Borders are as soft as pieces are large.
+        inside = np.clip((half - np.abs(points - middle)) / SOFT + 0.5, 0, 1)
+        inside[:, axis] = 1
+        share = inside.min(1) * (walls == wall)
+        colors += share[:, None] * (tone - colors)
     waves = draw_waves(generator, points, (0.5, 4.0))
     return np.clip(colors * (1 + 0.9 * waves[:, None]), 0.02, 1).astype(np.float32)

@@ -29,7 +29,7 @@ from sf3d_jax.making.planning import SubjectPlan
 # Targets that part lips and lids, so that the rest shape tells them apart.
 OPENING = ("jawOpen", "eyeWideLeft", "eyeWideRight")
 
-# An image shows the box about a mesh and a margin, or so many times the face if that is less. The
+# An image shows the box about a mesh and a margin, or FACES times the face if that is less. The
 # face is what moves by more than a share of the largest displacement of the targets.
 MARGIN, FACES, MOVING = 1.15, 2.2, 0.1
 

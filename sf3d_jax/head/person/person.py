@@ -1,5 +1,7 @@
 """A procedural person: rest shape, expressions, parts of the surface, and reflectance."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import numpy as np

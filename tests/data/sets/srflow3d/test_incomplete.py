@@ -192,7 +192,7 @@ def test_a_file_that_was_written_while_it_was_read_is_read_again(top, monkeypatc
 
     cameras(top).write_bytes(content[:-3])
     monkeypatch.setattr(reading, "read_json_cameras", early)
-    dataset = data.SRFlow3D(top, "train")
+    dataset = data.SRFlow3D(top, "train", scale=SCALE)
     assert len(dataset) == 5 and dataset[0].camera is not None
     monkeypatch.undo()
     cameras(top).write_bytes(content[:-3])

@@ -153,7 +153,7 @@ def _draw(
         if joints == JOINTS:
             pose[JAW, 0] = JAW_RANGE * curves.expression(time)["jawOpen"]
             gaze = {
-                name: curves.wave(f"gaze {name}", (0.0, size), time) for name, size in GAZE.items()
+                name: curves.wave(f"eyes {name}", (0.0, size), time) for name, size in GAZE.items()
             }
             pose[[LEFT_EYE, RIGHT_EYE]] = -gaze["up"], gaze["across"], 0
         expression = [

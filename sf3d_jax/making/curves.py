@@ -132,22 +132,31 @@ class Curves:
           Yaw, pitch and roll in radians.
         """
         yaw, pitch, roll = (
-            self._wave(name, (0.0, size), time, TURN_FREQUENCIES) for name, size in TURN.items()
+            self.wave(name, (0.0, size), time, TURN_FREQUENCIES) for name, size in TURN.items()
         )
         return yaw, pitch, roll
 
-    def wave(self, name: str, size: float, time: float) -> float:
-        """A motion of its own for a parameter that goes both ways.
+    def wave(
+        self,
+        name: str,
+        range_: tuple[float, float],
+        time: float,
+        band: tuple[float, float] = FREQUENCIES,
+    ) -> float:
+        """The wave of a name.
 
         Args:
-          name: name of the parameter.
-          size: its typical size.
+          name: name of a unit or of any other parameter.
+          range_: its middle and its size.
           time: seconds.
+          band: least and largest frequency, Hz.
 
         Returns:
-          The value, about 0.
+          w(t) in the formula above.
         """
-        return self._wave(name, (0.0, size), time)
+        if name not in self._waves:
+            self._waves[name] = _draw_wave(self._draw(name), *range_, band)
+        return self._waves[name].at(time)
 
     def _couple(self, time: float) -> dict[str, float]:
         """Weights of ARKit's units."""
@@ -158,14 +167,14 @@ class Curves:
                 name = unit.removesuffix("Side") + side
                 one[name] = self._pair(name, range_, time)
         one |= self._look(time)
-        one |= _split("jaw", self._wave("jawSide", (0.0, JAW_SIDE), time))
-        one |= _split("mouth", self._wave("mouthSide", (0.0, MOUTH_SIDE), time))
+        one |= _split("jaw", self.wave("jawSide", (0.0, JAW_SIDE), time))
+        one |= _split("mouth", self.wave("mouthSide", (0.0, MOUTH_SIDE), time))
         return _restrain(one, self._blink(time))
 
     def _look(self, time: float) -> dict[str, float]:
         """Weights of the eyes' turns: both look the same way."""
-        across = self._wave("gaze across", (0.0, GAZE["across"]), time)
-        up = self._wave("gaze up", (0.0, GAZE["up"]), time)
+        across = self.wave("gaze across", (0.0, GAZE["across"]), time)
+        up = self.wave("gaze up", (0.0, GAZE["up"]), time)
         weights: dict[str, float] = {}
         for side, outwards in (("Left", across), ("Right", -across)):
             weights |= {
@@ -182,22 +191,11 @@ class Curves:
     def _pair(self, name: str, range_: tuple[float, float], time: float) -> float:
         """A weight from 0 to 1; the sides of a pair share most of their wave."""
         base = find_base(name)
-        value = self._wave(base, range_, time)
+        value = self.wave(base, range_, time)
         if base != name:
-            value += LEANING * self._wave(name, (0.0, range_[1]), time)
+            value += LEANING * self.wave(name, (0.0, range_[1]), time)
         soft = np.logaddexp(0, SOFTNESS * value) / SOFTNESS
         return float(soft / (1 + soft**4) ** 0.25)
-
-    def _wave(
-        self,
-        name: str,
-        range_: tuple[float, float],
-        time: float,
-        band: tuple[float, float] = FREQUENCIES,
-    ) -> float:
-        if name not in self._waves:
-            self._waves[name] = _draw_wave(self._draw(name), *range_, band)
-        return self._waves[name].at(time)
 
 
 def complete_side(name: str) -> str:

@@ -2,7 +2,8 @@
 
 The head is a mesh that moves; its Gaussians move with it. For the frame t, its vertices at t - 1, t
 and t + 1 give the same Gaussians three times, and one drawing gives the image and both motions.
-Gaussians that face away from the camera of t are left out at all three times. Nothing in the
+Gaussians that face away from the camera of t, or are far behind others, are left out at all three
+times. Nothing in the
 result depends on which frames were drawn before.
 """
 
@@ -161,9 +162,9 @@ class Subject:
             raise ValueError(f"frame: expected 0 to {last}, got {frame}")
 
     def _annotate(self, times: Sequence[int], cameras: Sequence[Camera]) -> Annotation:
-        """Draws the Gaussians that face the camera, with the motions to both neighbours."""
+        """Draws the Gaussians that are seen, with the motions to both neighbours."""
         self._states = {time: self._find_state(time) for time in times}
-        keep = self._scene.find_facing(self._states[times[1]], cameras[1])
+        keep = self._scene.find_seen(self._states[times[1]], cameras[1])
         room = round_room(int(keep.sum()), len(keep))
         previous, current, following = (
             select(self._states[time].gaussians, keep, room) for time in times

@@ -40,12 +40,12 @@ class SubjectPlan:
     seed: int
     clips: tuple[Clip, ...]
 
-    def draw_from(self, stream: str, key: str = "") -> np.random.Generator:
+    def draw_from(self, stream: str, key: str | None = None) -> np.random.Generator:
         """Opens a source of random numbers, at its beginning.
 
         Args:
           stream: one of STREAMS.
-          key: name of a part of the stream that is independent of all others.
+          key: name of a part of the stream that is independent of all others; None for the first.
 
         Returns:
           A generator that depends on the seed, the subject, the stream and the key alone.
@@ -54,7 +54,7 @@ class SubjectPlan:
           ValueError: there is no such stream.
         """
         check_choice("stream", stream, STREAMS)
-        spawn_key = (STREAMS.index(stream), zlib.crc32(key.encode()))
+        spawn_key = (STREAMS.index(stream), zlib.crc32((key or "").encode()))
         sequence = np.random.SeedSequence([self.seed, self.index], spawn_key=spawn_key)
         return np.random.default_rng(sequence)
 

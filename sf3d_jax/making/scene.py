@@ -23,6 +23,12 @@ from sf3d_jax.making.lights import Lights, draw_lights, shade
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
 
+# Cells in which hidden pieces are looked for: their size in sides of a piece, the number of cells
+# to each side that have to be covered, and the least distance behind their surface, metres. It is
+# more than the depth of a cell on a steep surface.
+CELL, REACH, BEHIND = 2.0, 3, 0.006
+SIZE = 0.25  # deviation of a Gaussian over the side of its piece, as `carry` has it
+
 
 class State(NamedTuple):
     """The scene at one time.
@@ -77,9 +83,17 @@ class Scene:
         moved = jnp.asarray(vertices, jnp.float32)
         return State(moved, carry(self.cover, self.faces, moved, self.reflectance * light))
 
-    def find_facing(self, state: State, camera: Camera) -> np.ndarray:
-        """Which Gaussians face a camera: (N), bool."""
-        return np.asarray(is_facing(self.cover, self.faces, state.vertices, camera))
+    def find_seen(self, state: State, camera: Camera) -> np.ndarray:
+        """Which Gaussians face a camera and are not far behind others that do: (N), bool."""
+        facing = np.asarray(is_facing(self.cover, self.faces, state.vertices, camera))
+        if not self.head.is_divided:
+            return facing
+        means = np.asarray(state.gaussians.means)[facing]
+        factors = np.asarray(state.gaussians.factors)[facing]
+        groups = self.head.groups[np.asarray(self.head.cover.triangles)[facing]]
+        seen = facing.copy()
+        seen[facing] = ~is_hidden(means, factors, groups, camera)
+        return seen
 
     def find_light(self, vertices: np.ndarray) -> jax.Array:
         """Light on white pieces of the head, (N, 3), linear."""
@@ -123,6 +137,51 @@ def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
     if options.light == "moving":
         return scene
     return dataclasses.replace(scene, baked=scene.find_light(head.neutral))
+
+
+def is_hidden(
+    means: np.ndarray, factors: np.ndarray, groups: np.ndarray, camera: Camera
+) -> np.ndarray:
+    """Tells which pieces lie far behind one surface, such as teeth behind a lip.
+
+    A thousandth of the light that passes between the Gaussians of a lip would mix the teeth into
+    its depth. The image is divided into cells of about four pieces. A piece is hidden if in all
+    cells about it, the nearest pieces are nearer by BEHIND and belong to one group: beside an
+    opening, they belong to two.
+
+    Args:
+      means: [N, 3], of pieces that face the camera, metres.
+      factors: [N, 3, 3], their factors.
+      groups: [N], their surfaces.
+      camera: a pinhole.
+
+    Returns:
+      [N], bool.
+    """
+    pose, focal = np.asarray(camera.world_to_camera), np.asarray(camera.focal).min()
+    x, y, depth = (means * pose[:, None, :3]).sum(-1) + pose[:, 3:]
+    areas = np.linalg.norm(np.cross(factors[..., 0], factors[..., 1]), axis=-1)
+    cell = max(CELL / SIZE * focal * float(np.median(np.sqrt(areas) / depth)), 1.0)
+    at = np.stack([y, x]) / depth * focal / cell
+    at = np.floor(at - at.min(1, keepdims=True)).astype(np.int64) + REACH
+    rows, columns = at.max(1) + REACH + 1
+    place = at[0] * columns + at[1]
+    order = np.argsort(-depth, kind="stable")  # the nearest piece of a cell is written last
+    least = np.full(rows * columns, np.inf)
+    least[place[order]] = depth[order]
+    group = np.zeros(rows * columns)
+    group[place[order]] = groups[order]
+    farthest, highest, lowest = (
+        _find_largest(x.reshape(rows, columns)).ravel()[place] for x in (least, group, -group)
+    )
+    return (farthest < depth - BEHIND) & (highest == -lowest)
+
+
+def _find_largest(x: np.ndarray) -> np.ndarray:
+    """The largest number within REACH of each cell, along rows and columns."""
+    for axis in (0, 1):
+        x = np.max([np.roll(x, k, axis) for k in range(-REACH, REACH + 1)], axis=0)
+    return x
 
 
 @jit

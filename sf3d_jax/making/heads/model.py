@@ -152,9 +152,13 @@ def _draw(
         pose[NECK if joints == JOINTS else ROOT] = -pitch, yaw, roll
         if joints == JOINTS:
             pose[JAW, 0] = JAW_RANGE * curves.expression(time)["jawOpen"]
-            gaze = {name: curves.wave(f"gaze {name}", size, time) for name, size in GAZE.items()}
+            gaze = {
+                name: curves.wave(f"eyes {name}", (0.0, size), time) for name, size in GAZE.items()
+            }
             pose[[LEFT_EYE, RIGHT_EYE]] = -gaze["up"], gaze["across"], 0
-        expression = [curves.wave(f"expression {k}", EXPRESSION_SIZE, time) for k in range(count)]
+        expression = [
+            curves.wave(f"expression {k}", (0.0, EXPRESSION_SIZE), time) for k in range(count)
+        ]
         return {"expression": np.array(expression), "pose": pose}
 
     return find

@@ -61,6 +61,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         extent=EXTENT,
         find_vertices=find_vertices,
         paint=functools.partial(_paint, person, pieces),
+        is_divided=True,
     )
 
 

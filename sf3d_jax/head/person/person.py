@@ -1,4 +1,4 @@
-"""A procedural person: rest shape, expressions, parts of the surface, and reflectance."""
+"""A procedural person: rest shape, expressions, groups of the surface, and reflectance."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ import numpy.typing as npt
 from sf3d_jax.head.person.expression import check_weights
 from sf3d_jax.head.person.identity import make_identity
 from sf3d_jax.head.person.landmarks import (
+    EYE,
     LEFT_EYE,
+    MOUTH,
     PARTS,
     RIGHT_EYE,
+    SKIN,
     Floats,
 )
-from sf3d_jax.head.person.rig import load_rig, move
+from sf3d_jax.head.person.rig import Rig, load_rig, move
 from sf3d_jax.head.skin.painting import paint
 
 _METRE = 100.0  # centimetres
+_GROUPS = ("skin", "upper lids", "lower jaw", *PARTS[MOUTH:])
+_UPPER_LIDS, _LOWER_JAW, _REST = 1, 2, 3
+# Upper lids are the skin this close to the centre of an eye and above it, the fold over them
+# included.
+_LID_REACH = 1.9
 
 
 class Person:
@@ -34,10 +42,12 @@ class Person:
       template: (V, 3) float64, the rest shape of all people; its mouth and lids are open.
       rest: (V, 3) float64, this person's neutral face: `vertices({})`.
       parts: (T,) int32, the index of each triangle into `part_names`: what the painter of the skin
-        needs, and the groups of `surface_features`. Both lips are skin, as are all four lids: on
-        the template they are apart.
+        needs.
+      groups: (T,) int32, the index of each triangle into `group_names`: parts, with upper lids and
+        the lower jaw's skin apart, so that surfaces which touch belong to different groups.
     """
 
+    group_names: tuple[str, ...] = _GROUPS
     part_names: tuple[str, ...] = PARTS
 
     def __init__(self, seed: int) -> None:
@@ -68,6 +78,7 @@ class Person:
         self.faces = self._rig.template.faces
         self.template = self._rig.template.vertices / _METRE
         self.parts = vertex_parts[self.faces].min(1)
+        self.groups = _group(self._rig, self.parts)
         self.rest = self.vertices({})
 
     def vertices(
@@ -119,3 +130,16 @@ class Person:
         """
         spacing = np.asarray(spacing, float) * _METRE
         return paint(np.asarray(points, float) * _METRE, parts, self.seed, spacing)
+
+
+def _group(rig: Rig, parts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """The group of each triangle, from its part and, on the skin, its place on the template."""
+    vertices, faces, _ = rig.template
+    middle = vertices[faces].mean(1)
+    q = np.concatenate([np.abs(middle[:, :1]), middle[:, 1:]], 1) - EYE
+    is_skin = parts == SKIN
+    is_lid = is_skin & (np.linalg.norm(q, axis=1) < _LID_REACH) & (q[:, 1] > 0)
+    is_jaw = is_skin & (rig.mouth.jaw[faces].mean(1) > 0.5)
+    groups = np.where(is_skin, 0, parts - MOUTH + _REST)
+    groups = np.where(is_jaw, _LOWER_JAW, groups)
+    return np.where(is_lid, _UPPER_LIDS, groups).astype(np.int32)

@@ -53,7 +53,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
 
     return Head(
         faces=person.faces,
-        groups=person.parts,
+        groups=person.groups,
         rest=person.template,
         neutral=person.rest,
         cover=pieces,

@@ -1,4 +1,4 @@
-"""A person's arrays, parts and reflectance."""
+"""A person's arrays, groups and reflectance."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from sf3d_jax.head.skin.painting import paint
 
 def test_the_arrays_of_all_people_correspond():
     one, other = person(0), person(1)
-    assert one.faces.dtype == one.parts.dtype == np.int32
+    assert one.faces.dtype == one.groups.dtype == one.parts.dtype == np.int32
     assert one.template.dtype == one.rest.dtype == np.float64
     np.testing.assert_array_equal(one.faces, other.faces)
-    np.testing.assert_array_equal(one.parts, other.parts)
+    np.testing.assert_array_equal(one.groups, other.groups)
     np.testing.assert_array_equal(one.template, other.template)
-    assert one.parts.shape == one.faces.shape[:1]
-    assert set(one.parts) == set(range(len(one.part_names)))
+    assert one.groups.shape == one.parts.shape == one.faces.shape[:1]
+    assert set(one.groups) == set(range(len(one.group_names)))
     assert np.isfinite(one.rest).all()
 
 
@@ -46,19 +46,26 @@ def test_a_negative_seed_is_refused():
         head.Person(-1)
 
 
-def test_skins_that_touch_are_apart_on_the_template():
+def test_surfaces_that_touch_are_of_different_groups():
     one = person(0)
-    skin = np.unique(one.faces[one.parts == place(one, "skin")])
-    points = one.template[skin] * 100
-    height = points[:, 1] - mouth_line(points[:, 0])
-    lips = (abs(points[:, 0]) < 1.5) & (points[:, 2] > 8.3) & (abs(height) < 0.5)
-    q = points - EYE
-    reach = np.linalg.norm(q, axis=1)
-    lids = (abs(q[:, 0]) < 0.8) & (reach < 1.4) & (q[:, 2] > 0.6)
-    for side, above, apart in ((lips, height, 0.25), (lids, q[:, 1], 0.6)):
-        upper, lower = points[side & (above > 0)], points[side & (above < 0)]
-        assert len(upper) > 20 and len(lower) > 20
-        assert np.linalg.norm(upper[:, None] - lower, axis=-1).min() > apart
+    middle = one.template[one.faces].mean(1) * 100
+    height = middle[:, 1] - mouth_line(middle[:, 0])
+    lips = (one.parts == place(one, "skin")) & (abs(middle[:, 0]) < 2) & (middle[:, 2] > 7.5)
+    upper = lips & (height > 0) & (height < 0.5)
+    lower = lips & (height < 0) & (height > -0.5)
+    names = np.array(one.group_names)[one.groups]
+    assert set(names[upper]) == {"skin"} and set(names[lower]) == {"lower jaw"}
+    q = middle * [1, 1, 1] - EYE
+    margins = (
+        (one.parts == 0)
+        & (abs(q[:, 0]) < 0.8)
+        & (np.linalg.norm(q, axis=1) < 1.7)
+        & (q[:, 2] > 0.6)
+    )
+    assert set(names[margins & (q[:, 1] > 0.2)]) == {"upper lids"}
+    assert set(names[margins & (q[:, 1] < -0.2)]) == {"skin"}
+    for part in one.part_names[1:]:
+        assert set(names[one.parts == place(one, part)]) == {part}
 
 
 def test_the_left_eye_is_on_the_subjects_left():

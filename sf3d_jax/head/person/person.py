@@ -42,9 +42,9 @@ class Person:
       template: (V, 3) float64, the rest shape of all people; its mouth and lids are open.
       rest: (V, 3) float64, this person's neutral face: `vertices({})`.
       parts: (T,) int32, the index of each triangle into `part_names`: what the painter of the skin
-        needs.
+        needs, and the groups for `surface_features`.
       groups: (T,) int32, the index of each triangle into `group_names`: parts, with upper lids and
-        the lower jaw's skin apart, so that surfaces which touch belong to different groups.
+        the lower jaw's skin apart, so that the two sides of every opening have different groups.
     """
 
     group_names: tuple[str, ...] = _GROUPS

@@ -22,7 +22,8 @@ class Head:
       extent: length that the shorter side of an image shows.
       find_vertices: gives the [V, 3] vertices of a frame, float64.
       paint: gives the [N, 3] linear reflectance of the cover's pieces, float32.
-      is_divided: whether every opening, such as the mouth, lies between two groups.
+      sides: [T], int32, numbers that differ on the two sides of every opening, such as lips; what
+        is behind one side is not drawn. None if they are not known.
     """
 
     faces: np.ndarray
@@ -34,7 +35,7 @@ class Head:
     extent: float
     find_vertices: Callable[[int], np.ndarray]
     paint: Callable[[], np.ndarray]
-    is_divided: bool = False
+    sides: np.ndarray | None = None
 
 
 def turn(points: np.ndarray, pivot: np.ndarray, rotation: tuple[float, float, float]) -> np.ndarray:

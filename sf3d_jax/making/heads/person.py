@@ -53,7 +53,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
 
     return Head(
         faces=person.faces,
-        groups=person.groups,
+        groups=person.parts,
         rest=person.template,
         neutral=person.rest,
         cover=pieces,
@@ -61,7 +61,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         extent=EXTENT,
         find_vertices=find_vertices,
         paint=functools.partial(_paint, person, pieces),
-        is_divided=True,
+        sides=person.groups,
     )
 
 

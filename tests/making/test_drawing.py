@@ -24,7 +24,7 @@ def options(tmp_path_factory):
     path = tmp_path_factory.mktemp("heads") / "egg.glb"
     data.write_mesh(path, make_egg())
     # At 5 frames per second, motions are large even in a small image.
-    small = dict(subjects=2, test=1, frames=4, fps=5.0, size=SIZE, gaussians=1000)
+    small = dict(subjects=2, test=1, frames=4, fps=5.0, size=SIZE, gaussians=1300)
     return Options(**small, head=str(path), background="black")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data.maps.images import read_image
 from sf3d_jax.data.meshes.formats import read_mesh
-from sf3d_jax.data.meshes.mesh import Mesh
+from sf3d_jax.data.meshes.mesh import Mesh, find_equal_vertices
 from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.skin.pieces import place_corners
 from sf3d_jax.head.skin.textures import paint_from_texture
@@ -17,11 +17,12 @@ from sf3d_jax.making.curves import complete_side
 from sf3d_jax.making.heads.head import Head, turn
 from sf3d_jax.making.heads.motions import draw_poses, list_arrays, read_motion, read_poses
 from sf3d_jax.making.heads.surface import (
-    face_outwards,
     find_box,
     find_parts,
     find_unit,
+    is_inside_out,
     paint_plainly,
+    reverse,
 )
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -95,14 +96,20 @@ def open_mesh(subject: SubjectPlan, options: Options) -> Head:
 def _load(path: str, gaussians: int) -> _Loaded:
     mesh = read_mesh(path)
     unit = find_unit(mesh.vertices)
-    parts = find_parts(mesh.faces, len(mesh.vertices))
-    faces = face_outwards(mesh.vertices, mesh.faces, parts)
+    # Files that repeat a vertex along the seams of a texture have one surface on both sides.
+    joined = find_equal_vertices(mesh.vertices, mesh.targets.values())[1][mesh.faces]
+    parts = find_parts(joined, len(mesh.vertices))
+    turned = is_inside_out(mesh.vertices, joined, parts)
+    faces = reverse(mesh.faces, turned)
     groups = parts
     if mesh.groups is not None:
         pairs = np.stack([parts, mesh.groups], 1)
         groups = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     targets = {name: unit * x for name, x in mesh.targets.items()}
-    scaled = mesh._replace(vertices=unit * mesh.vertices, faces=faces, targets=targets)
+    of_texture = None if mesh.face_uv is None else reverse(mesh.face_uv, turned)
+    scaled = mesh._replace(
+        vertices=unit * mesh.vertices, faces=faces, face_uv=of_texture, targets=targets
+    )
     return _Loaded(scaled, groups, cover(scaled.vertices, faces, gaussians), unit, mesh.faces)
 
 

@@ -21,11 +21,12 @@ from sf3d_jax.making.curves import Curves
 from sf3d_jax.making.heads.head import Head
 from sf3d_jax.making.heads.motions import read_motion
 from sf3d_jax.making.heads.surface import (
-    face_outwards,
     find_box,
     find_parts,
     find_unit,
+    is_inside_out,
     paint_plainly,
+    reverse,
 )
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -115,7 +116,7 @@ def _load(path: str, gaussians: int) -> _Loaded:
     arrays = read_face_model(path)
     template, faces = arrays.template, arrays.faces
     groups = find_parts(faces, len(template))
-    faces = face_outwards(template, faces, groups)
+    faces = reverse(faces, is_inside_out(template, faces, groups))
     count = arrays.shapes.shape[-1]
     single = lambda x: None if x is None else x.astype(np.float32)
     model = FaceModel(

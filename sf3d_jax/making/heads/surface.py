@@ -50,8 +50,8 @@ def find_parts(faces: np.ndarray, count: int) -> np.ndarray:
             return np.unique(label[faces[:, 0]], return_inverse=True)[1].astype(np.int32)
 
 
-def face_outwards(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """Turns the triangles of closed parts so that they are counterclockwise from outside.
+def is_inside_out(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Tells which triangles belong to closed parts that show their inside.
 
     Args:
       vertices: [V, 3].
@@ -59,8 +59,8 @@ def face_outwards(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray) ->
       parts: [T], numbers of connected parts.
 
     Returns:
-      [T, 3]. A part is closed if each of its edges belongs to two triangles that run along it in
-      opposite directions; if it has a negative volume, its triangles are turned. Open parts stay.
+      [T], bool. A part is closed if each of its edges belongs to two triangles that run along it in
+      opposite directions; it is inside out if its volume is negative. Open parts are not.
     """
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     volume = np.bincount(parts, np.einsum("ij,ij->i", a, np.cross(b, c)))
@@ -69,7 +69,19 @@ def face_outwards(vertices: np.ndarray, faces: np.ndarray, parts: np.ndarray) ->
     backward = edges[:, 1] * len(vertices) + edges[:, 0]
     has_partner = np.isin(forward, backward).reshape(3, -1).all(0)
     is_open = np.bincount(parts, ~has_partner) > 0
-    turned = ((volume < 0) & ~is_open)[parts]
+    return ((volume < 0) & ~is_open)[parts]
+
+
+def reverse(faces: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """Reverses the order of the corners of some triangles.
+
+    Args:
+      faces: [T, 3], numbers of vertices or of texture coordinates.
+      turned: [T], bool, which triangles.
+
+    Returns:
+      [T, 3].
+    """
     return np.where(turned[:, None], faces[:, ::-1], faces)
 
 

@@ -5,6 +5,7 @@ import pytest
 from helpers.small_heads import make_egg
 
 from sf3d_jax import data
+from sf3d_jax.head.skin.srgb import linear_to_srgb
 from sf3d_jax.making import Options, plan
 from sf3d_jax.making.heads import open_head
 from sf3d_jax.making.heads.head import turn
@@ -99,6 +100,38 @@ def test_a_texture_paints_the_pieces(tmp_path):
     left, right = (across > 1e-6).all(1), (across < -1e-6).all(1)
     np.testing.assert_allclose(colors[left], [[0, 0, 1]] * left.sum(), atol=1e-6)
     np.testing.assert_allclose(colors[right], [[1, 0, 0]] * right.sum(), atol=1e-6)
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_texture_stays_in_place_on_a_mesh_that_is_turned_outwards(tmp_path, is_reversed):
+    egg = make_egg()
+    faces = egg.faces[:, ::-1] if is_reversed else egg.faces
+    # The red of the texture grows from left to right by the width of the egg.
+    ramp = np.zeros((2, 256, 3), np.uint8)
+    ramp[..., 0] = np.arange(256)
+    low, high = egg.vertices.min(0), egg.vertices.max(0)
+    share = (egg.vertices - low) / (high - low) * 0.98 + 0.01
+    mesh = egg._replace(faces=faces, uv=share[:, :2], face_uv=faces, targets={})
+    data.write_image(tmp_path / "ramp.png", ramp)
+    head = open_egg(tmp_path, mesh, "egg.obj", texture=str(tmp_path / "ramp.png"))
+    red = linear_to_srgb(head.paint()[:, 0])
+    corners = share[head.faces[head.cover.triangles], 0]
+    across = (head.cover.corners.mean(1) * corners).sum(1)
+    np.testing.assert_allclose(red, across, atol=0.01)
+
+
+def test_the_seams_of_a_texture_do_not_divide_a_surface(tmp_path):
+    egg = make_egg()
+    # Every triangle has vertices of its own, as files have that keep texture coordinates in them.
+    split = egg._replace(
+        vertices=egg.vertices[egg.faces].reshape(-1, 3),
+        faces=np.arange(egg.faces.size, dtype=np.int32).reshape(-1, 3)[:, ::-1],
+        targets={},
+    )
+    head, whole = open_egg(tmp_path, split, "split.ply"), open_egg(tmp_path, egg, "egg.glb")
+    assert len(set(head.groups)) == len(set(whole.groups))
+    volume = lambda x: np.linalg.det(x.neutral[x.faces]).sum()
+    np.testing.assert_allclose(volume(head), volume(whole), rtol=1e-5)
 
 
 def test_a_mesh_without_texture_coordinates_has_plain_skin_and_refuses_a_texture(tmp_path):

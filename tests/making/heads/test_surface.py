@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sf3d_jax.making.heads.head import turn
-from sf3d_jax.making.heads.surface import face_outwards, find_parts, find_unit
+from sf3d_jax.making.heads.surface import find_parts, find_unit, is_inside_out, reverse
 
 # A tetrahedron whose triangles are counterclockwise from outside.
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], float)
@@ -41,7 +41,7 @@ def test_closed_parts_are_turned_outwards_and_open_ones_stay():
     vertices = np.concatenate([CORNERS, CORNERS + 3, CORNERS + 6])
     inside_out, sheet = FACES[:, ::-1] + 4, FACES[:1, ::-1] + 8
     faces = np.concatenate([FACES, inside_out, sheet])
-    found = face_outwards(vertices, faces, find_parts(faces, 12))
+    found = reverse(faces, is_inside_out(vertices, faces, find_parts(faces, 12)))
     assert np.array_equal(found[:4], FACES)
     assert np.array_equal(found[4:8], FACES[:, [0, 1, 2]] + 4)
     assert np.array_equal(found[8:], sheet)

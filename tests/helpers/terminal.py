@@ -14,7 +14,8 @@ _LISTENS = f"import signal; signal.signal(signal.SIGINT, signal.default_int_hand
 _CONTROLLED = [
     sys.executable,
     "-c",
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "os.execvp(sys.argv[1], sys.argv[1:])",
 ]
 ESCAPE = "\x1b"

@@ -100,6 +100,12 @@ MUTANTS = {
         "data/maps/test_kitti_png.py::"
         "test_disparity_is_written_rounded_and_a_small_one_stays_valid",
     ),
+    "data.meshes": Mutant(
+        "data/meshes/glb/scene.py",
+        "to_scene = to_scene @ _read_transform(node)",
+        "to_scene = _read_transform(node) @ to_scene",
+        "data/meshes/glb/test_reading.py::test_nodes_move_turn_and_scale_their_meshes",
+    ),
     "data.sets": Mutant(
         "data/sets/_reading.py",
         "return by_frame[numbers[0]], by_frame[numbers[1]]",
@@ -117,6 +123,12 @@ MUTANTS = {
         "translation[:, 0] + rotation @ origin",
         "translation[:, 0] - rotation @ origin",
         "gaussians/test_origin.py::test_cameras_see_every_mean_at_its_place_in_float32[1000.0]",
+    ),
+    "head": Mutant(
+        "head/carrying.py",
+        "subtract(scale(2, second), first)",
+        "subtract(scale(2, second), second)",
+        "head/test_carrying.py::test_the_gaussians_are_those_of_the_formula",
     ),
     "losses": Mutant(
         "losses/penalties.py",

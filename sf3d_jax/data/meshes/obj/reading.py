@@ -3,14 +3,16 @@
     v x y z                          a vertex; a fourth number (a weight) and colours are ignored
     vt u v                           a texture coordinate, from the bottom left of the texture
     f 1/1 2/2/5 -1//6                a polygon: vertex / texture coordinate / normal of each corner,
-                                     from 1, or from -1 for the last one before this line
+                                     from 1, or from -1 for the last one before this line; once fo
     o name, g name                   object and group of the faces that follow
     usemtl name, mtllib file         their material, and the file beside this one that describes it
 
-A backslash at the end of a line continues it; # begins a comment.
+A backslash at the end of a line of numbers continues it; # begins a comment. Names and comments end
+with their line, as a backslash there is that of a folder of Windows.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +22,13 @@ from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_into_fans
 from sf3d_jax.data.meshes.obj.materials import read_materials
 from sf3d_jax.data.meshes.textures import Paint, join_textures
 
-_VERTEX_LENGTHS = {3, 4, 6, 7}
+_VERTEX_LENGTHS = {3, 4, 6, 7, 8}
 _COORDINATE_LENGTHS = {1, 2, 3}
 # Normals, lines, points, smoothing, and settings of a renderer.
 _IGNORED = set("vn l p s mg lod bevel c_interp d_interp shadow_obj trace_obj usemap maplib".split())
+_NAMING = set(b"o g usemtl mtllib usemap maplib shadow_obj trace_obj".split())
 _CURVED = set("vp cstype deg bmat step curv curv2 surf parm trim hole scrv sp end con".split())
+_UTF8, _END = b"\xef\xbb\xbf", b"\x1a"  # marks of the encoding, and of the end in old systems
 _NUMBER = re.compile(rb"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?")
 _INDEX = re.compile(rb"-?\d{1,18}")
 _INDEX_DIGITS = b"0123456789-"
@@ -75,10 +79,9 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
 
 def _split_lines(path: PathLike, data: bytes) -> _Lines:
     found = _Lines()
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
     state = {"o": "", "g": "", "usemtl": ""}
     names = ("", "", "")
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in _join_lines(data.removeprefix(_UTF8).rstrip().removesuffix(_END)):
         words = (line if b"#" not in line else line.partition(b"#")[0]).split()
         if not words:
             continue
@@ -87,7 +90,7 @@ def _split_lines(path: PathLike, data: bytes) -> _Lines:
                 found.vertices.append(words[1:])
             case b"vt":
                 found.coordinates.append(words[1:])
-            case b"f":
+            case b"f" | b"fo":
                 for word in words[1:]:
                     vertex, _, rest = word.partition(b"/")
                     found.corners.append(vertex)
@@ -103,6 +106,21 @@ def _split_lines(path: PathLike, data: bytes) -> _Lines:
             case keyword:
                 _check_ignored(path, keyword.decode("latin-1"), number)
     return found
+
+
+def _join_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lists the lines with their numbers from 1; one that goes on has that of its first part."""
+    begun: list[bytes] = []
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.endswith(b"\\") and b"#" not in line:
+            keyword = (begun or [line])[0].split()[:1]
+            if not _NAMING & {*keyword}:
+                begun.append(line[:-1])
+                continue
+        yield number - len(begun), b" ".join([*begun, line])
+        begun = []
+    if begun:
+        yield number - len(begun) + 1, b" ".join(begun)
 
 
 def _decode_name(line: bytes) -> str:

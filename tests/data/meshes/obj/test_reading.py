@@ -65,6 +65,33 @@ def test_lines_go_on_after_a_backslash_and_end_at_a_remark(read):
     assert read(b"\xef\xbb\xbf" + text.encode()).vertices[1].tolist() == [1, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# exported to D:\\export\\",
+        "v 9 9 9 # left\\",
+        "g C:\\heads\\",
+        "usemtl skin\\",
+        "mtllib C:\\heads\\",
+        "usemap C:\\heads\\",
+    ],
+)
+def test_a_backslash_at_the_end_of_a_name_or_a_remark_joins_no_lines(read, line):
+    for ending in ("\n", "\r\n", "\r"):
+        text = f"{SQUARE}{line}\nf 1 2 3\n{line}\nf 1 3 4\nv 5 5 5\n"
+        mesh = read(text.replace("\n", ending))
+        assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3]]
+        assert mesh.vertices[-1].tolist() == [5, 5, 5]
+        assert len(mesh.vertices) == (7 if line.startswith("v") else 5)
+        assert mesh.group_names == (("C:\\heads\\",) if line.startswith("g") else ())
+
+
+def test_a_line_that_goes_on_has_the_number_of_its_first_part(read):
+    with pytest.raises(data.FormatError, match="found 'face' in line 7"):
+        read(SQUARE + "f 1 \\\n2 3\nface \\\n1 2 3\n")
+    assert read(SQUARE + "f 1 2 3 \\").faces.tolist() == [[0, 1, 2]]
+
+
 def test_objects_and_groups_name_the_faces(read):
     faces = "f 1 2 3\ng \tleft lid \nf 1 3 4\no Head\nf 2 3 4\ng\nf 1 2 4\ng left lid\nf 1 2 3\n"
     mesh = read(SQUARE + "usemtl one\n" + faces)
@@ -98,7 +125,7 @@ def test_lines_points_and_settings_are_passed_over(read):
         ("f 1 2 3.0\n", "the number of a vertex in a face, found b'3.0'"),
         ("f 1 2 1_0\n", "the number of a vertex in a face, found b'1_0'"),
         ("f 1 2 99999999999999999999\n", "the number of a vertex in a face"),
-        ("v 1 2\nf 1 2 3\n", "3, 4, 6, 7 numbers in line 5 of v, found b'1 2'"),
+        ("v 1 2\nf 1 2 3\n", "3, 4, 6, 7, 8 numbers in line 5 of v, found b'1 2'"),
         ("v 1 2 nan\nf 1 2 3\n", "numbers in line 5 of v, found b'1 2 nan'"),
         ("v 1 2 1_0\nf 1 2 3\n", "numbers in line 5 of v, found b'1 2 1_0'"),
         ("v 1 2 1-\nf 1 2 3\n", "numbers in line 5 of v, found b'1 2 1-'"),

@@ -78,9 +78,11 @@ def write_mesh(path: PathLike, mesh: Mesh) -> None:
       mesh: mesh to write.
 
     Raises:
-      TypeError: it is not a Mesh, or an array has the wrong dtype.
+      TypeError: it is not a Mesh, an array has the wrong dtype, or the name of a target or a group
+        is not a text.
       ValueError: the ending is another one, the format cannot hold a part of the mesh, a shape does
-        not fit, an index is out of range, or a number is non-finite.
+        not fit, an index is out of range, a number is non-finite, or an .obj cannot name a group,
+        or the texture, so that it is found again.
       FileNotFoundError: the folder of the file does not exist.
     """
     ending = Path(path).suffix.lower()

@@ -5,6 +5,7 @@ stacked from the top, each with a border of one pixel that repeats its edge, so 
 interpolation does not mix them; a material without an image becomes a pixel of its colour.
 """
 
+import os
 import urllib.parse
 from pathlib import Path
 from typing import NamedTuple
@@ -63,14 +64,20 @@ def read_texture_beside(path: PathLike, name: str) -> np.ndarray:
     Raises:
       FormatError: there is no such file, or it is not an image of 8 bits.
     """
-    folder, plain = Path(path).parent, name.replace("\\", "/")
-    texts = (name, plain, urllib.parse.unquote(plain), plain.rpartition("/")[2])
-    for text in texts:
-        candidate = folder / text
-        if text and "\0" not in text and len(text) < 1000 and candidate.is_file():
-            return decode_texture(candidate, candidate.read_bytes())
-    found = "no such file; put it there, or remove its name from the file"
-    raise FormatError(path, f"the texture {name[:200]!r} beside it", found)
+    if found := find_beside(path, name):
+        return decode_texture(found, found.read_bytes())
+    advice = "no such file; put it there, or remove its name from the file"
+    raise FormatError(path, f"the texture {name[:200]!r} beside it", advice)
+
+
+def find_beside(path: PathLike, name: str) -> Path | None:
+    """Finds the file that another one names, as `read_texture_beside` does; None if none is."""
+    plain = name.replace("\\", "/")
+    for text in (name, plain, urllib.parse.unquote(plain), plain.rpartition("/")[2]):
+        candidate = Path(path).parent / text
+        if text and os.path.isfile(candidate):  # False for what cannot be a name, too
+            return candidate
+    return None
 
 
 def join_textures(

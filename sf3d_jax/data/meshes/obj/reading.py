@@ -20,7 +20,7 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_into_fans
 from sf3d_jax.data.meshes.obj.materials import read_materials
-from sf3d_jax.data.meshes.textures import Paint, join_textures
+from sf3d_jax.data.meshes.textures import join_textures
 
 _VERTEX_LENGTHS = {3, 4, 6, 7, 8}
 _COORDINATE_LENGTHS = {1, 2, 3}
@@ -65,10 +65,7 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     elif (corner_uv >= 0).any():
         raise FormatError(path, "lines vt, as its faces have texture coordinates", "none")
     names, materials = _number([name[2] for name in lines.names])
-    paints = [Paint() for _ in names]
-    if textured:
-        found = read_materials(path, lines.libraries)
-        paints = [found.get(name, Paint()) for name in names]
+    paints = read_materials(path, lines.libraries if textured else [], names)
     joined = join_textures(path, uv, corner_uv[places], materials[polygons], paints)
     group_names, groups = _number(_name_groups(lines.names))
     mesh = Mesh(vertices, corners[places], *joined)

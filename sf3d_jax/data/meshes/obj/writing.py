@@ -39,7 +39,7 @@ def _check_name(path: Path) -> None:
     """Refuses a file whose texture would not be found, as lines of text have to name it."""
     stem = path.stem
     is_line = stem.splitlines() == [stem] == [stem.lstrip()]
-    if not is_line or "\\" in stem or stem.startswith(("-", '"')):
+    if not is_line or "\\" in stem or stem.startswith("-"):
         expected = 'a name in a line without backslashes that begins with none of space, - and "'
         raise ValueError(f"path: expected {expected}, as its texture is named, too, got {path}")
 

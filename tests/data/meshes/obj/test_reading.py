@@ -168,6 +168,38 @@ def test_the_image_of_a_material_is_the_texture(read, tmp_path):
     assert read(TEXTURED.replace("a.mtl", "gone.mtl")).texture is None
 
 
+@pytest.mark.parametrize(
+    "library, use",
+    [
+        ("newmtl one\nmap_kd a.png\n", "one"),
+        ("NEWMTL one\nKD 1 1 1 # white\nMAP_KD a.png\n", "one"),
+        ('newmtl one\nmap_Kd "a.png"\n', "one"),
+        ("newmtl one\nmap_Kd a.png # skin \n", "one"),
+        ('newmtl one\nmap_Kd "a.png" # skin\n', "one"),
+        ("newmtl one\nmap_Kd a.png\n", "one # skin"),
+        ("newmtl one # skin\nmap_Kd a.png\n", "one"),
+        ("newmtl one # skin\nmap_Kd a.png\nnewmtl one # lid\n", "one # skin"),
+        ("newmtl  one  skin\nmap_Kd a.png\n", "one  \t skin"),
+        ('newmtl "one skin"\nmap_Kd a.png\n', "one skin"),
+        ("newmtl #1\nmap_Kd a.png\nnewmtl #2\n", "#1"),
+    ],
+)
+def test_the_image_is_found_however_it_is_written(read, tmp_path, library, use):
+    cv2.imwrite(str(tmp_path / "a.png"), picture(RED, GREEN)[..., ::-1])
+    (tmp_path / "a b.mtl").write_text(library)
+    for name in ("a b.mtl", '"a b.mtl"', "a b.mtl # materials", r"C:\heads\a b.mtl"):
+        mesh = read(TEXTURED.replace("a.mtl", name).replace("usemtl one", f"usemtl {use}"))
+        assert mesh.texture.tolist() == [[RED, GREEN]]
+
+
+def test_a_name_that_is_there_is_not_cut(read, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), picture(RED)[..., ::-1])
+    cv2.imwrite(str(tmp_path / "a.png #2.png"), picture(BLUE)[..., ::-1])
+    (tmp_path / "a.mtl").write_text("newmtl one\nmap_Kd a.png\nnewmtl one #2\nmap_Kd a.png #2.png")
+    assert read(TEXTURED).texture.tolist() == [[RED]]
+    assert read(TEXTURED.replace("usemtl one", "usemtl one #2")).texture.tolist() == [[BLUE]]
+
+
 def test_several_materials_become_one_texture(read, tmp_path):
     cv2.imwrite(str(tmp_path / "1.png"), picture(RED, GREEN)[..., ::-1])
     cv2.imwrite(str(tmp_path / "2.png"), picture(BLUE, GREEN, RED)[..., ::-1])
@@ -188,6 +220,8 @@ def test_several_materials_become_one_texture(read, tmp_path):
     [
         ("newmtl one\nmap_Kd gone.png\n", "the texture 'gone.png' beside it, found no such file"),
         ("newmtl one\nmap_Kd -s 2 2 1 a.png\n", "map_Kd without options, which are not supported"),
+        (f"newmtl one\nmap_Kd {300 * 'a'}.png\n", "aaa' beside it, found no such file"),
+        ("newmtl one\nmap_Kd a\0b.png\n", "beside it, found no such file"),
         ("newmtl one\nmap_Kd bad.png\n", "bad.png: expected a complete image"),
         ("newmtl one\nKd 1 x 0\n", "3 numbers in Kd of 'one'"),
         ("newmtl one\nmap_Kd deep.png\n", "deep.png: expected a texture of 8 bits, found 16 bits"),

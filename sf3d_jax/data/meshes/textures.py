@@ -17,6 +17,7 @@ from sf3d_jax.data._files.pictures import decode_picture
 from sf3d_jax.data.opencv import import_cv2
 
 _BORDER = 1  # pixel
+_ROUNDING = 1e-4  # of a texture: how far exports with few digits leave it
 
 
 class Paint(NamedTuple):
@@ -149,9 +150,10 @@ def _stack(
 
 def _find_inside(path: PathLike, uv: np.ndarray) -> np.ndarray:
     """Moves coordinates by whole repetitions of their texture into 0..1."""
-    inside = uv - np.floor(uv.min(axis=0))
-    if inside.max() > 1:
+    least, most = uv.min(axis=0), uv.max(axis=0)
+    is_inside = (least >= -_ROUNDING) & (most <= 1 + _ROUNDING)
+    inside = uv - np.where(is_inside, 0, np.floor(least + _ROUNDING))
+    if inside.max() > 1 + _ROUNDING:
         expected = "texture coordinates within one repetition, as there are several textures"
-        least, most = uv.min(axis=0).tolist(), uv.max(axis=0).tolist()
-        raise FormatError(path, expected, f"{least} to {most} for one of them")
-    return inside
+        raise FormatError(path, expected, f"{least.tolist()} to {most.tolist()} for one of them")
+    return np.clip(inside, 0, 1)

@@ -1,7 +1,8 @@
 """Wavefront .obj: lines of text, each of which begins with a keyword.
 
     v x y z                          a vertex; a fourth number (a weight) and colours are ignored
-    vt u v                           a texture coordinate, from the bottom left of the texture
+    vt u v                           a texture coordinate, from the bottom left of the texture; may
+                                     be nan if no face uses it
     f 1/1 2/2/5 -1//6                a polygon: vertex / texture coordinate / normal of each corner,
                                      from 1, or from -1 for the last one before this line; once fo
     o name, g name                   object and group of the faces that follow
@@ -30,6 +31,7 @@ _NAMING = set(b"o g usemtl mtllib usemap maplib shadow_obj trace_obj".split())
 _CURVED = set("vp cstype deg bmat step curv curv2 surf parm trim hole scrv sp end con".split())
 _UTF8, _END = b"\xef\xbb\xbf", b"\x1a"  # marks of the encoding, and of the end in old systems
 _NUMBER = re.compile(rb"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?")
+_NOT_FINITE = re.compile(rb"[-+]?(nan(\(\w*\))?|inf(inity)?)", re.IGNORECASE)
 _INDEX = re.compile(rb"-?\d{1,18}")
 _INDEX_DIGITS = b"0123456789-"
 _DIGITS = b"0123456789+-.eE"
@@ -61,7 +63,8 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     places, polygons = cut_into_fans(path, lengths)
     uv = None
     if lines.coordinates:
-        uv = _parse_rows(path, "vt", lines.coordinates, 2, _COORDINATE_LENGTHS)
+        rows = _clear_unused(lines.coordinates, corner_uv)
+        uv = _parse_rows(path, "vt", rows, 2, _COORDINATE_LENGTHS)
     elif (corner_uv >= 0).any():
         raise FormatError(path, "lines vt, as its faces have texture coordinates", "none")
     names, materials = _number([name[2] for name in lines.names])
@@ -152,6 +155,15 @@ def _parse_rows(
             expected = f"{wanted} numbers in line {number} of {keyword}"
             raise FormatError(path, expected, repr(b" ".join(row)[:60]))
     return np.array([[float(x) for x in row[:count]] for row in rows]).reshape(-1, count)
+
+
+def _clear_unused(rows: list[list[bytes]], used: np.ndarray) -> list[list[bytes]]:
+    """Makes numbers that are not finite 0 in rows that no corner uses, as in exports of parts."""
+    is_used = np.isin(np.arange(len(rows)), used)
+    cleared = rows.copy()
+    for i in np.flatnonzero(~is_used).tolist():
+        cleared[i] = [b"0" if _NOT_FINITE.fullmatch(word) else word for word in rows[i]]
+    return cleared
 
 
 def _parse_indices(path: PathLike, words: list[bytes], before: np.ndarray, what: str) -> np.ndarray:

@@ -58,6 +58,23 @@ def test_weights_and_colours_of_vertices_are_passed_over(read):
     assert mesh.uv.tolist() == [[0.5, 0]]
 
 
+def test_coordinates_that_no_face_uses_may_be_no_numbers(read):
+    mesh = read(SQUARE + "vt nan nan\nvt .5 1\nvt -nan(ind) -INF 0\nvt .25\nf 1/2 2/-1 3/2\n")
+    assert mesh.uv[mesh.face_uv].tolist() == [[[0.5, 1], [0.25, 0], [0.5, 1]]]
+    with pytest.raises(data.FormatError, match="1, 2, 3 numbers in line 1 of vt, found b'nan 0'"):
+        read(SQUARE + "vt nan 0\nvt 1 1\nf 1/2 2/2 3/1\n")
+    with pytest.raises(data.FormatError, match="1, 2, 3 numbers in line 1 of vt, found b'x 0'"):
+        read(SQUARE + "vt x 0\nvt 1 1\nf 1/2 2/2 3/2\n")
+
+
+def test_old_keywords_and_marks_are_read(read):
+    text = SQUARE.replace("v 1 1 0", "v 1 1 0 .1 .2 .3 1 1") + "fo 1 2 3\nf 1 3 4"
+    for end in ("\n\x1a", "\x1a", "\r\n\x1a\r\n"):
+        mesh = read(text + end)
+        assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3]]
+        assert mesh.vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+
+
 def test_lines_go_on_after_a_backslash_and_end_at_a_remark(read):
     text = SQUARE.replace("v 1 0 0", "v 1 \\\n0 0 # right") + "# f 1 2 9\nf 1 2 \\\n 3# last\n\n"
     for ending in ("\n", "\r\n"):

@@ -42,7 +42,10 @@ def read_mesh(path: PathLike) -> Mesh:
     - .glb: the meshes of the scene are joined in its axes, with morph targets and the images of
       base colours. Vertices that are equal, in all targets, too, are joined, as the format repeats
       those with several texture coordinates or normals. Names of nodes and materials are those of
-      groups. Animations are not read. Skins and compression (Draco, meshopt) are refused.
+      groups. Targets without names are `target 0`, ..., after the name of the mesh if several have
+      such. Vertices are those without targets: default weights of meshes and nodes are not applied.
+      Animations are not read, and hidden nodes (KHR_node_visibility) are read, too. Skins and
+      compression (Draco, meshopt) are refused.
 
     If there are several materials with images, these become one texture.
 

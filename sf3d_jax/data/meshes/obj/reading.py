@@ -158,7 +158,7 @@ def _parse_rows(
 
 
 def _clear_unused(rows: list[list[bytes]], used: np.ndarray) -> list[list[bytes]]:
-    """Makes numbers that are not finite 0 in rows that no corner uses, as in exports of parts."""
+    """Makes non-finite numbers 0 in rows that no corner uses, as in exports of parts."""
     is_used = np.isin(np.arange(len(rows)), used)
     cleared = rows.copy()
     for i in np.flatnonzero(~is_used).tolist():

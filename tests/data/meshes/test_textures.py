@@ -68,5 +68,10 @@ def test_rounded_coordinates_are_those_of_the_edge():
         np.testing.assert_allclose(find_colors(uv, images), wanted, atol=1)
     far = [[1, 1], [0.99995, 1], [1, 1.00005]]
     np.testing.assert_allclose(find_colors(far, images), images[0][[0] * 3, [-1] * 3], atol=1)
+    # In a long texture, the same distance is more than the border, beyond which there is nothing.
+    long = np.full((1, 20000, 3), 200, np.uint8)
+    wider = np.zeros((1, 20100, 3), np.uint8)
+    colors = find_colors([[1 + 9e-5, 0], [0.5, 1], [-9e-5, 0.5]], [long, wider])
+    np.testing.assert_allclose(colors, 200, atol=1)
     with pytest.raises(FormatError, match="within one repetition, as there are several textures"):
         find_colors(corners * 1.001, images)

@@ -198,6 +198,7 @@ def test_the_image_of_a_material_is_the_texture(read, tmp_path):
         ("newmtl one # skin\nmap_Kd a.png\nnewmtl one # lid\n", "one # skin"),
         ("newmtl  one  skin\nmap_Kd a.png\n", "one  \t skin"),
         ('newmtl "one skin"\nmap_Kd a.png\n', "one skin"),
+        ("newmtl one # skin\nmap_Kd a.png\nnewmtl one # lid\n", "one"),
         ("newmtl #1\nmap_Kd a.png\nnewmtl #2\n", "#1"),
     ],
 )

@@ -42,7 +42,10 @@ def read_mesh(path: PathLike) -> Mesh:
     - .glb: the meshes of the scene are joined in its axes, with morph targets and the images of
       base colours. Vertices that are equal, in all targets, too, are joined, as the format repeats
       those with several texture coordinates or normals. Names of nodes and materials are those of
-      groups. Animations are not read. Skins and compression (Draco, meshopt) are refused.
+      groups. Targets without names are `target 0`, ..., after the name of the mesh if several have
+      such. Vertices are those without targets: default weights of meshes and nodes are not applied.
+      Animations are not read, and hidden nodes (KHR_node_visibility) are read, too. Skins and
+      compression (Draco, meshopt) are refused.
 
     If there are several materials with images, these become one texture.
 
@@ -78,9 +81,11 @@ def write_mesh(path: PathLike, mesh: Mesh) -> None:
       mesh: mesh to write.
 
     Raises:
-      TypeError: it is not a Mesh, or an array has the wrong dtype.
+      TypeError: it is not a Mesh, an array has the wrong dtype, or the name of a target or a group
+        is not a text.
       ValueError: the ending is another one, the format cannot hold a part of the mesh, a shape does
-        not fit, an index is out of range, or a number is non-finite.
+        not fit, an index is out of range, a number is non-finite, or an .obj cannot name a group,
+        or the texture, so that it is found again.
       FileNotFoundError: the folder of the file does not exist.
     """
     ending = Path(path).suffix.lower()

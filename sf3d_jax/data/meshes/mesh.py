@@ -171,7 +171,7 @@ def check_mesh(name: str, mesh: object) -> Mesh:
       The mesh with its arrays in NumPy, in its dtypes.
 
     Raises:
-      TypeError: it is not a Mesh, or an array has the wrong dtype.
+      TypeError: it is not a Mesh, an array has the wrong dtype, or a name is not a text.
       ValueError: a shape does not fit, an index is out of range, or a number is non-finite.
     """
     if not isinstance(mesh, Mesh):
@@ -185,12 +185,20 @@ def check_mesh(name: str, mesh: object) -> Mesh:
         key: check_floats(f"{name}.targets[{key!r}]", values, vertices.shape)
         for key, values in mesh.targets.items()
     }
+    _check_texts(f"{name}.targets", mesh.targets)
+    _check_texts(f"{name}.group_names", mesh.group_names)
     groups = mesh.groups
     if groups is not None:
         count = len(mesh.group_names)
         groups = check_integers(f"{name}.groups", groups, (len(faces),), count)
     texture = _check_texture(f"{name}.texture", mesh.texture)
     return Mesh(vertices, faces, uv, face_uv, texture, targets, groups, mesh.group_names)
+
+
+def _check_texts(name: str, texts: Iterable[object]) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"{name}: expected texts as names, got {text!r}")
 
 
 def _check_coordinates(

@@ -3,8 +3,8 @@
 The element `vertex` has x, y and z, and perhaps texture coordinates: s and t, u and v, or texture_u
 and texture_v. The element `face` has the list `vertex_indices` or `vertex_index` and perhaps the
 list `texcoord`, as in MeshLab: u and v of each corner. The comment `TextureFile` names the image,
-and `texnumber` of a face which of several. Coordinates count from the bottom left. Old scans have
-strips instead: the list `vertex_indices` of `tristrips`, in which -1 ends a strip.
+and `texnumber` of a face which of several, or -1 for none. Coordinates count from the bottom left.
+Old scans have strips instead: the list `vertex_indices` of `tristrips`, in which -1 ends a strip.
 """
 
 from pathlib import Path
@@ -21,7 +21,8 @@ _COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 _CORNERS = ("vertex_indices", "vertex_index")
 _CORNER_UV = "texcoord"
 _NUMBER = "texnumber"
-_IMAGE = "TextureFile "
+_NO_IMAGE = -1
+_IMAGE = "texturefile"
 _STRIPS = "tristrips"
 _HELD = {"targets": ".glb", "texture": ".glb or .obj", "groups": ".glb or .obj"}
 
@@ -96,20 +97,25 @@ def _find_coordinates(
 
 
 def _read_paints(path: PathLike, header: Header) -> list[Paint]:
-    names = [x.removeprefix(_IMAGE).strip() for x in header.comments if x.startswith(_IMAGE)]
-    return [Paint(read_texture_beside(path, name)) for name in names] or [Paint()]
+    """Reads the images, and white at the end for faces without one."""
+    comments = [comment.split(maxsplit=1) for comment in header.comments]
+    names = [x[1].strip() for x in comments if len(x) == 2 and x[0].lower() == _IMAGE]
+    return [*(Paint(read_texture_beside(path, name)) for name in names), Paint()]
 
 
 def _find_materials(path: PathLike, faces: dict[str, Lists], paints: list[Paint]) -> np.ndarray:
-    """Finds the image of each face."""
+    """Finds the image of each face; the last one is that of faces without an image."""
     count = len(next(iter(faces.values())).lengths)
-    if len(paints) < 2 or not _is_column(faces, _NUMBER):
+    images = len(paints) - 1
+    if not images or not _is_column(faces, _NUMBER):
         return np.zeros(count, np.int64)
     numbers = faces[_NUMBER].values.astype(np.int64)
-    if not (0 <= numbers.min() <= numbers.max() < len(paints)):
+    if images == 1:  # whose number is not always 0
+        numbers = np.minimum(numbers, 0)
+    if not (_NO_IMAGE <= numbers.min() <= numbers.max() < images):
         found = f"{numbers.min()} to {numbers.max()}"
-        raise FormatError(path, f"numbers from 0 to {len(paints) - 1} in {_NUMBER}", found)
-    return numbers
+        raise FormatError(path, f"numbers from {_NO_IMAGE} to {images - 1} in {_NUMBER}", found)
+    return np.where(numbers == _NO_IMAGE, images, numbers)
 
 
 def write(path: PathLike, mesh: Mesh) -> None:

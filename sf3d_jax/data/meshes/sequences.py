@@ -1,7 +1,7 @@
 """Moving meshes: a folder with a mesh for each frame, or an .npz.
 
 The .npz has the arrays `vertices` [F, V, 3] and `faces` [T, 3]. In a folder, all meshes have the
-same faces, and the numbers at the ends of their names, if any, have the same distance.
+same faces, and their names differ in one number, whose values have the same distance.
 """
 
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sf3d_jax.data._files import FormatError, PathLike
-from sf3d_jax.data._files.frames import frame_of
 from sf3d_jax.data.maps.archives import list_names, open_archive
 from sf3d_jax.data.meshes.archives import check_shape, read_numbers, to_indices
 from sf3d_jax.data.meshes.formats import READERS
+from sf3d_jax.data.meshes.frame_order import order_frames
 from sf3d_jax.data.meshes.mesh import find_equal_vertices
 
 _ARRAYS = "vertices", "faces"
@@ -37,17 +37,18 @@ def read_mesh_sequence(path: PathLike) -> MeshSequence:
     """Reads a moving mesh from a folder with a mesh for each frame, or from an .npz.
 
     Args:
-      path: folder of .obj, .ply or .glb files of one kind, all with the same faces, in the order of
-        the numbers in their names; other files in it are ignored. Or an .npz with the arrays
-        `vertices` [F, V, 3] and `faces` [T, 3].
+      path: folder of .obj, .ply or .glb files of one kind, all with the same faces, whose names
+        differ in one number, which is their order; names without any digits are sorted. Other files
+        in it are ignored. Or an .npz with the arrays `vertices` [F, V, 3] and `faces` [T, 3].
 
     Returns:
       The vertices of all frames, and the faces. Textures and targets are not read.
 
     Raises:
       FileNotFoundError: there is no such file or folder.
-      FormatError: a file cannot be read, its faces differ from those of the first one, a frame is
-        missing between others, or the folder has no meshes, or meshes of several kinds.
+      FormatError: a file cannot be read, its faces differ from those of the first one, its name
+        differs from the others in more than a number, a frame is missing between others, or the
+        folder has no meshes, or meshes of several kinds.
     """
     return _read_folder(Path(path)) if Path(path).is_dir() else _read_archive(path)
 
@@ -79,21 +80,7 @@ def _list_meshes(folder: Path) -> list[Path]:
     if len(kinds) != 1:
         found = f"{', '.join(sorted(kinds))}" if kinds else "none"
         raise FormatError(folder, f"meshes of one kind: {', '.join(READERS)}", found)
-    frames = [(frame_of(path.stem), path) for path in paths]
-    numbered = sorted((frame.number, path) for frame, path in frames if frame is not None)
-    if len(numbered) < len(paths):
-        return sorted(paths)
-    _check_frames(folder, [number for number, _ in numbered])
-    return [path for _, path in numbered]
-
-
-def _check_frames(folder: Path, numbers: list[int]) -> None:
-    """Refuses frames of one number, and frames that are missing between others."""
-    steps = np.diff(numbers)
-    if len(steps) and ((steps != steps[0]).any() or not steps[0]):
-        place = int(np.argmax(steps != (steps.min() or 1)))
-        found = f"frames {numbers[place]} and {numbers[place + 1]} one after the other"
-        raise FormatError(folder, "frames of the same distance, each once", found)
+    return order_frames(folder, paths)
 
 
 def _read_archive(path: PathLike) -> MeshSequence:

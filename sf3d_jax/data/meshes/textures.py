@@ -5,6 +5,7 @@ stacked from the top, each with a border of one pixel that repeats its edge, so 
 interpolation does not mix them; a material without an image becomes a pixel of its colour.
 """
 
+import os
 import urllib.parse
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from sf3d_jax.data._files.pictures import decode_picture
 from sf3d_jax.data.opencv import import_cv2
 
 _BORDER = 1  # pixel
+_ROUNDING = 1e-4  # of a texture: how far exports with few digits leave it
 
 
 class Paint(NamedTuple):
@@ -63,14 +65,20 @@ def read_texture_beside(path: PathLike, name: str) -> np.ndarray:
     Raises:
       FormatError: there is no such file, or it is not an image of 8 bits.
     """
-    folder, plain = Path(path).parent, name.replace("\\", "/")
-    texts = (name, plain, urllib.parse.unquote(plain), plain.rpartition("/")[2])
-    for text in texts:
-        candidate = folder / text
-        if text and "\0" not in text and len(text) < 1000 and candidate.is_file():
-            return decode_texture(candidate, candidate.read_bytes())
-    found = "no such file; put it there, or remove its name from the file"
-    raise FormatError(path, f"the texture {name[:200]!r} beside it", found)
+    if found := find_beside(path, name):
+        return decode_texture(found, found.read_bytes())
+    advice = "no such file; put it there, or remove its name from the file"
+    raise FormatError(path, f"the texture {name[:200]!r} beside it", advice)
+
+
+def find_beside(path: PathLike, name: str) -> Path | None:
+    """Finds the file that another one names, as `read_texture_beside` does; None if none is."""
+    plain = name.replace("\\", "/")
+    for text in (name, plain, urllib.parse.unquote(plain), plain.rpartition("/")[2]):
+        candidate = Path(path).parent / text
+        if text and os.path.isfile(candidate):  # False for what cannot be a name, too
+            return candidate
+    return None
 
 
 def join_textures(
@@ -142,9 +150,10 @@ def _stack(
 
 def _find_inside(path: PathLike, uv: np.ndarray) -> np.ndarray:
     """Moves coordinates by whole repetitions of their texture into 0..1."""
-    inside = uv - np.floor(uv.min(axis=0))
-    if inside.max() > 1:
+    least, most = uv.min(axis=0), uv.max(axis=0)
+    is_inside = (least >= -_ROUNDING) & (most <= 1 + _ROUNDING)
+    inside = uv - np.where(is_inside, 0, np.floor(least + _ROUNDING))
+    if inside.max() > 1 + _ROUNDING:
         expected = "texture coordinates within one repetition, as there are several textures"
-        least, most = uv.min(axis=0).tolist(), uv.max(axis=0).tolist()
-        raise FormatError(path, expected, f"{least} to {most} for one of them")
-    return inside
+        raise FormatError(path, expected, f"{least.tolist()} to {most.tolist()} for one of them")
+    return np.clip(inside, 0, 1)

@@ -83,6 +83,8 @@ def test_equal_vertices_are_joined_if_they_move_equally():
             ValueError,
             r"mesh.targets\['a'\]: expected the shape",
         ),
+        ({"targets": {1: VERTICES}}, TypeError, "mesh.targets: expected texts as names, got 1"),
+        ({"group_names": ("a", None)}, TypeError, "mesh.group_names: expected texts as names, got"),
         ({"groups": [0]}, ValueError, "mesh.groups: expected numbers from 0 to -1"),
         ({"groups": [0, 0], "group_names": ("a",)}, ValueError, "mesh.groups: expected the shape"),
         ({"vertices": [[1, 2], [3]]}, ValueError, "mesh.vertices: expected an array, got list"),

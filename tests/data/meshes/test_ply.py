@@ -123,8 +123,39 @@ def test_several_textures_are_told_by_their_numbers(read, tmp_path):
     columns, rows = (mesh.uv[mesh.face_uv] * [width, -height] + [0, height]).astype(int).T
     assert mesh.texture[rows, columns, 0].T.tolist() == [[200] * 3, [100] * 3]
     more["texnumber"] = "int", [2, 0]
-    with pytest.raises(data.FormatError, match="numbers from 0 to 1 in texnumber, found 0 to 2"):
+    with pytest.raises(data.FormatError, match="numbers from -1 to 1 in texnumber, found 0 to 2"):
         read(ply("ascii", vertices(), faces([0, 1, 2], [0, 2, 3], **more), remarks=remarks))
+
+
+@pytest.mark.parametrize("names", [["1.png"], ["1.png", "2.png"]])
+def test_a_face_of_number_minus_1_has_no_image(read, tmp_path, names):
+    """It is white, as MeshLab shows it."""
+    for name in names:
+        cv2.imwrite(str(tmp_path / name), np.full((2, 2, 3), 100, np.uint8))
+    more = {
+        "texcoord": ("list uchar float", [[0.1, 0.1, 0.6, 0.2, 0.5, 0.9]] * 2),
+        "texnumber": ("int", [-1, 0]),
+    }
+    remarks = "".join(f"comment textureFile {name}\n" for name in names)
+    mesh = read(ply("ascii", vertices(), faces([0, 1, 2], [0, 2, 3], **more), remarks=remarks))
+    height, width, _ = mesh.texture.shape
+    columns, rows = (mesh.uv[mesh.face_uv] * [width, -height] + [0, height]).astype(int).T
+    assert mesh.texture[rows, columns, 0].T.tolist() == [[255] * 3, [100] * 3]
+
+
+def test_the_number_of_the_only_image_does_not_matter(read, tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.full((2, 2, 3), 100, np.uint8))
+    more = {
+        "texcoord": ("list uchar float", [[0.1, 0.1, 0.6, 0.2, 0.5, 0.9]] * 2),
+        "texnumber": ("int", [3, 3]),
+    }
+    content = ply(
+        "ascii",
+        vertices(),
+        faces([0, 1, 2], [0, 2, 3], **more),
+        remarks="comment TextureFile 1.png\n",
+    )
+    assert (read(content).texture == 100).all()
 
 
 @pytest.mark.parametrize("form", ORDERS)

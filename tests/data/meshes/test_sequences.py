@@ -35,6 +35,41 @@ def test_names_without_numbers_are_sorted(tmp_path):
     np.testing.assert_array_equal(data.read_mesh_sequence(tmp_path / "b").vertices, FRAMES[:1])
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"smile{i}_mesh" for i in range(1, 13)],
+        [f"{i}.lo" for i in range(1, 13)],
+        [f"take2_v1.5_frame{10 * i}" for i in range(12)],
+        [f"head.{i}" for i in range(12)],
+        [f"sentence01.{i:06}" for i in range(12)],
+        [f"time_{i / 30:.3f}" for i in range(12)],
+        [f"{9 + i / 2:.2f} s" for i in range(12)],
+        [f"{10**20 + i}" for i in range(12)],
+    ],
+)
+def test_the_number_that_varies_is_the_order(tmp_path, names):
+    write(tmp_path / "a", names)
+    np.testing.assert_array_equal(data.read_mesh_sequence(tmp_path / "a").vertices, FRAMES)
+
+
+@pytest.mark.parametrize(
+    "names, odd",
+    [
+        ([f"frame_{i}" for i in range(1, 11)] + ["template"], "template"),
+        (["a1", "a2", "a3", "b4", "b5"], "b4"),
+        (["take2", "frame3", "frame4"], "take2"),
+        (["head", "head.001", "head.002"], "head"),
+        (["take1_1", "take1_2", "take2_3"], "take2_3"),
+        (["0.04", "0.1", "1.2"], "1.2"),
+    ],
+)
+def test_a_name_that_is_not_of_the_sequence_is_named(tmp_path, names, odd):
+    write(tmp_path / "a", names)
+    said = refused(tmp_path / "a")
+    assert f"{odd}.ply: expected a name that differs from " in said and " in one number" in said
+
+
 def test_textures_are_not_read(tmp_path):
     (tmp_path / "1.obj").write_text(
         "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
@@ -90,7 +125,8 @@ def test_meshes_that_differ_are_named(tmp_path):
         ([], "meshes of one kind: .obj, .ply, .glb, found none"),
         (["1", "2", "4"], "frames of the same distance, each once, found frames 2 and 4"),
         (["1", "3", "4"], "found frames 1 and 3 one after the other"),
-        (["a_1", "b_1"], "found frames 1 and 1 one after the other"),
+        (["1", "01", "2"], "found frames 1 and 1 one after the other"),
+        (["1.50", "01.50"], "found frames 1.5 and 1.5 one after the other"),
     ],
 )
 def test_missing_frames_are_named(tmp_path, names, said):

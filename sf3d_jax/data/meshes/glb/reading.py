@@ -10,6 +10,7 @@ from sf3d_jax.data.meshes.glb.container import Glb, read_glb
 from sf3d_jax.data.meshes.glb.items import Item
 from sf3d_jax.data.meshes.glb.materials import Materials, Surface
 from sf3d_jax.data.meshes.glb.scene import Instance, list_instances
+from sf3d_jax.data.meshes.glb.targets import name_targets
 from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_strips, join_equal_vertices
 from sf3d_jax.data.meshes.textures import join_textures
 
@@ -59,8 +60,10 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     materials = Materials(glb, textured)
     blocks: list[_Block] = []
     parts: list[_Part] = []
-    for instance in list_instances(glb):
-        _read_instance(glb, instance, materials, blocks, parts)
+    instances = list_instances(glb)
+    names_of = name_targets([instance.mesh for instance in instances])
+    for instance in instances:
+        _read_instance(glb, instance, names_of[instance.mesh.where], materials, blocks, parts)
     if not parts:
         raise FormatError(path, "triangles in the scene", "none")
     counts = [len(part.faces) for part in parts]
@@ -80,19 +83,23 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
 
 
 def _read_instance(
-    glb: Glb, instance: Instance, materials: Materials, blocks: list[_Block], parts: list[_Part]
+    glb: Glb,
+    instance: Instance,
+    targets: list[list[str]],
+    materials: Materials,
+    blocks: list[_Block],
+    parts: list[_Part],
 ) -> None:
-    """Reads the primitives of a mesh in the scene."""
-    targets = _name_targets(instance.mesh)
+    """Reads the primitives of a mesh in the scene; `targets` are the names in each of them."""
     name = instance.node.text("name") or instance.mesh.text("name")
     is_mirrored = np.linalg.det(instance.to_scene[:3, :3]) < 0
     shared: dict[_Arrays, _Block] = {}
-    for primitive in instance.mesh.items("primitives"):
+    for primitive, names in zip(instance.mesh.items("primitives"), targets, strict=True):
         mode = primitive.integer("mode", _TRIANGLES)
         if mode in _POINTS_AND_LINES:
             continue
         surface = materials.find(primitive)
-        arrays = _list_arrays(primitive, surface, targets)
+        arrays = _list_arrays(primitive, surface, names)
         if arrays not in shared:
             begin = blocks[-1].begin + len(blocks[-1].vertices) if blocks else 0
             shared[arrays] = _read_block(glb, primitive, arrays, begin, instance.to_scene)
@@ -102,24 +109,6 @@ def _read_instance(
         faces = faces[:, ::-1] if is_mirrored else faces
         label = "/".join(filter(None, [name, surface.name]))
         parts.append(_Part(faces, block.uv is not None, surface.number, label))
-
-
-def _name_targets(mesh: Item) -> list[str]:
-    """Names the morph targets of a mesh."""
-    counts = {len(primitive.items("targets")) for primitive in mesh.items("primitives")} or {0}
-    if len(counts) > 1:
-        raise mesh.refuse("", "equally many targets in all primitives", f"{sorted(counts)}")
-    (count,) = counts
-    names: list[str] = []
-    # Some programs name them in each primitive.
-    for item in [mesh, *mesh.items("primitives")[:1]]:
-        if count and not names and item.has_object("extras"):
-            names = item.item("extras").texts("targetNames")
-    names = names or [f"target {i}" for i in range(count)]
-    if len(names) != count or len({*names}) < count:
-        found = f"{', '.join(names)[:150]}"
-        raise mesh.refuse("extras.targetNames", f"{count} different names", found)
-    return names
 
 
 def _list_arrays(primitive: Item, surface: Surface, targets: list[str]) -> _Arrays:

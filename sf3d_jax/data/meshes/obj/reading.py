@@ -1,16 +1,19 @@
 """Wavefront .obj: lines of text, each of which begins with a keyword.
 
     v x y z                          a vertex; a fourth number (a weight) and colours are ignored
-    vt u v                           a texture coordinate, from the bottom left of the texture
+    vt u v                           a texture coordinate, from the bottom left of the texture; may
+                                     be nan if no face uses it
     f 1/1 2/2/5 -1//6                a polygon: vertex / texture coordinate / normal of each corner,
-                                     from 1, or from -1 for the last one before this line
+                                     from 1, or from -1 for the last one before this line; once fo
     o name, g name                   object and group of the faces that follow
     usemtl name, mtllib file         their material, and the file beside this one that describes it
 
-A backslash at the end of a line continues it; # begins a comment.
+A backslash at the end of a line of numbers continues it; # begins a comment. Names and comments end
+with their line, as a backslash there is that of a folder of Windows.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +21,17 @@ import numpy as np
 from sf3d_jax.data._files import FormatError, PathLike
 from sf3d_jax.data.meshes.mesh import Mesh, check_read, cut_into_fans
 from sf3d_jax.data.meshes.obj.materials import read_materials
-from sf3d_jax.data.meshes.textures import Paint, join_textures
+from sf3d_jax.data.meshes.textures import join_textures
 
-_VERTEX_LENGTHS = {3, 4, 6, 7}
+_VERTEX_LENGTHS = {3, 4, 6, 7, 8}
 _COORDINATE_LENGTHS = {1, 2, 3}
 # Normals, lines, points, smoothing, and settings of a renderer.
 _IGNORED = set("vn l p s mg lod bevel c_interp d_interp shadow_obj trace_obj usemap maplib".split())
+_NAMING = set(b"o g usemtl mtllib usemap maplib shadow_obj trace_obj".split())
 _CURVED = set("vp cstype deg bmat step curv curv2 surf parm trim hole scrv sp end con".split())
+_UTF8, _END = b"\xef\xbb\xbf", b"\x1a"  # marks of the encoding, and of the end in old systems
 _NUMBER = re.compile(rb"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?")
+_NOT_FINITE = re.compile(rb"[-+]?(nan(\(\w*\))?|inf(inity)?)", re.IGNORECASE)
 _INDEX = re.compile(rb"-?\d{1,18}")
 _INDEX_DIGITS = b"0123456789-"
 _DIGITS = b"0123456789+-.eE"
@@ -57,14 +63,12 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
     places, polygons = cut_into_fans(path, lengths)
     uv = None
     if lines.coordinates:
-        uv = _parse_rows(path, "vt", lines.coordinates, 2, _COORDINATE_LENGTHS)
+        rows = _clear_unused(lines.coordinates, corner_uv)
+        uv = _parse_rows(path, "vt", rows, 2, _COORDINATE_LENGTHS)
     elif (corner_uv >= 0).any():
         raise FormatError(path, "lines vt, as its faces have texture coordinates", "none")
     names, materials = _number([name[2] for name in lines.names])
-    paints = [Paint() for _ in names]
-    if textured:
-        found = read_materials(path, lines.libraries)
-        paints = [found.get(name, Paint()) for name in names]
+    paints = read_materials(path, lines.libraries if textured else [], names)
     joined = join_textures(path, uv, corner_uv[places], materials[polygons], paints)
     group_names, groups = _number(_name_groups(lines.names))
     mesh = Mesh(vertices, corners[places], *joined)
@@ -75,10 +79,9 @@ def read(path: PathLike, *, textured: bool = True) -> Mesh:
 
 def _split_lines(path: PathLike, data: bytes) -> _Lines:
     found = _Lines()
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
     state = {"o": "", "g": "", "usemtl": ""}
     names = ("", "", "")
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in _join_lines(data.removeprefix(_UTF8).rstrip().removesuffix(_END)):
         words = (line if b"#" not in line else line.partition(b"#")[0]).split()
         if not words:
             continue
@@ -87,7 +90,7 @@ def _split_lines(path: PathLike, data: bytes) -> _Lines:
                 found.vertices.append(words[1:])
             case b"vt":
                 found.coordinates.append(words[1:])
-            case b"f":
+            case b"f" | b"fo":
                 for word in words[1:]:
                     vertex, _, rest = word.partition(b"/")
                     found.corners.append(vertex)
@@ -103,6 +106,21 @@ def _split_lines(path: PathLike, data: bytes) -> _Lines:
             case keyword:
                 _check_ignored(path, keyword.decode("latin-1"), number)
     return found
+
+
+def _join_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lists the lines with their numbers from 1; one that goes on has that of its first part."""
+    begun: list[bytes] = []
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.endswith(b"\\") and b"#" not in line:
+            keyword = (begun or [line])[0].split()[:1]
+            if not _NAMING & {*keyword}:
+                begun.append(line[:-1])
+                continue
+        yield number - len(begun), b" ".join([*begun, line])
+        begun = []
+    if begun:
+        yield number - len(begun) + 1, b" ".join(begun)
 
 
 def _decode_name(line: bytes) -> str:
@@ -137,6 +155,15 @@ def _parse_rows(
             expected = f"{wanted} numbers in line {number} of {keyword}"
             raise FormatError(path, expected, repr(b" ".join(row)[:60]))
     return np.array([[float(x) for x in row[:count]] for row in rows]).reshape(-1, count)
+
+
+def _clear_unused(rows: list[list[bytes]], used: np.ndarray) -> list[list[bytes]]:
+    """Makes non-finite numbers 0 in rows that no corner uses, as in exports of parts."""
+    is_used = np.isin(np.arange(len(rows)), used)
+    cleared = rows.copy()
+    for i in np.flatnonzero(~is_used).tolist():
+        cleared[i] = [b"0" if _NOT_FINITE.fullmatch(word) else word for word in rows[i]]
+    return cleared
 
 
 def _parse_indices(path: PathLike, words: list[bytes], before: np.ndarray, what: str) -> np.ndarray:

@@ -16,8 +16,11 @@ def write(path: PathLike, mesh: Mesh) -> None:
     refuse_parts("mesh", ".obj", mesh, {"targets": ".glb"})
     path = Path(path)
     for name in mesh.group_names:
-        if name != " ".join(name.split()):
-            raise ValueError(f"mesh.group_names: expected words in a line, got {name!r}")
+        if name != " ".join(name.split()) or name.endswith("\\"):
+            expected = "words in a line, without a backslash at the end"
+            raise ValueError(f"mesh.group_names: expected {expected}, got {name!r}")
+    if mesh.texture is not None:
+        _check_name(path)
     lines = [f"mtllib {path.stem}.mtl"] if mesh.texture is not None else []
     lines += ["v {!r} {!r} {!r}".format(*row) for row in mesh.vertices.tolist()]
     if mesh.uv is not None:
@@ -30,6 +33,15 @@ def write(path: PathLike, mesh: Mesh) -> None:
         library = f"newmtl {_MATERIAL}\nKd 1 1 1\nmap_Kd {image.name}\n"
         write_bytes(path.with_suffix(".mtl"), library.encode())
     write_bytes(path, ("\n".join(lines) + "\n").encode())
+
+
+def _check_name(path: Path) -> None:
+    """Refuses a file whose texture would not be found, as lines of text have to name it."""
+    stem = path.stem
+    is_line = stem.splitlines() == [stem] == [stem.lstrip()]
+    if not is_line or "\\" in stem or stem.startswith("-"):
+        expected = 'a name in a line without backslashes that begins with none of space, - and "'
+        raise ValueError(f"path: expected {expected}, as its texture is named, too, got {path}")
 
 
 def _list_faces(mesh: Mesh) -> list[str]:

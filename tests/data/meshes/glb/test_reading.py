@@ -190,6 +190,71 @@ def test_targets_without_names_are_numbered(read):
     assert [*read(scene).targets] == ["target 0", "target 1"]
 
 
+def test_primitives_without_targets_do_not_move(read):
+    """As a head and its teeth in one mesh."""
+    scene = Scene()
+    rows = [(1.0, 2.0, 3.0)] * 3
+    teeth = scene.array("f", CORNERS[1:])
+    scene.primitive(teeth)
+    scene.primitive(scene.array("f", CORNERS[:3]), targets=[{"POSITION": scene.array("f", rows)}])
+    scene.primitive(teeth)
+    for extras, name in (({"targetNames": ["smile"]}, "smile"), ({}, "target 0")):
+        scene.tree["meshes"][0]["extras"] = extras
+        mesh = read(scene)
+        assert [*mesh.targets] == [name] and len(mesh.faces) == 3
+        moves = mesh.targets[name][mesh.faces]
+        assert moves[1].tolist() == [[1, 2, 3]] * 3 and not moves[[0, 2]].any()
+
+
+@pytest.mark.parametrize(
+    "titles, names",
+    [
+        (["skin", "teeth", "lid"], ["skin/target 0", "teeth/target 0"]),
+        (["skin", "skin", "lid"], ["meshes[0]/target 0", "meshes[1]/target 0"]),
+        (["", "teeth", "lid"], ["meshes[0]/target 0", "teeth/target 0"]),
+    ],
+)
+def test_targets_without_names_of_several_meshes_are_not_joined(read, titles, names):
+    """A mesh that is shown twice has its targets twice, and named ones stay as they are."""
+    scene = Scene()
+    scene.tree["meshes"] = [{"primitives": [], "name": title} for title in titles]
+    for mesh in range(3):
+        moves = [{"POSITION": scene.array("f", [(mesh + 1.0, 0.0, 0.0)] * 3)}]
+        scene.primitive(scene.array("f", CORNERS[:3]), mesh=mesh, targets=moves)
+    scene.tree["meshes"][2]["extras"] = {"targetNames": ["blink"]}
+    nodes = [{"mesh": i, "translation": [7 * k, 0, 0]} for k, i in enumerate((0, 1, 2, 0))]
+    mesh = read(scene, nodes=nodes, scenes=[{"nodes": [0, 1, 2, 3]}])
+    assert {name: moves[mesh.faces[:, 0], 0].tolist() for name, moves in mesh.targets.items()} == {
+        names[0]: [1, 0, 0, 1],
+        names[1]: [0, 2, 0, 0],
+        "blink": [0, 0, 3, 0],
+    }
+
+
+def test_primitives_may_have_targets_of_their_own_names(read):
+    scene = Scene()
+    for names in (["a", "b"], ["b"]):
+        moves = [scene.array("f", [(i + 1.0, 0.0, 0.0)] * 3) for i in range(len(names))]
+        targets = [{"POSITION": number} for number in moves]
+        position = scene.array("f", [(*corner[:2], float(len(names))) for corner in CORNERS[:3]])
+        scene.primitive(position, targets=targets, extras={"targetNames": names})
+    mesh = read(scene)
+    assert {name: moves[mesh.faces[:, 0], 0].tolist() for name, moves in mesh.targets.items()} == {
+        "a": [1, 0],
+        "b": [2, 1],
+    }
+
+
+def test_default_weights_are_not_applied_and_hidden_nodes_are_read(read):
+    scene = Scene()
+    targets = [{"POSITION": scene.array("f", [(5.0, 5.0, 5.0)] * 3)}]
+    scene.primitive(scene.array("f", CORNERS[:3]), targets=targets)
+    scene.tree["meshes"][0]["weights"] = [1]
+    hidden = {"KHR_node_visibility": {"visible": False}}
+    mesh = read(scene, nodes=[{"mesh": 0, "weights": [1], "extensions": hidden}])
+    assert mesh.vertices.tolist() == [*map(list, CORNERS[:3])]
+
+
 def test_targets_may_be_named_in_the_primitive(read):
     scene = Scene()
     targets = [{"POSITION": scene.array("f", CORNERS[:3])}]
@@ -394,8 +459,9 @@ def test_targets_that_do_not_fit_are_named(refused):
     scene.tree["meshes"][0]["extras"] = {"targetNames": [1]}
     assert "a list of texts in meshes[0].extras.targetNames" in refused(scene)
     del scene.tree["meshes"][0]["extras"]
-    scene.primitive(0)
-    assert "equally many targets in all primitives in meshes[0], found [0, 1]" in refused(scene)
+    scene.primitive(0, targets=[{"POSITION": moves}] * 2)
+    said = refused(scene)
+    assert "equally many targets in all primitives, or their names, in meshes[0], found [1" in said
 
 
 def test_a_sparse_accessor_that_does_not_fit_is_named(refused):

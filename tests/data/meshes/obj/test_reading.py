@@ -58,11 +58,55 @@ def test_weights_and_colours_of_vertices_are_passed_over(read):
     assert mesh.uv.tolist() == [[0.5, 0]]
 
 
+def test_coordinates_that_no_face_uses_may_be_no_numbers(read):
+    mesh = read(SQUARE + "vt nan nan\nvt .5 1\nvt -nan(ind) -INF 0\nvt .25\nf 1/2 2/-1 3/2\n")
+    assert mesh.uv[mesh.face_uv].tolist() == [[[0.5, 1], [0.25, 0], [0.5, 1]]]
+    with pytest.raises(data.FormatError, match="1, 2, 3 numbers in line 1 of vt, found b'nan 0'"):
+        read(SQUARE + "vt nan 0\nvt 1 1\nf 1/2 2/2 3/1\n")
+    with pytest.raises(data.FormatError, match="1, 2, 3 numbers in line 1 of vt, found b'x 0'"):
+        read(SQUARE + "vt x 0\nvt 1 1\nf 1/2 2/2 3/2\n")
+
+
+def test_old_keywords_and_marks_are_read(read):
+    text = SQUARE.replace("v 1 1 0", "v 1 1 0 .1 .2 .3 1 1") + "fo 1 2 3\nf 1 3 4"
+    for end in ("\n\x1a", "\x1a", "\r\n\x1a\r\n"):
+        mesh = read(text + end)
+        assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3]]
+        assert mesh.vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+
+
 def test_lines_go_on_after_a_backslash_and_end_at_a_remark(read):
     text = SQUARE.replace("v 1 0 0", "v 1 \\\n0 0 # right") + "# f 1 2 9\nf 1 2 \\\n 3# last\n\n"
     for ending in ("\n", "\r\n"):
         assert read(text.replace("\n", ending)).faces.tolist() == [[0, 1, 2]]
     assert read(b"\xef\xbb\xbf" + text.encode()).vertices[1].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# exported to D:\\export\\",
+        "v 9 9 9 # left\\",
+        "g C:\\heads\\",
+        "usemtl skin\\",
+        "mtllib C:\\heads\\",
+        "usemap C:\\heads\\",
+    ],
+)
+def test_a_backslash_at_the_end_of_a_name_or_a_remark_joins_no_lines(read, line):
+    for ending in ("\n", "\r\n", "\r"):
+        text = f"{SQUARE}{line}\nf 1 2 3\n{line}\nf 1 3 4\nv 5 5 5\n"
+        mesh = read(text.replace("\n", ending))
+        assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3]]
+        assert mesh.vertices[-1].tolist() == [5, 5, 5]
+        assert len(mesh.vertices) == (7 if line.startswith("v") else 5)
+        assert mesh.group_names == (("C:\\heads\\",) if line.startswith("g") else ())
+
+
+def test_a_line_that_goes_on_has_the_number_of_its_first_part(read):
+    with pytest.raises(data.FormatError, match="found 'face' in line 7"):
+        read(SQUARE + "f 1 \\\n2 3\nface \\\n1 2 3\n")
+    assert read(SQUARE + "f 1 2 3 \\").faces.tolist() == [[0, 1, 2]]
 
 
 def test_objects_and_groups_name_the_faces(read):
@@ -98,7 +142,7 @@ def test_lines_points_and_settings_are_passed_over(read):
         ("f 1 2 3.0\n", "the number of a vertex in a face, found b'3.0'"),
         ("f 1 2 1_0\n", "the number of a vertex in a face, found b'1_0'"),
         ("f 1 2 99999999999999999999\n", "the number of a vertex in a face"),
-        ("v 1 2\nf 1 2 3\n", "3, 4, 6, 7 numbers in line 5 of v, found b'1 2'"),
+        ("v 1 2\nf 1 2 3\n", "3, 4, 6, 7, 8 numbers in line 5 of v, found b'1 2'"),
         ("v 1 2 nan\nf 1 2 3\n", "numbers in line 5 of v, found b'1 2 nan'"),
         ("v 1 2 1_0\nf 1 2 3\n", "numbers in line 5 of v, found b'1 2 1_0'"),
         ("v 1 2 1-\nf 1 2 3\n", "numbers in line 5 of v, found b'1 2 1-'"),
@@ -141,6 +185,39 @@ def test_the_image_of_a_material_is_the_texture(read, tmp_path):
     assert read(TEXTURED.replace("a.mtl", "gone.mtl")).texture is None
 
 
+@pytest.mark.parametrize(
+    "library, use",
+    [
+        ("newmtl one\nmap_kd a.png\n", "one"),
+        ("NEWMTL one\nKD 1 1 1 # white\nMAP_KD a.png\n", "one"),
+        ('newmtl one\nmap_Kd "a.png"\n', "one"),
+        ("newmtl one\nmap_Kd a.png # skin \n", "one"),
+        ('newmtl one\nmap_Kd "a.png" # skin\n', "one"),
+        ("newmtl one\nmap_Kd a.png\n", "one # skin"),
+        ("newmtl one # skin\nmap_Kd a.png\n", "one"),
+        ("newmtl one # skin\nmap_Kd a.png\nnewmtl one # lid\n", "one # skin"),
+        ("newmtl  one  skin\nmap_Kd a.png\n", "one  \t skin"),
+        ('newmtl "one skin"\nmap_Kd a.png\n', "one skin"),
+        ("newmtl one # skin\nmap_Kd a.png\nnewmtl one # lid\n", "one"),
+        ("newmtl #1\nmap_Kd a.png\nnewmtl #2\n", "#1"),
+    ],
+)
+def test_the_image_is_found_however_it_is_written(read, tmp_path, library, use):
+    cv2.imwrite(str(tmp_path / "a.png"), picture(RED, GREEN)[..., ::-1])
+    (tmp_path / "a b.mtl").write_text(library)
+    for name in ("a b.mtl", '"a b.mtl"', "a b.mtl # materials", r"C:\heads\a b.mtl"):
+        mesh = read(TEXTURED.replace("a.mtl", name).replace("usemtl one", f"usemtl {use}"))
+        assert mesh.texture.tolist() == [[RED, GREEN]]
+
+
+def test_a_name_that_is_there_is_not_cut(read, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), picture(RED)[..., ::-1])
+    cv2.imwrite(str(tmp_path / "a.png #2.png"), picture(BLUE)[..., ::-1])
+    (tmp_path / "a.mtl").write_text("newmtl one\nmap_Kd a.png\nnewmtl one #2\nmap_Kd a.png #2.png")
+    assert read(TEXTURED).texture.tolist() == [[RED]]
+    assert read(TEXTURED.replace("usemtl one", "usemtl one #2")).texture.tolist() == [[BLUE]]
+
+
 def test_several_materials_become_one_texture(read, tmp_path):
     cv2.imwrite(str(tmp_path / "1.png"), picture(RED, GREEN)[..., ::-1])
     cv2.imwrite(str(tmp_path / "2.png"), picture(BLUE, GREEN, RED)[..., ::-1])
@@ -161,6 +238,8 @@ def test_several_materials_become_one_texture(read, tmp_path):
     [
         ("newmtl one\nmap_Kd gone.png\n", "the texture 'gone.png' beside it, found no such file"),
         ("newmtl one\nmap_Kd -s 2 2 1 a.png\n", "map_Kd without options, which are not supported"),
+        (f"newmtl one\nmap_Kd {300 * 'a'}.png\n", "aaa' beside it, found no such file"),
+        ("newmtl one\nmap_Kd a\0b.png\n", "beside it, found no such file"),
         ("newmtl one\nmap_Kd bad.png\n", "bad.png: expected a complete image"),
         ("newmtl one\nKd 1 x 0\n", "3 numbers in Kd of 'one'"),
         ("newmtl one\nmap_Kd deep.png\n", "deep.png: expected a texture of 8 bits, found 16 bits"),

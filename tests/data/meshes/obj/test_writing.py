@@ -60,7 +60,40 @@ def test_what_an_obj_cannot_hold_is_refused(tmp_path):
     moved = MESH._replace(targets={"smile": VERTICES})
     with pytest.raises(ValueError, match=r"mesh.targets: a .obj cannot hold them; write .glb"):
         data.write_mesh(tmp_path / "a.obj", moved)
-    for name in ("two\nlines", " lid", "a  b"):
-        with pytest.raises(ValueError, match=r"mesh.group_names: expected words in a line, got"):
+    for name in ("two\nlines", " lid", "a  b", "lid\\"):
+        with pytest.raises(
+            ValueError, match=r"mesh.group_names: expected words in a line, without a backslash"
+        ):
             data.write_mesh(tmp_path / "a.obj", MESH._replace(group_names=("", name)))
     assert not [*tmp_path.iterdir()]
+
+
+TEXTURED = MESH._replace(texture=np.arange(18, dtype=np.uint8).reshape(2, 3, 3))
+
+
+@pytest.mark.parametrize("name", [" a", "a\\b", "x.\\", "-x", "a\nb", "a\x85"])
+def test_a_name_by_which_the_texture_would_not_be_found_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"path: expected a name in a line without backslashes"):
+        data.write_mesh(tmp_path / f"{name}.obj", TEXTURED)
+    assert not [*tmp_path.iterdir()]
+    data.write_mesh(tmp_path / f"{name}.obj", MESH)
+    found = data.read_mesh(tmp_path / f"{name}.obj")
+    np.testing.assert_array_equal(found.vertices, VERTICES)
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a  b ", "a #1", "#a", "a%20b", ".-", '"x', "größe", "a'b"]
+)
+def test_the_texture_is_found_by_other_names(tmp_path, name):
+    data.write_mesh(tmp_path / f"{name}.obj", TEXTURED)
+    found = data.read_mesh(tmp_path / f"{name}.obj")
+    np.testing.assert_array_equal(found.texture, TEXTURED.texture)
+
+
+@pytest.mark.parametrize("name", ["b\\c", "a #1", "-a", '"a"', "#"])
+def test_group_names_come_back(tmp_path, name):
+    names = (name, "other")
+    mesh = MESH._replace(groups=np.array([0, 1, 1], np.int32), group_names=names)
+    data.write_mesh(tmp_path / "a.obj", mesh)
+    found = data.read_mesh(tmp_path / "a.obj")
+    assert found.group_names == names and found.groups.tolist() == [0, 1, 1]

@@ -80,7 +80,7 @@ def select(gaussians: T, keep: Array, room: SupportsIndex) -> T:
       selected Gaussians is not known, those that do not fit are left out: check keep.sum() there.
 
     Raises:
-      TypeError: keep is not an array of bool, room is no integer, or gaussians holds something
+      TypeError: keep is not an array of bool, room is not an integer, or gaussians holds something
         else than arrays.
       ValueError: a shape does not fit, or outside `jit`, room is too small.
     """

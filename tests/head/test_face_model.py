@@ -170,7 +170,12 @@ def test_wrong_arguments_are_named(name):
 
 
 def test_parents_come_before_their_joints():
-    for parents, joint in (([-1, 2, 0, 1], 1), ([-1, -1, 0, 1], 1), ([-1, 0, 9, 1], 2)):
+    for parents, joint in (
+        ([-1, 2, 0, 1], 1),
+        ([-1, 0, 2, 1], 2),
+        ([-1, -1, 0, 1], 1),
+        ([-1, 0, 9, 1], 2),
+    ):
         model = dataclasses.replace(MODEL, parents=np.array(parents, np.int32))
         message = rf"FaceModel\.parents: expected a joint before joint {joint}, 0 to {joint - 1}, "
         with pytest.raises(ValueError, match=message + f"got {parents[joint]}; sort"):

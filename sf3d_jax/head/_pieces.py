@@ -22,6 +22,9 @@ from sf3d_jax.head.covering import Cover
 # thin as the rounding of its vertices, so its normal is arbitrary.
 _THIN = 8
 
+# An index that no array has.
+_ABSENT = int(np.iinfo(np.int32).max)
+
 ROOT_3 = math.sqrt(3)
 
 
@@ -145,8 +148,7 @@ def check_below(name: str, indices: Array, count: int, others: str) -> None:
 
 def gather(triangles: Array, faces: Array, vertices: jax.Array) -> Corners:
     """Reads triangles; those with an index outside the mesh are not finite."""
-    absent = jnp.iinfo(jnp.int32).max
-    rows = jnp.asarray(faces).at[triangles].get(mode="fill", fill_value=absent)
+    rows = _find_places(faces).at[_find_places(triangles)].get(mode="fill", fill_value=_ABSENT)
     points = vertices.at[rows].get(mode="fill", fill_value=jnp.inf)
     is_finite = jnp.isfinite(points).all((-1, -2))
     v0, v1, v2 = (channels(x) for x in jnp.moveaxis(mask(is_finite, points), 1, 0))
@@ -179,3 +181,11 @@ def find_edges(corners: Corners, shares: jax.Array) -> tuple[Vector, Vector]:
 def find_side(frame: Frame) -> jax.Array:
     """The side of the equilateral triangle of the same area, sqrt(|e1 x e2| 2 / sqrt 3)."""
     return root(frame.area * (2 / ROOT_3))
+
+
+def _find_places(indices: Array) -> jax.Array:
+    """Indices in int32; negative ones are absent, too, where JAX would count them from the end."""
+    indices = jnp.asarray(indices)
+    if indices.dtype.itemsize < 4:
+        indices = indices.astype(jnp.int32)
+    return jnp.where((indices < 0) | (indices > _ABSENT), _ABSENT, indices).astype(jnp.int32)

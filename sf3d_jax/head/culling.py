@@ -10,13 +10,14 @@ such as lashes and strips of hair, do not call `is_facing`: all pieces are drawn
 triangles are open, keep both: is_facing(...) | is_open[cover.triangles].
 """
 
+import operator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_mask
+from sf3d_jax._checks import check_mask, name_type
 from sf3d_jax._numerics import Array, jit, widen
 from sf3d_jax._numerics.concrete import read_known
 from sf3d_jax._numerics.vectors import cross, dot, subtract
@@ -61,7 +62,7 @@ def _is_facing(triangles: Array, faces: Array, vertices: Array, pose: Array) -> 
     return dot(normal, subtract(corners.origin, center)) < 0
 
 
-def select(gaussians: T, keep: Array, room: int) -> T:
+def select(gaussians: T, keep: Array, room: SupportsIndex) -> T:
     """Selects Gaussians into a fixed number of places, so that one compiled program draws them.
 
     The selected Gaussians come first, in their order. The other places hold zeros: Gaussians of
@@ -71,34 +72,48 @@ def select(gaussians: T, keep: Array, room: int) -> T:
       gaussians: Gaussians (N), or any tree of arrays whose first axis has N entries, such as
         (gaussians, features).
       keep: (N), bool, which of them to select, for example from `is_facing`.
-      room: static number of places, at least 1. `gaussians.room_for(keep.sum())` gives one that is
-        large enough and has few different values.
+      room: static number of places, an integer, at least 1. `gaussians.room_for(keep.sum())` gives
+        one that is large enough and has few different values.
 
     Returns:
       The same tree with `room` entries along the first axis. Under `jit`, where the number of
       selected Gaussians is not known, those that do not fit are left out: check keep.sum() there.
 
     Raises:
-      TypeError: keep is not an array of bool.
+      TypeError: keep is not an array of bool, room is not an integer, or gaussians holds something
+        else than arrays.
       ValueError: a shape does not fit, or outside `jit`, room is too small.
     """
     check_mask("keep", keep)
     if keep.ndim != 1:
         raise ValueError(f"keep: expected shape (N), got {keep.shape}; use jax.vmap for a batch")
     for x in jax.tree.leaves(gaussians):
+        if not hasattr(x, "shape"):
+            raise TypeError(f"gaussians: expected arrays, got {name_type(x)} in their place")
         if x.shape[:1] != keep.shape:
             raise ValueError(
                 f"gaussians: expected {keep.shape[0]} entries along the first axis of every array, "
                 f"as in keep, got shape {x.shape}"
             )
+    return _select(gaussians, keep, room=_check_places(room, keep))
+
+
+def _check_places(room: SupportsIndex, keep: Array) -> int:
+    """The number of places, which have to hold what is selected, where that is known."""
+    try:
+        places = operator.index(room)
+    except TypeError as error:  # a traced array raises a subclass
+        raise TypeError(
+            f"room: expected an integer that is known at trace time, got {name_type(room)}"
+        ) from error
     known = read_known(keep)
-    count = 0 if known is None else int(known.sum())
-    if room < max(count, 1):
+    least = 1 if known is None else max(int(known.sum()), 1)
+    if places < least:
         raise ValueError(
-            f"room: expected at least {max(count, 1)}, the number of Gaussians to keep, got "
-            f"{room}; pass gaussians.room_for(keep.sum())"
+            f"room: expected at least {least}, the number of Gaussians to keep, got {places}; "
+            "pass gaussians.room_for(keep.sum())"
         )
-    return _select(gaussians, keep, room=room)
+    return places
 
 
 @partial(jit, static=("room",))

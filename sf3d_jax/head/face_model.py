@@ -24,6 +24,7 @@ from jax import lax
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import Array, Leaf, align_ranks, channels, jit, result_type, widen
 from sf3d_jax._numerics.lengths import root
+from sf3d_jax.head._pieces import check_integers
 
 
 @jax.tree_util.register_dataclass
@@ -79,9 +80,10 @@ class FaceModel:
           axes *b broadcast, so the frames of a whole motion can be found at once.
 
         Raises:
-          TypeError: an argument is not an array of floating-point numbers.
+          TypeError: an argument or an array of the model has another type.
           ValueError: a shape does not fit, an expression has a name that the model does not have,
-            or the arrays of the model do not fit each other.
+            or the arrays of the model do not fit each other, or its parents are in NumPy and one
+            does not come before its joint.
         """
         joints = _check_model(self)
         expressions = self.shapes.shape[-1] - self.identities
@@ -150,7 +152,11 @@ def blendshapes(neutral: Array, targets: Mapping[str, Array]) -> FaceModel:
 def _check_model(model: FaceModel) -> int:
     """Checks that the arrays of a model fit each other, and returns the number of joints."""
     check_array("FaceModel.template", model.template, (3,))
-    check_array("FaceModel.shapes", model.shapes)
+    for name in ("shapes", "regressor", "weights"):
+        check_array(f"FaceModel.{name}", getattr(model, name))
+    if model.pose_shapes is not None:
+        check_array("FaceModel.pose_shapes", model.pose_shapes)
+    check_integers("FaceModel.parents", model.parents, (None,))
     count, joints = model.template.shape[0], model.weights.shape[-1]
     shapes = model.shapes.shape[-1]
     expected = {
@@ -165,6 +171,7 @@ def _check_model(model: FaceModel) -> int:
         x = getattr(model, name)
         if x is not None and x.shape != shape:
             raise ValueError(f"FaceModel.{name}: expected shape {shape}, got {x.shape}")
+    _check_parents(model.parents)
     if not 0 <= model.identities <= shapes:
         raise ValueError(f"identities: expected 0 to {shapes}, the shapes, got {model.identities}")
     if model.names and len(model.names) != shapes - model.identities:
@@ -173,6 +180,21 @@ def _check_model(model: FaceModel) -> int:
             f"{len(model.names)}"
         )
     return int(joints)
+
+
+def _check_parents(parents: Array) -> None:
+    """Checks parents that are in NumPy; those on a device would have to be copied at every call."""
+    if not isinstance(parents, np.ndarray):
+        return
+    joints = np.arange(len(parents))
+    is_wrong = ~((parents >= 0) & (parents < joints))
+    is_wrong[:1] = False
+    if is_wrong.any():
+        first = int(is_wrong.argmax())
+        raise ValueError(
+            f"FaceModel.parents: expected a joint before joint {first}, 0 to {first - 1}, got "
+            f"{parents[first]}; sort the joints so that parents come first"
+        )
 
 
 def _check_names(expression: Mapping[str, object], names: tuple[str, ...]) -> None:

@@ -147,6 +147,12 @@ def test_bad_triangles_take_their_own_gaussians_away():
     check(jax.tree.map(lambda x: x[~own], got), expected.means[~own], expected.factors[~own], 0)
 
 
+def test_a_triangle_that_does_not_exist_takes_its_gaussian_away():
+    triangles = jnp.asarray(np.where(np.arange(COUNT) == 7, -1, TRIANGLES))
+    got = attach(MOVED, rest=VERTICES, triangles=triangles)
+    np.testing.assert_array_equal(np.isfinite(got.means).all(-1), np.arange(COUNT) != 7)
+
+
 def test_a_triangle_without_area_gives_singular_factors():
     for name in ("vertices", "rest"):
         shapes = {"vertices": MOVED.copy(), "rest": VERTICES.copy()}

@@ -132,15 +132,32 @@ def test_a_vertex_that_is_not_finite_takes_its_own_pieces_away(bad):
     np.testing.assert_array_equal(slope[far], whole[far])
 
 
-def test_a_vertex_that_does_not_exist_is_not_finite():
+@pytest.mark.parametrize("absent", [2**31 - 1, len(VERTICES), -1, -len(VERTICES), -(2**31)])
+def test_a_vertex_that_does_not_exist_is_not_finite(absent):
     faces = FACES.copy()
-    faces[5, 2] = 2**31 - 1
+    faces[5, 2] = absent
     own = COVER.triangles == 5
     got = head.carry(COVER, jnp.asarray(faces), np.float32(VERTICES), COLORS)
     assert (np.isfinite(got.factors).all((-1, -2)) == ~own).all()
-    owners = np.where(own, 2**30, COVER.triangles)
+    owners = np.where(own, np.int32(absent if absent < 0 else 2**30), COVER.triangles)
     got = carry(np.float32(VERTICES), cover=head.Cover(jnp.asarray(owners), COVER.corners))
     assert (np.isfinite(got.factors).all((-1, -2)) == ~own).all()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint32, np.int64])
+def test_indices_of_any_integer_type_are_read(dtype):
+    with float64():
+        faces = jnp.asarray(FACES.astype(dtype))
+        expected = as_numpy(carry(np.float32(VERTICES)))
+        got = as_numpy(carry(np.float32(VERTICES), faces=faces))
+        np.testing.assert_array_equal(got.means, expected.means)
+        far = min(int(np.iinfo(dtype).max), 2**32)
+        owners = COVER.triangles.astype(dtype)
+        owners[COVER.triangles == 5] = far
+        got = carry(np.float32(VERTICES), faces, head.Cover(jnp.asarray(owners), COVER.corners))
+        absent = ~np.isfinite(np.asarray(got.means)).all(-1)
+        np.testing.assert_array_equal(absent, COVER.triangles == 5)
 
 
 @pytest.mark.parametrize("share", [0, 0.5])

@@ -112,3 +112,16 @@ def test_wrong_arguments_are_named():
         head.select(SCENE, keep[None], 200)
     with pytest.raises(ValueError, match="gaussians: expected 149 entries"):
         head.select(SCENE, keep[1:], 200)
+    with pytest.raises(TypeError, match="gaussians: expected arrays, got int in their place"):
+        head.select([SCENE, [1, 2]], keep, 200)
+    for room, kind in ((200.0, "float"), ("200", "str"), (np.ones(2), "an array")):
+        with pytest.raises(TypeError, match=f"room: expected an integer .*, got {kind}"):
+            head.select(SCENE, keep, room)
+    with pytest.raises(TypeError, match="room: expected an integer that is known at trace time"):
+        jax.jit(lambda x: head.select(SCENE, keep, x))(200)
+
+
+def test_any_integer_is_a_room():
+    keep = np.arange(COUNT) % 3 == 1
+    for room in (np.int64(64), jnp.int32(64)):
+        assert head.select(SCENE, keep, room).means.shape == (64, 3)

@@ -167,3 +167,37 @@ def test_wrong_arguments_are_named(name):
     call, message = WRONG[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_parents_come_before_their_joints():
+    for parents, joint in (
+        ([-1, 2, 0, 1], 1),
+        ([-1, 0, 2, 1], 2),
+        ([-1, -1, 0, 1], 1),
+        ([-1, 0, 9, 1], 2),
+    ):
+        model = dataclasses.replace(MODEL, parents=np.array(parents, np.int32))
+        message = rf"FaceModel\.parents: expected a joint before joint {joint}, 0 to {joint - 1}, "
+        with pytest.raises(ValueError, match=message + f"got {parents[joint]}; sort"):
+            model.vertices(pose=POSE)
+    # The first joint has none, however a file says so.
+    for first in (2**32 - 1, 0):
+        parents = np.array([first, *PARENTS[1:]], np.uint32)
+        with float64():
+            got = as_numpy(dataclasses.replace(MODEL, parents=parents).vertices(*ALL))
+        np.testing.assert_allclose(got, define(*ALL), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("parents", np.float64(PARENTS), "parents: expected an array of integers, got float64"),
+        ("parents", PARENTS.tolist(), "parents: expected an array of integers, got list"),
+        ("weights", None, "weights: expected an array, got NoneType"),
+        ("regressor", None, "regressor: expected an array, got NoneType"),
+        ("pose_shapes", np.ones(3, np.int32), "pose_shapes: expected a floating-point array"),
+    ],
+)
+def test_a_part_of_another_type_is_named(name, value, message):
+    with pytest.raises(TypeError, match=rf"FaceModel\.{message}"):
+        dataclasses.replace(MODEL, **{name: value}).vertices(pose=POSE)

@@ -1,5 +1,6 @@
 """surface_features and sure_pixels: what blends of pieces tell of a pixel."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.meshes import sphere
@@ -15,6 +16,9 @@ FEATURES = head.surface_features(COVER, FACES, VERTICES, GROUPS)
 # Pixels of one piece each.
 SINGLE = FEATURES[np.arange(500) % COUNT]
 CORNERS = COVER.corners @ VERTICES[FACES[COVER.triangles]]
+# Two pieces of one group, far apart.
+TWO = np.flatnonzero(GROUPS[COVER.triangles] == 7)[[0, -1]]
+PAIR = CORNERS[TWO]
 SIZE = (20, 25)
 # So sharp that a pixel has a side of 1 micrometre at 1 m.
 SHARP = sf3d.Camera.pinhole(1e6, 1e6, 12.0, 9.5, SIZE)
@@ -59,18 +63,19 @@ def pick_about_corners(count, seed=0):
 
 def test_the_features_are_bits_places_and_squares():
     numbers = np.unique(GROUPS, return_inverse=True)[1][COVER.triangles]
-    assert FEATURES.dtype == np.float32 and FEATURES.shape == (COUNT, 2 + 4)
+    assert FEATURES.dtype == np.float32 and FEATURES.shape == (COUNT, 2 + 5)
     np.testing.assert_array_equal(FEATURES[:, 0] + 2 * FEATURES[:, 1], numbers)
     means = CORNERS.mean(1)
     np.testing.assert_allclose(FEATURES[:, 2:5], means - means.mean(0), atol=1e-8)
     reach = np.max([np.linalg.norm(CORNERS[:, k] - means, axis=-1) for k in range(3)], axis=0)
     expected = np.linalg.norm(means - means.mean(0), axis=-1) ** 2 - 0.7 * reach**2
     np.testing.assert_allclose(FEATURES[:, 5], expected, atol=1e-9)
+    assert (FEATURES[:, 6] == 1).all()
 
 
 def test_one_group_needs_no_bits():
     zeros = np.zeros(len(FACES), np.int64)
-    assert head.surface_features(COVER, FACES, VERTICES, zeros).shape == (COUNT, 4)
+    assert head.surface_features(COVER, FACES, VERTICES, zeros).shape == (COUNT, 5)
 
 
 def test_pieces_about_a_corner_are_one_place():
@@ -125,6 +130,71 @@ def test_sure_pixels_are_valid_both_ways_and_no_edges():
     np.testing.assert_array_equal(head.sure_pixels(both, SHARP), valid & edge & back)
 
 
+def find_sure_rows(share, depth, camera=SHARP):
+    """Sure pixels of a map of two pieces of one group, the second with a share (H, W)."""
+    near, far = np.float64(FEATURES)[TWO]
+    blended = (1 - share)[..., None] * near + share[..., None] * far
+    annotation = annotate(blended.reshape(-1, blended.shape[-1]), inv_depth=np.float32(1 / depth))
+    return np.asarray(head.sure_pixels(annotation, camera))
+
+
+def turn(x, side):
+    """The same map, running to the right, to the left, down or up."""
+    x = x[:, ::-1] if side % 2 else x
+    return x if side < 2 else np.broadcast_to(x[0, : SIZE[0], None], SIZE)
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_pixel_beyond_the_end_of_its_surface_is_not_sure(side):
+    """The surface ends at the tenth pixel, and the next one sees two."""
+    row = np.broadcast_to(np.arange(SIZE[1]), SIZE)
+    for mixture, is_beyond in ((0.45, True), (0.35, False), (0.9, True)):
+        share = np.where(row == 11, mixture, row > 11)
+        expected = turn((row != 11) & ~(is_beyond & (row == 10)), side)
+        share, depth = turn(share, side), 1 + 0.006 * turn(share, side)
+        np.testing.assert_array_equal(find_sure_rows(share, depth), expected)
+        # Where nothing is mixed, depths may have any steps.
+        assert find_sure_rows(np.zeros(SIZE), depth).all()
+
+
+def test_pixels_beyond_an_end_are_those_of_the_definition():
+    rng = np.random.default_rng(3)
+    share = rng.choice([0, 0, 1, 0.05, 0.1, 0.3, 0.6], SIZE)
+    depth = 1 + 0.01 * rng.integers(0, 8, SIZE) + 1e-3 * rng.random(SIZE)
+    # The squared deviation of two pieces, over that of the blur: some fail by less than four times.
+    camera = sf3d.Camera.pinhole(100.0, 100.0, 12.0, 9.5, SIZE)
+    (at, there), (reach, other) = (
+        PAIR.mean(1),
+        np.square(PAIR - PAIR.mean(1)[:, None]).sum(-1).max(1),
+    )
+    spread = share * (1 - share) * np.square(at - there).sum()
+    spread -= 0.7 * ((1 - share) * reach + share * other)
+    failure = spread / (5 * (depth / 100) ** 2)
+    is_one, is_mixed = failure <= 1, failure > 4
+    assert (is_one & (share == 0.05)).any() and (~is_one & ~is_mixed).any()
+    expected = is_one.copy()
+    rows, columns = SIZE
+    for i in range(rows):
+        for j in range(columns):
+            for di, dj in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+                (a, b), (c, d) = (i + di, j + dj), (i + 2 * di, j + 2 * dj)
+                if not (0 <= c < rows and 0 <= d < columns and is_mixed[a, b]):
+                    continue
+                z, after, last = depth[i, j], depth[a, b], depth[c, d]
+                if z < after and z < last and after - z >= 0.4 * (last - z):
+                    expected[i, j] = False
+    np.testing.assert_array_equal(find_sure_rows(share, depth, camera), expected)
+    assert 50 < expected.sum() < is_one.sum() - 50
+
+
+def test_the_precision_of_the_colours_does_not_matter():
+    """alpha has their type, and its rounding would change the means by a few thousandths."""
+    alpha = np.broadcast_to(np.float32(0.8).astype(jnp.bfloat16), SIZE)
+    assert find_sure(SINGLE).all()
+    rounded = annotate(SINGLE)._replace(alpha=alpha)
+    assert np.asarray(head.sure_pixels(rounded, SHARP)).all()
+
+
 @pytest.mark.non_finite
 def test_a_pixel_that_is_not_finite_is_not_sure():
     features = SINGLE.copy()
@@ -140,7 +210,8 @@ def test_a_vertex_that_is_not_finite_has_no_place():
     rest[9] = np.nan
     got = head.surface_features(COVER, FACES, rest, GROUPS)
     own = (FACES[COVER.triangles] == 9).any(-1)
-    assert np.isfinite(got).all() and not got[own, 2:].any() and got[~own, 2:].any(-1).all()
+    assert np.isfinite(got).all() and not got[own, 2:6].any() and got[~own, 2:6].any(-1).all()
+    assert (got[:, 6] == 1).all()
     # The middle is that of the other pieces.
     shifts = got[~own, 2:5] - FEATURES[~own, 2:5]
     np.testing.assert_allclose(shifts, np.broadcast_to(shifts[0], shifts.shape), atol=1e-8)
@@ -158,7 +229,10 @@ def test_wrong_arguments_are_named():
         head.sure_pixels(None, SHARP)
     with pytest.raises(ValueError, match="annotation: has no features; pass features="):
         head.sure_pixels(annotation._replace(features=None), SHARP)
-    with pytest.raises(ValueError, match="features: expected at least 4"):
+    with pytest.raises(ValueError, match="features: expected at least 5"):
         head.sure_pixels(annotation._replace(features=annotation.colors), SHARP)
     with pytest.raises(TypeError, match="camera: expected a Camera"):
         head.sure_pixels(annotation, None)
+    other = sf3d.Camera.pinhole(1e6, 1e6, 12.0, 9.5, (25, 20))
+    with pytest.raises(ValueError, match=r"camera: .* \(20, 25\), got \(25, 20\); pass the first"):
+        head.sure_pixels(annotation, other)

@@ -165,7 +165,9 @@ def _sure_pixels(annotation: Annotation, focal: Array) -> jax.Array:
     spread = square[..., 0] - (place * place).sum(-1)
     blur = _BLUR * side * side
     mixed = valid & ~(one_surface & (spread <= _CLEAR * blur))
-    beyond = _is_beyond(mixed, jnp.where(valid, depth, jnp.inf))
+    # Far away and finite, so that differences are numbers.
+    far = jnp.finfo(depth.dtype).max / 4
+    beyond = _is_beyond(mixed, jnp.where(valid, depth, far))
     sure = valid & ~annotation.edge & one_surface & (spread <= blur) & ~beyond
     return sure if annotation.backward is None else sure & annotation.backward.valid
 
@@ -174,13 +176,13 @@ def _is_beyond(mixed: jax.Array, depth: jax.Array) -> jax.Array:
     """Pixels beyond the end of the surface that they show, by the next two in some direction."""
     rows, columns = depth.shape
     mixed = jnp.pad(mixed, 2)
-    wide = jnp.pad(depth, 2, constant_values=jnp.inf)
+    wide = jnp.pad(depth, 2, constant_values=jnp.finfo(depth.dtype).max / 4)
     beyond = jnp.zeros(depth.shape, bool)
     for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         there = [np.s_[2 + k * down :, 2 + k * right :] for k in (1, 2)]
         is_mixed = mixed[there[0]][:rows, :columns]
         after, last = (wide[x][:rows, :columns] for x in there)
         is_near = (depth < after) & (depth < last)
-        # An invalid pixel has an infinite depth, and is never this near.
+        # An invalid pixel is far away, and never this near.
         beyond |= is_mixed & is_near & (after - depth >= _RISE * (last - depth))
     return beyond

@@ -13,7 +13,7 @@ from helpers.small_heads import make_egg
 
 from sf3d_jax import data
 from sf3d_jax.making import Options, open_subject, plan
-from sf3d_jax.making.drawing import round_room
+from sf3d_jax.making.drawing import check_seen, round_room
 from sf3d_jax.making.lights import SOFTNESS
 
 SIZE = (40, 48)
@@ -151,6 +151,25 @@ def test_arguments_of_another_type_are_named(options):
         open_subject(0, options)
     with pytest.raises(TypeError, match="options: expected Options, got dict"):
         open_subject(plan(options).subjects[0], {})
+
+
+def test_an_image_without_the_subject_is_refused(options):
+    inv_depth = np.zeros((40, 48), np.float32)
+    with pytest.raises(data.FormatError, match=r"egg\.glb: .*counterclockwise.* in frame 3"):
+        check_seen(inv_depth, 3, options)
+    moved = dataclasses.replace(options, motion="far.npz")
+    with pytest.raises(data.FormatError, match=r"far\.npz: .*in the image.* in frame 2"):
+        check_seen(inv_depth, 2, moved)
+    inv_depth[5, 6] = 1.0
+    check_seen(inv_depth, 2, moved)
+
+
+def test_a_subject_that_left_the_image_is_refused(options, subject, monkeypatch):
+    annotate = subject._annotate
+    empty = lambda *x: annotate(*x)._replace(inv_depth=np.zeros(SIZE))
+    monkeypatch.setattr(subject, "_annotate", empty)
+    with pytest.raises(data.FormatError, match="nothing of it in frame 1"):
+        subject.draw(1)
 
 
 def test_few_numbers_of_gaussians_are_drawn():

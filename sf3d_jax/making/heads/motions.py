@@ -36,6 +36,10 @@ from sf3d_jax.making.curves import Curves
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
 
+# Arrays of angles, none of which is more than a full turn.
+ANGLES = ("rotation", "neck_pose", "jaw_pose", "eyes_pose")
+FULL_TURN = float(np.float32(2 * np.pi))  # as files have it, a little more than 2 pi
+
 
 class Pose(NamedTuple):
     """How a head looks at one time.
@@ -145,7 +149,7 @@ def read_motion(
 
     Raises:
       FormatError: it is not an .npz file, has no arrays, one of another name or shape, too few
-        rows, or a non-finite number.
+        rows, a non-finite number, or an angle of more than a full turn.
       OSError: it cannot be opened.
     """
     fixed = fixed or {}
@@ -165,6 +169,9 @@ def read_motion(
             _check_shape(path, name, x, (None, *rows[name]))
             if len(x) < frames:
                 raise FormatError(path, f"{frames} frames or more in {name!r}", f"{len(x)}")
+            # A target of a mesh may have the name of angles, but its rows are single weights.
+            if rows[name] and name in ANGLES:
+                _check_angles(path, name, x)
     return arrays
 
 
@@ -180,6 +187,12 @@ def _check_shape(path: str, name: str, x: np.ndarray, shape: tuple[int | None, .
     if x.ndim != len(shape) or list(x.shape) != wanted:
         words = ", ".join("any" if s is None else str(s) for s in shape)
         raise FormatError(path, f"the shape [{words}] of {name!r}", f"{list(x.shape)}")
+
+
+def _check_angles(path: str, name: str, x: np.ndarray) -> None:
+    if np.abs(x).max(initial=0) > FULL_TURN:
+        found = f"{x.min():g} to {x.max():g}; these look like degrees"
+        raise FormatError(path, f"radians, from -2 pi to 2 pi, in {name!r}", found)
 
 
 def _list(*names: Mapping[str, object]) -> str:

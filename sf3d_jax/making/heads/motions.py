@@ -4,7 +4,8 @@ For the procedural person, and for a mesh with morph targets:
 
     NAME         [F], the weight of the expression or the target of that name, 0 if it is missing;
                  from 0 to 1 for the person
-    rotation     [F, 3], yaw, pitch and roll of the head in radians, 0 if missing
+    rotation     [F, 3], yaw, pitch and roll of the head in radians, 0 if missing; positive ones
+                 turn the face to the subject's left, turn it up, and lift its left side
 
 For any mesh, instead of these:
 
@@ -23,6 +24,7 @@ For a face model, with the names of FLAME's trackers; missing ones are 0:
 There have to be as many rows as frames are made, or more. Any other array is refused.
 """
 
+import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -158,7 +160,8 @@ def read_motion(
         names = list_names(archive)
         for name in names:
             if name not in rows and name not in fixed:
-                raise FormatError(path, f"arrays named {_list(rows, fixed)}", repr(name))
+                hint = _suggest_name(name, [*rows, *fixed])
+                raise FormatError(path, f"arrays named {_list(rows, fixed)}", repr(name) + hint)
             arrays[name] = read_numbers(path, archive, name)
     if not arrays:
         raise FormatError(path, f"arrays named {_list(rows, fixed)}", "none")
@@ -193,6 +196,14 @@ def _check_angles(path: str, name: str, x: np.ndarray) -> None:
     if np.abs(x).max(initial=0) > FULL_TURN:
         found = f"{x.min():g} to {x.max():g}; these look like degrees"
         raise FormatError(path, f"radians, from -2 pi to 2 pi, in {name!r}", found)
+
+
+def _suggest_name(name: str, known: list[str]) -> str:
+    """A question for the name that was meant, empty if none is near."""
+    small = {x.lower(): x for x in known}
+    # Half of the letters, as "expression" and "expr" share no more.
+    near = difflib.get_close_matches(name.lower(), small, 1, cutoff=0.5)
+    return f"; did you mean {small[near[0]]!r}?" if near else ""
 
 
 def _list(*names: Mapping[str, object]) -> str:

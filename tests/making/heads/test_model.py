@@ -66,6 +66,7 @@ WRONG = [
         dict(eyes_pose=np.full((5, 6), -20.0)),
         "radians.* in 'eyes_pose', found -20 to -20;.*degrees",
     ),
+    (dict(expression=np.zeros((5, 1))), r"found 'expression'; did you mean 'expr'\?"),
     (dict(static_offset=np.zeros((9, 3)), expr=np.zeros((5, 1))), "of 'static_offset'"),
 ]
 

@@ -114,6 +114,20 @@ def test_the_mask_of_the_subject_holds_the_sure_pixels(options, subject, frames)
     assert (every.mask != hit).mean() < 0.06
 
 
+def test_the_mask_of_the_subject_needs_both_motions(options, subject, frames, monkeypatch):
+    annotate, known = subject._annotate, np.random.default_rng(0).random(SIZE) > 0.5
+
+    def annotate_partly(*x):
+        found = annotate(*x)
+        backward = found.backward._replace(valid=np.array(found.backward.valid) & known)
+        return found._replace(backward=backward)
+
+    monkeypatch.setattr(subject, "_options", dataclasses.replace(options, mask="subject"))
+    whole = subject.draw(1).mask
+    monkeypatch.setattr(subject, "_annotate", annotate_partly)
+    assert np.array_equal(subject.draw(1).mask, whole & known) and (whole & ~known).any()
+
+
 def test_baked_light_moves_with_the_subject(options, subject):
     baked = open_subject(plan(options).subjects[1], dataclasses.replace(options, light="baked"))
     colors = [baked._find_state(k).gaussians.colors for k in (0, 3)]

@@ -7,6 +7,7 @@ times. Nothing in the
 result depends on which frames were drawn before.
 """
 
+import numbers
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -104,6 +105,7 @@ class Subject:
           is the point that all cameras look at.
 
         Raises:
+          TypeError: the frame is not an integer.
           ValueError: there is no such frame.
         """
         self._check_frame(frame)
@@ -119,6 +121,7 @@ class Subject:
           [V, 3], float64, metres, in the world of the cameras.
 
         Raises:
+          TypeError: the frame is not an integer.
           ValueError: there is no such frame.
         """
         self._check_frame(frame)
@@ -135,6 +138,7 @@ class Subject:
 
         Raises:
           FormatError: nothing of the head is in the image.
+          TypeError: the frame is not an integer.
           ValueError: there is no such frame.
         """
         self._check_frame(frame)
@@ -161,6 +165,8 @@ class Subject:
         )
 
     def _check_frame(self, frame: int) -> None:
+        if isinstance(frame, bool) or not isinstance(frame, numbers.Integral):
+            raise TypeError(f"frame: expected an integer, got {name_type(frame)}")
         last = self._options.frames - 1
         if not 0 <= frame <= last:
             raise ValueError(f"frame: expected 0 to {last}, got {frame}")

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 import numpy as np
 
+from sf3d_jax._checks import name_type
 from sf3d_jax.making.colors import FORMS, parse_color
 
 PROCEDURAL = "procedural"
@@ -126,9 +127,12 @@ def _check_size(size: object) -> tuple[int, int]:
 def _check_positive(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = np.inf if value > 0 else -np.inf
     if not 0 < number < np.inf:
-        raise ValueError(f"{name}: expected a positive number, got {value}")
+        raise ValueError(f"{name}: expected a positive number, got {number:g}")
     return number
 
 
@@ -165,6 +169,8 @@ def _check_background(background: object) -> None:
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    listed = " or ".join(map(repr, choices))
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected {listed}, got {name_type(value)}")
     if value not in choices:
-        listed = " or ".join(map(repr, choices))
         raise ValueError(f"{name}: expected {listed}, got {value!r}")

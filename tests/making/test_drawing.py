@@ -160,6 +160,14 @@ def test_a_frame_that_does_not_exist_is_refused(subject):
                 find(frame)
 
 
+@pytest.mark.parametrize("frame", ["0", 1.0, True, None, np.zeros(3)], ids=repr)
+def test_a_frame_that_is_no_integer_is_refused(subject, frame):
+    for find in (subject.draw, subject.camera, subject.vertices):
+        with pytest.raises(TypeError, match="frame: expected an integer, got"):
+            find(frame)
+    assert subject.camera(np.int64(1)).size == SIZE
+
+
 def test_arguments_of_another_type_are_named(options):
     with pytest.raises(TypeError, match="subject: expected SubjectPlan, got int"):
         open_subject(0, options)

@@ -1,5 +1,6 @@
 """Options are checked when they are made, and an error names the option."""
 
+import numpy as np
 import pytest
 
 from sf3d_jax.making import Options
@@ -27,6 +28,11 @@ WRONG = [
     (dict(light="soft"), "light: expected 'moving' or 'baked', got 'soft'"),
     (dict(mask="all"), "mask: expected 'sure' or 'subject', got 'all'"),
     (dict(scale=0), "scale: expected a positive number, got 0"),
+    (dict(scale=10**400), "scale: expected a positive number, got inf"),
+    (dict(fps=-(10**400)), "fps: expected a positive number, got -inf"),
+    (dict(mask=np.array(["sure"])), "mask: expected 'sure' or 'subject', got an array"),
+    (dict(light=None), "light: expected 'moving' or 'baked', got NoneType"),
+    (dict(size=np.array([64, 64])), r"size: expected \(height, width\)"),
     (dict(scale="1"), "scale: expected a number, got '1'"),
 ]
 

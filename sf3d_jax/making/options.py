@@ -130,7 +130,7 @@ def _check_positive(name: str, value: object) -> float:
     try:
         number = float(value)
     except OverflowError:  # an integer of more than 308 digits
-        number = np.inf if value > 0 else -np.inf
+        raise ValueError(f"{name}: expected a positive number, got one beyond float64") from None
     if not 0 < number < np.inf:
         raise ValueError(f"{name}: expected a positive number, got {number:g}")
     return number

@@ -19,8 +19,8 @@ def parse_color(text: str) -> np.ndarray:
     """Reads a colour.
 
     Args:
-      text: "white", "black" or "gray"; "#rrggbb" in hexadecimal digits, or "#rgb", whose digits count
-        twice; or three numbers from 0 to 1, separated by spaces or commas. All are sRGB.
+      text: "white", "black" or "gray"; "#rrggbb" in hexadecimal digits, or "#rgb", whose digits
+        count twice; or three numbers from 0 to 1, separated by spaces or commas. All are sRGB.
 
     Returns:
       [3], float64, sRGB, from 0 to 1.

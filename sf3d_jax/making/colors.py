@@ -11,7 +11,7 @@ from sf3d_jax.head.skin.srgb import linear_to_srgb
 
 NAMES = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "gray": (0.5, 0.5, 0.5)}
 NAMES["grey"] = NAMES["gray"]
-FORMS = 'a name (white, black, gray), "#rrggbb", or "R G B" with numbers from 0 to 1'
+FORMS = 'a name (white, black, gray), "#rrggbb" or "#rgb", or "R G B" with numbers from 0 to 1'
 WAVES = 24
 
 
@@ -19,8 +19,8 @@ def parse_color(text: str) -> np.ndarray:
     """Reads a colour.
 
     Args:
-      text: "white", "black" or "gray"; "#rrggbb" in hexadecimal digits; or three numbers from 0 to
-        1, separated by spaces or commas. All are sRGB.
+      text: "white", "black" or "gray"; "#rrggbb" in hexadecimal digits, or "#rgb", whose digits
+        count twice; or three numbers from 0 to 1, separated by spaces or commas. All are sRGB.
 
     Returns:
       [3], float64, sRGB, from 0 to 1.
@@ -30,8 +30,9 @@ def parse_color(text: str) -> np.ndarray:
     """
     if text in NAMES:
         return np.array(NAMES[text])
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        return np.frombuffer(bytes.fromhex(text[1:]), np.uint8) / 255
+    if re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", text):
+        digits = text[1:] if len(text) == 7 else "".join(2 * digit for digit in text[1:])
+        return np.frombuffer(bytes.fromhex(digits), np.uint8) / 255
     try:
         numbers = [float(part) for part in text.replace(",", " ").split()]
     except ValueError:

@@ -7,6 +7,7 @@ times. Nothing in the
 result depends on which frames were drawn before.
 """
 
+import numbers
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from sf3d_jax._checks import name_type
 from sf3d_jax.camera import Camera
+from sf3d_jax.data._files import FormatError
 from sf3d_jax.data.sets.srflow3d.writer import Motion
 from sf3d_jax.gaussians._options import room_for
 from sf3d_jax.gaussians.motion import Annotation, render_motion
@@ -103,6 +105,7 @@ class Subject:
           is the point that all cameras look at.
 
         Raises:
+          TypeError: the frame is not an integer.
           ValueError: there is no such frame.
         """
         self._check_frame(frame)
@@ -118,6 +121,7 @@ class Subject:
           [V, 3], float64, metres, in the world of the cameras.
 
         Raises:
+          TypeError: the frame is not an integer.
           ValueError: there is no such frame.
         """
         self._check_frame(frame)
@@ -133,6 +137,8 @@ class Subject:
           The frame: the same bits, whichever frames were drawn before.
 
         Raises:
+          FormatError: nothing of the head is in the image.
+          TypeError: the frame is not an integer.
           ValueError: there is no such frame.
         """
         self._check_frame(frame)
@@ -141,6 +147,8 @@ class Subject:
         times = max(frame - 1, 0), frame, min(frame + 1, last)
         cameras = [self.camera(time) for time in times]
         annotation = self._annotate(times, cameras)
+        inv_depth = np.asarray(annotation.inv_depth)
+        check_seen(inv_depth, frame, self._options)
         backward = annotation.backward
         assert backward is not None
         if self._options.mask == "sure":
@@ -150,13 +158,15 @@ class Subject:
         return Frame(
             image=encode_image(np.asarray(self._show(annotation, cameras[1]))),
             mask=np.asarray(mask),
-            inv_depth=np.asarray(annotation.inv_depth),
+            inv_depth=inv_depth,
             camera=cameras[1],
             forward=read_motion(annotation) if frame < last else None,
             backward=read_motion(backward) if frame > 0 else None,
         )
 
     def _check_frame(self, frame: int) -> None:
+        if isinstance(frame, bool) or not isinstance(frame, numbers.Integral):
+            raise TypeError(f"frame: expected an integer, got {name_type(frame)}")
         last = self._options.frames - 1
         if not 0 <= frame <= last:
             raise ValueError(f"frame: expected 0 to {last}, got {frame}")
@@ -218,6 +228,26 @@ def open_subject(subject: SubjectPlan, options: Options) -> Subject:
         if not isinstance(x, kind):
             raise TypeError(f"{name}: expected {kind.__name__}, got {name_type(x)}")
     return Subject(subject, options)
+
+
+def check_seen(inv_depth: np.ndarray, frame: int, options: Options) -> None:
+    """Refuses a frame without a subject, of which a data set has no use.
+
+    Args:
+      inv_depth: [H, W], per metre; 0 where there is no surface.
+      frame: number of the frame.
+      options: options of the data set, to name the file.
+
+    Raises:
+      FormatError: there is no surface in the image.
+    """
+    if inv_depth.any():
+        return
+    if options.motion is not None:
+        expected = "a motion that keeps the head in the image"
+        raise FormatError(options.motion, expected, f"nothing of it in frame {frame}")
+    expected = "a head that its cameras see, with faces counterclockwise from outside"
+    raise FormatError(options.head, expected, f"nothing of it in frame {frame}")
 
 
 def round_room(count: int, most: int) -> int:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 import numpy as np
 
+from sf3d_jax._checks import name_type
 from sf3d_jax.making.colors import FORMS, parse_color
 
 PROCEDURAL = "procedural"
@@ -31,17 +32,32 @@ class Options:
       gaussians: number of Gaussians that cover a head, about. A mesh with more triangles gets one
         for each triangle.
       head: "procedural"; a mesh (.obj, .ply, .glb), whose morph targets move; or a face model
-        (.npz). x points to the subject's left, y up and z forward. Lengths are metres; vertices
-        that extend over more than 4 are taken to be in centimetres, over 400 in millimetres.
-      motion: .npz file with the motion of all subjects, a row for each frame, or None to draw one
-        for each subject. The arrays are weights [F] by the name of the expression or target, and
-        rotation [F, 3]; or vertices [F, V, 3] of a mesh; or FLAME's parameters of a face model.
+        (.npz). All subjects, of train and test, have the shape of a mesh; a face model gives each
+        a random one. x points to the subject's left, y up and z forward. Lengths are metres;
+        vertices that extend over more than 4 are taken to be in centimetres, over 400 in
+        millimetres.
+      motion: .npz file with the motion of all subjects, of train and test, a row for each frame, or
+        None to draw one for each subject. With F rows, at least as many as frames, its arrays are
+
+        - for the procedural head, and a mesh with morph targets: `NAME` [F], weights by the name of
+          the expression (ARKit's 52, from 0 to 1) or of the target; and `rotation` [F, 3], yaw,
+          pitch and roll of the head in radians. Positive yaw turns the face to the subject's left,
+          positive pitch turns it up, and positive roll lifts its left side.
+        - for any mesh, instead of these: `vertices` [F, V, 3] in the unit and order of its file;
+          its `faces` [T, 3] may be there too.
+        - for a face model, FLAME's: `expr` [F, E'], the first expression coefficients; `rotation`,
+          `neck_pose`, `jaw_pose` [F, 3] and `eyes_pose` [F, 6], axis times angle in radians in the
+          axes of the model; `translation` [F, 3] in its unit; and, for all frames, `shape` [S'],
+          which all subjects then have, and `static_offset` [V, 3], added to it. A model without
+          FLAME's five joints has `rotation` alone of the four.
+
+        Missing arrays are 0; others are refused, as are angles above 2 pi.
       texture: image for a mesh with texture coordinates, or None for the texture in its file.
       background: a colour, or "room" for a textured room with parallax; it is in the image alone.
       light: "moving", lights that stay where they are, so that brightness changes as the head
         turns; or "baked", brightness of the rest pose at all times.
       mask: "sure", pixels whose annotations belong to one surface point in all directions; or
-        "subject", all pixels of the subject.
+        "subject", all pixels that see the subject and have a motion to both neighbours in time.
       scale: scaled inverse depth over inverse depth, in the files.
     """
 
@@ -111,9 +127,12 @@ def _check_size(size: object) -> tuple[int, int]:
 def _check_positive(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        raise ValueError(f"{name}: expected a positive number, got one beyond float64") from None
     if not 0 < number < np.inf:
-        raise ValueError(f"{name}: expected a positive number, got {value}")
+        raise ValueError(f"{name}: expected a positive number, got {number:g}")
     return number
 
 
@@ -150,6 +169,8 @@ def _check_background(background: object) -> None:
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    listed = " or ".join(map(repr, choices))
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected {listed}, got {name_type(value)}")
     if value not in choices:
-        listed = " or ".join(map(repr, choices))
         raise ValueError(f"{name}: expected {listed}, got {value!r}")

@@ -76,7 +76,8 @@ def plan(options: Options) -> Plan:
     """Decides who is drawn, without drawing or reading anything.
 
     The first `test` people are the test subjects, and the others are for training. People are
-    split before anything of them is drawn, so that no identity is in both.
+    split before anything of them is drawn, so that no identity is in both. A mesh as the head, and
+    a face model whose motion has a shape, give all subjects one identity.
 
     Args:
       options: options of the data set.

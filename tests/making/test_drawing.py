@@ -13,7 +13,7 @@ from helpers.small_heads import make_egg
 
 from sf3d_jax import data
 from sf3d_jax.making import Options, open_subject, plan
-from sf3d_jax.making.drawing import round_room
+from sf3d_jax.making.drawing import check_seen, round_room
 from sf3d_jax.making.lights import SOFTNESS
 
 SIZE = (40, 48)
@@ -114,6 +114,20 @@ def test_the_mask_of_the_subject_holds_the_sure_pixels(options, subject, frames)
     assert (every.mask != hit).mean() < 0.06
 
 
+def test_the_mask_of_the_subject_needs_both_motions(options, subject, frames, monkeypatch):
+    annotate, known = subject._annotate, np.random.default_rng(0).random(SIZE) > 0.5
+
+    def annotate_partly(*x):
+        found = annotate(*x)
+        backward = found.backward._replace(valid=np.array(found.backward.valid) & known)
+        return found._replace(backward=backward)
+
+    monkeypatch.setattr(subject, "_options", dataclasses.replace(options, mask="subject"))
+    whole = subject.draw(1).mask
+    monkeypatch.setattr(subject, "_annotate", annotate_partly)
+    assert np.array_equal(subject.draw(1).mask, whole & known) and (whole & ~known).any()
+
+
 def test_baked_light_moves_with_the_subject(options, subject):
     baked = open_subject(plan(options).subjects[1], dataclasses.replace(options, light="baked"))
     colors = [baked._find_state(k).gaussians.colors for k in (0, 3)]
@@ -146,11 +160,38 @@ def test_a_frame_that_does_not_exist_is_refused(subject):
                 find(frame)
 
 
+@pytest.mark.parametrize("frame", ["0", 1.0, True, None, np.zeros(3)], ids=repr)
+def test_a_frame_that_is_no_integer_is_refused(subject, frame):
+    for find in (subject.draw, subject.camera, subject.vertices):
+        with pytest.raises(TypeError, match="frame: expected an integer, got"):
+            find(frame)
+    assert subject.camera(np.int64(1)).size == SIZE
+
+
 def test_arguments_of_another_type_are_named(options):
     with pytest.raises(TypeError, match="subject: expected SubjectPlan, got int"):
         open_subject(0, options)
     with pytest.raises(TypeError, match="options: expected Options, got dict"):
         open_subject(plan(options).subjects[0], {})
+
+
+def test_an_image_without_the_subject_is_refused(options):
+    inv_depth = np.zeros((40, 48), np.float32)
+    with pytest.raises(data.FormatError, match=r"egg\.glb: .*counterclockwise.* in frame 3"):
+        check_seen(inv_depth, 3, options)
+    moved = dataclasses.replace(options, motion="far.npz")
+    with pytest.raises(data.FormatError, match=r"far\.npz: .*in the image.* in frame 2"):
+        check_seen(inv_depth, 2, moved)
+    inv_depth[5, 6] = 1.0
+    check_seen(inv_depth, 2, moved)
+
+
+def test_a_subject_that_left_the_image_is_refused(options, subject, monkeypatch):
+    annotate = subject._annotate
+    empty = lambda *x: annotate(*x)._replace(inv_depth=np.zeros(SIZE))
+    monkeypatch.setattr(subject, "_annotate", empty)
+    with pytest.raises(data.FormatError, match="nothing of it in frame 1"):
+        subject.draw(1)
 
 
 def test_few_numbers_of_gaussians_are_drawn():

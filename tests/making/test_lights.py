@@ -41,6 +41,7 @@ def test_colors_have_names_and_numbers():
     assert parse_color("white").tolist() == [1, 1, 1]
     assert parse_color("grey").tolist() == parse_color("gray").tolist() == [0.5, 0.5, 0.5]
     np.testing.assert_allclose(parse_color("#ff8000"), [1, 128 / 255, 0])
+    np.testing.assert_allclose(parse_color("#3aF"), parse_color("#33aaff"))
     np.testing.assert_allclose(parse_color("0.1, 0.25 1"), [0.1, 0.25, 1])
 
 

@@ -1,5 +1,6 @@
 """Options are checked when they are made, and an error names the option."""
 
+import numpy as np
 import pytest
 
 from sf3d_jax.making import Options
@@ -22,11 +23,17 @@ WRONG = [
     (dict(motion="walk.bvh"), "motion: expected a file .npz, got 'walk.bvh'"),
     (dict(texture="skin.png"), "texture: expected a head in .obj, .ply, .glb to paint"),
     (dict(background="pink"), "background: expected 'room', a name .* got 'pink'"),
+    (dict(background="#3699"), "background: .* got '#3699'"),
     (dict(background="1 1 2"), "background: .* got '1 1 2'"),
     (dict(background=(1, 1, 1)), "background: expected a string"),
     (dict(light="soft"), "light: expected 'moving' or 'baked', got 'soft'"),
     (dict(mask="all"), "mask: expected 'sure' or 'subject', got 'all'"),
     (dict(scale=0), "scale: expected a positive number, got 0"),
+    (dict(scale=10**400), "scale: expected a positive number, got one beyond float64"),
+    (dict(fps=-(10**400)), "fps: expected a positive number, got one beyond float64"),
+    (dict(mask=np.array(["sure"])), "mask: expected 'sure' or 'subject', got an array"),
+    (dict(light=None), "light: expected 'moving' or 'baked', got NoneType"),
+    (dict(size=np.array([64, 64])), r"size: expected \(height, width\)"),
     (dict(scale="1"), "scale: expected a number, got '1'"),
 ]
 
@@ -48,6 +55,7 @@ def test_a_wrong_option_is_named(wrong, says):
         dict(head="a.GLB", texture="b.jpg", motion="c.npz"),
         dict(head="flame.npz"),
         dict(background="#00ff7F"),
+        dict(background="#369"),
         dict(background="0.1 0.2 0.3"),
         dict(background="room"),
         dict(fps=29.97, scale=2),

@@ -21,6 +21,7 @@ from sf3d_jax.making.heads.surface import (
     find_parts,
     find_unit,
     is_inside_out,
+    measure_spread,
     paint_plainly,
     reverse,
 )
@@ -36,6 +37,9 @@ MARGIN, FACES, MOVING = 1.15, 2.2, 0.1
 
 # The head turns about a point this far up its box.
 PIVOT = 0.2
+
+# Most that the size of a recorded head may differ from that of its mesh; centimetres differ by 100.
+MOST_SCALE = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +159,17 @@ def _read_sequence(path: str, frames: int, loaded: _Loaded) -> Callable[[int], n
     arrays = read_motion(path, frames, shapes, {"faces": (len(mesh.faces), 3)})
     if "faces" in arrays and not np.array_equal(arrays["faces"], loaded.given_faces):
         raise FormatError(path, "the faces of the head in 'faces'", "others")
+    _check_scale(path, arrays["vertices"][0], mesh.vertices / loaded.unit)
     return lambda frame: loaded.unit * arrays["vertices"][frame]
+
+
+def _check_scale(path: str, moved: np.ndarray, still: np.ndarray) -> None:
+    """Refuses vertices in another unit than the head's."""
+    spreads = [measure_spread(x) for x in (moved, still)]
+    if max(spreads) > MOST_SCALE * min(spreads):
+        expected = "'vertices' in the unit of the head, as large as the head in frame 0"
+        found = "a spread of {:.3g} about their mean, where the head has {:.3g}".format(*spreads)
+        raise FormatError(path, expected, found)
 
 
 def deform(

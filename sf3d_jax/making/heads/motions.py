@@ -4,7 +4,8 @@ For the procedural person, and for a mesh with morph targets:
 
     NAME         [F], the weight of the expression or the target of that name, 0 if it is missing;
                  from 0 to 1 for the person
-    rotation     [F, 3], yaw, pitch and roll of the head in radians, 0 if missing
+    rotation     [F, 3], yaw, pitch and roll of the head in radians, 0 if missing; positive ones
+                 turn the face to the subject's left, turn it up, and lift its left side
 
 For any mesh, instead of these:
 
@@ -23,6 +24,7 @@ For a face model, with the names of FLAME's trackers; missing ones are 0:
 There have to be as many rows as frames are made, or more. Any other array is refused.
 """
 
+import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -35,6 +37,10 @@ from sf3d_jax.data.meshes.archives import read_numbers
 from sf3d_jax.making.curves import Curves
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
+
+# Arrays of angles, none of which is more than a full turn.
+ANGLES = ("rotation", "neck_pose", "jaw_pose", "eyes_pose")
+FULL_TURN = float(np.float32(2 * np.pi))  # as files have it, a little more than 2 pi
 
 
 class Pose(NamedTuple):
@@ -145,7 +151,7 @@ def read_motion(
 
     Raises:
       FormatError: it is not an .npz file, has no arrays, one of another name or shape, too few
-        rows, or a non-finite number.
+        rows, a non-finite number, or an angle of more than a full turn.
       OSError: it cannot be opened.
     """
     fixed = fixed or {}
@@ -154,7 +160,8 @@ def read_motion(
         names = list_names(archive)
         for name in names:
             if name not in rows and name not in fixed:
-                raise FormatError(path, f"arrays named {_list(rows, fixed)}", repr(name))
+                hint = _suggest_name(name, [*rows, *fixed])
+                raise FormatError(path, f"arrays named {_list(rows, fixed)}", repr(name) + hint)
             arrays[name] = read_numbers(path, archive, name)
     if not arrays:
         raise FormatError(path, f"arrays named {_list(rows, fixed)}", "none")
@@ -165,6 +172,9 @@ def read_motion(
             _check_shape(path, name, x, (None, *rows[name]))
             if len(x) < frames:
                 raise FormatError(path, f"{frames} frames or more in {name!r}", f"{len(x)}")
+            # A target of a mesh may have the name of angles, but its rows are single weights.
+            if rows[name] and name in ANGLES:
+                _check_angles(path, name, x)
     return arrays
 
 
@@ -180,6 +190,20 @@ def _check_shape(path: str, name: str, x: np.ndarray, shape: tuple[int | None, .
     if x.ndim != len(shape) or list(x.shape) != wanted:
         words = ", ".join("any" if s is None else str(s) for s in shape)
         raise FormatError(path, f"the shape [{words}] of {name!r}", f"{list(x.shape)}")
+
+
+def _check_angles(path: str, name: str, x: np.ndarray) -> None:
+    if np.abs(x).max(initial=0) > FULL_TURN:
+        found = f"{x.min():g} to {x.max():g}; these look like degrees"
+        raise FormatError(path, f"radians, from -2 pi to 2 pi, in {name!r}", found)
+
+
+def _suggest_name(name: str, known: list[str]) -> str:
+    """A question for the name that was meant, empty if none is near."""
+    small = {x.lower(): x for x in known}
+    # Half of the letters, as "expression" and "expr" share no more.
+    near = difflib.get_close_matches(name.lower(), small, 1, cutoff=0.5)
+    return f"; did you mean {small[near[0]]!r}?" if near else ""
 
 
 def _list(*names: Mapping[str, object]) -> str:

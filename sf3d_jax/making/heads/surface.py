@@ -98,6 +98,18 @@ def find_box(points: np.ndarray) -> tuple[np.ndarray, float]:
     return (low + high) / 2, float((high - low)[:2].max())
 
 
+def measure_spread(points: np.ndarray) -> float:
+    """The size of a shape, however it is turned.
+
+    Args:
+      points: [V, 3].
+
+    Returns:
+      The root of the mean squared distance to the mean, in the unit of the points.
+    """
+    return float(np.sqrt(((points - points.mean(0)) ** 2).sum(-1).mean()))
+
+
 def paint_plainly(generator: np.random.Generator, points: np.ndarray) -> np.ndarray:
     """Reflectance of skin without features, from light to dark, with soft blotches.
 

@@ -86,6 +86,23 @@ def test_a_recorded_head_may_be_anywhere(tmp_path):
     np.testing.assert_allclose(head.target, [1, 2, 3], atol=0.02)
 
 
+@pytest.mark.parametrize(
+    "factor, is_refused", [(0.01, True), (100, True), (0.6, False), (1.8, False)]
+)
+def test_a_motion_in_another_unit_than_the_head_is_refused(tmp_path, factor, is_refused):
+    # The head is in centimetres, and moved anywhere and turned.
+    egg = make_egg()
+    large = egg._replace(vertices=100 * egg.vertices, targets={})
+    moved = factor * turn(large.vertices, np.zeros(3), (1.0, 0.5, 0.2)) + [5, 3, -9]
+    motion = tmp_path / "motion.npz"
+    np.savez(motion, vertices=np.tile(moved, (5, 1, 1)))
+    if not is_refused:
+        assert open_egg(tmp_path, large, "egg.obj", motion=str(motion)).find_vertices(4).any()
+        return
+    with pytest.raises(data.FormatError, match=r"'vertices' in the unit of the head.* spread"):
+        open_egg(tmp_path, large, "egg.obj", motion=str(motion))
+
+
 def test_a_texture_paints_the_pieces(tmp_path):
     egg = make_egg()
     # The left half of the texture is red, and the right half blue.

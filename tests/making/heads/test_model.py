@@ -62,6 +62,11 @@ WRONG = [
     (dict(jaw_pose=np.zeros((4, 3))), "5 frames or more in 'jaw_pose'"),
     (dict(jaw_pose=np.zeros((5, 4))), r"the shape \[any, 3\] of 'jaw_pose'"),
     (dict(jawOpen=np.zeros(5)), "arrays named expr, .* found 'jawOpen'"),
+    (
+        dict(eyes_pose=np.full((5, 6), -20.0)),
+        "radians.* in 'eyes_pose', found -20 to -20;.*degrees",
+    ),
+    (dict(expression=np.zeros((5, 1))), r"found 'expression'; did you mean 'expr'\?"),
     (dict(static_offset=np.zeros((9, 3)), expr=np.zeros((5, 1))), "of 'static_offset'"),
 ]
 

@@ -30,6 +30,10 @@ WRONG = [
     (dict(jawOpen=[0.1, np.nan]), "jawOpen"),
     (dict(rotation=np.zeros((2, 4))), r"the shape \[any, 3\] of 'rotation'"),
     (dict(jawOpen=np.array(["a", "b"])), "jawOpen"),
+    (
+        dict(rotation=[[0, 0, 0], [0, -40, 10]]),
+        r"radians.* in 'rotation', found -40 to 10;.*degrees",
+    ),
     ({}, "arrays named rotation"),
 ]
 
@@ -40,6 +44,23 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path, arrays, says):
     with pytest.raises(data.FormatError, match=says) as caught:
         read_poses(path, 2, ["jawOpen", "smile"])
     assert "motion.npz" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, meant", [("jawopen", "jawOpen"), ("Rotation", "rotation"), ("smiles", "smile")]
+)
+def test_a_name_that_is_nearly_right_is_answered_by_the_right_one(tmp_path, name, meant):
+    with pytest.raises(data.FormatError, match=rf"found '{name}'; did you mean '{meant}'\?"):
+        read_poses(save(tmp_path, **{name: [0, 0.1]}), 2, ["jawOpen", "smile"])
+    with pytest.raises(data.FormatError, match=r"found 'walk'$"):
+        read_poses(save(tmp_path, walk=[0, 0.1]), 2, ["jawOpen", "smile"])
+
+
+def test_a_full_turn_is_not_taken_for_degrees_nor_is_a_weight(tmp_path):
+    around = np.array([[-2 * np.pi, 0, 0], [0, 2 * np.pi, 3]], np.float32)
+    path = save(tmp_path, rotation=around, jaw_pose=[0, 30])
+    pose = read_poses(path, 2, ["jaw_pose"])(1)
+    assert pose == ({"jaw_pose": 30}, tuple(around[1]))
 
 
 def test_a_broken_or_missing_file_is_named(tmp_path):

@@ -22,6 +22,7 @@ from sf3d_jax.data._files import FormatError, write_bytes
 from sf3d_jax.data._files.json import Json, read_json
 from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.making.options import PROCEDURAL, Options
+from sf3d_jax.making.planning import plan
 from sf3d_jax.making.running.instructions import LEVELS, find_level
 from sf3d_jax.making.running.locks import FOLDER, hold
 
@@ -29,6 +30,8 @@ NAME = "making.json"
 FORMAT = 1
 # Options that may name a file.
 _FILES = ("head", "motion", "texture")
+# What frames and manifests lie in: folder, then subject.
+_PLACES = ("train/*/{}/*", "test/*/{}/*", "manifest/*/{}.json")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.json")
 # Seconds for which other processes may compare and write the record.
 _PATIENCE = 60.0
@@ -45,7 +48,7 @@ def settle(out: Path, options: Options) -> None:
 
     Raises:
       ValueError: the data set was made with other options, files, versions or another back end; the
-        message names both values.
+        message names both values. Or it has frames, but no record.
     """
     tree = describe(options)
     path = out / NAME
@@ -60,7 +63,28 @@ def settle(out: Path, options: Options) -> None:
                 return
             # It stays the level that the first subjects were made with.
             tree["isa"] = found["isa"]
+        else:
+            refuse_frames(out, options)
         write_bytes(path, (json.dumps(tree, indent=1) + "\n").encode())
+
+
+def refuse_frames(out: Path, options: Options) -> None:
+    """Refuses frames that no record tells the options of, as others would get mixed with them.
+
+    Args:
+      out: folder of the data set, which has no record and need not exist.
+      options: options of this process.
+
+    Raises:
+      FileExistsError: there are files of subjects that the options plan, in either split.
+    """
+    for subject in plan(options).subjects:
+        for place in _PLACES:
+            for path in out.glob(place.format(subject.name)):
+                raise FileExistsError(
+                    f"{path}: was made before, but {out} has no {NAME} that tells with which "
+                    "options; put it back, remove train, test and manifest, or name another folder"
+                )
 
 
 def check(out: Path, options: Options) -> None:

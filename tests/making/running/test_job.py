@@ -293,18 +293,3 @@ def test_an_interruption_loses_at_most_a_frame_and_leaves_no_lock(tmp_path, whol
     drawn = []
     make_walls(tmp_path, progress=lambda done, total, name: drawn.append(done))
     assert drawn[0] == 2 and digests(tmp_path) == digests(whole)
-
-
-@pytest.mark.parametrize("left", ["train", "test", "manifest"])
-def test_files_of_unknown_options_are_not_mixed_with_others(whole, tmp_path, left):
-    shutil.copytree(whole / left, tmp_path / left)
-    before = digests(tmp_path)
-    with pytest.raises(FileExistsError, match=rf"{left}/.*: was made before, but .* no making.json"):
-        make_walls(tmp_path, wall_options(seed=99))
-    assert digests(tmp_path) == before
-
-
-def test_files_of_other_subjects_are_left_alone(tmp_path):
-    (tmp_path / "train/depth/person").mkdir(parents=True)
-    (tmp_path / "train/depth/person/0000.npy").write_bytes(b"theirs")
-    assert "train/depth/person/0000.npy" in make_walls(tmp_path)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -98,8 +98,10 @@ def run_on_cluster(
 
 def make_absolute(options: Options) -> Options:
     """Replaces the paths of options by absolute ones, as workers have other current folders."""
-    paths = {name: Path(path).absolute() for name, path in record.list_files(options).items()}
-    return dataclasses.replace(options, **{name: str(path) for name, path in paths.items()})
+    paths: dict[str, Any] = {
+        name: str(Path(path).absolute()) for name, path in record.list_files(options).items()
+    }
+    return dataclasses.replace(options, **paths)
 
 
 def _connect(address: str) -> "Client":

@@ -59,6 +59,7 @@ def measure_needs(
       TypeError: the process is not two integers.
       ValueError: the process is not one of 0, ..., n - 1, or `out` was made with other options.
       FormatError: `out` has a making.json that cannot be read.
+      FileExistsError: `out` has frames, but no making.json.
     """
     out = Path(out)
     check_process(process)

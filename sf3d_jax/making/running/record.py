@@ -109,7 +109,7 @@ def check(out: Path, options: Options) -> None:
 
 
 def check_options(out: Path, options: Options) -> None:
-    """Refuses other options or files than a data set was made with, without starting JAX.
+    """Refuses other options or files than before; unlike `check`, it does not start JAX.
 
     Args:
       out: folder of the data set, which need not exist.
@@ -117,10 +117,13 @@ def check_options(out: Path, options: Options) -> None:
 
     Raises:
       ValueError: they differ; the message names both values.
+      FileExistsError: there are frames, but no record.
     """
     path = out / NAME
     if path.exists():
         _compare_options(path, _read(path), _list_options(options))
+    else:
+        refuse_frames(out, options)
 
 
 def describe(options: Options) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import plan
 from sf3d_jax.making.running import record, subject
 
-# Above this number of Gaussians, a frame takes many seconds on a CPU.
+# Above this number of Gaussians, it is a minute on a CPU until the first frame is there.
 _MANY = 1_000_000
 
 
@@ -28,18 +28,17 @@ def check_start(out: Path, options: Options) -> None:
     Raises:
       ValueError: the data set was made with other options, versions or another back end.
       FormatError: a file of the options cannot be read, or does not fit.
-      OSError: a file of the options is missing, or the data set has frames, but no record.
+      OSError: a file of the options is missing.
     """
     if options.gaussians > _MANY:
         warnings.warn(
-            f"{options.gaussians:,} Gaussians take many seconds for each frame on a CPU, and much "
-            f"memory; {Options.gaussians:,} are enough for a head of 512 pixels",
+            f"{options.gaussians:,} Gaussians take minutes to prepare on a CPU, then seconds for "
+            f"each frame, and much memory; the default is {Options.gaussians:,}",
             stacklevel=2,
         )
     if (out / record.NAME).exists():
         record.check(out, options)
         return
-    record.refuse_frames(out, options)
     if record.hash_files(options):
         subject.open_drawing(plan(options).subjects[0], options)
 

@@ -35,6 +35,8 @@ def test_files_of_unknown_options_are_not_mixed_with_others(whole, tmp_path, lef
         FileExistsError, match=rf"{left}/.*: was made before, but .* no making.json"
     ):
         make_walls(tmp_path, wall_options(seed=99))
+    with pytest.raises(FileExistsError):
+        record.settle(tmp_path, wall_options())
     assert digests(tmp_path) == before
 
 
@@ -130,7 +132,7 @@ def test_a_file_that_has_moved_is_the_same(tmp_path, monkeypatch):
 
 def test_millions_of_gaussians_are_a_warning(tmp_path):
     make_walls(tmp_path, wall_options(gaussians=1_000_000), dry_run=True)
-    with pytest.warns(UserWarning, match="10,000,000 Gaussians take many seconds for each frame"):
+    with pytest.warns(UserWarning, match="10,000,000 Gaussians take minutes to prepare"):
         make_walls(tmp_path, wall_options(gaussians=10_000_000), dry_run=True)
 
 

@@ -65,7 +65,8 @@ class Make:
     light: Literal["moving", "baked"] = "moving"
     """moving: fixed in the room while the head moves; baked: brightness of a point stays."""
     mask: Literal["sure", "subject"] = "sure"
-    """sure: pixels whose annotations belong to one surface point; subject: the whole subject."""
+    """sure: pixels whose annotations belong to one surface point; subject: all pixels that see the
+    subject and have a motion to both neighbours in time."""
     scale: float = 1.0
     """Scaled inverse depth over inverse depth, in the files."""
     process: str | None = None

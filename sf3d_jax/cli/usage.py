@@ -130,6 +130,8 @@ def _reword(said: str, words: Sequence[str]) -> str:
     if found := re.match(r"Missing value for argument '(--\S+)'\. Expected (\d+) ", message):
         name, wanted = found.groups()
         noun = "value" if wanted == "1" else "values"
-        return f"{name}: expected {wanted} {noun}, got {_count_values(name, words) or 'none'}"
+        example = ", such as 512 512" if name == "--size" else ""
+        count = _count_values(name, words) or "none"
+        return f"{name}: expected {wanted} {noun}{example}, got {count}"
     message = re.sub("^Unrecognized( or misplaced)? options: ", "not part of any flag: ", message)
     return f"{message.rstrip('.')} (see --help)"

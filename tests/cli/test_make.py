@@ -95,6 +95,39 @@ def test_a_dry_run_lists_the_subjects_and_writes_nothing(capsys, tmp_path):
     ]
 
 
+def test_a_dry_run_says_what_a_run_would_refuse(capsys, tmp_path, made):
+    for words in (["--frames", "5"], ["--size", "16", "32"], ["--head", "nowhere.glb"]):
+        name = words[0].removeprefix("--")
+        place = SMALL.index(words[0]) if words[0] in SMALL else len(SMALL)
+        options = [*SMALL[:place], *SMALL[place + len(words) :], *words]
+        code, lines, errors = run(capsys, "--dry-run", options=options)
+        assert (code, lines, len(errors)) == (2, [], 1) and errors[0].startswith(f"sf3d: --{name}:")
+    code, _, errors = run(capsys, "--dry-run", "--motion", "nowhere.npz", out="new")
+    assert (code, errors) == (2, ["sf3d: --motion: there is no file nowhere.npz"])
+    assert digests(tmp_path / "out") == made and not (tmp_path / "new").exists()
+
+
+def test_one_subject_needs_no_more_than_the_number_of_test_subjects(capsys):
+    code, _, errors = run(capsys, options=["--subjects", "1"])
+    said = "sf3d: --test: is 2 by default, but there is only 1 subject; give --test 0 or --test 1"
+    assert (code, errors) == (2, [said])
+    code, _, errors = run(capsys, options=["--subjects", "1", "--test", "3"])
+    assert code == 2 and errors[0].startswith("sf3d: --test: expected at most 1")
+
+
+def test_of_an_interrupted_tree_the_unfinished_subjects_are_said(capsys, tmp_path, whole):
+    out = shutil.copytree(whole, tmp_path / "out")
+    (out / "manifest/train/002.json").unlink()
+    code, lines, _ = run(capsys, "--verify", options=[])
+    wanted = "1 subject is unfinished: train/002; run the same command as before to go on"
+    assert (code, lines) == (1, [wanted])
+    (out / "manifest/train/003.json").unlink()
+    (out / "notes.txt").touch()
+    code, lines, _ = run(capsys, "--verify", options=[])
+    assert lines[0].startswith("2 subjects are unfinished: train/002, train/003; run the same")
+    assert lines[1:3] == ["1 file additional:", "  notes.txt"] and code == 1
+
+
 def test_the_share_and_where_it_comes_from_are_said(capsys, monkeypatch, tmp_path, whole):
     for part, value in zip(("ID", "MIN", "MAX", "STEP", "COUNT"), (3, 1, 3, 2, 2), strict=True):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{part}", str(value))

@@ -500,7 +500,7 @@ def point_cloud(path):
         (["scene.ply", "--background", "255", "0", "0"], "--background: expected three numbers"),
         (["scene.ply", "--background", "nan", "0", "0"], "--background: expected three numbers"),
         (["scene.ply", "--size", "0", "5"], "--size: expected at least 1 x 1"),
-        (["scene.ply", "--size", "120"], "--size: expected 2 values, got 1"),
+        (["scene.ply", "--size", "120"], "--size: expected 2 values, such as 512 512, got 1"),
         (["scene.ply", "--size", "120", "x"], "Error parsing --size: invalid literal"),
         (["scene.ply", "--out", "scene.ply"], "--out: scene.ply is a file"),
         (["scene.ply", "--out", "scene.ply/out"], "--out: scene.ply is a file"),

@@ -30,7 +30,7 @@ WRONG = {
     "fit A.png --out x": "expected two images, got one",
     "demo --output x.png": "--output: expected a folder, got x.png",
     "submit kitti --prediction a --output x.zip": "--output: expected a folder, got x.zip",
-    "demo --size 3": "--size: expected 2 values, got 1",
+    "demo --size 3": "--size: expected 2 values, such as 512 512, got 1",
     "convert --fx --flow a": "--fx: expected 1 value, got none",
     "convrt --flow a": "expected the command .* got 'convrt'; did you mean convert",
     "evaluate kitti --prediction a": "Missing from sf3d evaluate: --truth PATH",

@@ -4,12 +4,13 @@ Dask gives the task of a worker that died to another one. The lock of a subject 
 waiting while a worker that Dask has lost, but that is still alive, makes the same subject.
 """
 
+import dataclasses
 import secrets
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
@@ -28,6 +29,20 @@ _PATIENCE = 10.0
 
 class AbandonedError(RuntimeError):
     """Nobody waits for the task any more."""
+
+
+def check_cluster(address: str) -> None:
+    """Connects to a Dask scheduler and leaves it again.
+
+    Args:
+      address: address of the scheduler.
+
+    Raises:
+      ImportError: dask[distributed] is not installed.
+      OSError: there is no scheduler.
+    """
+    with _connect(address):
+        pass
 
 
 def run_on_cluster(
@@ -52,19 +67,11 @@ def run_on_cluster(
         written.
       ValueError: a worker has other versions or another back end than this process.
     """
-    try:
-        from distributed import Client, as_completed
+    options = make_absolute(options)
+    with _connect(address) as client:
+        from distributed import as_completed
         from distributed.scheduler import KilledWorker
-    except ImportError as error:
-        if error.name not in ("dask", "distributed"):
-            raise
-        raise ImportError(_MISSING, name=error.name) from None
 
-    try:
-        client = Client(address, timeout=_PATIENCE)
-    except (OSError, ValueError) as error:
-        raise OSError(f"dask: no Dask scheduler at {address}: {error}") from None
-    with client:
         _look_at_workers(client, out)
         topic = f"sf3d-make-{secrets.token_hex(8)}"
         client.subscribe_topic(topic, lambda event: report(event[1]))
@@ -87,6 +94,27 @@ def run_on_cluster(
             raise ConnectionError(f"dask: lost the scheduler at {address}") from None
         finally:
             client.cancel(list(tasks))
+
+
+def make_absolute(options: Options) -> Options:
+    """Replaces the paths of options by absolute ones, as workers have other current folders."""
+    paths: dict[str, Any] = {
+        name: str(Path(path).absolute()) for name, path in record.list_files(options).items()
+    }
+    return dataclasses.replace(options, **paths)
+
+
+def _connect(address: str) -> "Client":
+    try:
+        from distributed import Client
+    except ImportError as error:
+        if error.name not in ("dask", "distributed"):
+            raise
+        raise ImportError(_MISSING, name=error.name) from None
+    try:
+        return Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        raise OSError(f"dask: no Dask scheduler at {address}: {error}") from None
 
 
 def _look_at_workers(client: "Client", out: Path) -> None:

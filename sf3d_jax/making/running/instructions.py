@@ -76,12 +76,13 @@ def limit_level(level: str) -> None:
     """Limits XLA, NumPy and OpenBLAS of this process and its children to an instruction set.
 
     Args:
-      level: one of LEVELS.
+      level: one of LEVELS, in capitals or not.
 
     Raises:
       ValueError: the level is unknown, or the processor does not have it, or NumPy or JAX has
         already chosen its code.
     """
+    level = level.lower()
     if level not in LEVELS:
         raise ValueError(f"isa: expected {', '.join(LEVELS[:-1])} or {LEVELS[-1]}, got {level!r}")
     newest = find_level({})

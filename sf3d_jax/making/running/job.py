@@ -5,12 +5,13 @@ from pathlib import Path
 
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import plan
-from sf3d_jax.making.running.cluster import run_on_cluster
+from sf3d_jax.making.running.cluster import check_cluster, run_on_cluster
 from sf3d_jax.making.running.locks import hold_share
-from sf3d_jax.making.running.manifest import is_finished
+from sf3d_jax.making.running.manifest import check_finished, is_finished
 from sf3d_jax.making.running.needs import check_space, measure_needs
 from sf3d_jax.making.running.record import settle
 from sf3d_jax.making.running.reporting import Counter, Progress
+from sf3d_jax.making.running.start import check_arguments, check_start
 from sf3d_jax.making.running.subject import find_frames, make_subject
 from sf3d_jax.making.running.workers import run_workers, share_gpu
 
@@ -23,6 +24,7 @@ def make(
     workers: int = 1,
     dask: str | None = None,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> None:
     """Makes a data set, or one process's share of it, in the layout of SRFlow3D.
 
@@ -43,22 +45,30 @@ def make(
         subject at a time; `out` must be the same folder for all of them. None for no cluster.
       progress: called with the number of finished frames of the share, of all its frames, and the
         name of the last one.
+      dry_run: raise what a run would raise before its first frame, and write nothing.
 
     Raises:
+      TypeError: an argument has another type.
       ValueError: `out` was made with other options or versions, or an argument is out of range.
       OSError: the frames do not fit on the disk, another process makes a subject of this share, a
-        worker died, or a file cannot be read or written.
+        worker died, a finished file is gone, or a file cannot be read or written.
       ImportError: `dask` is given, and dask[distributed] is not installed.
     """
-    _check_workers(workers, dask)
+    check_arguments(out, workers, dask, progress)
     out = Path(out)
     if workers > 1:
         share_gpu()
     check_space(out, measure_needs(out, options, process=process))
+    check_start(out, options)
+    subjects = plan(options).subjects[process[0] :: process[1]]
+    check_finished(out, subjects)
+    if dask is not None:
+        check_cluster(dask)
+    if dry_run:
+        return
     out.mkdir(parents=True, exist_ok=True)
     with hold_share(out, *process):
         settle(out, options)
-        subjects = plan(options).subjects[process[0] :: process[1]]
         counter = Counter(progress, len(subjects) * options.frames)
         counter.begin(name for x in subjects for name in find_frames(out, options, x))
         left = [subject for subject in subjects if not is_finished(out, subject)]
@@ -69,10 +79,3 @@ def make(
         else:
             for subject in left:
                 make_subject(out, options, subject, counter.add)
-
-
-def _check_workers(workers: int, dask: str | None) -> None:
-    if workers < 1:
-        raise ValueError(f"workers: expected at least 1, got {workers}")
-    if workers > 1 and dask is not None:
-        raise ValueError("workers, dask: give one of them; Dask starts its own workers")

@@ -8,7 +8,7 @@ subject is finished.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +91,32 @@ def is_finished(out: Path, subject: SubjectPlan) -> bool:
     return get_path(out, subject).is_file()
 
 
+def check_finished(out: Path, subjects: Iterable[SubjectPlan]) -> None:
+    """Refuses finished subjects some of whose files are gone or have another length.
+
+    Contents are not read, which takes `verify`.
+
+    Args:
+      out: folder of the data set.
+      subjects: subjects, some of which may be finished.
+
+    Raises:
+      FileNotFoundError: a file is gone.
+      FormatError: a file has another length, or a manifest cannot be read.
+    """
+    advice = f"sf3d make {out} --verify lists all that differ, and says what to do"
+    for subject in subjects:
+        if not is_finished(out, subject):
+            continue
+        for name, (length, _) in _read_manifest(get_path(out, subject)).items():
+            try:
+                found = (out / name).stat().st_size
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{out / name}: was made, and is gone; {advice}") from None
+            if found != length:
+                raise FormatError(out / name, f"the {length} bytes made", f"{found}; {advice}")
+
+
 def write_manifest(out: Path, subject: SubjectPlan, frames: int) -> None:
     """Hashes the files of a subject and writes its manifest.
 
@@ -145,10 +171,14 @@ def _hash(path: Path) -> list[object]:
 
 
 def _read_manifest(path: Path) -> dict[str, list[object]]:
-    tree = read_json(path)
+    expected = "{path: [bytes, SHA-256]}; remove it, and sf3d make writes it again"
+    try:
+        tree = read_json(path)
+    except FormatError as error:
+        raise FormatError(path, expected, error.found) from None
     entries = tree.values() if isinstance(tree, dict) else [None]
     if not all(isinstance(entry, list) and len(entry) == 2 for entry in entries):
-        raise FormatError(path, "{path: [bytes, SHA-256]}", "something else")
+        raise FormatError(path, expected, "something else")
     return tree
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import plan
-from sf3d_jax.making.running.record import warn_of_level
-from sf3d_jax.making.running.shares import check_share
+from sf3d_jax.making.running.record import check_options, warn_of_level
+from sf3d_jax.making.running.shares import check_process
 from sf3d_jax.making.running.subject import find_frames
 
 # Bytes a pixel. A frame has depth and scaled inverse depth, and for each of up to two motions two
@@ -56,13 +56,16 @@ def measure_needs(
       The numbers of subjects and frames, and bytes needed and free.
 
     Raises:
-      ValueError: the process is not one of 0, ..., n - 1.
+      TypeError: the process is not two integers.
+      ValueError: the process is not one of 0, ..., n - 1, or `out` was made with other options.
       FormatError: `out` has a making.json that cannot be read.
+      FileExistsError: `out` has frames, but no making.json.
     """
     out = Path(out)
-    check_share(*process)
-    warn_of_level(out)
+    check_process(process)
     subjects = plan(options).subjects[process[0] :: process[1]]
+    check_options(out, options)
+    warn_of_level(out)
     frames = len(subjects) * options.frames
     missing = frames - sum(len(find_frames(out, options, subject)) for subject in subjects)
     there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())

@@ -8,6 +8,7 @@ on the time, the machine's name or the process, so all processes write the same 
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import warnings
 from pathlib import Path
@@ -22,6 +23,7 @@ from sf3d_jax.data._files import FormatError, write_bytes
 from sf3d_jax.data._files.json import Json, read_json
 from sf3d_jax.data.opencv import import_cv2
 from sf3d_jax.making.options import PROCEDURAL, Options
+from sf3d_jax.making.planning import plan
 from sf3d_jax.making.running.instructions import LEVELS, find_level
 from sf3d_jax.making.running.locks import FOLDER, hold
 
@@ -29,6 +31,8 @@ NAME = "making.json"
 FORMAT = 1
 # Options that may name a file.
 _FILES = ("head", "motion", "texture")
+# What frames and manifests lie in: folder, then subject.
+_PLACES = ("train/*/{}/*", "test/*/{}/*", "manifest/*/{}.json")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.json")
 # Seconds for which other processes may compare and write the record.
 _PATIENCE = 60.0
@@ -45,7 +49,7 @@ def settle(out: Path, options: Options) -> None:
 
     Raises:
       ValueError: the data set was made with other options, files, versions or another back end; the
-        message names both values.
+        message names both values. Or it has frames, but no record.
     """
     tree = describe(options)
     path = out / NAME
@@ -58,9 +62,37 @@ def settle(out: Path, options: Options) -> None:
             _compare(path, found, tree)
             if found["options"]["subjects"] == tree["options"]["subjects"]:
                 return
-            # It stays the level that the first subjects were made with.
+            # The level and the paths stay those of the first subjects.
             tree["isa"] = found["isa"]
+            for name in tree["files"]:
+                tree["options"][name] = found["options"][name]
+        else:
+            refuse_frames(out, options)
         write_bytes(path, (json.dumps(tree, indent=1) + "\n").encode())
+
+
+def refuse_frames(out: Path, options: Options) -> None:
+    """Refuses frames that no record tells the options of, as others would get mixed with them.
+
+    Args:
+      out: folder of the data set, which need not exist.
+      options: options of this process.
+
+    Raises:
+      FileExistsError: there is no record, but files of subjects that the options plan, in either
+        split.
+    """
+    for subject in plan(options).subjects:
+        for place in _PLACES:
+            for path in out.glob(place.format(subject.name)):
+                # Looked for last, as other processes write it before their frames, and in the list
+                # of the folder, as network file systems may remember that there was none.
+                if NAME in os.listdir(out):
+                    return
+                raise FileExistsError(
+                    f"{path}: was made before, but {out} has no {NAME} that tells with which "
+                    "options; put it back, remove train, test and manifest, or name another folder"
+                )
 
 
 def check(out: Path, options: Options) -> None:
@@ -74,6 +106,24 @@ def check(out: Path, options: Options) -> None:
       ValueError: they differ; the message names both values.
     """
     _compare(out / NAME, _read(out / NAME), describe(options))
+
+
+def check_options(out: Path, options: Options) -> None:
+    """Refuses other options or files than before; unlike `check`, it does not start JAX.
+
+    Args:
+      out: folder of the data set, which need not exist.
+      options: options of this process.
+
+    Raises:
+      ValueError: they differ; the message names both values.
+      FileExistsError: there are frames, but no record.
+    """
+    path = out / NAME
+    if path.exists():
+        _compare_options(path, _read(path), _list_options(options))
+    else:
+        refuse_frames(out, options)
 
 
 def describe(options: Options) -> dict[str, Json]:
@@ -90,8 +140,7 @@ def describe(options: Options) -> dict[str, Json]:
     """
     return {
         "format": FORMAT,
-        "options": json.loads(json.dumps(dataclasses.asdict(options))),
-        "files": _hash_files(options),
+        **_list_options(options),
         "versions": {
             "sf3d_jax": __version__,
             "jax": jax.__version__,
@@ -102,6 +151,35 @@ def describe(options: Options) -> dict[str, Json]:
         "backend": jax.default_backend(),
         "isa": find_level(),
     }
+
+
+def list_files(options: Options) -> dict[str, str]:
+    """Lists the options that name files, and their paths."""
+    paths = {name: getattr(options, name) for name in _FILES}
+    return {name: path for name, path in paths.items() if path not in (None, PROCEDURAL)}
+
+
+def hash_files(options: Options) -> dict[str, str]:
+    """Hashes the files that the options name, so that a changed file is noticed.
+
+    Args:
+      options: options of the data set.
+
+    Returns:
+      The SHA-256 of each file, by the name of its option.
+
+    Raises:
+      OSError: a file cannot be read; the message names its option.
+    """
+    digests = {}
+    for name, path in list_files(options).items():
+        try:
+            with Path(path).open("rb") as file:
+                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            reason = "there is no file" if isinstance(error, FileNotFoundError) else "cannot read"
+            raise OSError(f"{name}: {reason} {path}") from None
+    return digests
 
 
 def read_options(out: Path) -> Options:
@@ -163,13 +241,29 @@ def warn_of_level(out: Path) -> None:
 
 def _compare(path: Path, found: dict[str, Json], tree: dict[str, Json]) -> None:
     """Refuses another record than the one found at a path, except for more subjects."""
+    _compare_options(path, found, tree)
+    for name, before, now in (
+        *((key, found["versions"].get(key), x) for key, x in tree["versions"].items()),
+        ("back end", found["backend"], tree["backend"]),
+    ):
+        if before != now:
+            raise ValueError(
+                f"{path} was made with {name} {before}, and this process has {now}, which may "
+                "round differently; use the same, or another folder"
+            )
+
+
+def _compare_options(path: Path, found: dict[str, Json], tree: dict[str, Json]) -> None:
     old, new = found["options"], tree["options"]
-    differing = [name for name in new if old.get(name) != new[name] and name != "subjects"]
+    # A file may have moved.
+    same = {name for name, digest in tree["files"].items() if found["files"].get(name) == digest}
+    may_differ = {"subjects", *same}
+    differing = [name for name in new if old.get(name) != new[name] and name not in may_differ]
     if differing:
         before, now = (" and ".join(_say(x.get(name)) for name in differing) for x in (old, new))
         raise ValueError(
             f"{', '.join(differing)}: {path} was made with {before}, got {now}; give the same, or "
-            "another folder"
+            f"another folder{_advise_removal(path)}"
         )
     if new["subjects"] < old["subjects"]:
         raise ValueError(
@@ -180,17 +274,16 @@ def _compare(path: Path, found: dict[str, Json], tree: dict[str, Json]) -> None:
         if found["files"].get(name) != digest:
             raise ValueError(
                 f"{name}: {path} was made with another content of {new[name]}: its SHA-256 was "
-                f"{found['files'].get(name)}, and is {digest}"
+                f"{found['files'].get(name)}, and is {digest}{_advise_removal(path)}"
             )
-    for name, before, now in (
-        *((key, found["versions"].get(key), x) for key, x in tree["versions"].items()),
-        ("back end", found["backend"], tree["backend"]),
-    ):
-        if before != now:
-            raise ValueError(
-                f"{path} was made with {name} {before}, and this process has {now}, which may "
-                "round differently; use the same, or another folder"
-            )
+
+
+def _advise_removal(path: Path) -> str:
+    """Says that a record may go if nothing was made with it."""
+    folder = path.parent
+    if any(file for place in _PLACES for file in folder.glob(place.format("*"))):
+        return ""
+    return f"; no frame is made yet, so {path} may also be removed if no other process works there"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -207,21 +300,9 @@ def _read(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _hash_files(options: Options) -> dict[str, str]:
-    """Hashes the files that the options name, so that a changed file is noticed."""
-    paths = {name: getattr(options, name) for name in _FILES}
-    digests = {}
-    for name, path in paths.items():
-        if path is not None and path != PROCEDURAL:
-            try:
-                with Path(path).open("rb") as file:
-                    digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                reason = (
-                    "there is no file" if isinstance(error, FileNotFoundError) else "cannot read"
-                )
-                raise OSError(f"{name}: {reason} {path}") from None
-    return digests
+def _list_options(options: Options) -> dict[str, Json]:
+    tree = json.loads(json.dumps(dataclasses.asdict(options)))
+    return {"options": tree, "files": hash_files(options)}
 
 
 def _say(value: Json) -> str:

@@ -4,6 +4,7 @@ Schedulers number their processes in the environment. Slurm numbers the tasks of
 MIN, MIN + STEP, ..., MAX, and Kubernetes the pods of an indexed job from 0.
 """
 
+import numbers
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -52,7 +53,7 @@ def find_share(process: str | None, processes: int | None, environment: Mapping[
     if environment.get(KUBERNETES):
         return _read_kubernetes(environment[KUBERNETES], processes)
     if processes is not None:
-        raise ValueError(f"processes: expected {KUBERNETES} in the environment; give process I/N")
+        raise ValueError(f"processes: expected {KUBERNETES} in the environment; give --process I/N")
     return Share((0, 1), "")
 
 
@@ -69,6 +70,22 @@ def check_share(index: int, count: int, name: str = "process") -> None:
     """
     if not 0 <= index < count:
         raise ValueError(f"{name}: expected I/N with I from 0 to N - 1, got {index}/{count}")
+
+
+def check_process(process: tuple[int, int]) -> None:
+    """Refuses an argument that is not a share.
+
+    Args:
+      process: (i, n), process i of n, from 0.
+
+    Raises:
+      TypeError: it is not two integers.
+      ValueError: i is not one of 0, ..., n - 1.
+    """
+    is_pair = isinstance(process, tuple | list) and len(process) == 2
+    if not is_pair or not all(isinstance(x, numbers.Integral) for x in process):
+        raise TypeError(f"process: expected (i, n), two integers, got {process!r}")
+    check_share(*process)
 
 
 def _parse_share(process: str) -> Share:
@@ -95,7 +112,7 @@ def _read_slurm(environment: Mapping[str, str]) -> Share:
         raise ValueError(
             f"{SLURM}: task {task} has no place among {count} tasks from {first} to {last} in "
             f"steps of {step}; submit the array as a range, such as --array=0-{count - 1}, or give "
-            "process I/N"
+            "--process I/N"
         )
     return Share((places.index(task), count), SLURM)
 
@@ -104,7 +121,7 @@ def _read_kubernetes(index: str, processes: int | None) -> Share:
     if processes is None:
         raise ValueError(
             f"processes: {KUBERNETES} is {index}, but Kubernetes does not tell how many pods the "
-            "job has; give processes N"
+            "job has; give --processes N"
         )
     number = _read_number({KUBERNETES: index}, KUBERNETES)
     check_share(number, processes, f"{KUBERNETES}, processes")

@@ -65,6 +65,7 @@ def test_the_variables_limit_xla_numpy_and_openblas():
     [
         ("mmx", "isa: expected sse4_2, avx, avx2, .* or amx_fp16, got 'mmx'"),
         ("avx512", "isa: expected avx2 or older, as this processor has, got avx512"),
+        ("AVX512", "isa: expected avx2 or older, as this processor has, got avx512"),
         ("avx", "isa: NumPy and JAX have already started; set XLA_FLAGS='.*=AVX' OPENBLAS_CORE"),
     ],
 )

@@ -56,7 +56,12 @@ def test_the_tasks_of_an_array_have_all_shares_once():
         ("-1/4", None, {}, "process: expected I/N, such as 0/4, got -1/4"),
         ("1/4", 4, {}, "process, processes: give one of them"),
         (None, 4, {}, "processes: expected JOB_COMPLETION_INDEX in the environment"),
-        (None, None, {"JOB_COMPLETION_INDEX": "2"}, "processes: .* is 2, but .* give processes N"),
+        (
+            None,
+            None,
+            {"JOB_COMPLETION_INDEX": "2"},
+            "processes: .* is 2, but .* give --processes N",
+        ),
         (None, 2, {"JOB_COMPLETION_INDEX": "2"}, "JOB_COMPLETION_INDEX, processes: .* got 2/2"),
         (None, 2, {"JOB_COMPLETION_INDEX": "two"}, "JOB_COMPLETION_INDEX: expected a number"),
         (None, 3, slurm(0, 0, 2, 3), "processes: SLURM_ARRAY_TASK_ID is set"),

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 
 import jax
 import pytest
@@ -62,6 +63,22 @@ def debug_nans(request):
     asked = request.config.getoption("--debug-nans")
     with jax.debug_nans(asked and request.node.get_closest_marker("non_finite") is None):
         yield
+
+
+@pytest.fixture(scope="session")
+def wall_tree(tmp_path_factory):
+    """A data set of walls made in one go, not to be changed."""
+    from helpers.made_trees import make_walls
+
+    out = tmp_path_factory.mktemp("walls")
+    make_walls(out)
+    return out
+
+
+@pytest.fixture
+def wall_copy(wall_tree, tmp_path):
+    """A copy of it, which may be changed."""
+    return shutil.copytree(wall_tree, tmp_path / "copy")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import moving_wall
-from helpers.made_trees import digests, make_walls
+from helpers.made_trees import digests
 from helpers.terminal import ESCAPE, run_in_terminal
 
 from sf3d_jax import making
@@ -36,19 +36,11 @@ def walls(monkeypatch, tmp_path):
         monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A data set made in one go."""
-    out = tmp_path_factory.mktemp("whole")
-    make_walls(out)
-    return out
-
-
 @pytest.fixture
-def made(tmp_path, whole):
+def made(tmp_path, wall_tree):
     """The digests of it as `out`, not to be changed."""
-    (tmp_path / "out").symlink_to(whole)
-    return digests(whole)
+    (tmp_path / "out").symlink_to(wall_tree)
+    return digests(wall_tree)
 
 
 def run(capsys, *words, out="out", options=SMALL):
@@ -69,13 +61,13 @@ def test_the_flags_have_the_defaults_of_the_library():
 
 
 def test_the_first_line_says_what_there_is_to_do_and_the_last_that_it_is_done(
-    capsys, tmp_path, whole
+    capsys, tmp_path, wall_tree
 ):
     code, lines, errors = run(capsys)
     assert code == 0 and not errors
     first = r"all: 4 of 4 subjects, 16 frames of 16 x 24; needs \d+ kB, [\d.]+ [GT]B free"
     assert re.fullmatch(first, lines[0]) and lines[1:] == ["out: 4 subjects complete"]
-    assert digests(tmp_path / "out") == digests(whole)
+    assert digests(tmp_path / "out") == digests(wall_tree)
     (tmp_path / "out/manifest/train/002.json").unlink()
     (tmp_path / "out/train/scaled_inv_depth/002/0001.npy").unlink()
     _, lines, _ = run(capsys)
@@ -115,8 +107,8 @@ def test_one_subject_needs_no_more_than_the_number_of_test_subjects(capsys):
     assert code == 2 and errors[0].startswith("sf3d: --test: expected at most 1")
 
 
-def test_of_an_interrupted_tree_the_unfinished_subjects_are_said(capsys, tmp_path, whole):
-    out = shutil.copytree(whole, tmp_path / "out")
+def test_of_an_interrupted_tree_the_unfinished_subjects_are_said(capsys, tmp_path, wall_tree):
+    out = shutil.copytree(wall_tree, tmp_path / "out")
     (out / "manifest/train/002.json").unlink()
     code, lines, _ = run(capsys, "--verify", options=[])
     wanted = "1 subject is unfinished: train/002; run the same command as before to go on"
@@ -128,7 +120,7 @@ def test_of_an_interrupted_tree_the_unfinished_subjects_are_said(capsys, tmp_pat
     assert lines[1:3] == ["1 file additional:", "  notes.txt"] and code == 1
 
 
-def test_the_share_and_where_it_comes_from_are_said(capsys, monkeypatch, tmp_path, whole):
+def test_the_share_and_where_it_comes_from_are_said(capsys, monkeypatch, tmp_path, wall_tree):
     for part, value in zip(("ID", "MIN", "MAX", "STEP", "COUNT"), (3, 1, 3, 2, 2), strict=True):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{part}", str(value))
     _, lines, _ = run(capsys)
@@ -139,7 +131,7 @@ def test_the_share_and_where_it_comes_from_are_said(capsys, monkeypatch, tmp_pat
     assert code == 2 and errors[0].startswith("sf3d: --processes: JOB_COMPLETION_INDEX is 0, but")
     _, lines, _ = run(capsys, "--processes", "2")
     assert lines[0].startswith("process 0/2 (JOB_COMPLETION_INDEX): 2 of 4 subjects, 8 frames")
-    assert digests(tmp_path / "out") == digests(whole)
+    assert digests(tmp_path / "out") == digests(wall_tree)
     code, lines, _ = run(capsys, "--process", "6/8")
     assert code == 0
     assert lines == ["process 6/8 (--process): no subject for this process, as there are only 4"]
@@ -196,8 +188,8 @@ def test_a_disk_that_is_too_small_is_refused_and_leaves_no_folder(capsys, monkey
     assert not any(tmp_path.iterdir())
 
 
-def test_another_instruction_set_is_a_note_in_one_line(capsys, whole, tmp_path):
-    tree = json.loads((whole / "making.json").read_text()) | {"isa": "avx"}
+def test_another_instruction_set_is_a_note_in_one_line(capsys, wall_tree, tmp_path):
+    tree = json.loads((wall_tree / "making.json").read_text()) | {"isa": "avx"}
     (tmp_path / "out").mkdir()
     (tmp_path / "out/making.json").write_text(json.dumps(tree))
     code, _, errors = run(capsys, "--process", "4/5")
@@ -205,8 +197,8 @@ def test_another_instruction_set_is_a_note_in_one_line(capsys, whole, tmp_path):
     assert errors[0].startswith("sf3d: out/making.json was made with the instruction set avx, and")
 
 
-def test_files_that_differ_are_listed_and_the_exit_code_is_1(capsys, whole, tmp_path):
-    out = shutil.copytree(whole, tmp_path / "out")
+def test_files_that_differ_are_listed_and_the_exit_code_is_1(capsys, wall_tree, tmp_path):
+    out = shutil.copytree(wall_tree, tmp_path / "out")
     for number in range(14):
         (out / f"{number:02d}.txt").touch()
     (out / "train/depth/003/0000.npy").write_bytes(b"")
@@ -254,7 +246,7 @@ def in_terminal(words, columns=80, **more):
 @pytest.mark.thorough
 @pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_bar_has_frames_a_second_and_time_left_and_fits(tmp_path, whole, columns, workers):
+def test_the_bar_has_frames_a_second_and_time_left_and_fits(tmp_path, wall_tree, columns, workers):
     pause = {moving_wall.PAUSE: "0.1"}
     done = in_terminal([*WALLS, "make", "out", *SMALL, "--workers", workers], columns, **pause)
     assert done.code == 0, done.text
@@ -263,13 +255,15 @@ def test_the_bar_has_frames_a_second_and_time_left_and_fits(tmp_path, whole, col
     assert all(len(bar) <= columns for bar in bars)
     assert any(re.search(r"\d\.\d+frame/s", bar) for bar in bars)
     assert any(re.search(r"\| +\d+/16 \[00:0\d<00:0\d", bar) for bar in bars)
-    assert digests(tmp_path / "out") == digests(whole)
+    assert digests(tmp_path / "out") == digests(wall_tree)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_is_130_and_one_line_and_loses_at_most_a_frame(tmp_path, whole, columns, workers):
+def test_ctrl_c_is_130_and_one_line_and_loses_at_most_a_frame(
+    tmp_path, wall_tree, columns, workers
+):
     words = [*WALLS, "make", "out", *SMALL, "--workers", workers]
     pause = {moving_wall.PAUSE: "0.2"}
     done = in_terminal(words, columns, interrupt_at=" [4-9]/16", **pause)
@@ -280,7 +274,7 @@ def test_ctrl_c_is_130_and_one_line_and_loses_at_most_a_frame(tmp_path, whole, c
     shown = int(re.findall(r" (\d+)/16", done.text)[-1])
     done = in_terminal([*WALLS, "make", "out", *SMALL], columns)
     assert int(re.search(r", (\d+) of them made before", done.text)[1]) >= shown
-    assert digests(tmp_path / "out") == digests(whole)
+    assert digests(tmp_path / "out") == digests(wall_tree)
 
 
 @pytest.mark.thorough

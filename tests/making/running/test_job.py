@@ -4,7 +4,6 @@ Walls in closed form are drawn in place of heads.
 """
 
 import json
-import shutil
 import threading
 import time
 from types import SimpleNamespace
@@ -20,22 +19,9 @@ from sf3d_jax.making.running import job, needs, record, subject
 from sf3d_jax.making.running.locks import BusyError
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A data set made in one go."""
-    out = tmp_path_factory.mktemp("whole")
-    make_walls(out)
-    return out
-
-
-@pytest.fixture
-def copy(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "copy")
-
-
-def test_the_readers_of_srflow3d_read_it(whole):
-    assert making.verify(whole) == ((), (), ())
-    train, test = (data.SRFlow3D(whole, split) for split in ("train", "test"))
+def test_the_readers_of_srflow3d_read_it(wall_tree):
+    assert making.verify(wall_tree) == ((), (), ())
+    train, test = (data.SRFlow3D(wall_tree, split) for split in ("train", "test"))
     assert (len(train), len(test)) == (9, 3)
     sample = train[4]
     wall = Wall(making.plan(wall_options()).subjects[2], wall_options())
@@ -43,13 +29,15 @@ def test_the_readers_of_srflow3d_read_it(whole):
     assert all(report.ok for report in data.check_dataset(train, limit=1))
 
 
-def test_every_file_is_in_one_manifest_with_its_length_and_hash(whole):
-    manifests = {path: json.loads(path.read_text()) for path in whole.glob("manifest/*/*.json")}
-    assert {path.relative_to(whole / "manifest").as_posix() for path in manifests} == {
+def test_every_file_is_in_one_manifest_with_its_length_and_hash(wall_tree):
+    manifests = {path: json.loads(path.read_text()) for path in wall_tree.glob("manifest/*/*.json")}
+    assert {path.relative_to(wall_tree / "manifest").as_posix() for path in manifests} == {
         *("test/000.json", "train/001.json", "train/002.json", "train/003.json")
     }
     found = {
-        name: digest for name, digest in digests(whole).items() if name.split("/")[0] != "manifest"
+        name: digest
+        for name, digest in digests(wall_tree).items()
+        if name.split("/")[0] != "manifest"
     }
     found.pop("making.json")
     listed = {}
@@ -58,23 +46,23 @@ def test_every_file_is_in_one_manifest_with_its_length_and_hash(whole):
         assert not listed.keys() & tree.keys()
         listed |= tree
     assert {name: digest for name, (_, digest) in listed.items()} == found
-    assert all((whole / name).stat().st_size == length for name, (length, _) in listed.items())
+    assert all((wall_tree / name).stat().st_size == length for name, (length, _) in listed.items())
 
 
-def test_the_record_holds_the_options_as_given_and_nothing_of_the_process(whole):
-    tree = json.loads((whole / "making.json").read_text())
+def test_the_record_holds_the_options_as_given_and_nothing_of_the_process(wall_tree):
+    tree = json.loads((wall_tree / "making.json").read_text())
     assert [*tree] == ["format", "options", "files", "versions", "backend", "isa"]
     assert tree["options"] == json.loads(json.dumps(vars(wall_options())))
     assert {*tree["versions"]} == {"sf3d_jax", "jax", "jaxlib", "numpy", "opencv"}
     assert tree["isa"] == making.find_level()
-    assert record.read_options(whole) == wall_options()
+    assert record.read_options(wall_tree) == wall_options()
 
 
 @parametrize("count", [2, 3, 7], default=[3])
-def test_several_processes_make_the_same_files(whole, tmp_path, count):
+def test_several_processes_make_the_same_files(wall_tree, tmp_path, count):
     for index in reversed(range(count)):
         make_walls(tmp_path, process=(index, count))
-    assert digests(tmp_path) == digests(whole)
+    assert digests(tmp_path) == digests(wall_tree)
 
 
 def test_a_process_makes_every_nth_subject_and_says_how_far_it_is(tmp_path):
@@ -88,14 +76,14 @@ def test_a_process_makes_every_nth_subject_and_says_how_far_it_is(tmp_path):
     assert idle == [(0, 0, "")]
 
 
-def test_more_subjects_keep_all_earlier_files(whole, copy):
-    before = digests(whole)
-    after = make_walls(copy, wall_options(subjects=6))
+def test_more_subjects_keep_all_earlier_files(wall_tree, wall_copy):
+    before = digests(wall_tree)
+    after = make_walls(wall_copy, wall_options(subjects=6))
     assert {name for name in before if after[name] != before[name]} == {"making.json"}
     assert {name.split("/")[1:][-1] for name in after if "manifest" in name} == {
         *(f"{i:03d}.json" for i in range(6))
     }
-    assert make_walls(copy.with_name("new"), wall_options(subjects=6)) == after
+    assert make_walls(wall_copy.with_name("new"), wall_options(subjects=6)) == after
 
 
 @pytest.mark.parametrize(
@@ -108,11 +96,11 @@ def test_more_subjects_keep_all_earlier_files(whole, copy):
         ({"subjects": 5, "test": 2}, "test: .* was made with 1, got 2"),
     ],
 )
-def test_other_options_are_refused_with_both_values(whole, changes, said):
-    before = digests(whole)
+def test_other_options_are_refused_with_both_values(wall_tree, changes, said):
+    before = digests(wall_tree)
     with pytest.raises(ValueError, match=f"^{said}"):
-        make_walls(whole, wall_options(**changes))
-    assert digests(whole) == before
+        make_walls(wall_tree, wall_options(**changes))
+    assert digests(wall_tree) == before
 
 
 @pytest.mark.parametrize(
@@ -125,8 +113,8 @@ def test_other_options_are_refused_with_both_values(whole, changes, said):
         (("options",), "expected options in the record"),
     ],
 )
-def test_what_rounds_differently_is_refused(whole, tmp_path, path, said):
-    tree = json.loads((whole / "making.json").read_text())
+def test_what_rounds_differently_is_refused(wall_tree, tmp_path, path, said):
+    tree = json.loads((wall_tree / "making.json").read_text())
     *parents, last = path
     inner = tree
     for key in parents:
@@ -139,8 +127,8 @@ def test_what_rounds_differently_is_refused(whole, tmp_path, path, said):
     assert digests(tmp_path) == before
 
 
-def test_another_instruction_set_is_a_warning_and_stays_in_the_record(whole, tmp_path):
-    tree = json.loads((whole / "making.json").read_text()) | {"isa": "avx"}
+def test_another_instruction_set_is_a_warning_and_stays_in_the_record(wall_tree, tmp_path):
+    tree = json.loads((wall_tree / "making.json").read_text()) | {"isa": "avx"}
     (tmp_path / "making.json").write_text(json.dumps(tree))
     said = "made with the instruction set avx, and this process has .*; sf3d make --isa avx makes"
     with pytest.warns(UserWarning, match=said):
@@ -238,16 +226,16 @@ def test_a_wrong_argument_is_named(tmp_path, run, said):
     assert not (tmp_path / "out").exists()
 
 
-def test_verify_names_missing_changed_and_additional_files(copy):
-    (copy / "train/depth/002/0003.npy").unlink()
-    with (copy / "test/flow_F/000/0001.flo").open("r+b") as file:
+def test_verify_names_missing_changed_and_additional_files(wall_copy):
+    (wall_copy / "train/depth/002/0003.npy").unlink()
+    with (wall_copy / "test/flow_F/000/0001.flo").open("r+b") as file:
         file.seek(40)
         file.write(b"\x00\x01")
     for name in ("train/notes.txt", "train/depth/002/.0003.npy.swp", "manifest/train/009.json"):
-        (copy / name).write_text("")
-    (copy / "manifest/train/003.json").unlink()
+        (wall_copy / name).write_text("")
+    (wall_copy / "manifest/train/003.json").unlink()
     said = []
-    found = making.verify(copy, progress=lambda *numbers: said.append(numbers))
+    found = making.verify(wall_copy, progress=lambda *numbers: said.append(numbers))
     assert found.missing == ("train/depth/002/0003.npy", "manifest/train/003.json")
     assert found.changed == ("test/flow_F/000/0001.flo",)
     additional = ("manifest/train/009.json", "train/depth/002/.0003.npy.swp", "train/notes.txt")
@@ -255,12 +243,12 @@ def test_verify_names_missing_changed_and_additional_files(copy):
     assert said[0][0] == 0 and said[-1] == (said[0][1], said[0][1], "")
 
 
-def test_files_that_are_removed_with_their_manifest_are_made_again(whole, copy):
+def test_files_that_are_removed_with_their_manifest_are_made_again(wall_tree, wall_copy):
     for name in ("train/depth/002/0003.npy", "train/camera/003/spirals.json"):
-        (copy / name).unlink()
+        (wall_copy / name).unlink()
     for name in ("002", "003"):
-        (copy / f"manifest/train/{name}.json").unlink()
-    assert make_walls(copy) == digests(whole)
+        (wall_copy / f"manifest/train/{name}.json").unlink()
+    assert make_walls(wall_copy) == digests(wall_tree)
 
 
 def test_a_folder_that_is_no_data_set_is_not_verified(tmp_path):
@@ -276,7 +264,7 @@ def test_a_folder_that_is_no_data_set_is_not_verified(tmp_path):
 
 
 @parametrize("error", [KeyboardInterrupt, OSError], default=[KeyboardInterrupt])
-def test_an_interruption_loses_at_most_a_frame_and_leaves_no_lock(tmp_path, whole, error):
+def test_an_interruption_loses_at_most_a_frame_and_leaves_no_lock(tmp_path, wall_tree, error):
     class Tired(Wall):
         def draw(self, frame):
             if self.frames and frame == 2:
@@ -292,4 +280,4 @@ def test_an_interruption_loses_at_most_a_frame_and_leaves_no_lock(tmp_path, whol
     assert not (tmp_path / ".locks").exists() and len(data.SRFlow3D(tmp_path, "test")) == 1
     drawn = []
     make_walls(tmp_path, progress=lambda done, total, name: drawn.append(done))
-    assert drawn[0] == 2 and digests(tmp_path) == digests(whole)
+    assert drawn[0] == 2 and digests(tmp_path) == digests(wall_tree)

@@ -14,22 +14,9 @@ from sf3d_jax import data, making
 from sf3d_jax.making.running import cluster, job, needs, record, subject
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A data set made in one go."""
-    out = tmp_path_factory.mktemp("whole")
-    make_walls(out)
-    return out
-
-
-@pytest.fixture
-def copy(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "copy")
-
-
 @pytest.mark.parametrize("left", ["train", "test", "manifest"])
-def test_files_of_unknown_options_are_not_mixed_with_others(whole, tmp_path, left):
-    shutil.copytree(whole / left, tmp_path / left)
+def test_files_of_unknown_options_are_not_mixed_with_others(wall_tree, tmp_path, left):
+    shutil.copytree(wall_tree / left, tmp_path / left)
     before = digests(tmp_path)
     with pytest.raises(
         FileExistsError, match=rf"{left}/.*: was made before, but .* no making.json"
@@ -53,25 +40,25 @@ def test_files_of_other_subjects_are_left_alone(tmp_path):
         (lambda path: path.write_bytes(b"1"), r"depth/002/0003.npy: expected the \d+ bytes made"),
     ],
 )
-def test_a_finished_subject_that_lost_a_file_is_not_called_complete(copy, spoil, said):
-    spoil(copy / "train/depth/002/0003.npy")
-    before = digests(copy)
+def test_a_finished_subject_that_lost_a_file_is_not_called_complete(wall_copy, spoil, said):
+    spoil(wall_copy / "train/depth/002/0003.npy")
+    before = digests(wall_copy)
     with pytest.raises((OSError, ValueError), match=said):
-        make_walls(copy)
-    assert digests(copy) == before
-    make_walls(copy, process=(1, 4))  # has other subjects
+        make_walls(wall_copy)
+    assert digests(wall_copy) == before
+    make_walls(wall_copy, process=(1, 4))  # has other subjects
 
 
-def test_a_broken_manifest_is_named_with_what_to_do(whole, copy):
-    path = copy / "manifest/train/002.json"
+def test_a_broken_manifest_is_named_with_what_to_do(wall_tree, wall_copy):
+    path = wall_copy / "manifest/train/002.json"
     path.write_text("{")
     for run in (making.verify, make_walls):
         with pytest.raises(data.FormatError) as refused:
-            run(copy)
+            run(wall_copy)
         assert "manifest/train/002.json" in f"{refused.value}"
         assert "remove it, and sf3d make writes it again" in f"{refused.value}"
     path.unlink()
-    assert make_walls(copy) == digests(whole)
+    assert make_walls(wall_copy) == digests(wall_tree)
 
 
 def test_a_first_head_that_cannot_be_used_leaves_the_options_free(tmp_path, monkeypatch):
@@ -90,23 +77,23 @@ def test_a_first_head_that_cannot_be_used_leaves_the_options_free(tmp_path, monk
     make_walls(tmp_path / "out")
 
 
-def test_options_of_no_frame_may_be_given_up(tmp_path, whole):
+def test_options_of_no_frame_may_be_given_up(tmp_path, wall_tree):
     make_walls(tmp_path, wall_options(seed=9), process=(4, 5))  # nothing but the record
     with pytest.raises(
         ValueError, match=r"^seed: .* no frame is made yet, so .* may also be remov"
     ):
         make_walls(tmp_path)
     (tmp_path / "making.json").unlink()
-    assert make_walls(tmp_path) == digests(whole)
+    assert make_walls(tmp_path) == digests(wall_tree)
     with pytest.raises(ValueError, match=r"^seed: .* or another folder$"):
         make_walls(tmp_path, wall_options(seed=9))
 
 
-def test_a_dry_run_refuses_what_a_run_refuses_and_writes_nothing(whole, tmp_path, monkeypatch):
+def test_a_dry_run_refuses_what_a_run_refuses_and_writes_nothing(wall_tree, tmp_path, monkeypatch):
     refused = [{"frames": 5}, {"size": (16, 32)}, {"head": "nowhere.glb"}, {"motion": "no.npz"}]
     for changes in refused:
         with pytest.raises((ValueError, OSError), match=f"^{next(iter(changes))}: "):
-            make_walls(whole, wall_options(**changes), dry_run=True)
+            make_walls(wall_tree, wall_options(**changes), dry_run=True)
     for changes in refused[2:]:
         with pytest.raises(OSError, match=f"^{next(iter(changes))}: there is no file no"):
             make_walls(tmp_path / "out", wall_options(**changes), dry_run=True)

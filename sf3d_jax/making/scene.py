@@ -27,7 +27,7 @@ from sf3d_jax.making.planning import SubjectPlan
 # to each side that have to be covered, and the least distance behind their surface, metres. It is
 # more than the depth of a cell on a steep surface.
 CELL, REACH, BEHIND = 2.0, 3, 0.006
-SIZE = 0.25  # deviation of a Gaussian over the side of its piece, as `carry` has it
+SIZE = 0.25  # deviation of a Gaussian over the side of its piece
 # Higher than the default of `carry`: the mask keeps 2 % more of a face, since less light passes
 # through its skin, and the error of the flow there is a sixth larger.
 OPACITY = 4.5
@@ -84,7 +84,8 @@ class Scene:
         """
         light = self.find_light(vertices) if self.baked is None else self.baked
         moved, colors = jnp.asarray(vertices, jnp.float32), self.reflectance * light
-        return State(moved, carry(self.cover, self.faces, moved, colors, opacity=OPACITY))
+        placed = carry(self.cover, self.faces, moved, colors, size=SIZE, opacity=OPACITY)
+        return State(moved, placed)
 
     def find_seen(self, state: State, camera: Camera) -> np.ndarray:
         """Which Gaussians face a camera and are not far behind others that do: (N), bool."""

@@ -33,12 +33,6 @@ def bump(points: Floats, center: npt.ArrayLike, radii: npt.ArrayLike) -> Floats:
     return np.exp(-0.5 * (q * q).sum(1))
 
 
-def plateau(points: Floats, center: npt.ArrayLike, inner: float, outer: float) -> Floats:
-    """1 within `inner` of the centre on either side, 0 beyond `outer`: (N,)."""
-    away = np.linalg.norm(mirror(points) - np.asarray(center), axis=1)
-    return smoothstep((outer - away) / (outer - inner))
-
-
 def mirror(points: Floats) -> Floats:
     """Points with |x| in place of x."""
     return np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)

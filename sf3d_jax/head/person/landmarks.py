@@ -30,9 +30,8 @@ FISSURE = (0.93, 0.38)
 # The brow: its inner end, its peak and its outer end.
 BROW = np.array([[1.1, 1.75, 8.5], [3.6, 2.3, 7.6], [4.9, 1.75, 6.2]])
 
-# The tip of the nose, the middle of a wing, and a nostril.
+# The tip of the nose, and a nostril.
 NOSE_TIP = np.array([0.0, -4.0, 10.6])
-NOSE_WING = np.array([1.15, -4.35, 9.2])
 NOSTRIL = np.array([0.55, -4.95, 9.6])
 
 # The lips meet in `mouth_line`, from corner to corner; the red of the lips reaches so far above and

@@ -1,10 +1,9 @@
 """How lips and jaw move over the template, in centimetres.
 
 The lips part like a crack in an elastic sheet: with elliptic coordinates about the corners of the
-  mouth,
-x = a cosh(m) cos(n), height = a sinh(m) sin(n), the upper lip has the weight (1 - sin n) / 2 of the
-jaw's turn, which is 0 above the middle of the mouth, 1 below it, and 1/2 at its corners. So an open
-mouth is an oval, and cheeks follow the jaw smoothly.
+mouth, x = a cosh(m) cos(n), height = a sinh(m) sin(n), the upper lip has the weight (1 - sin n) / 2
+of the jaw's turn, which is 0 above the middle of the mouth, 1 below it, and 1/2 at its corners. So
+an open mouth is an oval, and cheeks follow the jaw smoothly.
 """
 
 from typing import NamedTuple
@@ -76,7 +75,7 @@ def weigh_mouth(template: Template) -> MouthWeights:
 
 
 def _elliptic_sine(x: Floats, height: Floats) -> Floats:
-    """sin n of the elliptic coordinates of (x, height), see the module: -1 to 1."""
+    """sin n, from -1 to 1, of x = a cosh(m) cos(n), height = a sinh(m) sin(n)."""
     a = MOUTH_HALF_WIDTH
     # The slit's own height is taken off, so that its edges are the cut of the plane.
     y = np.sign(height) * np.maximum(np.abs(height) - slit_half_height(x), 0)

@@ -99,7 +99,7 @@ def _make_frames(
 
 
 def _write_clips(out: Path, subject: SubjectPlan) -> None:
-    """Writes the clips of a test subject, which readers refuse before all frames are there."""
+    """Writes the clips of a test subject, which are those of all its frames."""
     if subject.clips:
         path = out / subject.split / layout.CAMERAS / subject.name / layout.CLIPS_FILE
         write_clips(path, subject.clips)

@@ -6,7 +6,6 @@ from sf3d_jax.data.meshes.glb.container import Glb
 from sf3d_jax.data.meshes.glb.items import Item
 
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_INDEX_TYPES = {5121, 5123, 5125}
 _CHANNELS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
 
 

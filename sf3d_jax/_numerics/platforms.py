@@ -1,0 +1,34 @@
+"""Two forms of one computation: one that is fast on a CPU, one that is fast on a GPU.
+
+A CPU is fast in loops whose data stay in the cache. On a GPU each step of such a loop is a few
+launches of kernels, at microseconds each, so one pass over memory is faster. XLA decides between
+the forms when it lowers the program, for the platform that it lowers to; the back end that the
+process has does not matter. So a program that a process without a GPU exports for one is right.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple, cast
+
+from jax.lax import platform_dependent
+
+Arguments = TypeVarTuple("Arguments")
+R = TypeVar("R")
+
+
+def choose_by_platform(
+    on_cpu: Callable[[*Arguments], R], elsewhere: Callable[[*Arguments], R], *arguments: *Arguments
+) -> R:
+    """Computes on_cpu(*arguments) on CPUs, elsewhere(*arguments) on all other devices.
+
+    Both forms are traced, and must return the same shapes and dtypes. Derivatives of the result
+    store what either form needs for its own, so use this inside of custom derivatives.
+
+    Args:
+      on_cpu: the form for CPUs.
+      elsewhere: the form for GPUs.
+      *arguments: pytrees of arrays, passed to either.
+
+    Returns:
+      What the form returns.
+    """
+    return cast(R, platform_dependent(*arguments, cpu=on_cpu, default=elsewhere))

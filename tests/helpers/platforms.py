@@ -1,0 +1,28 @@
+"""Tests of what GPUs run, without a GPU: its forms on the CPU, and its programs as text."""
+
+import contextlib
+from unittest import mock
+
+import jax
+
+
+@contextlib.contextmanager
+def gpu_forms():
+    """Runs on the CPU what other devices run."""
+    elsewhere = lambda *arguments, cpu, default: default(*arguments)
+    forced = mock.patch("sf3d_jax._numerics.platforms.platform_dependent", elsewhere)
+    # The precision is part of the key of JAX's caches, so no program of the CPU's form is reused.
+    # It changes no product that names its own, and none on a CPU.
+    with forced, jax.default_matmul_precision("highest"):
+        yield
+
+
+def lower_for_gpu(function, *arguments):
+    """The StableHLO of a function for an NVIDIA GPU, before optimization; shapes suffice."""
+    traced = jax.jit(function).trace(*arguments)
+    return traced.lower(lowering_platforms=("cuda",)).as_text()
+
+
+def count_loops(text):
+    """The number of loops in StableHLO; each step of one is a launch or more."""
+    return text.count("stablehlo.while")

@@ -7,9 +7,11 @@ another, and a Gaussian's values at the pixels never leave the registers.
 In the derivative, each list entry has its own row, written once by its program: what the Gaussian
 gains from this tile. So the kernel has no atomic additions, and the rows are reproducible. XLA sums
 them afterwards; on a GPU the order varies unless XLA is told to be deterministic.
+
+A batch of scenes is drawn by one call, with a program for each tile of each image.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -43,10 +45,13 @@ from sf3d_jax.gaussians._rows import (
     unpack,
     unpack_images,
 )
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, tile_grid, whole_tiles
 
 # With one warp, a sum over the pixels needs no shared memory and no barrier.
 _WARPS = 1
+
+# GPUs add rows of four numbers at once, if a row's length is a multiple of that.
+_VECTOR = 4
 
 # Memory that a kernel reads and writes by index; Pallas has no public type for it.
 Reference: TypeAlias = Any
@@ -58,41 +63,42 @@ Step: TypeAlias = Callable[[jax.Array, Row, jax.Array, State], tuple[jax.Array, 
 
 
 def composite_sums(
-    table: jax.Array, tiles: Tiles, *, layout: Layout, size: Size, interpret: bool = False
+    table: jax.Array,
+    ids: jax.Array,
+    starts: jax.Array,
+    *,
+    layout: Layout,
+    size: Size,
+    interpret: bool = False,
 ) -> jax.Array:
     """The sums of the layout's images, weighted front to back.
 
     Args:
-      table: (N, D), packed rows.
-      tiles: tile lists.
+      table: (B, N, D), packed rows.
+      ids: (B, M), the tile lists.
+      starts: (B, T + 1), where they start.
       layout: which fields rows and images have.
       size: (H, W).
       interpret: run the kernel interpreted, on any device; slow, for tests.
 
     Returns:
-      (T, images, P), 0 beyond the borders of the image.
+      (B, images H', W'), one image below the other, with sides H' and W' that are multiples of a
+      tile's; 0 beyond the borders of the image.
     """
-    count = len(tiles.starts) - 1
-    shape = jax.ShapeDtypeStruct((count, layout.images, PIXELS), table.dtype)
-    if not len(table):
+    height, width = whole_tiles(size)
+    shape = jax.ShapeDtypeStruct((len(table), layout.images * height, width), table.dtype)
+    if not table.size:
         return jnp.zeros(shape.shape, shape.dtype)
-    draw = pl.pallas_call(
-        partial(_draw, layout=layout, size=size),
-        grid=(count,),
-        out_shape=shape,
-        in_specs=[pl.no_block_spec] * 3,
-        out_specs=_tile_block(layout),
-        compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
-        interpret=interpret,
-        name="composite_sums",
-    )
-    result: jax.Array = draw(table, tiles.ids, tiles.starts)
+    kernel = partial(_draw, layout=layout, size=size)
+    draw = _call(kernel, "composite_sums", starts, (table, ids, starts), shape, interpret=interpret)
+    result: jax.Array = draw(table, ids, starts)
     return result
 
 
 def derivative(
     table: jax.Array,
-    tiles: Tiles,
+    ids: jax.Array,
+    starts: jax.Array,
     sums: jax.Array,
     cotangents: jax.Array,
     *,
@@ -103,37 +109,56 @@ def derivative(
     """The cotangent of the table.
 
     Args:
-      table: (N, D).
-      tiles: tile lists.
-      sums: (T, images, P), the drawn images.
-      cotangents: (T, images, P).
+      table: (B, N, D).
+      ids: (B, M), the tile lists.
+      starts: (B, T + 1), where they start.
+      sums: (B, images H', W'), the drawn images.
+      cotangents: (B, images H', W').
       layout: which fields rows and images have.
       size: (H, W).
       interpret: run the kernel interpreted, on any device; slow, for tests.
 
     Returns:
-      (N, D).
+      (B, N, D).
     """
-    if not len(table):
+    if not table.size:
         return jnp.zeros_like(table)
-    rows = jnp.zeros((len(tiles.ids), table.shape[-1]), table.dtype)
-    pull = pl.pallas_call(
-        partial(_pull, layout=layout, size=size),
-        grid=(len(tiles.starts) - 1,),
-        out_shape=jax.ShapeDtypeStruct(rows.shape, rows.dtype),
-        in_specs=[pl.no_block_spec] * 3 + [_tile_block(layout)] * 2 + [pl.no_block_spec],
-        # Rows of Gaussians that no light reaches keep their initial zeros.
-        input_output_aliases={5: 0},
+    batch, count, columns = table.shape
+    shape = jax.ShapeDtypeStruct((*ids.shape, columns + -columns % _VECTOR), table.dtype)
+    operands = table, ids, starts, sums, cotangents
+    kernel = partial(_pull, layout=layout, size=size)
+    pull = _call(kernel, "composite_derivative", starts, operands, shape, interpret=interpret)
+    rows = pull(*operands)
+    # Entries beyond the end of the last list have no row.
+    used = jnp.arange(ids.shape[1], dtype=jnp.int32)[None] < starts[:, -1:]
+    first = count * jnp.arange(batch, dtype=jnp.int32)[:, None]
+    place = jnp.where(used, ids + first, batch * count)
+    total = jnp.zeros((batch * count, rows.shape[-1]), table.dtype)
+    total = total.at[place].add(rows, mode="drop")
+    return total.reshape(batch, count, -1)[..., :columns]
+
+
+def _call(
+    kernel: Callable[..., None],
+    name: str,
+    starts: jax.Array,
+    operands: Sequence[jax.Array],
+    shape: jax.ShapeDtypeStruct,
+    *,
+    interpret: bool,
+) -> Callable[..., jax.Array]:
+    """A program for each tile of each image."""
+    call: Callable[..., jax.Array] = pl.pallas_call(
+        kernel,
+        grid=(starts.shape[1] - 1, len(starts)),
+        out_shape=shape,
+        in_specs=[pl.no_block_spec] * len(operands),
+        out_specs=pl.no_block_spec,
         compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
         interpret=interpret,
-        name="composite_derivative",
+        name=name,
     )
-    rows = pull(table, tiles.ids, tiles.starts, sums, cotangents, rows)
-    return jnp.zeros_like(table).at[tiles.ids].add(rows)
-
-
-def _tile_block(layout: Layout) -> pl.BlockSpec:
-    return pl.BlockSpec((None, layout.images, PIXELS), lambda tile: (tile, 0, 0))
+    return call
 
 
 def _draw(
@@ -155,9 +180,9 @@ def _draw(
         return blend(totals, clear, shown.alpha, shown.values, layout)
 
     nothing = unpack_images([jnp.zeros_like(tile.inside)] * layout.images, layout)
-    totals = _walk(table, ids, starts, tile.inside, nothing, step, layout)
+    totals = _walk(table, ids, starts, tile.inside, nothing, step, layout)[-1]
     for i, total in enumerate(pack_images(totals)):
-        sums[i, :] = total
+        sums[tile.pixels(i)] = total
 
 
 def _pull(
@@ -166,7 +191,6 @@ def _pull(
     starts: Reference,
     sums: Reference,
     cotangents: Reference,
-    _: Reference,
     rows: Reference,
     *,
     layout: Layout,
@@ -174,8 +198,9 @@ def _pull(
 ) -> None:
     """The kernel of `derivative`."""
     tile = _find_tile(size, table.dtype)
+    image = pl.program_id(1)
     given, drawn = (
-        unpack_images([reference[i, :] for i in range(layout.images)], layout)
+        unpack_images([reference[tile.pixels(i)] for i in range(layout.images)], layout)
         for reference in (cotangents, sums)
     )
 
@@ -193,11 +218,18 @@ def _pull(
         fall = jnp.where((weight > 0) & (shown.alpha < CAP), fall, 0)
         shares = Shares(weight, weigh_motion(weight, clear, after, layout), fall)
         for i, gained in enumerate(jax.tree.leaves(_pull_back(row, shown, shares, given))):
-            rows[place, i] = gained.sum()
+            rows[image, place, i] = gained.sum()
         return after, rest
 
     rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
-    _walk(table, ids, starts, tile.inside, rest, step, layout)
+    place, *_ = _walk(table, ids, starts, tile.inside, rest, step, layout)
+
+    # Gaussians that no light reaches gain nothing.
+    def clear_row(place: jax.Array, _: None) -> None:
+        for i in range(layout.columns):
+            rows[image, place, i] = jnp.zeros((), table.dtype)
+
+    jax.lax.fori_loop(place, starts[image, pl.program_id(0) + 1], clear_row, None)
 
 
 def _walk(
@@ -208,26 +240,28 @@ def _walk(
     state: State,
     step: Step[State],
     layout: Layout,
-) -> State:
-    """The state after all steps along the list of the program's tile.
+) -> Walk[State]:
+    """Walks along the list of the program's tile.
 
     Args:
-      table: (N, D).
-      ids: (M).
-      starts: (T + 1).
+      table: (B, N, D).
+      ids: (B, M).
+      starts: (B, T + 1).
       clear: (P), T in front of the first Gaussian.
       state: initial state, any pytree.
       step: function that makes the next state.
       layout: which fields rows and images have.
 
     Returns:
-      The last state.
+      The walk where the list ends, or no light is left.
     """
-    tile = pl.program_id(0)
-    first, end = starts[tile], starts[tile + 1]
-    last = ids.shape[0] - 1
-    id_at = lambda place: ids[jnp.minimum(place, last)]
-    row_of = lambda gaussian: unpack([table[gaussian, i] for i in range(layout.columns)], layout)
+    tile, image = pl.program_id(0), pl.program_id(1)
+    first, end = starts[image, tile], starts[image, tile + 1]
+    last = ids.shape[1] - 1
+    id_at = lambda place: ids[image, jnp.minimum(place, last)]
+    row_of = lambda gaussian: unpack(
+        [table[image, gaussian, i] for i in range(layout.columns)], layout
+    )
 
     def is_unfinished(walk: Walk[State]) -> jax.Array:
         place, _, _, clear, _ = walk
@@ -241,7 +275,7 @@ def _walk(
         return place + 1, *ahead, clear, state
 
     walk = first, id_at(first + 1), row_of(id_at(first)), clear, state
-    result: State = jax.lax.while_loop(is_unfinished, advance, walk)[-1]
+    result: Walk[State] = jax.lax.while_loop(is_unfinished, advance, walk)
     return result
 
 
@@ -252,11 +286,20 @@ class _Tile(NamedTuple):
       middle: () twice, its middle, in pixels.
       offset: (P) twice, offsets of its pixels from the middle.
       inside: (P), 1 at pixels of the image, 0 beyond it.
+      place: (P) twice, rows and columns of its pixels.
+      height: number of rows of an image of whole tiles.
     """
 
     middle: tuple[jax.Array, jax.Array]
     offset: tuple[jax.Array, jax.Array]
     inside: jax.Array
+    place: tuple[jax.Array, jax.Array]
+    height: int
+
+    def pixels(self, i: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Where the tile's pixels of the i-th image are."""
+        row, column = self.place
+        return pl.program_id(1), row + i * self.height, column
 
 
 class _Shown(NamedTuple):
@@ -281,11 +324,19 @@ def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
     tile, columns = pl.program_id(0), jnp.int32(tile_grid(size)[1])
     pixel, side = jax.lax.iota(jnp.int32, PIXELS), jnp.int32(SIDE)
     half = (SIDE - 1) / 2
-    middle = [(f(tile, columns) * side).astype(dtype) + half for f in (jax.lax.rem, jax.lax.div)]
-    offset = [f(pixel, side).astype(dtype) - half for f in (jax.lax.rem, jax.lax.div)]
-    u, v = (a + b for a, b in zip(middle, offset, strict=True))
+    corner = [f(tile, columns) * side for f in (jax.lax.rem, jax.lax.div)]
+    inner = [f(pixel, side) for f in (jax.lax.rem, jax.lax.div)]
+    middle = [x.astype(dtype) + half for x in corner]
+    offset = [x.astype(dtype) - half for x in inner]
+    u, v = (a + b for a, b in zip(corner, inner, strict=True))
     inside = (u < size[1]) & (v < size[0])
-    return _Tile((middle[0], middle[1]), (offset[0], offset[1]), inside.astype(dtype))
+    return _Tile(
+        (middle[0], middle[1]),
+        (offset[0], offset[1]),
+        inside.astype(dtype),
+        (v, u),
+        whole_tiles(size)[0],
+    )
 
 
 def _show(row: Row, tile: _Tile, layout: Layout) -> _Shown:

@@ -9,16 +9,17 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
 
 from sf3d_jax._numerics.platforms import choose_by_platform, choose_on_cuda
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians import _primitives
-from sf3d_jax.gaussians._derivative import derivative
+from sf3d_jax.gaussians._derivative import derive_in_lockstep
 from sf3d_jax.gaussians._drawing import sum_in_lockstep
 from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid, whole_tiles
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
+# A function with the signature of those of `_triton`.
+_Kernel: TypeAlias = Callable[..., jax.Array]
 # The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
 
@@ -37,59 +38,25 @@ def composite(table: jax.Array, tiles: Tiles, layout: Layout, size: Size, backen
     Returns:
       The images, (H, W) each.
     """
-    return _composite_fwd(table, tiles, layout, size, backend)[0]
+    return _join_tiles(_BACKENDS[backend].sums(table, tiles, layout, size), layout, size)
 
 
 def _composite_fwd(
     table: jax.Array, tiles: Tiles, layout: Layout, size: Size, backend: str
 ) -> tuple[Images, _Residuals]:
-    images, sums = _BACKENDS[backend].draw(table, tiles, layout, size)
-    return images, (table, tiles, sums)
+    sums = _BACKENDS[backend].sums(table, tiles, layout, size)
+    return _join_tiles(sums, layout, size), (table, tiles, sums)
 
 
 def _composite_bwd(
     layout: Layout, size: Size, backend: str, residuals: _Residuals, cotangents: Images
 ) -> tuple[jax.Array, None]:
-    return _BACKENDS[backend].pull(*residuals, cotangents, layout, size), None
+    table, tiles, sums = residuals
+    tiled = jnp.stack([_cut_into_tiles(x, size) for x in pack_images(cotangents)], axis=1)
+    return _BACKENDS[backend].derivative(table, tiles, sums, tiled, layout, size), None
 
 
 composite.defvjp(_composite_fwd, _composite_bwd)
-
-
-class _Backend(NamedTuple):
-    """How to draw, and how to pull cotangents back.
-
-    Attributes:
-      draw: function of (table, tiles, layout, size) to the images and their sums, (S), which the
-        derivative needs, in an order of its own.
-      pull: function of (table, tiles, sums, cotangents of the images, layout, size) to the
-        cotangent of the table.
-    """
-
-    draw: Callable[[jax.Array, Tiles, Layout, Size], tuple[Images, jax.Array]]
-    pull: Callable[[jax.Array, Tiles, jax.Array, Images, Layout, Size], jax.Array]
-
-
-def _draw_plainly(
-    table: jax.Array, tiles: Tiles, layout: Layout, size: Size
-) -> tuple[Images, jax.Array]:
-    sums = sum_in_lockstep(table, tiles, layout, size)
-    return _join_tiles(sums, layout, size), sums.ravel()
-
-
-def _pull_plainly(
-    table: jax.Array,
-    tiles: Tiles,
-    sums: jax.Array,
-    cotangents: Images,
-    layout: Layout,
-    size: Size,
-) -> jax.Array:
-    tiled = jnp.stack([_cut_into_tiles(x, size) for x in pack_images(cotangents)], axis=1)
-    # Members of a batch are drawn one by one; in lockstep, all would wait for the deepest.
-    pull = sequential_vmap(partial(derivative, layout=layout, size=size))
-    result: jax.Array = pull(table, tiles, sums.reshape(tiled.shape), tiled)
-    return result
 
 
 def _join_tiles(sums: jax.Array, layout: Layout, size: Size) -> Images:
@@ -112,29 +79,32 @@ def _cut_into_tiles(image: jax.Array, size: Size) -> jax.Array:
     return jnp.swapaxes(tiles, 1, 2).reshape(-1, PIXELS)
 
 
-def _draw_by_kernels(
-    table: jax.Array, tiles: Tiles, layout: Layout, size: Size, *, kernel: Callable[..., jax.Array]
-) -> tuple[Images, jax.Array]:
-    operands = (x[None] for x in (table, tiles.ids, tiles.starts))
-    sums = kernel(*operands, layout=layout, size=size).reshape(layout.images, *whole_tiles(size))
-    images = [image[: size[0], : size[1]] for image in sums]
-    return unpack_images(images, layout), sums.ravel()
+class _Backend(NamedTuple):
+    """How to draw (table, tiles, layout, size) to sums, and how to pull cotangents back."""
+
+    sums: Callable[[jax.Array, Tiles, Layout, Size], jax.Array]
+    derivative: Callable[[jax.Array, Tiles, jax.Array, jax.Array, Layout, Size], jax.Array]
 
 
-def _pull_by_kernels(
+def _sum_by_kernel(
+    kernel: _Kernel, table: jax.Array, tiles: Tiles, layout: Layout, size: Size
+) -> jax.Array:
+    operands = table, tiles.ids, tiles.starts
+    sums = kernel(*(x[None] for x in operands), layout=layout, size=size)
+    return sums.reshape(-1, layout.images, PIXELS)
+
+
+def _derive_by_kernel(
+    kernel: _Kernel,
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
-    cotangents: Images,
+    cotangents: jax.Array,
     layout: Layout,
     size: Size,
-    *,
-    kernel: Callable[..., jax.Array],
 ) -> jax.Array:
-    height, width = whole_tiles(size)
-    beyond = (0, height - size[0]), (0, width - size[1])
-    given = jnp.concatenate([jnp.pad(x, beyond) for x in pack_images(cotangents)])
-    operands = table, tiles.ids, tiles.starts, sums.reshape(given.shape), given
+    images = (x.reshape(-1, PIXELS) for x in (sums, cotangents))
+    operands = table, tiles.ids, tiles.starts, *images
     return kernel(*(x[None] for x in operands), layout=layout, size=size)[0]
 
 
@@ -142,11 +112,11 @@ def _sum_without_kernel(
     table: jax.Array, ids: jax.Array, starts: jax.Array, *, layout: Layout, size: Size
 ) -> jax.Array:
     """What a kernel gives for one image."""
-    images, _ = _draw_plainly(table, Tiles(ids, starts, jnp.int32(0)), layout, whole_tiles(size))
-    return jnp.concatenate(pack_images(images))
+    tiles = Tiles(ids, starts, jnp.int32(0))
+    return sum_in_lockstep(table, tiles, layout, size).reshape(-1, PIXELS)
 
 
-def _pull_without_kernel(
+def _derive_without_kernel(
     table: jax.Array,
     ids: jax.Array,
     starts: jax.Array,
@@ -157,68 +127,70 @@ def _pull_without_kernel(
     size: Size,
 ) -> jax.Array:
     """What a kernel gives for one image."""
-    whole = whole_tiles(size)
     tiles = Tiles(ids, starts, jnp.int32(0))
-    given, drawn = (x.reshape(layout.images, *whole) for x in (cotangents, sums))
-    tiled = jnp.stack([_cut_into_tiles(x, whole) for x in drawn], axis=1)
-    return _pull_plainly(table, tiles, tiled, unpack_images(list(given), layout), layout, size)
+    sums, cotangents = (x.reshape(-1, layout.images, PIXELS) for x in (sums, cotangents))
+    return derive_in_lockstep(table, tiles, sums, cotangents, layout, size)
 
 
-def _draw_automatically(
-    table: jax.Array, tiles: Tiles, layout: Layout, size: Size
-) -> tuple[Images, jax.Array]:
+def _sum_automatically(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
+    """The sums (T, images, P), by a kernel on CUDA, in lockstep elsewhere."""
     kernel = partial(_primitives.composite_sums, otherwise=_sum_without_kernel)
-    draw = partial(_draw_by_kernels, layout=layout, size=size, kernel=kernel)
-    return choose_on_cuda(draw, partial(_draw_plainly, layout=layout, size=size), table, tiles)
+    on_cuda = partial(_sum_by_kernel, kernel, layout=layout, size=size)
+    elsewhere = partial(sum_in_lockstep, layout=layout, size=size)
+    return choose_on_cuda(on_cuda, elsewhere, table, tiles)
 
 
-def _pull_automatically(
+def _derive_automatically(
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
-    cotangents: Images,
+    cotangents: jax.Array,
     layout: Layout,
     size: Size,
 ) -> jax.Array:
-    kernel = partial(_primitives.derivative, otherwise=_pull_without_kernel)
-    pull = partial(_pull_by_kernels, layout=layout, size=size, kernel=kernel)
-    plain = partial(_pull_plainly, layout=layout, size=size)
-    return choose_on_cuda(pull, plain, table, tiles, sums, cotangents)
+    """The cotangent of the table, (N, D), by a kernel on CUDA, in lockstep elsewhere."""
+    kernel = partial(_primitives.derivative, otherwise=_derive_without_kernel)
+    on_cuda = partial(_derive_by_kernel, kernel, layout=layout, size=size)
+    elsewhere = partial(derive_in_lockstep, layout=layout, size=size)
+    return choose_on_cuda(on_cuda, elsewhere, table, tiles, sums, cotangents)
 
 
-def _draw_by_pallas(
-    table: jax.Array, tiles: Tiles, layout: Layout, size: Size
-) -> tuple[Images, jax.Array]:
-    draw = partial(_draw_by_kernels, layout=layout, size=size)
-    kernels = _interpreted("composite_sums"), partial(_primitives.composite_sums, otherwise=None)
-    on_cpu, elsewhere = (partial(draw, kernel=kernel) for kernel in kernels)
+def _sum_by_pallas(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
+    """The sums (T, images, P), by a kernel, interpreted on CPUs."""
+    from sf3d_jax.gaussians import _triton
+
+    interpreted = partial(_triton.composite_sums, interpret=True)
+    compiled = partial(_primitives.composite_sums, otherwise=None)
+    on_cpu, elsewhere = (
+        partial(_sum_by_kernel, kernel, layout=layout, size=size)
+        for kernel in (interpreted, compiled)
+    )
     return choose_by_platform(on_cpu, elsewhere, table, tiles)
 
 
-def _pull_by_pallas(
+def _derive_by_pallas(
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
-    cotangents: Images,
+    cotangents: jax.Array,
     layout: Layout,
     size: Size,
 ) -> jax.Array:
-    pull = partial(_pull_by_kernels, layout=layout, size=size)
-    kernels = _interpreted("derivative"), partial(_primitives.derivative, otherwise=None)
-    on_cpu, elsewhere = (partial(pull, kernel=kernel) for kernel in kernels)
+    """The cotangent of the table, (N, D), by a kernel, interpreted on CPUs."""
+    from sf3d_jax.gaussians import _triton
+
+    interpreted = partial(_triton.derivative, interpret=True)
+    compiled = partial(_primitives.derivative, otherwise=None)
+    on_cpu, elsewhere = (
+        partial(_derive_by_kernel, kernel, layout=layout, size=size)
+        for kernel in (interpreted, compiled)
+    )
     return choose_by_platform(on_cpu, elsewhere, table, tiles, sums, cotangents)
 
 
-def _interpreted(name: str) -> Callable[..., jax.Array]:
-    """A kernel that runs on a CPU, slowly."""
-    from sf3d_jax.gaussians import _pallas
-
-    return partial(getattr(_pallas, name), interpret=True)
-
-
 _BACKENDS = {
-    "auto": _Backend(_draw_automatically, _pull_automatically),
-    "xla": _Backend(_draw_plainly, _pull_plainly),
-    "pallas": _Backend(_draw_by_pallas, _pull_by_pallas),
+    "auto": _Backend(_sum_automatically, _derive_automatically),
+    "xla": _Backend(sum_in_lockstep, derive_in_lockstep),
+    "pallas": _Backend(_sum_by_pallas, _derive_by_pallas),
 }
 BACKENDS = tuple(_BACKENDS)

@@ -48,12 +48,6 @@ def tile_grid(size: tuple[int, int]) -> tuple[int, int]:
     return -(-size[0] // SIDE), -(-size[1] // SIDE)
 
 
-def whole_tiles(size: tuple[int, int]) -> tuple[int, int]:
-    """The size of an image that consists of whole tiles."""
-    rows, columns = tile_grid(size)
-    return rows * SIDE, columns * SIDE
-
-
 def build_tile_lists(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     """The lists of all tiles, with room for `capacity` entries."""
     rows, columns = tile_grid(size)

@@ -2,23 +2,21 @@
 
 Each program draws one tile. It walks along the tile's list, one Gaussian per step, with the tile's
 pixels as one vector, and stops at the end of the list or when no light is left. No tile waits for
-another, and a Gaussian's values at the pixels never leave the registers.
+another, and a Gaussian's values at the pixels never leave the registers. A batch of scenes is drawn
+by one call, with a program for each tile of each image.
 
 In the derivative, each list entry has its own row, written once by its program: what the Gaussian
 gains from this tile. So the kernel has no atomic additions, and the rows are reproducible. XLA sums
 them afterwards; on a GPU the order varies unless XLA is told to be deterministic.
 
-A batch of scenes is drawn by one call, with a program for each tile of each image.
+`_triton` and `_mosaic` call these kernels by the two compilers of Pallas.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton as plgpu
 
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import (
@@ -45,10 +43,7 @@ from sf3d_jax.gaussians._rows import (
     unpack,
     unpack_images,
 )
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, tile_grid, whole_tiles
-
-# With one warp, a sum over the pixels needs no shared memory and no barrier.
-_WARPS = 1
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, tile_grid
 
 # GPUs add rows of four numbers at once, if a row's length is a multiple of that.
 _VECTOR = 4
@@ -62,73 +57,45 @@ Walk: TypeAlias = tuple[jax.Array, jax.Array, Row, jax.Array, State]
 Step: TypeAlias = Callable[[jax.Array, Row, jax.Array, State], tuple[jax.Array, State]]
 
 
-def composite_sums(
-    table: jax.Array,
-    ids: jax.Array,
-    starts: jax.Array,
-    *,
-    layout: Layout,
-    size: Size,
-    interpret: bool = False,
-) -> jax.Array:
-    """The sums of the layout's images, weighted front to back.
+class Program(NamedTuple):
+    """Where a program draws.
 
-    Args:
-      table: (B, N, D), packed rows.
-      ids: (B, M), the tile lists.
-      starts: (B, T + 1), where they start.
-      layout: which fields rows and images have.
-      size: (H, W).
-      interpret: run the kernel interpreted, on any device; slow, for tests.
-
-    Returns:
-      (B, images H', W'), one image below the other, with sides H' and W' that are multiples of a
-      tile's; 0 beyond the borders of the image.
+    Attributes:
+      tile: (), index of its tile.
+      image: (), index in the batch.
+      pixel: (P), indices of the tile's pixels, row by row.
+      hold: function that keeps a vector (P) as the compiler wants it, or returns it.
     """
-    height, width = whole_tiles(size)
-    shape = jax.ShapeDtypeStruct((len(table), layout.images * height, width), table.dtype)
-    if not table.size:
-        return jnp.zeros(shape.shape, shape.dtype)
-    kernel = partial(_draw, layout=layout, size=size)
-    draw = _call(kernel, "composite_sums", starts, (table, ids, starts), shape, interpret=interpret)
-    result: jax.Array = draw(table, ids, starts)
-    return result
+
+    tile: jax.Array
+    image: jax.Array
+    pixel: jax.Array
+    hold: Callable[[jax.Array], jax.Array]
+
+    def place(self, i: int, layout: Layout) -> tuple[jax.Array, jax.Array]:
+        """Where the tile's pixels of the i-th image are."""
+        return self.image, self.tile * layout.images + i
+
+    def read(self, images: Reference, i: int, layout: Layout) -> jax.Array:
+        """The tile's pixels of the i-th image, (P)."""
+        return self.hold(images[self.place(i, layout)])
 
 
-def derivative(
-    table: jax.Array,
-    ids: jax.Array,
-    starts: jax.Array,
-    sums: jax.Array,
-    cotangents: jax.Array,
-    *,
-    layout: Layout,
-    size: Size,
-    interpret: bool = False,
-) -> jax.Array:
-    """The cotangent of the table.
+def sums_shape(table: jax.Array, starts: jax.Array, layout: Layout) -> jax.ShapeDtypeStruct:
+    """The shape of what `draw` writes."""
+    tiles = starts.shape[1] - 1
+    return jax.ShapeDtypeStruct((table.shape[0], tiles * layout.images, PIXELS), table.dtype)
 
-    Args:
-      table: (B, N, D).
-      ids: (B, M), the tile lists.
-      starts: (B, T + 1), where they start.
-      sums: (B, images H', W'), the drawn images.
-      cotangents: (B, images H', W').
-      layout: which fields rows and images have.
-      size: (H, W).
-      interpret: run the kernel interpreted, on any device; slow, for tests.
 
-    Returns:
-      (B, N, D).
-    """
-    if not table.size:
-        return jnp.zeros_like(table)
+def rows_shape(table: jax.Array, ids: jax.Array) -> jax.ShapeDtypeStruct:
+    """The shape of what `pull` writes."""
+    columns = table.shape[-1] + -table.shape[-1] % _VECTOR
+    return jax.ShapeDtypeStruct((*ids.shape, columns), table.dtype)
+
+
+def sum_rows(rows: jax.Array, table: jax.Array, ids: jax.Array, starts: jax.Array) -> jax.Array:
+    """The cotangent of the table, (B, N, D), from what `pull` has written."""
     batch, count, columns = table.shape
-    shape = jax.ShapeDtypeStruct((*ids.shape, columns + -columns % _VECTOR), table.dtype)
-    operands = table, ids, starts, sums, cotangents
-    kernel = partial(_pull, layout=layout, size=size)
-    pull = _call(kernel, "composite_derivative", starts, operands, shape, interpret=interpret)
-    rows = pull(*operands)
     # Entries beyond the end of the last list have no row.
     used = jnp.arange(ids.shape[1], dtype=jnp.int32)[None] < starts[:, -1:]
     first = count * jnp.arange(batch, dtype=jnp.int32)[:, None]
@@ -138,30 +105,8 @@ def derivative(
     return total.reshape(batch, count, -1)[..., :columns]
 
 
-def _call(
-    kernel: Callable[..., None],
-    name: str,
-    starts: jax.Array,
-    operands: Sequence[jax.Array],
-    shape: jax.ShapeDtypeStruct,
-    *,
-    interpret: bool,
-) -> Callable[..., jax.Array]:
-    """A program for each tile of each image."""
-    call: Callable[..., jax.Array] = pl.pallas_call(
-        kernel,
-        grid=(starts.shape[1] - 1, len(starts)),
-        out_shape=shape,
-        in_specs=[pl.no_block_spec] * len(operands),
-        out_specs=pl.no_block_spec,
-        compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
-        interpret=interpret,
-        name=name,
-    )
-    return call
-
-
-def _draw(
+def draw(
+    program: Program,
     table: Reference,
     ids: Reference,
     starts: Reference,
@@ -170,8 +115,18 @@ def _draw(
     layout: Layout,
     size: Size,
 ) -> None:
-    """The kernel of `composite_sums`."""
-    tile = _find_tile(size, table.dtype)
+    """Writes the sums of the layout's images, weighted front to back.
+
+    Args:
+      program: place of the program.
+      table: (B, N, D), packed rows.
+      ids: (B, M), the tile lists.
+      starts: (B, T + 1), where they start.
+      sums: (B, T images, P), what is written; 0 beyond the borders of the image.
+      layout: which fields rows and images have.
+      size: (H, W).
+    """
+    tile = _find_tile(program, size, table.dtype)
 
     def step(
         place: jax.Array, row: Row, clear: jax.Array, totals: Images
@@ -180,12 +135,13 @@ def _draw(
         return blend(totals, clear, shown.alpha, shown.values, layout)
 
     nothing = unpack_images([jnp.zeros_like(tile.inside)] * layout.images, layout)
-    totals = _walk(table, ids, starts, tile.inside, nothing, step, layout)[-1]
+    totals = _walk(program, table, ids, starts, tile.inside, nothing, step, layout)[-1]
     for i, total in enumerate(pack_images(totals)):
-        sums[tile.pixels(i)] = total
+        sums[program.place(i, layout)] = total
 
 
-def _pull(
+def pull(
+    program: Program,
     table: Reference,
     ids: Reference,
     starts: Reference,
@@ -196,11 +152,23 @@ def _pull(
     layout: Layout,
     size: Size,
 ) -> None:
-    """The kernel of `derivative`."""
-    tile = _find_tile(size, table.dtype)
-    image = pl.program_id(1)
+    """Writes what each Gaussian of each list gains from the tile.
+
+    Args:
+      program: place of the program.
+      table: (B, N, D).
+      ids: (B, M), the tile lists.
+      starts: (B, T + 1), where they start.
+      sums: (B, T images, P), the drawn images.
+      cotangents: (B, T images, P).
+      rows: (B, M, D or more), the first D columns of which are written, up to the end of the lists.
+      layout: which fields rows and images have.
+      size: (H, W).
+    """
+    tile = _find_tile(program, size, table.dtype)
+    image = program.image
     given, drawn = (
-        unpack_images([reference[tile.pixels(i)] for i in range(layout.images)], layout)
+        unpack_images([program.read(reference, i, layout) for i in range(layout.images)], layout)
         for reference in (cotangents, sums)
     )
 
@@ -222,17 +190,18 @@ def _pull(
         return after, rest
 
     rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
-    place, *_ = _walk(table, ids, starts, tile.inside, rest, step, layout)
+    place, *_ = _walk(program, table, ids, starts, tile.inside, rest, step, layout)
 
     # Gaussians that no light reaches gain nothing.
     def clear_row(place: jax.Array, _: None) -> None:
         for i in range(layout.columns):
             rows[image, place, i] = jnp.zeros((), table.dtype)
 
-    jax.lax.fori_loop(place, starts[image, pl.program_id(0) + 1], clear_row, None)
+    jax.lax.fori_loop(place, starts[image, program.tile + 1], clear_row, None)
 
 
 def _walk(
+    program: Program,
     table: Reference,
     ids: Reference,
     starts: Reference,
@@ -244,6 +213,7 @@ def _walk(
     """Walks along the list of the program's tile.
 
     Args:
+      program: place of the program.
       table: (B, N, D).
       ids: (B, M).
       starts: (B, T + 1).
@@ -255,7 +225,7 @@ def _walk(
     Returns:
       The walk where the list ends, or no light is left.
     """
-    tile, image = pl.program_id(0), pl.program_id(1)
+    tile, image = program.tile, program.image
     first, end = starts[image, tile], starts[image, tile + 1]
     last = ids.shape[1] - 1
     id_at = lambda place: ids[image, jnp.minimum(place, last)]
@@ -286,20 +256,11 @@ class _Tile(NamedTuple):
       middle: () twice, its middle, in pixels.
       offset: (P) twice, offsets of its pixels from the middle.
       inside: (P), 1 at pixels of the image, 0 beyond it.
-      place: (P) twice, rows and columns of its pixels.
-      height: number of rows of an image of whole tiles.
     """
 
     middle: tuple[jax.Array, jax.Array]
     offset: tuple[jax.Array, jax.Array]
     inside: jax.Array
-    place: tuple[jax.Array, jax.Array]
-    height: int
-
-    def pixels(self, i: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Where the tile's pixels of the i-th image are."""
-        row, column = self.place
-        return pl.program_id(1), row + i * self.height, column
 
 
 class _Shown(NamedTuple):
@@ -320,9 +281,9 @@ class _Shown(NamedTuple):
     values: Images
 
 
-def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
-    tile, columns = pl.program_id(0), jnp.int32(tile_grid(size)[1])
-    pixel, side = jax.lax.iota(jnp.int32, PIXELS), jnp.int32(SIDE)
+def _find_tile(program: Program, size: Size, dtype: jnp.dtype) -> _Tile:
+    tile, pixel = program.tile, program.pixel
+    columns, side = jnp.int32(tile_grid(size)[1]), jnp.int32(SIDE)
     half = (SIDE - 1) / 2
     corner = [f(tile, columns) * side for f in (jax.lax.rem, jax.lax.div)]
     inner = [f(pixel, side) for f in (jax.lax.rem, jax.lax.div)]
@@ -330,13 +291,7 @@ def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
     offset = [x.astype(dtype) - half for x in inner]
     u, v = (a + b for a, b in zip(corner, inner, strict=True))
     inside = (u < size[1]) & (v < size[0])
-    return _Tile(
-        (middle[0], middle[1]),
-        (offset[0], offset[1]),
-        inside.astype(dtype),
-        (v, u),
-        whole_tiles(size)[0],
-    )
+    return _Tile((middle[0], middle[1]), (offset[0], offset[1]), inside.astype(dtype))
 
 
 def _show(row: Row, tile: _Tile, layout: Layout) -> _Shown:

@@ -5,15 +5,21 @@ process that draws on a CPU does neither.
 
 When a primitive is lowered, its card decides which compiler gets the kernel:
 
-- capability 9.0 (Hopper) or newer: Mosaic GPU, from jax 0.12 on. Its programs may be exported.
-- capability 8.0 (Ampere) or newer: Triton, while jax has it. From version 0.11 on, jax says that it
-  will be removed, and recommends Mosaic GPU, which does not know these cards.
+- compute capability 9 and 10 (H100, H200, B200): Mosaic GPU, from jax 0.12 on.
+- all others from 8.0 on (A100, RTX 4090), and older versions of jax: Triton, while jax has it. From
+  version 0.11 on, jax says that it will be removed, and recommends Mosaic GPU.
 - otherwise: plain JAX.
 
-The card is the one that an abstract mesh names, else that of this process. A process without either
-lowers for Hopper, since the code for a newer card is not that for an older one; to export a program
-for another card, name it: `jax.sharding.use_abstract_mesh(AbstractMesh((), (),
-abstract_device=AbstractDevice("NVIDIA A100", num_cores=108, platform="gpu")))`.
+The card is the one that an abstract mesh names, else that of this process, else a Hopper, as Mosaic
+GPU assumes. A program is compiled for one kind of card, so to export it from a process without that
+card, name the card:
+
+    device = AbstractDevice("NVIDIA A100", num_cores=108, platform="gpu")
+    with use_abstract_mesh(AbstractMesh((), (), abstract_device=device)):
+        exported = jax.export.export(program, platforms=["cuda"])(*arguments)
+
+JAX guarantees that programs of Mosaic GPU can be loaded by later versions. It refuses to export
+those of Triton unless this check is disabled, as its error says.
 """
 
 import importlib
@@ -34,10 +40,11 @@ from sf3d_jax.gaussians._kernels import sums_shape
 from sf3d_jax.gaussians._rows import Layout
 
 _HOPPER, _AMPERE, _VOLTA = 90, 80, 70
-# Patterns of names of cards before Hopper, and the least capability of these cards.
-_OLDER = (
+_MOSAIC = range(_HOPPER, 110)
+# Patterns of names of other cards, and the least capability of these cards.
+_OTHERS = (
     (r"\b([PV]100|T4|TITAN|GTX|RTX 20\d\d)", _VOLTA),
-    (r"\b(A\d+|L4|L40S?|RTX [34]0\d\d|RTX A\d+|RTX \d+ Ada)\b", _AMPERE),
+    (r"\b(A\d+|L4|L40S?|RTX|GB10|Thor)\b", _AMPERE),
 )
 # Before this version, Mosaic GPU took other arguments, and Triton was not deprecated.
 _MOSAIC_SINCE = (0, 12)
@@ -165,7 +172,7 @@ def _lower(
 def _find_compiler(platform: str) -> str | None:
     """The module with the kernels for a card, or None."""
     capability = _find_capability() if platform == "cuda" else _AMPERE
-    if capability >= _HOPPER and jax.__version_info__ >= _MOSAIC_SINCE:
+    if capability in _MOSAIC and jax.__version_info__ >= _MOSAIC_SINCE:
         return "_mosaic"
     has_triton = importlib.util.find_spec("jax.experimental.pallas.triton") is not None
     return "_triton" if capability >= _AMPERE and has_triton else None
@@ -181,10 +188,8 @@ def _find_capability() -> int:
     if named is not None and named.platform in ("gpu", "cuda"):
         matching = [card for card in cards if card.device_kind == named.device_kind]
         if not matching:
-            known = (
-                capability for names, capability in _OLDER if re.search(names, named.device_kind)
-            )
-            return next(known, _HOPPER)
+            kind = named.device_kind
+            return next((least for names, least in _OTHERS if re.search(names, kind)), _HOPPER)
         cards = matching
     return min((int(card.compute_capability.replace(".", "")) for card in cards), default=_HOPPER)
 

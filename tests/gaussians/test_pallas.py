@@ -1,6 +1,7 @@
 """The kernels for GPUs, interpreted on any machine, against plain JAX."""
 
-import contextlib
+import importlib
+import sys
 from functools import partial
 
 import jax
@@ -8,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import support, thorough
+from helpers.platforms import count_kernels, count_loops, naming
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _compositing as compositing
-from sf3d_jax.gaussians import _pallas
-from sf3d_jax.gaussians._rows import Layout, pack, pack_images, unpack_images
+from sf3d_jax.gaussians import _triton
+from sf3d_jax.gaussians._rows import Layout, pack
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import Tiles, build_tile_lists, whole_tiles
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, build_tile_lists, tile_grid
 
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)
@@ -61,29 +63,28 @@ def table_and_lists(now, others):
     return pack(seen.row), build_tile_lists(seen.outlines, SIZE, ROOM)
 
 
-def cotangents_of(table, layout):
-    shape = (layout.images, *SIZE)
+def cotangents_of(table, tiles, layout):
+    shape = (len(tiles.starts) - 1, layout.images, PIXELS)
     return jnp.asarray(np.random.default_rng(3).normal(size=shape), table.dtype)
 
 
-def drawn_and_pulled(draw, pull, table, tiles, cotangents, layout):
-    """The images, (images, H, W), and the cotangent of the table."""
-    images, sums = draw(table, tiles, layout, SIZE)
-    given = unpack_images(list(cotangents), layout)
-    return jnp.stack(pack_images(images)), pull(table, tiles, sums, given, layout, SIZE)
+@partial(jax.jit, static_argnames="layout")
+def plain(table, tiles, cotangents, layout):
+    """As where a card has no kernels."""
+    lists = tiles.ids, tiles.starts
+    sums = compositing._sum_without_kernel(table, *lists, layout=layout, size=SIZE)
+    given = cotangents.reshape(sums.shape)
+    pulled = compositing._derive_without_kernel(
+        table, *lists, sums, given, layout=layout, size=SIZE
+    )
+    return sums.reshape(cotangents.shape), pulled
 
 
 @partial(jax.jit, static_argnames="layout")
-def plain(*arguments, layout):
-    forms = compositing._draw_plainly, compositing._pull_plainly
-    return drawn_and_pulled(*forms, *arguments, layout)
-
-
-@partial(jax.jit, static_argnames="layout")
-def kernels(*arguments, layout):
+def kernels(table, tiles, cotangents, layout):
     """Interpreted, on a CPU."""
-    forms = compositing._draw_by_pallas, compositing._pull_by_pallas
-    return drawn_and_pulled(*forms, *arguments, layout)
+    sums = compositing._sum_by_pallas(table, tiles, layout, SIZE)
+    return sums, compositing._derive_by_pallas(table, tiles, sums, cotangents, layout, SIZE)
 
 
 def assert_close(found, wanted, tolerance):
@@ -91,7 +92,7 @@ def assert_close(found, wanted, tolerance):
     found, wanted = np.asarray(found), np.asarray(wanted)
     assert found.shape == wanted.shape and found.dtype == wanted.dtype
     assert np.isfinite(found).all()
-    axes = (1, 2) if wanted.ndim == 3 else 0
+    axes = (0, 2) if wanted.ndim == 3 else 0
     scale = np.abs(wanted).max(axes, keepdims=True)
     assert (scale > 0).all()
     np.testing.assert_allclose(found / scale, wanted / scale, rtol=0, atol=tolerance)
@@ -113,9 +114,9 @@ CASES = [
 @thorough.parametrize("motion, dtype, motions", CASES, default=CASES[:1])
 def test_the_kernels_are_the_plain_back_end(motion, dtype, motions, both):
     table, tiles, layout = prepared(motion, dtype, motions=motions)
-    cotangents = cotangents_of(table, layout)
-    found = kernels(table, tiles, cotangents, layout=layout)
-    wanted = plain(table, tiles, cotangents, layout=layout)
+    cotangents = cotangents_of(table, tiles, layout)
+    found = kernels(table, tiles, cotangents, layout)
+    wanted = plain(table, tiles, cotangents, layout)
     for a, b in zip(found, wanted, strict=True):
         assert_close(a, b, TOLERANCE[dtype])
 
@@ -131,11 +132,11 @@ def test_the_walk_ends_where_no_light_is_left(both):
     scene = sf3d.gaussians.Gaussians(means, factors, opacities, scene.colors)
     table, tiles, layout = prepared("mean", jnp.float32, scene)
     assert (np.diff(tiles.starts) > 4).any()
-    cotangents = cotangents_of(table, layout)
+    cotangents = cotangents_of(table, tiles, layout)
     # Whoever draws the others, be it with a weight of 0, finds NaN.
-    images, gradient = kernels(table.at[4:].set(jnp.nan), tiles, cotangents, layout=layout)
-    wanted = plain(table, tiles, cotangents, layout=layout)
-    assert_close(images, wanted[0], 2e-5)
+    sums, gradient = kernels(table.at[4:].set(jnp.nan), tiles, cotangents, layout)
+    wanted = plain(table, tiles, cotangents, layout)
+    assert_close(sums, wanted[0], 2e-5)
     assert_close(gradient[:4], wanted[1][:4], 2e-5)
     assert not gradient[4:].any()
 
@@ -146,77 +147,173 @@ def test_an_empty_list_draws_nothing(both):
     scene = sf3d.gaussians.Gaussians(left, scene.factors, scene.opacities, scene.colors)
     table, tiles, layout = prepared("mean", jnp.float32, scene)
     assert not tiles.starts.any()
-    for result in kernels(table, tiles, cotangents_of(table, layout), layout):
+    for result in kernels(table, tiles, cotangents_of(table, tiles, layout), layout):
         assert not result.any()
 
 
 def test_nothing_is_drawn_beyond_the_borders(both):
     table, tiles, layout = prepared("mean", jnp.float32)
-    height, width = whole_tiles(SIZE)
-    inside = np.zeros((height, width), bool)
-    inside[: SIZE[0], : SIZE[1]] = True
-    assert not inside.all()
-    operands = [x[None] for x in (table, tiles.ids, tiles.starts)]
-    options = {"layout": layout, "size": SIZE, "interpret": True}
-    sums = _pallas.composite_sums(*operands, **options)
-    assert not np.asarray(sums).reshape(-1, height, width)[:, ~inside].any()
-    cotangents = np.random.default_rng(3).normal(size=(layout.images, height, width))
-    gradients = [
-        _pallas.derivative(
-            *operands, sums, jnp.asarray(x, sums.dtype).reshape(sums.shape), **options
-        )
-        for x in (cotangents, np.where(inside, cotangents, 1e6))
-    ]
-    np.testing.assert_array_equal(*gradients)
+    cotangents = cotangents_of(table, tiles, layout)
+    rows, columns = tile_grid(SIZE)
+    u = SIDE * (np.arange(rows * columns) % columns)[:, None] + np.arange(SIDE * SIDE) % SIDE
+    beyond = u[:, None] >= SIZE[1]
+    assert beyond.any()
+    sums, gradient = kernels(table, tiles, cotangents, layout)
+    assert not np.asarray(sums)[np.broadcast_to(beyond, sums.shape)].any()
+    other = kernels(table, tiles, jnp.where(beyond, 1e6, cotangents), layout)[1]
+    np.testing.assert_array_equal(gradient, other)
 
 
 def test_a_scene_of_no_gaussians_is_empty():
     table, layout = jnp.zeros((0, 6 + CHANNELS + 6)), Layout(CHANNELS)
     tiles = Tiles(jnp.zeros(ROOM, int), jnp.zeros(16, int), jnp.int32(0))
-    images, gradient = kernels(table, tiles, cotangents_of(table, layout), layout=layout)
-    assert not images.any() and gradient.shape == table.shape
+    sums, gradient = kernels(table, tiles, cotangents_of(table, tiles, layout), layout)
+    assert not sums.any() and gradient.shape == table.shape
 
 
-def test_a_batch_is_one_call():
-    layout = Layout(CHANNELS, "mean", 2)
+def test_a_batch_is_one_call(both):
     scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
-    cotangents = cotangents_of(scenes[0][0], layout)
-    batch = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
+    layout = Layout(CHANNELS, "mean", 2)
+    cotangents = cotangents_of(*scenes[0], layout)
+    table, tiles = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
+    flat = jnp.broadcast_to(cotangents.reshape(-1, PIXELS), (2, cotangents[..., 0].size, PIXELS))
     options = {"layout": layout, "size": SIZE, "interpret": True}
-    operands = batch[0], batch[1].ids, batch[1].starts
-    height, width = whole_tiles(SIZE)
-    given = jnp.pad(
-        cotangents,
-        [
-            (0, n - m)
-            for n, m in zip((len(cotangents), height, width), cotangents.shape, strict=True)
-        ],
-    )
-    given = jnp.broadcast_to(given.reshape(1, -1, width), (2, layout.images * height, width))
-    sums = _pallas.composite_sums(*operands, **options)
-    gradient = _pallas.derivative(*operands, sums, given, **options)
+    sums = _triton.composite_sums(table, tiles.ids, tiles.starts, **options)
+    gradient = _triton.derivative(table, tiles.ids, tiles.starts, sums, flat, **options)
     for i, scene in enumerate(scenes):
-        one = kernels(*scene, cotangents, layout=layout)
-        images = sums[i].reshape(-1, height, width)[:, : SIZE[0], : SIZE[1]]
-        for a, b in zip((images, gradient[i]), one, strict=True):
+        one = kernels(*scene, cotangents, layout)
+        for a, b in zip((sums[i].reshape(one[0].shape), gradient[i]), one, strict=True):
             assert_close(a, b, 2e-5)
 
 
-def gpu():
-    """Where there is none, jax 0.12 and newer want to know for which GPU to lower."""
-    if not hasattr(jax.sharding, "AbstractDevice"):
-        return contextlib.nullcontext()
-    device = jax.sharding.AbstractDevice("NVIDIA H100", num_cores=None, platform="gpu")
-    mesh = jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device)
-    return jax.sharding.use_abstract_mesh(mesh)
+# Lowering for a card
+
+HAS_MOSAIC = jax.__version_info__ >= (0, 12)
+SMALL = (8, 8)
+# A scene of the smallest program.
+SHAPES = sf3d.gaussians.Gaussians(
+    *(jax.ShapeDtypeStruct(x, jnp.float32) for x in ((1, 3), (1, 3, 3), (1,), (1, 3)))
+)
 
 
-# jax 0.12 and newer warn; the kernels stay in Triton until they move to another back end.
-@pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("motion", MOTIONS)
-def test_the_kernels_are_lowered_for_a_gpu(motion):
+def lowered(function, *arguments, platform="cuda"):
+    traced = jax.jit(function).trace(*arguments)
+    return traced.lower(lowering_platforms=(platform,)).as_text()
+
+
+def draw_image(gaussians):
+    camera = sf3d.Camera.pinhole(9.0, 9.0, 3.5, 3.5, SMALL)
+    return sf3d.gaussians.render(gaussians, camera, max_intersections=8).colors
+
+
+def draw_all(gaussians):
+    """With features and two motions."""
+    camera = sf3d.Camera.pinhole(9.0, 9.0, 3.5, 3.5, SMALL)
+    options = {"previous_gaussians": gaussians, "features": gaussians.colors}
+    drawn = sf3d.gaussians.render_motion(
+        gaussians, gaussians, camera, **options, max_intersections=8, method="median"
+    )
+    return jnp.concatenate([drawn.colors, drawn.flow, drawn.backward.flow, drawn.features], -1)
+
+
+@thorough.parametrize("draw", [draw_image, draw_all], default=[draw_image])
+def test_a_gpu_draws_by_one_kernel_and_pulls_back_by_another(draw):
+    slope = jax.grad(lambda gaussians: draw(gaussians).sum())
+    with naming("NVIDIA H200"):
+        texts = [lowered(function, SHAPES) for function in (draw, slope)]
+    assert [count_kernels(text) for text in texts] == [1, 2]
+    for text in texts:
+        assert not count_loops(text) and "callback" not in text
+
+
+def drawing(backend="auto"):
+    """A function of the table and the lists of an image of one tile, and shapes of these."""
+    layout = Layout(1)
+    shapes = [((4, layout.columns), jnp.float32), ((8,), jnp.int32), ((2,), jnp.int32)]
+
+    def draw(table, ids, starts):
+        tiles = Tiles(ids, starts, jnp.int32(0))
+        return compositing.composite(table, tiles, layout, SMALL, backend).alpha
+
+    return draw, *(jax.ShapeDtypeStruct(*x) for x in shapes)
+
+
+CARDS = {
+    "NVIDIA A100-SXM4-80GB": "xla.gpu.triton",
+    "NVIDIA GeForce RTX 4090": "xla.gpu.triton",
+    "NVIDIA RTX PRO 6000 Blackwell Workstation Edition": "xla.gpu.triton",
+    "NVIDIA H200": "mosaic_gpu_v2" if HAS_MOSAIC else "xla.gpu.triton",
+    "NVIDIA B200": "mosaic_gpu_v2" if HAS_MOSAIC else "xla.gpu.triton",
+    "Tesla T4": None,
+}
+
+
+@thorough.parametrize("card", CARDS, default=["NVIDIA A100-SXM4-80GB", "NVIDIA H200", "Tesla T4"])
+def test_the_card_decides_on_the_compiler(card):
+    with naming(card):
+        text = lowered(*drawing())
+    assert count_kernels(text) == (CARDS[card] is not None)
+    assert bool(count_loops(text)) == (CARDS[card] is None)
+    assert CARDS[card] is None or CARDS[card] in text
+
+
+def test_a_card_without_a_compiler_draws_plainly(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name.endswith("triton") else find(name)
+    )
+    with naming("NVIDIA A100"):
+        text = lowered(*drawing())
+        assert count_loops(text) and not count_kernels(text)
+        with pytest.raises(ValueError, match='backend: expected "auto" or "xla", got "pallas"'):
+            lowered(*drawing(backend="pallas"))
+
+
+def test_a_program_that_is_exported_has_the_kernel():
+    draw, *shapes = drawing()
+    triton = jax.export.DisabledSafetyCheck.custom_call("__gpu$xla.gpu.triton")
+    export = jax.export.export(
+        jax.jit(draw), platforms=["cuda"], disabled_checks=() if HAS_MOSAIC else [triton]
+    )
+    assert count_kernels(export(*shapes).mlir_module()) == 1
+
+
+@thorough.parametrize("platform", ["cpu", "rocm", "tpu"], default=["cpu", "rocm"])
+def test_other_devices_draw_plainly_and_import_no_kernel(platform, monkeypatch):
+    for name in ("_triton", "_mosaic"):
+        monkeypatch.setitem(sys.modules, f"sf3d_jax.gaussians.{name}", None)
+    text = lowered(*drawing(), platform=platform)
+    assert count_loops(text) == 2 and not count_kernels(text)
+
+
+@pytest.mark.thorough
+def test_a_batch_and_a_mesh_have_one_kernel():
+    draw, *shapes = drawing()
+    batch = [jax.ShapeDtypeStruct((2, *x.shape), x.dtype) for x in shapes]
+    assert count_kernels(lowered(jax.vmap(draw), *batch)) == 1
+    mesh = jax.make_mesh((2,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread = jax.sharding.PartitionSpec("x")
+    one = lambda *x: draw(*(a[0] for a in x))[None]
+    spread_out = jax.shard_map(one, mesh=mesh, in_specs=spread, out_specs=spread)
+    slope = jax.grad(lambda *x: spread_out(*x).sum())
+    assert [count_kernels(lowered(f, *batch)) for f in (spread_out, slope)] == [1, 2]
+
+
+@pytest.mark.skipif(not HAS_MOSAIC, reason="this version of jax has another Mosaic GPU")
+@thorough.parametrize("motion", MOTIONS, default=[])
+def test_both_compilers_get_the_same_kernels(motion):
+    from jax.experimental.pallas import mosaic_gpu
+
+    from sf3d_jax.gaussians import _mosaic
+
     table, tiles, layout = prepared(motion, jnp.float32)
-    arguments = table, tiles, cotangents_of(table, layout), layout
-    with gpu():
-        lowered = kernels.trace(*arguments, interpret=False).lower(lowering_platforms=("cuda",))
-    assert lowered.as_text().count("triton") >= 2
+    cotangents = cotangents_of(table, tiles, layout)
+    wanted = kernels(table, tiles, cotangents, layout)
+    operands = [x[None] for x in (table, tiles.ids, tiles.starts)]
+    options = {"layout": layout, "size": SIZE}
+    with mosaic_gpu.force_gpu_interpret_mode(mosaic_gpu.InterpretGPUParams()):
+        sums = jax.jit(partial(_mosaic.composite_sums, **options))(*operands)
+        given = cotangents.reshape(sums.shape)
+        pulled = jax.jit(partial(_mosaic.derivative, **options))(*operands, sums, given)
+    np.testing.assert_array_equal(sums.reshape(wanted[0].shape), wanted[0])
+    np.testing.assert_allclose(pulled[0], wanted[1], rtol=1e-5, atol=1e-5)

@@ -1,6 +1,7 @@
 """Tests of what GPUs run, without a GPU: its forms on the CPU, and its programs as text."""
 
 import contextlib
+import re
 from unittest import mock
 
 import jax
@@ -26,3 +27,15 @@ def lower_for_gpu(function, *arguments):
 def count_loops(text):
     """The number of loops in StableHLO; each step of one is a launch or more."""
     return text.count("stablehlo.while")
+
+
+def naming(card):
+    """Names the card to lower for."""
+    device = jax.sharding.AbstractDevice(card, num_cores=None, platform="gpu")
+    mesh = jax.sharding.AbstractMesh((), (), abstract_device=device)
+    return jax.sharding.use_abstract_mesh(mesh)
+
+
+def count_kernels(text):
+    """The number of calls of kernels of Pallas in StableHLO."""
+    return len(re.findall(r"custom_call @(?:mosaic_gpu_v2|__gpu\$xla\.gpu\.triton)\(", text))

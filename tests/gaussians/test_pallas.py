@@ -13,9 +13,10 @@ import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _pallas
 from sf3d_jax.gaussians._compositing import _sum_in_lockstep
 from sf3d_jax.gaussians._derivative import derivative
+from sf3d_jax.gaussians._lists import build_tile_lists
 from sf3d_jax.gaussians._rows import Layout, pack
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, build_tile_lists, tile_grid
+from sf3d_jax.gaussians._tiles import SIDE, Tiles, tile_grid
 
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)

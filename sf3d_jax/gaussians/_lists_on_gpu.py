@@ -8,7 +8,6 @@ thirty kernels.
 """
 
 import itertools
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,10 +17,11 @@ import jax.numpy as jnp
 from sf3d_jax.gaussians._splats import Outlines
 from sf3d_jax.gaussians._tiles import LARGEST, Rows, Tiles, find_columns, find_rows, tile_grid
 
-# XLA sums fewer than 32 numbers in one thread and can make them up there; it gives more to a warp.
+# XLA sums fewer than 32 numbers in one thread, which can make them up; it gives more to a warp.
 _FEW = 31
-# The most additions, or comparisons, of one kernel that take about as long as another kernel would.
-_WORK = 10**8
+# One kernel adds up to so many numbers, or reads and compares them, in the time of a launch or two.
+_ADDITIONS = 10**8
+_COMPARISONS = 10**7
 
 
 def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
@@ -83,11 +83,12 @@ def _sum_prefixes(count: jax.Array) -> jax.Array:
 def _sum_before(within: jax.Array, blocks: int) -> jax.Array:
     """The sums of all blocks before each block, given prefix sums within the blocks."""
     sum_of = lambda block: _take(within, block * _FEW + _FEW - 1)
-    if blocks**2 > _WORK:
+    if blocks**2 > _ADDITIONS:
         sums = _sum_prefixes(sum_of(jnp.arange(blocks, dtype=jnp.int32)))
         return jnp.pad(sums[:-1], (1, 0))
     block, other = _grid(blocks, blocks)
-    return _sum(jnp.where(other < block, sum_of(other), 0), (1,))
+    # Of an index that only depends on `other`, XLA would make an array of its own.
+    return _sum(jnp.where(other < block, sum_of(jnp.minimum(other, block)), 0), (1,))
 
 
 def _grid(rows: int, columns: int) -> tuple[jax.Array, jax.Array]:
@@ -135,7 +136,7 @@ def _find_owners(ends: jax.Array, capacity: int) -> _Owner:
 def _count_up_to(ends: jax.Array, number: jax.Array) -> jax.Array:
     """How many of some rising integers are at most each number: a search in few steps."""
     total = len(ends)
-    most = max(_FEW + 1, math.isqrt(_WORK // len(number)))
+    most = max(_FEW + 1, _COMPARISONS // len(number))
     steps = next(k for k in itertools.count(1) if most**k > total)
     branches = next(k for k in itertools.count(2) if k**steps > total)
     _, branch = _grid(len(number), branches - 1)

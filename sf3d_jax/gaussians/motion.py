@@ -118,7 +118,7 @@ def render_motion(
     background: Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
-    backend: str = "xla",
+    backend: str = "auto",
 ) -> Annotation:
     """Draws Gaussians like `render`, and annotates their motion to the next image.
 

@@ -47,7 +47,7 @@ def render(
     background: jax.Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
-    backend: str = "xla",
+    backend: str = "auto",
 ) -> Rendering:
     """Draws Gaussians as gsplat does, so scenes trained there look the same here.
 

@@ -10,13 +10,12 @@ import pytest
 from helpers import support, thorough
 
 import sf3d_jax as sf3d
+from sf3d_jax.gaussians import _compositing as compositing
 from sf3d_jax.gaussians import _pallas
-from sf3d_jax.gaussians._compositing import _sum_in_lockstep
-from sf3d_jax.gaussians._derivative import derivative
 from sf3d_jax.gaussians._lists import build_tile_lists
-from sf3d_jax.gaussians._rows import Layout, pack
+from sf3d_jax.gaussians._rows import Layout, pack, pack_images, unpack_images
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, tile_grid
+from sf3d_jax.gaussians._tiles import Tiles, whole_tiles
 
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)
@@ -63,22 +62,29 @@ def table_and_lists(now, others):
     return pack(seen.row), build_tile_lists(seen.outlines, SIZE, ROOM)
 
 
-def cotangents_of(table, tiles, layout):
-    shape = (len(tiles.starts) - 1, layout.images, _pallas.PIXELS)
+def cotangents_of(table, layout):
+    shape = (layout.images, *SIZE)
     return jnp.asarray(np.random.default_rng(3).normal(size=shape), table.dtype)
 
 
+def drawn_and_pulled(draw, pull, table, tiles, cotangents, layout):
+    """The images, (images, H, W), and the cotangent of the table."""
+    images, sums = draw(table, tiles, layout, SIZE)
+    given = unpack_images(list(cotangents), layout)
+    return jnp.stack(pack_images(images)), pull(table, tiles, sums, given, layout, SIZE)
+
+
 @partial(jax.jit, static_argnames="layout")
-def plain(table, tiles, cotangents, layout):
-    sums = _sum_in_lockstep(table, tiles, layout, SIZE)
-    return sums, derivative(table, tiles, sums, cotangents, layout=layout, size=SIZE)
+def plain(*arguments, layout):
+    forms = compositing._draw_plainly, compositing._pull_plainly
+    return drawn_and_pulled(*forms, *arguments, layout)
 
 
-@partial(jax.jit, static_argnames=("layout", "interpret"))
-def kernels(table, tiles, cotangents, layout, interpret=True):
-    options = {"layout": layout, "size": SIZE, "interpret": interpret}
-    sums = _pallas.composite_sums(table, tiles, **options)
-    return sums, _pallas.derivative(table, tiles, sums, cotangents, **options)
+@partial(jax.jit, static_argnames="layout")
+def kernels(*arguments, layout):
+    """Interpreted, on a CPU."""
+    forms = compositing._draw_by_pallas, compositing._pull_by_pallas
+    return drawn_and_pulled(*forms, *arguments, layout)
 
 
 def assert_close(found, wanted, tolerance):
@@ -86,7 +92,7 @@ def assert_close(found, wanted, tolerance):
     found, wanted = np.asarray(found), np.asarray(wanted)
     assert found.shape == wanted.shape and found.dtype == wanted.dtype
     assert np.isfinite(found).all()
-    axes = (0, 2) if wanted.ndim == 3 else 0
+    axes = (1, 2) if wanted.ndim == 3 else 0
     scale = np.abs(wanted).max(axes, keepdims=True)
     assert (scale > 0).all()
     np.testing.assert_allclose(found / scale, wanted / scale, rtol=0, atol=tolerance)
@@ -108,9 +114,9 @@ CASES = [
 @thorough.parametrize("motion, dtype, motions", CASES, default=CASES[:1])
 def test_the_kernels_are_the_plain_back_end(motion, dtype, motions, both):
     table, tiles, layout = prepared(motion, dtype, motions=motions)
-    cotangents = cotangents_of(table, tiles, layout)
-    found = kernels(table, tiles, cotangents, layout)
-    wanted = plain(table, tiles, cotangents, layout)
+    cotangents = cotangents_of(table, layout)
+    found = kernels(table, tiles, cotangents, layout=layout)
+    wanted = plain(table, tiles, cotangents, layout=layout)
     for a, b in zip(found, wanted, strict=True):
         assert_close(a, b, TOLERANCE[dtype])
 
@@ -126,11 +132,11 @@ def test_the_walk_ends_where_no_light_is_left(both):
     scene = sf3d.gaussians.Gaussians(means, factors, opacities, scene.colors)
     table, tiles, layout = prepared("mean", jnp.float32, scene)
     assert (np.diff(tiles.starts) > 4).any()
-    cotangents = cotangents_of(table, tiles, layout)
+    cotangents = cotangents_of(table, layout)
     # Whoever draws the others, be it with a weight of 0, finds NaN.
-    sums, gradient = kernels(table.at[4:].set(jnp.nan), tiles, cotangents, layout)
-    wanted = plain(table, tiles, cotangents, layout)
-    assert_close(sums, wanted[0], 2e-5)
+    images, gradient = kernels(table.at[4:].set(jnp.nan), tiles, cotangents, layout=layout)
+    wanted = plain(table, tiles, cotangents, layout=layout)
+    assert_close(images, wanted[0], 2e-5)
     assert_close(gradient[:4], wanted[1][:4], 2e-5)
     assert not gradient[4:].any()
 
@@ -141,40 +147,60 @@ def test_an_empty_list_draws_nothing(both):
     scene = sf3d.gaussians.Gaussians(left, scene.factors, scene.opacities, scene.colors)
     table, tiles, layout = prepared("mean", jnp.float32, scene)
     assert not tiles.starts.any()
-    for result in kernels(table, tiles, cotangents_of(table, tiles, layout), layout):
+    for result in kernels(table, tiles, cotangents_of(table, layout), layout):
         assert not result.any()
 
 
 def test_nothing_is_drawn_beyond_the_borders(both):
     table, tiles, layout = prepared("mean", jnp.float32)
-    cotangents = cotangents_of(table, tiles, layout)
-    rows, columns = tile_grid(SIZE)
-    u = SIDE * (np.arange(rows * columns) % columns)[:, None] + np.arange(SIDE * SIDE) % SIDE
-    beyond = u[:, None] >= SIZE[1]
-    assert beyond.any()
-    sums, gradient = kernels(table, tiles, cotangents, layout)
-    assert not np.asarray(sums)[np.broadcast_to(beyond, sums.shape)].any()
-    other = kernels(table, tiles, jnp.where(beyond, 1e6, cotangents), layout)[1]
-    np.testing.assert_array_equal(gradient, other)
+    height, width = whole_tiles(SIZE)
+    inside = np.zeros((height, width), bool)
+    inside[: SIZE[0], : SIZE[1]] = True
+    assert not inside.all()
+    operands = [x[None] for x in (table, tiles.ids, tiles.starts)]
+    options = {"layout": layout, "size": SIZE, "interpret": True}
+    sums = _pallas.composite_sums(*operands, **options)
+    assert not np.asarray(sums).reshape(-1, height, width)[:, ~inside].any()
+    cotangents = np.random.default_rng(3).normal(size=(layout.images, height, width))
+    gradients = [
+        _pallas.derivative(
+            *operands, sums, jnp.asarray(x, sums.dtype).reshape(sums.shape), **options
+        )
+        for x in (cotangents, np.where(inside, cotangents, 1e6))
+    ]
+    np.testing.assert_array_equal(*gradients)
 
 
 def test_a_scene_of_no_gaussians_is_empty():
     table, layout = jnp.zeros((0, 6 + CHANNELS + 6)), Layout(CHANNELS)
     tiles = Tiles(jnp.zeros(ROOM, int), jnp.zeros(16, int), jnp.int32(0))
-    sums, gradient = kernels(table, tiles, cotangents_of(table, tiles, layout), layout)
-    assert not sums.any() and gradient.shape == table.shape
+    images, gradient = kernels(table, tiles, cotangents_of(table, layout), layout=layout)
+    assert not images.any() and gradient.shape == table.shape
 
 
-def test_a_batch_is_a_loop():
-    scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
+def test_a_batch_is_one_call():
     layout = Layout(CHANNELS, "mean", 2)
-    cotangents = cotangents_of(*scenes[0], layout)
+    scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
+    cotangents = cotangents_of(scenes[0][0], layout)
     batch = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
-    found = jax.vmap(lambda table, tiles: kernels(table, tiles, cotangents, layout))(*batch)
+    options = {"layout": layout, "size": SIZE, "interpret": True}
+    operands = batch[0], batch[1].ids, batch[1].starts
+    height, width = whole_tiles(SIZE)
+    given = jnp.pad(
+        cotangents,
+        [
+            (0, n - m)
+            for n, m in zip((len(cotangents), height, width), cotangents.shape, strict=True)
+        ],
+    )
+    given = jnp.broadcast_to(given.reshape(1, -1, width), (2, layout.images * height, width))
+    sums = _pallas.composite_sums(*operands, **options)
+    gradient = _pallas.derivative(*operands, sums, given, **options)
     for i, scene in enumerate(scenes):
-        one = kernels(*scene, cotangents, layout)
-        for a, b in zip(found, one, strict=True):
-            assert_close(a[i], b, 2e-5)
+        one = kernels(*scene, cotangents, layout=layout)
+        images = sums[i].reshape(-1, height, width)[:, : SIZE[0], : SIZE[1]]
+        for a, b in zip((images, gradient[i]), one, strict=True):
+            assert_close(a, b, 2e-5)
 
 
 def gpu():
@@ -191,7 +217,7 @@ def gpu():
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_the_kernels_are_lowered_for_a_gpu(motion):
     table, tiles, layout = prepared(motion, jnp.float32)
-    arguments = table, tiles, cotangents_of(table, tiles, layout), layout
+    arguments = table, tiles, cotangents_of(table, layout), layout
     with gpu():
         lowered = kernels.trace(*arguments, interpret=False).lower(lowering_platforms=("cuda",))
     assert lowered.as_text().count("triton") >= 2

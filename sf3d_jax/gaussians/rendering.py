@@ -9,6 +9,7 @@ from sf3d_jax._numerics import jit
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._compositing import composite
 from sf3d_jax.gaussians._images import build_table_and_tiles, nan_if_overflow, resolve_images
+from sf3d_jax.gaussians._lists import count_intersections
 from sf3d_jax.gaussians._options import (
     check_backend,
     check_background,
@@ -18,7 +19,6 @@ from sf3d_jax.gaussians._options import (
 )
 from sf3d_jax.gaussians._rows import Layout
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import count_intersections
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 

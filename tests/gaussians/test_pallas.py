@@ -14,9 +14,10 @@ from helpers.platforms import count_kernels, count_loops, naming
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _compositing as compositing
 from sf3d_jax.gaussians import _triton
+from sf3d_jax.gaussians._lists import build_tile_lists
 from sf3d_jax.gaussians._rows import Layout, pack
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, build_tile_lists, tile_grid
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import (
@@ -81,16 +82,16 @@ class Program(NamedTuple):
         return self.hold(images[self.place(i, layout)])
 
 
-def sums_shape(table: jax.Array, starts: jax.Array, layout: Layout) -> jax.ShapeDtypeStruct:
+def sums_shape(table: jax.Array, starts: jax.Array, layout: Layout) -> ShapedArray:
     """The shape of what `draw` writes."""
     tiles = starts.shape[1] - 1
-    return jax.ShapeDtypeStruct((table.shape[0], tiles * layout.images, PIXELS), table.dtype)
+    return ShapedArray((table.shape[0], tiles * layout.images, PIXELS), table.dtype)
 
 
-def rows_shape(table: jax.Array, ids: jax.Array) -> jax.ShapeDtypeStruct:
+def rows_shape(table: jax.Array, ids: jax.Array) -> ShapedArray:
     """The shape of what `pull` writes."""
     columns = table.shape[-1] + -table.shape[-1] % _VECTOR
-    return jax.ShapeDtypeStruct((*ids.shape, columns), table.dtype)
+    return ShapedArray((*ids.shape, columns), table.dtype)
 
 
 def sum_rows(rows: jax.Array, table: jax.Array, ids: jax.Array, starts: jax.Array) -> jax.Array:

@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.experimental.pallas import mosaic_gpu as plgpu
 
 from sf3d_jax.camera import Size
@@ -92,7 +93,7 @@ def derivative(
 
 
 def _call(
-    kernel: Callable[..., None], name: str, shape: jax.ShapeDtypeStruct, *operands: jax.Array
+    kernel: Callable[..., None], name: str, shape: ShapedArray, *operands: jax.Array
 ) -> jax.Array:
     """What a kernel writes: one program for each tile of each image."""
     hold = lambda x: plgpu.layout_cast(x, _PIXELS)

@@ -32,6 +32,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
@@ -163,6 +164,8 @@ def _lower(
             'backend: expected "auto" or "xla", got "pallas", which this version of jax does not '
             "compile for this GPU; it needs compute capability 8.0 or newer"
         )
+    # Inside of a kernel, nothing varies over the axes of a mesh.
+    context = context.replace(avals_in=[ShapedArray(x.shape, x.dtype) for x in context.avals_in])
     with warnings.catch_warnings():
         # `_find_compiler` is ready for what this announces.
         warnings.filterwarnings("ignore", _DEPRECATION, DeprecationWarning)

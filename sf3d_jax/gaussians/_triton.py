@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
@@ -95,7 +96,7 @@ def derivative(
 def _call(
     kernel: Callable[..., None],
     name: str,
-    shape: jax.ShapeDtypeStruct,
+    shape: ShapedArray,
     *operands: jax.Array,
     interpret: bool,
 ) -> jax.Array:

@@ -145,7 +145,8 @@ def render_motion(
       max_intersections: static number of pairs of Gaussians and 8 x 8 tiles to make room for. None
         counts them, outside `jit` only; inside, pass `intersections_needed` and some more.
       antialias: fade Gaussians smaller than a pixel instead of enlarging them.
-      backend: "xla" for every device, or "pallas", kernels for GPUs.
+      backend: "auto", a kernel on NVIDIA's GPUs of compute capability 8.0 or newer, plain JAX
+        elsewhere; "xla", plain JAX on every device; or "pallas", the kernel. See `render`.
 
     Returns:
       Annotation in the dtype of the colours, features in their own. Gaussians that are non-finite

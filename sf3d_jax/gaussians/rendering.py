@@ -73,8 +73,12 @@ def render(
         Unused room costs time.
       antialias: fade Gaussians smaller than a pixel instead of enlarging them: opacities are
         multiplied by the root of the determinants' ratio before and after widening.
-      backend: "xla", plain JAX for every device, or "pallas", one GPU program per tile, interpreted
-        slowly on other devices. Both agree to rounding.
+      backend: "auto", a kernel on NVIDIA's GPUs of compute capability 8.0 or newer, plain JAX on all
+        other devices. This is decided when the program is lowered, by the device that it is lowered
+        for; of several GPUs in a process, the oldest decides. "xla" is plain JAX on every device;
+        "pallas" is the kernel, an error on GPUs without one, and interpreted, slowly, on CPUs. All
+        agree to rounding. To export a program for a GPU from a machine without it, name the GPU:
+        `jax.sharding.use_abstract_mesh`; it is that of an H100 otherwise.
 
     Returns:
       Rendering in the dtype of the colours. If you pass max_intersections, check `overflow`.
@@ -82,7 +86,8 @@ def render(
 
     Raises:
       TypeError: an argument is not Gaussians, a Camera or an array.
-      ValueError: the camera has a lens, backend is unknown, or max_intersections is missing.
+      ValueError: the camera has a lens, backend is unknown, or "pallas" on a GPU without kernels, or
+        max_intersections is missing.
     """
     channels = check_gaussians("gaussians", gaussians)[1]
     check_scene_camera("camera", camera)

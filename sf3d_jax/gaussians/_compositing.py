@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics.platforms import choose_by_platform, choose_on_cuda
+from sf3d_jax._numerics.platforms import choose_on_cuda
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians import _primitives
 from sf3d_jax.gaussians._derivative import derive_in_lockstep
@@ -18,7 +18,7 @@ from sf3d_jax.gaussians._drawing import sum_in_lockstep
 from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
-# A function with the signature of those of `_triton`.
+# A function with the arguments of those of `_triton`.
 _Kernel: TypeAlias = Callable[..., jax.Array]
 # The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
@@ -155,42 +155,12 @@ def _derive_automatically(
     return choose_on_cuda(on_cuda, elsewhere, table, tiles, sums, cotangents)
 
 
-def _sum_by_pallas(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
-    """The sums (T, images, P), by a kernel, interpreted on CPUs."""
-    from sf3d_jax.gaussians import _triton
-
-    interpreted = partial(_triton.composite_sums, interpret=True)
-    compiled = partial(_primitives.composite_sums, otherwise=None)
-    on_cpu, elsewhere = (
-        partial(_sum_by_kernel, kernel, layout=layout, size=size)
-        for kernel in (interpreted, compiled)
-    )
-    return choose_by_platform(on_cpu, elsewhere, table, tiles)
-
-
-def _derive_by_pallas(
-    table: jax.Array,
-    tiles: Tiles,
-    sums: jax.Array,
-    cotangents: jax.Array,
-    layout: Layout,
-    size: Size,
-) -> jax.Array:
-    """The cotangent of the table, (N, D), by a kernel, interpreted on CPUs."""
-    from sf3d_jax.gaussians import _triton
-
-    interpreted = partial(_triton.derivative, interpret=True)
-    compiled = partial(_primitives.derivative, otherwise=None)
-    on_cpu, elsewhere = (
-        partial(_derive_by_kernel, kernel, layout=layout, size=size)
-        for kernel in (interpreted, compiled)
-    )
-    return choose_by_platform(on_cpu, elsewhere, table, tiles, sums, cotangents)
-
-
 _BACKENDS = {
     "auto": _Backend(_sum_automatically, _derive_automatically),
     "xla": _Backend(sum_in_lockstep, derive_in_lockstep),
-    "pallas": _Backend(_sum_by_pallas, _derive_by_pallas),
+    "pallas": _Backend(
+        partial(_sum_by_kernel, partial(_primitives.composite_sums, otherwise=None)),
+        partial(_derive_by_kernel, partial(_primitives.derivative, otherwise=None)),
+    ),
 }
 BACKENDS = tuple(_BACKENDS)

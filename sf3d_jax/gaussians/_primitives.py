@@ -10,6 +10,8 @@ When a primitive is lowered, its card decides which compiler gets the kernel:
   version 0.11 on, jax says that it will be removed, and recommends Mosaic GPU.
 - otherwise: plain JAX.
 
+On a CPU, Triton's kernels are interpreted, which is slow, and for tests.
+
 The card is the one that an abstract mesh names, else that of this process, else a Hopper, as Mosaic
 GPU assumes. A program is compiled for one kind of card, so to export it from a process without that
 card, name the card:
@@ -22,12 +24,11 @@ JAX guarantees that programs of Mosaic GPU can be loaded by later versions. It r
 those of Triton unless this check is disabled, as its error says.
 """
 
-import importlib
-import importlib.util
 import re
 import warnings
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import jax
@@ -125,7 +126,7 @@ def _define(name: str, find_shape: Callable[..., tuple[int, ...]]) -> Primitive:
 
     primitive.def_abstract_eval(find_type)
     batching.primitive_batchers[primitive] = partial(_fold_batch, primitive)
-    for platform in ("cuda", "rocm"):
+    for platform in ("cuda", "rocm", "cpu"):
         mlir.register_lowering(primitive, partial(_lower, name, platform), platform)
     return primitive
 
@@ -153,32 +154,43 @@ def _lower(
     otherwise: Plain | None,
 ) -> Any:
     """The kernel, or the plain form where there is no kernel for the card."""
-    compiler = _find_compiler(platform)
-    if compiler is not None:
-        kernel = getattr(importlib.import_module(f"sf3d_jax.gaussians.{compiler}"), name)
-        form = partial(kernel, layout=layout, size=size)
+    kernels = _find_kernels(platform)
+    if kernels is not None:
+        form = partial(getattr(kernels, name), layout=layout, size=size)
+        form = partial(form, interpret=True) if platform == "cpu" else form
     elif otherwise is not None:
         form = jax.vmap(partial(otherwise, layout=layout, size=size))
     else:
         raise ValueError(
             'backend: expected "auto" or "xla", got "pallas", which this version of jax does not '
-            "compile for this GPU; it needs compute capability 8.0 or newer"
+            "compile for this device; a GPU needs compute capability 8.0 or newer"
         )
-    # Inside of a kernel, nothing varies over the axes of a mesh.
-    context = context.replace(avals_in=[ShapedArray(x.shape, x.dtype) for x in context.avals_in])
+    context = context.replace(avals_in=[*map(_leave_mesh, context.avals_in)])
     with warnings.catch_warnings():
-        # `_find_compiler` is ready for what this announces.
+        # `_find_kernels` is ready for what this announces.
         warnings.filterwarnings("ignore", _DEPRECATION, DeprecationWarning)
         return mlir.lower_fun(form, multiple_results=False)(context, *operands)
 
 
-def _find_compiler(platform: str) -> str | None:
-    """The module with the kernels for a card, or None."""
+def _leave_mesh(x: Any) -> ShapedArray:
+    """The type inside of a kernel, where nothing varies over the axes of a mesh."""
+    return ShapedArray(x.shape, x.dtype)
+
+
+def _find_kernels(platform: str) -> ModuleType | None:
+    """The module with the kernels for a device, or None."""
     capability = _find_capability() if platform == "cuda" else _AMPERE
     if capability in _MOSAIC and jax.__version_info__ >= _MOSAIC_SINCE:
-        return "_mosaic"
-    has_triton = importlib.util.find_spec("jax.experimental.pallas.triton") is not None
-    return "_triton" if capability >= _AMPERE and has_triton else None
+        from sf3d_jax.gaussians import _mosaic
+
+        return _mosaic
+    if capability < _AMPERE:
+        return None
+    try:
+        from sf3d_jax.gaussians import _triton
+    except ImportError:
+        return None
+    return _triton
 
 
 def _find_capability() -> int:

@@ -73,12 +73,12 @@ def render(
         Unused room costs time.
       antialias: fade Gaussians smaller than a pixel instead of enlarging them: opacities are
         multiplied by the root of the determinants' ratio before and after widening.
-      backend: "auto", a kernel on NVIDIA's GPUs of compute capability 8.0 or newer, plain JAX on all
-        other devices. This is decided when the program is lowered, by the device that it is lowered
-        for; of several GPUs in a process, the oldest decides. "xla" is plain JAX on every device;
-        "pallas" is the kernel, an error on GPUs without one, and interpreted, slowly, on CPUs. All
-        agree to rounding. To export a program for a GPU from a machine without it, name the GPU:
-        `jax.sharding.use_abstract_mesh`; it is that of an H100 otherwise.
+      backend: "auto", a kernel on NVIDIA's GPUs of compute capability 8.0 or newer, plain JAX on
+        other devices. XLA decides when it lowers the program, for the device that it lowers to; of
+        several GPUs in a process, the oldest decides. "xla" is plain JAX on every device. "pallas"
+        is the kernel, an error on GPUs without one, and interpreted, slowly, on CPUs. All agree to
+        rounding. Name the GPU to export a program for it from a machine without one, by
+        `jax.sharding.use_abstract_mesh`; an H100 is assumed otherwise.
 
     Returns:
       Rendering in the dtype of the colours. If you pass max_intersections, check `overflow`.
@@ -86,8 +86,8 @@ def render(
 
     Raises:
       TypeError: an argument is not Gaussians, a Camera or an array.
-      ValueError: the camera has a lens, backend is unknown, or "pallas" on a GPU without kernels, or
-        max_intersections is missing.
+      ValueError: the camera has a lens, backend is unknown, or "pallas" on a GPU without kernels,
+        or max_intersections is missing.
     """
     channels = check_gaussians("gaussians", gaussians)[1]
     check_scene_camera("camera", camera)

@@ -1,12 +1,14 @@
 """A camera's numbers as separate arrays that broadcast over the pixels, and pixel <-> ray."""
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics.vectors import cross, dot
 from sf3d_jax.camera import _lens
 from sf3d_jax.camera._fields import edit
 
@@ -49,7 +51,7 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
             continue
         axes = 2 if name == "world_to_camera" else 1
         fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
-        fits = fits.all(axis=tuple(range(-axes, 0)))
+        fits = _is_all(fits, axes)
         if name == "world_to_camera":
             # A rotation has determinant 1. A pose that was never set is zero: not invertible.
             fits = fits & (_find_determinant(x[..., :3]) > 0.5)
@@ -58,9 +60,16 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
     return edit(camera, **arrays), good
 
 
+def _is_all(fits: jax.Array, axes: int) -> jax.Array:
+    """Whether all entries along the last axes are True."""
+    # Of a few entries; a reduction would be a kernel of its own on GPUs.
+    entries = channels(fits.reshape(*fits.shape[: fits.ndim - axes], -1))
+    return functools.reduce(jnp.logical_and, entries)
+
+
 def _find_determinant(matrix: jax.Array) -> jax.Array:
-    a, b, c = (matrix[..., i, :] for i in range(3))
-    return (a * jnp.cross(b, c)).sum(-1)
+    a, b, c = (channels(matrix[..., i, :]) for i in range(3))
+    return dot(a, cross(b, c))
 
 
 @jax.tree_util.register_dataclass

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, mask
 from sf3d_jax._numerics.vectors import cross, dot
@@ -40,31 +41,27 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
     good = jnp.asarray(True)
     arrays = {}
     harmless = {
-        "focal": jnp.ones(2),
-        "principal_point": jnp.zeros(2),
-        "world_to_camera": jnp.eye(3, 4),
-        "distortion": jnp.zeros(()),
+        "focal": np.ones(2),
+        "principal_point": np.zeros(2),
+        "world_to_camera": np.eye(3, 4),
+        "distortion": None,
     }
     for name, other in harmless.items():
         x = getattr(camera, name)
         if x is None:
             continue
         axes = 2 if name == "world_to_camera" else 1
-        fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
-        fits = _is_all(fits, axes)
+        # One entry at a time, since on GPUs a kernel makes up numbers but not the rest of an array.
+        entries = channels(x.reshape(*x.shape[: x.ndim - axes], -1))
+        is_good = is_positive_finite if name == "focal" else is_in_range
+        fits = functools.reduce(jnp.logical_and, map(is_good, entries))
         if name == "world_to_camera":
             # A rotation has determinant 1. A pose that was never set is zero: not invertible.
             fits = fits & (_find_determinant(x[..., :3]) > 0.5)
-        arrays[name] = mask(per_pixel(fits, axes), (x,), (other,))[0]
+        others = tuple(np.zeros(len(entries)) if other is None else other.flat)
+        arrays[name] = jnp.stack(mask(fits, entries, others), -1).reshape(x.shape)
         good = good & fits
     return edit(camera, **arrays), good
-
-
-def _is_all(fits: jax.Array, axes: int) -> jax.Array:
-    """Whether all entries along the last axes are True."""
-    # Of a few entries; a reduction would be a kernel of its own on GPUs.
-    entries = channels(fits.reshape(*fits.shape[: fits.ndim - axes], -1))
-    return functools.reduce(jnp.logical_and, entries)
 
 
 def _find_determinant(matrix: jax.Array) -> jax.Array:

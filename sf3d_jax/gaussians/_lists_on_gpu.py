@@ -8,7 +8,6 @@ thirty kernels.
 """
 
 import itertools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -160,15 +159,16 @@ def _find_owners(ends: _Ends, capacity: int) -> _Owner:
 
 def _count_up_to(ends: jax.Array, number: jax.Array) -> jax.Array:
     """How many of some rising integers are at most each number: a search in few steps."""
-    total = len(ends)
+    total, number = len(ends), number[:, None]
     most = max(_FEW + 1, _COMPARISONS // len(number))
     steps = next(k for k in itertools.count(1) if most**k > total)
     branches = next(k for k in itertools.count(2) if k**steps > total)
+    stride = branches ** (steps - 1)
+    found = stride * (ends[None, stride - 1 :: stride] <= number).sum(1, dtype=jnp.int32)
     _, branch = _grid(len(number), branches - 1)
-    found = jnp.zeros_like(number)
-    for k in reversed(range(steps)):
-        place = found[:, None] + (branch + 1) * branches**k
-        end = _take(ends, jnp.minimum(place, total) - 1)
-        is_below = (place <= total) & (end <= number[:, None])
+    while stride > 1:
+        stride //= branches
+        place = found[:, None] + (branch + 1) * stride
+        is_below = (place <= total) & (_take(ends, jnp.minimum(place, total) - 1) <= number)
         found = jnp.where(is_below, place, found[:, None]).max(1)
     return found

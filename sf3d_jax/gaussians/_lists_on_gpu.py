@@ -164,7 +164,9 @@ def _count_up_to(ends: jax.Array, number: jax.Array) -> jax.Array:
     steps = next(k for k in itertools.count(1) if most**k > total)
     branches = next(k for k in itertools.count(2) if k**steps > total)
     stride = branches ** (steps - 1)
-    found = stride * (ends[None, stride - 1 :: stride] <= number).sum(1, dtype=jnp.int32)
+    coarse = ends[stride - 1 :: stride]
+    _, branch = _grid(len(number), len(coarse))
+    found = jnp.where(coarse[None] <= number, (branch + 1) * stride, 0).max(1)
     _, branch = _grid(len(number), branches - 1)
     while stride > 1:
         stride //= branches

@@ -29,7 +29,7 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     met = find_rows(outlines, size)
     order = _order_by_depth(jnp.where(met.count > 0, outlines.depth, jnp.inf))
     # The rows of tiles that a Gaussian meets.
-    ends = _sum_prefixes(_take(met.count, order))
+    ends = _find_ends(_take(met.count, order))
     owner = _find_owners(ends, capacity)
     ids = _take(order, owner.index)
     row = _take(met.first, ids) + owner.place
@@ -37,7 +37,7 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     count = jnp.where(owner.exists, last - first + 1, 0)
 
     # The tiles of each of these rows.
-    tile_ends = _sum_prefixes(count)
+    tile_ends = _find_ends(count)
     owner = _find_owners(tile_ends, capacity)
     tile = _take(row * columns + first, owner.index) + owner.place
     tile = jnp.where(owner.exists, tile, rows * columns)
@@ -45,7 +45,7 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     earlier = jnp.arange(rows * columns + 1, dtype=jnp.int32) - 1
     starts = _count_up_to(tile, earlier)
     # If even the rows do not fit, the number of tiles is larger still, but unknown.
-    overflow = jnp.maximum(jnp.maximum(ends[-1], tile_ends[-1]) - capacity, 0)
+    overflow = jnp.maximum(jnp.maximum(ends.last, tile_ends.last) - capacity, 0)
     return Tiles(ids, starts, overflow)
 
 
@@ -68,23 +68,42 @@ def _order_by_depth(depths: jax.Array) -> jax.Array:
     return order
 
 
-def _sum_prefixes(count: jax.Array) -> jax.Array:
-    """The sums of the first 1, 2, ... counts, in fewer kernels than a cumsum."""
-    total = len(count)
-    blocks = -(-total // _FEW)
-    padded = jnp.pad(count, (0, blocks * _FEW - total)).reshape(blocks, 1, _FEW)
+class _Ends(NamedTuple):
+    """Where each owner's entries end, if those of all owners follow one another.
+
+    Attributes:
+      within: (B, _FEW), sums of the owner's count and those before it in its block of owners.
+      before: (B), sums of all blocks before.
+      owners: number of owners; the rest of the last block has no entries.
+    """
+
+    within: jax.Array
+    before: jax.Array
+    owners: int
+
+    @property
+    def last(self) -> jax.Array:
+        """The number of all entries."""
+        return _add(self.within[-1, -1], self.before[-1])
+
+
+def _find_ends(count: jax.Array) -> _Ends:
+    """The ends of the entries of owners that have so many each."""
+    owners = len(count)
+    blocks = -(-owners // _FEW)
+    padded = jnp.pad(count, (0, blocks * _FEW - owners)).reshape(blocks, 1, _FEW)
     place, earlier = _grid(_FEW, _FEW)
     within = _sum(jnp.where(earlier <= place, padded, 0), (2,))
-    before = _sum_before(within.reshape(-1), blocks)
-    return _add(within, before[:, None]).reshape(-1)[:total]
+    return _Ends(within, _sum_before(within.reshape(-1), blocks), owners)
 
 
 def _sum_before(within: jax.Array, blocks: int) -> jax.Array:
     """The sums of all blocks before each block, given prefix sums within the blocks."""
     sum_of = lambda block: _take(within, block * _FEW + _FEW - 1)
     if blocks**2 > _ADDITIONS:
-        sums = _sum_prefixes(sum_of(jnp.arange(blocks, dtype=jnp.int32)))
-        return jnp.pad(sums[:-1], (1, 0))
+        ends = _find_ends(sum_of(jnp.arange(blocks, dtype=jnp.int32)))
+        sums = _add(ends.within, ends.before[:, None]).reshape(-1)[: blocks - 1]
+        return jnp.pad(sums, (1, 0))
     block, other = _grid(blocks, blocks)
     # Of an index that only depends on `other`, XLA would make an array of its own.
     return _sum(jnp.where(other < block, sum_of(jnp.minimum(other, block)), 0), (1,))
@@ -124,25 +143,34 @@ class _Owner(NamedTuple):
     exists: jax.Array
 
 
-def _find_owners(ends: jax.Array, capacity: int) -> _Owner:
-    """The owners of the first `capacity` entries, given where each owner's entries end."""
+def _find_owners(ends: _Ends, capacity: int) -> _Owner:
+    """The owners of the first `capacity` entries."""
     slot = jnp.arange(capacity, dtype=jnp.int32)
-    index = _count_up_to(ends, slot)
-    start = jnp.where(index > 0, _take(ends, jnp.maximum(index - 1, 0)), 0)
-    return _Owner(jnp.minimum(index, len(ends) - 1), slot - start, index < len(ends))
+    block = _count_up_to(ends.before, slot) - 1
+    _, other = _grid(capacity, _FEW)
+    within = ends.within.reshape(-1)
+    end = _add(_take(ends.before, block)[:, None], _take(within, block[:, None] * _FEW + other))
+    earlier = (end <= slot[:, None]).sum(1, dtype=jnp.int32)
+    index = block * _FEW + earlier
+    start = jnp.where(earlier > 0, _take(within, jnp.maximum(index - 1, 0)), 0)
+    place = slot - _take(ends.before, block) - start
+    return _Owner(jnp.minimum(index, ends.owners - 1), place, index < ends.owners)
 
 
 def _count_up_to(ends: jax.Array, number: jax.Array) -> jax.Array:
     """How many of some rising integers are at most each number: a search in few steps."""
-    total = len(ends)
+    total, number = len(ends), number[:, None]
     most = max(_FEW + 1, _COMPARISONS // len(number))
     steps = next(k for k in itertools.count(1) if most**k > total)
     branches = next(k for k in itertools.count(2) if k**steps > total)
+    stride = branches ** (steps - 1)
+    coarse = ends[stride - 1 :: stride]
+    _, branch = _grid(len(number), len(coarse))
+    found = jnp.where(coarse[None] <= number, (branch + 1) * stride, 0).max(1)
     _, branch = _grid(len(number), branches - 1)
-    found = jnp.zeros_like(number)
-    for k in reversed(range(steps)):
-        place = found[:, None] + (branch + 1) * branches**k
-        end = _take(ends, jnp.minimum(place, total) - 1)
-        is_below = (place <= total) & (end <= number[:, None])
+    while stride > 1:
+        stride //= branches
+        place = found[:, None] + (branch + 1) * stride
+        is_below = (place <= total) & (_take(ends, jnp.minimum(place, total) - 1) <= number)
         found = jnp.where(is_below, place, found[:, None]).max(1)
     return found

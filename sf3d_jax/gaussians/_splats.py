@@ -19,6 +19,7 @@ When the Gaussian moves to mu' and M', the point moves by the small difference
     P = mu_z (M' - M) A [e_x / fx, e_y / fy],  Q = mu_z (M' - M) a0,  in the axes of the camera.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ import jax.numpy as jnp
 from sf3d_jax._numerics import (
     Array,
     Tree,
+    channels,
     compute_once,
     is_in_range,
     is_positive_finite,
@@ -162,8 +164,10 @@ def make_splats(
 
 def _is_finite(tree: Tree) -> jax.Array:
     """Which Gaussians are finite, at every time."""
-    fine = [is_in_range(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
-    return jnp.stack(fine).all(0)
+    numbers = [x.reshape(len(x), -1) for x in jax.tree.leaves(tree)]
+    # One number at a time, not a reduction, so that XLA fuses it with what follows.
+    fine = [is_in_range(column) for x in numbers for column in channels(x)]
+    return functools.reduce(jnp.logical_and, fine)
 
 
 def _mask_gaussians(is_finite: jax.Array, gaussians: Gaussians) -> Gaussians:

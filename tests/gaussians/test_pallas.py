@@ -315,6 +315,16 @@ def few(layout):
     return jnp.asarray(table, jnp.float32), jnp.array(ids), jnp.array(starts), (8, 16)
 
 
+@pytest.mark.thorough
+def test_a_kernel_runs_without_jit():
+    table, ids, starts, size = few(Layout(1))
+    tiles = Tiles(ids[0], starts[0], jnp.int32(0))
+    draw = partial(compositing._BACKENDS["pallas"].sums, table[0], tiles, Layout(1), size)
+    with jax.disable_jit():
+        found = draw()
+    np.testing.assert_array_equal(found, jax.jit(draw)())
+
+
 LAYOUTS = [Layout(1), *(Layout(4, motion, 2) for motion in MOTIONS[1:])]
 
 

@@ -1,6 +1,7 @@
 """The kernels for GPUs, interpreted on any machine, against plain JAX."""
 
 import contextlib
+import subprocess
 import sys
 from functools import partial
 
@@ -289,6 +290,15 @@ def test_other_devices_draw_plainly_and_import_no_kernel(platform, monkeypatch):
     hide(monkeypatch, "_triton", "_mosaic")
     text = lowered(*drawing(), platform=platform)
     assert count_loops(text) == 2 and not count_kernels(text)
+
+
+@pytest.mark.thorough
+def test_a_renderer_is_imported_without_pallas():
+    names = {"_triton", "_mosaic"}
+    asked = f"{{'sf3d_jax.gaussians.' + x for x in {names}}} & set(sys.modules)"
+    program = f"import sys, sf3d_jax; sf3d_jax.gaussians.render; print({asked})"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert result.stdout == b"set()\n"
 
 
 @pytest.mark.thorough

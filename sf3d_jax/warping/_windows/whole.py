@@ -78,9 +78,9 @@ def split_totals(total: jax.Array, areas: Maps | None) -> Totals:
 
 def find_index(first: jax.Array, maps: Maps, width: int) -> jax.Array:
     """Finds the index of the pixel of each tap, (taps, m, n)."""
-    rows, columns = len(maps), len(maps[0])
-    number = lax.broadcasted_iota(first.dtype, (rows * columns, *first.shape), 0)
-    return first[None] + (number // columns * width + number % columns)
+    shape = (len(maps), len(maps[0]), *first.shape)
+    row, column = (lax.broadcasted_iota(first.dtype, shape, axis) for axis in (0, 1))
+    return (first[None, None] + (row * width + column)).reshape(-1, *first.shape)
 
 
 def join_taps(maps: Maps) -> jax.Array:
@@ -93,7 +93,8 @@ def _add_updates(size: tuple[int, int], index: jax.Array, updates: jax.Array) ->
     count = updates.shape[-1]
     updates = _pad_channels(updates)
     total = jnp.zeros((math.prod(size), updates.shape[-1]), updates.dtype)
-    return add_at(total, index, updates)[:, :count].reshape(*size, count)
+    total = add_at(total, index, updates)
+    return total.reshape(*size, total.shape[-1])[..., :count]
 
 
 def _pad_channels(x: jax.Array) -> jax.Array:

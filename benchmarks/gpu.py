@@ -1,13 +1,13 @@
 """Times the hot paths on a GPU; or compiles them for one, and compares with budgets.
 
-    python benchmarks/gpu.py [--only NAME ...] [--json FILE]                # on a machine with a GPU
-    python benchmarks/gpu.py --card h200 [--only NAME ...] [--json FILE]    # on any machine
+    python benchmarks/gpu.py [--only NAME ...] [--json FILE]
+    python benchmarks/gpu.py --card h200 [--only NAME ...] [--json FILE]
 
-With --card nothing runs. The launches, bytes and seconds of compilation are compared with
-gpu_budgets.json; the exit code is 1 where a path is more than 10 % beyond its budget or does not
-compile, and 2 where the wheels that the compiler needs are missing (README.md has the steps).
-StableHLO may have at most twice as many lines as for a CPU. `--only census` is that one path;
-`--list` names them all.
+The first needs a machine with a GPU. With --card nothing runs, and any machine will do: launches,
+bytes and CPU seconds of compilation are compared with gpu_budgets.json. StableHLO may have at most
+twice as many lines as for a CPU. The exit code is 1 where a path is more than 10 % beyond its
+budget or does not compile, and 2 where the wheels that the compiler needs are missing; README.md
+says how to install them. --list names all paths.
 """
 
 import argparse

@@ -46,7 +46,7 @@ CARDS = {
     "a100": Card(8, 108, 2_039_000_000_000, 41943040, 85100068864, 167936, 64, 1.41),
 }
 
-# A text proto of XLA, stream_executor.GpuTargetConfigProto. A block gets all shared memory but 1 kB.
+# XLA's stream_executor.GpuTargetConfigProto as text.
 TARGET = """
 gpu_device_info {{
   threads_per_block_limit: 1024
@@ -115,6 +115,7 @@ def compile_for(card: str, function: Any, arguments: Any) -> tuple[Any, int]:
     target = TARGET.format(
         card=CARDS[card],
         name=f"NVIDIA {card.upper()}",
+        # CUDA keeps 1 kB of a core's.
         shared_memory_per_block=CARDS[card].shared_memory - 1024,
     )
     topology = topologies.get_topology_desc(platform="cuda", target_config=target, topology="1x1x1")

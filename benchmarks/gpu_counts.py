@@ -1,9 +1,9 @@
 """Counts what a program of XLA:GPU launches and moves, from its optimised HLO.
 
 Launches are kernels, copies and memsets; those in a loop count as often as its trips, or once if
-XLA does not know how many. A sort or a matrix product counts as one. Bytes are what kernels read and
-write if no cache helps: an operand once, of a slice only the slice, of a gather at most the whole
-operand, of a scatter its updates read and written.
+XLA does not know how many. A sort or a matrix product counts as one. Bytes are what kernels read
+and write if no cache helps: an operand once, of a slice only the slice, of a gather at most the
+whole operand, of a scatter its updates, twice.
 """
 
 import math

@@ -130,8 +130,8 @@ def _head(count: int):
     from sf3d_jax.gaussians import Gaussians
 
     now, *others = head(count)
-    means, scales, rotations, opacities, colors = now
-    states = [now, *((x, scales, r, opacities, colors) for x, r in others)]
+    _, scales, _, *looks = now
+    states = [now, *((means, scales, rotations, *looks) for means, rotations in others)]
     return [Gaussians.from_scales_rotations(*state) for state in states]
 
 

@@ -92,6 +92,8 @@ def prepare() -> None:
     unless it is not asked for.
     """
     os.environ["JAX_PLATFORMS"] = "cpu"
+    # A program for another machine cannot be read back.
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     os.environ["PATH"] = os.pathsep.join([f"{_toolkit()}/bin", os.environ.get("PATH", "")])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

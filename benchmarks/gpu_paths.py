@@ -143,13 +143,13 @@ def conversion(size: tuple[int, ...]) -> Paths:
     vectors, cameras = inputs.vectors(size), (camera(size), camera(size, 0.1))
     maps = (flow, depth, change)
     fisheyes = tuple(lens_camera(size, "fisheye", shift) for shift in (0.0, 0.1))
-    opencvs = tuple(lens_camera(size, "opencv", shift) for shift in (0.0, 0.1))
     variances = inputs.positive(size, 4)
     return {
         **with_gradient("scene_flow 1cam", sf3d.scene_flow, (*maps, cameras[0]), (0, 1, 2)),
         **with_gradient("scene_flow 2cam", sf3d.scene_flow, (*maps, *cameras), (0, 1, 2, 3, 4)),
-        "scene_flow opencv": Path(sf3d.scene_flow, (*maps, *opencvs)),
-        **with_gradient("scene_flow fisheye", sf3d.scene_flow, (*maps, *fisheyes), (0, 1, 2)),
+        "scene_flow opencv": Path(sf3d.scene_flow, (*maps, lens_camera(size, "opencv"))),
+        **with_gradient("scene_flow fisheye", sf3d.scene_flow, (*maps, fisheyes[0]), (0, 1, 2)),
+        "scene_flow 2cam fisheye": Path(sf3d.scene_flow, (*maps, *fisheyes)),
         "scene_flow_covariance": Path(sf3d.scene_flow_covariance, (*maps, cameras[0], variances)),
         **with_gradient("image_motion 2cam", sf3d.image_motion, (vectors, depth, *cameras), (0, 1)),
         "rigid_motion": Path(sf3d.rigid_motion, (depth, *cameras)),

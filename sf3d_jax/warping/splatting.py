@@ -181,8 +181,8 @@ def _splat(
 ) -> tuple[jax.Array, jax.Array]:
     """Splats values; pixels that are not moved have no weight in `landing`."""
     if mode in ("sum", "average"):
-        total = _splat_with(landing, landing.weights, values)
-        return (total[..., :-1] if mode == "sum" else _divide_by_weight(total)), total[..., -1]
+        total, weight = _splat_with(landing, landing.weights, values)
+        return (total[..., :-1] if mode == "sum" else _divide_by_weight(total)), weight
 
     # The quotient does not change if all importances at a target are relative to the greatest.
     counts = jax.tree.map(lambda w: w > 0, landing.weights)
@@ -190,8 +190,7 @@ def _splat(
     relate = _divide_by_greatest if mode == "linear" else _exp_below_greatest
     factors = jax.tree.map(partial(relate, importance), greatest)
     weights = jax.tree.map(jnp.multiply, landing.weights, factors)
-    total = _splat_with(landing, weights, values)
-    weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
+    total, weight = _splat_with(landing, weights, values, landing.weights)
     return _divide_by_weight(total), weight
 
 
@@ -252,15 +251,21 @@ def _enlarge_to_window(size: tuple[int, ...]) -> tuple[int, int]:
     return max(height, 2), max(width, 2)
 
 
-def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Array:
-    """Sums values (*b, h, w, C) times weights at their targets; the last channel sums weights."""
+def _splat_with(
+    landing: _Landing, weights: Maps, values: jax.Array, areas: Maps | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Sums values (*b, h, w, C) times weights at their targets; the last channel sums weights.
+
+    Also returns the sum of the areas, (*b, h, w); that of the weights without areas.
+    """
     *batch, height, width = landing.first.shape
     size = _enlarge_to_window((height, width))
-    first, weights = fold_batch_into_rows((landing.first, weights), -2)
-    total = scatter_windows(
-        (math.prod(batch) * size[0], size[1]), fold_batch_into_rows(values, -3), first, weights
-    )
-    return total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
+    values = fold_batch_into_rows(values, -3)
+    first, weights, areas = fold_batch_into_rows((landing.first, weights, areas), -2)
+    tall = (math.prod(batch) * size[0], size[1])
+    total, area = scatter_windows(tall, values, first, weights, areas)
+    total = total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
+    return total, area.reshape(*batch, *size)[..., :height, :width]
 
 
 def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
@@ -325,7 +330,7 @@ def _nearest_surface(
         front = _greatest(landing, counts, d1)
         of_it = jax.tree.map(lambda counts, x: counts & (reach >= x), counts, front)
         weights = jax.tree.map(lambda w, of_it: jnp.where(of_it, w, 0), landing.weights, of_it)
-        return _splat_with(landing, weights, d1[..., None]), of_it
+        return _splat_with(landing, weights, d1[..., None])[0], of_it
 
     counts = jax.tree.map(lambda w: w > 0, landing.weights)
     first, of_first = layer(counts)

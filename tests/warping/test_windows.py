@@ -8,6 +8,7 @@ from helpers import thorough
 from helpers.support import as_numpy, float64
 
 from sf3d_jax.warping import _windows
+from sf3d_jax.warping._windows import chunks
 
 SIZE = (7, 9)
 GRID = (6, 10)
@@ -20,9 +21,8 @@ TAPS = 2
 def chunked(request, monkeypatch):
     """As on small images, which the tests of other files have, and as on large ones."""
     if request.param == "chunks":
-        monkeypatch.setattr(_windows, "_CHUNK_BYTES", 64)
-        monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-        assert _windows._count_chunks(GRID, 1) == GRID[0]
+        monkeypatch.setattr(chunks, "_CHUNK_BYTES", 64)
+        assert chunks._count_chunks(GRID, 1) == GRID[0]
     return request.param
 
 
@@ -70,7 +70,7 @@ def test_splats_are_loops(count, chunked):
     _, values, row, column, first, weights = inputs(count)
     with float64():
         got = as_numpy(
-            jax.jit(lambda *a: _windows.scatter_windows(SIZE, *a))(values, first, weights)
+            jax.jit(lambda *a: _windows.scatter_windows(SIZE, *a)[0])(values, first, weights)
         )
     np.testing.assert_allclose(got, splat(values, row, column, weights), atol=1e-12)
 
@@ -95,7 +95,7 @@ def test_each_derivative_is_the_other_function(count, chunked):
             np.testing.assert_allclose(by_weights, dots, atol=1e-12)
 
         extended = np.concatenate([image, np.zeros((*SIZE, 1))], -1)
-        form = lambda *a: (_windows.scatter_windows(SIZE, a[0], first, a[1]) * extended).sum()
+        form = lambda *a: (_windows.scatter_windows(SIZE, a[0], first, a[1])[0] * extended).sum()
         by_values, by_weights = as_numpy(jax.jit(jax.grad(form, (0, 1)))(values, weights))
         np.testing.assert_allclose(by_values, sums(image, row, column, weights), atol=1e-12)
         np.testing.assert_allclose(by_weights, dots, atol=1e-12)
@@ -111,7 +111,7 @@ def test_a_batch_in_chunks_is_a_loop(chunked):
     def both(image, values, first, weights):
         form = lambda *a: (
             _windows.window_sum_for_image_grad(a[0], first, a[2]).sum()
-            + (_windows.scatter_windows(SIZE, a[1], first, a[2]) ** 2).sum()
+            + (_windows.scatter_windows(SIZE, a[1], first, a[2])[0] ** 2).sum()
         )
         return jax.grad(form, (0, 1, 2))(image, values, weights)
 
@@ -145,9 +145,8 @@ def test_the_greatest_and_the_marks_are_loops(chunked):
             np.testing.assert_array_equal(got[i][j], marks[row + i, column + j])
 
 
-def test_chunks_are_whole_rows_that_divide_the_map(monkeypatch):
-    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-    assert _windows._count_chunks((540, 960), 4) == 9
-    assert _windows._count_chunks((541, 960), 4) == 541
-    assert _windows._count_chunks((4, 5), 3) == 1
-    assert _windows._count_chunks((1, 100000), 32) == 1
+def test_chunks_are_whole_rows_that_divide_the_map():
+    assert chunks._count_chunks((540, 960), 4) == 9
+    assert chunks._count_chunks((541, 960), 4) == 541
+    assert chunks._count_chunks((4, 5), 3) == 1
+    assert chunks._count_chunks((1, 100000), 32) == 1

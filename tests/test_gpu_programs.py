@@ -4,16 +4,31 @@ A loop is a few launches of kernels per step, and the CPU's forms have loops ove
 cache. A product of matrices without a precision of its own has ten bits on a GPU.
 """
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from helpers import calls
 from helpers.losses_cases import SIZE
 from helpers.platforms import count_loops, lower_for_gpu
 from helpers.thorough import parametrize
 
-from sf3d_jax import metrics
+from sf3d_jax import gaussians, metrics
+from sf3d_jax.gaussians import reference
+
+# Calls whose programs multiply matrices.
+PRODUCTS = {
+    "resize_image": calls.WARPING["resize_image"],
+    **{name: calls.AUGMENTATIONS[f"augment.random_{name}"] for name in ("scale", "color")},
+    "fit.flow": calls.GAUSSIANS_AND_FITS["fit.flow"],
+    "gaussians.render": calls.Call(
+        lambda *scene: gaussians.render(*scene, max_intersections=1024, backend="xla"),
+        (calls.BALL, calls.FIRST),
+    ),
+    "reference.render": calls.Call(reference.render, (calls.BALL, calls.FIRST)),
+    "FaceModel.vertices": calls.HEAD["FaceModel.vertices"],
+}
 
 # So many maps do not fit into the cache of a core.
 BATCH = 1000
@@ -52,7 +67,9 @@ def with_gradient(function):
     def squares(arguments):
         results = function(*arguments)
         leaves = [x for x in jax.tree.leaves(results) if jnp.issubdtype(x.dtype, jnp.floating)]
-        return sum((jnp.square(x.astype(jnp.float32)).sum() for x in leaves), jnp.zeros(())), results
+        return sum(
+            (jnp.square(x.astype(jnp.float32)).sum() for x in leaves), jnp.zeros(())
+        ), results
 
     return lambda *arguments: jax.grad(squares, has_aux=True, allow_int=True)(arguments)
 
@@ -66,3 +83,12 @@ def test_a_program_for_gpus_has_no_loop(name):
     arguments = jax.tree.map(enlarge, call.arguments)
     text = lower_for_gpu(with_gradient(function), *arguments)
     assert count_loops(text) == 0
+
+
+@parametrize("name", PRODUCTS, default=["resize_image", "color", "reference.render"])
+def test_products_name_their_precision(name):
+    call = PRODUCTS[name]
+    text = lower_for_gpu(with_gradient(call.function), *call.arguments)
+    products = re.findall(r"stablehlo\.(?:dot_general|dot|convolution)\b.*", text)
+    assert products
+    assert [line for line in products if "precision = [HIGHEST, HIGHEST]" not in line] == []

@@ -10,7 +10,8 @@ values and in the weights, and each is the other's transpose. Windows lie in the
 the index of their first pixel, r W + s. `fold_batch_into_rows` makes one tall image of a batch,
 because XLA scatters three times as slowly under vmap.
 
-CPUs and GPUs need other forms, which `chunks` and `whole` have.
+CPUs and GPUs need other forms, which `chunks` and `whole` have. A GPU adds in any order; `fixed`
+has a splat for which this makes no difference.
 """
 
 import functools
@@ -23,12 +24,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import Array
+from sf3d_jax._numerics import Array, mask
 from sf3d_jax._numerics.platforms import choose_by_platform
-from sf3d_jax.warping._windows import chunks, whole
+from sf3d_jax.warping._windows import chunks, fixed, whole
 from sf3d_jax.warping._windows.chunks import match_varying_axes as match_varying_axes
 from sf3d_jax.warping._windows.taps import Maps as Maps
 from sf3d_jax.warping._windows.taps import Totals, flatten, list_taps, pixels_at, zero_non_finite
+from sf3d_jax.warping._windows.taps import products as products
 
 T = TypeVar("T")
 # Values, the first pixels of their windows, weights and areas of the windows' pixels.
@@ -43,11 +45,6 @@ def fold_batch_into_rows(tree: T, axis: int) -> T:
         return x.reshape(rows, *rest)
 
     return jax.tree.map(join, tree)
-
-
-def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
-    """Combines weights of rows and of columns into weights of a window's pixels."""
-    return [[a * b for b in along] for a in across]
 
 
 def window_sum(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
@@ -73,21 +70,42 @@ def window_sum(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     return functools.reduce(jnp.add, terms)
 
 
-def window_sum_for_image_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
-    """`window_sum` in the form whose transpose with respect to the image is fast."""
-    forms = chunks.sum_windows_for_image_grad, whole.sum_windows
-    return choose_by_platform(*forms, image, first, weights)
+def window_sum_for_image_grad(
+    image: jax.Array,
+    first: jax.Array,
+    across: Sequence[jax.Array],
+    along: Sequence[jax.Array],
+    valid: jax.Array,
+) -> jax.Array:
+    """`window_sum` in the form whose transpose with respect to the image is fast.
+
+    Args:
+      image: (H, W, C).
+      first: (m, n), integers, first pixels of the windows.
+      across: weights of the windows' rows, maps (m, n).
+      along: weights of the windows' columns, maps (m, n).
+      valid: (m, n), bool; elsewhere, all weights are 0.
+
+    Returns:
+      (m, n, C).
+    """
+    on_cpu = lambda image, first, across, along, valid: chunks.sum_windows_for_image_grad(
+        image, first, mask(valid, products(across, along))
+    )
+    elsewhere = whole.sum_windows_for_image_grad
+    return choose_by_platform(on_cpu, elsewhere, image, first, across, along, valid)
 
 
 def window_sum_for_weight_grad(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
     """`window_sum` in the form whose transpose with respect to the weights is fast."""
-    forms = chunks.sum_windows_for_weight_grad, whole.sum_finite_windows
-    return choose_by_platform(*forms, image, first, weights)
+    on_cpu, elsewhere = (form.sum_windows_for_weight_grad for form in (chunks, whole))
+    return choose_by_platform(on_cpu, elsewhere, image, first, weights)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def scatter_windows(
     size: tuple[int, int],
+    deterministic: bool,
     values: jax.Array,
     first: jax.Array,
     weights: Maps,
@@ -97,6 +115,7 @@ def scatter_windows(
 
     Args:
       size: (H, W).
+      deterministic: whether the sums must not depend on the order in which a GPU adds.
       values: (m, n, C); non-finite values count as 0.
       first: (m, n), integers, first pixels of the windows.
       weights: rows of maps (m, n).
@@ -105,22 +124,23 @@ def scatter_windows(
     Returns:
       (H, W, C + 1), whose last channel is the sum of the weights, and (H, W), the sum of the areas.
     """
-    on_cpu, elsewhere = (partial(form.scatter, size) for form in (chunks, whole))
+    form = fixed.scatter if deterministic else whole.scatter
+    on_cpu, elsewhere = partial(chunks.scatter, size), partial(form, size)
     return choose_by_platform(on_cpu, elsewhere, values, first, weights, areas)
 
 
 @scatter_windows.defjvp
 def _scatter_windows_jvp(
-    size: tuple[int, int], primals: _Splat, tangents: _Splat
+    size: tuple[int, int], deterministic: bool, primals: _Splat, tangents: _Splat
 ) -> tuple[Totals, Totals]:
-    """Computes the tangent in forms whose transposes are fast."""
+    """Computes the tangent in forms whose transposes are fast, and deterministic."""
     values, first, weights, _ = primals
     values_dot, _, weights_dot, areas_dot = tangents
     on_cpu, elsewhere = (partial(form.scatter_tangents, size) for form in (chunks, whole))
     moved = choose_by_platform(
         on_cpu, elsewhere, values, first, weights, values_dot, weights_dot, areas_dot
     )
-    return scatter_windows(size, *primals), moved
+    return scatter_windows(size, deterministic, *primals), moved
 
 
 def scatter_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: Maps) -> jax.Array:

@@ -14,6 +14,11 @@ Maps: TypeAlias = Sequence[Sequence[jax.Array]]
 Totals: TypeAlias = tuple[jax.Array, jax.Array]
 
 
+def products(across: Sequence[jax.Array], along: Sequence[jax.Array]) -> Maps:
+    """Combines weights of rows and of columns into weights of a window's pixels."""
+    return [[a * b for b in along] for a in across]
+
+
 def list_taps(maps: Maps, width: int) -> Iterator[tuple[int, jax.Array]]:
     """Yields (offset from the first pixel, map) for each pixel of a window."""
     for i, row in enumerate(maps):

@@ -9,7 +9,9 @@ import jax
 @contextlib.contextmanager
 def gpu_forms():
     """Runs on the CPU what other devices run."""
-    elsewhere = lambda *arguments, cpu, default: default(*arguments)
+    elsewhere = lambda *arguments, default, cpu=None, cuda=None, rocm=None: (cuda or default)(
+        *arguments
+    )
     forced = mock.patch("sf3d_jax._numerics.platforms.platform_dependent", elsewhere)
     # The precision is part of the key of JAX's caches, so no program of the CPU's form is reused.
     # It changes no product that names its own, and none on a CPU.

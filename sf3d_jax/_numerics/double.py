@@ -87,8 +87,8 @@ T = TypeVar("T")
 Operation: TypeAlias = Callable[[Double, Operand], Double]
 
 
-# Older releases have it under `experimental` only.
-_enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+# Newer releases have it outside of `experimental`.
+_enable_x64: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
 
 
 def call_in_float64(function: Callable[..., T], *trees: Tree) -> T:

@@ -18,17 +18,17 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._numerics import Tree, align_ranks, is_in_range, mask
+from sf3d_jax._numerics import Tree, is_in_range, mask
 from sf3d_jax._numerics.double import Double, call_in_float64, is_double
 from sf3d_jax._numerics.loops import repeat, write_out
-from sf3d_jax._numerics.platforms import choose_by_platform, choose_for_gpu
+from sf3d_jax._numerics.platforms import choose_for_gpu
 from sf3d_jax.camera._angle import Scalar, angle_ratio, power_series
+from sf3d_jax.camera._domain import Coefficients as Coefficients
+from sf3d_jax.camera._domain import domain_limit, radial_slope
 
 COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
-Coefficients: TypeAlias = tuple[Scalar, ...]
 Pair: TypeAlias = tuple[Scalar, Scalar]
 
 # Newton's method reaches rounding error after 6 steps for moderate distortion, after 12 where the
@@ -266,79 +266,6 @@ def _solve_exactly_jvp(
     return xy, _differentiate(lambda p: function(x, y, p), slope(x, y, plain), plain, high)
 
 
-def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
-    """The slope of the radial part by the radius at s = t; for a fisheye, by the angle at t^0.5."""
-    if model == "fisheye":
-        k1, k2, k3, k4 = k
-        return power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
-    k1, k2, _, _, k3, k4, k5, k6 = (k + (0.0,) * 8)[:8]
-    top, bottom = power_series((k1, k2, k3), t), power_series((k4, k5, k6), t)
-    top_slope = k1 + t * (2 * k2 + t * 3 * k3)
-    bottom_slope = k4 + t * (2 * k5 + t * 3 * k6)
-    slope = top * bottom + 2 * t * (top_slope * bottom - top * bottom_slope)
-    return jnp.where(bottom > 0, slope, -1.0)
-
-
-def domain_limit(model: str, k: Coefficients) -> jax.Array:
-    """The largest x^2 + y^2 up to which the radial part grows; inf if it grows everywhere.
-
-    The sign of the slope is sampled every 0.02 degrees from 0 to 89, then the first change of
-    sign is sought between two samples, to the last digit.
-    """
-    k = tuple(jax.lax.stop_gradient(jnp.asarray(c)[..., None]) for c in k)
-    limit = choose_by_platform(partial(_bisect_limit, model), partial(_sample_limit, model), k)
-    return limit[..., 0]
-
-
-_STEEPEST = np.deg2rad(89.0)
-_SAMPLES = 4450
-
-
-def _is_growing(model: str, angle: jax.Array, k: Coefficients) -> jax.Array:
-    """Whether the radial part grows at an angle from the axis."""
-    t = angle * angle if model == "fisheye" else jnp.tan(angle) ** 2
-    return _radial_slope(model, t, k) > 0
-
-
-def _bisect_limit(model: str, k: Coefficients) -> jax.Array:
-    angles = jnp.linspace(0.0, jnp.deg2rad(89.0), _SAMPLES, dtype=k[0].dtype)
-    falling = ~_is_growing(model, align_ranks(angles, rank=k[0].ndim)[0], k)
-    first = jnp.argmax(falling, axis=-1, keepdims=True)
-    inside, outside = angles[jnp.maximum(first - 1, 0)], angles[first]
-
-    def bisect(_: int, ends: Pair) -> Pair:
-        middle = 0.5 * (ends[0] + ends[1])
-        up = _is_growing(model, middle, k)
-        return jnp.where(up, middle, ends[0]), jnp.where(up, ends[1], middle)
-
-    inside, _ = jax.lax.fori_loop(0, 40, bisect, (inside, outside))
-    return jnp.where(falling.any(-1, keepdims=True), jnp.tan(inside) ** 2, jnp.inf)
-
-
-# Samples of an interval in one round of a search; one reduction on a GPU.
-_ROUND_BITS = 12
-
-
-def _sample_limit(model: str, k: Coefficients) -> jax.Array:
-    """The same in a few rounds, of which each samples between two samples of the one before.
-
-    Two rounds after the first divide 0.02 degrees by 2^24, closer than floats lie there.
-    """
-    dtype = k[0].dtype
-    inside, spacing, count = jnp.zeros_like(k[0]), _STEEPEST / (_SAMPLES - 1), _SAMPLES
-    grows_everywhere = None
-    for _ in range(2 + jnp.finfo(dtype).nmant // _ROUND_BITS):
-        (index,) = align_ranks(jnp.arange(count), rank=inside.ndim)
-        angles = inside + index.astype(dtype) * jnp.asarray(spacing, dtype)
-        falling = ~_is_growing(model, angles, k)
-        first = jnp.where(falling, index, count).min(-1, keepdims=True)
-        if grows_everywhere is None:
-            grows_everywhere = first == count
-        inside = inside + jnp.maximum(first - 1, 0).astype(dtype) * jnp.asarray(spacing, dtype)
-        spacing, count = spacing / 2**_ROUND_BITS, 2**_ROUND_BITS + 1
-    return jnp.where(grows_everywhere, jnp.inf, jnp.tan(inside) ** 2)
-
-
 def is_one_to_one(
     model: str, x: jax.Array, y: jax.Array, coefficients: Coefficients, limit: jax.Array
 ) -> jax.Array:
@@ -363,7 +290,7 @@ def _find_fisheye_angle(radius: jax.Array, k: Coefficients, farthest: jax.Array)
     """Finds the angle of a plane radius by Newton's method."""
 
     def newton(t: jax.Array) -> jax.Array:
-        value, slope = t * power_series(k, t * t), _radial_slope("fisheye", t * t, k)
+        value, slope = t * power_series(k, t * t), radial_slope("fisheye", t * t, k)
         return jnp.clip(t - (value - radius) / jnp.where(slope > 0, slope, 1), 0, farthest)
 
     return repeat(newton, _NEWTON_STEPS, jnp.minimum(radius, farthest))

@@ -15,8 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import Tree
-from sf3d_jax._numerics.double import Double
+from sf3d_jax._numerics.double import Double, is_double
 from sf3d_jax._numerics.platforms import choose_by_platform
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ _TERMS = 16
 
 def _reduce_terms(dtype: np.dtype, terms: list[Terms]) -> Totals:
     widen = lambda x: x.astype(jnp.uint32) if x.dtype == np.bool_ else Double.of(x)
-    wide = [(widen(values), widen(use)) for values, use in terms]
+    wide = [(widen(values), use.astype(jnp.uint32)) for values, use in terms]
     parts = [wide[i : i + _TERMS] for i in range(0, len(wide), _TERMS)]
     totals = list(itertools.chain.from_iterable(_reduce(part, 1) for part in parts))
     counts = [count for _, count in totals]
@@ -91,13 +90,9 @@ def _reduce(tree: T, axis: int) -> T:
     A GPU adds in two stages and in any order. This changes no digit that counts: 0 + x is x, and
     each addition of double-floats of one sign is exact but for 2^-45 of its result (in float32).
     """
-    add = lambda a, b: jax.tree.map(lambda x, y: x + y, a, b, is_leaf=_is_double)
+    add = lambda a, b: jax.tree.map(lambda x, y: x + y, a, b, is_leaf=is_double)
     start = jax.tree.map(lambda x: jnp.zeros((), x.dtype), tree)
     return cast(T, lax.reduce(tree, start, add, (axis,)))
-
-
-def _is_double(x: Tree) -> bool:
-    return isinstance(x, Double)
 
 
 def _sum_in_parts(dtype: np.dtype, terms: list[Terms]) -> Totals:

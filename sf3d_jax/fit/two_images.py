@@ -15,6 +15,7 @@ from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_image
 from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, jit, mask, widen
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import SceneFlow
 from sf3d_jax.conversion.scene_flow import scene_flow as lift
@@ -252,8 +253,9 @@ def _fit_both_ways(
         motion = jnp.zeros((images.shape[0], 2, count, *shape), dtype)
         confidence = jnp.zeros((images.shape[0], 2, *shape), dtype)
     else:
-        fit_one = lambda pair: fit_pair(pair[0], pair[1], smoothness, plan, arrays)
-        motion, confidence = lax.map(fit_one, (images, depths))
+        fit_one = jax.jit(lambda pair: fit_pair(pair[0], pair[1], smoothness, plan, arrays))
+        one_by_one, at_once = partial(lax.map, fit_one), jax.vmap(fit_one)
+        motion, confidence = choose_by_platform(one_by_one, at_once, (images, depths))
     motion = lax.stop_gradient(jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *shape, count))
     first = is_in_range(pairs[0]).all(-1).reshape(*batch, *shape) & sane
     confidence = jnp.where(first, confidence.reshape(*batch, 2, *shape)[..., 0, :, :], 0)

@@ -1,5 +1,6 @@
 """Fits the motion between two frames in both directions, from coarse to fine."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics import is_in_range, is_positive_finite
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.fit._pyramid.confidence import find_confidence
 from sf3d_jax.fit._pyramid.level import FramePair, find_features, improve
 from sf3d_jax.fit._pyramid.maps import Size, add_up, is_in_map, resize, resize_to_nearest, steps
@@ -56,7 +58,7 @@ def fit_pair(
     coarse = _take_size(plan.rest, jnp.asarray(plan.rest.number) - 1)
     small = _resize_frames(frames, whole, coarse, arrays.coarse)
     still = jnp.zeros((2, 2, *arrays.coarse), images.dtype)
-    found = _climb(small._replace(inv_depths=None), still, plan.rest, strength)
+    found = _climb(small._replace(inv_depths=None), still, plan.rest, strength, arrays.numbers[0])
     down, along = jnp.asarray(plan.radii)
     motion = match(small.images.mean(1), small.known, found[0], coarse, (down, along), arrays.radii)
     if inv_depths is not None:
@@ -72,13 +74,13 @@ def fit_pair(
         )
         motion = _resize_motion(motion, coarse, first, arrays.between)
         between = _resize_frames(frames, whole, last, arrays.between)
-        motion = _climb(between, motion, plan.between, strength)
+        motion = _climb(between, motion, plan.between, strength, arrays.numbers[1])
         return _resize_motion(motion, last, whole, arrays.whole)
 
     if arrays.between is None:
         motion = enlarge(motion)
     else:
-        motion = lax.cond(jnp.asarray(plan.between.number) > 0, climb, enlarge, motion)
+        motion = _climb_if(jnp.asarray(plan.between.number) > 0, jax.jit(climb), enlarge, motion)
     features = find_features(frames, whole)
     motion = improve(frames, features, motion, whole, strength, last=True)
     return FittedPair(motion, find_confidence(features, frames.noise, motion, whole))
@@ -89,22 +91,41 @@ def _take_size(levels: Levels, i: jax.Array | int) -> Size:
     return height, width
 
 
-def _climb(frames: FramePair, motion: jax.Array, levels: Levels, strength: jax.Array) -> jax.Array:
+def _climb_if(
+    has_levels: jax.Array,
+    climb: Callable[[jax.Array], jax.Array],
+    enlarge: Callable[[jax.Array], jax.Array],
+    motion: jax.Array,
+) -> jax.Array:
+    """Returns climb(motion) if there are levels, else enlarge(motion)."""
+    either = lambda motion: lax.cond(has_levels, climb, enlarge, motion)
+    # A GPU would wait for the condition.
+    both = lambda motion: jnp.where(has_levels, climb(motion), enlarge(motion))
+    return choose_by_platform(either, both, motion)
+
+
+def _climb(
+    frames: FramePair, motion: jax.Array, levels: Levels, strength: jax.Array, most: int
+) -> jax.Array:
     """Improves a motion of the first level's size at every level; the last has the frames' size.
 
-    All levels use arrays of one shape, so that one program serves them all.
+    All levels use arrays of one shape, so that one program serves them all. A GPU would wait for
+    the number of levels at each, so there the loop has the length of the most levels.
     """
     height, width = motion.shape[-2:]
     shape = height, width
-    whole = _take_size(levels, jnp.asarray(levels.number) - 1)
+    number = jnp.asarray(levels.number)
+    whole = _take_size(levels, number - 1)
 
     def improve_at(i: jax.Array, motion: jax.Array) -> jax.Array:
-        source, size = _take_size(levels, jnp.maximum(i - 1, 0)), _take_size(levels, i)
-        motion = _resize_motion(motion, source, size, shape)
+        source, size = (_take_size(levels, jnp.clip(i - n, 0, number - 1)) for n in (1, 0))
+        start = _resize_motion(motion, source, size, shape)
         here = _resize_frames(frames, whole, size, shape)
-        return improve(here, find_features(here, size), motion, size, strength, last=False)
+        improved = improve(here, find_features(here, size), start, size, strength, last=False)
+        return jnp.where(i < number, improved, motion)
 
-    return lax.fori_loop(0, levels.number, improve_at, motion)
+    trips = choose_by_platform(lambda n: n, lambda n: jnp.full_like(n, most), number)
+    return lax.fori_loop(0, trips, improve_at, motion)
 
 
 def _normalize(images: jax.Array, inv_depths: jax.Array | None, size: Size) -> FramePair:

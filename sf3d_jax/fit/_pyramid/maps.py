@@ -6,7 +6,8 @@ So results depend on the size of the array by rounding only. Sizes may be traced
 static.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import jax
@@ -15,6 +16,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import align_ranks, channels, compute_once
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.warping._windows import fold_batch_into_rows, products, window_sum
 from sf3d_jax.warping.sampling import Method, sample_at
 
@@ -30,21 +32,42 @@ def pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: An
     return jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [rows, columns], **(how or {"mode": "edge"}))
 
 
-def list_shifts(x: jax.Array, radius: int, axis: int, size: Size) -> list[jax.Array]:
-    """Returns copies of a map shifted by -radius to radius pixels along an axis, -2 or -1."""
+def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
+    """Sums over the neighbours of each pixel along an axis, -2 or -1, with weights."""
+
+    def of_shifts(x: jax.Array, length: jax.Array) -> jax.Array:
+        shifts = _list_shifts(x, len(weights) // 2, axis, length)
+        # Otherwise XLA would compute the sum again for every pixel of the next window.
+        result: jax.Array = compute_once(_add_products(weights, shifts))
+        return result
+
+    def of_reads(x: jax.Array, length: jax.Array) -> jax.Array:
+        shifts = [read_beside(x, i - len(weights) // 2, axis, length) for i in range(len(weights))]
+        return lax.optimization_barrier(_add_products(weights, shifts))
+
+    return choose_by_platform(of_shifts, of_reads, x, _get_length(size, axis))
+
+
+def _add_products(weights: Sequence[float], shifts: Sequence[jax.Array]) -> jax.Array:
+    return reduce(jnp.add, (w * x for w, x in zip(weights, shifts, strict=True)))
+
+
+def _get_length(size: Size, axis: int) -> jax.Array:
+    return jnp.asarray(size[axis], jnp.int32)
+
+
+def _list_shifts(x: jax.Array, radius: int, axis: int, length: jax.Array) -> list[jax.Array]:
+    """Returns copies of a map shifted by -radius to radius pixels along an axis."""
     margin, none = (radius, radius), (0, 0)
-    wide = pad(_extend_axis(x, axis, size), *((margin, none) if axis == -2 else (none, margin)))
+    wide = pad(_extend_axis(x, axis, length), *((margin, none) if axis == -2 else (none, margin)))
     cut = lambda i: lax.slice_in_dim(wide, i, i + x.shape[axis], axis=x.ndim + axis)
     return [cut(i) for i in range(2 * radius + 1)]
 
 
-def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
-    """Sums over the neighbours of each pixel along an axis with weights."""
-    shifts = list_shifts(x, len(weights) // 2, axis, size)
-    total: Any = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
-    # Otherwise XLA would compute the sum again for every pixel of the next window.
-    result: jax.Array = compute_once(total)
-    return result
+def read_beside(x: jax.Array, offset: int, axis: int, length: jax.Array) -> jax.Array:
+    """Reads, for each pixel of an axis of a map's length, the pixel at an offset, or the last."""
+    at = jnp.clip(jnp.arange(x.shape[axis], dtype=jnp.int32) + offset, 0, length - 1)
+    return jnp.take(x, at, axis=axis, mode="clip")
 
 
 def blur(x: jax.Array, deviation: float, size: Size) -> jax.Array:
@@ -84,15 +107,26 @@ def steps(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
 
 def extend(x: jax.Array, size: Size) -> jax.Array:
     """Repeats the last row and column of a map over the rest of its array."""
-    return _extend_axis(_extend_axis(x, -2, size), -1, size)
+    return choose_by_platform(_extend_stepwise, _extend_at_once, x, tuple(size))
 
 
-def _extend_axis(x: jax.Array, axis: int, size: Size) -> jax.Array:
-    last = jnp.asarray(size[axis], jnp.int32) - 1
+def _extend_stepwise(x: jax.Array, size: Size) -> jax.Array:
+    for axis in (-2, -1):
+        x = _extend_axis(x, axis, _get_length(size, axis))
+    return x
+
+
+def _extend_at_once(x: jax.Array, size: Size) -> jax.Array:
+    for axis in (-2, -1):
+        x = read_beside(x, 0, axis, _get_length(size, axis))
+    return x
+
+
+def _extend_axis(x: jax.Array, axis: int, length: jax.Array) -> jax.Array:
     number = jnp.arange(x.shape[axis], dtype=jnp.int32)
-    beyond = number.reshape(-1, *[1] * (-axis - 1)) > last
+    beyond = number.reshape(-1, *[1] * (-axis - 1)) > length - 1
     (beyond,) = align_ranks(beyond, rank=x.ndim)
-    edge = lax.dynamic_slice_in_dim(x, last, 1, axis=x.ndim + axis)
+    edge = lax.dynamic_slice_in_dim(x, length - 1, 1, axis=x.ndim + axis)
     # Otherwise XLA would compute the map again for every pixel of a window that reads it.
     extended: jax.Array = compute_once(jnp.where(beyond, edge, x))
     return extended
@@ -162,29 +196,50 @@ def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> 
     Only the first `source` old pixels count. Beyond the first `target` new pixels, the last
     repeats.
     """
+    resize = partial(_resize_by_products, shape=shape), partial(_resize_by_sums, shape=shape)
+    return choose_by_platform(*resize, x, tuple(source), tuple(target))
+
+
+def _resize_by_products(
+    x: jax.Array, source: Size, target: Size, *, shape: tuple[int, ...]
+) -> jax.Array:
     rows, columns = (
-        _weigh_triangles(old, new, length, count, x.dtype)
-        for old, new, length, count in zip(source, target, x.shape[-2:], shape, strict=True)
+        weights / weights.sum(1, keepdims=True)
+        for weights in _weigh_triangles(x, source, target, shape)
     )
     return jnp.einsum("ij,...jk,lk->...il", rows, x, columns, precision="highest")
 
 
-def _weigh_triangles(
-    source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
+def _resize_by_sums(
+    x: jax.Array, source: Size, target: Size, *, shape: tuple[int, ...]
 ) -> jax.Array:
-    """Computes the weights (count, length) of old pixels for new ones."""
-    source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
-    scale = source / target
-    new = jnp.minimum(jnp.arange(count, dtype=dtype), target - 1)[:, None]
-    old = jnp.arange(length, dtype=dtype)[None]
-    distance = jnp.abs((new + 0.5) * scale - 0.5 - old)
-    weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
-    weights = jnp.where(old < source, weights, 0)
-    return weights / weights.sum(1, keepdims=True)
+    """Resizes by sums that compute their weights, as products of matrices compile for seconds."""
+    rows, columns = _weigh_triangles(x, source, target, shape)
+    x = (rows[:, :, None] * x[..., None, :, :]).sum(-2) / rows.sum(1)[:, None]
+    return (columns * x[..., None, :]).sum(-1) / columns.sum(1)
+
+
+def _weigh_triangles(
+    x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]
+) -> Iterator[jax.Array]:
+    """Computes the weights (count, length) of old rows and columns for new ones, not normalized."""
+    for s, t, length, count in zip(source, target, x.shape[-2:], shape, strict=True):
+        s, t = jnp.asarray(s, x.dtype), jnp.asarray(t, x.dtype)
+        scale = s / t
+        new = jnp.minimum(jnp.arange(count, dtype=x.dtype), t - 1)[:, None]
+        old = jnp.arange(length, dtype=x.dtype)[None]
+        distance = jnp.abs((new + 0.5) * scale - 0.5 - old)
+        weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
+        yield jnp.where(old < s, weights, 0)
 
 
 def add_up(x: jax.Array) -> jax.Array:
-    """Sums a map (..., h, w) to (..., 1, 1) in an order that does not depend on trailing zeros."""
+    """Sums a map (..., h, w) to (..., 1, 1), on CPU in an order independent of trailing zeros."""
+    at_once = partial(jnp.sum, axis=(-2, -1), keepdims=True)
+    return choose_by_platform(_add_up_pairs, at_once, x)
+
+
+def _add_up_pairs(x: jax.Array) -> jax.Array:
     for axis in (-2, -1):
         while x.shape[axis] > 1:
             margin, none = (0, -x.shape[axis] % 8), (0, 0)
@@ -210,26 +265,32 @@ def resize_to_nearest(
 
 def fill_unknown(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
     """Fills unknown pixels of a map (..., h, w) from the finest scale at which they are known."""
+    fill = lambda x, known: _fill(x, known, size)
 
-    def fill() -> jax.Array:
-        result, found = jnp.where(known, x, 0), known
-        weight = found.astype(x.dtype)
-        whole = small = tuple(jnp.asarray(n, x.dtype) for n in size)
-        shape = few = x.shape[-2:]
-        while max(few) > 1:
-            few = (few[0] + 2) // 3, (few[1] + 2) // 3
-            small = jnp.floor((small[0] + 2) / 3), jnp.floor((small[1] + 2) / 3)
-            sums = [resize(a, whole, small, few) for a in (jnp.where(known, x, 0), weight)]
-            some = sums[1] > 1e-4
-            means = jnp.where(some, sums[0] / jnp.where(some, sums[1], 1), 0)
-            share = resize(some.astype(x.dtype), small, whole, shape)
-            there = share > 1e-4
-            value = resize(means, small, whole, shape) / jnp.where(there, share, 1)
-            result = jnp.where(~found & there, value, result)
-            found = found | there
-        return result
+    def fill_if_needed(x: jax.Array, known: jax.Array) -> jax.Array:
+        return lax.cond((known | ~is_in_map(x, size)).all(), lambda: x, lambda: fill(x, known))
 
-    return lax.cond((known | ~is_in_map(x, size)).all(), lambda: x, fill)
+    # A GPU would wait for the condition.
+    return choose_by_platform(fill_if_needed, fill, x, known)
+
+
+def _fill(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
+    result, found = jnp.where(known, x, 0), known
+    weight = found.astype(x.dtype)
+    whole = small = tuple(jnp.asarray(n, x.dtype) for n in size)
+    shape = few = x.shape[-2:]
+    while max(few) > 1:
+        few = (few[0] + 2) // 3, (few[1] + 2) // 3
+        small = jnp.floor((small[0] + 2) / 3), jnp.floor((small[1] + 2) / 3)
+        sums = [resize(a, whole, small, few) for a in (jnp.where(known, x, 0), weight)]
+        some = sums[1] > 1e-4
+        means = jnp.where(some, sums[0] / jnp.where(some, sums[1], 1), 0)
+        share = resize(some.astype(x.dtype), small, whole, shape)
+        there = share > 1e-4
+        value = resize(means, small, whole, shape) / jnp.where(there, share, 1)
+        result = jnp.where(~found & there, value, result)
+        found = found | there
+    return result
 
 
 def median(x: jax.Array, size: Size) -> jax.Array:

@@ -18,11 +18,13 @@ consistent in both directions are filled in.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.fit._pyramid.maps import (
     Size,
     add_up,
@@ -130,7 +132,8 @@ def _find_costs(
         cost = jnp.where(is_near, jnp.minimum(cost, found_cost), cost)
         return jnp.where((jnp.abs(u) <= radii[1]) & (jnp.abs(v) <= radii[0]), cost, jnp.inf)
 
-    costs = lax.map(find_displacement_cost, jnp.arange(count * (2 * down + 1)))
+    one_by_one, at_once = partial(lax.map, find_displacement_cost), jax.vmap(find_displacement_cost)
+    costs = choose_by_platform(one_by_one, at_once, jnp.arange(count * (2 * down + 1)))
     costs = costs.reshape(2 * down + 1, count, *images.shape[-2:])
     return costs.transpose(2, 3, 0, 1)
 
@@ -148,16 +151,12 @@ def _sample_known(
 
 def _add_up_paths(costs: jax.Array) -> jax.Array:
     """Sums costs over paths in four directions."""
+    return choose_by_platform(_add_up_paths_one_by_one, _add_up_paths_together, costs)
 
+
+def _add_up_paths_one_by_one(costs: jax.Array) -> jax.Array:
     def step(before: jax.Array, cost: jax.Array) -> tuple[jax.Array, jax.Array]:
-        least = before.min(axis=(-2, -1), keepdims=True)
-        wide = pad(before, (1, 1), (1, 1), constant_values=jnp.inf)
-        beside = jnp.minimum(
-            jnp.minimum(wide[:, 2:, 1:-1], wide[:, :-2, 1:-1]),
-            jnp.minimum(wide[:, 1:-1, 2:], wide[:, 1:-1, :-2]),
-        )
-        onward = jnp.minimum(jnp.minimum(before, beside + _NEAR), least + _FAR)
-        after = cost + onward - least
+        after = _go_on(before, before.min(axis=(-2, -1), keepdims=True), cost)
         return after, after
 
     def both_ways(costs: jax.Array) -> jax.Array:
@@ -167,24 +166,82 @@ def _add_up_paths(costs: jax.Array) -> jax.Array:
     return both_ways(costs) + both_ways(costs.swapaxes(0, 1)).swapaxes(0, 1)
 
 
+def _add_up_paths_together(costs: jax.Array) -> jax.Array:
+    """Follows all paths in one loop: first those along columns, down and up, then along rows."""
+    height, width = costs.shape[:2]
+
+    def step(
+        state: tuple[jax.Array, jax.Array], i: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        # The shorter paths go on at their last pixels; this is not read.
+        down, along = jnp.minimum(i, height - 1), jnp.minimum(i, width - 1)
+        rows = costs[down], costs[height - 1 - down]
+        columns = costs[:, along], costs[:, width - 1 - along]
+        after = _go_on(*state, jnp.concatenate([*rows, *columns]))
+        return (after, after.min(axis=(-2, -1), keepdims=True)), after
+
+    start = jnp.zeros((2 * (height + width), *costs.shape[2:]), costs.dtype)
+    lengths = jnp.arange(max(height, width))
+    _, sums = lax.scan(step, (start, start[:, :1, :1]), lengths)
+    y, x = jnp.arange(height)[:, None], jnp.arange(width)
+    columns = sums[y, x] + sums[height - 1 - y, width + x]
+    return columns + (sums[x, 2 * width + y] + sums[width - 1 - x, 2 * width + height + y])
+
+
+def _go_on(before: jax.Array, least: jax.Array, cost: jax.Array) -> jax.Array:
+    """Computes the sums L(p, .) from L(q, .), (n, down, along), and its least values."""
+    wide = pad(before, (1, 1), (1, 1), constant_values=jnp.inf)
+    beside = jnp.minimum(
+        jnp.minimum(wide[:, 2:, 1:-1], wide[:, :-2, 1:-1]),
+        jnp.minimum(wide[:, 1:-1, 2:], wide[:, 1:-1, :-2]),
+    )
+    onward = jnp.minimum(jnp.minimum(before, beside + _NEAR), least + _FAR)
+    return cost + onward - least
+
+
 def _find_winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Array]:
     """Finds the cheapest displacement from every pixel, and the cheapest one to every pixel."""
-    height, width = costs.shape[:2]
     count = 2 * along + 1
-    listed = costs.reshape(height, width, -1)
+    listed = costs.reshape(*costs.shape[:2], -1)
     vector = lambda i: jnp.stack([i % count - along, i // count - down])
+
+    def arrive_one_by_one(listed: jax.Array) -> jax.Array:
+        return _find_arrivals_one_by_one(listed, down, along)
+
+    def arrive_at_once(listed: jax.Array) -> jax.Array:
+        return _find_arrivals_at_once(listed, *vector(jnp.arange(listed.shape[-1])))
+
+    arrived = choose_by_platform(arrive_one_by_one, arrive_at_once, listed)
+    # Nothing arrives from beyond the image; what is never reached stays.
+    arrived = jnp.where(arrived < 0, count * down + along, arrived)
+    return vector(listed.argmin(-1)), vector(arrived)
+
+
+def _find_arrivals_one_by_one(costs: jax.Array, down: int, along: int) -> jax.Array:
+    """Finds the cheapest displacement to every pixel; -1 if none arrives."""
+    height, width, number = costs.shape
+    count = 2 * along + 1
 
     def arrive(state: tuple, one: tuple) -> tuple:
         least, which = state
         i, cost = one
         wide = pad(cost, (down, down), (along, along), constant_values=jnp.inf)
-        u, v = vector(i)
+        u, v = i % count - along, i // count - down
         cost = lax.dynamic_slice(wide, (down - v, along - u), (height, width))
         cheaper = cost < least
         return (jnp.where(cheaper, cost, least), jnp.where(cheaper, i, which)), None
 
-    still = jnp.full((height, width), count * down + along)
-    start = jnp.full((height, width), jnp.inf, costs.dtype), still
-    each = jnp.arange(listed.shape[-1]), jnp.moveaxis(listed, -1, 0)
-    (_, arrived), _ = lax.scan(arrive, start, each)
-    return vector(listed.argmin(-1)), vector(arrived)
+    start = jnp.full((height, width), jnp.inf, costs.dtype), jnp.full((height, width), -1)
+    each = jnp.arange(number), jnp.moveaxis(costs, -1, 0)
+    return lax.scan(arrive, start, each)[0][1]
+
+
+def _find_arrivals_at_once(costs: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+    """The same for displacements (u, v), (n,), as one reduction that reads each at its start."""
+    height, width, number = costs.shape
+    y, x = jnp.arange(height)[:, None, None] - v, jnp.arange(width)[:, None] - u
+    start = (jnp.clip(y, 0, height - 1) * width + jnp.clip(x, 0, width - 1)) * number
+    arriving = costs.ravel().at[start + jnp.arange(number)].get(mode="promise_in_bounds")
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    arriving = jnp.where(inside, arriving, jnp.inf)
+    return jnp.where(jnp.isinf(arriving.min(-1)), -1, arriving.argmin(-1))

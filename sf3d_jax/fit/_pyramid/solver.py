@@ -9,11 +9,13 @@ pixel separately: the first two channels jointly, every other channel alone.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.fit._pyramid.maps import add_up, differences, pad
 
 Maps = tuple[jax.Array, ...]
@@ -59,29 +61,38 @@ def solve(matrix: Sequence[Maps], right: Maps, links: Links, count: int) -> Maps
     Returns:
       Maps, x.
     """
+    forms = partial(_solve, count=count), partial(_solve_with_joint_sums, count=count)
+    return choose_by_platform(*forms, tuple(matrix), right, tuple(links))
 
-    def multiply(x: Maps) -> Maps:
-        rows = zip(matrix, x, links, strict=True)
-        product = lambda row: sum(a * b for a, b in zip(row, x, strict=True))
-        return tuple(product(row) + roughness(own, w) for row, own, w in rows)
 
+def _solve(matrix: tuple[Maps, ...], right: Maps, links: Links, *, count: int) -> Maps:
     precondition = _make_preconditioner(matrix, links)
 
     def step(_: jax.Array, state: tuple) -> tuple:
         x, rest, along, energy = state
-        image = multiply(along)
+        image = _multiply(matrix, links, along)
         size = _divide(energy, _dot(along, image))
-        x = tuple(a + size * b for a, b in zip(x, along, strict=True))
-        rest = tuple(a - size * b for a, b in zip(rest, image, strict=True))
+        x = _add(x, size, along)
+        rest = _add(rest, -size, image)
         better = precondition(rest)
         next_energy = _dot(rest, better)
         turn = _divide(next_energy, energy)
-        along = tuple(a + turn * b for a, b in zip(better, along, strict=True))
+        along = _add(better, turn, along)
         return x, rest, along, next_energy
 
     start = precondition(right)
     state = tuple(map(jnp.zeros_like, right)), right, start, _dot(right, start)
     return lax.fori_loop(0, count, step, state)[0]
+
+
+def _multiply(matrix: Sequence[Maps], links: Links, x: Maps) -> Maps:
+    rows = zip(matrix, x, links, strict=True)
+    product = lambda row: sum(a * b for a, b in zip(row, x, strict=True))
+    return tuple(product(row) + roughness(own, w) for row, own, w in rows)
+
+
+def _add(x: Maps, factor: jax.Array, y: Maps) -> Maps:
+    return tuple(a + factor * b for a, b in zip(x, y, strict=True))
 
 
 def _make_preconditioner(matrix: Sequence[Maps], links: Links) -> Callable[[Maps], Maps]:
@@ -100,3 +111,9 @@ def _make_preconditioner(matrix: Sequence[Maps], links: Links) -> Callable[[Maps
         return (*both, *(a * b for a, b in zip(single, others, strict=True)))
 
     return precondition
+
+
+def _solve_with_joint_sums(
+    matrix: tuple[Maps, ...], right: Maps, links: Links, *, count: int
+) -> Maps:
+    return _solve(matrix, right, links, count=count)

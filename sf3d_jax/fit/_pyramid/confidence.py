@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax.fit._pyramid.level import Features, add_channels, warp_other
-from sf3d_jax.fit._pyramid.maps import Size, grid, is_inside, mean
+from sf3d_jax.fit._pyramid.maps import Size, grid, is_inside
+from sf3d_jax.fit._pyramid.windows import mean
 
 _RADIUS = 4
 _BORDER = 2.0

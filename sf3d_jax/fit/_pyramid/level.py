@@ -28,21 +28,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax.fit._pyramid.maps import (
-    Size,
-    blur,
-    grid,
-    is_in_map,
-    is_inside,
-    mean,
-    median,
-    sample,
-    sample_smoothly,
-    slopes,
-    steps,
-)
+from sf3d_jax.fit._pyramid.maps import Size, grid, is_in_map, is_inside, steps
 from sf3d_jax.fit._pyramid.matching import BRIGHTNESS
 from sf3d_jax.fit._pyramid.solver import Links, Maps, roughness, solve
+from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_smoothly, slopes
 from sf3d_jax.warping.visibility import occlusion_from_consistency
 
 _BLUR = 0.6

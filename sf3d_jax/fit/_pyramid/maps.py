@@ -6,87 +6,24 @@ So results depend on the size of the array by rounding only. Sizes may be traced
 static.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import partial, reduce
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import align_ranks, channels, compute_once
+from sf3d_jax._numerics import align_ranks, compute_once
 from sf3d_jax._numerics.platforms import choose_by_platform
-from sf3d_jax.warping._windows import fold_batch_into_rows, products, window_sum
-from sf3d_jax.warping.sampling import Method, sample_at
 
 # (rows, columns): numbers or traced scalars.
 Size: TypeAlias = tuple[float | jax.Array, ...]
-
-# Weights of the derivative of the polynomial through five pixels.
-_SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12
 
 
 def pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: Any) -> jax.Array:
     """Pads a map by rows and columns before and after it; repeats the edge unless `how` differs."""
     return jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [rows, columns], **(how or {"mode": "edge"}))
-
-
-def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
-    """Sums over the neighbours of each pixel along an axis, -2 or -1, with weights."""
-
-    def of_shifts(x: jax.Array, length: jax.Array) -> jax.Array:
-        shifts = _list_shifts(x, len(weights) // 2, axis, length)
-        # Otherwise XLA would compute the sum again for every pixel of the next window.
-        result: jax.Array = compute_once(_add_products(weights, shifts))
-        return result
-
-    def of_reads(x: jax.Array, length: jax.Array) -> jax.Array:
-        shifts = [read_beside(x, i - len(weights) // 2, axis, length) for i in range(len(weights))]
-        return lax.optimization_barrier(_add_products(weights, shifts))
-
-    return choose_by_platform(of_shifts, of_reads, x, _get_length(size, axis))
-
-
-def _add_products(weights: Sequence[float], shifts: Sequence[jax.Array]) -> jax.Array:
-    return reduce(jnp.add, (w * x for w, x in zip(weights, shifts, strict=True)))
-
-
-def _get_length(size: Size, axis: int) -> jax.Array:
-    return jnp.asarray(size[axis], jnp.int32)
-
-
-def _list_shifts(x: jax.Array, radius: int, axis: int, length: jax.Array) -> list[jax.Array]:
-    """Returns copies of a map shifted by -radius to radius pixels along an axis."""
-    margin, none = (radius, radius), (0, 0)
-    wide = pad(_extend_axis(x, axis, length), *((margin, none) if axis == -2 else (none, margin)))
-    cut = lambda i: lax.slice_in_dim(wide, i, i + x.shape[axis], axis=x.ndim + axis)
-    return [cut(i) for i in range(2 * radius + 1)]
-
-
-def read_beside(x: jax.Array, offset: int, axis: int, length: jax.Array) -> jax.Array:
-    """Reads, for each pixel of an axis of a map's length, the pixel at an offset, or the last."""
-    at = jnp.clip(jnp.arange(x.shape[axis], dtype=jnp.int32) + offset, 0, length - 1)
-    return jnp.take(x, at, axis=axis, mode="clip")
-
-
-def blur(x: jax.Array, deviation: float, size: Size) -> jax.Array:
-    """Blurs a map by a Gaussian over 7 x 7 pixels."""
-    bell = np.exp(-0.5 * (np.arange(-3, 4) / deviation) ** 2)
-    weights = [float(w) for w in bell / bell.sum()]
-    return weigh(weigh(x, weights, -2, size), weights, -1, size)
-
-
-def mean(x: jax.Array, radius: int, size: Size) -> jax.Array:
-    """Averages over a square window."""
-    weights = [1 / (2 * radius + 1)] * (2 * radius + 1)
-    return weigh(weigh(x, weights, -2, size), weights, -1, size)
-
-
-def slopes(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
-    """Computes the derivatives along u and v."""
-    weights = list(map(float, _SLOPE))
-    return weigh(x, weights, -1, size), weigh(x, weights, -2, size)
 
 
 def differences(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -107,22 +44,13 @@ def steps(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
 
 def extend(x: jax.Array, size: Size) -> jax.Array:
     """Repeats the last row and column of a map over the rest of its array."""
-    return choose_by_platform(_extend_stepwise, _extend_at_once, x, tuple(size))
-
-
-def _extend_stepwise(x: jax.Array, size: Size) -> jax.Array:
     for axis in (-2, -1):
-        x = _extend_axis(x, axis, _get_length(size, axis))
+        x = extend_axis(x, axis, jnp.asarray(size[axis], jnp.int32))
     return x
 
 
-def _extend_at_once(x: jax.Array, size: Size) -> jax.Array:
-    for axis in (-2, -1):
-        x = read_beside(x, 0, axis, _get_length(size, axis))
-    return x
-
-
-def _extend_axis(x: jax.Array, axis: int, length: jax.Array) -> jax.Array:
+def extend_axis(x: jax.Array, axis: int, length: jax.Array) -> jax.Array:
+    """Repeats the last row, axis -2, or column, axis -1, over the rest of an array."""
     number = jnp.arange(x.shape[axis], dtype=jnp.int32)
     beyond = number.reshape(-1, *[1] * (-axis - 1)) > length - 1
     (beyond,) = align_ranks(beyond, rank=x.ndim)
@@ -130,6 +58,12 @@ def _extend_axis(x: jax.Array, axis: int, length: jax.Array) -> jax.Array:
     # Otherwise XLA would compute the map again for every pixel of a window that reads it.
     extended: jax.Array = compute_once(jnp.where(beyond, edge, x))
     return extended
+
+
+def read_at(x: jax.Array, at: jax.Array, axis: int) -> jax.Array:
+    """Reads an array at indices, which are in bounds, along an axis, -2 or -1."""
+    index = (..., at) if axis == -1 else (..., at, slice(None))
+    return x.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 def is_in_map(x: jax.Array, size: Size) -> jax.Array:
@@ -146,42 +80,6 @@ def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     rows, columns = (jnp.arange(n, dtype=x.dtype) for n in x.shape[-2:])
     columns, rows = align_ranks(columns, rows[:, None], rank=min(x.ndim, 3))
     return columns, rows
-
-
-def sample(
-    maps: Sequence[jax.Array], u: jax.Array, v: jax.Array, size: Size, method: Method
-) -> tuple[jax.Array, ...]:
-    """Samples maps (n, h, w) at positions (n, h, w), which are clipped to the image."""
-    u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
-    return channels(sample_at("flow", jnp.stack(maps, -1), u, v, method, "clamp").values)
-
-
-def sample_smoothly(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
-    """Samples maps (n, C, h, w) at positions (n, h, w), clipped to the image, by Catmull-Rom.
-
-    This is Keys' kernel with a = -1/2, which reproduces a linear ramp. The usual -3/4 would shift
-    the ramp by up to 0.03 pixels.
-    """
-    image = pad(extend(x, size), (1, 2), (1, 2))
-    count, _, height, width = image.shape
-    u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
-    left, top = jnp.floor(u), jnp.floor(v)
-    above = jnp.arange(count, dtype=jnp.int32)[:, None, None] * height
-    first = (above + top.astype(jnp.int32)) * width + left.astype(jnp.int32)
-    windows = products(_weigh_cubic(v - top), _weigh_cubic(u - left))
-    image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
-    first, windows = fold_batch_into_rows((first, windows), -2)
-    values = compute_once(window_sum(image, first, windows))
-    return jnp.moveaxis(values.reshape(*u.shape, -1), -1, 1)
-
-
-def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:
-    return (
-        ((2 - f) * f - 1) * f / 2,
-        ((3 * f - 5) * f * f + 2) / 2,
-        ((4 - 3 * f) * f + 1) * f / 2,
-        (f - 1) * f * f / 2,
-    )
 
 
 def is_inside(u: jax.Array, v: jax.Array, size: Size, margin: float = 0.0) -> jax.Array:
@@ -291,29 +189,3 @@ def _fill(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
         result = jnp.where(~found & there, value, result)
         found = found | there
     return result
-
-
-def median(x: jax.Array, size: Size) -> jax.Array:
-    """The median over windows of 5 x 5 pixels.
-
-    Among any 14 of the remaining numbers, the least and the greatest cannot be the median, so both
-    are dropped. This network of minima and maxima is a hundred times as fast as a sort.
-    """
-    wide = pad(extend(x, size), (2, 2), (2, 2))
-    height, width = x.shape[-2:]
-    rest = [wide[..., i : i + height, j : j + width] for i in range(5) for j in range(5)]
-    held, rest = rest[:14], rest[14:]
-
-    def order(i: int, j: int) -> None:
-        held[i], held[j] = jnp.minimum(held[i], held[j]), jnp.maximum(held[i], held[j])
-
-    while len(held) > 1:
-        last = len(held) - 1
-        for i in range(len(held) // 2):
-            order(i, last - i)
-        for i in range(1, len(held) // 2 + len(held) % 2):
-            order(0, i)
-            order(last - i, last)
-        held = held[1:-1] + rest[:1]
-        rest = rest[1:]
-    return held[0]

@@ -25,21 +25,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics.platforms import choose_by_platform
-from sf3d_jax.fit._pyramid.maps import (
-    Size,
-    add_up,
-    blur,
-    fill_unknown,
-    grid,
-    is_in_map,
-    is_inside,
-    mean,
-    median,
-    pad,
-    sample,
-    sample_smoothly,
-    slopes,
-)
+from sf3d_jax.fit._pyramid.maps import Size, add_up, fill_unknown, grid, is_in_map, is_inside, pad
+from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_smoothly, slopes
 
 BRIGHTNESS = 0.1
 _BLUR = 0.4

@@ -105,8 +105,10 @@ def make_arrays(least: Shape, most: Shape, reach: float) -> Arrays:
     # If the largest image is matched at full size, all are.
     is_matched_whole = find_matching_size(most, reach) == most
     between = None if is_matched_whole else _scale(most, _FACTOR)
-    # The smallest coarse size relative to that of the image, with sides rounded down.
-    share = max((n - 0.5) / side for n, side in zip(find_matching_size(most, reach), most, strict=True))
+    # The least that the larger ratio of the coarse to the whole sides can be.
+    coarsest = find_matching_size(most, reach)
+    slack = 0.0 if least == most else 0.5
+    share = max((n - slack) / side for n, side in zip(coarsest, most, strict=True))
     numbers = len(_list_rest(coarse)), len(_list_scales(share))
     return Arrays(most, coarse, find_radii(coarse, reach), between, numbers)
 

@@ -33,12 +33,12 @@ def find_confidence(
 
     Args:
       features: features of both frames at this size.
-      noise: rounding error of the images.
-      motion: (2, K, h, w), (u, v) first, in pixels.
+      noise: (2n, 1, 1), rounding error of the images.
+      motion: (2n, K, h, w), (u, v) first, in pixels.
       size: (rows, columns).
 
     Returns:
-      (2, h, w), from 0 to 1.
+      (2n, h, w), from 0 to 1.
     """
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]

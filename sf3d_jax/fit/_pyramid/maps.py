@@ -60,10 +60,9 @@ def extend_axis(x: jax.Array, axis: int, length: jax.Array) -> jax.Array:
     return extended
 
 
-def read_at(x: jax.Array, at: jax.Array, axis: int) -> jax.Array:
-    """Reads an array at indices, which are in bounds, along an axis, -2 or -1."""
-    index = (..., at) if axis == -1 else (..., at, slice(None))
-    return x.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+def swap(x: jax.Array) -> jax.Array:
+    """Exchanges the first frames of all pairs, the first half of an array, with the next ones."""
+    return jnp.roll(x, x.shape[0] // 2, axis=0)
 
 
 def is_in_map(x: jax.Array, size: Size) -> jax.Array:
@@ -113,8 +112,17 @@ def _resize_by_sums(
 ) -> jax.Array:
     """Resizes by sums that compute their weights, as products of matrices compile for seconds."""
     rows, columns = _weigh_triangles(x, source, target, shape)
-    x = (rows[:, :, None] * x[..., None, :, :]).sum(-2) / rows.sum(1)[:, None]
-    return (columns * x[..., None, :]).sum(-1) / columns.sum(1)
+    x = _average(x[..., None, :, :], rows[:, :, None], -2)
+    return _average(x[..., None, :], columns, -1)
+
+
+def _average(x: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
+    """Averages along an axis with weights, both sums in one kernel."""
+    weights = jnp.broadcast_to(weights, jnp.broadcast_shapes(weights.shape, x.shape))
+    zeros = (jnp.zeros((), x.dtype),) * 2
+    add = lambda a, b: (a[0] + b[0], a[1] + b[1])
+    total, weight = lax.reduce((weights * x, weights), zeros, add, (weights.ndim + axis,))
+    return total / weight
 
 
 def _weigh_triangles(

@@ -22,8 +22,10 @@ Maps = tuple[jax.Array, ...]
 # For every channel, the weights w to the next pixel along u and along v.
 Links = Sequence[tuple[jax.Array, jax.Array]]
 
-# Steps in the body of the GPU's loop; the loop's own counter is a kernel, too.
-_UNROLL = 5
+# Steps in the body of the GPU's loop, whose counter is a kernel, too.
+_UNROLL = 7
+# Numbers that one block of a GPU sums.
+_ONE_BLOCK = 2**14
 
 
 def _read_before(along: jax.Array, down: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -130,38 +132,42 @@ def _solve_with_joint_sums(
     """
     precondition = _make_preconditioner(matrix, links)
 
-    def find_image(rest: Maps, u: Maps, along: Maps, image: Maps) -> tuple[Maps, Maps]:
-        w = _multiply(matrix, links, u)
-        pairs = (rest, u), (u, w), (u, image), (along, image)
-        # Along rows first; XLA would compute all maps for sums over both axes.
-        sums = _add_up_jointly([_multiply_pixels(*pair) for pair in pairs])
-        sums = _add_up_jointly(lax.optimization_barrier(sums))
-        return w, tuple(x[..., None, None] for x in sums)
-
-    def step(_: jax.Array, state: tuple) -> tuple:
-        x, rest, along, image, w, (energy, uw, us, ps) = state
+    def go_on(state: tuple[Maps, ...], sums: Maps, w: Maps) -> tuple[Maps, ...]:
+        x, rest, along, image, u = state
+        energy, uw, us, ps = sums
         turn = _divide(jnp.ones_like(energy), energy)
         size = _divide(jnp.ones_like(ps), (uw * turn + 2 * us) * turn + ps)
-        along = _add(along, turn, precondition(rest))
-        image = _add(image, turn, w)
+        along, image = _add(along, turn, u), _add(image, turn, w)
         x, rest = _add(x, size, along), _add(rest, -size, image)
-        state = x, rest, along, image, precondition(rest)
         # Otherwise XLA would compute these again for every neighbour.
-        x, rest, along, image, u = lax.optimization_barrier(state)
-        return x, rest, along, image, *find_image(rest, u, along, image)
+        return lax.optimization_barrier((x, rest, along, image, precondition(rest)))
 
-    zeros = tuple(map(jnp.zeros_like, right))
-    first = find_image(right, precondition(right), zeros, zeros)
-    state = zeros, right, zeros, zeros, *first
-    return lax.fori_loop(0, count, step, state, unroll=_UNROLL)[0]
+    def step(_: jax.Array, state: tuple[Maps, ...]) -> tuple[Maps, ...]:
+        _, rest, along, image, u = state
+        w = _multiply(matrix, links, u)
+        return go_on(state, _add_up_jointly([(rest, u), (u, w), (u, image), (along, image)]), w)
+
+    # The first step apart, as the directions are 0.
+    u = precondition(right)
+    w = _multiply(matrix, links, u)
+    energy, uw = _add_up_jointly([(right, u), (u, w)])
+    zeros, zero = tuple(map(jnp.zeros_like, right)), jnp.zeros_like(energy)
+    state = go_on((zeros, right, zeros, zeros, u), (energy, uw, zero, zero), w)
+    return lax.fori_loop(1, count, step, state, unroll=_UNROLL)[0]
 
 
 def _multiply_pixels(x: Maps, y: Maps) -> jax.Array:
     return reduce(jnp.add, (a * b for a, b in zip(x, y, strict=True)))
 
 
-def _add_up_jointly(maps: Sequence[jax.Array]) -> Maps:
-    """Sums maps (..., n) over their last axis in one kernel."""
+def _add_up_jointly(pairs: Sequence[tuple[Maps, Maps]]) -> Maps:
+    """Sums the products of pairs over the pixels of each frame, as (n, 1, 1), in few kernels."""
+    maps = tuple(_multiply_pixels(*pair) for pair in pairs)
     zeros = (jnp.zeros((), maps[0].dtype),) * len(maps)
     add = lambda x, y: tuple(a + b for a, b in zip(x, y, strict=True))
-    return tuple(lax.reduce(tuple(maps), zeros, add, (maps[0].ndim - 1,)))
+    height, width = maps[0].shape[1:]
+    if height * width > _ONE_BLOCK:
+        # One kernel sums rows as it makes the maps, and another sums the rows.
+        maps = lax.optimization_barrier(tuple(lax.reduce(maps, zeros, add, (2,))))
+    sums = lax.reduce(maps, zeros, add, tuple(range(1, maps[0].ndim)))
+    return tuple(x[:, None, None] for x in sums)

@@ -4,6 +4,7 @@ A CPU is fast if each shift of a map is a slice of a padded copy. A GPU is fast 
 reads the pixels of a window at computed indices, and keeps no copy.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial, reduce
 from typing import TypeVar
@@ -15,7 +16,7 @@ from jax import lax
 
 from sf3d_jax._numerics import channels, compute_once
 from sf3d_jax._numerics.platforms import choose_by_platform
-from sf3d_jax.fit._pyramid.maps import Size, extend, extend_axis, pad, read_at
+from sf3d_jax.fit._pyramid.maps import Size, extend, extend_axis, pad
 from sf3d_jax.warping._windows import fold_batch_into_rows, products, window_sum
 from sf3d_jax.warping.sampling import Method, sample_at
 
@@ -48,11 +49,27 @@ def _weigh_shifts(
 def _weigh_reads(
     x: jax.Array, length: jax.Array, *, weights: Sequence[float], axis: int
 ) -> jax.Array:
-    at = jnp.arange(x.shape[axis], dtype=jnp.int32)[:, None]
-    at = at + np.arange(len(weights), dtype=np.int32) - len(weights) // 2
-    window = read_at(x, jnp.clip(at, 0, length - 1), axis)
-    factors = jnp.asarray(weights, x.dtype)
-    return (window * (factors if axis == -1 else factors[:, None])).sum(axis)
+    taps = jnp.arange(len(weights), dtype=jnp.int32) - len(weights) // 2
+    rows, columns = (jnp.arange(n, dtype=jnp.int32) for n in x.shape[-2:])
+    rows, columns = rows[:, None, None], columns[:, None]
+    if axis == -2:
+        rows = jnp.clip(rows + taps, 0, length - 1)
+    else:
+        columns = jnp.clip(columns + taps, 0, length - 1)
+    window = _read(x, rows, columns)
+    return (window * jnp.asarray(weights, x.dtype)).sum(-1)
+
+
+def _read(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """Reads maps (..., h, w) at indices that broadcast to (h, w, ...), all in bounds."""
+    *more, height, width = x.shape
+    each = jnp.arange(math.prod(more), dtype=jnp.int32).reshape(*more, 1, 1, 1)
+    return _take(x, (each * height + rows) * width + columns)
+
+
+def _take(x: jax.Array, at: jax.Array) -> jax.Array:
+    """Reads the entries of an array at indices of the flat array, all in bounds."""
+    return x.ravel().at[at].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 def blur(x: jax.Array, deviation: float, size: Size) -> jax.Array:
@@ -120,7 +137,7 @@ def _sample_by_reads(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> ja
     rows, down = _find_taps(v[:, None], size[0])
     plane = jnp.arange(x.shape[0] * x.shape[1], dtype=jnp.int32).reshape(*x.shape[:2], 1, 1)
     at = (plane * x.shape[2] + rows[:, None]) * x.shape[3] + columns
-    values = read_at(x.ravel(), at, -1)
+    values = _take(x, at)
     return lax.optimization_barrier((values * down[:, None] * across).sum((0, 1)))
 
 

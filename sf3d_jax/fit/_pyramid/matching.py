@@ -22,6 +22,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics.platforms import choose_by_platform
@@ -154,25 +155,31 @@ def _add_up_paths_one_by_one(costs: jax.Array) -> jax.Array:
 
 
 def _add_up_paths_together(costs: jax.Array) -> jax.Array:
-    """Follows all paths in one loop: first those along columns, down and up, then along rows."""
+    """Follows all paths in one loop: those down, up, to the right and to the left."""
     height, width = costs.shape[:2]
+    y, x = np.arange(height)[:, None], np.arange(width)
+    pixels = y * width + x
+    starts = pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]
+    strides, lengths = (width, -width, 1, -1), (height, height, width, width)
+    start, number = np.concatenate(starts), [len(each) for each in starts]
+    stride, last = np.repeat(strides, number), np.repeat(lengths, number) - 1
+    costs = costs.reshape(height * width, *costs.shape[2:])
 
-    def step(
-        state: tuple[jax.Array, jax.Array], i: jax.Array
-    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def step(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        sums, least = state
         # The shorter paths go on at their last pixels; this is not read.
-        down, along = jnp.minimum(i, height - 1), jnp.minimum(i, width - 1)
-        rows = costs[down], costs[height - 1 - down]
-        columns = costs[:, along], costs[:, width - 1 - along]
-        after = _go_on(*state, jnp.concatenate([*rows, *columns]))
-        return (after, after.min(axis=(-2, -1), keepdims=True)), after
+        cost = costs.at[start + stride * jnp.minimum(i, last)].get(mode="promise_in_bounds")
+        before = lax.dynamic_index_in_dim(sums, i, keepdims=False)
+        after = _go_on(before, least, cost)
+        sums = lax.dynamic_update_index_in_dim(sums, after, i + 1, 0)
+        return sums, after.min(axis=(-2, -1), keepdims=True)
 
-    start = jnp.zeros((2 * (height + width), *costs.shape[2:]), costs.dtype)
-    lengths = jnp.arange(max(height, width))
-    _, sums = lax.scan(step, (start, start[:, :1, :1]), lengths)
-    y, x = jnp.arange(height)[:, None], jnp.arange(width)
-    columns = sums[y, x] + sums[height - 1 - y, width + x]
-    return columns + (sums[x, 2 * width + y] + sums[width - 1 - x, 2 * width + height + y])
+    most = max(height, width)
+    sums = jnp.zeros((most + 1, len(start), *costs.shape[1:]), costs.dtype)
+    sums, _ = lax.fori_loop(0, most, step, (sums, sums[0, :, :1, :1]), unroll=2)
+    down, up = sums[y + 1, x], sums[height - y, width + x]
+    right, left = sums[x + 1, 2 * width + y], sums[width - x, 2 * width + height + y]
+    return (down + up) + (right + left)
 
 
 def _go_on(before: jax.Array, least: jax.Array, cost: jax.Array) -> jax.Array:

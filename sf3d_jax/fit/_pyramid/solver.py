@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics import reciprocal
 from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.fit._pyramid.maps import add_up, differences, pad
 
@@ -135,8 +136,8 @@ def _solve_with_joint_sums(
     def go_on(state: tuple[Maps, ...], sums: Maps, w: Maps) -> tuple[Maps, ...]:
         x, rest, along, image, u = state
         energy, uw, us, ps = sums
-        turn = _divide(jnp.ones_like(energy), energy)
-        size = _divide(jnp.ones_like(ps), (uw * turn + 2 * us) * turn + ps)
+        turn = _invert(energy)
+        size = _invert((uw * turn + 2 * us) * turn + ps)
         along, image = _add(along, turn, u), _add(image, turn, w)
         x, rest = _add(x, size, along), _add(rest, -size, image)
         # Otherwise XLA would compute these again for every neighbour.
@@ -154,6 +155,12 @@ def _solve_with_joint_sums(
     zeros, zero = tuple(map(jnp.zeros_like, right)), jnp.zeros_like(energy)
     state = go_on((zeros, right, zeros, zeros, u), (energy, uw, zero, zero), w)
     return lax.fori_loop(1, count, step, state, unroll=_UNROLL)[0]
+
+
+def _invert(x: jax.Array) -> jax.Array:
+    """1 / x, or 0 for x so small that it only occurs once the solution is found."""
+    positive = x > jnp.finfo(x.dtype).tiny ** 0.75
+    return jnp.where(positive, reciprocal(jnp.where(positive, x, 1)), 0)
 
 
 def _multiply_pixels(x: Maps, y: Maps) -> jax.Array:

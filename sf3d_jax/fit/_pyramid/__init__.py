@@ -194,8 +194,9 @@ def _count(marks: jax.Array) -> jax.Array:
 
 def _resize_frames(frames: FramePair, source: Size, size: Size, shape: Shape) -> FramePair:
     """Resizes frames; takes the depth of the nearest pixel, to invent none between surfaces."""
-    images = resize(frames.images, source, size, shape)
-    known = resize(frames.known.astype(images.dtype), source, size, shape) > 0.5
+    known = frames.known[:, None].astype(frames.images.dtype)
+    both = resize(jnp.concatenate([frames.images, known], axis=1), source, size, shape)
+    images, known = both[:, :-1], both[:, -1] > 0.5
     inv_depths = frames.inv_depths
     if inv_depths is not None:
         inv_depths = resize_to_nearest(inv_depths, source, size, shape)

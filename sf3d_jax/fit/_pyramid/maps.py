@@ -181,19 +181,26 @@ def fill_unknown(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
 
 
 def _fill(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
-    result, found = jnp.where(known, x, 0), known
-    weight = found.astype(x.dtype)
-    whole = small = tuple(jnp.asarray(n, x.dtype) for n in size)
-    shape = few = x.shape[-2:]
-    while max(few) > 1:
-        few = (few[0] + 2) // 3, (few[1] + 2) // 3
-        small = jnp.floor((small[0] + 2) / 3), jnp.floor((small[1] + 2) / 3)
-        sums = [resize(a, whole, small, few) for a in (jnp.where(known, x, 0), weight)]
-        some = sums[1] > 1e-4
-        means = jnp.where(some, sums[0] / jnp.where(some, sums[1], 1), 0)
-        share = resize(some.astype(x.dtype), small, whole, shape)
+    shape = x.shape[-2:]
+    few = (shape[0] + 2) // 3, (shape[1] + 2) // 3
+    known_x = jnp.stack([jnp.where(known, x, 0), known.astype(x.dtype)])
+
+    def fill_from_coarser(_: jax.Array, state: tuple) -> tuple:
+        result, found, small = state
+        small = tuple(jnp.floor((n + 2) / 3) for n in small)
+        total, weight = resize(known_x, whole, small, few)
+        some = weight > 1e-4
+        means = jnp.where(some, total / jnp.where(some, weight, 1), 0)
+        value, share = resize(jnp.stack([means, some.astype(x.dtype)]), small, whole, shape)
         there = share > 1e-4
-        value = resize(means, small, whole, shape) / jnp.where(there, share, 1)
-        result = jnp.where(~found & there, value, result)
-        found = found | there
-    return result
+        result = jnp.where(~found & there, value / jnp.where(there, share, 1), result)
+        return result, found | there, small
+
+    whole = tuple(jnp.asarray(n, x.dtype) for n in size)
+    state = known_x[0], known, whole
+    return lax.fori_loop(0, _count_thirds(max(shape)), fill_from_coarser, state)[0]
+
+
+def _count_thirds(n: int) -> int:
+    """Counts how often a length is divided by three, and rounded up, until it is 1."""
+    return 0 if n <= 1 else 1 + _count_thirds((n + 2) // 3)

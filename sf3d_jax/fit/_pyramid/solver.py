@@ -24,7 +24,7 @@ Maps = tuple[jax.Array, ...]
 Links = Sequence[tuple[jax.Array, jax.Array]]
 
 # Steps in the body of the GPU's loop, whose counter is a kernel, too.
-_UNROLL = 7
+_UNROLL = 14
 # Numbers that one block of a GPU sums.
 _ONE_BLOCK = 2**14
 

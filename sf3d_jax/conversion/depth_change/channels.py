@@ -279,7 +279,6 @@ def from_time_to_contact(
     """
     convert = lambda t, d0, dt: d0 * (dt / (t - dt))
 
-
     def usable(t: jax.Array, d0: jax.Array, dt: jax.Array) -> jax.Array:
         # Where T is 0, d0 + c would be 0 but for a rounded quotient.
         arrives = (t >= 0) & (t <= dt)

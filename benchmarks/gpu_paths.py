@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import gpu_inputs as inputs
 import jax
 import jax.numpy as jnp
+import numpy as np
 from losses import unsupervised
 from rasterizer import camera_of
 
@@ -116,14 +117,15 @@ def with_gradient(name: str, function: Function, arguments: tuple, wrt: tuple[in
 def camera(size: tuple[int, ...], shift: float = 0.0) -> sf3d.Camera:
     """A pinhole with a field of view of 53 degrees, moved to the right."""
     height, width = size[-2:]
-    pose = jnp.eye(4)[:3].at[0, 3].set(-shift)
+    pose = np.eye(3, 4, dtype=np.float32)
+    pose[0, 3] = -shift
     middle = ((width - 1) / 2, (height - 1) / 2)
     return sf3d.Camera.pinhole(width, width, *middle, (height, width), pose)
 
 
 def lens_camera(size: tuple[int, ...], model: str, shift: float = 0.0) -> sf3d.Camera:
     pinhole = camera(size, shift)
-    coefficients = jnp.array(LENSES[model])
+    coefficients = np.array(LENSES[model], np.float32)
     return sf3d.Camera(
         pinhole.focal,
         pinhole.principal_point,

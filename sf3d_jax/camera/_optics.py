@@ -11,6 +11,7 @@ import numpy as np
 from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, mask
 from sf3d_jax._numerics.vectors import cross, dot
 from sf3d_jax.camera import _lens
+from sf3d_jax.camera._domain import domain_limit
 from sf3d_jax.camera._fields import edit
 
 if TYPE_CHECKING:
@@ -107,5 +108,5 @@ class Optics:
         """Whether the lens is one-to-one at the ray (x, y, 1)."""
         if self.model == "pinhole":
             return is_in_range(x) & is_in_range(y)
-        limit = _lens.domain_limit(self.model, self.coefficients)
+        limit = domain_limit(self.model, self.coefficients)
         return _lens.is_one_to_one(self.model, x, y, self.coefficients, limit)

@@ -9,16 +9,14 @@ and the same for the covariance. A bright, nearly flat window keeps its digits. 
 E[x^2] - E[x]^2 loses them: in float32 its error is as large as SSIM's own constants.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from sf3d_jax._numerics import compute_once, is_positive_finite, mask
 from sf3d_jax.losses._maps import taps, total
-from sf3d_jax.warping._windows import match_varying_axes
 
 Weights = tuple[float, ...]
 Pair = tuple[jax.Array, jax.Array]
@@ -29,50 +27,6 @@ Moments = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 _FEW = 3
 # Constants of Wang et al. 2004, for brightness up to 1.
 _C1, _C2 = 0.01**2, 0.03**2
-
-
-def map_windows(
-    function: Callable[[Moments], tuple[jax.Array, jax.Array]],
-    weights: Weights,
-    known: jax.Array,
-    image: jax.Array,
-    other: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """The mean over channels of a function of each window's moments, and where it is defined.
-
-    Args:
-      function: takes moments; returns values and which of them count.
-      weights: window weights, used along rows and columns; odd length, symmetric, sum 1.
-      known: (*b, H, W), bool.
-      image: (*b, H, W, C), any values where not known.
-      other: (*b, H, W, C), any values where not known.
-
-    Returns:
-      (*b, H, W) each; False where the window leaves the image or has unknown pixels, and where
-      no channel counts.
-    """
-    radius = len(weights) // 2
-    if min(known.shape[-2:]) < len(weights):
-        return jnp.zeros(known.shape, image.dtype), jnp.zeros(known.shape, bool)
-    whole = known
-    for axis in (-1, -2):
-        whole = jnp.all(jnp.stack(taps(whole, len(weights), axis)), axis=0)
-    # Channels first, because XLA does not vectorise a select between channels-last images.
-    spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in (image, other))
-    planes = [jnp.where(known[None], jnp.moveaxis(x, -1, 0), 0) for x in spread]
-
-    # One channel at a time stays in the cache. The derivative recomputes it.
-    @partial(jax.checkpoint, prevent_cse=False)
-    def add(sums: Pair, pair: Pair) -> tuple[Pair, None]:
-        values, counts = function(_moments(weights, *pair))
-        counts = counts & whole
-        return (sums[0] + mask(counts, values), sums[1] + counts.astype(sums[1].dtype)), None
-
-    sums = jnp.zeros(whole.shape, image.dtype), jnp.zeros(whole.shape, jnp.int16)
-    (values, count), _ = lax.scan(add, match_varying_axes(sums, (known, *planes)), planes)
-    margin = [(0, 0)] * (known.ndim - 2) + [(radius, radius)] * 2
-    mean = values / jnp.maximum(count, 1).astype(values.dtype)
-    return jnp.pad(mean, margin), jnp.pad(count > 0, margin)
 
 
 def dissimilarity(moments: Moments) -> tuple[jax.Array, jax.Array]:
@@ -101,12 +55,19 @@ def decorrelation(moments: Moments) -> tuple[jax.Array, jax.Array]:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _moments(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
+def measure_windows(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
     """Moments of maps (*b, H, W), for the windows that lie inside them."""
+    return reduce_windows(weights, (-2, -1), image, other)
+
+
+def reduce_windows(
+    weights: Weights, axes: tuple[int, int], image: jax.Array, other: jax.Array
+) -> Moments:
+    """Moments of windows over the axes of rows and columns."""
     nothing = (jnp.zeros((), image.dtype),) * 3
-    along = _reduce_axis(weights, -1, (image, other, *nothing))
+    along = _reduce_axis(weights, axes[1], (image, other, *nothing))
     # With few taps, computing the first pass again for each is faster than storing it.
-    return _reduce_axis(weights, -2, along if len(weights) <= _FEW else compute_once(along))
+    return _reduce_axis(weights, axes[0], along if len(weights) <= _FEW else compute_once(along))
 
 
 def _reduce_axis(weights: Weights, axis: int, moments: Moments) -> Moments:
@@ -114,21 +75,26 @@ def _reduce_axis(weights: Weights, axis: int, moments: Moments) -> Moments:
     count, middle = len(weights), len(weights) // 2
     a, b = (taps(x, count, axis) for x in moments[:2])
     da, db = ([x - xs[middle] for x in xs] for xs in (a, b))
-    ma, mb = _weighted_sum(weights, da), _weighted_sum(weights, db)
+    ma, mb = sum_weighted(weights, da), sum_weighted(weights, db)
     seconds = []
     pairs = (da, da, ma, ma), (db, db, mb, mb), (da, db, ma, mb)
     for second, (x, y, mx, my) in zip(moments[2:], pairs, strict=True):
-        between = _weighted_sum(weights, [p * q for p, q in zip(x, y, strict=True)]) - mx * my
-        within = _weighted_sum(weights, taps(second, count, axis)) if second.ndim else second
+        between = sum_weighted(weights, [p * q for p, q in zip(x, y, strict=True)]) - mx * my
+        within = sum_weighted(weights, taps(second, count, axis)) if second.ndim else second
         seconds.append(between + within)
     var_a, var_b, covariance = seconds
     return a[middle] + ma, b[middle] + mb, var_a, var_b, covariance
 
 
+def sum_weighted(weights: Weights, xs: Sequence[jax.Array]) -> jax.Array:
+    """The sum of maps, each times its weight."""
+    return total([w * x for w, x in zip(weights, xs, strict=True)])
+
+
 def _forward(
     weights: Weights, image: jax.Array, other: jax.Array
 ) -> tuple[Moments, tuple[jax.Array, ...]]:
-    moments = _moments(weights, image, other)
+    moments = measure_windows(weights, image, other)
     return moments, (image, other, *moments[:2])
 
 
@@ -144,16 +110,12 @@ def _backward(weights: Weights, saved: tuple[jax.Array, ...], cotangents: Moment
     )
 
 
-_moments.defvjp(_forward, _backward)
+measure_windows.defvjp(_forward, _backward)
 
 
 def _transpose_windows(weights: Weights, x: jax.Array) -> jax.Array:
     """The weighted sum over all windows that contain a pixel."""
     beyond = len(weights) - 1
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(beyond, beyond)] * 2)
-    along = compute_once(_weighted_sum(weights, taps(x, len(weights), -1)))
-    return _weighted_sum(weights, taps(along, len(weights), -2))
-
-
-def _weighted_sum(weights: Weights, xs: Sequence[jax.Array]) -> jax.Array:
-    return total([w * x for w, x in zip(weights, xs, strict=True)])
+    along = compute_once(sum_weighted(weights, taps(x, len(weights), -1)))
+    return sum_weighted(weights, taps(along, len(weights), -2))

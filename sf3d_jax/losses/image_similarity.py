@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_channels, check_choice, check_maps
-from sf3d_jax._numerics import channels, jit, widen
+from sf3d_jax._numerics import channels, jit, mask, widen
 from sf3d_jax._numerics.brightness import expect_unit_range
 from sf3d_jax.losses._census import compare_neighbours
 from sf3d_jax.losses._maps import (
@@ -39,10 +39,10 @@ from sf3d_jax.losses._maps import (
     check_same_channels,
     find_usable_pixels,
     loss_map,
-    mask_inputs,
     total,
 )
-from sf3d_jax.losses._moments import decorrelation, dissimilarity, map_windows
+from sf3d_jax.losses._moments import decorrelation, dissimilarity
+from sf3d_jax.losses._window_maps import map_windows
 from sf3d_jax.losses.penalties import l1
 
 Window = Literal["uniform", "gaussian"]
@@ -78,9 +78,9 @@ def brightness(
     """
     dtype = _check_pair(image, other, valid)
     check_penalty(penalty)
-    known, (image, other) = mask_inputs(valid, *widen(image, other))
-    parts = [penalty(a - b) for a, b in zip(channels(image), channels(other), strict=True)]
-    return loss_map(total(parts) / len(parts), known, dtype)
+    images = widen(image, other)
+    known = find_usable_pixels(valid, *images)
+    return loss_map(_brightness(known, *images, penalty), known, dtype)
 
 
 @partial(jit, static=("radius",))
@@ -221,11 +221,21 @@ def photometric(
     """
     dtype = _check_pair(image, other, valid)
     image, other = widen(image, other)
-    structure = ssim(image, other, valid=valid)
-    difference = brightness(image, other, valid=valid, penalty=penalty)
+    known = find_usable_pixels(valid, image, other)
+    structure, whole = map_windows(dissimilarity, _UNIFORM, known, image, other)
+    # Windows that are known have known pixels in their middle.
+    difference = _brightness(whole, image, other, penalty)
     a = jnp.asarray(share, image.dtype)
-    values = a * structure.values + (1 - a) * difference.values
-    return loss_map(values, structure.valid, dtype)
+    return loss_map(a * structure + (1 - a) * difference, whole, dtype)
+
+
+def _brightness(
+    known: jax.Array, image: jax.Array, other: jax.Array, penalty: Callable[[jax.Array], jax.Array]
+) -> jax.Array:
+    """The mean over channels of the penalty of the difference, where known."""
+    spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in (image, other))
+    a, b = (channels(mask(known, x)) for x in spread)
+    return total([penalty(x - y) for x, y in zip(a, b, strict=True)]) / len(a)
 
 
 def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> jnp.dtype:

@@ -5,17 +5,26 @@ import re
 from unittest import mock
 
 import jax
+import pytest
 
 
 @contextlib.contextmanager
 def gpu_forms():
     """Runs on the CPU what other devices run."""
-    elsewhere = lambda *arguments, default, **_: default(*arguments)
+    # Kernels for CUDA alone have no other GPU's form, and do not run here.
+    elsewhere = lambda *arguments, default, rocm=None, **_: (rocm or default)(*arguments)
     forced = mock.patch("sf3d_jax._numerics.platforms.platform_dependent", elsewhere)
     # The precision is part of the key of JAX's caches, so no program of the CPU's form is reused.
     # It changes no product that names its own, and none on a CPU.
     with forced, jax.default_matmul_precision("highest"):
         yield
+
+
+@pytest.fixture(params=["cpu", pytest.param("gpu", marks=pytest.mark.thorough)])
+def each_platform(request):
+    """Runs a test with the forms of either platform."""
+    with gpu_forms() if request.param == "gpu" else contextlib.nullcontext():
+        yield request.param
 
 
 def lower_for_gpu(function, *arguments):

@@ -58,8 +58,11 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
         if name == "world_to_camera":
             # A rotation has determinant 1. A pose that was never set is zero: not invertible.
             fits = fits & (_find_determinant(x[..., :3]) > 0.5)
-        others = tuple(np.zeros(len(entries)) if other is None else other.flat)
-        arrays[name] = jnp.stack(mask(fits, entries, others), -1).reshape(x.shape)
+        if name == "world_to_camera":
+            arrays[name] = mask(fits[..., None, None], x, other)
+        else:
+            others = tuple(np.zeros(len(entries)) if other is None else other.flat)
+            arrays[name] = jnp.stack(mask(fits, entries, others), -1)
         good = good & fits
     return edit(camera, **arrays), good
 

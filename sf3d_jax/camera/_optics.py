@@ -51,7 +51,7 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
         if x is None:
             continue
         axes = 2 if name == "world_to_camera" else 1
-        # One entry at a time, since on GPUs a kernel makes up numbers but not the rest of an array.
+        # One entry at a time, since a reduction would be a kernel of its own on GPUs.
         entries = channels(x.reshape(*x.shape[: x.ndim - axes], -1))
         is_good = is_positive_finite if name == "focal" else is_in_range
         fits = functools.reduce(jnp.logical_and, map(is_good, entries))

@@ -88,7 +88,7 @@ Operation: TypeAlias = Callable[[Double, Operand], Double]
 
 
 # Newer releases have it outside of `experimental`.
-_enable_x64: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
+_enable_x64: Any = (jax if hasattr(jax, "enable_x64") else jax.experimental).enable_x64
 
 
 def call_in_float64(function: Callable[..., T], *trees: Tree) -> T:

@@ -1,12 +1,14 @@
 """A camera's numbers as separate arrays that broadcast over the pixels, and pixel <-> ray."""
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics.vectors import cross, dot
 from sf3d_jax.camera import _lens
 from sf3d_jax.camera._domain import domain_limit
 from sf3d_jax.camera._fields import edit
@@ -50,7 +52,9 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
             continue
         axes = 2 if name == "world_to_camera" else 1
         fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
-        fits = fits.all(axis=tuple(range(-axes, 0)))
+        # Entry by entry: a reduction would be a kernel of its own on a GPU.
+        entries = channels(fits.reshape(*fits.shape[: fits.ndim - axes], -1))
+        fits = functools.reduce(jnp.logical_and, entries)
         if name == "world_to_camera":
             # A rotation has determinant 1. A pose that was never set is zero: not invertible.
             fits = fits & (_find_determinant(x[..., :3]) > 0.5)
@@ -60,8 +64,8 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
 
 
 def _find_determinant(matrix: jax.Array) -> jax.Array:
-    a, b, c = (matrix[..., i, :] for i in range(3))
-    return (a * jnp.cross(b, c)).sum(-1)
+    a, b, c = split_rows(matrix, 0)
+    return dot(a, cross(b, c))
 
 
 @jax.tree_util.register_dataclass

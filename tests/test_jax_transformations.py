@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import sf3d_jax as sf3d
-from sf3d_jax.warping import _windows
+from sf3d_jax.warping._windows import chunks
 
 SMALL = (4, 5)
 SMALL_MATRIX = MATRIX * [[0.2], [0.2], [1]]
@@ -228,7 +228,7 @@ def images_to_move(mode):
 
 @pytest.mark.parametrize("way", ["sharded", "checkpointed"])
 @thorough.parametrize("mode", ["reverse", "forward"], default=["forward"])
-def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
+def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way, each_platform):
     inputs, expected = images_to_move(mode)
     if way == "sharded":
         mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
@@ -243,7 +243,7 @@ def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
 
 def test_a_splat_in_chunks_is_sharded_too(monkeypatch):
     """Also where the flow is the same on all devices."""
-    monkeypatch.setattr(_windows, "_CHUNK_BYTES", 256)
+    monkeypatch.setattr(chunks, "_CHUNK_BYTES", 256)
     mesh = Mesh(np.array(jax.devices()[:2]), ("batch",))
     rng = np.random.default_rng(5)
     values, flow, importance = (

@@ -300,11 +300,10 @@ def _interpolate_jvp(
 ) -> tuple[jax.Array, jax.Array]:
     image, first, dv, du, valid, smooth = primals
     image_dot, _, dv_dot, du_dot, _, _ = tangents
-    moved = window_sum_for_image_grad(image_dot, first, _find_weights(kernel, dv, du, valid))
-
-    dv_dot, du_dot = mask(smooth, (dv_dot, du_dot))
     slopes = lambda f: jax.jvp(kernel.weights, (f,), (jnp.ones_like(f),))
     (across, across_slope), (along, along_slope) = slopes(dv), slopes(du)
+    moved = window_sum_for_image_grad(image_dot, first, across, along, valid)
+    dv_dot, du_dot = mask(smooth, (dv_dot, du_dot))
     change = jax.tree.map(
         lambda by_u, by_v: du_dot * by_u + dv_dot * by_v,
         products(across, along_slope),

@@ -83,13 +83,15 @@ class _Landing(NamedTuple):
     Attributes:
       first: (h, w), integers, the first pixel of each window as row times width plus column.
       weights: two rows of two maps (h, w), the weights of its pixels.
+      deterministic: whether sums must not depend on the order in which a GPU adds.
     """
 
     first: jax.Array
     weights: Maps
+    deterministic: bool
 
 
-@partial(jit, static=("mode",))
+@partial(jit, static=("mode", "deterministic"))
 def forward_splat(
     values: jax.Array,
     flow: jax.Array,
@@ -97,6 +99,7 @@ def forward_splat(
     mode: Mode | None = None,
     importance: jax.Array | None = None,
     valid: jax.Array | None = None,
+    deterministic: bool = False,
 ) -> Splatted:
     """Moves values forward along a flow onto the grid of the next image.
 
@@ -120,6 +123,10 @@ def forward_splat(
       importance: (*b, H, W), m, such as the inverse depth, so that near pixels hide far ones.
         Required by "linear" and "softmax"; "linear" drops pixels where it is negative.
       valid: (*b, H, W), bool, the pixels to move; all if None.
+      deterministic: whether a GPU must give the same bits each time, on any number of devices. It
+        adds in any order, so the last digits vary. If True, it adds in fixed point, which moves
+        three times as much memory. Gradients are the same each time, too; derivatives in forward
+        mode are not. A CPU adds in one order, so there the option changes nothing.
 
     Returns:
       Values and weight, in the dtype of the values. Values are 0 in holes. Pixels that are not
@@ -154,7 +161,8 @@ def forward_splat(
     values = jnp.broadcast_to(values, (*shape, values.shape[-1]))
     priority = mask(carried, jnp.broadcast_to(priority, shape))
     fu, fv = mask(carried, [jnp.broadcast_to(x, shape) for x in channels(flow)])
-    result, weight = _splat(mode, values, _find_landing(fu, fv, carried), priority)
+    landing = _find_landing(fu, fv, carried, deterministic)
+    result, weight = _splat(mode, values, landing, priority)
     result, _ = narrow(jnp.ones(weight.shape, bool), result, dtype)
     return Splatted(result, weight.astype(dtype))
 
@@ -181,8 +189,8 @@ def _splat(
 ) -> tuple[jax.Array, jax.Array]:
     """Splats values; pixels that are not moved have no weight in `landing`."""
     if mode in ("sum", "average"):
-        total = _splat_with(landing, landing.weights, values)
-        return (total[..., :-1] if mode == "sum" else _divide_by_weight(total)), total[..., -1]
+        total, weight = _splat_with(landing, landing.weights, values)
+        return (total[..., :-1] if mode == "sum" else _divide_by_weight(total)), weight
 
     # The quotient does not change if all importances at a target are relative to the greatest.
     counts = jax.tree.map(lambda w: w > 0, landing.weights)
@@ -190,8 +198,7 @@ def _splat(
     relate = _divide_by_greatest if mode == "linear" else _exp_below_greatest
     factors = jax.tree.map(partial(relate, importance), greatest)
     weights = jax.tree.map(jnp.multiply, landing.weights, factors)
-    total = _splat_with(landing, weights, values)
-    weight = _splat_with(landing, landing.weights, values[..., :0])[..., 0]
+    total, weight = _splat_with(landing, weights, values, landing.weights)
     return _divide_by_weight(total), weight
 
 
@@ -208,7 +215,9 @@ def _exp_below_greatest(importance: jax.Array, greatest: jax.Array) -> jax.Array
     return jnp.exp(jnp.where(below > 0, 0, below))
 
 
-def _find_landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
+def _find_landing(
+    fu: jax.Array, fv: jax.Array, carried: jax.Array, deterministic: bool = False
+) -> _Landing:
     """Finds the windows that pixels move to; pixels that are not carried get no weight."""
     *batch, height, width = fu.shape
     u, v = positions(fu, fv)
@@ -216,7 +225,7 @@ def _find_landing(fu: jax.Array, fv: jax.Array, carried: jax.Array) -> _Landing:
     rows, columns = _enlarge_to_window((height, width))
     number = jnp.arange(math.prod(batch), dtype=row.dtype).reshape(*batch, 1, 1)
     first = (number * rows + row) * columns + column
-    return _Landing(first, mask(carried, products(across, along)))
+    return _Landing(first, mask(carried, products(across, along)), deterministic)
 
 
 def _divide_by_weight(total: jax.Array) -> jax.Array:
@@ -252,15 +261,21 @@ def _enlarge_to_window(size: tuple[int, ...]) -> tuple[int, int]:
     return max(height, 2), max(width, 2)
 
 
-def _splat_with(landing: _Landing, weights: Maps, values: jax.Array) -> jax.Array:
-    """Sums values (*b, h, w, C) times weights at their targets; the last channel sums weights."""
+def _splat_with(
+    landing: _Landing, weights: Maps, values: jax.Array, areas: Maps | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Sums values (*b, h, w, C) times weights at their targets; the last channel sums weights.
+
+    Also returns the sum of the areas, (*b, h, w); that of the weights without areas.
+    """
     *batch, height, width = landing.first.shape
     size = _enlarge_to_window((height, width))
-    first, weights = fold_batch_into_rows((landing.first, weights), -2)
-    total = scatter_windows(
-        (math.prod(batch) * size[0], size[1]), fold_batch_into_rows(values, -3), first, weights
-    )
-    return total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
+    values = fold_batch_into_rows(values, -3)
+    first, weights, areas = fold_batch_into_rows((landing.first, weights, areas), -2)
+    tall = (math.prod(batch) * size[0], size[1])
+    total, area = scatter_windows(tall, landing.deterministic, values, first, weights, areas)
+    total = total.reshape(*batch, *size, total.shape[-1])[..., :height, :width, :]
+    return total, area.reshape(*batch, *size)[..., :height, :width]
 
 
 def _greatest(landing: _Landing, counts: Maps, x: jax.Array) -> Maps:
@@ -325,7 +340,7 @@ def _nearest_surface(
         front = _greatest(landing, counts, d1)
         of_it = jax.tree.map(lambda counts, x: counts & (reach >= x), counts, front)
         weights = jax.tree.map(lambda w, of_it: jnp.where(of_it, w, 0), landing.weights, of_it)
-        return _splat_with(landing, weights, d1[..., None]), of_it
+        return _splat_with(landing, weights, d1[..., None])[0], of_it
 
     counts = jax.tree.map(lambda w: w > 0, landing.weights)
     first, of_first = layer(counts)

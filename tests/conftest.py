@@ -7,7 +7,12 @@ import shutil
 import jax
 import pytest
 
-pytest_plugins = ["helpers.command", "helpers.programs", "helpers.shared_files"]
+pytest_plugins = [
+    "helpers.command",
+    "helpers.platforms",
+    "helpers.programs",
+    "helpers.shared_files",
+]
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")

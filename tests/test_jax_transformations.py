@@ -228,7 +228,7 @@ def images_to_move(mode):
 
 @pytest.mark.parametrize("way", ["sharded", "checkpointed"])
 @thorough.parametrize("mode", ["reverse", "forward"], default=["forward"])
-def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way):
+def test_what_moves_pixels_is_sharded_and_checkpointed_too(mode, way, each_platform):
     inputs, expected = images_to_move(mode)
     if way == "sharded":
         mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))

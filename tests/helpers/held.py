@@ -158,7 +158,7 @@ WARPING = {
             (
                 "sample",
                 "test_bilinear_is_that_of_scipy",
-                "test_gradients_are_those_of_finite_differences[bilinear-zeros]",
+                "test_gradients_are_those_of_finite_differences[cpu-bilinear-zeros]",
             ),
             (
                 "backward_warp",
@@ -170,7 +170,7 @@ WARPING = {
     "forward_splat": pixels(
         f"{SPLATTING}::test_matches_the_loop",
         "forward_splat softmax",
-        gradient=f"{SPLATTING}::test_gradients_are_those_of_finite_differences[softmax]",
+        gradient=f"{SPLATTING}::test_gradients_are_those_of_finite_differences[cpu-softmax]",
     ),
     "warp_inverse_depth": pixels(
         f"{SPLATTING}::test_the_nearer_surface_wins_and_holes_are_not_valid",

@@ -5,6 +5,7 @@ import re
 from unittest import mock
 
 import jax
+import pytest
 
 
 @contextlib.contextmanager
@@ -17,6 +18,13 @@ def gpu_forms():
     # It changes no product that names its own, and none on a CPU.
     with forced, jax.default_matmul_precision("highest"):
         yield
+
+
+@pytest.fixture(params=["cpu", pytest.param("gpu", marks=pytest.mark.thorough)])
+def each_platform(request):
+    """Runs a test with the forms of either platform."""
+    with gpu_forms() if request.param == "gpu" else contextlib.nullcontext():
+        yield request.param
 
 
 def lower_for_gpu(function, *arguments):

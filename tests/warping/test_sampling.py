@@ -118,7 +118,7 @@ def test_bilinear_is_that_of_opencv(border):
     itertools.product(["bilinear", "bicubic"], BORDERS),
     default=[("bilinear", "zeros")],
 )
-def test_gradients_are_those_of_finite_differences(method, border):
+def test_gradients_are_those_of_finite_differences(method, border, each_platform):
     rng = np.random.default_rng(2)
     x, pixels = image(), rng.uniform(-2.9, 9.9, size=(5, 6, 2))
     weights = rng.normal(size=(5, 6, 3))
@@ -138,7 +138,7 @@ def test_gradients_are_those_of_finite_differences(method, border):
         assert float(reverse) == pytest.approx(float(forward), rel=1e-12)
 
 
-def test_on_a_centre_the_derivative_is_the_slope_to_the_next_pixel():
+def test_on_a_centre_the_derivative_is_the_slope_to_the_next_pixel(each_platform):
     x = jnp.float32(image())
     zero = jnp.zeros((*SIZE, 2))
     of_all = jax.jit(jax.jacrev(lambda flow: sf3d.backward_warp(x, flow).values.sum((0, 1))))
@@ -183,7 +183,7 @@ def test_a_shift_by_whole_pixels_is_a_shift(method, shift):
 
 @pytest.mark.non_finite
 @thorough.parametrize("method", METHODS, default=["bilinear"])
-def test_a_pixel_without_weight_has_no_say(method):
+def test_a_pixel_without_weight_has_no_say(method, each_platform):
     x = jnp.float32(image()).at[3, 4].set(jnp.nan)
     clean = jnp.float32(image())
     run = lambda x, flow: sf3d.backward_warp(x, flow, method=method)
@@ -217,7 +217,7 @@ def test_a_batch_is_a_loop_and_jit_changes_nothing(method):
     np.testing.assert_allclose(together.values[0, 0], plain, atol=1e-6)
 
 
-def test_second_derivatives_exist():
+def test_second_derivatives_exist(each_platform):
     x, flow = jnp.float32(image()), jnp.float32(np.random.default_rng(3).normal(size=(*SIZE, 2)))
     loss = lambda flow: jnp.square(sf3d.backward_warp(x, flow).values).sum()
     along = jax.jit(lambda x: jax.jvp(jax.grad(loss), (x,), (flow,)))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import thorough
+from helpers.platforms import gpu_forms
 from helpers.support import as_numpy, cast, float64, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def by_loop(values, flow, mode, importance, valid):
 @thorough.parametrize("size", [SIZE, (1, 5)], default=[SIZE])
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 @pytest.mark.parametrize("mode", MODES)
-def test_matches_the_loop(mode, scale, size):
+def test_matches_the_loop(mode, scale, size, each_platform):
     values, flow, importance, valid = inputs(size)
     importance = scale * importance
     with float64():
@@ -64,7 +65,7 @@ def test_matches_the_loop(mode, scale, size):
 
 
 @pytest.mark.parametrize("shift", [-1e4, 1e4])
-def test_importance_of_any_size_neither_overflows_nor_vanishes(shift):
+def test_importance_of_any_size_neither_overflows_nor_vanishes(shift, each_platform):
     values, flow, importance, _ = inputs()
     values, flow, importance = cast((values, flow, importance), jnp.float32)
     shifted = jnp.round(importance * 64) / 64
@@ -79,7 +80,7 @@ def test_importance_of_any_size_neither_overflows_nor_vanishes(shift):
 
 
 @pytest.mark.parametrize("unit", [1e-36, 1e-30, 1e6])
-def test_the_unit_of_a_linear_importance_does_not_count(unit):
+def test_the_unit_of_a_linear_importance_does_not_count(unit, each_platform):
     values, flow, importance, _ = cast(inputs(), jnp.float32)
     importance = jnp.abs(importance) + 0.1
 
@@ -97,7 +98,7 @@ def test_the_unit_of_a_linear_importance_does_not_count(unit):
     np.testing.assert_allclose(got_importance * np.float64(unit), of_importance, atol=1e-5)
 
 
-def test_linear_importances_of_any_ratio_do_not_spoil_their_neighbours():
+def test_linear_importances_of_any_ratio_do_not_spoil_their_neighbours(each_platform):
     values, flow = jnp.arange(1.0, 9).reshape(2, 4, 1), jnp.zeros((2, 4, 2))
     importance = jnp.ones((2, 4)).at[0, 1].set(1e4)
     for row, column in ((0, 0), (0, 2), (1, 1)):
@@ -110,7 +111,7 @@ def test_linear_importances_of_any_ratio_do_not_spoil_their_neighbours():
     assert np.isfinite(of_flow).all() and np.isfinite(of_importance).all()
 
 
-def test_a_target_with_hardly_any_weight_has_a_finite_gradient():
+def test_a_target_with_hardly_any_weight_has_a_finite_gradient(each_platform):
     values, flow = jnp.ones((1, 2, 1)), jnp.zeros((1, 2, 2)).at[0, 0, 0].set(1e-25)
     valid = jnp.array([[True, False]])
     loss = lambda *x: jnp.square(sf3d.forward_splat(*x, valid=valid).values).sum()
@@ -120,7 +121,7 @@ def test_a_target_with_hardly_any_weight_has_a_finite_gradient():
 
 
 @thorough.parametrize("mode", MODES, default=["average", "softmax"])
-def test_gradients_are_those_of_finite_differences(mode):
+def test_gradients_are_those_of_finite_differences(mode, each_platform):
     values, flow, importance, valid = inputs()
     flow[0] += 0.3
     rng = np.random.default_rng(1)
@@ -177,7 +178,7 @@ def test_inside_the_frame_mass_is_conserved(seed):
 
 
 @thorough.parametrize("mode", MODES, default=["softmax"])
-def test_a_batch_is_a_loop(mode):
+def test_a_batch_is_a_loop(mode, each_platform):
     values, flow, importance, valid = (
         np.stack(x) for x in zip(inputs(), inputs(seed=5), strict=True)
     )
@@ -192,7 +193,7 @@ def test_a_batch_is_a_loop(mode):
 
 
 @thorough.parametrize("mode", MODES, default=["softmax"])
-def test_half_precision_comes_back_rounded_once(mode):
+def test_half_precision_comes_back_rounded_once(mode, each_platform):
     values, flow, importance, _ = cast(inputs(), jnp.bfloat16)
     wide = cast((values, flow, importance), jnp.float32)
     got = sf3d.forward_splat(values, flow, mode=mode, **options(mode, importance))
@@ -211,6 +212,30 @@ def test_the_plainest_call_is_an_average_and_with_an_importance_softmax():
     got = sf3d.forward_splat(values, flow, importance=importance)
     np.testing.assert_array_equal(got.values, softmax.values)
     assert not np.array_equal(softmax.values, average.values)
+
+
+@thorough.parametrize("mode", MODES, default=["softmax"])
+def test_a_deterministic_splat_does_not_depend_on_the_order(mode):
+    """Mirrored, the pixels are added in the other order, and each has the same weights."""
+    values, flow, importance, valid = inputs((12, 16), scale=4.0)
+    flow = np.round(flow * 64) / 64
+    expected, weight = by_loop(values, flow, mode, importance, valid)
+    values, flow, importance = (np.float32(x) for x in (values, flow, importance))
+
+    def run(*maps, deterministic):
+        values, flow, importance, valid = maps
+        given = dict(valid=valid, deterministic=deterministic, **options(mode, importance))
+        return as_numpy(sf3d.forward_splat(values, flow, mode=mode, **given))
+
+    maps = values, flow, importance, valid
+    mirrored = [x[:, ::-1] for x in (values, flow * np.float32([-1, 1]), importance, valid)]
+    with gpu_forms():
+        for deterministic in (False, True):
+            got = run(*maps, deterministic=deterministic)
+            other = run(*mirrored, deterministic=deterministic)
+            assert np.array_equal(got.values, other.values[:, ::-1]) == deterministic
+            np.testing.assert_allclose(got.values, expected, atol=2e-5)
+            np.testing.assert_allclose(got.weight, weight, atol=1e-5)
 
 
 def test_wrong_arguments_are_named():
@@ -233,7 +258,7 @@ def test_wrong_arguments_are_named():
         sf3d.warp_inverse_depth(importance, importance[1:], flow)
 
 
-def test_the_nearer_surface_wins_and_holes_are_not_valid():
+def test_the_nearer_surface_wins_and_holes_are_not_valid(each_platform):
     inv_depth = np.full((8, 12), 0.2, np.float32)
     inv_depth[2:6, 2:5] = 0.5
     flow = np.zeros((8, 12, 2), np.float32)
@@ -249,7 +274,7 @@ def test_the_nearer_surface_wins_and_holes_are_not_valid():
     assert not got[hole].any()
 
 
-def test_the_gradient_goes_to_the_winners():
+def test_the_gradient_goes_to_the_winners(each_platform):
     inv_depth = np.full((4, 6), 0.2, np.float32)
     inv_depth[:, 1] = 0.5
     flow = np.zeros((4, 6, 2), np.float32)

@@ -31,7 +31,7 @@ def scatter(
 
 
 def _add_in_fixed_point(pixels: int, index: jax.Array, updates: jax.Array) -> jax.Array:
-    """Adds updates (t, m, n, C) at an index (t, m, n); returns the sums, (pixels, C)."""
+    """Adds updates (k, m, n, C) at an index (k, m, n); returns the sums, (pixels, C)."""
     whole = jnp.int32 if updates.dtype == jnp.float32 else jnp.int64
     lowest = _find_lowest_exponent(updates.dtype)
     exponent = jnp.full((pixels, updates.shape[-1]), lowest, whole)

@@ -43,11 +43,11 @@ def add_at(image: jax.Array, index: jax.Array, updates: jax.Array) -> jax.Array:
 
 
 def zero_non_finite(x: jax.Array) -> jax.Array:
-    """Replaces numbers that are not finite by 0."""
+    """Replaces non-finite numbers by 0."""
     return jnp.where(jnp.isfinite(x), x, 0)
 
 
 def append_one(values: jax.Array) -> jax.Array:
-    """Appends a channel of ones to values, of which those that are not finite count as 0."""
+    """Appends a channel of ones to values, of which the non-finite count as 0."""
     ones = jnp.ones((*values.shape[:-1], 1), values.dtype)
     return jnp.concatenate([zero_non_finite(values), ones], axis=-1)

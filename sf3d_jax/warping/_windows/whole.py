@@ -1,7 +1,7 @@
 """Sums over windows in the forms that are fast on GPUs: one gather or scatter of all taps.
 
 Each operation that is left over costs the launch of a kernel. So the taps of the windows are an
-axis in front of the maps, (t, m, n), and neighbouring threads read neighbouring pixels.
+axis in front of the maps, (k, m, n), and neighbouring threads read neighbouring pixels.
 """
 
 import math
@@ -84,7 +84,7 @@ def scatter_max(size: tuple[int, int], x: jax.Array, first: jax.Array, counts: M
 
 
 def find_index(first: jax.Array, rows: int, taps: int, width: int) -> jax.Array:
-    """Finds the index of the pixel of each tap, (t, m, n), in windows of so many rows."""
+    """Finds the index of the pixel of each tap, (k, m, n), in windows of `rows` rows."""
     # Without divisions, which would be kernels of their own.
     shape = (rows, taps // rows, *first.shape)
     row, column = (lax.broadcasted_iota(first.dtype, shape, axis) for axis in (0, 1))
@@ -92,12 +92,12 @@ def find_index(first: jax.Array, rows: int, taps: int, width: int) -> jax.Array:
 
 
 def stack_taps(maps: Maps) -> jax.Array:
-    """Joins the maps of the taps, (t, m, n)."""
+    """Joins the maps of the taps, (k, m, n)."""
     return jnp.stack([x for row in maps for x in row])
 
 
 def _sum_taps(image: jax.Array, first: jax.Array, weights: jax.Array, rows: int) -> jax.Array:
-    """Sums over windows of an image (H, W, C) with weights (t, m, n)."""
+    """Sums over windows of an image (H, W, C) with weights (k, m, n)."""
     count = image.shape[-1]
     index = find_index(first, rows, len(weights), image.shape[1])
     taps = pixels_at(_fill_lanes(flatten(image)), index)
@@ -105,7 +105,7 @@ def _sum_taps(image: jax.Array, first: jax.Array, weights: jax.Array, rows: int)
 
 
 def make_updates(values: jax.Array, weights: Maps, areas: Maps | None) -> jax.Array:
-    """What taps add to their pixels: values times weight, weight, area; (t, m, n, C + 2)."""
+    """What taps add to their pixels: values times weight, weight, area; (k, m, n, C + 2)."""
     weight = stack_taps(weights)[..., None]
     parts = [zero_non_finite(values)[None] * weight, weight]
     if areas is not None:
@@ -116,7 +116,7 @@ def make_updates(values: jax.Array, weights: Maps, areas: Maps | None) -> jax.Ar
 def _add_updates(
     size: tuple[int, int], first: jax.Array, updates: jax.Array, rows: int
 ) -> jax.Array:
-    """Adds updates (t, m, n, C) to an image of zeros, (H, W, C)."""
+    """Adds updates (k, m, n, C) to an image of zeros, (H, W, C)."""
     count = updates.shape[-1]
     index = find_index(first, rows, len(updates), size[1])
     updates = _fill_lanes(updates)

@@ -157,7 +157,7 @@ def _differentiate_at_once(
 def _apply_to_marked(function: Function, moments: Moments) -> Pair:
     """A function of moments that are NaN where a pixel of the window is not known."""
     values, counts = function(moments)
-    return values, counts & ~jnp.isnan(values)
+    return values, counts & (values == values)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -66,7 +66,7 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
 
 
 def _find_determinant(matrix: jax.Array) -> jax.Array:
-    a, b, c = (channels(matrix[..., i, :]) for i in range(3))
+    a, b, c = split_rows(matrix, 0)
     return dot(a, cross(b, c))
 
 

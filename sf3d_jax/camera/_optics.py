@@ -52,15 +52,18 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
         if x is None:
             continue
         axes = 2 if name == "world_to_camera" else 1
-        # One entry at a time, since on GPUs a kernel makes up numbers but not the rest of an array.
+        # One entry at a time, since a reduction would be a kernel of its own on GPUs.
         entries = channels(x.reshape(*x.shape[: x.ndim - axes], -1))
         is_good = is_positive_finite if name == "focal" else is_in_range
         fits = functools.reduce(jnp.logical_and, map(is_good, entries))
         if name == "world_to_camera":
             # A rotation has determinant 1. A pose that was never set is zero: not invertible.
             fits = fits & (_find_determinant(x[..., :3]) > 0.5)
-        others = tuple(np.zeros(len(entries)) if other is None else other.flat)
-        arrays[name] = jnp.stack(mask(fits, entries, others), -1).reshape(x.shape)
+        if name == "world_to_camera":
+            arrays[name] = mask(fits[..., None, None], x, other)
+        else:
+            others = tuple(np.zeros(len(entries)) if other is None else other.flat)
+            arrays[name] = jnp.stack(mask(fits, entries, others), -1)
         good = good & fits
     return edit(camera, **arrays), good
 

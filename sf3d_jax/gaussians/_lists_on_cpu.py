@@ -13,7 +13,7 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     """The lists of all tiles, with room for `capacity` entries."""
     rows, columns = tile_grid(size)
     order, rows_met = _sort_by_depth(outlines, size)
-    owner, row, used = _enumerate_entries(rows_met.count, capacity)
+    owner, row, used = _enumerate_entries(rows_met.total, capacity)
     row = rows_met.first[owner] + row
     owner = order[owner]
     first, last = find_columns(_select(outlines, owner), row, size)
@@ -24,7 +24,7 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     lengths = jnp.zeros(rows * columns + 1, jnp.int32).at[tile].add(1)
     starts = jnp.cumsum(lengths, dtype=jnp.int32) - lengths
     # If even the rows do not fit, the number of tiles is larger still, but unknown.
-    wanted = jnp.maximum(_count_entries(rows_met.count), _count_entries(count))
+    wanted = jnp.maximum(_count_entries(rows_met.total), _count_entries(count))
     overflow = jnp.maximum(wanted - capacity, 0)
     return Tiles(owner[entry][places], starts, overflow)
 
@@ -35,21 +35,21 @@ def count(outlines: Outlines, size: tuple[int, int]) -> jax.Array:
 
     def add(k: jax.Array, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         first, last = find_columns(outlines, rows.first + k, size)
-        exact, rough = _sum(jnp.where(k < rows.count, last - first + 1, 0))
+        exact, rough = _sum(jnp.where(k < rows.total, last - first + 1, 0))
         return total[0] + exact, total[1] + rough
 
     # Not constants: under shard_map the loop must start device-varying.
-    none = 0 * rows.count[0]
+    none = 0 * rows.total[0]
     start = none, none.astype(jnp.float32)
-    exact, rough = jax.lax.fori_loop(0, rows.count.max(), add, start)
+    exact, rough = jax.lax.fori_loop(0, rows.total.max(), add, start)
     return _saturate(exact, rough)
 
 
 def _sort_by_depth(outlines: Outlines, size: tuple[int, int]) -> tuple[jax.Array, Rows]:
     """Gaussians front to back, and the rows of tiles that they meet."""
     rows = find_rows(outlines, size)
-    order = _order_by_depth(jnp.where(rows.count > 0, outlines.depth, jnp.inf))
-    return order, Rows(rows.first[order], rows.count[order])
+    order = _order_by_depth(jnp.where(rows.total > 0, outlines.depth, jnp.inf))
+    return order, Rows(rows.first[order], rows.total[order])
 
 
 def _select(outlines: Outlines, ids: jax.Array) -> Outlines:

@@ -27,11 +27,11 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     """The lists of all tiles, with room for `capacity` entries."""
     rows, columns = tile_grid(size)
     met = find_rows(outlines, size)
-    order = _order_by_depth(jnp.where(met.count > 0, outlines.depth, jnp.inf))
+    order = _order_by_depth(jnp.where(met.total > 0, outlines.depth, jnp.inf))
     # The rows of tiles that a Gaussian meets.
-    ends = _find_ends(_take(met.count, order))
+    ends = _find_ends(_take(met.total, order))
     owner = _find_owners(ends, capacity)
-    ids = _take(order, owner.index)
+    ids = _take(order, owner.id)
     row = _take(met.first, ids) + owner.place
     first, last = find_columns(jax.tree.map(lambda x: _take(x, ids), outlines), row, size)
     count = jnp.where(owner.exists, last - first + 1, 0)
@@ -39,9 +39,9 @@ def build(outlines: Outlines, size: tuple[int, int], capacity: int) -> Tiles:
     # The tiles of each of these rows.
     tile_ends = _find_ends(count)
     owner = _find_owners(tile_ends, capacity)
-    tile = _take(row * columns + first, owner.index) + owner.place
+    tile = _take(row * columns + first, owner.id) + owner.place
     tile = jnp.where(owner.exists, tile, rows * columns)
-    tile, ids = jax.lax.sort((tile, _take(ids, owner.index)), num_keys=1, is_stable=True)
+    tile, ids = jax.lax.sort((tile, _take(ids, owner.id)), num_keys=1, is_stable=True)
     earlier = jnp.arange(rows * columns + 1, dtype=jnp.int32) - 1
     starts = _count_up_to(tile, earlier)
     # If even the rows do not fit, the number of tiles is larger still, but unknown.
@@ -54,7 +54,7 @@ def count(outlines: Outlines, size: tuple[int, int]) -> jax.Array:
     met: Rows = jax.tree.map(lambda x: x[:, None], find_rows(outlines, size))
     row = jnp.arange(tile_grid(size)[0], dtype=jnp.int32)[None]
     first, last = find_columns(jax.tree.map(lambda x: x[:, None], outlines), row, size)
-    is_met = (row >= met.first) & (row < met.first + met.count)
+    is_met = (row >= met.first) & (row < met.first + met.total)
     return _sum(jnp.where(is_met, last - first + 1, 0), (0, 1))
 
 
@@ -105,7 +105,7 @@ def _sum_before(within: jax.Array, blocks: int) -> jax.Array:
         sums = _add(ends.within, ends.before[:, None]).reshape(-1)[: blocks - 1]
         return jnp.pad(sums, (1, 0))
     block, other = _grid(blocks, blocks)
-    # Of an index that only depends on `other`, XLA would make an array of its own.
+    # XLA would store an index that depends on `other` alone in an array of its own.
     return _sum(jnp.where(other < block, sum_of(jnp.minimum(other, block)), 0), (1,))
 
 
@@ -133,12 +133,12 @@ class _Owner(NamedTuple):
     """The owners of entries.
 
     Attributes:
-      index: (M), the owner; any one where there is none.
+      id: (M), the owner; any one where there is none.
       place: (M), the entry's index among those of the owner.
       exists: (M), whether there is an owner.
     """
 
-    index: jax.Array
+    id: jax.Array
     place: jax.Array
     exists: jax.Array
 

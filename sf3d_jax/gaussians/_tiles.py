@@ -40,11 +40,11 @@ class Rows(NamedTuple):
 
     Attributes:
       first: (N), the first row.
-      count: (N), the number of rows; 0 if the Gaussian is not drawn in the image.
+      total: (N), the number of rows; 0 if the Gaussian is not drawn in the image.
     """
 
     first: jax.Array
-    count: jax.Array
+    total: jax.Array
 
 
 def tile_grid(size: tuple[int, int]) -> tuple[int, int]:

@@ -87,7 +87,7 @@ def compile_all(card, paths, file):
 
     paths = chosen(paths)
     budgets = json.loads(BUDGETS.read_text())
-    report = Report("gpu programs", card=card)
+    report = Report("gpu", card=card)
     rows, failed = [], {}
     for name, path in paths.items():
         try:
@@ -102,7 +102,7 @@ def compile_all(card, paths, file):
         rows.append({"path": name, **figures, **asked})
         print(f"{name}: {figures['launches']} launches, {figures['MB moved']:.1f} MB", flush=True)
     if rows:
-        report.add("programs", rows)
+        report.add(f"programs for an {card.upper()}", rows)
     report.write(file)
     for name, said in failed.items():
         print(f"beyond its budget: {name}: {', '.join(said)}")

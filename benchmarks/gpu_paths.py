@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import gpu_inputs as inputs
 import jax
 import jax.numpy as jnp
+import numpy as np
 from losses import unsupervised
 from rasterizer import camera_of
 
@@ -116,14 +117,15 @@ def with_gradient(name: str, function: Function, arguments: tuple, wrt: tuple[in
 def camera(size: tuple[int, ...], shift: float = 0.0) -> sf3d.Camera:
     """A pinhole with a field of view of 53 degrees, moved to the right."""
     height, width = size[-2:]
-    pose = jnp.eye(4)[:3].at[0, 3].set(-shift)
+    pose = np.eye(3, 4, dtype=np.float32)
+    pose[0, 3] = -shift
     middle = ((width - 1) / 2, (height - 1) / 2)
     return sf3d.Camera.pinhole(width, width, *middle, (height, width), pose)
 
 
 def lens_camera(size: tuple[int, ...], model: str, shift: float = 0.0) -> sf3d.Camera:
     pinhole = camera(size, shift)
-    coefficients = jnp.array(LENSES[model])
+    coefficients = np.array(LENSES[model], np.float32)
     return sf3d.Camera(
         pinhole.focal,
         pinhole.principal_point,
@@ -143,13 +145,13 @@ def conversion(size: tuple[int, ...]) -> Paths:
     vectors, cameras = inputs.vectors(size), (camera(size), camera(size, 0.1))
     maps = (flow, depth, change)
     fisheyes = tuple(lens_camera(size, "fisheye", shift) for shift in (0.0, 0.1))
-    opencvs = tuple(lens_camera(size, "opencv", shift) for shift in (0.0, 0.1))
     variances = inputs.positive(size, 4)
     return {
         **with_gradient("scene_flow 1cam", sf3d.scene_flow, (*maps, cameras[0]), (0, 1, 2)),
         **with_gradient("scene_flow 2cam", sf3d.scene_flow, (*maps, *cameras), (0, 1, 2, 3, 4)),
-        "scene_flow opencv": Path(sf3d.scene_flow, (*maps, *opencvs)),
-        **with_gradient("scene_flow fisheye", sf3d.scene_flow, (*maps, *fisheyes), (0, 1, 2)),
+        "scene_flow opencv": Path(sf3d.scene_flow, (*maps, lens_camera(size, "opencv"))),
+        **with_gradient("scene_flow fisheye", sf3d.scene_flow, (*maps, fisheyes[0]), (0, 1, 2)),
+        "scene_flow 2cam fisheye": Path(sf3d.scene_flow, (*maps, *fisheyes)),
         "scene_flow_covariance": Path(sf3d.scene_flow_covariance, (*maps, cameras[0], variances)),
         **with_gradient("image_motion 2cam", sf3d.image_motion, (vectors, depth, *cameras), (0, 1)),
         "rigid_motion": Path(sf3d.rigid_motion, (depth, *cameras)),

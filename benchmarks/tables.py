@@ -1,9 +1,9 @@
-"""Puts the tables of baseline.json into README.md, between their marks.
+"""Puts the tables of baseline.json and gpu_programs.json into README.md, between their marks.
 
     python benchmarks/tables.py [--check]
 
 A table stands between `<!-- table: subject / title -->` and `<!-- end -->`. With --check nothing is
-written, and the exit code is 1 where README.md and baseline.json differ.
+written, and the exit code is 1 where README.md and the files differ.
 """
 
 import argparse
@@ -16,6 +16,12 @@ from report import markdown
 
 HERE = pathlib.Path(__file__).parent
 MARK = re.compile(r"(<!-- table: (.+?) / (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def read_reports():
+    """All reports by subject."""
+    read = lambda name: json.loads((HERE / name).read_text())
+    return read("baseline.json") | {"gpu": read("gpu_programs.json")}
 
 
 def with_tables(text, reports):
@@ -34,9 +40,9 @@ def main():
     options = parser.parse_args()
     readme = HERE / "README.md"
     text = readme.read_text()
-    made = with_tables(text, json.loads((HERE / "baseline.json").read_text()))
+    made = with_tables(text, read_reports())
     if options.check:
-        sys.exit(0 if made == text else "README.md is not what baseline.json says: run tables.py")
+        sys.exit(0 if made == text else "README.md is not what the files say: run tables.py")
     readme.write_text(made)
 
 

@@ -33,6 +33,11 @@ if jax.__version_info__ < (0, 11):
 def pytest_addoption(parser):
     parser.addoption("--optimized", action="store_true", help="compile all programs as users do")
     parser.addoption(
+        "--gpu-arithmetic",
+        action="store_true",
+        help="divisions, roots and exponentials are as inexact as those of GPUs",
+    )
+    parser.addoption(
         "--debug-nans",
         action="store_true",
         help="a NaN that a program returns is an error, but in tests marked as non_finite",
@@ -40,6 +45,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if config.getoption("--gpu-arithmetic"):
+        from helpers import gpu_arithmetic
+
+        gpu_arithmetic.install()
     flags = os.environ.get("XLA_FLAGS", "")
     if not config.getoption("--optimized") and FAST_CODE not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {FAST_CODE}".strip()

@@ -157,6 +157,15 @@ def compute_once(tree: T, positive: jax.Array | None = None) -> T:
     return jax.tree.map(keep, tree)
 
 
+def store(x: jax.Array) -> jax.Array:
+    """Returns x unchanged, but makes XLA write it in its dtype where that is narrower than float32.
+
+    XLA drops a cast to bfloat16 that is followed by one back, and then writes float32 to memory,
+    twice the bytes. The same holds for cotangents. For results that are written in any case.
+    """
+    return jax.lax.optimization_barrier(x) if x.dtype.itemsize < 4 else x
+
+
 def channels(x: jax.Array) -> tuple[jax.Array, ...]:
     """Splits an array (..., n) into n scalar maps."""
     parts = jax.lax.split(x, (1,) * x.shape[-1], axis=x.ndim - 1)
@@ -232,7 +241,9 @@ def _channels_last_jvp(
 def narrow(valid: jax.Array, tree: T, dtype: jnp.dtype) -> tuple[T, jax.Array]:
     """Casts results to the dtype of the inputs; values that overflow it become invalid."""
     narrowed = jax.tree.map(lambda x: x.astype(dtype), tree)
-    if jnp.finfo(dtype).max >= jnp.finfo(jnp.float32).max:
+    # A type with float32's exponents, such as bfloat16, overflows where float32 does. The test
+    # would make XLA write all channels in float32 before the first is cast.
+    if jnp.finfo(dtype).maxexp >= jnp.finfo(jnp.float32).maxexp:
         return narrowed, valid
     for x in jax.tree.leaves(narrowed):
         valid = valid & jnp.isfinite(x).all(axis=tuple(range(valid.ndim, x.ndim)))

@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.lax import bitcast_convert_type
 
+from sf3d_jax._numerics import Tree
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +83,41 @@ class Double:
 
 Number: TypeAlias = Double | jax.Array | float
 Operand = TypeVar("Operand", Double, jax.Array)
+T = TypeVar("T")
 Operation: TypeAlias = Callable[[Double, Operand], Double]
+
+
+# Newer releases have it outside of `experimental`.
+_enable_x64: Any = (jax if hasattr(jax, "enable_x64") else jax.experimental).enable_x64
+
+
+def call_in_float64(function: Callable[..., T], *trees: Tree) -> T:
+    """Calls a function with the floats and double-floats of trees as float64 numbers.
+
+    One operation in place of the twenty of a double-float, where the device has float64. Works
+    where the user has not switched it on. Not differentiable.
+
+    Args:
+      function: a function of trees of arrays that returns a tree of floats.
+      *trees: its arguments, with floats and double-floats of float32.
+
+    Returns:
+      What it returns, rounded to float32.
+    """
+
+    def widen(x: Double | jax.Array) -> jax.Array:
+        if isinstance(x, Double):
+            return x.hi.astype(np.float64) + x.lo.astype(np.float64)
+        return x.astype(np.float64)
+
+    with _enable_x64(True):
+        wide = jax.tree.map(widen, trees, is_leaf=is_double)
+        return jax.tree.map(lambda x: x.astype(np.float32), function(*wide))
+
+
+def is_double(x: object) -> bool:
+    """Whether a node of a tree is a double-float, for jax.tree's `is_leaf`."""
+    return isinstance(x, Double)
 
 
 def _with_derivative_of(

@@ -32,3 +32,39 @@ def choose_by_platform(
       What the form returns.
     """
     return cast(R, platform_dependent(*arguments, cpu=on_cpu, default=elsewhere))
+
+
+def choose_on_cuda(
+    on_cuda: Callable[[*Arguments], R], elsewhere: Callable[[*Arguments], R], *arguments: *Arguments
+) -> R:
+    """Computes on_cuda(*arguments) on NVIDIA's GPUs, elsewhere(*arguments) on all other devices.
+
+    This is for kernels that only run there; see `choose_by_platform`.
+
+    Args:
+      on_cuda: the form for NVIDIA's GPUs.
+      elsewhere: the form for all other devices.
+      *arguments: pytrees of arrays, passed to either.
+
+    Returns:
+      What the form returns.
+    """
+    return cast(R, platform_dependent(*arguments, cuda=on_cuda, default=elsewhere))
+
+
+def choose_for_gpu(
+    on_gpu: Callable[[*Arguments], R], elsewhere: Callable[[*Arguments], R], *arguments: *Arguments
+) -> R:
+    """Computes on_gpu(*arguments) on GPUs, elsewhere(*arguments) on all other devices.
+
+    For forms that not every accelerator can run, such as float64. Otherwise `choose_by_platform`.
+
+    Args:
+      on_gpu: the form for GPUs.
+      elsewhere: the form for CPUs and other devices.
+      *arguments: pytrees of arrays, passed to either.
+
+    Returns:
+      What the form returns.
+    """
+    return cast(R, platform_dependent(*arguments, cuda=on_gpu, rocm=on_gpu, default=elsewhere))

@@ -20,12 +20,15 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from sf3d_jax._numerics import Tree, align_ranks, is_in_range, mask
-from sf3d_jax._numerics.double import Double
+from sf3d_jax._numerics import Tree, is_in_range, mask
+from sf3d_jax._numerics.double import Double, call_in_float64, is_double
+from sf3d_jax._numerics.loops import repeat, write_out
+from sf3d_jax._numerics.platforms import choose_for_gpu
 from sf3d_jax.camera._angle import Scalar, angle_ratio, power_series
+from sf3d_jax.camera._domain import Coefficients as Coefficients
+from sf3d_jax.camera._domain import domain_limit, radial_slope
 
 COEFFICIENTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12), "fisheye": (4,)}
-Coefficients: TypeAlias = tuple[Scalar, ...]
 Pair: TypeAlias = tuple[Scalar, Scalar]
 
 # Newton's method reaches rounding error after 6 steps for moderate distortion, after 12 where the
@@ -120,7 +123,7 @@ def _solve(
       limit: largest x^2 + y^2 allowed; a step beyond it goes half-way to the limit instead.
     """
 
-    def newton(_: int, xy: Pair) -> Pair:
+    def newton(xy: Pair) -> Pair:
         x, y = xy
         u, v = distort(model, x, y, coefficients)
         dx, dy = jacobian(model, x, y, coefficients).solve(target[0] - u, target[1] - v)
@@ -132,7 +135,7 @@ def _solve(
         shrink = jnp.where(jnp.isfinite(shrink), shrink, 1)
         return x1 * shrink, y1 * shrink
 
-    return jax.lax.fori_loop(0, steps, newton, start)
+    return repeat(newton, steps, start)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -167,24 +170,56 @@ def solve_exactly(
       target: the two values sought.
       parameters: further arguments of the function, floats and double-floats.
     """
-    at_start = slope(*start, _round(parameters))
+    given = slope(*start, _round(parameters)), target, parameters
+    in_loop = partial(_solve_in_doubles, function)
+    if start[0].dtype != jnp.float32:
+        return in_loop(start, *given)
+    return choose_for_gpu(partial(_solve_in_float64, function), in_loop, start, *given)
 
+
+# A start within float rounding needs two steps.
+_EXACT_STEPS = 2
+
+
+def _solve_in_doubles(
+    function: Callable[..., Pair],
+    start: Pair,
+    slope: Jacobian,
+    target: tuple[Double, Double],
+    parameters: Tree,
+) -> Pair:
     def newton(_: int, xy: Pair) -> Pair:
         x, y = xy
         u, v = function(Double.of(x), Double.of(y), parameters)
-        dx, dy = at_start.solve((target[0] - u).rounded, (target[1] - v).rounded)
+        dx, dy = slope.solve((target[0] - u).rounded, (target[1] - v).rounded)
         return x + dx, y + dy
 
-    return jax.lax.fori_loop(0, 2, newton, start)
+    return jax.lax.fori_loop(0, _EXACT_STEPS, newton, start)
 
 
-def _is_double(x: object) -> bool:
-    return isinstance(x, Double)
+def _solve_in_float64(
+    function: Callable[..., Pair],
+    start: Pair,
+    slope: Jacobian,
+    target: tuple[Double, Double],
+    parameters: Tree,
+) -> Pair:
+    """The same with residuals in float64, of which GPUs compile a twentieth of the code."""
+
+    def find_rest(xy: Pair, target: Pair, parameters: Tree) -> Pair:
+        u, v = function(*xy, parameters)
+        return target[0] - u, target[1] - v
+
+    def newton(xy: Pair) -> Pair:
+        dx, dy = slope.solve(*call_in_float64(find_rest, xy, target, parameters))
+        return xy[0] + dx, xy[1] + dy
+
+    return write_out(newton, _EXACT_STEPS, start)
 
 
 def _round(tree: Tree) -> Tree:
     """Rounds the double-floats of a tree to floats."""
-    return jax.tree.map(lambda x: x.rounded if _is_double(x) else x, tree, is_leaf=_is_double)
+    return jax.tree.map(lambda x: x.rounded if is_double(x) else x, tree, is_leaf=is_double)
 
 
 def _differentiate(
@@ -227,45 +262,8 @@ def _solve_exactly_jvp(
 ) -> tuple[Pair, Pair]:
     xy = x, y = solve_exactly(function, slope, *primals)
     plain = _round(primals[2])
-    high = jax.tree.map(lambda x: x.hi if _is_double(x) else x, tangents[1:], is_leaf=_is_double)
+    high = jax.tree.map(lambda x: x.hi if is_double(x) else x, tangents[1:], is_leaf=is_double)
     return xy, _differentiate(lambda p: function(x, y, p), slope(x, y, plain), plain, high)
-
-
-def _radial_slope(model: str, t: jax.Array, k: Coefficients) -> jax.Array:
-    """The slope of the radial part by the radius at s = t; for a fisheye, by the angle at t^0.5."""
-    if model == "fisheye":
-        k1, k2, k3, k4 = k
-        return power_series((3 * k1, 5 * k2, 7 * k3, 9 * k4), t)
-    k1, k2, _, _, k3, k4, k5, k6 = (k + (0.0,) * 8)[:8]
-    top, bottom = power_series((k1, k2, k3), t), power_series((k4, k5, k6), t)
-    top_slope = k1 + t * (2 * k2 + t * 3 * k3)
-    bottom_slope = k4 + t * (2 * k5 + t * 3 * k6)
-    slope = top * bottom + 2 * t * (top_slope * bottom - top * bottom_slope)
-    return jnp.where(bottom > 0, slope, -1.0)
-
-
-def domain_limit(model: str, k: Coefficients) -> jax.Array:
-    """The largest x^2 + y^2 up to which the radial part grows; inf if it grows everywhere.
-
-    The sign of the slope is sampled every 0.02 degrees from 0 to 89, then the first change of
-    sign is bisected.
-    """
-    k = tuple(jax.lax.stop_gradient(jnp.asarray(c)[..., None]) for c in k)
-    angles = jnp.linspace(0.0, jnp.deg2rad(89.0), 4450, dtype=k[0].dtype)
-    of_angle = (lambda a: a * a) if model == "fisheye" else (lambda a: jnp.tan(a) ** 2)
-    grows = lambda a: _radial_slope(model, of_angle(a), k) > 0
-    falling = ~grows(align_ranks(angles, rank=k[0].ndim)[0])
-    first = jnp.argmax(falling, axis=-1, keepdims=True)
-    inside, outside = angles[jnp.maximum(first - 1, 0)], angles[first]
-
-    def bisect(_: int, ends: Pair) -> Pair:
-        middle = 0.5 * (ends[0] + ends[1])
-        up = grows(middle)
-        return jnp.where(up, middle, ends[0]), jnp.where(up, ends[1], middle)
-
-    inside, _ = jax.lax.fori_loop(0, 40, bisect, (inside, outside))
-    limit = jnp.where(falling.any(-1, keepdims=True), jnp.tan(inside) ** 2, jnp.inf)
-    return limit[..., 0]
 
 
 def is_one_to_one(
@@ -291,11 +289,11 @@ def _guess_ray(model: str, u: jax.Array, v: jax.Array, k: Coefficients, limit: j
 def _find_fisheye_angle(radius: jax.Array, k: Coefficients, farthest: jax.Array) -> jax.Array:
     """Finds the angle of a plane radius by Newton's method."""
 
-    def newton(_: int, t: jax.Array) -> jax.Array:
-        value, slope = t * power_series(k, t * t), _radial_slope("fisheye", t * t, k)
+    def newton(t: jax.Array) -> jax.Array:
+        value, slope = t * power_series(k, t * t), radial_slope("fisheye", t * t, k)
         return jnp.clip(t - (value - radius) / jnp.where(slope > 0, slope, 1), 0, farthest)
 
-    return jax.lax.fori_loop(0, _NEWTON_STEPS, newton, jnp.minimum(radius, farthest))
+    return repeat(newton, _NEWTON_STEPS, jnp.minimum(radius, farthest))
 
 
 class Ray(NamedTuple):

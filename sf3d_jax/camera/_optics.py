@@ -1,13 +1,17 @@
 """A camera's numbers as separate arrays that broadcast over the pixels, and pixel <-> ray."""
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from sf3d_jax._numerics import is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics.vectors import cross, dot
 from sf3d_jax.camera import _lens
+from sf3d_jax.camera._domain import domain_limit
 from sf3d_jax.camera._fields import edit
 
 if TYPE_CHECKING:
@@ -38,29 +42,35 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
     good = jnp.asarray(True)
     arrays = {}
     harmless = {
-        "focal": jnp.ones(2),
-        "principal_point": jnp.zeros(2),
-        "world_to_camera": jnp.eye(3, 4),
-        "distortion": jnp.zeros(()),
+        "focal": np.ones(2),
+        "principal_point": np.zeros(2),
+        "world_to_camera": np.eye(3, 4),
+        "distortion": None,
     }
     for name, other in harmless.items():
         x = getattr(camera, name)
         if x is None:
             continue
         axes = 2 if name == "world_to_camera" else 1
-        fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
-        fits = fits.all(axis=tuple(range(-axes, 0)))
+        # One entry at a time, since a reduction would be a kernel of its own on GPUs.
+        entries = channels(x.reshape(*x.shape[: x.ndim - axes], -1))
+        is_good = is_positive_finite if name == "focal" else is_in_range
+        fits = functools.reduce(jnp.logical_and, map(is_good, entries))
         if name == "world_to_camera":
             # A rotation has determinant 1. A pose that was never set is zero: not invertible.
             fits = fits & (_find_determinant(x[..., :3]) > 0.5)
-        arrays[name] = mask(per_pixel(fits, axes), (x,), (other,))[0]
+        if name == "world_to_camera":
+            arrays[name] = mask(fits[..., None, None], x, other)
+        else:
+            others = tuple(np.zeros(len(entries)) if other is None else other.flat)
+            arrays[name] = jnp.stack(mask(fits, entries, others), -1)
         good = good & fits
     return edit(camera, **arrays), good
 
 
 def _find_determinant(matrix: jax.Array) -> jax.Array:
-    a, b, c = (matrix[..., i, :] for i in range(3))
-    return (a * jnp.cross(b, c)).sum(-1)
+    a, b, c = split_rows(matrix, 0)
+    return dot(a, cross(b, c))
 
 
 @jax.tree_util.register_dataclass
@@ -101,5 +111,5 @@ class Optics:
         """Whether the lens is one-to-one at the ray (x, y, 1)."""
         if self.model == "pinhole":
             return is_in_range(x) & is_in_range(y)
-        limit = _lens.domain_limit(self.model, self.coefficients)
+        limit = domain_limit(self.model, self.coefficients)
         return _lens.is_one_to_one(self.model, x, y, self.coefficients, limit)

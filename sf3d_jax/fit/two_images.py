@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from jax import lax
 
 from sf3d_jax._checks import check_array, check_batch, check_image
 from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, jit, mask, widen
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import SceneFlow
 from sf3d_jax.conversion.scene_flow import scene_flow as lift
@@ -25,13 +26,15 @@ from sf3d_jax.fit._programs import (
     make_exact_program,
     pad_to_size,
 )
-from sf3d_jax.fit._pyramid import fit_pair
+from sf3d_jax.fit._pyramid import fit_pairs
 from sf3d_jax.fit._pyramid.maps import Size, extend, is_inside
 from sf3d_jax.fit._pyramid.plan import Arrays, Plan, make_arrays, make_plan
 from sf3d_jax.fit._refine import Loss, check_refinement
 from sf3d_jax.fit._refine import refine as descend
 from sf3d_jax.warping.sampling import backward_warp, positions
 from sf3d_jax.warping.visibility import Occlusion, occlusion_from_consistency
+
+T = TypeVar("T")
 
 # Valid pixels have a confidence above this.
 _LEAST_CONFIDENCE = 0.5
@@ -252,8 +255,13 @@ def _fit_both_ways(
         motion = jnp.zeros((images.shape[0], 2, count, *shape), dtype)
         confidence = jnp.zeros((images.shape[0], 2, *shape), dtype)
     else:
-        fit_one = lambda pair: fit_pair(pair[0], pair[1], smoothness, plan, arrays)
-        motion, confidence = lax.map(fit_one, (images, depths))
+        fit = jax.jit(lambda images, depths: fit_pairs(images, depths, smoothness, plan, arrays))
+        motion, confidence = choose_by_platform(
+            lambda *frames: lax.map(lambda pair: fit(*pair), frames),
+            lambda *frames: _split_pairs(fit(*_join_pairs(frames))),
+            images,
+            depths,
+        )
     motion = lax.stop_gradient(jnp.moveaxis(motion, 2, -1).reshape(*batch, 2, *shape, count))
     first = is_in_range(pairs[0]).all(-1).reshape(*batch, *shape) & sane
     confidence = jnp.where(first, confidence.reshape(*batch, 2, *shape)[..., 0, :, :], 0)
@@ -267,6 +275,18 @@ def _fit_both_ways(
     d0 = given[2]
     change = mask(is_positive_finite(d0), motion[..., 0, :, :, 2] * d0) / 100
     return fitted, change
+
+
+def _join_pairs(tree: T) -> T:
+    """Joins arrays of n pairs, (n, 2, ...), to (2n, ...), the first frames before the next ones."""
+    join = lambda x: x.swapaxes(0, 1).reshape(2 * x.shape[0], *x.shape[2:])
+    return jax.tree.map(join, tree)
+
+
+def _split_pairs(tree: T) -> T:
+    """The inverse of `_join_pairs`."""
+    split = lambda x: x.reshape(2, x.shape[0] // 2, *x.shape[1:]).swapaxes(0, 1)
+    return jax.tree.map(split, tree)
 
 
 def _add_validity(

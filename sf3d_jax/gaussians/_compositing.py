@@ -1,36 +1,25 @@
-"""Images from the table of Gaussians and the tile lists, in plain JAX.
+"""Images from the table of Gaussians and the tile lists, by one of several back ends.
 
 Memory does not grow with the number of Gaussians over a pixel: the derivative draws them again.
 """
 
-import functools
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
 
-from sf3d_jax._numerics import Tree, compute_once
+from sf3d_jax._numerics.platforms import choose_on_cuda
 from sf3d_jax.camera import Size
-from sf3d_jax.gaussians._blending import blend
-from sf3d_jax.gaussians._derivative import derivative
-from sf3d_jax.gaussians._lockstep import (
-    STEP,
-    Batch,
-    find_group,
-    group_tiles,
-    read_batch,
-    weigh_batch,
-)
-from sf3d_jax.gaussians._rows import MOTION_IMAGES, Images, Layout, pack_images, unpack_images
+from sf3d_jax.gaussians import _primitives
+from sf3d_jax.gaussians._derivative import derive_in_lockstep
+from sf3d_jax.gaussians._drawing import sum_in_lockstep
+from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
-# Up to this number of images, it is faster to compute the weights again for each of them than to
-# store and read them.
-_FEW = 10
-
+# A function with the arguments of those of `_triton`.
+_Kernel: TypeAlias = Callable[..., jax.Array]
 # The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]
 
@@ -97,25 +86,16 @@ class _Backend(NamedTuple):
     derivative: Callable[[jax.Array, Tiles, jax.Array, jax.Array, Layout, Size], jax.Array]
 
 
-def _sum_in_lockstep(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
-    """The sums (T, images, P), drawn for groups of tiles."""
-
-    # Members of a batch are drawn one by one; in lockstep, all would wait for the deepest.
-    @sequential_vmap
-    def draw_groups(table: jax.Array, tiles: Tiles) -> jax.Array:
-        groups = group_tiles(tiles)
-        draw = lambda tile: _draw_group(table, tiles, tile, layout, size)
-        drawn = jax.lax.map(draw, groups).reshape(-1, layout.images, PIXELS)
-        count = len(tiles.starts) - 1
-        place = jnp.arange(groups.size, dtype=jnp.int32)
-        tile = jnp.where(groups < 0, count, groups).reshape(-1)
-        found = jnp.zeros(count, jnp.int32).at[tile].set(place, mode="drop")
-        return drawn[found]
-
-    return draw_groups(table, tiles)
+def _sum_by_kernel(
+    kernel: _Kernel, table: jax.Array, tiles: Tiles, layout: Layout, size: Size
+) -> jax.Array:
+    operands = table, tiles.ids, tiles.starts
+    sums = kernel(*(x[None] for x in operands), layout=layout, size=size)
+    return sums.reshape(-1, layout.images, PIXELS)
 
 
-def _derive_in_lockstep(
+def _derive_by_kernel(
+    kernel: _Kernel,
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
@@ -123,23 +103,44 @@ def _derive_in_lockstep(
     layout: Layout,
     size: Size,
 ) -> jax.Array:
-    """The cotangent of the table, (N, D), for groups of tiles."""
-    draw = sequential_vmap(partial(derivative, layout=layout, size=size))
-    result: jax.Array = draw(table, tiles, sums, cotangents)
-    return result
+    images = (x.reshape(-1, PIXELS) for x in (sums, cotangents))
+    operands = table, tiles.ids, tiles.starts, *images
+    return kernel(*(x[None] for x in operands), layout=layout, size=size)[0]
 
 
-def _sum_by_kernels(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
-    """The sums (T, images, P), by one GPU program per tile; interpreted on other devices."""
-    from sf3d_jax.gaussians import _pallas
-
-    draw = partial(_pallas.composite_sums, layout=layout, size=size)
-    interpreted = partial(draw, interpret=True)
-    result: jax.Array = jax.lax.platform_dependent(table, tiles, cpu=interpreted, default=draw)
-    return result
+def _sum_without_kernel(
+    table: jax.Array, ids: jax.Array, starts: jax.Array, *, layout: Layout, size: Size
+) -> jax.Array:
+    """What a kernel gives for one image."""
+    tiles = Tiles(ids, starts, jnp.int32(0))
+    return sum_in_lockstep(table, tiles, layout, size).reshape(-1, PIXELS)
 
 
-def _derive_by_kernels(
+def _derive_without_kernel(
+    table: jax.Array,
+    ids: jax.Array,
+    starts: jax.Array,
+    sums: jax.Array,
+    cotangents: jax.Array,
+    *,
+    layout: Layout,
+    size: Size,
+) -> jax.Array:
+    """What a kernel gives for one image."""
+    tiles = Tiles(ids, starts, jnp.int32(0))
+    sums, cotangents = (x.reshape(-1, layout.images, PIXELS) for x in (sums, cotangents))
+    return derive_in_lockstep(table, tiles, sums, cotangents, layout, size)
+
+
+def _sum_automatically(table: jax.Array, tiles: Tiles, layout: Layout, size: Size) -> jax.Array:
+    """The sums (T, images, P), by a kernel on CUDA, in lockstep elsewhere."""
+    kernel = partial(_primitives.composite_sums, otherwise=_sum_without_kernel)
+    on_cuda = partial(_sum_by_kernel, kernel, layout=layout, size=size)
+    elsewhere = partial(sum_in_lockstep, layout=layout, size=size)
+    return choose_on_cuda(on_cuda, elsewhere, table, tiles)
+
+
+def _derive_automatically(
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
@@ -147,73 +148,19 @@ def _derive_by_kernels(
     layout: Layout,
     size: Size,
 ) -> jax.Array:
-    """The cotangent of the table, (N, D), by one GPU program per tile; interpreted elsewhere."""
-    from sf3d_jax.gaussians import _pallas
-
-    draw = partial(_pallas.derivative, layout=layout, size=size)
-    interpreted = partial(draw, interpret=True)
-    result: jax.Array = jax.lax.platform_dependent(
-        table, tiles, sums, cotangents, cpu=interpreted, default=draw
-    )
-    return result
+    """The cotangent of the table, (N, D), by a kernel on CUDA, in lockstep elsewhere."""
+    kernel = partial(_primitives.derivative, otherwise=_derive_without_kernel)
+    on_cuda = partial(_derive_by_kernel, kernel, layout=layout, size=size)
+    elsewhere = partial(derive_in_lockstep, layout=layout, size=size)
+    return choose_on_cuda(on_cuda, elsewhere, table, tiles, sums, cotangents)
 
 
 _BACKENDS = {
-    "xla": _Backend(_sum_in_lockstep, _derive_in_lockstep),
-    "pallas": _Backend(_sum_by_kernels, _derive_by_kernels),
+    "auto": _Backend(_sum_automatically, _derive_automatically),
+    "xla": _Backend(sum_in_lockstep, derive_in_lockstep),
+    "pallas": _Backend(
+        partial(_sum_by_kernel, partial(_primitives.composite_sums, otherwise=None)),
+        partial(_derive_by_kernel, partial(_primitives.derivative, otherwise=None)),
+    ),
 }
 BACKENDS = tuple(_BACKENDS)
-
-
-class _DrawState(NamedTuple):
-    """The progress along the lists of a group.
-
-    Attributes:
-      first: (), index of the next Gaussian in each list.
-      clear: (G, P), T in front of it.
-      sums: (G, P), the images so far.
-    """
-
-    first: jax.Array
-    clear: jax.Array
-    sums: Images
-
-
-def _draw_group(
-    table: jax.Array, tiles: Tiles, tile: jax.Array, layout: Layout, size: Size
-) -> jax.Array:
-    """The sums of a group of tiles, (G, images, P)."""
-    group = find_group(tile, table, tiles, size)
-
-    def advance(walk: _DrawState) -> _DrawState:
-        first, clear, sums = walk
-        batch = read_batch(table, tiles, group, first, layout)
-        if layout.images > _FEW:
-            return _DrawState(first + STEP, *_blend_many(sums, clear, batch, layout))
-        for k in range(STEP):
-            values = jax.tree.map(lambda value, k=k: value[:, k], batch.values)
-            clear, sums = blend(sums, clear, batch.alpha[:, k], values, layout)
-        return _DrawState(first + STEP, clear, sums)
-
-    nothing = unpack_images([jnp.zeros_like(group.inside)] * layout.images, layout)
-    start = _DrawState(jnp.int32(0), group.inside, nothing)
-    is_unfinished = lambda walk: group.is_unfinished(walk.first, walk.clear)
-    return jnp.stack(pack_images(jax.lax.while_loop(is_unfinished, advance, start).sums), axis=1)
-
-
-def _blend_many(
-    sums: Images, clear: jax.Array, batch: Batch, layout: Layout
-) -> tuple[jax.Array, Images]:
-    """What `blend` gives for all Gaussians of a batch, with weights that are computed once."""
-    weight, motion, clear = weigh_batch(batch, clear, layout)
-    weight = compute_once(weight)
-    motion = compute_once(motion) if layout.is_median else weight
-
-    def add(name: str) -> Tree:
-        share = motion if name in MOTION_IMAGES else weight
-        value_of = lambda total, value: functools.reduce(
-            lambda total, k: total + share[:, k] * value[:, k], range(STEP), total
-        )
-        return jax.tree.map(value_of, getattr(sums, name), getattr(batch.values, name))
-
-    return clear, Images(*map(add, Images._fields))

@@ -16,13 +16,16 @@ and (dx, dy) is minus the change of the mean's pixel. The image of squared depth
 find edges, which have no derivative, so its cotangent is left out.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_batching import sequential_vmap
 
 from sf3d_jax._numerics import compute_once
+from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import (
     CAP,
     Shares,
@@ -46,14 +49,13 @@ from sf3d_jax.gaussians._tiles import Tiles
 _POWERS = np.stack([ACROSS**0, ACROSS, DOWN, ACROSS * ACROSS, ACROSS * DOWN, DOWN * DOWN], -1)
 
 
-def derivative(
+def derive_in_lockstep(
     table: jax.Array,
     tiles: Tiles,
     sums: jax.Array,
     cotangents: jax.Array,
-    *,
     layout: Layout,
-    size: tuple[int, int],
+    size: Size,
 ) -> jax.Array:
     """The cotangent of the table.
 
@@ -68,6 +70,22 @@ def derivative(
     Returns:
       (N, D).
     """
+    # Members of a batch are drawn one by one; in lockstep, all would wait for the deepest.
+    draw = sequential_vmap(partial(_derive_groups, layout=layout, size=size))
+    result: jax.Array = draw(table, tiles, sums, cotangents)
+    return result
+
+
+def _derive_groups(
+    table: jax.Array,
+    tiles: Tiles,
+    sums: jax.Array,
+    cotangents: jax.Array,
+    *,
+    layout: Layout,
+    size: Size,
+) -> jax.Array:
+    """`derive_in_lockstep` of one scene."""
 
     def add(gradient: jax.Array, tile: jax.Array) -> tuple[jax.Array, None]:
         group = find_group(tile, table, tiles, size)

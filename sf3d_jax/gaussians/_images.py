@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from sf3d_jax._numerics import Array, channels_last, is_positive_finite, mask
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera
+from sf3d_jax.gaussians._lists import build_tile_lists
 from sf3d_jax.gaussians._rows import Images, pack
 from sf3d_jax.gaussians._splats import Splats
-from sf3d_jax.gaussians._tiles import Tiles, build_tile_lists
+from sf3d_jax.gaussians._tiles import Tiles
 
 Tree = TypeVar("Tree")
 

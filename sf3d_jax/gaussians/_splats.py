@@ -19,6 +19,7 @@ When the Gaussian moves to mu' and M', the point moves by the small difference
     P = mu_z (M' - M) A [e_x / fx, e_y / fy],  Q = mu_z (M' - M) a0,  in the axes of the camera.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ import jax.numpy as jnp
 from sf3d_jax._numerics import (
     Array,
     Tree,
+    channels,
     compute_once,
     is_in_range,
     is_positive_finite,
@@ -62,22 +64,30 @@ _IDENTITY = tuple(tuple(int(i == j) for j in range(3)) for i in range(3))
 
 
 class Outlines(NamedTuple):
-    """Where Gaussians are seen in the image; passes no gradient.
+    """Where Gaussians are seen in the image, (N) each; passes no gradient.
 
     Attributes:
-      pixels: (N, 2), pixels of the means.
-      roots: (N, 3), p, q and r of the exponent.
-      depths: (N), mu_z.
-      reach: (N, 2), distance from the mean, along u and v, up to which alpha is at least 1/255.
-      power: (N), largest (p x + q y)^2 + (r y)^2 with alpha of at least 1/255.
-      is_drawn: (N), bool. Gaussians that are not drawn hold finite numbers.
+      u: column of the mean's pixel.
+      v: row of the mean's pixel.
+      p: first coefficient of the exponent.
+      q: second coefficient of the exponent.
+      r: third coefficient of the exponent.
+      wide: distance from the mean, along u, up to which alpha is at least 1/255.
+      high: the same along v.
+      power: largest (p x + q y)^2 + (r y)^2 with alpha of at least 1/255.
+      depth: mu_z.
+      is_drawn: bool. Gaussians that are not drawn hold finite numbers.
     """
 
-    pixels: jax.Array
-    roots: jax.Array
-    depths: jax.Array
-    reach: jax.Array
+    u: jax.Array
+    v: jax.Array
+    p: jax.Array
+    q: jax.Array
+    r: jax.Array
+    wide: jax.Array
+    high: jax.Array
     power: jax.Array
+    depth: jax.Array
     is_drawn: jax.Array
 
 
@@ -146,15 +156,18 @@ def make_splats(
         path=_join_paths(paths) if paths else None,
     )
     # XLA computes each of these in its own loop.
-    row = jax.tree.map(lambda number: number[:, None], compute_once(row))
-    row = row._replace(colors=(colors,))
-    return Splats(row, _find_outlines(row, ellipse, is_seen))
+    row = compute_once(row)
+    outlines = _find_outlines(row, ellipse, is_seen)
+    row = jax.tree.map(lambda number: number[:, None], row)
+    return Splats(row._replace(colors=(colors,)), outlines)
 
 
 def _is_finite(tree: Tree) -> jax.Array:
     """Which Gaussians are finite, at every time."""
-    fine = [is_in_range(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
-    return jnp.stack(fine).all(0)
+    numbers = [x.reshape(len(x), -1) for x in jax.tree.leaves(tree)]
+    # One number at a time, not a reduction, so that XLA fuses it with what follows.
+    fine = [is_in_range(column) for x in numbers for column in channels(x)]
+    return functools.reduce(jnp.logical_and, fine)
 
 
 def _mask_gaussians(is_finite: jax.Array, gaussians: Gaussians) -> Gaussians:
@@ -347,16 +360,18 @@ def _find_colors(gaussians: Gaussians, camera: Camera) -> jax.Array:
 
 def _find_outlines(row: Row, ellipse: _Ellipse, is_seen: jax.Array) -> Outlines:
     row, ellipse = jax.lax.stop_gradient((row, ellipse))
-    pixels = jnp.concatenate([row.u, row.v], -1)
-    is_drawn = is_seen & is_in_range(pixels).all(-1)
-    power = 2 * jnp.log(jnp.where(is_drawn, row.opacity[:, 0], CUT) / CUT)
+    is_drawn = is_seen & is_in_range(row.u) & is_in_range(row.v)
+    power = 2 * jnp.log(jnp.where(is_drawn, row.opacity, CUT) / CUT)
     power = jnp.maximum(power, 0) + _SLACK
-    variances = jnp.stack([ellipse.across, ellipse.down], -1)
     return Outlines(
-        pixels=pixels,
-        roots=jnp.concatenate([row.p, row.q, row.r], -1),
-        depths=row.depth[:, 0],
-        reach=jnp.sqrt(power[:, None] * variances),
+        u=row.u,
+        v=row.v,
+        p=row.p,
+        q=row.q,
+        r=row.r,
+        wide=jnp.sqrt(power * ellipse.across),
+        high=jnp.sqrt(power * ellipse.down),
         power=power,
+        depth=row.depth,
         is_drawn=is_drawn,
     )

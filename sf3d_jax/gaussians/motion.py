@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_choice
 from sf3d_jax._numerics import Array, channels_last, is_positive_finite, jit, mask, narrow
+from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.gaussians._blending import HALF
@@ -118,7 +119,7 @@ def render_motion(
     background: Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
-    backend: str = "xla",
+    backend: str = "auto",
 ) -> Annotation:
     """Draws Gaussians like `render`, and annotates their motion to the next image.
 
@@ -145,7 +146,8 @@ def render_motion(
       max_intersections: static number of pairs of Gaussians and 8 x 8 tiles to make room for. None
         counts them, outside `jit` only; inside, pass `intersections_needed` and some more.
       antialias: fade Gaussians smaller than a pixel instead of enlarging them.
-      backend: "xla" for every device, or "pallas", kernels for GPUs.
+      backend: "auto", a kernel on NVIDIA's GPUs of compute capability 8.0 or newer, plain JAX
+        elsewhere; "xla", plain JAX on every device; or "pallas", the kernel. See `render`.
 
     Returns:
       Annotation in the dtype of the colours, features in their own. Gaussians that are non-finite
@@ -246,8 +248,8 @@ def _render_motion(
 
 def _find_points(
     sums: Images, inv_depth: jax.Array, overflow: jax.Array
-) -> tuple[jax.Array, list[jax.Array], jax.Array]:
-    """1 / X_z, X' - X for each motion, and where a surface is seen."""
+) -> tuple[jax.Array, list[Vector], jax.Array]:
+    """1 / X_z, X' - X for each motion as three maps, and where a surface is seen."""
     assert sums.motion is not None
     weight = sums.alpha
     if sums.motion_depth is not None:
@@ -258,12 +260,11 @@ def _find_points(
         seen, [inv_depth, weight, *sums.motion], [0, 1, *(0 for _ in sums.motion)]
     )
     along = [x / weight for x in motion]
-    vectors = [channels_last(*along[i : i + 3]) for i in range(0, len(along), 3)]
-    return inv_depth, vectors, seen
+    return inv_depth, [tuple(along[i : i + 3]) for i in range(0, len(along), 3)], seen
 
 
 def _find_motion(
-    vectors: jax.Array,
+    vector: Vector,
     inv_depth: jax.Array,
     seen: jax.Array,
     camera: Camera,
@@ -271,11 +272,12 @@ def _find_motion(
     dtype: jnp.dtype,
 ) -> Motion:
     """The motion to another time, given X' - X and 1 / X_z."""
-    shown = image_motion(vectors, inv_depth, camera, other)
-    annotations = shown.flow, shown.inv_depth_change, vectors, inv_depth
+    # A stack only for the function to take apart, which XLA never makes.
+    shown = image_motion(jnp.stack(vector, -1), inv_depth, camera, other)
+    annotations = shown.flow, shown.inv_depth_change, vector, inv_depth
     annotations, valid = narrow(seen & shown.valid, annotations, dtype)
-    flow, change, vectors, _ = mask(valid, annotations)
-    return Motion(flow, change, vectors, valid)
+    flow, change, vector, _ = mask(valid, annotations)
+    return Motion(flow, change, channels_last(*vector), valid)
 
 
 def _find_edges(sums: Images) -> jax.Array:

@@ -2,9 +2,11 @@
 
 It is the reference for tests of the fast one. It uses the textbook formulas with matrices, without
 tiles, rewritten terms or a derivative of its own, and expects finite numbers and invertible
-factors. Use it in float64.
+factors. Use it in float64. In float32, its products name their precision, because a GPU would
+otherwise round their factors to ten bits.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -17,6 +19,8 @@ from sf3d_jax.gaussians.harmonics import spherical_harmonics
 from sf3d_jax.gaussians.motion import Annotation, Motion
 from sf3d_jax.gaussians.rendering import Rendering
 from sf3d_jax.gaussians.scene import Gaussians
+
+_multiply = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 # T at every pixel, and the sums so far by name.
 _State: TypeAlias = tuple[jax.Array, dict[str, jax.Array]]
@@ -116,7 +120,7 @@ def _find_points(sums: dict[str, jax.Array], name: str, method: str) -> jax.Arra
 def _enter(points: jax.Array, camera: Camera) -> jax.Array:
     """Points in the axes of a camera."""
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
-    return points @ rotation.T + _per_pixel(shift)
+    return _multiply(points, rotation.T) + _per_pixel(shift)
 
 
 def _find_motion(
@@ -131,7 +135,7 @@ def _find_motion(
     flow = _per_pixel(after.focal) * y[..., :2] / y[..., 2:] + _per_pixel(after.principal_point)
     flow = flow - pixel_grid(camera.size).astype(y.dtype)
     change = 1 / y[..., 2] - 1 / x[..., 2]
-    motion = (second - first) @ camera.world_to_camera[:, :3].T
+    motion = _multiply(second - first, camera.world_to_camera[:, :3].T)
     where = lambda x: jnp.where(valid.reshape(valid.shape + (1,) * (x.ndim - 2)), x, 0)
     return Motion(where(flow), where(change), where(motion), valid)
 
@@ -145,11 +149,11 @@ def _sum_images(
 ) -> dict[str, jax.Array]:
     """The sums over Gaussians at each pixel, points in world axes."""
     rotation, shift = camera.world_to_camera[:, :3], camera.world_to_camera[:, 3]
-    eye = -rotation.T @ shift
+    eye = -_multiply(rotation.T, shift)
     uv = pixel_grid(camera.size).astype(gaussians.means.dtype)
     focal, point = _per_pixel(camera.focal), _per_pixel(camera.principal_point)
     rays = jnp.concatenate([(uv - point) / focal, jnp.ones_like(uv[..., :1])], -1)
-    means = gaussians.means @ rotation.T + shift[None]
+    means = _multiply(gaussians.means, rotation.T) + shift[None]
     fixed = {"color": gaussians.colors}
     if fixed["color"].ndim == 3:
         fixed["color"] = spherical_harmonics(fixed["color"], gaussians.means - eye[None])
@@ -159,10 +163,10 @@ def _sum_images(
 
     def add(state: _State, k: jax.Array) -> tuple[_State, None]:
         clear, sums = state
-        x, factor = means[k], rotation @ gaussians.factors[k]
+        x, factor = means[k], _multiply(rotation, gaussians.factors[k])
         falloff, fade = _find_footprint(x, factor, camera, antialias)
         offset = uv - _per_pixel(camera.focal * x[:2] / x[2]) - _per_pixel(camera.principal_point)
-        exponent = jnp.einsum("hwi,ij,hwj->hw", offset, falloff, offset) / 2
+        exponent = (_multiply(offset, falloff) * offset).sum(-1) / 2
         opacity = fade * gaussians.opacities[k]
         raw = jnp.where(x[2] > 0.01, opacity * jnp.exp(-exponent), 0)
         alpha = jnp.where(raw >= 1 / 255, jnp.minimum(raw, 0.99), 0)
@@ -170,13 +174,15 @@ def _sum_images(
         weight = jnp.where(passed > 1e-4, alpha * clear, 0)
         half = ((clear > 0.5) & (passed <= 0.5)).astype(clear.dtype)
 
-        a, m = rays @ jnp.linalg.inv(factor).T, jnp.linalg.inv(factor) @ x
-        depth = jnp.maximum((a @ m) / (a * a).sum(-1), 0)
+        inverse = jnp.linalg.inv(factor)
+        a, m = _multiply(rays, inverse.T), _multiply(inverse, x)
+        depth = jnp.maximum(_multiply(a, m) / (a * a).sum(-1), 0)
         inner = a * depth[..., None] - _per_pixel(m)
         values = {"alpha": jnp.ones_like(depth), "depth": depth, "square": depth**2}
         values |= {name: _per_pixel(x[k]) for name, x in fixed.items()}
         points = {
-            name: inner @ x.factors[k].T + _per_pixel(x.means[k]) for name, x in states.items()
+            name: _multiply(inner, x.factors[k].T) + _per_pixel(x.means[k])
+            for name, x in states.items()
         }
         shares = [(name, weight, value) for name, value in (values | points).items()]
         shares += [(f"median {name}", half, value) for name, value in points.items()]
@@ -210,7 +216,8 @@ def _find_footprint(
     high = (1.15 * size - 0.5 - camera.principal_point) / camera.focal
     tx, ty = jnp.clip(x[:2] / x[2], low, high)
     slope = jnp.array([[fx, 0, -fx * tx], [0, fy, -fy * ty]]) / x[2]
-    covariance = slope @ factor @ factor.T @ slope.T
+    spread = _multiply(slope, factor)
+    covariance = _multiply(spread, spread.T)
     wide = covariance + 0.3 * jnp.eye(2, dtype=x.dtype)
     ratio = jnp.linalg.det(covariance) / jnp.linalg.det(wide)
     return jnp.linalg.inv(wide), jnp.sqrt(ratio) if antialias else 1.0

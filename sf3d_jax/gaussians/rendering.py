@@ -9,6 +9,7 @@ from sf3d_jax._numerics import jit
 from sf3d_jax.camera import Camera
 from sf3d_jax.gaussians._compositing import composite
 from sf3d_jax.gaussians._images import build_table_and_tiles, nan_if_overflow, resolve_images
+from sf3d_jax.gaussians._lists import count_intersections
 from sf3d_jax.gaussians._options import (
     check_backend,
     check_background,
@@ -18,7 +19,6 @@ from sf3d_jax.gaussians._options import (
 )
 from sf3d_jax.gaussians._rows import Layout
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import count_intersections
 from sf3d_jax.gaussians.scene import Gaussians, check_gaussians
 
 
@@ -47,7 +47,7 @@ def render(
     background: jax.Array | None = None,
     max_intersections: int | None = None,
     antialias: bool = False,
-    backend: str = "xla",
+    backend: str = "auto",
 ) -> Rendering:
     """Draws Gaussians as gsplat does, so scenes trained there look the same here.
 
@@ -63,6 +63,11 @@ def render(
     flat Gaussian therefore renders as a plane rather than at the depth of its mean; seen edge-on,
     its depth can extend far beyond the visible splat.
 
+    To export a program for a GPU from a machine without it, name the GPU by
+    `jax.sharding.use_abstract_mesh`; an H100 is assumed otherwise. GPUs before Hopper, and versions
+    of jax before 0.12, have kernels that `jax.export` refuses unless its check of custom calls is
+    disabled; or export with backend="xla".
+
     Args:
       gaussians: (N), in world axes. Gaussians that are non-finite, have a singular factor (a scale
         of 0) or are behind the camera are not drawn and get zero gradient.
@@ -73,8 +78,11 @@ def render(
         Unused room costs time.
       antialias: fade Gaussians smaller than a pixel instead of enlarging them: opacities are
         multiplied by the root of the determinants' ratio before and after widening.
-      backend: "xla", plain JAX for every device, or "pallas", one GPU program per tile, interpreted
-        slowly on other devices. Both agree to rounding.
+      backend: "auto", a kernel on NVIDIA's GPUs of compute capability 8.0 or newer, plain JAX on
+        other devices. XLA decides when it lowers the program, for the device that it lowers to; of
+        several GPUs in a process, the oldest decides. "xla" is plain JAX on every device. "pallas"
+        is the kernel, an error on GPUs without one, and interpreted, slowly, on CPUs. All agree to
+        rounding. XLA cannot split a kernel, so use `jax.shard_map` to draw on several GPUs.
 
     Returns:
       Rendering in the dtype of the colours. If you pass max_intersections, check `overflow`.
@@ -82,7 +90,8 @@ def render(
 
     Raises:
       TypeError: an argument is not Gaussians, a Camera or an array.
-      ValueError: the camera has a lens, backend is unknown, or max_intersections is missing.
+      ValueError: the camera has a lens, backend is unknown, or "pallas" on a GPU without kernels,
+        or max_intersections is missing.
     """
     channels = check_gaussians("gaussians", gaussians)[1]
     check_scene_camera("camera", camera)

@@ -208,12 +208,8 @@ def _measure_at_once_backward(
         sums = _transpose_windows(weights, by_mean, by_variance, by_covariance)
         return sums[0] + 2 * x * sums[1] + y * sums[2]
 
-    by_image = differentiate(
-        a, b, by_a - 2 * by_var_a * mean_a - by_covariance * mean_b, by_var_a
-    )
-    by_other = differentiate(
-        b, a, by_b - 2 * by_var_b * mean_b - by_covariance * mean_a, by_var_b
-    )
+    by_image = differentiate(a, b, by_a - 2 * by_var_a * mean_a - by_covariance * mean_b, by_var_a)
+    by_other = differentiate(b, a, by_b - 2 * by_var_b * mean_b - by_covariance * mean_a, by_var_b)
     return None, *mask(known, (by_image, by_other))
 
 

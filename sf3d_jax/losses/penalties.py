@@ -173,10 +173,15 @@ def _apply_penalty(
     """Applies a function to a residual and its options, all in the dtype of the computation."""
     check_array("x", x)
     dtype = x.dtype
-    (x,) = widen(x)
-    known = is_in_range(x)
-    values = function(mask(known, x), *(jnp.asarray(option, x.dtype) for option in options))
-    return narrow_or_clip(known, values, dtype)
+
+    def apply(x: jax.Array, *options: ArrayLike) -> jax.Array:
+        (x,) = widen(x)
+        known = is_in_range(x)
+        values = function(mask(known, x), *(jnp.asarray(option, x.dtype) for option in options))
+        return narrow_or_clip(known, values, dtype)
+
+    # For the derivative, what is stored is the residual in its own dtype, not what is computed.
+    return (jax.checkpoint(apply) if dtype.itemsize < 4 else apply)(x, *options)
 
 
 def narrow_or_clip(known: jax.Array, values: jax.Array, dtype: jnp.dtype) -> jax.Array:

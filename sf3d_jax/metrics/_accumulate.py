@@ -7,7 +7,7 @@ adding a small term to a large sum loses nothing.
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
-from typing import ClassVar, NamedTuple, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,27 +17,11 @@ from jax import lax
 from sf3d_jax._checks import check_choice
 from sf3d_jax._numerics import jit
 from sf3d_jax._numerics.double import Double
+from sf3d_jax.metrics._sums import Terms, Totals, sum_first_axis, sum_terms
 
 POOLS = ("pixels", "image")
 
 M = TypeVar("M", bound="Metric")
-
-# Values per pixel, bool for a rate, and the pixels that count: both (*b, H, W).
-Terms = tuple[jax.Array, jax.Array]
-
-
-class _Totals(NamedTuple):
-    """What an update adds, one entry per term.
-
-    Attributes:
-      counts: uint32, number of pixels or images.
-      hits: uint32, number of those where a bool term is true.
-      sums: sums of the other terms.
-    """
-
-    counts: jax.Array
-    hits: jax.Array
-    sums: Double
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +114,7 @@ class Metric:
             self,
             counts=_psum_words(self.counts, axis_name),
             hits=_psum_words(self.hits, axis_name),
-            sums=_sum_first_axis(jax.tree.map(gather, self.sums)),
+            sums=sum_first_axis(jax.tree.map(gather, self.sums)),
         )
 
     def compute(self) -> dict[str, float]:
@@ -164,9 +148,9 @@ class Metric:
             return self
         of = _pool_images if self.pool == "image" else _pool_pixels
         totals = of([terms[name] for name in given], self.sums.hi.dtype)
-        at = np.array([name in given for name in self.units]).nonzero()[0]
-        place = lambda x: jnp.zeros(len(self.units), x.dtype).at[at].set(x)
-        counts, hits, sums = jax.tree.map(place, totals)
+        # Names without a term take the zero at the end.
+        place = np.array([given.index(n) if n in given else len(given) for n in self.units])
+        counts, hits, sums = jax.tree.map(lambda x: jnp.pad(x, (0, 1))[place], totals)
         words = lambda x: jnp.stack([jnp.zeros_like(x), x], axis=-1)
         more = dataclasses.replace(self, counts=words(counts), hits=words(hits), sums=sums)
         return _merge(self, more)
@@ -182,92 +166,28 @@ def _merge(a: M, b: M) -> M:
     )
 
 
-def _pool_pixels(terms: list[Terms], dtype: np.dtype) -> _Totals:
+def _pool_pixels(terms: list[Terms], dtype: np.dtype) -> Totals:
     """What all images together add to each mean."""
-    together = lambda x: x.reshape(1, -1)
-    return jax.tree.map(lambda x: x[0], _sum_terms(terms, together, dtype))
+    rows = [(values.reshape(1, -1), use.reshape(1, -1)) for values, use in terms]
+    return jax.tree.map(lambda x: x[0], sum_terms(rows, dtype))
 
 
-def _pool_images(terms: list[Terms], dtype: np.dtype) -> _Totals:
+def _pool_images(terms: list[Terms], dtype: np.dtype) -> Totals:
     """What the images add to each mean: one value per image, the mean over its pixels."""
-    one_row_each = lambda x: x.reshape(-1, x.shape[-2] * x.shape[-1])
-    each = _sum_terms(terms, one_row_each, dtype)
+    row = lambda x: x.reshape(-1, x.shape[-2] * x.shape[-1])
+    each = sum_terms([(row(values), row(use)) for values, use in terms], dtype)
     seen = each.counts > 0
     sums = each.sums + _widen_count(each.hits, dtype)
     means = sums / _widen_count(jnp.maximum(each.counts, 1), dtype)
     means = jax.tree.map(lambda x: jnp.where(seen, x, 0), means)
     counts = seen.sum(0, dtype=jnp.uint32)
-    return _Totals(counts, jnp.zeros_like(counts), _sum_first_axis(means))
-
-
-def _sum_terms(
-    terms: list[Terms], flat: Callable[[jax.Array], jax.Array], dtype: np.dtype
-) -> _Totals:
-    """The counts and sums per image and term, (images, terms)."""
-    counts, hits, numbers, places = [], [], [], []
-    for i, (values, use) in enumerate(terms):
-        values, use = flat(values), flat(use)
-        counts.append(_count(use))
-        if values.dtype == np.bool_:
-            hits.append(_count(values & use))
-        else:
-            hits.append(jnp.zeros_like(counts[i]))
-            numbers.append(_sum_in_eights(jnp.where(use, values.astype(dtype), 0)))
-            places.append(i)
-    sums = Double.of(jnp.zeros((len(counts[0]), len(terms)), dtype))
-    if numbers:
-        put = lambda x, y: x.at[:, np.array(places)].set(y)
-        sums = jax.tree.map(put, sums, _sum_last_axis(jnp.stack(numbers, 1)))
-    return _Totals(jnp.stack(counts, -1), jnp.stack(hits, -1), sums)
-
-
-# XLA on CPU sums an axis one element at a time, but adds eight parts of it as vectors.
-_PARTS = 8
-# Steps of a loop over parts of an image; few, because on some devices each step is a launch.
-_ROWS = 64
-
-
-def _split_last_axis(x: jax.Array) -> jax.Array:
-    """The last axis as eight parts, (..., 8, n), padded with zeros."""
-    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % _PARTS)])
-    return x.reshape(*x.shape[:-1], _PARTS, -1)
-
-
-def _count(x: jax.Array) -> jax.Array:
-    return _split_last_axis(x).sum(-2, dtype=jnp.uint8).sum(-1, dtype=jnp.uint32)
-
-
-def _sum_in_eights(x: jax.Array) -> jax.Array:
-    """Sums of eight numbers each, by additions in three levels, so rounded three times only."""
-    x = _split_last_axis(x)
-    while (half := x.shape[-2] // 2) > 0:
-        x = x[..., :half, :] + x[..., half:, :]
-    return x[..., 0, :]
+    return Totals(counts, jnp.zeros_like(counts), sum_first_axis(means))
 
 
 def _widen_count(count: jax.Array, dtype: np.dtype) -> Double:
     """A count of up to 2^32 as a double-float; one float is exact only up to 2^24."""
     low = count & 0xFFF
     return Double.of((count - low).astype(dtype)) + low.astype(dtype)
-
-
-def _sum_last_axis(x: jax.Array) -> Double:
-    """The sums over the last axis, folded into rows and summed until one is left."""
-    # Not plain zeros: shard_map must see that they differ between devices, as the sums do.
-    total = Double(x, 0 * x)
-    while (count := total.hi.shape[-1]) > 1:
-        rows = min(count, _ROWS)
-        pad = [(0, 0)] * (x.ndim - 1) + [(0, -count % rows)]
-        fold = lambda y, pad=pad, rows=rows: jnp.moveaxis(
-            jnp.pad(y, pad).reshape(*y.shape[:-1], rows, -1), -2, 0
-        )
-        total = _sum_first_axis(jax.tree.map(fold, total))
-    return total[..., 0]
-
-
-def _sum_first_axis(x: Double) -> Double:
-    """The sum over the first axis."""
-    return lax.scan(lambda total, y: (total + y, None), x[0], x[1:])[0]
 
 
 def _add_words(a: jax.Array, b: jax.Array) -> jax.Array:

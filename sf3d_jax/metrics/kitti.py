@@ -20,7 +20,7 @@ from jax import lax
 from sf3d_jax._checks import check_array, check_mask
 from sf3d_jax._numerics import align_ranks, channels, channels_last, is_in_range, jit
 from sf3d_jax._numerics.lengths import length
-from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
@@ -32,6 +32,7 @@ from sf3d_jax.metrics._maps import (
     read_maps,
 )
 from sf3d_jax.metrics._stereo_flow import QUANTITIES, Errors, combine, compare, pick
+from sf3d_jax.metrics._sums import Terms
 
 _PIXELS = 3.0
 # The development kit compares a float with the double 0.05, which the nearest float exceeds.

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._checks import check_mask
-from sf3d_jax._numerics import jit
+from sf3d_jax._numerics import align_ranks, jit
 from sf3d_jax._numerics.lengths import length
-from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax._numerics.platforms import choose_by_platform
+from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
@@ -31,8 +32,10 @@ from sf3d_jax.metrics._maps import (
     distance,
     read_maps,
 )
+from sf3d_jax.metrics._sums import Terms
 
 _FARTHEST = 140
+_FAR = 2.0 * _FARTHEST**2
 
 
 @jax.tree_util.register_dataclass
@@ -134,19 +137,33 @@ def occlusion_boundary_distance(occluded: jax.Array) -> jax.Array:
     if occluded.ndim < 2:
         raise ValueError(f"occluded: expected shape (..., H, W), got {occluded.shape}")
     along = _distance_along_column(_mark_boundary(occluded))
-    far = 2.0 * _FARTHEST**2
-    squared = jnp.where(along <= _FARTHEST, (along * along).astype(jnp.float32), far)
-    # The squared distance is the least sum, over the row, of the squares along column and row.
+    squared = jnp.where(along <= _FARTHEST, (along * along).astype(jnp.float32), _FAR)
+    least = choose_by_platform(_search_row_by_shifts, _search_row_at_once, squared)
+    return jnp.where(least <= _FARTHEST**2, jnp.sqrt(least), jnp.inf)
+
+
+def _search_row_by_shifts(squared: jax.Array) -> jax.Array:
+    """The least of squared[..., j] + (j - i)^2 over the columns j up to 140 away from i."""
     width = squared.shape[-1]
     padding = [(0, 0)] * (squared.ndim - 1) + [(_FARTHEST, _FARTHEST)]
-    padded = jnp.pad(squared, padding, constant_values=far)
+    padded = jnp.pad(squared, padding, constant_values=_FAR)
 
     def nearer(shift: jax.Array, best: jax.Array) -> jax.Array:
         other = lax.dynamic_slice_in_dim(padded, shift, width, padded.ndim - 1)
         return jnp.minimum(best, other + jnp.square(shift - _FARTHEST).astype(jnp.float32))
 
-    least = lax.fori_loop(0, 2 * _FARTHEST + 1, nearer, squared)
-    return jnp.where(least <= _FARTHEST**2, jnp.sqrt(least), jnp.inf)
+    return lax.fori_loop(0, 2 * _FARTHEST + 1, nearer, squared)
+
+
+def _search_row_at_once(squared: jax.Array) -> jax.Array:
+    """The same as one reduction over all shifts, whose terms a GPU never writes to memory."""
+    width = squared.shape[-1]
+    shift = jnp.arange(-_FARTHEST, _FARTHEST + 1)[None]
+    # A column beyond the edge reads the edge as if it were farther away, so it is never the least.
+    column = jnp.clip(jnp.arange(width)[:, None] + shift, 0, width - 1)
+    other = squared.at[..., column].get(mode="promise_in_bounds")
+    (step,) = align_ranks(jnp.square(shift).astype(jnp.float32), rank=other.ndim)
+    return (other + step).min(-1)
 
 
 def _mark_boundary(x: jax.Array) -> jax.Array:

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._numerics import jit
 from sf3d_jax._numerics.lengths import length
-from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
@@ -38,6 +38,7 @@ from sf3d_jax.metrics._maps import (
     split_map,
 )
 from sf3d_jax.metrics._stereo_flow import QUANTITIES, Errors, combine, compare, pick
+from sf3d_jax.metrics._sums import Terms
 
 # One mask for all quantities, or one per quantity by name.
 Masks = Array | Mapping[str, Array]

@@ -17,7 +17,7 @@ from sf3d_jax._checks import check_batch
 from sf3d_jax._numerics import jit
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import scene_flow
-from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
@@ -28,6 +28,7 @@ from sf3d_jax.metrics._maps import (
     distance,
     read_maps,
 )
+from sf3d_jax.metrics._sums import Terms
 
 
 @jax.tree_util.register_dataclass

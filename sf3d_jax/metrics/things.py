@@ -21,7 +21,7 @@ import jax
 
 from sf3d_jax._numerics import jit
 from sf3d_jax._numerics.lengths import length
-from sf3d_jax.metrics._accumulate import Metric, Terms
+from sf3d_jax.metrics._accumulate import Metric
 from sf3d_jax.metrics._maps import (
     MASK,
     SCALAR,
@@ -32,6 +32,7 @@ from sf3d_jax.metrics._maps import (
     distance,
     read_maps,
 )
+from sf3d_jax.metrics._sums import Terms
 
 _FARTHEST = 250.0
 _EXTRA = 1e-4

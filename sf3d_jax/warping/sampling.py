@@ -32,6 +32,7 @@ from sf3d_jax._numerics import (
     jit,
     mask,
     narrow,
+    store,
     widen,
 )
 from sf3d_jax.warping._windows import (
@@ -169,7 +170,7 @@ def sample_at(
     image = _pad_border(image, border, kernel)
     values, finite = _sample_padded(kernel, image, u + kernel.margin, v + kernel.margin, finite)
     values, finite = narrow(finite, values, dtype)
-    return Sampled(values, and_valid(finite, inside))
+    return Sampled(store(values), and_valid(finite, inside))
 
 
 def _sample_padded(

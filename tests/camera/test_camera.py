@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import thorough
+from helpers import platforms, thorough
 from helpers.support import (
     LENSES,
     MATRIX,
@@ -24,6 +24,7 @@ from helpers.support import (
 )
 
 import sf3d_jax as sf3d
+from sf3d_jax.camera import _domain
 
 
 def points(count=500, spread=0.5, seed=0):
@@ -100,6 +101,22 @@ def test_the_domain_ends_where_the_lens_folds(lens):
         assert projected.valid.all() == lifted.valid.all() == (factor < 1)
         if factor > 1:
             assert not projected.pixels.any() and not lifted.points.any()
+
+
+@pytest.mark.parametrize("model, scale", [("opencv", 1), ("opencv", 1e-3), ("fisheye", 1)])
+def test_both_forms_find_where_the_radial_part_stops_growing(model, scale):
+    """Against the root of its slope in float64, to the floats next to it; a batch of two lenses."""
+    k = tuple(np.float32([[a], [0.0]]) for a in (-0.3 / scale, 0.01 / scale**2, 0.0, 0.0))
+    root = np.roots([5 * np.float64(k[1][0, 0]), 3 * np.float64(k[0][0, 0]), 1]).min()
+    expected = root if model == "opencv" else np.tan(np.sqrt(root)) ** 2
+    limit = lambda k: _domain.domain_limit(model, k)
+    on_cpu = jax.jit(limit)(k)
+    with platforms.gpu_forms():
+        on_gpu = jax.jit(limit)(k)
+    for got in (on_cpu, on_gpu):
+        assert np.isinf(got[1]).all()
+        # The sign of a slope that rounds to 1e-7 of its terms is right but so close to the root.
+        np.testing.assert_allclose(got[0], expected, rtol=2e-6)
 
 
 @thorough.parametrize("lens", ["pinhole", "opencv", "fisheye"], default=["pinhole", "opencv"])

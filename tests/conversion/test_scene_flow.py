@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import thorough
+from helpers import platforms, thorough
 from helpers.support import (
     LENSES,
     MATRIX,
@@ -106,6 +106,33 @@ def test_float32_is_within_a_few_ulp_of_the_motion(which, seed):
 @pytest.mark.parametrize("lens", ["opencv", "fisheye"])
 def test_float32_is_within_a_few_ulp_of_the_motion_behind_a_lens(lens, which):
     check_float32(*hard_motion(which, lens, 0))
+
+
+@pytest.mark.optimized
+@pytest.mark.thorough
+@pytest.mark.parametrize("which", ["moving and zooming", "far from the origin"])
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+def test_gpus_are_within_a_few_ulp_of_the_motion_behind_a_lens(lens, which):
+    motion = hard_motion(which, lens, 0)
+    with platforms.gpu_forms():
+        check_float32(*motion)
+
+
+@thorough.parametrize(
+    "lenses",
+    [("pinhole",), ("pinhole", "pinhole"), ("opencv", "opencv"), ("fisheye", "fisheye")],
+    default=[("pinhole", "pinhole"), ("opencv", "opencv")],
+)
+def test_on_a_gpu_the_conversion_has_no_loop(lenses):
+    cameras = cast(tuple(camera(lens) for lens in lenses), jnp.float32)
+    flow, depth, vectors = (jnp.ones((*SIZE, *n)) for n in ((2,), (), (3,)))
+    squares = lambda *maps: (sf3d.scene_flow(*maps, *cameras).vectors ** 2).sum()
+    for function, arguments in [
+        (lambda *maps: sf3d.scene_flow(*maps, *cameras), (flow, depth, depth)),
+        (lambda *maps: sf3d.image_motion(*maps, *cameras), (vectors, depth)),
+        (jax.grad(squares, (0, 1, 2)), (flow, depth, depth)),
+    ]:
+        assert platforms.count_loops(platforms.lower_for_gpu(function, *arguments)) == 0
 
 
 def hard_motion(which, lens, seed):

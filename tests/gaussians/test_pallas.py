@@ -1,6 +1,8 @@
 """The kernels for GPUs, interpreted on any machine, against plain JAX."""
 
 import contextlib
+import subprocess
+import sys
 from functools import partial
 
 import jax
@@ -8,14 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import support, thorough
+from helpers.platforms import count_kernels, count_loops, naming
 
 import sf3d_jax as sf3d
-from sf3d_jax.gaussians import _pallas
-from sf3d_jax.gaussians._compositing import _sum_in_lockstep
-from sf3d_jax.gaussians._derivative import derivative
+from sf3d_jax.gaussians import _compositing as compositing
+from sf3d_jax.gaussians import _triton
+from sf3d_jax.gaussians._lists import build_tile_lists
 from sf3d_jax.gaussians._rows import Layout, pack
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import SIDE, Tiles, build_tile_lists, tile_grid
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
 # Neither side is a multiple of a tile's.
 SIZE = (24, 37)
@@ -63,21 +66,28 @@ def table_and_lists(now, others):
 
 
 def cotangents_of(table, tiles, layout):
-    shape = (len(tiles.starts) - 1, layout.images, _pallas.PIXELS)
+    shape = (len(tiles.starts) - 1, layout.images, PIXELS)
     return jnp.asarray(np.random.default_rng(3).normal(size=shape), table.dtype)
 
 
 @partial(jax.jit, static_argnames="layout")
 def plain(table, tiles, cotangents, layout):
-    sums = _sum_in_lockstep(table, tiles, layout, SIZE)
-    return sums, derivative(table, tiles, sums, cotangents, layout=layout, size=SIZE)
+    """As where a card has no kernels."""
+    lists = tiles.ids, tiles.starts
+    sums = compositing._sum_without_kernel(table, *lists, layout=layout, size=SIZE)
+    given = cotangents.reshape(sums.shape)
+    pulled = compositing._derive_without_kernel(
+        table, *lists, sums, given, layout=layout, size=SIZE
+    )
+    return sums.reshape(cotangents.shape), pulled
 
 
-@partial(jax.jit, static_argnames=("layout", "interpret"))
-def kernels(table, tiles, cotangents, layout, interpret=True):
-    options = {"layout": layout, "size": SIZE, "interpret": interpret}
-    sums = _pallas.composite_sums(table, tiles, **options)
-    return sums, _pallas.derivative(table, tiles, sums, cotangents, **options)
+@partial(jax.jit, static_argnames="layout")
+def kernels(table, tiles, cotangents, layout):
+    """Interpreted, on a CPU."""
+    backend = compositing._BACKENDS["pallas"]
+    sums = backend.sums(table, tiles, layout, SIZE)
+    return sums, backend.derivative(table, tiles, sums, cotangents, layout, SIZE)
 
 
 def assert_close(found, wanted, tolerance):
@@ -164,33 +174,191 @@ def test_a_scene_of_no_gaussians_is_empty():
     assert not sums.any() and gradient.shape == table.shape
 
 
-def test_a_batch_is_a_loop():
+def test_a_batch_is_one_call(both):
     scenes = [prepared("mean", jnp.float32, gaussians(seed))[:2] for seed in range(2)]
     layout = Layout(CHANNELS, "mean", 2)
     cotangents = cotangents_of(*scenes[0], layout)
-    batch = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
-    found = jax.vmap(lambda table, tiles: kernels(table, tiles, cotangents, layout))(*batch)
+    table, tiles = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
+    flat = jnp.broadcast_to(cotangents.reshape(-1, PIXELS), (2, cotangents[..., 0].size, PIXELS))
+    options = {"layout": layout, "size": SIZE, "interpret": True}
+    sums = _triton.composite_sums(table, tiles.ids, tiles.starts, **options)
+    gradient = _triton.derivative(table, tiles.ids, tiles.starts, sums, flat, **options)
     for i, scene in enumerate(scenes):
         one = kernels(*scene, cotangents, layout)
-        for a, b in zip(found, one, strict=True):
-            assert_close(a[i], b, 2e-5)
+        for a, b in zip((sums[i].reshape(one[0].shape), gradient[i]), one, strict=True):
+            assert_close(a, b, 2e-5)
 
 
-def gpu():
-    """Where there is none, jax 0.12 and newer want to know for which GPU to lower."""
-    if not hasattr(jax.sharding, "AbstractDevice"):
-        return contextlib.nullcontext()
-    device = jax.sharding.AbstractDevice("NVIDIA H100", num_cores=None, platform="gpu")
-    mesh = jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device)
-    return jax.sharding.use_abstract_mesh(mesh)
+# Lowering for a card
+
+HAS_MOSAIC = jax.__version_info__ >= (0, 12)
+SMALL = (8, 8)
+# A scene of the smallest program.
+SHAPES = sf3d.gaussians.Gaussians(
+    *(jax.ShapeDtypeStruct(x, jnp.float32) for x in ((1, 3), (1, 3, 3), (1,), (1, 3)))
+)
 
 
-# jax 0.12 and newer warn; the kernels stay in Triton until they move to another back end.
-@pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("motion", MOTIONS)
-def test_the_kernels_are_lowered_for_a_gpu(motion):
-    table, tiles, layout = prepared(motion, jnp.float32)
-    arguments = table, tiles, cotangents_of(table, tiles, layout), layout
-    with gpu():
-        lowered = kernels.trace(*arguments, interpret=False).lower(lowering_platforms=("cuda",))
-    assert lowered.as_text().count("triton") >= 2
+def lowered(function, *arguments, platform="cuda"):
+    traced = jax.jit(function).trace(*arguments)
+    return traced.lower(lowering_platforms=(platform,)).as_text()
+
+
+def draw_image(gaussians):
+    camera = sf3d.Camera.pinhole(9.0, 9.0, 3.5, 3.5, SMALL)
+    return sf3d.gaussians.render(gaussians, camera, max_intersections=8).colors
+
+
+def draw_all(gaussians):
+    """With features and two motions."""
+    camera = sf3d.Camera.pinhole(9.0, 9.0, 3.5, 3.5, SMALL)
+    options = {"previous_gaussians": gaussians, "features": gaussians.colors}
+    drawn = sf3d.gaussians.render_motion(
+        gaussians, gaussians, camera, **options, max_intersections=8, method="median"
+    )
+    return jnp.concatenate([drawn.colors, drawn.flow, drawn.backward.flow, drawn.features], -1)
+
+
+@thorough.parametrize("draw", [draw_image, draw_all], default=[draw_image])
+def test_a_gpu_draws_by_one_kernel_and_pulls_back_by_another(draw):
+    slope = jax.grad(lambda gaussians: draw(gaussians).sum())
+    with naming("NVIDIA H200"):
+        texts = [lowered(function, SHAPES) for function in (draw, slope)]
+    assert [count_kernels(text) for text in texts] == [1, 2]
+    for text in texts:
+        assert not count_loops(text) and "callback" not in text
+
+
+def drawing(backend="auto"):
+    """A function of the table and the lists of an image of one tile, and shapes of these."""
+    layout = Layout(1)
+    shapes = [((4, layout.columns), jnp.float32), ((8,), jnp.int32), ((2,), jnp.int32)]
+
+    def draw(table, ids, starts):
+        tiles = Tiles(ids, starts, jnp.int32(0))
+        return compositing.composite(table, tiles, layout, SMALL, backend).alpha
+
+    return draw, *(jax.ShapeDtypeStruct(*x) for x in shapes)
+
+
+CARDS = {
+    "NVIDIA A100-SXM4-80GB": "xla.gpu.triton",
+    "NVIDIA GeForce RTX 4090": "xla.gpu.triton",
+    "NVIDIA RTX PRO 6000 Blackwell Workstation Edition": "xla.gpu.triton",
+    "NVIDIA H200": "mosaic_gpu_v2" if HAS_MOSAIC else "xla.gpu.triton",
+    "NVIDIA B200": "mosaic_gpu_v2" if HAS_MOSAIC else "xla.gpu.triton",
+    "Tesla T4": None,
+}
+
+
+@thorough.parametrize("card", CARDS, default=["NVIDIA A100-SXM4-80GB", "NVIDIA H200", "Tesla T4"])
+def test_the_card_decides_on_the_compiler(card):
+    with naming(card):
+        text = lowered(*drawing())
+    assert count_kernels(text) == (CARDS[card] is not None)
+    assert bool(count_loops(text)) == (CARDS[card] is None)
+    assert CARDS[card] is None or CARDS[card] in text
+
+
+def hide(monkeypatch, *names):
+    """Modules that cannot be imported."""
+    for name in names:
+        monkeypatch.setitem(sys.modules, f"sf3d_jax.gaussians.{name}", None)
+        monkeypatch.delattr(f"sf3d_jax.gaussians.{name}", raising=False)
+
+
+def test_a_card_without_a_compiler_draws_plainly(monkeypatch):
+    hide(monkeypatch, "_triton")
+    with naming("NVIDIA A100"):
+        text = lowered(*drawing())
+        assert count_loops(text) and not count_kernels(text)
+        with pytest.raises(ValueError, match='backend: expected "auto" or "xla", got "pallas"'):
+            lowered(*drawing(backend="pallas"))
+
+
+def test_a_program_that_is_exported_has_the_kernel():
+    draw, *shapes = drawing()
+    triton = jax.export.DisabledSafetyCheck.custom_call("__gpu$xla.gpu.triton")
+    export = jax.export.export(
+        jax.jit(draw), platforms=["cuda"], disabled_checks=() if HAS_MOSAIC else [triton]
+    )
+    assert count_kernels(export(*shapes).mlir_module()) == 1
+
+
+@thorough.parametrize("platform", ["cpu", "rocm", "tpu"], default=["cpu", "rocm"])
+def test_other_devices_draw_plainly_and_import_no_kernel(platform, monkeypatch):
+    hide(monkeypatch, "_triton", "_mosaic")
+    text = lowered(*drawing(), platform=platform)
+    assert count_loops(text) == 2 and not count_kernels(text)
+
+
+@pytest.mark.thorough
+def test_a_renderer_is_imported_without_pallas():
+    names = {"_triton", "_mosaic"}
+    asked = f"{{'sf3d_jax.gaussians.' + x for x in {names}}} & set(sys.modules)"
+    program = f"import sys, sf3d_jax; sf3d_jax.gaussians.render; print({asked})"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert result.stdout == b"set()\n"
+
+
+@pytest.mark.thorough
+def test_a_batch_and_a_mesh_have_one_kernel():
+    draw, *shapes = drawing()
+    batch = [jax.ShapeDtypeStruct((2, *x.shape), x.dtype) for x in shapes]
+    assert count_kernels(lowered(jax.vmap(draw), *batch)) == 1
+    mesh = jax.make_mesh((2,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread = jax.sharding.PartitionSpec("x")
+    one = lambda *x: draw(*(a[0] for a in x))[None]
+    spread_out = jax.shard_map(one, mesh=mesh, in_specs=spread, out_specs=spread)
+    slope = jax.grad(lambda *x: spread_out(*x).sum())
+    assert [count_kernels(lowered(f, *batch)) for f in (spread_out, slope)] == [1, 2]
+
+
+def few(layout):
+    """The table and the lists of a few Gaussians on two tiles, and the size of their image."""
+    rng = np.random.default_rng(5)
+    table = rng.uniform(0.02, 0.06, (1, 4, layout.columns))
+    table[..., :2] = rng.uniform((0, 0), (16, 8), (4, 2))
+    table[..., 2:5], table[..., 5] = (0.3, 0.1, 0.4), 0.7
+    table[..., 6:] += rng.normal(0, 0.02, table[..., 6:].shape)
+    ids, starts = [[0, 1, 2, 1, 3, 2, 0, 0]], [[0, 3, 6]]
+    return jnp.asarray(table, jnp.float32), jnp.array(ids), jnp.array(starts), (8, 16)
+
+
+@pytest.mark.thorough
+def test_a_kernel_runs_without_jit():
+    table, ids, starts, size = few(Layout(1))
+    tiles = Tiles(ids[0], starts[0], jnp.int32(0))
+    draw = partial(compositing._BACKENDS["pallas"].sums, table[0], tiles, Layout(1), size)
+    with jax.disable_jit():
+        found = draw()
+    np.testing.assert_array_equal(found, jax.jit(draw)())
+
+
+LAYOUTS = [Layout(1), *(Layout(4, motion, 2) for motion in MOTIONS[1:])]
+
+
+@pytest.mark.skipif(not HAS_MOSAIC, reason="this version of jax has another Mosaic GPU")
+@thorough.parametrize("layout", LAYOUTS, default=LAYOUTS[:1])
+def test_both_compilers_get_the_same_kernels(layout):
+    from jax.experimental.pallas import mosaic_gpu
+
+    from sf3d_jax.gaussians import _mosaic
+
+    *operands, size = few(layout)
+    interpreters = (
+        contextlib.nullcontext(),
+        mosaic_gpu.force_gpu_interpret_mode(mosaic_gpu.InterpretGPUParams()),
+    )
+    results = []
+    for module, interpreter in zip((_triton, _mosaic), interpreters, strict=True):
+        options = {"layout": layout, "size": size}
+        options |= {"interpret": True} if module is _triton else {}
+        with interpreter:
+            sums = jax.jit(partial(module.composite_sums, **options))(*operands)
+            given = np.random.default_rng(3).normal(size=sums.shape).astype(np.float32)
+            pulled = jax.jit(partial(module.derivative, **options))(*operands, sums, given)
+        results.append((sums, pulled))
+    for found, wanted in zip(*results, strict=True):
+        assert np.abs(wanted).max() > 0.1
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())

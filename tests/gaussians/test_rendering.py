@@ -17,8 +17,9 @@ from helpers.support import as_numpy, cast, float64, pose, unchecked
 import sf3d_jax as sf3d
 from sf3d_jax import gaussians as gs
 from sf3d_jax.gaussians import reference
+from sf3d_jax.gaussians._lists import build_tile_lists
+from sf3d_jax.gaussians._lists_on_cpu import _order_by_key
 from sf3d_jax.gaussians._splats import make_splats
-from sf3d_jax.gaussians._tiles import _order_by_key, build_tile_lists
 
 # More tiles than are drawn at a time, and neither side a multiple of theirs.
 SIZE = (89, 97)
@@ -553,14 +554,14 @@ ONE_BY_ONE = jax.jit(lambda g, c: reference.render(g, c).alpha)
 
 
 def test_entries_are_sorted_in_parts_as_at_once(monkeypatch):
-    from sf3d_jax.gaussians import _tiles
+    from sf3d_jax.gaussians import _lists_on_cpu
 
     rng = np.random.default_rng(0)
     tile = rng.integers(0, 38, 1000).astype(np.int32)
     expected = np.argsort(tile, kind="stable")
     # Of so few bits a part holds all, 128 or 8 entries; of the last, counts would be too many.
     for bits in (32, 13, 9):
-        monkeypatch.setattr(_tiles, "_BITS", bits)
+        monkeypatch.setattr(_lists_on_cpu, "_BITS", bits)
         places = jax.jit(functools.partial(_order_by_key, largest=37))(tile)
         np.testing.assert_array_equal(places, expected)
 

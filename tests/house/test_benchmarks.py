@@ -46,8 +46,61 @@ def test_the_tables_of_the_readme_are_those_of_the_baseline(monkeypatch):
 
     text = (FOLDER / "README.md").read_text()
     marks = tables.MARK.findall(text)
-    kept = json.loads((FOLDER / "baseline.json").read_text())
+    kept = tables.read_reports()
     assert {subject for _, subject, *_ in marks} == set(kept)
     assert tables.with_tables(text, kept) == text
     outside = tables.MARK.sub("", text)
     assert "|---|" not in outside and "| --- |" not in outside
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    import gpu
+
+    return gpu
+
+
+def test_a_program_is_beyond_its_budget_by_more_than_a_tenth(gpu):
+    figures = {"launches": 11, "MB moved": 8.0, "compile, s": 0.1, "x CPU's lines": 1.0}
+    budget = {"launches": 10, "MB moved": 8.0, "compile, s": 5}
+    assert gpu.beyond(figures, budget) == []
+    assert gpu.beyond(figures | {"launches": 12}, budget) == ["launches 12 of 10"]
+    assert gpu.beyond(figures | {"MB moved": 9.0}, budget) == ["MB moved 9 of 8"]
+    assert gpu.beyond(figures | {"x CPU's lines": 2.3}, budget) == ["x CPU's lines 2.3 of 2"]
+
+
+def test_every_hot_path_has_a_budget_and_shapes(gpu):
+    import gpu_inputs
+    import gpu_paths
+    import jax
+
+    paths, budgets = gpu_paths.make_paths(), json.loads(gpu.BUDGETS.read_text())
+    assert set(budgets) == set(paths)
+    for name, path in paths.items():
+        assert {"launches", "MB moved", "compile, s"} <= set(budgets[name]), name
+        assert jax.tree.leaves(gpu_inputs.shapes_of(path.arguments)), name
+
+
+def test_missing_wheels_are_named(gpu, monkeypatch, capsys):
+    monkeypatch.setattr(gpu.gpu_compile, "missing_wheels", lambda: ["nvidia-cuda-nvcc-cu12"])
+    assert gpu.compile_all("h200", None, None) == 2
+    assert "nvidia-cuda-nvcc-cu12; see benchmarks/README.md" in capsys.readouterr().err
+
+
+def test_what_is_drawn_has_the_shape_that_is_compiled_for(gpu):
+    import gpu_inputs
+
+    size = (2, 20, 30)
+    image, flow = gpu_inputs.draw((gpu_inputs.image(size), gpu_inputs.flow(size)))
+    assert image.shape == (*size, 3) and image.min() >= 0 and image.max() <= 1
+    assert flow.shape == (*size, 2) and 1 < abs(flow).max() < 10
+    assert gpu_inputs.draw(gpu_inputs.inv_depth(size)).min() > 0
+
+
+def test_a_copy_is_timed_by_the_bytes_that_it_reads_and_writes(gpu):
+    import gpu_timing
+
+    assert gpu_timing.copied_per_second(2**20) > 1e7
+    assert gpu_timing.verdict("render pallas", 1.1, 0.0)["met"] == "no"
+    assert gpu_timing.verdict("1080p b8 backward_warp", 9.0, 0.85)["met"] == "yes"

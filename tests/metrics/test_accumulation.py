@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import support, thorough
+from helpers import platforms, support, thorough
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from sf3d_jax import metrics
+from sf3d_jax._numerics.double import Double
+from sf3d_jax.metrics import _sums
 
 IMAGES, SIZE = 8, (6, 10)
 ESTIMATES = {
@@ -125,6 +127,88 @@ def test_devices_and_orders_give_the_counts_of_one_batch(name, pool):
         lambda x: one(x).psum("batch"), mesh=mesh, in_specs=P("batch"), out_specs=P()
     )
     assert_same(jax.jit(everywhere)(placed), expected)
+
+
+def test_gpus_get_the_counts_and_the_means_of_cpus():
+    """On one image, on a batch, and in shards."""
+    arguments = inputs("MotionInDepth")
+    one = lambda x: updated("MotionInDepth", x, "image")
+    expected = updated("MotionInDepth", arguments, "image")
+    mesh = Mesh(np.array(jax.devices()), ("batch",))
+    everywhere = jax.shard_map(
+        lambda x: one(x).psum("batch"), mesh=mesh, in_specs=P("batch"), out_specs=P()
+    )
+    with platforms.gpu_forms():
+        assert_same(one(arguments), expected)
+        assert_same(jax.jit(everywhere)(arguments), expected)
+        mapped = jax.jit(jax.vmap(one))(arguments)
+    total = metrics.MotionInDepth.empty(pool="image")
+    for i in reversed(range(IMAGES)):
+        total = total.merge(at(mapped, i))
+    assert_same(total, expected)
+
+
+@pytest.mark.thorough
+@each_metric
+@pytest.mark.parametrize("pool", ["pixels", "image"])
+def test_gpus_get_the_counts_and_the_means_of_cpus_for_every_metric(name, pool):
+    expected = updated(name, inputs(name), pool)
+    with platforms.gpu_forms():
+        assert_same(updated(name, inputs(name), pool), expected)
+
+
+@each_metric
+def test_on_a_gpu_an_update_has_no_loop(name):
+    # No program of them is compiled, only lowered.
+    for pool in ("pixels", "image"):
+        update = lambda x, pool=pool: updated(name, x, pool)
+        text = platforms.lower_for_gpu(update, inputs(name))
+        assert "stablehlo.reduce" in text and platforms.count_loops(text) == 0
+
+
+def make_large_and_small(count):
+    """Terms of which a plain sum loses the small ones: 1e8 and many below its last digit."""
+    rng = np.random.default_rng(0)
+    values = np.float32(rng.uniform(0, 4, count))
+    values[:: count // 4] = 1e8
+    return values
+
+
+def test_a_gpu_keeps_the_digits_of_small_terms_beside_large_ones():
+    count = 10_000
+    values = make_large_and_small(count)[None]
+    use = np.random.default_rng(1).random(values.shape) < 0.7
+    few = values > 2
+    terms = [(values, use), (few, use), (-values[:, ::-1], use)]
+    with platforms.gpu_forms():
+        totals = jax.jit(lambda terms: _sums.sum_terms(terms, np.float32))(terms)
+    exact = [values.sum(where=use, dtype=float), 0, -values[:, ::-1].sum(where=use, dtype=float)]
+    sums = np.float64(totals.sums.hi[0]) + np.float64(totals.sums.lo[0])
+    # 2^-45 of the sum for each of the additions that a term passes; without the low words the
+    # error is 1e-7.
+    np.testing.assert_allclose(sums, exact, rtol=count * 2.0**-45, atol=0)
+    assert totals.counts[0].tolist() == [use.sum()] * 3
+    assert totals.hits[0].tolist() == [0, (few & use).sum(), 0]
+
+
+def test_a_gpu_adds_in_any_order_without_losing_digits():
+    values = make_large_and_small(4096)
+    exact = values.sum(dtype=float)
+    rng = np.random.default_rng(2)
+    with platforms.gpu_forms():
+        total = jax.jit(lambda x: _sums.sum_first_axis(Double.of(x)))
+        for _ in range(3):
+            got = total(rng.permutation(values))
+            np.testing.assert_allclose(float(got.hi) + float(got.lo), exact, rtol=1e-11)
+
+
+@pytest.mark.thorough
+def test_a_sum_has_the_derivative_of_a_sum_in_both_forms():
+    estimate, truth = np.float32([[0.1, 0.3, -0.2]]), np.zeros((1, 3), np.float32)
+    update = lambda x: metrics.MotionInDepth.empty().update(x, truth).sums.hi[0]
+    np.testing.assert_array_equal(jax.grad(update)(estimate), [[1, 1, -1]])
+    with platforms.gpu_forms():
+        np.testing.assert_array_equal(jax.grad(update)(estimate), [[1, 1, -1]])
 
 
 def test_psum_of_two_axes_is_that_of_one():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
-from helpers import support, thorough
+from helpers import platforms, support, thorough
 from helpers.support import length
 
 import sf3d_jax as sf3d
@@ -123,6 +123,8 @@ def test_the_distance_to_the_boundary_is_exact_up_to_140_pixels(shape):
     mask[0] = rng.random(shape) < 0.002
     mask[1, 0, 5] = True
     got = metrics.occlusion_boundary_distance(mask)
+    with platforms.gpu_forms():
+        np.testing.assert_array_equal(metrics.occlusion_boundary_distance(mask), got)
     expected = np.stack([boundary_distance(x) for x in mask])
     expected[expected > 140] = np.inf
     np.testing.assert_allclose(got, expected, rtol=1e-6)

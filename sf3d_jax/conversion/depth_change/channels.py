@@ -278,7 +278,12 @@ def from_time_to_contact(
       0 <= T <= dt.
     """
     convert = lambda t, d0, dt: d0 * (dt / (t - dt))
-    usable = lambda t, d0, dt: is_positive_finite(dt) & _has_two_surfaces(d0, convert(t, d0, dt))
+
+    def usable(t: jax.Array, d0: jax.Array, dt: jax.Array) -> jax.Array:
+        # Where T is 0, d0 + c would be 0 but for a rounded quotient.
+        arrives = (t >= 0) & (t <= dt)
+        return is_positive_finite(dt) & ~arrives & _has_two_surfaces(d0, convert(t, d0, dt))
+
     maps = {"time_to_contact": time_to_contact, "inv_depth": inv_depth}
     return Channel(*_convert(convert, usable, (2.0, 1.0, 1.0), maps, {"interval": interval}))
 

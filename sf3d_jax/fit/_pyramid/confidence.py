@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax.fit._pyramid.level import Features, add_channels, warp_other
-from sf3d_jax.fit._pyramid.maps import Size, grid, is_inside, mean
+from sf3d_jax.fit._pyramid.maps import Size, grid, is_inside
+from sf3d_jax.fit._pyramid.windows import mean
 
 _RADIUS = 4
 _BORDER = 2.0
@@ -32,12 +33,12 @@ def find_confidence(
 
     Args:
       features: features of both frames at this size.
-      noise: rounding error of the images.
-      motion: (2, K, h, w), (u, v) first, in pixels.
+      noise: (2n, 1, 1), rounding error of the images.
+      motion: (2n, K, h, w), (u, v) first, in pixels.
       size: (rows, columns).
 
     Returns:
-      (2, h, w), from 0 to 1.
+      (2n, h, w), from 0 to 1.
     """
     columns, rows = grid(motion)
     u, v = columns + motion[:, 0], rows + motion[:, 1]

@@ -28,21 +28,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax.fit._pyramid.maps import (
-    Size,
-    blur,
-    grid,
-    is_in_map,
-    is_inside,
-    mean,
-    median,
-    sample,
-    sample_smoothly,
-    slopes,
-    steps,
-)
+from sf3d_jax.fit._pyramid.maps import Size, grid, is_in_map, is_inside, steps, swap
 from sf3d_jax.fit._pyramid.matching import BRIGHTNESS
 from sf3d_jax.fit._pyramid.solver import Links, Maps, roughness, solve
+from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_smoothly, slopes
 from sf3d_jax.warping.visibility import occlusion_from_consistency
 
 _BLUR = 0.6
@@ -57,13 +46,13 @@ _SLOPE_RADIUS = 4
 
 
 class FramePair(NamedTuple):
-    """Both frames; the motion of each is towards the other.
+    """The first frames of n pairs, then the next ones; the motion is towards the other frame.
 
     Attributes:
-      images: (2, C, h, w), scaled to a fixed mean step between pixels; filled where unknown.
-      known: (2, h, w), bool.
-      inv_depths: (2, h, w), 0 where there is no surface; or None.
-      noise: rounding error of the images.
+      images: (2n, C, h, w), scaled to a fixed mean step between pixels; filled where unknown.
+      known: (2n, h, w), bool.
+      inv_depths: (2n, h, w), 0 where there is no surface; or None.
+      noise: (2n, 1, 1), rounding error of the images.
     """
 
     images: jax.Array
@@ -90,9 +79,9 @@ class Features(NamedTuple):
     """The inputs to the terms of the energy.
 
     Attributes:
-      image: values and slopes of the images, (2, C, h, w).
-      known: (2, h, w), 1 where those are known, else 0.
-      surface: values and slopes of the inverse depth, (2, h, w); None without depth.
+      image: values and slopes of the images, (2n, C, h, w).
+      known: (2n, h, w), 1 where those are known, else 0.
+      surface: values and slopes of the inverse depth, (2n, h, w); None without depth.
     """
 
     image: Slopes
@@ -104,8 +93,8 @@ class _Equations(NamedTuple):
     """Normal equations for the steps of all unknowns.
 
     Attributes:
-      matrix: rows of maps, (2, h, w) each.
-      right: maps (2, h, w), the right-hand sides.
+      matrix: rows of maps, (2n, h, w) each.
+      right: maps (2n, h, w), the right-hand sides.
     """
 
     matrix: tuple[Maps, ...]
@@ -117,10 +106,10 @@ class _Equations(NamedTuple):
         """Adds weight (residual + slope . step)^2, summed over all channels.
 
         Args:
-          weight: (2, h, w).
-          slope: maps (2, C, h, w), derivatives of the residual by the first unknowns; it does not
+          weight: (2n, h, w).
+          slope: maps (2n, C, h, w), derivatives of the residual by the first unknowns; it does not
             depend on the others.
-          residual: (2, C, h, w).
+          residual: (2n, C, h, w).
         """
         add_up = lambda a, b: weight * add_channels(a * b)
         matrix = [list(row) for row in self.matrix]
@@ -147,13 +136,13 @@ def improve(
     Args:
       frames: frames at this level.
       features: features of the frames.
-      motion: (2, K, h, w), (u, v) and, with depth, r, from both frames.
+      motion: (2n, K, h, w), (u, v) and, with depth, r, from both frames.
       size: (rows, columns) of the level.
       strength: multiple of the default smoothness.
       last: whether to ignore hidden pixels in the second half of the warps.
 
     Returns:
-      The improved motion, (2, K, h, w).
+      The improved motion, (2n, K, h, w).
     """
     edges = _find_edges(frames, features, size)
     columns, rows = grid(motion)
@@ -177,9 +166,9 @@ def improve(
 
 
 def is_hidden(motion: jax.Array) -> jax.Array:
-    """Whether pixels of both frames, (2, h, w), fail the forward-backward consistency test."""
+    """Whether pixels of both frames, (2n, h, w), fail the forward-backward consistency test."""
     flow = jnp.moveaxis(motion[:, :2], 1, -1)
-    return occlusion_from_consistency(flow, flow[::-1]).hidden > 0
+    return occlusion_from_consistency(flow, swap(flow)).hidden > 0
 
 
 def find_features(frames: FramePair, size: Size) -> Features:
@@ -281,7 +270,7 @@ def warp_other(
 ) -> tuple[Slopes, jax.Array]:
     """Samples the other frame's images at positions; returns them, and where both are known."""
     images, known = features.image.value, features.known
-    other = jnp.concatenate([images, known[:, None]], axis=1)[::-1]
+    other = swap(jnp.concatenate([images, known[:, None]], axis=1))
     warped = sample_smoothly(other, u, v, size)
     value = warped[:, :-1]
     return Slopes(value, *slopes(value, size)), (known > 0) & (warped[:, -1] > 0.99)
@@ -323,7 +312,7 @@ def _add_depth_term(
     seen: jax.Array,
 ) -> _Equations:
     own = surface.value
-    other = [x[::-1] for x in surface]
+    other = [swap(x) for x in surface]
     next_depth, along, down = sample(other, u, v, size, "nearest")
     both = seen & (own > 0) & (next_depth > 0)
     scale = 100 / jnp.where(own > 0, own, 1)

@@ -6,64 +6,24 @@ So results depend on the size of the array by rounding only. Sizes may be traced
 static.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import align_ranks, channels, compute_once
-from sf3d_jax.warping._windows import fold_batch_into_rows, products, window_sum
-from sf3d_jax.warping.sampling import Method, sample_at
+from sf3d_jax._numerics import align_ranks, compute_once
+from sf3d_jax._numerics.platforms import choose_by_platform
 
 # (rows, columns): numbers or traced scalars.
 Size: TypeAlias = tuple[float | jax.Array, ...]
-
-# Weights of the derivative of the polynomial through five pixels.
-_SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12
 
 
 def pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int], **how: Any) -> jax.Array:
     """Pads a map by rows and columns before and after it; repeats the edge unless `how` differs."""
     return jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [rows, columns], **(how or {"mode": "edge"}))
-
-
-def list_shifts(x: jax.Array, radius: int, axis: int, size: Size) -> list[jax.Array]:
-    """Returns copies of a map shifted by -radius to radius pixels along an axis, -2 or -1."""
-    margin, none = (radius, radius), (0, 0)
-    wide = pad(_extend_axis(x, axis, size), *((margin, none) if axis == -2 else (none, margin)))
-    cut = lambda i: lax.slice_in_dim(wide, i, i + x.shape[axis], axis=x.ndim + axis)
-    return [cut(i) for i in range(2 * radius + 1)]
-
-
-def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
-    """Sums over the neighbours of each pixel along an axis with weights."""
-    shifts = list_shifts(x, len(weights) // 2, axis, size)
-    total: Any = sum(weight * shift for weight, shift in zip(weights, shifts, strict=True))
-    # Otherwise XLA would compute the sum again for every pixel of the next window.
-    result: jax.Array = compute_once(total)
-    return result
-
-
-def blur(x: jax.Array, deviation: float, size: Size) -> jax.Array:
-    """Blurs a map by a Gaussian over 7 x 7 pixels."""
-    bell = np.exp(-0.5 * (np.arange(-3, 4) / deviation) ** 2)
-    weights = [float(w) for w in bell / bell.sum()]
-    return weigh(weigh(x, weights, -2, size), weights, -1, size)
-
-
-def mean(x: jax.Array, radius: int, size: Size) -> jax.Array:
-    """Averages over a square window."""
-    weights = [1 / (2 * radius + 1)] * (2 * radius + 1)
-    return weigh(weigh(x, weights, -2, size), weights, -1, size)
-
-
-def slopes(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
-    """Computes the derivatives along u and v."""
-    weights = list(map(float, _SLOPE))
-    return weigh(x, weights, -1, size), weigh(x, weights, -2, size)
 
 
 def differences(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -84,18 +44,25 @@ def steps(x: jax.Array, size: Size) -> tuple[jax.Array, jax.Array]:
 
 def extend(x: jax.Array, size: Size) -> jax.Array:
     """Repeats the last row and column of a map over the rest of its array."""
-    return _extend_axis(_extend_axis(x, -2, size), -1, size)
+    for axis in (-2, -1):
+        x = extend_axis(x, axis, jnp.asarray(size[axis], jnp.int32))
+    return x
 
 
-def _extend_axis(x: jax.Array, axis: int, size: Size) -> jax.Array:
-    last = jnp.asarray(size[axis], jnp.int32) - 1
+def extend_axis(x: jax.Array, axis: int, length: jax.Array) -> jax.Array:
+    """Repeats the last row, axis -2, or column, axis -1, over the rest of an array."""
     number = jnp.arange(x.shape[axis], dtype=jnp.int32)
-    beyond = number.reshape(-1, *[1] * (-axis - 1)) > last
+    beyond = number.reshape(-1, *[1] * (-axis - 1)) > length - 1
     (beyond,) = align_ranks(beyond, rank=x.ndim)
-    edge = lax.dynamic_slice_in_dim(x, last, 1, axis=x.ndim + axis)
+    edge = lax.dynamic_slice_in_dim(x, length - 1, 1, axis=x.ndim + axis)
     # Otherwise XLA would compute the map again for every pixel of a window that reads it.
     extended: jax.Array = compute_once(jnp.where(beyond, edge, x))
     return extended
+
+
+def swap(x: jax.Array) -> jax.Array:
+    """Exchanges the first frames of all pairs, the first half of an array, with the next ones."""
+    return jnp.roll(x, x.shape[0] // 2, axis=0)
 
 
 def is_in_map(x: jax.Array, size: Size) -> jax.Array:
@@ -114,42 +81,6 @@ def grid(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return columns, rows
 
 
-def sample(
-    maps: Sequence[jax.Array], u: jax.Array, v: jax.Array, size: Size, method: Method
-) -> tuple[jax.Array, ...]:
-    """Samples maps (n, h, w) at positions (n, h, w), which are clipped to the image."""
-    u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
-    return channels(sample_at("flow", jnp.stack(maps, -1), u, v, method, "clamp").values)
-
-
-def sample_smoothly(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
-    """Samples maps (n, C, h, w) at positions (n, h, w), clipped to the image, by Catmull-Rom.
-
-    This is Keys' kernel with a = -1/2, which reproduces a linear ramp. The usual -3/4 would shift
-    the ramp by up to 0.03 pixels.
-    """
-    image = pad(extend(x, size), (1, 2), (1, 2))
-    count, _, height, width = image.shape
-    u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
-    left, top = jnp.floor(u), jnp.floor(v)
-    above = jnp.arange(count, dtype=jnp.int32)[:, None, None] * height
-    first = (above + top.astype(jnp.int32)) * width + left.astype(jnp.int32)
-    windows = products(_weigh_cubic(v - top), _weigh_cubic(u - left))
-    image = fold_batch_into_rows(jnp.moveaxis(image, 1, -1), -3)
-    first, windows = fold_batch_into_rows((first, windows), -2)
-    values = compute_once(window_sum(image, first, windows))
-    return jnp.moveaxis(values.reshape(*u.shape, -1), -1, 1)
-
-
-def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:
-    return (
-        ((2 - f) * f - 1) * f / 2,
-        ((3 * f - 5) * f * f + 2) / 2,
-        ((4 - 3 * f) * f + 1) * f / 2,
-        (f - 1) * f * f / 2,
-    )
-
-
 def is_inside(u: jax.Array, v: jax.Array, size: Size, margin: float = 0.0) -> jax.Array:
     """Whether positions lie within `margin` of the rectangle of a map's pixel centres."""
     inside = [(x >= -margin) & (x <= n - 1 + margin) for x, n in ((u, size[1]), (v, size[0]))]
@@ -162,29 +93,59 @@ def resize(x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]) -> 
     Only the first `source` old pixels count. Beyond the first `target` new pixels, the last
     repeats.
     """
+    resize = partial(_resize_by_products, shape=shape), partial(_resize_by_sums, shape=shape)
+    return choose_by_platform(*resize, x, tuple(source), tuple(target))
+
+
+def _resize_by_products(
+    x: jax.Array, source: Size, target: Size, *, shape: tuple[int, ...]
+) -> jax.Array:
     rows, columns = (
-        _weigh_triangles(old, new, length, count, x.dtype)
-        for old, new, length, count in zip(source, target, x.shape[-2:], shape, strict=True)
+        weights / weights.sum(1, keepdims=True)
+        for weights in _weigh_triangles(x, source, target, shape)
     )
     return jnp.einsum("ij,...jk,lk->...il", rows, x, columns, precision="highest")
 
 
-def _weigh_triangles(
-    source: float | jax.Array, target: float | jax.Array, length: int, count: int, dtype: jnp.dtype
+def _resize_by_sums(
+    x: jax.Array, source: Size, target: Size, *, shape: tuple[int, ...]
 ) -> jax.Array:
-    """Computes the weights (count, length) of old pixels for new ones."""
-    source, target = jnp.asarray(source, dtype), jnp.asarray(target, dtype)
-    scale = source / target
-    new = jnp.minimum(jnp.arange(count, dtype=dtype), target - 1)[:, None]
-    old = jnp.arange(length, dtype=dtype)[None]
-    distance = jnp.abs((new + 0.5) * scale - 0.5 - old)
-    weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
-    weights = jnp.where(old < source, weights, 0)
-    return weights / weights.sum(1, keepdims=True)
+    """Resizes by sums that compute their weights, as products of matrices compile for seconds."""
+    rows, columns = _weigh_triangles(x, source, target, shape)
+    x = _average(x[..., None, :, :], rows[:, :, None], -2)
+    return _average(x[..., None, :], columns, -1)
+
+
+def _average(x: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
+    """Averages along an axis with weights, both sums in one kernel."""
+    weights = jnp.broadcast_to(weights, jnp.broadcast_shapes(weights.shape, x.shape))
+    zeros = (jnp.zeros((), x.dtype),) * 2
+    add = lambda a, b: (a[0] + b[0], a[1] + b[1])
+    total, weight = lax.reduce((weights * x, weights), zeros, add, (weights.ndim + axis,))
+    return total / weight
+
+
+def _weigh_triangles(
+    x: jax.Array, source: Size, target: Size, shape: tuple[int, ...]
+) -> Iterator[jax.Array]:
+    """Computes the weights (count, length) of old rows and columns for new ones, not normalized."""
+    for s, t, length, count in zip(source, target, x.shape[-2:], shape, strict=True):
+        s, t = jnp.asarray(s, x.dtype), jnp.asarray(t, x.dtype)
+        scale = s / t
+        new = jnp.minimum(jnp.arange(count, dtype=x.dtype), t - 1)[:, None]
+        old = jnp.arange(length, dtype=x.dtype)[None]
+        distance = jnp.abs((new + 0.5) * scale - 0.5 - old)
+        weights = jnp.maximum(1 - distance / jnp.maximum(scale, 1), 0)
+        yield jnp.where(old < s, weights, 0)
 
 
 def add_up(x: jax.Array) -> jax.Array:
-    """Sums a map (..., h, w) to (..., 1, 1) in an order that does not depend on trailing zeros."""
+    """Sums a map (..., h, w) to (..., 1, 1), on CPU in an order independent of trailing zeros."""
+    at_once = partial(jnp.sum, axis=(-2, -1), keepdims=True)
+    return choose_by_platform(_add_up_pairs, at_once, x)
+
+
+def _add_up_pairs(x: jax.Array) -> jax.Array:
     for axis in (-2, -1):
         while x.shape[axis] > 1:
             margin, none = (0, -x.shape[axis] % 8), (0, 0)
@@ -210,49 +171,36 @@ def resize_to_nearest(
 
 def fill_unknown(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
     """Fills unknown pixels of a map (..., h, w) from the finest scale at which they are known."""
+    fill = lambda x, known: _fill(x, known, size)
 
-    def fill() -> jax.Array:
-        result, found = jnp.where(known, x, 0), known
-        weight = found.astype(x.dtype)
-        whole = small = tuple(jnp.asarray(n, x.dtype) for n in size)
-        shape = few = x.shape[-2:]
-        while max(few) > 1:
-            few = (few[0] + 2) // 3, (few[1] + 2) // 3
-            small = jnp.floor((small[0] + 2) / 3), jnp.floor((small[1] + 2) / 3)
-            sums = [resize(a, whole, small, few) for a in (jnp.where(known, x, 0), weight)]
-            some = sums[1] > 1e-4
-            means = jnp.where(some, sums[0] / jnp.where(some, sums[1], 1), 0)
-            share = resize(some.astype(x.dtype), small, whole, shape)
-            there = share > 1e-4
-            value = resize(means, small, whole, shape) / jnp.where(there, share, 1)
-            result = jnp.where(~found & there, value, result)
-            found = found | there
-        return result
+    def fill_if_needed(x: jax.Array, known: jax.Array) -> jax.Array:
+        return lax.cond((known | ~is_in_map(x, size)).all(), lambda: x, lambda: fill(x, known))
 
-    return lax.cond((known | ~is_in_map(x, size)).all(), lambda: x, fill)
+    # A GPU would wait for the condition.
+    return choose_by_platform(fill_if_needed, fill, x, known)
 
 
-def median(x: jax.Array, size: Size) -> jax.Array:
-    """The median over windows of 5 x 5 pixels.
+def _fill(x: jax.Array, known: jax.Array, size: Size) -> jax.Array:
+    shape = x.shape[-2:]
+    few = (shape[0] + 2) // 3, (shape[1] + 2) // 3
+    known_x = jnp.stack([jnp.where(known, x, 0), known.astype(x.dtype)])
 
-    Among any 14 of the remaining numbers, the least and the greatest cannot be the median, so both
-    are dropped. This network of minima and maxima is a hundred times as fast as a sort.
-    """
-    wide = pad(extend(x, size), (2, 2), (2, 2))
-    height, width = x.shape[-2:]
-    rest = [wide[..., i : i + height, j : j + width] for i in range(5) for j in range(5)]
-    held, rest = rest[:14], rest[14:]
+    def fill_from_coarser(_: jax.Array, state: tuple) -> tuple:
+        result, found, small = state
+        small = tuple(jnp.floor((n + 2) / 3) for n in small)
+        total, weight = resize(known_x, whole, small, few)
+        some = weight > 1e-4
+        means = jnp.where(some, total / jnp.where(some, weight, 1), 0)
+        value, share = resize(jnp.stack([means, some.astype(x.dtype)]), small, whole, shape)
+        there = share > 1e-4
+        result = jnp.where(~found & there, value / jnp.where(there, share, 1), result)
+        return result, found | there, small
 
-    def order(i: int, j: int) -> None:
-        held[i], held[j] = jnp.minimum(held[i], held[j]), jnp.maximum(held[i], held[j])
+    whole = tuple(jnp.asarray(n, x.dtype) for n in size)
+    state = known_x[0], known, whole
+    return lax.fori_loop(0, _count_thirds(max(shape)), fill_from_coarser, state)[0]
 
-    while len(held) > 1:
-        last = len(held) - 1
-        for i in range(len(held) // 2):
-            order(i, last - i)
-        for i in range(1, len(held) // 2 + len(held) % 2):
-            order(0, i)
-            order(last - i, last)
-        held = held[1:-1] + rest[:1]
-        rest = rest[1:]
-    return held[0]
+
+def _count_thirds(n: int) -> int:
+    """Counts how often a length is divided by three, and rounded up, until it is 1."""
+    return 0 if n <= 1 else 1 + _count_thirds((n + 2) // 3)

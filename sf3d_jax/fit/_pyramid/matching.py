@@ -18,26 +18,16 @@ consistent in both directions are filled in.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from sf3d_jax.fit._pyramid.maps import (
-    Size,
-    add_up,
-    blur,
-    fill_unknown,
-    grid,
-    is_in_map,
-    is_inside,
-    mean,
-    median,
-    pad,
-    sample,
-    sample_smoothly,
-    slopes,
-)
+from sf3d_jax._numerics.platforms import choose_by_platform
+from sf3d_jax.fit._pyramid.maps import Size, add_up, fill_unknown, grid, is_in_map, is_inside, pad
+from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_smoothly, slopes
 
 BRIGHTNESS = 0.1
 _BLUR = 0.4
@@ -130,7 +120,8 @@ def _find_costs(
         cost = jnp.where(is_near, jnp.minimum(cost, found_cost), cost)
         return jnp.where((jnp.abs(u) <= radii[1]) & (jnp.abs(v) <= radii[0]), cost, jnp.inf)
 
-    costs = lax.map(find_displacement_cost, jnp.arange(count * (2 * down + 1)))
+    one_by_one, at_once = partial(lax.map, find_displacement_cost), jax.vmap(find_displacement_cost)
+    costs = choose_by_platform(one_by_one, at_once, jnp.arange(count * (2 * down + 1)))
     costs = costs.reshape(2 * down + 1, count, *images.shape[-2:])
     return costs.transpose(2, 3, 0, 1)
 
@@ -148,16 +139,12 @@ def _sample_known(
 
 def _add_up_paths(costs: jax.Array) -> jax.Array:
     """Sums costs over paths in four directions."""
+    return choose_by_platform(_add_up_paths_one_by_one, _add_up_paths_together, costs)
 
+
+def _add_up_paths_one_by_one(costs: jax.Array) -> jax.Array:
     def step(before: jax.Array, cost: jax.Array) -> tuple[jax.Array, jax.Array]:
-        least = before.min(axis=(-2, -1), keepdims=True)
-        wide = pad(before, (1, 1), (1, 1), constant_values=jnp.inf)
-        beside = jnp.minimum(
-            jnp.minimum(wide[:, 2:, 1:-1], wide[:, :-2, 1:-1]),
-            jnp.minimum(wide[:, 1:-1, 2:], wide[:, 1:-1, :-2]),
-        )
-        onward = jnp.minimum(jnp.minimum(before, beside + _NEAR), least + _FAR)
-        after = cost + onward - least
+        after = _go_on(before, before.min(axis=(-2, -1), keepdims=True), cost)
         return after, after
 
     def both_ways(costs: jax.Array) -> jax.Array:
@@ -167,24 +154,88 @@ def _add_up_paths(costs: jax.Array) -> jax.Array:
     return both_ways(costs) + both_ways(costs.swapaxes(0, 1)).swapaxes(0, 1)
 
 
+def _add_up_paths_together(costs: jax.Array) -> jax.Array:
+    """Follows all paths in one loop: those down, up, to the right and to the left."""
+    height, width = costs.shape[:2]
+    y, x = np.arange(height)[:, None], np.arange(width)
+    pixels = y * width + x
+    starts = pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]
+    strides, lengths = (width, -width, 1, -1), (height, height, width, width)
+    start, number = np.concatenate(starts), [len(each) for each in starts]
+    stride, last = np.repeat(strides, number), np.repeat(lengths, number) - 1
+    costs = costs.reshape(height * width, *costs.shape[2:])
+
+    def step(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        sums, least = state
+        # The shorter paths go on at their last pixels; this is not read.
+        cost = costs.at[start + stride * jnp.minimum(i, last)].get(mode="promise_in_bounds")
+        before = lax.dynamic_index_in_dim(sums, i, keepdims=False)
+        after = _go_on(before, least, cost)
+        sums = lax.dynamic_update_index_in_dim(sums, after, i + 1, 0)
+        return sums, after.min(axis=(-2, -1), keepdims=True)
+
+    most = max(height, width)
+    sums = jnp.zeros((most + 1, len(start), *costs.shape[1:]), costs.dtype)
+    sums, _ = lax.fori_loop(0, most, step, (sums, sums[0, :, :1, :1]), unroll=2)
+    down, up = sums[y + 1, x], sums[height - y, width + x]
+    right, left = sums[x + 1, 2 * width + y], sums[width - x, 2 * width + height + y]
+    return (down + up) + (right + left)
+
+
+def _go_on(before: jax.Array, least: jax.Array, cost: jax.Array) -> jax.Array:
+    """Computes the sums L(p, .) from L(q, .), (n, down, along), and its least values."""
+    wide = pad(before, (1, 1), (1, 1), constant_values=jnp.inf)
+    beside = jnp.minimum(
+        jnp.minimum(wide[:, 2:, 1:-1], wide[:, :-2, 1:-1]),
+        jnp.minimum(wide[:, 1:-1, 2:], wide[:, 1:-1, :-2]),
+    )
+    onward = jnp.minimum(jnp.minimum(before, beside + _NEAR), least + _FAR)
+    return cost + onward - least
+
+
 def _find_winners(costs: jax.Array, down: int, along: int) -> tuple[jax.Array, jax.Array]:
     """Finds the cheapest displacement from every pixel, and the cheapest one to every pixel."""
-    height, width = costs.shape[:2]
     count = 2 * along + 1
-    listed = costs.reshape(height, width, -1)
+    listed = costs.reshape(*costs.shape[:2], -1)
     vector = lambda i: jnp.stack([i % count - along, i // count - down])
+
+    def arrive_one_by_one(listed: jax.Array) -> jax.Array:
+        return _find_arrivals_one_by_one(listed, down, along)
+
+    def arrive_at_once(listed: jax.Array) -> jax.Array:
+        return _find_arrivals_at_once(listed, *vector(jnp.arange(listed.shape[-1])))
+
+    arrived = choose_by_platform(arrive_one_by_one, arrive_at_once, listed)
+    # Nothing arrives from beyond the image; what is never reached stays.
+    arrived = jnp.where(arrived < 0, count * down + along, arrived)
+    return vector(listed.argmin(-1)), vector(arrived)
+
+
+def _find_arrivals_one_by_one(costs: jax.Array, down: int, along: int) -> jax.Array:
+    """Finds the cheapest displacement to every pixel; -1 if none arrives."""
+    height, width, number = costs.shape
+    count = 2 * along + 1
 
     def arrive(state: tuple, one: tuple) -> tuple:
         least, which = state
         i, cost = one
         wide = pad(cost, (down, down), (along, along), constant_values=jnp.inf)
-        u, v = vector(i)
+        u, v = i % count - along, i // count - down
         cost = lax.dynamic_slice(wide, (down - v, along - u), (height, width))
         cheaper = cost < least
         return (jnp.where(cheaper, cost, least), jnp.where(cheaper, i, which)), None
 
-    still = jnp.full((height, width), count * down + along)
-    start = jnp.full((height, width), jnp.inf, costs.dtype), still
-    each = jnp.arange(listed.shape[-1]), jnp.moveaxis(listed, -1, 0)
-    (_, arrived), _ = lax.scan(arrive, start, each)
-    return vector(listed.argmin(-1)), vector(arrived)
+    start = jnp.full((height, width), jnp.inf, costs.dtype), jnp.full((height, width), -1)
+    each = jnp.arange(number), jnp.moveaxis(costs, -1, 0)
+    return lax.scan(arrive, start, each)[0][1]
+
+
+def _find_arrivals_at_once(costs: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+    """The same for displacements (u, v), (n,), as one reduction that reads each at its start."""
+    height, width, number = costs.shape
+    y, x = jnp.arange(height)[:, None, None] - v, jnp.arange(width)[:, None] - u
+    start = (jnp.clip(y, 0, height - 1) * width + jnp.clip(x, 0, width - 1)) * number
+    arriving = costs.ravel().at[start + jnp.arange(number)].get(mode="promise_in_bounds")
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    arriving = jnp.where(inside, arriving, jnp.inf)
+    return jnp.where(jnp.isinf(arriving.min(-1)), -1, arriving.argmin(-1))

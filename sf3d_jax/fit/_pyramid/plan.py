@@ -15,6 +15,8 @@ from sf3d_jax.fit._pyramid.matching import find_matching_size
 _FACTOR = 0.6
 # The coarsest level, at which the motion starts at rest, has a shorter side of at most this.
 _SMALLEST = 12
+# The coarsest level between is not smaller than this, relative to the coarse size.
+_LEAST_STEP = 0.9
 # More than any image needs: a pixel of this level would stand for 100,000 along each axis.
 _MOST_LEVELS = 24
 
@@ -57,12 +59,14 @@ class Arrays(NamedTuple):
       coarse: shape for the matching.
       radii: longest displacement (down, along) of the matching.
       between: shape for the levels between them; None without such levels.
+      numbers: upper limits of the numbers of levels, up to the coarse size and between.
     """
 
     whole: Shape
     coarse: Shape
     radii: Shape
     between: Shape | None
+    numbers: tuple[int, int]
 
 
 def make_plan(size: Shape, reach: float) -> Plan:
@@ -76,15 +80,9 @@ def make_plan(size: Shape, reach: float) -> Plan:
       The plan.
     """
     coarse = find_matching_size(size, reach)
-    rest = [coarse]
-    while min(rest[-1]) > _SMALLEST:
-        rest.append(_scale(rest[-1], _FACTOR))
-    between = []
-    scale = _FACTOR
-    least = 0.9 * max(a / b for a, b in zip(coarse, size, strict=True))
-    while scale >= least:
-        between.append(_scale(size, scale))
-        scale *= _FACTOR
+    rest = _list_rest(coarse)
+    scales = _list_scales(max(a / b for a, b in zip(coarse, size, strict=True)))
+    between = [_scale(size, scale) for scale in scales]
     radii = np.array(find_radii(coarse, reach))
     return Plan(np.array(size), radii, _list_levels(rest), _list_levels(between))
 
@@ -107,13 +105,34 @@ def make_arrays(least: Shape, most: Shape, reach: float) -> Arrays:
     # If the largest image is matched at full size, all are.
     is_matched_whole = find_matching_size(most, reach) == most
     between = None if is_matched_whole else _scale(most, _FACTOR)
-    return Arrays(most, coarse, find_radii(coarse, reach), between)
+    # The least that the larger ratio of the coarse to the whole sides can be.
+    coarsest = find_matching_size(most, reach)
+    slack = 0.0 if least == most else 0.5
+    share = max((n - slack) / side for n, side in zip(coarsest, most, strict=True))
+    numbers = len(_list_rest(coarse)), len(_list_scales(share))
+    return Arrays(most, coarse, find_radii(coarse, reach), between, numbers)
 
 
 def find_radii(coarse: Shape, reach: float) -> Shape:
     """Computes the longest displacement (down, along) of the matching."""
     down, along = (math.ceil(reach * n) for n in coarse)
     return down, along
+
+
+def _list_rest(coarse: Shape) -> list[Shape]:
+    """Lists the levels up to the coarse size, from fine to coarse."""
+    sizes = [coarse]
+    while min(sizes[-1]) > _SMALLEST:
+        sizes.append(_scale(sizes[-1], _FACTOR))
+    return sizes
+
+
+def _list_scales(coarse: float) -> list[float]:
+    """Lists the scales between those of the coarse and of the whole size, from fine to coarse."""
+    scales = [_FACTOR]
+    while scales[-1] >= _LEAST_STEP * coarse:
+        scales.append(scales[-1] * _FACTOR)
+    return scales[:-1]
 
 
 def _scale(size: Shape, factor: float) -> Shape:

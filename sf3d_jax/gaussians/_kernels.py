@@ -2,21 +2,22 @@
 
 Each program draws one tile. It walks along the tile's list, one Gaussian per step, with the tile's
 pixels as one vector, and stops at the end of the list or when no light is left. No tile waits for
-another, and a Gaussian's values at the pixels never leave the registers.
+another, and a Gaussian's values at the pixels never leave the registers. A batch of scenes is drawn
+by one call, with a program for each tile of each image.
 
 In the derivative, each list entry has its own row, written once by its program: what the Gaussian
 gains from this tile. So the kernel has no atomic additions, and the rows are reproducible. XLA sums
 them afterwards; on a GPU the order varies unless XLA is told to be deterministic.
+
+`_triton` and `_mosaic` call these kernels by the two compilers of Pallas.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton as plgpu
+from jax.core import ShapedArray
 
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import (
@@ -43,10 +44,10 @@ from sf3d_jax.gaussians._rows import (
     unpack,
     unpack_images,
 )
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
+from sf3d_jax.gaussians._tiles import PIXELS, SIDE, tile_grid
 
-# With one warp, a sum over the pixels needs no shared memory and no barrier.
-_WARPS = 1
+# GPUs add rows of four numbers at once, if a row's length is a multiple of that.
+_VECTOR = 4
 
 # Memory that a kernel reads and writes by index; Pallas has no public type for it.
 Reference: TypeAlias = Any
@@ -57,86 +58,56 @@ Walk: TypeAlias = tuple[jax.Array, jax.Array, Row, jax.Array, State]
 Step: TypeAlias = Callable[[jax.Array, Row, jax.Array, State], tuple[jax.Array, State]]
 
 
-def composite_sums(
-    table: jax.Array, tiles: Tiles, *, layout: Layout, size: Size, interpret: bool = False
-) -> jax.Array:
-    """The sums of the layout's images, weighted front to back.
+class Program(NamedTuple):
+    """Where a program draws.
 
-    Args:
-      table: (N, D), packed rows.
-      tiles: tile lists.
-      layout: which fields rows and images have.
-      size: (H, W).
-      interpret: run the kernel interpreted, on any device; slow, for tests.
-
-    Returns:
-      (T, images, P), 0 beyond the borders of the image.
+    Attributes:
+      tile: (), index of its tile.
+      image: (), index in the batch.
+      pixel: (P), indices of the tile's pixels, row by row.
+      hold: function that keeps a vector (P) as the compiler wants it, or returns it.
     """
-    count = len(tiles.starts) - 1
-    shape = jax.ShapeDtypeStruct((count, layout.images, PIXELS), table.dtype)
-    if not len(table):
-        return jnp.zeros(shape.shape, shape.dtype)
-    draw = pl.pallas_call(
-        partial(_draw, layout=layout, size=size),
-        grid=(count,),
-        out_shape=shape,
-        in_specs=[pl.no_block_spec] * 3,
-        out_specs=_tile_block(layout),
-        compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
-        interpret=interpret,
-        name="composite_sums",
-    )
-    result: jax.Array = draw(table, tiles.ids, tiles.starts)
-    return result
+
+    tile: jax.Array
+    image: jax.Array
+    pixel: jax.Array
+    hold: Callable[[jax.Array], jax.Array]
+
+    def place(self, i: int, layout: Layout) -> tuple[jax.Array, jax.Array]:
+        """Where the tile's pixels of the i-th image are."""
+        return self.image, self.tile * layout.images + i
+
+    def read(self, images: Reference, i: int, layout: Layout) -> jax.Array:
+        """The tile's pixels of the i-th image, (P)."""
+        return self.hold(images[self.place(i, layout)])
 
 
-def derivative(
-    table: jax.Array,
-    tiles: Tiles,
-    sums: jax.Array,
-    cotangents: jax.Array,
-    *,
-    layout: Layout,
-    size: Size,
-    interpret: bool = False,
-) -> jax.Array:
-    """The cotangent of the table.
-
-    Args:
-      table: (N, D).
-      tiles: tile lists.
-      sums: (T, images, P), the drawn images.
-      cotangents: (T, images, P).
-      layout: which fields rows and images have.
-      size: (H, W).
-      interpret: run the kernel interpreted, on any device; slow, for tests.
-
-    Returns:
-      (N, D).
-    """
-    if not len(table):
-        return jnp.zeros_like(table)
-    rows = jnp.zeros((len(tiles.ids), table.shape[-1]), table.dtype)
-    pull = pl.pallas_call(
-        partial(_pull, layout=layout, size=size),
-        grid=(len(tiles.starts) - 1,),
-        out_shape=jax.ShapeDtypeStruct(rows.shape, rows.dtype),
-        in_specs=[pl.no_block_spec] * 3 + [_tile_block(layout)] * 2 + [pl.no_block_spec],
-        # Rows of Gaussians that no light reaches keep their initial zeros.
-        input_output_aliases={5: 0},
-        compiler_params=plgpu.CompilerParams(num_warps=_WARPS),
-        interpret=interpret,
-        name="composite_derivative",
-    )
-    rows = pull(table, tiles.ids, tiles.starts, sums, cotangents, rows)
-    return jnp.zeros_like(table).at[tiles.ids].add(rows)
+def sums_shape(table: jax.Array, starts: jax.Array, layout: Layout) -> ShapedArray:
+    """The shape of what `draw` writes."""
+    tiles = starts.shape[1] - 1
+    return ShapedArray((table.shape[0], tiles * layout.images, PIXELS), table.dtype)
 
 
-def _tile_block(layout: Layout) -> pl.BlockSpec:
-    return pl.BlockSpec((None, layout.images, PIXELS), lambda tile: (tile, 0, 0))
+def rows_shape(table: jax.Array, ids: jax.Array) -> ShapedArray:
+    """The shape of what `pull` writes."""
+    columns = table.shape[-1] + -table.shape[-1] % _VECTOR
+    return ShapedArray((*ids.shape, columns), table.dtype)
 
 
-def _draw(
+def sum_rows(rows: jax.Array, table: jax.Array, ids: jax.Array, starts: jax.Array) -> jax.Array:
+    """The cotangent of the table, (B, N, D), from what `pull` has written."""
+    batch, count, columns = table.shape
+    # Entries beyond the end of the last list have no row.
+    used = jnp.arange(ids.shape[1], dtype=jnp.int32)[None] < starts[:, -1:]
+    first = count * jnp.arange(batch, dtype=jnp.int32)[:, None]
+    place = jnp.where(used, ids + first, batch * count)
+    total = jnp.zeros((batch * count, rows.shape[-1]), table.dtype)
+    total = total.at[place].add(rows, mode="drop")
+    return total.reshape(batch, count, -1)[..., :columns]
+
+
+def draw(
+    program: Program,
     table: Reference,
     ids: Reference,
     starts: Reference,
@@ -145,8 +116,18 @@ def _draw(
     layout: Layout,
     size: Size,
 ) -> None:
-    """The kernel of `composite_sums`."""
-    tile = _find_tile(size, table.dtype)
+    """Writes the sums of the layout's images, weighted front to back.
+
+    Args:
+      program: place of the program.
+      table: (B, N, D), packed rows.
+      ids: (B, M), the tile lists.
+      starts: (B, T + 1), where they start.
+      sums: (B, T images, P), what is written; 0 beyond the borders of the image.
+      layout: which fields rows and images have.
+      size: (H, W).
+    """
+    tile = _find_tile(program, size, table.dtype)
 
     def step(
         place: jax.Array, row: Row, clear: jax.Array, totals: Images
@@ -155,27 +136,40 @@ def _draw(
         return blend(totals, clear, shown.alpha, shown.values, layout)
 
     nothing = unpack_images([jnp.zeros_like(tile.inside)] * layout.images, layout)
-    totals = _walk(table, ids, starts, tile.inside, nothing, step, layout)
+    totals = _walk(program, table, ids, starts, tile.inside, nothing, step, layout)[-1]
     for i, total in enumerate(pack_images(totals)):
-        sums[i, :] = total
+        sums[program.place(i, layout)] = total
 
 
-def _pull(
+def pull(
+    program: Program,
     table: Reference,
     ids: Reference,
     starts: Reference,
     sums: Reference,
     cotangents: Reference,
-    _: Reference,
     rows: Reference,
     *,
     layout: Layout,
     size: Size,
 ) -> None:
-    """The kernel of `derivative`."""
-    tile = _find_tile(size, table.dtype)
+    """Writes what each Gaussian of each list gains from the tile.
+
+    Args:
+      program: place of the program.
+      table: (B, N, D).
+      ids: (B, M), the tile lists.
+      starts: (B, T + 1), where they start.
+      sums: (B, T images, P), the drawn images.
+      cotangents: (B, T images, P).
+      rows: (B, M, D or more), the first D columns of which are written, up to the end of the lists.
+      layout: which fields rows and images have.
+      size: (H, W).
+    """
+    tile = _find_tile(program, size, table.dtype)
+    image = program.image
     given, drawn = (
-        unpack_images([reference[i, :] for i in range(layout.images)], layout)
+        unpack_images([program.read(reference, i, layout) for i in range(layout.images)], layout)
         for reference in (cotangents, sums)
     )
 
@@ -193,14 +187,22 @@ def _pull(
         fall = jnp.where((weight > 0) & (shown.alpha < CAP), fall, 0)
         shares = Shares(weight, weigh_motion(weight, clear, after, layout), fall)
         for i, gained in enumerate(jax.tree.leaves(_pull_back(row, shown, shares, given))):
-            rows[place, i] = gained.sum()
+            rows[image, place, i] = gained.sum()
         return after, rest
 
     rest = sum_products(list_channels(drawn, layout), list_channels(given, layout))
-    _walk(table, ids, starts, tile.inside, rest, step, layout)
+    place, *_ = _walk(program, table, ids, starts, tile.inside, rest, step, layout)
+
+    # Gaussians that no light reaches gain nothing.
+    def clear_row(place: jax.Array, _: None) -> None:
+        for i in range(layout.columns):
+            rows[image, place, i] = jnp.zeros((), table.dtype)
+
+    jax.lax.fori_loop(place, starts[image, program.tile + 1], clear_row, None)
 
 
 def _walk(
+    program: Program,
     table: Reference,
     ids: Reference,
     starts: Reference,
@@ -208,26 +210,29 @@ def _walk(
     state: State,
     step: Step[State],
     layout: Layout,
-) -> State:
-    """The state after all steps along the list of the program's tile.
+) -> Walk[State]:
+    """Walks along the list of the program's tile.
 
     Args:
-      table: (N, D).
-      ids: (M).
-      starts: (T + 1).
+      program: place of the program.
+      table: (B, N, D).
+      ids: (B, M).
+      starts: (B, T + 1).
       clear: (P), T in front of the first Gaussian.
       state: initial state, any pytree.
       step: function that makes the next state.
       layout: which fields rows and images have.
 
     Returns:
-      The last state.
+      The walk where the list ends, or no light is left.
     """
-    tile = pl.program_id(0)
-    first, end = starts[tile], starts[tile + 1]
-    last = ids.shape[0] - 1
-    id_at = lambda place: ids[jnp.minimum(place, last)]
-    row_of = lambda gaussian: unpack([table[gaussian, i] for i in range(layout.columns)], layout)
+    tile, image = program.tile, program.image
+    first, end = starts[image, tile], starts[image, tile + 1]
+    last = ids.shape[1] - 1
+    id_at = lambda place: ids[image, jnp.minimum(place, last)]
+    row_of = lambda gaussian: unpack(
+        [table[image, gaussian, i] for i in range(layout.columns)], layout
+    )
 
     def is_unfinished(walk: Walk[State]) -> jax.Array:
         place, _, _, clear, _ = walk
@@ -241,7 +246,7 @@ def _walk(
         return place + 1, *ahead, clear, state
 
     walk = first, id_at(first + 1), row_of(id_at(first)), clear, state
-    result: State = jax.lax.while_loop(is_unfinished, advance, walk)[-1]
+    result: Walk[State] = jax.lax.while_loop(is_unfinished, advance, walk)
     return result
 
 
@@ -277,13 +282,15 @@ class _Shown(NamedTuple):
     values: Images
 
 
-def _find_tile(size: Size, dtype: jnp.dtype) -> _Tile:
-    tile, columns = pl.program_id(0), jnp.int32(tile_grid(size)[1])
-    pixel, side = jax.lax.iota(jnp.int32, PIXELS), jnp.int32(SIDE)
+def _find_tile(program: Program, size: Size, dtype: jnp.dtype) -> _Tile:
+    tile, pixel = program.tile, program.pixel
+    columns, side = jnp.int32(tile_grid(size)[1]), jnp.int32(SIDE)
     half = (SIDE - 1) / 2
-    middle = [(f(tile, columns) * side).astype(dtype) + half for f in (jax.lax.rem, jax.lax.div)]
-    offset = [f(pixel, side).astype(dtype) - half for f in (jax.lax.rem, jax.lax.div)]
-    u, v = (a + b for a, b in zip(middle, offset, strict=True))
+    corner = [f(tile, columns) * side for f in (jax.lax.rem, jax.lax.div)]
+    inner = [f(pixel, side) for f in (jax.lax.rem, jax.lax.div)]
+    middle = [x.astype(dtype) + half for x in corner]
+    offset = [x.astype(dtype) - half for x in inner]
+    u, v = (a + b for a, b in zip(corner, inner, strict=True))
     inside = (u < size[1]) & (v < size[0])
     return _Tile((middle[0], middle[1]), (offset[0], offset[1]), inside.astype(dtype))
 

@@ -233,9 +233,10 @@ def _brightness(
     known: jax.Array, image: jax.Array, other: jax.Array, penalty: Callable[[jax.Array], jax.Array]
 ) -> jax.Array:
     """The mean over channels of the penalty of the difference, where known."""
-    spread = (jnp.broadcast_to(x, (*known.shape, x.shape[-1])) for x in (image, other))
-    a, b = (channels(mask(known, x)) for x in spread)
-    return total([penalty(x - y) for x, y in zip(a, b, strict=True)]) / len(a)
+    shape = *known.shape, image.shape[-1]
+    difference = jnp.broadcast_to(image, shape) - jnp.broadcast_to(other, shape)
+    parts = [penalty(x) for x in channels(mask(known, difference))]
+    return total(parts) / len(parts)
 
 
 def _check_pair(image: jax.Array, other: jax.Array, valid: jax.Array | None) -> jnp.dtype:

@@ -58,7 +58,7 @@ def map_windows(
     values, count = _sum_channels(function, weights, known, *images)
     margin = [(0, 0)] * (known.ndim - 2) + [(radius, radius)] * 2
     mean = values / jnp.maximum(count, 1).astype(values.dtype)
-    return jnp.pad(mean, margin), jnp.pad(count > 0, margin)
+    return jnp.pad(mean, margin), jnp.pad(count, margin) > 0
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -147,8 +147,8 @@ def _differentiate_at_once(
     function: Function, weights: Weights, cotangent: jax.Array, known: jax.Array, *images: jax.Array
 ) -> Pair:
     def apply(*images: jax.Array) -> jax.Array:
-        *moments, counts = _measure_at_once(function, weights, known, *images)
-        return mask(counts, function(tuple(moments))[0])
+        moments, counts = _measure_at_once(function, weights, known, *images)
+        return mask(counts, function(moments)[0])
 
     values, pull = jax.vjp(apply, *images)
     return pull(jnp.broadcast_to(cotangent[..., None], values.shape))
@@ -157,13 +157,14 @@ def _differentiate_at_once(
 def _apply_to_marked(function: Function, moments: Moments) -> Pair:
     """A function of moments that are NaN where a pixel of the window is not known."""
     values, counts = function(moments)
+    # Not `~isnan`, which XLA would compute in a kernel of its own, as it would `count > 0` above.
     return values, counts & (values == values)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _measure_at_once(
     function: Function, weights: Weights, known: jax.Array, image: jax.Array, other: jax.Array
-) -> tuple[jax.Array, ...]:
+) -> tuple[Moments, jax.Array]:
     """Moments of the windows that lie in the image, and where a function of them counts.
 
     Args:
@@ -179,28 +180,28 @@ def _measure_at_once(
     """
     moments = reduce_windows(weights, (_ROWS, _COLUMNS), *_mark(known, image, other))
     _, counts = _apply_to_marked(function, moments)
-    return (*mask(counts, moments, (1, 1, 1, 1, 0)), counts)
+    return mask(counts, moments, (1, 1, 1, 1, 0)), counts
 
 
 def _measure_at_once_forward(
     function: Function, weights: Weights, known: jax.Array, image: jax.Array, other: jax.Array
-) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    measured = _measure_at_once(function, weights, known, image, other)
-    return measured, (known, image, other, *measured[:2], measured[-1])
+) -> tuple[tuple[Moments, jax.Array], tuple[jax.Array, ...]]:
+    moments, counts = _measure_at_once(function, weights, known, image, other)
+    return (moments, counts), (known, image, other, *moments[:2], counts)
 
 
 def _measure_at_once_backward(
     function: Function,
     weights: Weights,
     saved: tuple[jax.Array, ...],
-    cotangents: tuple[jax.Array, ...],
+    cotangents: tuple[Moments, jax.Array],
 ) -> tuple[None, jax.Array, jax.Array]:
     del function
     *images, mean_a, mean_b, counts = saved
     a, b = _mark(*images)
     known = ~jnp.isnan(a)
     a, b = mask(known, (a, b))
-    by_a, by_b, by_var_a, by_var_b, by_covariance = mask(counts, cotangents[:-1])
+    by_a, by_b, by_var_a, by_var_b, by_covariance = mask(counts, cotangents[0])
 
     def differentiate(
         x: jax.Array, y: jax.Array, by_mean: jax.Array, by_variance: jax.Array

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import support, thorough
+from helpers import platforms, support, thorough
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 

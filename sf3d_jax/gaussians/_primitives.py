@@ -124,7 +124,13 @@ def _define(name: str, find_shape: Callable[..., tuple[int, ...]]) -> Primitive:
     def find_type(table: Any, ids: Any, starts: Any, *_: Any, layout: Layout, **__: Any) -> Any:
         return table.update(shape=find_shape(table, starts, layout))
 
+    def run(*operands: jax.Array, **options: Any) -> jax.Array:
+        with jax.disable_jit(False):
+            result: jax.Array = jax.jit(partial(primitive.bind, **options))(*operands)
+        return result
+
     primitive.def_abstract_eval(find_type)
+    primitive.def_impl(run)
     batching.primitive_batchers[primitive] = partial(_fold_batch, primitive)
     for platform in ("cuda", "rocm", "cpu"):
         mlir.register_lowering(primitive, partial(_lower, name, platform), platform)

@@ -63,6 +63,11 @@ def render(
     flat Gaussian therefore renders as a plane rather than at the depth of its mean; seen edge-on,
     its depth can extend far beyond the visible splat.
 
+    To export a program for a GPU from a machine without it, name the GPU by
+    `jax.sharding.use_abstract_mesh`; an H100 is assumed otherwise. GPUs before Hopper, and versions
+    of jax before 0.12, have kernels that `jax.export` refuses unless its check of custom calls is
+    disabled; or export with backend="xla".
+
     Args:
       gaussians: (N), in world axes. Gaussians that are non-finite, have a singular factor (a scale
         of 0) or are behind the camera are not drawn and get zero gradient.
@@ -77,8 +82,7 @@ def render(
         other devices. XLA decides when it lowers the program, for the device that it lowers to; of
         several GPUs in a process, the oldest decides. "xla" is plain JAX on every device. "pallas"
         is the kernel, an error on GPUs without one, and interpreted, slowly, on CPUs. All agree to
-        rounding. Name the GPU to export a program for it from a machine without one, by
-        `jax.sharding.use_abstract_mesh`; an H100 is assumed otherwise.
+        rounding. XLA cannot split a kernel, so use `jax.shard_map` to draw on several GPUs.
 
     Returns:
       Rendering in the dtype of the colours. If you pass max_intersections, check `overflow`.

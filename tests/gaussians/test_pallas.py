@@ -1,6 +1,7 @@
 """The kernels for GPUs, interpreted on any machine, against plain JAX."""
 
 import contextlib
+import subprocess
 import sys
 from functools import partial
 
@@ -292,6 +293,15 @@ def test_other_devices_draw_plainly_and_import_no_kernel(platform, monkeypatch):
 
 
 @pytest.mark.thorough
+def test_a_renderer_is_imported_without_pallas():
+    names = {"_triton", "_mosaic"}
+    asked = f"{{'sf3d_jax.gaussians.' + x for x in {names}}} & set(sys.modules)"
+    program = f"import sys, sf3d_jax; sf3d_jax.gaussians.render; print({asked})"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert result.stdout == b"set()\n"
+
+
+@pytest.mark.thorough
 def test_a_batch_and_a_mesh_have_one_kernel():
     draw, *shapes = drawing()
     batch = [jax.ShapeDtypeStruct((2, *x.shape), x.dtype) for x in shapes]
@@ -313,6 +323,16 @@ def few(layout):
     table[..., 6:] += rng.normal(0, 0.02, table[..., 6:].shape)
     ids, starts = [[0, 1, 2, 1, 3, 2, 0, 0]], [[0, 3, 6]]
     return jnp.asarray(table, jnp.float32), jnp.array(ids), jnp.array(starts), (8, 16)
+
+
+@pytest.mark.thorough
+def test_a_kernel_runs_without_jit():
+    table, ids, starts, size = few(Layout(1))
+    tiles = Tiles(ids[0], starts[0], jnp.int32(0))
+    draw = partial(compositing._BACKENDS["pallas"].sums, table[0], tiles, Layout(1), size)
+    with jax.disable_jit():
+        found = draw()
+    np.testing.assert_array_equal(found, jax.jit(draw)())
 
 
 LAYOUTS = [Layout(1), *(Layout(4, motion, 2) for motion in MOTIONS[1:])]

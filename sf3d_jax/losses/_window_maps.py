@@ -5,7 +5,6 @@ passes over memory: there, pixels that do not count are NaN, so that the moments
 whether all its pixels count. Both are differentiated by computing the moments again.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -13,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import channels, mask
+from sf3d_jax._numerics import align_ranks, channels, mask
 from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.losses._maps import taps, total
 from sf3d_jax.losses._moments import (
@@ -229,15 +228,25 @@ def _transpose_windows(weights: Weights, *xs: jax.Array) -> list[jax.Array]:
     count, last = len(weights), len(weights) - 1
     margin = [(0, 0)] * (xs[0].ndim - 3) + [(last, last), (last, last), (0, 0)]
     padded = [jnp.pad(x, margin) for x in xs]
-    *lines, width, depth = padded[0].shape
-    shape = math.prod(lines), width - last, depth, count
-    line, column, channel, k = (lax.broadcasted_iota(jnp.uint32, shape, i) for i in range(4))
-    index = (line * width + column + k) * depth + channel
-    # One reduction of all maps along the lines, which is one kernel.
-    gather = lambda x: x.ravel().at[index].get(mode="promise_in_bounds")
-    products = tuple(gather(x) * jnp.asarray(weights, x.dtype) for x in padded)
+    # One reduction of all maps along the rows, which is one kernel.
+    column = jnp.asarray(weights, xs[0].dtype)[:, None]
+    (column,) = align_ranks(column, rank=xs[0].ndim)
+    products = tuple(_shift(x, count) * column for x in padded)
     add = lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
     zeros = tuple(jnp.zeros((), x.dtype) for x in xs)
-    along = lax.reduce(products, zeros, add, (3,))
-    along = [x.reshape(*lines, width - last, depth) for x in along]
+    along = lax.reduce(products, zeros, add, (products[0].ndim - 2,))
+    along = [x.reshape(*x.shape[:-1], -1, xs[0].shape[-1]) for x in along]
     return [sum_weighted(weights, taps(x, count, _ROWS)) for x in along]
+
+
+def _shift(x: jax.Array, count: int) -> jax.Array:
+    """`count` copies of rows (*b, H, W, C), shifted by one pixel more each: (*b, H, count, w C).
+
+    The copies are rows that are read one pixel beyond their end, and so begin one pixel later. XLA
+    computes this in the kernel that uses it, which it does with few gathers and no concatenation.
+    """
+    *lines, width, depth = x.shape
+    size = width * depth
+    copies = jnp.broadcast_to(x.reshape(*lines, 1, size), (*lines, count + 1, size))
+    long = copies.reshape(*lines, -1)[..., : count * (size + depth)]
+    return long.reshape(*lines, count, size + depth)[..., : size - (count - 1) * depth]

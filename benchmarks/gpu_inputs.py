@@ -65,16 +65,6 @@ def flow(size: tuple[int, ...]) -> Drawn:
     return Drawn((*size, 2), fill)
 
 
-def channels_first(maps: Drawn, count: int) -> Drawn:
-    """A map (h, w, c) as `count` different ones, (count, c, h, w)."""
-    height, width, channels = maps.shape
-
-    def fill(rng, shape):
-        return np.moveaxis(maps.fill(rng, (count, height, width, channels)), -1, 1)
-
-    return Drawn((count, channels, height, width), fill, maps.dtype)
-
-
 def scalar(size: tuple[int, ...], middle: float, spread: float) -> Drawn:
     """A smooth map of one channel, within spread of the middle."""
     return Drawn(size, lambda rng, shape: middle + spread * _waves(rng, shape))

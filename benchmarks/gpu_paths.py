@@ -271,29 +271,13 @@ def smoothness(size: tuple[int, ...]) -> Paths:
 
 
 def fits() -> Paths:
-    """Flow without a network: one level of its pyramid, all of it, and a batch."""
+    """Flow without a network, of a pair and of a batch."""
     pair = (inputs.image(FIT_SIZE), inputs.image(FIT_SIZE))
     batch = (inputs.image((4, *FIT_SIZE)), inputs.image((4, *FIT_SIZE)))
-    planes = (inputs.channels_first(pair[0], 2), inputs.channels_first(inputs.flow(FIT_SIZE), 2))
-    level = functools.partial(improve_level, last=False)
-    last = functools.partial(improve_level, last=True)
     return {
-        "fit level 384x512": Path(level, planes),
-        "fit level last 384x512": Path(last, planes),
         "fit.flow 384x512": Path(fit.flow, pair),
         "fit.flow b4 384x512": Path(fit.flow, batch),
     }
-
-
-def improve_level(images: jax.Array, motion: jax.Array, *, last: bool) -> jax.Array:
-    """A level of the fit, of maps (2, C, h, w)."""
-    from sf3d_jax.fit._pyramid.level import FramePair, find_features, improve
-
-    known = jnp.ones((2, *FIT_SIZE), bool)
-    frames = FramePair(images, known, None, jnp.float32(1e-6))
-    size = tuple(jnp.asarray(FIT_SIZE))
-    strength = jnp.float32(1)
-    return improve(frames, find_features(frames, size), motion, size, strength, last=last)
 
 
 def rasterizer() -> Paths:

@@ -18,7 +18,7 @@ from sf3d_jax.gaussians._tiles import LARGEST, Rows, Tiles, find_columns, find_r
 
 # XLA sums fewer than 32 numbers in one thread, which can make them up; it gives more to a warp.
 _FEW = 31
-# One kernel adds up to so many numbers, or reads and compares them, in the time of a launch or two.
+# The most numbers that one kernel adds, or reads and compares, in the time of a launch or two.
 _ADDITIONS = 10**8
 _COMPARISONS = 10**7
 
@@ -88,7 +88,7 @@ class _Ends(NamedTuple):
 
 
 def _find_ends(count: jax.Array) -> _Ends:
-    """The ends of the entries of owners that have so many each."""
+    """The ends of the entries of owners, given the number of entries of each."""
     owners = len(count)
     blocks = -(-owners // _FEW)
     padded = jnp.pad(count, (0, blocks * _FEW - owners)).reshape(blocks, 1, _FEW)

@@ -67,7 +67,7 @@ def _sum_masked_jvp(
 
 # At most this many terms, of a count and one or two numbers each, in one reduction: XLA computes
 # at most 96 results and operands in one kernel.
-_TERMS = 16
+_TERMS = 24
 
 
 def _reduce_terms(dtype: np.dtype, terms: list[Terms]) -> Totals:

@@ -34,17 +34,17 @@ SCATTER = """\
   ROOT %add = f32[] add(%a, %b)
 }
 
-%fused_scatter (param_0: f32[100], param_1: s32[10,1], param_2: f32[10]) -> f32[4,25] {
-  %param_0 = f32[100]{0} parameter(0)
-  %param_1 = s32[10,1]{1,0} parameter(1)
+%fused_scatter (param_0: f32[5,20], param_1: s32[10,2], param_2: f32[10]) -> f32[4,25] {
+  %param_0 = f32[5,20]{1,0} parameter(0)
+  %param_1 = s32[10,2]{1,0} parameter(1)
   %param_2 = f32[10]{0} parameter(2)
-  %scatter.1 = f32[100]{0} scatter(%param_0, %param_1, %param_2), to_apply=%adder
+  %scatter.1 = f32[5,20]{1,0} scatter(%param_0, %param_1, %param_2), to_apply=%adder
   ROOT %bitcast.1 = f32[4,25]{1,0} bitcast(%scatter.1)
 }
 
-ENTRY %main.1 (x: f32[100], i: s32[10,1], y: f32[10]) -> f32[4,25] {
-  %x = f32[100]{0} parameter(0)
-  %i = s32[10,1]{1,0} parameter(1)
+ENTRY %main.1 (x: f32[5,20], i: s32[10,2], y: f32[10]) -> f32[4,25] {
+  %x = f32[5,20]{1,0} parameter(0)
+  %i = s32[10,2]{1,0} parameter(1)
   %y = f32[10]{0} parameter(2)
   ROOT %scatter_fusion.2 = f32[4,25]{1,0} fusion(%x, %i, %y), kind=kLoop, calls=%fused_scatter
 }
@@ -133,7 +133,7 @@ def gpu_counts(monkeypatch):
         # Of the second argument ten numbers are read.
         (STRAIGHT, ["loop_fusion", "copy"], 2, 2 * FLOATS + 80 + 80, "-"),
         # Indices and updates are read; what is added to is read and written.
-        (SCATTER, ["scatter_fusion"], 1, 40 + 40 + 80, "-"),
+        (SCATTER, ["scatter_fusion"], 1, 80 + 40 + 80, "-"),
         # As many of the thousand numbers as there are indices.
         (GATHER, ["gather_fusion"], 1, 20 + 40 + 20, "-"),
         # Its condition is a kernel where XLA does not know the trips.

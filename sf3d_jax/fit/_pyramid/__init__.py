@@ -105,7 +105,7 @@ def _match(
     most: tuple[int, int],
 ) -> jax.Array:
     """Matches the frames of all pairs; `found` is a displacement that competes."""
-    match_pair = lambda *maps: match(*maps, size, radii, most)
+    match_pair = lambda images, known, found: match(images, known, found, size, radii, most)
     count = found.shape[0] // 2
     images, known = frames.images.mean(1), frames.known
     if count == 1:

@@ -28,10 +28,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.fit._pyramid.maps import Size, grid, is_in_map, is_inside, steps, swap
 from sf3d_jax.fit._pyramid.matching import BRIGHTNESS
 from sf3d_jax.fit._pyramid.solver import Links, Maps, roughness, solve
-from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_smoothly, slopes
+from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_other_smoothly, slopes
 from sf3d_jax.warping.visibility import occlusion_from_consistency
 
 _BLUR = 0.6
@@ -81,11 +82,13 @@ class Features(NamedTuple):
     Attributes:
       image: values and slopes of the images, (2n, C, h, w).
       known: (2n, h, w), 1 where those are known, else 0.
+      both: (2n, C + 1, h, w), the images, and `known` as one more channel.
       surface: values and slopes of the inverse depth, (2n, h, w); None without depth.
     """
 
     image: Slopes
     known: jax.Array
+    both: jax.Array
     surface: Slopes | None
 
 
@@ -177,9 +180,9 @@ def find_features(frames: FramePair, size: Size) -> Features:
     image = Slopes(smooth, *slopes(smooth, size))
     unknown = mean(1.0 - frames.known.astype(smooth.dtype), _SLOPE_RADIUS, size)
     known = (unknown < 1e-6).astype(smooth.dtype)
-    if frames.inv_depths is None:
-        return Features(image, known, None)
-    return Features(image, known, _find_surface(frames.inv_depths, size))
+    both = jnp.concatenate([smooth, known[:, None]], axis=1)
+    surface = None if frames.inv_depths is None else _find_surface(frames.inv_depths, size)
+    return Features(image, known, both, surface)
 
 
 def _find_surface(inv_depth: jax.Array, size: Size) -> Slopes:
@@ -261,19 +264,19 @@ def _add_up_data(features: Features, motion: jax.Array, size: Size, seen: jax.Ar
 
 
 def add_channels(x: jax.Array) -> jax.Array:
-    """Sums maps (n, C, h, w) over channels by additions; XLA would not fuse a reduction."""
-    return functools.reduce(jnp.add, (x[:, c] for c in range(x.shape[1])))
+    """Sums maps (n, C, h, w) over channels."""
+    # On CPU, XLA would not fuse a reduction.
+    one_by_one = lambda x: functools.reduce(jnp.add, (x[:, c] for c in range(x.shape[1])))
+    return choose_by_platform(one_by_one, lambda x: x.sum(1), x)
 
 
 def warp_other(
     features: Features, u: jax.Array, v: jax.Array, size: Size
 ) -> tuple[Slopes, jax.Array]:
     """Samples the other frame's images at positions; returns them, and where both are known."""
-    images, known = features.image.value, features.known
-    other = swap(jnp.concatenate([images, known[:, None]], axis=1))
-    warped = sample_smoothly(other, u, v, size)
+    warped = sample_other_smoothly(features.both, u, v, size)
     value = warped[:, :-1]
-    return Slopes(value, *slopes(value, size)), (known > 0) & (warped[:, -1] > 0.99)
+    return Slopes(value, *slopes(value, size)), (features.known > 0) & (warped[:, -1] > 0.99)
 
 
 def _add_image_terms(

@@ -118,6 +118,7 @@ def _resize_by_sums(
 
 def _average(x: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
     """Averages along an axis with weights, both sums in one kernel."""
+    (weights,) = align_ranks(weights, rank=x.ndim)
     weights = jnp.broadcast_to(weights, jnp.broadcast_shapes(weights.shape, x.shape))
     zeros = (jnp.zeros((), x.dtype),) * 2
     add = lambda a, b: (a[0] + b[0], a[1] + b[1])

@@ -27,13 +27,15 @@ from jax import lax
 
 from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.fit._pyramid.maps import Size, add_up, fill_unknown, grid, is_in_map, is_inside, pad
-from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_smoothly, slopes
+from sf3d_jax.fit._pyramid.windows import blur, mean, median, sample, sample_other_smoothly, slopes
 
 BRIGHTNESS = 0.1
 _BLUR = 0.4
 _TRUNCATION = 3.0
 _NEAR, _FAR = 0.2, 2.0
 _UNSEEN, _LENGTH = 0.7, 0.05
+# Steps of the paths in the body of the GPU's loop, whose counter is a kernel, too.
+_UNROLL = 6
 # Largest number of pixels times displacements, which determines memory and time.
 _COSTS = 6e6
 
@@ -133,7 +135,7 @@ def _sample_known(
     columns, rows = grid(u)
     u, v = columns + u, rows + v
     both = jnp.concatenate([maps, known.astype(maps.dtype)[None]])
-    (values,) = sample_smoothly(both[None], u[None], v[None], size)
+    (values,) = sample_other_smoothly(both[None], u[None], v[None], size)
     return jnp.where(is_inside(u, v, size) & (values[-1] > 0.99), values[:-1], jnp.inf)
 
 
@@ -176,7 +178,7 @@ def _add_up_paths_together(costs: jax.Array) -> jax.Array:
 
     most = max(height, width)
     sums = jnp.zeros((most + 1, len(start), *costs.shape[1:]), costs.dtype)
-    sums, _ = lax.fori_loop(0, most, step, (sums, sums[0, :, :1, :1]), unroll=2)
+    sums, _ = lax.fori_loop(0, most, step, (sums, sums[0, :, :1, :1]), unroll=_UNROLL)
     down, up = sums[y + 1, x], sums[height - y, width + x]
     right, left = sums[x + 1, 2 * width + y], sums[width - x, 2 * width + height + y]
     return (down + up) + (right + left)
@@ -233,9 +235,10 @@ def _find_arrivals_one_by_one(costs: jax.Array, down: int, along: int) -> jax.Ar
 def _find_arrivals_at_once(costs: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
     """The same for displacements (u, v), (n,), as one reduction that reads each at its start."""
     height, width, number = costs.shape
-    y, x = jnp.arange(height)[:, None, None] - v, jnp.arange(width)[:, None] - u
-    start = (jnp.clip(y, 0, height - 1) * width + jnp.clip(x, 0, width - 1)) * number
-    arriving = costs.ravel().at[start + jnp.arange(number)].get(mode="promise_in_bounds")
+    u, v, i = (x[None, None] for x in (u, v, jnp.arange(number)))
+    y, x = jnp.arange(height)[:, None, None] - v, jnp.arange(width)[None, :, None] - u
+    start = jnp.clip(y, 0, height - 1) * width + jnp.clip(x, 0, width - 1)
+    arriving = costs.ravel().at[start * number + i].get(mode="promise_in_bounds")
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     arriving = jnp.where(inside, arriving, jnp.inf)
     return jnp.where(jnp.isinf(arriving.min(-1)), -1, arriving.argmin(-1))

@@ -144,7 +144,7 @@ def _solve_with_joint_sums(
         return lax.optimization_barrier((x, rest, along, image, precondition(rest)))
 
     def step(_: jax.Array, state: tuple[Maps, ...]) -> tuple[Maps, ...]:
-        _, rest, along, image, u = state
+        rest, along, image, u = state[1:]
         w = _multiply(matrix, links, u)
         return go_on(state, _add_up_jointly([(rest, u), (u, w), (u, image), (along, image)]), w)
 
@@ -154,7 +154,8 @@ def _solve_with_joint_sums(
     energy, uw = _add_up_jointly([(right, u), (u, w)])
     zeros, zero = tuple(map(jnp.zeros_like, right)), jnp.zeros_like(energy)
     state = go_on((zeros, right, zeros, zeros, u), (energy, uw, zero, zero), w)
-    return lax.fori_loop(1, count, step, state, unroll=_UNROLL)[0]
+    result: Maps = lax.fori_loop(1, count, step, state, unroll=_UNROLL)[0]
+    return result
 
 
 def _invert(x: jax.Array) -> jax.Array:
@@ -177,4 +178,4 @@ def _add_up_jointly(pairs: Sequence[tuple[Maps, Maps]]) -> Maps:
         # One kernel sums rows as it makes the maps, and another sums the rows.
         maps = lax.optimization_barrier(tuple(lax.reduce(maps, zeros, add, (2,))))
     sums = lax.reduce(maps, zeros, add, tuple(range(1, maps[0].ndim)))
-    return tuple(x[:, None, None] for x in sums)
+    return tuple(total[:, None, None] for total in sums)

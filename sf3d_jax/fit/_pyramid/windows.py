@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics import channels, compute_once
+from sf3d_jax._numerics import align_ranks, channels, compute_once
 from sf3d_jax._numerics.platforms import choose_by_platform
-from sf3d_jax.fit._pyramid.maps import Size, extend, extend_axis, pad
+from sf3d_jax.fit._pyramid.maps import Size, extend, extend_axis, pad, swap
 from sf3d_jax.warping._windows import fold_batch_into_rows, products, window_sum
 from sf3d_jax.warping.sampling import Method, sample_at
 
@@ -29,8 +29,9 @@ T = TypeVar("T")
 def weigh(x: jax.Array, weights: Sequence[float], axis: int, size: Size) -> jax.Array:
     """Sums over the neighbours of each pixel along an axis, -2 or -1, with weights."""
     length = jnp.asarray(size[axis], jnp.int32)
-    forms = (partial(form, weights=weights, axis=axis) for form in (_weigh_shifts, _weigh_reads))
-    return choose_by_platform(*forms, x, length)
+    by_shifts = partial(_weigh_shifts, weights=weights, axis=axis)
+    by_reads = partial(_weigh_reads, weights=weights, axis=axis)
+    return choose_by_platform(by_shifts, by_reads, x, length)
 
 
 def _weigh_shifts(
@@ -49,22 +50,17 @@ def _weigh_shifts(
 def _weigh_reads(
     x: jax.Array, length: jax.Array, *, weights: Sequence[float], axis: int
 ) -> jax.Array:
-    taps = jnp.arange(len(weights), dtype=jnp.int32) - len(weights) // 2
-    rows, columns = (jnp.arange(n, dtype=jnp.int32) for n in x.shape[-2:])
-    rows, columns = rows[:, None, None], columns[:, None]
+    *more, height, width = x.shape
+    grids = jnp.arange(height, dtype=jnp.int32), jnp.arange(width, dtype=jnp.int32)
+    rows, columns = grids[0][:, None, None], grids[1][None, :, None]
+    taps = jnp.arange(len(weights), dtype=jnp.int32)[None, None] - len(weights) // 2
     if axis == -2:
         rows = jnp.clip(rows + taps, 0, length - 1)
     else:
         columns = jnp.clip(columns + taps, 0, length - 1)
-    window = _read(x, rows, columns)
-    return (window * jnp.asarray(weights, x.dtype)).sum(-1)
-
-
-def _read(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
-    """Reads maps (..., h, w) at indices that broadcast to (h, w, ...), all in bounds."""
-    *more, height, width = x.shape
     each = jnp.arange(math.prod(more), dtype=jnp.int32).reshape(*more, 1, 1, 1)
-    return _take(x, (each * height + rows) * width + columns)
+    each, rows, columns, factors = align_ranks(each, rows, columns, jnp.asarray(weights, x.dtype))
+    return (_take(x, (each * height + rows) * width + columns) * factors).sum(-1)
 
 
 def _take(x: jax.Array, at: jax.Array) -> jax.Array:
@@ -108,17 +104,18 @@ def sample(
     return channels(sample_at("flow", jnp.stack(maps, -1), u, v, method, "clamp").values)
 
 
-def sample_smoothly(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
-    """Samples maps (n, C, h, w) at positions (n, h, w), clipped to the image, by Catmull-Rom.
+def sample_other_smoothly(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
+    """Samples the other frames' maps (2n, C, h, w) at positions (2n, h, w), by Catmull-Rom.
 
-    This is Keys' kernel with a = -1/2, which reproduces a linear ramp. The usual -3/4 would shift
-    the ramp by up to 0.03 pixels.
+    Positions are clipped to the image; a single frame is its own other. This is Keys' kernel with
+    a = -1/2, which reproduces a linear ramp. The usual -3/4 would shift the ramp by up to 0.03
+    pixels.
     """
     return choose_by_platform(_sample_padded, _sample_by_reads, x, u, v, tuple(size))
 
 
 def _sample_padded(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
-    image = pad(extend(x, size), (1, 2), (1, 2))
+    image = pad(extend(swap(x), size), (1, 2), (1, 2))
     count, _, height, width = image.shape
     u, v = jnp.clip(u, 0, size[1] - 1), jnp.clip(v, 0, size[0] - 1)
     left, top = jnp.floor(u), jnp.floor(v)
@@ -132,23 +129,18 @@ def _sample_padded(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.
 
 
 def _sample_by_reads(x: jax.Array, u: jax.Array, v: jax.Array, size: Size) -> jax.Array:
+    last = jnp.stack([jnp.asarray(n, jnp.int32) - 1 for n in size[::-1]])[:, None, None, None]
+    position = jnp.clip(jnp.stack([u, v]), 0, last.astype(u.dtype))
+    first = jnp.floor(position)
+    taps = jnp.arange(-1, 3, dtype=jnp.int32).reshape(-1, 1, 1, 1, 1)
+    columns, rows = jnp.clip(first.astype(jnp.int32)[None] + taps, 0, last[None]).swapaxes(0, 1)
+    across, down = jnp.stack(_weigh_cubic(position - first), 1)
     # Axes of the windows: along v, along u, frames, channels, rows, columns.
-    columns, across = _find_taps(u[:, None], size[1])
-    rows, down = _find_taps(v[:, None], size[0])
-    plane = jnp.arange(x.shape[0] * x.shape[1], dtype=jnp.int32).reshape(*x.shape[:2], 1, 1)
-    at = (plane * x.shape[2] + rows[:, None]) * x.shape[3] + columns
-    values = _take(x, at)
-    return lax.optimization_barrier((values * down[:, None] * across).sum((0, 1)))
-
-
-def _find_taps(u: jax.Array, length: float | jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Finds the four pixels of an axis around each position, and their weights, (4, ...)."""
-    u = jnp.clip(u, 0, length - 1)
-    first = jnp.floor(u)
-    taps = jnp.arange(-1, 3, dtype=jnp.int32).reshape(-1, *[1] * u.ndim)
-    last = jnp.asarray(length, jnp.int32) - 1
-    at = jnp.clip(first.astype(jnp.int32) + taps, 0, last)
-    return at, jnp.stack(_weigh_cubic(u - first))
+    along_v, along_u = (lambda x: x[:, None, :, None]), (lambda x: x[None, :, :, None])
+    plane = swap(jnp.arange(x.shape[0] * x.shape[1], dtype=jnp.int32).reshape(*x.shape[:2], 1, 1))
+    at = (plane[None, None] * x.shape[2] + along_v(rows)) * x.shape[3] + along_u(columns)
+    values = _take(x, at) * along_v(down) * along_u(across)
+    return lax.optimization_barrier(values.sum((0, 1)))
 
 
 def _weigh_cubic(f: jax.Array) -> tuple[jax.Array, ...]:

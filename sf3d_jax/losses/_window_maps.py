@@ -111,7 +111,7 @@ def _differentiate_in_loop(
         return jax.vjp(apply, *pair)[1](cotangent)
 
     by_image, by_other = (jnp.moveaxis(x, 0, -1) for x in lax.map(differentiate, planes))
-    return mask(known, (by_image, by_other))
+    return by_image, by_other
 
 
 def _split_into_planes(
@@ -197,9 +197,8 @@ def _measure_at_once_backward(
 ) -> tuple[None, jax.Array, jax.Array]:
     del function
     *images, mean_a, mean_b, counts = saved
-    a, b = _mark(*images)
-    known = ~jnp.isnan(a)
-    a, b = mask(known, (a, b))
+    # No window with an unknown pixel counts, so its derivative is 0 without a mask.
+    a, b = (jnp.where(jnp.isnan(x), 0, x) for x in _mark(*images))
     by_a, by_b, by_var_a, by_var_b, by_covariance = mask(counts, cotangents[0])
 
     def differentiate(
@@ -210,7 +209,7 @@ def _measure_at_once_backward(
 
     by_image = differentiate(a, b, by_a - 2 * by_var_a * mean_a - by_covariance * mean_b, by_var_a)
     by_other = differentiate(b, a, by_b - 2 * by_var_b * mean_b - by_covariance * mean_a, by_var_b)
-    return None, *mask(known, (by_image, by_other))
+    return None, by_image, by_other
 
 
 _measure_at_once.defvjp(_measure_at_once_forward, _measure_at_once_backward)

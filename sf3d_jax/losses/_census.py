@@ -127,12 +127,13 @@ def _neighbours(radius: int, x: jax.Array, *, beyond: float) -> jax.Array:
     *batch, height, width = x.shape
     margin = [(0, 0)] * len(batch) + [(radius, radius)] * 2
     padded = jnp.pad(x, margin, constant_values=beyond)
+    flat = padded.reshape(*batch, padded.shape[-2] * padded.shape[-1])
     shape = height, width, 2 * radius + 1, 2 * radius + 1
     # Unsigned: the test whether an index counts from the end would be a map of all neighbours.
     row, column, i, j = (lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in range(4))
     # One flat index, because XLA stores pairs of indices.
     index = (row + i) * padded.shape[-1] + (column + j)
-    return padded.reshape(*batch, -1).at[..., index].get(mode="promise_in_bounds")
+    return flat.at[..., index].get(mode="promise_in_bounds")
 
 
 def _unlikeness(x: jax.Array, y: jax.Array) -> jax.Array:

@@ -234,7 +234,8 @@ def _transpose_windows(weights: Weights, *xs: jax.Array) -> list[jax.Array]:
     add = lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
     zeros = tuple(jnp.zeros((), x.dtype) for x in xs)
     along = lax.reduce(products, zeros, add, (products[0].ndim - 2,))
-    along = [x.reshape(*x.shape[:-1], -1, xs[0].shape[-1]) for x in along]
+    width, depth = padded[0].shape[-2] - last, xs[0].shape[-1]
+    along = [x.reshape(*x.shape[:-1], width, depth) for x in along]
     return [sum_weighted(weights, taps(x, count, _ROWS)) for x in along]
 
 
@@ -247,5 +248,5 @@ def _shift(x: jax.Array, count: int) -> jax.Array:
     *lines, width, depth = x.shape
     size = width * depth
     copies = jnp.broadcast_to(x.reshape(*lines, 1, size), (*lines, count + 1, size))
-    long = copies.reshape(*lines, -1)[..., : count * (size + depth)]
+    long = copies.reshape(*lines, (count + 1) * size)[..., : count * (size + depth)]
     return long.reshape(*lines, count, size + depth)[..., : size - (count - 1) * depth]

@@ -172,3 +172,11 @@ def test_images_smaller_than_the_window_have_no_loss():
         for loss, _ in LOSSES.values():
             values, valid = jax.jit(lambda *x, loss=loss: loss(*x))(IMAGE[:2, :1], OTHER[:2, :1])
             assert values.shape == (2, 1) and not np.any(values[~valid])
+
+
+@pytest.mark.parametrize("loss", [losses.census, losses.ssim, losses.ncc, losses.photometric])
+def test_a_batch_without_images_has_a_derivative(loss):
+    none = jax.ShapeDtypeStruct((0, 16, 17, 3), jnp.float32)
+    with gpu_forms():
+        gradients = jax.eval_shape(jax.grad(lambda *x: loss(*x).values.sum(), (0, 1)), none, none)
+    assert [x.shape for x in gradients] == [none.shape] * 2

@@ -57,7 +57,7 @@ def choose_for_gpu(
 ) -> R:
     """Computes on_gpu(*arguments) on GPUs, elsewhere(*arguments) on all other devices.
 
-    For forms that not every accelerator can run, such as float64. Otherwise `choose_by_platform`.
+    For forms in float64, which GPUs have and TPUs do not; see `choose_by_platform`.
 
     Args:
       on_gpu: the form for GPUs.

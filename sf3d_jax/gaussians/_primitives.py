@@ -13,8 +13,8 @@ When a primitive is lowered, its card decides which compiler gets the kernel:
 On a CPU, Triton's kernels are interpreted, which is slow, and for tests.
 
 The card is the one that an abstract mesh names, else that of this process, else a Hopper, as Mosaic
-GPU assumes. A program is compiled for one kind of card, so to export it from a process without that
-card, name the card:
+GPU assumes. A name that is not known counts as a card of capability 8.0. A program is compiled for
+one kind of card, so to export it from a process without that card, name the card:
 
     device = AbstractDevice("NVIDIA A100", num_cores=108, platform="gpu")
     with use_abstract_mesh(AbstractMesh((), (), abstract_device=device)):
@@ -43,11 +43,12 @@ from sf3d_jax.gaussians._rows import Layout
 
 _HOPPER, _AMPERE, _VOLTA = 90, 80, 70
 _MOSAIC = range(_HOPPER, 110)
-# Patterns of names of other cards, and the least capability of these cards.
-_OTHERS = (
-    (r"\b([PV]100|T4|TITAN|GTX|RTX 20\d\d)", _VOLTA),
-    (r"\b(A\d+|L4|L40S?|RTX|GB10|Thor)\b", _AMPERE),
+# Patterns of names of cards, and the least capability of these cards. The first that fits counts.
+_CARDS = (
+    (r"\b(H\d{2,3}|GH\d{3}|B\d{3}|GB\d{3})\b", _HOPPER),
+    (r"\b([KMPTV]\d+|TITAN|GTX|RTX 20\d\d|Quadro (P|RTX [3-8]000$))", _VOLTA),
 )
+
 # Before this version, Mosaic GPU took other arguments, and Triton was not deprecated.
 _MOSAIC_SINCE = (0, 12)
 _DEPRECATION = "The Pallas Triton backend is deprecated"
@@ -210,7 +211,7 @@ def _find_capability() -> int:
         matching = [card for card in cards if card.device_kind == named.device_kind]
         if not matching:
             kind = named.device_kind
-            return next((least for names, least in _OTHERS if re.search(names, kind)), _HOPPER)
+            return next((least for names, least in _CARDS if re.search(names, kind)), _AMPERE)
         cards = matching
     return min((int(card.compute_capability.replace(".", "")) for card in cards), default=_HOPPER)
 

@@ -64,9 +64,9 @@ def render(
     its depth can extend far beyond the visible splat.
 
     To export a program for a GPU from a machine without it, name the GPU by
-    `jax.sharding.use_abstract_mesh`; an H100 is assumed otherwise. GPUs before Hopper, and versions
-    of jax before 0.12, have kernels that `jax.export` refuses unless its check of custom calls is
-    disabled; or export with backend="xla".
+    `jax.sharding.use_abstract_mesh`; an H100 is assumed otherwise. On GPUs other than an H100, an
+    H200 or a B200, and with versions of jax before 0.12, `jax.export` refuses the kernels unless
+    its check of custom calls is disabled; or export with backend="xla".
 
     Args:
       gaussians: (N), in world axes. Gaussians that are non-finite, have a singular factor (a scale

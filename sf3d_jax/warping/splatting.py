@@ -123,10 +123,12 @@ def forward_splat(
       importance: (*b, H, W), m, such as the inverse depth, so that near pixels hide far ones.
         Required by "linear" and "softmax"; "linear" drops pixels where it is negative.
       valid: (*b, H, W), bool, the pixels to move; all if None.
-      deterministic: whether a GPU must give the same bits each time, on any number of devices. It
-        adds in any order, so the last digits vary. If True, it adds in fixed point, which moves
-        three times as much memory. Gradients are the same each time, too; derivatives in forward
-        mode are not. A CPU adds in one order, so there the option changes nothing.
+      deterministic: whether a GPU gives the same bits each time, on any number of devices. By
+        default, GPUs add in any order, so the last digits vary. If True, a GPU adds integers,
+        multiples of 2^-2b of the largest term at q, with b from 27 for up to 7 terms to 16 for
+        10,000; this moves three times as much memory. Gradients are the same each time, too;
+        derivatives in forward mode are not. A CPU adds in one order, so there the option changes
+        nothing.
 
     Returns:
       Values and weight, in the dtype of the values. Values are 0 in holes. Pixels that are not

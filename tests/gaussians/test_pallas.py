@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import support, thorough
-from helpers.platforms import count_kernels, count_loops, naming
+from helpers.platforms import count_kernels, count_loops, name_card
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _compositing as compositing
@@ -222,7 +222,7 @@ def draw_all(gaussians):
 @thorough.parametrize("draw", [draw_image, draw_all], default=[draw_image])
 def test_a_gpu_draws_by_one_kernel_and_pulls_back_by_another(draw):
     slope = jax.grad(lambda gaussians: draw(gaussians).sum())
-    with naming("NVIDIA H200"):
+    with name_card("NVIDIA H200"):
         texts = [lowered(function, SHAPES) for function in (draw, slope)]
     assert [count_kernels(text) for text in texts] == [1, 2]
     for text in texts:
@@ -247,13 +247,16 @@ CARDS = {
     "NVIDIA RTX PRO 6000 Blackwell Workstation Edition": "xla.gpu.triton",
     "NVIDIA H200": "mosaic_gpu_v2" if HAS_MOSAIC else "xla.gpu.triton",
     "NVIDIA B200": "mosaic_gpu_v2" if HAS_MOSAIC else "xla.gpu.triton",
+    "NVIDIA A10G": "xla.gpu.triton",
+    "NVIDIA L20": "xla.gpu.triton",
     "Tesla T4": None,
+    "Quadro RTX 6000": None,
 }
 
 
 @thorough.parametrize("card", CARDS, default=["NVIDIA A100-SXM4-80GB", "NVIDIA H200", "Tesla T4"])
 def test_the_card_decides_on_the_compiler(card):
-    with naming(card):
+    with name_card(card):
         text = lowered(*drawing())
     assert count_kernels(text) == (CARDS[card] is not None)
     assert bool(count_loops(text)) == (CARDS[card] is None)
@@ -269,7 +272,7 @@ def hide(monkeypatch, *names):
 
 def test_a_card_without_a_compiler_draws_plainly(monkeypatch):
     hide(monkeypatch, "_triton")
-    with naming("NVIDIA A100"):
+    with name_card("NVIDIA A100"):
         text = lowered(*drawing())
         assert count_loops(text) and not count_kernels(text)
         with pytest.raises(ValueError, match='backend: expected "auto" or "xla", got "pallas"'):

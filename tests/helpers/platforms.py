@@ -38,7 +38,7 @@ def count_loops(text):
     return text.count("stablehlo.while")
 
 
-def naming(card):
+def name_card(card):
     """Names the card to lower for."""
     device = jax.sharding.AbstractDevice(card, num_cores=None, platform="gpu")
     mesh = jax.sharding.AbstractMesh((), (), abstract_device=device)

@@ -167,8 +167,9 @@ def test_windows_read_at_indices_are_those_of_shifts():
 
 
 def test_the_matching_waits_for_nothing_and_loops_over_paths_and_scales_only():
-    maps = jax.ShapeDtypeStruct((2, *SIZE), jnp.float32), jax.ShapeDtypeStruct((2, *SIZE), bool)
-    match = lambda images, known: matching.match(images, known, images, SIZE, RADII, RADII)
+    size = 9, 16
+    maps = jax.ShapeDtypeStruct((2, *size), jnp.float32), jax.ShapeDtypeStruct((2, *size), bool)
+    match = lambda images, known: matching.match(images, known, images, size, RADII, RADII)
     assert count_loops(lower_for_gpu(match, *maps)) == 2 and not has_conditions(match, *maps)
     maps = ((jax.ShapeDtypeStruct((2, *SIZE), jnp.float32),) * 2,) * 2
     assert count_loops(lower_for_gpu(lambda a: solve(a, a[0], a, 15), maps)) == 0

@@ -167,20 +167,22 @@ def test_windows_read_at_indices_are_those_of_shifts():
 
 
 def test_the_matching_waits_for_nothing_and_loops_over_paths_and_scales_only():
-    maps = jax.ShapeDtypeStruct((2, *SIZE), jnp.float32), jax.ShapeDtypeStruct((2, *SIZE), bool)
-    match = lambda images, known: matching.match(images, known, images, SIZE, RADII, RADII)
+    size = 9, 16
+    maps = jax.ShapeDtypeStruct((2, *size), jnp.float32), jax.ShapeDtypeStruct((2, *size), bool)
+    match = lambda images, known: matching.match(images, known, images, size, RADII, RADII)
     assert count_loops(lower_for_gpu(match, *maps)) == 2 and not has_conditions(match, *maps)
     maps = ((jax.ShapeDtypeStruct((2, *SIZE), jnp.float32),) * 2,) * 2
     assert count_loops(lower_for_gpu(lambda a: solve(a, a[0], a, 15), maps)) == 0
 
 
 def test_no_size_of_a_program_has_more_levels_than_it_has_room_for():
-    for least, most in (((100, 120), (156, 187)), ((353, 481), (384, 512)), ((9, 300), (11, 320))):
-        arrays = make_arrays(least, most, 0.3)
-        for size in np.random.default_rng(0).integers(least, np.add(most, 1), (40, 2)):
-            plan = make_plan(tuple(map(int, size)), 0.3)
-            assert plan.rest.number <= arrays.numbers[0]
-            assert plan.between.number <= arrays.numbers[1]
+    for least, most in (((300, 164), (468, 255)), ((353, 481), (384, 512)), ((9, 300), (11, 320))):
+        for reach in (0.3, 0.5):
+            numbers = make_arrays(least, most, reach).numbers
+            sizes = np.random.default_rng(0).integers(least, np.add(most, 1), (40, 2))
+            for size in [*sizes, (np.array(most) - (0, 1)).clip(least)]:
+                plan = make_plan(tuple(map(int, size)), reach)
+                assert plan.rest.number <= numbers[0] and plan.between.number <= numbers[1]
     exact = make_arrays((384, 512), (384, 512), 0.3).numbers
     plan = make_plan((384, 512), 0.3)
     assert exact == (plan.rest.number, plan.between.number) == (4, 3)

@@ -43,9 +43,14 @@ _COSTS = 6e6
 def find_matching_size(size: tuple[int, ...], reach: float) -> tuple[int, int]:
     """Finds the size at which all displacements within the reach can be matched."""
     height, width = size
-    share = max(2 * reach, 1e-3)
-    scale = min(1.0, (_COSTS / share**2) ** 0.25 / math.sqrt(height * width))
+    scale = find_matching_scale(size, reach)
     return max(1, round(scale * height)), max(1, round(scale * width))
+
+
+def find_matching_scale(size: tuple[int, ...], reach: float) -> float:
+    """Finds the ratio of that size to the whole one before its sides are rounded."""
+    share = max(2 * reach, 1e-3)
+    return min(1.0, (_COSTS / share**2) ** 0.25 / math.sqrt(math.prod(size)))
 
 
 def match(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sf3d_jax.fit._pyramid.matching import find_matching_size
+from sf3d_jax.fit._pyramid.matching import find_matching_scale, find_matching_size
 
 _FACTOR = 0.6
 # The coarsest level, at which the motion starts at rest, has a shorter side of at most this.
@@ -81,7 +81,7 @@ def make_plan(size: Shape, reach: float) -> Plan:
     """
     coarse = find_matching_size(size, reach)
     rest = _list_rest(coarse)
-    scales = _list_scales(max(a / b for a, b in zip(coarse, size, strict=True)))
+    scales = _list_scales(_find_least_ratio(size, size, reach))
     between = [_scale(size, scale) for scale in scales]
     radii = np.array(find_radii(coarse, reach))
     return Plan(np.array(size), radii, _list_levels(rest), _list_levels(between))
@@ -105,11 +105,7 @@ def make_arrays(least: Shape, most: Shape, reach: float) -> Arrays:
     # If the largest image is matched at full size, all are.
     is_matched_whole = find_matching_size(most, reach) == most
     between = None if is_matched_whole else _scale(most, _FACTOR)
-    # The least that the larger ratio of the coarse to the whole sides can be.
-    coarsest = find_matching_size(most, reach)
-    slack = 0.0 if least == most else 0.5
-    share = max((n - slack) / side for n, side in zip(coarsest, most, strict=True))
-    numbers = len(_list_rest(coarse)), len(_list_scales(share))
+    numbers = len(_list_rest(coarse)), len(_list_scales(_find_least_ratio(least, most, reach)))
     return Arrays(most, coarse, find_radii(coarse, reach), between, numbers)
 
 
@@ -117,6 +113,15 @@ def find_radii(coarse: Shape, reach: float) -> Shape:
     """Computes the longest displacement (down, along) of the matching."""
     down, along = (math.ceil(reach * n) for n in coarse)
     return down, along
+
+
+def _find_least_ratio(least: Shape, most: Shape, reach: float) -> float:
+    """Finds the greater ratio of the coarse to the whole sides, or a lower limit for many sizes."""
+    if least == most:
+        coarse = find_matching_size(most, reach)
+        return max(a / b for a, b in zip(coarse, most, strict=True))
+    # A larger image is scaled by less; rounding takes at most half a pixel of the longer side.
+    return find_matching_scale(most, reach) - 0.5 / max(least)
 
 
 def _list_rest(coarse: Shape) -> list[Shape]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 from helpers.house import ROOT
@@ -131,9 +132,23 @@ def test_a_path_that_raises_does_not_end_the_timing(gpu, monkeypatch, tmp_path):
     assert [row["x copy"] for row in rows] == [None, 0.25, 0.125]
 
 
-def test_without_a_gpu_the_message_names_what_to_install(gpu, capsys):
+def of(platform):
+    return lambda: [types.SimpleNamespace(platform=platform)]
+
+
+def test_without_a_gpu_the_message_names_what_to_install(gpu, monkeypatch, capsys):
+    monkeypatch.setattr("jax.devices", of("cpu"))
     assert gpu.time_all(None, None) == 2
     assert "jax[cuda12]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("failed, code", [(["render"], 1), ([], 0)])
+def test_the_exit_code_says_whether_a_timed_path_raised(gpu, monkeypatch, failed, code):
+    import gpu_timing
+
+    monkeypatch.setattr("jax.devices", of("gpu"))
+    monkeypatch.setattr(gpu_timing, "time_paths", lambda paths, file: failed)
+    assert gpu.time_all(["render"], None) == code
 
 
 def test_what_is_drawn_has_the_shape_that_is_compiled_for(gpu):

@@ -5,9 +5,9 @@
 
 The first needs a machine with a GPU. With --card nothing runs, and any machine will do: launches,
 bytes and CPU seconds of compilation are compared with gpu_budgets.json. StableHLO may have at most
-twice as many lines as for a CPU. The exit code is 1 where a path is more than 10 % beyond its
-budget or does not compile, and 2 where the wheels that the compiler needs are missing; README.md
-says how to install them. --list names all paths.
+twice as many lines as for a CPU. The exit code is 1 where a path fails or is more than 10 % beyond
+its budget, and 2 where the GPU or the wheels that the compiler needs are missing; README.md says
+how to install them. The file has the figures of all paths so far. --list names all paths.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import sys
-import traceback
 
 import gpu_compile
 
@@ -24,6 +23,10 @@ BUDGETS = HERE / "gpu_budgets.json"
 TOLERANCE = 1.1
 # StableHLO for a GPU over that for a CPU.
 MOST_LINES = 2.0
+NO_GPU = (
+    "JAX finds no GPU: on a machine with one, pip install -e . 'jax[cuda12]' in the folder of the "
+    "repository; on others, --card h200 compiles for one, see benchmarks/README.md"
+)
 
 
 def chosen(only):
@@ -83,31 +86,33 @@ def compile_all(card, paths, file):
         print(f"not installed: {'; '.join(missing)}; see benchmarks/README.md", file=sys.stderr)
         return 2
     gpu_compile.prepare()
-    from report import Report
+    from report import Report, first_line
 
     paths = chosen(paths)
     budgets = json.loads(BUDGETS.read_text())
     report = Report("gpu", card=card)
-    rows, failed = [], {}
+    title, rows, failed = f"programs for an {card.upper()}", [], []
     for name, path in paths.items():
         try:
             figures = compiled(card, path)
-        except Exception:
-            failed[name] = [traceback.format_exc(limit=-3)]
+        except Exception as error:
+            failed.append(f"{name} does not compile: {first_line(error)}")
+            print(failed[-1], flush=True)
             continue
-        budget = budgets[name]
-        if said := beyond(figures, budget):
-            failed[name] = said
-        asked = {f"{column}, budget": budget.get(column) for column in ("launches", "MB moved")}
-        rows.append({"path": name, **figures, **asked})
+        said = "; ".join(beyond(figures, budgets[name]))
+        if said:
+            failed.append(f"{name} is beyond its budget: {said}")
+        rows.append({"path": name, **figures, **asked(budgets[name]), "beyond": said or None})
+        report.keep(title, rows, file)
         print(f"{name}: {figures['launches']} launches, {figures['MB moved']:.1f} MB", flush=True)
-    if rows:
-        report.add(f"programs for an {card.upper()}", rows)
-    report.write(file)
-    for name, said in failed.items():
-        print(f"beyond its budget: {name}: {', '.join(said)}")
-    print(f"{len(paths)} paths, {len(failed)} beyond their budgets")
+    report.show(title)
+    print("\n".join([*failed, f"{len(paths)} paths, {len(failed)} beyond budgets or not compiled"]))
     return 1 if failed else 0
+
+
+def asked(budget):
+    """The columns of the budget."""
+    return {f"{column}, budget": budget.get(column) for column in ("launches", "MB moved")}
 
 
 def time_all(paths, file):
@@ -116,10 +121,10 @@ def time_all(paths, file):
     from gpu_timing import time_paths
 
     if not any(device.platform == "gpu" for device in jax.devices()):
-        print("no GPU here; --card h200 compiles for one", file=sys.stderr)
+        print(NO_GPU, file=sys.stderr)
         return 2
-    time_paths(chosen(paths), file)
-    return 0
+    failed = time_paths(chosen(paths), file)
+    return 1 if failed else 0
 
 
 def main():

@@ -1,7 +1,7 @@
 """Compiles JAX functions for a named NVIDIA card on a machine that has none.
 
 README.md says which wheels this needs. `prepare` runs before JAX is imported. Matrix products are
-not tuned, and sorts are XLA's own instead of those of CUB, because both need a card.
+not autotuned, and sorts are XLA's own instead of those of CUB, because both need a card.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ class Card(NamedTuple):
       capability: the major number of its compute capability.
       cores: streaming multiprocessors.
       bandwidth: of its memory, bytes per second.
-      cache: level 2, bytes.
+      cache: L2, bytes.
       memory: bytes.
       shared_memory: of a core, bytes.
       units: of a core for float32.

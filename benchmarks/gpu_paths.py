@@ -281,20 +281,20 @@ def fits() -> Paths:
 
 
 def rasterizer() -> Paths:
-    """A head of 20,000 Gaussians at 512 x 512 by both back ends; "both" has features, too."""
+    """A head of 20,000 Gaussians at 512 x 512; "xla" is plain JAX, "both" has features, too."""
     view = camera_of(HEAD_SIDE)
     now, later, before = (inputs.gaussians(HEAD, time) for time in range(3))
     both = (now, later, before, inputs.positive((HEAD,), HEAD_FEATURES), view)
     room = gaussians.room_for(HEAD_INTERSECTIONS)
     paths = {"intersections_needed": Path(gaussians.intersections_needed, (now, view))}
-    for backend in ("xla", "pallas"):
+    for backend, suffix in (("xla", " xla"), ("auto", "")):
         options = {"max_intersections": room, "backend": backend}
         draw = functools.partial(gaussians.render, **options)
         draw_motion = functools.partial(gaussians.render_motion, **options)
         draw_both = functools.partial(render_both, **options)
-        paths |= with_gradient(f"render {backend}", draw, (now, view), (0,))
-        paths |= with_gradient(f"render_motion {backend}", draw_motion, (now, later, view), (0, 1))
-        paths |= with_gradient(f"render_motion both {backend}", draw_both, both, (0, 1, 2, 3))
+        paths |= with_gradient(f"render{suffix}", draw, (now, view), (0,))
+        paths |= with_gradient(f"render_motion{suffix}", draw_motion, (now, later, view), (0, 1))
+        paths |= with_gradient(f"render_motion both{suffix}", draw_both, both, (0, 1, 2, 3))
     return paths
 
 

@@ -10,7 +10,7 @@ import time
 import jax
 import jax.numpy as jnp
 from gpu_inputs import draw
-from report import Report
+from report import Report, first_line
 
 ROUNDS = 7
 ROUND_SECONDS = 0.05
@@ -27,30 +27,34 @@ LEAST_RATIOS = {
     "1080p b8 splat sum": 0.3,
     "1080p b8 splat softmax": 0.3,
 }
-MOST_MILLISECONDS = {"render pallas": 1.0, "render pallas grad": 3.0}
+MOST_MILLISECONDS = {"render": 1.0, "render grad": 3.0}
 
 
 def time_paths(paths, file):
-    """Prints and writes the figures of all paths."""
+    """Prints and writes the figures of all paths, and returns the names of those that failed."""
     report = Report("gpu times")
     copy = copied_per_second()
     report.facts["copy, GB/s"] = round(copy / 1e9)
     rows = []
     for name, path in paths.items():
+        rows.append(timed(name, path, copy))
+        report.keep("times", rows, file)
+    report.show("times")
+    return [row["path"] for row in rows if row["error"]]
+
+
+def timed(name, path, copy):
+    """The row of a path: its figures, or the error that it raises."""
+    figures = dict.fromkeys(("ms", "MB least", "x copy", "goal", "met"))
+    try:
         seconds, least = measured(path)
-        milliseconds, ratio = 1e3 * seconds, least / seconds / copy
-        rows.append(
-            {
-                "path": name,
-                "ms": milliseconds,
-                "MB least": least / 1e6,
-                "x copy": ratio,
-                **verdict(name, milliseconds, ratio),
-            }
-        )
-        print(f"{name}: {milliseconds:.4g} ms, {ratio:.2f} of the copy", flush=True)
-    report.add("times", rows)
-    report.write(file)
+    except Exception as error:
+        print(f"{name}: {first_line(error)}", flush=True)
+        return {"path": name, **figures, "error": first_line(error)}
+    milliseconds, ratio = 1e3 * seconds, least / seconds / copy
+    print(f"{name}: {milliseconds:.4g} ms, {ratio:.2f} of the copy", flush=True)
+    figures |= {"ms": milliseconds, "MB least": least / 1e6, "x copy": ratio}
+    return {"path": name, **figures, **verdict(name, milliseconds, ratio), "error": None}
 
 
 def verdict(name, milliseconds, ratio):

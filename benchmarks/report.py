@@ -32,7 +32,17 @@ class Report:
         """Prints and keeps a table, and the ratios that come from it."""
         self.tables[title] = rows
         self.ratios |= {f"{title}: {name}": x for name, x in (ratios or {}).items()}
-        print(f"{title}\n\n{markdown(rows)}\n", flush=True)
+        self.show(title)
+
+    def keep(self, title, rows, path):
+        """Keeps a table that grows, and writes the report as it is so far."""
+        self.tables[title] = rows
+        self.write(path)
+
+    def show(self, title):
+        """Prints a table, if it has rows."""
+        if rows := self.tables.get(title):
+            print(f"{title}\n\n{markdown(rows)}\n", flush=True)
 
     def write(self, path):
         """Writes the report where a path is given."""
@@ -62,6 +72,11 @@ def cell(value):
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def first_line(error):
+    """The kind of an error and the first line of what it says."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def time_ratios(medians, peers):

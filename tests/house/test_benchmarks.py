@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 from helpers.house import ROOT
@@ -88,6 +89,68 @@ def test_missing_wheels_are_named(gpu, monkeypatch, capsys):
     assert "nvidia-cuda-nvcc-cu12; see benchmarks/README.md" in capsys.readouterr().err
 
 
+def fail():
+    raise ValueError("out of memory\nmore")
+
+
+def test_a_path_that_does_not_compile_is_one_line_and_does_not_end_the_run(
+    gpu, monkeypatch, capsys, tmp_path
+):
+    figures = {"launches": 9, "MB moved": 1.0, "MB temporary": 8.0, "x CPU's lines": 1.0}
+    file, budgets = tmp_path / "new.json", tmp_path / "budgets.json"
+    budgets.write_text(json.dumps({x: {"launches": 10, "MB temporary": 2.0} for x in "abc"}))
+    rows = lambda: json.loads(file.read_text())["tables"]["programs for an H200"]
+
+    def compile_one(card, path):
+        if path == "third":
+            assert [row["path"] for row in rows()] == ["a"]
+        return fail() if path == "second" else figures
+
+    monkeypatch.setattr(gpu, "BUDGETS", budgets)
+    monkeypatch.setattr(gpu, "chosen", lambda _: {"a": "first", "b": "second", "c": "third"})
+    monkeypatch.setattr(gpu, "compiled", compile_one)
+    monkeypatch.setattr(gpu.gpu_compile, "missing_wheels", list)
+    monkeypatch.setattr(gpu.gpu_compile, "prepare", lambda: None)
+    assert gpu.compile_all("h200", None, file) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "b does not compile: ValueError: out of memory" in lines and "more" not in lines
+    assert [row["beyond"] for row in rows()] == ["MB temporary 8 of 2"] * 2
+
+
+def test_a_path_that_raises_does_not_end_the_timing(gpu, monkeypatch, tmp_path):
+    import gpu_timing
+
+    file = tmp_path / "times.json"
+    times = {"good": (1e-3, 1e6), "render": (2e-3, 1e6)}
+    monkeypatch.setattr(gpu_timing, "copied_per_second", lambda: 4e9)
+    monkeypatch.setattr(
+        gpu_timing, "measured", lambda path: times[path] if path in times else fail()
+    )
+    assert gpu_timing.time_paths({x: x for x in ("bad", "good", "render")}, file) == ["bad"]
+    rows = json.loads(file.read_text())["tables"]["times"]
+    assert [row["error"] for row in rows] == ["ValueError: out of memory", None, None]
+    assert [row["x copy"] for row in rows] == [None, 0.25, 0.125]
+
+
+def of(platform):
+    return lambda: [types.SimpleNamespace(platform=platform)]
+
+
+def test_without_a_gpu_the_message_names_what_to_install(gpu, monkeypatch, capsys):
+    monkeypatch.setattr("jax.devices", of("cpu"))
+    assert gpu.time_all(None, None) == 2
+    assert "jax[cuda12]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("failed, code", [(["render"], 1), ([], 0)])
+def test_the_exit_code_says_whether_a_timed_path_raised(gpu, monkeypatch, failed, code):
+    import gpu_timing
+
+    monkeypatch.setattr("jax.devices", of("gpu"))
+    monkeypatch.setattr(gpu_timing, "time_paths", lambda paths, file: failed)
+    assert gpu.time_all(["render"], None) == code
+
+
 def test_what_is_drawn_has_the_shape_that_is_compiled_for(gpu):
     import gpu_inputs
 
@@ -102,5 +165,5 @@ def test_a_copy_is_timed_by_the_bytes_that_it_reads_and_writes(gpu):
     import gpu_timing
 
     assert gpu_timing.copied_per_second(2**20) > 1e7
-    assert gpu_timing.verdict("render pallas", 1.1, 0.0)["met"] == "no"
+    assert gpu_timing.verdict("render", 1.1, 0.0)["met"] == "no"
     assert gpu_timing.verdict("1080p b8 backward_warp", 9.0, 0.85)["met"] == "yes"

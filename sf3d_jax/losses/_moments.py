@@ -1,12 +1,13 @@
 """Means, variances and the covariance of two images in windows, without cancellation.
 
-One pass along rows, one along columns, with differences to the middle pixel (index 0):
+With differences to the middle pixel (index 0), in one pass along rows and one along columns:
 
     m' = m_0 + sum_k w_k (m_k - m_0)
     v' = sum_k w_k v_k + sum_k w_k (m_k - m_0)^2 - (m' - m_0)^2
 
 and the same for the covariance. A bright, nearly flat window keeps its digits. The usual
-E[x^2] - E[x]^2 loses them: in float32 its error is as large as SSIM's own constants.
+E[x^2] - E[x]^2 loses them: in float32 its error is as large as SSIM's own constants. One pass over
+all pixels of a window, whose own variances are 0, follows the same formulas.
 """
 
 from collections.abc import Sequence

@@ -60,8 +60,7 @@ def _backward(radius: int, saved: Saved, cotangents: Sums) -> tuple[jax.Array, j
     image, other, known, count = saved
     share = mask(known, cotangents[0] / jnp.maximum(count, 1).astype(image.dtype))
     forms = partial(_differentiate_in_loop, radius), partial(_differentiate_at_once, radius)
-    by_image, by_other = choose_by_platform(*forms, image, other, known, share)
-    return mask(known, by_image), mask(known, by_other), None
+    return *choose_by_platform(*forms, image, other, known, share), None
 
 
 compare_neighbours.defvjp(_forward, _backward)
@@ -88,10 +87,11 @@ def _differentiate_in_loop(
         return sums[0] + by_image, sums[1] + by_other
 
     zeros = jnp.zeros_like(image), jnp.zeros_like(other)
-    return _over_neighbours(add, zeros, radius, known, (image, other), (share,))
+    return mask(known, _over_neighbours(add, zeros, radius, known, (image, other), (share,)))
 
 
 def _sum_at_once(radius: int, image: jax.Array, other: jax.Array, known: jax.Array) -> Sums:
+    """`_sum_in_loop` as one reduction."""
     total = _unlikeness(*_differences_at_once(radius, known, image, other)).sum((-2, -1))
     # By itself: a reduction of both would keep XLA from computing the neighbours inside.
     ones = known.astype(jnp.int16)
@@ -101,6 +101,8 @@ def _sum_at_once(radius: int, image: jax.Array, other: jax.Array, known: jax.Arr
 
 
 def _differentiate_at_once(radius: int, *maps: jax.Array) -> Sums:
+    """`_differentiate_in_loop` as one reduction for each image; slopes are 0 where not known."""
+
     def by(which: int) -> jax.Array:
         # What two kernels share, XLA stores, and here that would be maps of all neighbours.
         image, other, known, share = lax.optimization_barrier(maps)

@@ -1,12 +1,13 @@
 """Means, variances and the covariance of two images in windows, without cancellation.
 
-One pass along rows, one along columns, with differences to the middle pixel (index 0):
+With differences to the middle pixel (index 0), in one pass along rows and one along columns:
 
     m' = m_0 + sum_k w_k (m_k - m_0)
     v' = sum_k w_k v_k + sum_k w_k (m_k - m_0)^2 - (m' - m_0)^2
 
 and the same for the covariance. A bright, nearly flat window keeps its digits. The usual
-E[x^2] - E[x]^2 loses them: in float32 its error is as large as SSIM's own constants.
+E[x^2] - E[x]^2 loses them: in float32 its error is as large as SSIM's own constants. One pass over
+all pixels of a window, whose own variances are 0, follows the same formulas.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ Pair = tuple[jax.Array, jax.Array]
 Moments = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 
 # Up to this many taps, recomputing the first pass is faster than storing it.
-_FEW = 3
+FEW = 3
 # Constants of Wang et al. 2004, for brightness up to 1.
 _C1, _C2 = 0.01**2, 0.03**2
 
@@ -64,25 +65,30 @@ def reduce_windows(
     weights: Weights, axes: tuple[int, int], image: jax.Array, other: jax.Array
 ) -> Moments:
     """Moments of windows over the axes of rows and columns."""
-    nothing = (jnp.zeros((), image.dtype),) * 3
-    along = _reduce_axis(weights, axes[1], (image, other, *nothing))
+    rows, columns = axes
+    along = _reduce_axis(weights, columns, (image, other))
     # With few taps, computing the first pass again for each is faster than storing it.
-    return _reduce_axis(weights, axes[0], along if len(weights) <= _FEW else compute_once(along))
+    return _reduce_axis(weights, rows, along if len(weights) <= FEW else compute_once(along))
 
 
-def _reduce_axis(weights: Weights, axis: int, moments: Moments) -> Moments:
-    """Moments of windows, from the moments of their lines across this axis."""
-    count, middle = len(weights), len(weights) // 2
-    a, b = (taps(x, count, axis) for x in moments[:2])
+def _reduce_axis(weights: Weights, axis: int, moments: tuple[jax.Array, ...]) -> Moments:
+    """Moments of windows, from the moments, or the pixels, of their lines across this axis."""
+    a, b, *seconds = (taps(x, len(weights), axis) for x in moments)
+    mean_a, mean_b, *between = reduce_taps(weights, a, b)
+    within = [sum_weighted(weights, x) for x in seconds] or [jnp.zeros((), mean_a.dtype)] * 3
+    var_a, var_b, covariance = (x + y for x, y in zip(between, within, strict=True))
+    return mean_a, mean_b, var_a, var_b, covariance
+
+
+def reduce_taps(weights: Weights, a: list[jax.Array], b: list[jax.Array]) -> Moments:
+    """Moments of the pixels of windows, one map for each pixel; the middle one is the origin."""
+    middle = len(weights) // 2
     da, db = ([x - xs[middle] for x in xs] for xs in (a, b))
     ma, mb = sum_weighted(weights, da), sum_weighted(weights, db)
-    seconds = []
-    pairs = (da, da, ma, ma), (db, db, mb, mb), (da, db, ma, mb)
-    for second, (x, y, mx, my) in zip(moments[2:], pairs, strict=True):
-        between = sum_weighted(weights, [p * q for p, q in zip(x, y, strict=True)]) - mx * my
-        within = sum_weighted(weights, taps(second, count, axis)) if second.ndim else second
-        seconds.append(between + within)
-    var_a, var_b, covariance = seconds
+    var_a, var_b, covariance = (
+        sum_weighted(weights, [p * q for p, q in zip(x, y, strict=True)]) - mx * my
+        for x, y, mx, my in ((da, da, ma, ma), (db, db, mb, mb), (da, db, ma, mb))
+    )
     return a[middle] + ma, b[middle] + mb, var_a, var_b, covariance
 
 

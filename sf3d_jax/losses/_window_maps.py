@@ -16,10 +16,12 @@ from sf3d_jax._numerics import align_ranks, channels, mask
 from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax.losses._maps import taps, total
 from sf3d_jax.losses._moments import (
+    FEW,
     Moments,
     Pair,
     Weights,
     measure_windows,
+    reduce_taps,
     reduce_windows,
     sum_weighted,
 )
@@ -136,7 +138,7 @@ def _apply(function: Function, whole: jax.Array, moments: Moments) -> Pair:
 def _sum_at_once(
     function: Function, weights: Weights, known: jax.Array, image: jax.Array, other: jax.Array
 ) -> Pair:
-    moments = reduce_windows(weights, (_ROWS, _COLUMNS), *_mark(known, image, other))
+    moments = _measure_channels(weights, *_mark(known, image, other))
     values, counts = _apply_to_marked(function, moments)
     # Written out, because XLA computes a sum over channels that several kernels use by itself.
     return total(channels(mask(counts, values))), total(channels(counts.astype(_COUNT)))
@@ -151,6 +153,17 @@ def _differentiate_at_once(
 
     values, pull = jax.vjp(apply, *images)
     return pull(jnp.broadcast_to(cotangent[..., None], values.shape))
+
+
+def _measure_channels(weights: Weights, image: jax.Array, other: jax.Array) -> Moments:
+    """Moments of images (*b, H, W, C), for the windows that lie inside them."""
+    if len(weights) > FEW:
+        return reduce_windows(weights, (_ROWS, _COLUMNS), image, other)
+    # All pixels of a window at once, because XLA would store what the first pass returns.
+    split = lambda x, axis: taps(x, len(weights), axis)
+    pixels = lambda x: [pixel for line in split(x, _ROWS) for pixel in split(line, _COLUMNS)]
+    products = tuple(across * along for across in weights for along in weights)
+    return reduce_taps(products, pixels(image), pixels(other))
 
 
 def _apply_to_marked(function: Function, moments: Moments) -> Pair:
@@ -177,7 +190,7 @@ def _measure_at_once(
       Means, variances, covariance, (*b, h, w, C), or 1, 1, 1, 1, 0 where they do not count; and
       where they count, of the same shape.
     """
-    moments = reduce_windows(weights, (_ROWS, _COLUMNS), *_mark(known, image, other))
+    moments = _measure_channels(weights, *_mark(known, image, other))
     _, counts = _apply_to_marked(function, moments)
     return mask(counts, moments, (1, 1, 1, 1, 0)), counts
 

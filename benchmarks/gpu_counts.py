@@ -30,6 +30,8 @@ FREE = {
 CONTAINERS = {"while", "conditional", "call", "async-start"}
 # The same memory under another name.
 RENAMING = {"bitcast", "reshape"}
+# Kernels; the host does not wait for those that only start.
+FUSIONS = {"fusion", "fusion-start"}
 
 COMMENT = re.compile(r"/\*.*?\*/")
 HEAD = re.compile(r"(ENTRY )?%?([\w.\-]+) \(.*\{$")
@@ -215,7 +217,7 @@ def _bytes_moved(
         ),
         None,
     )
-    if operation.kind != "fusion" or not inner:
+    if operation.kind not in FUSIONS or not inner:
         return operation.size + sum(x.size for x in computation if x.name in operation.operands)
     reads = sum(min(x.size, sum(_reads(x.name, inner))) for x in inner if x.kind == "parameter")
     return int(reads) + _bytes_written(inner)

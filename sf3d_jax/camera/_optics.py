@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import itertools
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jax
@@ -9,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics import channels, is_in_range, is_positive_finite, mask
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax._numerics.vectors import cross, dot
 from sf3d_jax.camera import _lens
 from sf3d_jax.camera._domain import domain_limit
@@ -45,32 +48,56 @@ def replace_bad_arrays(camera: "Camera") -> tuple["Camera", jax.Array]:
         "focal": np.ones(2),
         "principal_point": np.zeros(2),
         "world_to_camera": np.eye(3, 4),
-        "distortion": None,
+        "distortion": np.zeros(()),
     }
     for name, other in harmless.items():
         x = getattr(camera, name)
         if x is None:
             continue
-        axes = 2 if name == "world_to_camera" else 1
-        # One entry at a time, since a reduction would be a kernel of its own on GPUs.
-        entries = channels(x.reshape(*x.shape[: x.ndim - axes], -1))
-        is_good = is_positive_finite if name == "focal" else is_in_range
-        fits = functools.reduce(jnp.logical_and, map(is_good, entries))
-        if name == "world_to_camera":
-            # A rotation has determinant 1. A pose that was never set is zero: not invertible.
-            fits = fits & (_find_determinant(x[..., :3]) > 0.5)
+        on_cpu, elsewhere = partial(_fits_by_reduction, name), partial(_fits_by_entries, name)
+        fits = choose_by_platform(on_cpu, elsewhere, jax.lax.stop_gradient(x))
         if name == "world_to_camera":
             arrays[name] = mask(fits[..., None, None], x, other)
         else:
-            others = tuple(np.zeros(len(entries)) if other is None else other.flat)
-            arrays[name] = jnp.stack(mask(fits, entries, others), -1)
+            # Entry by entry: GPUs then need no kernel of their own for it.
+            others = tuple(np.broadcast_to(other, x.shape[-1]))
+            arrays[name] = jnp.stack(mask(fits, channels(x), others), -1)
         good = good & fits
     return edit(camera, **arrays), good
 
 
-def _find_determinant(matrix: jax.Array) -> jax.Array:
-    a, b, c = (channels(matrix[..., i, :]) for i in range(3))
-    return dot(a, cross(b, c))
+def _fits_by_reduction(name: str, x: jax.Array) -> jax.Array:
+    """Whether an array of a camera is good, in the form for CPUs.
+
+    The loops over pixels read the result of a reduction. Without one, XLA would compute all checks
+    again for each pixel.
+    """
+    fits = is_positive_finite(x) if name == "focal" else is_in_range(x)
+    if name != "world_to_camera":
+        return fits.all(-1)
+    a, b, c = (x[..., i, :3] for i in range(3))
+    return fits.all((-2, -1)) & _is_rotation((a * jnp.cross(b, c)).sum(-1))
+
+
+def _fits_by_entries(name: str, x: jax.Array) -> jax.Array:
+    """Whether an array of a camera is good, in the form for GPUs.
+
+    Each reduction would be a kernel of its own.
+    """
+    is_good = is_positive_finite if name == "focal" else is_in_range
+    rows = (
+        [channels(x)] if name != "world_to_camera" else [channels(x[..., i, :]) for i in range(3)]
+    )
+    fits = functools.reduce(jnp.logical_and, map(is_good, itertools.chain(*rows)))
+    if name != "world_to_camera":
+        return fits
+    a, b, c = (row[:3] for row in rows)
+    return fits & _is_rotation(dot(a, cross(b, c)))
+
+
+def _is_rotation(determinant: jax.Array) -> jax.Array:
+    """A rotation has determinant 1. A pose that was never set is zero: not invertible."""
+    return determinant > 0.5
 
 
 @jax.tree_util.register_dataclass

@@ -160,3 +160,8 @@ def test_launches_and_bytes_are_those_counted_by_hand(
 def test_text_that_is_no_program_is_refused(gpu_counts):
     with pytest.raises(ValueError, match="ENTRY"):
         gpu_counts.count("module @jit_f {}")
+
+
+def test_a_kernel_that_only_starts_moves_the_same(gpu_counts):
+    started = gpu_counts.count(SCATTER.replace(" fusion(", " fusion-start("))
+    assert (started.launches, started.moved) == (1, 80 + 40 + 80)

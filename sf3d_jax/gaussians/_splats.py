@@ -36,6 +36,7 @@ from sf3d_jax._numerics import (
     mask,
     widen,
 )
+from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, transpose
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._optics import replace_bad_arrays
@@ -164,8 +165,18 @@ def make_splats(
 
 def _is_finite(tree: Tree) -> jax.Array:
     """Which Gaussians are finite, at every time."""
+    return choose_by_platform(_reduce_finite, _join_finite, jax.lax.stop_gradient(tree))
+
+
+def _reduce_finite(tree: Tree) -> jax.Array:
+    """`_is_finite` on CPUs: a reduction, which XLA computes once for all that follows."""
+    fine = [is_in_range(x).reshape(len(x), -1).all(-1) for x in jax.tree.leaves(tree)]
+    return jnp.stack(fine).all(0)
+
+
+def _join_finite(tree: Tree) -> jax.Array:
+    """`_is_finite` on GPUs: number by number, which XLA fuses with what follows."""
     numbers = [x.reshape(len(x), -1) for x in jax.tree.leaves(tree)]
-    # One number at a time, not a reduction, so that XLA fuses it with what follows.
     fine = [is_in_range(column) for x in numbers for column in channels(x)]
     return functools.reduce(jnp.logical_and, fine)
 

@@ -23,7 +23,6 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_choice
 from sf3d_jax._numerics import Array, channels_last, is_positive_finite, jit, mask, narrow
-from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.conversion.scene_flow import image_motion
 from sf3d_jax.gaussians._blending import HALF
@@ -248,8 +247,8 @@ def _render_motion(
 
 def _find_points(
     sums: Images, inv_depth: jax.Array, overflow: jax.Array
-) -> tuple[jax.Array, list[Vector], jax.Array]:
-    """1 / X_z, X' - X for each motion as three maps, and where a surface is seen."""
+) -> tuple[jax.Array, list[jax.Array], jax.Array]:
+    """1 / X_z, X' - X for each motion, and where a surface is seen."""
     assert sums.motion is not None
     weight = sums.alpha
     if sums.motion_depth is not None:
@@ -260,11 +259,12 @@ def _find_points(
         seen, [inv_depth, weight, *sums.motion], [0, 1, *(0 for _ in sums.motion)]
     )
     along = [x / weight for x in motion]
-    return inv_depth, [tuple(along[i : i + 3]) for i in range(0, len(along), 3)], seen
+    vectors = [channels_last(*along[i : i + 3]) for i in range(0, len(along), 3)]
+    return inv_depth, vectors, seen
 
 
 def _find_motion(
-    vector: Vector,
+    vectors: jax.Array,
     inv_depth: jax.Array,
     seen: jax.Array,
     camera: Camera,
@@ -272,12 +272,11 @@ def _find_motion(
     dtype: jnp.dtype,
 ) -> Motion:
     """The motion to another time, given X' - X and 1 / X_z."""
-    # A stack only for the function to take apart, which XLA never makes.
-    shown = image_motion(jnp.stack(vector, -1), inv_depth, camera, other)
-    annotations = shown.flow, shown.inv_depth_change, vector, inv_depth
+    shown = image_motion(vectors, inv_depth, camera, other)
+    annotations = shown.flow, shown.inv_depth_change, vectors, inv_depth
     annotations, valid = narrow(seen & shown.valid, annotations, dtype)
-    flow, change, vector, _ = mask(valid, annotations)
-    return Motion(flow, change, channels_last(*vector), valid)
+    flow, change, vectors, _ = mask(valid, annotations)
+    return Motion(flow, change, vectors, valid)
 
 
 def _find_edges(sums: Images) -> jax.Array:

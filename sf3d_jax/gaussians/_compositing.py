@@ -18,7 +18,7 @@ from sf3d_jax.gaussians._drawing import sum_in_lockstep
 from sf3d_jax.gaussians._rows import Images, Layout, pack_images, unpack_images
 from sf3d_jax.gaussians._tiles import PIXELS, SIDE, Tiles, tile_grid
 
-# A function with the arguments of those of `_triton`.
+# A function with the arguments of those of `_primitives`, but `otherwise`.
 _Kernel: TypeAlias = Callable[..., jax.Array]
 # The table, the tile lists, and the drawn sums.
 _Residuals: TypeAlias = tuple[jax.Array, Tiles, jax.Array]

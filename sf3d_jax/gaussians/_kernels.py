@@ -9,7 +9,7 @@ In the derivative, each list entry has its own row, written once by its program:
 gains from this tile. So the kernel has no atomic additions, and the rows are reproducible. XLA sums
 them afterwards; on a GPU the order varies unless XLA is told to be deterministic.
 
-`_triton` and `_mosaic` call these kernels by the two compilers of Pallas.
+`_kernel_calls` calls these kernels, by either of the two compilers of Pallas.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.core import ShapedArray
 
 from sf3d_jax.camera import Size
 from sf3d_jax.gaussians._blending import (
@@ -44,10 +43,7 @@ from sf3d_jax.gaussians._rows import (
     unpack,
     unpack_images,
 )
-from sf3d_jax.gaussians._tiles import PIXELS, SIDE, tile_grid
-
-# GPUs add rows of four numbers at once, if a row's length is a multiple of that.
-_VECTOR = 4
+from sf3d_jax.gaussians._tiles import SIDE, tile_grid
 
 # Memory that a kernel reads and writes by index; Pallas has no public type for it.
 Reference: TypeAlias = Any
@@ -80,30 +76,6 @@ class Program(NamedTuple):
     def read(self, images: Reference, i: int, layout: Layout) -> jax.Array:
         """The tile's pixels of the i-th image, (P)."""
         return self.hold(images[self.place(i, layout)])
-
-
-def sums_shape(table: jax.Array, starts: jax.Array, layout: Layout) -> ShapedArray:
-    """The shape of what `draw` writes."""
-    tiles = starts.shape[1] - 1
-    return ShapedArray((table.shape[0], tiles * layout.images, PIXELS), table.dtype)
-
-
-def rows_shape(table: jax.Array, ids: jax.Array) -> ShapedArray:
-    """The shape of what `pull` writes."""
-    columns = table.shape[-1] + -table.shape[-1] % _VECTOR
-    return ShapedArray((*ids.shape, columns), table.dtype)
-
-
-def sum_rows(rows: jax.Array, table: jax.Array, ids: jax.Array, starts: jax.Array) -> jax.Array:
-    """The cotangent of the table, (B, N, D), from what `pull` has written."""
-    batch, count, columns = table.shape
-    # Entries beyond the end of the last list have no row.
-    used = jnp.arange(ids.shape[1], dtype=jnp.int32)[None] < starts[:, -1:]
-    first = count * jnp.arange(batch, dtype=jnp.int32)[:, None]
-    place = jnp.where(used, ids + first, batch * count)
-    total = jnp.zeros((batch * count, rows.shape[-1]), table.dtype)
-    total = total.at[place].add(rows, mode="drop")
-    return total.reshape(batch, count, -1)[..., :columns]
 
 
 def draw(

@@ -38,7 +38,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
 from sf3d_jax.camera import Size
-from sf3d_jax.gaussians._kernels import sums_shape
+from sf3d_jax.gaussians import _kernel_calls
 from sf3d_jax.gaussians._rows import Layout
 
 _HOPPER, _AMPERE, _VOLTA = 90, 80, 70
@@ -66,7 +66,7 @@ def composite_sums(
     size: Size,
     otherwise: Plain | None,
 ) -> jax.Array:
-    """The function of this name in `_triton` and `_mosaic`, whichever has kernels for the card.
+    """The function of this name in `_kernel_calls`, by the compiler that has kernels for the card.
 
     Args:
       table: (B, N, D), packed rows.
@@ -96,7 +96,7 @@ def derivative(
     size: Size,
     otherwise: Plain | None,
 ) -> jax.Array:
-    """The function of this name in `_triton` and `_mosaic`, whichever has kernels for the card.
+    """The function of this name in `_kernel_calls`, by the compiler that has kernels for the card.
 
     Args:
       table: (B, N, D).
@@ -163,8 +163,8 @@ def _lower(
     """The kernel, or the plain form where there is no kernel for the card."""
     kernels = _find_kernels(platform)
     if kernels is not None:
-        form = partial(getattr(kernels, name), layout=layout, size=size)
-        form = partial(form, interpret=True) if platform == "cpu" else form
+        call = partial(kernels.call, interpret=True) if platform == "cpu" else kernels.call
+        form = partial(getattr(_kernel_calls, name), layout=layout, size=size, call=call)
     elif otherwise is not None:
         form = jax.vmap(partial(otherwise, layout=layout, size=size))
     else:
@@ -185,7 +185,7 @@ def _leave_mesh(x: Any) -> ShapedArray:
 
 
 def _find_kernels(platform: str) -> ModuleType | None:
-    """The module with the kernels for a device, or None."""
+    """The module of the compiler for a device, or None."""
     capability = _find_capability() if platform == "cuda" else _AMPERE
     if capability in _MOSAIC and jax.__version_info__ >= _MOSAIC_SINCE:
         from sf3d_jax.gaussians import _mosaic
@@ -216,5 +216,5 @@ def _find_capability() -> int:
     return min((int(card.compute_capability.replace(".", "")) for card in cards), default=_HOPPER)
 
 
-_SUMS = _define("composite_sums", lambda *x: sums_shape(*x).shape)
+_SUMS = _define("composite_sums", lambda *x: _kernel_calls.sums_shape(*x).shape)
 _DERIVATIVE = _define("derivative", lambda table, *_: table.shape)

@@ -14,7 +14,7 @@ from helpers.platforms import count_kernels, count_loops, name_card
 
 import sf3d_jax as sf3d
 from sf3d_jax.gaussians import _compositing as compositing
-from sf3d_jax.gaussians import _triton
+from sf3d_jax.gaussians import _kernel_calls, _triton
 from sf3d_jax.gaussians._lists import build_tile_lists
 from sf3d_jax.gaussians._rows import Layout, pack
 from sf3d_jax.gaussians._splats import make_splats
@@ -180,11 +180,11 @@ def test_a_batch_is_one_call(both):
     cotangents = cotangents_of(*scenes[0], layout)
     table, tiles = jax.tree.map(lambda *x: jnp.stack(x), *scenes)
     flat = jnp.broadcast_to(cotangents.reshape(-1, PIXELS), (2, cotangents[..., 0].size, PIXELS))
-    options = {"layout": layout, "size": SIZE, "interpret": True}
+    options = {"layout": layout, "size": SIZE, "call": partial(_triton.call, interpret=True)}
     # Compiled with what follows the kernel, which writes no rows beyond the end of the lists.
     draw, pull = (
         jax.jit(partial(kernel, **options))
-        for kernel in (_triton.composite_sums, _triton.derivative)
+        for kernel in (_kernel_calls.composite_sums, _kernel_calls.derivative)
     )
     sums = draw(table, tiles.ids, tiles.starts)
     gradient = pull(table, tiles.ids, tiles.starts, sums, flat)
@@ -354,18 +354,18 @@ def test_both_compilers_get_the_same_kernels(layout):
     from sf3d_jax.gaussians import _mosaic
 
     *operands, size = few(layout)
-    interpreters = (
-        contextlib.nullcontext(),
-        mosaic_gpu.force_gpu_interpret_mode(mosaic_gpu.InterpretGPUParams()),
+    interpreter = mosaic_gpu.force_gpu_interpret_mode(mosaic_gpu.InterpretGPUParams())
+    compilers = (
+        (partial(_triton.call, interpret=True), contextlib.nullcontext()),
+        (_mosaic.call, interpreter),
     )
     results = []
-    for module, interpreter in zip((_triton, _mosaic), interpreters, strict=True):
-        options = {"layout": layout, "size": size}
-        options |= {"interpret": True} if module is _triton else {}
+    for call, interpreter in compilers:
+        options = {"layout": layout, "size": size, "call": call}
         with interpreter:
-            sums = jax.jit(partial(module.composite_sums, **options))(*operands)
+            sums = jax.jit(partial(_kernel_calls.composite_sums, **options))(*operands)
             given = np.random.default_rng(3).normal(size=sums.shape).astype(np.float32)
-            pulled = jax.jit(partial(module.derivative, **options))(*operands, sums, given)
+            pulled = jax.jit(partial(_kernel_calls.derivative, **options))(*operands, sums, given)
         results.append((sums, pulled))
     for found, wanted in zip(*results, strict=True):
         assert np.abs(wanted).max() > 0.1

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch, check_maps
 from sf3d_jax._numerics import align_ranks, channels, is_in_range, jit, mask, widen
-from sf3d_jax.losses._cholesky import decompose, solve_lower
+from sf3d_jax._numerics.cholesky import decompose, solve_lower
 from sf3d_jax.losses._maps import (
     LossMap,
     absolute,

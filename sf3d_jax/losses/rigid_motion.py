@@ -20,10 +20,10 @@ from jax import lax
 
 from sf3d_jax._checks import check_batch, check_maps
 from sf3d_jax._numerics import and_valid, channels, jit, mask, widen
+from sf3d_jax._numerics.cholesky import decompose, solve
 from sf3d_jax._numerics.vectors import Vector, add, cross, dot, scale, subtract
 from sf3d_jax.camera import Camera, check_camera
 from sf3d_jax.camera.projection import pixel_grid, unproject
-from sf3d_jax.losses._cholesky import decompose, solve
 from sf3d_jax.losses._maps import LossMap, loss_map, mask_inputs, root, total
 
 _NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]

@@ -3,12 +3,11 @@
 XLA's own decomposes the matrices of a batch one by one.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-
-from sf3d_jax.losses._maps import total
 
 # A lower triangle, row by row; entries are maps.
 Lower = Sequence[Sequence[jax.Array]]
@@ -38,7 +37,8 @@ def solve_lower(factor: Lower, b: Sequence[jax.Array]) -> list[jax.Array]:
     """y with L y = b."""
     y: list[jax.Array] = []
     for row, side in zip(factor, b, strict=True):
-        rest = side - total([jnp.zeros_like(side), *(a * c for a, c in zip(row, y, strict=False))])
+        known = [a * c for a, c in zip(row, y, strict=False)]
+        rest = side - functools.reduce(jnp.add, known) if known else side
         y.append(rest / row[-1])
     return y
 

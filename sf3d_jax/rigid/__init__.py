@@ -1,0 +1,1 @@
+"""What moves as one body: rigid fits, the motion of the camera, rigid fields, tracks."""

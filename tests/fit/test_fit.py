@@ -71,6 +71,7 @@ def test_a_batch_is_a_loop():
         np.testing.assert_allclose(both.flow[0, i], one.flow, atol=1e-3)
 
 
+@pytest.mark.thorough
 def test_one_image_serves_for_many():
     image, next_image, _, fitted = shifted_fit()
     several = fit.flow(image, np.stack([next_image, image]))
@@ -231,6 +232,7 @@ def test_any_smoothness_that_is_a_number_leaves_the_motion_finite(smoothness):
     assert np.isfinite(fit.flow(image, image[::-1], smoothness=smoothness).flow).all()
 
 
+@pytest.mark.thorough
 def test_a_traced_smoothness_leaves_the_motion_finite_whatever_it_is():
     image = np.float32(texture(*grid((6, 7))))
     traced = jax.jit(lambda s: fit.flow(image, image[::-1], smoothness=s))

@@ -320,7 +320,7 @@ def near_a_threshold(name, given):
     return np.maximum(*spread) > 1e-4
 
 
-@thorough.parametrize("name", RENDERERS, default=["both"])
+@thorough.parametrize("name", RENDERERS, default=["render"])
 def test_float32_is_right_but_at_thresholds(name):
     single = inputs(np.float32)
     result = images(as_numpy(drawn(name, 0, *single)))
@@ -584,6 +584,7 @@ def test_a_batch_is_a_loop(name):
             assert relative(x, y) < 1e-4 or not np.any(y)
 
 
+@pytest.mark.thorough
 def test_scenes_may_be_spread_over_devices():
     with float64():
         spread_a_scene()

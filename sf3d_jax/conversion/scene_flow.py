@@ -164,7 +164,7 @@ def image_motion(
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
-    dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    dtype, batch = check_camera_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
@@ -197,7 +197,7 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       valid if both depths are between 3e-10 and 3e9 m (float32) and the lens is one-to-one at
       both ends, even if the point leaves the image. Invalid pixels are zero and pass no gradient.
     """
-    dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    dtype, batch = check_camera_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     assert between.motion is not None
@@ -270,7 +270,7 @@ def scene_flow_covariance(
     """
     dtype, maps = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     check_array("covariance", covariance)
-    entries, batch = _split_covariance(covariance, camera.size, flow.ndim)
+    entries, batch = split_covariance(covariance, camera.size, flow.ndim)
     batch = check_batch(**{"maps and cameras": maps, "covariance": batch})
     entries, flow, d0, c, camera, next_camera = widen(
         entries, flow, inv_depth, inv_depth_change, camera, next_camera
@@ -298,7 +298,7 @@ def scene_flow_covariance(
     return result.reshape(*result.shape[:-1], 3, 3)
 
 
-def _split_covariance(
+def split_covariance(
     covariance: jax.Array, size: tuple[int, int], flow_axes: int
 ) -> tuple[dict[tuple[int, int], jax.Array], tuple[int, ...]]:
     """Splits a covariance into entries by (row, column); returns them and its batch shape.
@@ -329,7 +329,7 @@ def _check_motion(
     next_camera: Camera | None,
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks the inputs of `scene_flow`; returns the dtype and the batch shape of its result."""
-    return _check_maps(
+    return check_camera_maps(
         camera,
         next_camera,
         flow=(flow, 2),
@@ -338,7 +338,7 @@ def _check_motion(
     )
 
 
-def _check_maps(
+def check_camera_maps(
     camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks maps, given as (array, number of channels or 0 for no axis), against the cameras.

@@ -12,6 +12,7 @@ change of the flow and dr, in pixels of the second camera.
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import jit, widen
@@ -50,11 +51,7 @@ def ego_motion(
     valid: jax.Array | None = None,
 ) -> EgoMotion:
     """Finds the motion of the camera."""
-    maps = {
-        "flow": (flow, 2),
-        "inv_depth": (inv_depth, 0),
-        "inv_depth_change": (inv_depth_change, 0),
-    }
+    maps = {"flow": (flow, 2), "inv_depth": (inv_depth, 0), "inv_depth_change": (inv_depth_change, 0)}
     dtype, batch = check_camera_maps(
         camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
     )

@@ -6,7 +6,7 @@ point patterns" (PAMI 1991).
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,20 +82,18 @@ def fit_rigid(
     Raises:
       TypeError: neither or both of next_points and motions are given.
     """
-    dtype = _check(points, next_points, motions, weights, valid)
-    n = points.shape[-2]
-    points, next_points, motions, weights = widen(points, next_points, motions, weights)
-    if weights is None:
-        weights = jnp.ones(n, points.dtype)
-    other = next_points if motions is None else motions
+    other = _check(points, next_points, motions, weights, valid)
+    dtype = result_type(points.dtype, other.dtype)
+    given = jnp.ones(points.shape[-2], points.dtype) if weights is None else weights
+    points, other, given = widen(points, other, given)
     finite = is_in_range(points).all(-1), is_in_range(other).all(-1)
-    parts = align_ranks(*finite, is_in_range(weights) & (weights >= 0))
+    parts = align_ranks(*finite, is_in_range(given) & (given >= 0))
     used = and_valid(parts[0] & parts[1] & parts[2], valid)
-    before, after, weights = (
-        mask(used, x) for x in _align(used, channels(points), channels(other), (weights,))
+    before, after, (share,) = (
+        mask(used, x) for x in _align(used, channels(points), channels(other), (given,))
     )
     moved = subtract(after, before) if motions is None else after
-    fit, moments = _kabsch.fit(before, moved, weights[0], with_scale=scale)
+    fit, moments = _kabsch.fit(before, moved, share, with_scale=scale)
     left = mask(used & fit.valid[..., None], _leave(before, moved, fit, moments))
     (transform, residual), found = narrow_fit(fit, channels_last(*left), dtype)
     return RigidFit(transform, residual, found)
@@ -106,7 +104,7 @@ def narrow_fit(
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
     """The transform, the identity where not valid, and the residual in the dtype of the inputs."""
     tree, valid = narrow(fit.valid, (join(fit.linear, fit.shift), residual), dtype)
-    still = jnp.eye(3, 4, dtype=dtype)
+    still = jnp.broadcast_to(jnp.eye(3, 4, dtype=dtype), tree[0].shape)
     return (jnp.where(valid[..., None, None], tree[0], still), tree[1]), valid
 
 
@@ -129,14 +127,16 @@ def _check(
     motions: jax.Array | None,
     weights: jax.Array | None,
     valid: jax.Array | None,
-) -> jnp.dtype:
-    """Checks the arguments of `fit_rigid`; returns the dtype of its result."""
-    if (next_points is None) == (motions is None):
-        got = "neither" if motions is None else "both"
+) -> jax.Array:
+    """Checks the arguments of `fit_rigid`; returns the given one of next_points and motions."""
+    name, other = ("next_points", next_points) if motions is None else ("motions", motions)
+    if other is None or (next_points is not None and motions is not None):
+        got = "neither" if other is None else "both"
         raise TypeError(f"fit_rigid: expected one of next_points and motions, got {got}")
-    check_points("points", points)
+    check_array("points", points, (3,))
+    if points.ndim < 2:
+        raise ValueError(f"points: expected shape (..., n, 3), got {points.shape}")
     n = points.shape[-2]
-    name, other = ("motions", motions) if next_points is None else ("next_points", next_points)
     check_array(name, other, (n, 3))
     batches = {"points": points.shape[:-2], name: other.shape[:-2]}
     if weights is not None:
@@ -146,16 +146,4 @@ def _check(
         check_mask("valid", valid, (n,))
         batches["valid"] = valid.shape[:-1]
     check_batch(**batches)
-    return result_type(points.dtype, other.dtype)
-
-
-def check_points(name: str, points: Any) -> None:
-    """Checks that an argument is a set of points, (*b, n, 3).
-
-    Args:
-      name: argument name used in error messages.
-      points: argument to check.
-    """
-    check_array(name, points, (3,))
-    if points.ndim < 2:
-        raise ValueError(f"{name}: expected shape (..., n, 3), got {points.shape}")
+    return other

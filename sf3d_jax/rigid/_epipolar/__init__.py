@@ -21,9 +21,8 @@ from sf3d_jax.rigid._epipolar.lines import (
 )
 from sf3d_jax.rigid._epipolar.pixels import Entries, Pixels, collect_pixels
 from sf3d_jax.rigid._epipolar.refinement import differentiate_refined, refine, weigh_pixels
-from sf3d_jax.rigid._epipolar.side import find_parallax, find_side, has_translation
+from sf3d_jax.rigid._epipolar.side import find_parallax, find_side
 from sf3d_jax.rigid._epipolar.start import find_start
-from sf3d_jax.se3._turns import join
 
 
 def estimate(
@@ -57,29 +56,27 @@ def estimate(
 def _estimate_one(pixels: Pixels) -> tuple[jax.Array, jax.Array, jax.Array]:
     lines = jax.tree.map(lambda x: x.reshape(x.shape[0], -1), make_lines(pixels))
     known = pixels.known.astype(pixels.x.dtype)
-    motion, usable = _solve(*lax.stop_gradient((pixels, lines, known)))
+    motion, side, usable = _solve(*lax.stop_gradient((pixels, lines, known)))
     motion = differentiate_refined(motion, lines, known, usable)
     _, static = weigh_pixels(find_distances(motion, lines), known)
-    still = jnp.eye(3, 4, dtype=known.dtype)
-    transform = jnp.where(usable, join(motion.turn, motion.direction), still)
-    return transform, jnp.where(usable, static, 0), usable
+    identity = jnp.eye(3, 4, dtype=known.dtype)
+    turned = identity[:, :3] + motion.turn
+    transform = jnp.concatenate([turned, side * motion.direction[:, None]], axis=1)
+    return jnp.where(usable, transform, identity), jnp.where(usable, static, 0), usable
 
 
-def _solve(pixels: Pixels, lines: Lines, known: jax.Array) -> tuple[Motion, jax.Array]:
-    """The motion, and whether the pixels determine it."""
+def _solve(pixels: Pixels, lines: Lines, known: jax.Array) -> tuple[Motion, jax.Array, jax.Array]:
+    """The motion up to the side of t, this side, and whether the pixels determine it."""
     motion = refine(find_start(pixels), lines, known)
     distance = find_distances(motion, lines)
     weights, _ = weigh_pixels(distance, known)
-    distance = distance.reshape(known.shape)
     parallax = find_parallax(motion, pixels)
-    side = find_side(parallax, distance, weights)
-    finite = [jnp.isfinite(x) for x in jax.tree.leaves(motion)]
+    side, has_translation = find_side(parallax, distance.reshape(known.shape), weights, known)
     usable = (
-        (jnp.sum(known) > COORDINATES)
-        & jnp.all(jnp.stack(finite))
-        & has_translation(parallax, distance, weights, known)
+        has_translation
+        & (jnp.sum(known) > COORDINATES)
+        & jnp.all(jnp.isfinite(motion.turn))
+        & jnp.all(jnp.isfinite(motion.direction))
     )
-    motion = Motion(motion.turn, tuple(side * t for t in motion.direction))
-    still = jnp.zeros((), known.dtype)
-    harmless = Motion(((still,) * 3,) * 3, (still, still, jnp.ones_like(still)))
-    return jax.tree.map(lambda x, y: jnp.where(usable, x, y), motion, harmless), usable
+    harmless = Motion(jnp.zeros_like(motion.turn), jnp.asarray([0, 0, 1], known.dtype))
+    return jax.tree.map(lambda x, y: jnp.where(usable, x, y), motion, harmless), side, usable

@@ -20,9 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics.cholesky import decompose, solve
-from sf3d_jax._numerics.vectors import Matrix, Vector, cross, dot, scale
 from sf3d_jax.rigid._epipolar.pixels import Pixels
-from sf3d_jax.se3._turns import compose, from_cayley
 
 COORDINATES = 5
 # Longest step of the five coordinates together, in radians.
@@ -33,12 +31,12 @@ class Motion(NamedTuple):
     """A rotation and a direction of translation.
 
     Attributes:
-      turn: D = R - I, rows of numbers.
-      direction: t with |t| = 1, three numbers.
+      turn: (3, 3), D = R - I.
+      direction: (3,), t with |t| = 1.
     """
 
-    turn: Matrix
-    direction: Vector
+    turn: jax.Array
+    direction: jax.Array
 
 
 @jax.tree_util.register_dataclass
@@ -47,7 +45,7 @@ class Lines:
     """What e and n are made of, for each of N pixels or windows.
 
     Attributes:
-      products: (12, N), what the coefficients of `_list_coefficients` multiply.
+      products: (12, N), what the coefficients of `_find_coefficients` multiply.
       ray: (3, N), r0.
       spread: (3, N), the entries xx, xy, yy of V.
     """
@@ -66,56 +64,69 @@ def make_lines(pixels: Pixels) -> Lines:
     return Lines(jnp.stack([*changes, *squares]), jnp.stack([x, y, one]), jnp.stack(pixels.spread))
 
 
-def _list_coefficients(motion: Motion) -> list[jax.Array]:
-    """The coefficients of e: of (r1 - r0)_i r0_j for i = x, y, and of the squares r0_i r0_j.
+def _find_coefficients(factor: jax.Array, turn: jax.Array) -> jax.Array:
+    """The coefficients (..., 12) of e for E = G R = G + G D: of (r1 - r0)_i r0_j and of r0_i r0_j.
 
-    e = r1^T E r0 = (r1 - r0)^T E r0 + r0^T [t] D r0, as r0^T [t] r0 = 0. All terms are small if the
-    motion is. The first six are also the rows x and y of E, which give n_x and n_y.
+    e = (r1 - r0)^T E r0 + r0^T E r0, and r0^T G r0 = 0 for G = [t], so that all terms are small if
+    the motion is. The first six coefficients are the rows x and y of E, which give n_x and n_y.
+
+    Args:
+      factor: (..., 3, 3), G.
+      turn: (3, 3), D.
     """
-    t = motion.direction
-    a, b, c = (cross(t, column) for column in zip(*motion.turn, strict=True))
-    # Rows of [t] D, and of E = [t] + [t] D.
-    x, y, z = zip(a, b, c, strict=True)
-    e_x = x[0], x[1] - t[2], x[2] + t[1]
-    e_y = y[0] + t[2], y[1], y[2] - t[0]
-    return [*e_x, *e_y, x[0], x[1] + y[0], x[2] + z[0], y[1], y[2] + z[1], z[2]]
+    product = _multiply(factor, turn)
+    essential = factor + product
+    double = (factor + jnp.swapaxes(factor, -1, -2)) + (product + jnp.swapaxes(product, -1, -2))
+    squares = [double[..., i, j] / (2 if i == j else 1) for i in range(3) for j in range(i, 3)]
+    rows = essential[..., :2, :].reshape(*factor.shape[:-2], 6)
+    return jnp.concatenate([rows, jnp.stack(squares, axis=-1)], axis=-1)
+
+
+def _cross_matrix(vector: jax.Array) -> jax.Array:
+    """[w], with [w] x = w x x, for vectors (..., 3)."""
+    return jnp.cross(vector[..., None, :], jnp.eye(3, dtype=vector.dtype)).swapaxes(-1, -2)
 
 
 def move(motion: Motion, step: jax.Array) -> Motion:
-    """The motion after a turn (Cayley's vector) and a step of t in two directions across it."""
-    *turn, p, q = (step[i] for i in range(COORDINATES))
-    one, other = _find_tangents(motion.direction)
-    moved = [t + p * a + q * b for t, a, b in zip(motion.direction, one, other, strict=True)]
-    length = jnp.sqrt(dot(moved, moved))
-    return Motion(compose(from_cayley(turn), motion.turn), scale(1 / length, moved))
+    """The motion after a turn by Cayley's vector step[:3], and a step of t in two directions.
 
-
-def _find_tangents(t: Vector) -> tuple[Vector, Vector]:
-    """Two unit vectors at right angles to a unit vector, and to each other.
-
-    The first is the cross product with the axis that t is least along.
+    Cayley's vector is k = 2 tan(angle / 2) axis, and D = ([k] + [k]^2 / 2) / (1 + |k|^2 / 4).
     """
-    x, y, z = (jnp.abs(lax.stop_gradient(a)) for a in t)
-    first, second = (x <= y) & (x <= z), y <= z
-    axis = first, ~first & second, ~first & ~second
-    across = cross(t, tuple(a.astype(t[0].dtype) for a in axis))
-    one = scale(1 / jnp.sqrt(dot(across, across)), across)
-    return one, cross(t, one)
+    k, direction = step[:3], motion.direction
+    across = _cross_matrix(k)
+    turn = (across + 0.5 * _multiply(across, across)) / (1 + 0.25 * jnp.sum(k * k))
+    moved = direction + _multiply(step[3:], _find_tangents(direction))
+    length = jnp.sqrt(jnp.sum(moved * moved))
+    return Motion(motion.turn + turn + _multiply(turn, motion.turn), moved / length)
+
+
+def _find_tangents(t: jax.Array) -> jax.Array:
+    """Two unit vectors (2, 3) at right angles to a unit vector, and to each other.
+
+    The reflection that takes the z axis to t or -t takes the x and y axes there.
+    """
+    sign = jnp.where(t[2] < 0, -1, 1).astype(t.dtype)
+    rest = t[:2] / (1 + jnp.abs(t[2]))
+    return jnp.eye(2, 3, dtype=t.dtype) - rest[:, None] * (t + sign * jnp.eye(3, dtype=t.dtype)[2])
+
+
+def _multiply(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
 
 
 def find_distances(motion: Motion, lines: Lines) -> jax.Array:
     """The signed distance of each pixel, (N,)."""
-    coefficients = jnp.stack(_list_coefficients(motion))[None]
+    coefficients = _find_coefficients(_cross_matrix(motion.direction)[None], motion.turn)
     e, _, _, n_spread_n = _measure(coefficients, lines)
     return e[0] * _invert_root(n_spread_n)
 
 
 def differentiate_distances(motion: Motion, lines: Lines) -> tuple[jax.Array, jax.Array]:
     """The signed distances (N,), and their derivatives by the five coordinates (5, N)."""
-    coefficients = lambda step: jnp.stack(_list_coefficients(move(motion, step)))
-    still = jnp.zeros(COORDINATES, lines.ray.dtype)
-    slopes = jax.jacfwd(coefficients)(still)
-    both = jnp.concatenate([coefficients(still)[None], slopes.T])
+    across = _cross_matrix(motion.direction)
+    turned = _multiply(across, _cross_matrix(jnp.eye(3, dtype=across.dtype)))
+    factors = [across[None], turned, _cross_matrix(_find_tangents(motion.direction))]
+    both = _find_coefficients(jnp.concatenate(factors), motion.turn)
     e, n, spread_n, n_spread_n = _measure(both, lines)
     inverse = _invert_root(n_spread_n)
     growth = n[0][1:] * spread_n[0] + n[1][1:] * spread_n[1]
@@ -126,9 +137,8 @@ def _measure(
     coefficients: jax.Array, lines: Lines
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array], jax.Array]:
     """e and n = (n_x, n_y) for each of K rows of coefficients; V n and n^T V n for the first."""
-    multiply = lambda a, b: jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
-    e = multiply(coefficients, lines.products)
-    x, y = (multiply(coefficients[:, i : i + 3], lines.ray) for i in (0, 3))
+    e = _multiply(coefficients, lines.products)
+    x, y = (_multiply(coefficients[:, i : i + 3], lines.ray) for i in (0, 3))
     xx, xy, yy = lines.spread
     spread_n = xx * x[0] + xy * y[0], xy * x[0] + yy * y[0]
     return e, (x, y), spread_n, x[0] * spread_n[0] + y[0] * spread_n[1]
@@ -153,7 +163,7 @@ def step_towards(
     """
     distance, slopes = differentiate_distances(motion, lines)
     rows = jnp.concatenate([slopes, distance[None]])
-    sums = jnp.matmul(weights * rows, rows.T, precision=lax.Precision.HIGHEST)
+    sums = _multiply(weights * rows, rows.T)
     diagonal = jnp.diagonal(sums)[:COORDINATES]
     size = lax.rsqrt(jnp.where(diagonal > 0, diagonal, 1))
     matrix = [

@@ -40,24 +40,19 @@ def find_parallax(motion: Motion, pixels: Pixels) -> jax.Array:
     return jnp.where(has_line, (wx * vx + wy * vy) / root, 0)
 
 
-def find_side(parallax: jax.Array, distance: jax.Array, weights: jax.Array) -> jax.Array:
-    """1 if the depths of most static points are positive, else -1.
-
-    A parallax counts little if it is smaller than the typical distance from the lines.
-    """
-    scale = _robust.find_scale(distance, weights, _LEAST)
-    votes = jnp.sum(weights * parallax / (scale + jnp.abs(parallax)))
-    return jnp.where(votes < 0, -1, 1).astype(parallax.dtype)
-
-
-def has_translation(
+def find_side(
     parallax: jax.Array, distance: jax.Array, weights: jax.Array, known: jax.Array
-) -> jax.Array:
-    """Whether the parallax of the static pixels stands out of their distances from the lines.
+) -> tuple[jax.Array, jax.Array]:
+    """1 if the depths of most static points are positive, else -1; and whether there is a parallax.
 
-    Both are pooled over windows: a parallax has the same sign in all of a window.
+    The parallax is pooled over windows as the distances from the lines are, and compared with them:
+    if it is noise, it is as large. Windows whose parallax is no larger count little for the side.
     """
-    scale = _robust.find_scale(distance, known, _LEAST)
-    pool = lambda x: jnp.sum(weights * jnp.square(_robust.pool(x, known, scale, _RADIUS)))
-    noise = jnp.maximum(pool(distance), _LEAST * _LEAST * jnp.sum(weights))
-    return pool(parallax) > _SHARE * noise
+    limit = jnp.asarray(jnp.inf, parallax.dtype)
+    pool = lambda x: _robust.pool(x, known, limit, _RADIUS)
+    mean = lambda x: jnp.sum(weights * x) / jnp.maximum(jnp.sum(weights), 1)
+    parallax, distance = pool(parallax), pool(distance)
+    noise = jnp.maximum(mean(distance * distance), _LEAST * _LEAST)
+    votes = mean(parallax / (jnp.sqrt(noise) + jnp.abs(parallax)))
+    side = jnp.where(votes < 0, -1, 1).astype(parallax.dtype)
+    return side, mean(parallax * parallax) > _SHARE * noise

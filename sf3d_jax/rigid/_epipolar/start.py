@@ -34,8 +34,6 @@ _DAMPING, _LATE_DAMPING = 1e-2, 1e-4
 _BEST, _FIT_STEPS, _FIT_DAMPING, _WEIGHT_SCALES = 32, 10, 1e-6, 2.5
 # In pixels: the score's floor, and the weights', without noise.
 _LEAST_SCORE_SCALE, _LEAST_SCALE = 2e-3, 1e-4
-# The fractional parts of its multiples are spread evenly.
-_GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 def find_start(pixels: Pixels) -> Motion:
@@ -54,10 +52,7 @@ def _sum_windows(pixels: Pixels) -> tuple[Lines, jax.Array]:
     V is that of a mean of independent pixels.
     """
     height, width = pixels.known.shape
-    count = jnp.sum(pixels.known)
-    places = jnp.flatnonzero(pixels.known, size=height * width, fill_value=0)
-    share = jnp.asarray(np.arange(_WINDOWS) * _GOLDEN % 1, pixels.x.dtype)
-    middle = places[jnp.minimum((share * count).astype(jnp.int32), jnp.maximum(count - 1, 0))]
+    middle = _choose_pixels(pixels.known)
     around = np.arange(-_RADIUS, _RADIUS + 1)
     rows = (middle // width)[:, None] + np.repeat(around, len(around))
     columns = (middle % width)[:, None] + np.tile(around, len(around))
@@ -70,8 +65,28 @@ def _sum_windows(pixels: Pixels) -> tuple[Lines, jax.Array]:
     mean = lambda x: (x * counts).sum(-1) / whole
     return (
         Lines(mean(lines.products), mean(lines.ray), mean(lines.spread) / whole),
-        jnp.broadcast_to(count > 0, whole.shape).astype(whole.dtype),
+        (counts.sum(-1) > 0).astype(whole.dtype),
     )
+
+
+def _choose_pixels(known: jax.Array) -> jax.Array:
+    """Indices of known pixels all over the image, (_WINDOWS,); repeated if there are too few.
+
+    Each pixel has its random number, and the known ones with the largest are taken, so that a pixel
+    that is not known leaves the others chosen.
+    """
+    order = lax.bitcast_convert_type(_scramble(jnp.arange(known.size)) >> 1, jnp.int32)
+    chosen = lax.top_k(jnp.where(known.reshape(-1), order, -1), min(known.size, _WINDOWS))[1]
+    count = jnp.clip(jnp.sum(known), 1, len(chosen))
+    return chosen[np.arange(_WINDOWS) % count]
+
+
+def _scramble(x: jax.Array) -> jax.Array:
+    """A random number of 32 bits for each integer (the finaliser of MurmurHash3)."""
+    x = x.astype(jnp.uint32)
+    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+    return x ^ (x >> 16)
 
 
 def _fit_samples(lines: Lines) -> Motion:
@@ -81,8 +96,7 @@ def _fit_samples(lines: Lines) -> Motion:
     directions = random.normal(size=(_SAMPLES, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     dtype = lines.ray.dtype
-    none = jnp.zeros(_SAMPLES, dtype)
-    start = Motion(((none,) * 3,) * 3, tuple(jnp.asarray(x, dtype) for x in directions.T))
+    start = Motion(jnp.zeros((_SAMPLES, 3, 3), dtype), jnp.asarray(directions, dtype))
     samples = jax.tree.map(lambda x: jnp.moveaxis(x[:, index], 1, 0), lines)
     weights = jnp.ones(_WINDOWS_OF_SAMPLE, dtype)
 

@@ -35,7 +35,7 @@ class EgoMotion(NamedTuple):
 
     transform: jax.Array
     static: jax.Array
-    residual: jax.Array
+    residual: jax.Array | None
     valid: jax.Array
 
 
@@ -51,7 +51,11 @@ def ego_motion(
     valid: jax.Array | None = None,
 ) -> EgoMotion:
     """Finds the motion of the camera."""
-    maps = {"flow": (flow, 2), "inv_depth": (inv_depth, 0), "inv_depth_change": (inv_depth_change, 0)}
+    maps = {
+        "flow": (flow, 2),
+        "inv_depth": (inv_depth, 0),
+        "inv_depth_change": (inv_depth_change, 0),
+    }
     dtype, batch = check_camera_maps(
         camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
     )
@@ -66,6 +70,6 @@ def ego_motion(
     batch = check_batch(**batches)
     if inv_depth is None:
         wide = widen(flow, camera, next_camera, entries)
-        found = _epipolar.estimate(*wide, valid)
-    transform, static, residual, known = found
-    return EgoMotion(*(x.astype(dtype) for x in (transform, static, residual)), known)
+        transform, static, known = _epipolar.estimate(*wide, valid, batch)
+        return EgoMotion(transform.astype(dtype), static.astype(dtype), None, known)
+    raise NotImplementedError

@@ -37,6 +37,7 @@ from sf3d_jax._numerics import (
     result_type,
     widen,
 )
+from sf3d_jax.warping._surfaces import rise
 from sf3d_jax.warping._windows import (
     Maps,
     fold_batch_into_rows,

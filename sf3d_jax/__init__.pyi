@@ -8,6 +8,7 @@ from sf3d_jax import head as head
 from sf3d_jax import losses as losses
 from sf3d_jax import making as making
 from sf3d_jax import metrics as metrics
+from sf3d_jax import se3 as se3
 from sf3d_jax import views as views
 from sf3d_jax.camera import Camera as Camera
 from sf3d_jax.camera.projection import Points as Points

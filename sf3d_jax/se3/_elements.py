@@ -64,10 +64,12 @@ def write_elements(result: jax.Array, good: jax.Array, dtype: jnp.dtype) -> jax.
     return narrow(good, mask(good, jnp.broadcast_to(result, shape)), dtype)[0]
 
 
-def is_proper(rotation: list[tuple[jax.Array, ...]]) -> jax.Array:
-    """Whether rows are those of a rotation, whose determinant is 1, and not zeros or a mirror."""
-    a, b, c = rotation
-    return dot(a, cross(b, c)) > 0.5
+def is_rotation(determinant: jax.Array) -> jax.Array:
+    """Whether a matrix is a rotation, by its determinant, which is then 1.
+
+    A pose that was never set is zero: not invertible.
+    """
+    return determinant > 0.5
 
 
 def _is_good(x: jax.Array, trailing: tuple[int, ...]) -> jax.Array:
@@ -76,7 +78,8 @@ def _is_good(x: jax.Array, trailing: tuple[int, ...]) -> jax.Array:
     entries = {place: jax.lax.stop_gradient(x[(..., *place)]) for place in places}
     good = functools.reduce(jnp.logical_and, [is_in_range(entries[place]) for place in places])
     if trailing == TRANSFORM:
-        good = good & is_proper([tuple(entries[i, j] for j in range(3)) for i in range(3)])
+        a, b, c = (tuple(entries[i, j] for j in range(3)) for i in range(3))
+        good = good & is_rotation(dot(a, cross(b, c)))
     if trailing == QUATERNION:
         good = good & functools.reduce(jnp.logical_or, [entries[place] != 0 for place in places])
     return good

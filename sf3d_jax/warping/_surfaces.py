@@ -29,10 +29,23 @@ def is_joined(x: jax.Array, known: jax.Array, axis: int) -> jax.Array:
     """
     x = mask(known, lax.stop_gradient(x))
     slope = rise(x, known)
-    after = lambda a: _shift(a, axis)
+    after = lambda a: find_next(a, axis)
     low, high = jnp.minimum(x, after(x)), jnp.maximum(x, after(x))
     joined = is_one_surface(low, high, jnp.minimum(slope, after(slope)))
     return joined & known & after(known)
+
+
+def find_next(x: jax.Array, axis: int, by: int = 1) -> jax.Array:
+    """The map of each pixel's neighbour `by` (1 or -1) along an axis; 0 or False beyond the image.
+
+    Args:
+      x: (*b, h, w).
+      axis: -2 or -1.
+      by: 1 for the next pixel, -1 for the one before.
+    """
+    length = x.shape[axis]
+    margin = [(1, 1) if i == x.ndim + axis else (0, 0) for i in range(x.ndim)]
+    return lax.slice_in_dim(jnp.pad(x, margin), 1 + by, 1 + by + length, axis=axis)
 
 
 def is_one_surface(low: jax.Array, high: jax.Array, slope: jax.Array) -> jax.Array:
@@ -69,10 +82,3 @@ def rise(x: jax.Array, known: jax.Array) -> jax.Array:
         both = jnp.isfinite(left) & jnp.isfinite(right)
         total = total + jnp.where(both, jnp.minimum(left, right), 0)
     return total
-
-
-def _shift(x: jax.Array, axis: int) -> jax.Array:
-    """The map that holds each pixel's next one along an axis; 0 or False beyond the image."""
-    length = x.shape[axis]
-    margin = [(0, 1) if i == x.ndim + axis else (0, 0) for i in range(x.ndim)]
-    return lax.slice_in_dim(jnp.pad(x, margin), 1, length + 1, axis=axis)

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import jit, widen
 from sf3d_jax.camera import Camera
-from sf3d_jax.conversion.scene_flow import check_camera_maps, split_covariance
+from sf3d_jax.camera._maps import check_maps_of
+from sf3d_jax.conversion.scene_flow import split_covariance
 from sf3d_jax.rigid import _epipolar
 
 
@@ -56,7 +57,7 @@ def ego_motion(
         "inv_depth": (inv_depth, 0),
         "inv_depth_change": (inv_depth_change, 0),
     }
-    dtype, batch = check_camera_maps(
+    dtype, batch = check_maps_of(
         camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
     )
     entries = None

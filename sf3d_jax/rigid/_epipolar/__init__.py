@@ -21,7 +21,7 @@ from sf3d_jax.rigid._epipolar.lines import (
 )
 from sf3d_jax.rigid._epipolar.pixels import Entries, Pixels, collect_pixels
 from sf3d_jax.rigid._epipolar.refinement import differentiate_refined, refine, weigh_pixels
-from sf3d_jax.rigid._epipolar.side import find_parallax, find_side
+from sf3d_jax.rigid._epipolar.side import find_side
 from sf3d_jax.rigid._epipolar.start import find_start
 
 
@@ -70,10 +70,9 @@ def _solve(pixels: Pixels, lines: Lines, known: jax.Array) -> tuple[Motion, jax.
     motion = refine(find_start(pixels), lines, known)
     distance = find_distances(motion, lines)
     weights, _ = weigh_pixels(distance, known)
-    parallax = find_parallax(motion, pixels)
-    side, has_translation = find_side(parallax, distance.reshape(known.shape), weights, known)
+    side, has_depths = find_side(motion, pixels, distance.reshape(known.shape), weights)
     usable = (
-        has_translation
+        has_depths
         & (jnp.sum(known) > COORDINATES)
         & jnp.all(jnp.isfinite(motion.turn))
         & jnp.all(jnp.isfinite(motion.direction))

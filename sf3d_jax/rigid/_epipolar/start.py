@@ -26,14 +26,16 @@ T = TypeVar("T")
 
 _WINDOWS = 1024
 _RADIUS = 2
-_SAMPLES, _WINDOWS_OF_SAMPLE = 512, 6
+_SAMPLES, _WINDOWS_OF_SAMPLE = 1024, 6
 # Steps on a sample: at first damped strongly, since a motion is far from R = I.
 _STEPS = 12
 _DAMPING, _LATE_DAMPING = 1e-2, 1e-4
 # The best samples are fitted to all windows, with weights exp(-(distance / 2.5 scales)^2 / 2).
 _BEST, _FIT_STEPS, _FIT_DAMPING, _WEIGHT_SCALES = 32, 10, 1e-6, 2.5
-# In pixels: the score's floor, and the weights', without noise.
+# In pixels: the least scale of the score, and that of the weights, for flow without noise.
 _LEAST_SCORE_SCALE, _LEAST_SCALE = 2e-3, 1e-4
+# The distance, in scales, that counts half in the score.
+_SCORE_SCALES = 3.0
 
 
 def find_start(pixels: Pixels) -> Motion:
@@ -108,11 +110,16 @@ def _fit_samples(lines: Lines) -> Motion:
 
 
 def _score(motions: Motion, lines: Lines, known: jax.Array) -> jax.Array:
-    """The mean of log(s^2 + distance^2) of each motion, s the smallest scale of any motion."""
+    """The mean of e^2 / (e^2 + (3 s)^2) of each motion, s the smallest scale of any motion.
+
+    This counts what does not fit (Geman and McClure). A score that grows without bound, such as the
+    logarithm's, prefers motions between those of two bodies, which fit neither.
+    """
     distances = jax.vmap(lambda motion: find_distances(motion, lines))(motions)
     find_scale = lambda x: _robust.find_scale(x, known, _LEAST_SCORE_SCALE)
-    scale = jnp.min(jax.vmap(find_scale)(distances))
-    score = jnp.mean(jnp.log(scale * scale + distances * distances), axis=-1)
+    limit = _SCORE_SCALES * jnp.min(jax.vmap(find_scale)(distances))
+    squares = distances * distances
+    score = jnp.mean(squares / (squares + limit * limit), axis=-1)
     return jnp.where(jnp.isfinite(score), score, jnp.inf)
 
 

@@ -1,1 +1,4 @@
-"""How the motion of the camera is found: samples, a robust fit, its derivative."""
+"""The motion of the camera with depth: samples, a robust fit, its derivative."""
+
+from sf3d_jax.rigid._ego.estimate import estimate as estimate
+from sf3d_jax.rigid._ego.estimate import estimate_change as estimate_change

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sf3d_jax._numerics import mask
+from sf3d_jax._numerics import channels, mask
 from sf3d_jax._numerics.lengths import length
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.rigid import _robust
@@ -24,6 +24,8 @@ LEAST_SCALE = 2e-3
 _QUARTILES = {2: 0.7585276, 3: 1.1011532}
 # Scales at which the weights of a residual have fallen to exp(-1/2).
 _OWN = 3.0
+# Scales from which on residuals have no share in the mean over a window.
+_REJECTED = 6.0
 
 
 def find_scale(size: jax.Array, rows: Rows) -> jax.Array:
@@ -53,7 +55,7 @@ def refine(pixels: Pixels, motion: Motion) -> tuple[Motion, jax.Array]:
         motion, _ = carried
         centre = find_centre(pixels, motion)
         rows = linearize(pixels, motion, centre)
-        weights, _ = weigh_pixels(rows)
+        weights = weigh_pixels(rows)
         flat = jax.tree.map(lambda x: x.reshape(-1), rows)
         twist, determined = step(flat, weights.reshape(-1), _DAMPING)
         return move(motion, twist, centre), determined
@@ -61,32 +63,61 @@ def refine(pixels: Pixels, motion: Motion) -> tuple[Motion, jax.Array]:
     return lax.fori_loop(0, _STEPS, advance, (motion, jnp.asarray(False)))
 
 
-def weigh_pixels(rows: Rows) -> tuple[jax.Array, jax.Array]:
-    """The weight of each pixel, and how surely it is static; 0 where not seen."""
-    residual = mask(rows.seen, rows.residual)
-    known = rows.seen.astype(residual[0].dtype)
-    size = length(*residual)
-    scale = find_scale(size, rows)
+def weigh_pixels(rows: Rows) -> jax.Array:
+    """The weight of each pixel; 0 where not seen."""
+    residual, size, known, scale = _measure(rows)
     mean = length(*(_robust.pool(r, known, scale, _RADIUS) for r in residual))
-    mean_scale = find_scale(mean, rows)
-    weights = _robust.weigh(size, mean, scale, mean_scale)
-    return known * weights, known * _robust.is_still(mean, mean_scale)
+    return known * _robust.weigh(size, mean, scale, find_scale(mean, rows))
+
+
+def find_static(rows: Rows) -> jax.Array:
+    """How surely each pixel is static; 0 where not seen."""
+    residual, size, known, scale = _measure(rows)
+    mean = length(*_pool_alike(residual, size, known, scale))
+    own, pooled = _robust.is_still(size, scale), _robust.is_still(mean, find_scale(mean, rows))
+    return known * own * pooled
+
+
+def _measure(rows: Rows) -> tuple[Vector, jax.Array, jax.Array, jax.Array]:
+    """The residuals, their lengths, 1 where they count and 0 elsewhere, and their scale."""
+    residual = mask(rows.seen, rows.residual)
+    size = length(*residual)
+    return residual, size, rows.seen.astype(size.dtype), find_scale(size, rows)
+
+
+def _pool_alike(residual: Vector, size: jax.Array, known: jax.Array, scale: jax.Array) -> Vector:
+    """sum(u r) / sqrt(sum(u^2)) over each window: residuals of what moves fast have no share.
+
+    The share u = (1 - (|r| / 6 s)^2)^2 is Tukey's. So a pixel beside a fast object is not
+    taken for a part of it.
+    """
+    share = known * jnp.square(jnp.maximum(1 - jnp.square(size / (_REJECTED * scale)), 0))
+    squares = _robust.sum_windows(share * share, _RADIUS)
+    found = squares > 0
+    factor = mask(found, lax.rsqrt(jnp.where(found, squares, 1)))
+    return tuple(factor * _robust.sum_windows(share * r, _RADIUS) for r in residual)
 
 
 def differentiate_refined(pixels: Pixels, motion: Motion, usable: jax.Array) -> Motion:
     """The motion that `refine` found, with its derivative by the pixels where it is usable."""
     centre = find_centre(*lax.stop_gradient((pixels, motion)))
+    motion, _ = attach_derivative(_move_about, _sum_slopes, 6, (motion, centre), pixels, usable)
+    return motion
 
-    def advance(motion: Motion, twist: jax.Array) -> Motion:
-        return move(motion, tuple(twist), centre)
 
-    def sum_slopes(motion: Motion, pixels: Pixels) -> jax.Array:
-        rows = linearize(pixels, motion, centre)
-        weights, _ = weigh_pixels(rows)
-        by_twist = zip(*rows.derivative, strict=True)
-        weighted: Vector = tuple(mask(rows.seen, weights * r) for r in rows.residual)
-        return jnp.stack(
-            [sum(jnp.sum(w * d) for w, d in zip(weighted, column, strict=True)) for column in by_twist]
-        )
+def _move_about(solution: tuple[Motion, Vector], twist: jax.Array) -> tuple[Motion, Vector]:
+    motion, centre = solution
+    return move(motion, channels(twist), centre), centre
 
-    return attach_derivative(advance, sum_slopes, 6, motion, pixels, usable)
+
+def _sum_slopes(solution: tuple[Motion, Vector], pixels: Pixels) -> jax.Array:
+    """The sum of w J^T r over all pixels, which vanishes at the solution."""
+    rows = linearize(pixels, *solution)
+    weights = weigh_pixels(rows)
+    weighted = [mask(rows.seen, weights * r) for r in rows.residual]
+    by_twist = zip(*rows.derivative, strict=True)
+    return jnp.stack([_sum_products(weighted, column) for column in by_twist])
+
+
+def _sum_products(a: list[jax.Array], b: Vector) -> jax.Array:
+    return jnp.sum(sum(x * y for x, y in zip(a, b, strict=True)))

@@ -132,7 +132,16 @@ def _find_camera_motion(
 ) -> CameraMotion:
     # Keep numbers in one array until here: XLA compiles a program for each array, which contains
     # all operations that lead to it.
-    turn, shift = compute_once(find_relative(pose, next_pose))
+    return _split_motion(*compute_once(find_relative(pose, next_pose)), rays)
+
+
+def add_motion(views: TwoViews, turn: jax.Array, shift: jax.Array) -> TwoViews:
+    """The views with another relative pose: D, (*b, 3, 3), and t, (*b, 3)."""
+    motion = _split_motion(*compute_once((Double.of(turn), Double.of(shift))), views.exact)
+    return dataclasses.replace(views, motion=motion)
+
+
+def _split_motion(turn: Double, shift: Double, rays: tuple[Double, Double]) -> CameraMotion:
     x, y, z = (_broadcast_rows(turn[..., j]) for j in range(3))
     fixed = x * rays[0][None] + z, y * rays[1][None]
     fixed, back = compute_once((fixed, _inverse_minus_identity(turn.hi)))

@@ -113,15 +113,15 @@ def scene_flow(
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + len(camera.size))
-    parts, valid = _lift(fu, fv, d0, c, between)
+    parts, valid = lift(fu, fv, d0, c, between)
     vectors, valid = narrow(valid, channels_last(*parts), dtype)
     return SceneFlow(vectors, valid)
 
 
-def _lift(
+def lift(
     fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: TwoViews
 ) -> tuple[Vector, jax.Array]:
-    """Lifts pixels; returns the three coordinates of scene flow and the validity."""
+    """Lifts scalar maps to the three coordinates of scene flow, and says which are valid."""
     dx, dy, seen = ray_change(fu, fv, between)
     valid = seen & is_positive_finite(d0) & is_positive_finite(d0 + c)
     return where_valid(_lift_pixel, _STILL, valid, (dx, dy, d0, c), between), valid
@@ -280,10 +280,10 @@ def scene_flow_covariance(
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
     entries = dict(zip(entries, align_ranks(*entries.values(), rank=rank), strict=True))
-    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)
+    lift_all = lambda fu, fv, d0, c: lift(fu, fv, d0, c, between)
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=rank)
     pixels = fu, fv, *jnp.broadcast_arrays(d0, c)
-    _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
+    _, push, valid = jax.linearize(lift_all, *pixels, has_aux=True)
     for entry in jax.tree.leaves(entries):
         valid = valid & is_in_range(entry)
     entries = mask(valid, entries)

@@ -26,13 +26,16 @@ _OWN, _POOLED = 3.0, 2.0
 _MASK = 3.5
 
 
-def find_scale(residual: jax.Array, known: jax.Array, least: float) -> jax.Array:
+def find_scale(
+    residual: jax.Array, known: jax.Array, least: float, quartile: float = NORMAL_QUARTILE
+) -> jax.Array:
     """The standard deviation of normal residuals by the lower quartile of their magnitudes.
 
     Args:
       residual: (...), any values where not known.
       known: (...), 1 where a residual counts, and 0 elsewhere; of the residual's dtype.
       least: smallest result.
+      quartile: the lower quartile of the magnitudes for a standard deviation of 1.
 
     Returns:
       One number. Its derivative is that of the residual at the quartile.
@@ -41,9 +44,9 @@ def find_scale(residual: jax.Array, known: jax.Array, least: float) -> jax.Array
     value = _find_quartile(lax.stop_gradient(size), lax.stop_gradient(known))
     there = size == value
     count = jnp.maximum(jnp.sum(there), 1).astype(size.dtype)
-    quartile = jnp.sum(jnp.where(there, size, 0)) / count
-    quartile = jnp.where(jnp.isfinite(value), quartile, 0)
-    return jnp.maximum(quartile / NORMAL_QUARTILE, jnp.asarray(least, size.dtype))
+    found = jnp.sum(jnp.where(there, size, 0)) / count
+    found = jnp.where(jnp.isfinite(value), found, 0)
+    return jnp.maximum(found / quartile, jnp.asarray(least, size.dtype))
 
 
 def _find_quartile(size: jax.Array, known: jax.Array) -> jax.Array:

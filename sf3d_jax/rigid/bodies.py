@@ -42,7 +42,12 @@ def rigid_bodies(
     most: int = 8,
 ) -> Bodies:
     dtype = flow.dtype
-    batch = check_batch(flow=flow.shape[:-3], inv_depth=inv_depth.shape[:-2], change=inv_depth_change.shape[:-2], camera=check_camera("camera", camera))
+    batch = check_batch(
+        flow=flow.shape[:-3],
+        inv_depth=inv_depth.shape[:-2],
+        change=inv_depth_change.shape[:-2],
+        camera=check_camera("camera", camera),
+    )
     flow, d0, c, camera = widen(flow, inv_depth, inv_depth_change, camera)
     views = two_views(camera, None, len(batch))
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + 2)
@@ -57,7 +62,9 @@ def rigid_bodies(
     focal = channels(jnp.broadcast_to(camera.focal, (*batch, 2)).reshape(-1, 2))
     one = lambda x: _segment_one(*x, most)
     labels, transforms, residual = lax.map(one, (pixels, known, focal))
-    return Bodies(labels.reshape(whole), transforms.reshape(*batch, most, 3, 4), residual.reshape(*whole, 3))
+    return Bodies(
+        labels.reshape(whole), transforms.reshape(*batch, most, 3, 4), residual.reshape(*whole, 3)
+    )
 
 
 def _segment_one(pixels, known, focal, most):

@@ -14,7 +14,15 @@ from jax import lax
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.rigid import _kabsch
 from sf3d_jax.rigid._bodies.noise import find_quantile
-from sf3d_jax.rigid._bodies.pixels import Motion, Noise, Pixels, expand, improve, lift, square_residual
+from sf3d_jax.rigid._bodies.pixels import (
+    Motion,
+    Noise,
+    Pixels,
+    expand,
+    improve,
+    lift,
+    square_residual,
+)
 
 # Guesses for each body, the pixels of each, and how far they are from the first of them, as shares
 # of the larger side of the image: the closest are on one body, the widest tell its motion best.
@@ -40,16 +48,16 @@ class Found(NamedTuple):
     noise: Noise
 
 
-def find_bodies(
-    pixels: Pixels, known: jax.Array, focal: Vector, noise: Noise, most: int
-) -> Found:
+def find_bodies(pixels: Pixels, known: jax.Array, focal: Vector, noise: Noise, most: int) -> Found:
     """Finds bodies in maps (H, W), each among the pixels that the earlier ones left."""
     size = known.shape
     flat = jax.tree.map(jnp.ravel, pixels)
     zero = jnp.zeros(most, noise.flow.dtype)
     motions = Motion(((zero,) * 3,) * 3, (zero,) * 3)
 
-    def step(k: jax.Array, state: tuple[Motion, Noise, jax.Array]) -> tuple[Motion, Noise, jax.Array]:
+    def step(
+        k: jax.Array, state: tuple[Motion, Noise, jax.Array]
+    ) -> tuple[Motion, Noise, jax.Array]:
         motions, noise, free = state
         motion, decile = _find_body(flat, free, focal, noise, size)
         # The first body tells how large the noise of its pixels is.

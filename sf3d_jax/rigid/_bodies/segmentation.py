@@ -101,7 +101,9 @@ def _is_superfluous(labels: jax.Array, squares: jax.Array, known: jax.Array) -> 
 
 
 def _least(known: jax.Array) -> jax.Array:
-    return jnp.maximum((LEAST_SHARE * known.sum().astype(jnp.float32)).astype(jnp.int32), _LEAST_COUNT)
+    return jnp.maximum(
+        (LEAST_SHARE * known.sum().astype(jnp.float32)).astype(jnp.int32), _LEAST_COUNT
+    )
 
 
 def _count(labels: jax.Array, most: int) -> jax.Array:

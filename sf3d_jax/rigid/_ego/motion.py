@@ -90,7 +90,9 @@ def find_centre(pixels: Pixels, motion: Motion) -> Vector:
 def predict(pixels: Pixels, turn: Matrix, t: Vector) -> tuple[Vector, jax.Array, jax.Array]:
     """The predicted changes of x, y and 1/z; 1/(1 + m_z); and where the point is before it."""
     x, y, d = pixels.x, pixels.y, pixels.inv_depth
-    mx, my, mz = (row[0] * x + row[1] * y + (row[2] + d * s) for row, s in zip(turn, t, strict=True))
+    mx, my, mz = (
+        row[0] * x + row[1] * y + (row[2] + d * s) for row, s in zip(turn, t, strict=True)
+    )
     before = 1 + mz > _NEAREST
     nearer = 1 / jnp.where(before, 1 + mz, 1)
     change = (mx - x * mz) * nearer, (my - y * mz) * nearer, -d * mz * nearer

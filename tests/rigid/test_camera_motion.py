@@ -85,7 +85,7 @@ def objects():
 
 def resized(scene):
     """Every second column, as of a camera with pixels twice as wide."""
-    half = lambda camera, focal: sf3d.Camera.pinhole(
+    half = lambda camera: sf3d.Camera.pinhole(
         camera.focal[0] / 2,
         camera.focal[1],
         camera.principal_point[0] / 2,
@@ -99,8 +99,8 @@ def resized(scene):
     }
     return scene._replace(
         flow=scene.flow[:, ::2] * [0.5, 1],
-        camera=half(scene.camera, 1),
-        next_camera=half(scene.next_camera, 1),
+        camera=half(scene.camera),
+        next_camera=half(scene.next_camera),
         **maps,
     )
 
@@ -205,7 +205,8 @@ def test_a_batch_is_a_loop(with_change):
 @pytest.mark.parametrize("case", ["flow", "change", "covariance", "both"])
 def test_the_derivative_is_that_of_finite_differences(case):
     with jax.enable_x64(True):
-        scene = add_noise(rigid_scene(3, SMALL), 1)
+        # The slope of a quartile jumps where two residuals change places; none of these do.
+        scene = add_noise(rigid_scene(3, SMALL), 2)
         covariance = noise_covariance(scene) if case in ("covariance", "both") else None
         change = scene.change if case in ("change", "both") else None
 
@@ -329,7 +330,6 @@ def test_lenses_that_bend_are_solved(model):
     coefficients = np.array(
         [-0.1, 0.02, 0.001, -0.002] if model == "opencv" else [0.02, 0.01, 0, 0]
     )
-    pose = np.vstack([scene.transform, [0, 0, 0, 1]])
     pose = np.hstack([np.eye(3), 0.3 * scene.transform[:, 3:]])
     first, second = (
         sf3d.Camera(c.focal, c.principal_point, p, k * coefficients, size=c.size, model=model)
@@ -339,7 +339,7 @@ def test_lenses_that_bend_are_solved(model):
         )
     )
     first, second, inv_depth = cast((first, second, scene.inv_depth))
-    flow, change, valid = sf3d.rigid_motion(inv_depth, first, second)
+    flow, _, valid = sf3d.rigid_motion(inv_depth, first, second)
     moving = np.zeros(SMALL, bool)
     moving[4:10, 5:15] = True
     flow = np.asarray(flow) + np.float32(3) * moving[..., None]

@@ -1,6 +1,5 @@
 """The estimate of images with depth, with batch axes."""
 
-import dataclasses
 import math
 
 import jax

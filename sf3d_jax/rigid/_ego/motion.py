@@ -158,7 +158,7 @@ def step(rows: Rows, weights: jax.Array, damping: float) -> tuple[Vector, jax.Ar
     parts = [jnp.stack([*d, r]) for d, r in zip(rows.derivative, rows.residual, strict=True)]
     table = jnp.concatenate(parts, axis=-1)
     repeated = jnp.concatenate([weights] * len(parts), axis=-1)
-    normal = jnp.matmul(table * repeated, table.T, precision=jax.lax.Precision.HIGHEST)
+    normal = jnp.matmul(table * repeated[None], table.T, precision=jax.lax.Precision.HIGHEST)
     size = jnp.sqrt(jnp.diagonal(normal)[:6])
     size = jnp.where(size > 0, size, 1)
     scaled = [[normal[i, j] / (size[i] * size[j]) for j in range(i + 1)] for i in range(6)]

@@ -9,7 +9,7 @@ from sf3d_jax._numerics import align_ranks, channels, is_in_range, is_positive_f
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, _lens
 from sf3d_jax.camera._fields import edit
-from sf3d_jax.conversion._two_views import TwoViews, ray_change, two_views
+from sf3d_jax.conversion._two_views import TwoViews, ray_change
 
 # Variances by (row, column) of the covariance of (Fu, Fv, d, c).
 Entries = dict[tuple[int, int], jax.Array]

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics.vectors import Matrix, Vector, add, scale, subtract
+from sf3d_jax._numerics.vectors import scale, subtract
 from sf3d_jax.rigid import _kabsch
 from sf3d_jax.rigid._ego.fit import LEAST_SCALE, find_scale, refine_few
-from sf3d_jax.rigid._ego.motion import Motion, Rows, find_centre, linearize, move, step, still
+from sf3d_jax.rigid._ego.motion import Motion, find_centre, linearize, move, step, still
 from sf3d_jax.rigid._ego.pixels import Pixels, unit_rays
 from sf3d_jax.se3 import _turns
 

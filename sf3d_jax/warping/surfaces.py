@@ -64,8 +64,9 @@ def normals(inv_depth: jax.Array, camera: Camera) -> Normals:
     Returns:
       Normals in the dtype of inv_depth, in the axes of the camera (`camera.world_to_camera` takes
       them to the world), with n . X < 0. A pixel is valid if it has a surface, the lens is
-      one-to-one there, and it has a neighbour on the same surface in its row and in its column.
-      Invalid pixels are zero and pass no gradient.
+      one-to-one there, and it has a neighbour on the same surface in its row and in its column; a
+      slanted surface must be three pixels wide for its slope to be known. Invalid pixels are zero
+      and pass no gradient.
     """
     dtype, batch = check_maps_of(camera, None, inv_depth=(inv_depth, 0))
     d, camera = widen(inv_depth, camera)

@@ -103,6 +103,12 @@ def recolored(image):
     return augment.random_color(jax.random.key(0), sample).image
 
 
+def stretched_normals(inv_depth):
+    """Normals whose lengths are not all 1."""
+    normals, valid = sf3d.normals(inv_depth, ALONE)
+    return normals * np.float32([[[1, 2, 3]]]), valid
+
+
 ALONE = pair("pinhole")[0]
 # The weights and the mask of losses, one number each.
 HALVES = np.full(SIZE, 0.5, np.float32)
@@ -176,7 +182,7 @@ CASES = {
         (FLOW, INV_DEPTH, CHANGE, SPREAD),
     ),
     "point_map": Case(lambda d: sf3d.point_map(d, ALONE), (INV_DEPTH,)),
-    "normals": Case(lambda d: sf3d.normals(d, ALONE), (SMOOTH_INV_DEPTH,), reach=3),
+    "normals": Case(stretched_normals, (SMOOTH_INV_DEPTH,), reach=3),
     "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
     "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),
     "from_disparities": Case(depth_change.from_disparities, (ONES, 2 * ONES, 3 * ONES)),

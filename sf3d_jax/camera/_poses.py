@@ -40,7 +40,7 @@ def relate_poses(pose: Array, other: Array) -> Array:
         shift = change[..., 3:] - turn @ first[..., 3:]
         relative = np.concatenate([turn + np.eye(3), shift], axis=-1)
         widest = max(pose.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
-    return relative.astype(widest)
+        return relative.astype(widest)
     return between(*_place(pose, other))
 
 

@@ -23,12 +23,11 @@ from sf3d_jax._numerics import (
     jit,
     mask,
     narrow,
-    where_valid,
     widen,
 )
 from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.lengths import length
-from sf3d_jax._numerics.vectors import Vector, scale
+from sf3d_jax._numerics.vectors import scale
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import TwoViews, two_views
@@ -76,15 +75,19 @@ def normals(inv_depth: jax.Array, camera: Camera) -> Normals:
     known = is_positive_finite(d) & views.valid
     d = mask(known, d, 1)
     columns, rows = (_difference(d, views, known, axis) for axis in (-1, -2))
-    # The determinant of the rays' differences; a lens that is one-to-one has no zero of it.
+    # The determinant of the rays' differences, in pixels; a one-to-one lens has no zero of it.
     area = columns.x * rows.y - columns.y * rows.x
     valid = known & columns.known & rows.known & is_positive_finite(jnp.abs(area))
-    inputs = (columns.d, rows.d, columns.x, columns.y, rows.x, rows.y, d)
-    slopes = where_valid(_find_slopes, (0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0), valid, inputs, None)
-    valid = valid & is_in_range(slopes[0]) & is_in_range(slopes[1])
-    rays = jnp.broadcast_arrays(d, views.x, views.y)[1:]
-    normal = where_valid(_find_normal, (0.0,) * 4, valid, (*slopes, *rays), None)
-    result, valid = narrow(valid, channels_last(*normal), dtype)
+    # Without neighbours the differences are 0, which slopes must not be divided by.
+    area = mask(valid, area, 1) * d
+    px = views.optics.fx * (columns.d * rows.y - rows.d * columns.y) / area
+    py = views.optics.fy * (rows.d * columns.x - columns.d * rows.x) / area
+    valid = valid & is_in_range(px) & is_in_range(py)
+    px, py = mask(valid, (px, py))
+    # By the inverse depth itself, so that the last is near -1 at any distance.
+    normal = -px, -py, views.x * px + views.y * py - 1
+    unit = mask(valid, scale(1 / length(*normal), normal))
+    result, valid = narrow(valid, channels_last(*unit), dtype)
     return Normals(result, valid)
 
 
@@ -93,8 +96,8 @@ class _Difference(NamedTuple):
 
     Attributes:
       d: of inverse depth; 0 without a neighbour.
-      x: of x of the ray.
-      y: of y of the ray.
+      x: of x of the ray, times the focal length.
+      y: of y of the ray, times the focal length.
       known: bool, whether there is a neighbour.
     """
 
@@ -112,27 +115,9 @@ def _difference(d: jax.Array, views: TwoViews, known: jax.Array, axis: int) -> _
         for ray in views.exact
     ]
     steps = [find_next(d, axis) - d]
-    steps += [(jax.tree.map(lambda a: find_next(a, axis), ray) - ray).rounded for ray in rays]
+    for ray, focal in zip(rays, (views.optics.fx, views.optics.fy), strict=True):
+        following = jax.tree.map(lambda a: find_next(a, axis), ray)
+        steps.append(focal * (following - ray).rounded)
     # The step to the next pixel and that from the one before; either may lead to another surface.
     both = [step + find_next(step, axis, -1) for step in mask(joined, steps)]
     return _Difference(both[0], both[1], both[2], joined | find_next(joined, axis, -1))
-
-
-def _find_slopes(
-    column: jax.Array,
-    row: jax.Array,
-    column_x: jax.Array,
-    column_y: jax.Array,
-    row_x: jax.Array,
-    row_y: jax.Array,
-    d: jax.Array,
-    _: None,
-) -> tuple[jax.Array, jax.Array]:
-    """The slopes of inverse depth by the ray, relative to the inverse depth itself."""
-    factor = 1 / ((column_x * row_y - column_y * row_x) * d)
-    return factor * (column * row_y - row * column_y), factor * (row * column_x - column * row_x)
-
-
-def _find_normal(px: jax.Array, py: jax.Array, x: jax.Array, y: jax.Array, _: None) -> Vector:
-    normal = -px, -py, x * px + y * py - 1
-    return scale(1 / length(*normal), normal)

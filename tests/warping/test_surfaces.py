@@ -42,11 +42,12 @@ def test_normals_of_planes_are_exact(lens):
     rays = opencv_rays(grid(), one)
     for i in range(len(TILTS)):
         inv_depth = show_plane(i, rays)
-        assert inv_depth.min() > 0.1
+        assert np.nanmin(inv_depth) > 0.1
         with float64():
             normals, valid = as_numpy(sf3d.normals(inv_depth, one))
-        assert valid.all() and normals.dtype == np.float64
-        assert find_angle(normals, TILTS[i]).max() < (1e-12 if lens == "pinhole" else 1e-11)
+        # OpenCV does not find some rays of the widest lens, nor are those of its corners.
+        assert normals.dtype == np.float64 and valid.mean() > (0.9 if lens == "rational" else 0.999)
+        assert find_angle(normals, TILTS[i])[valid].max() < 1e-12
 
 
 @thorough.parametrize("lens", ["pinhole", "opencv"], default=["pinhole"])

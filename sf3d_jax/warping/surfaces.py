@@ -25,7 +25,6 @@ from sf3d_jax._numerics import (
     narrow,
     widen,
 )
-from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.lengths import length
 from sf3d_jax._numerics.vectors import scale
 from sf3d_jax.camera import Camera
@@ -109,15 +108,19 @@ class _Difference(NamedTuple):
 
 def _difference(d: jax.Array, views: TwoViews, known: jax.Array, axis: int) -> _Difference:
     joined = is_joined(d, known, axis)
-    # In double-floats, as neighbouring rays have most digits in common.
-    rays = [
-        Double(jnp.broadcast_to(ray.hi, d.shape), jnp.broadcast_to(ray.lo, d.shape))
-        for ray in views.exact
-    ]
-    steps = [find_next(d, axis) - d]
-    for ray, focal in zip(rays, (views.optics.fx, views.optics.fy), strict=True):
-        following = jax.tree.map(lambda a: find_next(a, axis), ray)
-        steps.append(focal * (following - ray).rounded)
+    steps = [find_next(d, axis) - d, *_step_rays(views, d.shape, axis)]
     # The step to the next pixel and that from the one before; either may lead to another surface.
     both = [step + find_next(step, axis, -1) for step in mask(joined, steps)]
     return _Difference(both[0], both[1], both[2], joined | find_next(joined, axis, -1))
+
+
+def _step_rays(views: TwoViews, shape: tuple[int, ...], axis: int) -> list[jax.Array]:
+    """The change of each ray to the next pixel's, times the focal length."""
+    if not views.has_distortion:
+        return [jnp.full(shape, float(axis == along), views.x.dtype) for along in (-1, -2)]
+    steps = []
+    for ray, focal in zip(views.exact, (views.optics.fx, views.optics.fy), strict=True):
+        # In double-floats, as neighbouring rays have most digits in common.
+        following = jax.tree.map(lambda a: find_next(a, axis), ray)
+        steps.append(focal * (following - ray).rounded)
+    return steps

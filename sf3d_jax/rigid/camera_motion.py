@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from sf3d_jax._checks import check_array, check_batch, check_mask
 from sf3d_jax._numerics import jit, widen
 from sf3d_jax.camera import Camera
-from sf3d_jax.conversion.scene_flow import check_camera_maps, split_covariance
+from sf3d_jax.camera._maps import check_maps_of
+from sf3d_jax.conversion.scene_flow import split_covariance
 from sf3d_jax.rigid import _epipolar
 
 
@@ -35,7 +36,7 @@ class EgoMotion(NamedTuple):
 
     transform: jax.Array
     static: jax.Array
-    residual: jax.Array
+    residual: jax.Array | None
     valid: jax.Array
 
 
@@ -51,8 +52,12 @@ def ego_motion(
     valid: jax.Array | None = None,
 ) -> EgoMotion:
     """Finds the motion of the camera."""
-    maps = {"flow": (flow, 2), "inv_depth": (inv_depth, 0), "inv_depth_change": (inv_depth_change, 0)}
-    dtype, batch = check_camera_maps(
+    maps = {
+        "flow": (flow, 2),
+        "inv_depth": (inv_depth, 0),
+        "inv_depth_change": (inv_depth_change, 0),
+    }
+    dtype, batch = check_maps_of(
         camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
     )
     entries = None
@@ -66,6 +71,6 @@ def ego_motion(
     batch = check_batch(**batches)
     if inv_depth is None:
         wide = widen(flow, camera, next_camera, entries)
-        found = _epipolar.estimate(*wide, valid)
-    transform, static, residual, known = found
-    return EgoMotion(*(x.astype(dtype) for x in (transform, static, residual)), known)
+        transform, static, known = _epipolar.estimate(*wide, valid, batch)
+        return EgoMotion(transform.astype(dtype), static.astype(dtype), None, known)
+    raise NotImplementedError

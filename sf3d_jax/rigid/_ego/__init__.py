@@ -1,0 +1,1 @@
+"""How the motion of the camera is found: samples, a robust fit, its derivative."""

@@ -97,9 +97,7 @@ def _predict(pixels: Pixels, motion: Motion, focal: Vector, noise: Noise) -> _Pr
     mz = jnp.where(seen, mz, 0)
     nearer = 1 / (1 + mz)
     change = tuple((m - r * mz) * nearer for m, r in zip((mx, my), pixels.ray, strict=True))
-    left = [
-        f * (a - b) / noise.flow for f, a, b in zip(focal, pixels.change, change, strict=True)
-    ]
+    left = [f * (a - b) / noise.flow for f, a, b in zip(focal, pixels.change, change, strict=True)]
     after, near = add(pixels.ray, change), pixels.inv_depth * nearer
     tz = motion.shift[2]
     spread = [
@@ -157,7 +155,9 @@ def _solve_normal(normal: jax.Array) -> list[jax.Array]:
     root = [jnp.where(a > 0, lax.rsqrt(jnp.where(a > 0, a, 1)), 0) for a in diagonal]
     lower = [
         [
-            1 + _DAMPING * jnp.ones_like(root[i]) if i == j else root[i] * root[j] * normal[..., i, j]
+            1 + _DAMPING * jnp.ones_like(root[i])
+            if i == j
+            else root[i] * root[j] * normal[..., i, j]
             for j in range(i + 1)
         ]
         for i in range(n)

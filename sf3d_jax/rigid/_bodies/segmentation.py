@@ -130,11 +130,43 @@ def _refit(pixels: Pixels, state: _State, focal: Vector, least: Noise) -> _State
 
     A body that has the same motion as its host, within the noise, becomes a part of it.
     """
+    most = state.alive.size
+    own = jnp.arange(most, dtype=jnp.int32)
+    starts = jax.tree.map(lambda a: jnp.concatenate([a, jnp.take(a, state.hosts)]), state.motions)
+    cases = starts, jnp.concatenate([own, own]), jnp.concatenate([own, state.hosts])
+    needed = jnp.concatenate([state.alive, state.alive & (state.hosts != own)])
+    motions, totals = _fit_all(pixels, state, focal, cases, needed)
+    (motions, joined), (totals, joined_totals) = (
+        (jax.tree.map(lambda a: a[:most], x), jax.tree.map(lambda a: a[most:], x))
+        for x in (motions, totals)
+    )
+    rise = joined_totals - totals - jnp.take(totals, state.hosts)
+    count = _count(state.labels, most).astype(totals.dtype)
+    joins = state.alive & (state.hosts != own) & (rise < _SAME * count)
+    joins &= ~jnp.take(joins, state.hosts)
+    # The motion of both goes to the host.
+    takes = joins[None] & (state.hosts[None] == own[:, None])
+    guest = jnp.argmax(takes, axis=1)
+    motions = jax.tree.map(
+        lambda a, b: jnp.where(takes.any(1), jnp.take(b, guest), a), motions, joined
+    )
+    noise = _measure_noise(pixels, state, focal, least)
+    return state._replace(motions=motions, noise=noise, alive=state.alive & ~joins)
+
+
+def _fit_all(
+    pixels: Pixels,
+    state: _State,
+    focal: Vector,
+    cases: tuple[Motion, jax.Array, jax.Array],
+    needed: jax.Array,
+) -> tuple[Motion, jax.Array]:
+    """Motions of the pixels of either of two labels, and the sums of their squared residuals."""
     flat, labels = jax.tree.map(jnp.ravel, pixels), state.labels.ravel()
 
-    def fit(case: tuple[Motion, jax.Array, jax.Array]) -> tuple[Motion, jax.Array, jax.Array]:
-        motion, k, other = case
-        members = (labels == k) | (labels == other)
+    def fit(case: tuple[Motion, jax.Array, jax.Array]) -> tuple[Motion, jax.Array]:
+        motion, one, other = case
+        members = (labels == one) | (labels == other)
 
         def step(_: jax.Array, motion: Motion) -> Motion:
             square = square_residual(flat, motion, focal, state.noise)
@@ -143,29 +175,18 @@ def _refit(pixels: Pixels, state: _State, focal: Vector, least: Noise) -> _State
 
         motion = lax.fori_loop(0, _STEPS, step, motion)
         square = square_residual(flat, motion, focal, state.noise)
-        left = jnp.where(members, square, 0)
-        return motion, jnp.minimum(left, MEMBER).sum(), left
+        return motion, jnp.where(members, jnp.minimum(square, MEMBER), 0).sum()
 
-    most = state.alive.size
-    own = jnp.arange(most, dtype=jnp.int32)
-    own_fit = lax.map(fit, (state.motions, own, own))
-    starts = jax.tree.map(lambda a: jnp.take(a, state.hosts), state.motions)
-    motions, totals, left = own_fit
-    joined, joined_totals, _ = lax.map(fit, (starts, own, state.hosts))
-    count = _count(state.labels, most).astype(totals.dtype)
-    rise = joined_totals - totals - jnp.take(totals, state.hosts)
-    joins = state.alive & (state.hosts != own) & (rise < _SAME * count)
-    joins &= ~jnp.take(joins, state.hosts)
-    middle = find_quantile(left.sum(0), labels >= 0, 0.5)
-    factor = jnp.sqrt(middle / _MEDIAN)
-    noise = jax.tree.map(lambda a, b: jnp.maximum(a * factor, b), state.noise, least)
-    # The motion of both goes to the host.
-    takes = joins[None] & (state.hosts[None] == own[:, None])
-    guest = jnp.argmax(takes, axis=1)
-    motions = jax.tree.map(
-        lambda a, b: jnp.where(takes.any(1), jnp.take(b, guest), a), motions, joined
-    )
-    return state._replace(motions=motions, noise=noise, alive=state.alive & ~joins)
+    skip = lambda case: (case[0], jnp.zeros_like(state.noise.flow))
+    return lax.map(lambda x: lax.cond(x[0], fit, skip, x[1]), (needed, cases))
+
+
+def _measure_noise(pixels: Pixels, state: _State, focal: Vector, least: Noise) -> Noise:
+    """The noise of labelled pixels, by the motions that gave the labels; at least the given one."""
+    own = jax.tree.map(lambda a: jnp.take(a, jnp.maximum(state.labels, 0)), state.motions)
+    square = square_residual(pixels, own, focal, state.noise)
+    factor = jnp.sqrt(find_quantile(square, state.labels >= 0, 0.5) / _MEDIAN)
+    return jax.tree.map(lambda a, b: jnp.maximum(a * factor, b), state.noise, least)
 
 
 def _order(state: _State) -> Segmentation:

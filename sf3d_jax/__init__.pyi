@@ -28,6 +28,8 @@ from sf3d_jax.rigid.camera_motion import EgoMotion as EgoMotion
 from sf3d_jax.rigid.camera_motion import RigidChange as RigidChange
 from sf3d_jax.rigid.camera_motion import ego_motion as ego_motion
 from sf3d_jax.rigid.camera_motion import rigid_change as rigid_change
+from sf3d_jax.rigid.bodies import Bodies as Bodies
+from sf3d_jax.rigid.bodies import rigid_bodies as rigid_bodies
 from sf3d_jax.rigid.fitting import RigidFit as RigidFit
 from sf3d_jax.rigid.fitting import fit_rigid as fit_rigid
 from sf3d_jax.samples import Sample as Sample

@@ -13,7 +13,6 @@ from jax import lax
 
 from sf3d_jax.camera import Camera
 from sf3d_jax.rigid._epipolar.lines import (
-    COORDINATES,
     Lines,
     Motion,
     find_distances,
@@ -21,8 +20,11 @@ from sf3d_jax.rigid._epipolar.lines import (
 )
 from sf3d_jax.rigid._epipolar.pixels import Entries, Pixels, collect_pixels
 from sf3d_jax.rigid._epipolar.refinement import differentiate_refined, refine, weigh_pixels
-from sf3d_jax.rigid._epipolar.side import find_parallax, find_side
+from sf3d_jax.rigid._epipolar.side import find_side
 from sf3d_jax.rigid._epipolar.start import find_start
+
+# Fewer pixels allow several motions.
+_FEWEST = 8
 
 
 def estimate(
@@ -68,13 +70,11 @@ def _estimate_one(pixels: Pixels) -> tuple[jax.Array, jax.Array, jax.Array]:
 def _solve(pixels: Pixels, lines: Lines, known: jax.Array) -> tuple[Motion, jax.Array, jax.Array]:
     """The motion up to the side of t, this side, and whether the pixels determine it."""
     motion = refine(find_start(pixels), lines, known)
-    distance = find_distances(motion, lines)
-    weights, _ = weigh_pixels(distance, known)
-    parallax = find_parallax(motion, pixels)
-    side, has_translation = find_side(parallax, distance.reshape(known.shape), weights, known)
+    weights, _ = weigh_pixels(find_distances(motion, lines), known)
+    side, has_depths = find_side(motion, lines, weights, known)
     usable = (
-        has_translation
-        & (jnp.sum(known) > COORDINATES)
+        has_depths
+        & (jnp.sum(known) >= _FEWEST)
         & jnp.all(jnp.isfinite(motion.turn))
         & jnp.all(jnp.isfinite(motion.direction))
     )

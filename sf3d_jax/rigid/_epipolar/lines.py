@@ -54,6 +54,11 @@ class Lines:
     ray: jax.Array
     spread: jax.Array
 
+    @property
+    def change(self) -> tuple[jax.Array, jax.Array]:
+        """x and y of r1 - r0, (N,) each."""
+        return self.products[2], self.products[5]
+
 
 def make_lines(pixels: Pixels) -> Lines:
     """The lines of pixels whose maps have any shape; it is kept behind the first axis."""

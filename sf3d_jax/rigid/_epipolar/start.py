@@ -20,30 +20,35 @@ from sf3d_jax.rigid._epipolar.lines import (
     step_towards,
 )
 from sf3d_jax.rigid._epipolar.pixels import Pixels
+from sf3d_jax.rigid._epipolar.side import find_parallax, vote
 from sf3d_jax.warping._windows import match_varying_axes
 
 T = TypeVar("T")
 
 _WINDOWS = 1024
 _RADIUS = 2
-_SAMPLES, _WINDOWS_OF_SAMPLE = 512, 6
+_SAMPLES, _WINDOWS_OF_SAMPLE = 1024, 6
 # Steps on a sample: at first damped strongly, since a motion is far from R = I.
 _STEPS = 12
 _DAMPING, _LATE_DAMPING = 1e-2, 1e-4
 # The best samples are fitted to all windows, with weights exp(-(distance / 2.5 scales)^2 / 2).
 _BEST, _FIT_STEPS, _FIT_DAMPING, _WEIGHT_SCALES = 32, 10, 1e-6, 2.5
-# In pixels: the score's floor, and the weights', without noise.
+# In pixels: the least scale of the score, and that of the weights, for flow without noise.
 _LEAST_SCORE_SCALE, _LEAST_SCALE = 2e-3, 1e-4
+# The distance, in scales, that counts half in the score.
+_SCORE_SCALES = 3.0
 
 
 def find_start(pixels: Pixels) -> Motion:
     """The motion that fits the windows of one pair of images best, by a robust score."""
     lines, known = _sum_windows(pixels)
-    score = lambda motions: _score(motions, lines, known)
-    samples = match_varying_axes(_fit_samples(lines), lines.ray)
-    best = _take(samples, lax.top_k(-score(samples), _BEST)[1])
+    samples = _fit_samples(lines)
+    misfits, _ = _find_misfits(samples, lines, known)
+    best = _take(samples, lax.top_k(-_average(misfits), _BEST)[1])
     fitted = jax.vmap(lambda motion: _fit(motion, lines, known))(best)
-    return _take(fitted, jnp.argmin(score(fitted)))
+    misfits, scale = _find_misfits(fitted, lines, known)
+    behind = jax.vmap(lambda motion: _is_behind(motion, lines, known, scale))(fitted)
+    return _take(fitted, jnp.argmin(_average(jnp.where(behind, 1, misfits))))
 
 
 def _sum_windows(pixels: Pixels) -> tuple[Lines, jax.Array]:
@@ -107,12 +112,33 @@ def _fit_samples(lines: Lines) -> Motion:
     return lax.fori_loop(0, _STEPS, step, match_varying_axes(start, lines.ray))
 
 
-def _score(motions: Motion, lines: Lines, known: jax.Array) -> jax.Array:
-    """The mean of log(s^2 + distance^2) of each motion, s the smallest scale of any motion."""
+def _find_misfits(
+    motions: Motion, lines: Lines, known: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """e^2 / (e^2 + (3 s)^2) for each motion and window, and s, the smallest scale of any motion.
+
+    Its mean counts the windows that do not fit (Geman and McClure). A score without bound, such as
+    the logarithm, prefers motions between those of two bodies, which fit neither.
+    """
     distances = jax.vmap(lambda motion: find_distances(motion, lines))(motions)
     find_scale = lambda x: _robust.find_scale(x, known, _LEAST_SCORE_SCALE)
     scale = jnp.min(jax.vmap(find_scale)(distances))
-    score = jnp.mean(jnp.log(scale * scale + distances * distances), axis=-1)
+    squares = distances * distances
+    return squares / (squares + jnp.square(_SCORE_SCALES * scale)), scale
+
+
+def _is_behind(motion: Motion, lines: Lines, known: jax.Array, scale: jax.Array) -> jax.Array:
+    """Where the depth is negative beyond doubt if that of most windows is positive.
+
+    A plane has a second motion with the same lines, but it puts a part of the plane behind the
+    camera.
+    """
+    parallax = find_parallax(motion, lines)
+    return vote(parallax, known, scale) * parallax < -_SCORE_SCALES * scale
+
+
+def _average(misfits: jax.Array) -> jax.Array:
+    score = jnp.mean(misfits, axis=-1)
     return jnp.where(jnp.isfinite(score), score, jnp.inf)
 
 

@@ -379,6 +379,8 @@ def test_every_public_function_of_pixels_is_here():
     others = {"pixel_grid", "resize_mask", "random_crop", "random_flip", "random_eraser"}
     # Means and sums of whole images.
     others |= {"masked_mean", "compose", "balance"}
+    # Estimates from all pixels.
+    others |= {"ego_motion", "rigid_change"}
     assert others <= public
     assert public - others - {"is_in_range", "is_positive_finite"} <= covered
     assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public

@@ -135,6 +135,8 @@ GEOMETRY = {
     "scene_flow": Call(sf3d.scene_flow, (*MOTION, FIRST, SECOND)),
     "image_motion": Call(sf3d.image_motion, (VECTORS, INV_DEPTH, FIRST, SECOND)),
     "rigid_motion": Call(sf3d.rigid_motion, (INV_DEPTH, FIRST, SECOND)),
+    "ego_motion": Call(sf3d.ego_motion, (FLOW, INV_DEPTH, FIRST, SECOND)),
+    "rigid_change": Call(sf3d.rigid_change, (FLOW, INV_DEPTH, FIRST)),
     "scene_flow_covariance": Call(
         sf3d.scene_flow_covariance, (*MOTION, FIRST, np.ones((*SIZE, 4), np.float32))
     ),

@@ -118,6 +118,24 @@ TRANSFORMS = {
     ),
 }
 
+EGO = "rigid/test_camera_motion.py"
+
+
+def global_estimate(value):
+    """A robust estimate from all pixels of an image."""
+    return Held(
+        f"{EGO}::{value}",
+        "is that of `rigid._implicit`; in the thorough run, because it takes long to compile",
+        f"{EGO}::test_a_bad_pixel_is_as_if_absent",
+        f"{EGO}::test_wrong_arguments_are_named",
+    )
+
+
+RIGID = {
+    "ego_motion": global_estimate("test_a_scene_with_moving_bodies_is_solved"),
+    "rigid_change": global_estimate("test_the_change_of_a_body_is_that_of_its_motion"),
+}
+
 CORE = {
     "Camera.pinhole": edit(f"{CAMERA}::test_a_camera_takes_a_four_by_four_pose_and_integers"),
     "Camera.from_matrix": edit(f"{CAMERA}::test_projects_like_opencv[opencv]"),
@@ -516,6 +534,7 @@ DATA = {
 HELD = {
     **TRANSFORMS,
     **CORE,
+    **RIGID,
     **WARPING,
     **SEQUENCES,
     **AUGMENTATIONS,

@@ -111,9 +111,9 @@ def linearize(pixels: Pixels, motion: Motion, centre: Vector) -> Rows:
     left = [pixels.dx - change[0], pixels.dy - change[1]]
     ux, uy, vx, vy = pixels.lens
     mix = lambda a, b: (ux * a + uy * b, vx * a + vy * b)
-    residual = mix(*left)
-    derivative = tuple(zip(*map(mix, columns[0], columns[1]), strict=True))
-    if pixels.has_three_rows:
+    residual: Vector = mix(*left)
+    derivative: Matrix = tuple(zip(*map(mix, columns[0], columns[1]), strict=True))
+    if pixels.change is not None and pixels.entries is not None:
         residual, derivative = (*residual, pixels.change - change[2]), (*derivative, columns[2])
     if pixels.entries is not None:
         by_depth = (t[0] - x1 * t[2]) * nearer, (t[1] - y1 * t[2]) * nearer

@@ -42,11 +42,6 @@ class Pixels:
     entries: Entries | None
     known: jax.Array
 
-    @property
-    def has_three_rows(self) -> bool:
-        """Whether the change of the inverse depth is fitted too; its weight is its covariance."""
-        return self.change is not None and self.entries is not None
-
     def take(self, index: jax.Array) -> "Pixels":
         """The pixels with the given places in the row-major order of the image."""
         return jax.tree.map(lambda x: x.reshape(-1)[index], self)

@@ -191,8 +191,7 @@ def test_the_change_of_a_body_is_that_of_its_motion():
 @pytest.mark.thorough
 @pytest.mark.parametrize("with_change", [True, False])
 def test_a_batch_is_a_loop(with_change):
-    scenes = [cast(rigid_scene(seed, SMALL)) for seed in range(3)]
-    # Scenes of one camera, since the fields that are stacked are arrays.
+    scenes = [cast(rigid_scene(seed, SMALL, bodies=2)) for seed in range(3)]
     stacked = jax.tree.map(lambda *x: np.stack(x), *scenes)
     together = find(stacked, with_change=with_change)
     for k, scene in enumerate(scenes):

@@ -24,6 +24,8 @@ from sf3d_jax.conversion.scene_flow import image_motion as image_motion
 from sf3d_jax.conversion.scene_flow import rigid_motion as rigid_motion
 from sf3d_jax.conversion.scene_flow import scene_flow as scene_flow
 from sf3d_jax.conversion.scene_flow import scene_flow_covariance as scene_flow_covariance
+from sf3d_jax.rigid.bodies import Bodies as Bodies
+from sf3d_jax.rigid.bodies import rigid_bodies as rigid_bodies
 from sf3d_jax.rigid.camera_motion import EgoMotion as EgoMotion
 from sf3d_jax.rigid.camera_motion import RigidChange as RigidChange
 from sf3d_jax.rigid.camera_motion import ego_motion as ego_motion

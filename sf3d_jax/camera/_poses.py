@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from sf3d_jax._numerics import Array, jit, result_type
+from sf3d_jax._numerics import Array, jit
 from sf3d_jax.se3.transforms import between, compose, inverse
 
 
@@ -39,7 +39,8 @@ def relate_poses(pose: Array, other: Array) -> Array:
         turn = change[..., :3] @ first[..., :3].swapaxes(-1, -2)
         shift = change[..., 3:] - turn @ first[..., 3:]
         relative = np.concatenate([turn + np.eye(3), shift], axis=-1)
-        return relative.astype(result_type(pose, other))
+        widest = max(pose.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
+        return relative.astype(widest)
     return between(*_place(pose, other))
 
 

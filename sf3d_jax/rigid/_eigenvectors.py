@@ -13,6 +13,10 @@ from jax import lax
 # Sweeps converge quadratically: four leave float32's rounding, five float64's, and one is spare.
 _SWEEPS = 6
 _SIZE = 4
+# A round rotates the axes at places 0 and 1, and those at 2 and 3, and moves the axes to other
+# places. After three rounds, a sweep, each axis has met each other one and is where it was.
+_ROUNDS = 3
+_PLACES = (0, 2, 3, 1)
 _Rows = list[list[jax.Array]]
 
 
@@ -25,11 +29,11 @@ def largest_eigenvector(
       The vector, of length 1, and all eigenvalues, the largest first, the others in any order.
     """
     shape = jnp.broadcast_shapes(*(a.shape for row in matrix for a in row))
-    full = lambda a: jnp.broadcast_to(a, shape)
-    start = [[full(a) for a in row] for row in matrix]
+    start = [[jnp.broadcast_to(a, shape) for a in row] for row in matrix]
     zero = jnp.zeros_like(start[0][0])
     vectors = [[zero + float(i == j) for j in range(_SIZE)] for i in range(_SIZE)]
-    rows, columns = lax.fori_loop(0, _SWEEPS, lambda _, x: _sweep(*x), (start, vectors))
+    turn = lambda _, x: _turn_round(*x)
+    rows, columns = lax.fori_loop(0, _SWEEPS * _ROUNDS, turn, (start, vectors))
     values = [rows[i][i] for i in range(_SIZE)]
     vector = columns[0]
     for i in range(1, _SIZE):
@@ -42,20 +46,21 @@ def largest_eigenvector(
     return vector, values
 
 
-def _sweep(rows: _Rows, columns: _Rows) -> tuple[_Rows, _Rows]:
-    """Makes each entry off the diagonal zero once, by a rotation of its two axes."""
-    for p in range(_SIZE):
-        for q in range(p + 1, _SIZE):
-            rows, columns = _rotate(rows, columns, p, q)
-    return rows, columns
+def _turn_round(rows: _Rows, columns: _Rows) -> tuple[_Rows, _Rows]:
+    """Makes the entries of two pairs of axes zero, then moves the axes."""
+    for p, q in ((0, 1), (2, 3)):
+        rows, columns = _rotate(rows, columns, p, q)
+    moved = [[rows[i][j] for j in _PLACES] for i in _PLACES]
+    return moved, [columns[i] for i in _PLACES]
 
 
 def _rotate(rows: _Rows, columns: _Rows, p: int, q: int) -> tuple[_Rows, _Rows]:
+    """Rotates two axes so that the entry between them becomes zero."""
     difference, twice = rows[q][q] - rows[p][p], 2 * rows[p][q]
     length = jnp.abs(difference) + jnp.sqrt(difference * difference + twice * twice)
     sign = jnp.where(difference < 0, -1, 1).astype(length.dtype)
     tangent = jnp.where(length > 0, sign * twice / jnp.where(length > 0, length, 1), 0)
-    cosine = 1 / jnp.sqrt(1 + tangent * tangent)
+    cosine = lax.rsqrt(1 + tangent * tangent)
     sine = tangent * cosine
 
     def turn(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -69,10 +74,6 @@ def _rotate(rows: _Rows, columns: _Rows, p: int, q: int) -> tuple[_Rows, _Rows]:
         if i not in (p, q):
             rows[p][i], rows[q][i] = turn(rows[p][i], rows[q][i])
             rows[i][p], rows[i][q] = rows[p][i], rows[q][i]
-    columns[p], columns[q] = (
-        list(pair)
-        for pair in zip(
-            *(turn(a, b) for a, b in zip(columns[p], columns[q], strict=True)), strict=True
-        )
-    )
+    pairs = [turn(a, b) for a, b in zip(columns[p], columns[q], strict=True)]
+    columns[p], columns[q] = [a for a, _ in pairs], [b for _, b in pairs]
     return rows, columns

@@ -59,6 +59,6 @@ def _attached_jvp(
     size = jnp.max(jnp.abs(slope), axis=0)
     usable = known & jnp.all(size > 0) & jnp.all(jnp.isfinite(slope))
     size = jnp.where(usable, size, 1)
-    slope = jnp.where(usable, slope / size, jnp.eye(count, dtype=rest.dtype))
+    slope = jnp.where(usable, slope / size[None], jnp.eye(count, dtype=rest.dtype))
     step = -jnp.linalg.solve(slope, jnp.where(usable, change, 0)) / size
     return solution, jax.jvp(lambda step: move(solution, step), (still,), (step,))[1]

@@ -5,7 +5,7 @@ that reaches it in one unit of time. Batch axes broadcast as NumPy's do, for poi
 `transform[..., None, :, :]` moves a list of points.
 
 An element of the batch that is bad gives 0 for that element, passes no gradient, and changes no
-other. Bad are numbers that are not finite, quaternions of length 0, and transforms without a
+other. Bad are NaN and infinity, quaternions of length 0, and transforms without a
 rotation: the determinant of R is not above 1/2. A result of zeros in place of a transform is such
 a transform, which all functions, and cameras, treat as bad in turn.
 

@@ -76,6 +76,7 @@ def interpolate(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
     Returns:
       (*b, 3, 4), in the dtype of a and b; 0 where an argument is bad.
     """
+    t = jnp.asarray(t)
     if t.ndim == 0 and jnp.issubdtype(t.dtype, jnp.integer):
         t = t.astype(float)
     dtype = result_type(a, b)

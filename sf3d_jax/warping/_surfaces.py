@@ -3,7 +3,8 @@
 The rule: values of one surface differ by no more than twice the local slope per pixel. Along each
 axis the slope is the smaller of the steps to both neighbours, because the larger may be a step to
 another surface. So a map of any smooth surface holds together, at any slant, and two surfaces that
-touch in the image come apart unless they also touch in space.
+touch in the image come apart unless they also touch in space. It takes three pixels in a row to
+know a slope; of two by themselves, only equal ones are of one surface.
 """
 
 import jax

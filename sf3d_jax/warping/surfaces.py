@@ -23,12 +23,10 @@ from sf3d_jax._numerics import (
     jit,
     mask,
     narrow,
-    where_valid,
     widen,
 )
-from sf3d_jax._numerics.double import Double
 from sf3d_jax._numerics.lengths import length
-from sf3d_jax._numerics.vectors import Vector, scale
+from sf3d_jax._numerics.vectors import scale
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import TwoViews, two_views
@@ -64,8 +62,9 @@ def normals(inv_depth: jax.Array, camera: Camera) -> Normals:
     Returns:
       Normals in the dtype of inv_depth, in the axes of the camera (`camera.world_to_camera` takes
       them to the world), with n . X < 0. A pixel is valid if it has a surface, the lens is
-      one-to-one there, and it has a neighbour on the same surface in its row and in its column.
-      Invalid pixels are zero and pass no gradient.
+      one-to-one there, and it has a neighbour on the same surface in its row and in its column; a
+      slanted surface must be three pixels wide for its slope to be known. Invalid pixels are zero
+      and pass no gradient.
     """
     dtype, batch = check_maps_of(camera, None, inv_depth=(inv_depth, 0))
     d, camera = widen(inv_depth, camera)
@@ -75,15 +74,19 @@ def normals(inv_depth: jax.Array, camera: Camera) -> Normals:
     known = is_positive_finite(d) & views.valid
     d = mask(known, d, 1)
     columns, rows = (_difference(d, views, known, axis) for axis in (-1, -2))
-    # The determinant of the rays' differences; a lens that is one-to-one has no zero of it.
+    # The determinant of the rays' differences, in pixels; a one-to-one lens has no zero of it.
     area = columns.x * rows.y - columns.y * rows.x
     valid = known & columns.known & rows.known & is_positive_finite(jnp.abs(area))
-    inputs = (columns.d, rows.d, columns.x, columns.y, rows.x, rows.y, d)
-    slopes = where_valid(_find_slopes, (0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0), valid, inputs, None)
-    valid = valid & is_in_range(slopes[0]) & is_in_range(slopes[1])
-    rays = jnp.broadcast_arrays(d, views.x, views.y)[1:]
-    normal = where_valid(_find_normal, (0.0,) * 4, valid, (*slopes, *rays), None)
-    result, valid = narrow(valid, channels_last(*normal), dtype)
+    # Without neighbours the differences are 0, which slopes must not be divided by.
+    area = mask(valid, area, 1) * d
+    px = views.optics.fx * (columns.d * rows.y - rows.d * columns.y) / area
+    py = views.optics.fy * (rows.d * columns.x - columns.d * rows.x) / area
+    valid = valid & is_in_range(px) & is_in_range(py)
+    px, py = mask(valid, (px, py))
+    # By the inverse depth itself, so that the last is near -1 at any distance.
+    normal = -px, -py, views.x * px + views.y * py - 1
+    unit = mask(valid, scale(1 / length(*normal), normal))
+    result, valid = narrow(valid, channels_last(*unit), dtype)
     return Normals(result, valid)
 
 
@@ -92,8 +95,8 @@ class _Difference(NamedTuple):
 
     Attributes:
       d: of inverse depth; 0 without a neighbour.
-      x: of x of the ray.
-      y: of y of the ray.
+      x: of x of the ray, times the focal length.
+      y: of y of the ray, times the focal length.
       known: bool, whether there is a neighbour.
     """
 
@@ -105,33 +108,19 @@ class _Difference(NamedTuple):
 
 def _difference(d: jax.Array, views: TwoViews, known: jax.Array, axis: int) -> _Difference:
     joined = is_joined(d, known, axis)
-    # In double-floats, as neighbouring rays have most digits in common.
-    rays = [
-        Double(jnp.broadcast_to(ray.hi, d.shape), jnp.broadcast_to(ray.lo, d.shape))
-        for ray in views.exact
-    ]
-    steps = [find_next(d, axis) - d]
-    steps += [(jax.tree.map(lambda a: find_next(a, axis), ray) - ray).rounded for ray in rays]
+    steps = [find_next(d, axis) - d, *_step_rays(views, d.shape, axis)]
     # The step to the next pixel and that from the one before; either may lead to another surface.
     both = [step + find_next(step, axis, -1) for step in mask(joined, steps)]
     return _Difference(both[0], both[1], both[2], joined | find_next(joined, axis, -1))
 
 
-def _find_slopes(
-    column: jax.Array,
-    row: jax.Array,
-    column_x: jax.Array,
-    column_y: jax.Array,
-    row_x: jax.Array,
-    row_y: jax.Array,
-    d: jax.Array,
-    _: None,
-) -> tuple[jax.Array, jax.Array]:
-    """The slopes of inverse depth by the ray, relative to the inverse depth itself."""
-    factor = 1 / ((column_x * row_y - column_y * row_x) * d)
-    return factor * (column * row_y - row * column_y), factor * (row * column_x - column * row_x)
-
-
-def _find_normal(px: jax.Array, py: jax.Array, x: jax.Array, y: jax.Array, _: None) -> Vector:
-    normal = -px, -py, x * px + y * py - 1
-    return scale(1 / length(*normal), normal)
+def _step_rays(views: TwoViews, shape: tuple[int, ...], axis: int) -> list[jax.Array]:
+    """The change of each ray to the next pixel's, times the focal length."""
+    if not views.has_distortion:
+        return [jnp.full(shape, float(axis == along), views.x.dtype) for along in (-1, -2)]
+    steps = []
+    for ray, focal in zip(views.exact, (views.optics.fx, views.optics.fy), strict=True):
+        # In double-floats, as neighbouring rays have most digits in common.
+        following = jax.tree.map(lambda a: find_next(a, axis), ray)
+        steps.append(focal * (following - ray).rounded)
+    return steps

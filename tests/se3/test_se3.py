@@ -301,17 +301,25 @@ def test_small_motions_keep_their_digits_in_float32():
         assert got.dtype == np.float32 and error.max() < 1e-6, error
 
 
+RESULTS = {"log": (6,), "apply": (3,), "displacement": (3,), "adjoint": (6, 6)}
+RESULTS |= {"to_quaternion": (4,), "to_rotation_vector": (3,)}
+
+
 def test_batches_broadcast_and_types_stay():
     for name, (function, kinds) in FUNCTIONS.items():
         batches = [(4, 1), (3,), ()][: len(kinds)]
-        shape = np.broadcast_shapes(*batches)
-        arrays = cast(make_arguments(kinds, batches), jnp.float32)
-        got = jax.eval_shape(function, *arrays)
-        alone = jax.eval_shape(function, *cast(make_arguments(kinds, [()] * 3), jnp.float32))
-        assert got.shape == (*shape, *alone.shape), name
-        for dtype in (jnp.bfloat16, jnp.float16):
-            narrow = jax.eval_shape(function, *(jnp.asarray(x, dtype) for x in arrays))
-            assert narrow.dtype == dtype, name
+        got = jax.eval_shape(function, *cast(make_arguments(kinds, batches), jnp.bfloat16))
+        batch = np.broadcast_shapes(*batches)
+        assert got.shape == (*batch, *RESULTS.get(name, (3, 4))), name
+        assert got.dtype == jnp.bfloat16, name
+    transforms, points = make_arguments("Tp", [(4, 1), (3,)])
+    with float64():
+        moved = np.asarray(se3.apply(transforms, points))
+    for i, j in np.ndindex(4, 3):
+        alone = transforms[i, 0, :, :3] @ points[j] + transforms[i, 0, :, 3]
+        np.testing.assert_allclose(moved[i, j], alone, atol=1e-14)
+    half = np.asarray(se3.apply(*cast((transforms, points), jnp.bfloat16)), np.float64)
+    assert np.abs(half - moved).max() < 0.03 * np.abs(moved).max()
 
 
 def test_wrong_arguments_are_named():

@@ -14,7 +14,15 @@ from jax import lax
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.rigid import _kabsch
 from sf3d_jax.rigid._bodies.noise import find_quantile
-from sf3d_jax.rigid._bodies.pixels import Motion, Noise, Pixels, expand, improve, lift, square_residual
+from sf3d_jax.rigid._bodies.pixels import (
+    Motion,
+    Noise,
+    Pixels,
+    expand,
+    improve,
+    lift,
+    square_residual,
+)
 
 # Guesses for each body, the pixels of each, and how far they are from the first of them, as shares
 # of the larger side of the image: the closest are on one body, the widest tell its motion best.
@@ -27,7 +35,7 @@ _SAMPLE_STEPS, _STEPS = 3, 10
 # The squared residual, of three numbers in units of the noise, at which a pixel weighs a quarter;
 # while it is refined it falls from the larger.
 _HALF_WEIGHT, _FIRST_WEIGHT = 9.0, 400.0
-# A pixel below this squared residual belongs to the body: all but 1 in 1000 of three normal numbers.
+# A pixel of a body is below this squared residual: all but 1 in 1000 of three normal numbers.
 MEMBER = 16.0
 # The first decile of the square of three normal numbers.
 _DECILE = 0.584
@@ -40,18 +48,18 @@ class Found(NamedTuple):
     noise: Noise
 
 
-def find_bodies(
-    pixels: Pixels, known: jax.Array, focal: Vector, noise: Noise, most: int
-) -> Found:
+def find_bodies(pixels: Pixels, known: jax.Array, focal: Vector, noise: Noise, most: int) -> Found:
     """Finds bodies in maps (H, W), each among the pixels that the earlier ones left."""
-    size = known.shape
+    height, width = known.shape
     flat = jax.tree.map(jnp.ravel, pixels)
     zero = jnp.zeros(most, noise.flow.dtype)
     motions = Motion(((zero,) * 3,) * 3, (zero,) * 3)
 
-    def step(k: jax.Array, state: tuple[Motion, Noise, jax.Array]) -> tuple[Motion, Noise, jax.Array]:
+    def step(
+        k: jax.Array, state: tuple[Motion, Noise, jax.Array]
+    ) -> tuple[Motion, Noise, jax.Array]:
         motions, noise, free = state
-        motion, decile = _find_body(flat, free, focal, noise, size)
+        motion, decile = _find_body(flat, free, focal, noise, (height, width))
         # The first body tells how large the noise of its pixels is.
         factor = jnp.where(k == 0, jnp.sqrt(jnp.maximum(decile / _DECILE, 1)), 1)
         noise = jax.tree.map(lambda a: a * factor, noise)
@@ -125,7 +133,7 @@ def _draw_samples(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pick(count: jax.Array, shares: np.ndarray) -> jax.Array:
-    """The free pixels at shares from 0 to 1 of their number, given how many there are up to each."""
+    """The free pixels at shares of their number, given how many there are up to each pixel."""
     ranks = (jnp.asarray(shares, jnp.float32) * count[-1].astype(jnp.float32)).astype(jnp.int32)
     return jnp.minimum(jnp.searchsorted(count, ranks, side="right"), count.size - 1)
 

@@ -1,7 +1,8 @@
 """The estimate of images with depth, with batch axes."""
 
-import dataclasses
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from sf3d_jax.rigid._ego.pixels import Entries, Pixels, collect_pixels, drop_pos
 from sf3d_jax.rigid._ego.start import find_start
 from sf3d_jax.se3 import _turns
 
+T = TypeVar("T")
 # Three points fix a rigid motion.
 _FEWEST = 3
 
@@ -78,7 +80,8 @@ def _face(camera: Camera, next_camera: Camera | None, batch_axes: int) -> TwoVie
     return two_views(camera, next_camera, batch_axes)
 
 
-def _map_over(batch, function, pixels):
+def _map_over(batch: tuple[int, ...], function: Callable[[Pixels], T], pixels: Pixels) -> T:
+    """A function of the pixels of one image, for each image of a batch."""
     merge = lambda x: x.reshape(math.prod(batch), *x.shape[len(batch) :])
     found = jax.vmap(function)(jax.tree.map(merge, pixels))
     return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), found)

@@ -90,7 +90,9 @@ def find_centre(pixels: Pixels, motion: Motion) -> Vector:
 def predict(pixels: Pixels, turn: Matrix, t: Vector) -> tuple[Vector, jax.Array, jax.Array]:
     """The predicted changes of x, y and 1/z; 1/(1 + m_z); and where the point is before it."""
     x, y, d = pixels.x, pixels.y, pixels.inv_depth
-    mx, my, mz = (row[0] * x + row[1] * y + (row[2] + d * s) for row, s in zip(turn, t, strict=True))
+    mx, my, mz = (
+        row[0] * x + row[1] * y + (row[2] + d * s) for row, s in zip(turn, t, strict=True)
+    )
     before = 1 + mz > _NEAREST
     nearer = 1 / jnp.where(before, 1 + mz, 1)
     change = (mx - x * mz) * nearer, (my - y * mz) * nearer, -d * mz * nearer
@@ -109,9 +111,9 @@ def linearize(pixels: Pixels, motion: Motion, centre: Vector) -> Rows:
     left = [pixels.dx - change[0], pixels.dy - change[1]]
     ux, uy, vx, vy = pixels.lens
     mix = lambda a, b: (ux * a + uy * b, vx * a + vy * b)
-    residual = mix(*left)
-    derivative = tuple(zip(*map(mix, columns[0], columns[1]), strict=True))
-    if pixels.has_three_rows:
+    residual: Vector = mix(*left)
+    derivative: Matrix = tuple(zip(*map(mix, columns[0], columns[1]), strict=True))
+    if pixels.change is not None and pixels.entries is not None:
         residual, derivative = (*residual, pixels.change - change[2]), (*derivative, columns[2])
     if pixels.entries is not None:
         by_depth = (t[0] - x1 * t[2]) * nearer, (t[1] - y1 * t[2]) * nearer
@@ -156,7 +158,7 @@ def step(rows: Rows, weights: jax.Array, damping: float) -> tuple[Vector, jax.Ar
     parts = [jnp.stack([*d, r]) for d, r in zip(rows.derivative, rows.residual, strict=True)]
     table = jnp.concatenate(parts, axis=-1)
     repeated = jnp.concatenate([weights] * len(parts), axis=-1)
-    normal = jnp.matmul(table * repeated, table.T, precision=jax.lax.Precision.HIGHEST)
+    normal = jnp.matmul(table * repeated[None], table.T, precision=jax.lax.Precision.HIGHEST)
     size = jnp.sqrt(jnp.diagonal(normal)[:6])
     size = jnp.where(size > 0, size, 1)
     scaled = [[normal[i, j] / (size[i] * size[j]) for j in range(i + 1)] for i in range(6)]

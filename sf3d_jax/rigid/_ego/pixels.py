@@ -9,7 +9,7 @@ from sf3d_jax._numerics import align_ranks, channels, is_in_range, is_positive_f
 from sf3d_jax._numerics.vectors import Vector
 from sf3d_jax.camera import Camera, _lens
 from sf3d_jax.camera._fields import edit
-from sf3d_jax.conversion._two_views import TwoViews, ray_change, two_views
+from sf3d_jax.conversion._two_views import TwoViews, ray_change
 
 # Variances by (row, column) of the covariance of (Fu, Fv, d, c).
 Entries = dict[tuple[int, int], jax.Array]
@@ -41,11 +41,6 @@ class Pixels:
     change: jax.Array | None
     entries: Entries | None
     known: jax.Array
-
-    @property
-    def has_three_rows(self) -> bool:
-        """Whether the change of the inverse depth is fitted too; its weight is its covariance."""
-        return self.change is not None and self.entries is not None
 
     def take(self, index: jax.Array) -> "Pixels":
         """The pixels with the given places in the row-major order of the image."""

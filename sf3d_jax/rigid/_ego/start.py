@@ -4,6 +4,7 @@ The samples are fixed ranks among the pixels that count, so that they depend nei
 nor on what the other pixels hold.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -11,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax._numerics.vectors import Matrix, Vector, add, scale, subtract
+from sf3d_jax._numerics.vectors import scale, subtract
 from sf3d_jax.rigid import _kabsch
 from sf3d_jax.rigid._ego.fit import LEAST_SCALE, find_scale, refine_few
-from sf3d_jax.rigid._ego.motion import Motion, Rows, find_centre, linearize, move, step, still
+from sf3d_jax.rigid._ego.motion import Motion, find_centre, linearize, move, step, still
 from sf3d_jax.rigid._ego.pixels import Pixels, unit_rays
 from sf3d_jax.se3 import _turns
 
@@ -25,6 +26,8 @@ _TRIPLES, _QUADRUPLES = (256, 3), (1024, 4)
 _STEPS, _DAMPING = 12, 1e-3
 # Samples that are refined, and the pixels that they are scored and refined on.
 _BEST, _SCORED = 8, 1024
+# The squared residual, in squared pixels, of a point that is predicted behind the camera.
+_WORST = 1e8
 
 
 def find_start(pixels: Pixels) -> Motion:
@@ -70,7 +73,7 @@ def _take_ranks(known: jax.Array, ranks: np.ndarray) -> jax.Array:
 
 def _solve_sample(pixels: Pixels) -> Motion:
     """The motion of four pixels, by Gauss-Newton from no motion."""
-    pixels = _drop_noise(pixels)
+    pixels = dataclasses.replace(pixels, change=None, entries=None)
 
     def advance(_: jax.Array, motion: Motion) -> Motion:
         centre = find_centre(pixels, motion)
@@ -79,20 +82,6 @@ def _solve_sample(pixels: Pixels) -> Motion:
         return move(motion, twist, centre)
 
     return lax.fori_loop(0, _STEPS, advance, still((), pixels.x.dtype))
-
-
-def _drop_noise(pixels: Pixels) -> Pixels:
-    return Pixels(
-        pixels.x,
-        pixels.y,
-        pixels.dx,
-        pixels.dy,
-        pixels.lens,
-        pixels.inv_depth,
-        None,
-        None,
-        pixels.known,
-    )
 
 
 def _fit_points(pixels: Pixels) -> Motion:
@@ -107,16 +96,12 @@ def _fit_points(pixels: Pixels) -> Motion:
 
 
 def _score(pixels: Pixels, motion: Motion, floor: jax.Array | float = LEAST_SCALE) -> jax.Array:
-    """The mean of log(floor^2 + |r|^2): low if many residuals are small, however large others are."""
+    """The mean of log(floor^2 + |r|^2), which is low if many residuals are small."""
     rows = linearize(pixels, motion, find_centre(pixels, motion))
     square = jnp.where(rows.seen, sum(r * r for r in rows.residual), jnp.inf)
     worst = jnp.asarray(_WORST, square.dtype)
     score = jnp.mean(jnp.log(floor * floor + jnp.minimum(square, worst)))
     return jnp.where(jnp.isfinite(score), score, jnp.inf)
-
-
-# Squared residual, in squared pixels, of a point that is predicted behind the camera.
-_WORST = 1e8
 
 
 def _find_scale(pixels: Pixels, motion: Motion) -> jax.Array:

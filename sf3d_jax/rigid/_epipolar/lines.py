@@ -93,8 +93,8 @@ def _find_coefficients(factor: jax.Array, turn: jax.Array) -> jax.Array:
 
 def _cross_matrix(vector: jax.Array) -> jax.Array:
     """[w], with [w] x = w x x, for vectors (..., 3)."""
-    rows = jnp.cross(*align_ranks(vector[..., None, :], jnp.eye(3, dtype=vector.dtype)))
-    return rows.swapaxes(-1, -2)
+    one, axes = align_ranks(vector[..., None, :], jnp.eye(3, dtype=vector.dtype))
+    return jnp.cross(one, axes).swapaxes(-1, -2)
 
 
 def move(motion: Motion, step: jax.Array) -> Motion:

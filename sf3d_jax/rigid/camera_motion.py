@@ -114,6 +114,8 @@ def ego_motion(
         batches["valid"] = valid.shape[:-2]
     batch = check_batch(**batches)
     if inv_depth is None:
+        if inv_depth_change is not None:
+            raise ValueError("inv_depth_change: expected None without inv_depth, got an array")
         wide = widen(flow, camera, next_camera, entries)
         transform, static, known = _epipolar.estimate(*wide, valid, batch)
         return EgoMotion(transform.astype(dtype), static.astype(dtype), None, known)

@@ -12,13 +12,14 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax.camera import Camera
+from sf3d_jax.rigid._ego.pixels import Entries, Pixels
 from sf3d_jax.rigid._epipolar.lines import (
     Lines,
     Motion,
     find_distances,
     make_lines,
 )
-from sf3d_jax.rigid._epipolar.pixels import Entries, Pixels, collect_pixels
+from sf3d_jax.rigid._epipolar.pixels import collect_flow
 from sf3d_jax.rigid._epipolar.refinement import differentiate_refined, refine, weigh_pixels
 from sf3d_jax.rigid._epipolar.side import find_side
 from sf3d_jax.rigid._epipolar.start import find_start
@@ -31,7 +32,7 @@ def estimate(
     flow: jax.Array,
     camera: Camera,
     next_camera: Camera | None,
-    covariance: Entries | None,
+    entries: Entries | None,
     valid: jax.Array | None,
     batch: tuple[int, ...],
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -41,14 +42,15 @@ def estimate(
       flow: (*b, H, W, 2), pixels.
       camera: first camera; its batch axes broadcast against *b.
       next_camera: second camera, or None; its pose is not used.
-      covariance: entries of the covariance by (row, column), each (*b, H, W) or a number.
+      entries: covariance of (Fu, Fv, d, c) by (row, column), each (*b, H, W) or a number, or
+        None; that of the flow counts.
       valid: (*b, H, W), bool, or None.
       batch: the common batch axes of all.
 
     Returns:
       transform (*b, 3, 4) with a translation of length 1, static (*b, H, W) and valid (*b).
     """
-    pixels = collect_pixels(flow, camera, next_camera, covariance, valid, batch)
+    pixels = collect_flow(flow, camera, next_camera, entries, valid, batch)
     merged = jax.tree.map(lambda x: x.reshape(math.prod(batch), *camera.size), pixels)
     found = jax.vmap(_estimate_one)(merged)
     transform, static, known = (x.reshape(*batch, *x.shape[1:]) for x in found)

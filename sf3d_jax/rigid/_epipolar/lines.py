@@ -20,7 +20,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics.cholesky import decompose, solve
-from sf3d_jax.rigid._epipolar.pixels import Pixels
+from sf3d_jax.rigid._ego.pixels import Pixels
+from sf3d_jax.rigid._epipolar.pixels import spread_of_rays
 
 COORDINATES = 5
 # Longest step of the five coordinates together, in radians.
@@ -66,7 +67,9 @@ def make_lines(pixels: Pixels) -> Lines:
     one = jnp.ones_like(x)
     changes = dx * x, dx * y, dx, dy * x, dy * y, dy
     squares = x * x, x * y, x, y * y, y, one
-    return Lines(jnp.stack([*changes, *squares]), jnp.stack([x, y, one]), jnp.stack(pixels.spread))
+    return Lines(
+        jnp.stack([*changes, *squares]), jnp.stack([x, y, one]), jnp.stack(spread_of_rays(pixels))
+    )
 
 
 def _find_coefficients(factor: jax.Array, turn: jax.Array) -> jax.Array:

@@ -5,92 +5,60 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import align_ranks, channels, is_in_range, is_positive_finite, mask
-from sf3d_jax.camera import Camera, _lens
-from sf3d_jax.camera._fields import edit
-from sf3d_jax.conversion._two_views import TwoViews, ray_change, two_views
+from sf3d_jax._numerics import is_positive_finite, mask
+from sf3d_jax.camera import Camera
+from sf3d_jax.conversion._two_views import two_views
+from sf3d_jax.rigid._ego.pixels import Entries, Pixels, collect_pixels, drop_pose
 
-# Entries of the covariance of (Fu, Fv, d, c) by (row, column).
-Entries = dict[tuple[int, int], jax.Array]
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Pixels:
-    """Maps of one shape; harmless numbers where a pixel is not known.
-
-    Attributes:
-      x: x of the ray (x, y, 1) in the first camera.
-      y: y of this ray.
-      dx: change of x into the second camera, by the flow.
-      dy: change of y.
-      spread: covariance of (dx, dy), as its entries xx, xy, yy: that of the flow (by default the
-        identity, in squared pixels) through the lens.
-      known: bool, what counts.
-    """
-
-    x: jax.Array
-    y: jax.Array
-    dx: jax.Array
-    dy: jax.Array
-    spread: tuple[jax.Array, jax.Array, jax.Array]
-    known: jax.Array
+# The number of components of the flow, the first entries of a covariance.
+_COMPONENTS = 2
 
 
-def collect_pixels(
+def collect_flow(
     flow: jax.Array,
     camera: Camera,
     next_camera: Camera | None,
-    covariance: Entries | None,
+    entries: Entries | None,
     valid: jax.Array | None,
     batch: tuple[int, ...],
 ) -> Pixels:
-    """Collects the pixels of images with the given batch axes, and marks those that count."""
-    next_camera = None if next_camera is None else _drop_pose(next_camera)
-    views = two_views(_drop_pose(camera), next_camera, len(batch))
-    rank = len(batch) + len(camera.size)
-    fu, fv = align_ranks(*channels(flow), rank=rank)
-    dx, dy, known = ray_change(fu, fv, views)
-    if valid is not None:
-        known = known & align_ranks(valid, rank=rank)[0]
-    dx, dy = mask(known, (dx, dy))
-    spread = _spread_of_rays(views.x + dx, views.y + dy, covariance, views, rank)
-    whole = (*batch, *camera.size)
-    maps = jax.tree.map(lambda a: jnp.broadcast_to(a, whole), (views.x, views.y, dx, dy, spread))
-    xx, xy, yy = maps[-1]
-    known = known & is_positive_finite(xx) & is_positive_finite(yy) & (xx * yy > xy * xy)
-    harmless = 0.0, 0.0, 0.0, 0.0, (1.0, 0.0, 1.0)
-    return Pixels(*mask(jnp.broadcast_to(known, whole), maps, harmless), known)
+    """Collects the pixels of images with the given batch axes, and marks those that count.
+
+    A pixel whose flow has a singular covariance does not count: its weight would be infinite.
+    """
+    next_camera = None if next_camera is None else drop_pose(next_camera)
+    views = two_views(drop_pose(camera), next_camera, len(batch))
+    if entries is not None:
+        entries = {key: x for key, x in entries.items() if max(key) < _COMPONENTS}
+    no_depth = jnp.ones((), flow.dtype)
+    pixels = collect_pixels(flow, no_depth, None, entries, valid, views, batch)
+    xx, xy, yy = spread_of_rays(pixels)
+    # The product of the eigenvalues, relative to that of the diagonal.
+    share = 1 - xy / jnp.where(xx > 0, xx, 1) * (xy / jnp.where(yy > 0, yy, 1))
+    tiny = 4 * float(jnp.finfo(xx.dtype).eps)
+    known = pixels.known & is_positive_finite(xx) & is_positive_finite(yy) & (share > tiny)
+    return dataclasses.replace(pixels, known=known)
 
 
-def _drop_pose(camera: Camera) -> Camera:
-    """The camera at the origin of its own axes."""
-    return edit(camera, world_to_camera=jnp.eye(3, 4, dtype=camera.world_to_camera.dtype))
+def spread_of_rays(pixels: Pixels) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The covariance of the second rays, J^-1 C J^-T, as its entries xx, xy, yy.
 
-
-def _spread_of_rays(
-    x: jax.Array, y: jax.Array, covariance: Entries | None, views: TwoViews, rank: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """J^-1 C J^-T, with C the covariance of the flow and J the pixel's derivative by the ray."""
-    after = views.after
-    one, zero = jnp.ones_like(after.fx), jnp.zeros_like(after.fx)
-    lens = _lens.Jacobian(one, zero, zero, one)
-    if after.model != "pinhole":
-        lens = _lens.jacobian(after.model, x, y, after.coefficients)
-    size = lens.determinant
-    size = jnp.where(size > 0, size, 1)
+    C is the covariance of the flow, by default the identity in squared pixels, and J the derivative
+    of the second pixel by its ray.
+    """
+    lens = pixels.lens
+    size = jnp.where(pixels.known, lens.determinant, 1)
     # The rows of J^-1.
-    a, b = lens.vy / (size * after.fx), -lens.uy / (size * after.fy)
-    c, d = -lens.vx / (size * after.fx), lens.ux / (size * after.fy)
-    if covariance is None:
-        return a * a + b * b, a * c + b * d, c * c + d * d
-    uu, vv = align_ranks(covariance[0, 0], covariance[1, 1], rank=rank)
-    off = covariance.get((0, 1), jnp.zeros_like(uu)), covariance.get((1, 0), jnp.zeros_like(uu))
-    uv = sum(align_ranks(*off, rank=rank)) / 2
-    usable = is_in_range(uu) & is_in_range(vv) & is_in_range(uv)
-    uu, uv, vv = mask(usable, (uu, uv, vv))
-    return (
-        a * a * uu + 2 * a * b * uv + b * b * vv,
-        a * c * uu + (a * d + b * c) * uv + b * d * vv,
-        c * c * uu + 2 * c * d * uv + d * d * vv,
-    )
+    (a, b), (c, d) = (lens.vy / size, -lens.uy / size), (-lens.vx / size, lens.ux / size)
+    if pixels.entries is None:
+        spread = a * a + b * b, a * c + b * d, c * c + d * d
+    else:
+        uu, vv = pixels.entries[0, 0], pixels.entries[1, 1]
+        none = jnp.zeros_like(uu)
+        uv = (pixels.entries.get((0, 1), none) + pixels.entries.get((1, 0), none)) / 2
+        spread = (
+            a * a * uu + 2 * a * b * uv + b * b * vv,
+            a * c * uu + (a * d + b * c) * uv + b * d * vv,
+            c * c * uu + 2 * c * d * uv + d * d * vv,
+        )
+    return mask(pixels.known, spread, (1.0, 0.0, 1.0))

@@ -86,13 +86,13 @@ def find_parallax(motion: Motion, lines: Lines) -> jax.Array:
 def _find_drift(motion: Motion, lines: Lines) -> _Drift:
     """r1 - p / p_z for p = R r0, as a sum of small terms."""
     x, y, _ = lines.ray
-    mx, my, mz = (dot(row, lines.ray) for row in motion.turn)
+    mx, my, mz = (row[0] * x + row[1] * y + row[2] for row in motion.turn)
     seen = 1 + mz > 0
     depth = jnp.where(seen, 1 + mz, 1)
     change_x, change_y = (mx - x * mz) / depth, (my - y * mz) / depth
     dx, dy = lines.change
-    left = (jnp.where(seen, a, 0) for a in (dx - change_x, dy - change_y))
-    return _Drift(*left, (x + change_x, y + change_y), seen)
+    dx, dy = (jnp.where(seen, a, 0) for a in (dx - change_x, dy - change_y))
+    return _Drift(dx, dy, (x + change_x, y + change_y), seen)
 
 
 def _remove_turn(drift: _Drift, lines: Lines, weights: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -12,6 +12,7 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax.rigid import _robust
+from sf3d_jax.rigid._ego.pixels import Pixels
 from sf3d_jax.rigid._epipolar.lines import (
     Lines,
     Motion,
@@ -19,7 +20,6 @@ from sf3d_jax.rigid._epipolar.lines import (
     make_lines,
     step_towards,
 )
-from sf3d_jax.rigid._epipolar.pixels import Pixels
 from sf3d_jax.rigid._epipolar.side import find_parallax, vote
 from sf3d_jax.warping._windows import match_varying_axes
 
@@ -63,7 +63,7 @@ def _sum_windows(pixels: Pixels) -> tuple[Lines, jax.Array]:
     columns = (middle % width)[:, None] + np.tile(around, len(around))
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     index = jnp.where(inside, rows * width + columns, 0)
-    pixels = jax.tree.map(lambda x: x.reshape(-1)[index], pixels)
+    pixels = pixels.take(index)
     counts = (pixels.known & inside).astype(pixels.x.dtype)
     whole = jnp.maximum(counts.sum(-1), 1)
     lines = make_lines(pixels)
@@ -112,9 +112,7 @@ def _fit_samples(lines: Lines) -> Motion:
     return lax.fori_loop(0, _STEPS, step, match_varying_axes(start, lines.ray))
 
 
-def _find_misfits(
-    motions: Motion, lines: Lines, known: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _find_misfits(motions: Motion, lines: Lines, known: jax.Array) -> tuple[jax.Array, jax.Array]:
     """e^2 / (e^2 + (3 s)^2) for each motion and window, and s, the smallest scale of any motion.
 
     Its mean counts the windows that do not fit (Geman and McClure). A score without bound, such as

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from sf3d_jax._numerics import Tree
+from sf3d_jax.warping._windows import match_varying_axes
 
 X = TypeVar("X")
 # Takes a solution and a vector of steps (n,); returns the moved solution.
@@ -53,12 +54,16 @@ def _attached_jvp(
 ) -> tuple[X, X]:
     solution, parameters, known = primals
     rest, change = jax.jvp(lambda a: equations(solution, a), (parameters,), (tangents[1],))
-    still = jnp.zeros(count, rest.dtype)
-    slope = jax.jacfwd(lambda step: equations(move(solution, step), parameters))(still)
+    # In a shard_map, constants do not vary as the numbers do that are multiplied by them.
+    still, basis = match_varying_axes((jnp.zeros(count), jnp.eye(count)), rest)
+    still, basis = still.astype(rest.dtype), basis.astype(rest.dtype)
+    residual = lambda step: equations(move(solution, step), parameters)
+    differentiate = lambda unit: jax.jvp(residual, (still,), (unit,))[1]
+    slope = jax.vmap(differentiate, out_axes=-1)(basis)
     # Columns have units of their own, so that pivots would be chosen by units.
     size = jnp.max(jnp.abs(slope), axis=0)
     usable = known & jnp.all(size > 0) & jnp.all(jnp.isfinite(slope))
     size = jnp.where(usable, size, 1)
-    slope = jnp.where(usable, slope / size[None], jnp.eye(count, dtype=rest.dtype))
+    slope = jnp.where(usable, slope / size[None], basis)
     step = -jnp.linalg.solve(slope, jnp.where(usable, change, 0)) / size
     return solution, jax.jvp(lambda step: move(solution, step), (still,), (step,))[1]

@@ -62,7 +62,9 @@ def _find_quartile(size: jax.Array, known: jax.Array) -> jax.Array:
         trial = below | (jnp.ones((), kind) << (jnp.iinfo(kind).bits - 2 - i).astype(kind))
         return jnp.where(jnp.sum(bits < trial) <= rank, trial, below)
 
-    found = lax.fori_loop(0, jnp.iinfo(kind).bits - 1, set_bit, jnp.zeros((), kind))
+    # Not a constant, since in a shard_map the start of a loop varies as its results do.
+    nothing = jnp.minimum(bits.reshape(-1)[0], 0)
+    found = lax.fori_loop(0, jnp.iinfo(kind).bits - 1, set_bit, nothing)
     return lax.bitcast_convert_type(found, size.dtype)
 
 

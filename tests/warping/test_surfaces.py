@@ -135,9 +135,7 @@ def test_normals_of_a_rendered_depth_are_those_of_its_points():
         error = find_angle(normals, crossed)[data["interior0"] & data["valid"]]
     assert valid[data["valid"]].mean() > 0.998
     np.testing.assert_allclose(np.linalg.norm(normals[valid], axis=-1), 1, rtol=1e-6)
-    assert np.median(error) < 1e-3 and np.quantile(error, 0.95) < 0.02, np.quantile(
-        error, [0.5, 0.9, 0.95, 0.99]
-    )
+    assert np.median(error) < 1e-6 and np.quantile(error, 0.95) < 1e-3
     facing = (normals * rays).sum(-1)[valid]
     assert (facing < 0).all()
 

@@ -195,7 +195,6 @@ def test_large_turns_at_random():
         scene = add_noise(rigid_scene(seed, SIZE), 100 + seed)
         found = estimate(scene).transform
         solved.append(
-            turn_error(found, scene.transform) < 1
-            and direction_error(found, scene.transform) < 5
+            turn_error(found, scene.transform) < 1 and direction_error(found, scene.transform) < 5
         )
     assert np.sum(solved) >= 90, np.flatnonzero(np.logical_not(solved))

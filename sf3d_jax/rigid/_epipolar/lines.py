@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics import align_ranks
 from sf3d_jax._numerics.cholesky import decompose, solve
 from sf3d_jax.rigid._ego.pixels import Pixels
 from sf3d_jax.rigid._epipolar.pixels import spread_of_rays
@@ -92,7 +93,8 @@ def _find_coefficients(factor: jax.Array, turn: jax.Array) -> jax.Array:
 
 def _cross_matrix(vector: jax.Array) -> jax.Array:
     """[w], with [w] x = w x x, for vectors (..., 3)."""
-    return jnp.cross(vector[..., None, :], jnp.eye(3, dtype=vector.dtype)).swapaxes(-1, -2)
+    rows = jnp.cross(*align_ranks(vector[..., None, :], jnp.eye(3, dtype=vector.dtype)))
+    return rows.swapaxes(-1, -2)
 
 
 def move(motion: Motion, step: jax.Array) -> Motion:
@@ -115,7 +117,10 @@ def _find_tangents(t: jax.Array) -> jax.Array:
     """
     sign = jnp.where(t[2] < 0, -1, 1).astype(t.dtype)
     rest = t[:2] / (1 + jnp.abs(t[2]))
-    return jnp.eye(2, 3, dtype=t.dtype) - rest[:, None] * (t + sign * jnp.eye(3, dtype=t.dtype)[2])
+    return (
+        jnp.eye(2, 3, dtype=t.dtype)
+        - rest[:, None] * (t + sign * jnp.eye(3, dtype=t.dtype)[2])[None]
+    )
 
 
 def _multiply(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -137,8 +142,9 @@ def differentiate_distances(motion: Motion, lines: Lines) -> tuple[jax.Array, ja
     both = _find_coefficients(jnp.concatenate(factors), motion.turn)
     e, n, spread_n, n_spread_n = _measure(both, lines)
     inverse = _invert_root(n_spread_n)
-    growth = n[0][1:] * spread_n[0] + n[1][1:] * spread_n[1]
-    return e[0] * inverse, (e[1:] - e[0] * inverse * inverse * growth) * inverse
+    growth = n[0][1:] * spread_n[0][None] + n[1][1:] * spread_n[1][None]
+    share = (e[0] * inverse * inverse)[None]
+    return e[0] * inverse, (e[1:] - share * growth) * inverse[None]
 
 
 def _measure(
@@ -171,7 +177,7 @@ def step_towards(
     """
     distance, slopes = differentiate_distances(motion, lines)
     rows = jnp.concatenate([slopes, distance[None]])
-    sums = _multiply(weights * rows, rows.T)
+    sums = _multiply(weights[None] * rows, rows.T)
     diagonal = jnp.diagonal(sums)[:COORDINATES]
     size = lax.rsqrt(jnp.where(diagonal > 0, diagonal, 1))
     matrix = [

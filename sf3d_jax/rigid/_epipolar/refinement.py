@@ -50,7 +50,7 @@ def _sum_slopes(motion: Motion, parameters: tuple[Lines, jax.Array]) -> jax.Arra
     """The sum of w e de/dx over all pixels, which vanishes at the solution."""
     lines, known = parameters
     distance, slopes = differentiate_distances(motion, lines)
-    return jnp.sum(slopes * (_weigh(distance, known) * distance), axis=-1)
+    return jnp.sum(slopes * (_weigh(distance, known) * distance)[None], axis=-1)
 
 
 def _weigh(distance: jax.Array, known: jax.Array) -> jax.Array:

@@ -48,7 +48,7 @@ def find_side(
       known: (H, W), 1 where a pixel counts, and 0 elsewhere.
     """
     drift = _find_drift(motion, lines)
-    weights = weights * drift.seen.reshape(known.shape)
+    weights = jnp.where(drift.seen.reshape(known.shape), weights, 0)
     # No residual is clipped, so that all are treated alike.
     no_limit = jnp.asarray(jnp.inf, known.dtype)
     pool = lambda x: _robust.pool(x.reshape(known.shape), known, no_limit, _RADIUS)

@@ -58,18 +58,18 @@ def _sum_windows(pixels: Pixels) -> tuple[Lines, jax.Array]:
     """
     height, width = pixels.known.shape
     middle = _choose_pixels(pixels.known)
-    around = np.arange(-_RADIUS, _RADIUS + 1)
-    rows = (middle // width)[:, None] + np.repeat(around, len(around))
-    columns = (middle % width)[:, None] + np.tile(around, len(around))
+    around = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.int32)
+    rows = (middle // width)[:, None] + np.repeat(around, len(around))[None]
+    columns = (middle % width)[:, None] + np.tile(around, len(around))[None]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     index = jnp.where(inside, rows * width + columns, 0)
     pixels = pixels.take(index)
     counts = (pixels.known & inside).astype(pixels.x.dtype)
     whole = jnp.maximum(counts.sum(-1), 1)
     lines = make_lines(pixels)
-    mean = lambda x: (x * counts).sum(-1) / whole
+    mean = lambda x: (x * counts[None]).sum(-1) / whole[None]
     return (
-        Lines(mean(lines.products), mean(lines.ray), mean(lines.spread) / whole),
+        Lines(mean(lines.products), mean(lines.ray), mean(lines.spread) / whole[None]),
         (counts.sum(-1) > 0).astype(whole.dtype),
     )
 
@@ -83,7 +83,7 @@ def _choose_pixels(known: jax.Array) -> jax.Array:
     order = lax.bitcast_convert_type(_scramble(jnp.arange(known.size)) >> 1, jnp.int32)
     chosen = lax.top_k(jnp.where(known.reshape(-1), order, -1), min(known.size, _WINDOWS))[1]
     count = jnp.clip(jnp.sum(known), 1, len(chosen))
-    return chosen[np.arange(_WINDOWS) % count]
+    return chosen[jnp.arange(_WINDOWS, dtype=count.dtype) % count]
 
 
 def _scramble(x: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.assets import rendered
+from helpers.platforms import gpu_forms
 from helpers.rigid_scenes import (
     RigidScene,
     add_noise,
@@ -186,6 +187,15 @@ def test_the_change_of_a_body_is_that_of_its_motion():
     np.testing.assert_array_equal(valid, scene.valid & np.asarray(seen))
     error = np.abs(np.asarray(change) - np.asarray(truth))[np.asarray(valid)]
     assert error.max() < 1e-5 * scene.inv_depth.max()
+
+
+@pytest.mark.thorough
+def test_the_form_for_gpus_finds_the_same():
+    with gpu_forms():
+        found = find(small_scene())
+    turn, shift = errors(found, small_scene())
+    assert turn < EXACT and shift < EXACT
+    assert score(found, small_scene()) > 0.999
 
 
 @pytest.mark.thorough

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics.platforms import choose_by_platform
+
 # The lower quartile of |e| for a standard normal e.
 NORMAL_QUARTILE = 0.3186394
 # Residuals count up to this many scales in the mean over a window.
@@ -50,13 +52,23 @@ def find_scale(
 
 
 def _find_quartile(size: jax.Array, known: jax.Array) -> jax.Array:
-    """The lower quartile of positive numbers, exactly, by bisection on their bits.
+    """The lower quartile of the known ones of positive numbers, exactly."""
+    rank = jnp.sum(known > 0) // 4
+    return choose_by_platform(_bisect, _sort, size, rank)
+
+
+def _sort(size: jax.Array, rank: jax.Array) -> jax.Array:
+    """The number of a rank, in the form for GPUs, where a sort is a few launches."""
+    return jnp.sort(size.reshape(-1))[rank]
+
+
+def _bisect(size: jax.Array, rank: jax.Array) -> jax.Array:
+    """The number of a rank by bisection on bits, in the form for CPUs.
 
     The bits of positive floats are ordered as the floats are. A sort takes ten times as long.
     """
     kind = jnp.int32 if size.dtype == jnp.float32 else jnp.int64
     bits = lax.bitcast_convert_type(size, kind)
-    rank = jnp.sum(known > 0) // 4
 
     def set_bit(i: jax.Array, below: jax.Array) -> jax.Array:
         trial = below | (jnp.ones((), kind) << (jnp.iinfo(kind).bits - 2 - i).astype(kind))

@@ -7,6 +7,8 @@ touch in the image come apart unless they also touch in space. It takes three pi
 know a slope; of two by themselves, only equal ones are of one surface.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -17,23 +19,33 @@ from sf3d_jax._numerics import mask
 _ROUNDINGS = 4
 
 
-def is_joined(x: jax.Array, known: jax.Array, axis: int) -> jax.Array:
-    """Whether each pixel and the next along an axis see one surface, by the slopes at both.
+def find_neighbours(x: jax.Array, known: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
+    """Which of the two neighbours along an axis are of each pixel's surface.
+
+    The slopes of both pixels decide, so that a pixel with a value between those of two surfaces is
+    of neither. A pixel beside the ridge of a curved surface may be left without a neighbour by
+    that, as the slope vanishes on the ridge. It gets those by whose own slope it is of their
+    surface.
 
     Args:
       x: (*b, h, w), a map that is smooth on a surface, such as inverse depth.
       known: (*b, h, w), bool, the pixels that have a value.
-      axis: -2 for the next row, -1 for the next column.
+      axis: -2 for rows, -1 for columns.
 
     Returns:
-      (*b, h, w), bool; False in the last row or column, and where either pixel is unknown.
+      For the neighbour before and for the one after, (*b, h, w), bool; False where either pixel is
+      unknown or beyond the image.
     """
     x = mask(known, lax.stop_gradient(x))
     slope = rise(x, known)
-    after = lambda a: find_next(a, axis)
+    after, before = (partial(find_next, axis=axis, by=by) for by in (1, -1))
     low, high = jnp.minimum(x, after(x)), jnp.maximum(x, after(x))
-    joined = is_one_surface(low, high, jnp.minimum(slope, after(slope)))
-    return joined & known & after(known)
+    pair = known & after(known)
+    by_first = pair & is_one_surface(low, high, slope)
+    by_second = pair & is_one_surface(low, high, after(slope))
+    joined = by_first & by_second
+    alone = ~(joined | before(joined))
+    return before(joined) | (alone & before(by_first)), joined | (alone & by_second)
 
 
 def find_next(x: jax.Array, axis: int, by: int = 1) -> jax.Array:

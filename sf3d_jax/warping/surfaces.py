@@ -30,7 +30,7 @@ from sf3d_jax._numerics.vectors import scale
 from sf3d_jax.camera import Camera
 from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import TwoViews, two_views
-from sf3d_jax.warping._surfaces import find_next, is_joined
+from sf3d_jax.warping._surfaces import find_neighbours, find_next
 
 
 class Normals(NamedTuple):
@@ -52,8 +52,8 @@ def normals(inv_depth: jax.Array, camera: Camera) -> Normals:
 
     n ~ -(p_x, p_y, d - x p_x - y p_y), with the ray (x, y, 1) and the slopes p of inverse depth by
     x and y, from the differences to the neighbours in the row and in the column. These are
-    symmetric, or one-sided where one neighbour is on another surface: by more than twice the local
-    slope at either pixel away. Exact on planes, with lens distortion too.
+    symmetric, or one-sided where one neighbour is on another surface: its value differs by more
+    than twice the local slope. Exact on planes, with lens distortion too.
 
     Args:
       inv_depth: (*b, H, W), d = 1 / Z, per metre.
@@ -107,11 +107,13 @@ class _Difference(NamedTuple):
 
 
 def _difference(d: jax.Array, views: TwoViews, known: jax.Array, axis: int) -> _Difference:
-    joined = is_joined(d, known, axis)
+    before, after = find_neighbours(d, known, axis)
     steps = [find_next(d, axis) - d, *_step_rays(views, d.shape, axis)]
-    # The step to the next pixel and that from the one before; either may lead to another surface.
-    both = [step + find_next(step, axis, -1) for step in mask(joined, steps)]
-    return _Difference(both[0], both[1], both[2], joined | find_next(joined, axis, -1))
+    # From the pixel before to the one after, or only half of the way.
+    earlier = mask(before, [find_next(step, axis, -1) for step in steps])
+    later = mask(after, steps)
+    d, x, y = (a + b for a, b in zip(earlier, later, strict=True))
+    return _Difference(d, x, y, before | after)
 
 
 def _step_rays(views: TwoViews, shape: tuple[int, ...], axis: int) -> list[jax.Array]:

@@ -93,7 +93,7 @@ def test_a_camera_moved_by_what_is_no_motion_is_refused():
 
 def test_a_point_map_is_what_all_pixels_see_in_the_world():
     inv_depth = motion()[1]
-    cameras = camera("opencv", np.stack([NEAR, FAR]))
+    cameras = camera(pose=np.stack([NEAR, FAR]))
     with float64():
         points, valid = sf3d.point_map(np.float64(inv_depth), cameras)
         pixels, back, seen = sf3d.project(points, cameras)

@@ -12,7 +12,7 @@ from helpers.rigid_scenes import add_noise, rigid_scene, shift_error, turn_error
 import sf3d_jax as sf3d
 
 SIZE = (48, 64)
-MOST = 8
+MOST = 5
 
 
 def one_camera(scene):
@@ -47,26 +47,27 @@ def overlaps(labels, truth, valid):
     for k in np.unique(truth[valid]):
         own = (truth == k) & valid
         scores = [
-            ((labels == j) & own).sum() / (((labels == j) & valid) | own).sum() for j in range(MOST)
+            ((labels == j) & own).sum() / (((labels == j) & valid) | own).sum()
+            for j in range(labels.max() + 1)
         ]
         found.append((max(scores), int(np.argmax(scores))))
     return found
 
 
-SEEDS = [(0, 2), (1, 4)]
+SEEDS = [(1, 3)]
 BAD = [(5, 7, np.nan), (20, 30, np.inf), (21, 30, 0), (40, 50, -1)]
 
 
 @pytest.fixture(scope="module")
 def small():
-    """Two scenes, and the same with bad pixels, in one call."""
+    """A scene, and the same with bad pixels, in one call."""
     good = [inputs(scene_of(*seed)) for seed in SEEDS]
     stacked = jax.tree.map(lambda *x: np.stack([*x, *x]), *good)
     flow, inv_depth, change, camera = stacked
     for row, column, value in BAD:
         inv_depth[len(SEEDS) :, row, column] = value
     flow[len(SEEDS) :, 10, 10, 0], change[len(SEEDS) :, 11, 10] = np.nan, np.inf
-    return sf3d.rigid_bodies(flow, inv_depth, change, camera)
+    return sf3d.rigid_bodies(flow, inv_depth, change, camera, most=MOST)
 
 
 @pytest.mark.parametrize("k", range(len(SEEDS)))
@@ -160,7 +161,7 @@ def test_random_scenes_of_two_to_five_bodies():
         scene = scene_of(100 + seed, 1 + seed % 4, (96, 128))
         for has_noise, scores in least.items():
             given = add_noise(scene, seed) if has_noise else scene
-            labels = np.asarray(sf3d.rigid_bodies(*inputs(given)).labels)
+            labels = np.asarray(sf3d.rigid_bodies(*inputs(given), most=8).labels)
             score = min(overlap for overlap, _ in overlaps(labels, scene.labels, scene.valid))
             scores.append(score if labels.max() + 1 == len(scene.transforms) else 0)
     assert np.mean(np.array(least[False]) > 0.98) >= 0.95
@@ -182,7 +183,7 @@ def test_what_bends_has_no_label():
 
 @pytest.mark.thorough
 def test_a_batch_is_a_loop_and_a_map():
-    scenes = [inputs(scene_of(*seed)) for seed in SEEDS]
+    scenes = [inputs(scene_of(*seed)) for seed in [(0, 2), (1, 3)]]
     stacked = jax.tree.map(lambda *x: np.stack(x), *scenes)
     together = sf3d.rigid_bodies(*stacked, most=4)
     mapped = jax.vmap(functools.partial(sf3d.rigid_bodies, most=4))(*stacked)
@@ -197,14 +198,14 @@ def test_a_batch_is_a_loop_and_a_map():
 @pytest.mark.thorough
 def test_nothing_moves_nothing_is_seen_and_nothing_passes_a_gradient():
     flow, inv_depth, change, camera = inputs(scene_of(*SEEDS[0]))
-    still = sf3d.rigid_bodies(0 * flow, inv_depth, 0 * change, camera)
+    still = sf3d.rigid_bodies(0 * flow, inv_depth, 0 * change, camera, most=MOST)
     assert np.all((still.labels == 0) == (inv_depth > 0))
     np.testing.assert_allclose(
         still.transforms, np.broadcast_to(np.eye(3, 4), (MOST, 3, 4)), atol=1e-6
     )
-    empty = sf3d.rigid_bodies(flow, 0 * inv_depth, change, camera)
+    empty = sf3d.rigid_bodies(flow, 0 * inv_depth, change, camera, most=MOST)
     assert np.all(empty.labels == -1)
     np.testing.assert_array_equal(empty.transforms, np.broadcast_to(np.eye(3, 4), (MOST, 3, 4)))
-    total = lambda *x: sum(a.sum() for a in sf3d.rigid_bodies(*x, camera)[1:])
+    total = lambda *x: sum(a.sum() for a in sf3d.rigid_bodies(*x, camera, most=MOST)[1:])
     for gradient in jax.grad(total, (0, 1, 2))(flow, inv_depth, change):
         assert not np.any(gradient)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.assets import rendered
+from helpers.platforms import gpu_forms
 from helpers.rigid_scenes import (
     RigidScene,
     add_noise,
@@ -189,6 +190,15 @@ def test_the_change_of_a_body_is_that_of_its_motion():
 
 
 @pytest.mark.thorough
+def test_the_form_for_gpus_finds_the_same():
+    with gpu_forms():
+        found = find(small_scene())
+    turn, shift = errors(found, small_scene())
+    assert turn < EXACT and shift < EXACT
+    assert score(found, small_scene()) > 0.999
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("with_change", [True, False])
 def test_a_batch_is_a_loop(with_change):
     scenes = [cast(rigid_scene(seed, SMALL, bodies=2)) for seed in range(3)]
@@ -348,3 +358,25 @@ def test_lenses_that_bend_are_solved(model):
     assert turn < 1e-4 and shift < 1e-5
     seen = np.asarray(valid)
     assert f1_score(np.asarray(found.static) > 0.5, seen & ~moving, seen) > 0.999
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("with_change", [True, False])
+def test_it_works_in_a_shard_map_and_bad_pixels_pass_no_gradient(with_change):
+    scene = cast(small_scene())
+    scene.flow[0, 1], scene.inv_depth[2, 3], scene.change[4, 5] = np.nan, -1, np.inf
+    maps = [x[None] for x in (scene.flow, scene.inv_depth, scene.change, scene.valid)]
+
+    def function(flow, inv_depth, change, valid):
+        options = {"inv_depth_change": change if with_change else None, "valid": valid}
+        return sf3d.ego_motion(flow, inv_depth, scene.camera, scene.next_camera, **options)
+
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",))
+    spec = jax.sharding.PartitionSpec("batch")
+    sharded = jax.jit(jax.shard_map(function, mesh=mesh, in_specs=spec, out_specs=spec))
+    for a, b in zip(sharded(*maps), function(*maps), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    loss = lambda flow: jnp.square(sharded(flow, *maps[1:]).transform).sum()
+    gradient = np.asarray(jax.jit(jax.grad(loss))(maps[0]))[0]
+    assert np.isfinite(gradient).all() and gradient.any()
+    assert not gradient[0, 1].any() and not gradient[2, 3].any()

@@ -12,7 +12,6 @@ import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics.vectors import Vector
-from sf3d_jax.rigid import _kabsch
 from sf3d_jax.rigid._bodies.noise import find_quantile
 from sf3d_jax.rigid._bodies.pixels import (
     Motion,
@@ -20,7 +19,6 @@ from sf3d_jax.rigid._bodies.pixels import (
     Pixels,
     expand,
     improve,
-    lift,
     square_residual,
 )
 
@@ -31,7 +29,7 @@ _NEAREST_SPREAD, _WIDEST_SPREAD = 0.01, 0.15
 # Pixels that judge a guess, the guesses that are refined, and the steps of either.
 _JUDGES = 2048
 _KEPT = 8
-_SAMPLE_STEPS, _STEPS = 3, 10
+_SAMPLE_STEPS, _STEPS = 8, 10
 # The squared residual, of three numbers in units of the noise, at which a pixel weighs a quarter;
 # while it is refined it falls from the larger.
 _HALF_WEIGHT, _FIRST_WEIGHT = 9.0, 400.0
@@ -112,13 +110,12 @@ def _score(judges: Pixels, motions: Motion, focal: Vector, noise: Noise) -> jax.
 
 
 def _guess(sample: Pixels, share: jax.Array, focal: Vector, noise: Noise) -> Motion:
-    """The motions of samples (guesses, n): those of their points, refined as pixels."""
-    points, motions = lift(sample)
-    weights = jnp.where(share, jnp.square(sample.inv_depth), 0)
-    fit, _ = _kabsch.fit(points, motions, weights)
-    used = share.astype(weights.dtype)
+    """The motions of samples (guesses, n), by Gauss-Newton steps from rest."""
+    used = share.astype(sample.inv_depth.dtype)
+    zero = jnp.zeros(share.shape[:-1], used.dtype)
+    start = Motion(((zero,) * 3,) * 3, (zero,) * 3)
     step = lambda _, motion: improve(sample, motion, used, focal, noise)
-    return lax.fori_loop(0, _SAMPLE_STEPS, step, Motion(fit.linear, fit.shift))
+    return lax.fori_loop(0, _SAMPLE_STEPS, step, start)
 
 
 def _draw_samples(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -73,9 +73,13 @@ def segment(pixels: Pixels, known: jax.Array, focal: Vector, most: int) -> Segme
         jnp.ones(most, noise.flow.dtype),
         jnp.arange(most, dtype=jnp.int32),
     )
-    turn = lambda _, state: _refit(pixels, _assign(pixels, known, focal, state), focal, noise)
-    state = lax.fori_loop(0, _ROUNDS, turn, state)
-    state = _assign(pixels, known, focal, state)
+
+    def turn(i: jax.Array, state: _State) -> _State:
+        state = _assign(pixels, known, focal, state)
+        refit = lambda state: _refit(pixels, state, focal, noise)
+        return lax.cond(i < _ROUNDS, refit, lambda state: state, state)
+
+    state = lax.fori_loop(0, _ROUNDS + 1, turn, state)
     return _order(state)
 
 

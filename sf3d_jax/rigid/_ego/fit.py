@@ -11,12 +11,13 @@ from sf3d_jax.rigid import _robust
 from sf3d_jax.rigid._ego.motion import Motion, Rows, find_centre, linearize, move, step
 from sf3d_jax.rigid._ego.pixels import Pixels
 from sf3d_jax.rigid._implicit import attach_derivative
+from sf3d_jax.warping._windows import match_varying_axes
 
 _STEPS = 25
 # Steps without pooled weights, for a few pixels.
 _FEW_STEPS = 20
 _DAMPING = 1e-6
-# Of the windows whose means show what moves slowly.
+# The radius of the windows whose means show what moves slowly.
 _RADIUS = 2
 # In pixels, or in standard deviations; without noise, rounding is below it.
 LEAST_SCALE = 2e-3
@@ -60,7 +61,9 @@ def refine(pixels: Pixels, motion: Motion) -> tuple[Motion, jax.Array]:
         twist, determined = step(flat, weights.reshape(-1), _DAMPING)
         return move(motion, twist, centre), determined
 
-    return lax.fori_loop(0, _STEPS, advance, (motion, jnp.asarray(False)))
+    # In a shard_map, the start of a loop varies as its results do.
+    start = match_varying_axes((motion, jnp.asarray(False)), pixels.x)
+    return lax.fori_loop(0, _STEPS, advance, start)
 
 
 def weigh_pixels(rows: Rows) -> jax.Array:

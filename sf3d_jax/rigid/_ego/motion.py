@@ -152,7 +152,7 @@ def step(rows: Rows, weights: jax.Array, damping: float) -> tuple[Vector, jax.Ar
 
     Args:
       rows: of pixels.
-      weights: of the pixels; 0 where they are not seen.
+      weights: weights of the pixels; 0 where they are not seen.
       damping: share by which the diagonal grows.
     """
     parts = [jnp.stack([*d, r]) for d, r in zip(rows.derivative, rows.residual, strict=True)]

@@ -18,6 +18,7 @@ from sf3d_jax.rigid._ego.fit import LEAST_SCALE, find_scale, refine_few
 from sf3d_jax.rigid._ego.motion import Motion, find_centre, linearize, move, step, still
 from sf3d_jax.rigid._ego.pixels import Pixels, unit_rays
 from sf3d_jax.se3 import _turns
+from sf3d_jax.warping._windows import match_varying_axes
 
 # Samples and pixels of each, with the change and without. Three points determine a motion; four
 # pixels determine it up to few solutions.
@@ -81,7 +82,8 @@ def _solve_sample(pixels: Pixels) -> Motion:
         twist, _ = step(rows, rows.seen.astype(pixels.x.dtype), _DAMPING)
         return move(motion, twist, centre)
 
-    return lax.fori_loop(0, _STEPS, advance, still((), pixels.x.dtype))
+    start = match_varying_axes(still((), pixels.x.dtype), pixels.x)
+    return lax.fori_loop(0, _STEPS, advance, start)
 
 
 def _fit_points(pixels: Pixels) -> Motion:

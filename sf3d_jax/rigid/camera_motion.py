@@ -95,6 +95,10 @@ def ego_motion(
       between 3e-10 and 3e9 m (float32) and the lens is one-to-one at both ends; others are as if
       absent. The estimate is valid if three or more pixels count and fix all six degrees of
       freedom. Derivatives are those of the solution (implicit function theorem), not of the steps.
+      Without depth, e is the distance from the epipolar line in the second image, n . r1 / sqrt(n^T
+      V n) with n = t x R r0 and V the covariance of the ray r1. Then `residual` is None, eight
+      pixels must count, and a mere turn, which has no direction of t, is not valid. Two motions
+      may fit a scene that is one plane.
     """
     maps = {
         "flow": (flow, 2),

@@ -53,6 +53,18 @@ def test_the_motion_is_exact_without_noise():
     assert f1_score(np.array(found.static) > 0.5, scene.static, scene.valid) > 0.9
 
 
+def test_noise_costs_little():
+    """Without the derivative of the denominator, steps end degrees away."""
+    errors = []
+    for seed in range(8):
+        scene = add_noise(rigid_scene(seed, SIZE), 100 + seed)
+        found = estimate(scene).transform
+        errors.append((turn_error(found, scene.transform), direction_error(found, scene.transform)))
+    turn, direction = np.median(errors, axis=0)
+    assert turn < 0.25, errors
+    assert direction < 1, errors
+
+
 def test_what_holds_no_translation_is_not_valid():
     turn = np.hstack([rotation(np.array([0.1, -0.05, 0.2])), np.zeros((3, 1))])
     still = np.eye(3, 4)

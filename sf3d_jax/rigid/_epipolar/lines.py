@@ -171,7 +171,7 @@ def step_towards(
 
     Args:
       motion: where the step begins.
-      lines: of N pixels.
+      lines: those of N pixels.
       weights: (N,).
       damping: added to the diagonal of the normal equations, which is scaled to 1.
     """

@@ -17,7 +17,7 @@ from sf3d_jax.rigid._epipolar.lines import (
 from sf3d_jax.rigid._implicit import attach_derivative
 
 _STEPS, _DAMPING = 20, 1e-6
-# Of the windows whose means show what moves slowly.
+# The radius of the windows whose means show what moves slowly.
 _RADIUS = 2
 # In pixels; without noise, rounding is below it.
 _LEAST_SCALE = 1e-4
@@ -28,7 +28,7 @@ def refine(motion: Motion, lines: Lines, known: jax.Array) -> Motion:
 
     Args:
       motion: near the solution.
-      lines: of the pixels of an image, row by row.
+      lines: those of an image's pixels, row by row.
       known: (H, W), 1 where a pixel counts, and 0 elsewhere.
     """
 

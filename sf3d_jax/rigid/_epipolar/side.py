@@ -11,7 +11,7 @@ from sf3d_jax._numerics.vectors import dot
 from sf3d_jax.rigid import _robust
 from sf3d_jax.rigid._epipolar.lines import Lines, Motion, find_distances
 
-# Of the windows over which distances are averaged.
+# The radius of the windows over which distances are averaged.
 _RADIUS = 2
 # In pixels times the root of a window's pixels; without noise, rounding is below it.
 _LEAST = 1e-2
@@ -24,8 +24,8 @@ class _Drift(NamedTuple):
     """How far each pixel has moved from where a mere turn takes it.
 
     Attributes:
-      x: of the ray in the second camera; 0 where not seen.
-      y: of this ray.
+      x: change of the ray's x in the second camera; 0 where not seen.
+      y: change of its y.
       turned: x and y of the ray to which the turn alone leads.
       seen: bool, whether this ray lies before the second camera.
     """
@@ -43,8 +43,8 @@ def find_side(
 
     Args:
       motion: up to the side of the translation.
-      lines: of the pixels of an image, row by row.
-      weights: (H, W), of the static pixels.
+      lines: those of an image's pixels, row by row.
+      weights: (H, W), large for static pixels.
       known: (H, W), 1 where a pixel counts, and 0 elsewhere.
     """
     drift = _find_drift(motion, lines)

@@ -86,7 +86,7 @@ def pool(residual: jax.Array, known: jax.Array, scale: jax.Array, radius: int) -
     Args:
       residual: (H, W), finite.
       known: (H, W), 1 where a residual counts, and 0 elsewhere.
-      scale: of the residuals, one number.
+      scale: standard deviation of the residuals, one number.
       radius: windows have 2 radius + 1 rows and columns.
     """
     clipped = known * jnp.clip(residual, -_CLIP * scale, _CLIP * scale)

@@ -34,12 +34,12 @@ from sf3d_jax._numerics import (
     mask,
     narrow,
     reciprocal,
-    result_type,
     where_valid,
     widen,
 )
 from sf3d_jax._numerics.vectors import Vector
-from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera import Camera
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import (
     TwoViews,
     move_still,
@@ -113,15 +113,15 @@ def scene_flow(
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + len(camera.size))
-    parts, valid = _lift(fu, fv, d0, c, between)
+    parts, valid = lift(fu, fv, d0, c, between)
     vectors, valid = narrow(valid, channels_last(*parts), dtype)
     return SceneFlow(vectors, valid)
 
 
-def _lift(
+def lift(
     fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: TwoViews
 ) -> tuple[Vector, jax.Array]:
-    """Lifts pixels; returns the three coordinates of scene flow and the validity."""
+    """Lifts scalar maps to the three coordinates of scene flow, and says which are valid."""
     dx, dy, seen = ray_change(fu, fv, between)
     valid = seen & is_positive_finite(d0) & is_positive_finite(d0 + c)
     return where_valid(_lift_pixel, _STILL, valid, (dx, dy, d0, c), between), valid
@@ -164,7 +164,9 @@ def image_motion(
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
-    dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    dtype, batch = check_maps_of(
+        camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0)
+    )
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
@@ -197,7 +199,7 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       valid if both depths are between 3e-10 and 3e9 m (float32) and the lens is one-to-one at
       both ends, even if the point leaves the image. Invalid pixels are zero and pass no gradient.
     """
-    dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    dtype, batch = check_maps_of(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     assert between.motion is not None
@@ -270,7 +272,7 @@ def scene_flow_covariance(
     """
     dtype, maps = _check_motion(flow, inv_depth, inv_depth_change, camera, next_camera)
     check_array("covariance", covariance)
-    entries, batch = _split_covariance(covariance, camera.size, flow.ndim)
+    entries, batch = split_covariance(covariance, camera.size, flow.ndim)
     batch = check_batch(**{"maps and cameras": maps, "covariance": batch})
     entries, flow, d0, c, camera, next_camera = widen(
         entries, flow, inv_depth, inv_depth_change, camera, next_camera
@@ -278,10 +280,10 @@ def scene_flow_covariance(
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
     entries = dict(zip(entries, align_ranks(*entries.values(), rank=rank), strict=True))
-    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)
+    lift_all = lambda fu, fv, d0, c: lift(fu, fv, d0, c, between)
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=rank)
     pixels = fu, fv, *jnp.broadcast_arrays(d0, c)
-    _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
+    _, push, valid = jax.linearize(lift_all, *pixels, has_aux=True)
     for entry in jax.tree.leaves(entries):
         valid = valid & is_in_range(entry)
     entries = mask(valid, entries)
@@ -298,7 +300,7 @@ def scene_flow_covariance(
     return result.reshape(*result.shape[:-1], 3, 3)
 
 
-def _split_covariance(
+def split_covariance(
     covariance: jax.Array, size: tuple[int, int], flow_axes: int
 ) -> tuple[dict[tuple[int, int], jax.Array], tuple[int, ...]]:
     """Splits a covariance into entries by (row, column); returns them and its batch shape.
@@ -329,39 +331,10 @@ def _check_motion(
     next_camera: Camera | None,
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks the inputs of `scene_flow`; returns the dtype and the batch shape of its result."""
-    return _check_maps(
+    return check_maps_of(
         camera,
         next_camera,
         flow=(flow, 2),
         inv_depth=(inv_depth, 0),
         inv_depth_change=(inv_depth_change, 0),
     )
-
-
-def _check_maps(
-    camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
-) -> tuple[jnp.dtype, tuple[int, ...]]:
-    """Checks maps, given as (array, number of channels or 0 for no axis), against the cameras.
-
-    Returns:
-      The dtype of the maps, and the common batch shape.
-    """
-    batches = {"camera": check_camera("camera", camera)}
-    if next_camera is not None:
-        batches["next_camera"] = check_camera("next_camera", next_camera)
-    for name, (x, count) in maps.items():
-        channels = (count,) if count else ()
-        trailing = (*camera.size, *channels)
-        height, width = camera.size
-        swapped = (width, height, *channels)
-        if height != width and getattr(x, "shape", ())[-len(swapped) :] == swapped:
-            raise ValueError(
-                f"{name}: expected the camera's size {camera.size}, got {swapped[:2]}; a camera's "
-                "size is (height, width); are the two swapped?"
-            )
-        try:
-            check_array(name, x, trailing)
-        except ValueError as error:
-            raise ValueError(f"{error} (the camera's size is {height} x {width})") from None
-        batches[name] = x.shape[: x.ndim - len(trailing)]
-    return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

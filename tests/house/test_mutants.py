@@ -148,6 +148,18 @@ MUTANTS = {
         "_LARGEST = math.log(3)",
         "metrics/test_scene.py::test_motion_in_depth_is_clipped_and_averaged_as_papers_do",
     ),
+    "rigid": Mutant(
+        "rigid/_ego/motion.py",
+        "-d * mz * nearer",
+        "d * mz * nearer",
+        "rigid/test_camera_motion.py::test_the_change_of_a_body_is_that_of_its_motion",
+    ),
+    "se3": Mutant(
+        "se3/transforms.py",
+        "rows += [(*zeros, *a) for a in rotation]",
+        "rows += [(*a, *zeros) for a in rotation]",
+        "se3/test_se3.py::test_matches_jaxlie[adjoint]",
+    ),
     "views": Mutant(
         "views/colors.py",
         "np.arctan2(-vectors[..., 1], -vectors[..., 0])",

@@ -1,0 +1,1 @@
+"""The segmentation of one image motion into rigidly moving bodies."""

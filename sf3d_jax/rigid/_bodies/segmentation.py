@@ -22,8 +22,10 @@ _RADIUS = 2
 _OWN_LIMIT = 1000.0
 # Rare bodies cost more, as if so many pixels of a window were of independent bodies.
 _PRIOR = 5.0
-# The cost of a pixel that belongs to no body.
+# The cost of a pixel that belongs to no body, and the most that a vote costs. A pixel whose
+# neighbours all move otherwise, as at the tip of a body, has to agree better by this factor.
 _NOBODY = 12.0
+_ALONE = 0.5
 # A body is the same as a larger one that explains its pixels worse by less than this.
 _SAME = 0.5
 # A body has at least this share of the known pixels, and as many as a window.
@@ -89,13 +91,13 @@ def _assign(pixels: Pixels, known: jax.Array, focal: Vector, state: _State) -> _
     def cost(body: tuple[Motion, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         motion, alive, rarity = body
         square = square_residual(pixels, motion, focal, state.noise)
-        capped = jnp.where(known, jnp.minimum(square, MEMBER), 0)
+        capped = jnp.where(known, jnp.minimum(square, _NOBODY), 0)
         whole = jnp.minimum(square, _OWN_LIMIT) + _sum_window(capped)
         return jnp.where(alive, whole + rarity, FAR), capped
 
     rarity = -2 * _PRIOR * jnp.log(state.share)
     costs, squares = lax.map(cost, (state.motions, state.alive, rarity))
-    nobody = _NOBODY * (1 + _sum_window(known.astype(costs.dtype)))
+    nobody = _NOBODY * (_ALONE + _sum_window(known.astype(costs.dtype)))
     best = jnp.argmin(costs, axis=0).astype(jnp.int32)
     labels = jnp.where(known & (costs.min(0) < nobody), best, -1)
     count = _count(labels, state.alive.size)

@@ -20,7 +20,7 @@ _ROUNDS, _STEPS = 5, 2
 # its own, whose residual may be this large before the votes no longer matter.
 _RADIUS = 2
 _OWN_LIMIT = 1000.0
-# Rare bodies cost more, as if so many pixels of a window were of independent bodies.
+# Rare bodies cost more: the number of pixels of a window that count as independent.
 _PRIOR = 5.0
 # The cost of a pixel that belongs to no body, and the most that a vote costs. A pixel whose
 # neighbours all move otherwise, as at the tip of a body, has to agree better by this factor.
@@ -64,7 +64,7 @@ class _State(NamedTuple):
 
 
 def segment(pixels: Pixels, known: jax.Array, focal: Vector, most: int) -> Segmentation:
-    """Finds at most so many bodies in maps (H, W)."""
+    """Finds at most `most` bodies in maps (H, W)."""
     noise = estimate_noise(pixels, known, focal)
     found = find_bodies(pixels, known, focal, noise, most)
     state = _State(
@@ -114,7 +114,7 @@ def _count(labels: jax.Array, most: int) -> jax.Array:
 
 
 def _find_hosts(labels: jax.Array, squares: jax.Array, alive: jax.Array) -> jax.Array:
-    """Of each body the larger one that explains its pixels best; itself if there is none."""
+    """The larger body that explains the pixels of each best; the body itself if there is none."""
     most = alive.size
     members = (labels[None] == jnp.arange(most)[:, None, None]).reshape(most, -1)
     # Of body i at the pixels of body j.

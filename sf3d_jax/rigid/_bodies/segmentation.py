@@ -67,13 +67,14 @@ def segment(pixels: Pixels, known: jax.Array, focal: Vector, most: int) -> Segme
     """Finds at most `most` bodies in maps (H, W)."""
     noise = estimate_noise(pixels, known, focal)
     found = find_bodies(pixels, known, focal, noise, most)
+    each = found.motions.shift[0]  # arrays of its kind: in shard_map, those of a shard
     state = _State(
-        jnp.full(known.shape, -1, jnp.int32),
+        jnp.full_like(known, -1, jnp.int32),
         found.motions,
         found.noise,
-        jnp.ones(most, bool),
-        jnp.ones(most, noise.flow.dtype),
-        jnp.arange(most, dtype=jnp.int32),
+        jnp.ones_like(each, bool),
+        jnp.ones_like(each),
+        jnp.zeros_like(each, jnp.int32) + jnp.arange(most, dtype=jnp.int32),
     )
 
     def turn(i: jax.Array, state: _State) -> _State:
@@ -110,13 +111,17 @@ def _assign(pixels: Pixels, known: jax.Array, focal: Vector, state: _State) -> _
 
 
 def _count(labels: jax.Array, most: int) -> jax.Array:
-    return (labels[None] == jnp.arange(most)[:, None, None]).sum((1, 2))
+    return (labels[None] == jnp.arange(most, dtype=labels.dtype)[:, None, None]).sum(
+        (1, 2), dtype=jnp.int32
+    )
 
 
 def _find_hosts(labels: jax.Array, squares: jax.Array, alive: jax.Array) -> jax.Array:
     """The larger body that explains the pixels of each best; the body itself if there is none."""
     most = alive.size
-    members = (labels[None] == jnp.arange(most)[:, None, None]).reshape(most, -1)
+    members = (labels[None] == jnp.arange(most, dtype=labels.dtype)[:, None, None]).reshape(
+        most, -1
+    )
     # Of body i at the pixels of body j.
     total = jnp.einsum(
         "in,jn->ij",

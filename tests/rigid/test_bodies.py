@@ -197,7 +197,7 @@ def test_a_batch_is_a_loop_and_a_map():
             np.testing.assert_array_equal(one, all_[k])
         assert (np.asarray(alone.labels) != np.asarray(mapped.labels[k])).mean() < 0.002
         np.testing.assert_allclose(alone.transforms, mapped.transforms[k], rtol=0, atol=1e-4)
-    mesh = jax.make_mesh((2,), ("images",), devices=jax.devices()[:2])
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("images",))
     along = jax.sharding.PartitionSpec("images")
     segment = functools.partial(sf3d.rigid_bodies, most=4)
     sharded = jax.shard_map(segment, mesh=mesh, in_specs=along, out_specs=along)(*stacked)

@@ -67,6 +67,7 @@ def test_nothing_is_sent_unseen_where_a_transfer_guard_forbids_it(name):
 
 # Whose loops take minutes, step by step.
 LONG = {"fit.flow", "fit.scene_flow", "gaussians.render", "gaussians.render_motion"}
+LONG |= {"rigid_bodies"}
 
 
 @thorough.parametrize(

@@ -78,7 +78,7 @@ def rigid_bodies(
     Returns:
       Bodies(labels, transforms, residual) in the dtype of the maps. A body has at least 1/200 of
       the valid pixels, and 25; parts of the scene that bend, or are smaller, have the label -1,
-      and so have pixels that are not finite or without depth. The samples of the search are those
+      and so have non-finite pixels and those without depth. The samples of the search are those
       of fixed numbers: the result depends on the input alone. Nothing passes a gradient.
 
     Raises:

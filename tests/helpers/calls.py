@@ -193,6 +193,11 @@ AUGMENTATIONS = {
     "augment.random_eraser": Call(augment.random_eraser, (KEY, SAMPLE)),
 }
 
+RIGID = {
+    "fit_rigid": Call(sf3d.fit_rigid, (POINTS, POINTS[::-1].copy())),
+    "rigid_bodies": Call(sf3d.rigid_bodies, (*MOTION, FIRST)),
+}
+
 GAUSSIANS_AND_FITS = {
     "gaussians.render": Call(gaussians.render, (BALL, FIRST)),
     "gaussians.render_motion": Call(
@@ -337,6 +342,7 @@ CALLS = {
     **GEOMETRY,
     **WARPING,
     **AUGMENTATIONS,
+    **RIGID,
     **GAUSSIANS_AND_FITS,
     **{f"head.{name}": call for name, call in HEAD.items()},
     **{f"losses.{name}": call for name, call in LOSS.items()},

@@ -325,6 +325,22 @@ LOSS = {
     "balance": Held(BALANCED, BALANCED, BALANCED, REFUSED),
 }
 
+FITTING, BODIES = "rigid/test_fitting.py", "rigid/test_bodies.py"
+RIGID = {
+    "fit_rigid": Held(
+        f"{FITTING}::test_the_fit_is_that_of_scipy_at_all_angles[8-12]",
+        f"{FITTING}::test_derivatives_are_those_of_finite_differences",
+        f"{FITTING}::test_bad_points_and_weights_are_as_if_absent",
+        f"{FITTING}::test_what_does_not_fit_is_named",
+    ),
+    "rigid_bodies": Held(
+        f"{BODIES}::test_bodies_and_their_motions_are_found",
+        "returns labels; passes no gradient",
+        f"{BODIES}::test_bad_pixels_have_no_label_and_leave_the_others",
+        f"{BODIES}::test_what_does_not_fit_is_named",
+    ),
+}
+
 SCENE = f"{RENDERING}::test_a_wrong_scene_is_named"
 DERIVATIVES = (
     f"{RENDERING}::test_the_derivatives_of_colours_and_factors_are_those_of_finite_differences"
@@ -538,6 +554,7 @@ HELD = {
     **WARPING,
     **SEQUENCES,
     **AUGMENTATIONS,
+    **RIGID,
     **GAUSSIANS_AND_FITS,
     **{f"head.{name}": row for name, row in HEAD.items()},
     **{f"losses.{name}": row for name, row in LOSS.items()},

@@ -156,16 +156,20 @@ def test_objects_are_a_static_scene_a_sphere_and_a_cube():
 
 @pytest.mark.thorough
 def test_random_scenes_of_two_to_five_bodies():
+    """Bodies of more than 1 % of the pixels, which noise does not bring below the least share."""
     least = {False: [], True: []}
-    for seed in range(40):
-        scene = scene_of(100 + seed, 1 + seed % 4, (96, 128))
+    for seed in range(100, 116):
+        scene = scene_of(seed, 1 + seed % 4, (96, 128))
+        large = np.bincount(scene.labels.ravel()) > 0.01 * scene.labels.size
         for has_noise, scores in least.items():
             given = add_noise(scene, seed) if has_noise else scene
-            labels = np.asarray(sf3d.rigid_bodies(*inputs(given), most=8).labels)
-            score = min(overlap for overlap, _ in overlaps(labels, scene.labels, scene.valid))
-            scores.append(score if labels.max() + 1 == len(scene.transforms) else 0)
-    assert np.mean(np.array(least[False]) > 0.98) >= 0.95
-    assert np.mean(np.array(least[True]) > 0.85) >= 0.95
+            labels = np.asarray(sf3d.rigid_bodies(*inputs(given)).labels)
+            known = scene.valid & large[scene.labels]
+            scores.append(min(overlap for overlap, _ in overlaps(labels, scene.labels, known)))
+            assert labels.max() + 1 == large.sum()
+    assert np.min(least[False]) > 0.99
+    assert np.min(least[True]) > 0.9
+    assert np.median(least[True]) > 0.98
 
 
 @pytest.mark.thorough
@@ -193,6 +197,11 @@ def test_a_batch_is_a_loop_and_a_map():
             np.testing.assert_array_equal(one, all_[k])
         assert (np.asarray(alone.labels) != np.asarray(mapped.labels[k])).mean() < 0.002
         np.testing.assert_allclose(alone.transforms, mapped.transforms[k], rtol=0, atol=1e-4)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("images",))
+    along = jax.sharding.PartitionSpec("images")
+    segment = functools.partial(sf3d.rigid_bodies, most=4)
+    sharded = jax.shard_map(segment, mesh=mesh, in_specs=along, out_specs=along)(*stacked)
+    np.testing.assert_array_equal(sharded.labels, together.labels)
 
 
 @pytest.mark.thorough

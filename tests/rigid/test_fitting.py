@@ -279,6 +279,16 @@ def test_a_map_over_sets_is_the_call_of_a_batch():
         for one, all_, other in zip(alone, together, mapped, strict=True):
             np.testing.assert_allclose(one, all_[k], rtol=0, atol=1e-6)
             np.testing.assert_allclose(one, other[k], rtol=0, atol=1e-6)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("sets",))
+    along = jax.sharding.PartitionSpec("sets")
+    spread = jax.shard_map(
+        lambda x, y: jax.grad(lambda y: sf3d.fit_rigid(x, y).transform.sum())(y),
+        mesh=mesh,
+        in_specs=along,
+        out_specs=along,
+    )
+    whole = jax.grad(lambda y: sf3d.fit_rigid(points, y).transform.sum())(moved)
+    np.testing.assert_allclose(spread(points, moved), whole, rtol=0, atol=1e-6)
 
 
 def test_what_does_not_fit_is_named():

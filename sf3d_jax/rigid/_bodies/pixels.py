@@ -50,8 +50,8 @@ class Noise(NamedTuple):
     """Standard deviations, of the shape of a set of pixels, or numbers.
 
     Attributes:
-      flow: of the flow, in pixels.
-      depth: of either depth, relative to it.
+      flow: deviation of the flow, in pixels.
+      depth: deviation of either depth, relative to it.
     """
 
     flow: jax.Array

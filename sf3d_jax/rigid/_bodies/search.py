@@ -50,7 +50,7 @@ def find_bodies(pixels: Pixels, known: jax.Array, focal: Vector, noise: Noise, m
     """Finds bodies in maps (H, W), each among the pixels that the earlier ones left."""
     height, width = known.shape
     flat = jax.tree.map(jnp.ravel, pixels)
-    zero = jnp.zeros(most, noise.flow.dtype)
+    zero = jnp.zeros_like(jnp.broadcast_to(noise.flow, (most,)))
     motions = Motion(((zero,) * 3,) * 3, (zero,) * 3)
 
     def step(
@@ -112,7 +112,7 @@ def _score(judges: Pixels, motions: Motion, focal: Vector, noise: Noise) -> jax.
 def _guess(sample: Pixels, share: jax.Array, focal: Vector, noise: Noise) -> Motion:
     """The motions of samples (guesses, n), by Gauss-Newton steps from rest."""
     used = share.astype(sample.inv_depth.dtype)
-    zero = jnp.zeros(share.shape[:-1], used.dtype)
+    zero = jnp.zeros_like(used[..., 0])
     start = Motion(((zero,) * 3,) * 3, (zero,) * 3)
     step = lambda _, motion: improve(sample, motion, used, focal, noise)
     return lax.fori_loop(0, _SAMPLE_STEPS, step, start)

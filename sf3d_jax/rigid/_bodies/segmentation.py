@@ -20,10 +20,12 @@ _ROUNDS, _STEPS = 5, 2
 # its own, whose residual may be this large before the votes no longer matter.
 _RADIUS = 2
 _OWN_LIMIT = 1000.0
-# Rare bodies cost more, as if so many pixels of a window were of independent bodies.
+# Rare bodies cost more: the number of pixels of a window that count as independent.
 _PRIOR = 5.0
-# The cost of a pixel that belongs to no body.
+# The cost of a pixel that belongs to no body, and the most that a vote costs. A pixel whose
+# neighbours all move otherwise, as at the tip of a body, has to agree better by this factor.
 _NOBODY = 12.0
+_ALONE = 0.5
 # A body is the same as a larger one that explains its pixels worse by less than this.
 _SAME = 0.5
 # A body has at least this share of the known pixels, and as many as a window.
@@ -62,16 +64,17 @@ class _State(NamedTuple):
 
 
 def segment(pixels: Pixels, known: jax.Array, focal: Vector, most: int) -> Segmentation:
-    """Finds at most so many bodies in maps (H, W)."""
+    """Finds at most `most` bodies in maps (H, W)."""
     noise = estimate_noise(pixels, known, focal)
     found = find_bodies(pixels, known, focal, noise, most)
+    each = found.motions.shift[0]  # arrays of its kind: in shard_map, those of a shard
     state = _State(
-        jnp.full(known.shape, -1, jnp.int32),
+        jnp.full_like(known, -1, jnp.int32),
         found.motions,
         found.noise,
-        jnp.ones(most, bool),
-        jnp.ones(most, noise.flow.dtype),
-        jnp.arange(most, dtype=jnp.int32),
+        jnp.ones_like(each, bool),
+        jnp.ones_like(each),
+        jnp.zeros_like(each, jnp.int32) + jnp.arange(most, dtype=jnp.int32),
     )
 
     def turn(i: jax.Array, state: _State) -> _State:
@@ -89,13 +92,13 @@ def _assign(pixels: Pixels, known: jax.Array, focal: Vector, state: _State) -> _
     def cost(body: tuple[Motion, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         motion, alive, rarity = body
         square = square_residual(pixels, motion, focal, state.noise)
-        capped = jnp.where(known, jnp.minimum(square, MEMBER), 0)
+        capped = jnp.where(known, jnp.minimum(square, _NOBODY), 0)
         whole = jnp.minimum(square, _OWN_LIMIT) + _sum_window(capped)
         return jnp.where(alive, whole + rarity, FAR), capped
 
     rarity = -2 * _PRIOR * jnp.log(state.share)
     costs, squares = lax.map(cost, (state.motions, state.alive, rarity))
-    nobody = _NOBODY * (1 + _sum_window(known.astype(costs.dtype)))
+    nobody = _NOBODY * (_ALONE + _sum_window(known.astype(costs.dtype)))
     best = jnp.argmin(costs, axis=0).astype(jnp.int32)
     labels = jnp.where(known & (costs.min(0) < nobody), best, -1)
     count = _count(labels, state.alive.size)
@@ -108,13 +111,17 @@ def _assign(pixels: Pixels, known: jax.Array, focal: Vector, state: _State) -> _
 
 
 def _count(labels: jax.Array, most: int) -> jax.Array:
-    return (labels[None] == jnp.arange(most)[:, None, None]).sum((1, 2))
+    return (labels[None] == jnp.arange(most, dtype=labels.dtype)[:, None, None]).sum(
+        (1, 2), dtype=jnp.int32
+    )
 
 
 def _find_hosts(labels: jax.Array, squares: jax.Array, alive: jax.Array) -> jax.Array:
-    """Of each body the larger one that explains its pixels best; itself if there is none."""
+    """The larger body that explains the pixels of each best; the body itself if there is none."""
     most = alive.size
-    members = (labels[None] == jnp.arange(most)[:, None, None]).reshape(most, -1)
+    members = (labels[None] == jnp.arange(most, dtype=labels.dtype)[:, None, None]).reshape(
+        most, -1
+    )
     # Of body i at the pixels of body j.
     total = jnp.einsum(
         "in,jn->ij",

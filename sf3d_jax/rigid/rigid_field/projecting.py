@@ -3,13 +3,23 @@
 import jax
 
 from sf3d_jax._checks import check_array, check_batch
-from sf3d_jax._numerics import align_ranks, is_in_range, is_positive_finite, jit, mask, widen
-from sf3d_jax._numerics import result_type
+from sf3d_jax._numerics import (
+    align_ranks,
+    is_in_range,
+    is_positive_finite,
+    jit,
+    mask,
+    result_type,
+    widen,
+)
 from sf3d_jax._numerics.vectors import add, multiply, scale
-from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera import Camera
 from sf3d_jax.conversion._two_views import two_views
-from sf3d_jax.conversion.scene_flow import ImageMotion, project_scaled
+from sf3d_jax.conversion.scene_flow import ImageMotion, check_camera_maps, project_scaled
 from sf3d_jax.se3 import _turns
+
+# The last axes of a field: rows of [R | t].
+_TRANSFORM = (3, 4)
 
 
 @jit
@@ -32,7 +42,7 @@ def motion(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> ImageMotio
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
-    batch = _check(field, inv_depth, camera)
+    batch = _check_field(field, inv_depth, camera)
     dtype = result_type(field.dtype, inv_depth.dtype)
     field, d0, camera = widen(field, inv_depth, camera)
     views = two_views(camera, None, len(batch))
@@ -43,3 +53,17 @@ def motion(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> ImageMotio
     d0, turn, shift = mask(usable, (d0, turn, shift), (1, *jax.tree.map(lambda _: 0, (turn, shift))))
     scaled = add(multiply(turn, (views.x, views.y, 1.0)), scale(d0, shift))
     return project_scaled(scaled, d0, usable, views, dtype)
+
+
+def _check_field(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> tuple[int, ...]:
+    """Checks the arguments of `motion`; returns the batch axes of its result."""
+    _, batch = check_camera_maps(camera, None, inv_depth=(inv_depth, 0))
+    check_array("field", field, _TRANSFORM)
+    pixels = field.shape[-4:-2]
+    if pixels not in ((), (1, 1), camera.size):
+        height, width = camera.size
+        raise ValueError(
+            f"field: expected shape (..., {height}, {width}, 3, 4), or one transform as "
+            f"(..., 1, 1, 3, 4) or (3, 4), got {field.shape}"
+        )
+    return check_batch(field=field.shape[:-4], **{"inv_depth and camera": batch})

@@ -15,7 +15,6 @@ from sf3d_jax.camera import Camera
 from sf3d_jax.conversion._two_views import two_views
 from sf3d_jax.conversion.scene_flow import check_camera_maps, lift
 from sf3d_jax.rigid.rigid_field import _moments
-from sf3d_jax.rigid.rigid_field._runs import combine_by_doubling
 from sf3d_jax.se3 import _turns
 from sf3d_jax.warping.splatting import rise
 
@@ -83,10 +82,11 @@ def local(
     rises = [rise(x, valid) for x in seen]
     joined = _find_joined(seen, rises, valid)
     down = _find_joined([x.mT for x in seen], [x.mT for x in rises], valid.mT)
-    state = _moments.start(weights, middle, tuple(moved))
-    state = combine_by_doubling(state, joined, radius, _moments.merge)
-    state = combine_by_doubling(tuple(x.mT for x in state), down, radius, _moments.merge)
-    state = tuple(x.mT for x in state)
+    fold = lambda x: x.reshape(-1, *camera.size)
+    state = _moments.sum_moments(
+        radius, fold(joined), fold(down.mT), tuple(map(fold, (weights, *middle, *moved)))
+    )
+    state = tuple(x.reshape(shape) for x in state)
     turn, shift, residual, found = _solve(state, middle, moved)
     valid = valid & found
     field = mask(valid, _turns.join(turn, shift))

@@ -1,0 +1,1 @@
+"""Rigid transforms [R | t], of shape (..., 3, 4), and twists (translation, rotation), (..., 6)."""

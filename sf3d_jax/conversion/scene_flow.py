@@ -164,7 +164,9 @@ def image_motion(
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
-    dtype, batch = check_camera_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    dtype, batch = check_camera_maps(
+        camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0)
+    )
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)

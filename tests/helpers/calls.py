@@ -31,7 +31,7 @@ from helpers.losses_cases import (
 from helpers.meshes import sphere
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics
+from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, rigid_field
 
 
 class Call(NamedTuple):
@@ -112,6 +112,12 @@ GEOMETRY = {
     "rigid_motion": Call(sf3d.rigid_motion, (INV_DEPTH, FIRST, SECOND)),
     "scene_flow_covariance": Call(
         sf3d.scene_flow_covariance, (*MOTION, FIRST, np.ones((*SIZE, 4), np.float32))
+    ),
+    "rigid_field.local": Call(
+        lambda *motion: rigid_field.local(*motion, radius=2), (*MOTION, FIRST)
+    ),
+    "rigid_field.motion": Call(
+        rigid_field.motion, (np.eye(3, 4, dtype=np.float32), INV_DEPTH, FIRST)
     ),
     "depth_change.optical_expansion": Call(depth_change.optical_expansion, (FLOW,)),
     "depth_change.from_depths": Call(depth_change.from_depths, (INV_DEPTH, NEXT_INV_DEPTH)),

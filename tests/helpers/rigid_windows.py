@@ -7,7 +7,7 @@ ROUNDINGS = 4
 
 
 def slope(x, known):
-    """|du| + |dv|: along an axis the smaller step of the two, from a pixel's other side if need be."""
+    """|du| + |dv|; along an axis the smaller of two steps, a missing one from the other side."""
     total = np.zeros(x.shape)
     for axis in (0, 1):
         lines = np.moveaxis(x, axis, 0), np.moveaxis(known, axis, 0)

@@ -1,16 +1,17 @@
 """Moments of points and of their motions over the windows of an image.
 
-A body moves rigidly exactly if s = k x m + tau for all its points, where s is the motion of a point
-from x to x + s, m = x + s / 2 the middle, and k = 2 tan(angle / 2) axis (Cayley). This is linear, so
-a fit needs only the sums of a window: with weights w, q = m - mean(m) and e = s - mean(s),
+A body moves rigidly exactly if s = k x m + tau for all its points. Here s is the motion of a point
+from x to x + s, m = x + s / 2 is the middle, and k = 2 tan(angle / 2) axis (Cayley). The equation
+is linear, so a fit needs only sums: with weights w, q = m - mean(m) and e = s - mean(s),
 
     n = sum(w),   mean(m),   mean(s),   sum(w q q^T),   sum(w q x e).
 
 Two sets are merged by Chan's formula, which is made of moments about means and differences of
 means. Moments about one origin would lose the digits of a small window that is far from it.
 
-The window of a pixel is that of its column, of what the windows of the rows hold. Along a line it is
-two arms of radius + 1 pixels, each up to the first edge. The pixel itself is in both arms.
+The window of a pixel is the window of its column, each pixel of which stands for the window of its
+row. Along a line a window is two arms of radius + 1 pixels, each up to the first edge. The pixel
+itself is in both arms.
 """
 
 from collections.abc import Callable
@@ -167,8 +168,8 @@ def _transposable(
 ) -> jax.Array:
     """linear(x), with the given transpose.
 
-    JAX lets a solver say how it is transposed, and with the identity as its equation a solver may be
-    any linear function. (`jax.custom_derivatives.linear_call` has no rule for vmap.)
+    JAX lets a solver say how it is transposed, and never looks at what it solves, so the solver may
+    be any linear function. (`jax.custom_derivatives.linear_call` has no rule for vmap.)
     """
     return lax.custom_linear_solve(
         lambda x: x, x, lambda _, x: linear(x), lambda _, x: transpose(x)

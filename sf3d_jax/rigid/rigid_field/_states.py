@@ -7,7 +7,7 @@ import jax
 
 # Scalar maps; every pixel starts as the set of itself.
 State: TypeAlias = tuple[jax.Array, ...]
-# The state of the set of one pixel, from what is given for the pixel.
+# The state of one pixel, from its own numbers.
 Begin: TypeAlias = Callable[[State], State]
 # Merges two sets; a mask says where the second counts.
 Merge: TypeAlias = Callable[[State, State, jax.Array], State]

@@ -1,6 +1,7 @@
 """What a rigid field shows in the image: its flow and its inverse-depth change."""
 
 import jax
+import jax.numpy as jnp
 
 from sf3d_jax._checks import check_array, check_batch
 from sf3d_jax._numerics import (
@@ -47,13 +48,17 @@ def motion(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> ImageMotio
     field, d0, camera = widen(field, inv_depth, camera)
     views = two_views(camera, None, len(batch))
     rank = len(batch) + len(camera.size)
-    turn, shift = _turns.split(align_ranks(field, rank=rank + 2)[0])
-    d0, finite = align_ranks(d0, is_in_range(field).all((-2, -1)), rank=rank)
+    (field,) = align_ranks(field, rank=rank + 2)
+    (d0,) = align_ranks(d0, rank=rank)
+    finite = is_in_range(field).all((-2, -1))
+    still = jnp.eye(3, 4, dtype=field.dtype)
+    turn, shift = _turns.split(jnp.where(finite[..., None, None], field, still))
     usable = is_positive_finite(d0) & finite & views.valid
     d0, turn, shift = mask(
         usable, (d0, turn, shift), (1, *jax.tree.map(lambda _: 0, (turn, shift)))
     )
-    scaled = add(multiply(turn, (views.x, views.y, 1.0)), scale(d0, shift))
+    ray = views.x, views.y, jnp.ones((), d0.dtype)
+    scaled = add(multiply(turn, ray), scale(d0, shift))
     return project_scaled(scaled, d0, usable, views, dtype)
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from sf3d_jax._numerics import (
@@ -97,7 +98,7 @@ def local(
     Raises:
       ValueError: the radius is less than 1.
     """
-    if not isinstance(radius, int) or radius < 1:
+    if not isinstance(radius, int | np.integer) or radius < 1:
         raise ValueError(f"radius: expected an integer of at least 1, got {radius}")
     motion = {
         "flow": (flow, 2),
@@ -105,13 +106,13 @@ def local(
         "inv_depth_change": (inv_depth_change, 0),
     }
     dtype, _ = check_camera_maps(camera, None, **motion)
-    weights = jnp.ones(camera.size, dtype) if weights is None else weights
-    _, batch = check_camera_maps(camera, None, **motion, weights=(weights, 0))
+    share = jnp.ones(camera.size, dtype) if weights is None else weights
+    _, batch = check_camera_maps(camera, None, **motion, weights=(share, 0))
     rounding = max(float(jnp.finfo(x.dtype).eps) for x, _ in motion.values())
 
-    flow, d, c, weights, camera = widen(flow, inv_depth, inv_depth_change, weights, camera)
+    flow, d, c, share, camera = widen(flow, inv_depth, inv_depth_change, share, camera)
     views = two_views(camera, None, len(batch))
-    maps = align_ranks(*channels(flow), d, c, weights, rank=len(batch) + len(camera.size))
+    maps = align_ranks(*channels(flow), d, c, share, rank=len(batch) + len(camera.size))
     fit = _fit_windows(maps, views, radius, rounding)
     field, residual = _turns.join(fit.turn, fit.translation), channels_last(*fit.residual)
     (field, residual), valid = narrow(fit.valid, (field, residual), dtype)
@@ -125,8 +126,8 @@ def _fit_windows(
     fu, fv, d, c, weights = maps
     moved, valid = lift(fu, fv, d, c, views)
     valid = valid & (weights >= 0) & is_in_range(weights)
-    weights, d, *moved = (jnp.broadcast_to(x, valid.shape) for x in (weights, d, *moved))
-    weights, d, *moved = mask(valid, (weights, d, *moved), (0, 1, 0, 0, 0))
+    weights, d = (jnp.broadcast_to(x, valid.shape) for x in (weights, d))
+    weights, d = mask(valid, (weights, d), (0, 1))
     z = mask(valid, reciprocal(d))
     middle = add((views.x * z, views.y * z, z), scale(0.5, moved))
     links = find_links(*lax.stop_gradient((d, scale(d, moved))), valid, rounding)
@@ -140,7 +141,7 @@ def _fit_windows(
 @jax.checkpoint
 def _solve(state: State, middle: Vector, moved: Vector) -> _Fit:
     """The rigid motions of windows with the given moments, and the residuals of their pixels."""
-    weight, center, mean = state[0], state[1:4], state[4:7]
+    center, mean = state[1:4], state[4:7]
     k, valid = _find_rotation(state)
     turn = _turns.from_cayley(k)
     start = subtract(center, scale(0.5, mean))
@@ -154,7 +155,7 @@ def _solve(state: State, middle: Vector, moved: Vector) -> _Fit:
 
 
 def _find_rotation(state: State) -> tuple[Vector, jax.Array]:
-    """k with (tr(Q) I - Q) k = sum(w q x e), Q = sum(w q q^T), and where the window is no point."""
+    """k with (tr(Q) I - Q) k = sum(w q x e), Q = sum(w q q^T), and where the window has a size."""
     weight, center, (xx, xy, xz, yy, yz, zz), mixed = state[0], state[1:4], state[7:13], state[13:]
     eps = float(jnp.finfo(weight.dtype).eps)
     spread = xx + yy + zz

@@ -10,6 +10,8 @@ from helpers.assets import rendered
 from helpers.platforms import count_loops, gpu_forms, lower_for_gpu
 from helpers.rigid_windows import fit_windows
 from helpers.support import as_numpy, float64
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from scipy import ndimage
 
 import sf3d_jax as sf3d
@@ -223,6 +225,26 @@ def test_a_batch_is_a_loop_and_types_are_kept():
     assert {x.dtype for x in local(*half)} == {np.dtype(jnp.bfloat16), np.dtype(bool)}
     nothing = local(*(x[:0] for x in maps))
     assert nothing.field.shape == (0, *SIZE, 3, 4)
+
+
+@pytest.mark.thorough
+def test_a_batch_is_sharded():
+    *maps, _, _ = scene()
+    maps = [np.stack([x, x[::-1]]).astype(np.float32) for x in maps]
+    alone = camera(dtype=jnp.float32)
+
+    def both(*maps):
+        local = lambda maps: (
+            rigid_field.local(*maps[:3], alone, radius=RADIUS, weights=maps[3]).residual
+        )
+        return local(maps), jax.grad(lambda maps: jnp.square(local(maps)).sum())(maps)
+
+    mesh, spec = Mesh(np.array(jax.devices()[:2]), ("batch",)), P("batch")
+    sharded = jax.shard_map(both, mesh=mesh, in_specs=(spec,) * 4, out_specs=spec)
+    for x, y in zip(
+        jax.tree.leaves(jax.jit(sharded)(*maps)), jax.tree.leaves(both(*maps)), strict=True
+    ):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.thorough

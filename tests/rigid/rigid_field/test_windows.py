@@ -34,7 +34,7 @@ def scene(size=SIZE, seed=0):
     moved = np.where(
         box[..., None], _turn(points, [0.2, -0.1, 0.3]), _turn(points, [0.01, 0.05, -0.03])
     )
-    moved = moved + [0.05, -0.04, 0.1] + 2e-3 * np.sin(u + 2 * v)[..., None] * [1, -2, 1]
+    moved = moved + [0.05, -0.04, 0.1] + 2e-2 * np.sin(u + 2 * v)[..., None] * [1, -2, 1]
     end = points + moved
     flow = (end[..., :2] / end[..., 2:] - x) * CAMERA[0]
     weights = rng.uniform(0.2, 1.0, size)

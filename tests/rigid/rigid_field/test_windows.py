@@ -13,6 +13,7 @@ from helpers.support import as_numpy, float64
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 import sf3d_jax as sf3d
 from sf3d_jax import rigid_field
@@ -23,8 +24,11 @@ CAMERA = (np.array([10.0, 12.0]), np.array([6.0, 5.0]))
 BAD = (4, 5)
 
 
-def scene(size=SIZE, seed=0):
-    """A curved wall and a nearer box, each in rigid motion, and what moves a little more: maps."""
+def scene(size=SIZE, seed=0, bend=2e-2):
+    """A curved wall and a nearer box in rigid motion, but for a wave of `bend` metres.
+
+    The wave cuts windows into narrow pieces, whose motions depend on the last digits of the maps.
+    """
     rng = np.random.default_rng(seed)
     v, u = np.mgrid[: size[0], : size[1]]
     box = (abs(u - 8) < 3.5) & (abs(v - 6) < 2.5)
@@ -34,7 +38,7 @@ def scene(size=SIZE, seed=0):
     moved = np.where(
         box[..., None], _turn(points, [0.2, -0.1, 0.3]), _turn(points, [0.01, 0.05, -0.03])
     )
-    moved = moved + [0.05, -0.04, 0.1] + 2e-2 * np.sin(u + 2 * v)[..., None] * [1, -2, 1]
+    moved = moved + [0.05, -0.04, 0.1] + bend * np.sin(u + 2 * v)[..., None] * [1, -2, 1]
     end = points + moved
     flow = (end[..., :2] / end[..., 2:] - x) * CAMERA[0]
     weights = rng.uniform(0.2, 1.0, size)
@@ -44,12 +48,8 @@ def scene(size=SIZE, seed=0):
 
 def _turn(points, k):
     """The motion of a rotation, k = 2 tan(angle / 2) axis."""
-    from scipy.spatial.transform import Rotation
-
-    return (
-        Rotation.from_quat([*np.array(k) / 2, 1]).apply(points.reshape(-1, 3)).reshape(points.shape)
-        - points
-    )
+    turned = Rotation.from_quat([*np.array(k) / 2, 1]).apply(points.reshape(-1, 3))
+    return turned.reshape(points.shape) - points
 
 
 def camera(size=SIZE, dtype=None):
@@ -197,7 +197,7 @@ def test_a_rendered_body_moves_as_one(radius):
 @pytest.mark.thorough
 def test_micrometres_keep_their_digits():
     """At 1 m, in float32, against float64 on the same maps; through [R | t] and back."""
-    *maps, _, _ = scene()
+    *maps, _, _ = scene(bend=2e-3)
     tiny = [np.float32(1e-4 * maps[0]), np.float32(maps[1]), np.float32(1e-4 * maps[2])]
     fit = rigid_field.local(*tiny, camera(dtype=jnp.float32), radius=RADIUS)
     seen = as_numpy(rigid_field.motion(fit.field, tiny[1], camera(dtype=jnp.float32)))
@@ -211,7 +211,7 @@ def test_micrometres_keep_their_digits():
 
 @pytest.mark.thorough
 def test_a_batch_is_a_loop_and_types_are_kept():
-    *maps, _, _ = scene()
+    *maps, _, _ = scene(bend=2e-3)
     maps = [np.stack([x, x[::-1], x[:, ::-1]]).astype(np.float32) for x in maps]
     alone = camera(dtype=jnp.float32)
     local = lambda f, d, c, w: rigid_field.local(f, d, c, alone, radius=RADIUS, weights=w)
@@ -229,7 +229,7 @@ def test_a_batch_is_a_loop_and_types_are_kept():
 
 @pytest.mark.thorough
 def test_a_batch_is_sharded():
-    *maps, _, _ = scene()
+    *maps, _, _ = scene(bend=2e-3)
     maps = [np.stack([x, x[::-1]]).astype(np.float32) for x in maps]
     alone = camera(dtype=jnp.float32)
 

@@ -32,6 +32,7 @@ from sf3d_jax.rigid.camera_motion import ego_motion as ego_motion
 from sf3d_jax.rigid.camera_motion import rigid_change as rigid_change
 from sf3d_jax.rigid.fitting import RigidFit as RigidFit
 from sf3d_jax.rigid.fitting import fit_rigid as fit_rigid
+from sf3d_jax.rigid import rigid_field as rigid_field
 from sf3d_jax.samples import Sample as Sample
 from sf3d_jax.samples import Sequence as Sequence
 from sf3d_jax.warping.resizing import Resized as Resized

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, depth_change, losses
+from sf3d_jax import augment, depth_change, losses, rigid_field
 
 SIZE = (6, 7)
 FLOW, INV_DEPTH, CHANGE = motion(SIZE)
@@ -28,6 +28,11 @@ IMAGE = np.random.default_rng(3).normal(size=(*SIZE, 2)).astype(np.float32)
 SHIFT = np.random.default_rng(4).uniform(-0.4, 0.4, size=(*SIZE, 2)).astype(np.float32)
 # A tilted plane that bends a little.
 SMOOTH_INV_DEPTH = np.float32(np.add.outer(0.3 + 0.05 * np.arange(6), 0.02 * np.arange(7) ** 1.1))
+SLANTED = np.float32(0.5 + np.add.outer(0.04 * np.arange(SIZE[0]), 0.05 * np.arange(SIZE[1])))
+SLANTED_FLOW = np.stack([SLANTED, 2 - SLANTED], -1)
+NEARLY_STILL = np.eye(3, 4, dtype=np.float32).ravel() + np.float32(0.05) * np.random.default_rng(
+    5
+).normal(size=(*SIZE, 12)).astype(np.float32)
 SMALL = MATRIX * [[0.25], [0.25], [1]]
 
 
@@ -183,6 +188,16 @@ CASES = {
     ),
     "point_map": Case(lambda d: sf3d.point_map(d, ALONE), (INV_DEPTH,)),
     "normals": Case(stretched_normals, (SMOOTH_INV_DEPTH,), reach=3),
+    # Edges reach two pixels, to the link of a third; then a window of one.
+    "rigid_field.local": Case(
+        lambda *x: rigid_field.local(*x[:3], ALONE, radius=1, weights=x[3]),
+        (SLANTED_FLOW, SLANTED, 0.1 * SLANTED**2, HALVES),
+        reach=4,
+    ),
+    "rigid_field.motion": Case(
+        lambda x, d: rigid_field.motion(x.reshape(*x.shape[:-1], 3, 4), d, ALONE),
+        (NEARLY_STILL, INV_DEPTH),
+    ),
     "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
     "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),
     "from_disparities": Case(depth_change.from_disparities, (ONES, 2 * ONES, 3 * ONES)),
@@ -266,6 +281,8 @@ def run(case):
 
 # Further lenses, methods and modes of functions that other cases ask already.
 FURTHER = [
+    # It takes seconds to compile, and has tests of its own.
+    "rigid_field.local",
     *(f"{name} {lens}" for name in ("scene_flow", "image_motion") for lens in ("alone", "opencv")),
     "rigid_motion opencv",
     *of_lens("fisheye"),

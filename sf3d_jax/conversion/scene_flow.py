@@ -179,7 +179,7 @@ def image_motion(
     scaled = tuple(d0 * a for a in moved)
     if between.motion is not None:
         scaled = tuple(a + b for a, b in zip(scaled, move_still(d0, between.motion), strict=True))
-    return _project_scaled(scaled, d0, usable, between, dtype)
+    return project_scaled(scaled, d0, usable, between, dtype)
 
 
 @jit
@@ -206,10 +206,10 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
     (d0,) = align_ranks(d0, rank=len(batch) + len(camera.size))
     usable = is_positive_finite(d0) & between.valid
     d0 = mask(usable, d0, 1)
-    return _project_scaled(move_still(d0, between.motion), d0, usable, between, dtype)
+    return project_scaled(move_still(d0, between.motion), d0, usable, between, dtype)
 
 
-def _project_scaled(
+def project_scaled(
     scaled: Vector, d0: jax.Array, usable: jax.Array, between: TwoViews, dtype: jnp.dtype
 ) -> ImageMotion:
     """Projects d s, the displacement times the inverse depth, to image motion."""

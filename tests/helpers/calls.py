@@ -31,7 +31,7 @@ from helpers.losses_cases import (
 from helpers.meshes import sphere
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, se3
+from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, rigid_field, se3
 
 
 class Call(NamedTuple):
@@ -139,6 +139,12 @@ GEOMETRY = {
     "rigid_change": Call(sf3d.rigid_change, (FLOW, INV_DEPTH, FIRST)),
     "scene_flow_covariance": Call(
         sf3d.scene_flow_covariance, (*MOTION, FIRST, np.ones((*SIZE, 4), np.float32))
+    ),
+    "rigid_field.local": Call(
+        lambda *motion: rigid_field.local(*motion, radius=2), (*MOTION, FIRST)
+    ),
+    "rigid_field.motion": Call(
+        rigid_field.motion, (np.eye(3, 4, dtype=np.float32), INV_DEPTH, FIRST)
     ),
     "depth_change.optical_expansion": Call(depth_change.optical_expansion, (FLOW,)),
     "depth_change.from_depths": Call(depth_change.from_depths, (INV_DEPTH, NEXT_INV_DEPTH)),

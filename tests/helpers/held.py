@@ -34,6 +34,7 @@ POSES = "camera/test_poses.py"
 BETWEEN = "test_between_two_cameras_is_the_change_of_their_axes_and_moves_one_to_the_other"
 REFUSED_POSE = f"{POSES}::test_a_camera_moved_by_what_is_no_motion_is_refused"
 FLOW = "conversion/test_scene_flow.py"
+WINDOWS = "rigid/rigid_field/test_windows.py"
 EDITED = f"{FLOW}::test_edit_then_convert_is_convert_then_edit"
 ORIGIN = "gaussians/test_origin.py"
 AUGMENT = "augment/test_augment.py"
@@ -181,6 +182,17 @@ CORE = {
     },
     "scene_flow_covariance": pixels(
         f"{FLOW}::test_covariance_is_that_of_samples", "scene_flow_covariance"
+    ),
+    "rigid_field.local": Held(
+        f"{WINDOWS}::test_a_window_has_its_least_squares_fit[None-cpu]",
+        f"{WINDOWS}::test_the_gradient_is_that_of_finite_differences[cpu]",
+        f"{WINDOWS}::test_a_window_has_its_least_squares_fit[nan-cpu]",
+        f"{WINDOWS}::test_wrong_arguments_are_named",
+    ),
+    "rigid_field.motion": pixels(
+        "rigid/rigid_field/test_projecting.py::test_a_field_shows_the_motion_of_its_points"
+        "[shape0-0.3-0.05]",
+        "rigid_field.motion",
     ),
     "depth_change.optical_expansion": pixels(
         "conversion/test_depth_change.py::test_expansion_is_the_least_squares_fit",

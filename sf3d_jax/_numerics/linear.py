@@ -1,0 +1,50 @@
+"""Linear maps with a transpose of their own, for derivatives that work in both directions.
+
+`jax.custom_vjp` has no forward derivative, and the reverse derivative of `jax.custom_jvp` is the
+transpose that JAX finds. Where JAX's transpose is slow, the rule of a `custom_jvp` calls this.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def call_linear(push: Callable[[T], R], pull: Callable[[R], T], x: T) -> R:
+    """push(x), whose reverse derivative is `pull`; works under vmap.
+
+    A linear solve is the one operation of JAX that takes both. With L the map, it solves
+    S (y, z) = (x, 0) where S^-1 (x, w) = (L^T w, L x) is symmetric. S itself is never computed.
+
+    Args:
+      push: a linear function of a tree. What else it uses must not be differentiated again, see
+        `differentiate_once`.
+      pull: its transpose.
+      x: a tree of floating arrays.
+
+    Returns:
+      push(x).
+    """
+    shapes = jax.eval_shape(push, x)
+    nothing = jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), shapes)
+    clear = lambda tree: jax.tree.map(jnp.zeros_like, tree)
+    solve = lambda _, b: (clear(b[0]), push(b[0]))
+    solve_transposed = lambda _, b: (pull(b[1]), clear(b[1]))
+    unused = lambda both: both
+    return lax.custom_linear_solve(unused, (x, nothing), solve, solve_transposed, symmetric=True)[1]
+
+
+@jax.custom_jvp
+def differentiate_once(tree: T) -> T:
+    """Returns a tree whose derivative is an error, for what the functions of `call_linear` use."""
+    return tree
+
+
+@differentiate_once.defjvp
+def _refuse(primals: tuple[Any], tangents: tuple[Any]) -> None:
+    raise NotImplementedError("second derivatives: this function has first derivatives only")

@@ -4,8 +4,9 @@
 transpose that JAX finds. Where JAX's transpose is slow, the rule of a `custom_jvp` calls this.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -30,13 +31,24 @@ def call_linear(push: Callable[[T], R], pull: Callable[[R], T], x: T) -> R:
     Returns:
       push(x).
     """
-    shapes = jax.eval_shape(push, x)
-    nothing = jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), shapes)
+    nothing = jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), jax.eval_shape(push, x))
+    both = _depend_on_all((x, nothing))
     clear = lambda tree: jax.tree.map(jnp.zeros_like, tree)
     solve = lambda _, b: (clear(b[0]), push(b[0]))
     solve_transposed = lambda _, b: (pull(b[1]), clear(b[1]))
     unused = lambda both: both
-    return lax.custom_linear_solve(unused, (x, nothing), solve, solve_transposed, symmetric=True)[1]
+    result = lax.custom_linear_solve(unused, both, solve, solve_transposed, symmetric=True)
+    return cast(R, result[1])
+
+
+def _depend_on_all(tree: T) -> T:
+    """Adds a 0 that depends on all leaves: JAX transposes no solve with a constant in its sides.
+
+    Under shard_map, all leaves then vary over the same axes of the mesh.
+    """
+    numbers = [jnp.where(False, x.ravel()[0], 0) for x in jax.tree.leaves(tree) if x.size]
+    nothing = functools.reduce(jnp.add, numbers)
+    return jax.tree.map(lambda x: x + nothing.astype(x.dtype), tree)
 
 
 @jax.custom_jvp

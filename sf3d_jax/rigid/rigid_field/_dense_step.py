@@ -14,6 +14,7 @@ for a left twist (translation, rotation). RAFT-3D has (y', -x', 0) in the last t
 last row. All of it is differences, so that small motions keep their digits.
 """
 
+import functools
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -41,13 +42,13 @@ class Middle(NamedTuple):
       turn: D = R - I.
       shift: t, metres.
       limits: the largest residual, as a change of the ray along x and y.
-      embedding: a, one map a channel.
+      embedding: a, (..., C, H, W).
     """
 
     turn: Matrix
     shift: Vector
     limits: Vector
-    embedding: Vector
+    embedding: jax.Array
 
 
 class Seen(NamedTuple):
@@ -58,14 +59,14 @@ class Seen(NamedTuple):
       inv_depth: d.
       change: dx, dy of the ray, and the change of the inverse depth.
       weights: fx^2, fy^2 and 1, times the three confidences.
-      embedding: a, one map a channel.
+      embedding: a, (..., C, H, W).
     """
 
     ray: Vector
     inv_depth: jax.Array
     change: Vector
     weights: Vector
-    embedding: Vector
+    embedding: jax.Array
 
 
 def make_equations(jacobian: str) -> Pairwise:
@@ -91,18 +92,29 @@ def _find_equations(has_old_row: bool, middle: Middle, seen: Seen, keep: Keep) -
     u, v, z = seen.change[0] - ex, seen.change[1] - ey, seen.change[2] + d * nearer * moved[2]
     limits = middle.limits
     counts = ~near & (jnp.abs(u) <= limits[0]) & (jnp.abs(v) <= limits[1])
-    (weight,) = keep((mask(counts, _find_affinity(middle.embedding, seen.embedding)),))
+    (distance,) = keep((_find_distance(middle.embedding, seen.embedding),))
+    (weight,) = keep((mask(counts, lax.logistic(-distance)),))
     wu, wv, wz = scale(weight, seen.weights)
     values = x + ex, y + ey, d * nearer, u, v, z
     return _multiply_rows(has_old_row, *keep((*mask(counts, values), wu, wv, wz)))
 
 
-def _find_affinity(a: Vector, b: Vector) -> jax.Array:
-    """sigmoid(-|a - b|^2)."""
-    distance = jnp.zeros_like(a[0])
-    for p, q in zip(a, b, strict=True):
-        distance = distance + jnp.square(p - q)
-    return lax.logistic(-distance)
+@jax.custom_jvp
+def _find_distance(a: jax.Array, b: jax.Array) -> jax.Array:
+    """|a - b|^2, over the first axis.
+
+    The terms are written out because XLA on CPU is slow at sums over a short axis.
+    """
+    return functools.reduce(jnp.add, [jnp.square(p - q) for p, q in zip(a, b, strict=True)])
+
+
+@_find_distance.defjvp
+def _find_distance_jvp(
+    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    # The transpose is one loop over all channels.
+    difference, change = primals[0] - primals[1], tangents[0] - tangents[1]
+    return _find_distance(*primals), (2 * difference * change).sum(0)
 
 
 def _multiply_rows(has_old_row: bool, *values: jax.Array) -> Vector:

@@ -39,8 +39,8 @@ def sum_pairs(function: Pairwise, own: Maps, other: Maps, radius: int) -> Maps:
 
     Args:
       function: what to sum.
-      own: maps (n, h, w) of the pixel in the middle.
-      other: maps (n, h, w) of the pixels of its window.
+      own: a tree of maps (n, ..., h, w) of the pixel in the middle.
+      other: the same of the pixels of its window.
       radius: of the window, in pixels.
 
     Returns:
@@ -85,35 +85,38 @@ def _pull_to_other(function: Pairwise, own: Tree, other: Tree, keep: Keep) -> Ma
 
 
 def _sum(function: Pairwise, own: Tree, other: Tree, radius: int) -> Tree:
-    forms = partial(_sum_in_turn, function, radius), partial(_sum_at_once, function, radius)
-    return choose_by_platform(*forms, own, other)
+    in_turn = lambda *maps: lax.map(lambda x: _sum_in_turn(function, radius, *x), maps)
+    return choose_by_platform(
+        in_turn, jax.vmap(partial(_sum_at_once, function, radius)), own, other
+    )
 
 
 def _sum_in_turn(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tree:
-    """The form for CPUs: one image after the other, one shift after the other."""
-    return lax.map(lambda maps: _sum_image(function, radius, *maps), (own, other))
-
-
-def _sum_image(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tree:
-    padded = jax.tree.map(lambda x: jnp.pad(x, radius), other)
+    """The form for CPUs, of one image: one shift of the window after the other."""
+    padded = _pad(other, radius)
+    height, width = jax.tree.leaves(own)[0].shape[-2:]
     side = 2 * radius + 1
     # Unsigned, because negative starts of slices would count from the end, which takes time.
     shifts = np.divmod(np.arange(side * side, dtype=np.uint32), np.uint32(side))
-    nothing = 0 * jax.tree.leaves(own)[0]
 
     def see(shift: tuple[jax.Array, ...]) -> Tree:
-        cut = lambda x: lax.dynamic_slice(x, shift, nothing.shape)
+        rows, columns = shift
+        cut = lambda x: lax.dynamic_slice(
+            x, (*[np.uint32(0)] * (x.ndim - 2), rows, columns), (*x.shape[:-2], height, width)
+        )
         return function(own, jax.tree.map(cut, padded), compute_once)
 
+    # Zeros that vary over the same axes of a mesh as the maps do.
+    nothing = 0 * jax.tree.leaves(own)[0].reshape(-1, height, width)[0]
     shapes = jax.eval_shape(see, tuple(x[0] for x in shifts))
-    start = jax.tree.map(lambda _: nothing, shapes)
+    start = jax.tree.map(lambda x: jnp.broadcast_to(nothing, x.shape), shapes)
     add = lambda sums, shift: (jax.tree.map(jnp.add, sums, see(shift)), None)
     return lax.scan(add, start, shifts)[0]
 
 
 def _sum_at_once(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tree:
-    """The form for GPUs: one reduction over all shifts, which reads the other pixel by its index."""
-    height, width = jax.tree.leaves(own)[0].shape[1:]
+    """The form for GPUs, of one image: one reduction over all shifts of the window."""
+    height, width = jax.tree.leaves(own)[0].shape[-2:]
     side = 2 * radius + 1
     wide = width + 2 * radius
     shape = height, width, side * side
@@ -121,12 +124,17 @@ def _sum_at_once(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tre
     index = (row + shift // side) * wide + column + shift % side
 
     def read(x: jax.Array) -> jax.Array:
-        flat = jnp.pad(x, [(0, 0), (radius, radius), (radius, radius)]).reshape(x.shape[0], -1)
-        return flat.at[:, index].get(mode="promise_in_bounds")
+        flat = x.reshape(*x.shape[:-2], -1)
+        return flat.at[..., index].get(mode="promise_in_bounds")
 
-    own = jax.tree.map(lambda x: jnp.broadcast_to(x[..., None], (len(x), *shape)), own)
-    values = function(own, jax.tree.map(read, other), lambda maps: maps)
-    leaves, tree = jax.tree.flatten(values)
-    add = lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
-    zeros = tuple(jnp.zeros((), x.dtype) for x in leaves)
-    return jax.tree.unflatten(tree, lax.reduce(tuple(leaves), zeros, add, (3,)))
+    expand = lambda x: jnp.broadcast_to(x[..., None], (*x.shape[:-2], *shape))
+    values = function(
+        jax.tree.map(expand, own), jax.tree.map(read, _pad(other, radius)), lambda maps: maps
+    )
+    return jax.tree.map(lambda x: x.sum(-1), values)
+
+
+def _pad(maps: Tree, radius: int) -> Tree:
+    """Adds zeros around maps (..., h, w)."""
+    margin = (radius, radius)
+    return jax.tree.map(lambda x: jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [margin, margin]), maps)

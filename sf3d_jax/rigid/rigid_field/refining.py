@@ -12,6 +12,7 @@ from sf3d_jax._checks import check_array, check_batch, check_choice
 from sf3d_jax._numerics import (
     align_ranks,
     channels,
+    compute_once,
     is_in_range,
     is_positive_finite,
     jit,
@@ -105,11 +106,11 @@ def refine(
     )
     given = jnp.broadcast_to(given, (*batch, *given.shape[-4:]))
     middle, seen, valid = _prepare(given, *maps, camera, batch)
-    fold = lambda x: jnp.broadcast_to(x, (*batch, *camera.size)).reshape(-1, *camera.size)
+    fold = lambda x: x.reshape(-1, *x.shape[len(batch) :])
     folded = jax.tree.map(fold, (middle, seen))
     sums = sum_pairs(make_equations(jacobian), *folded, radius)
-    twist = [x.reshape(valid.shape) for x in _solve(sums)]
-    moved = _turns.join(*_move(twist, middle.turn, middle.shift))
+    twist = compute_once([x.reshape(valid.shape) for x in _solve(sums)])
+    moved = _turns.join(*compute_once(_move(twist, middle.turn, middle.shift)))
     moved, valid = narrow(valid, moved, dtype)
     kept = lax.stop_gradient(given)
     kept = mask(is_in_range(kept).all((-2, -1)), kept).astype(dtype)
@@ -133,22 +134,25 @@ def _prepare(
     dx, dy, valid = ray_change(fu, fv, views)
     valid = valid & is_positive_finite(d) & is_positive_finite(d + c)
     confidences = align_ranks(*channels(confidence), rank=rank)
-    embedding = align_ranks(*channels(affinity), rank=rank)
+    (affinity,) = align_ranks(affinity, rank=rank + 1)
     rows = [channels(field[..., i, :3]) for i in range(3)]
     valid = valid & is_in_range(field).all((-2, -1))
     valid = valid & (dot(rows[0], cross(rows[1], rows[2])) > _LEAST_DETERMINANT)
     for x in confidences:
         valid = valid & is_in_range(x) & (x >= 0)
-    for x in embedding:
-        valid = valid & is_in_range(x)
+    valid = valid & is_in_range(affinity).all(-1)
+    # All maps below would test all arguments again.
+    valid = compute_once(valid.astype(d.dtype)) > 0
     spread = lambda tree: jax.tree.map(lambda x: jnp.broadcast_to(x, valid.shape), tree)
     turn, shift = _turns.split(mask(valid, field, jnp.eye(3, 4, dtype=field.dtype)))
     fx, fy = views.optics.fx, views.optics.fy
     limits = tuple(lax.stop_gradient(LARGEST_RESIDUAL / f) for f in (fx, fy))
     wu, wv, wz = confidences
-    seen = Seen((views.x, views.y), d, (dx, dy, c), (fx * fx * wu, fy * fy * wv, wz), embedding)
-    limits, seen = mask(valid, spread((limits, seen)))
-    return Middle(turn, shift, limits, seen.embedding), seen, valid
+    maps = (views.x, views.y), d, (dx, dy, c), (fx * fx * wu, fy * fy * wv, wz)
+    affinity = jnp.broadcast_to(affinity, (*valid.shape, affinity.shape[-1]))
+    limits, maps, affinity = mask(valid, (*spread((limits, maps)), affinity))
+    embedding = jnp.moveaxis(affinity, -1, -3)
+    return Middle(turn, shift, limits, embedding), Seen(*maps, embedding), valid
 
 
 def _solve(sums: Sequence[jax.Array]) -> Sequence[jax.Array]:
@@ -186,8 +190,8 @@ def _solve_symmetric_jvp(
 def _move(twist: Sequence[jax.Array], turn: Matrix, shift: Vector) -> tuple[Matrix, Vector]:
     """exp(twist) T, of T = [I + turn | shift]."""
     v, w = twist[:3], twist[3:]
-    _, b, c = _turns.find_factors(dot(w, w))
-    step = _turns.from_rotation_vector(w)
+    _, b, c = compute_once(_turns.find_factors(dot(w, w)))
+    step = compute_once(_turns.from_rotation_vector(w))
     once = cross(w, v)
     pushed = add(v, add(scale(b, once), scale(c, cross(w, once))))
     return _turns.compose(step, turn), add(pushed, add(shift, multiply(step, shift)))

@@ -26,6 +26,10 @@ Maps: TypeAlias = tuple[jax.Array, ...]
 Keep: TypeAlias = Callable[[Maps], Maps]
 
 
+# So many pairs a GPU takes at once: 4 MiB for each value of a pair in float32.
+_PAIRS_AT_ONCE = 2**20
+
+
 class Pairwise(Protocol):
     """A smooth elementwise function of own and other maps; finite where all maps are 0."""
 
@@ -85,13 +89,14 @@ def _pull_to_other(function: Pairwise, own: Tree, other: Tree, keep: Keep) -> Ma
 
 
 def _sum(function: Pairwise, own: Tree, other: Tree, radius: int) -> Tree:
-    in_turn = lambda *maps: lax.map(lambda x: _sum_in_turn(function, radius, *x), maps)
-    return choose_by_platform(
-        in_turn, jax.vmap(partial(_sum_at_once, function, radius)), own, other
-    )
+    one_shift = partial(_sum_by_shifts, function, radius)
+    pairs_of_a_row = jax.tree.leaves(own)[0].size * (2 * radius + 1)
+    some_rows = partial(_sum_by_rows, function, radius, max(1, _PAIRS_AT_ONCE // pairs_of_a_row))
+    in_turn = lambda *maps: lax.map(lambda x: one_shift(*x), maps)
+    return choose_by_platform(in_turn, jax.vmap(some_rows), own, other)
 
 
-def _sum_in_turn(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tree:
+def _sum_by_shifts(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tree:
     """The form for CPUs, of one image: one shift of the window after the other."""
     padded = _pad(other, radius)
     height, width = jax.tree.leaves(own)[0].shape[-2:]
@@ -106,32 +111,70 @@ def _sum_in_turn(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tre
         )
         return function(own, jax.tree.map(cut, padded), compute_once)
 
-    # Zeros that vary over the same axes of a mesh as the maps do.
-    nothing = 0 * jax.tree.leaves(own)[0].reshape(-1, height, width)[0]
-    shapes = jax.eval_shape(see, tuple(x[0] for x in shifts))
-    start = jax.tree.map(lambda x: jnp.broadcast_to(nothing, x.shape), shapes)
-    add = lambda sums, shift: (jax.tree.map(jnp.add, sums, see(shift)), None)
-    return lax.scan(add, start, shifts)[0]
+    return _add_up(see, shifts, _make_zeros(own))
 
 
-def _sum_at_once(function: Pairwise, radius: int, own: Tree, other: Tree) -> Tree:
-    """The form for GPUs, of one image: one reduction over all shifts of the window."""
+def _sum_by_rows(function: Pairwise, radius: int, rows: int, own: Tree, other: Tree) -> Tree:
+    """The form for GPUs, of one image: all shifts of some rows of the window in one reduction.
+
+    XLA writes what several sums share to memory before it reduces, so all rows at once would need
+    memory in proportion to the window.
+    """
     height, width = jax.tree.leaves(own)[0].shape[-2:]
     side = 2 * radius + 1
-    wide = width + 2 * radius
-    shape = height, width, side * side
+    rows = min(rows, side)
+    shape = height, width, rows * side
     row, column, shift = (lax.broadcasted_iota(jnp.int32, shape, i) for i in range(3))
-    index = (row + shift // side) * wide + column + shift % side
+    down, right = shift // side, shift % side
+    padded = jax.tree.map(lambda x: x.reshape(*x.shape[:-2], -1), _pad(other, radius))
+    spread = lambda x: jnp.broadcast_to(x[..., None], (*x.shape[:-2], *shape))
 
-    def read(x: jax.Array) -> jax.Array:
-        flat = x.reshape(*x.shape[:-2], -1)
-        return flat.at[..., index].get(mode="promise_in_bounds")
+    def compare(first: jax.Array) -> Tree:
+        index = (row + first + down) * (width + 2 * radius) + column + right
+        # The last rows may lie beyond the window. The first pixel of the margin is 0.
+        index = jnp.where(first + down < side, index, 0)
+        read = lambda x: x.at[..., index].get(mode="promise_in_bounds")
+        return function(jax.tree.map(spread, own), jax.tree.map(read, padded), lambda x: x)
 
-    expand = lambda x: jnp.broadcast_to(x[..., None], (*x.shape[:-2], *shape))
-    values = function(
-        jax.tree.map(expand, own), jax.tree.map(read, _pad(other, radius)), lambda maps: maps
-    )
-    return jax.tree.map(lambda x: x.sum(-1), values)
+    starts = np.arange(0, side, rows)
+    see = lambda first: _sum_last_axis(compare(first))
+    many = len(starts) > 1
+    sums = _add_up(see, starts, _make_zeros(own)) if many else see(starts[0])
+    leaves, structure = jax.tree.flatten(jax.eval_shape(compare, starts[0]))
+    ends = np.cumsum([x.size // np.prod(shape) for x in leaves])
+    parts = [x.reshape(y.shape[:-1]) for x, y in zip(jnp.split(sums, ends[:-1]), leaves, strict=True)]
+    return jax.tree.unflatten(structure, parts)
+
+
+def _sum_last_axis(tree: Tree) -> jax.Array:
+    """The sums of all leaves (..., h, w, n), as one array (m, h, w).
+
+    Leaves of one shape are summed in one reduction, which computes what they share once.
+    """
+    leaves = jax.tree.leaves(tree)
+    sums: dict[int, jax.Array] = {}
+    for shape in {x.shape for x in leaves}:
+        like = [i for i, x in enumerate(leaves) if x.shape == shape]
+        add = lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
+        zeros = tuple(jnp.zeros((), leaves[i].dtype) for i in like)
+        results = lax.reduce(tuple(leaves[i] for i in like), zeros, add, (len(shape) - 1,))
+        sums.update(zip(like, results, strict=True))
+    parts = [sums[i] for i in range(len(leaves))]
+    return jnp.concatenate([x.reshape(-1, *x.shape[-2:]) for x in parts])
+
+
+def _add_up(see: Callable[..., Tree], steps: Tree, nothing: jax.Array) -> Tree:
+    """The sum of see(step) over all steps."""
+    shapes = jax.eval_shape(see, jax.tree.map(lambda x: x[0], steps))
+    start = jax.tree.map(lambda x: jnp.broadcast_to(nothing, x.shape), shapes)
+    add = lambda sums, step: (jax.tree.map(jnp.add, sums, see(step)), None)
+    return lax.scan(add, start, steps)[0]
+
+
+def _make_zeros(maps: Tree) -> jax.Array:
+    """A map (h, w) of zeros that varies over the same axes of a mesh as the maps do."""
+    first = jax.tree.leaves(maps)[0]
+    return 0 * first.reshape(-1, *first.shape[-2:])[0]
 
 
 def _pad(maps: Tree, radius: int) -> Tree:

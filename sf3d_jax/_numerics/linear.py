@@ -16,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def call_linear(push: Callable[[T], R], pull: Callable[[R], T], x: T) -> R:
+def call_linear(push: Callable[[T], R], pull: Callable[[R], T], x: T, like: R) -> R:
     """push(x), whose reverse derivative is `pull`; works under vmap.
 
     A linear solve is the one operation of JAX that takes both. With L the map, it solves
@@ -27,11 +27,12 @@ def call_linear(push: Callable[[T], R], pull: Callable[[R], T], x: T) -> R:
         `differentiate_once`.
       pull: its transpose.
       x: a tree of floating arrays.
+      like: a tree with the shapes and dtypes of push(x).
 
     Returns:
       push(x).
     """
-    nothing = jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), jax.eval_shape(push, x))
+    nothing = jax.tree.map(jnp.zeros_like, like)
     both = _depend_on_all((x, nothing))
     clear = lambda tree: jax.tree.map(jnp.zeros_like, tree)
     solve = lambda _, b: (clear(b[0]), push(b[0]))

@@ -34,12 +34,12 @@ from sf3d_jax._numerics import (
     mask,
     narrow,
     reciprocal,
-    result_type,
     where_valid,
     widen,
 )
 from sf3d_jax._numerics.vectors import Vector
-from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera import Camera
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import (
     TwoViews,
     move_still,
@@ -164,7 +164,13 @@ def image_motion(
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
+<<<<<<< HEAD
     dtype, batch = check_camera_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+=======
+    dtype, batch = check_maps_of(
+        camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0)
+    )
+>>>>>>> part-a
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
@@ -197,7 +203,11 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       valid if both depths are between 3e-10 and 3e9 m (float32) and the lens is one-to-one at
       both ends, even if the point leaves the image. Invalid pixels are zero and pass no gradient.
     """
+<<<<<<< HEAD
     dtype, batch = check_camera_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+=======
+    dtype, batch = check_maps_of(camera, next_camera, inv_depth=(inv_depth, 0))
+>>>>>>> part-a
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     assert between.motion is not None
@@ -329,13 +339,18 @@ def _check_motion(
     next_camera: Camera | None,
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks the inputs of `scene_flow`; returns the dtype and the batch shape of its result."""
+<<<<<<< HEAD
     return check_camera_maps(
+=======
+    return check_maps_of(
+>>>>>>> part-a
         camera,
         next_camera,
         flow=(flow, 2),
         inv_depth=(inv_depth, 0),
         inv_depth_change=(inv_depth_change, 0),
     )
+<<<<<<< HEAD
 
 
 def check_camera_maps(
@@ -365,3 +380,5 @@ def check_camera_maps(
             raise ValueError(f"{error} (the camera's size is {height} x {width})") from None
         batches[name] = x.shape[: x.ndim - len(trailing)]
     return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)
+=======
+>>>>>>> part-a

@@ -34,7 +34,7 @@ _TANGENT_TERMS = 20
 def from_rotation_vector(w: Sequence[jax.Array]) -> Matrix:
     """The turn by the angle |w| about the axis w."""
     a, b, _ = find_factors(dot(w, w))
-    return _combine(a, b, w)
+    return combine(a, b, w)
 
 
 def find_factors(square: jax.Array) -> Vector:
@@ -48,6 +48,16 @@ def find_factors(square: jax.Array) -> Vector:
     return tuple(jnp.where(small, x, y) for x, y in zip(series, closed, strict=True))
 
 
+def find_inverse_factor(square: jax.Array) -> jax.Array:
+    """(1 - a / (2 b)) / x^2 of an angle x of at most pi, with a and b as above."""
+    a, b, _ = find_factors(square)
+    small = square < _SMALL_SQUARE
+    near, far = jnp.where(small, square, 0), jnp.where(small, 1, square)
+    # The series of (2 b - a) / x^2.
+    terms = [(-1) ** k * (2 * k + 2) / math.factorial(2 * k + 4) for k in range(_SERIES_TERMS)]
+    return jnp.where(small, _sum_powers(terms, near), (2 * b - a) / far) / (2 * b)
+
+
 def from_cayley(k: Sequence[jax.Array]) -> Matrix:
     """The turn of Cayley's vector k = 2 tan(angle / 2) axis."""
     return from_quaternion((jnp.full_like(k[0], 2), *k))
@@ -57,7 +67,7 @@ def from_quaternion(q: Sequence[jax.Array]) -> Matrix:
     """The turn of a quaternion (w, x, y, z) of any length but 0."""
     w, *v = q
     factor = 2 / (w * w + dot(v, v))
-    return _combine(factor * w, factor, v)
+    return combine(factor * w, factor, v)
 
 
 def from_rotation(rotation: Rows) -> Matrix:
@@ -69,7 +79,7 @@ def from_rotation(rotation: Rows) -> Matrix:
     v = scale(0.5, _find_axis(rotation))
     cosine = (rotation[0][0] + rotation[1][1] + rotation[2][2] - 1) / 2
     small = cosine > 0
-    exact = _combine(jnp.ones_like(cosine), 1 / jnp.where(small, 1 + cosine, 1), v)
+    exact = combine(jnp.ones_like(cosine), 1 / jnp.where(small, 1 + cosine, 1), v)
     return tuple(
         tuple(
             jnp.where(small, x, y - float(i == j))
@@ -141,7 +151,7 @@ def join(turn: Rows, translation: Sequence[jax.Array]) -> jax.Array:
     return jnp.stack(jnp.broadcast_arrays(*rows), axis=-2)
 
 
-def _combine(a: jax.Array, b: jax.Array, v: Sequence[jax.Array]) -> Matrix:
+def combine(a: jax.Array, b: jax.Array, v: Sequence[jax.Array]) -> Matrix:
     """a [v] + b [v]^2, where [v]^2 = v v^T - |v|^2 I."""
     x, y, z = v
     (xx, yy, zz), (xy, xz, yz) = (x * x, y * y, z * z), (x * y, x * z, y * z)

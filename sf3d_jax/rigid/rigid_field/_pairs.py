@@ -68,7 +68,8 @@ def _sum_pairs_jvp(
         to_own = _sum(partial(_pull_to_own, function), seen, other, radius)
         return to_own, _sum(partial(_pull_to_other, function), other, seen, radius)
 
-    return _sum(function, *primals, radius), call_linear(push, pull, tangents)
+    sums = _sum(function, *primals, radius)
+    return sums, call_linear(push, pull, tangents, sums)
 
 
 def _push(function: Pairwise, own: Tree, other: Tree, keep: Keep) -> Maps:
@@ -104,6 +105,7 @@ def _sum_by_shifts(function: Pairwise, radius: int, own: Tree, other: Tree) -> T
     # Unsigned, because negative starts of slices would count from the end, which takes time.
     shifts = np.divmod(np.arange(side * side, dtype=np.uint32), np.uint32(side))
 
+    @jax.jit  # traced once
     def see(shift: tuple[jax.Array, ...]) -> Tree:
         rows, columns = shift
         cut = lambda x: lax.dynamic_slice(
@@ -129,6 +131,7 @@ def _sum_by_rows(function: Pairwise, radius: int, rows: int, own: Tree, other: T
     padded = jax.tree.map(lambda x: x.reshape(*x.shape[:-2], -1), _pad(other, radius))
     spread = lambda x: jnp.broadcast_to(x[..., None], (*x.shape[:-2], *shape))
 
+    @jax.jit  # traced once
     def compare(first: jax.Array) -> Tree:
         index = (row + first + down) * (width + 2 * radius) + column + right
         # The last rows may lie beyond the window. The first pixel of the margin is 0.

@@ -190,8 +190,8 @@ def _solve_symmetric_jvp(
 def _move(twist: Sequence[jax.Array], turn: Matrix, shift: Vector) -> tuple[Matrix, Vector]:
     """exp(twist) T, of T = [I + turn | shift]."""
     v, w = twist[:3], twist[3:]
-    _, b, c = compute_once(_turns.find_factors(dot(w, w)))
-    step = compute_once(_turns.from_rotation_vector(w))
+    a, b, c = compute_once(_turns.find_factors(dot(w, w)))
+    step = compute_once(_turns.combine(a, b, w))
     once = cross(w, v)
     pushed = add(v, add(scale(b, once), scale(c, cross(w, once))))
     return _turns.compose(step, turn), add(pushed, add(shift, multiply(step, shift)))

@@ -17,6 +17,9 @@ from sf3d_jax.warping._windows import match_varying_axes
 
 # Numbers of a state that one step of a scan merges, so that a strip stays in the cache.
 _STEP = 32768
+# The lines of a strip are neighbours in memory if windows are along columns; these are whole
+# vectors, and lines of the cache.
+_VECTOR = 16
 
 # The state at one pixel of each block of what lies behind (or before) it up to an edge; the same at
 # the last pixel of the block that no edge separates from its first; whether the two are the same.
@@ -36,7 +39,7 @@ def combine_in_blocks(
     count, lines, length = joined.shape[0], joined.shape[3 - axis], joined.shape[axis]
     block = min(radius + 1, length)
     shapes = jax.eval_shape(begin, pixels)
-    width = min(lines, max(1, _STEP // (len(shapes) * -(-length // block))))
+    width = min(lines, _find_width(len(shapes) * -(-length // block), axis))
     per_map = -(-lines // width)
     size = (1, length, width) if axis == 1 else (1, width, length)
 
@@ -56,6 +59,12 @@ def combine_in_blocks(
 
     results = match_varying_axes(tuple(jnp.zeros(x.shape, x.dtype) for x in shapes), pixels)
     return lax.fori_loop(0, count * per_map, step, results)
+
+
+def _find_width(numbers: int, axis: int) -> int:
+    """How many lines a strip has if each has that many numbers in a step."""
+    multiple = _VECTOR if axis == 1 else 1
+    return multiple * max(1, round(_STEP / (numbers * multiple)))
 
 
 def _combine_strip(

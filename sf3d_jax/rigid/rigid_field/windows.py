@@ -5,18 +5,32 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from sf3d_jax._checks import check_batch
-from sf3d_jax._numerics import align_ranks, channels, channels_last, is_in_range, is_positive_finite
-from sf3d_jax._numerics import jit, mask, narrow, reciprocal, widen
+from sf3d_jax._numerics import (
+    align_ranks,
+    channels,
+    channels_last,
+    is_in_range,
+    jit,
+    mask,
+    narrow,
+    reciprocal,
+    widen,
+)
 from sf3d_jax._numerics.cholesky import decompose, solve
-from sf3d_jax._numerics.vectors import Vector, add, cross, dot, multiply, scale, subtract
+from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, subtract
 from sf3d_jax.camera import Camera
-from sf3d_jax.conversion._two_views import two_views
+from sf3d_jax.conversion._two_views import TwoViews, two_views
 from sf3d_jax.conversion.scene_flow import check_camera_maps, lift
-from sf3d_jax.rigid.rigid_field import _moments
+from sf3d_jax.rigid.rigid_field._edges import find_links
+from sf3d_jax.rigid.rigid_field._moments import sum_moments
+from sf3d_jax.rigid.rigid_field._states import State
 from sf3d_jax.se3 import _turns
-from sf3d_jax.warping.splatting import rise
+
+# In units of rounding: the spread of a window, relative to its distance, below which it is a point;
+# the square of its width, relative to its length, below which it is a line; the smallest pivot.
+_POINT, _LINE, _PIVOT = 16, 64, 16
 
 
 class LocalFit(NamedTuple):
@@ -25,13 +39,22 @@ class LocalFit(NamedTuple):
     Attributes:
       field: (*b, H, W, 3, 4), [R | t]: a point X of the window moves to R X + t, in metres and in
         the axes of the first camera; 0 where not valid.
-      residual: (*b, H, W, 3), metres, what the pixel's own motion has beyond that; 0 where not
-        valid.
+      residual: (*b, H, W, 3), metres: X1 - (R X0 + t) of the pixel itself, the motion that its
+        window does not share; 0 where not valid.
       valid: (*b, H, W), bool.
     """
 
     field: jax.Array
     residual: jax.Array
+    valid: jax.Array
+
+
+class _Fit(NamedTuple):
+    """Rigid motions as turn D = R - I and translation, and what is left of the pixels' motions."""
+
+    turn: Matrix
+    translation: Vector
+    residual: Vector
     valid: jax.Array
 
 
@@ -45,86 +68,103 @@ def local(
     radius: int,
     weights: jax.Array | None = None,
 ) -> LocalFit:
-    """Fits a rigid motion.
+    """Fits a rigid motion to the window of each pixel; the time does not depend on the radius.
+
+    With the motion s of a point x, and m = x + s / 2, it minimises the weighted sum of squares of
+    s - k x m - tau, which is 0 exactly if the window moves rigidly; k = 2 tan(angle / 2) axis is
+    Cayley's vector of R. Then R - I = (I - [k]/2)^-1 [k] and t = mean(s) - (R - I) mean(x).
+
+    The window follows the pixel's column for `radius` pixels up and down, and from each of these
+    pixels its row for `radius` pixels to either side. It ends where inverse depth or inverse depth
+    times s differs from one pixel to the next by more than twice its local slope, so it holds one
+    surface and one motion, and at invalid pixels. The row and the column of the pixel itself count
+    twice. On a line, R does not turn about the line.
 
     Args:
-      flow: x.
-      inv_depth: x.
-      inv_depth_change: x.
-      camera: x.
-      radius: x.
-      weights: x.
+      flow: (*b, H, W, 2), (Fu, Fv) in pixels.
+      inv_depth: (*b, H, W), d = 1/z0, per metre.
+      inv_depth_change: (*b, H, W), c = 1/z1 - 1/z0 of the same surface point, per metre.
+      camera: first camera; its batch axes broadcast against *b, its pose is not used.
+      radius: pixels of the window to each side of its middle, at least 1.
+      weights: (*b, H, W), weights of the pixels, at least 0; all 1 if None.
 
     Returns:
-      x.
+      Transforms, and residuals in metres, in the dtype of the maps. The camera is the reference, as
+      in `scene_flow` without a second camera. Valid where `scene_flow` is, the weight is finite and
+      not negative, and the window has weight at two places. Invalid pixels are in no window; they
+      are zero and pass no gradient. Derivatives take the windows' edges as given.
+
+    Raises:
+      ValueError: the radius is less than 1.
     """
-    maps = {} if weights is None else {"weights": (weights, 0)}
-    dtype, batch = check_camera_maps(
-        camera, None, flow=(flow, 2), inv_depth=(inv_depth, 0),
-        inv_depth_change=(inv_depth_change, 0), **maps,
-    )
-    if weights is None:
-        weights = jnp.ones((1, 1), dtype)
+    if not isinstance(radius, int) or radius < 1:
+        raise ValueError(f"radius: expected an integer of at least 1, got {radius}")
+    motion = {
+        "flow": (flow, 2), "inv_depth": (inv_depth, 0), "inv_depth_change": (inv_depth_change, 0)
+    }
+    dtype, _ = check_camera_maps(camera, None, **motion)
+    weights = jnp.ones(camera.size, dtype) if weights is None else weights
+    _, batch = check_camera_maps(camera, None, **motion, weights=(weights, 0))
+    rounding = max(float(jnp.finfo(x.dtype).eps) for x, _ in motion.values())
+
     flow, d, c, weights, camera = widen(flow, inv_depth, inv_depth_change, weights, camera)
     views = two_views(camera, None, len(batch))
-    rank = len(batch) + 2
-    fu, fv, d, c, weights = align_ranks(*channels(flow), d, c, weights, rank=rank)
+    maps = align_ranks(*channels(flow), d, c, weights, rank=len(batch) + len(camera.size))
+    fit = _fit_windows(maps, views, radius, rounding)
+    field, residual = _turns.join(fit.turn, fit.translation), channels_last(*fit.residual)
+    (field, residual), valid = narrow(fit.valid, (field, residual), dtype)
+    return LocalFit(mask(valid, field), mask(valid, residual), valid)
+
+
+def _fit_windows(
+    maps: tuple[jax.Array, ...], views: TwoViews, radius: int, rounding: float
+) -> _Fit:
+    """Fits the windows of flow (two maps), inverse depth, its change, and weights."""
+    fu, fv, d, c, weights = maps
     moved, valid = lift(fu, fv, d, c, views)
     valid = valid & (weights >= 0) & is_in_range(weights)
-    shape = (*batch, *camera.size)
-    valid, d, weights, *moved = jnp.broadcast_arrays(valid, d, weights, *moved)
-    d, weights, *moved = mask(valid, (d, weights, *moved), (1, 0, 0, 0, 0))
-    z = reciprocal(d)
-    point = (views.x * z, views.y * z, z)
-    point = mask(valid, point)
-    middle = add(point, scale(0.5, moved))
-    seen = (d, *scale(d, moved))
-    rises = [rise(x, valid) for x in seen]
-    joined = _find_joined(seen, rises, valid)
-    down = _find_joined([x.mT for x in seen], [x.mT for x in rises], valid.mT)
-    fold = lambda x: x.reshape(-1, *camera.size)
-    state = _moments.sum_moments(
-        radius, fold(joined), fold(down.mT), tuple(map(fold, (weights, *middle, *moved)))
-    )
-    state = tuple(x.reshape(shape) for x in state)
-    turn, shift, residual, found = _solve(state, middle, moved)
-    valid = valid & found
-    field = mask(valid, _turns.join(turn, shift))
-    residual = mask(valid, channels_last(*residual))
-    (field, residual), valid = narrow(valid, (field, residual), dtype)
-    return LocalFit(field, residual, valid)
+    weights, d, *moved = (jnp.broadcast_to(x, valid.shape) for x in (weights, d, *moved))
+    weights, d, *moved = mask(valid, (weights, d, *moved), (0, 1, 0, 0, 0))
+    z = mask(valid, reciprocal(d))
+    middle = add((views.x * z, views.y * z, z), scale(0.5, moved))
+    links = find_links(*lax.stop_gradient((d, scale(d, moved))), valid, rounding)
+    fold = lambda x: x.reshape(-1, *x.shape[-2:])
+    pixels = tuple(map(fold, (weights, *middle, *moved)))
+    state = sum_moments(radius, *map(fold, links), pixels)
+    fit = _solve(tuple(x.reshape(valid.shape) for x in state), middle, tuple(moved))
+    return fit._replace(valid=valid & fit.valid)
 
 
-def _find_joined(maps, rises, valid):
-    joined = valid & jnp.pad(valid, [(0, 0)] * (valid.ndim - 1) + [(1, 0)])[..., :-1]
-    before = lambda x: jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(1, 0)])[..., :-1]
-    eps = float(jnp.finfo(maps[0].dtype).eps)
-    sizes = [abs(maps[0])] + [sum(abs(x) for x in maps[1:])] * 3
-    for x, r, size in zip(maps, rises, sizes):
-        joined &= abs(x - before(x)) <= 2 * jnp.maximum(r, before(r)) + 4 * eps * jnp.maximum(size, before(size))
-    return joined
-
-
-def _solve(state, middle, moved):
-    n, center, mean, (xx, xy, xz, yy, yz, zz), b = (
-        state[0], state[1:4], state[4:7], state[7:13], state[13:])
-    trace = xx + yy + zz
-    eps = float(jnp.finfo(n.dtype).eps)
-    found = trace > n * jnp.square(eps) * dot(center, center) * 256
-    s = 1 / jnp.where(found, trace, 1)
-    xx, xy, xz, yy, yz, zz = (s * x for x in (xx, xy, xz, yy, yz, zz))
-    minors = xx * yy - xy * xy + xx * zz - xz * xz + yy * zz - yz * yz
-    line = minors < 64 * eps
-    off = lambda x: jnp.where(line, 0, x)
-    one = lambda x: jnp.where(line, 1, x)
-    rows = (one(yy + zz),), (off(-xy), one(xx + zz)), (off(-xz), off(-yz), one(xx + yy))
-    factor, _ = decompose(rows, 16 * eps)
-    k = mask(found, tuple(solve(factor, [s * x for x in b])))
+@jax.checkpoint
+def _solve(state: State, middle: Vector, moved: Vector) -> _Fit:
+    """The rigid motions of windows with the given moments, and the residuals of their pixels."""
+    weight, center, mean = state[0], state[1:4], state[4:7]
+    k, valid = _find_rotation(state)
     turn = _turns.from_cayley(k)
     start = subtract(center, scale(0.5, mean))
-    shift = subtract(mean, multiply(turn, start))
+    translation = subtract(mean, multiply(turn, start))
     left = subtract(subtract(moved, mean), cross(k, subtract(middle, center)))
-    a = scale(0.5, k)
-    ax = cross(a, left)
-    left = add(left, scale(1 / (1 + dot(a, a)), add(ax, cross(a, ax))))
-    return turn, shift, left, found
+    # (I - [a])^-1 = I + ([a] + [a]^2) / (1 + |a|^2), with a = k / 2.
+    half = scale(0.5, k)
+    turned = cross(half, left)
+    more = scale(1 / (1 + dot(half, half)), add(turned, cross(half, turned)))
+    return _Fit(turn, translation, add(left, more), valid)
+
+
+def _find_rotation(state: State) -> tuple[Vector, jax.Array]:
+    """k with (tr(Q) I - Q) k = sum(w q x e), Q = sum(w q q^T), and where the window is no point."""
+    weight, center, (xx, xy, xz, yy, yz, zz), mixed = state[0], state[1:4], state[7:13], state[13:]
+    eps = float(jnp.finfo(weight.dtype).eps)
+    spread = xx + yy + zz
+    smallest = jnp.square(_POINT * eps) * dot(center, center)
+    valid = spread > weight * smallest
+    unit = 1 / jnp.where(valid, spread, 1)
+    xx, xy, xz, yy, yz, zz = scale(unit, (xx, xy, xz, yy, yz, zz))
+    # The sum of the products of two eigenvalues of Q, of which a line has one.
+    width = xx * yy - xy * xy + xx * zz - xz * xz + yy * zz - yz * yz
+    is_line = width < _LINE * eps
+    # On a line, the solution that is perpendicular to it is that of Q = 0.
+    xx, xy, xz, yy, yz, zz = mask(~is_line, (xx, xy, xz, yy, yz, zz))
+    rows = (1 - xx,), (-xy, 1 - yy), (-xz, -yz, 1 - zz)
+    factor, _ = decompose(rows, _PIVOT * eps)
+    return mask(valid, tuple(solve(factor, scale(unit, mixed)))), valid

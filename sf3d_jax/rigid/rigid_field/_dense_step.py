@@ -1,9 +1,9 @@
 """The normal equations of a Gauss-Newton step on a field of transforms, summed over windows.
 
-Pixel i, with transform T_i = [I + D | t], sees pixel j of its window, with the ray r = (x, y, 1) and
-the inverse depth d, moved by m = D r + d t. Then the ray is (x', y') = (x, y) + e, with
-e = (m_xy - (x, y) m_z) / (1 + m_z), and the inverse depth is q = d / (1 + m_z). With the ray's
-change (dx, dy) by the flow, and c the change of the inverse depth,
+Pixel j of the window of pixel i has the ray r = (x, y, 1), the inverse depth d, and a flow that
+changes the ray by (dx, dy) and the inverse depth by c. T_i = [I + D | t] moves its point by m / d,
+with m = D r + d t. Then the ray is (x', y') = (x, y) + e, e = (m_xy - (x, y) m_z) / (1 + m_z), the
+inverse depth is q = d / (1 + m_z), and
 
     residuals  (fx (dx - e_x), fy (dy - e_y), c + q m_z),
     rows       u: fx (q, 0, -x' q, -x' y', 1 + x'^2, -y')
@@ -76,8 +76,8 @@ def make_equations(jacobian: str) -> Pairwise:
       jacobian: "exact" or "raft3d".
 
     Returns:
-      A function of (Middle, Seen, keep) with the 21 entries of the lower triangle of J^T W J, row by
-      row, but for the second, which is 0; then the 6 of J^T W r.
+      A function of (Middle, Seen, keep). Its values are the 21 entries of the lower triangle of
+      J^T W J, row by row, without the second, which is 0; then the 6 of J^T W r.
     """
     return partial(_find_equations, jacobian == "raft3d")
 

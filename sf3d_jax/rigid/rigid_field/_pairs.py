@@ -145,7 +145,9 @@ def _sum_by_rows(function: Pairwise, radius: int, rows: int, own: Tree, other: T
     sums = _add_up(see, starts, _make_zeros(own)) if many else see(starts[0])
     leaves, structure = jax.tree.flatten(jax.eval_shape(compare, starts[0]))
     ends = np.cumsum([x.size // np.prod(shape) for x in leaves])
-    parts = [x.reshape(y.shape[:-1]) for x, y in zip(jnp.split(sums, ends[:-1]), leaves, strict=True)]
+    parts = [
+        x.reshape(y.shape[:-1]) for x, y in zip(jnp.split(sums, ends[:-1]), leaves, strict=True)
+    ]
     return jax.tree.unflatten(structure, parts)
 
 

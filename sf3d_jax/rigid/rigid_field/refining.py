@@ -24,8 +24,8 @@ from sf3d_jax._numerics import (
 from sf3d_jax._numerics.cholesky import Lower, decompose, solve
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import ray_change, two_views
-from sf3d_jax.conversion.scene_flow import check_camera_maps
 from sf3d_jax.rigid.rigid_field._dense_step import LARGEST_RESIDUAL, Middle, Seen, make_equations
 from sf3d_jax.rigid.rigid_field._pairs import sum_pairs
 from sf3d_jax.se3 import _turns
@@ -72,8 +72,8 @@ def refine(
         H = sum J^T W J,  b = sum J^T W r,  (H + diag(1e-4 H + 10)) x = b.
 
     Pairs with a point T_i X_j nearer than 0.1 m, or a residual above 128 pixels along u or v, do
-    not count. Source: Teed and Deng, "RAFT-3D" (CVPR 2021), whose code has another derivative of 1/z by
-    the rotation. For its trained weights, pass jacobian="raft3d", radius=32, the embeddings
+    not count. Source: Teed and Deng, "RAFT-3D" (CVPR 2021). Its code has another derivative of 1/z
+    by the rotation; for its trained weights, pass jacobian="raft3d", radius=32, the embeddings
     divided by 8, and the camera of the grid that is an eighth of the image.
 
     Args:
@@ -215,7 +215,7 @@ def _check_arguments(
     check_array("affinity", affinity)
     if not affinity.shape[-1:] or not affinity.shape[-1]:
         raise ValueError(f"affinity: expected shape (..., H, W, C), got {affinity.shape}")
-    dtype, batch = check_camera_maps(
+    dtype, batch = check_maps_of(
         camera,
         None,
         flow=(flow, 2),

@@ -139,7 +139,7 @@ def _sum_by_rows(function: Pairwise, radius: int, rows: int, own: Tree, other: T
         read = lambda x: x.at[..., index].get(mode="promise_in_bounds")
         return function(jax.tree.map(spread, own), jax.tree.map(read, padded), lambda x: x)
 
-    starts = np.arange(0, side, rows)
+    starts = np.arange(0, side, rows, dtype=np.int32)
     see = lambda first: _sum_last_axis(compare(first))
     many = len(starts) > 1
     sums = _add_up(see, starts, _make_zeros(own)) if many else see(starts[0])

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, depth_change, losses
+from sf3d_jax import augment, depth_change, losses, rigid_field
 
 SIZE = (6, 7)
 FLOW, INV_DEPTH, CHANGE = motion(SIZE)
@@ -109,7 +109,19 @@ def stretched_normals(inv_depth):
     return normals * np.float32([[[1, 2, 3]]]), valid
 
 
+def refined(field, *maps):
+    """Where a field is refined; a pixel that is not keeps its transform."""
+    *maps, confidence, affinity = maps
+    field, valid = rigid_field.refine(
+        field, *maps, ALONE, confidence=confidence, affinity=affinity, radius=1
+    )
+    return jnp.where(valid[..., None, None], field, 0), valid
+
+
 ALONE = pair("pinhole")[0]
+# Turns and translations of a few tenths.
+FIELD = np.float32(np.tile(NEAR, (*SIZE, 1, 1)))
+FIELD[..., 3] += 0.1 * VECTORS
 # The weights and the mask of losses, one number each.
 HALVES = np.full(SIZE, 0.5, np.float32)
 AT_LEAST = 2 * np.eye(2, dtype=np.float32)[None, None]
@@ -183,6 +195,9 @@ CASES = {
     ),
     "point_map": Case(lambda d: sf3d.point_map(d, ALONE), (INV_DEPTH,)),
     "normals": Case(stretched_normals, (SMOOTH_INV_DEPTH,), reach=3),
+    "rigid_field.refine": Case(
+        refined, (FIELD, 0.2 * FLOW, INV_DEPTH, CHANGE, 10 + SPREAD[..., :3], IMAGE), reach=1
+    ),
     "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
     "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),
     "from_disparities": Case(depth_change.from_disparities, (ONES, 2 * ONES, 3 * ONES)),

@@ -164,6 +164,9 @@ CORE = {
     "scene_flow_covariance": pixels(
         f"{FLOW}::test_covariance_is_that_of_samples", "scene_flow_covariance"
     ),
+    "rigid_field.refine": pixels(
+        "rigid/rigid_field/test_refining.py::test_the_step_is_raft3ds[exact]", "rigid_field.refine"
+    ),
     "depth_change.optical_expansion": pixels(
         "conversion/test_depth_change.py::test_expansion_is_the_least_squares_fit",
         "optical_expansion",

@@ -47,9 +47,7 @@ def _write(state: State) -> State:
     return lax.optimization_barrier(state)
 
 
-def _shift_all(
-    tree: tuple[State, jax.Array], by: int, axis: int
-) -> tuple[State, jax.Array]:
+def _shift_all(tree: tuple[State, jax.Array], by: int, axis: int) -> tuple[State, jax.Array]:
     return jax.tree.map(lambda x: shift(x, by, axis), tree)
 
 

@@ -33,9 +33,7 @@ _UPPER = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def sum_moments(
-    radius: int, from_left: jax.Array, from_above: jax.Array, pixels: State
-) -> State:
+def sum_moments(radius: int, from_left: jax.Array, from_above: jax.Array, pixels: State) -> State:
     """Moments of all windows, as 16 maps (n, h, w).
 
     Args:
@@ -66,12 +64,10 @@ def combine(
     """
     if not joined.size:
         return begin(pixels)
-    form = lambda combine: lambda pixels, joined: combine(
-        pixels, joined, radius, axis, begin, merge
+    form = lambda combine: (
+        lambda pixels, joined: combine(pixels, joined, radius, axis, begin, merge)
     )
-    return choose_by_platform(
-        form(combine_in_blocks), form(combine_by_doubling), pixels, joined
-    )
+    return choose_by_platform(form(combine_in_blocks), form(combine_by_doubling), pixels, joined)
 
 
 def _begin(pixel: State) -> State:
@@ -128,7 +124,10 @@ def _center(state: State, change: State) -> State:
     dn, (m, s) = change[0], (state[1:4], state[4:7])
     # The change of each sum, less that of its mean times the weight.
     dm, ds = change[1:4], change[4:7]
-    means = [(x - dn * mean) / jnp.where(has_any, state[0], 1) for x, mean in zip((*dm, *ds), (*m, *s), strict=True)]
+    means = [
+        (x - dn * mean) / jnp.where(has_any, state[0], 1)
+        for x, mean in zip((*dm, *ds), (*m, *s), strict=True)
+    ]
     squares = [
         x - (dm[i] * m[j] + m[i] * dm[j] - dn * (m[i] * m[j]))
         for x, (i, j) in zip(change[7:13], _UPPER, strict=True)
@@ -137,9 +136,7 @@ def _center(state: State, change: State) -> State:
     return dn, *means, *squares, *mixed
 
 
-def _sum_windows(
-    radius: int, from_left: jax.Array, from_above: jax.Array, maps: State
-) -> State:
+def _sum_windows(radius: int, from_left: jax.Array, from_above: jax.Array, maps: State) -> State:
     """The sums of maps over all windows."""
     # One array, because JAX cannot transpose a solver of several if some are constant.
     together = jnp.concatenate(maps)

@@ -51,7 +51,9 @@ def motion(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> ImageMotio
     turn, shift = _turns.split(align_ranks(field, rank=rank + 2)[0])
     d0, finite = align_ranks(d0, is_in_range(field).all((-2, -1)), rank=rank)
     usable = is_positive_finite(d0) & finite & views.valid
-    d0, turn, shift = mask(usable, (d0, turn, shift), (1, *jax.tree.map(lambda _: 0, (turn, shift))))
+    d0, turn, shift = mask(
+        usable, (d0, turn, shift), (1, *jax.tree.map(lambda _: 0, (turn, shift)))
+    )
     scaled = add(multiply(turn, (views.x, views.y, 1.0)), scale(d0, shift))
     return project_scaled(scaled, d0, usable, views, dtype)
 

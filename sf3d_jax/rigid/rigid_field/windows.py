@@ -101,7 +101,9 @@ def local(
     if not isinstance(radius, int) or radius < 1:
         raise ValueError(f"radius: expected an integer of at least 1, got {radius}")
     motion = {
-        "flow": (flow, 2), "inv_depth": (inv_depth, 0), "inv_depth_change": (inv_depth_change, 0)
+        "flow": (flow, 2),
+        "inv_depth": (inv_depth, 0),
+        "inv_depth_change": (inv_depth_change, 0),
     }
     dtype, _ = check_maps_of(camera, None, **motion)
     weights = jnp.ones(camera.size, dtype) if weights is None else weights

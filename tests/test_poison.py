@@ -110,12 +110,12 @@ def stretched_normals(inv_depth):
 
 
 def refined(field, *maps):
-    """Where a field is refined; a pixel that is not keeps its transform."""
+    """The change of a field where it is refined; a pixel that is not keeps its transform."""
     *maps, confidence, affinity = maps
     field, valid = rigid_field.refine(
         field, *maps, ALONE, confidence=confidence, affinity=affinity, radius=1
     )
-    return jnp.where(valid[..., None, None], field, 0), valid
+    return jnp.where(valid[..., None, None], field - FIELD, 0), valid
 
 
 ALONE = pair("pinhole")[0]

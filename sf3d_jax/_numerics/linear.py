@@ -59,5 +59,5 @@ def differentiate_once(tree: T) -> T:
 
 
 @differentiate_once.defjvp
-def _refuse(primals: tuple[Any], tangents: tuple[Any]) -> None:
+def _refuse(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
     raise NotImplementedError("second derivatives: this function has first derivatives only")

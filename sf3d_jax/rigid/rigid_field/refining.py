@@ -101,11 +101,12 @@ def refine(
     dtype, batch = _check_arguments(
         field, flow, inv_depth, inv_depth_change, camera, confidence, affinity, radius, jacobian
     )
-    given, *maps, camera = widen(
+    given, flow, inv_depth, inv_depth_change, confidence, affinity, camera = widen(
         field, flow, inv_depth, inv_depth_change, confidence, affinity, camera
     )
     given = jnp.broadcast_to(given, (*batch, *given.shape[-4:]))
-    middle, seen, valid = _prepare(given, *maps, camera, batch)
+    motion = flow, inv_depth, inv_depth_change
+    middle, seen, valid = _prepare(given, motion, confidence, affinity, camera, batch)
     fold = lambda x: x.reshape(-1, *x.shape[len(batch) :])
     folded = jax.tree.map(fold, (middle, seen))
     sums = sum_pairs(make_equations(jacobian), *folded, radius)
@@ -119,15 +120,17 @@ def refine(
 
 def _prepare(
     field: jax.Array,
-    flow: jax.Array,
-    inv_depth: jax.Array,
-    inv_depth_change: jax.Array,
+    motion: tuple[jax.Array, jax.Array, jax.Array],
     confidence: jax.Array,
     affinity: jax.Array,
     camera: Camera,
     batch: tuple[int, ...],
 ) -> tuple[Middle, Seen, jax.Array]:
-    """Splits the arguments into maps, and finds the pixels that count."""
+    """Splits the arguments into maps, and finds the pixels that count.
+
+    `motion` is the flow, the inverse depth and its change.
+    """
+    flow, inv_depth, inv_depth_change = motion
     views = two_views(camera, None, len(batch))
     rank = len(batch) + len(camera.size)
     fu, fv, d, c = align_ranks(*channels(flow), inv_depth, inv_depth_change, rank=rank)
@@ -150,9 +153,10 @@ def _prepare(
     wu, wv, wz = confidences
     maps = (views.x, views.y), d, (dx, dy, c), (fx * fx * wu, fy * fy * wv, wz)
     affinity = jnp.broadcast_to(affinity, (*valid.shape, affinity.shape[-1]))
-    limits, maps, affinity = mask(valid, (*spread((limits, maps)), affinity))
+    limits, (ray, d, change, weights), affinity = mask(valid, (*spread((limits, maps)), affinity))
     embedding = jnp.moveaxis(affinity, -1, -3)
-    return Middle(turn, shift, limits, embedding), Seen(*maps, embedding), valid
+    seen = Seen(ray, d, change, weights, embedding)
+    return Middle(turn, shift, limits, embedding), seen, valid
 
 
 def _solve(sums: Sequence[jax.Array]) -> Sequence[jax.Array]:

@@ -26,7 +26,7 @@ Maps: TypeAlias = tuple[jax.Array, ...]
 Keep: TypeAlias = Callable[[Maps], Maps]
 
 
-# So many pairs a GPU takes at once: 4 MiB for each value of a pair in float32.
+# The number of pairs that a GPU takes at once, 4 MiB for each of their values in float32.
 _PAIRS_AT_ONCE = 2**20
 
 
@@ -45,7 +45,7 @@ def sum_pairs(function: Pairwise, own: Maps, other: Maps, radius: int) -> Maps:
       function: what to sum.
       own: a tree of maps (n, ..., h, w) of the pixel in the middle.
       other: the same of the pixels of its window.
-      radius: of the window, in pixels.
+      radius: radius of the window, in pixels.
 
     Returns:
       Maps (n, h, w), one for each value of the function.

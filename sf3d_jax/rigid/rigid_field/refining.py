@@ -85,7 +85,7 @@ def refine(
         pose is not used. With a lens, residuals are those of undistorted pixels.
       confidence: (*b, H, W, 3), of u, v and 1/z, not negative.
       affinity: (*b, H, W, C), embeddings a.
-      radius: of the window, in pixels; the window has (2 radius + 1)^2 of them.
+      radius: radius of the window in pixels; the window has (2 radius + 1)^2 of them.
       jacobian: "exact", or "raft3d" for networks trained with RAFT-3D's.
 
     Returns:

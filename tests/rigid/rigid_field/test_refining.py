@@ -14,6 +14,7 @@ from helpers.thorough import parametrize
 from sf3d_jax import Camera
 from sf3d_jax.rigid import rigid_field
 from sf3d_jax.rigid.rigid_field import _pairs
+from sf3d_jax.rigid.rigid_field._dense_step import Middle, Seen, make_equations
 
 SIZE = (7, 9)
 RADIUS = 2
@@ -106,6 +107,36 @@ def test_the_form_for_gpus_is_the_same_sum(at_once, monkeypatch):
             found = jax.jit(lambda maps: both(maps))(maps)
     for x, y in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.thorough
+def test_derivatives_are_those_of_a_plain_sum():
+    """JAX differentiates a sum that keeps all shifted maps; `sum_pairs` has rules of its own."""
+    function = make_equations("exact")
+    rng = np.random.default_rng(5)
+    draw = lambda *n: 0.3 * rng.normal(size=(1, *n, *SIZE))
+    triple = lambda: (draw(), draw(), draw())
+    middle = Middle((triple(), triple(), triple()), triple(), (draw() + 9, draw() + 9), draw(3))
+    seen = Seen((draw(), draw()), draw() + 2, triple(), triple(), draw(3))
+    weights = rng.normal(size=(26, 1, *SIZE))
+
+    def sum_plainly(own, other):
+        margin = lambda x: jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)])
+        corners = [(i, j) for i in range(3) for j in range(3)]
+        cut = lambda x, i, j: margin(x)[..., i : i + SIZE[0], j : j + SIZE[1]]
+        shifts = [jax.tree.map(lambda x, c=c: cut(x[0], *c), other) for c in corners]
+        stacked = jax.tree.map(lambda *x: jnp.stack(x), *shifts)
+        own = jax.tree.map(lambda x: x[0], own)
+        values = jax.vmap(lambda other: function(own, other, lambda x: x))(stacked)
+        return [x.sum(0)[None] for x in values]
+
+    total = lambda sums: sum(jnp.vdot(w, x) for w, x in zip(weights, sums, strict=True))
+    rules = lambda *maps: total(_pairs.sum_pairs(function, *maps, 1))
+    with float64():
+        found = jax.jit(jax.grad(rules, (0, 1)))(middle, seen)
+        expected = jax.jit(jax.grad(lambda *x: total(sum_plainly(*x)), (0, 1)))(middle, seen)
+    for x, y in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
 
 
 def test_a_gpu_takes_the_shifts_of_several_rows_at_once():

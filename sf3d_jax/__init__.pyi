@@ -24,6 +24,7 @@ from sf3d_jax.conversion.scene_flow import image_motion as image_motion
 from sf3d_jax.conversion.scene_flow import rigid_motion as rigid_motion
 from sf3d_jax.conversion.scene_flow import scene_flow as scene_flow
 from sf3d_jax.conversion.scene_flow import scene_flow_covariance as scene_flow_covariance
+from sf3d_jax.rigid import rigid_field as rigid_field
 from sf3d_jax.rigid.bodies import Bodies as Bodies
 from sf3d_jax.rigid.bodies import rigid_bodies as rigid_bodies
 from sf3d_jax.rigid.camera_motion import EgoMotion as EgoMotion
@@ -32,7 +33,6 @@ from sf3d_jax.rigid.camera_motion import ego_motion as ego_motion
 from sf3d_jax.rigid.camera_motion import rigid_change as rigid_change
 from sf3d_jax.rigid.fitting import RigidFit as RigidFit
 from sf3d_jax.rigid.fitting import fit_rigid as fit_rigid
-from sf3d_jax.rigid import rigid_field as rigid_field
 from sf3d_jax.samples import Sample as Sample
 from sf3d_jax.samples import Sequence as Sequence
 from sf3d_jax.warping.resizing import Resized as Resized

@@ -114,7 +114,19 @@ def stretched_normals(inv_depth):
     return normals * np.float32([[[1, 2, 3]]]), valid
 
 
+def refined(field, *maps):
+    """The change of a field where it is refined; a pixel that is not keeps its transform."""
+    *maps, confidence, affinity = maps
+    field, valid = rigid_field.refine(
+        field, *maps, ALONE, confidence=confidence, affinity=affinity, radius=1
+    )
+    return jnp.where(valid[..., None, None], field - FIELD, 0), valid
+
+
 ALONE = pair("pinhole")[0]
+# Turns and translations of a few tenths.
+FIELD = np.float32(np.tile(NEAR, (*SIZE, 1, 1)))
+FIELD[..., 3] += 0.1 * VECTORS
 # The weights and the mask of losses, one number each.
 HALVES = np.full(SIZE, 0.5, np.float32)
 AT_LEAST = 2 * np.eye(2, dtype=np.float32)[None, None]
@@ -197,6 +209,9 @@ CASES = {
     "rigid_field.motion": Case(
         lambda x, d: rigid_field.motion(x.reshape(*x.shape[:-1], 3, 4), d, ALONE),
         (NEARLY_STILL, INV_DEPTH),
+    ),
+    "rigid_field.refine": Case(
+        refined, (FIELD, 0.2 * FLOW, INV_DEPTH, CHANGE, 10 + SPREAD[..., :3], IMAGE), reach=1
     ),
     "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
     "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),

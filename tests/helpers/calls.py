@@ -31,7 +31,18 @@ from helpers.losses_cases import (
 from helpers.meshes import sphere
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, rigid_field, se3
+from sf3d_jax import (
+    augment,
+    data,
+    depth_change,
+    fit,
+    gaussians,
+    head,
+    losses,
+    metrics,
+    rigid_field,
+    se3,
+)
 
 
 class Call(NamedTuple):
@@ -145,6 +156,10 @@ GEOMETRY = {
     ),
     "rigid_field.motion": Call(
         rigid_field.motion, (np.eye(3, 4, dtype=np.float32), INV_DEPTH, FIRST)
+    ),
+    "rigid_field.refine": Call(
+        lambda *maps: rigid_field.refine(*maps[:5], confidence=maps[5], affinity=maps[6], radius=2),
+        (np.tile(POSES[0], (*SIZE, 1, 1)), *MOTION, FIRST, np.abs(VECTORS), IMAGE),
     ),
     "depth_change.optical_expansion": Call(depth_change.optical_expansion, (FLOW,)),
     "depth_change.from_depths": Call(depth_change.from_depths, (INV_DEPTH, NEXT_INV_DEPTH)),

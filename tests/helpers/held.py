@@ -194,6 +194,9 @@ CORE = {
         "[shape0-0.3-0.05]",
         "rigid_field.motion",
     ),
+    "rigid_field.refine": pixels(
+        "rigid/rigid_field/test_refining.py::test_the_step_is_raft3ds[exact]", "rigid_field.refine"
+    ),
     "depth_change.optical_expansion": pixels(
         "conversion/test_depth_change.py::test_expansion_is_the_least_squares_fit",
         "optical_expansion",

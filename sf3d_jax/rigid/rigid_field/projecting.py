@@ -15,8 +15,9 @@ from sf3d_jax._numerics import (
 )
 from sf3d_jax._numerics.vectors import add, multiply, scale
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import two_views
-from sf3d_jax.conversion.scene_flow import ImageMotion, check_camera_maps, project_scaled
+from sf3d_jax.conversion.scene_flow import ImageMotion, project_scaled
 from sf3d_jax.se3 import _turns
 
 # The last axes of a field: rows of [R | t].
@@ -64,7 +65,7 @@ def motion(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> ImageMotio
 
 def _check_field(field: jax.Array, inv_depth: jax.Array, camera: Camera) -> tuple[int, ...]:
     """Checks the arguments of `motion`; returns the batch axes of its result."""
-    _, batch = check_camera_maps(camera, None, inv_depth=(inv_depth, 0))
+    _, batch = check_maps_of(camera, None, inv_depth=(inv_depth, 0))
     check_array("field", field, _TRANSFORM)
     pixels = field.shape[-4:-2]
     if pixels not in ((), (1, 1), camera.size):

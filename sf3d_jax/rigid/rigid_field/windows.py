@@ -22,8 +22,9 @@ from sf3d_jax._numerics import (
 from sf3d_jax._numerics.cholesky import decompose, solve
 from sf3d_jax._numerics.vectors import Matrix, Vector, add, cross, dot, multiply, scale, subtract
 from sf3d_jax.camera import Camera
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import TwoViews, two_views
-from sf3d_jax.conversion.scene_flow import check_camera_maps, lift
+from sf3d_jax.conversion.scene_flow import lift
 from sf3d_jax.rigid.rigid_field._edges import find_links
 from sf3d_jax.rigid.rigid_field._moments import sum_moments
 from sf3d_jax.rigid.rigid_field._states import State
@@ -105,9 +106,9 @@ def local(
         "inv_depth": (inv_depth, 0),
         "inv_depth_change": (inv_depth_change, 0),
     }
-    dtype, _ = check_camera_maps(camera, None, **motion)
+    dtype, _ = check_maps_of(camera, None, **motion)
     share = jnp.ones(camera.size, dtype) if weights is None else weights
-    _, batch = check_camera_maps(camera, None, **motion, weights=(share, 0))
+    _, batch = check_maps_of(camera, None, **motion, weights=(share, 0))
     rounding = max(float(jnp.finfo(x.dtype).eps) for x, _ in motion.values())
 
     flow, d, c, share, camera = widen(flow, inv_depth, inv_depth_change, share, camera)

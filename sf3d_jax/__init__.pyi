@@ -22,6 +22,7 @@ from sf3d_jax.conversion.scene_flow import image_motion as image_motion
 from sf3d_jax.conversion.scene_flow import rigid_motion as rigid_motion
 from sf3d_jax.conversion.scene_flow import scene_flow as scene_flow
 from sf3d_jax.conversion.scene_flow import scene_flow_covariance as scene_flow_covariance
+from sf3d_jax.rigid import tracks as tracks
 from sf3d_jax.samples import Sample as Sample
 from sf3d_jax.samples import Sequence as Sequence
 from sf3d_jax.warping.resizing import Resized as Resized

@@ -113,12 +113,12 @@ def scene_flow(
     flow, d0, c, camera, next_camera = widen(flow, inv_depth, inv_depth_change, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=len(batch) + len(camera.size))
-    parts, valid = _lift(fu, fv, d0, c, between)
+    parts, valid = lift(fu, fv, d0, c, between)
     vectors, valid = narrow(valid, channels_last(*parts), dtype)
     return SceneFlow(vectors, valid)
 
 
-def _lift(
+def lift(
     fu: jax.Array, fv: jax.Array, d0: jax.Array, c: jax.Array, between: TwoViews
 ) -> tuple[Vector, jax.Array]:
     """Lifts pixels; returns the three coordinates of scene flow and the validity."""
@@ -164,7 +164,9 @@ def image_motion(
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
-    dtype, batch = _check_maps(camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0))
+    dtype, batch = check_camera_maps(
+        camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0)
+    )
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
@@ -177,7 +179,7 @@ def image_motion(
     scaled = tuple(d0 * a for a in moved)
     if between.motion is not None:
         scaled = tuple(a + b for a, b in zip(scaled, move_still(d0, between.motion), strict=True))
-    return _project_scaled(scaled, d0, usable, between, dtype)
+    return project_scaled(scaled, d0, usable, between, dtype)
 
 
 @jit
@@ -197,17 +199,17 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       valid if both depths are between 3e-10 and 3e9 m (float32) and the lens is one-to-one at
       both ends, even if the point leaves the image. Invalid pixels are zero and pass no gradient.
     """
-    dtype, batch = _check_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    dtype, batch = check_camera_maps(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     assert between.motion is not None
     (d0,) = align_ranks(d0, rank=len(batch) + len(camera.size))
     usable = is_positive_finite(d0) & between.valid
     d0 = mask(usable, d0, 1)
-    return _project_scaled(move_still(d0, between.motion), d0, usable, between, dtype)
+    return project_scaled(move_still(d0, between.motion), d0, usable, between, dtype)
 
 
-def _project_scaled(
+def project_scaled(
     scaled: Vector, d0: jax.Array, usable: jax.Array, between: TwoViews, dtype: jnp.dtype
 ) -> ImageMotion:
     """Projects d s, the displacement times the inverse depth, to image motion."""
@@ -278,10 +280,10 @@ def scene_flow_covariance(
     between = two_views(camera, next_camera, len(batch))
     rank = len(batch) + len(camera.size)
     entries = dict(zip(entries, align_ranks(*entries.values(), rank=rank), strict=True))
-    lift = lambda fu, fv, d0, c: _lift(fu, fv, d0, c, between)
+    of_pixels = lambda fu, fv, d0, c: lift(fu, fv, d0, c, between)
     fu, fv, d0, c = align_ranks(*channels(flow), d0, c, rank=rank)
     pixels = fu, fv, *jnp.broadcast_arrays(d0, c)
-    _, push, valid = jax.linearize(lift, *pixels, has_aux=True)
+    _, push, valid = jax.linearize(of_pixels, *pixels, has_aux=True)
     for entry in jax.tree.leaves(entries):
         valid = valid & is_in_range(entry)
     entries = mask(valid, entries)
@@ -329,7 +331,7 @@ def _check_motion(
     next_camera: Camera | None,
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks the inputs of `scene_flow`; returns the dtype and the batch shape of its result."""
-    return _check_maps(
+    return check_camera_maps(
         camera,
         next_camera,
         flow=(flow, 2),
@@ -338,7 +340,7 @@ def _check_motion(
     )
 
 
-def _check_maps(
+def check_camera_maps(
     camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks maps, given as (array, number of channels or 0 for no axis), against the cameras.

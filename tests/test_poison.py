@@ -147,6 +147,9 @@ LOSSES = {
     ),
     "forward_backward_error": Case(losses.forward_backward_error, (SHIFT, IMAGE), reach=1),
     "rigidity": Case(lambda *x: losses.rigidity(*x, ALONE), (VECTORS, INV_DEPTH), reach=1),
+    "temporal_smoothness": Case(
+        lambda x: losses.temporal_smoothness(x, order=2), (VECTORS,), reach=1
+    ),
     "raft": Case(lambda x, y: losses.raft(jnp.stack([x, 2 * x]), y), (FLOW, SHIFT)),
     "raft3d": Case(
         lambda f, c: losses.raft3d(jnp.stack([f, f]), jnp.stack([c, 2 * c]), FLOW, CHANGE),

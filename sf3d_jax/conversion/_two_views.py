@@ -96,11 +96,12 @@ def two_views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Tw
     views = grid_lenses(camera, next_camera, batch_axes)
     if next_camera is None:
         return views
-    poses = (
+    pose, next_pose = (
         replace_bad_arrays(align_camera(c, batch_axes))[0].world_to_camera
         for c in (camera, next_camera)
     )
-    return dataclasses.replace(views, motion=_find_camera_motion(*poses, views.exact))
+    motion = _find_camera_motion(pose, next_pose, views.exact)
+    return dataclasses.replace(views, motion=motion)
 
 
 def grid_lenses(camera: Camera, next_camera: Camera | None, batch_axes: int) -> TwoViews:

@@ -254,6 +254,7 @@ LOSS = {
     ),
     "forward_backward_error": Call(losses.forward_backward_error, (FLOW, TARGET)),
     "rigidity": Call(losses.rigidity, (VECTORS, INV_DEPTH, FIRST)),
+    "temporal_smoothness": Call(losses.temporal_smoothness, (VECTORS,)),
     "raft": Call(losses.raft, (FLOWS, TARGET)),
     "raft3d": Call(losses.raft3d, (FLOWS, CHANGES, TARGET, TARGET_CHANGE)),
     "self_supervision": Call(

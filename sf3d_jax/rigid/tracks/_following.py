@@ -43,6 +43,8 @@ from sf3d_jax.warping.splatting import rise
 _KNOWN, _HIDDEN = 1, 2
 
 
+# Where points are put whose place is not known: (u, v, inverse depth).
+SOMEWHERE = (0.0, 0.0, 1.0)
 # Of two inverse depths and what they are computed from.
 _ROUNDINGS = 4
 
@@ -101,7 +103,7 @@ def follow(
     depth, slope = _find_surface(motion, place.u.ndim)
     scaled, code = _scale(motion, depth, camera, next_camera)
     corners = find_corners(place.u, place.v, [depth, slope, *scaled, code])
-    fits = find_fits(corners, place.inv_depth, corners.of(1), corners.of(0), tolerance)
+    fits = find_fits(corners, place.inv_depth, corners.of(0), corners.of(1), tolerance)
     codes = [jnp.round(x).astype(jnp.int32) for x in corners.of(-1)]
     moving = [ok & (code & _KNOWN > 0) for ok, code in zip(fits, codes, strict=True)]
     weights = choose_weights(corners, moving)
@@ -135,7 +137,7 @@ def find_inv_depth(place: Place, motion: Motion, tolerance: jax.Array) -> Place:
     own = take([one.astype(place.u.dtype) for one in nearest], depths)
     known = place.known & (own > 0)
     own = jax.lax.stop_gradient(jnp.where(known, own, 1))
-    fits = find_fits(corners, own, slopes, depths, tolerance)
+    fits = find_fits(corners, own, depths, slopes, tolerance)
     found = jnp.where(known, take(choose_weights(corners, fits), depths), 1)
     return Place(place.u, place.v, found, known)
 
@@ -143,8 +145,9 @@ def find_inv_depth(place: Place, motion: Motion, tolerance: jax.Array) -> Place:
 def _keep_inside(place: Place, size: tuple[int, ...]) -> Place:
     """The points within an image; others become one that harms no formula, and unknown."""
     inside = place.known & is_within(place.u, place.v, size)
-    inside, *numbers = jnp.broadcast_arrays(inside, *place[:3])
-    return Place(*mask(inside, tuple(numbers), (0.0, 0.0, 1.0)), inside)
+    inside, u, v, inv_depth = jnp.broadcast_arrays(inside, *place[:3])
+    u, v, inv_depth = mask(inside, (u, v, inv_depth), SOMEWHERE)
+    return Place(u, v, inv_depth, inside)
 
 
 def _find_surface(motion: Motion, rank: int) -> tuple[jax.Array, jax.Array]:
@@ -165,6 +168,5 @@ def _scale(
     code = jnp.where(known, _KNOWN, 0)
     if motion.hidden is not None:
         code = code + jnp.where(align_ranks(motion.hidden, rank=depth.ndim)[0], _HIDDEN, 0)
-    scaled = mask(known, tuple(depth * x for x in jnp.broadcast_arrays(*vectors)))
-    *scaled, code, depth = jnp.broadcast_arrays(*scaled, code.astype(depth.dtype), depth)
-    return tuple(scaled), code
+    scaled = mask(known, tuple(depth * x for x in vectors))
+    return scaled, code.astype(depth.dtype)

@@ -1,7 +1,7 @@
 """Sampling maps at points between pixels by the rule of surfaces.
 
 A pixel shows the surface of a point if their inverse depths differ by no more than twice the local
-slope per pixel at that pixel, and a tolerance. Where all four pixels around a point show its
+slope per pixel, and a tolerance. Where all four pixels around a point show its
 surface, maps are sampled bilinearly; elsewhere the nearest of the four that does is taken alone.
 """
 
@@ -13,13 +13,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
-from sf3d_jax._numerics import mask
 from sf3d_jax.warping._windows import fold_batch_into_rows
 from sf3d_jax.warping._windows.taps import pixels_at
 
 # As in `resize_inv_depth`: two pixels of one surface differ by no more than twice its local slope.
 _SLOPES = 2
+# The slopes of neighbours on one surface differ by no more than this factor.
+_STEEPER = 4
 
 
 class Corners(NamedTuple):
@@ -88,20 +90,39 @@ def find_nearest(corners: Corners, allowed: Sequence[jax.Array]) -> list[jax.Arr
 def find_fits(
     corners: Corners,
     inv_depth: jax.Array,
-    slopes: Sequence[jax.Array],
     depths: Sequence[jax.Array],
+    slopes: Sequence[jax.Array],
     tolerance: jax.Array,
 ) -> list[jax.Array]:
-    """Which of the four pixels show the surface of a point of a given inverse depth."""
-    fits = []
-    for weight, slope, depth in zip(corners.weights, slopes, depths, strict=True):
-        near = jnp.abs(depth - inv_depth) <= _SLOPES * slope + tolerance * inv_depth
-        fits.append((depth > 0) & (weight != 0) & near)
-    return fits
+    """Which of the four pixels show the surface of a point of a given inverse depth.
+
+    Args:
+      corners: the four pixels.
+      inv_depth: that of the points, per metre.
+      depths: inverse depths of the four pixels; 0 without a surface.
+      slopes: local slopes there. That of the pixel nearest in depth counts, unless another pixel
+        that fits by it has a much smaller one: the tip of a surface, one pixel wide, has the slope
+        of its edge.
+      tolerance: relative to the inverse depth.
+    """
+    depths, slopes, inv_depth = lax.stop_gradient((depths, slopes, inv_depth))
+    weighs = [(depth > 0) & (w != 0) for depth, w in zip(depths, corners.weights, strict=True)]
+    gaps = [
+        jnp.where(there, jnp.abs(depth - inv_depth), jnp.inf)
+        for there, depth in zip(weighs, depths, strict=True)
+    ]
+    least = functools.reduce(jnp.minimum, gaps)
+    slope = jnp.zeros_like(least)
+    for gap, own in zip(gaps, slopes, strict=True):
+        slope = jnp.where(gap == least, own, slope)
+    fit_by = lambda slope: [gap <= _SLOPES * slope + tolerance * inv_depth for gap in gaps]
+    fits = [jnp.where(ok, own, jnp.inf) for ok, own in zip(fit_by(slope), slopes, strict=True)]
+    smallest = functools.reduce(jnp.minimum, fits)
+    return fit_by(jnp.minimum(slope, _STEEPER * smallest))
 
 
 def choose_weights(corners: Corners, fits: Sequence[jax.Array]) -> list[jax.Array]:
-    """The weights to sample with: bilinear, or 1 for the nearest pixel that fits; 0 if none does."""
+    """The weights to sample with: bilinear, or 1 at the nearest that fits; all 0 if none does."""
     every = [ok | (w == 0) for ok, w in zip(fits, corners.weights, strict=True)]
     together = functools.reduce(jnp.logical_and, every)
     nearest = find_nearest(corners, fits)

@@ -7,7 +7,6 @@ A point at p moves by F1 to q = p + F1, where the second step takes it on. With 
     c = c1 - d1 m_z / (1 + m_z).
 """
 
-import jax
 import jax.numpy as jnp
 
 from sf3d_jax._checks import check_batch
@@ -43,8 +42,8 @@ def chain(
 
     F = F1 + f (m_xy - r1_xy m_z) / (1 + m_z) and c = c1 - d1 m_z / (1 + m_z). Sampled at p + F1 is
     m = d (X1 - X0) of the second step, the displacement between the axes of its cameras times its
-    inverse depth; r1 is the ray of p + F1, and d1 = d + c1. On planes in rigid motion m is affine in
-    the pixel, so this is exact. On smooth surfaces the error in pixels halves when the width
+    inverse depth; r1 is the ray of p + F1, and d1 = d + c1. On planes in rigid motion m is affine
+    in the pixel, so this is exact. On smooth surfaces the error in pixels halves when the width
     doubles. f stands for the lens, which may bend, and change between the frames.
 
     Sampling is bilinear where the four pixels around show the surface of the point: their inverse
@@ -101,14 +100,14 @@ def _check_steps(
     first: Motion, second: Motion, camera: Camera, next_camera: Camera | None
 ) -> tuple[tuple[int, ...], jnp.dtype, float]:
     """Checks the arguments; returns the shape and dtype of the result, and the inputs' rounding."""
-    (*batch, height, width), dtype = check_motion("first", first)
-    (*after, next_height, next_width), next_dtype = check_motion("second", second)
+    shape, dtype = check_motion("first", first)
+    next_shape, next_dtype = check_motion("second", second)
     batches = {"camera": check_camera("camera", camera)}
     if next_camera is not None:
         batches["next_camera"] = check_camera("next_camera", next_camera)
-    if (next_height, next_width) != camera.size:
+    if next_shape[-2:] != camera.size:
         wanted = f"maps of the camera's size (H, W), {camera.size}"
-        raise ValueError(f"second: expected {wanted}, got {(next_height, next_width)}")
-    batch = check_batch(first=tuple(batch), second=tuple(after), **batches)
+        raise ValueError(f"second: expected {wanted}, got {next_shape[-2:]}")
+    batch = check_batch(first=shape[:-2], second=next_shape[:-2], **batches)
     eps = max(float(jnp.finfo(x).eps) for x in (dtype, next_dtype))
-    return (*batch, height, width), result_type(dtype, next_dtype), eps
+    return (*batch, *shape[-2:]), result_type(dtype, next_dtype), eps

@@ -26,7 +26,13 @@ from sf3d_jax._numerics import (
 from sf3d_jax.camera import Camera, align_camera, check_camera
 from sf3d_jax.camera._fields import AXES, edit
 from sf3d_jax.camera.projection import project, unproject
-from sf3d_jax.rigid.tracks._following import Place, find_inv_depth, follow, widen_tolerance
+from sf3d_jax.rigid.tracks._following import (
+    SOMEWHERE,
+    Place,
+    find_inv_depth,
+    follow,
+    widen_tolerance,
+)
 from sf3d_jax.rigid.tracks.motion import Motion, check_motion
 from sf3d_jax.warping._windows import match_varying_axes
 from sf3d_jax.warping.sampling import is_within
@@ -58,18 +64,18 @@ def track(
 
     Each step samples m = d (X1 - X0) at the point's position, bilinearly where the four pixels
     around show its surface, else at the nearest pixel that does, and moves the point's own ray and
-    inverse depth: exact on planes in rigid motion. On smooth surfaces errors of T steps add up; each
-    is one of `chain`.
+    inverse depth: exact on planes in rigid motion. On smooth surfaces the errors of T steps add up,
+    each as that of `chain`.
 
     Args:
-      points: (*b, n, 2), pixels (u, v) of the first frame, or (*b, n, 3), points in metres, in world
-        axes (those of the first camera if its pose is the identity).
+      points: (*b, n, 2), pixels (u, v) of the first frame, or (*b, n, 3), points in metres, in
+        world axes (those of the first camera if its pose is the identity).
       motions: T steps of consecutive frames, with an axis of T before H and W: flow (*b, T, H, W,
         2), and so on.
       cameras: cameras of all frames, as in a `Sequence`: batch axes that broadcast against
-        (*b, T + 1). Motion is relative to the cameras; poses only turn it into points of the world.
-      tolerance: relative difference of a point's inverse depth and the frame's up to which the frame
-        shows the point; rounding of the dtype comes on top. For estimates, their error.
+        (*b, T + 1). Motion is relative to the cameras; poses only give points of the world.
+      tolerance: relative difference of a point's inverse depth and the frame's up to which the
+        frame shows the point; rounding of the dtype comes on top. For estimates, their error.
 
     Returns:
       Tracks, in the dtype of the points and maps. A track ends where nothing more is known. In a
@@ -88,37 +94,37 @@ def track(
     points, motions, cameras = widen(points, motions, cameras)
     frames = _lead_with_frames(cameras, len(batch), motions.flow.shape[-4] + 1)
     steps = _lead_with_steps(motions, len(batch))
-    tolerance = widen_tolerance(tolerance, eps, points.dtype)
+    allowed = widen_tolerance(tolerance, eps, points.dtype)
     (queries,) = align_ranks(points, rank=len(batch) + 2)
     shape = (*batch, points.shape[-2], 1)
     take = lambda tree, index: jax.tree.map(lambda x: x[index], tree)
-    start = _start(queries[..., None, :], take(steps, 0), take(frames, 0), tolerance)
+    start = _start(queries[..., None, :], take(steps, 0), take(frames, 0), allowed)
     start = Place(*(jnp.broadcast_to(x, shape) for x in start))
 
     def move(state: _State, step: tuple[Motion, Camera, Camera]) -> tuple[_State, _State]:
         place, shown = state
-        after = follow(place, *step, tolerance)
+        after = follow(place, *step, allowed)
         valid = shown & after.valid
         flow, change = after.flow, after.change
-        moved = mask(valid, (place.u + flow[0], place.v + flow[1], place.inv_depth + change), _REST)
-        return (Place(*moved, valid), valid & ~after.hidden), (place, shown & after.seen)
+        u, v, inv_depth = mask(
+            valid, (place.u + flow[0], place.v + flow[1], place.inv_depth + change), SOMEWHERE
+        )
+        return (Place(u, v, inv_depth, valid), valid & ~after.hidden), (place, shown & after.seen)
 
     now, then = (take(frames, part) for part in (slice(None, -1), slice(1, None)))
     state = match_varying_axes((start, jnp.ones(shape, bool)), (start, steps, frames))
     (last, shown), (places, visible) = lax.scan(jax.checkpoint(move), state, (steps, now, then))
     shown = shown & last.known & is_within(last.u, last.v, cameras.size)
-    path = jax.tree.map(
+    path, visible = jax.tree.map(
         lambda x, y: jnp.moveaxis(jnp.concatenate([x, y[None]])[..., 0], 0, -2),
         (places, visible),
         (last, shown),
     )
-    return _collect(*path, cameras, dtype)
+    return _collect(path, visible, cameras, dtype)
 
 
 # Points in the first of some frames, and which of them no other surface hides there.
 _State: TypeAlias = tuple[Place, jax.Array]
-# Where points are put whose place is not known: (u, v, inverse depth).
-_REST = (0.0, 0.0, 1.0)
 
 
 def _start(queries: jax.Array, motion: Motion, camera: Camera, tolerance: jax.Array) -> Place:
@@ -129,7 +135,8 @@ def _start(queries: jax.Array, motion: Motion, camera: Camera, tolerance: jax.Ar
         u, v = mask(finite, (u, v))
         return find_inv_depth(Place(u, v, jnp.ones_like(u), finite), motion, tolerance)
     pixels, inv_depth, valid = project(queries, camera)
-    return Place(*channels(pixels), mask(valid, inv_depth, 1), valid)
+    u, v = channels(pixels)
+    return Place(u, v, mask(valid, inv_depth, 1), valid)
 
 
 def _collect(path: Place, visible: jax.Array, cameras: Camera, dtype: jnp.dtype) -> Tracks:
@@ -151,8 +158,9 @@ def _lead_with_steps(motions: Motion, batch_axes: int) -> Motion:
         shape = (*x.shape[:axis], steps, *x.shape[axis + 1 :])
         return jnp.moveaxis(jnp.broadcast_to(x, shape), axis, 0)
 
-    flow, *maps = motions
-    return Motion(lead(flow, 1), *(None if x is None else lead(x, 0) for x in maps))
+    flow, inv_depth, change, *masks = motions
+    valid, hidden = (None if x is None else lead(x, 0) for x in masks)
+    return Motion(lead(flow, 1), lead(inv_depth, 0), lead(change, 0), valid, hidden)
 
 
 def _lead_with_frames(cameras: Camera, batch_axes: int, frames: int) -> Camera:
@@ -182,7 +190,7 @@ def _check_clip(
     if motions.flow.ndim < 4:
         wanted = "an axis of steps, flow (..., T, H, W, 2)"
         raise ValueError(f"motions: expected {wanted}, got {motions.flow.shape}")
-    *batch, steps, height, width = shape
+    *_, steps, height, width = shape
     if steps != motions.flow.shape[-4] or not steps:
         wanted = "as many steps as flow, and one at least"
         raise ValueError(f"motions: expected {wanted}, got maps (..., T, H, W) of {shape}")
@@ -193,6 +201,6 @@ def _check_clip(
     if of_cameras[-1:] not in ((), (1,), (steps + 1,)):
         wanted = f"batch axes (..., {steps + 1}), one camera for each frame of {steps} steps"
         raise ValueError(f"cameras: expected {wanted}, got {of_cameras}")
-    batch = check_batch(points=points.shape[:-2], motions=tuple(batch), cameras=of_cameras[:-1])
+    batch = check_batch(points=points.shape[:-2], motions=shape[:-3], cameras=of_cameras[:-1])
     eps = max(float(jnp.finfo(x).eps) for x in (points.dtype, motion_dtype))
     return batch, result_type(points.dtype, motion_dtype), eps

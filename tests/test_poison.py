@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, depth_change, losses
+from sf3d_jax import augment, depth_change, losses, tracks
 
 SIZE = (6, 7)
 FLOW, INV_DEPTH, CHANGE = motion(SIZE)
@@ -102,6 +102,16 @@ def recolored(image):
 
 
 ALONE = pair("pinhole")[0]
+SMOOTH_DEPTH = np.linspace(0.5, 0.6, ONES.size, dtype=np.float32).reshape(SIZE)
+
+
+def chain(flow, inv_depth, change, *second):
+    """Two steps, of which the second's surface is where the first's is to be found."""
+    first = tracks.Motion(0.3 * flow, SMOOTH_DEPTH + 0.01 * inv_depth, 0.1 * change)
+    both = tracks.chain(first, tracks.Motion(*second), ALONE, tolerance=0.5)
+    return both.flow, both.inv_depth_change, both.valid
+
+
 # The weights and the mask of losses, one number each.
 HALVES = np.full(SIZE, 0.5, np.float32)
 AT_LEAST = 2 * np.eye(2, dtype=np.float32)[None, None]
@@ -176,6 +186,7 @@ CASES = {
         lambda f, d, c, s: sf3d.scene_flow_covariance(f, d, c, ALONE, s),
         (FLOW, INV_DEPTH, CHANGE, SPREAD),
     ),
+    "chain": Case(chain, (FLOW, INV_DEPTH, CHANGE, SHIFT, SMOOTH_DEPTH, CHANGE), reach=4),
     "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
     "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),
     "from_disparities": Case(depth_change.from_disparities, (ONES, 2 * ONES, 3 * ONES)),

@@ -8,7 +8,7 @@ the channels of x:
     second_order_smoothness   mean over axes of E sum penalty(D2 x)
     total_variation           sum over axes of sum |D x|
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
-    temporal_smoothness       penalty(|s(t + 1) - s(t)|), s the motions of points from frame to frame
+    temporal_smoothness       penalty(|s(t + 1) - s(t)|), s the motion of a point to the next frame
 
 A difference counts if all its pixels are valid and finite. The image has one to four channels, and
 the edge weight assumes brightness in [0, 1]: outside `jit`, images with values above 8 are refused;
@@ -200,8 +200,8 @@ def temporal_smoothness(
     """How unevenly points move in 3D: penalty(|s1 - s0|), or penalty(|(s2 - s1) - (s1 - s0)|).
 
     s_t = X_{t+1} - X_t is the motion of a point from frame t to the next. Order 1 is 0 at constant
-    velocity, where X2 - 2 X1 + X0 = s1 - s0 = 0; order 2 at constant acceleration. Taking motions in
-    place of points keeps the digits of small ones.
+    velocity, where X2 - 2 X1 + X0 = s1 - s0 = 0; order 2 at constant acceleration. Motions are taken
+    in place of points to keep the digits of small ones.
 
     Args:
       vectors: (*b, T, n, 3), s_t of n points, in metres, in axes that all frames share: the

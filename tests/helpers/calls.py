@@ -31,7 +31,7 @@ from helpers.losses_cases import (
 from helpers.meshes import sphere
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics
+from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, tracks
 
 
 class Call(NamedTuple):
@@ -274,6 +274,13 @@ LOSS = {
 }
 
 
+STEP = tracks.Motion(*MOTION, VALID, ~VALID)
+TRACKS = {
+    "chain": Call(tracks.chain, (STEP, STEP, FIRST, SECOND)),
+    "track": Call(tracks.track, (TARGET[0], jax.tree.map(lambda x: np.stack([x, x]), STEP), FIRST)),
+}
+
+
 def measured(name, **maps):
     """All that a metric does with one update."""
 
@@ -283,6 +290,12 @@ def measured(name, **maps):
         return metric
 
     return Call(run, (maps,))
+
+
+def measure_tracks(metric, estimate, truth, **options):
+    metric = metric.empty().update(estimate, VALID, truth, ~VALID, **options)
+    metric.merge(metric).compute()
+    return metric
 
 
 METRICS = {
@@ -302,6 +315,11 @@ METRICS = {
     "SRFlow3D": measured("SRFlow3D", flow=FLOW, true_flow=TARGET, mask=VALID),
     "SintelFlow": measured("SintelFlow", flow=FLOW, true_flow=TARGET, occluded=VALID),
     "SpringSceneFlow": measured("SpringSceneFlow", flow=FLOW, true_flow=TARGET),
+    "TapVid": Call(lambda x, y: measure_tracks(metrics.TapVid, x, y, size=SIZE), (FLOW, TARGET)),
+    "TapVid3D": Call(
+        lambda x, y, c: measure_tracks(metrics.TapVid3D, x, y, camera=c),
+        (VECTORS, VECTORS + np.float32(0.1), FIRST),
+    ),
     "fill_holes": Call(metrics.fill_holes, (INV_DEPTH, VALID)),
     "occlusion_boundary_distance": Call(metrics.occlusion_boundary_distance, (VALID,)),
 }
@@ -312,6 +330,7 @@ CALLS = {
     **AUGMENTATIONS,
     **GAUSSIANS_AND_FITS,
     **{f"head.{name}": call for name, call in HEAD.items()},
+    **{f"tracks.{name}": call for name, call in TRACKS.items()},
     **{f"losses.{name}": call for name, call in LOSS.items()},
     **{f"metrics.{name}": call for name, call in METRICS.items()},
 }

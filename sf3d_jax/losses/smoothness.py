@@ -200,8 +200,8 @@ def temporal_smoothness(
     """How unevenly points move in 3D: penalty(|s1 - s0|), or penalty(|(s2 - s1) - (s1 - s0)|).
 
     s_t = X_{t+1} - X_t is the motion of a point from frame t to the next. Order 1 is 0 at constant
-    velocity, where X2 - 2 X1 + X0 = s1 - s0 = 0; order 2 at constant acceleration. Motions are taken
-    in place of points to keep the digits of small ones.
+    velocity, where X2 - 2 X1 + X0 = s1 - s0 = 0; order 2 at constant acceleration. It takes motions
+    and not points, so it keeps the digits of small motions.
 
     Args:
       vectors: (*b, T, n, 3), s_t of n points, in metres, in axes that all frames share: the

@@ -213,11 +213,10 @@ MOTIONS = {
     "tracks.chain": pixels(
         f"{TRACKS}::test_a_chain_of_planes_is_exact",
         "chain",
-        gradient=f"{TRACKS}::test_the_gradient_of_a_chain_is_that_of_finite_differences",
     ),
     "tracks.track": Held(
         f"{TRACKS}::test_points_are_followed_through_a_clip",
-        f"{TRACKS}::test_the_gradient_of_tracks_is_that_of_finite_differences",
+        "hands that of `tracks.chain` from frame to frame; in full among the thorough tests",
         f"{TRACKS}::test_a_bad_query_or_pixel_touches_no_other_track",
         f"{TRACKS}::test_wrong_arguments_are_named",
     ),
@@ -434,7 +433,8 @@ METRICS = {
             "SRFlow3D": "test_scene.py::test_the_scene_flow_of_srflow3d_is_lifted_or_given",
             "SintelFlow": "test_scene.py::test_sintel_by_parts",
             "SpringSceneFlow": "test_spring.py::test_every_number_is_that_of_the_rules_written_out",
-            "TapVid": "test_tapvid.py::test_tracks_in_the_image_are_counted_as_the_rules_say",
+            "TapVid": "test_tapvid.py::"
+            "test_tracks_in_the_image_are_counted_as_the_rules_say[image]",
             "TapVid3D": "test_tapvid.py::test_tracks_in_space_are_counted_as_the_rules_say[median]",
         }.items()
     },

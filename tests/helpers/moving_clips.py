@@ -113,7 +113,9 @@ class Clip:
         _, inv_depth, _ = self.see(which, points, t)
         pixels, next_inv_depth, covered = self.see(which, points, after)
         maps = pixels - self.grid(), inv_depth, next_inv_depth - inv_depth
-        return tracks.Motion(*map(dtype, maps), None, covered if hidden else None)
+        return tracks.Motion(
+            *map(dtype, maps), np.ones(self.size, bool), covered if hidden else None
+        )
 
     def is_inside(self, pixels):
         limit = np.array(self.size[::-1]) - 0.5

@@ -1,0 +1,236 @@
+"""Steps made one, and points followed, in clips whose motion is known between any two frames."""
+
+import jax
+import numpy as np
+import pytest
+from helpers import thorough
+from helpers.moving_clips import plate_and_wall, shell
+from helpers.support import as_numpy, cast, float64
+
+from sf3d_jax import tracks
+
+SIZE, FRAMES = (30, 40), 6
+CLIP = plate_and_wall(SIZE, FRAMES)
+
+
+def chain(clip, dtype=np.float64):
+    """The first two steps of a clip made one."""
+    steps = (clip.step(t, t + 1, dtype) for t in (0, 1))
+    with float64():
+        return as_numpy(tracks.chain(*steps, *cast((clip.camera(1), clip.camera(2)), dtype)))
+
+
+def find_middle(clip):
+    """Where points are in the second frame, which are seen, and which amid their own surface."""
+    which, points = clip.cast(clip.grid(), 0)
+    pixels, _, hidden = clip.see(which, points, 1)
+    low = np.floor(pixels).astype(int)
+    rows, columns = (
+        [np.clip(low[..., k] + i, 0, n - 1) for i in (0, 1)]
+        for k, n in zip((1, 0), clip.size, strict=True)
+    )
+    shown = clip.cast(clip.grid(), 1)[0]
+    amid = np.all([shown[r, c] == which for r in rows for c in columns], axis=0)
+    return pixels, clip.is_inside(pixels) & ~hidden, amid
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_chain_of_planes_is_exact(dtype):
+    """Also where it is extrapolated by half a pixel, on the rim of the image."""
+    got, truth = chain(CLIP, dtype), CLIP.step(0, 2)
+    pixels, seen, amid = find_middle(CLIP)
+    outermost = np.abs(pixels - (np.array(SIZE[::-1]) - 1) / 2) > (np.array(SIZE[::-1]) - 1) / 2
+    np.testing.assert_array_equal(got.valid, seen)
+    assert (outermost.any(-1) & seen).any() and 0.5 < seen.mean() < 1 and (seen & ~amid).any()
+    error = np.abs(got.flow - truth.flow).max(-1)
+    bound = 1e-12 if dtype == np.float64 else 4e-8 * SIZE[1]
+    assert error[seen & amid].max() < bound
+    # At the edge of a surface the nearest pixel is taken, whose motion differs by this much.
+    assert error[seen].max() < 0.05
+    change = np.abs(got.inv_depth_change - truth.inv_depth_change)[seen & amid]
+    assert change.max() < bound / 10
+    np.testing.assert_allclose(got.inv_depth, CLIP.step(0, 1).inv_depth, rtol=1e-6)
+    assert not got.flow[~seen].any() and not got.inv_depth_change[~seen].any()
+    # Hidden is what the second step hides at the nearest pixel: wrong beside edges alone.
+    wrong = (got.hidden != truth.hidden) & seen
+    assert wrong.mean() < 0.02 and (got.hidden & truth.hidden).sum() > 5
+
+
+@thorough.parametrize(
+    "stretch, width",
+    [(s, w) for s in (0.0, 0.02) for w in (40, 80, 160, 320)],
+    default=[(0.0, 40)],
+)
+def test_the_error_on_smooth_surfaces_halves_when_the_width_doubles(stretch, width):
+    errors = []
+    for w in (width // 2, width) if width > 40 else (width,):
+        clip = shell((w * 3 // 4, w), 3, stretch)
+        got, truth = chain(clip), clip.step(0, 2)
+        np.testing.assert_array_equal(got.valid, find_middle(clip)[1])
+        errors.append(np.abs(got.flow - truth.flow)[got.valid].max())
+    assert 1e-6 < errors[-1] < 1e-3
+    if len(errors) > 1:
+        assert errors[1] < 0.62 * errors[0]
+
+
+def test_a_step_that_is_not_known_ends_there():
+    """By a mask, by what hides the point, or without a surface; and only there."""
+    first, second = CLIP.step(0, 1), CLIP.step(1, 2)
+    expected = chain(CLIP)
+    valid = np.ones(SIZE, bool)
+    valid[4:8, 5:9] = False
+    first.hidden[10:12, 20:24] = True
+    first.inv_depth[20, 10:12] = [0, np.nan]
+    with float64():
+        first = first._replace(valid=valid)
+        got = as_numpy(tracks.chain(first, second, CLIP.camera(1), CLIP.camera(2)))
+    lost = ~valid
+    lost[10:12, 20:24] = lost[20, 10:12] = True
+    np.testing.assert_array_equal(got.valid, expected.valid & ~lost)
+    for x, y in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(x[~lost], y[~lost])
+    assert not got.inv_depth[20, 10:12].any() and got.inv_depth[5, 6] > 0
+
+
+def stack(clip, frames):
+    """All steps of a clip with their axis of time."""
+    steps = [clip.step(t, t + 1) for t in range(frames - 1)]
+    return jax.tree.map(lambda *x: np.stack(x), *steps)
+
+
+STEPS = stack(CLIP, FRAMES)
+# Between the pixels, and away from the edges of surfaces.
+QUERIES = np.random.default_rng(0).uniform([0, 0], [39, 29], (300, 2))
+
+
+def follow(queries, steps=STEPS, clip=CLIP):
+    with float64():
+        return as_numpy(tracks.track(queries, steps, clip.camera(*range(FRAMES))))
+
+
+def truth_of(which, points, clip=CLIP):
+    """Pixels, inverse depths, places in the world, and which points are seen up to each frame."""
+    seen, path = np.ones(which.shape, bool), []
+    for t in range(FRAMES):
+        pixels, inv_depth, hidden = clip.see(which, points, t)
+        known, seen = seen, seen & ~hidden & clip.is_inside(pixels)
+        path.append((pixels, inv_depth, clip.place(which, points, t), seen, known))
+    return [np.stack(x) for x in zip(*path, strict=True)]
+
+
+def test_points_are_followed_through_a_clip():
+    """Pixels and points: in planes exactly, until something hides them or they leave the image."""
+    which, points = CLIP.cast(QUERIES, 0)
+    nearest = CLIP.cast(np.round(QUERIES), 0)[0]
+    usual = which == nearest
+    pixels, inv_depth, places, seen, known = truth_of(which, points)
+    for queries in (QUERIES, CLIP.place(which, points, 0)):
+        got = follow(queries)
+        valid = got.valid & known & usual
+        error = np.abs(got.pixels - pixels).max(-1)
+        depth_error = np.abs(got.inv_depth / inv_depth - 1)
+        # At edges, where the inverse depth or the motion of the nearest pixel is taken.
+        far = ((error > 1e-10) | (depth_error > 1e-11)) & valid
+        assert far.any(0).mean() < 0.1 and error[valid].max() < 0.1
+        assert depth_error[valid].max() < 0.01
+        near = valid & ~far
+        np.testing.assert_allclose(got.points[near], places[near], atol=1e-11)
+        assert ((got.valid != known) & usual).any(0).mean() < 0.02
+        assert ((got.visible != seen) & usual).any(0).mean() < 0.03
+        assert not (got.visible & ~got.valid).any()
+        assert not got.pixels[~got.valid].any() and not got.points[~got.valid].any()
+        # Once it is not seen, a track ends with the place where that is.
+        assert (got.valid[1:] == got.visible[:-1]).mean() > 0.999
+    assert 0.5 < known[-1].mean() < 0.9 and (known & ~seen).any()
+
+
+def test_a_bad_query_or_pixel_touches_no_other_track():
+    expected = follow(QUERIES)
+    bad = QUERIES.copy()
+    bad[:4] = [[np.nan, 1], [np.inf, 2], [-1, 3], [1e30, 5]]
+    got = follow(bad)
+    assert not got.valid[:, :4].any()
+    steps = jax.tree.map(np.copy, STEPS)
+    steps.flow[2, 12, 17] = np.nan
+    steps.inv_depth[1, 20, 30] = -1
+    broken = follow(QUERIES, steps)
+    at = np.stack([expected.pixels[2] - [17, 12], expected.pixels[1] - [30, 20]])
+    # The slope of the inverse depth is read two pixels further.
+    touched = (np.abs(at).max(-1) < 4).any(0)
+    assert 0 < touched.sum() < 60
+    for x, y, z in zip(got, broken, expected, strict=True):
+        np.testing.assert_array_equal(x[:, 4:], z[:, 4:])
+        np.testing.assert_array_equal(y[:, ~touched], z[:, ~touched])
+        assert np.isfinite(y).all()
+
+
+def test_wrong_arguments_are_named():
+    step, steps, one = CLIP.step(0, 1, np.float32), STEPS, CLIP.camera(1)
+    with pytest.raises(TypeError, match=r"first: expected a tracks.Motion, got tuple"):
+        tracks.chain(tuple(step), step, one)
+    with pytest.raises(ValueError, match=r"first.inv_depth: expected shape"):
+        tracks.chain(step._replace(inv_depth=step.inv_depth[1:]), step, one)
+    with pytest.raises(TypeError, match=r"second.hidden: expected an array of bool"):
+        tracks.chain(step, step._replace(hidden=step.inv_depth), one)
+    with pytest.raises(ValueError, match=r"second: expected maps of the camera's size"):
+        tracks.chain(step, step, one.crop(0, 0, (20, 20)))
+    with pytest.raises(TypeError, match="camera: expected a Camera, got"):
+        tracks.chain(step, step, 1.0)
+    with pytest.raises(ValueError, match=r"points: expected pixels \(..., n, 2\)"):
+        tracks.track(QUERIES[0], steps, one)
+    with pytest.raises(ValueError, match=r"motions: expected an axis of steps"):
+        tracks.track(QUERIES, step, one)
+    with pytest.raises(ValueError, match=r"cameras: expected batch axes \(..., 6\)"):
+        tracks.track(QUERIES, steps, CLIP.camera(0, 1, 2))
+    with pytest.raises(ValueError, match=r"motions: expected maps of the cameras' size"):
+        tracks.track(QUERIES, steps, one.crop(0, 0, (20, 20)))
+    with pytest.raises(ValueError, match=r"motions: expected as many steps as flow"):
+        tracks.track(QUERIES, steps._replace(flow=steps.flow[:1]), one)
+
+
+def random_change(tree, seed):
+    rng = np.random.default_rng(seed)
+    is_number = lambda x: x.dtype != bool
+    return jax.tree.map(lambda x: rng.normal(size=x.shape) if is_number(x) else np.zeros(0), tree)
+
+
+def add(tree, change, t):
+    return jax.tree.map(lambda x, d: x if x.dtype == bool else x + t * d, tree, change)
+
+
+def check_gradient(function, *inputs):
+    """The derivative in reverse and forward mode, against finite differences, in float64."""
+    with float64():
+        change = random_change(inputs, 3)
+        weights = random_change(as_numpy(function(*inputs)), 4)
+
+        @jax.jit
+        def loss(inputs):
+            results = jax.tree.leaves(function(*inputs))
+            pairs = zip(results, jax.tree.leaves(weights), strict=True)
+            return sum((x * w).sum() for x, w in pairs if x.dtype != bool)
+
+        step = 1e-6
+        numeric = (loss(add(inputs, change, step)) - loss(add(inputs, change, -step))) / (2 * step)
+        gradient = jax.grad(loss, allow_int=True)(inputs)
+        pairs = zip(jax.tree.leaves(gradient), jax.tree.leaves(change), strict=True)
+        products = [float((g * d).sum()) for g, d in pairs if d.size]
+        assert min(map(abs, products)) > 0
+        np.testing.assert_allclose(sum(products), float(numeric), rtol=1e-5)
+
+
+@pytest.mark.thorough
+def test_the_gradient_of_a_chain_is_that_of_finite_differences():
+    clip = shell((12, 16), 3)
+    first, second = (clip.step(t, t + 1, hidden=False) for t in (0, 1))
+    cameras = clip.camera(1), clip.camera(2)
+    check_gradient(lambda a, b: tracks.chain(a, b, *cameras)[:3], first, second)
+
+
+@pytest.mark.thorough
+def test_the_gradient_of_tracks_is_that_of_finite_differences():
+    clip = shell((12, 16), 4)
+    steps = stack(clip, 4)._replace(hidden=None)
+    queries = np.random.default_rng(1).uniform([3, 3], [11, 8], (9, 2))
+    cameras = clip.camera(*range(4))
+    check_gradient(lambda q, s: tracks.track(q, s, cameras)[:3], queries, steps)

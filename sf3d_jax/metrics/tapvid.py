@@ -14,8 +14,8 @@ is missed, and another one claimed.
 
 In the paper's 2D (Doersch et al., "TAP-Vid: A benchmark for tracking any point in a video", NeurIPS
 2022), x is 1, 2, 4, 8 or 16 pixels of an image of 256 x 256. In 3D (Koppula et al., "TAPVid-3D: A
-benchmark for tracking any point in 3D", NeurIPS 2024), it is what so many pixels span at the true
-depth z*: x z* / sqrt(fx fy) metres. The conventions are those of their evaluation code.
+benchmark for tracking any point in 3D", NeurIPS 2024), it is the length that so many pixels cover at
+the true depth z*: x z* / sqrt(fx fy) metres. The conventions are those of their evaluation code.
 """
 
 import dataclasses
@@ -105,18 +105,20 @@ class _Tracking(Metric):
           true_visible: which are visible.
         """
         seen = known & true_visible
+        no = jnp.zeros_like(known)
+        # Points that claim a wrong position count a second time, beside all others. The other
+        # scores have no such points, but a GPU sums terms of one size.
+        both = lambda a, b: jnp.concatenate([a, b], axis=-1)
+        alone = lambda a, use: (both(a, no), both(use, no))
         terms: dict[str, Terms] = {
-            "occlusion_accuracy": (visible == true_visible, known),
-            "missing": (~found, seen),
+            "occlusion_accuracy": alone(visible == true_visible, known),
+            "missing": alone(~found, seen),
         }
         for x, near in zip(_PIXELS, within, strict=True):
             right = near & true_visible
             wrong = known & visible & ~right
-            # Points that claim another position count a second time, beside the others.
-            twice = lambda a, b: jnp.concatenate([a, b], axis=-1)
-            hit = right & visible
-            terms[f"jaccard_{x}"] = twice(hit, jnp.zeros_like(hit)), twice(seen, wrong)
-            terms[f"pts_within_{x}"] = near, seen
+            terms[f"jaccard_{x}"] = both(right & visible, no), both(seen, wrong)
+            terms[f"pts_within_{x}"] = alone(near, seen)
         return self._add(terms)
 
 
@@ -299,7 +301,9 @@ def _find_median_ratio(truth: Map, estimate: Map, both: jax.Array) -> jax.Array:
 
 def _find_median(x: jax.Array, use: jax.Array) -> jax.Array:
     """The median over the last two axes of what is used: (*b)."""
-    rows = jnp.sort(jnp.where(use, x, jnp.inf).reshape(*x.shape[:-2], -1), axis=-1)
+    *batch, frames, points = x.shape
+    rows = jnp.where(use, x, jnp.inf).reshape(*batch, frames * points)
+    rows = jnp.sort(rows, axis=-1)
     count = use.sum((-2, -1), dtype=jnp.int32)[..., None]
     middle = [jnp.maximum(k, 0) // 2 for k in (count - 1, count)]
     low, high = (jnp.take_along_axis(rows, jnp.minimum(k, rows.shape[-1] - 1), -1) for k in middle)

@@ -335,7 +335,7 @@ def test_an_image_without_valid_pixels_adds_nothing(name):
         for key, x in inputs(name).items()
     }
     empty = getattr(metrics, name).empty()
-    after = empty.update(**arguments)
+    after = updated(name, arguments, empty.pool)
     for got, expected in zip(jax.tree.leaves(after), jax.tree.leaves(empty), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert after.compute() == {}

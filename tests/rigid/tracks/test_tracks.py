@@ -99,49 +99,47 @@ def stack(clip, frames):
 
 
 STEPS = stack(CLIP, FRAMES)
-# Between the pixels, and away from the edges of surfaces.
 QUERIES = np.random.default_rng(0).uniform([0, 0], [39, 29], (300, 2))
 
 
-def follow(queries, steps=STEPS, clip=CLIP):
+def follow(queries, steps=STEPS):
     with float64():
-        return as_numpy(tracks.track(queries, steps, clip.camera(*range(FRAMES))))
+        return as_numpy(tracks.track(queries, steps, CLIP.camera(*range(FRAMES))))
 
 
-def truth_of(which, points, clip=CLIP):
-    """Pixels, inverse depths, places in the world, and which points are seen up to each frame."""
-    seen, path = np.ones(which.shape, bool), []
+def truth_of(which, points):
+    """Pixels, inverse depths and places; which are seen and known, and by two pixels off edges."""
+    known, path = np.ones(which.shape, bool), []
+    far_from_edges = np.ones(which.shape, bool)
     for t in range(FRAMES):
-        pixels, inv_depth, hidden = clip.see(which, points, t)
-        known, seen = seen, seen & ~hidden & clip.is_inside(pixels)
-        path.append((pixels, inv_depth, clip.place(which, points, t), seen, known))
-    return [np.stack(x) for x in zip(*path, strict=True)]
+        pixels, inv_depth, hidden = CLIP.see(which, points, t)
+        seen = known & ~hidden & CLIP.is_inside(pixels)
+        around = [pixels + np.array([i, j]) for i in (-2, 0, 2) for j in (-2, 0, 2)]
+        amid = np.any([np.all([CLIP.cast(x, t)[0] == k for x in around], 0) for k in (0, 1)], 0)
+        far_from_edges &= amid | ~known
+        path.append((pixels, inv_depth, CLIP.place(which, points, t), seen, known))
+        known = seen
+    return [np.stack(x) for x in zip(*path, strict=True)], far_from_edges
 
 
 def test_points_are_followed_through_a_clip():
     """Pixels and points: in planes exactly, until something hides them or they leave the image."""
     which, points = CLIP.cast(QUERIES, 0)
-    nearest = CLIP.cast(np.round(QUERIES), 0)[0]
-    usual = which == nearest
-    pixels, inv_depth, places, seen, known = truth_of(which, points)
+    (pixels, inv_depth, places, seen, known), usual = truth_of(which, points)
     for queries in (QUERIES, CLIP.place(which, points, 0)):
         got = follow(queries)
-        valid = got.valid & known & usual
-        error = np.abs(got.pixels - pixels).max(-1)
-        depth_error = np.abs(got.inv_depth / inv_depth - 1)
-        # At edges, where the inverse depth or the motion of the nearest pixel is taken.
-        far = ((error > 1e-10) | (depth_error > 1e-11)) & valid
-        assert far.any(0).mean() < 0.1 and error[valid].max() < 0.1
-        assert depth_error[valid].max() < 0.01
-        near = valid & ~far
-        np.testing.assert_allclose(got.points[near], places[near], atol=1e-11)
-        assert ((got.valid != known) & usual).any(0).mean() < 0.02
-        assert ((got.visible != seen) & usual).any(0).mean() < 0.03
-        assert not (got.visible & ~got.valid).any()
+        np.testing.assert_array_equal(got.valid[:, usual], known[:, usual])
+        np.testing.assert_array_equal(got.visible[:, usual], seen[:, usual])
+        valid = got.valid & usual
+        np.testing.assert_allclose(got.pixels[valid], pixels[valid], atol=1e-11)
+        np.testing.assert_allclose(got.inv_depth[valid], inv_depth[valid], rtol=1e-12)
+        np.testing.assert_allclose(got.points[valid], places[valid], atol=1e-11)
         assert not got.pixels[~got.valid].any() and not got.points[~got.valid].any()
-        # Once it is not seen, a track ends with the place where that is.
-        assert (got.valid[1:] == got.visible[:-1]).mean() > 0.999
-    assert 0.5 < known[-1].mean() < 0.9 and (known & ~seen).any()
+        assert not (got.visible & ~got.valid).any()
+    assert 0.5 < usual.mean() < 0.95 and (known & ~seen)[:, usual].sum() > 20
+    # At edges, the motion of the nearest pixel of the surface is taken.
+    right = got.valid & known
+    assert np.abs(got.pixels - pixels)[right].max() < 0.1
 
 
 def test_a_bad_query_or_pixel_touches_no_other_track():

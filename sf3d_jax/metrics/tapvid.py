@@ -14,7 +14,7 @@ is missed, and another one claimed.
 
 In the paper's 2D (Doersch et al., "TAP-Vid: A benchmark for tracking any point in a video", NeurIPS
 2022), x is 1, 2, 4, 8 or 16 pixels of an image of 256 x 256. In 3D (Koppula et al., "TAPVid-3D: A
-benchmark for tracking any point in 3D", NeurIPS 2024), it is the length that so many pixels cover at
+benchmark for tracking any point in 3D", NeurIPS 2024), it is the length of that number of pixels at
 the true depth z*: x z* / sqrt(fx fy) metres. The conventions are those of their evaluation code.
 """
 

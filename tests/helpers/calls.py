@@ -292,8 +292,8 @@ def measured(name, **maps):
     return Call(run, (maps,))
 
 
-def measure_tracks(metric, estimate, truth, **options):
-    metric = metric.empty().update(estimate, VALID, truth, ~VALID, **options)
+def measure_tracks(metric, estimate, truth, visible, **options):
+    metric = metric.empty().update(estimate, visible, truth, visible, **options)
     metric.merge(metric).compute()
     return metric
 
@@ -315,10 +315,10 @@ METRICS = {
     "SRFlow3D": measured("SRFlow3D", flow=FLOW, true_flow=TARGET, mask=VALID),
     "SintelFlow": measured("SintelFlow", flow=FLOW, true_flow=TARGET, occluded=VALID),
     "SpringSceneFlow": measured("SpringSceneFlow", flow=FLOW, true_flow=TARGET),
-    "TapVid": Call(lambda x, y: measure_tracks(metrics.TapVid, x, y, size=SIZE), (FLOW, TARGET)),
+    "TapVid": Call(lambda *x: measure_tracks(metrics.TapVid, *x, size=SIZE), (FLOW, TARGET, VALID)),
     "TapVid3D": Call(
-        lambda x, y, c: measure_tracks(metrics.TapVid3D, x, y, camera=c),
-        (VECTORS, VECTORS + np.float32(0.1), FIRST),
+        lambda *x: measure_tracks(metrics.TapVid3D, *x[:3], camera=x[3]),
+        (VECTORS, VECTORS + np.float32(0.1), VALID, FIRST),
     ),
     "fill_holes": Call(metrics.fill_holes, (INV_DEPTH, VALID)),
     "occlusion_boundary_distance": Call(metrics.occlusion_boundary_distance, (VALID,)),

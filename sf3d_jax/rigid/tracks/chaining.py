@@ -42,9 +42,9 @@ def chain(
 
     F = F1 + f (m_xy - r1_xy m_z) / (1 + m_z) and c = c1 - d1 m_z / (1 + m_z). Sampled at p + F1 is
     m = d (X1 - X0) of the second step, the displacement between the axes of its cameras times its
-    inverse depth; r1 is the ray of p + F1, and d1 = d + c1. On planes in rigid motion m is affine
-    in the pixel, so this is exact. On smooth surfaces the error in pixels halves when the width
-    doubles. f stands for the lens, which may bend, and change between the frames.
+    inverse depth; r1 is the ray of p + F1, and d1 = d + c1. f stands for the lens, which may bend,
+    and change between the frames. On planes in rigid motion, seen by pinholes, m is affine in the
+    pixel, so this is exact. On smooth surfaces the error in pixels halves when the width doubles.
 
     Sampling is bilinear where the four pixels around show the surface of the point: their inverse
     depths differ from d1 by no more than twice the local slope per pixel, and the tolerance.

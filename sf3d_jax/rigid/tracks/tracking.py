@@ -64,7 +64,7 @@ def track(
 
     Each step samples m = d (X1 - X0) at the point's position, bilinearly where the four pixels
     around show its surface, else at the nearest pixel that does, and moves the point's own ray and
-    inverse depth: exact on planes in rigid motion. On smooth surfaces the errors of T steps add up,
+    inverse depth: exact on planes in rigid motion, seen by pinholes. On smooth surfaces the errors of T steps add up,
     each as that of `chain`.
 
     Args:

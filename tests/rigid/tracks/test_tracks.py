@@ -1,11 +1,23 @@
 """Steps made one, and points followed, in clips whose motion is known between any two frames."""
 
+import cv2
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import thorough
 from helpers.moving_clips import plate_and_wall, shell
-from helpers.support import as_numpy, cast, float64
+from helpers.platforms import count_loops, lower_for_gpu
+from helpers.support import (
+    as_numpy,
+    camera,
+    cast,
+    float64,
+    grid,
+    opencv_matrix,
+    opencv_rays,
+    pose,
+)
 
 from sf3d_jax import tracks
 
@@ -232,3 +244,105 @@ def test_the_gradient_of_tracks_is_that_of_finite_differences():
     queries = np.random.default_rng(1).uniform([3, 3], [11, 8], (9, 2))
     cameras = clip.camera(*range(4))
     check_gradient(lambda q, s: tracks.track(q, s, cameras)[:3], queries, steps)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("lens", ["opencv", "fisheye"])
+def test_a_chain_through_bent_lenses_is_that_of_projected_points(lens):
+    """A static plane and cameras that move, by the projections of OpenCV.
+
+    Pixels are not affine in rays there, so the error is that of a smooth surface.
+    """
+    views = [
+        camera(lens, pose(np.array([0.01, -0.02, 0.015]) * t, [0.03 * t, 0, 0.02 * t]))
+        for t in range(3)
+    ]
+    normal = np.array([0.05, -0.1, 0.5])
+
+    def see(points, t):
+        matrix, coefficients = opencv_matrix(views[t]), np.float64(views[t].distortion)
+        own = points @ np.float64(views[t].world_to_camera)[:, :3].T
+        own = own + np.float64(views[t].world_to_camera)[:, 3]
+        function = cv2.fisheye.projectPoints if lens == "fisheye" else cv2.projectPoints
+        still = np.zeros(3)
+        pixels, _ = function(own.reshape(-1, 1, 3), still, still, matrix, coefficients)
+        return pixels.reshape(*own.shape[:-1], 2), 1 / own[..., 2]
+
+    def step(t, after):
+        world_to_camera = np.float64(views[t].world_to_camera)
+        rays = opencv_rays(grid(), views[t]) @ world_to_camera[:, :3]
+        start = -world_to_camera[:, :3].T @ world_to_camera[:, 3]
+        points = start + ((1 - start @ normal) / (rays @ normal))[..., None] * rays
+        (now, depth), (then, next_depth) = see(points, t), see(points, after)
+        return tracks.Motion(then - now, depth, next_depth - depth)
+
+    with float64():
+        got = as_numpy(tracks.chain(step(0, 1), step(1, 2), views[1], views[2]))
+    truth = step(0, 2)
+    assert got.valid.mean() > 0.7
+    np.testing.assert_allclose(got.flow[got.valid], truth.flow[got.valid], atol=1e-3)
+    wanted = truth.inv_depth_change[got.valid]
+    np.testing.assert_allclose(got.inv_depth_change[got.valid], wanted, atol=1e-5)
+
+
+@pytest.mark.thorough
+def test_a_batch_is_a_loop_mapped_or_in_shards():
+    """Of clips, with one camera of all frames and batch; and on several devices."""
+    clips = [plate_and_wall((12, 16), 4), shell((12, 16), 4)]
+    steps = [jax.tree.map(np.float32, stack(c, 4)._replace(valid=None, hidden=None)) for c in clips]
+    queries = np.float32(np.random.default_rng(0).uniform([0, 0], [15, 11], (2, 20, 2)))
+    batch = jax.tree.map(lambda *x: np.stack(x), *steps)
+    lens = cast(clips[0].camera(0), np.float32)
+    loop = [tracks.track(queries[i], steps[i], lens) for i in range(2)]
+    expected = as_numpy(jax.tree.map(lambda *x: jnp.stack(x), *loop))
+    assert 0.3 < expected.valid.mean() < 1
+    one = lambda q, s: tracks.track(q, s, lens)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("batch",))
+    part = jax.sharding.PartitionSpec("batch")
+    everywhere = jax.shard_map(one, mesh=mesh, in_specs=part, out_specs=part)
+    for run in (one, jax.vmap(one), jax.jit(everywhere)):
+        got = as_numpy(run(queries, batch))
+        np.testing.assert_array_equal(got.valid, expected.valid)
+        np.testing.assert_array_equal(got.visible, expected.visible)
+        np.testing.assert_allclose(got.pixels, expected.pixels, atol=1e-5)
+    first, second = (jax.tree.map(lambda x, t=t: x[:, t], batch) for t in (0, 1))
+    expected = as_numpy(tracks.chain(first, second, lens))
+    linked = lambda a, b: tracks.chain(a, b, lens)
+    for run in (
+        jax.vmap(linked),
+        jax.jit(jax.shard_map(linked, mesh=mesh, in_specs=part, out_specs=part)),
+    ):
+        got = as_numpy(run(first, second))
+        np.testing.assert_array_equal(got.valid, expected.valid)
+        np.testing.assert_allclose(got.flow, expected.flow, atol=1e-5)
+
+
+@pytest.mark.thorough
+def test_bfloat16_is_followed_in_float32():
+    """Its inverse depths differ by their rounding, which is no edge of a surface."""
+    clip = shell((12, 16), 3)
+    first, second = (cast(clip.step(t, t + 1)[:3], jnp.bfloat16) for t in (0, 1))
+    got = tracks.chain(
+        tracks.Motion(*first), tracks.Motion(*second), cast(clip.camera(1), jnp.float32)
+    )
+    assert got.flow.dtype == got.inv_depth_change.dtype == jnp.bfloat16
+    _, seen, _ = find_middle(clip)
+    assert (np.array(got.valid) == seen).mean() > 0.97
+    error = np.abs(np.float32(got.flow) - clip.step(0, 2).flow)[np.array(got.valid) & seen]
+    assert error.max() < 0.1
+
+
+@pytest.mark.thorough
+def test_on_a_gpu_only_the_frames_are_a_loop():
+    step = jax.tree.map(np.float32, CLIP.step(0, 1)._replace(valid=None, hidden=None))
+    lens = cast(CLIP.camera(0), np.float32)
+    linked = lambda a, b: tracks.chain(a, b, lens).flow.sum()
+    for function in (linked, jax.grad(linked, argnums=(0, 1))):
+        assert count_loops(lower_for_gpu(function, step, step)) == 0
+    steps = jax.tree.map(lambda x: np.stack([x, x]), step)
+    assert (
+        count_loops(
+            lower_for_gpu(lambda q, s: tracks.track(q, s, lens), np.float32(QUERIES), steps)
+        )
+        == 1
+    )

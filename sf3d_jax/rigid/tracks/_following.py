@@ -5,9 +5,9 @@ displacement between the axes of the two cameras, times d, is
 
     m = d (X1 - X0),    m_z = -c / (d + c),    m_xy = r_xy m_z + dr d / (d + c).
 
-On a plane that moves rigidly, or by any affine map, m is affine in the ray, and so in the pixel of a
-pinhole. Sampling m bilinearly is exact there; sampling flow and change is not. The sampled m then moves the point's own
-ray and inverse depth, which are not sampled.
+On a plane that moves rigidly, or by any affine map, m is affine in the ray, and so in the pixel of
+a pinhole. Sampling m bilinearly is exact there; sampling flow and change is not. The sampled m then
+moves the point's own ray and inverse depth, which are not sampled.
 """
 
 import functools

@@ -64,8 +64,8 @@ def track(
 
     Each step samples m = d (X1 - X0) at the point's position, bilinearly where the four pixels
     around show its surface, else at the nearest pixel that does, and moves the point's own ray and
-    inverse depth: exact on planes in rigid motion, seen by pinholes. On smooth surfaces the errors of T steps add up,
-    each as that of `chain`.
+    inverse depth: exact on planes in rigid motion, seen by pinholes. On smooth surfaces the errors
+    of T steps add up, each as that of `chain`.
 
     Args:
       points: (*b, n, 2), pixels (u, v) of the first frame, or (*b, n, 3), points in metres, in
@@ -141,10 +141,11 @@ def _start(queries: jax.Array, motion: Motion, camera: Camera, tolerance: jax.Ar
 
 def _collect(path: Place, visible: jax.Array, cameras: Camera, dtype: jnp.dtype) -> Tracks:
     """The result, of maps (*b, T + 1, n)."""
-    pixels, inv_depth = mask(path.known, (channels_last(path.u, path.v), path.inv_depth))
-    lifted = unproject(pixels, inv_depth, align_camera(cameras, path.u.ndim - 1))
-    parts = pixels, inv_depth, mask(path.known, lifted.points)
-    (pixels, inv_depth, points), valid = narrow(path.known & lifted.valid, parts, dtype)
+    pixels = channels_last(path.u, path.v)
+    lifted = unproject(pixels, path.inv_depth, align_camera(cameras, path.u.ndim - 1))
+    valid = path.known & lifted.valid
+    parts = mask(valid, (pixels, path.inv_depth, lifted.points))
+    (pixels, inv_depth, points), valid = narrow(valid, parts, dtype)
     return Tracks(pixels, inv_depth, points, visible & valid, valid)
 
 

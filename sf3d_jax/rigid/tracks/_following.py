@@ -32,6 +32,7 @@ from sf3d_jax.rigid.tracks._surfaces import (
     find_corners,
     find_fits,
     find_nearest,
+    gather,
     is_at,
     take,
 )
@@ -102,9 +103,11 @@ def follow(
     place = _keep_inside(place, camera.size)
     depth, slope = _find_surface(motion, place.u.ndim)
     scaled, code = _scale(motion, depth, camera, next_camera)
-    corners = find_corners(place.u, place.v, [depth, slope, *scaled, code])
-    fits = find_fits(corners, place.inv_depth, corners.of(0), corners.of(1), tolerance)
-    codes = [jnp.round(x).astype(jnp.int32) for x in corners.of(-1)]
+    depth, slope, code = jnp.broadcast_arrays(depth, slope, code)
+    corners = find_corners(place.u, place.v, depth.shape[:-2], camera.size)
+    depths, slopes, codes = gather(corners, [depth, slope, code])
+    fits = find_fits(corners, place.inv_depth, depths, slopes, tolerance)
+    codes = [jnp.round(x).astype(jnp.int32) for x in codes]
     moving = [ok & (code & _KNOWN > 0) for ok, code in zip(fits, codes, strict=True)]
     weights = choose_weights(corners, moving)
     nearest = find_nearest(corners, moving)
@@ -113,7 +116,7 @@ def follow(
     usable = place.known & functools.reduce(jnp.logical_or, moving)
     lenses = two_lenses(place.u, place.v, camera, next_camera)
     usable = usable & lenses.valid
-    sampled = tuple(mask(usable, take(weights, corners.of(2 + i))) for i in range(3))
+    sampled = mask(usable, take(corners, weights, scaled))
     inv_depth = jnp.broadcast_to(place.inv_depth, usable.shape)
     flow, change, valid = project_scaled(sampled, inv_depth, usable, lenses, inv_depth.dtype)
     hidden = is_at(nearest, [code & _HIDDEN > 0 for code in codes])
@@ -130,16 +133,17 @@ def find_inv_depth(place: Place, motion: Motion, tolerance: jax.Array) -> Place:
 
     Bilinear where the four pixels around are of one surface, else that of the nearest pixel.
     """
-    place = _keep_inside(place, motion.inv_depth.shape[-2:])
-    corners = find_corners(place.u, place.v, _find_surface(motion, place.u.ndim))
-    depths, slopes = corners.of(0), corners.of(1)
+    height, width = motion.inv_depth.shape[-2:]
+    place = _keep_inside(place, (height, width))
+    depth, slope = _find_surface(motion, place.u.ndim)
+    corners = find_corners(place.u, place.v, depth.shape[:-2], (height, width))
+    depths, slopes = gather(corners, [depth, slope])
     nearest = find_nearest(corners, [w != 0 for w in corners.weights])
-    own = take([one.astype(place.u.dtype) for one in nearest], depths)
+    own = sum(mask(one, x) for one, x in zip(nearest, depths, strict=True))
     known = place.known & (own > 0)
-    own = jax.lax.stop_gradient(jnp.where(known, own, 1))
-    fits = find_fits(corners, own, depths, slopes, tolerance)
-    found = jnp.where(known, take(choose_weights(corners, fits), depths), 1)
-    return Place(place.u, place.v, found, known)
+    fits = find_fits(corners, jnp.where(known, own, 1), depths, slopes, tolerance)
+    (found,) = take(corners, choose_weights(corners, fits), [depth])
+    return Place(place.u, place.v, jnp.where(known, found, 1), known)
 
 
 def _keep_inside(place: Place, size: tuple[int, ...]) -> Place:

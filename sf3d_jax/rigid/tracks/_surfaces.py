@@ -15,7 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sf3d_jax.warping._windows import fold_batch_into_rows
+from sf3d_jax._numerics import channels
+from sf3d_jax._numerics.platforms import choose_by_platform
+from sf3d_jax.warping._windows import (
+    Maps,
+    chunks,
+    fold_batch_into_rows,
+    whole,
+    window_sum,
+    window_sum_for_weight_grad,
+)
 from sf3d_jax.warping._windows.taps import pixels_at
 
 # As in `resize_inv_depth`: two pixels of one surface differ by no more than twice its local slope.
@@ -25,45 +34,38 @@ _STEEPER = 4
 
 
 class Corners(NamedTuple):
-    """The four pixels around each point.
+    """The four pixels around each point, row by row.
 
     Attributes:
+      first: the first of the four, as an index into the rows of all images, (B h, w).
       weights: four maps (*b, h, w), the bilinear weights; they sum to 1.
-      values: for each of the four the values of all maps, (*b, h, w) each.
     """
 
+    first: jax.Array
     weights: list[jax.Array]
-    values: list[tuple[jax.Array, ...]]
-
-    def of(self, index: int) -> list[jax.Array]:
-        """The values of one map at the four pixels."""
-        return [values[index] for values in self.values]
 
 
-def find_corners(u: jax.Array, v: jax.Array, maps: Sequence[jax.Array]) -> Corners:
-    """Gathers maps at the four pixels around points.
+def find_corners(
+    u: jax.Array, v: jax.Array, batch: tuple[int, ...], size: tuple[int, int]
+) -> Corners:
+    """Finds the four pixels around points.
 
     Args:
       u: (*b, h, w), columns, at most half a pixel outside of the outermost centres.
       v: (*b, h, w), rows. Beyond the outermost centres, the weights extrapolate.
-      maps: maps (*b, H, W), with the rank of u.
+      batch: batch axes of the images, as many as those of u.
+      size: (H, W) of the images.
     """
-    maps = jnp.broadcast_arrays(*maps)
-    *images, height, width = maps[0].shape
-    batch = np.broadcast_shapes(tuple(images), u.shape[:-2])
-    u, v = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (u, v))
-    number = np.arange(math.prod(images), dtype=np.int32).reshape(images)
-    number = np.broadcast_to(number, batch)[..., None, None]
-    (row, across), (column, along) = _find_neighbours(v, height), _find_neighbours(u, width)
-    image = fold_batch_into_rows(jnp.stack(maps, -1), -3).reshape(-1, len(maps))
-    weights, values = [], []
-    for i in (0, 1):
-        for j in (0, 1):
-            lines = number * height + jnp.minimum(row + i, height - 1)
-            at = lines * width + jnp.minimum(column + j, width - 1)
-            weights.append(across[i] * along[j])
-            values.append(tuple(jnp.moveaxis(pixels_at(image, at), -1, 0)))
-    return Corners(weights, values)
+    common = np.broadcast_shapes(batch, u.shape[:-2])
+    u, v = (jnp.broadcast_to(x, (*common, *x.shape[-2:])) for x in (u, v))
+    number = np.arange(math.prod(batch), dtype=np.int32).reshape(batch)
+    number = np.broadcast_to(number, common)[..., None, None]
+    (row, across), (column, along) = (
+        _find_neighbours(x, n) for x, n in zip((v, u), size, strict=True)
+    )
+    height, width = _enlarge(size)
+    first = (jnp.asarray(number) * height + row) * width + column
+    return Corners(fold_batch_into_rows(first, -2), [a * b for a in across for b in along])
 
 
 def _find_neighbours(x: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -71,6 +73,69 @@ def _find_neighbours(x: jax.Array, size: int) -> tuple[jax.Array, tuple[jax.Arra
     first = jnp.clip(jnp.floor(x), 0, max(size - 2, 0))
     after = x - first if size > 1 else jnp.zeros_like(x)
     return first.astype(jnp.int32), (1 - after, after)
+
+
+def _enlarge(size: tuple[int, int]) -> tuple[int, int]:
+    """The size of an image that holds a window of 2 x 2 pixels."""
+    return max(size[0], 2), max(size[1], 2)
+
+
+def gather(corners: Corners, maps: Sequence[jax.Array]) -> list[list[jax.Array]]:
+    """The values of each map at the four pixels, without derivatives.
+
+    Args:
+      corners: the four pixels.
+      maps: (*b, H, W).
+    """
+    image = lax.stop_gradient(_join(maps))
+    shape, flat = corners.weights[0].shape, image.reshape(-1, len(maps))
+    values = [
+        pixels_at(flat, corners.first + (i * image.shape[1] + j)) for i in (0, 1) for j in (0, 1)
+    ]
+    return [[x[..., k].reshape(shape) for x in values] for k in range(len(maps))]
+
+
+def take(
+    corners: Corners, weights: Sequence[jax.Array], maps: Sequence[jax.Array]
+) -> tuple[jax.Array, ...]:
+    """The sums of maps over the four pixels with weights: one map (*b, h, w) for each.
+
+    Args:
+      corners: the four pixels.
+      weights: four maps (*b, h, w).
+      maps: (*b, H, W), finite; 0 where a weight is not to count.
+    """
+    a, b, c, d = fold_batch_into_rows(tuple(weights), -2)
+    sums = _weigh(_join(maps), corners.first, [[a, b], [c, d]])
+    return tuple(x.reshape(weights[0].shape) for x in channels(sums))
+
+
+def _join(maps: Sequence[jax.Array]) -> jax.Array:
+    """The maps as the channels of one tall image, large enough for a window."""
+    image = jnp.stack(jnp.broadcast_arrays(*maps), -1)
+    *_, height, width, _ = image.shape
+    enlarged = _enlarge((height, width))
+    padding = [(0, 0)] * image.ndim
+    padding[-3:-1] = [(0, enlarged[0] - height), (0, enlarged[1] - width)]
+    return fold_batch_into_rows(jnp.pad(image, padding), -3)
+
+
+@jax.custom_jvp
+def _weigh(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
+    """Sums windows of an image (H, W, C) with weights: (m, n, C)."""
+    return window_sum(image, first, weights)
+
+
+@_weigh.defjvp
+def _weigh_jvp(
+    primals: tuple[jax.Array, jax.Array, Maps], tangents: tuple[jax.Array, jax.Array, Maps]
+) -> tuple[jax.Array, jax.Array]:
+    """The tangent in forms whose transposes are fast."""
+    image, first, weights = primals
+    image_dot, _, weights_dot = tangents
+    on_cpu, elsewhere = chunks.sum_windows_for_image_grad, whole.sum_windows_for_weight_grad
+    moved = choose_by_platform(on_cpu, elsewhere, image_dot, first, weights)
+    return _weigh(*primals), moved + window_sum_for_weight_grad(image, first, weights_dot)
 
 
 def find_nearest(corners: Corners, allowed: Sequence[jax.Array]) -> list[jax.Array]:
@@ -130,11 +195,6 @@ def choose_weights(corners: Corners, fits: Sequence[jax.Array]) -> list[jax.Arra
         jnp.where(together, w, one.astype(w.dtype))
         for w, one in zip(corners.weights, nearest, strict=True)
     ]
-
-
-def take(weights: Sequence[jax.Array], values: Sequence[jax.Array]) -> jax.Array:
-    """The weighted sum of the values of a map at the four pixels."""
-    return functools.reduce(jnp.add, [w * x for w, x in zip(weights, values, strict=True)])
 
 
 def is_at(chosen: Sequence[jax.Array], flags: Sequence[jax.Array]) -> jax.Array:

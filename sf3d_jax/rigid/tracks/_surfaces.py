@@ -21,11 +21,10 @@ from sf3d_jax.warping._windows import (
     Maps,
     chunks,
     fold_batch_into_rows,
-    whole,
     window_sum,
     window_sum_for_weight_grad,
 )
-from sf3d_jax.warping._windows.taps import pixels_at
+from sf3d_jax.warping._windows.taps import flatten, list_taps, pixels_at
 
 # As in `resize_inv_depth`: two pixels of one surface differ by no more than twice its local slope.
 _SLOPES = 2
@@ -133,9 +132,16 @@ def _weigh_jvp(
     """The tangent in forms whose transposes are fast."""
     image, first, weights = primals
     image_dot, _, weights_dot = tangents
-    on_cpu, elsewhere = chunks.sum_windows_for_image_grad, whole.sum_windows_for_weight_grad
-    moved = choose_by_platform(on_cpu, elsewhere, image_dot, first, weights)
+    on_cpu = chunks.sum_windows_for_image_grad
+    moved = choose_by_platform(on_cpu, _sum_at_once, image_dot, first, weights)
     return _weigh(*primals), moved + window_sum_for_weight_grad(image, first, weights_dot)
+
+
+def _sum_at_once(image: jax.Array, first: jax.Array, weights: Maps) -> jax.Array:
+    """What `_weigh` does, linear in the image, without a loop."""
+    flat = flatten(image)
+    taps = list_taps(weights, image.shape[1])
+    return functools.reduce(jnp.add, [w[..., None] * pixels_at(flat, first + i) for i, w in taps])
 
 
 def find_nearest(corners: Corners, allowed: Sequence[jax.Array]) -> list[jax.Array]:

@@ -174,6 +174,20 @@ def test_a_bad_query_or_pixel_touches_no_other_track():
         assert np.isfinite(y).all()
 
 
+def test_what_a_mask_hides_ends_there():
+    """A mask counts, whatever the inverse depths of the next frame say."""
+    expected = follow(QUERIES)
+    steps = jax.tree.map(np.copy, STEPS)
+    steps.hidden[1, 4:14, 3:17] = True
+    got = follow(QUERIES, steps)
+    u, v = np.moveaxis(np.round(expected.pixels[1]), -1, 0)
+    marked = expected.visible[1] & (u >= 3) & (u < 17) & (v >= 4) & (v < 14)
+    assert marked.sum() > 20 and expected.visible[2, marked].any()
+    np.testing.assert_array_equal(got.valid[:3], expected.valid[:3])
+    assert not got.visible[2, marked].any() and not got.valid[3:, marked].any()
+    np.testing.assert_array_equal(got.valid[:, ~marked], expected.valid[:, ~marked])
+
+
 def test_wrong_arguments_are_named():
     step, steps, one = CLIP.step(0, 1, np.float32), STEPS, CLIP.camera(1)
     with pytest.raises(TypeError, match=r"first: expected a tracks.Motion, got tuple"):

@@ -43,8 +43,8 @@ SPLIT = {
 }
 
 # The pages of the site in a reader's order; others follow.
-ORDER = """camera scene_flow depth_change warping samples augment losses metrics fit gaussians views
-    data_sets data_loading data_checking data_evaluation data_maps data_cameras data
+ORDER = """camera se3 scene_flow depth_change warping samples augment losses metrics fit gaussians
+    views data_sets data_loading data_checking data_evaluation data_maps data_cameras data
     data_closed_form""".split()
 
 SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")

@@ -8,11 +8,13 @@ from sf3d_jax import head as head
 from sf3d_jax import losses as losses
 from sf3d_jax import making as making
 from sf3d_jax import metrics as metrics
+from sf3d_jax import se3 as se3
 from sf3d_jax import views as views
 from sf3d_jax.camera import Camera as Camera
 from sf3d_jax.camera.projection import Points as Points
 from sf3d_jax.camera.projection import Projection as Projection
 from sf3d_jax.camera.projection import pixel_grid as pixel_grid
+from sf3d_jax.camera.projection import point_map as point_map
 from sf3d_jax.camera.projection import project as project
 from sf3d_jax.camera.projection import unproject as unproject
 from sf3d_jax.conversion import depth_change as depth_change
@@ -39,6 +41,8 @@ from sf3d_jax.warping.splatting import Splatted as Splatted
 from sf3d_jax.warping.splatting import WarpedInverseDepth as WarpedInverseDepth
 from sf3d_jax.warping.splatting import forward_splat as forward_splat
 from sf3d_jax.warping.splatting import warp_inverse_depth as warp_inverse_depth
+from sf3d_jax.warping.surfaces import Normals as Normals
+from sf3d_jax.warping.surfaces import normals as normals
 from sf3d_jax.warping.visibility import Occlusion as Occlusion
 from sf3d_jax.warping.visibility import occlusion_from_consistency as occlusion_from_consistency
 from sf3d_jax.warping.visibility import occlusion_from_depth as occlusion_from_depth

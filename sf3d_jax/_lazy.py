@@ -22,14 +22,25 @@ _ROOT = Path(__file__).parent
 _SYNONYMS = {
     "backward_warp": "warp warpflow flowwarp imagewarp warpimage denseimagewarp remap warping "
     "inversewarp resample",
-    "sample": "gridsample bilinearsampler bilinearsample sampler interpolate mapcoordinates "
+    "sample": "gridsample bilinearsampler bilinearsample sampler mapcoordinates "
     "bilinearinterpolation",
     "forward_splat": "splat splatting softsplat softmaxsplatting forwardwarp summationsplatting",
     "pixel_grid": "coordsgrid coordinategrid meshgrid pixelcoords grid makegrid",
     "resize_image": "resize interpolateimage downsample imresize scaleimage",
     "resize_flow": "upflow upflow8 upsampleflow scaleflow flowresize",
-    "unproject": "backproject backprojection pixel2cam inverseproject depthtopoints depth2points "
-    "pointcloud lift disparitytopoints",
+    "unproject": "backproject backprojection pixel2cam inverseproject lift disparitytopoints",
+    "point_map": "pointcloud depthtopoints depth2points depthtopointcloud depthtopointmap xyzmap",
+    "normals": "surfacenormals normalmap depthtonormals depthtonormal estimatenormals",
+    "se3.exp": "se3exp expmap exponentialmap",
+    "se3.log": "se3log logmap logarithmmap",
+    "se3.apply": "transformpoints applytransform transform",
+    "se3.compose": "composetransforms relativetransformation",
+    "se3.inverse": "invert invertpose inversetransformation",
+    "se3.from_rotation_vector": "rodrigues axisangletomatrix fromrotvec",
+    "se3.to_rotation_vector": "matrixtoaxisangle asrotvec",
+    "se3.from_quaternion": "quaterniontomatrix fromquat",
+    "se3.to_quaternion": "matrixtoquaternion asquat",
+    "se3.interpolate": "slerp",
     "project": "cam2pixel reproject pinholeproject projectpoints",
     "scene_flow": "lift3d flowtosceneflow flow3d pixeltosceneflow",
     "image_motion": "sceneflowtoflow projectsceneflow2flow projectsceneflow inducedflow",

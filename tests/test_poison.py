@@ -26,6 +26,8 @@ ONES = np.ones(SIZE, np.float32)
 SPREAD = np.random.default_rng(2).uniform(0.1, 1, size=(*SIZE, 4)).astype(np.float32)
 IMAGE = np.random.default_rng(3).normal(size=(*SIZE, 2)).astype(np.float32)
 SHIFT = np.random.default_rng(4).uniform(-0.4, 0.4, size=(*SIZE, 2)).astype(np.float32)
+# A tilted plane that bends a little.
+SMOOTH_INV_DEPTH = np.float32(np.add.outer(0.3 + 0.05 * np.arange(6), 0.02 * np.arange(7) ** 1.1))
 SMALL = MATRIX * [[0.25], [0.25], [1]]
 
 
@@ -99,6 +101,12 @@ def scaled_image(image):
 def recolored(image):
     sample = sf3d.Sample(image=jnp.concatenate([image, image[..., :1]], axis=-1))
     return augment.random_color(jax.random.key(0), sample).image
+
+
+def stretched_normals(inv_depth):
+    """Normals whose lengths are not all 1."""
+    normals, valid = sf3d.normals(inv_depth, ALONE)
+    return normals * np.float32([[[1, 2, 3]]]), valid
 
 
 ALONE = pair("pinhole")[0]
@@ -187,6 +195,8 @@ CASES = {
         (FLOW, INV_DEPTH, CHANGE, SPREAD),
     ),
     "chain": Case(chain, (FLOW, INV_DEPTH, CHANGE, SHIFT, SMOOTH_DEPTH, CHANGE), reach=4),
+    "point_map": Case(lambda d: sf3d.point_map(d, ALONE), (INV_DEPTH,)),
+    "normals": Case(stretched_normals, (SMOOTH_INV_DEPTH,), reach=3),
     "from_depths": Case(depth_change.from_depths, (ONES, 2 * ONES)),
     "to_depths": Case(depth_change.to_depths, (INV_DEPTH, CHANGE)),
     "from_disparities": Case(depth_change.from_disparities, (ONES, 2 * ONES, 3 * ONES)),

@@ -10,24 +10,29 @@ integers at pixel centres: the top left pixel is (0, 0), and columns cover [-0.5
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import GetAttrKey
 from jax.typing import ArrayLike
 
 from sf3d_jax._checks import check_array, check_batch, check_no_path
-from sf3d_jax._numerics import Array, Leaf, align_ranks, result_type
+from sf3d_jax._numerics import Array, Leaf, align_ranks
 from sf3d_jax._numerics.concrete import read_known
-from sf3d_jax.camera._fields import AXES, check_fields, check_lens, check_window, edit
+from sf3d_jax.camera._arrays import (
+    ArrayOrLists,
+    match_array,
+    read_pose,
+    stack,
+    take_entry,
+    to_floats,
+)
+from sf3d_jax.camera._fields import AXES, check_fields, check_lens, check_pose, check_window, edit
 from sf3d_jax.camera._fields import Size as Size
 from sf3d_jax.camera._fields import check_size as check_size
-
-# An array, a number, or nested lists of numbers.
-ArrayOrLists: TypeAlias = ArrayLike | Sequence[object]
+from sf3d_jax.camera._poses import compose_poses, find_center, relate_poses
 
 
 def _make_identity_pose() -> np.ndarray:
@@ -106,8 +111,8 @@ class Camera:
         """
         # Checked first: if the size was passed as two numbers, its width arrives as the pose.
         size = check_size(size)
-        pose = _make_identity_pose() if world_to_camera is None else _read_pose(world_to_camera)
-        return cls(_stack(fx, fy), _stack(cx, cy), pose, size=size)
+        pose = _make_identity_pose() if world_to_camera is None else read_pose(world_to_camera)
+        return cls(stack(fx, fy), stack(cx, cy), pose, size=size)
 
     @classmethod
     def from_matrix(
@@ -136,17 +141,56 @@ class Camera:
           ValueError: `Camera` refuses a value, the last row of a 4 x 4 pose is not 0 0 0 1, or K
             has skew.
         """
-        matrix = _to_floats(matrix)
+        matrix = to_floats(matrix)
         if matrix.shape[-2:] != (3, 3):
             raise ValueError(f"matrix: expected shape (..., 3, 3), got {matrix.shape}")
         known = read_known(matrix)
         if known is not None and np.any(known[..., 0, 1] != 0):
             raise ValueError(f"matrix: skew is not supported, got {known[..., 0, 1]}")
         model = model or ("pinhole" if distortion is None else "opencv")
-        fx, fy, cx, cy = (_take_entry(matrix, i, j) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
-        pose = _make_identity_pose() if world_to_camera is None else _read_pose(world_to_camera)
-        distortion = None if distortion is None else _to_floats(distortion)
-        return cls(_stack(fx, fy), _stack(cx, cy), pose, distortion, size=size, model=model)
+        fx, fy, cx, cy = (take_entry(matrix, i, j) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        pose = _make_identity_pose() if world_to_camera is None else read_pose(world_to_camera)
+        distortion = None if distortion is None else to_floats(distortion)
+        return cls(stack(fx, fy), stack(cx, cy), pose, distortion, size=size, model=model)
+
+    @property
+    def center(self) -> Array:
+        """The camera's centre in the world: -R^T t, (*b, 3), metres."""
+        return find_center(self.world_to_camera)
+
+    def moved(self, transform: Array) -> Camera:
+        """The camera after its axes have changed: world_to_camera' = transform world_to_camera.
+
+        X' = R X + t takes a point from this camera's axes to those of the new one. So
+        camera.moved(camera.between(other)) has the pose of `other`, and camera.moved(motion) is
+        the second camera of a pair whose motion of the camera is known.
+
+        Args:
+          transform: (*b, 3, 4), [R | t], metres.
+
+        Returns:
+          The camera with the same intrinsics.
+
+        Raises:
+          ValueError: R is not a rotation, or a value is not finite; not checked for traced arrays.
+        """
+        check_pose("transform", transform)
+        return edit(self, world_to_camera=compose_poses(transform, self.world_to_camera))
+
+    def between(self, other: Camera) -> Array:
+        """The transform from this camera's axes to those of another: X_other = R X + t.
+
+        With the poses [R0 | t0] of this camera and [R1 | t1] of the other, R - I = (R1 - R0) R0^T
+        and t = (t1 - t0) - (R - I) t0, with twice the digits: `se3.between` of the two poses.
+
+        Args:
+          other: the other camera; its batch axes broadcast, its intrinsics do not matter.
+
+        Returns:
+          (*b, 3, 4), [R | t], metres; a NumPy array if both poses are.
+        """
+        check_camera("other", other)
+        return relate_poses(self.world_to_camera, other.world_to_camera)
 
     def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
         """The camera of the window image[top : top + h, left : left + w]: c' = c - (left, top).
@@ -163,7 +207,7 @@ class Camera:
           ValueError: the window extends beyond the image; not checked for traced positions.
         """
         check_window("crop", top, left, check_size(size), self.size)
-        return shift_camera(self, -_stack(left, top), size)
+        return shift_camera(self, -stack(left, top), size)
 
     def pad(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
         """The camera of an image padded by `top` rows and `left` columns: c' = c + (left, top).
@@ -180,7 +224,7 @@ class Camera:
           ValueError: the padded image is too small; not checked for traced positions.
         """
         check_window("pad", top, left, self.size, check_size(size))
-        return shift_camera(self, _stack(left, top), size)
+        return shift_camera(self, stack(left, top), size)
 
     def resize(self, size: Size) -> Camera:
         """The camera of the resized image: u' = (u + 1/2) w/W - 1/2, which maps areas to areas.
@@ -201,14 +245,14 @@ class Camera:
           The camera; the x component of every point and vector it sees changes sign.
         """
         mirror = np.array([-1, 1, 1, 1])
-        pose, mirrored = _match_array(self.world_to_camera, mirror[:3, None] * mirror)
-        point, signs = _match_array(self.principal_point, np.array([-1, 1]))
-        _, last = _match_array(point, np.array([self.size[1] - 1, 0]))
+        pose, mirrored = match_array(self.world_to_camera, mirror[:3, None] * mirror)
+        point, signs = match_array(self.principal_point, np.array([-1, 1]))
+        _, last = match_array(point, np.array([self.size[1] - 1, 0]))
         distortion = self.distortion
         if self.model == "opencv":
             # x' is odd in x except for the terms of p2, s1 and s2; y' is even.
             odd = np.isin(np.arange(12), [3, 8, 9])[: distortion.shape[-1]]
-            distortion, sign = _match_array(distortion, np.where(odd, -1, 1))
+            distortion, sign = match_array(distortion, np.where(odd, -1, 1))
             distortion = distortion * sign
         return edit(
             self,
@@ -233,27 +277,27 @@ class Camera:
         if step < 1 or not 0 <= offset < min(self.size):
             raise ValueError(f"stride: step {step} and offset {offset} do not fit {self.size}")
         height, width = (-(-(n - offset) // step) for n in self.size)
-        focal, steps = _match_array(self.focal, np.full(2, step))
-        point, first = _match_array(self.principal_point, np.full(2, offset))
+        focal, steps = match_array(self.focal, np.full(2, step))
+        point, first = match_array(self.principal_point, np.full(2, offset))
         return edit(
             self,
             focal=focal / steps,
-            principal_point=(point - first) / _match_array(point, np.full(2, step))[1],
+            principal_point=(point - first) / match_array(point, np.full(2, step))[1],
             size=(height, width),
         )
 
 
 def shift_camera(camera: Camera, by: Array, size: Size) -> Camera:
     """The camera of an image of the given size in which pixel u moves to u + by, (*b, 2)."""
-    point, by = _match_array(camera.principal_point, by)
+    point, by = match_array(camera.principal_point, by)
     return edit(camera, principal_point=point + by, size=check_size(size))
 
 
 def scale_camera(camera: Camera, scale: Array, size: Size) -> Camera:
     """The camera of an image scaled by factors (*b, 2) along u and v; areas map to areas."""
-    focal, focal_scale = _match_array(camera.focal, scale)
-    point, point_scale = _match_array(camera.principal_point, scale)
-    _, half = _match_array(point, np.full(2, 0.5))
+    focal, focal_scale = match_array(camera.focal, scale)
+    point, point_scale = match_array(camera.principal_point, scale)
+    _, half = match_array(point, np.full(2, 0.5))
     point = (point + half) * point_scale - half
     return edit(camera, focal=focal * focal_scale, principal_point=point, size=check_size(size))
 
@@ -289,63 +333,6 @@ def _unflatten(static: Static, leaves: Iterable[Leaf]) -> Camera:
 
 # register_dataclass would call the constructor with any object that JAX puts into the fields.
 jax.tree_util.register_pytree_with_keys(Camera, _flatten_with_keys, _unflatten, _flatten)
-
-
-def _match_array(array: Array, x: Array) -> tuple[Array, Array]:
-    """Gives both arrays the higher rank of the two, and x the dtype of the first."""
-    rank = max(array.ndim, x.ndim)
-    array, x = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (array, x))
-    x = x.astype(array.dtype)
-    # A transfer guard forbids implicit transfers, so send x explicitly.
-    is_placed = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
-    return array, jax.device_put(x) if is_placed and isinstance(x, np.ndarray) else x
-
-
-def _to_floats(x: ArrayOrLists) -> Array:
-    """Converts to an array of floating-point numbers; NumPy unless x is a JAX array."""
-    array = x if isinstance(x, jax.Array) else np.asarray(x)
-    if jnp.issubdtype(array.dtype, jnp.floating):
-        return array
-    return array.astype(jnp.float32 if isinstance(x, jax.Array) else np.float64)
-
-
-def _take_entry(matrices: Array, row: int, column: int) -> Array:
-    """Takes one entry of matrices (*b, m, n), without sending its index to a device."""
-    if isinstance(matrices, np.ndarray):
-        return matrices[..., row, column]
-    entry = matrices
-    for axis, place in ((-2, row), (-1, column)):
-        entry = jax.lax.slice_in_dim(entry, place, place + 1, axis=axis)
-    return entry.reshape(matrices.shape[:-2])
-
-
-def _stack(x: ArrayLike, y: ArrayLike) -> Array:
-    """Stacks (x, y) along a last axis; in NumPy if both are, because readers work in float64."""
-    if isinstance(x, jax.Array) or isinstance(y, jax.Array):
-        dtype = result_type(x, y)
-        # Unsigned integers would wrap when they are negated.
-        dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
-        # A transfer guard forbids implicit transfers, so send host numbers explicitly.
-        send = lambda x: x if isinstance(x, jax.Array) else jax.device_put(np.asarray(x, dtype))
-        both = jnp.broadcast_arrays(send(x).astype(dtype), send(y).astype(dtype))
-        return jnp.stack(both, axis=-1)
-    pair = np.stack(np.broadcast_arrays(x, y), axis=-1)
-    return pair if np.issubdtype(pair.dtype, np.floating) else pair.astype(np.float64)
-
-
-def _read_pose(matrix: ArrayOrLists) -> Array:
-    matrix = _to_floats(matrix)
-    if matrix.shape[-2:] not in ((3, 4), (4, 4)):
-        raise ValueError(
-            f"world_to_camera: expected (..., 3, 4) or (..., 4, 4), got {matrix.shape}"
-        )
-    if matrix.shape[-2] == 3:
-        return matrix
-    known = read_known(matrix)
-    if known is not None and not (np.abs(known[..., 3:, :] - [0, 0, 0, 1]) < 1e-4).all():
-        rows = known[..., 3:, :].tolist()
-        raise ValueError(f"world_to_camera: expected the last row 0 0 0 1, got {rows}")
-    return matrix[..., :3, :]
 
 
 def check_camera(name: str, camera: object) -> tuple[int, ...]:

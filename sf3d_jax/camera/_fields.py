@@ -66,6 +66,23 @@ def check_lens(name: str, model: str, distortion: Leaf) -> None:
         raise ValueError(f"{name}distortion: model {model!r} has {fits} coefficients, got {count}")
 
 
+def check_pose(name: str, pose: object) -> None:
+    """Checks the shape of a transform, and its values where they are known.
+
+    Args:
+      name: argument name used in error messages.
+      pose: (*b, 3, 4).
+
+    Raises:
+      ValueError: the shape is wrong, or the transform is not a rotation and a translation.
+    """
+    _check_no_four_rows(name, pose)
+    check_array(name, pose, (3, 4))
+    known = read_known(pose)
+    if known is not None:
+        _check_rotation(name, known)
+
+
 def edit(camera: T, **changes: Leaf) -> T:
     """dataclasses.replace without checks, for edits that cannot make a camera invalid."""
     edited = object.__new__(type(camera))
@@ -92,13 +109,18 @@ def check_fields(fields: Mapping[str, Leaf], model: str) -> None:
             raise TypeError(f"{name}: expected an array, got {type(x).__name__}")
     arrays = {name: x for name, x in fields.items() if hasattr(x, "shape") and hasattr(x, "dtype")}
     for name, x in arrays.items():
-        if name == "world_to_camera" and x.shape[-2:] == (4, 4):
-            message = "expected shape (..., 3, 4), got (..., 4, 4); remove the last row 0 0 0 1"
-            raise ValueError(f"{name}: {message}")
+        if name == "world_to_camera":
+            _check_no_four_rows(name, x)
         check_array(name, x, _TRAILING[name])
     if arrays and ("distortion" in arrays or fields["distortion"] is None):
         check_lens("", model, fields["distortion"])
     _check_numbers(arrays)
+
+
+def _check_no_four_rows(name: str, x: object) -> None:
+    if getattr(x, "shape", ())[-2:] == (4, 4):
+        message = "expected shape (..., 3, 4), got (..., 4, 4); remove the last row 0 0 0 1"
+        raise ValueError(f"{name}: {message}")
 
 
 def _check_numbers(arrays: Mapping[str, ArrayLike]) -> None:
@@ -107,7 +129,7 @@ def _check_numbers(arrays: Mapping[str, ArrayLike]) -> None:
         if known is None:
             continue
         if name == "world_to_camera":
-            _check_pose(known)
+            _check_rotation(name, known)
             continue
         if not np.isfinite(known).all():
             raise ValueError(f"{name}: expected finite numbers, got {known.tolist()}")
@@ -116,9 +138,12 @@ def _check_numbers(arrays: Mapping[str, ArrayLike]) -> None:
             raise ValueError(f"{name}: {message}, got {known.tolist()}")
 
 
-def _check_pose(pose: np.ndarray) -> None:
+def _check_rotation(name: str, pose: np.ndarray) -> None:
     # Rounding to bfloat16 changes an entry by up to 2^-9 of its size.
     tolerance = max(TOLERANCE, float(jnp.finfo(pose.dtype).eps))
     if fault := find_pose_fault(pose, tolerance):
-        expected = "expected a rotation and a translation [R | t] with X_camera = R X_world + t"
-        raise ValueError(f"world_to_camera: {expected}, got {fault}")
+        before, after = ("world", "camera") if name == "world_to_camera" else ("old", "new")
+        expected = (
+            f"expected a rotation and a translation [R | t] with X_{after} = R X_{before} + t"
+        )
+        raise ValueError(f"{name}: {expected}, got {fault}")

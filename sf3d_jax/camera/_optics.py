@@ -16,6 +16,7 @@ from sf3d_jax._numerics.vectors import cross, dot
 from sf3d_jax.camera import _lens
 from sf3d_jax.camera._domain import domain_limit
 from sf3d_jax.camera._fields import edit
+from sf3d_jax.se3._elements import is_rotation
 
 if TYPE_CHECKING:
     from sf3d_jax.camera import Camera
@@ -76,7 +77,7 @@ def _fits_by_reduction(name: str, x: jax.Array) -> jax.Array:
     if name != "world_to_camera":
         return fits.all(-1)
     a, b, c = (x[..., i, :3] for i in range(3))
-    return fits.all((-2, -1)) & _is_rotation((a * jnp.cross(b, c)).sum(-1))
+    return fits.all((-2, -1)) & is_rotation((a * jnp.cross(b, c)).sum(-1))
 
 
 def _fits_by_entries(name: str, x: jax.Array) -> jax.Array:
@@ -92,12 +93,7 @@ def _fits_by_entries(name: str, x: jax.Array) -> jax.Array:
     if name != "world_to_camera":
         return fits
     a, b, c = (row[:3] for row in rows)
-    return fits & _is_rotation(dot(a, cross(b, c)))
-
-
-def _is_rotation(determinant: jax.Array) -> jax.Array:
-    """A rotation has determinant 1. A pose that was never set is zero: not invertible."""
-    return determinant > 0.5
+    return fits & is_rotation(dot(a, cross(b, c)))
 
 
 @jax.tree_util.register_dataclass

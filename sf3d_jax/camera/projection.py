@@ -20,6 +20,7 @@ from sf3d_jax._numerics import (
     widen,
 )
 from sf3d_jax.camera import Camera, align_camera, check_camera, check_size
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.camera._optics import Optics, per_pixel, replace_bad_arrays, split_rows
 
 
@@ -146,6 +147,28 @@ def unproject(pixels: jax.Array, inv_depth: jax.Array, camera: Camera) -> Points
     points = where_valid(_unproject_pixel, (0.0, 0.0, 1.0), valid, (ray.x, ray.y, inv_depth), pose)
     points, valid = narrow(valid, channels_last(*points), dtype)
     return Points(points, valid)
+
+
+@jit
+def point_map(inv_depth: jax.Array, camera: Camera) -> Points:
+    """The point of the world seen at each pixel of an image: `unproject` of all pixels.
+
+    (x, y) = lens^-1((u - cx) / fx, (v - cy) / fy), X = (x, y, 1) / d, X_world = R^T (X - t).
+
+    Args:
+      inv_depth: (*b, H, W), d = 1 / Z, per metre.
+      camera: the camera; its batch axes broadcast against *b.
+
+    Returns:
+      Points (*b, H, W, 3) and validity (*b, H, W). Points are in metres, in world axes: those of
+      the camera if its pose is the identity. Point maps of two cameras of one world agree where
+      they see the same point. A pixel is valid if its inverse depth is finite and positive and the
+      lens is one-to-one there. Invalid pixels are zero and pass no gradient.
+    """
+    _, batch = check_maps_of(camera, None, inv_depth=(inv_depth, 0))
+    inv_depth = jnp.broadcast_to(inv_depth, (*batch, *camera.size))
+    grid = pixel_grid(camera.size).astype(inv_depth.dtype)
+    return unproject(grid, inv_depth, align_camera(camera, len(batch)))
 
 
 def _unproject_pixel(

@@ -27,6 +27,7 @@ from sf3d_jax._numerics.vectors import Vector, add, multiply
 from sf3d_jax.camera import Camera, _lens, align_camera
 from sf3d_jax.camera._angle import Scalar
 from sf3d_jax.camera._optics import Optics, per_pixel, replace_bad_arrays, split_rows
+from sf3d_jax.se3._relative import find_relative
 
 _IMAGE_AXES = 2
 
@@ -153,13 +154,9 @@ def two_lenses(u: jax.Array, v: jax.Array, camera: Camera, next_camera: Camera |
 def _find_camera_motion(
     pose: jax.Array, next_pose: jax.Array, rays: tuple[Double, Double]
 ) -> CameraMotion:
-    change = Double.of(next_pose) - pose
-    # D_ij = sum_k (R1 - R0)_ik (R0)_jk
-    turn = _dot(change[..., :, None, :3], pose[..., None, :, :3])
-    shift = change[..., 3] - _dot(turn, pose[..., None, :, 3])
     # Keep numbers in one array until here: XLA compiles a program for each array, which contains
     # all operations that lead to it.
-    turn, shift = compute_once((turn, shift))
+    turn, shift = compute_once(find_relative(pose, next_pose))
     x, y, z = (_broadcast_rows(turn[..., j]) for j in range(3))
     fixed = x * rays[0][None] + z, y * rays[1][None]
     fixed, back = compute_once((fixed, _inverse_minus_identity(turn.hi)))
@@ -174,12 +171,6 @@ def _find_camera_motion(
 def _broadcast_rows(x: Double) -> Double:
     """Moves the row axis of (*b, 3) to the front and appends axes for the pixels."""
     return jax.tree.map(lambda a: per_pixel(jnp.moveaxis(a, -1, 0), _IMAGE_AXES), x)
-
-
-def _dot(a: Double, b: jax.Array) -> Double:
-    """Sums a_k b_k over a last axis of three."""
-    products = a * b
-    return products[..., 0] + products[..., 1] + products[..., 2]
 
 
 def _inverse_minus_identity(d: jax.Array) -> jax.Array:

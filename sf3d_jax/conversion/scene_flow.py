@@ -34,12 +34,12 @@ from sf3d_jax._numerics import (
     mask,
     narrow,
     reciprocal,
-    result_type,
     where_valid,
     widen,
 )
 from sf3d_jax._numerics.vectors import Vector
-from sf3d_jax.camera import Camera, check_camera
+from sf3d_jax.camera import Camera
+from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import (
     TwoViews,
     move_still,
@@ -164,7 +164,7 @@ def image_motion(
       lens is one-to-one at both ends, even if the point leaves the image. Invalid pixels are zero
       and pass no gradient.
     """
-    dtype, batch = check_camera_maps(
+    dtype, batch = check_maps_of(
         camera, next_camera, vectors=(vectors, 3), inv_depth=(inv_depth, 0)
     )
     vectors, d0, camera, next_camera = widen(vectors, inv_depth, camera, next_camera)
@@ -199,7 +199,7 @@ def rigid_motion(inv_depth: jax.Array, camera: Camera, next_camera: Camera) -> I
       valid if both depths are between 3e-10 and 3e9 m (float32) and the lens is one-to-one at
       both ends, even if the point leaves the image. Invalid pixels are zero and pass no gradient.
     """
-    dtype, batch = check_camera_maps(camera, next_camera, inv_depth=(inv_depth, 0))
+    dtype, batch = check_maps_of(camera, next_camera, inv_depth=(inv_depth, 0))
     d0, camera, next_camera = widen(inv_depth, camera, next_camera)
     between = two_views(camera, next_camera, len(batch))
     assert between.motion is not None
@@ -331,39 +331,10 @@ def _check_motion(
     next_camera: Camera | None,
 ) -> tuple[jnp.dtype, tuple[int, ...]]:
     """Checks the inputs of `scene_flow`; returns the dtype and the batch shape of its result."""
-    return check_camera_maps(
+    return check_maps_of(
         camera,
         next_camera,
         flow=(flow, 2),
         inv_depth=(inv_depth, 0),
         inv_depth_change=(inv_depth_change, 0),
     )
-
-
-def check_camera_maps(
-    camera: Camera, next_camera: Camera | None, **maps: tuple[jax.Array, int]
-) -> tuple[jnp.dtype, tuple[int, ...]]:
-    """Checks maps, given as (array, number of channels or 0 for no axis), against the cameras.
-
-    Returns:
-      The dtype of the maps, and the common batch shape.
-    """
-    batches = {"camera": check_camera("camera", camera)}
-    if next_camera is not None:
-        batches["next_camera"] = check_camera("next_camera", next_camera)
-    for name, (x, count) in maps.items():
-        channels = (count,) if count else ()
-        trailing = (*camera.size, *channels)
-        height, width = camera.size
-        swapped = (width, height, *channels)
-        if height != width and getattr(x, "shape", ())[-len(swapped) :] == swapped:
-            raise ValueError(
-                f"{name}: expected the camera's size {camera.size}, got {swapped[:2]}; a camera's "
-                "size is (height, width); are the two swapped?"
-            )
-        try:
-            check_array(name, x, trailing)
-        except ValueError as error:
-            raise ValueError(f"{error} (the camera's size is {height} x {width})") from None
-        batches[name] = x.shape[: x.ndim - len(trailing)]
-    return result_type(*(x.dtype for x, _ in maps.values())), check_batch(**batches)

@@ -24,8 +24,8 @@ from sf3d_jax._numerics import (
     widen,
 )
 from sf3d_jax.camera import check_size
+from sf3d_jax.warping._surfaces import is_one_surface, rise
 from sf3d_jax.warping.sampling import bilinear_taps, sample_at
-from sf3d_jax.warping.splatting import rise
 
 # A total weight of invalid pixels below this is rounding error.
 _NO_WEIGHT = 1e-6
@@ -346,8 +346,7 @@ def find_footprint(x: jax.Array, known: jax.Array, v: jax.Array, u: jax.Array) -
         [jnp.where(w > 0, tap, at_nearest) for w, tap in zip(weights, taps, strict=True)]
     )
     low, high = (lax.stop_gradient(end(seen, 0)) for end in (jnp.min, jnp.max))
-    rounding = 4 * jnp.finfo(x.dtype).eps * high
-    together = (low > 0) & (high - low <= 2 * slope + rounding)
+    together = (low > 0) & is_one_surface(low, high, slope)
     chosen = [(lower == i) & (right == j) for i in (False, True) for j in (False, True)]
     weights = [
         jnp.where(together, w, one.astype(w.dtype)) for w, one in zip(weights, chosen, strict=True)

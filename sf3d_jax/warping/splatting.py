@@ -37,6 +37,7 @@ from sf3d_jax._numerics import (
     result_type,
     widen,
 )
+from sf3d_jax.warping._surfaces import rise
 from sf3d_jax.warping._windows import (
     Maps,
     fold_batch_into_rows,
@@ -350,32 +351,3 @@ def _nearest_surface(
     seen = jnp.where(first[..., 1:] >= _COVERED, first, second)
     valid = seen[..., 1] >= _COVERED
     return jnp.where(valid, _divide_by_weight(seen)[..., 0], 0), valid
-
-
-def rise(x: jax.Array, known: jax.Array) -> jax.Array:
-    """The local slope of a map (*b, h, w): its change per pixel on one surface, |du| + |dv|.
-
-    Along each axis it is the smaller of the steps to both neighbours, because the larger may be a
-    step to another surface. If one neighbour is unknown, the second step on the other side takes
-    its place; 0 if that is unknown too.
-    """
-    x, known = lax.stop_gradient((x, known))
-    x = mask(known, x)
-    total = jnp.zeros_like(x)
-    for axis in (-2, -1):
-        length = x.shape[axis]
-        part = lambda a, start, length=length, axis=axis: lax.slice_in_dim(
-            a, start, start + length, axis=axis
-        )
-        margin = [(2, 2) if i == x.ndim + axis else (0, 0) for i in range(x.ndim)]
-        padded, there = jnp.pad(x, margin), jnp.pad(known, margin)
-        both = part(there, 0, length + 3) & part(there, 1, length + 3)
-        steps = jnp.where(both, jnp.abs(jnp.diff(padded, axis=axis)), jnp.inf)
-        before_left, left, right, after_right = (part(steps, i) for i in range(4))
-        left, right = (
-            jnp.where(jnp.isinf(left), after_right, left),
-            jnp.where(jnp.isinf(right), before_left, right),
-        )
-        both = jnp.isfinite(left) & jnp.isfinite(right)
-        total = total + jnp.where(both, jnp.minimum(left, right), 0)
-    return total

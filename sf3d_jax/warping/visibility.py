@@ -24,8 +24,9 @@ from sf3d_jax._numerics import (
     mask,
     widen,
 )
+from sf3d_jax.warping._surfaces import rise
 from sf3d_jax.warping.sampling import is_within, positions, sample_at
-from sf3d_jax.warping.splatting import forward_splat, rise
+from sf3d_jax.warping.splatting import forward_splat
 
 
 class Occlusion(NamedTuple):

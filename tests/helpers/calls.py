@@ -31,7 +31,7 @@ from helpers.losses_cases import (
 from helpers.meshes import sphere
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, tracks
+from sf3d_jax import augment, data, depth_change, fit, gaussians, head, losses, metrics, se3, tracks
 
 
 class Call(NamedTuple):
@@ -92,7 +92,32 @@ def squared(x):
     return (x * x).sum()
 
 
+TWISTS = 0.3 * np.random.default_rng(4).normal(size=(5, 6)).astype(np.float32)
+POSES = np.stack([FIRST.world_to_camera, SECOND.world_to_camera] * 3)[:5].astype(np.float32)
+QUATERNIONS = np.random.default_rng(5).normal(size=(5, 4)).astype(np.float32)
+UP = np.float32([0, -1, 0])
+TRANSFORMS = {
+    "se3.exp": Call(se3.exp, (TWISTS,)),
+    "se3.log": Call(se3.log, (POSES,)),
+    "se3.compose": Call(se3.compose, (POSES, POSES[0])),
+    "se3.inverse": Call(se3.inverse, (POSES,)),
+    "se3.apply": Call(se3.apply, (POSES, POINTS)),
+    "se3.displacement": Call(se3.displacement, (POSES, POINTS)),
+    "se3.between": Call(se3.between, (POSES, POSES[0])),
+    "se3.interpolate": Call(lambda a, b: se3.interpolate(a, b, 0.5), (POSES, POSES[0])),
+    "se3.adjoint": Call(se3.adjoint, (POSES,)),
+    "se3.look_at": Call(se3.look_at, (POINTS, POINTS[::-1] + UP, UP)),
+    "se3.from_quaternion": Call(se3.from_quaternion, (QUATERNIONS, POINTS)),
+    "se3.to_quaternion": Call(se3.to_quaternion, (POSES,)),
+    "se3.from_rotation_vector": Call(se3.from_rotation_vector, (POINTS,)),
+    "se3.to_rotation_vector": Call(se3.to_rotation_vector, (POSES,)),
+}
+
 GEOMETRY = {
+    "Camera.moved": Call(lambda c, t: c.moved(t), (FIRST, SECOND.world_to_camera)),
+    "Camera.between": Call(lambda a, b: a.between(b), (FIRST, SECOND)),
+    "point_map": Call(sf3d.point_map, (INV_DEPTH, FIRST)),
+    "normals": Call(sf3d.normals, (INV_DEPTH, FIRST)),
     "Camera.pinhole": Call(lambda f, c: sf3d.Camera.pinhole(f, f, c, c, SIZE), (ONE, ONE)),
     "Camera.from_matrix": Call(
         lambda k: sf3d.Camera.from_matrix(k, SIZE), (np.eye(3, dtype=np.float32),)
@@ -325,6 +350,7 @@ METRICS = {
 }
 
 CALLS = {
+    **TRANSFORMS,
     **GEOMETRY,
     **WARPING,
     **AUGMENTATIONS,

@@ -30,6 +30,9 @@ LAWS = "test_poison.py"
 LOSSES = "losses/test_laws.py"
 RENDERING = "gaussians/test_rendering.py"
 CAMERA = "camera/test_camera.py"
+POSES = "camera/test_poses.py"
+BETWEEN = "test_between_two_cameras_is_the_change_of_their_axes_and_moves_one_to_the_other"
+REFUSED_POSE = f"{POSES}::test_a_camera_moved_by_what_is_no_motion_is_refused"
 FLOW = "conversion/test_scene_flow.py"
 EDITED = f"{FLOW}::test_edit_then_convert_is_convert_then_edit"
 ORIGIN = "gaussians/test_origin.py"
@@ -88,6 +91,33 @@ MAPS = """mixture_of_laplace brightness ssim ncc photometric first_order_smoothn
     log_motion_in_depth_error depth_consistency point_reconstruction forward_backward_error rigidity
     raft raft3d self_supervision consistency_weight""".split()
 
+SE3 = "se3/test_se3.py"
+
+
+def transforms(name, value=None, reason=None):
+    """A function of rigid transforms."""
+    return Held(
+        value or f"{SE3}::test_matches_jaxlie[{name}]",
+        reason or f"{SE3}::test_the_gradient_is_that_of_finite_differences[{name}]",
+        reason or f"{SE3}::test_a_bad_element_is_zero_and_touches_no_other[{name}]",
+        f"{SE3}::test_wrong_arguments_are_named",
+    )
+
+
+TRANSFORMS = {
+    **{
+        f"se3.{name}": transforms(name)
+        for name in """exp log compose inverse apply displacement between adjoint from_quaternion
+            to_quaternion from_rotation_vector to_rotation_vector""".split()
+    },
+    "se3.interpolate": transforms(
+        "interpolate", reason="is made of `exp`, `log`, `between` and `compose`, which have tests"
+    ),
+    "se3.look_at": transforms(
+        "look_at", f"{SE3}::test_a_camera_looks_at_its_target_with_up_upwards"
+    ),
+}
+
 CORE = {
     "Camera.pinhole": edit(f"{CAMERA}::test_a_camera_takes_a_four_by_four_pose_and_integers"),
     "Camera.from_matrix": edit(f"{CAMERA}::test_projects_like_opencv[opencv]"),
@@ -99,6 +129,14 @@ CORE = {
         "is a constant",
         "is a constant",
         f"{CAMERA}::test_wrong_arguments_are_named",
+    ),
+    "Camera.moved": edit(f"{POSES}::{BETWEEN}", REFUSED_POSE),
+    "Camera.between": edit(f"{POSES}::{BETWEEN}", REFUSED_POSE),
+    "point_map": pixels(
+        f"{POSES}::test_a_point_map_is_what_all_pixels_see_in_the_world", "point_map"
+    ),
+    "normals": pixels(
+        "warping/test_surfaces.py::test_normals_of_planes_are_exact[opencv]", "normals"
     ),
     "project": pixels(
         f"{CAMERA}::test_projects_like_opencv[opencv]",
@@ -494,6 +532,7 @@ DATA = {
 }
 
 HELD = {
+    **TRANSFORMS,
     **CORE,
     **WARPING,
     **SEQUENCES,

@@ -115,7 +115,7 @@ def test_every_name_of_a_stub_is_there(path):
 
 # Public modules, by the path that a user writes.
 MODULES = ["", "augment", "data", "data.closed_form", "depth_change", "fit", "gaussians", "head"]
-MODULES += ["losses", "making", "metrics", "tracks", "views"]
+MODULES += ["losses", "making", "metrics", "se3", "tracks", "views"]
 
 
 def module_at(path):

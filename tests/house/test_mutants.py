@@ -148,6 +148,12 @@ MUTANTS = {
         "_LARGEST = math.log(3)",
         "metrics/test_scene.py::test_motion_in_depth_is_clipped_and_averaged_as_papers_do",
     ),
+    "se3": Mutant(
+        "se3/transforms.py",
+        "rows += [(*zeros, *a) for a in rotation]",
+        "rows += [(*a, *zeros) for a in rotation]",
+        "se3/test_se3.py::test_matches_jaxlie[adjoint]",
+    ),
     "views": Mutant(
         "views/colors.py",
         "np.arctan2(-vectors[..., 1], -vectors[..., 0])",

@@ -37,8 +37,8 @@ from sf3d_jax.rigid.tracks._surfaces import (
     take,
 )
 from sf3d_jax.rigid.tracks.motion import Motion
+from sf3d_jax.warping._surfaces import rise
 from sf3d_jax.warping.sampling import is_within
-from sf3d_jax.warping.splatting import rise
 
 # Codes of a pixel in one map: whether its motion is known, and whether it is hidden afterwards.
 _KNOWN, _HIDDEN = 1, 2

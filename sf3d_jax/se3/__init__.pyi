@@ -1,0 +1,14 @@
+from sf3d_jax.se3.exponential import exp as exp
+from sf3d_jax.se3.exponential import interpolate as interpolate
+from sf3d_jax.se3.exponential import log as log
+from sf3d_jax.se3.rotations import from_quaternion as from_quaternion
+from sf3d_jax.se3.rotations import from_rotation_vector as from_rotation_vector
+from sf3d_jax.se3.rotations import to_quaternion as to_quaternion
+from sf3d_jax.se3.rotations import to_rotation_vector as to_rotation_vector
+from sf3d_jax.se3.transforms import adjoint as adjoint
+from sf3d_jax.se3.transforms import apply as apply
+from sf3d_jax.se3.transforms import between as between
+from sf3d_jax.se3.transforms import compose as compose
+from sf3d_jax.se3.transforms import displacement as displacement
+from sf3d_jax.se3.transforms import inverse as inverse
+from sf3d_jax.se3.transforms import look_at as look_at

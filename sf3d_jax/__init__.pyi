@@ -25,6 +25,7 @@ from sf3d_jax.conversion.scene_flow import rigid_motion as rigid_motion
 from sf3d_jax.conversion.scene_flow import scene_flow as scene_flow
 from sf3d_jax.conversion.scene_flow import scene_flow_covariance as scene_flow_covariance
 from sf3d_jax.rigid import rigid_field as rigid_field
+from sf3d_jax.rigid import tracks as tracks
 from sf3d_jax.rigid.bodies import Bodies as Bodies
 from sf3d_jax.rigid.bodies import rigid_bodies as rigid_bodies
 from sf3d_jax.rigid.camera_motion import EgoMotion as EgoMotion

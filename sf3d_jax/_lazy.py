@@ -67,6 +67,10 @@ _SYNONYMS = {
     "losses.total_variation": "tv",
     "metrics.KittiSceneFlow": "fl flall f1 f1all kittimetrics outliers kittiscore",
     "metrics.SintelFlow": "sintelmetrics epematched",
+    "metrics.TapVid": "averagejaccard computetapvidmetrics tapvidmetrics",
+    "metrics.TapVid3D": "computetapvid3dmetrics tapvid3dmetrics",
+    "tracks.chain": "composeflow combineflow accumulateflow chainflow concatenateflow",
+    "tracks.track": "pointtracking trackpoints tracker trackanypoint",
     "views.flow_to_color": "flowtoimage flow2rgb flowtorgb flowviz flow2img visualizeflow "
     "colorwheel makecolorwheel flowtocolour",
     "views.scalar_to_color": "depthtocolor colormap colorize disptocolor depthtoimage",

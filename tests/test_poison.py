@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, depth_change, losses, rigid_field
+from sf3d_jax import augment, depth_change, losses, rigid_field, tracks
 
 SIZE = (6, 7)
 FLOW, INV_DEPTH, CHANGE = motion(SIZE)
@@ -127,6 +127,18 @@ ALONE = pair("pinhole")[0]
 # Turns and translations of a few tenths.
 FIELD = np.float32(np.tile(NEAR, (*SIZE, 1, 1)))
 FIELD[..., 3] += 0.1 * VECTORS
+
+
+SMOOTH_DEPTH = np.linspace(0.5, 0.6, ONES.size, dtype=np.float32).reshape(SIZE)
+
+
+def chain(flow, inv_depth, change, *second):
+    """Two steps, of which the second's surface is where the first's is to be found."""
+    first = tracks.Motion(0.3 * flow, SMOOTH_DEPTH + 0.01 * inv_depth, 0.1 * change)
+    both = tracks.chain(first, tracks.Motion(*second), ALONE, tolerance=0.5)
+    return both.flow, both.inv_depth_change, both.valid
+
+
 # The weights and the mask of losses, one number each.
 HALVES = np.full(SIZE, 0.5, np.float32)
 AT_LEAST = 2 * np.eye(2, dtype=np.float32)[None, None]
@@ -172,6 +184,9 @@ LOSSES = {
     ),
     "forward_backward_error": Case(losses.forward_backward_error, (SHIFT, IMAGE), reach=1),
     "rigidity": Case(lambda *x: losses.rigidity(*x, ALONE), (VECTORS, INV_DEPTH), reach=1),
+    "temporal_smoothness": Case(
+        lambda x: losses.temporal_smoothness(x, order=2), (VECTORS,), reach=1
+    ),
     "raft": Case(lambda x, y: losses.raft(jnp.stack([x, 2 * x]), y), (FLOW, SHIFT)),
     "raft3d": Case(
         lambda f, c: losses.raft3d(jnp.stack([f, f]), jnp.stack([c, 2 * c]), FLOW, CHANGE),
@@ -198,6 +213,7 @@ CASES = {
         lambda f, d, c, s: sf3d.scene_flow_covariance(f, d, c, ALONE, s),
         (FLOW, INV_DEPTH, CHANGE, SPREAD),
     ),
+    "chain": Case(chain, (FLOW, INV_DEPTH, CHANGE, SHIFT, SMOOTH_DEPTH, CHANGE), reach=4),
     "point_map": Case(lambda d: sf3d.point_map(d, ALONE), (INV_DEPTH,)),
     "normals": Case(stretched_normals, (SMOOTH_INV_DEPTH,), reach=3),
     # Edges reach two pixels, to the link of a third; then a window of one.

@@ -94,18 +94,44 @@ class TwoViews:
 
 def two_views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> TwoViews:
     """Computes the rays and the relative motion of two cameras with the given batch axes."""
+    views = grid_lenses(camera, next_camera, batch_axes)
+    if next_camera is None:
+        return views
+    pose, next_pose = (
+        replace_bad_arrays(align_camera(c, batch_axes))[0].world_to_camera
+        for c in (camera, next_camera)
+    )
+    motion = _find_camera_motion(pose, next_pose, views.exact)
+    return dataclasses.replace(views, motion=motion)
+
+
+def grid_lenses(camera: Camera, next_camera: Camera | None, batch_axes: int) -> TwoViews:
+    """Computes what `two_views` does, without the motion of the camera."""
     height, width = camera.size
+    u, v = align_ranks(
+        jnp.arange(width, dtype=camera.focal.dtype),
+        jnp.arange(height, dtype=camera.focal.dtype)[:, None],
+        rank=batch_axes + _IMAGE_AXES,
+    )
+    return two_lenses(u, v, camera, next_camera)
+
+
+def two_lenses(u: jax.Array, v: jax.Array, camera: Camera, next_camera: Camera | None) -> TwoViews:
+    """Computes the rays of finite pixels (u, v), and two cameras' lenses without their motion.
+
+    Args:
+      u: columns, with the axes of the batch and two of pixels; any finite numbers.
+      v: rows, of the same rank.
+      camera: first camera.
+      next_camera: second camera, or None.
+    """
+    batch_axes = u.ndim - _IMAGE_AXES
     camera, good = replace_bad_arrays(align_camera(camera, batch_axes))
     valid = per_pixel(good, _IMAGE_AXES)
     optics = Optics.of(camera, _IMAGE_AXES)
-    u, v = align_ranks(
-        jnp.arange(width, dtype=optics.fx.dtype),
-        jnp.arange(height, dtype=optics.fx.dtype)[:, None],
-        rank=batch_axes + _IMAGE_AXES,
-    )
     if optics.model == "pinhole":
-        # These are a row and a column, finite because the camera's arrays are. A check would have
-        # to be evaluated per pixel.
+        # The pixels are finite, as the camera's arrays are. On a grid these are a row and a column,
+        # and a check would have to be evaluated per pixel.
         ray = _lens.Ray((u - optics.cx) / optics.fx, (v - optics.cy) / optics.fy, valid)
     else:
         ray = optics.ray(u, v)
@@ -122,9 +148,7 @@ def two_views(camera: Camera, next_camera: Camera | None, batch_axes: int) -> Tw
     next_optics = Optics.of(next_camera, _IMAGE_AXES)
     change = lambda name: Double.of(getattr(next_optics, name)) - getattr(optics, name)
     zoom = plane[0] * change("fx") + change("cx"), plane[1] * change("fy") + change("cy")
-    motion = _find_camera_motion(camera.world_to_camera, next_camera.world_to_camera, exact)
-    zoom = compute_once(zoom)
-    return TwoViews(u, v, x, y, exact, valid, optics, next_optics, zoom, motion)
+    return TwoViews(u, v, x, y, exact, valid, optics, next_optics, compute_once(zoom), None)
 
 
 def _find_camera_motion(

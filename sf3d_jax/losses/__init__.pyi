@@ -33,4 +33,5 @@ from sf3d_jax.losses.smoothness import first_order_smoothness as first_order_smo
 from sf3d_jax.losses.smoothness import gradient_difference as gradient_difference
 from sf3d_jax.losses.smoothness import second_order_smoothness as second_order_smoothness
 from sf3d_jax.losses.smoothness import srflow_terms as srflow_terms
+from sf3d_jax.losses.smoothness import temporal_smoothness as temporal_smoothness
 from sf3d_jax.losses.smoothness import total_variation as total_variation

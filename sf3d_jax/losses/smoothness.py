@@ -1,4 +1,4 @@
-"""How rough a map is: on its own, away from an image's edges, or against a target.
+"""How rough a map is: on its own, away from an image's edges, in time, or against a target.
 
 With D the difference to the next pixel along an axis (second order: x(p + 1) - 2 x(p) + x(p - 1)),
 the edge weight E = e^{-a mean_c |D I|} (second order: of (I(p + 1) - I(p - 1)) / 2), and sums over
@@ -8,6 +8,7 @@ the channels of x:
     second_order_smoothness   mean over axes of E sum penalty(D2 x)
     total_variation           sum over axes of sum |D x|
     gradient_difference       mean over axes of sum penalty(G x - G target), G = D or Sobel's / 8
+    temporal_smoothness       penalty(|s(t + 1) - s(t)|), s the motion of a point to the next frame
 
 A difference counts if all its pixels are valid and finite. The image has one to four channels, and
 the edge weight assumes brightness in [0, 1]: outside `jit`, images with values above 8 are refused;
@@ -186,6 +187,50 @@ def gradient_difference(
     else:
         terms = [_sobel_terms(errors, known, axis, penalty) for axis in (-1, -2)]
     return _average_terms(terms, dtype)
+
+
+@partial(jit, static=("order", "penalty"))
+def temporal_smoothness(
+    vectors: jax.Array,
+    *,
+    order: Literal[1, 2] = 1,
+    valid: jax.Array | None = None,
+    penalty: Penalty = l1,
+) -> LossMap:
+    """How unevenly points move in 3D: penalty(|s1 - s0|), or penalty(|(s2 - s1) - (s1 - s0)|).
+
+    s_t = X_{t+1} - X_t is the motion of a point from frame t to the next. Order 1 is 0 at constant
+    velocity, where X2 - 2 X1 + X0 = s1 - s0 = 0; order 2 at constant acceleration. It takes motions
+    and not points, so it keeps the digits of small motions.
+
+    Args:
+      vectors: (*b, T, n, 3), s_t of n points, in metres, in axes that all frames share: the
+        differences of `Tracks.points` from frame to frame, or scene flows of the same points. A
+        grid of points is a list of H W.
+      order: 1 compares two consecutive motions, 2 three.
+      valid: (*b, T, n), bool, where a motion is known; everywhere if None.
+      penalty: a penalty of this package, or any such function. Reuse one function object: each new
+        one is compiled.
+
+    Returns:
+      LossMap, (*b, T, n), in metres with the default penalty, in the dtype of the vectors: at the
+      first of two motions, or the second of three. It is valid where all of them are, and finite.
+
+    Raises:
+      ValueError: order is neither 1 nor 2.
+    """
+    check_maps(vectors=(vectors, "vectors"), valid=(valid, "mask"))
+    check_choice("order", order, (1, 2))
+    check_penalty(penalty)
+    dtype = vectors.dtype
+    known, (vectors,) = mask_inputs(valid, *widen(vectors))
+
+    def change(s: list[jax.Array]) -> jax.Array:
+        return s[1] - s[0] if order == 1 else (s[2] - s[1]) - (s[1] - s[0])
+
+    uneven = lambda *motions: penalty(length(*map(change, motions)))
+    values, counts = differences(uneven, known, order + 1, -2, *channels(vectors))
+    return loss_map(values, counts, dtype)
 
 
 class SRFlowTerms(NamedTuple):

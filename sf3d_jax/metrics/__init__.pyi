@@ -8,4 +8,6 @@ from sf3d_jax.metrics.sintel import SintelFlow as SintelFlow
 from sf3d_jax.metrics.sintel import occlusion_boundary_distance as occlusion_boundary_distance
 from sf3d_jax.metrics.spring import SpringSceneFlow as SpringSceneFlow
 from sf3d_jax.metrics.srflow3d import SRFlow3D as SRFlow3D
+from sf3d_jax.metrics.tapvid import TapVid as TapVid
+from sf3d_jax.metrics.tapvid import TapVid3D as TapVid3D
 from sf3d_jax.metrics.things import FlyingThings3D as FlyingThings3D

@@ -42,6 +42,7 @@ from sf3d_jax import (
     metrics,
     rigid_field,
     se3,
+    tracks,
 )
 
 
@@ -307,6 +308,7 @@ LOSS = {
     ),
     "forward_backward_error": Call(losses.forward_backward_error, (FLOW, TARGET)),
     "rigidity": Call(losses.rigidity, (VECTORS, INV_DEPTH, FIRST)),
+    "temporal_smoothness": Call(losses.temporal_smoothness, (VECTORS,)),
     "raft": Call(losses.raft, (FLOWS, TARGET)),
     "raft3d": Call(losses.raft3d, (FLOWS, CHANGES, TARGET, TARGET_CHANGE)),
     "self_supervision": Call(
@@ -326,6 +328,13 @@ LOSS = {
 }
 
 
+STEP = tracks.Motion(*MOTION, VALID, ~VALID)
+TRACKS = {
+    "chain": Call(tracks.chain, (STEP, STEP, FIRST, SECOND)),
+    "track": Call(tracks.track, (TARGET[0], jax.tree.map(lambda x: np.stack([x, x]), STEP), FIRST)),
+}
+
+
 def measured(name, **maps):
     """All that a metric does with one update."""
 
@@ -335,6 +344,12 @@ def measured(name, **maps):
         return metric
 
     return Call(run, (maps,))
+
+
+def measure_tracks(metric, estimate, truth, visible, **options):
+    metric = metric.empty().update(estimate, visible, truth, visible, **options)
+    metric.merge(metric).compute()
+    return metric
 
 
 METRICS = {
@@ -354,6 +369,11 @@ METRICS = {
     "SRFlow3D": measured("SRFlow3D", flow=FLOW, true_flow=TARGET, mask=VALID),
     "SintelFlow": measured("SintelFlow", flow=FLOW, true_flow=TARGET, occluded=VALID),
     "SpringSceneFlow": measured("SpringSceneFlow", flow=FLOW, true_flow=TARGET),
+    "TapVid": Call(lambda *x: measure_tracks(metrics.TapVid, *x, size=SIZE), (FLOW, TARGET, VALID)),
+    "TapVid3D": Call(
+        lambda *x: measure_tracks(metrics.TapVid3D, *x[:3], camera=x[3]),
+        (VECTORS, VECTORS + np.float32(0.1), VALID, FIRST),
+    ),
     "fill_holes": Call(metrics.fill_holes, (INV_DEPTH, VALID)),
     "occlusion_boundary_distance": Call(metrics.occlusion_boundary_distance, (VALID,)),
 }
@@ -366,6 +386,7 @@ CALLS = {
     **RIGID,
     **GAUSSIANS_AND_FITS,
     **{f"head.{name}": call for name, call in HEAD.items()},
+    **{f"tracks.{name}": call for name, call in TRACKS.items()},
     **{f"losses.{name}": call for name, call in LOSS.items()},
     **{f"metrics.{name}": call for name, call in METRICS.items()},
 }

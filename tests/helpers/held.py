@@ -279,6 +279,20 @@ WARPING = {
 }
 
 SAMPLES = "test_samples.py"
+TRACKS = "rigid/tracks/test_tracks.py"
+MOTIONS = {
+    "tracks.chain": pixels(
+        f"{TRACKS}::test_a_chain_of_planes_is_exact",
+        "chain",
+    ),
+    "tracks.track": Held(
+        f"{TRACKS}::test_points_are_followed_through_a_clip",
+        "hands that of `tracks.chain` from frame to frame; in full among the thorough tests",
+        f"{TRACKS}::test_a_bad_query_or_pixel_touches_no_other_track",
+        f"{TRACKS}::test_wrong_arguments_are_named",
+    ),
+}
+
 SEQUENCES = {
     "Sequence.pair": host(
         f"{SAMPLES}::test_a_pair_has_the_numbers_of_its_frames",
@@ -328,6 +342,7 @@ LOSS = {
     "census": loss("census", case="census masked"),
     "gaussian_nll": loss("gaussian_nll", shape=REFUSED),
     "gradient_difference": loss("gradient_difference", case="gradient_difference sobel"),
+    "temporal_smoothness": loss("temporal_smoothness", case="temporal_smoothness 2"),
     "srflow_terms": pixels(
         f"{LOSSES}::test_the_srflow_terms_divide_the_image_by_the_mask", "srflow_terms"
     ),
@@ -505,6 +520,9 @@ METRICS = {
             "SRFlow3D": "test_scene.py::test_the_scene_flow_of_srflow3d_is_lifted_or_given",
             "SintelFlow": "test_scene.py::test_sintel_by_parts",
             "SpringSceneFlow": "test_spring.py::test_every_number_is_that_of_the_rules_written_out",
+            "TapVid": "test_tapvid.py::"
+            "test_tracks_in_the_image_are_counted_as_the_rules_say[image]",
+            "TapVid3D": "test_tapvid.py::test_tracks_in_space_are_counted_as_the_rules_say[median]",
         }.items()
     },
     "fill_holes": Held(
@@ -568,6 +586,7 @@ HELD = {
     **RIGID,
     **WARPING,
     **SEQUENCES,
+    **MOTIONS,
     **AUGMENTATIONS,
     **RIGID,
     **GAUSSIANS_AND_FITS,

@@ -211,6 +211,14 @@ CASES = {
             ALL,
         ),
     ),
+    **{
+        f"temporal_smoothness {order}": Case(
+            functools.partial(losses.temporal_smoothness, order=order),
+            (VECTORS,),
+            functools.partial(reference.unevenness, order=order),
+        )
+        for order in (1, 2)
+    },
     "raft": Case(losses.raft, (FLOWS, TARGET), lambda x, y: sequence(0.8, (1, x, y))),
     "raft3d": Case(
         lambda f, c, t, tc, r: losses.raft3d(f, c, t, tc, revisions=r),

@@ -103,6 +103,16 @@ def total_variation(x):
     return values
 
 
+def unevenness(vectors, order):
+    """The length of the second or third difference of points, at the first of two motions, or the
+    second of three."""
+    points = np.concatenate([np.zeros_like(vectors[:1]), np.cumsum(vectors, axis=0)])
+    values = np.linalg.norm(np.diff(points, order + 1, axis=0), axis=-1)
+    padding = (0, 1) if order == 1 else (1, 1)
+    counts = np.pad(np.ones(values.shape, bool), (padding, (0, 0)))
+    return np.pad(values, (padding, (0, 0))), counts
+
+
 def sobel(x, target):
     """By OpenCV, on the interior."""
     import cv2

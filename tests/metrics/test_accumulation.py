@@ -23,6 +23,8 @@ ESTIMATES = {
     "SRFlow3D": ["flow", "vectors"],
     "SintelFlow": ["flow"],
     "SpringSceneFlow": ["disparity"],
+    "TapVid": ["pixels"],
+    "TapVid3D": ["points"],
 }
 NAMES = list(ESTIMATES)
 each_metric = pytest.mark.parametrize("name", NAMES)
@@ -75,11 +77,24 @@ def inputs(name, images=(IMAGES,), seed=0):
             "disparity": (near(disparity, 3), found),
             "true_disparity": (disparity, mask),
         },
+        "TapVid": {
+            "pixels": (near(flow, 4), found),
+            "visible": found,
+            "true_pixels": (flow, mask),
+            "true_visible": found,
+        },
+        "TapVid3D": {
+            "points": (near(vectors, 0.2), found),
+            "visible": found,
+            "true_points": (vectors, mask),
+            "true_visible": found,
+        },
     }[name]
 
 
 def updated(name, arguments, pool="pixels"):
-    return getattr(metrics, name).empty(pool=pool).update(**arguments)
+    options = {"size": (256, 256)} if name == "TapVid" else {}
+    return getattr(metrics, name).empty(pool=pool).update(**arguments, **options)
 
 
 def at(tree, index):
@@ -320,7 +335,7 @@ def test_an_image_without_valid_pixels_adds_nothing(name):
         for key, x in inputs(name).items()
     }
     empty = getattr(metrics, name).empty()
-    after = empty.update(**arguments)
+    after = updated(name, arguments, empty.pool)
     for got, expected in zip(jax.tree.leaves(after), jax.tree.leaves(empty), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert after.compute() == {}
@@ -354,6 +369,11 @@ def test_an_estimate_that_is_no_number_leaves_the_others_alone(name, bad):
 ACCURACIES = {
     "FlyingThings3D": ("1px", "5cm", "10cm", "Acc3DS", "Acc3DR"),
     "SpringSceneFlow": "WAUC",
+    **{
+        name: [x for x in getattr(metrics, name).units if x != "missing"]
+        + ["average_jaccard", "average_pts_within_thresh"]
+        for name in ("TapVid", "TapVid3D")
+    },
 }
 
 

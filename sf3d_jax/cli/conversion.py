@@ -9,6 +9,7 @@ import numpy as np
 import sf3d_jax as sf3d
 from sf3d_jax import data, depth_change
 from sf3d_jax.cli.cameras import Cameras
+from sf3d_jax.cli.ego import choose_inverse_depth, write_ego_motion
 from sf3d_jax.cli.reading import check_same_size, describe_scene_flow, read_map
 
 # Endings of (flow, scalar maps), by the value of --format.
@@ -28,6 +29,7 @@ def convert_files(
     depth_unit: str,
     png_scale: float | None,
     picture: bool,
+    ego: bool,
 ) -> str:
     """Converts the flow and the maps of one pair of images.
 
@@ -38,19 +40,18 @@ def convert_files(
       depth_unit: value of --depth-unit.
       png_scale: value of --png-scale.
       picture: value of --picture.
+      ego: value of --ego.
 
     Returns:
-      One line that says what was written.
+      Lines that say what was written.
 
     Raises:
       ValueError: a file cannot be used, or the files do not go together.
       OSError: a file is missing or cannot be written.
     """
-    flow, valid = data.read_flow(files["flow"])
-    if not valid.any():
-        raise ValueError(f"{files['flow']}: no pixel has a flow: all are invalid or NaN")
+    flow, valid = _read_flow(files["flow"])
     size = flow.shape[:2]
-    camera, next_camera, baseline = cameras(size)
+    camera, next_camera, baseline = found = cameras(size)
     # Read before anything is written, because the image may be a bad file.
     image = _read_image(files, size) if picture else None
     maps = _MapFiles(files, size, depth_unit, png_scale)
@@ -63,12 +64,62 @@ def convert_files(
         listed = ", ".join(str(path) for name, path in sorted(files.items()) if name != "image")
         raise ValueError(f"{files['flow']}: no pixel is valid in all of {listed}")
     data.write_scene_flow_npz(target, result, camera, baseline=baseline, next_camera=next_camera)
+    is_fixed = _is_fixed(camera, next_camera)
+    lines = [describe_scene_flow(target, result, is_fixed=is_fixed)]
+    if ego:
+        lines.append(write_ego_motion(target, result, found))
     # Free memory for the figure, which does not show the points.
     del result["points"]
-    is_fixed = _is_fixed(camera, next_camera)
     if picture:
         _draw(target.with_name(f"{target.stem}_picture.png"), result, image, is_fixed)
-    return describe_scene_flow(target, result, is_fixed=is_fixed)
+    return "\n".join(lines)
+
+
+def find_motion(
+    files: dict[str, Path],
+    target: Path,
+    *,
+    cameras: Callable[[tuple[int, int]], Cameras],
+    depth_unit: str,
+    png_scale: float | None,
+) -> str:
+    """Finds the camera's motion from a flow, and the depth of the first image if it is given.
+
+    Args:
+      files: paths by the names of their flags: flow, and at most one of disparity, depth and
+        inverse_depth.
+      target: .npz file that a conversion would write; see `write_ego_motion`.
+      cameras: gives the cameras for a size, (height, width).
+      depth_unit: value of --depth-unit.
+      png_scale: value of --png-scale.
+
+    Returns:
+      Lines that say what was written, and how the camera moved.
+
+    Raises:
+      ValueError: a file cannot be used, or the files do not go together.
+      OSError: a file is missing or cannot be written.
+    """
+    flow, valid = _read_flow(files["flow"])
+    size = flow.shape[:2]
+    found = cameras(size)
+    maps = {"flow": flow, "valid": valid}
+    given = dict(_MapFiles(files, size, depth_unit, png_scale))
+    inv_depth = choose_inverse_depth(given, found, path=files["flow"])
+    if inv_depth is not None:
+        known = valid & np.isfinite(inv_depth) & (inv_depth > 0)
+        if not known.any():
+            raise ValueError(f"{files['flow']}: no pixel has both a flow and a depth")
+        maps |= {"inv_depth": inv_depth, "valid": known}
+    return write_ego_motion(target, maps, found)
+
+
+def _read_flow(path: Path) -> data.FlowMap:
+    """Reads a flow, at least one pixel of which is known."""
+    flow = data.read_flow(path)
+    if not flow.valid.any():
+        raise ValueError(f"{path}: no pixel has a flow: all are invalid or NaN")
+    return flow
 
 
 def _is_fixed(camera: sf3d.Camera, next_camera: sf3d.Camera | None) -> bool:

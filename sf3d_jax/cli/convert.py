@@ -1,12 +1,13 @@
 """`sf3d convert`: files of image motion to 3D scene flow, and back."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from sf3d_jax.cli._errors import describe
-from sf3d_jax.cli._progress import say, track
+from sf3d_jax.cli._progress import say, say_if_slow, track
 from sf3d_jax.cli.files import expand, find_partners
 from sf3d_jax.cli.inputs import (
     CameraFlags,
@@ -61,6 +62,9 @@ class Convert:
     """First images, for --picture."""
     picture: bool = False
     """Also draw image, flow, inverse depth and scene flow to a .png beside the result."""
+    ego: bool = False
+    """Also find the camera's motion, print it, and write what is static (_static.png) and the
+    scene flow that is left (_residual.npz). Without the second depth, or without any, only that."""
     inverse: bool = False
     """Convert results (--input) back to flow and disparities, or depths without a baseline."""
     input: Paths = ()
@@ -81,16 +85,17 @@ class Convert:
         flows = maps["flow"]
         targets = self._choose_targets(flows)
         from sf3d_jax.cli.cameras import find_cameras
-        from sf3d_jax.cli.conversion import convert_files
+        from sf3d_jax.cli.conversion import convert_files, find_motion
 
         cameras = find_cameras(self.camera, self.moving, self.baseline, flows, self.flow)
-        one = lambda i: convert_files(
+        has_both_depths = len(maps.keys() - {"flow", "image"}) == 2
+        convert = functools.partial(convert_files, picture=self.picture, ego=self.ego)
+        one = lambda i: (convert if has_both_depths else find_motion)(
             {name: paths[i] for name, paths in maps.items()},
             targets[i],
             cameras=lambda size: cameras(i, size),
             depth_unit=self.depth_unit,
             png_scale=self.png_scale,
-            picture=self.picture,
         )
         with make_folder(targets[0].parent):
             self._convert_each(flows, one)
@@ -123,13 +128,16 @@ class Convert:
 
         names = sorted({name for pair in GEOMETRIES for name in pair})
         given = {name for name in names if getattr(self, name)}
-        if given not in [set(pair) for pair in GEOMETRIES]:
+        if self.ego and given in [set(), *({pair[0]} for pair in GEOMETRIES)]:
+            self._check_motion_only(given)
+        elif given not in [set(pair) for pair in GEOMETRIES]:
             if missing := next((path for path in flows if not path.exists()), None):
                 raise ValueError(f"--flow: there is no file {missing}")
             choices = "; ".join(" and ".join(map(flag, pair)) for pair in GEOMETRIES)
             got = " and ".join(map(flag, sorted(given))) or "none"
             raise ValueError(
                 f"besides --flow, give exactly one of these pairs: {choices}; got {got}"
+                f"{'; --ego needs none, or the first of a pair' if self.ego else ''}"
             )
         self._check_camera()
         if self.image and not self.picture:
@@ -139,6 +147,14 @@ class Convert:
         scaled = [path for x in given for path in maps[x] if not x.endswith("disparity")]
         check_png_scale(self.png_scale, scaled)
         return {"flow": flows} | maps
+
+    def _check_motion_only(self, given: set[str]) -> None:
+        """Refuses what needs a scene flow, which follows from depths in both images only."""
+        if self.picture:
+            raise ValueError("--picture needs the depths in both images; --ego alone does not")
+        if self.output.suffix.lower() == ".npz" and not self.output.is_dir():
+            have = " and ".join(map(flag, sorted(given | {"flow"})))
+            raise ValueError(f"--output: expected a folder: {have} give no scene flow (.npz)")
 
     def _check_camera(self) -> None:
         self.moving.check(self.camera)
@@ -168,7 +184,9 @@ class Convert:
 
     def _convert_each(self, inputs: list[Path], one: Callable[[int], str]) -> None:
         if len(inputs) == 1:
-            print(one(0))
+            with say_if_slow():
+                line = one(0)
+            print(line)
             return
         bad = []
         for i in track(range(len(inputs)), "file", lambda i: inputs[i].name):

@@ -143,8 +143,18 @@ def describe_scene_flow(path: Path, maps: dict[str, np.ndarray], *, is_fixed: bo
     rows = [np.linalg.norm(x[known], axis=-1) for x, known in zip(vectors, valid, strict=True)]
     lengths = np.concatenate(rows)
     middle = np.median(lengths, overwrite_input=True) if lengths.size else 0
-    # The units of the figure.
-    length = f"{middle:.3g} m" if middle >= 0.1 else f"{1000 * middle:.3g} mm"
-    median = f", median over all valid pixels {length}" if lengths.size else ""
+    median = f", median over all valid pixels {format_length(middle)}" if lengths.size else ""
     camera = "camera taken as fixed" if is_fixed else "camera motion removed"
     return f"{path}: {percent(valid.mean())} valid{median}; {camera}"
+
+
+def format_length(metres: float) -> str:
+    """Formats a length in the units of the figure.
+
+    Args:
+      metres: length in metres.
+
+    Returns:
+      Three digits, in metres or millimetres.
+    """
+    return f"{metres:.3g} m" if metres >= 0.1 else f"{1000 * metres:.3g} mm"

@@ -1,4 +1,4 @@
-"""The camera's motion from image motion, for `sf3d convert --ego`: found, written, put into words."""
+"""The camera's motion from image motion, for `sf3d convert --ego`."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -110,8 +110,9 @@ def describe_motion(transform: np.ndarray, *, has_scale: bool) -> str:
     Returns:
       One line.
     """
-    pose = np.array(sf3d.se3.inverse(transform), float)  # of the second camera, in the first's axes
-    centre, turn = pose[:, 3], np.array(sf3d.se3.log(pose), float)[3:]
+    # The pose of the second camera in the axes of the first.
+    pose = np.asarray(sf3d.se3.inverse(transform), np.float64)
+    centre, turn = pose[:, 3], np.asarray(sf3d.se3.log(pose), np.float64)[3:]
     distance, angle = np.linalg.norm(centre), np.degrees(np.linalg.norm(turn))
     moved, turned = "did not move", "did not turn"
     if distance > 0:

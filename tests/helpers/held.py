@@ -132,7 +132,7 @@ def global_estimate(value):
     )
 
 
-RIGID = {
+EGO_MOTION = {
     "ego_motion": global_estimate("test_a_scene_with_moving_bodies_is_solved"),
     "rigid_change": global_estimate("test_the_change_of_a_body_is_that_of_its_motion"),
 }
@@ -583,7 +583,7 @@ DATA = {
 HELD = {
     **TRANSFORMS,
     **CORE,
-    **RIGID,
+    **EGO_MOTION,
     **WARPING,
     **SEQUENCES,
     **MOTIONS,

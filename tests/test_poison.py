@@ -428,7 +428,7 @@ def test_every_public_function_of_pixels_is_here():
     # Means and sums of whole images.
     others |= {"masked_mean", "compose", "balance"}
     # Estimates from all pixels.
-    others |= {"ego_motion", "rigid_change"}
+    others |= {"ego_motion", "rigid_change", "fit_rigid", "rigid_bodies"}
     assert others <= public
     assert public - others - {"is_in_range", "is_positive_finite"} <= covered
     assert {"scene_flow", "project", "optical_expansion", "from_depths"} <= public

@@ -63,8 +63,9 @@ class Convert:
     picture: bool = False
     """Also draw image, flow, inverse depth and scene flow to a .png beside the result."""
     ego: bool = False
-    """Also find the camera's motion, print it, and write what is static (_static.png) and the
-    scene flow that is left (_residual.npz). Without the second depth, or without any, only that."""
+    """Also print the camera's motion, and write which pixels are static (_static.png, white) and
+    the scene flow that is left without it (_residual.npz). The flow alone, or with one depth, is
+    enough to find it; then nothing else is converted."""
     inverse: bool = False
     """Convert results (--input) back to flow and disparities, or depths without a baseline."""
     input: Paths = ()

@@ -116,8 +116,8 @@ def describe_motion(transform: np.ndarray, *, has_scale: bool) -> str:
     distance, angle = np.linalg.norm(centre), np.degrees(np.linalg.norm(turn))
     moved, turned = "did not move", "did not turn"
     if distance > 0:
-        length = format_length(distance) if has_scale else "an unknown distance without depths"
-        moved = f"moved by {length} towards {_describe(centre, _WAYS)}"
+        length = format_length(distance) if has_scale else "an unknown distance"
+        moved = f"moved {length} towards {_describe(centre, _WAYS)}"
     if angle > 0:
         turned = f"turned by {angle:.3g} degrees about {_describe(turn, _TURNS)}"
     return f"  the camera {moved}, and {turned}; axes x right, y down, z forward"

@@ -16,7 +16,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics import mask
 from sf3d_jax._numerics.platforms import choose_by_platform
+from sf3d_jax._numerics.vectors import Vector
 
 # The lower quartile of |e| for a standard normal e.
 NORMAL_QUARTILE = 0.3186394
@@ -24,6 +26,8 @@ NORMAL_QUARTILE = 0.3186394
 _CLIP = 4.0
 # Scales at which the weights of a residual and of a window's mean have fallen to exp(-1/2).
 _OWN, _POOLED = 3.0, 2.0
+# Scales from which on residuals have no share in the mean of those that are alike.
+_REJECTED = 6.0
 # Scales of a window's mean at which a pixel is as likely still as moving.
 _MASK = 3.5
 
@@ -92,6 +96,28 @@ def pool(residual: jax.Array, known: jax.Array, scale: jax.Array, radius: int) -
     clipped = known * jnp.clip(residual, -_CLIP * scale, _CLIP * scale)
     count = jnp.maximum(sum_windows(known, radius), 1)
     return sum_windows(clipped, radius) / jnp.sqrt(count)
+
+
+def pool_alike(
+    residual: Vector, size: jax.Array, known: jax.Array, scale: jax.Array, radius: int
+) -> Vector:
+    """sum(u r) / sqrt(sum(u^2)) over each window: residuals of what moves fast have no share.
+
+    The share u = (1 - (|r| / 6 s)^2)^2 is Tukey's. So a pixel beside a fast object is not
+    taken for a part of it.
+
+    Args:
+      residual: components of the residuals, (H, W) each, finite.
+      size: (H, W), |r|.
+      known: (H, W), 1 where a residual counts, and 0 elsewhere.
+      scale: standard deviation of the components, one number.
+      radius: windows have 2 radius + 1 rows and columns.
+    """
+    share = known * jnp.square(jnp.maximum(1 - jnp.square(size / (_REJECTED * scale)), 0))
+    squares = sum_windows(share * share, radius)
+    found = squares > 0
+    factor = mask(found, lax.rsqrt(jnp.where(found, squares, 1)))
+    return tuple(factor * sum_windows(share * r, radius) for r in residual)
 
 
 def sum_windows(x: jax.Array, radius: int) -> jax.Array:

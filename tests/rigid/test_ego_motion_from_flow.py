@@ -50,7 +50,7 @@ def test_the_motion_is_exact_without_noise():
     assert turn_error(found.transform, scene.transform) < 1e-5
     assert direction_error(found.transform, scene.transform) < 1e-4
     np.testing.assert_allclose(np.linalg.norm(found.transform[:, 3]), 1, rtol=1e-6)
-    assert f1_score(np.array(found.static) > 0.5, scene.static, scene.valid) > 0.9
+    assert f1_score(np.array(found.static) > 0.5, scene.static, scene.valid) > 0.999
 
 
 def test_noise_costs_little():

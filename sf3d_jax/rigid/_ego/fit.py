@@ -25,8 +25,6 @@ LEAST_SCALE = 2e-3
 _QUARTILES = {2: 0.7585276, 3: 1.1011532}
 # Scales at which the weights of a residual have fallen to exp(-1/2).
 _OWN = 3.0
-# Scales from which on residuals have no share in the mean over a window.
-_REJECTED = 6.0
 
 
 def find_scale(size: jax.Array, rows: Rows) -> jax.Array:
@@ -76,7 +74,7 @@ def weigh_pixels(rows: Rows) -> jax.Array:
 def find_static(rows: Rows) -> jax.Array:
     """How surely each pixel is static; 0 where not seen."""
     residual, size, known, scale = _measure(rows)
-    mean = length(*_pool_alike(residual, size, known, scale))
+    mean = length(*_robust.pool_alike(residual, size, known, scale, _RADIUS))
     own, pooled = _robust.is_still(size, scale), _robust.is_still(mean, find_scale(mean, rows))
     return known * own * pooled
 
@@ -86,19 +84,6 @@ def _measure(rows: Rows) -> tuple[Vector, jax.Array, jax.Array, jax.Array]:
     residual = mask(rows.seen, rows.residual)
     size = length(*residual)
     return residual, size, rows.seen.astype(size.dtype), find_scale(size, rows)
-
-
-def _pool_alike(residual: Vector, size: jax.Array, known: jax.Array, scale: jax.Array) -> Vector:
-    """sum(u r) / sqrt(sum(u^2)) over each window: residuals of what moves fast have no share.
-
-    The share u = (1 - (|r| / 6 s)^2)^2 is Tukey's. So a pixel beside a fast object is not
-    taken for a part of it.
-    """
-    share = known * jnp.square(jnp.maximum(1 - jnp.square(size / (_REJECTED * scale)), 0))
-    squares = _robust.sum_windows(share * share, _RADIUS)
-    found = squares > 0
-    factor = mask(found, lax.rsqrt(jnp.where(found, squares, 1)))
-    return tuple(factor * _robust.sum_windows(share * r, _RADIUS) for r in residual)
 
 
 def differentiate_refined(pixels: Pixels, motion: Motion, usable: jax.Array) -> Motion:

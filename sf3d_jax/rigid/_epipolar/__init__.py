@@ -20,7 +20,12 @@ from sf3d_jax.rigid._epipolar.lines import (
     make_lines,
 )
 from sf3d_jax.rigid._epipolar.pixels import collect_flow
-from sf3d_jax.rigid._epipolar.refinement import differentiate_refined, refine, weigh_pixels
+from sf3d_jax.rigid._epipolar.refinement import (
+    differentiate_refined,
+    find_static,
+    refine,
+    weigh_pixels,
+)
 from sf3d_jax.rigid._epipolar.side import find_side
 from sf3d_jax.rigid._epipolar.start import find_start
 
@@ -62,7 +67,7 @@ def _estimate_one(pixels: Pixels) -> tuple[jax.Array, jax.Array, jax.Array]:
     known = pixels.known.astype(pixels.x.dtype)
     motion, side, usable = _solve(*lax.stop_gradient((pixels, lines, known)))
     motion = differentiate_refined(motion, lines, known, usable)
-    _, static = weigh_pixels(find_distances(motion, lines), known)
+    static = find_static(find_distances(motion, lines), known)
     identity = jnp.eye(3, 4, dtype=known.dtype)
     turned = identity[:, :3] + motion.turn
     transform = jnp.concatenate([turned, side * motion.direction[:, None]], axis=1)
@@ -72,7 +77,7 @@ def _estimate_one(pixels: Pixels) -> tuple[jax.Array, jax.Array, jax.Array]:
 def _solve(pixels: Pixels, lines: Lines, known: jax.Array) -> tuple[Motion, jax.Array, jax.Array]:
     """The motion up to the side of t, this side, and whether the pixels determine it."""
     motion = refine(find_start(pixels), lines, known)
-    weights, _ = weigh_pixels(find_distances(motion, lines), known)
+    weights = weigh_pixels(find_distances(motion, lines), known)
     side, has_depths = find_side(motion, lines, weights, known)
     usable = (
         has_depths

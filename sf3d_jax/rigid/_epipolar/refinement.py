@@ -54,19 +54,35 @@ def _sum_slopes(motion: Motion, parameters: tuple[Lines, jax.Array]) -> jax.Arra
 
 
 def _weigh(distance: jax.Array, known: jax.Array) -> jax.Array:
-    return weigh_pixels(distance, known)[0].reshape(-1)
+    return weigh_pixels(distance, known).reshape(-1)
 
 
-def weigh_pixels(distance: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The weight of each pixel, and how surely it is static, (H, W) each; 0 where not known.
+def weigh_pixels(distance: jax.Array, known: jax.Array) -> jax.Array:
+    """The weight of each pixel, (H, W); 0 where not known.
 
     Args:
       distance: (H W,), from the epipolar lines.
       known: (H, W), 1 where a pixel counts, and 0 elsewhere.
     """
     distance = distance.reshape(known.shape)
-    scale = _robust.find_scale(distance, known, _LEAST_SCALE)
+    scale = _find_scale(distance, known)
     pooled = _robust.pool(distance, known, scale, _RADIUS)
-    pooled_scale = _robust.find_scale(pooled, known, _LEAST_SCALE)
-    weights = _robust.weigh(distance, pooled, scale, pooled_scale)
-    return known * weights, known * _robust.is_still(pooled, pooled_scale)
+    return known * _robust.weigh(distance, pooled, scale, _find_scale(pooled, known))
+
+
+def find_static(distance: jax.Array, known: jax.Array) -> jax.Array:
+    """How surely each pixel is static, (H, W); 0 where not known.
+
+    Args:
+      distance: (H W,), from the epipolar lines.
+      known: (H, W), 1 where a pixel counts, and 0 elsewhere.
+    """
+    distance = distance.reshape(known.shape)
+    scale = _find_scale(distance, known)
+    (pooled,) = _robust.pool_alike((distance,), jnp.abs(distance), known, scale, _RADIUS)
+    own = _robust.is_still(distance, scale)
+    return known * own * _robust.is_still(pooled, _find_scale(pooled, known))
+
+
+def _find_scale(distance: jax.Array, known: jax.Array) -> jax.Array:
+    return _robust.find_scale(distance, known, _LEAST_SCALE)

@@ -1,4 +1,4 @@
-"""The camera's motion from image motion, for `sf3d convert --ego`."""
+"""The motion of the camera for `sf3d convert --ego`: found, written and put into words."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -29,6 +29,7 @@ SPLIT = {
         "sf3d_jax.camera": ("camera", "Cameras"),
         "sf3d_jax.conversion": ("scene_flow", "Scene flow"),
         "sf3d_jax.warping": ("warping", "Warping and visibility"),
+        "sf3d_jax.rigid": ("rigid", "Rigid motion"),
         "sf3d_jax.samples": ("samples", "Samples"),
     },
     "sf3d_jax.data": {
@@ -43,9 +44,9 @@ SPLIT = {
 }
 
 # The pages of the site in a reader's order; others follow.
-ORDER = """camera se3 scene_flow depth_change warping samples augment losses metrics fit gaussians
-    views data_sets data_loading data_checking data_evaluation data_maps data_cameras data
-    data_closed_form""".split()
+ORDER = """camera se3 scene_flow depth_change warping rigid rigid_field tracks samples augment
+    losses metrics fit gaussians views data_sets data_loading data_checking data_evaluation
+    data_maps data_cameras data data_closed_form""".split()
 
 SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")
 
@@ -79,7 +80,7 @@ def list_names():
     found = []
     for stub in sorted(ROOT.rglob("__init__.pyi")):
         home = ".".join(stub.parent.relative_to(ROOT.parent).parts)
-        package = home.replace("sf3d_jax.conversion.", "sf3d_jax.")
+        package = re.sub(r"^sf3d_jax\.(conversion|rigid)\.", "sf3d_jax.", home)
         found += [
             Name(package, alias.name, node.module)
             for node in ast.parse(stub.read_text()).body

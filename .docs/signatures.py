@@ -103,9 +103,9 @@ def shorten(annotation, places, scope):
             value = scope.get(node.id)
             if found := literal(value):
                 return found
-            path = public_path(node.id, places)
-            if path and value in (None, functools.reduce(getattr, path.split(".")[1:], sf3d)):
-                return ast.Name(path)
+            for path in public_paths(node.id, places):
+                if value in (None, functools.reduce(getattr, path.split(".")[1:], sf3d)):
+                    return ast.Name(path)
             if node.id.startswith("_"):  # a private alias or class
                 origin = typing.get_origin(value)
                 return ast.Name(origin.__name__ if origin else node.id.strip("_"))
@@ -127,7 +127,12 @@ def literal(value):
 
 def public_path(name, places):
     """The path of a public type by its last word, if there is one."""
+    return next(iter(public_paths(name, places)), None)
+
+
+def public_paths(name, places):
+    """The paths of all public types by their last word, the shortest path first."""
     if not name[0].isupper():
-        return None
-    paths = [f"sf3d_jax.{name}", *sorted(places)]
-    return next((p for p in paths if p in places and p.split(".")[-1] == name), None)
+        return []
+    paths = dict.fromkeys([f"sf3d_jax.{name}", *sorted(places)])
+    return [p for p in paths if p in places and p.split(".")[-1] == name]

@@ -1,7 +1,7 @@
 """Two steps of motion made one.
 
-A point at p moves by F1 to q = p + F1, where the second step takes it on. With m of the second step
-(see `_following`) sampled at q, the ray r1 of q and the inverse depth d1 = d + c1 of the point,
+A point at p moves by F1 to q = p + F1, where the second step takes it on. With m = d (X1 - X0) of
+the second step sampled at q, the ray r1 of q and the inverse depth d1 = d + c1 of the point,
 
     F = F1 + (the motion of the pixel q whose ray changes by (m_xy - r1_xy m_z) / (1 + m_z)),
     c = c1 - d1 m_z / (1 + m_z).

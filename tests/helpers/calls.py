@@ -346,8 +346,13 @@ def measured(name, **maps):
     return Call(run, (maps,))
 
 
-def measure_tracks(metric, estimate, truth, visible, **options):
-    metric = metric.empty().update(estimate, visible, truth, visible, **options)
+def update_with_tracks(metric, estimate, truth, visible, **options):
+    """The metric of these tracks, which is what runs on a GPU."""
+    return metric.empty().update(estimate, visible, truth, visible, **options)
+
+
+def measure_tracks(metric, *tracks, **options):
+    metric = update_with_tracks(metric, *tracks, **options)
     metric.merge(metric).compute()
     return metric
 

@@ -105,7 +105,8 @@ def _sum_in_parts(dtype: np.dtype, terms: list[Terms]) -> Totals:
             hits.append(jnp.zeros_like(counts[i]))
             numbers.append(_sum_in_eights(values))
             places.append(i)
-    sums = Double.of(jnp.zeros((len(counts[0]), len(terms)), dtype))
+    # Not constants, since in a shard_map they vary as the counts do.
+    sums = Double.of(jnp.zeros_like(jnp.stack(counts, -1), dtype))
     if numbers:
         put = lambda x, y: x.at[:, np.array(places)].set(y)
         sums = jax.tree.map(put, sums, _sum_last_axis(jnp.stack(numbers, 1)))

@@ -75,7 +75,7 @@ def _bisect(size: jax.Array, rank: jax.Array) -> jax.Array:
     bits = lax.bitcast_convert_type(size, kind)
 
     def set_bit(i: jax.Array, below: jax.Array) -> jax.Array:
-        trial = below | (jnp.ones((), kind) << (jnp.iinfo(kind).bits - 2 - i).astype(kind))
+        trial = below | (jnp.ones((), kind) << jnp.asarray(jnp.iinfo(kind).bits - 2 - i, kind))
         return jnp.where(jnp.sum(bits < trial) <= rank, trial, below)
 
     # Not a constant, since in a shard_map the start of a loop varies as its results do.

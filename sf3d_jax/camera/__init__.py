@@ -349,6 +349,8 @@ def check_camera(name: str, camera: object) -> tuple[int, ...]:
         check_no_path(name, camera)
         is_matrix = getattr(camera, "shape", ())[-2:] == (3, 3)
         advice = "; use Camera.from_matrix(K, (height, width))" if is_matrix else ""
+        if isinstance(camera, list | tuple) and {*map(type, camera)} == {Camera}:
+            advice = "; stack them: jax.tree.map(lambda *x: jnp.stack(x), *cameras)"
         # Inside jit, numbers are arrays too.
         got = "an array or a number" if isinstance(camera, jax.Array) else type(camera).__name__
         raise TypeError(f"{name}: expected a Camera, got {got}{advice}")

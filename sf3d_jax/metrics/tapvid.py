@@ -200,7 +200,9 @@ class TapVid3D(_Tracking):
         """Adds videos of T frames with n points. All frames count, also that of the query.
 
         Positions are arrays, or pairs (values, valid), in metres, in the axes of each frame's own
-        camera, as TAPVid-3D has them; |P - P*| < x z* / sqrt(fx fy) is within x pixels.
+        camera, as TAPVid-3D has them; |P - P*| < x z* / sqrt(fx fy) is within x pixels. Those of
+        `Tracks.points`, which are in world axes, are
+        `se3.apply(cameras.world_to_camera[..., None, :, :], tracks.points)`.
 
         Args:
           points: (*b, T, n, 3), the estimate; without one a point is at no threshold.

@@ -217,7 +217,7 @@ def _check_arguments(
     if not isinstance(radius, int) or radius < 0:
         raise ValueError(f"radius: expected a number of pixels, at least 0, got {radius!r}")
     check_array("affinity", affinity)
-    if not affinity.shape[-1:] or not affinity.shape[-1]:
+    if affinity.ndim < 3 or not affinity.shape[-1]:
         raise ValueError(f"affinity: expected shape (..., H, W, C), got {affinity.shape}")
     dtype, batch = check_maps_of(
         camera,

@@ -273,7 +273,7 @@ def test_what_does_not_fit_is_named():
         refine(maps[0][..., :3], *maps[1:])
     with pytest.raises(ValueError, match="confidence: expected shape"):
         refine(*maps[:4], maps[4][..., :2], maps[5])
-    with pytest.raises(ValueError, match="affinity: expected shape"):
+    with pytest.raises(ValueError, match=r"affinity: expected shape \(..., H, W, C\)"):
         refine(*maps[:5], maps[5][..., 0])
     with pytest.raises(TypeError, match="camera: expected a Camera"):
         refine(*maps, camera=MATRIX)

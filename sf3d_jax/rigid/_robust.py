@@ -100,11 +100,11 @@ def pool(residual: jax.Array, known: jax.Array, scale: jax.Array, radius: int) -
 
 def pool_alike(
     residual: Vector, size: jax.Array, known: jax.Array, scale: jax.Array, radius: int
-) -> Vector:
+) -> tuple[Vector, jax.Array]:
     """sum(u r) / sqrt(sum(u^2)) over each window: residuals of what moves fast have no share.
 
     The share u = (1 - (|r| / 6 s)^2)^2 is Tukey's. So a pixel beside a fast object is not
-    taken for a part of it.
+    taken for a part of it. Amid fast objects the result is 0, which says nothing about noise.
 
     Args:
       residual: components of the residuals, (H, W) each, finite.
@@ -112,12 +112,16 @@ def pool_alike(
       known: (H, W), 1 where a residual counts, and 0 elsewhere.
       scale: standard deviation of the components, one number.
       radius: windows have 2 radius + 1 rows and columns.
+
+    Returns:
+      The components, and 1 where a pixel has a share of its own, 0 elsewhere.
     """
     share = known * jnp.square(jnp.maximum(1 - jnp.square(size / (_REJECTED * scale)), 0))
     squares = sum_windows(share * share, radius)
     found = squares > 0
     factor = mask(found, lax.rsqrt(jnp.where(found, squares, 1)))
-    return tuple(factor * sum_windows(share * r, radius) for r in residual)
+    pooled = tuple(factor * sum_windows(share * r, radius) for r in residual)
+    return pooled, (share > 0).astype(known.dtype)
 
 
 def sum_windows(x: jax.Array, radius: int) -> jax.Array:

@@ -262,6 +262,15 @@ def test_rendered_scenes_are_solved_to_rounding(make, with_change):
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("noise", [1e-3, 0.02, 0.5])
+def test_the_mask_of_a_rendered_scene_holds_under_noise(noise):
+    """Fast bodies, amid which no residual tells of the noise, do not make it look smaller."""
+    truth = objects()
+    found = find(add_noise(truth, 0, pixels=noise, depth=0.0))
+    assert score(found, truth) > 0.99
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize(("with_change", "least"), [(True, 99), (False, 98)])
 def test_random_scenes_are_solved(with_change, least):
     solved = 0

@@ -100,14 +100,9 @@ def ego_motion(
       pixels must count, and a mere turn, which has no direction of t, is not valid. Two motions
       may fit a scene that is one plane.
     """
-    maps = {
-        "flow": (flow, 2),
-        "inv_depth": (inv_depth, 0),
-        "inv_depth_change": (inv_depth_change, 0),
-    }
-    dtype, batch = check_maps_of(
-        camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
-    )
+    optional = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    given = {name: (x, 0) for name, x in optional.items() if x is not None}
+    dtype, batch = check_maps_of(camera, next_camera, flow=(flow, 2), **given)
     entries = None
     batches = {"maps and cameras": batch}
     if covariance is not None:

@@ -99,9 +99,9 @@ def ego_motion(
       V n) with n = t x R r0 and V the covariance of the ray r1. Then `residual` is None, eight
       pixels must count, variances of the flow count from 3e-10 px^2, and a mere turn, which has no
       direction of t, is not valid; nor is a translation that moves pixels by less than the noise,
-      or than about 0.004 px. Two motions fit a scene that is one plane. If one of them puts a part of
-      the plane behind the camera, the result is the other one; if not, it is either, degrees from
-      the other, and valid. With depth, planes are no exception.
+      or than about 0.004 px. Two motions fit a scene that is one plane. If one of them puts a part
+      of the plane behind the camera, the result is the other one; if not, it is either, degrees
+      from the other, and valid. With depth, planes are no exception.
     """
     optional = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     given = {name: (x, 0) for name, x in optional.items() if x is not None}

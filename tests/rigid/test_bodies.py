@@ -194,6 +194,19 @@ def test_an_image_of_one_or_two_columns_is_one_body(size):
 
 
 @pytest.mark.thorough
+def test_it_runs_where_jit_is_disabled():
+    flow, inv_depth, change, camera = inputs(scene_of(*SEEDS[0]))
+    size = (12, 16)
+    maps = [jax.device_put(x[: size[0], : size[1]]) for x in (flow, inv_depth, change)]
+    window = jax.device_put(camera.crop(0, 0, size))
+    expected = sf3d.rigid_bodies(*maps, window, most=1)
+    with jax.disable_jit():
+        found = sf3d.rigid_bodies(*maps, window, most=1)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.transforms, expected.transforms, atol=1e-4)
+
+
+@pytest.mark.thorough
 def test_random_scenes_of_two_to_five_bodies():
     """Bodies of more than 1 % of the pixels, which noise does not bring below the least share."""
     least = {False: [], True: []}

@@ -101,7 +101,7 @@ def ego_motion(
       direction of t, is not valid; nor is a translation that moves pixels by less than the noise,
       or than about 0.004 px. Two motions fit a scene that is one plane. If one of them puts a part
       of the plane behind the camera, the result is the other one; if not, it is either, degrees
-      from the other, and valid. With depth, planes are no exception.
+      from the other, and valid. With depth, a plane has one motion.
     """
     optional = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
     given = {name: (x, 0) for name, x in optional.items() if x is not None}

@@ -95,7 +95,7 @@ def _or_zeros(translation: jax.Array | None, like: jax.Array) -> jax.Array:
     """The translation, or none in the dtype of another argument, which is not checked yet."""
     if translation is not None:
         return translation
-    dtype = getattr(like, "dtype", None)
+    dtype = getattr(like, "dtype", jnp.dtype(int))
     return jnp.zeros((3,), dtype if jnp.issubdtype(dtype, jnp.floating) else float)
 
 

@@ -38,7 +38,7 @@ def collect_flow(
     share = 1 - xy / jnp.where(xx > 0, xx, 1) * (xy / jnp.where(yy > 0, yy, 1))
     tiny = 4 * float(jnp.finfo(xx.dtype).eps)
     known = pixels.known & is_in_range(xx) & is_in_range(yy) & (xx > 0) & (yy > 0) & (share > tiny)
-    if entries is not None:
+    if pixels.entries is not None:
         known = known & is_positive_finite(pixels.entries[0, 0])
         known = known & is_positive_finite(pixels.entries[1, 1])
     return dataclasses.replace(pixels, known=known)

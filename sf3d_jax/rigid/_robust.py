@@ -47,7 +47,7 @@ def find_scale(
       One number. Its derivative is that of the residual at the quartile.
     """
     size = jnp.where(known > 0, jnp.abs(residual), jnp.inf)
-    value = _find_quartile(lax.stop_gradient(size), lax.stop_gradient(known))
+    value = find_quantile(*lax.stop_gradient((size, known > 0)), 0.25)
     there = size == value
     count = jnp.maximum(jnp.sum(there), 1).astype(size.dtype)
     found = jnp.sum(jnp.where(there, size, 0)) / count
@@ -55,15 +55,28 @@ def find_scale(
     return jnp.maximum(found / quartile, jnp.asarray(least, size.dtype))
 
 
-def _find_quartile(size: jax.Array, known: jax.Array) -> jax.Array:
-    """The lower quartile of the known ones of positive numbers, exactly."""
-    rank = jnp.sum(known > 0) // 4
+def find_quantile(size: jax.Array, known: jax.Array, share: float) -> jax.Array:
+    """The quantile of the known ones of numbers that are not negative, exactly.
+
+    Args:
+      size: (...), not negative, or any values where not known.
+      known: (...), bool.
+      share: the share of the known numbers that are below the quantile, less than 1.
+
+    Returns:
+      One of the numbers; infinity if none is known.
+    """
+    size = jnp.where(known, size, jnp.inf)
+    rank = (share * jnp.sum(known).astype(size.dtype)).astype(jnp.int32)
     return choose_by_platform(_bisect, _sort, size, rank)
 
 
 def _sort(size: jax.Array, rank: jax.Array) -> jax.Array:
-    """The number of a rank, in the form for GPUs, where a sort is a few launches."""
-    return jnp.sort(size.reshape(-1))[rank]
+    """The number of a rank, in the form for GPUs, where a sort is a few launches.
+
+    A stable sort would move an index with each number.
+    """
+    return jnp.sort(size.reshape(-1), stable=False)[rank]
 
 
 def _bisect(size: jax.Array, rank: jax.Array) -> jax.Array:

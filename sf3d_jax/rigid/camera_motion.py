@@ -101,17 +101,15 @@ def ego_motion(
       freedom. Derivatives are those of the solution (implicit function theorem), not of the steps.
       Without depth, e is the distance from the epipolar line in the second image, n . r1 / sqrt(n^T
       V n) with n = t x R r0 and V the covariance of the ray r1. Then `residual` is None, eight
-      pixels must count, and a mere turn, which has no direction of t, is not valid. Two motions
-      may fit a scene that is one plane.
+      pixels must count, variances of the flow count from 3e-10 px^2, and a mere turn, which has no
+      direction of t, is not valid; nor is a translation that moves pixels by less than the noise,
+      or than about 0.004 px. Two motions fit a scene that is one plane. If one of them puts a part
+      of the plane behind the camera, the result is the other one; if not, it is either, degrees
+      from the other, and valid. With depth, a plane has one motion.
     """
-    maps = {
-        "flow": (flow, 2),
-        "inv_depth": (inv_depth, 0),
-        "inv_depth_change": (inv_depth_change, 0),
-    }
-    dtype, batch = check_maps_of(
-        camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
-    )
+    optional = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    given = {name: (x, 0) for name, x in optional.items() if x is not None}
+    dtype, batch = check_maps_of(camera, next_camera, flow=(flow, 2), **given)
     entries = None
     batches = {"maps and cameras": batch}
     if covariance is not None:

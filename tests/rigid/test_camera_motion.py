@@ -165,6 +165,8 @@ def test_too_little_is_not_valid():
 def test_wrong_arguments_are_named():
     scene = cast(small_scene())
     maps = scene.flow, scene.inv_depth, scene.camera
+    with pytest.raises(TypeError, match="flow: expected an array, got NoneType"):
+        sf3d.ego_motion(None, scene.inv_depth, scene.camera)
     with pytest.raises(ValueError, match="inv_depth: expected"):
         sf3d.ego_motion(scene.flow, scene.inv_depth[:-1], scene.camera)
     with pytest.raises(ValueError, match="inv_depth_change: expected"):

@@ -26,7 +26,7 @@ from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import TwoViews, two_views
 from sf3d_jax.conversion.scene_flow import lift
 from sf3d_jax.rigid.rigid_field._edges import find_links
-from sf3d_jax.rigid.rigid_field._moments import sum_moments
+from sf3d_jax.rigid.rigid_field._moments import Links, sum_moments
 from sf3d_jax.rigid.rigid_field._states import State
 from sf3d_jax.se3 import _turns
 
@@ -76,11 +76,12 @@ def local(
     s - k x m - tau, which is 0 exactly if the window moves rigidly; k = 2 tan(angle / 2) axis is
     Cayley's vector of R. Then R - I = (I - [k]/2)^-1 [k] and t = mean(s) - (R - I) mean(x).
 
-    The window follows the pixel's column for `radius` pixels up and down, and from each of these
-    pixels its row for `radius` pixels to either side. It ends where inverse depth or inverse depth
-    times s differs from one pixel to the next by more than twice its local slope, so it holds one
-    surface and one motion, and at invalid pixels. The row and the column of the pixel itself count
-    twice. On a line, R does not turn about the line.
+    The window follows the pixel's column for `radius` pixels up and down, and from each valid pixel
+    there its row for `radius` pixels to either side. It ends where inverse depth or inverse depth
+    times s differs from one valid pixel to the next by more than twice its local slope per pixel,
+    so it holds one surface and one motion. It goes on behind one or two invalid pixels in a row and
+    leaves them out; it ends at three. The row and the column of the pixel itself count twice. On a
+    line, R does not turn about the line.
 
     Args:
       flow: (*b, H, W, 2), (Fu, Fv) in pixels.
@@ -131,10 +132,10 @@ def _fit_windows(
     weights, d = mask(valid, (weights, d), (0, 1))
     z = mask(valid, reciprocal(d))
     middle = add((views.x * z, views.y * z, z), scale(0.5, moved))
-    links = find_links(*lax.stop_gradient((d, scale(d, moved))), valid, rounding)
+    joined = find_links(*lax.stop_gradient((d, scale(d, moved))), valid, rounding)
     fold = lambda x: x.reshape(-1, *x.shape[-2:])
     pixels = tuple(map(fold, (weights, *middle, *moved)))
-    state = sum_moments(radius, *map(fold, links), pixels)
+    state = sum_moments(radius, Links(*map(fold, (*joined, valid))), pixels)
     fit = _solve(tuple(x.reshape(valid.shape) for x in state), middle, tuple(moved))
     return fit._replace(valid=valid & fit.valid)
 

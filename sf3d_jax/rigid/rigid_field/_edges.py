@@ -1,11 +1,10 @@
 """Where a window must not go on: between pixels of two surfaces, or of two motions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from sf3d_jax._numerics import compute_once
 from sf3d_jax._numerics.vectors import Vector
@@ -32,18 +31,18 @@ class _Neighbour(NamedTuple):
 
     def read(self, x: jax.Array, otherwise: float) -> jax.Array:
         """The map that holds what x holds at the neighbours, and `otherwise` without one."""
-        values = (shift(x, k * self.way, self.axis) for k in range(1, REACH + 1))
-        return self._choose(values, otherwise)
+        values = [shift(x, k * self.way, self.axis) for k in range(1, REACH + 1)]
+        return self._choose(values, jnp.asarray(otherwise, x.dtype))
 
-    def measure(self, otherwise: float) -> jax.Array:
-        """How far the neighbours are, and `otherwise` without one."""
-        return self._choose(map(float, range(1, REACH + 1)), otherwise)
+    def measure(self, dtype: jnp.dtype) -> jax.Array:
+        """How far the neighbours are; 1 without one."""
+        one, *others = (jnp.asarray(k, dtype) for k in range(1, REACH + 1))
+        return self._choose([one, *others], one)
 
-    def _choose(self, values: Iterable[ArrayLike], otherwise: float) -> jax.Array:
-        result = jnp.asarray(otherwise)
+    def _choose(self, values: Sequence[jax.Array], otherwise: jax.Array) -> jax.Array:
         for there, value in reversed(list(zip(self.there, values, strict=True))):
-            result = jnp.where(there, value, result)
-        return result
+            otherwise = jnp.where(there, value, otherwise)
+        return otherwise
 
 
 def find_links(
@@ -95,7 +94,7 @@ def _find_neighbours(valid: jax.Array, axis: int) -> tuple[_Neighbour, _Neighbou
 
 def _find_steps(x: jax.Array, valid: jax.Array, before: _Neighbour) -> jax.Array:
     """The change from the pixel before, per pixel; infinite without one."""
-    change = abs(x - before.read(x, jnp.inf)) / before.measure(1.0)
+    change = abs(x - before.read(x, jnp.inf)) / before.measure(x.dtype)
     return compute_once(jnp.where(valid, change, jnp.inf))
 
 
@@ -116,7 +115,7 @@ def _link(
     before: _Neighbour,
 ) -> jax.Array:
     """Where a pixel belongs to what the valid one before it along an axis belongs to."""
-    linked, distance = jnp.ones((), bool), before.measure(1.0)
+    linked, distance = jnp.ones((), bool), before.measure(steps[0].dtype)
     for step, slope, error in zip(steps, slopes, errors, strict=True):
         most = 2 * jnp.maximum(slope, before.read(slope, 0.0))
         most = most + jnp.maximum(error, before.read(error, 0.0)) / distance

@@ -93,9 +93,9 @@ def local(
 
     Returns:
       Transforms, and residuals in metres, in the dtype of the maps. The camera is the reference, as
-      in `scene_flow` without a second camera. Valid where `scene_flow` is, the weight is finite and
-      not negative, and the window has weight at two places. Invalid pixels are in no window; they
-      are zero and pass no gradient. Derivatives take the windows' edges as given.
+      in `scene_flow` without a second camera. Valid where `scene_flow` is, the weight is at least
+      0 and below 3e9 (float32), and the window has weight at two places. Invalid pixels are in no
+      window; they are zero and pass no gradient. Derivatives take the windows' edges as given.
 
     Raises:
       ValueError: the radius is less than 1.
@@ -163,13 +163,15 @@ def _find_rotation(state: State) -> tuple[Vector, jax.Array]:
     spread = xx + yy + zz
     smallest = jnp.square(_POINT * eps) * dot(center, center)
     valid = spread > weight * smallest
-    unit = 1 / jnp.where(valid, spread, 1)
+    # Both sides of the equation are scaled, so k does not change with the unit.
+    unit = lax.stop_gradient(1 / jnp.where(valid, spread, 1))
     xx, xy, xz, yy, yz, zz = scale(unit, (xx, xy, xz, yy, yz, zz))
+    trace = xx + yy + zz
     # The sum of the products of two eigenvalues of Q, of which a line has one.
     width = xx * yy - xy * xy + xx * zz - xz * xz + yy * zz - yz * yz
     is_line = width < _LINE * eps
     # On a line, the solution that is perpendicular to it is that of Q = 0.
     xx, xy, xz, yy, yz, zz = mask(~is_line, (xx, xy, xz, yy, yz, zz))
-    rows = (1 - xx,), (-xy, 1 - yy), (-xz, -yz, 1 - zz)
+    rows = (trace - xx,), (-xy, trace - yy), (-xz, -yz, trace - zz)
     factor, _ = decompose(rows, _PIVOT * eps)
     return mask(valid, tuple(solve(factor, scale(unit, mixed)))), valid

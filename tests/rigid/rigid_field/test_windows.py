@@ -127,6 +127,17 @@ def test_the_gradient_is_that_of_finite_differences(form):
         assert abs((of_map * along).sum() - numeric) < 1e-5 * scale
 
 
+def test_the_scale_of_the_weights_does_not_matter():
+    """Not even where the squares of their reciprocals overflow, as in a network's confidences."""
+    *maps, _, _ = scene()
+    _, expected, gradient = run(maps, "cpu")
+    _, fit, scaled = run([*maps[:3], 1e-160 * maps[3]], "cpu")
+    np.testing.assert_array_equal(fit.valid, expected.valid)
+    np.testing.assert_allclose(fit.field, expected.field, atol=1e-10)
+    for x, y in zip(scaled, (*gradient[:3], 1e160 * gradient[3]), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-8 * abs(y).max())
+
+
 @pytest.mark.thorough
 def test_a_tangent_is_the_gradient_along_it():
     *maps, _, _ = scene()

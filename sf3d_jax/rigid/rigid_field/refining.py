@@ -91,9 +91,11 @@ def refine(
     Returns:
       The refined field, in the dtype of the arrays. A pixel is valid if its inputs are finite, its
       depths positive before and after, its confidence not negative and R a rotation. Others are
-      absent from all windows and pass no gradient. First derivatives, forward and reverse, are
-      complete: also those by field, depth and camera, which RAFT-3D leaves out (use
-      `jax.lax.stop_gradient`). There are no second ones.
+      absent from all windows and pass no gradient, not even to their own transform. They are not 0
+      as in other functions but keep their transform, which the next iteration of a network starts
+      from; a transform with NaN, infinity or huge numbers becomes 0, and stays invalid. First
+      derivatives, forward and reverse, are complete: also those by field, depth and camera, which
+      RAFT-3D leaves out (use `jax.lax.stop_gradient`). There are no second ones.
 
     Raises:
       ValueError: radius is negative, or jacobian is another word.

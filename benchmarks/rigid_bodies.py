@@ -2,9 +2,9 @@
 
 import jax
 import numpy as np
-from rigid_ego import single
+from rigid_ego import Call, single
 from rigid_scenes import make_scene, shift_error, turn_error
-from timing import Way, race, rows_of
+from timing import race, rows_of
 
 import sf3d_jax as sf3d
 
@@ -59,6 +59,6 @@ def report_bodies(report, quick):
     table = {}
     for size in ((48, 64),) if quick else ((48, 64), (240, 320)):
         maps = maps_of(make_scene(0, size, moving=0.45, bodies=3, one_camera=True))
-        table["{} x {}".format(*size)] = Way(segment, maps, False)
+        table["{} x {}".format(*size)] = Call(segment, *maps)
     medians = race(table, 2 if quick else 7)
     report.add("rigid_bodies, times", rows_of(table, medians, "48 x 64"))

@@ -153,7 +153,7 @@ def measure(name, clip, dtype):
 
 
 def report_chains(report, quick):
-    widths = (40, 80, 160) if quick else (40, 80, 160, 320, 640)
+    widths = (40, 80) if quick else (40, 80, 160, 320, 640)
     rows = [
         measure("planes", Clip(width, WALL, PLATE), dtype)
         for dtype in (np.float64, np.float32)

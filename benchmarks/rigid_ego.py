@@ -43,6 +43,24 @@ def find(scene, *, with_change, covariance=None):
     return sf3d.ego_motion(scene.flow, scene.inv_depth, scene.camera, scene.next_camera, **options)
 
 
+class Call:
+    """A call of a jitted function that is timed; it runs the program that others run."""
+
+    def __init__(self, function, *arguments, **options):
+        self.run = functools.partial(function, *arguments, **options)
+        compiled = function.lower(*arguments, **options).compile()
+        self.temporary = compiled.memory_analysis().temp_size_in_bytes
+        self()
+
+    def __call__(self):
+        jax.block_until_ready(self.run())
+
+
+def choose_scene(quick):
+    """The rendered scene, or a small one whose programs compile once for all tables."""
+    return make_scene(3) if quick else read_objects()
+
+
 def name_of(with_change):
     return f"ego_motion, {'with' if with_change else 'without'} the change"
 
@@ -131,7 +149,7 @@ def solve_noisy(scene, seed, quick):
 
 def solve_noisy_scenes(quick):
     """Medians over seeds of .5 px and 2 % of both depths on the rendered scene; ratios to peers."""
-    scene = read_objects()
+    scene = choose_scene(quick)
     runs = [solve_noisy(scene, seed, quick) for seed in range(3 if quick else 20)]
     errors = {way: np.median([run[way][0] for run in runs], axis=0) for way in runs[0]}
     rows = []
@@ -166,26 +184,25 @@ def solve_random_scenes(count):
 
 
 def time_ways(quick):
-    noisy = add_noise(read_objects(), 0)
+    """Title, rows and ratios."""
+    noisy = add_noise(choose_scene(quick), 0)
     scene = single(noisy)
-    call = lambda with_change: lambda: jax.block_until_ready(find(scene, with_change=with_change))
-    table = {name_of(False): call(False), RANSAC: lambda: solve_by_ransac(noisy)}
+    table = {name_of(x): Call(find, scene, with_change=x) for x in (False, True)}
     if not quick:
-        table[name_of(True)] = call(True)
         square = lambda flow: (
             find(scene._replace(flow=flow), with_change=False).transform ** 2
         ).sum()
         gradient = Way(jax.grad(square), (scene.flow,), False)
         table[f"{name_of(False)}, gradient"] = gradient
-    for run in table.values():
-        run()
-    medians = race(table, 2 if quick else 7)
+    table[RANSAC] = lambda: solve_by_ransac(noisy)
+    medians = race(table, 2 if quick else 11)
     peers = {name: RANSAC for name in table if name != RANSAC}
-    return rows_of(table, medians, RANSAC), time_ratios(medians, peers)
+    title = "ego_motion, times at {} x {}".format(*noisy.valid.shape)
+    return title, rows_of(table, medians, RANSAC), time_ratios(medians, peers)
 
 
 def report_ego(report, quick):
     report.add("ego_motion, true inputs", list(solve_exact_scenes(quick)))
     report.add("ego_motion, noise of .5 px and 2 %", *solve_noisy_scenes(quick))
     report.add("ego_motion, random scenes", *solve_random_scenes(5 if quick else 100))
-    report.add("ego_motion, times at 240 x 320", *time_ways(quick))
+    report.add(*time_ways(quick))

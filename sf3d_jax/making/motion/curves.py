@@ -61,17 +61,18 @@ class Curves:
         self._draw = draw
         self._waves: dict[str, Wave] = {}
         self.kinds = draw_kinds(draw("kinds"), 1 + int(seconds / clip_seconds))
-        schedule = Schedule(self.kinds, clip_seconds)
-        large, talking = schedule.allow(EVERYDAY, SPEECH), schedule.allow(SPEECH)
-        self._events = [
-            *draw_expressions(draw("expressions"), seconds, large),
-            *draw_micro_expressions(draw("micro"), seconds, schedule.allow(MICRO)),
-            *draw_speech(draw("speech"), seconds, talking),
-        ]
+        self._schedule = Schedule(self.kinds, clip_seconds)
+        # What happens in clips of which kinds.
+        self._events = {
+            (EVERYDAY, SPEECH): draw_expressions(draw("expressions"), seconds),
+            (MICRO,): draw_micro_expressions(draw("micro"), seconds),
+            (SPEECH,): draw_speech(draw("speech"), seconds),
+        }
         self._blinks = draw_blinks(draw("blinks"), seconds)
         self._gaze = draw_gaze(draw("gaze"), seconds)
-        self._postures = draw_postures(draw("postures"), seconds, large)
-        self._nods = draw_nods(draw("nods"), seconds, large)
+        may_turn = self._schedule.allow(EVERYDAY, SPEECH)
+        self._postures = draw_postures(draw("postures"), seconds, may_turn)
+        self._nods = draw_nods(draw("nods"), seconds)
         known = self._couple(0.0)
         self._others = {unit for unit in self._names.values() if unit not in known}
 
@@ -104,8 +105,9 @@ class Curves:
         angles = self._postures.at(time).copy()
         for i, (name, size) in enumerate(DRIFT.items()):
             angles[i] += self.wave(name, (0.0, size), time, DRIFT_FREQUENCIES)
+        share = self._schedule.find_share((EVERYDAY, SPEECH), time)
         for nod in self._nods:
-            angles[nod.axis] += nod.at(time)
+            angles[nod.axis] += share * nod.at(time)
         yaw, pitch, roll = angles.tolist()
         return yaw, pitch, roll
 
@@ -142,8 +144,10 @@ class Curves:
         sums = {unit: self._idle(unit, IDLE, SOFTNESS, time) for unit in [*ALONE, *TWO_SIDED]}
         sums |= _split("jaw", self.wave("jawSide", (0.0, ASIDE), time))
         sums |= _split("mouth", self.wave("mouthSide", (0.0, ASIDE), time))
-        for event in self._events:
-            event.add_to(sums, time)
+        for kinds, events in self._events.items():
+            share = self._schedule.find_share(kinds, time)
+            for event in events:
+                event.add_to(sums, time, share)
         weights = {unit: limit(x) for unit, x in sums.items()}
         weights |= self._find_gaze(time)
         return _restrain(weights, max(blink.at(time) for blink in self._blinks))

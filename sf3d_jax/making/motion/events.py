@@ -8,7 +8,6 @@ expressions", J. Nonverbal Behav. 2013); they are weak.
 Both sides of a face move nearly alike: one is a little stronger, and a little earlier.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +16,15 @@ from sf3d_jax.making.motion.actions import ALL, EMOTIONS, draw_units
 from sf3d_jax.making.motion.pulses import Pulse, scatter, stretch
 
 # Seconds from one expression to the next, and of their parts; two may overlap.
-GAP = stretch(0.5, 4.0)
+GAP = stretch(0.3, 2.5)
 LENGTH = stretch(0.5, 4.0)
 RISE, FALL = (0.2, 0.4), (0.25, 0.5)  # shares of the length
 MICRO_GAP = stretch(0.7, 2.0)
 MICRO_LENGTH = stretch(0.04, 0.5)
 MICRO_RISE = (0.3, 0.5)
 MICRO_HEIGHT = (0.08, 0.3)
-# Weak expressions are more frequent than strong ones: heights are low + share^2 x (1 - low).
-LEAST_HEIGHT = 0.12
+# Weak expressions are more frequent than strong ones: heights are low + share^1.5 x (1 - low).
+LEAST_HEIGHT, WEAKER = 0.2, 1.5
 # Deviations of a side's strength, and of its time in seconds.
 UNEVEN, LATE = 0.08, 0.02
 
@@ -41,9 +40,9 @@ class Event(NamedTuple):
     sides: tuple[Pulse, Pulse]
     weights: dict[str, float]
 
-    def add_to(self, total: dict[str, float], time: float) -> None:
-        """Adds its weights at a time to those of all units."""
-        left, right = (side.at(time) for side in self.sides)
+    def add_to(self, total: dict[str, float], time: float, share: float = 1.0) -> None:
+        """Adds a share of its weights at a time to those of all units."""
+        left, right = (share * side.at(time) for side in self.sides)
         if left == right == 0:
             return
         for unit, weight in self.weights.items():
@@ -55,18 +54,12 @@ class Event(NamedTuple):
                 total[unit] += weight * (left + right) / 2
 
 
-Allowed = Callable[[float, float], bool]
-
-
-def draw_expressions(
-    generator: np.random.Generator, seconds: float, is_allowed: Allowed
-) -> list[Event]:
+def draw_expressions(generator: np.random.Generator, seconds: float) -> list[Event]:
     """Draws everyday expressions.
 
     Args:
       generator: source of chance.
       seconds: length of the motion.
-      is_allowed: whether there are such expressions from one time to another.
 
     Returns:
       Events, in order of their times.
@@ -74,15 +67,13 @@ def draw_expressions(
     lean = float(generator.normal(0, UNEVEN))
     events = []
     for time in scatter(generator, seconds, GAP):
-        height = LEAST_HEIGHT + (1 - LEAST_HEIGHT) * float(generator.random()) ** 2
+        height = LEAST_HEIGHT + (1 - LEAST_HEIGHT) * float(generator.random()) ** WEAKER
         pulse = _draw_pulse(generator, time, LENGTH(generator), height, RISE, FALL)
         events.append(_draw_event(generator, pulse, lean, draw_units(generator, ALL)))
-    return [x for x in events if is_allowed(x.sides[0].start, x.sides[0].end)]
+    return events
 
 
-def draw_micro_expressions(
-    generator: np.random.Generator, seconds: float, is_allowed: Allowed
-) -> list[Event]:
+def draw_micro_expressions(generator: np.random.Generator, seconds: float) -> list[Event]:
     """Draws micro-expressions: emotions that are weak and short; arguments as above."""
     events = []
     for time in scatter(generator, seconds, MICRO_GAP):
@@ -95,7 +86,7 @@ def draw_micro_expressions(
         kept = set(list(units)[: 1 + int(generator.integers(3))])
         units = {unit: weight for unit, weight in units.items() if unit in kept}
         events.append(_draw_event(generator, pulse, 0.0, units))
-    return [x for x in events if is_allowed(x.sides[0].start, x.sides[0].end)]
+    return events
 
 
 def _draw_pulse(

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sf3d_jax.making.motion.events import Allowed
 from sf3d_jax.making.motion.pulses import ease, scatter, stretch
 
 GAP = stretch(3.0, 15.0)
@@ -45,13 +44,12 @@ class Nod(NamedTuple):
         return -self.swing * fade * float(np.sin(2 * np.pi * self.frequency * since))
 
 
-def draw_nods(generator: np.random.Generator, seconds: float, is_allowed: Allowed) -> list[Nod]:
+def draw_nods(generator: np.random.Generator, seconds: float) -> list[Nod]:
     """Draws nods and shakes.
 
     Args:
       generator: source of chance.
       seconds: length of the motion.
-      is_allowed: whether there are any from one time to another.
 
     Returns:
       Nods, in order of their times.
@@ -62,4 +60,4 @@ def draw_nods(generator: np.random.Generator, seconds: float, is_allowed: Allowe
         length = int(generator.integers(*CYCLES, endpoint=True)) / frequency
         axis = 0 if generator.random() < SHAKE else 1
         nods.append(Nod(time, length, frequency, float(generator.uniform(*SWING)), axis))
-    return [x for x in nods if is_allowed(x.start, x.start + x.length)]
+    return nods

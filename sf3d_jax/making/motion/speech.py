@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sf3d_jax.making.motion.events import Allowed, Event
+from sf3d_jax.making.motion.events import Event
 from sf3d_jax.making.motion.pulses import Pulse, scatter, stretch
 
 PAUSE = stretch(0.4, 2.5)
@@ -33,13 +33,12 @@ HOW_OFTEN = {"m": 0.2, "f": 0.1, "t": 0.7}
 LOUDNESS = (0.5, 1.2)
 
 
-def draw_speech(generator: np.random.Generator, seconds: float, is_allowed: Allowed) -> list[Event]:
+def draw_speech(generator: np.random.Generator, seconds: float) -> list[Event]:
     """Draws the syllables of phrases.
 
     Args:
       generator: source of chance.
       seconds: length of the motion.
-      is_allowed: whether the person may speak from one time to another.
 
     Returns:
       Events, in order of their times.
@@ -51,7 +50,7 @@ def draw_speech(generator: np.random.Generator, seconds: float, is_allowed: Allo
         if start < silent_until or not phrase:
             continue
         silent_until = phrase[-1].sides[0].end
-        events += [x for x in phrase if is_allowed(x.sides[0].start, x.sides[0].end)]
+        events += phrase
     return events
 
 

@@ -6,11 +6,11 @@ uniform from 0 to 15, in eight directions, of which left, right, up and down are
 """
 
 import bisect
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from sf3d_jax.making.motion.events import Allowed
 from sf3d_jax.making.motion.pulses import LEAD, ease, scatter, stretch
 
 FIXATION = stretch(0.2, 2.5)  # seconds
@@ -22,6 +22,10 @@ REST = stretch(0.8, 5.0)  # seconds from one turn of the head to the next
 POSTURE = np.array([0.16, 0.07, 0.05])
 FARTHEST = np.array([0.6, 0.3, 0.2])
 TURNING = (0.4, 1.1)
+
+
+# Whether something may happen from one time to another.
+Allowed = Callable[[float, float], bool]
 
 
 class Steps(NamedTuple):

@@ -58,7 +58,7 @@ def test_action_units_are_shown_as_often_as_published(generator):
 
 
 def test_expressions_last_half_a_second_to_four(generator):
-    events = draw_expressions(generator, SECONDS, always)
+    events = draw_expressions(generator, SECONDS)
     pulses = [side for event in events for side in event.sides]
     lengths = np.array([x.onset + x.apex + x.offset for x in pulses])
     assert 0.5 <= lengths.min() < 0.6 and 3.5 < lengths.max() <= 4.0
@@ -68,7 +68,7 @@ def test_expressions_last_half_a_second_to_four(generator):
 
 
 def test_micro_expressions_are_short_and_weak(generator):
-    pulses = [x.sides[0] for x in draw_micro_expressions(generator, SECONDS, always)]
+    pulses = [x.sides[0] for x in draw_micro_expressions(generator, SECONDS)]
     lengths = np.array([x.onset + x.apex + x.offset for x in pulses])
     assert 0.04 <= lengths.min() < 0.05 and 0.45 < lengths.max() <= 0.5
     assert max(x.onset for x in pulses) <= 0.26
@@ -105,7 +105,7 @@ def test_what_moves_on_does_so_without_a_jump(generator):
 
 
 def test_syllables_come_four_to_seven_times_a_second(generator):
-    events = draw_speech(generator, SECONDS, always)
+    events = draw_speech(generator, SECONDS)
     vowels = np.array([x.sides[0].start for x in events if "jawOpen" in x.weights])
     gaps = np.diff(vowels)
     within = gaps[gaps < 0.26]
@@ -114,7 +114,7 @@ def test_syllables_come_four_to_seven_times_a_second(generator):
 
 
 def test_nods_begin_and_end_at_rest(generator):
-    for nod in draw_nods(generator, SECONDS, always):
+    for nod in draw_nods(generator, SECONDS):
         inside = np.array([nod.at(t) for t in nod.start + np.linspace(0, nod.length, 200)])
         assert np.abs(inside[[0, -1]]).max() < 1e-9 and np.abs(inside).max() > 0.2 * nod.swing
         assert np.abs(np.diff(inside)).max() < 0.2 * nod.swing
@@ -124,11 +124,14 @@ def test_kinds_belong_to_their_clips():
     kinds = draw_kinds(np.random.default_rng(0), 400)
     assert kinds[:5] == draw_kinds(np.random.default_rng(0), 5)
     assert all(0.15 < kinds.count(kind) / 400 < 0.5 for kind in KINDS)
-    is_allowed = Schedule(["micro", "everyday", "speech"], 2.0).allow("everyday", "speech")
+    schedule, large = Schedule(["micro", "everyday", "speech"], 2.0), ("everyday", "speech")
+    is_allowed = schedule.allow(*large)
     assert is_allowed(2.0, 9.0) and not is_allowed(1.9, 3.0) and not is_allowed(-5.0, -4.0)
+    shares = [schedule.find_share(large, time) for time in (-1, 1.99, 2, 2.2, 2.4, 4, 9)]
+    np.testing.assert_allclose(shares, [0, 0, 0, 0.5, 1, 1, 1])
 
 
 @pytest.mark.parametrize("draw", [draw_expressions, draw_micro_expressions, draw_speech, draw_nods])
 def test_a_longer_sequence_begins_as_a_shorter_one(draw):
-    long, short = (draw(np.random.default_rng(1), s, always) for s in (60.0, 20.0))
+    long, short = (draw(np.random.default_rng(1), s) for s in (60.0, 20.0))
     assert short == long[: len(short)] and short

@@ -55,7 +55,7 @@ NAPE = -7.0
 FACE_DEPTH = 3.5
 
 # The template ends here, in the shoulders.
-BOTTOM = -16.5
+BOTTOM = -18.5
 
 
 def smoothstep(x: Floats) -> Floats:

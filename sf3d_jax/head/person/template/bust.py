@@ -28,10 +28,10 @@ def _cranium(p: Floats) -> Floats:
 def _jaw(p: Floats, d: Floats) -> Floats:
     branch = [(5.75, -1.8, -0.1, 0.7), (4.75, -6.4, 0.5, 0.8)]
     d = blend(d, tube(p, branch, 0.5), 1.8)
-    body = [(4.6, -6.8, 0.7, 0.85), (3.0, -8.8, 3.8, 1.05), (1.1, -9.95, 6.6, 1.2)]
+    body = [(4.6, -6.8, 0.7, 0.85), (3.0, -8.8, 3.8, 1.05), (1.4, -9.85, 6.5, 1.2)]
     d = blend(d, tube(p, body, 1.2), 2.0)
     d = blend(d, ellipsoid(p, (0, -9.0, 3.4), (3.2, 1.9, 4.2)), 1.2)  # floor of the mouth
-    d = blend(d, ellipsoid(p, (0, -10.05, 6.95), (1.7, 1.25, 1.5)), 1.2)  # chin
+    d = blend(d, ellipsoid(p, (0, -10.05, 6.9), (2.05, 1.25, 1.5)), 1.2)  # chin
     return blend(d, ellipsoid(p, (0, -6.7, 5.2), (3.1, 3.4, 3.1)), 1.6)  # muzzle
 
 
@@ -40,6 +40,7 @@ def _flesh(p: Floats, d: Floats) -> Floats:
     arch = [(6.15, -1.35, -0.3, 0.55), (5.65, -1.8, 2.8, 0.8), (4.6, -2.3, 5.0, 0.95)]
     d = blend(d, tube(p, arch, 0.8), 1.6)
     d = blend(d, ellipsoid(p, (4.0, -2.5, 5.5), (1.8, 1.3, 1.6)), 1.6)  # cheekbone
+    d = blend(d, ellipsoid(p, (2.6, -3.2, 5.75), (1.9, 1.9, 1.75)), 1.5)  # before the cheekbone
     d = blend(d, ellipsoid(p, (3.2, -4.3, 5.1), (2.1, 2.6, 2.3)), 2.0)  # cheek
     return blend(d, ellipsoid(p, (3.3, -6.9, 3.9), (1.9, 2.3, 2.6)), 2.0)  # before the masseter
 
@@ -50,9 +51,9 @@ def _neck(p: Floats, d: Floats) -> Floats:
     nape = [(2.1, -3.5, -6.3, 1.6), (3.0, -10.0, -6.0, 2.2), (6.0, -15.0, -5.5, 2.6)]
     d = blend(d, tube(p, nape, 1.0), 2.2)
     # The muscle from behind the ear to the breastbone.
-    d = blend(d, cone(p, (5.4, -4.6, -2.3), (1.2, -18.3, 1.8), 1.0, 0.65), 1.5)
+    d = blend(d, cone(p, (5.4, -4.6, -2.3), (1.2, -18.3, 1.8), 0.95, 0.6), 1.8)
     d = blend(d, cone(p, (0, -13.2, 1.2), (0, -18.8, 0.5), 1.5, 1.3), 0.9)  # windpipe
-    d = blend(d, ellipsoid(p, (0, -13.9, 2.05), (0.85, 1.15, 0.85)), 0.9)  # larynx
+    d = blend(d, ellipsoid(p, (0, -13.9, 1.95), (0.8, 1.1, 0.75)), 0.9)  # larynx
     return cut(d, ellipsoid(p, (0, -18.6, 3.2), (1.1, 1.5, 1.5)), 1.0)  # pit of the throat
 
 

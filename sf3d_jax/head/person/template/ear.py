@@ -1,7 +1,6 @@
 """The outer ear of the template: rim, inner fold, hollow, tragus and lobe.
 
-It is 6.2 cm long and 3.5 cm wide, the mean of men's and women's at 45 (Meijerman, van der Lugt and
-Maat, Cross-sectional anthropometric study of the external ear, J. Forensic Sci. 52(2), 2007).
+It is 6.2 cm long and 3.5 cm wide, about the size at the age of 20; `contours` makes it grow.
 """
 
 import numpy as np

@@ -15,7 +15,6 @@ from sf3d_jax.head.person.landmarks import (
     LID_GAP,
     MOUTH_HALF_WIDTH,
     MOUTH_HEIGHT,
-    NOSE_TIP,
     Floats,
     almond,
     mouth_line,
@@ -40,7 +39,7 @@ def head_distance(points: Floats) -> Floats:
     p = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], 1)
     d = bust_distance(p)
     d = near(p, d, EYE, 6.0, add_orbit)
-    d = near(p, d, NOSE_TIP - [0, -1, 2], 6.0, add_nose)
+    d = near(p, d, (0, -3.0, 8.6), 6.0, add_nose)
     d = near(p, d, (0, MOUTH_HEIGHT, 7.5), 6.0, add_lips)
     d = near(p, d, EAR, 4.5, lambda q, e: blend(e, ear_distance(q), 0.4))
     d = near(p, d, EYE, 4.0, lambda q, e: cut(e, _eye_holes(q), 0.12))
@@ -63,8 +62,8 @@ def edge_length(points: Floats) -> Floats:
     )
     lips = np.where(p[:, 2] > 6.0, 0.11 + 0.35 * np.maximum(slit - 0.25, 0), 0.44)
     lips = np.where(slit < 3.0, lips, 0.5)
-    nostril = length(p - [0.55, -4.85, 9.5])
-    nose = length((p - [0, -3.9, 9.3]) / [1.0, 1.2, 1.0])
+    nostril = length(p - [0.55, -4.65, 9.5])
+    nose = length((p - [0, -3.8, 9.3]) / [1.0, 1.2, 1.0])
     ear = length((p - EAR) / [1.2, 3.1, 2.0])
     face = length((p - [0, -3, 7]) / [1.1, 1.5, 1.0])
     wanted = 0.45 + 0.25 * np.maximum(face - 5.0, 0)

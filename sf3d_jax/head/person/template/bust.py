@@ -40,14 +40,14 @@ def _flesh(p: Floats, d: Floats) -> Floats:
     arch = [(6.15, -1.35, -0.3, 0.55), (5.65, -1.8, 2.8, 0.8), (4.6, -2.3, 5.0, 0.95)]
     d = blend(d, tube(p, arch, 0.8), 1.6)
     d = blend(d, ellipsoid(p, (4.0, -2.5, 5.5), (1.8, 1.3, 1.6)), 1.6)  # cheekbone
-    d = blend(d, ellipsoid(p, (2.6, -3.2, 5.75), (1.9, 1.9, 1.75)), 1.5)  # before the cheekbone
+    d = blend(d, ellipsoid(p, (2.6, -3.2, 5.65), (1.9, 1.9, 1.7)), 1.5)  # before the cheekbone
     d = blend(d, ellipsoid(p, (3.2, -4.3, 5.1), (2.1, 2.6, 2.3)), 2.0)  # cheek
     return blend(d, ellipsoid(p, (3.3, -6.9, 3.9), (1.9, 2.3, 2.6)), 2.0)  # before the masseter
 
 
 def _neck(p: Floats, d: Floats) -> Floats:
     d = blend(d, _shoulders(p), 2.0)
-    d = blend(d, cone(p, (0, -6.5, -2.6), (0, -18.5, -3.9), 4.9, 5.3), 1.4)
+    d = blend(d, cone(p, (0, -6.5, -2.6), (0, -18.5, -3.9), 4.9, 5.3), 2.0)
     nape = [(2.1, -3.5, -6.3, 1.6), (3.0, -10.0, -6.0, 2.2), (6.0, -15.0, -5.5, 2.6)]
     d = blend(d, tube(p, nape, 1.0), 2.2)
     # The muscle from behind the ear to the breastbone.

@@ -28,7 +28,7 @@ from sf3d_jax.head.person.template.solids import blend, cut, ellipsoid, length, 
 LIP_GAP = 0.17
 
 # The cavity of the mouth: an ellipsoid that holds the arches of the teeth.
-CAVITY = (0.0, -6.9, 4.0), (2.95, 1.85, 3.6)
+CAVITY = (0.0, -6.9, 4.0), (3.1, 1.85, 3.6)
 
 # The flesh in the inner corner of the eye: a sphere about a point from the centre of the eye.
 _CARUNCLE = (-1.4, -0.05, 0.8), 0.5

@@ -22,9 +22,9 @@ import numpy as np
 
 # The classes' borders, the share of people who are paler, and the melanin of `color_skin` that has
 # the angle with as much blood as most faces have.
-ANGLES = np.array([61.0, 55.0, 41.0, 28.0, 10.0, -10.0, -30.0, -55.0])
+ANGLES = np.array([58.5, 55.0, 41.0, 28.0, 10.0, -10.0, -30.0, -55.0])
 PALER = np.array([0.0, 0.08, 0.29, 0.52, 0.72, 0.84, 0.93, 1.0])
-_MELANIN = np.array([0.11, 0.226, 0.456, 0.628, 0.84, 1.08, 1.373, 1.953])
+_MELANIN = np.array([0.155, 0.226, 0.456, 0.628, 0.84, 1.08, 1.373, 1.953])
 
 
 def find_melanin(tone: float) -> float:

@@ -31,8 +31,9 @@ _IRISES = np.array(
     ]
 )
 _GREY = np.array([0.42, 0.41, 0.39], np.float32)
-# Skin with less melanin than this may have freckles, and hair and irises that are not dark.
-_PALE = 0.8
+# Skin with less melanin than the first may have freckles, and hair and irises that are not dark;
+# with less than the second, any.
+_PALE, _PALEST = 0.78, 0.2
 
 
 class Complexion(NamedTuple):
@@ -148,7 +149,7 @@ def draw_traits(seed: int) -> Traits:
     """
     profile = draw_profile(seed)
     skin = _draw_complexion(seed, profile)
-    pale = max(0.0, 1 - skin.melanin / _PALE)
+    pale = _find_paleness(skin.melanin)
     lips, teeth = _draw(seed, _MOUTH, 2)
     return Traits(
         skin=skin,
@@ -166,13 +167,13 @@ def _draw_complexion(seed: int, profile: Profile) -> Complexion:
     has_freckles, freckles, moles = _draw(seed, _MARKS, 3)
     weather, pores, has_pimples, pimples, scar, bags = _draw(seed, _AGEING, 6)
     melanin = find_melanin(profile.tone)
-    pale = max(0.0, 1 - melanin / _PALE)
+    pale = _find_paleness(melanin)
     # Old, pale and much in the sun: each makes more of folds and brown spots.
     old = max(0.0, profile.age - 25) / 55
     young = max(0.0, 35 - profile.age) / 17
     return Complexion(
         melanin=melanin,
-        blood=_between(0.18, 0.32, blood),
+        blood=_between(0.14, 0.28, blood),
         carotene=_between(-0.08, 0.14, carotene),
         flush=flush,
         mottling=_between(0.3, 1.0, mottling),
@@ -227,6 +228,10 @@ def _color_iris(place: float) -> Array:
     """The iris at a place from 0 (blue) to 1 (nearly black)."""
     at = np.linspace(0, 1, len(_IRISES))
     return np.array([np.interp(place, at, channel) for channel in _IRISES.T], np.float32)
+
+
+def _find_paleness(melanin: float) -> float:
+    return min(1.0, max(0.0, (_PALE - melanin) / (_PALE - _PALEST)))
 
 
 def _draw(seed: int, stream: int, count: int) -> list[float]:

@@ -206,7 +206,7 @@ class Subject:
         """The scene at a frame; neighbours in time share it."""
         if frame in self._states:
             return self._states[frame]
-        return self._scene.place(self.vertices(frame))
+        return self._scene.place(self.vertices(frame), frame)
 
 
 def open_subject(subject: SubjectPlan, options: Options) -> Subject:

@@ -73,16 +73,17 @@ class Scene:
     lights: Lights
     baked: jax.Array | None
 
-    def place(self, vertices: np.ndarray) -> State:
+    def place(self, vertices: np.ndarray, frame: int | None = None) -> State:
         """The Gaussians for the vertices of the head.
 
         Args:
           vertices: [V, 3], float64, relative to the target.
+          frame: number of the frame, for the folds of the skin; None for the face at rest.
 
         Returns:
           The state.
         """
-        light = self.find_light(vertices) if self.baked is None else self.baked
+        light = self.find_light(vertices, frame) if self.baked is None else self.baked
         moved, colors = jnp.asarray(vertices, jnp.float32), self.reflectance * light
         placed = carry(self.cover, self.faces, moved, colors, size=SIZE, opacity=OPACITY)
         return State(moved, placed)
@@ -99,8 +100,8 @@ class Scene:
         seen[facing] = ~is_hidden(means, factors, sides, camera)
         return seen
 
-    def find_light(self, vertices: np.ndarray) -> jax.Array:
-        """Light on white pieces of the head, (N, 3), linear."""
+    def find_light(self, vertices: np.ndarray, frame: int | None = None) -> jax.Array:
+        """Light on white pieces of the head, (N, 3), linear; less of it in folds of the skin."""
         faces = self.head.faces
         a, b, c = (vertices[faces[:, k]] for k in range(3))
         of_faces = np.repeat(np.cross(b - a, c - a), 3, axis=0)
@@ -108,7 +109,10 @@ class Scene:
         normals[self.used] = np.add.reduceat(of_faces[self.corners], self.starts, axis=0)
         lengths = np.linalg.norm(normals, axis=-1, keepdims=True)
         normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-        return _light_pieces(self.cover, self.faces, jnp.asarray(normals, jnp.float32), self.lights)
+        find_relief = self.head.find_relief
+        left, bend = (1.0, 0.0) if find_relief is None else find_relief(frame)
+        around = jnp.asarray(normals, jnp.float32)
+        return jnp.asarray(left) * _light_pieces(self.cover, self.faces, around, bend, self.lights)
 
 
 def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
@@ -189,8 +193,10 @@ def _find_largest(x: np.ndarray) -> np.ndarray:
 
 
 @jit
-def _light_pieces(cover: Cover, faces: jax.Array, normals: jax.Array, lights: Lights) -> jax.Array:
-    """Light on the middles of pieces, by the normals of the vertices about them."""
+def _light_pieces(
+    cover: Cover, faces: jax.Array, normals: jax.Array, bend: jax.typing.ArrayLike, lights: Lights
+) -> jax.Array:
+    """Light on the middles of pieces, by the normals of the vertices about them and a bend."""
     around = normals[faces[cover.triangles]]
     middles = cover.corners.mean(1)
-    return shade(lights, (middles[..., None] * around).sum(1))
+    return shade(lights, (middles[..., None] * around).sum(1) + jnp.asarray(bend))

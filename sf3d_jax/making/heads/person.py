@@ -10,6 +10,7 @@ from sf3d_jax.head.person import landmarks
 from sf3d_jax.head.person.expression import EXPRESSIONS
 from sf3d_jax.head.person.person import Person
 from sf3d_jax.head.skin.pieces import average_over_pieces, measure_spacing, place_corners
+from sf3d_jax.head.skin.relief import Relief
 from sf3d_jax.making.heads.head import Head
 from sf3d_jax.making.heads.motions import Pose, draw_poses, read_poses
 from sf3d_jax.making.options import Options
@@ -51,6 +52,14 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         pose = find_pose(frame)
         return person.vertices(pose.expression, rotation=pose.rotation)
 
+    relief = _open_relief(person, pieces)
+
+    def find_relief(frame: int | None) -> tuple[np.ndarray, np.ndarray]:
+        if frame is None:
+            return relief.find({})
+        pose = find_pose(frame)
+        return relief.find(pose.expression, pose.rotation)
+
     return Head(
         faces=person.faces,
         groups=person.parts,
@@ -62,6 +71,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         find_vertices=find_vertices,
         paint=functools.partial(_paint, person, pieces),
         sides=person.groups,
+        find_relief=find_relief,
     )
 
 
@@ -80,6 +90,12 @@ def _find_pose(subject: SubjectPlan, options: Options) -> Callable[[int], Pose]:
     if options.motion is not None:
         return read_poses(options.motion, options.frames, EXPRESSIONS, is_face=True)
     return draw_poses(subject, options, EXPRESSIONS)
+
+
+def _open_relief(person: Person, pieces: Cover) -> Relief:
+    """The folds of the person's skin."""
+    corners = place_corners(pieces.corners, person.template[person.faces[pieces.triangles]])
+    return Relief(100 * corners, person.parts[pieces.triangles], person.seed)
 
 
 def _paint(person: Person, pieces: Cover) -> np.ndarray:

@@ -15,7 +15,7 @@ from sf3d_jax.data.sets.srflow3d.clips import Clip
 from sf3d_jax.making.options import Options
 
 # The position of a name is part of every data set: only append.
-STREAMS = ("identity", "skin", "motion", "camera", "light", "background")
+STREAMS = ("identity", "skin", "motion", "camera", "light", "background", "sensor")
 
 # Frames from the first to the last of a clip; the next clip begins at that last frame.
 CLIP = 64

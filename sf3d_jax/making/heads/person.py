@@ -10,6 +10,7 @@ from sf3d_jax.head.person import landmarks
 from sf3d_jax.head.person.expression import EXPRESSIONS
 from sf3d_jax.head.person.person import Person
 from sf3d_jax.head.skin.pieces import average_over_pieces, measure_spacing, place_corners
+from sf3d_jax.making.heads.finish import find_finish
 from sf3d_jax.making.heads.head import Head
 from sf3d_jax.making.heads.motions import Pose, draw_poses, read_poses
 from sf3d_jax.making.options import Options
@@ -62,6 +63,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         find_vertices=find_vertices,
         paint=functools.partial(_paint, person, pieces),
         sides=person.groups,
+        finish=find_finish(person, pieces),
     )
 
 

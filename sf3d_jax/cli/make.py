@@ -69,7 +69,7 @@ class Make:
     fps: float = 25.0
     """Frames per second of the motion."""
     seed: int = 0
-    """Seed of the people, their motion, cameras and lights."""
+    """Seed of the people, their motion, cameras, lights and noise."""
     gaussians: int = 100_000
     """Number of Gaussians that cover a head, about."""
     head: str = "procedural"
@@ -81,8 +81,12 @@ class Make:
     """Image for a mesh with texture coordinates, in place of the one in its file."""
     background: str = "white"
     """Colour, such as white or #8090a0, or room."""
-    light: Literal["moving", "baked"] = "moving"
-    """moving: fixed in the room while the head moves; baked: brightness of a point stays."""
+    light: Literal["moving", "flicker", "baked"] = "moving"
+    """moving: fixed in the room while the head moves; flicker: and a lamp changes its brightness;
+    baked: brightness of a point stays, without highlights."""
+    sensor: Literal["camera", "webcam", "ideal"] = "camera"
+    """camera: exposure, white balance and noise of a good camera; webcam: more noise; ideal: none
+    of these. In the images alone."""
     mask: Literal["sure", "subject"] = "sure"
     """sure: pixels whose annotations belong to one surface point; subject: all pixels that see the
     subject and have a motion to both neighbours in time."""

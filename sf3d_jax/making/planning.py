@@ -16,7 +16,7 @@ from sf3d_jax.making.motion.kinds import draw_kinds
 from sf3d_jax.making.options import PROCEDURAL, Options
 
 # The position of a name is part of every data set: only append.
-STREAMS = ("identity", "skin", "motion", "camera", "light", "background")
+STREAMS = ("identity", "skin", "motion", "camera", "light", "background", "sensor")
 
 # Frames from the first to the last of a clip; the next clip begins at that last frame.
 CLIP = 64

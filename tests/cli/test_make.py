@@ -146,7 +146,7 @@ def test_the_share_and_where_it_comes_from_are_said(capsys, monkeypatch, tmp_pat
         (["--subjects", "3"], "--subjects: .* was made with 4, got 3; subjects can be added"),
         (["--test", "7"], "--test: expected at most 4, the number of subjects, got 7"),
         (["--size", "1", "2"], "--size: expected 16 or more, got 1"),
-        (["--light", "dim"], "--light: expected 'baked' or 'moving', got 'dim'"),
+        (["--light", "dim"], "--light: expected 'baked', 'flicker' or 'moving', got 'dim'"),
         (["--process", "2"], "--process: expected I/N, such as 0/4, got 2"),
         (["--process", "0/2", "--processes", "2"], "--process, --processes: give one of them"),
         (["--workers", "0"], "--workers: expected at least 1, got 0"),

@@ -11,6 +11,7 @@ from sf3d_jax.head.person.expression import EXPRESSIONS
 from sf3d_jax.head.person.person import Person
 from sf3d_jax.head.skin.pieces import average_over_pieces, measure_spacing, place_corners
 from sf3d_jax.head.skin.relief import Relief
+from sf3d_jax.making.heads.finish import find_finish
 from sf3d_jax.making.heads.head import Head
 from sf3d_jax.making.heads.motions import Pose, draw_poses, read_poses
 from sf3d_jax.making.options import Options
@@ -72,6 +73,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         paint=functools.partial(_paint, person, pieces),
         sides=person.groups,
         find_relief=find_relief,
+        finish=find_finish(person, pieces),
     )
 
 

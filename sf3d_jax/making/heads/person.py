@@ -2,10 +2,12 @@
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from sf3d_jax.head.covering import Cover, cover
+from sf3d_jax.head.growth.wardrobe import Wardrobe
 from sf3d_jax.head.person import landmarks
 from sf3d_jax.head.person.expression import EXPRESSIONS
 from sf3d_jax.head.person.person import Person
@@ -24,9 +26,30 @@ TARGET = np.array([0.0, 0.0, 0.0])
 FACE, NECK = 2.0, 1.5
 FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
 
+# The same for what is worn, in the order of KINDS.
+WORN = np.array([1.6, 1.0, 1.0, 1.0, 1.5, 0.6])
+# Size of these pieces, beside that of the pieces of the skin.
+GROWTH = np.array([1.3, 1.0, 1.2, 1.0, 1.1, 1.1])
+
 # What lies inside the mouth. There less light arrives: a share that falls with the depth, metres.
 INSIDE = [landmarks.MOUTH, landmarks.UPPER_TEETH, landmarks.LOWER_TEETH, landmarks.TONGUE]
 DARKEST, DARK_DEPTH, LIT_DEPTH = 0.1, 0.04, 0.075
+
+
+class _Dressed(NamedTuple):
+    """A person with all that is worn, as one mesh: first what shows of the person.
+
+    Attributes:
+      person: the person.
+      worn: hair, clothes and the like.
+      shown: (S,), the triangles of the person that are not under hair or clothes.
+      faces: (T, 3), int32.
+    """
+
+    person: Person
+    worn: Wardrobe
+    shown: np.ndarray
+    faces: np.ndarray
 
 
 def open_person(subject: SubjectPlan, options: Options) -> Head:
@@ -43,36 +66,50 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
       FormatError: the file of the motion does not fit.
       OSError: it is missing.
     """
-    person = Person(int(subject.draw_from("identity").integers(2**32)))
-    pieces = _cover_template(options.gaussians)
+    dressed = _dress(Person(int(subject.draw_from("identity").integers(2**32))))
+    person, worn, shown, faces = dressed
+    pieces = _cover(dressed, options.gaussians)
     find_pose = _find_pose(subject, options)
 
     def find_vertices(frame: int) -> np.ndarray:
         pose = find_pose(frame)
-        return person.vertices(pose.expression, rotation=pose.rotation)
+        skin = person.vertices(pose.expression, rotation=pose.rotation)
+        return np.concatenate([skin, worn.move(skin, pose.rotation)])
 
     return Head(
-        faces=person.faces,
-        groups=person.parts,
-        rest=person.template,
-        neutral=person.rest,
+        faces=faces,
+        groups=np.concatenate([person.parts[shown], worn.kinds + len(person.part_names)]),
+        rest=np.concatenate([person.template, worn.vertices]),
+        neutral=np.concatenate([person.rest, worn.vertices]),
         cover=pieces,
         target=TARGET,
         extent=EXTENT,
         find_vertices=find_vertices,
-        paint=functools.partial(_paint, person, pieces),
-        sides=person.groups,
+        paint=functools.partial(_paint, dressed, pieces),
+        sides=np.concatenate([person.groups[shown], worn.kinds + len(person.group_names)]),
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _cover_template(count: int) -> Cover:
-    """Pieces of the template, which all people share; they are smaller on the face."""
-    person = Person(0)
-    middles = person.template[person.faces].mean(1)
+def _dress(person: Person) -> _Dressed:
+    worn = Wardrobe(person)
+    shown = np.flatnonzero(~worn.find_hidden(person))
+    faces = np.concatenate([person.faces[shown], worn.faces + len(person.template)])
+    return _Dressed(person, worn, shown, faces)
+
+
+def _cover(dressed: _Dressed, count: int) -> Cover:
+    """Pieces of a person and of what is worn; they are smaller on the face."""
+    person, worn, shown, faces = dressed
+    middles = person.template[person.faces[shown]].mean(1)
     density = np.where(middles[:, 2] > FACE_DEPTH, FACE, 1.0)
     density[middles[:, 1] < NECK_HEIGHT] = NECK
-    return cover(person.template, person.faces, count, weight=density)
+    density = np.concatenate([density, WORN[worn.kinds]])
+    vertices = np.concatenate([person.template, worn.metric])
+    triangles, corners = cover(vertices, faces, count, weight=density)
+    # No light may pass between the pieces of dark hair.
+    growth = np.concatenate([np.ones(len(shown)), GROWTH[worn.kinds]])[triangles, None, None]
+    middle = corners.mean(1, keepdims=True)
+    return Cover(triangles, middle + growth * (corners - middle))
 
 
 def _find_pose(subject: SubjectPlan, options: Options) -> Callable[[int], Pose]:
@@ -82,11 +119,34 @@ def _find_pose(subject: SubjectPlan, options: Options) -> Callable[[int], Pose]:
     return draw_poses(subject, options, EXPRESSIONS)
 
 
-def _paint(person: Person, pieces: Cover) -> np.ndarray:
-    """Reflectance of the pieces: the mean over each, darker inside the mouth."""
-    corners = person.template[person.faces[pieces.triangles]]
+def _paint(dressed: _Dressed, pieces: Cover) -> np.ndarray:
+    """Reflectance of the pieces: the mean over each."""
+    is_skin = pieces.triangles < len(dressed.shown)
+    colors = np.zeros((len(is_skin), 3), np.float32)
+    for own, paint in ((is_skin, _paint_skin), (~is_skin, _paint_worn)):
+        colors[own] = paint(dressed, Cover(*(x[own] for x in pieces)))
+    return colors
+
+
+def _paint_worn(dressed: _Dressed, pieces: Cover) -> np.ndarray:
+    worn, triangles = dressed.worn, pieces.triangles - len(dressed.shown)
+    corners = worn.vertices[worn.faces[triangles]]
     spacing = measure_spacing(place_corners(pieces.corners, corners))
-    parts = person.parts[pieces.triangles]
+    # The corners of a triangle in barycentric coordinates.
+    unit = np.broadcast_to(np.eye(3), corners.shape)
+    return average_over_pieces(
+        pieces.corners,
+        unit,
+        lambda points, piece: worn.paint(triangles[piece], points, spacing[piece]),
+    )
+
+
+def _paint_skin(dressed: _Dressed, pieces: Cover) -> np.ndarray:
+    """What shows of the person, darker inside the mouth."""
+    person, owners = dressed.person, dressed.shown[pieces.triangles]
+    corners = person.template[person.faces[owners]]
+    spacing = measure_spacing(place_corners(pieces.corners, corners))
+    parts = person.parts[owners]
     colors = average_over_pieces(
         pieces.corners,
         corners,

@@ -99,7 +99,7 @@ def _grow_lashes(color: Array, at: Places, hair: Hair) -> Array:
 def _grow_cap(color: Array, at: Places, hair: Hair) -> Array:
     if not hair.cover:
         return color
-    height = _rise_over_hairline(at, hair)
+    height = rise_over_hairline(at, hair)
     grown = height > -0.8
     if not grown.any():
         return color
@@ -111,8 +111,8 @@ def _grow_cap(color: Array, at: Places, hair: Hair) -> Array:
     return _cover(color, grown, share, hair.color * tone[:, None])
 
 
-def _rise_over_hairline(at: Places, hair: Hair) -> Array:
-    """How far a point is above the hairline, in centimetres, roughly."""
+def rise_over_hairline(at: Places, hair: Hair) -> Array:
+    """How far points are above a person's hairline, in centimetres, roughly: (N,)."""
     x, y, z = at.axes
     front = hair.hairline - 0.035 * np.square(np.minimum(x, 5))
     temple = hair.temples * np.square(np.maximum(1 - np.square((x - 4.2) / 2.4), 0))
@@ -128,7 +128,7 @@ def _rise_over_hairline(at: Places, hair: Hair) -> Array:
         )
     )
     on_ear = blend(2.4 - 2 * np.asarray(ear, np.float32))
-    return y - line + 0.22 * at.noise(_LINE, 2.2, 3) - 12 * on_ear
+    return y - line + 0.30 * at.noise(_LINE, 2.2, 3) - 12 * on_ear
 
 
 def _follow_strands(scalp: Places, hair: Hair) -> Array:

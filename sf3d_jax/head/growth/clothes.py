@@ -22,8 +22,10 @@ _COLUMNS, _TABLE, _ROWS, _LOWEST = 96, 64, 26, 1.45
 _FOLDS, _WEAVE, _SHADE = range(970, 973)
 # The skin of the template is used down to this height; below, the cloth goes on to the last one.
 _LAST_SKIN, _FLOOR = -14.9, -26.0
+# The first rows have a lining, so close to the skin.
+_LINING, _INSIDE = 8, 0.03
 # Skin so far below the hem, or so far from the middle of the neck, is not drawn; collars show more.
-_COVERED, _COLLARED, _SHOULDERS = 1.6, 4.5, 8.0
+_COVERED, _COLLARED, _SHOULDERS = 1.6, 4.5, 6.2
 # Height of the hem at the front, at the sides and at the back, and thickness of the cloth.
 _HEMS = {
     T_SHIRT: (-13.6, -12.2, -10.9, 0.30),
@@ -63,7 +65,12 @@ def dress(skin: Floats, style: Style, pattern: int) -> Part:
     flat = base.reshape(-1, 3)
     lift = _thicken(flat, along.ravel(), style.garment, thickness, pattern)
     normals = find_normals(flat, faces)
-    rest = snap(flat + lift[:, None] * normals)
+    shell = (flat + lift[:, None] * normals).reshape(base.shape)
+    inside = (flat + _INSIDE * normals).reshape(base.shape)
+    lined = [*range(_LINING, 0, -1)]
+    rest = snap(np.concatenate([inside[:, lined], shell], axis=1).reshape(-1, 3))
+    along, share = (np.concatenate([x[:, lined], x], axis=1) for x in (along, share))
+    faces = weave(_COLUMNS, _ROWS + _LINING)
     coordinates = np.column_stack([rest, along.ravel()])
     share = snap(share.ravel())
 
@@ -161,5 +168,5 @@ def _thicken(points: Floats, along: Floats, garment: str, thickness: float, patt
         height += 0.75 * blend(along / 2.2) * (along < 3.0)
     elif garment in (SWEATER, TURTLENECK):
         height += 0.18 * blend(along / 0.5) * blend((3.0 - along) / 0.6)
-    height += 0.25 * blend((along - 4) / 5)
-    return np.where(along < 1e-6, -0.9, height)
+    height += 0.2 * blend((along - 0.5) / 2) + 0.25 * blend((along - 4) / 5)
+    return np.where(along < 1e-6, 0.5 * height, height)

@@ -21,7 +21,7 @@ from sf3d_jax.head.skin.layers.places import Places
 from sf3d_jax.head.skin.noise import blend, draw_noise
 
 _CENTER = (0.0, 1.5, -1.2)
-_COLUMNS, _ROWS, _LOWEST = 176, 38, 2.8
+_COLUMNS, _ROWS, _LOWEST = 168, 46, 2.8
 _LOCKS, _TUFTS, _CURLS, _HEM = range(900, 904)
 # How deep hair ends under the skin beyond the hairline. Hanging hair falls from the widest part of
 # the head, at most so far below the centre, and goes inwards by a share of its way down.
@@ -93,7 +93,7 @@ def find_covered(points: Floats, style: Style, pattern: int) -> np.ndarray:
 
 def style_stretch(style: Style) -> float:
     """How much strands are shortened when pieces are measured."""
-    return 0.8 if style.cut.kind == CURLY else 0.25
+    return 0.8 if style.cut.kind == CURLY else 0.45
 
 
 def find_normals(vertices: Floats, faces: np.ndarray) -> Floats:
@@ -160,27 +160,28 @@ def _thicken(
     cut = style.cut
     if cut.kind == CURLY:
         at = points.astype(np.float32)
-        relief: np.ndarray = 0.7 * draw_noise(at, 1.9, pattern + 16 * _CURLS, octaves=2, gain=0.7)
+        bumps = draw_noise(at, 1.9, pattern + 16 * _CURLS, octaves=2, gain=0.7)
+        relief = np.asarray(0.7 * bumps, float)
         size = 0.10 + 0.12 * cut.thickness
     else:
         lines = np.column_stack([strands, 0.07 * along]).astype(np.float32)
         lines = lines + np.float32(cut.curl) * _wind(points, pattern)[:, None]
-        relief = 0.55 * draw_noise(lines, 2.6, pattern + 16 * _LOCKS, octaves=2, gain=0.6)
+        locks = draw_noise(lines, 2.6, pattern + 16 * _LOCKS, octaves=2, gain=0.6)
         bumps = draw_noise(points.astype(np.float32), 2.0, pattern + 16 * _TUFTS, octaves=2)
-        relief = relief + 0.15 * bumps
+        relief = np.asarray(0.55 * locks + 0.15 * bumps, float)
         size = 0.06 + 0.16 * cut.thickness
-    full = blend(rise / (1.6 + 1.0 * cut.thickness)).astype(float)
+    full = np.asarray(blend(rise / (1.6 + 1.0 * cut.thickness)), float)
     x, y, z = points.T
-    crown: np.ndarray = 1 + 0.3 * blend((y - 3) / 6)
+    crown = np.asarray(1 + 0.3 * blend((y - 3) / 6), float)
     if cut.kind == SHORT:
         # Short at the sides and in the nape.
-        crown = 0.3 + 1.0 * blend((y + 1) / 8)
+        crown = np.asarray(0.3 + 1.0 * blend((y + 1) / 8), float)
     height = full * (cut.thickness * crown + size * relief)
     if cut.kind in (MEDIUM, LONG):
         ear = ((np.abs(x) - EAR[0]) / 4) ** 2 + ((y - EAR[1]) / 4.5) ** 2 + ((z - EAR[2]) / 4) ** 2
-        height = height + full * 0.5 * np.maximum(1 - ear, 0)
+        height = height + 0.5 * full * np.maximum(1 - ear, 0)
     height = height - _UNDER * blend(-rise / 0.5)
-    return height.astype(float), relief.astype(float)
+    return height, relief
 
 
 def _wind(points: Floats, pattern: int) -> np.ndarray:

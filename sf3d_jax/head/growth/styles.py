@@ -50,7 +50,7 @@ class Cut(NamedTuple):
 
     Attributes:
       kind: BALD, SHORT, MEDIUM, LONG or CURLY.
-      thickness: of the hair over the scalp, centimetres.
+      thickness: height of the hair over the scalp, centimetres.
       hem: height at which hanging hair ends.
       parting: place of the parting, to the left; where hair is combed from.
       has_parting: whether hair falls to both sides of a line rather than from a whorl.
@@ -102,7 +102,7 @@ def draw_style(seed: int, traits: Traits) -> Style:
 
     Args:
       seed: a number from 0 on.
-      traits: of the same person.
+      traits: the same person's.
 
     Returns:
       The style; equal seeds give equal styles.

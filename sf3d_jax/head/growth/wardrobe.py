@@ -28,7 +28,7 @@ class Wardrobe:
     """
 
     def __init__(self, person: Person) -> None:
-        """Makes it for a person, from the person's seed."""
+        """Makes it from the seed of the person."""
         traits = draw_traits(person.seed)
         self.style = draw_style(person.seed, traits)
         self._parts = _make_parts(person, self.style, traits.pattern)

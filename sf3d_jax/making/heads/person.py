@@ -29,7 +29,7 @@ FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
 # The same for what is worn, in the order of KINDS.
 WORN = np.array([1.6, 1.0, 1.0, 1.0, 1.5, 0.6])
 # Size of these pieces, beside that of the pieces of the skin.
-GROWTH = np.array([1.3, 1.0, 1.2, 1.0, 1.1, 1.1])
+GROWTH = np.array([1.12, 1.0, 1.0, 1.0, 1.0, 1.0])
 
 # What lies inside the mouth. There less light arrives: a share that falls with the depth, metres.
 INSIDE = [landmarks.MOUTH, landmarks.UPPER_TEETH, landmarks.LOWER_TEETH, landmarks.TONGUE]

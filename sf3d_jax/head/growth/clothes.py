@@ -18,12 +18,12 @@ from sf3d_jax.head.person.rounding import snap
 from sf3d_jax.head.skin.noise import Array, blend, draw_noise
 
 _CENTER = (0.0, -22.0, -3.2)
-_COLUMNS, _TABLE, _ROWS, _LOWEST = 96, 64, 26, 1.45
+_COLUMNS, _TABLE, _ROWS, _LOWEST = 72, 64, 22, 1.45
 _FOLDS, _WEAVE, _SHADE = range(970, 973)
 # The skin of the template is used down to this height; below, the cloth goes on to the last one.
 _LAST_SKIN, _FLOOR = -14.9, -26.0
 # The first rows have a lining, so close to the skin.
-_LINING, _INSIDE = 8, 0.03
+_LINING, _INSIDE = 6, 0.03
 # Skin so far below the hem, or so far from the middle of the neck, is not drawn; collars show more.
 _COVERED, _COLLARED, _SHOULDERS = 1.6, 4.5, 6.2
 # Height of the hem at the front, at the sides and at the back, and thickness of the cloth.

@@ -108,7 +108,9 @@ def _find_near(directions: Floats, unit: Floats) -> tuple[npt.NDArray[np.int64],
     for start in range(0, len(directions), _CHUNK):
         some = directions[start : start + _CHUNK]
         cosine = snap(some @ unit.T)
-        index = np.argsort(-cosine, axis=1, kind="stable")[:, : _NEIGHBORS + 1]
+        index = np.argpartition(-cosine, _NEIGHBORS, axis=1)[:, : _NEIGHBORS + 1]
+        order = np.lexsort((index, -np.take_along_axis(cosine, index, 1)), axis=1)
+        index = np.take_along_axis(index, order, 1)
         square = 2 - 2 * np.take_along_axis(cosine, index, 1)
         share = np.maximum(1 - square / np.maximum(square[:, -1:], 1e-9), 0)[:, :-1] + 1e-3
         near.append(index[:, :-1])

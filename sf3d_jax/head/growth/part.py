@@ -37,7 +37,12 @@ class Part(NamedTuple):
     move: Callable[[Floats, tuple[float, float, float]], Floats]
 
 
-KINDS = ("hair", "wisps", "beard", "lashes", "glasses", "clothes")
+KINDS = ("hair", "wisps", "beard", "beard hairs", "lashes", "brows", "glasses", "clothes")
+
+# Hairs move as what they grow from, so that a pixel that sees both still has one motion: they are
+# one surface with it. "skin" is that of the person.
+SURFACES = ("skin", "hair", "beard", "lashes", "glasses", "clothes")
+SURFACE_OF = {"wisps": "hair", "beard hairs": "beard", "brows": "skin"}
 
 
 def weave(columns: int, rows: int) -> Ints:

@@ -21,7 +21,7 @@ from sf3d_jax.head.skin.layers.places import Places
 from sf3d_jax.head.skin.noise import blend, draw_noise
 
 _CENTER = (0.0, 1.5, -1.2)
-_COLUMNS, _ROWS, _LOWEST = 168, 46, 2.8
+_COLUMNS, _ROWS, _LOWEST = 160, 44, 2.8
 _LOCKS, _TUFTS, _CURLS, _HEM = range(900, 904)
 # How deep hair ends under the skin beyond the hairline. Hanging hair falls from the widest part of
 # the head, at most so far below the centre, and goes inwards by a share of its way down.
@@ -93,7 +93,7 @@ def find_covered(points: Floats, style: Style, pattern: int) -> np.ndarray:
 
 def style_stretch(style: Style) -> float:
     """How much strands are shortened when pieces are measured."""
-    return 0.8 if style.cut.kind == CURLY else 0.45
+    return 0.8 if style.cut.kind == CURLY else 0.4
 
 
 def find_normals(vertices: Floats, faces: np.ndarray) -> Floats:
@@ -165,7 +165,7 @@ def _thicken(
         size = 0.10 + 0.12 * cut.thickness
     else:
         lines = np.column_stack([strands, 0.07 * along]).astype(np.float32)
-        lines = lines + np.float32(cut.curl) * _wind(points, pattern)[:, None]
+        lines += np.float32(cut.curl) * _wind(points, pattern)[:, None]
         locks = draw_noise(lines, 2.6, pattern + 16 * _LOCKS, octaves=2, gain=0.6)
         bumps = draw_noise(points.astype(np.float32), 2.0, pattern + 16 * _TUFTS, octaves=2)
         relief = np.asarray(0.55 * locks + 0.15 * bumps, float)

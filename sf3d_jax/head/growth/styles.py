@@ -123,7 +123,7 @@ def draw_style(seed: int, traits: Traits) -> Style:
         curl=cut.curl,
     )
     if beard != SHAVEN:
-        hair = hair._replace(beard=max(hair.beard, 0.55))
+        hair = hair._replace(beard=max(hair.beard, 0.75))
     glasses, frame = _draw_glasses(seed, profile)
     garment, textile, stripes = _draw_clothes(seed, profile)
     return Style(hair, cut, beard, length, glasses, frame, garment, textile, stripes)
@@ -142,7 +142,7 @@ def _draw_cut(seed: int, profile: Profile, traits: Traits, grey: float) -> Cut:
         chosen = MEDIUM
     if is_man and kind < 0.3 * _share(profile.age, 25, 70):
         chosen = BALD
-    tight = traits.skin.melanin > 0.9
+    tight = traits.skin.melanin > 1.4
     if chosen != BALD and curly < (0.75 if tight else 0.06):
         chosen = CURLY
     hangs = chosen in (MEDIUM, LONG)

@@ -3,10 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
+from sf3d_jax.head.growth.beard import find_area, grow_beard
 from sf3d_jax.head.growth.clothes import dress, find_clothed
-from sf3d_jax.head.growth.part import KINDS, Part
+from sf3d_jax.head.growth.glasses import wear_glasses
+from sf3d_jax.head.growth.lashes import grow_brows, grow_lashes
+from sf3d_jax.head.growth.part import KINDS, SURFACE_OF, SURFACES, Part
 from sf3d_jax.head.growth.scalp import find_covered, grow_hair
-from sf3d_jax.head.growth.styles import BALD, Style, draw_style
+from sf3d_jax.head.growth.styles import BALD, FULL, GOATEE, MOUSTACHE, Style, draw_style
 from sf3d_jax.head.growth.wisps import grow_wisps
 from sf3d_jax.head.person.landmarks import SKIN, Floats
 from sf3d_jax.head.person.person import Person
@@ -14,6 +17,9 @@ from sf3d_jax.head.skin.noise import Array
 from sf3d_jax.head.skin.traits import draw_traits
 
 _METRE = 100.0  # centimetres
+_BEARDS = (MOUSTACHE, GOATEE, FULL)
+# Skin does not show where a beard is denser than this.
+_DENSE = 0.9
 
 
 class Wardrobe:
@@ -24,6 +30,7 @@ class Wardrobe:
       vertices: (V, 3), on the person at rest.
       faces: (T, 3) int32, oriented outwards; parts end under the skin.
       kinds: (T,) int32, places in `KINDS`.
+      surfaces: (T,) int32, places in `SURFACES`.
       metric: (V, 3), where vertices are when pieces are measured.
     """
 
@@ -41,14 +48,19 @@ class Wardrobe:
         sizes = [len(part.faces) for part in self._parts]
         kinds = [KINDS.index(part.kind) for part in self._parts]
         self.kinds = np.repeat(kinds, sizes).astype(np.int32)
+        surfaces = [SURFACES.index(SURFACE_OF.get(kind, kind)) for kind in KINDS]
+        self.surfaces = np.array(surfaces, np.int32)[self.kinds]
         self._owners = np.repeat(np.arange(len(self._parts)), sizes)
 
     def find_hidden(self, person: Person) -> npt.NDArray[np.bool_]:
         """Which triangles of the person (T,) lie deep under hair or clothes."""
         points = person.template * _METRE
+        pattern = draw_traits(person.seed).pattern
         under = find_clothed(points, self.style)
+        if self.style.beard in _BEARDS:
+            under |= find_area(points, self.style, pattern) > _DENSE
         if self.style.cut.kind != BALD:
-            under |= find_covered(points, self.style, draw_traits(person.seed).pattern)
+            under |= find_covered(points, self.style, pattern)
         return under[person.faces].all(1) & (person.parts == SKIN)
 
     def move(self, skin: Floats, rotation: tuple[float, float, float]) -> Floats:
@@ -85,6 +97,11 @@ class Wardrobe:
 def _make_parts(person: Person, style: Style, pattern: int) -> list[Part]:
     skin = person.rest * _METRE
     parts = [dress(skin, style, pattern)]
+    parts += [grow_lashes(skin, style, person.seed), grow_brows(skin, style, person.seed)]
+    if style.beard in _BEARDS:
+        parts += grow_beard(skin, style, person.seed, pattern)
+    if style.glasses is not None:
+        parts.append(wear_glasses(skin, style))
     if style.cut.kind != BALD:
         hair, share = grow_hair(skin, style, pattern)
         parts += [hair, grow_wisps(hair, share, style, person.seed, pattern)]

@@ -10,6 +10,7 @@ from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.growth.wardrobe import Wardrobe
 from sf3d_jax.head.person import landmarks
 from sf3d_jax.head.person.expression import EXPRESSIONS
+from sf3d_jax.head.person.landmarks import SKIN
 from sf3d_jax.head.person.person import Person
 from sf3d_jax.head.skin.pieces import average_over_pieces, measure_spacing, place_corners
 from sf3d_jax.making.heads.head import Head
@@ -27,9 +28,9 @@ FACE, NECK = 2.0, 1.5
 FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
 
 # The same for what is worn, in the order of KINDS.
-WORN = np.array([1.6, 1.0, 1.0, 1.0, 1.5, 0.6])
+WORN = np.array([1.8, 1.0, 1.8, 1.0, 1.0, 1.0, 2.5, 0.6])
 # Size of these pieces, beside that of the pieces of the skin.
-GROWTH = np.array([1.12, 1.0, 1.0, 1.0, 1.0, 1.0])
+GROWTH = np.array([1.05, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
 
 # What lies inside the mouth. There less light arrives: a share that falls with the depth, metres.
 INSIDE = [landmarks.MOUTH, landmarks.UPPER_TEETH, landmarks.LOWER_TEETH, landmarks.TONGUE]
@@ -78,7 +79,7 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
 
     return Head(
         faces=faces,
-        groups=np.concatenate([person.parts[shown], worn.kinds + len(person.part_names)]),
+        groups=np.concatenate([person.parts[shown], _number(worn, SKIN, len(person.part_names))]),
         rest=np.concatenate([person.template, worn.vertices]),
         neutral=np.concatenate([person.rest, worn.vertices]),
         cover=pieces,
@@ -86,8 +87,13 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         extent=EXTENT,
         find_vertices=find_vertices,
         paint=functools.partial(_paint, dressed, pieces),
-        sides=np.concatenate([person.groups[shown], worn.kinds + len(person.group_names)]),
+        sides=np.concatenate([person.groups[shown], _number(worn, 0, len(person.group_names))]),
     )
+
+
+def _number(worn: Wardrobe, skin: int, first: int) -> np.ndarray:
+    """Numbers of the surfaces of what is worn, beside those of the person: (T,), int32."""
+    return np.where(worn.surfaces == 0, skin, worn.surfaces - 1 + first).astype(np.int32)
 
 
 def _dress(person: Person) -> _Dressed:

@@ -127,7 +127,7 @@ def move(
         pose = _pose_lids(weights, side)
         move_lids(vertices, lids, center, identity.openness, identity.slant, pose)
     _move_jaw(vertices, rig, weights)
-    _turn_head(vertices, rig, rotation)
+    turn_head(vertices, rig.neck, rotation)
     return vertices
 
 
@@ -175,7 +175,14 @@ def _move_tongue(vertices: Floats, rig: Rig, lift: float, advance: float) -> Non
     vertices[tongue, 1] -= advance * _TONGUE_DOWN * hanging
 
 
-def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float]) -> None:
+def turn_head(vertices: Floats, share: Floats, rotation: tuple[float, float, float]) -> None:
+    """Turns points about the neck, in place.
+
+    Args:
+      vertices: (N, 3), in centimetres.
+      share: (N,), of the head's turn: 1 on the head, 0 on the shoulders.
+      rotation: (yaw, pitch, roll), as for `move`.
+    """
     yaw, pitch, roll = rotation
     if not (yaw or pitch or roll):
         return
@@ -183,4 +190,4 @@ def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float])
     tilt = turn(rotate_roll(roll).T, rotate_pitch(pitch))
     whole = turn(tilt, rotate_yaw(yaw)).T
     away = vertices - NECK
-    vertices += rig.neck[:, None] * (turn(away, whole) - away)
+    vertices += share[:, None] * (turn(away, whole) - away)

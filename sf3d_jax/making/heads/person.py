@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sf3d_jax._numerics import Array
 from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.growth.wardrobe import Wardrobe
 from sf3d_jax.head.person import landmarks
@@ -170,7 +171,7 @@ def _find_finish(dressed: _Dressed, pieces: Cover) -> Finish:
     gloss, roughness = WORN_FINISH[dressed.worn.kinds[others]].T
     worn = np.zeros(len(dressed.worn.vertices), bool)
 
-    def join(skin: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def join(skin: Array, others: Array) -> np.ndarray:
         whole = np.zeros(len(is_skin), np.float32)
         whole[is_skin], whole[~is_skin] = skin, others
         return whole

@@ -1,4 +1,4 @@
-"""Drawn people: the spectrum of their skin, and the cost of the folds of a frame.
+"""Drawn people: the spectrum of their skin.
 
     python benchmarks/people.py [--json FILE] [--quick]
 
@@ -9,14 +9,12 @@ octaves per octave, along rows and columns of patches of forehead and cheeks, fr
 import argparse
 import pathlib
 import sys
-import time
 
 import numpy as np
 from report import Report
 
-from sf3d_jax.head.person.person import Person
+from sf3d_jax import head
 from sf3d_jax.making import Options, open_subject, plan
-from sf3d_jax.making.heads import open_head
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 from helpers.spectra import find_slope
@@ -53,20 +51,9 @@ def spectra(report, options):
     )
 
 
-def folds(report, options, repeats):
-    """CPU time of the folds of a frame, and of opening them."""
-    head = open_head(plan(options).subjects[0], options)
-    head.find_relief(0)
-    start = time.process_time()
-    for frame in range(repeats):
-        head.find_relief(frame)
-    spent = (time.process_time() - start) / repeats
-    report.add("folds", [{"what": "folds of a frame, CPU ms", "figure": 1e3 * spent}])
-
-
 def find_vertex(place):
     """The vertex of the template that is nearest to a place."""
-    return int(np.square(Person(0).template - place).sum(1).argmin())
+    return int(np.square(head.Person(0).template - place).sum(1).argmin())
 
 
 def find_pixel(camera, point):
@@ -85,7 +72,6 @@ def main():
     options = Options(subjects=2 if chosen.quick else 12, frames=16)
     report = Report("people")
     spectra(report, options)
-    folds(report, options, 2 if chosen.quick else 16)
     report.write(chosen.json)
 
 

@@ -71,7 +71,7 @@ def _vary_melanin(at: Places, skin: Complexion, bare: Array) -> Array:
     # Equal changes are equally visible on pale and on dark skin, but pale skin is more even. Fine
     # octaves have more of it than coarse ones, since pieces and pixels take of them.
     uneven = at.noise(_MELANIN_NOISE, 4.0, 6, max(0.95, 1.4 - 0.3 * skin.melanin))
-    uneven *= (0.055 + 0.045 * skin.melanin) * (0.6 + 0.4 * skin.mottling)
+    uneven *= (0.055 + 0.028 * skin.melanin) * (0.6 + 0.4 * skin.mottling)
     pores = (0.06 + 0.02 * skin.melanin) * find_pores(at, skin)
     region = 0.10 * around + 0.16 * skin.bags * below + brow - 0.06 * blend((-10 - y) / 4)
     return skin.melanin * (1 + region) + (uneven + pores) * bare

@@ -1,6 +1,6 @@
 """Drawn people: the spectrum of their skin.
 
-    python benchmarks/people.py [--json FILE] [--quick]
+    python benchmarks/skin.py [--json FILE] [--quick]
 
 The power of photographs of skin falls about with the square of the frequency: by -1.6 to -2.4
 octaves per octave, along rows and columns of patches of forehead and cheeks, from 32 to 2 pixels.
@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few people, to see that it runs")
     chosen = parser.parse_args()
     options = Options(subjects=2 if chosen.quick else 12, frames=16)
-    report = Report("people")
+    report = Report("skin")
     spectra(report, options)
     report.write(chosen.json)
 

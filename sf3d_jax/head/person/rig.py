@@ -31,13 +31,14 @@ from sf3d_jax.head.person.lids import (
     rotate_yaw,
 )
 from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
+from sf3d_jax.head.person.proportions import Proportions, find_proportions
 from sf3d_jax.head.person.rounding import cos_sin, snap, turn
 from sf3d_jax.head.person.template.building import Template
 from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.40, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 # The tongue rises over the lower teeth, comes out, and hangs over the lip.
 _TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 4.6, 0.3
@@ -59,6 +60,7 @@ class Rig(NamedTuple):
       lids: lids of the left and the right eye.
       fields: the linear displacement of each unit of expression that has one.
       neck: (V,), share of the head's turn.
+      proportions: how distances between landmarks are measured and changed.
     """
 
     template: Template
@@ -70,6 +72,7 @@ class Rig(NamedTuple):
     lids: tuple[Lids, Lids]
     fields: dict[str, Field]
     neck: Floats
+    proportions: Proportions
 
 
 @functools.cache
@@ -94,6 +97,7 @@ def load_rig() -> Rig:
         (find_lids(template, 1, LEFT_EYE), find_lids(template, -1, RIGHT_EYE)),
         make_fields(template, mouth),
         snap(neck),
+        find_proportions(template, mouth),
     )
 
 
@@ -123,7 +127,7 @@ def move(
         pose = _pose_lids(weights, side)
         move_lids(vertices, lids, center, identity.openness, identity.slant, pose)
     _move_jaw(vertices, rig, weights)
-    _turn_head(vertices, rig, rotation)
+    turn_head(vertices, rig.neck, rotation)
     return vertices
 
 
@@ -171,7 +175,14 @@ def _move_tongue(vertices: Floats, rig: Rig, lift: float, advance: float) -> Non
     vertices[tongue, 1] -= advance * _TONGUE_DOWN * hanging
 
 
-def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float]) -> None:
+def turn_head(vertices: Floats, share: Floats, rotation: tuple[float, float, float]) -> None:
+    """Turns points about the neck, in place.
+
+    Args:
+      vertices: (N, 3), in centimetres.
+      share: (N,), of the head's turn: 1 on the head, 0 on the shoulders.
+      rotation: (yaw, pitch, roll), as for `move`.
+    """
     yaw, pitch, roll = rotation
     if not (yaw or pitch or roll):
         return
@@ -179,4 +190,4 @@ def _turn_head(vertices: Floats, rig: Rig, rotation: tuple[float, float, float])
     tilt = turn(rotate_roll(roll).T, rotate_pitch(pitch))
     whole = turn(tilt, rotate_yaw(yaw)).T
     away = vertices - NECK
-    vertices += rig.neck[:, None] * (turn(away, whole) - away)
+    vertices += share[:, None] * (turn(away, whole) - away)

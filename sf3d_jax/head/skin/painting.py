@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from sf3d_jax.head.growth.styles import draw_style
 from sf3d_jax.head.person import landmarks
 from sf3d_jax.head.skin.layers.complexion import find_lips, paint_skin
 from sf3d_jax.head.skin.layers.cosmetics import apply_makeup
@@ -76,6 +77,7 @@ def paint(
         raise ValueError(f"parts: expected {known}, got {sorted(unknown)[0]}")
     spacing = np.broadcast_to(spacing, parts.shape)
     traits = draw_traits(seed)
+    traits = traits._replace(hair=draw_style(seed, traits).hair)
     colors = np.zeros(points.shape, np.float32)
     for part, layer in _LAYERS.items():
         chosen = np.flatnonzero((parts == part) & np.isfinite(points).all(1) & np.isfinite(spacing))

@@ -56,7 +56,7 @@ def _grow_brows(color: Array, at: Places, hair: Hair) -> Array:
     if not near.any():
         return color
     brow, t, x, y = at.choose(near), along[near], x[near], y[near]
-    off = y - _find_brow(t, hair)
+    off = y - find_brow(t, hair)
     width = hair.brow_width * blend(0.55 + 1.5 * t) * (1 - 0.75 * blend((t - 0.35) / 0.65))
     # The hairs stand up at the inner end and lie along the brow at the outer end.
     rise = np.clip(0.9 - 0.9 * t, 0, 0.9)
@@ -66,11 +66,11 @@ def _grow_brows(color: Array, at: Places, hair: Hair) -> Array:
     strands = brow._replace(points=lines).noise(_BROW, 0.26, 4, 0.9)
     edge = np.abs(off) - width + 0.05 * brow.noise(_BROW_EDGE, 0.4, 2)
     tips = blend(t / 0.16 + 0.4) * blend((1.05 - t) / 0.3)
-    share = brow.soften(edge, 0.36) * tips * hair.brow_density * (0.92 + 0.4 * strands)
+    share = brow.soften(edge, 0.36) * tips * hair.brow_density * (0.60 + 0.35 * strands)
     return _cover(color, near, share, hair.color * np.float32(0.75))
 
 
-def _find_brow(t: Array, hair: Hair) -> Array:
+def find_brow(t: Array, hair: Hair) -> Array:
     """Height of the middle of the brow, t from 0 at its inner to 1 at its outer end."""
     inner, peak, outer = landmarks.BROW[:, 1].tolist()
     rising = np.square((t - _BROW_PEAK) / _BROW_PEAK) * (peak - inner)
@@ -91,7 +91,7 @@ def _grow_lashes(color: Array, at: Places, hair: Hair) -> Array:
     x, y = x / length, y / length
     rim = landmarks.EYE_RADIUS * landmarks.almond(x, y, *landmarks.FISSURE).astype(np.float32)
     taper = np.clip(1 - np.square(x / landmarks.FISSURE[0]), 0, 1)
-    reach = np.where(y > 0, 0.11, 0.035) * np.sqrt(taper)
+    reach = np.where(y > 0, 0.07, 0.02) * np.sqrt(taper)
     share = lid.soften(np.abs(rim) - reach, 0.12) * np.where(y > 0, 0.9, 0.4) * blend(taper * 2)
     return _cover(color, near, share, hair.color * np.float32(0.2))
 
@@ -99,7 +99,7 @@ def _grow_lashes(color: Array, at: Places, hair: Hair) -> Array:
 def _grow_cap(color: Array, at: Places, hair: Hair) -> Array:
     if not hair.cover:
         return color
-    height = _rise_over_hairline(at, hair)
+    height = rise_over_hairline(at, hair)
     grown = height > -0.8
     if not grown.any():
         return color
@@ -111,8 +111,8 @@ def _grow_cap(color: Array, at: Places, hair: Hair) -> Array:
     return _cover(color, grown, share, hair.color * tone[:, None])
 
 
-def _rise_over_hairline(at: Places, hair: Hair) -> Array:
-    """How far a point is above the hairline, in centimetres, roughly."""
+def rise_over_hairline(at: Places, hair: Hair) -> Array:
+    """How far points are above a person's hairline, in centimetres, roughly: (N,)."""
     x, y, z = at.axes
     front = hair.hairline - 0.035 * np.square(np.minimum(x, 5))
     temple = hair.temples * np.square(np.maximum(1 - np.square((x - 4.2) / 2.4), 0))
@@ -128,7 +128,7 @@ def _rise_over_hairline(at: Places, hair: Hair) -> Array:
         )
     )
     on_ear = blend(2.4 - 2 * np.asarray(ear, np.float32))
-    return y - line + 0.22 * at.noise(_LINE, 2.2, 3) - 12 * on_ear
+    return y - line + 0.30 * at.noise(_LINE, 2.2, 3) - 12 * on_ear
 
 
 def _follow_strands(scalp: Places, hair: Hair) -> Array:

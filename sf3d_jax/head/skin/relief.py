@@ -22,13 +22,13 @@ from sf3d_jax.head.skin.traits import Complexion, draw_traits
 
 # How deep an expression folds old skin, in centimetres; young skin folds this share of it.
 _DEEPEST = {
-    "forehead": 0.050,
-    "frown": 0.055,
-    "crow": 0.034,
-    "lid": 0.022,
+    "forehead": 0.070,
+    "frown": 0.065,
+    "crow": 0.080,
+    "lid": 0.035,
     "cheek": 0.070,
     "mouth": 0.045,
-    "nose": 0.030,
+    "nose": 0.050,
     "lips": 0.022,
     "chin": 0.035,
 }
@@ -41,7 +41,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "browDown": {"frown": 1.0},
     "eyeSquint": {"crow": 0.5, "lid": 0.7},
     "cheekSquint": {"crow": 0.8, "lid": 0.8},
-    "mouthSmile": {"crow": 0.4, "cheek": 1.0},
+    "mouthSmile": {"crow": 0.6, "cheek": 1.0},
     "mouthUpperUp": {"cheek": 0.5},
     "mouthDimple": {"cheek": 0.4, "mouth": 0.4},
     "mouthFrown": {"mouth": 1.0, "chin": 0.4},
@@ -83,7 +83,7 @@ class Relief:
         x, self._dual = at[self._skin], _find_dual(at[self._skin])
         area = np.linalg.norm(np.cross(x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]), axis=1) / 2
         # Corners are farther apart than the samples of the colours.
-        spacing = np.repeat(np.sqrt(area / 2), 3).astype(np.float32)
+        spacing = np.repeat(np.sqrt(area), 3).astype(np.float32)
         self._at = Places(x.reshape(-1, 3).astype(np.float32), spacing, traits.pattern)
         self._rest = np.zeros((self._count, 3), np.float32)
         self._rest[self._skin] = self._find_slope(_find_heights(self._at, traits.skin))

@@ -155,7 +155,7 @@ def draw_traits(seed: int) -> Traits:
         skin=skin,
         hair=_draw_hair(seed, pale),
         eyes=_draw_eyes(seed, pale),
-        lips=_between(0.35, 0.75, lips),
+        lips=_between(0.22, 0.52, lips),
         teeth=min(1.0, 0.5 * teeth + 0.006 * profile.age),
         makeup=draw_makeup(_draw(seed, _MAKEUP, 10), profile, skin.melanin),
         pattern=int(_stream(seed, _PATTERN).generate_state(1, np.uint32)[0]),

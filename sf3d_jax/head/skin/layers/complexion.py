@@ -31,10 +31,11 @@ def paint_skin(at: Places, skin: Complexion, lips: Array, redness: float) -> Arr
     scar = find_scar(at, skin) * (1 - lips)
     bare = 1 - lips
     melanin = _vary_melanin(at, skin, bare) + find_marks(at, skin) * bare
-    blood = skin.blood * (1 + skin.mottling * 0.32 * at.noise(_BLOOD_NOISE, 4.0, 7, 0.9))
+    patchy = (0.09 + 0.10 * skin.mottling) * at.noise(_BLOOD_NOISE, 4.0, 6, 1.15)
+    blood = skin.blood * (1 + patchy)
     blood += _flush(at) * (0.03 + 0.16 * skin.flush) + 0.45 * find_pimples(at, skin) * bare
-    blood += lips * (1 + 0.14 * _line_lips(at, lips)) * redness
-    melanin += lips * (0.16 - 0.25 * skin.melanin)
+    blood += lips * (1 + 0.18 * _line_lips(at, lips)) * redness
+    melanin += lips * (0.14 - 0.22 * skin.melanin) * (1 + 0.25 * _line_lips(at, lips))
     melanin, blood = melanin * (1 - 0.35 * scar), blood * (1 - 0.3 * scar)
     color = color_skin(melanin, blood, skin.carotene * bare)
     return color * (1 - _fold(at, skin)) * _shade(at)[:, None]
@@ -57,7 +58,7 @@ def find_lips(at: Places) -> Array:
     out = np.where(y > line, y - line - upper, line - y - lower)
     out += 0.012 * here.noise(_LIP_NOISE, 0.6, 2)
     beyond = (side - 1) * landmarks.MOUTH_HALF_WIDTH
-    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.2)
+    lips[near] = here.soften(np.maximum(out, beyond) + 0.03, 0.34)
     return lips
 
 
@@ -67,11 +68,11 @@ def _vary_melanin(at: Places, skin: Complexion, bare: Array) -> Array:
     around = at.bump(landmarks.EYE + np.array([0.0, -0.35, 0.5]), [2.3, 1.5, 2.2])
     below = at.bump(landmarks.EYE + np.array([-0.5, -1.4, 1.0]), [1.7, 0.9, 1.8])
     brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.19
-    # Equal changes are equally visible on pale and on dark skin, but pale skin is more even. All
-    # octaves have as much of it: the power of an image falls with the square of its frequency.
-    uneven = at.noise(_MELANIN_NOISE, 4.0, 7, 0.95)
-    uneven *= (0.026 + 0.024 * skin.melanin) * (0.5 + 0.5 * skin.mottling)
-    pores = (0.05 + 0.05 * skin.melanin) * find_pores(at, skin)
+    # Equal changes are equally visible on pale and on dark skin, but pale skin is more even. Fine
+    # octaves have more of it than coarse ones, since pieces and pixels take of them.
+    uneven = at.noise(_MELANIN_NOISE, 4.0, 6, max(0.95, 1.4 - 0.3 * skin.melanin))
+    uneven *= (0.055 + 0.028 * skin.melanin) * (0.6 + 0.4 * skin.mottling)
+    pores = (0.06 + 0.02 * skin.melanin) * find_pores(at, skin)
     region = 0.10 * around + 0.16 * skin.bags * below + brow - 0.06 * blend((-10 - y) / 4)
     return skin.melanin * (1 + region) + (uneven + pores) * bare
 

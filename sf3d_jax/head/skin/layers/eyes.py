@@ -9,9 +9,10 @@ from sf3d_jax.head.skin.traits import Eyes
 
 _FIBRES, _RINGS, _VEINS, _WHITE = range(20, 24)
 _OTHER_EYE = 0x10000
-_SCLERA = np.array([0.66, 0.62, 0.59], np.float32)
+_SCLERA = np.array([0.585, 0.555, 0.52], np.float32)
 _BLOODY = np.array([0.52, 0.22, 0.17], np.float32)
 _FLESH = np.array([0.45, 0.20, 0.17], np.float32)
+_WET = np.array([0.70, 0.64, 0.61], np.float32)
 _GLINT = np.array([0.95, 0.95, 0.95], np.float32)
 
 
@@ -32,14 +33,33 @@ def paint_eyeball(at: Places, eyes: Eyes, side: int) -> Array:
     color = _paint_white(eye, eyes, side)
     iris = eyes.iris_size * landmarks.IRIS_RADIUS
     rim = eye.soften(radius + behind - iris, 0.09)
+    # The limbus has no sharp edge: some of it shines through the white about it.
+    color = color * (1 - 0.35 * blend(1 - (radius - iris) / 0.13))[:, None]
     color = mix(color, rim, _paint_iris(eye, radius / iris, eyes))
     pupil = eye.soften(radius + behind - eyes.pupil_size * landmarks.PUPIL_RADIUS, 0.04)
     color = mix(color, pupil, np.full(3, 0.004, np.float32))
-    # The upper lid and its lashes keep light from the upper part of the ball.
-    color = color * (1 - 0.4 * blend((q[:, 1] + 0.05) / 0.6))[:, None]
+    color = color * _shade_by_lids(q)[:, None]
+    color = mix(color, 0.45 * _find_wet_line(eye), _WET)
     gx, gy = q[:, 0] - 0.2, q[:, 1] - 0.22
     glint = eye.soften(np.sqrt(gx * gx + gy * gy) + behind - 0.085, 0.06)
     return mix(color, 0.9 * glint, _GLINT)
+
+
+def _shade_by_lids(q: Array) -> Array:
+    """The light that lids and lashes leave on the ball: less above, at both corners and below."""
+    x, y, _ = q.T
+    left = 1 - 0.45 * blend((y + 0.08) / 0.55)
+    left = left * (1 - 0.12 * blend((-y - 0.15) / 0.4))
+    return left * (1 - 0.32 * blend((np.abs(x) - 0.5) / 0.6))
+
+
+def _find_wet_line(eye: Places) -> Array:
+    """Where tears stand on the margin of the lower lid, 1 on it."""
+    x, y, z = eye.points.T
+    length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-6)
+    rim = landmarks.almond(x / length, y / length, *landmarks.FISSURE).astype(np.float32)
+    off = np.abs(rim * landmarks.EYE_RADIUS + 0.03)
+    return eye.soften(off - 0.02, 0.06) * blend(0.5 - y / 0.3) * blend((0.8 - np.abs(x)) / 0.4)
 
 
 def _paint_white(eye: Places, eyes: Eyes, side: int) -> Array:

@@ -34,8 +34,8 @@ def _fold_forehead(at: Places) -> Array:
 def _fold_frown(at: Places) -> Array:
     x, y, _ = at.axes
     lean = 0.10 * (y - 1.6) + 0.05 * at.noise(_BEND, 1.5)
-    upright = _valley(at, x - 0.55 - lean, 0.15) + 0.5 * _valley(at, x - 1.0 - lean, 0.12)
-    root = _valley(at, y - 0.55 - 0.12 * x, 0.14) * blend((1.0 - x) / 0.5)
+    upright = _valley(at, x - 0.55 - lean, 0.22) + 0.5 * _valley(at, x - 1.0 - lean, 0.18)
+    root = _valley(at, y - 0.55 - 0.12 * x, 0.2) * blend((1.0 - x) / 0.5)
     where = at.bump([0.6, 1.75, 8.6], [1.0, 1.35, 1.8])
     return (
         blend(1.5 * where) * upright + 0.6 * blend(2 * at.bump([0, 0.5, 8.3], [1, 0.6, 2])) * root
@@ -66,11 +66,11 @@ def _fold_trough(at: Places) -> Array:
 
 
 def _fold_cheek(at: Places) -> Array:
-    return _trace(at, _NASOLABIAL, 0.30)
+    return _trace(at, _NASOLABIAL, 0.44)
 
 
 def _fold_mouth(at: Places) -> Array:
-    return _trace(at, _MARIONETTE, 0.24)
+    return _trace(at, _MARIONETTE, 0.34)
 
 
 def _fold_nose(at: Places) -> Array:

@@ -10,9 +10,9 @@ from sf3d_jax.head.skin.traits import Complexion
 _GRAIN, _PORES = 70, 71
 # How deep the folds at rest are when `wrinkles` is 1, in centimetres; and when it is 0, as a share.
 DEPTHS = {
-    "forehead": (0.045, 0.06),
+    "forehead": (0.055, 0.06),
     "frown": (0.05, 0.05),
-    "crow": (0.03, 0.0),
+    "crow": (0.05, 0.0),
     "lid": (0.02, 0.12),
     "trough": (0.05, 0.15),
     "cheek": (0.075, 0.14),
@@ -22,13 +22,13 @@ DEPTHS = {
     "chin": (0.012, 0.1),
     "neck": (0.05, 0.15),
 }
-_GRAIN_HEIGHT, _PORE_DEPTH = 0.0018, 0.006
+_GRAIN_HEIGHT, _PORE_DEPTH = 0.0055, 0.009
 
 
 def find_height(at: Places, skin: Complexion) -> Array:
     """Height of the skin at rest, (N,), centimetres: minus folds and pores, plus grain."""
     rough = 1 - 0.5 * at.bump([0, 0, 0], [4, 30, 30])
-    height = _GRAIN_HEIGHT * (0.6 + 0.8 * skin.wrinkles) * rough * at.noise(_GRAIN, 0.5, 4, 0.55)
+    height = _GRAIN_HEIGHT * (0.6 + 0.8 * skin.wrinkles) * rough * at.noise(_GRAIN, 0.5, 4, 0.62)
     height -= _PORE_DEPTH * find_pores(at, skin)
     for kind, (deep, young) in DEPTHS.items():
         amount = deep * (young + (1 - young) * skin.wrinkles)

@@ -36,13 +36,16 @@ SIZE = 0.25  # deviation of a Gaussian over the side of its piece
 # Higher than the default of `carry`: the mask keeps 2 % more of a face, since less light passes
 # through its skin, and the error of the flow there is a sixth larger.
 OPACITY = 4.5
+# Rows are added to vertices and faces up to a multiple of this, so that people with other clothes
+# and hair share their programs.
+ROWS = 8192
 
 
 class State(NamedTuple):
     """The scene at one time.
 
     Attributes:
-      vertices: (V, 3), float32, metres.
+      vertices: (V, 3), float32, metres, with more rows after those of the head.
       gaussians: (N), with linear colours, those that it scatters.
       lit: how the light falls on it.
     """
@@ -77,7 +80,7 @@ class Scene:
     Attributes:
       head: the head.
       cover: pieces of the head.
-      faces: (T, 3), int32.
+      faces: (T, 3), int32, with more rows after those of the head.
       features: (N, K), float32, from `surface_features`.
       reflectance: (N, 3), float32, linear.
       normals: finds the normals of the vertices.
@@ -112,7 +115,7 @@ class Scene:
           The state.
         """
         lit = self.find_light(vertices, frame, time) if self.baked is None else self.baked
-        moved, colors = jnp.asarray(vertices, jnp.float32), self.reflectance * lit.light
+        moved, colors = _pad(vertices, jnp.float32), self.reflectance * lit.light
         placed = carry(self.cover, self.faces, moved, colors, size=SIZE, opacity=OPACITY)
         return State(moved, placed, lit)
 
@@ -154,7 +157,7 @@ class Scene:
         lit = self.occlusion.find_lit(directions, np.asarray(lights.sizes, np.float64))
         lit = np.concatenate([self.occlusion.ambient[:, None], lit], 1)
         lit = self.finish.hood(lit, normals @ turn)
-        around, seen = (jnp.asarray(x, jnp.float32) for x in (normals, lit))
+        around, seen = (_pad(x, jnp.float32) for x in (normals, lit))
         find_relief = self.head.find_relief
         relief = (1.0, 0.0) if find_relief is None else find_relief(frame)
         left, bend = (jnp.asarray(x, jnp.float32) for x in relief)
@@ -181,7 +184,7 @@ def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
     scene = Scene(
         head=head,
         cover=Cover(jnp.asarray(triangles), jnp.asarray(corners, jnp.float32)),
-        faces=jnp.asarray(head.faces, jnp.int32),
+        faces=_pad(head.faces, jnp.int32),
         features=jnp.asarray(features),
         reflectance=jnp.asarray(head.paint(), jnp.float32),
         normals=normals,
@@ -196,6 +199,11 @@ def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
     if options.light != "baked":
         return scene
     return dataclasses.replace(scene, baked=scene.find_light(head.neutral))
+
+
+def _pad(x: np.ndarray, dtype: type) -> jax.Array:
+    """An array with zeros after its rows, to which no piece refers."""
+    return jnp.asarray(np.pad(x, [(0, -len(x) % ROWS), (0, 0)]), dtype)
 
 
 def is_hidden(

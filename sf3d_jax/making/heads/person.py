@@ -20,9 +20,9 @@ EXTENT = 0.28
 TARGET = np.array([0.0, 0.0, 0.0])
 
 # Pieces per area, relative to the sides and the back of the head. The triangles of the neck are the
-# largest.
-FACE, NECK = 2.0, 1.5
-FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
+# largest; cameras hardly see what lies lower than the shoulders.
+FACE, NECK, UNSEEN = 2.0, 1.5, 0.4
+FACE_DEPTH, NECK_HEIGHT, UNSEEN_HEIGHT = 0.04, -0.12, -0.165  # metres
 
 # What lies inside the mouth. There less light arrives: a share that falls with the depth, metres.
 INSIDE = [landmarks.MOUTH, landmarks.UPPER_TEETH, landmarks.LOWER_TEETH, landmarks.TONGUE]
@@ -72,6 +72,7 @@ def _cover_template(count: int) -> Cover:
     middles = person.template[person.faces].mean(1)
     density = np.where(middles[:, 2] > FACE_DEPTH, FACE, 1.0)
     density[middles[:, 1] < NECK_HEIGHT] = NECK
+    density[middles[:, 1] < UNSEEN_HEIGHT] = UNSEEN
     return cover(person.template, person.faces, count, weight=density)
 
 

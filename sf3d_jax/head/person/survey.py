@@ -18,7 +18,7 @@ _MEASURES = 0x6D656173
 _GROUP, _GROUP_SPREAD = 0.6, 0.4 / 3**0.5
 # Share of the variance that is the size of the whole head.
 _COMMON = 0.25
-# Nobody lies further than so many deviations from the mean of the group.
+# The most standard deviations between a person and the mean of the group.
 _MOST = 2.0
 _OWN = (1 - _COMMON) ** 0.5
 

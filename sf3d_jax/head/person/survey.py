@@ -18,6 +18,8 @@ _MEASURES = 0x6D656173
 _GROUP, _GROUP_SPREAD = 0.6, 0.4 / 3**0.5
 # Share of the variance that is the size of the whole head.
 _COMMON = 0.25
+# The most standard deviations between a person and the mean of the group.
+_MOST = 2.0
 _OWN = (1 - _COMMON) ** 0.5
 
 
@@ -57,7 +59,7 @@ def draw_distances(seed: int, profile: Profile) -> Floats:
 
     A mean follows masculinity linearly, so that men and women have the survey's means; what the
     spread of masculinity leaves of the variance is drawn: one number for the size of all, and one
-    for each distance, all almost normal and within three deviations.
+    for each distance, all almost normal and within two deviations.
 
     Args:
       seed: the person.
@@ -79,6 +81,7 @@ def draw_distances(seed: int, profile: Profile) -> Floats:
             share * normal[1 + _NAMES.index(of)]
             + ((1 - share**2) ** 0.5 - 1) * normal[1 + follower]
         )
+    spread = np.clip(spread, -_MOST, _MOST)
     table = np.array(list(SURVEY.values()))
     middle, half = (table[:, 0] + table[:, 2]) / 2, (table[:, 0] - table[:, 2]) / 2
     share = 0.5 + 0.5 * profile.masculinity

@@ -27,9 +27,9 @@ EXTENT = 0.28
 TARGET = np.array([0.0, 0.0, 0.0])
 
 # Pieces per area, relative to the sides and the back of the head. The triangles of the neck are the
-# largest.
-FACE, NECK = 2.0, 1.5
-FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
+# largest; cameras hardly see what lies lower than the shoulders.
+FACE, NECK, UNSEEN = 2.0, 1.5, 0.4
+FACE_DEPTH, NECK_HEIGHT, UNSEEN_HEIGHT = 0.04, -0.12, -0.165  # metres
 
 # The same for what is worn, in the order of KINDS.
 WORN = np.array([1.4, 1.0, 1.4, 1.0, 1.0, 1.0, 2.5, 0.4])
@@ -133,6 +133,7 @@ def _cover(dressed: _Dressed, count: int) -> Cover:
     middles = person.template[person.faces[shown]].mean(1)
     density = np.where(middles[:, 2] > FACE_DEPTH, FACE, 1.0)
     density[middles[:, 1] < NECK_HEIGHT] = NECK
+    density[middles[:, 1] < UNSEEN_HEIGHT] = UNSEEN
     density = np.concatenate([density, WORN[worn.kinds]])
     vertices = np.concatenate([person.template, worn.metric])
     triangles, corners = cover(vertices, faces, count, weight=density)

@@ -48,7 +48,7 @@ def _flesh(p: Floats, d: Floats) -> Floats:
 def _neck(p: Floats, d: Floats) -> Floats:
     d = blend(d, _shoulders(p), 2.0)
     d = blend(d, cone(p, (0, -6.5, -2.6), (0, -18.5, -3.9), 4.9, 5.3), 2.0)
-    nape = [(2.1, -3.5, -6.3, 1.6), (3.0, -10.0, -6.0, 2.2), (6.0, -15.0, -5.5, 2.6)]
+    nape = [(2.1, -3.5, -6.3, 1.6), (2.7, -10.0, -6.1, 2.0), (5.2, -15.2, -5.6, 2.4)]
     d = blend(d, tube(p, nape, 1.0), 2.2)
     # The muscle from behind the ear to the breastbone.
     d = blend(d, cone(p, (5.4, -4.6, -2.3), (1.2, -18.3, 1.8), 0.95, 0.6), 1.8)
@@ -59,7 +59,7 @@ def _neck(p: Floats, d: Floats) -> Floats:
 
 def _shoulders(p: Floats) -> Floats:
     # The upper edge falls from the neck to the tip of the shoulder, 18 cm from the middle.
-    slope = [(4.0, -14.6, -5.4, 2.2), (9.0, -17.2, -5.2, 2.2), (17.0, -20.3, -4.6, 2.6)]
+    slope = [(4.0, -15.0, -5.4, 2.2), (9.0, -17.4, -5.2, 2.1), (17.0, -20.3, -4.6, 2.6)]
     d = tube(p, slope, 1.5)
     d = blend(d, ellipsoid(p, (0, -26.0, -3.2), (16.5, 8.5, 6.8)), 2.5)  # chest
     return blend(d, cone(p, (1.6, -18.9, 1.7), (15.0, -18.9, -2.2), 0.7, 0.8), 1.5)  # collarbone

@@ -13,6 +13,7 @@ from helpers.ray_caster import cast_motion
 from helpers.small_heads import make_egg
 
 from sf3d_jax import data
+from sf3d_jax.head.person.landmarks import PARTS
 from sf3d_jax.making import Options, open_subject, plan
 from sf3d_jax.making.drawing import check_seen, round_room
 
@@ -258,11 +259,17 @@ def test_a_person_has_the_motion_of_its_mesh(index):
         for other, motion in ((k + 1, frame.forward), (k - 1, frame.backward)):
             truth = find_truth(subject, k, other)
             sure = frame.mask & truth.hit
-            off = np.linalg.norm(motion.flow - truth.flow, axis=-1)[sure]
-            depth = np.abs(1 / frame.inv_depth[sure] - truth.hits.depth[sure])
-            assert sure.sum() > 0.88 * truth.hit.sum() and (frame.mask & ~truth.hit).sum() < 30
-            assert off.mean() < 0.002 and (off > 0.1).mean() < 1e-3
-            assert depth.mean() < 5e-5
+            off = np.linalg.norm(motion.flow - truth.flow, axis=-1)
+            depth = np.abs(1 / np.where(sure, frame.inv_depth, 1) - truth.hits.depth)
+            assert (frame.mask & ~truth.hit).sum() < 60
+            # Skin, eyes and mouth; and what is worn, whose locks and hems are many small steps.
+            bare = subject._head.groups[truth.hits.triangles] < len(PARTS)
+            assert sure.sum() > 0.8 * truth.hit.sum()
+            skin, worn = sure & bare, sure & ~bare
+            assert off[skin].mean() < 0.002 and (off[skin] > 0.1).mean() < 1e-3
+            assert depth[skin].mean() < 7e-5
+            assert off[worn].mean() < 0.01 and (off[worn] > 0.1).mean() < 1e-2
+            assert depth[worn].mean() < 5e-4
 
 
 @pytest.mark.thorough

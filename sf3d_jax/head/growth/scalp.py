@@ -26,8 +26,6 @@ _LOCKS, _TUFTS, _CURLS, _HEM = range(900, 904)
 # How deep hair ends under the skin beyond the hairline. Hanging hair falls from the widest part of
 # the head, at most so far below the centre, and goes inwards by a share of its way down.
 _UNDER, _WIDEST_DROP, _INWARDS = 0.35, 8.0, 0.06
-# Distance within the hairline, without that of the hair's thickness, from which on no skin shows.
-_DEEP = 2.4
 
 
 @functools.cache
@@ -70,7 +68,7 @@ def grow_hair(skin: Floats, style: Style, pattern: int) -> tuple[Part, Floats]:
     share = np.where(np.append(rise.ravel(), 9) > 0, np.maximum(share, 0.25), share)
     faces, used = drop_vertices(faces, keep, len(vertices))
     coordinates = np.column_stack([lines, far, vertices, *extra])
-    metric = np.column_stack([lines, style_stretch(style) * far])
+    metric = np.column_stack([lines, _find_stretch(style) * far])
     rest, share = vertices[used], snap(share[used])
 
     def move(_: Floats, rotation: tuple[float, float, float]) -> Floats:
@@ -83,15 +81,7 @@ def grow_hair(skin: Floats, style: Style, pattern: int) -> tuple[Part, Floats]:
     return Part("hair", rest, faces, metric[used], coordinates[used], paint, move), share
 
 
-def find_covered(points: Floats, style: Style, pattern: int) -> np.ndarray:
-    """Which points of the template's skin (N, 3) lie deep under a person's hair: (N,), bool."""
-    at = Places(points.astype(np.float32), np.zeros(len(points), np.float32), pattern)
-    by_ear = (np.abs(points[:, 0]) > 5.3) & (np.abs(points[:, 1] - EAR[1]) < 5.2)
-    deep: np.ndarray = rise_over_hairline(at, style.hair) > _DEEP + style.cut.thickness
-    return deep & ~by_ear
-
-
-def style_stretch(style: Style) -> float:
+def _find_stretch(style: Style) -> float:
     """How much strands are shortened when pieces are measured."""
     return 0.8 if style.cut.kind == CURLY else 0.4
 

@@ -154,7 +154,7 @@ def _draw_cut(seed: int, profile: Profile, traits: Traits, grey: float) -> Cut:
         parting=(side - 0.5) * 6.0,
         has_parting=hangs or (chosen == SHORT and parted < 0.4),
         fringe=1.6 * fringe if fringe > 0.5 and chosen != CURLY else 0.0,
-        opening=0.85 + 0.25 * opening,
+        opening=0.72 + 0.3 * opening,
         grey=grey,
         curl=0.5 * curly * curly if hangs else 0.25 * curly,
     )

@@ -8,7 +8,7 @@ from sf3d_jax.head.growth.clothes import dress, find_clothed
 from sf3d_jax.head.growth.glasses import wear_glasses
 from sf3d_jax.head.growth.lashes import grow_brows, grow_lashes
 from sf3d_jax.head.growth.part import KINDS, SURFACE_OF, SURFACES, Part
-from sf3d_jax.head.growth.scalp import find_covered, grow_hair
+from sf3d_jax.head.growth.scalp import grow_hair
 from sf3d_jax.head.growth.styles import BALD, FULL, GOATEE, MOUSTACHE, Style, draw_style
 from sf3d_jax.head.growth.wisps import grow_wisps
 from sf3d_jax.head.person.landmarks import SKIN, Floats
@@ -31,6 +31,9 @@ class Wardrobe:
       faces: (T, 3) int32, oriented outwards; parts end under the skin.
       kinds: (T,) int32, places in `KINDS`.
       surfaces: (T,) int32, places in `SURFACES`.
+      sides: (T,) int32, numbers that differ between kinds, and between neighbours in hair, so that
+        no skin under hair counts as hidden: light that passes between the pieces of dark hair has
+        to come from dark skin.
       metric: (V, 3), where vertices are when pieces are measured.
     """
 
@@ -50,17 +53,18 @@ class Wardrobe:
         self.kinds = np.repeat(kinds, sizes).astype(np.int32)
         surfaces = [SURFACES.index(SURFACE_OF.get(kind, kind)) for kind in KINDS]
         self.surfaces = np.array(surfaces, np.int32)[self.kinds]
+        in_hair = self.kinds == KINDS.index("hair")
+        odd = in_hair & (np.arange(len(in_hair)) % 2 == 1)
+        self.sides = np.where(odd, len(SURFACES), self.surfaces).astype(np.int32)
         self._owners = np.repeat(np.arange(len(self._parts)), sizes)
 
     def find_hidden(self, person: Person) -> npt.NDArray[np.bool_]:
-        """Which triangles of the person (T,) lie deep under hair or clothes."""
+        """Which triangles of the person (T,) lie under clothes or under a dense beard."""
         points = person.template * _METRE
         pattern = draw_traits(person.seed).pattern
         under = find_clothed(points, self.style)
         if self.style.beard in _BEARDS:
             under |= find_area(points, self.style, pattern) > _DENSE
-        if self.style.cut.kind != BALD:
-            under |= find_covered(points, self.style, pattern)
         return under[person.faces].all(1) & (person.parts == SKIN)
 
     def move(self, skin: Floats, rotation: tuple[float, float, float]) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sf3d_jax._numerics import Array
 from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.growth.wardrobe import Wardrobe
 from sf3d_jax.head.person import landmarks
@@ -31,9 +32,9 @@ FACE, NECK = 2.0, 1.5
 FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
 
 # The same for what is worn, in the order of KINDS.
-WORN = np.array([1.8, 1.0, 1.8, 1.0, 1.0, 1.0, 2.5, 0.6])
+WORN = np.array([1.4, 1.0, 1.4, 1.0, 1.0, 1.0, 2.5, 0.4])
 # Size of these pieces, beside that of the pieces of the skin.
-GROWTH = np.array([1.05, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+GROWTH = np.array([1.04, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
 # How they shine: gloss over that of smooth skin, and roughness.
 WORN_FINISH = np.array(
     [
@@ -54,7 +55,7 @@ class _Dressed(NamedTuple):
     Attributes:
       person: the person.
       worn: hair, clothes and the like.
-      shown: (S,), the triangles of the person that are not under hair or clothes.
+      shown: (S,), the triangles of the person that are not under a beard or clothes.
       faces: (T, 3), int32.
     """
 
@@ -98,7 +99,9 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
 
     return Head(
         faces=faces,
-        groups=np.concatenate([person.parts[shown], _number(worn, SKIN, len(person.part_names))]),
+        groups=np.concatenate(
+            [person.parts[shown], _number(worn.surfaces, SKIN, person.part_names)]
+        ),
         rest=np.concatenate([person.template, worn.vertices]),
         neutral=np.concatenate([person.rest, worn.vertices]),
         cover=pieces,
@@ -106,15 +109,15 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         extent=EXTENT,
         find_vertices=find_vertices,
         paint=functools.partial(_paint, dressed, pieces),
-        sides=np.concatenate([person.groups[shown], _number(worn, 0, len(person.group_names))]),
+        sides=np.concatenate([person.groups[shown], _number(worn.sides, 0, person.group_names)]),
         find_relief=find_relief,
         finish=_find_finish(dressed, pieces),
     )
 
 
-def _number(worn: Wardrobe, skin: int, first: int) -> np.ndarray:
-    """Numbers of the surfaces of what is worn, beside those of the person: (T,), int32."""
-    return np.where(worn.surfaces == 0, skin, worn.surfaces - 1 + first).astype(np.int32)
+def _number(surfaces: np.ndarray, skin: int, names: tuple[str, ...]) -> np.ndarray:
+    """Numbers of the surfaces of what is worn (T,), beside those of the person."""
+    return np.where(surfaces == 0, skin, surfaces - 1 + len(names)).astype(np.int32)
 
 
 def _dress(person: Person) -> _Dressed:
@@ -170,7 +173,7 @@ def _find_finish(dressed: _Dressed, pieces: Cover) -> Finish:
     gloss, roughness = WORN_FINISH[dressed.worn.kinds[others]].T
     worn = np.zeros(len(dressed.worn.vertices), bool)
 
-    def join(skin: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def join(skin: Array, others: Array) -> np.ndarray:
         whole = np.zeros(len(is_skin), np.float32)
         whole[is_skin], whole[~is_skin] = skin, others
         return whole

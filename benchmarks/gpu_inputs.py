@@ -85,6 +85,18 @@ def vectors(size: tuple[int, ...]) -> Drawn:
     return Drawn((*size, 3), lambda rng, shape: 0.05 * rng.normal(size=shape))
 
 
+def pixels(shape: tuple[int, ...], size: tuple[int, int]) -> Drawn:
+    """Places in an image."""
+    far = np.array([size[1] - 1, size[0] - 1])
+    return Drawn((*shape, 2), lambda rng, shape: rng.uniform(0, far, shape))
+
+
+def rigid_motions(size: tuple[int, int]) -> Drawn:
+    """Small shifts without a turn."""
+    still = np.eye(3, 4)
+    return Drawn((*size, 3, 4), lambda rng, shape: still + 0.05 * rng.normal(size=shape) * _SHIFT)
+
+
 def positive(size: tuple[int, ...], *channels: int) -> Drawn:
     """Numbers between 1 and 2, such as variances."""
     return Drawn((*size, *channels), lambda rng, shape: rng.uniform(1, 2, shape))
@@ -110,6 +122,8 @@ def gaussians(count: int, time: int = 0):
     return Gaussians(part("means", 3), part("factors", 3, 3), part("opacities"), part("colors", 3))
 
 
+# The entries of [R | t] that are t.
+_SHIFT = np.array([0, 0, 0, 1])
 # Sizes of the texture's parts, in pixels.
 _STEPS = (4, 16, 64)
 

@@ -17,7 +17,7 @@ from losses import unsupervised
 from rasterizer import camera_of
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, fit, gaussians, losses, metrics
+from sf3d_jax import augment, fit, gaussians, losses, metrics, rigid_field, tracks
 from sf3d_jax.losses import masked_mean
 
 SIZE, BATCH, LARGE = (540, 960), (8, 384, 512), (8, 1080, 1920)
@@ -26,6 +26,11 @@ FIT_SIZE = (384, 512)
 # The head of 20,000 Gaussians has 193,709 intersections.
 HEAD, HEAD_SIDE, HEAD_INTERSECTIONS = 20_000, 512, 193_709
 HEAD_FEATURES = 12
+# The grid of an eighth of the image, its embeddings, and the radius of its windows; the radius of
+# windows of an image.
+GRID, EMBEDDING, REACH, RADIUS = (68, 120), 16, 16, 9
+# Bodies and points of each; points of a clip, and its frames.
+CLOUDS, TRACKED, FRAMES = (64, 1024), 512, 24
 
 Function = Callable[..., Any]
 
@@ -49,7 +54,8 @@ def make_paths() -> Paths:
     """All paths by name."""
     single = conversion(SIZE) | warps(SIZE) | splats(SIZE) | visibility(SIZE) | similarity(SIZE)
     single |= smoothness(SIZE) | fits() | rasterizer() | augmentations(SIZE, (256, 512))
-    single |= resizing(SIZE) | scores(SIZE) | features()
+    single |= resizing(SIZE) | scores(SIZE) | features() | surfaces(SIZE)
+    single |= rigid_fits(SIZE) | rigid_fields(SIZE, GRID) | chains(SIZE)
     batch = conversion(BATCH) | warps(BATCH) | splats(BATCH) | visibility(BATCH)
     batch |= similarity(BATCH) | scores(BATCH) | augmentations(BATCH, (320, 448))
     large = conversion(LARGE) | warps(LARGE) | splats(LARGE)
@@ -335,6 +341,72 @@ def resizing(size: tuple[int, int]) -> Paths:
             lambda x: sf3d.resize_inv_depth(x, half), (inputs.inv_depth(size),)
         ),
         "resize_sparse_flow half": Path(sparse, (inputs.flow(size), inputs.mask(size))),
+    }
+
+
+def surfaces(size: tuple[int, ...]) -> Paths:
+    """Points and normals of the surfaces."""
+    arguments = (inputs.inv_depth(size), camera(size))
+    return {
+        "point_map": Path(sf3d.point_map, arguments),
+        **with_gradient("normals", sf3d.normals, arguments, (0,)),
+    }
+
+
+def rigid_fits(size: tuple[int, int]) -> Paths:
+    """One rigid motion of points, of the camera, and of each body."""
+    flow, depth, change = inputs.flow(size), inputs.inv_depth(size), inputs.change(size)
+    points, motions = inputs.vectors(CLOUDS), inputs.vectors(CLOUDS)
+    both = (camera(size), camera(size, 0.1))
+    fit_motions = lambda points, motions: sf3d.fit_rigid(points, motions=motions)
+    with_change = lambda flow, depth, change, *cameras: sf3d.ego_motion(
+        flow, depth, *cameras, inv_depth_change=change
+    )
+    from_flow = lambda flow, *cameras: sf3d.ego_motion(flow, None, *cameras)[::3]
+    maps = (flow, depth, change)
+    return {
+        **with_gradient("fit_rigid", fit_motions, (points, motions), (0, 1)),
+        **with_gradient("ego_motion", with_change, (*maps, *both), (0, 1, 2)),
+        "ego_motion flow and depth": Path(sf3d.ego_motion, (flow, depth, *both)),
+        "ego_motion flow": Path(from_flow, (flow, *both)),
+        "rigid_bodies": Path(sf3d.rigid_bodies, (*maps, both[0])),
+    }
+
+
+def rigid_fields(size: tuple[int, int], grid: tuple[int, int]) -> Paths:
+    """A rigid motion for each pixel: of its window, and one step of RAFT-3D's layer."""
+    maps = lambda size: (inputs.flow(size), inputs.inv_depth(size), inputs.change(size))
+    local = functools.partial(rigid_field.local, radius=RADIUS)
+    field, depth, view = inputs.rigid_motions(size), inputs.inv_depth(size), camera(size)
+    refine = lambda field, flow, depth, change, view, confidence, affinity: rigid_field.refine(
+        field, flow, depth, change, view, confidence=confidence, affinity=affinity, radius=REACH
+    )
+    network = (inputs.positive(grid, 3), inputs.image(grid, EMBEDDING))
+    arguments = (inputs.rigid_motions(grid), *maps(grid), camera(grid), *network)
+    return {
+        **with_gradient("rigid_field.local", local, (*maps(size), view), (0, 1, 2)),
+        **with_gradient("rigid_field.motion", rigid_field.motion, (field, depth, view), (0, 1)),
+        **with_gradient("rigid_field.refine", refine, arguments, (0, 1, 2, 3, 5, 6)),
+    }
+
+
+def chains(size: tuple[int, int]) -> Paths:
+    """Steps of a clip made one, points followed through it, and smoothness over time."""
+    step = lambda *batch: tracks.Motion(
+        *(make((*batch, *size)) for make in (inputs.flow, inputs.inv_depth, inputs.change))
+    )
+    view, clip = camera(size), step(FRAMES - 1)
+    chain = lambda first, second, view: tracks.chain(first, second, view)[:3]
+    points = inputs.pixels((TRACKED,), size)
+    paths = (FRAMES - 1, TRACKED)
+    unsteady = functools.partial(mean_of, losses.temporal_smoothness)
+    scored = (inputs.pixels((FRAMES, TRACKED), size), inputs.mask((FRAMES, TRACKED)))
+    score = functools.partial(metrics.TapVid.update, size=size)
+    return {
+        **with_gradient("tracks.chain", chain, (step(), step(), view), (0, 1)),
+        "tracks.track": Path(tracks.track, (points, clip, view)),
+        "temporal_smoothness grad": Path(jax.grad(unsteady), (inputs.vectors(paths),)),
+        "TapVid.update": Path(score, (metrics.TapVid.empty(), *scored, *scored)),
     }
 
 

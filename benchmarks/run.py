@@ -14,7 +14,17 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
-SUBJECTS = ("conversion", "warping", "losses", "fit", "visibility", "data", "rasterizer", "making")
+SUBJECTS = (
+    "conversion",
+    "warping",
+    "losses",
+    "fit",
+    "visibility",
+    "rigid",
+    "data",
+    "rasterizer",
+    "making",
+)
 
 
 def main():

@@ -172,9 +172,11 @@ class Camera:
           The camera with the same intrinsics.
 
         Raises:
-          ValueError: R is not a rotation, or a value is not finite; not checked for traced arrays.
+          ValueError: R is not a rotation, or a value is not finite, which is not checked for traced
+            arrays; or the batch axes do not broadcast.
         """
         check_pose("transform", transform)
+        check_batch(camera=self.world_to_camera.shape[:-2], transform=transform.shape[:-2])
         return edit(self, world_to_camera=compose_poses(transform, self.world_to_camera))
 
     def between(self, other: Camera) -> Array:
@@ -190,7 +192,9 @@ class Camera:
           (*b, 3, 4), [R | t], metres; a NumPy array if both poses are.
         """
         check_camera("other", other)
-        return relate_poses(self.world_to_camera, other.world_to_camera)
+        pose, next_pose = self.world_to_camera, other.world_to_camera
+        check_batch(camera=pose.shape[:-2], other=next_pose.shape[:-2])
+        return relate_poses(pose, next_pose)
 
     def crop(self, top: ArrayLike, left: ArrayLike, size: Size) -> Camera:
         """The camera of the window image[top : top + h, left : left + w]: c' = c - (left, top).
@@ -349,6 +353,8 @@ def check_camera(name: str, camera: object) -> tuple[int, ...]:
         check_no_path(name, camera)
         is_matrix = getattr(camera, "shape", ())[-2:] == (3, 3)
         advice = "; use Camera.from_matrix(K, (height, width))" if is_matrix else ""
+        if isinstance(camera, list | tuple) and {*map(type, camera)} == {Camera}:
+            advice = "; stack them: jax.tree.map(lambda *x: jnp.stack(x), *cameras)"
         # Inside jit, numbers are arrays too.
         got = "an array or a number" if isinstance(camera, jax.Array) else type(camera).__name__
         raise TypeError(f"{name}: expected a Camera, got {got}{advice}")

@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
       arguments: words after `sf3d`; None for those of the process.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell, as in `sf3d ... >&-`
+            setattr(sys, name, open(os.devnull, "w"))
     try:
         words = sys.argv[1:] if arguments is None else [*arguments]
         if "--version" in words:

@@ -1,6 +1,7 @@
 """Conversion of one set of files by `sf3d convert`: image motion to scene flow, or back."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def convert_files(
     is_fixed = _is_fixed(camera, next_camera)
     lines = [describe_scene_flow(target, result, is_fixed=is_fixed)]
     if ego:
-        lines.append(write_ego_motion(target, result, found))
+        draw = functools.partial(_draw, image=image, is_fixed=False)
+        lines.append(write_ego_motion(target, result, found, draw if picture else None))
     # Free memory for the figure, which does not show the points.
     del result["points"]
     if picture:

@@ -61,11 +61,12 @@ class Convert:
     image: Paths = ()
     """First images, for --picture."""
     picture: bool = False
-    """Also draw image, flow, inverse depth and scene flow to a .png beside the result."""
+    """Also draw image, flow, inverse depth and scene flow to a .png beside each result."""
     ego: bool = False
-    """Also print the camera's motion, and write which pixels are static (_static.png, white) and
-    the scene flow that is left without it (_residual.npz). The flow alone, or with one depth, is
-    enough to find it; then nothing else is converted."""
+    """Also print the camera's motion, and write which pixels are static (_static.png: white; black
+    ones move, dark grey ones are unknown) and the scene flow that is left without it
+    (_residual.npz). The flow alone, or with one depth, is enough to find it; then nothing else is
+    converted."""
     inverse: bool = False
     """Convert results (--input) back to flow and disparities, or depths without a baseline."""
     input: Paths = ()
@@ -154,8 +155,8 @@ class Convert:
         if self.picture:
             raise ValueError("--picture needs the depths in both images; --ego alone does not")
         if self.output.suffix.lower() == ".npz" and not self.output.is_dir():
-            have = " and ".join(map(flag, sorted(given | {"flow"})))
-            raise ValueError(f"--output: expected a folder: {have} give no scene flow (.npz)")
+            have = " and ".join([flag("flow"), *map(flag, given)])
+            raise ValueError(f"--output: expected a folder: there is no .npz of {have} alone")
 
     def _check_camera(self) -> None:
         self.moving.check(self.camera)

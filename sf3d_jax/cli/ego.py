@@ -1,7 +1,7 @@
 """The motion of the camera for `sf3d convert --ego`: found, written and put into words."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from sf3d_jax.views import percent
 
 # What a negative and a positive component mean, for the axes x right, y down and z forward.
 _WAYS = (("to the left", "to the right"), ("up", "down"), ("backward", "forward"))
+# The grey of unknown pixels: neither black, as what moves, nor bright, as what is static.
+_UNKNOWN = 64
 _TURNS = (("down", "up"), ("to the left", "to the right"), ("anticlockwise", "clockwise"))
 
 
@@ -49,7 +51,12 @@ def choose_inverse_depth(
     return np.array(depth_change.from_disparities(disparity, disparity, scale).inv_depth)
 
 
-def write_ego_motion(target: Path, maps: Mapping[str, np.ndarray], cameras: Cameras) -> str:
+def write_ego_motion(
+    target: Path,
+    maps: Mapping[str, np.ndarray],
+    cameras: Cameras,
+    draw: Callable[[Path, dict[str, np.ndarray]], None] | None = None,
+) -> str:
     """Finds the motion of the camera, and writes what is static and what is left.
 
     Args:
@@ -57,6 +64,7 @@ def write_ego_motion(target: Path, maps: Mapping[str, np.ndarray], cameras: Came
         have the inverse-depth change, NAME_residual.npz.
       maps: flow and valid; also inv_depth and inv_depth_change, if known.
       cameras: the cameras; the pose of the second one is not used.
+      draw: draws what is left as a figure, if it is known.
 
     Returns:
       Lines that say what was written, and how the camera moved.
@@ -75,18 +83,23 @@ def write_ego_motion(target: Path, maps: Mapping[str, np.ndarray], cameras: Came
     )
     if not found.valid:
         return f"{target.stem}: the pixels do not determine the camera's motion"
-    lines = [] if change is None else [_write_residual(target, maps, cameras, found)]
+    lines = [] if change is None else [_write_residual(target, maps, cameras, found, draw)]
     path = target.with_name(f"{target.stem}_static.png")
     static = np.array(found.static, np.float32)
-    data.write_image(path, np.rint(255 * static).astype(np.uint8))
+    shades = np.where(maps["valid"], np.rint(255 * static), _UNKNOWN)
+    data.write_image(path, shades.astype(np.uint8))
     share = percent((static > 0.5).sum() / maps["valid"].sum())
-    lines.append(f"{path}: {share} of the valid pixels are static")
+    lines.append(f"{path}: {share} of the valid pixels are static (white)")
     lines.append(describe_motion(found.transform, has_scale="inv_depth" in maps))
     return "\n".join(lines)
 
 
 def _write_residual(
-    target: Path, maps: Mapping[str, np.ndarray], cameras: Cameras, found: sf3d.EgoMotion
+    target: Path,
+    maps: Mapping[str, np.ndarray],
+    cameras: Cameras,
+    found: sf3d.EgoMotion,
+    draw: Callable[[Path, dict[str, np.ndarray]], None] | None,
 ) -> str:
     """Writes the scene flow that is left, with the cameras in the axes of the first one."""
     path = target.with_name(f"{target.stem}_residual.npz")
@@ -97,6 +110,8 @@ def _write_residual(
     data.write_scene_flow_npz(
         path, left, camera, baseline=cameras.baseline, next_camera=next_camera
     )
+    if draw is not None:
+        draw(path.with_name(f"{path.stem}_picture.png"), left)
     return describe_scene_flow(path, left, is_fixed=False)
 
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from tyro.conf import Positional
 
 from sf3d_jax.cli._progress import Progress, say_if_slow, show_progress
-from sf3d_jax.cli.inputs import check_folder, make_folder, name_flags
+from sf3d_jax.cli.inputs import (
+    check_folder,
+    check_no_folder,
+    check_writable,
+    make_folder,
+    name_flags,
+)
 
 if TYPE_CHECKING:
     from sf3d_jax.making import Needs, Options, Share, Verification
@@ -23,7 +29,17 @@ _MANIFESTS = "manifest/"
 # Number of files of one kind that are printed.
 _LINES = 10
 # Flags of the run, which are not options of the data set.
-_OF_RUN = {"out", "process", "processes", "workers", "dask", "isa", "dry_run", "verify"}
+_OF_RUN = {
+    "out",
+    "contact_sheet",
+    "process",
+    "processes",
+    "workers",
+    "dask",
+    "isa",
+    "dry_run",
+    "verify",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +53,11 @@ class Make:
     A frame of 512 x 512 pixels takes about half a second of one core, and 8.5 MB on the disk.
     """
 
-    out: Positional[Path]
+    out: Positional[Path | None] = None
     """Folder of the data set."""
+    contact_sheet: Path | None = None
+    """Draw 24 people with 6 expressions each into this picture (.png, .jpg), for a first look, and
+    make no data set; OUT is not needed."""
     subjects: int = 10
     """Number of people, train and test together."""
     test: int = 2
@@ -50,7 +69,7 @@ class Make:
     fps: float = 25.0
     """Frames per second of the motion."""
     seed: int = 0
-    """Seed of the people, their motion, cameras and lights."""
+    """Seed of the people, their motion, cameras, lights and noise."""
     gaussians: int = 100_000
     """Number of Gaussians that cover a head, about."""
     head: str = "procedural"
@@ -62,8 +81,12 @@ class Make:
     """Image for a mesh with texture coordinates, in place of the one in its file."""
     background: str = "white"
     """Colour, such as white or #8090a0, or room."""
-    light: Literal["moving", "baked"] = "moving"
-    """moving: fixed in the room while the head moves; baked: brightness of a point stays."""
+    light: Literal["moving", "flicker", "baked"] = "moving"
+    """moving: fixed in the room while the head moves; flicker: and a lamp changes its brightness;
+    baked: brightness of a point stays, without highlights."""
+    sensor: Literal["camera", "webcam", "ideal"] = "camera"
+    """camera: exposure, white balance and noise of a good camera; webcam: more noise; ideal: none
+    of these. In the images alone."""
     mask: Literal["sure", "subject"] = "sure"
     """sure: pixels whose annotations belong to one surface point; subject: all pixels that see the
     subject and have a motion to both neighbours in time."""
@@ -86,12 +109,20 @@ class Make:
 
     def run(self) -> None:
         """Makes the data set, or reads it back; exits with 1 if files are not as written."""
-        check_folder(self.out, "OUT")
+        if self.contact_sheet is None:
+            if self.out is None:
+                raise ValueError(
+                    "OUT: expected the folder of the data set, or --contact-sheet FILE"
+                )
+            check_folder(self.out, "OUT")
         from sf3d_jax import making
 
         with name_flags(self), _say_warnings():
             if self.isa is not None:  # before anything imports NumPy
                 making.limit_level(self.isa)
+            if self.contact_sheet is not None:
+                self._draw_contact_sheet(self.contact_sheet)
+                return
             if self.verify:
                 self._verify()
                 return
@@ -107,6 +138,16 @@ class Make:
                 self._make(options, share.process, progress)
             if needs.subjects:
                 print(f"{self.out}: {_count(needs.subjects, 'subject')} complete")
+
+    def _draw_contact_sheet(self, path: Path) -> None:
+        from sf3d_jax import data, making
+
+        check_no_folder("contact_sheet", path)
+        check_writable("--contact-sheet", path)
+        with show_progress("person") as progress:
+            sheet = making.draw_contact_sheet(self._read_options(), progress=progress)
+        data.write_image(path, sheet)
+        print(f"Contact sheet: {path.resolve()}")
 
     def _find_share(self) -> "Share":
         """Finds which subjects this process makes; those of Dask come from one process."""

@@ -11,7 +11,7 @@ import tyro
 
 Flags = Mapping[str, Sequence[str]]
 # Names that other programs use for our flags.
-_SYNONYMS = {"gt": "truth", "ground-truth": "truth", "estimates": "prediction"}
+_SYNONYMS = {"gt": "truth", "ground-truth": "truth", "estimates": "prediction", "focal": "fx"}
 
 
 def list_flags(options: type) -> Iterator[str]:
@@ -46,8 +46,10 @@ def explain(said: str, words: Sequence[str], flags: Flags) -> str:
         got = f", got {command!r}{suggest(command, flags)}" if command else ""
         return f"expected the command {_list_choices(flags)}{got}"
     if unknown := [name for name in _find_flags(words) if name not in flags[command]]:
-        said_of = [f"no flag {name}{suggest(name, flags[command])}" for name in unknown]
-        return f"{command} has {', and '.join(said_of)}"
+        meant = [suggest(name, flags[command]) for name in unknown]
+        said_of = [f"no flag {name}{near}" for name, near in zip(unknown, meant, strict=True)]
+        hint = "" if all(meant) else f" (see sf3d {command} --help)"
+        return f"{command} has {', and '.join(said_of)}{hint}"
     return _reword(said, words)
 
 

@@ -71,7 +71,8 @@ def render(
     Args:
       gaussians: (N), in world axes. Gaussians that are non-finite, have a singular factor (a scale
         of 0) or are behind the camera are not drawn and get zero gradient.
-      camera: one pinhole. Use `jax.vmap` for batches of scenes or cameras.
+      camera: one pinhole. Use `jax.vmap` for batches of scenes or cameras; for poses (n, 3, 4), map
+        `lambda pose: render(gaussians, dataclasses.replace(camera, world_to_camera=pose), ...)`.
       background: (C), colour of the background; 0 if None.
       max_intersections: static number of pairs of Gaussians and 8 x 8 tiles to make room for. None
         counts them and rounds up, outside `jit` only; inside, get it from `intersections_needed`.

@@ -205,8 +205,9 @@ def temporal_smoothness(
 
     Args:
       vectors: (*b, T, n, 3), s_t of n points, in metres, in axes that all frames share: the
-        differences of `Tracks.points` from frame to frame, or scene flows of the same points. A
-        grid of points is a list of H W.
+        differences of `Tracks.points` from frame to frame, `jnp.diff(tracks.points, axis=-3)`,
+        valid where both are, `tracks.valid[..., 1:, :] & tracks.valid[..., :-1, :]`; or scene flows
+        of the same points. A grid of points is a list of H W.
       order: 1 compares two consecutive motions, 2 three.
       valid: (*b, T, n), bool, where a motion is known; everywhere if None.
       penalty: a penalty of this package, or any such function. Reuse one function object: each new

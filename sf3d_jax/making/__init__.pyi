@@ -1,3 +1,4 @@
+from sf3d_jax.making.contact_sheet import draw_contact_sheet as draw_contact_sheet
 from sf3d_jax.making.drawing import Frame as Frame
 from sf3d_jax.making.drawing import Subject as Subject
 from sf3d_jax.making.drawing import open_subject as open_subject

@@ -28,12 +28,13 @@ from sf3d_jax.head.culling import select
 from sf3d_jax.head.skin.srgb import srgb_to_linear
 from sf3d_jax.head.surfaces import sure_pixels
 from sf3d_jax.making.cameras import draw_spiral
-from sf3d_jax.making.colors import encode_image, parse_color
+from sf3d_jax.making.colors import parse_color
 from sf3d_jax.making.heads import open_head
 from sf3d_jax.making.options import ROOM, Options
 from sf3d_jax.making.planning import SubjectPlan
 from sf3d_jax.making.room import build_room
 from sf3d_jax.making.scene import State, build_scene
+from sf3d_jax.making.sensor import draw_sensor, take_image
 
 # The number of Gaussians that are drawn is rounded up to a multiple of this share of all, so that
 # few programs are compiled.
@@ -80,6 +81,7 @@ class Subject:
           FormatError: a file cannot be read, or does not fit.
           OSError: a file is missing.
         """
+        self._plan, self._sensor = subject, draw_sensor(subject, options.sensor)
         self._options, self._head = options, open_head(subject, options)
         self.faces = self._head.faces
         generator, extent = subject.draw_from("camera"), self._head.extent
@@ -155,8 +157,9 @@ class Subject:
             mask = sure_pixels(annotation, cameras[1])
         else:
             mask = annotation.valid & backward.valid
+        light = np.asarray(self._show(annotation, cameras[1]))
         return Frame(
-            image=encode_image(np.asarray(self._show(annotation, cameras[1]))),
+            image=take_image(light, self._sensor, self._plan, frame),
             mask=np.asarray(mask),
             inv_depth=inv_depth,
             camera=cameras[1],
@@ -176,9 +179,9 @@ class Subject:
         self._states = {time: self._find_state(time) for time in times}
         keep = self._scene.find_seen(self._states[times[1]], cameras[1])
         room = round_room(int(keep.sum()), len(keep))
-        previous, current, following = (
-            select(self._states[time].gaussians, keep, room) for time in times
-        )
+        shown = [self._states[time].gaussians for time in times]
+        shown[1] = self._scene.show(self._states[times[1]], cameras[1])
+        previous, current, following = (select(x, keep, room) for x in shown)
         needed = intersections_needed(current, cameras[1], antialias=True)
         return render_motion(
             *(current, following, cameras[1], cameras[2]),
@@ -206,7 +209,8 @@ class Subject:
         """The scene at a frame; neighbours in time share it."""
         if frame in self._states:
             return self._states[frame]
-        return self._scene.place(self.vertices(frame))
+        time = frame / self._options.fps
+        return self._scene.place(self.vertices(frame), frame, time)
 
 
 def open_subject(subject: SubjectPlan, options: Options) -> Subject:

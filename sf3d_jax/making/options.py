@@ -6,14 +6,15 @@ from pathlib import PurePath
 
 import numpy as np
 
-from sf3d_jax._checks import name_type
+from sf3d_jax._checks import list_choices, name_type
 from sf3d_jax.making.colors import FORMS, parse_color
 
 PROCEDURAL = "procedural"
 ROOM = "room"
 MESHES = (".obj", ".ply", ".glb")
 MODELS = (".npz",)
-LIGHTS = ("moving", "baked")
+LIGHTS = ("moving", "flicker", "baked")
+SENSORS = ("camera", "webcam", "ideal")
 MASKS = ("sure", "subject")
 LEAST_SIZE = 16  # pixels
 
@@ -53,9 +54,15 @@ class Options:
 
         Missing arrays are 0; others are refused, as are angles above 2 pi.
       texture: image for a mesh with texture coordinates, or None for the texture in its file.
-      background: a colour, or "room" for a textured room with parallax; it is in the image alone.
+      background: a colour, or "room" for a room out of focus, with parallax; it is in the image
+        alone.
       light: "moving", lights that stay where they are, so that brightness changes as the head
-        turns; or "baked", brightness of the rest pose at all times.
+        turns and highlights pass over it; "flicker", the same, while the brightest of them changes
+        its brightness smoothly in time; or "baked", brightness of the rest pose at all times,
+        without highlights.
+      sensor: "camera", exposure, white balance and noise as of a good camera; "webcam", with more
+        noise; or "ideal", images that hold the codes of the light itself. It changes images alone.
+        Brightness that is constant to the code needs light "baked" and sensor "ideal".
       mask: "sure", pixels whose annotations belong to one surface point in all directions; or
         "subject", all pixels that see the subject and have a motion to both neighbours in time.
       scale: scaled inverse depth over inverse depth, in the files.
@@ -73,6 +80,7 @@ class Options:
     texture: str | None = None
     background: str = "white"
     light: str = "moving"
+    sensor: str = "camera"
     mask: str = "sure"
     scale: float = 1.0
 
@@ -102,7 +110,7 @@ class Options:
                 f"texture: expected a head in {', '.join(MESHES)} to paint, got head {self.head!r}"
             )
         _check_background(self.background)
-        for name, choices in (("light", LIGHTS), ("mask", MASKS)):
+        for name, choices in (("light", LIGHTS), ("sensor", SENSORS), ("mask", MASKS)):
             _check_choice(name, getattr(self, name), choices)
 
     def _set(self, name: str, value: object) -> None:
@@ -169,7 +177,7 @@ def _check_background(background: object) -> None:
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    listed = " or ".join(map(repr, choices))
+    listed = list_choices(choices)
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected {listed}, got {name_type(value)}")
     if value not in choices:

@@ -12,10 +12,11 @@ import numpy as np
 
 from sf3d_jax._checks import check_choice, name_type
 from sf3d_jax.data.sets.srflow3d.clips import Clip
-from sf3d_jax.making.options import Options
+from sf3d_jax.making.motion.kinds import draw_kinds
+from sf3d_jax.making.options import PROCEDURAL, Options
 
 # The position of a name is part of every data set: only append.
-STREAMS = ("identity", "skin", "motion", "camera", "light", "background")
+STREAMS = ("identity", "skin", "motion", "camera", "light", "background", "sensor")
 
 # Frames from the first to the last of a clip; the next clip begins at that last frame.
 CLIP = 64
@@ -93,10 +94,28 @@ def plan(options: Options) -> Plan:
     subjects = []
     for i in range(options.subjects):
         is_test = i < options.test
-        clips = cut_into_clips(options.frames) if is_test else ()
         split = "test" if is_test else "train"
-        subjects.append(SubjectPlan(i, f"{i:03d}", split, options.seed, clips))
+        subject = SubjectPlan(i, f"{i:03d}", split, options.seed, ())
+        if is_test:
+            subject = dataclasses.replace(subject, clips=_name_clips(subject, options))
+        subjects.append(subject)
     return Plan(options, tuple(subjects))
+
+
+def clip_seconds(fps: float) -> float:
+    """The time from the first frame of a clip to its last, which is the first of the next one."""
+    return (CLIP - 1) / fps
+
+
+def _name_clips(subject: SubjectPlan, options: Options) -> tuple[Clip, ...]:
+    """The clips of a subject, each with its kind if the motion of a person is drawn."""
+    clips = cut_into_clips(options.frames)
+    if options.head != PROCEDURAL or options.motion is not None:
+        return clips
+    kinds = draw_kinds(subject.draw_from("motion", "kinds"), len(clips))
+    return tuple(
+        clip._replace(name=f"{clip.name}_{kind}") for clip, kind in zip(clips, kinds, strict=True)
+    )
 
 
 def cut_into_clips(frames: int) -> tuple[Clip, ...]:

@@ -19,9 +19,14 @@ from sf3d_jax.head.covering import Cover
 from sf3d_jax.head.culling import is_facing
 from sf3d_jax.head.surfaces import surface_features
 from sf3d_jax.making.heads.head import Head
-from sf3d_jax.making.lights import Lights, draw_lights, shade
+from sf3d_jax.making.lights import Lights, dim, draw_lights, shade
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
+from sf3d_jax.making.shading.finish import Finish, find_plain_finish
+from sf3d_jax.making.shading.flicker import Flicker, draw_flicker
+from sf3d_jax.making.shading.highlights import Surface, find_highlights
+from sf3d_jax.making.shading.normals import Normals
+from sf3d_jax.making.shading.occlusion import Occlusion, bake_occlusion
 
 # Cells in which hidden pieces are looked for: their size in sides of a piece, the number of cells
 # to each side that have to be covered, and the least distance behind their surface, metres. It is
@@ -38,11 +43,31 @@ class State(NamedTuple):
 
     Attributes:
       vertices: (V, 3), float32, metres.
-      gaussians: (N), with linear colours.
+      gaussians: (N), with linear colours, those that it scatters.
+      lit: how the light falls on it.
     """
 
     vertices: jax.Array
     gaussians: Gaussians
+    lit: "Lit"
+
+
+class Lit(NamedTuple):
+    """How light falls on pieces at one time.
+
+    Attributes:
+      lights: the lights, as bright as they are.
+      normals: (N, 3), of any length but 0.
+      ambient: (N), the share of the room that is seen.
+      shares: (N, L), the shares of the lights.
+      light: (N, 3), what white pieces would scatter, linear.
+    """
+
+    lights: Lights
+    normals: jax.Array
+    ambient: jax.Array
+    shares: jax.Array
+    light: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +80,12 @@ class Scene:
       faces: (T, 3), int32.
       features: (N, K), float32, from `surface_features`.
       reflectance: (N, 3), float32, linear.
-      corners: indices that sort the corners of all faces by vertex, for normals.
-      starts: the first place in corners of each vertex that has one.
-      used: the vertices that have one.
+      normals: finds the normals of the vertices.
       lights: the lights.
-      baked: (N, 3), light on white pieces at rest, if it is the same at all times.
+      flicker: how the brightness of the first light changes, if it does.
+      occlusion: what the vertices see of the room and its lights.
+      finish: how the pieces shine.
+      baked: light on the pieces at rest, if it is the same at all times.
     """
 
     head: Head
@@ -67,25 +93,43 @@ class Scene:
     faces: jax.Array
     features: jax.Array
     reflectance: jax.Array
-    corners: np.ndarray
-    starts: np.ndarray
-    used: np.ndarray
+    normals: Normals
     lights: Lights
-    baked: jax.Array | None
+    flicker: Flicker | None
+    occlusion: Occlusion
+    finish: Finish
+    baked: Lit | None
 
-    def place(self, vertices: np.ndarray) -> State:
+    def place(self, vertices: np.ndarray, frame: int | None = None, time: float = 0.0) -> State:
         """The Gaussians for the vertices of the head.
 
         Args:
           vertices: [V, 3], float64, relative to the target.
+          frame: number of the frame, for the folds of the skin; None for the face at rest.
+          time: seconds, for a light that flickers.
 
         Returns:
           The state.
         """
-        light = self.find_light(vertices) if self.baked is None else self.baked
-        moved, colors = jnp.asarray(vertices, jnp.float32), self.reflectance * light
+        lit = self.find_light(vertices, frame, time) if self.baked is None else self.baked
+        moved, colors = jnp.asarray(vertices, jnp.float32), self.reflectance * lit.light
         placed = carry(self.cover, self.faces, moved, colors, size=SIZE, opacity=OPACITY)
-        return State(moved, placed)
+        return State(moved, placed, lit)
+
+    def show(self, state: State, camera: Camera) -> Gaussians:
+        """The Gaussians with the colours that a camera sees: highlights are added, unless the
+        light is baked.
+        """
+        if self.baked is not None:
+            return state.gaussians
+        lit, pose = state.lit, np.asarray(camera.world_to_camera, np.float64)
+        surface = Surface(
+            *(state.gaussians.means, lit.normals, self.finish.gloss, self.finish.roughness),
+            *(lit.ambient, lit.shares),
+        )
+        center = jnp.asarray(-pose[:, 3] @ pose[:, :3], jnp.float32)
+        mirrored = find_highlights(surface, lit.lights, center)
+        return dataclasses.replace(state.gaussians, colors=state.gaussians.colors + mirrored)
 
     def find_seen(self, state: State, camera: Camera) -> np.ndarray:
         """Which Gaussians face a camera and are not far behind others that do: (N), bool."""
@@ -99,16 +143,23 @@ class Scene:
         seen[facing] = ~is_hidden(means, factors, sides, camera)
         return seen
 
-    def find_light(self, vertices: np.ndarray) -> jax.Array:
-        """Light on white pieces of the head, (N, 3), linear."""
-        faces = self.head.faces
-        a, b, c = (vertices[faces[:, k]] for k in range(3))
-        of_faces = np.repeat(np.cross(b - a, c - a), 3, axis=0)
-        normals = np.zeros_like(vertices)
-        normals[self.used] = np.add.reduceat(of_faces[self.corners], self.starts, axis=0)
-        lengths = np.linalg.norm(normals, axis=-1, keepdims=True)
-        normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-        return _light_pieces(self.cover, self.faces, jnp.asarray(normals, jnp.float32), self.lights)
+    def find_light(self, vertices: np.ndarray, frame: int | None = None, time: float = 0.0) -> Lit:
+        """Light on the pieces of the head, for the vertices relative to the target; less of it in
+        folds of the skin.
+        """
+        normals, turn = self.normals(vertices), self.occlusion.find_turn(vertices)
+        bright = 1.0 if self.flicker is None else self.flicker.find_brightness(time)
+        lights = dim(self.lights, bright)
+        directions = np.asarray(lights.directions, np.float64) @ turn
+        lit = self.occlusion.find_lit(directions, np.asarray(lights.sizes, np.float64))
+        lit = np.concatenate([self.occlusion.ambient[:, None], lit], 1)
+        lit = self.finish.hood(lit, normals @ turn)
+        around, seen = (jnp.asarray(x, jnp.float32) for x in (normals, lit))
+        find_relief = self.head.find_relief
+        relief = (1.0, 0.0) if find_relief is None else find_relief(frame)
+        left, bend = (jnp.asarray(x, jnp.float32) for x in relief)
+        found = _light_pieces(self.cover, self.faces, around, seen, bend, self.reflectance, lights)
+        return found._replace(light=left * found.light)
 
 
 def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
@@ -123,22 +174,26 @@ def build_scene(head: Head, subject: SubjectPlan, options: Options) -> Scene:
       The scene.
     """
     features = surface_features(head.cover, head.faces, head.rest, head.groups)
-    order = np.argsort(head.faces.ravel(), kind="stable")
-    used, starts = np.unique(head.faces.ravel()[order], return_index=True)
     triangles, corners = head.cover
+    normals, finish = Normals(head.faces), head.finish
+    if finish is None:
+        finish = find_plain_finish(len(triangles), len(head.neutral))
     scene = Scene(
         head=head,
         cover=Cover(jnp.asarray(triangles), jnp.asarray(corners, jnp.float32)),
         faces=jnp.asarray(head.faces, jnp.int32),
         features=jnp.asarray(features),
         reflectance=jnp.asarray(head.paint(), jnp.float32),
-        corners=order,
-        starts=starts,
-        used=used,
+        normals=normals,
         lights=draw_lights(subject.draw_from("light")),
+        flicker=draw_flicker(subject.draw_from("light", "flicker"))
+        if options.light == "flicker"
+        else None,
+        occlusion=bake_occlusion(head.neutral, head.faces, normals(head.neutral)),
+        finish=finish,
         baked=None,
     )
-    if options.light == "moving":
+    if options.light != "baked":
         return scene
     return dataclasses.replace(scene, baked=scene.find_light(head.neutral))
 
@@ -189,8 +244,18 @@ def _find_largest(x: np.ndarray) -> np.ndarray:
 
 
 @jit
-def _light_pieces(cover: Cover, faces: jax.Array, normals: jax.Array, lights: Lights) -> jax.Array:
-    """Light on the middles of pieces, by the normals of the vertices about them."""
-    around = normals[faces[cover.triangles]]
-    middles = cover.corners.mean(1)
-    return shade(lights, (middles[..., None] * around).sum(1))
+def _light_pieces(
+    cover: Cover,
+    faces: jax.Array,
+    normals: jax.Array,
+    lit: jax.Array,
+    bend: jax.Array,
+    reflectance: jax.Array,
+    lights: Lights,
+) -> Lit:
+    """Light on the middles of pieces, by what the vertices about them have and a bend."""
+    corners, shares = faces[cover.triangles], cover.corners.mean(1)[..., None]
+    normal, seen = ((shares * x[corners]).sum(1) for x in (normals, lit))
+    normal = normal + bend
+    ambient, lit = seen[:, 0], seen[:, 1:]
+    return Lit(lights, normal, ambient, lit, shade(lights, normal, reflectance, ambient, lit))

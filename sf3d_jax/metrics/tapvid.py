@@ -15,7 +15,8 @@ is missed, and another one claimed.
 In the paper's 2D (Doersch et al., "TAP-Vid: A benchmark for tracking any point in a video", NeurIPS
 2022), x is 1, 2, 4, 8 or 16 pixels of an image of 256 x 256. In 3D (Koppula et al., "TAPVid-3D: A
 benchmark for tracking any point in 3D", NeurIPS 2024), it is the length of that number of pixels at
-the true depth z*: x z* / sqrt(fx fy) metres. The conventions are those of their evaluation code.
+the true depth z*, x z* / sqrt(fx fy) metres, with the focal lengths of an image whose shorter side
+has 256 pixels. The conventions are those of their evaluation code.
 """
 
 import dataclasses
@@ -34,9 +35,10 @@ from sf3d_jax.metrics._maps import MASK, Map, MapLike, check_not_none, read_maps
 from sf3d_jax.metrics._sums import Terms
 
 Scaling = Literal["median", "per_trajectory", "none"]
+QueryMode = Literal["first", "strided"]
 
 _PIXELS = (1, 2, 4, 8, 16)
-# TAP-Vid measures pixels of images of this height and width.
+# TAP-Vid measures pixels of images of this height and width, TAPVid-3D of this shorter side.
 _SIDE = 256
 # In place of pixels at the depth of a point, the same for all: metres.
 _METRES = (0.01, 0.04, 0.16, 0.64, 2.56)
@@ -133,7 +135,7 @@ class TapVid(_Tracking):
     axes.
     """
 
-    @partial(jit, static=("size",))
+    @partial(jit, static=("size", "query_mode"))
     def update(
         self,
         pixels: MapLike,
@@ -143,6 +145,7 @@ class TapVid(_Tracking):
         *,
         size: tuple[int, int],
         query_frames: Array | None = None,
+        query_mode: QueryMode = "first",
         mask: Array | None = None,
     ) -> Self:
         """Adds videos of T frames with n points.
@@ -155,20 +158,26 @@ class TapVid(_Tracking):
           true_pixels: (*b, T, n, 2), in pixels; points that are not valid or finite do not count.
           true_visible: (*b, T, n), bool.
           size: (H, W) of the frames whose pixels these are; errors are scaled to 256 x 256.
-          query_frames: (*b, n), integers, the frame in which each point is given. Only later frames
-            count, as in TAP-Vid's mode "first". All count if None.
+          query_frames: (*b, n), integers, the frame in which each point is given. All frames count
+            if None, which TAP-Vid never does.
+          query_mode: TAP-Vid's. "first": points are given where they are first visible, and only
+            later frames count; "strided": all frames but that of the query count.
           mask: (*b, T, n), bool, the points that count, for videos of several lengths; all if None.
 
         Returns:
           The metric with these videos.
+
+        Raises:
+          ValueError: query_mode is neither of the two.
         """
         height, width = check_size(size)
+        check_choice("query_mode", query_mode, get_args(QueryMode))
         maps = _read(2, pixels, visible, true_pixels, true_visible, mask)
         estimate, truth = maps["pixels"], maps["true_pixels"]
         u, v = (a - b for a, b in zip(estimate.parts, truth.parts, strict=True))
         u, v = u * (_SIDE / width), v * (_SIDE / height)
         squared = u * u + v * v
-        known = _find_known(maps, truth, query_frames)
+        known = _find_known(maps, truth, query_frames, query_mode)
         within = [estimate.known & (squared < x * x) for x in _PIXELS]
         seen, true_seen = maps["visible"].values, maps["true_visible"].values
         return self._score(within, known, estimate.known, seen, true_seen)
@@ -200,15 +209,18 @@ class TapVid3D(_Tracking):
         """Adds videos of T frames with n points. All frames count, also that of the query.
 
         Positions are arrays, or pairs (values, valid), in metres, in the axes of each frame's own
-        camera, as TAPVid-3D has them; |P - P*| < x z* / sqrt(fx fy) is within x pixels.
+        camera, as TAPVid-3D has them; |P - P*| < x z* / sqrt(fx fy) is within x pixels, where fx
+        and fy are those of the camera times 256 / min(H, W) of its size. The positions of
+        `Tracks.points`, which are in world axes, are
+        `se3.apply(cameras.world_to_camera[..., None, :, :], tracks.points)`.
 
         Args:
           points: (*b, T, n, 3), the estimate; without one a point is at no threshold.
           visible: (*b, T, n), bool, its visibility.
           true_points: (*b, T, n, 3); points that are not valid or finite do not count.
           true_visible: (*b, T, n), bool.
-          camera: camera of each video, whose focal lengths set the thresholds. If None, they are
-            0.01, 0.04, 0.16, 0.64 and 2.56 metres at any depth, the code's fixed ones.
+          camera: camera of each video, whose focal lengths and size set the thresholds. If None,
+            they are 0.01, 0.04, 0.16, 0.64 and 2.56 metres at any depth, the code's fixed ones.
           scaling: what estimates are multiplied with. "median": the ratio of the median distances
             |P*| and |P| of the points of a video that are visible in both; "per_trajectory": the
             ratio of the depths of each point in its query frame; "none": 1.
@@ -225,7 +237,7 @@ class TapVid3D(_Tracking):
         check_choice("scaling", scaling, get_args(Scaling))
         maps = _read(3, points, visible, true_points, true_visible, mask)
         estimate, truth = maps["points"], maps["true_points"]
-        known = _find_known(maps, truth, None)
+        known = _find_known(maps, truth)
         seen, true_seen = maps["visible"].values, maps["true_visible"].values
         if scaling == "median":
             both = known & seen & true_seen
@@ -263,14 +275,19 @@ def _read(
     )
 
 
-def _find_known(maps: dict[str, Map], truth: Map, query_frames: Array | None) -> jax.Array:
-    """Which points count: known, in the mask, and after the frame of their query."""
+def _find_known(
+    maps: dict[str, Map],
+    truth: Map,
+    query_frames: Array | None = None,
+    query_mode: QueryMode = "first",
+) -> jax.Array:
+    """Which points count: known, in the mask, and in a frame that the mode evaluates."""
     known = truth.known & maps["mask"].values if "mask" in maps else truth.known
     if query_frames is None:
         return known
     queries = _check_queries(query_frames, known)[..., None, :]
     (frames,) = align_ranks(jnp.arange(known.shape[-2], dtype=jnp.int32)[:, None], rank=known.ndim)
-    return known & (frames > queries)
+    return known & (frames > queries if query_mode == "first" else frames != queries)
 
 
 def _check_queries(query_frames: Array | None, known: jax.Array) -> jax.Array:
@@ -325,6 +342,7 @@ def _find_reach(truth: Map, camera: Camera | None) -> list[jax.Array]:
     if camera is None:
         return [jnp.full((1,) * depth.ndim, x, depth.dtype) for x in _METRES]
     check_batch(camera=check_camera("camera", camera), points=depth.shape[:-2])
-    fx, fy = channels(jnp.asarray(camera.focal, depth.dtype))
+    # The evaluation resizes videos, and the cameras with them.
+    fx, fy = channels(jnp.asarray(camera.focal, depth.dtype) * (_SIDE / min(camera.size)))
     depth, focal = align_ranks(depth, jnp.sqrt(fx * fy)[..., None, None])
     return [x * (depth / focal) for x in _PIXELS]

@@ -47,7 +47,7 @@ def find_scale(
       One number. Its derivative is that of the residual at the quartile.
     """
     size = jnp.where(known > 0, jnp.abs(residual), jnp.inf)
-    value = _find_quartile(lax.stop_gradient(size), lax.stop_gradient(known))
+    value = find_quantile(*lax.stop_gradient((size, known > 0)), 0.25)
     there = size == value
     count = jnp.maximum(jnp.sum(there), 1).astype(size.dtype)
     found = jnp.sum(jnp.where(there, size, 0)) / count
@@ -55,15 +55,28 @@ def find_scale(
     return jnp.maximum(found / quartile, jnp.asarray(least, size.dtype))
 
 
-def _find_quartile(size: jax.Array, known: jax.Array) -> jax.Array:
-    """The lower quartile of the known ones of positive numbers, exactly."""
-    rank = jnp.sum(known > 0) // 4
+def find_quantile(size: jax.Array, known: jax.Array, share: float) -> jax.Array:
+    """The quantile of the known ones of numbers that are not negative, exactly.
+
+    Args:
+      size: (...), not negative, or any values where not known.
+      known: (...), bool.
+      share: the share of the known numbers that are below the quantile, less than 1.
+
+    Returns:
+      One of the numbers; infinity if none is known.
+    """
+    size = jnp.where(known, size, jnp.inf)
+    rank = (share * jnp.sum(known).astype(size.dtype)).astype(jnp.int32)
     return choose_by_platform(_bisect, _sort, size, rank)
 
 
 def _sort(size: jax.Array, rank: jax.Array) -> jax.Array:
-    """The number of a rank, in the form for GPUs, where a sort is a few launches."""
-    return jnp.sort(size.reshape(-1))[rank]
+    """The number of a rank, in the form for GPUs, where a sort is a few launches.
+
+    A stable sort would move an index with each number.
+    """
+    return jnp.sort(size.reshape(-1), stable=False)[rank]
 
 
 def _bisect(size: jax.Array, rank: jax.Array) -> jax.Array:
@@ -100,11 +113,11 @@ def pool(residual: jax.Array, known: jax.Array, scale: jax.Array, radius: int) -
 
 def pool_alike(
     residual: Vector, size: jax.Array, known: jax.Array, scale: jax.Array, radius: int
-) -> Vector:
+) -> tuple[Vector, jax.Array]:
     """sum(u r) / sqrt(sum(u^2)) over each window: residuals of what moves fast have no share.
 
     The share u = (1 - (|r| / 6 s)^2)^2 is Tukey's. So a pixel beside a fast object is not
-    taken for a part of it.
+    taken for a part of it. Amid fast objects the result is 0, which says nothing about noise.
 
     Args:
       residual: components of the residuals, (H, W) each, finite.
@@ -112,12 +125,16 @@ def pool_alike(
       known: (H, W), 1 where a residual counts, and 0 elsewhere.
       scale: standard deviation of the components, one number.
       radius: windows have 2 radius + 1 rows and columns.
+
+    Returns:
+      The components, and 1 where a pixel has a share of its own, 0 elsewhere.
     """
     share = known * jnp.square(jnp.maximum(1 - jnp.square(size / (_REJECTED * scale)), 0))
     squares = sum_windows(share * share, radius)
     found = squares > 0
     factor = mask(found, lax.rsqrt(jnp.where(found, squares, 1)))
-    return tuple(factor * sum_windows(share * r, radius) for r in residual)
+    pooled = tuple(factor * sum_windows(share * r, radius) for r in residual)
+    return pooled, (share > 0).astype(known.dtype)
 
 
 def sum_windows(x: jax.Array, radius: int) -> jax.Array:

@@ -65,7 +65,9 @@ def rigid_bodies(
     divided by its noise. The noise is estimated: that of neighbouring pixels, or, if larger, that
     of the pixels of the bodies. A pixel takes the label of the motion that explains it and the
     5 x 5 pixels around it best, and none if the squared residual is above 12 (99 % of normal noise
-    in three numbers are below).
+    in three numbers are below). Noise may be alike in neighbouring pixels, as in the output of a
+    network: how many pixels of a window are alike is measured, and bodies must differ by more the
+    more there are. Then borders are less exact, and small bodies are lost.
 
     Args:
       flow: (*b, H, W, 2), in pixels.

@@ -26,9 +26,11 @@ class EgoMotion(NamedTuple):
 
     Attributes:
       transform: (*b, 3, 4), [R | t], from the first camera's axes to the second's: X1 = R X0 + t;
-        t in metres, or of length 1 without depth. [I | 0] where not valid.
+        t in metres, or of length 1 without depth. [I | 0] where not valid. The camera of the
+        second image is `camera.moved(transform)`, if its intrinsics are the same.
       static: (*b, H, W), how surely a pixel shows what does not move, from 0 to 1; `static > 0.5`
-        is the mask of static pixels. 0 where a pixel does not count, and where not valid.
+        is the mask of static pixels. 0 where a pixel does not count, and where not valid: so the
+        moving ones are those of `static <= 0.5` that count, such as those with depth.
       residual: (*b, H, W, 3), metres, the scene flow that is left, in the axes of the first camera;
         0 where a pixel does not count, and where not valid. None without depth.
       valid: (*b), bool, whether the pixels determine the motion.
@@ -87,7 +89,9 @@ def ego_motion(
         it is a third residual. If None, `residual` takes the change of a static point.
       covariance: covariance of (Fu, Fv, d, c), (*b, H, W, 4, 4) or (4, 4), or variances,
         (*b, H, W, 4) or (4,); a common factor does not matter. It whitens e; then s is at least
-        0.002 standard deviations. If None, both components of the flow have the same variance.
+        0.002 standard deviations. Pass the exp of a network's log-variances: where the covariance
+        of e is not positive definite, as with a negative variance, the pixel does not count. If
+        None, both components of the flow have the same variance.
       valid: (*b, H, W), bool, the pixels that count; all if None.
 
     Returns:
@@ -97,17 +101,15 @@ def ego_motion(
       freedom. Derivatives are those of the solution (implicit function theorem), not of the steps.
       Without depth, e is the distance from the epipolar line in the second image, n . r1 / sqrt(n^T
       V n) with n = t x R r0 and V the covariance of the ray r1. Then `residual` is None, eight
-      pixels must count, and a mere turn, which has no direction of t, is not valid. Two motions
-      may fit a scene that is one plane.
+      pixels must count, variances of the flow count from 3e-10 px^2, and a mere turn, which has no
+      direction of t, is not valid; nor is a translation that moves pixels by less than the noise,
+      or than about 0.004 px. Two motions fit a scene that is one plane. If one of them puts a part
+      of the plane behind the camera, the result is the other one; if not, it is either, degrees
+      from the other, and valid. With depth, a plane has one motion.
     """
-    maps = {
-        "flow": (flow, 2),
-        "inv_depth": (inv_depth, 0),
-        "inv_depth_change": (inv_depth_change, 0),
-    }
-    dtype, batch = check_maps_of(
-        camera, next_camera, **{name: (x, n) for name, (x, n) in maps.items() if x is not None}
-    )
+    optional = {"inv_depth": inv_depth, "inv_depth_change": inv_depth_change}
+    given = {name: (x, 0) for name, x in optional.items() if x is not None}
+    dtype, batch = check_maps_of(camera, next_camera, flow=(flow, 2), **given)
     entries = None
     batches = {"maps and cameras": batch}
     if covariance is not None:

@@ -59,11 +59,12 @@ def fit_rigid(
 
     R is a rotation. It is computed from the motions, next point - point, so that the digits of
     small ones stay: give `motions` (for example scene flow) where they are known better than as
-    the difference of two rounded points. Source: Horn (JOSA A 1987); the scale: Umeyama (PAMI
-    1991).
+    the difference of two rounded points. `se3.apply(transform, points)` moves points by the result.
+    Source: Horn (JOSA A 1987); the scale: Umeyama (PAMI 1991).
 
     Args:
-      points: (*b, n, 3), in metres.
+      points: (*b, n, 3), in metres. Maps (H, W, 3) would be H sets of points: for one object of an
+        image, pass each `reshape(-1, 3)`, and its mask, as `valid`, `reshape(-1)`.
       next_points: (*b, n, 3), where they went; either this or `motions`.
       motions: (*b, n, 3), next point - point.
       weights: (*b, n), w, not negative; 1 if None. Only their ratios matter. A point with a

@@ -92,10 +92,11 @@ def to_rotation_vector(transform: jax.Array) -> jax.Array:
 
 
 def _or_zeros(translation: jax.Array | None, like: jax.Array) -> jax.Array:
+    """The translation, or none in the dtype of another argument, which is not checked yet."""
     if translation is not None:
         return translation
-    dtype = like.dtype if jnp.issubdtype(like.dtype, jnp.floating) else float
-    return jnp.zeros((3,), dtype)
+    dtype = getattr(like, "dtype", jnp.dtype(int))
+    return jnp.zeros((3,), dtype if jnp.issubdtype(dtype, jnp.floating) else float)
 
 
 def _shrink(q: Vector) -> Vector:

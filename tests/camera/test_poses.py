@@ -89,6 +89,13 @@ def test_a_camera_moved_by_what_is_no_motion_is_refused():
         one.moved(np.zeros(6))
     with pytest.raises(TypeError, match=r"^other: expected a Camera, got ndarray"):
         one.between(np.eye(3, 4))
+    two, three = (np.stack([np.eye(3, 4)] * count) for count in (2, 3))
+    for array in (np.asarray, jnp.asarray):
+        many = camera(pose=array(two))
+        with pytest.raises(ValueError, match=r"broadcast: camera \(2,\), transform \(3,\)$"):
+            many.moved(array(three))
+        with pytest.raises(ValueError, match=r"broadcast: camera \(2,\), other \(3,\)$"):
+            many.between(camera(pose=array(three)))
 
 
 def test_a_point_map_is_what_all_pixels_see_in_the_world():

@@ -47,6 +47,7 @@ def test_the_motion_is_printed_and_what_is_static_is_written(folder, capsys, dep
     static = cv2.imread("out/0000_static.png", cv2.IMREAD_UNCHANGED)
     wrong = ((static > 127) != SCENE.static) & SCENE.valid
     assert static.shape == SCENE.valid.shape and wrong.mean() < 0.02
+    assert (static[~SCENE.valid] == 64).all()  # neither static nor moving
     # The camera itself moves by the inverse of what the points do.
     turn, shift = SCENE.transform[:, :3], SCENE.transform[:, 3]
     angle, centre = np.degrees(np.arccos((np.trace(turn) - 1) / 2)), -turn.T @ shift
@@ -66,7 +67,8 @@ def test_the_motion_is_printed_and_what_is_static_is_written(folder, capsys, dep
 @pytest.mark.thorough
 def test_a_static_scene_leaves_nothing(folder, capsys):
     words = "--depth depth.npy --next-depth next_depth.npy --cameras cameras.json --output out"
-    convert(capsys, words)
+    convert(capsys, f"{words} --picture")
+    assert cv2.imread("out/0000_residual_picture.png") is not None
     left = np.load("out/0000_residual.npz")
     still = SCENE.static & SCENE.valid
     assert np.abs(left["vectors"][still]).max() < 1e-4 / SCENE.inv_depth[still].min()
@@ -80,7 +82,7 @@ def test_a_static_scene_leaves_nothing(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--output a.npz", "--output: expected a folder: --flow give no scene flow"),
+        ("--output a.npz", "--output: expected a folder: there is no .npz of --flow alone"),
         ("--output out --picture", "--picture needs the depths in both images"),
         ("--output out --next-depth next_depth.npy", "--ego needs none, or the first of a pair"),
     ],

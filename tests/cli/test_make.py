@@ -11,12 +11,13 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from helpers import moving_wall
 from helpers.made_trees import digests
 from helpers.terminal import ESCAPE, run_in_terminal
 
-from sf3d_jax import making
+from sf3d_jax import data, making
 from sf3d_jax.cli import _progress, main
 from sf3d_jax.cli.make import _OF_RUN, Make
 from sf3d_jax.making.running import needs, subject
@@ -145,7 +146,7 @@ def test_the_share_and_where_it_comes_from_are_said(capsys, monkeypatch, tmp_pat
         (["--subjects", "3"], "--subjects: .* was made with 4, got 3; subjects can be added"),
         (["--test", "7"], "--test: expected at most 4, the number of subjects, got 7"),
         (["--size", "1", "2"], "--size: expected 16 or more, got 1"),
-        (["--light", "dim"], "--light: expected 'baked' or 'moving', got 'dim'"),
+        (["--light", "dim"], "--light: expected 'baked', 'flicker' or 'moving', got 'dim'"),
         (["--process", "2"], "--process: expected I/N, such as 0/4, got 2"),
         (["--process", "0/2", "--processes", "2"], "--process, --processes: give one of them"),
         (["--workers", "0"], "--workers: expected at least 1, got 0"),
@@ -316,3 +317,34 @@ def test_the_instruction_set_is_limited_before_numpy_starts(tmp_path):
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-2:] == ["--xla_cpu_max_isa=AVX Sandybridge", "avx"]
     assert not done.stderr and not any(tmp_path.iterdir())
+
+
+def test_a_contact_sheet_needs_no_folder(capsys, tmp_path, monkeypatch):
+    asked = []
+
+    def draw(options, progress):
+        asked.append(options)
+        progress(24, 24, "023")
+        return np.full((4, 6, 3), 128, np.uint8)
+
+    monkeypatch.setattr(making, "draw_contact_sheet", draw)
+    main(["make", "--contact-sheet", "sheet.png", "--seed", "5", "--size", "60", "80"])
+    assert capsys.readouterr().out == f"Contact sheet: {tmp_path / 'sheet.png'}\n"
+    np.testing.assert_array_equal(data.read_image("sheet.png"), draw(None, lambda *x: None))
+    assert asked[0] == making.Options(seed=5, size=(60, 80))
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        ([], "OUT: expected the folder of the data set, or --contact-sheet FILE"),
+        (["--contact-sheet", "away/sheet.png"], "--contact-sheet: there is no folder away"),
+        (["--contact-sheet", "."], "--contact-sheet: . is a folder; name a file"),
+        (["--contact-sheet", "a.png", "--head", "a.obj"], "--head: expected 'procedural' for a"),
+    ],
+)
+def test_no_folder_and_no_contact_sheet_are_one_line(capsys, words, says):
+    with pytest.raises(SystemExit) as stopped:
+        main(["make", *words])
+    assert stopped.value.code == 2
+    assert says in capsys.readouterr().err

@@ -21,6 +21,8 @@ from sf3d_jax.cli.inputs import make_folder, name_flags
 
 WRONG = {
     "convert --depth1 a": "convert has no flag --depth1; did you mean --depth or --next-depth",
+    "convert --depth a --nope 1": r"convert has no flag --nope \(see sf3d convert --help\)",
+    "convert --focal 500": "convert has no flag --focal; did you mean --fx?",
     "convert --fx wide": "--fx: expected FLOAT, got wide",
     "evaluate kiti --prediction a --truth b": "benchmark: expected 'kitti', .*, got 'kiti'; did",
     "evaluate kitti --pred a --truth b": "evaluate has no flag --pred; did you mean --prediction",
@@ -46,6 +48,20 @@ def test_wrong_words_are_one_line_without_a_box(words, capsys):
     said = capsys.readouterr()
     assert stopped.value.code == 2 and not said.out
     assert re.fullmatch(rf"sf3d: {WRONG[words]}.*\n", said.err)
+
+
+@pytest.mark.parametrize("words", ["demo --help", "--version", "demo --nope"])
+def test_closed_outputs_are_no_mistake(words, monkeypatch):
+    """As after `sf3d ... >&- 2>&-`: Python has no such streams then."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    try:
+        main(words.split())
+    except SystemExit as stopped:
+        assert stopped.code == (2 if "nope" in words else 0)
+    finally:
+        sys.stdout.close()
+        sys.stderr.close()
 
 
 @pytest.mark.parametrize("columns", [40, 80])

@@ -521,7 +521,7 @@ METRICS = {
             "SintelFlow": "test_scene.py::test_sintel_by_parts",
             "SpringSceneFlow": "test_spring.py::test_every_number_is_that_of_the_rules_written_out",
             "TapVid": "test_tapvid.py::"
-            "test_tracks_in_the_image_are_counted_as_the_rules_say[image]",
+            "test_tracks_in_the_image_are_counted_as_the_rules_say[image-first]",
             "TapVid3D": "test_tapvid.py::test_tracks_in_space_are_counted_as_the_rules_say[median]",
         }.items()
     },

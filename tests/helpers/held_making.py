@@ -32,6 +32,10 @@ RUNNING = {
         f"{_DRAWING}::test_sure_pixels_have_the_motion_of_the_mesh",
         f"{_DRAWING}::test_a_frame_that_does_not_exist_is_refused",
     ),
+    "draw_contact_sheet": (
+        "making/test_contact_sheet.py::test_the_people_are_the_first_of_the_data_set",
+        "making/test_contact_sheet.py::test_what_makes_no_sheet_is_named",
+    ),
     "find_level": (
         f"{_INSTRUCTIONS}::test_the_level_is_the_newest_that_the_processor_has",
         f"{_INSTRUCTIONS}::test_without_flags_the_kind_of_processor_is_the_level",

@@ -4,50 +4,66 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 ROUNDINGS = 4
+# Known pixels this far apart are neighbours if none is between them.
+REACH = 3
+
+
+def find_next(known, p, axis, way):
+    """The next known pixel along an axis and its distance; None if there is none within REACH."""
+    for distance in range(1, REACH + 1):
+        at = list(p)
+        at[axis] += way * distance
+        if not 0 <= at[axis] < known.shape[axis]:
+            return None
+        if known[tuple(at)]:
+            return tuple(at), distance
+    return None
 
 
 def slope(x, known):
     """|du| + |dv|; along an axis the smaller of two steps, a missing one from the other side."""
     total = np.zeros(x.shape)
-    for axis in (0, 1):
-        lines = np.moveaxis(x, axis, 0), np.moveaxis(known, axis, 0)
-        for j in range(lines[0].shape[1]):
-            total.swapaxes(0, axis)[:, j] += _line_slope(lines[0][:, j], lines[1][:, j])
+    for p in zip(*np.nonzero(known), strict=True):
+        for axis in (0, 1):
+            steps = [find_steps(x, known, p, axis, way) for way in (-1, 1)]
+            chosen = [
+                s[0] if s else other[1] if other[1:] else None for s, other in (steps, steps[::-1])
+            ]
+            if None not in chosen:
+                total[p] += min(chosen)
     return total
 
 
-def _line_slope(x, known):
-    n = len(x)
-    step = lambda i: abs(x[i + 1] - x[i]) if 0 <= i < n - 1 and known[i] and known[i + 1] else None
-    result = np.zeros(n)
-    for i in range(n):
-        left = step(i - 1) if step(i - 1) is not None else step(i + 1)
-        right = step(i) if step(i) is not None else step(i - 2)
-        if left is not None and right is not None:
-            result[i] = min(left, right)
-    return result
+def find_steps(x, known, p, axis, way):
+    """Up to two steps per pixel, from a pixel to the next known one, and from that to its next."""
+    steps = []
+    while len(steps) < 2 and (found := find_next(known, p, axis, way)):
+        q, distance = found
+        steps.append(abs(x[p] - x[q]) / distance)
+        p = q
+    return steps
 
 
-def is_linked(maps, slopes, known, p, q, rounding):
-    """Whether two neighbours belong to one surface in one motion."""
-    if not (known[p] and known[q]):
-        return False
+def is_linked(maps, slopes, p, q, distance, rounding):
+    """Whether two known pixels with no known one between them show one surface in one motion."""
     size = lambda k, at: abs(maps[k][at]) if k == 0 else sum(abs(m[at]) for m in maps[1:])
     return all(
-        abs(x[p] - x[q]) <= 2 * max(s[p], s[q]) + ROUNDINGS * rounding * max(size(k, p), size(k, q))
+        abs(x[p] - x[q])
+        <= 2 * distance * max(s[p], s[q]) + ROUNDINGS * rounding * max(size(k, p), size(k, q))
         for k, (x, s) in enumerate(zip(maps, slopes, strict=True))
     )
 
 
-def run(start, ahead, linked, radius):
-    """The pixels of both arms from `start`, which is twice among them."""
+def run(start, known, axis, linked, radius):
+    """The known pixels of both arms along an axis from `start`, which is twice among them."""
     pixels = []
     for way in (1, -1):
-        here = start
+        here, left = start, radius
         pixels.append(here)
-        for _ in range(radius):
-            following = ahead(here, way)
-            if following is None or not linked(here, following):
+        while found := find_next(known, here, axis, way):
+            following, distance = found
+            left -= distance
+            if left < 0 or not linked(here, following, distance):
                 break
             here = following
             pixels.append(here)
@@ -56,15 +72,12 @@ def run(start, ahead, linked, radius):
 
 def windows(inv_depth, scaled, known, radius, rounding=0.0):
     """For each known pixel the pixels of its window, some several times: {(row, column): list}."""
-    height, width = inv_depth.shape
     maps = [inv_depth, *np.moveaxis(scaled, -1, 0)]
-    maps = [np.where(known, x, 0) for x in maps]
     slopes = [slope(x, known) for x in maps]
-    linked = lambda p, q: is_linked(maps, slopes, known, p, q, rounding)
-    down = lambda p, way: (p[0] + way, p[1]) if 0 <= p[0] + way < height else None
-    right = lambda p, way: (p[0], p[1] + way) if 0 <= p[1] + way < width else None
-    rows = {p: run(p, right, linked, radius) for p in np.ndindex(height, width) if known[p]}
-    return {p: [q for r in run(p, down, linked, radius) for q in rows[r]] for p in rows}
+    linked = lambda p, q, distance: is_linked(maps, slopes, p, q, distance, rounding)
+    row, column = (lambda p, axis=axis: run(p, known, axis, linked, radius) for axis in (1, 0))
+    rows = {p: row(p) for p in np.ndindex(known.shape) if known[p]}
+    return {p: [q for r in column(p) for q in rows[r]] for p in rows}
 
 
 def fit(points, moved, weights):

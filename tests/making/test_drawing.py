@@ -8,6 +8,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from helpers.plain_light import light_plainly
 from helpers.ray_caster import cast_motion
 from helpers.small_heads import make_egg
 
@@ -15,7 +16,6 @@ from sf3d_jax import data
 from sf3d_jax.head.person.landmarks import PARTS
 from sf3d_jax.making import Options, open_subject, plan
 from sf3d_jax.making.drawing import check_seen, round_room
-from sf3d_jax.making.lights import SOFTNESS
 
 SIZE = (40, 48)
 
@@ -26,7 +26,7 @@ def options(tmp_path_factory):
     data.write_mesh(path, make_egg())
     # At 5 frames per second, motions are large even in a small image.
     small = dict(subjects=2, test=1, frames=4, fps=5.0, size=SIZE, gaussians=1300)
-    return Options(**small, head=str(path), background="black")
+    return Options(**small, head=str(path), background="black", sensor="ideal")
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +146,43 @@ def test_light_falls_on_the_outside_of_the_mesh(subject):
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     middles = np.asarray(scene.cover.corners).mean(1)
     normal = (middles[..., None] * normals[subject.faces[scene.cover.triangles]]).sum(1)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    expected = np.tile(scene.lights.ambient, (len(normal), 1))
-    for direction, color in zip(scene.lights.directions, scene.lights.colors, strict=True):
-        cosine = np.maximum((normal @ direction + SOFTNESS) / (1 + SOFTNESS), 0)
-        expected += cosine[:, None] * color
-    np.testing.assert_allclose(scene.find_light(vertices), expected, atol=1e-5)
+    lit = scene.find_light(vertices)
+    np.testing.assert_allclose(lit.normals, normal, atol=1e-5)
+    expected = light_plainly(scene.lights, normal, scene.reflectance, lit.ambient, lit.shares)
+    np.testing.assert_allclose(lit.light, expected, atol=1e-5)
+    # On an egg, nothing hides a light or the room but the surface itself.
+    assert np.median(lit.ambient) > 0.97 and np.median(lit.shares) > 0.97
+
+
+def test_highlights_are_added_to_what_a_camera_sees(options, subject):
+    state = subject._find_state(1)
+    shown = subject._scene.show(state, subject.camera(1)).colors - state.gaussians.colors
+    assert (np.asarray(shown) >= 0).all() and 1e-3 < np.asarray(shown).max() < 3
+    other = subject._scene.show(state, subject.camera(3)).colors - state.gaussians.colors
+    assert np.abs(np.asarray(other - shown)).max() > 1e-4
+    baked = open_subject(plan(options).subjects[1], dataclasses.replace(options, light="baked"))
+    state = baked._find_state(1)
+    assert np.array_equal(baked._scene.show(state, baked.camera(1)).colors, state.gaussians.colors)
+
+
+def test_a_lamp_that_flickers_changes_the_light_alone(options, subject, frames):
+    lamp = open_subject(plan(options).subjects[1], dataclasses.replace(options, light="flicker"))
+    brightness = [lamp._scene.flicker.find_brightness(k / options.fps) for k in range(4)]
+    assert np.ptp(brightness) > 0.02
+    frame = lamp.draw(1)
+    assert is_same(frame._replace(image=0), frames[1]._replace(image=0))
+    change = frame.image[frame.mask].astype(float).mean() - frames[1].image[frame.mask].mean()
+    assert np.sign(change) == np.sign(brightness[1] - 1) and abs(change) > 0.1
+
+
+def test_the_noise_of_a_sensor_belongs_to_the_frame(options, frames):
+    noisy = dataclasses.replace(options, sensor="camera")
+    subject = open_subject(plan(noisy).subjects[1], noisy)
+    first = subject.draw(1)
+    assert is_same(first._replace(image=0), frames[1]._replace(image=0))
+    subject.draw(2)
+    assert is_same(subject.draw(1), first)
+    assert is_same(open_subject(plan(noisy).subjects[1], noisy).draw(1), first)
 
 
 def test_a_frame_that_does_not_exist_is_refused(subject):

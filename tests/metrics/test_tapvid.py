@@ -78,19 +78,25 @@ def assert_scores(got, expected):
         np.testing.assert_allclose(got[name], value, rtol=1e-12, err_msg=name)
 
 
-@thorough.parametrize("pool", ["image", "pixels"], default=["image"])
-def test_tracks_in_the_image_are_counted_as_the_rules_say(pool):
+@thorough.parametrize(
+    "pool, mode",
+    [("image", "first"), ("pixels", "first"), ("image", "strided")],
+    default=[("image", "first"), ("image", "strided")],
+)
+def test_tracks_in_the_image_are_counted_as_the_rules_say(pool, mode):
     queries = np.random.default_rng(5).integers(0, FRAMES - 2, (VIDEOS, POINTS))
     size = (120, 200)
     total = metrics.TapVid.empty(pool=pool)
     for seed in range(4):
         estimate, visible, truth, true_visible, mask = draw(seed, 2)
-        counts = mask & (np.arange(FRAMES)[:, None] > queries[:, None])
+        frames = np.arange(FRAMES)[:, None]
+        after, other = frames > queries[:, None], frames != queries[:, None]
+        counts = mask & (after if mode == "first" else other)
         scaled = (np.float64(estimate) - truth) * [256 / 200, 256 / 120]
         errors = np.linalg.norm(scaled, axis=-1)
         limits = [np.full(SHAPE, x) for x in PIXELS]
         expected = score(errors, limits, visible, true_visible, counts, pool)
-        options = {"size": size, "query_frames": queries, "mask": mask}
+        options = {"size": size, "query_frames": queries, "query_mode": mode, "mask": mask}
         empty = metrics.TapVid.empty(pool=pool)
         metric = empty.update(estimate, visible, truth, true_visible, **options)
         assert_scores(metric.compute(), expected)
@@ -116,7 +122,8 @@ def test_tracks_in_space_are_counted_as_the_rules_say(scaling):
             ]
             factor = depths[0] / depths[1]
         errors = np.linalg.norm(factor[..., None] * estimate - truth, axis=-1)
-        focal = np.sqrt(np.prod(np.float64(CAMERA.focal)))
+        # Of the video whose shorter side has 256 pixels.
+        focal = np.sqrt(np.prod(np.float64(CAMERA.focal))) * 256 / min(CAMERA.size)
         limits = [x * truth[..., 2] / focal for x in PIXELS]
         if lens is None:
             limits = [np.full(SHAPE, x) for x in METRES]
@@ -162,6 +169,9 @@ def test_wrong_options_are_named():
     arguments = estimate, visible, truth, true_visible
     with pytest.raises(ValueError, match="scaling: expected 'median', 'per_trajectory' or 'none'"):
         update(*arguments, scaling="mean")
+    with pytest.raises(ValueError, match="query_mode: expected 'first' or 'strided', got 'last'"):
+        flat = estimate[..., :2], visible, truth[..., :2], true_visible
+        metrics.TapVid.empty().update(*flat, size=(8, 8), query_mode="last")
     with pytest.raises(ValueError, match="query_frames: needed by scaling 'per_trajectory'"):
         update(*arguments, scaling="per_trajectory")
     with pytest.raises(TypeError, match="query_frames: expected an array of integers, got float32"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers.assets import rendered
 from helpers.rigid_scenes import add_noise, rigid_scene, shift_error, turn_error
+from scipy.ndimage import gaussian_filter
 
 import sf3d_jax as sf3d
 
@@ -152,6 +153,57 @@ def test_objects_are_a_static_scene_a_sphere_and_a_cube():
         labels = np.asarray(sf3d.rigid_bodies(*noisy).labels)
         assert labels.max() == 2
         assert all(overlap > 0.95 for overlap, _ in overlaps(labels, truth, valid & (truth >= 0)))
+
+
+def with_alike_noise(maps, valid, seed, pixels):
+    """Noise of the same size that is alike over some pixels, as that of a network's output."""
+    rng = np.random.default_rng(seed)
+    noise = gaussian_filter(rng.normal(size=(4, *valid.shape)), (0, pixels, pixels))
+    noise /= noise.std()
+    flow, inv_depth, change = maps
+    first, second = 1 + 0.02 * noise[2:]
+    seen = inv_depth / first
+    change = np.where(valid, (inv_depth + change) / second - seen, 0)
+    return flow + 0.5 * np.moveaxis(noise[:2], 0, -1), seen, change
+
+
+@pytest.mark.thorough
+def test_noise_that_is_alike_in_neighbours_is_no_body():
+    maps, camera, truth, valid = objects()
+    for pixels in (2, 4):
+        counts, least = [], []
+        for seed in range(5):
+            noisy = single((*with_alike_noise(maps, valid, seed, pixels), camera))
+            labels = np.asarray(sf3d.rigid_bodies(*noisy).labels)
+            counts.append(labels.max() + 1)
+            found = overlaps(labels, truth, valid & (truth >= 0))
+            least.append(min(overlap for overlap, _ in found))
+        assert np.median(counts) == 3, (pixels, counts)
+        assert np.median(least) > 0.75, (pixels, least)
+
+
+@pytest.mark.parametrize("size", [(64, 1), (40, 2)])
+def test_an_image_of_one_or_two_columns_is_one_body(size):
+    camera = sf3d.Camera.pinhole(40.0, 40.0, 0.0, 20.0, size)
+    inv_depth = np.float32(0.3 + 0.01 * np.arange(size[0])[:, None] + np.zeros(size))
+    pose = np.float32(np.c_[np.eye(3), [0.1, 0.0, 0.2]])
+    moved = sf3d.rigid_motion(inv_depth, camera, camera.moved(pose))
+    found = sf3d.rigid_bodies(moved.flow, inv_depth, moved.inv_depth_change, camera, most=1)
+    assert np.all(found.labels == 0)
+    assert np.abs(found.residual).max() < 1e-5
+
+
+@pytest.mark.thorough
+def test_it_runs_where_jit_is_disabled():
+    flow, inv_depth, change, camera = inputs(scene_of(*SEEDS[0]))
+    size = (12, 16)
+    maps = [jax.device_put(x[: size[0], : size[1]]) for x in (flow, inv_depth, change)]
+    window = jax.device_put(camera.crop(0, 0, size))
+    expected = sf3d.rigid_bodies(*maps, window, most=1)
+    with jax.disable_jit():
+        found = sf3d.rigid_bodies(*maps, window, most=1)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.transforms, expected.transforms, atol=1e-4)
 
 
 @pytest.mark.thorough

@@ -165,6 +165,8 @@ def test_too_little_is_not_valid():
 def test_wrong_arguments_are_named():
     scene = cast(small_scene())
     maps = scene.flow, scene.inv_depth, scene.camera
+    with pytest.raises(TypeError, match="flow: expected an array, got NoneType"):
+        sf3d.ego_motion(None, scene.inv_depth, scene.camera)
     with pytest.raises(ValueError, match="inv_depth: expected"):
         sf3d.ego_motion(scene.flow, scene.inv_depth[:-1], scene.camera)
     with pytest.raises(ValueError, match="inv_depth_change: expected"):
@@ -259,6 +261,15 @@ def test_rendered_scenes_are_solved_to_rounding(make, with_change):
     turn, shift = errors(found, scene)
     assert turn < EXACT and shift < EXACT
     assert score(found, scene) > 0.999
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("noise", [1e-3, 0.02, 0.5])
+def test_the_mask_of_a_rendered_scene_holds_under_noise(noise):
+    """Fast bodies, amid which no residual tells of the noise, do not make it look smaller."""
+    truth = objects()
+    found = find(add_noise(truth, 0, pixels=noise, depth=0.0))
+    assert score(found, truth) > 0.99
 
 
 @pytest.mark.thorough

@@ -102,6 +102,16 @@ def test_bad_pixels_are_as_if_absent():
     assert found.static[5, 7] == 0
 
 
+def test_a_common_factor_of_the_covariance_does_not_matter():
+    """Small variances, as of subpixel flow in a camera with a long focal length."""
+    scene = add_noise(rigid_scene(1, SIZE), 1)
+    covariance = np.float32([0.3, 0.2, 0, 0])
+    ours, smaller = (estimate(scene, covariance=k * covariance) for k in (1, np.float32(1e-6)))
+    assert ours.valid and smaller.valid
+    np.testing.assert_allclose(smaller.transform, ours.transform, atol=1e-4)
+    np.testing.assert_allclose(smaller.static, ours.static, atol=1e-2)
+
+
 def test_a_change_of_depth_without_depth_is_refused():
     scene = rigid_scene(1, SIZE)
     with pytest.raises(ValueError, match="inv_depth_change"):

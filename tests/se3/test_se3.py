@@ -337,6 +337,10 @@ def test_wrong_arguments_are_named():
         se3.log(np.eye(4, dtype=np.float32))
     with pytest.raises(TypeError, match=r"^points: expected a floating-point array, got int"):
         se3.apply(transform, np.zeros(3, int))
+    with pytest.raises(TypeError, match=r"^quaternion: expected an array, got list"):
+        se3.from_quaternion([1.0, 0.0, 0.0, 0.0])
+    with pytest.raises(TypeError, match=r"^vector: expected an array, got list"):
+        se3.from_rotation_vector([0.0, 0.0, 0.1])
     with pytest.raises(ValueError, match=r"batch axes do not broadcast: transform \(2,\), points"):
         se3.apply(np.stack([transform] * 2), np.zeros((3, 3), np.float32))
 

@@ -31,8 +31,8 @@ FISSURE = (0.93, 0.38)
 BROW = np.array([[1.1, 1.75, 8.5], [3.6, 2.3, 7.6], [4.9, 1.75, 6.2]])
 
 # The tip of the nose, and a nostril.
-NOSE_TIP = np.array([0.0, -4.0, 10.6])
-NOSTRIL = np.array([0.55, -4.95, 9.6])
+NOSE_TIP = np.array([0.0, -3.9, 10.6])
+NOSTRIL = np.array([0.57, -4.75, 9.5])
 
 # The lips meet in `mouth_line`, from corner to corner; the red of the lips reaches so far above and
 # below it in the middle of the face.
@@ -55,7 +55,7 @@ NAPE = -7.0
 FACE_DEPTH = 3.5
 
 # The template ends here, in the shoulders.
-BOTTOM = -16.5
+BOTTOM = -18.5
 
 
 def smoothstep(x: Floats) -> Floats:

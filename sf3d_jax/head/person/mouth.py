@@ -94,8 +94,8 @@ def _jaw_share(points: Floats, part: np.ndarray, elliptic: Floats) -> Floats:
     ahead = points[:, 2] - HINGE[2]
     # Saturated, so that the chin is rigid; the far cheek takes half of the motion at the mouth's
     # height.
-    rounded = np.sign(elliptic) * np.abs(elliptic) ** 2.6
-    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.3 * rounded, -1, 1))
+    rounded = np.sign(elliptic) * np.abs(elliptic) ** 1.6
+    skin = 0.5 - 0.5 * np.sin(0.5 * np.pi * np.clip(1.2 * rounded, -1, 1))
     skin = skin * smoothstep((points[:, 1] + 2.2) / -3.0)
     # Towards the neck and the corner of the jaw the motion fades with the angle about the hinge.
     angle = np.arctan2(below, ahead)

@@ -67,7 +67,9 @@ class Person:
 
         self.seed = int(seed)
         self._rig = load_rig()
-        self._identity = make_identity(self._rig.template, self._rig.mouth, self.seed)
+        self._identity = make_identity(
+            self._rig.template, self._rig.mouth, self._rig.proportions, self.seed
+        )
         vertex_parts = self._rig.template.vertex_parts
         self._centers = np.stack(
             [

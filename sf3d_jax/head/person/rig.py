@@ -31,13 +31,14 @@ from sf3d_jax.head.person.lids import (
     rotate_yaw,
 )
 from sf3d_jax.head.person.mouth import MouthWeights, weigh_mouth
+from sf3d_jax.head.person.proportions import Proportions, find_proportions
 from sf3d_jax.head.person.rounding import cos_sin, snap, turn
 from sf3d_jax.head.person.template.building import Template
 from sf3d_jax.head.person.template.caching import load_template
 from sf3d_jax.head.person.template.meshing import Ints
 
 # Motion of the rig at weight 1: radians, centimetres.
-_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.37, 0.10, 0.6
+_JAW_OPEN, _JAW_SIDE, _JAW_FORWARD = 0.40, 0.10, 0.6
 _LOOK_SIDE, _LOOK_UP, _LOOK_DOWN = 0.55, 0.42, 0.50
 # The tongue rises over the lower teeth, comes out, and hangs over the lip.
 _TONGUE_UP, _TONGUE_OUT, _TONGUE_DOWN = 1.25, 4.6, 0.3
@@ -59,6 +60,7 @@ class Rig(NamedTuple):
       lids: lids of the left and the right eye.
       fields: the linear displacement of each unit of expression that has one.
       neck: (V,), share of the head's turn.
+      proportions: how distances between landmarks are measured and changed.
     """
 
     template: Template
@@ -70,6 +72,7 @@ class Rig(NamedTuple):
     lids: tuple[Lids, Lids]
     fields: dict[str, Field]
     neck: Floats
+    proportions: Proportions
 
 
 @functools.cache
@@ -94,6 +97,7 @@ def load_rig() -> Rig:
         (find_lids(template, 1, LEFT_EYE), find_lids(template, -1, RIGHT_EYE)),
         make_fields(template, mouth),
         snap(neck),
+        find_proportions(template, mouth),
     )
 
 

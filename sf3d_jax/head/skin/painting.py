@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sf3d_jax.head.growth.styles import draw_style
 from sf3d_jax.head.person import landmarks
 from sf3d_jax.head.skin.layers.complexion import find_lips, paint_skin
+from sf3d_jax.head.skin.layers.cosmetics import apply_makeup
 from sf3d_jax.head.skin.layers.eyes import paint_eyeball
 from sf3d_jax.head.skin.layers.hair import paint_hair
 from sf3d_jax.head.skin.layers.mouth import paint_inside, paint_teeth, paint_tongue
@@ -21,8 +22,10 @@ _FARTHEST = 1e4
 
 
 def _paint_outside(at: Places, traits: Traits) -> Array:
-    lips = find_lips(at)
-    skin = paint_skin(at, traits.skin, lips, traits.lips)
+    lips, powder = find_lips(at), 1 - traits.makeup.powder
+    plain = traits.skin._replace(mottling=traits.skin.mottling * powder)
+    skin = paint_skin(at, plain, lips, traits.lips)
+    skin = apply_makeup(skin, at, traits.makeup, lips)
     return paint_hair(skin, at, traits.hair, lips)
 
 

@@ -9,11 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sf3d_jax.head.person.profile import Profile, draw_profile
+from sf3d_jax.head.skin.makeup import Makeup, draw_makeup
 from sf3d_jax.head.skin.pigments import Array, color_hair
+from sf3d_jax.head.skin.tones import find_melanin
 
 # Tells the streams of the texture from those that others draw from the same seed: "skin" in ASCII.
 _TEXTURE = 0x736B696E
 _COMPLEXION, _MARKS, _HAIR, _BROWS, _EYES, _MOUTH, _PATTERN = range(7)
+_AGEING, _MAKEUP = range(16, 18)
 
 # Irises from blue by grey green, hazel and amber to brown and nearly black, linear reflectance.
 _IRISES = np.array(
@@ -27,8 +31,9 @@ _IRISES = np.array(
     ]
 )
 _GREY = np.array([0.42, 0.41, 0.39], np.float32)
-# Skin with less melanin than this may have freckles, and hair and irises that are not dark.
-_PALE = 0.8
+# Skin with less melanin than the first may have freckles, and hair and irises that are not dark;
+# with less than the second, any.
+_PALE, _PALEST = 0.78, 0.2
 
 
 class Complexion(NamedTuple):
@@ -42,6 +47,12 @@ class Complexion(NamedTuple):
       mottling: how uneven the skin is, 0 to 1.
       freckles: share of the cells that have a freckle; 0 for most people.
       moles: share of the cells that have a mole.
+      pores: how large the pores are, 0 to 1.
+      pimples: share of the cells that have a red spot; 0 for most people.
+      stains: share of the cells that have a brown spot of age.
+      scar: how visible a scar is, 0 to 1; 0 for most people.
+      wrinkles: how deep the folds of the face at rest are, 0 (young) to 1.
+      bags: how dark the skin below the eyes is, 0 to 1.
     """
 
     melanin: float
@@ -51,6 +62,12 @@ class Complexion(NamedTuple):
     mottling: float
     freckles: float
     moles: float
+    pores: float
+    pimples: float
+    stains: float
+    scar: float
+    wrinkles: float
+    bags: float
 
 
 class Hair(NamedTuple):
@@ -108,6 +125,7 @@ class Traits(NamedTuple):
       eyes: irises and whites.
       lips: blood in the lips beyond that of the skin.
       teeth: how yellow the teeth are, 0 to 1.
+      makeup: what is painted on the skin.
       pattern: number of the person's noise.
     """
 
@@ -116,6 +134,7 @@ class Traits(NamedTuple):
     eyes: Eyes
     lips: float
     teeth: float
+    makeup: Makeup
     pattern: int
 
 
@@ -128,33 +147,44 @@ def draw_traits(seed: int) -> Traits:
     Returns:
       The traits; equal seeds give equal traits.
     """
-    skin = _draw_complexion(seed)
-    pale = max(0.0, 1 - skin.melanin / _PALE)
+    profile = draw_profile(seed)
+    skin = _draw_complexion(seed, profile)
+    pale = _find_paleness(skin.melanin)
     lips, teeth = _draw(seed, _MOUTH, 2)
     return Traits(
         skin=skin,
         hair=_draw_hair(seed, pale),
         eyes=_draw_eyes(seed, pale),
         lips=_between(0.35, 0.75, lips),
-        teeth=teeth,
+        teeth=min(1.0, 0.5 * teeth + 0.006 * profile.age),
+        makeup=draw_makeup(_draw(seed, _MAKEUP, 10), profile, skin.melanin),
         pattern=int(_stream(seed, _PATTERN).generate_state(1, np.uint32)[0]),
     )
 
 
-def _draw_complexion(seed: int) -> Complexion:
-    melanin, blood, carotene, flush, mottling = _draw(seed, _COMPLEXION, 5)
+def _draw_complexion(seed: int, profile: Profile) -> Complexion:
+    _, blood, carotene, flush, mottling = _draw(seed, _COMPLEXION, 5)
     has_freckles, freckles, moles = _draw(seed, _MARKS, 3)
-    # Melanin is squared, since equal steps of it look smaller the darker the skin is.
-    amount = _between(0.28, 1.5, melanin) ** 2
-    pale = max(0.0, 1 - amount / _PALE)
+    weather, pores, has_pimples, pimples, scar, bags = _draw(seed, _AGEING, 6)
+    melanin = find_melanin(profile.tone)
+    pale = _find_paleness(melanin)
+    # Old, pale and much in the sun: each makes more of folds and brown spots.
+    old = max(0.0, profile.age - 25) / 55
+    young = max(0.0, 35 - profile.age) / 17
     return Complexion(
-        melanin=amount,
-        blood=_between(0.16, 0.34, blood),
-        carotene=_between(-0.08, 0.16, carotene),
+        melanin=melanin,
+        blood=_between(0.14, 0.28, blood),
+        carotene=_between(-0.08, 0.14, carotene),
         flush=flush,
         mottling=_between(0.3, 1.0, mottling),
         freckles=0.45 * freckles * pale if has_freckles < 0.45 else 0.0,
         moles=0.03 * moles**2,
+        pores=min(1.0, _between(0.1, 0.6, pores) + 0.2 * old + 0.1 * profile.masculinity),
+        pimples=0.05 * pimples**2 * young if has_pimples < 0.4 else 0.0,
+        stains=0.25 * old * old * weather,
+        scar=_between(0.4, 1.0, scar / 0.15) if scar < 0.15 else 0.0,
+        wrinkles=min(1.0, old * _between(0.6, 1.15, weather) * _between(1.0, 1.25, pale)),
+        bags=_between(0.0, 0.7, bags) + 0.3 * old,
     )
 
 
@@ -198,6 +228,10 @@ def _color_iris(place: float) -> Array:
     """The iris at a place from 0 (blue) to 1 (nearly black)."""
     at = np.linspace(0, 1, len(_IRISES))
     return np.array([np.interp(place, at, channel) for channel in _IRISES.T], np.float32)
+
+
+def _find_paleness(melanin: float) -> float:
+    return min(1.0, max(0.0, (_PALE - melanin) / (_PALE - _PALEST)))
 
 
 def _draw(seed: int, stream: int, count: int) -> list[float]:

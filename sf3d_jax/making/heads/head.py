@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sf3d_jax.head.covering import Cover
+from sf3d_jax.making.shading.finish import Finish
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Head:
       paint: gives the [N, 3] linear reflectance of the cover's pieces, float32.
       sides: [T], int32, numbers that differ on the two sides of every opening, such as lips; what
         is behind one side is not drawn. None if they are not known.
+      find_relief: gives, for a frame or None for the face at rest, the [N, 3] share of the light
+        that folds of the skin leave, and what they add to the [N, 3] unit normals of the pieces.
+        None for a head without folds.
+      finish: how the pieces shine, and which vertices are eyes. None for skin everywhere.
     """
 
     faces: np.ndarray
@@ -36,6 +41,8 @@ class Head:
     find_vertices: Callable[[int], np.ndarray]
     paint: Callable[[], np.ndarray]
     sides: np.ndarray | None = None
+    find_relief: Callable[[int | None], tuple[np.ndarray, np.ndarray]] | None = None
+    finish: Finish | None = None
 
 
 def turn(points: np.ndarray, pivot: np.ndarray, rotation: tuple[float, float, float]) -> np.ndarray:

@@ -13,7 +13,6 @@ from sf3d_jax.data.meshes.mesh import Mesh, find_equal_vertices
 from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.skin.pieces import place_corners
 from sf3d_jax.head.skin.textures import paint_from_texture
-from sf3d_jax.making.curves import complete_side
 from sf3d_jax.making.heads.head import Head, turn
 from sf3d_jax.making.heads.motions import draw_poses, list_arrays, read_motion, read_poses
 from sf3d_jax.making.heads.surface import (
@@ -25,6 +24,7 @@ from sf3d_jax.making.heads.surface import (
     paint_plainly,
     reverse,
 )
+from sf3d_jax.making.motion.curves import complete_side
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
 

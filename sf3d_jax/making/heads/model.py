@@ -17,7 +17,6 @@ from sf3d_jax.data.meshes.face_models import read_face_model
 from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.face_model import FaceModel
 from sf3d_jax.head.skin.pieces import place_corners
-from sf3d_jax.making.curves import Curves
 from sf3d_jax.making.heads.head import Head
 from sf3d_jax.making.heads.motions import read_motion
 from sf3d_jax.making.heads.surface import (
@@ -28,8 +27,9 @@ from sf3d_jax.making.heads.surface import (
     paint_plainly,
     reverse,
 )
+from sf3d_jax.making.motion.curves import Curves
 from sf3d_jax.making.options import Options
-from sf3d_jax.making.planning import SubjectPlan
+from sf3d_jax.making.planning import SubjectPlan, clip_seconds
 
 ROOT, NECK, JAW, LEFT_EYE, RIGHT_EYE = range(5)
 JOINTS = 5
@@ -40,7 +40,6 @@ EXPRESSIONS, EXPRESSION_SIZE = 20, 0.8
 
 # Radians. The jaw of the rest shape parts the lips.
 JAW_RANGE, JAW_AT_REST = 0.35, 0.25
-GAZE = {"across": 0.2, "up": 0.12}
 
 MARGIN = 1.15
 
@@ -141,7 +140,8 @@ def _draw(
 ) -> Callable[[int], dict[str, np.ndarray]]:
     """A random motion: from the number of a frame to its coefficients."""
     seconds = options.frames / options.fps
-    curves = Curves(functools.partial(subject.draw_from, "motion"), ["jawOpen"], seconds)
+    draw = functools.partial(subject.draw_from, "motion")
+    curves = Curves(draw, ["jawOpen"], seconds, clip_seconds(options.fps))
     joints = len(model.parents)
     count = min(EXPRESSIONS, model.shapes.shape[-1] - model.identities)
 
@@ -153,10 +153,8 @@ def _draw(
         pose[NECK if joints == JOINTS else ROOT] = -pitch, yaw, roll
         if joints == JOINTS:
             pose[JAW, 0] = JAW_RANGE * curves.expression(time)["jawOpen"]
-            gaze = {
-                name: curves.wave(f"eyes {name}", (0.0, size), time) for name, size in GAZE.items()
-            }
-            pose[[LEFT_EYE, RIGHT_EYE]] = -gaze["up"], gaze["across"], 0
+            across, up = curves.look(time)
+            pose[[LEFT_EYE, RIGHT_EYE]] = -up, across, 0
         expression = [
             curves.wave(f"expression {k}", (0.0, EXPRESSION_SIZE), time) for k in range(count)
         ]

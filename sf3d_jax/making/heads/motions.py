@@ -34,9 +34,9 @@ import numpy as np
 from sf3d_jax.data._files import FormatError
 from sf3d_jax.data.maps.archives import list_names, open_archive
 from sf3d_jax.data.meshes.archives import read_numbers
-from sf3d_jax.making.curves import Curves
+from sf3d_jax.making.motion.curves import Curves
 from sf3d_jax.making.options import Options
-from sf3d_jax.making.planning import SubjectPlan
+from sf3d_jax.making.planning import SubjectPlan, clip_seconds
 
 # Arrays of angles, none of which is more than a full turn.
 ANGLES = ("rotation", "neck_pose", "jaw_pose", "eyes_pose")
@@ -69,7 +69,8 @@ def draw_poses(
       A function from the number of a frame to the pose.
     """
     seconds = options.frames / options.fps
-    curves = Curves(functools.partial(subject.draw_from, "motion"), names, seconds)
+    draw = functools.partial(subject.draw_from, "motion")
+    curves = Curves(draw, names, seconds, clip_seconds(options.fps))
 
     def find_pose(frame: int) -> Pose:
         time = frame / options.fps

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from sf3d_jax.head.person.expression import EXPRESSIONS
 from sf3d_jax.head.person.landmarks import SKIN
 from sf3d_jax.head.person.person import Person
 from sf3d_jax.head.skin.pieces import average_over_pieces, measure_spacing, place_corners
+from sf3d_jax.head.skin.relief import Relief
+from sf3d_jax.making.heads.finish import find_finish
 from sf3d_jax.making.heads.head import Head
 from sf3d_jax.making.heads.motions import Pose, draw_poses, read_poses
 from sf3d_jax.making.options import Options
 from sf3d_jax.making.planning import SubjectPlan
+from sf3d_jax.making.shading.finish import Finish
 
 # An image shows this much about this point, metres: the head, and less than all of its shoulders.
 EXTENT = 0.28
@@ -31,6 +34,14 @@ FACE_DEPTH, NECK_HEIGHT = 0.04, -0.12  # metres
 WORN = np.array([1.4, 1.0, 1.4, 1.0, 1.0, 1.0, 2.5, 0.4])
 # Size of these pieces, beside that of the pieces of the skin.
 GROWTH = np.array([1.04, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+# How they shine: gloss over that of smooth skin, and roughness.
+WORN_FINISH = np.array(
+    [
+        *((0.35, 0.5), (0.25, 0.5), (0.25, 0.55), (0.2, 0.55)),
+        *((0.2, 0.5), (0.2, 0.55), (2.0, 0.12), (0.1, 0.8)),
+    ]
+)
+METRE = 100.0  # centimetres
 
 # What lies inside the mouth. There less light arrives: a share that falls with the depth, metres.
 INSIDE = [landmarks.MOUTH, landmarks.UPPER_TEETH, landmarks.LOWER_TEETH, landmarks.TONGUE]
@@ -77,6 +88,14 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         skin = person.vertices(pose.expression, rotation=pose.rotation)
         return np.concatenate([skin, worn.move(skin, pose.rotation)])
 
+    relief = _open_relief(dressed, pieces)
+
+    def find_relief(frame: int | None) -> tuple[np.ndarray, np.ndarray]:
+        if frame is None:
+            return relief({})
+        pose = find_pose(frame)
+        return relief(pose.expression, pose.rotation)
+
     return Head(
         faces=faces,
         groups=np.concatenate(
@@ -90,6 +109,8 @@ def open_person(subject: SubjectPlan, options: Options) -> Head:
         find_vertices=find_vertices,
         paint=functools.partial(_paint, dressed, pieces),
         sides=np.concatenate([person.groups[shown], _number(worn.sides, 0, person.group_names)]),
+        find_relief=find_relief,
+        finish=_find_finish(dressed, pieces),
     )
 
 
@@ -125,6 +146,50 @@ def _find_pose(subject: SubjectPlan, options: Options) -> Callable[[int], Pose]:
     if options.motion is not None:
         return read_poses(options.motion, options.frames, EXPRESSIONS, is_face=True)
     return draw_poses(subject, options, EXPRESSIONS)
+
+
+def _open_relief(dressed: _Dressed, pieces: Cover) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """A function from an expression and a turn of the head to the folds of the person's skin."""
+    person, (is_skin, skin) = dressed.person, _take_skin(dressed, pieces)
+    corners = place_corners(skin.corners, person.template[person.faces[skin.triangles]])
+    relief = Relief(METRE * corners, person.parts[skin.triangles], person.seed)
+    # What is worn has no folds.
+    shape = (len(is_skin), 3)
+
+    def find(*pose: Any) -> tuple[np.ndarray, np.ndarray]:
+        left, bend = np.ones(shape, np.float32), np.zeros(shape, np.float32)
+        left[is_skin], bend[is_skin] = relief.find(*pose)
+        return left, bend
+
+    return find
+
+
+def _find_finish(dressed: _Dressed, pieces: Cover) -> Finish:
+    """How skin and eyes shine, and what is worn."""
+    is_skin, skin = _take_skin(dressed, pieces)
+    found = find_finish(dressed.person, skin)
+    others = pieces.triangles[~is_skin] - len(dressed.shown)
+    gloss, roughness = WORN_FINISH[dressed.worn.kinds[others]].T
+    worn = np.zeros(len(dressed.worn.vertices), bool)
+
+    def join(skin: np.ndarray, others: np.ndarray) -> np.ndarray:
+        whole = np.zeros(len(is_skin), np.float32)
+        whole[is_skin], whole[~is_skin] = skin, others
+        return whole
+
+    return Finish(
+        join(found.gloss, gloss),
+        join(found.roughness, roughness),
+        eyes=np.concatenate([found.eyes, worn]),
+        inside=np.concatenate([found.inside, worn]),
+    )
+
+
+def _take_skin(dressed: _Dressed, pieces: Cover) -> tuple[np.ndarray, Cover]:
+    """Which pieces are the person's own, and these with the numbers of the person's triangles."""
+    is_skin = pieces.triangles < len(dressed.shown)
+    triangles = dressed.shown[pieces.triangles[is_skin]].astype(np.int32)
+    return is_skin, Cover(triangles, pieces.corners[is_skin])
 
 
 def _paint(dressed: _Dressed, pieces: Cover) -> np.ndarray:

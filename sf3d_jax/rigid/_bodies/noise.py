@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sf3d_jax._numerics.vectors import Vector
+from sf3d_jax.rigid import _robust
 from sf3d_jax.rigid._bodies.pixels import Noise, Pixels
 
 # The lower quartile of the magnitude of a normal variable, in standard deviations.
@@ -14,8 +15,10 @@ _SECOND_DIFFERENCE = float(np.sqrt(6))
 _RATIO = float(np.sqrt(2))
 # What is left of exact inputs in float32: pixels, and relative depth.
 _LEAST_FLOW, _LEAST_DEPTH = 0.002, 2e-5
-# Numbers that are sorted for a quantile; more change little.
-_MOST_SORTED = 1 << 15
+# The median of the square of two normal numbers.
+_MEDIAN = 1.386
+# Numbers that a quantile is found of; more change little.
+_MOST_VALUES = 1 << 15
 
 
 def estimate_noise(pixels: Pixels, known: jax.Array, focal: Vector) -> Noise:
@@ -35,10 +38,30 @@ def estimate_noise(pixels: Pixels, known: jax.Array, focal: Vector) -> Noise:
 
 
 def find_quantile(values: jax.Array, use: jax.Array, share: float) -> jax.Array:
-    """A quantile of the values in use, from evenly spaced ones; 0 if none is."""
-    step = -(-values.size // _MOST_SORTED)
-    values, use = values.ravel()[::step], use.ravel()[::step]
-    ordered = jnp.sort(jnp.where(use, values, jnp.inf))
-    count = use.sum()
-    at = jnp.clip((share * count.astype(values.dtype)).astype(jnp.int32), 0, values.size - 1)
-    return jnp.where(count > 0, jnp.take(ordered, at), 0)
+    """A quantile of the values in use, which are not negative, from evenly spaced ones; else 0."""
+    if not values.size:  # an image of one or two columns has no second differences
+        return values.sum()
+    step = -(-values.size // _MOST_VALUES)
+    found = _robust.find_quantile(values.ravel()[::step], use.ravel()[::step], share)
+    return jnp.where(jnp.isfinite(found), found, 0)
+
+
+def count_alike(residual: Vector, known: jax.Array, radius: int) -> jax.Array:
+    """How many pixels of a window have the same noise: 1 if neighbours are independent.
+
+    sqrt(n) times the mean over a window's n pixels has the deviation of one pixel if all are
+    independent, and that times sqrt(k) if each k are alike.
+
+    Args:
+      residual: components, (H, W) each, in units of the noise.
+      known: (H, W), bool.
+      radius: windows have 2 radius + 1 rows and columns.
+
+    Returns:
+      One number, from 1 to the number of pixels of a window.
+    """
+    median = lambda parts: find_quantile(sum(x * x for x in parts), known, 0.5)
+    own = jnp.maximum(median(residual), _MEDIAN)
+    counts = known.astype(own.dtype)
+    pool = lambda x: _robust.pool(x, counts, jnp.sqrt(own / _MEDIAN), radius)
+    return jnp.clip(median([pool(x) for x in residual]) / own, 1, (2 * radius + 1) ** 2)

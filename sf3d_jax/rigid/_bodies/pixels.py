@@ -112,7 +112,13 @@ def square_residual(pixels: Pixels, motion: Motion, focal: Vector, noise: Noise)
     p = _predict(pixels, motion, focal, noise)
     along = dot(p.residual, p.spread)
     square = dot(p.residual, p.residual) - along * along / (1 + dot(p.spread, p.spread))
-    return jnp.where(p.seen, jnp.minimum(square, FAR), FAR)
+    return jnp.where(p.seen, jnp.clip(square, 0, FAR), FAR)
+
+
+def scale_flow(pixels: Pixels, motion: Motion, focal: Vector, noise: Noise) -> Vector:
+    """The two residuals of the flow in units of its noise; that of the depth is in them too."""
+    p = _predict(pixels, motion, focal, noise)
+    return tuple(mask(p.seen, x) for x in p.residual[:2])
 
 
 def improve(

@@ -87,7 +87,7 @@ def _find_body(
     def refine(i: jax.Array, motion: Motion) -> Motion:
         fall = (_FIRST_WEIGHT / _HALF_WEIGHT) ** (1 - (i + 1) / _STEPS)
         square = square_residual(kept, expand(motion), focal, noise)
-        weights = weigh(square, _HALF_WEIGHT * fall.astype(square.dtype))
+        weights = weigh(square, _HALF_WEIGHT * jnp.asarray(fall, square.dtype))
         return improve(kept, motion, weights, focal, noise)
 
     guesses = lax.fori_loop(0, _STEPS, refine, guesses)

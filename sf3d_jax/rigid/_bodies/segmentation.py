@@ -11,23 +11,34 @@ import jax.numpy as jnp
 from jax import lax
 
 from sf3d_jax._numerics.vectors import Vector
-from sf3d_jax.rigid._bodies.noise import estimate_noise, find_quantile
-from sf3d_jax.rigid._bodies.pixels import FAR, Motion, Noise, Pixels, improve, square_residual
+from sf3d_jax.rigid._bodies.noise import count_alike, estimate_noise, find_quantile
+from sf3d_jax.rigid._bodies.pixels import (
+    FAR,
+    Motion,
+    Noise,
+    Pixels,
+    improve,
+    scale_flow,
+    square_residual,
+)
 from sf3d_jax.rigid._bodies.search import MEMBER, find_bodies, weigh
+from sf3d_jax.rigid._robust import sum_windows
 
 _ROUNDS, _STEPS = 5, 2
 # Windows of 2 radius + 1 pixels a side vote with a pixel; each vote counts as much as a pixel of
 # its own, whose residual may be this large before the votes no longer matter.
 _RADIUS = 2
 _OWN_LIMIT = 1000.0
-# Rare bodies cost more: the number of pixels of a window that count as independent.
+# Rare bodies cost more: the number of pixels of a window that count as one, or more if the noise
+# of neighbours is alike. A patch of such noise would be a body of its own.
 _PRIOR = 5.0
 # The cost of a pixel that belongs to no body, and the most that a vote costs. A pixel whose
 # neighbours all move otherwise, as at the tip of a body, has to agree better by this factor.
 _NOBODY = 12.0
 _ALONE = 0.5
-# A body is the same as a larger one that explains its pixels worse by less than this.
-_SAME = 0.5
+# A body is the same as a larger one that explains its pixels worse by less than this, and by the
+# second for each further pixel of a window that is alike.
+_SAME, _SAME_ALIKE = 0.5, 0.3
 # A body has at least this share of the known pixels, and as many as a window.
 LEAST_SHARE = 0.005
 _LEAST_COUNT = 25
@@ -53,6 +64,7 @@ class _State(NamedTuple):
       alive: whether the body is there.
       share: its share of the known pixels; 1 before they are counted.
       hosts: the larger body that it may be a part of; itself if there is none.
+      alike: one number, how many pixels of a window say the same.
     """
 
     labels: jax.Array
@@ -61,6 +73,7 @@ class _State(NamedTuple):
     alive: jax.Array
     share: jax.Array
     hosts: jax.Array
+    alike: jax.Array
 
 
 def segment(pixels: Pixels, known: jax.Array, focal: Vector, most: int) -> Segmentation:
@@ -75,6 +88,7 @@ def segment(pixels: Pixels, known: jax.Array, focal: Vector, most: int) -> Segme
         jnp.ones_like(each, bool),
         jnp.ones_like(each),
         jnp.zeros_like(each, jnp.int32) + jnp.arange(most, dtype=jnp.int32),
+        jnp.ones_like(found.noise.flow),
     )
 
     def turn(i: jax.Array, state: _State) -> _State:
@@ -93,12 +107,12 @@ def _assign(pixels: Pixels, known: jax.Array, focal: Vector, state: _State) -> _
         motion, alive, rarity = body
         square = square_residual(pixels, motion, focal, state.noise)
         capped = jnp.where(known, jnp.minimum(square, _NOBODY), 0)
-        whole = jnp.minimum(square, _OWN_LIMIT) + _sum_window(capped)
+        whole = jnp.minimum(square, _OWN_LIMIT) + sum_windows(capped, _RADIUS)
         return jnp.where(alive, whole + rarity, FAR), capped
 
-    rarity = -2 * _PRIOR * jnp.log(state.share)
+    rarity = -2 * jnp.maximum(_PRIOR, state.alike) * jnp.log(state.share)
     costs, squares = lax.map(cost, (state.motions, state.alive, rarity))
-    nobody = _NOBODY * (_ALONE + _sum_window(known.astype(costs.dtype)))
+    nobody = _NOBODY * (_ALONE + sum_windows(known.astype(costs.dtype), _RADIUS))
     best = jnp.argmin(costs, axis=0).astype(jnp.int32)
     labels = jnp.where(known & (costs.min(0) < nobody), best, -1)
     count = _count(labels, state.alive.size)
@@ -153,7 +167,8 @@ def _refit(pixels: Pixels, state: _State, focal: Vector, least: Noise) -> _State
     )
     rise = joined_totals - totals - jnp.take(totals, state.hosts)
     count = _count(state.labels, most).astype(totals.dtype)
-    joins = state.alive & (state.hosts != own) & (rise < _SAME * count)
+    same = _SAME + _SAME_ALIKE * (state.alike - 1)
+    joins = state.alive & (state.hosts != own) & (rise < same * count)
     joins &= ~jnp.take(joins, state.hosts)
     # The motion of both goes to the host.
     takes = joins[None] & (state.hosts[None] == own[:, None])
@@ -161,8 +176,9 @@ def _refit(pixels: Pixels, state: _State, focal: Vector, least: Noise) -> _State
     motions = jax.tree.map(
         lambda a, b: jnp.where(takes.any(1), jnp.take(b, guest), a), motions, joined
     )
-    noise = _measure_noise(pixels, state, focal, least)
-    return state._replace(motions=motions, noise=noise, alive=state.alive & ~joins)
+    noise, alike = _measure_noise(pixels, state, focal, least)
+    alive = state.alive & ~joins
+    return state._replace(motions=motions, noise=noise, alive=alive, alike=alike)
 
 
 def _fit_all(
@@ -192,12 +208,20 @@ def _fit_all(
     return lax.map(lambda x: lax.cond(x[0], fit, skip, x[1]), (needed, cases))
 
 
-def _measure_noise(pixels: Pixels, state: _State, focal: Vector, least: Noise) -> Noise:
-    """The noise of labelled pixels, by the motions that gave the labels; at least the given one."""
+def _measure_noise(
+    pixels: Pixels, state: _State, focal: Vector, least: Noise
+) -> tuple[Noise, jax.Array]:
+    """The noise of labelled pixels, by the motions that gave the labels, and how much is alike.
+
+    The noise is at least the given one.
+    """
+    known = state.labels >= 0
     own = jax.tree.map(lambda a: jnp.take(a, jnp.maximum(state.labels, 0)), state.motions)
     square = square_residual(pixels, own, focal, state.noise)
-    factor = jnp.sqrt(find_quantile(square, state.labels >= 0, 0.5) / _MEDIAN)
-    return jax.tree.map(lambda a, b: jnp.maximum(a * factor, b), state.noise, least)
+    factor = jnp.sqrt(find_quantile(square, known, 0.5) / _MEDIAN)
+    noise = jax.tree.map(lambda a, b: jnp.maximum(a * factor, b), state.noise, least)
+    flow = scale_flow(pixels, own, focal, state.noise)
+    return noise, count_alike(flow, known, _RADIUS)
 
 
 def _order(state: _State) -> Segmentation:
@@ -210,14 +234,3 @@ def _order(state: _State) -> Segmentation:
     used = jnp.take(state.alive, order)
     motions = jax.tree.map(lambda a: jnp.where(used, jnp.take(a, order), 0), state.motions)
     return Segmentation(labels, motions)
-
-
-def _sum_window(x: jax.Array) -> jax.Array:
-    """The sum of each window, without what is beyond the image."""
-    for axis in (0, 1):
-        padding = [(_RADIUS, _RADIUS) if i == axis else (0, 0) for i in (0, 1)]
-        padded = jnp.pad(x, padding)
-        size = x.shape[axis]
-        parts = [lax.slice_in_dim(padded, k, k + size, axis=axis) for k in range(2 * _RADIUS + 1)]
-        x = sum(parts[1:], parts[0])
-    return x

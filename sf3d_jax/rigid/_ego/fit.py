@@ -29,8 +29,11 @@ _OWN = 3.0
 
 def find_scale(size: jax.Array, rows: Rows) -> jax.Array:
     """The standard deviation of the components of vectors with the given lengths."""
-    known = rows.seen.astype(size.dtype)
-    return _robust.find_scale(size, known, LEAST_SCALE, _QUARTILES[len(rows.residual)])
+    return _find_scale(size, rows.seen.astype(size.dtype), len(rows.residual))
+
+
+def _find_scale(size: jax.Array, known: jax.Array, components: int) -> jax.Array:
+    return _robust.find_scale(size, known, LEAST_SCALE, _QUARTILES[components])
 
 
 def refine_few(pixels: Pixels, motion: Motion) -> Motion:
@@ -74,9 +77,10 @@ def weigh_pixels(rows: Rows) -> jax.Array:
 def find_static(rows: Rows) -> jax.Array:
     """How surely each pixel is static; 0 where not seen."""
     residual, size, known, scale = _measure(rows)
-    mean = length(*_robust.pool_alike(residual, size, known, scale, _RADIUS))
-    own, pooled = _robust.is_still(size, scale), _robust.is_still(mean, find_scale(mean, rows))
-    return known * own * pooled
+    pooled, alike = _robust.pool_alike(residual, size, known, scale, _RADIUS)
+    mean = length(*pooled)
+    pooled_scale = _find_scale(mean, alike, len(residual))
+    return known * _robust.is_still(size, scale) * _robust.is_still(mean, pooled_scale)
 
 
 def _measure(rows: Rows) -> tuple[Vector, jax.Array, jax.Array, jax.Array]:

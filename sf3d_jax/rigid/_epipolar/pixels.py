@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._numerics import is_positive_finite, mask
+from sf3d_jax._numerics import is_in_range, is_positive_finite, mask
 from sf3d_jax.camera import Camera
 from sf3d_jax.conversion._two_views import two_views
 from sf3d_jax.rigid._ego.pixels import Entries, Pixels, collect_pixels, drop_pose
@@ -24,7 +24,8 @@ def collect_flow(
 ) -> Pixels:
     """Collects the pixels of images with the given batch axes, and marks those that count.
 
-    A pixel whose flow has a singular covariance does not count: its weight would be infinite.
+    A pixel whose flow has a singular covariance does not count: its weight would be infinite. That
+    is decided in pixels, since the covariance of a ray is small if the focal length is large.
     """
     next_camera = None if next_camera is None else drop_pose(next_camera)
     views = two_views(drop_pose(camera), next_camera, len(batch))
@@ -36,7 +37,10 @@ def collect_flow(
     # The product of the eigenvalues, relative to that of the diagonal.
     share = 1 - xy / jnp.where(xx > 0, xx, 1) * (xy / jnp.where(yy > 0, yy, 1))
     tiny = 4 * float(jnp.finfo(xx.dtype).eps)
-    known = pixels.known & is_positive_finite(xx) & is_positive_finite(yy) & (share > tiny)
+    known = pixels.known & is_in_range(xx) & is_in_range(yy) & (xx > 0) & (yy > 0) & (share > tiny)
+    if pixels.entries is not None:
+        known = known & is_positive_finite(pixels.entries[0, 0])
+        known = known & is_positive_finite(pixels.entries[1, 1])
     return dataclasses.replace(pixels, known=known)
 
 

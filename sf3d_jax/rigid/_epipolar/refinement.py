@@ -79,9 +79,9 @@ def find_static(distance: jax.Array, known: jax.Array) -> jax.Array:
     """
     distance = distance.reshape(known.shape)
     scale = _find_scale(distance, known)
-    (pooled,) = _robust.pool_alike((distance,), jnp.abs(distance), known, scale, _RADIUS)
+    (pooled,), alike = _robust.pool_alike((distance,), jnp.abs(distance), known, scale, _RADIUS)
     own = _robust.is_still(distance, scale)
-    return known * own * _robust.is_still(pooled, _find_scale(pooled, known))
+    return known * own * _robust.is_still(pooled, _find_scale(pooled, alike))
 
 
 def _find_scale(distance: jax.Array, known: jax.Array) -> jax.Array:

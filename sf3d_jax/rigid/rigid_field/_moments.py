@@ -11,16 +11,18 @@ means. Moments about one origin would lose the digits of a small window that is 
 
 The window of a pixel is the window of its column, each pixel of which stands for the window of its
 row. Along a line a window is two arms of radius + 1 pixels, each up to the first edge. The pixel
-itself is in both arms.
+itself is in both arms. Pixels that are not valid weigh nothing and stand for no row.
 """
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from sf3d_jax._numerics import mask
 from sf3d_jax._numerics.platforms import choose_by_platform
 from sf3d_jax._numerics.vectors import Vector, add, cross, scale, subtract
 from sf3d_jax.rigid.rigid_field._blocks import combine_in_blocks
@@ -33,21 +35,35 @@ _ROWS, _COLUMNS = 1, 2
 _UPPER = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
+class Links(NamedTuple):
+    """Which pixels belong together, in maps (n, h, w) of bool.
+
+    Attributes:
+      from_left: whether a pixel is on one surface with the one on its left.
+      from_above: the same for the one above it.
+      valid: which pixels are in windows. Windows go on behind others, as the links say.
+    """
+
+    from_left: jax.Array
+    from_above: jax.Array
+    valid: jax.Array
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def sum_moments(radius: int, from_left: jax.Array, from_above: jax.Array, pixels: State) -> State:
+def sum_moments(radius: int, links: Links, pixels: State) -> State:
     """Moments of all windows, as 16 maps (n, h, w).
 
     Args:
       radius: pixels of an arm beyond the middle.
-      from_left: (n, h, w), bool, whether a pixel is on one surface with the one on its left.
-      from_above: (n, h, w), bool, the same for the one above it.
-      pixels: the weight, the three entries of m and those of s, each (n, h, w).
+      links: which pixels belong together.
+      pixels: the weight, the three entries of m and those of s, each (n, h, w); 0 where not valid.
 
     Returns:
       The weight, the means of m and s, the six second moments and the three mixed ones.
     """
-    along = combine(pixels, from_left, radius, _COLUMNS, _begin, _merge)
-    return combine(along, from_above, radius, _ROWS, lambda state: state, _merge)
+    along = combine(pixels, links.from_left, radius, _COLUMNS, _begin, _merge)
+    along = mask(links.valid, along)
+    return combine(along, links.from_above, radius, _ROWS, lambda state: state, _merge)
 
 
 def combine(
@@ -97,18 +113,18 @@ def _multiply_pairs(weight: jax.Array, q: Vector, e: Vector) -> State:
 @sum_moments.defjvp
 def _sum_moments_jvp(
     radius: int,
-    primals: tuple[jax.Array, jax.Array, State],
-    tangents: tuple[jax.Array, jax.Array, State],
+    primals: tuple[Links, State],
+    tangents: tuple[Links, State],
 ) -> tuple[State, State]:
     """The tangents of sums about the origin, brought to the means.
 
     They are sums of what changes, so an origin far away costs them few digits, where it would cost
     the moments all.
     """
-    from_left, from_above, pixels = primals
-    state = sum_moments(radius, from_left, from_above, pixels)
-    _, changes = jax.jvp(_expand, (pixels,), tangents[2:])
-    changes = _sum_windows(radius, from_left, from_above, changes)
+    links, pixels = primals
+    state = sum_moments(radius, links, pixels)
+    _, changes = jax.jvp(_expand, (pixels,), tangents[1:])
+    changes = _sum_windows(radius, links, changes)
     return state, _center(state, changes)
 
 
@@ -137,17 +153,17 @@ def _center(state: State, change: State) -> State:
     return dn, *means, *squares, *mixed
 
 
-def _sum_windows(radius: int, from_left: jax.Array, from_above: jax.Array, maps: State) -> State:
+def _sum_windows(radius: int, links: Links, maps: State) -> State:
     """The sums of maps over all windows."""
     # One array, because JAX cannot transpose a solver of several if some are constant.
     together = jnp.concatenate(maps)
-    links = (jnp.concatenate([x] * len(maps)) for x in (from_left, from_above))
-    along_row, along_column = (
-        partial(_sum_along, radius, axis, joined)
-        for axis, joined in zip((_COLUMNS, _ROWS), links, strict=True)
-    )
+    links = Links(*(jnp.concatenate([x] * len(maps)) for x in links))
+    along_row = partial(_sum_along, radius, _COLUMNS, links.from_left)
+    along_column = partial(_sum_along, radius, _ROWS, links.from_above)
     sums = _transposable(
-        lambda x: along_column(along_row(x)), lambda x: along_row(along_column(x)), together
+        lambda x: along_column(mask(links.valid, along_row(x))),
+        lambda x: along_row(mask(links.valid, along_column(x))),
+        together,
     )
     return tuple(jnp.split(sums, len(maps)))
 

@@ -91,9 +91,11 @@ def refine(
     Returns:
       The refined field, in the dtype of the arrays. A pixel is valid if its inputs are finite, its
       depths positive before and after, its confidence not negative and R a rotation. Others are
-      absent from all windows and pass no gradient. First derivatives, forward and reverse, are
-      complete: also those by field, depth and camera, which RAFT-3D leaves out (use
-      `jax.lax.stop_gradient`). There are no second ones.
+      absent from all windows and pass no gradient, not even to their own transform. They are not 0
+      as in other functions but keep their transform, which the next iteration of a network starts
+      from; a transform with NaN, infinity or huge numbers becomes 0, and stays invalid. First
+      derivatives, forward and reverse, are complete: also those by field, depth and camera, which
+      RAFT-3D leaves out (use `jax.lax.stop_gradient`). There are no second ones.
 
     Raises:
       ValueError: radius is negative, or jacobian is another word.
@@ -217,7 +219,7 @@ def _check_arguments(
     if not isinstance(radius, int) or radius < 0:
         raise ValueError(f"radius: expected a number of pixels, at least 0, got {radius!r}")
     check_array("affinity", affinity)
-    if not affinity.shape[-1:] or not affinity.shape[-1]:
+    if affinity.ndim < 3 or not affinity.shape[-1]:
         raise ValueError(f"affinity: expected shape (..., H, W, C), got {affinity.shape}")
     dtype, batch = check_maps_of(
         camera,

@@ -26,7 +26,7 @@ from sf3d_jax.camera._maps import check_maps_of
 from sf3d_jax.conversion._two_views import TwoViews, two_views
 from sf3d_jax.conversion.scene_flow import lift
 from sf3d_jax.rigid.rigid_field._edges import find_links
-from sf3d_jax.rigid.rigid_field._moments import sum_moments
+from sf3d_jax.rigid.rigid_field._moments import Links, sum_moments
 from sf3d_jax.rigid.rigid_field._states import State
 from sf3d_jax.se3 import _turns
 
@@ -76,11 +76,12 @@ def local(
     s - k x m - tau, which is 0 exactly if the window moves rigidly; k = 2 tan(angle / 2) axis is
     Cayley's vector of R. Then R - I = (I - [k]/2)^-1 [k] and t = mean(s) - (R - I) mean(x).
 
-    The window follows the pixel's column for `radius` pixels up and down, and from each of these
-    pixels its row for `radius` pixels to either side. It ends where inverse depth or inverse depth
-    times s differs from one pixel to the next by more than twice its local slope, so it holds one
-    surface and one motion, and at invalid pixels. The row and the column of the pixel itself count
-    twice. On a line, R does not turn about the line.
+    The window follows the pixel's column for `radius` pixels up and down, and from each valid pixel
+    there its row for `radius` pixels to either side. It ends where inverse depth or inverse depth
+    times s differs from one valid pixel to the next by more than twice its local slope per pixel,
+    so it holds one surface and one motion. It goes on behind one or two invalid pixels in a row and
+    leaves them out; it ends at three. The row and the column of the pixel itself count twice. On a
+    line, R does not turn about the line.
 
     Args:
       flow: (*b, H, W, 2), (Fu, Fv) in pixels.
@@ -92,9 +93,9 @@ def local(
 
     Returns:
       Transforms, and residuals in metres, in the dtype of the maps. The camera is the reference, as
-      in `scene_flow` without a second camera. Valid where `scene_flow` is, the weight is finite and
-      not negative, and the window has weight at two places. Invalid pixels are in no window; they
-      are zero and pass no gradient. Derivatives take the windows' edges as given.
+      in `scene_flow` without a second camera. Valid where `scene_flow` is, the weight is at least
+      0 and below 3e9 (float32), and the window has weight at two places. Invalid pixels are in no
+      window; they are zero and pass no gradient. Derivatives take the windows' edges as given.
 
     Raises:
       ValueError: the radius is less than 1.
@@ -131,10 +132,10 @@ def _fit_windows(
     weights, d = mask(valid, (weights, d), (0, 1))
     z = mask(valid, reciprocal(d))
     middle = add((views.x * z, views.y * z, z), scale(0.5, moved))
-    links = find_links(*lax.stop_gradient((d, scale(d, moved))), valid, rounding)
+    joined = find_links(*lax.stop_gradient((d, scale(d, moved))), valid, rounding)
     fold = lambda x: x.reshape(-1, *x.shape[-2:])
     pixels = tuple(map(fold, (weights, *middle, *moved)))
-    state = sum_moments(radius, *map(fold, links), pixels)
+    state = sum_moments(radius, Links(*map(fold, (*joined, valid))), pixels)
     fit = _solve(tuple(x.reshape(valid.shape) for x in state), middle, tuple(moved))
     return fit._replace(valid=valid & fit.valid)
 
@@ -162,13 +163,15 @@ def _find_rotation(state: State) -> tuple[Vector, jax.Array]:
     spread = xx + yy + zz
     smallest = jnp.square(_POINT * eps) * dot(center, center)
     valid = spread > weight * smallest
-    unit = 1 / jnp.where(valid, spread, 1)
+    # Both sides of the equation are scaled, so k does not change with the unit.
+    unit = lax.stop_gradient(1 / jnp.where(valid, spread, 1))
     xx, xy, xz, yy, yz, zz = scale(unit, (xx, xy, xz, yy, yz, zz))
+    trace = xx + yy + zz
     # The sum of the products of two eigenvalues of Q, of which a line has one.
     width = xx * yy - xy * xy + xx * zz - xz * xz + yy * zz - yz * yz
     is_line = width < _LINE * eps
     # On a line, the solution that is perpendicular to it is that of Q = 0.
     xx, xy, xz, yy, yz, zz = mask(~is_line, (xx, xy, xz, yy, yz, zz))
-    rows = (1 - xx,), (-xy, 1 - yy), (-xz, -yz, 1 - zz)
+    rows = (trace - xx,), (-xy, trace - yy), (-xz, -yz, trace - zz)
     factor, _ = decompose(rows, _PIVOT * eps)
     return mask(valid, tuple(solve(factor, scale(unit, mixed)))), valid

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sf3d_jax._checks import check_maps
+from sf3d_jax._checks import check_maps, name_type
 from sf3d_jax._numerics import result_type
 
 
@@ -37,8 +37,10 @@ class Motion(NamedTuple):
 def check_motion(name: str, motion: object) -> tuple[tuple[int, ...], jnp.dtype]:
     """Checks a step; returns the common shape of its maps, (*b, H, W), and their dtype."""
     if not isinstance(motion, Motion):
-        got = type(motion).__name__
-        raise TypeError(f"{name}: expected a tracks.Motion, got {got}")
+        got = name_type(motion)
+        is_list = isinstance(motion, list | tuple) and {*map(type, motion)} == {Motion}
+        advice = "; stack the steps: jax.tree.map(lambda *x: jnp.stack(x), *steps)"
+        raise TypeError(f"{name}: expected a tracks.Motion, got {got}{advice if is_list else ''}")
     flow, inv_depth, change, valid, hidden = motion
     try:
         check_maps(

@@ -71,7 +71,7 @@ def track(
       points: (*b, n, 2), pixels (u, v) of the first frame, or (*b, n, 3), points in metres, in
         world axes (those of the first camera if its pose is the identity).
       motions: T steps of consecutive frames, with an axis of T before H and W: flow (*b, T, H, W,
-        2), and so on.
+        2), and so on: `jax.tree.map(lambda *x: jnp.stack(x), *steps)` stacks a list of steps.
       cameras: cameras of all frames, as in a `Sequence`: batch axes that broadcast against
         (*b, T + 1). Motion is relative to the cameras; poses only give points of the world.
       tolerance: relative difference of a point's inverse depth and the frame's up to which the

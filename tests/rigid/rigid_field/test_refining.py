@@ -169,6 +169,27 @@ def test_a_bad_pixel_is_absent_and_keeps_its_transform():
     np.testing.assert_array_equal(refined[valid], expected[valid])
 
 
+def test_invalid_pixels_start_the_next_iteration_from_their_transform():
+    """They pass no gradient; where the transform itself is bad, it is 0 and stays invalid."""
+    maps = make_maps()
+    field, inv_depth = maps[0].copy(), maps[2].copy()
+    inv_depth[BAD], field[0, 0] = -1.0, np.nan
+    rest = maps[3:]
+    with float64():
+        square = lambda maps: (lambda out: (jnp.square(out.field).sum(), out))(refine(*maps))
+        run = jax.jit(jax.value_and_grad(square, has_aux=True))
+        given = (field, maps[1], inv_depth, *rest)
+        (_, once), gradient = run(given)
+        inv_depth[BAD] = maps[2][BAD]
+        (_, twice), _ = run((np.asarray(once.field), maps[1], inv_depth, *rest))
+    np.testing.assert_array_equal(once.field[BAD], field[BAD])
+    assert not np.asarray(once.field)[0, 0].any()
+    for x in gradient:
+        assert np.isfinite(x).all() and not x[BAD].any() and not x[0, 0].any()
+    assert twice.valid[BAD] and np.abs(np.asarray(twice.field)[BAD] - field[BAD]).max() > 1e-3
+    assert not twice.valid[0, 0] and not np.asarray(twice.field)[0, 0].any()
+
+
 def test_an_image_does_not_depend_on_the_others_of_the_batch():
     maps, other = make_maps(), make_maps(1)
     both = [np.stack([a, b]) for a, b in zip(maps, other, strict=True)]
@@ -273,7 +294,7 @@ def test_what_does_not_fit_is_named():
         refine(maps[0][..., :3], *maps[1:])
     with pytest.raises(ValueError, match="confidence: expected shape"):
         refine(*maps[:4], maps[4][..., :2], maps[5])
-    with pytest.raises(ValueError, match="affinity: expected shape"):
+    with pytest.raises(ValueError, match=r"affinity: expected shape \(..., H, W, C\)"):
         refine(*maps[:5], maps[5][..., 0])
     with pytest.raises(TypeError, match="camera: expected a Camera"):
         refine(*maps, camera=MATRIX)

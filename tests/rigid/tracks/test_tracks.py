@@ -200,6 +200,10 @@ def test_wrong_arguments_are_named():
         tracks.chain(step, step, one.crop(0, 0, (20, 20)))
     with pytest.raises(TypeError, match="camera: expected a Camera, got"):
         tracks.chain(step, step, 1.0)
+    with pytest.raises(TypeError, match=r"motions: expected a tracks.Motion, got list; stack the"):
+        tracks.track(QUERIES, [step, step], one)
+    with pytest.raises(TypeError, match="cameras: expected a Camera, got list; stack them"):
+        tracks.track(QUERIES, steps, [one] * 6)
     with pytest.raises(ValueError, match=r"points: expected pixels \(..., n, 2\)"):
         tracks.track(QUERIES[0], steps, one)
     with pytest.raises(ValueError, match=r"motions: expected an axis of steps"):

@@ -21,7 +21,7 @@ from sf3d_jax.head.person.template import meshing, parts, shape
 
 # The lowest corner of the octree, and a corner beyond the head; the smallest of the four sizes of
 # cell.
-_BOUNDS = np.array([[-17.6, -17.6, -14.08], [17.6, 14.2, 14.2]])
+_BOUNDS = np.array([[-22.88, -20.24, -14.08], [22.88, 14.2, 14.2]])
 _FINEST, _LEVELS = 0.11, 4
 
 

@@ -9,7 +9,7 @@ from sf3d_jax.head.person.landmarks import EYE, EYE_RADIUS, MOUTH_HEIGHT, Floats
 from sf3d_jax.head.person.template.meshing import Ints
 
 # The arch of the upper teeth: half axes of its ellipse about (0, ARCH_DEPTH) in x and z.
-ARCH = (2.3, 3.15)
+ARCH = (2.5, 3.15)
 ARCH_DEPTH = 3.95
 LOWER_ARCH_SCALE = 0.9
 TEETH = 14

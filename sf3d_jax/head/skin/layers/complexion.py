@@ -1,14 +1,19 @@
-"""Skin: pigments that vary over the face, lips, freckles and moles."""
+"""Skin: pigments that vary over the face at every scale, lips and make-up."""
 
 import numpy as np
 
 from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.skin.layers.folds import find_depth
+from sf3d_jax.head.skin.layers.marks import find_marks, find_pimples, find_scar
 from sf3d_jax.head.skin.layers.places import Array, Places
-from sf3d_jax.head.skin.noise import blend, draw_spots
+from sf3d_jax.head.skin.layers.relief import DEPTHS, find_pores
+from sf3d_jax.head.skin.noise import blend
 from sf3d_jax.head.skin.pigments import color_skin
 from sf3d_jax.head.skin.traits import Complexion
 
-_MELANIN_NOISE, _BLOOD_NOISE, _PORES, _FRECKLES, _MOLES, _LIP_LINES, _LIP_NOISE = range(7)
+_MELANIN_NOISE, _BLOOD_NOISE, _LIP_LINES, _LIP_NOISE = 0, 1, 5, 6
+# Light that a fold of full depth keeps away, per centimetre of it; blood shows in what is left.
+SHADE = np.array([2.4, 3.1, 3.3], np.float32)
 
 
 def paint_skin(at: Places, skin: Complexion, lips: Array, redness: float) -> Array:
@@ -23,14 +28,16 @@ def paint_skin(at: Places, skin: Complexion, lips: Array, redness: float) -> Arr
     Returns:
       (N, 3) linear reflectance.
     """
-    melanin = _vary_melanin(at, skin) + _spot(at, skin)
-    blood = skin.blood * (1 + 0.16 * skin.mottling * at.noise(_BLOOD_NOISE, 2.4, 4, 0.7))
-    blood += _flush(at) * (0.06 + 0.17 * skin.flush)
-    wet = lips * (1 + 0.10 * _line_lips(at, lips))
-    blood += wet * redness
-    melanin += lips * (0.18 - 0.12 * skin.melanin)
-    color = color_skin(melanin, blood, skin.carotene * (1 - lips))
-    return color * _shade(at)[:, None]
+    scar = find_scar(at, skin) * (1 - lips)
+    bare = 1 - lips
+    melanin = _vary_melanin(at, skin, bare) + find_marks(at, skin) * bare
+    blood = skin.blood * (1 + skin.mottling * 0.32 * at.noise(_BLOOD_NOISE, 4.0, 7, 0.9))
+    blood += _flush(at) * (0.03 + 0.16 * skin.flush) + 0.45 * find_pimples(at, skin) * bare
+    blood += lips * (1 + 0.14 * _line_lips(at, lips)) * redness
+    melanin += lips * (0.16 - 0.25 * skin.melanin)
+    melanin, blood = melanin * (1 - 0.35 * scar), blood * (1 - 0.3 * scar)
+    color = color_skin(melanin, blood, skin.carotene * bare)
+    return color * (1 - _fold(at, skin)) * _shade(at)[:, None]
 
 
 def find_lips(at: Places) -> Array:
@@ -54,16 +61,19 @@ def find_lips(at: Places) -> Array:
     return lips
 
 
-def _vary_melanin(at: Places, skin: Complexion) -> Array:
+def _vary_melanin(at: Places, skin: Complexion, bare: Array) -> Array:
     """Melanin by region, uneven, with pores."""
     _, y, z = at.axes
     around = at.bump(landmarks.EYE + np.array([0.0, -0.35, 0.5]), [2.3, 1.5, 2.2])
-    brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.10
-    # Equal changes are equally visible on pale and on dark skin, but pale skin is more even.
-    uneven = (0.03 + 0.02 * skin.melanin) * skin.mottling * at.noise(_MELANIN_NOISE, 3.1, 4, 0.65)
-    pores = (0.02 + 0.02 * skin.melanin) * at.noise(_PORES, 0.09, 2, 0.8)
-    region = 0.13 * around + brow - 0.06 * blend((-10 - y) / 4)
-    return skin.melanin * (1 + region) + uneven + pores
+    below = at.bump(landmarks.EYE + np.array([-0.5, -1.4, 1.0]), [1.7, 0.9, 1.8])
+    brow = blend((z - 3) / 3) * blend((y - 1) / 4) * 0.19
+    # Equal changes are equally visible on pale and on dark skin, but pale skin is more even. All
+    # octaves have as much of it: the power of an image falls with the square of its frequency.
+    uneven = at.noise(_MELANIN_NOISE, 4.0, 7, 0.95)
+    uneven *= (0.026 + 0.024 * skin.melanin) * (0.5 + 0.5 * skin.mottling)
+    pores = (0.05 + 0.05 * skin.melanin) * find_pores(at, skin)
+    region = 0.10 * around + 0.16 * skin.bags * below + brow - 0.06 * blend((-10 - y) / 4)
+    return skin.melanin * (1 + region) + (uneven + pores) * bare
 
 
 def _flush(at: Places) -> Array:
@@ -89,24 +99,14 @@ def _line_lips(at: Places, lips: Array) -> Array:
     return lines
 
 
-def _spot(at: Places, skin: Complexion) -> Array:
-    """Melanin of freckles, which lie on nose and cheeks, and of moles, which lie anywhere."""
-    melanin = np.zeros(len(at.points), np.float32)
-    if skin.freckles:
-        where = at.bump([2.2, -2.4, 8.0], [5.0, 4.6, 6.0]) + 0.12
-        spots = np.zeros_like(melanin)
-        for i, cell in enumerate((0.42, 0.7)):
-            spots += draw_spots(
-                at.points,
-                cell,
-                at.key(_FRECKLES) + i,
-                at.spacing,
-                share=skin.freckles,
-                radius=0.32 * cell,
-            )
-        melanin += 0.5 * spots * np.minimum(where, 1)
-    moles = draw_spots(at.points, 1.3, at.key(_MOLES), at.spacing, share=skin.moles, radius=0.15)
-    return melanin + 1.1 * moles
+def _fold(at: Places, skin: Complexion) -> Array:
+    """The light that folds at rest keep away, (N, 3), as a share."""
+    depth = np.zeros(len(at.points), np.float32)
+    for kind, (deep, young) in DEPTHS.items():
+        amount = deep * (young + (1 - young) * skin.wrinkles)
+        if amount:
+            depth += np.float32(amount) * find_depth(at, kind)
+    return np.minimum(depth[:, None] * SHADE, np.float32(0.6))
 
 
 def _shade(at: Places) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sf3d_jax.head.covering import Cover, cover
 from sf3d_jax.head.growth.wardrobe import Wardrobe
@@ -172,7 +173,7 @@ def _find_finish(dressed: _Dressed, pieces: Cover) -> Finish:
     gloss, roughness = WORN_FINISH[dressed.worn.kinds[others]].T
     worn = np.zeros(len(dressed.worn.vertices), bool)
 
-    def join(skin: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def join(skin: npt.ArrayLike, others: npt.ArrayLike) -> np.ndarray:
         whole = np.zeros(len(is_skin), np.float32)
         whole[is_skin], whole[~is_skin] = skin, others
         return whole

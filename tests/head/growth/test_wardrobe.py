@@ -62,13 +62,14 @@ def test_hair_is_outside_of_the_head():
         assert np.linalg.norm(point) > np.linalg.norm(skin[near], axis=1).min() - 0.005
 
 
-@pytest.mark.parametrize("kind", ["hair", "clothes"])
-def test_faces_look_away_from_the_head(kind):
+# Collars have a lining, which looks at the neck.
+@pytest.mark.parametrize("kind, share", [("hair", 0.85), ("clothes", 0.75)])
+def test_faces_look_away_from_the_head(kind, share):
     vertices, faces = worn(HAIRY).vertices, faces_of(worn(HAIRY), kind)
     outward = vertices[faces].mean(1) - [0, -0.1 if kind == "clothes" else 0.02, -0.02]
     normal = normals(vertices, faces)
     area = np.linalg.norm(normal, axis=1)
-    assert area[(outward * normal).sum(1) > 0].sum() > 0.85 * area.sum()
+    assert area[(outward * normal).sum(1) > 0].sum() > share * area.sum()
 
 
 def test_hair_turns_with_the_skull_and_the_shoulders_stay():

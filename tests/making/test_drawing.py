@@ -25,7 +25,7 @@ def options(tmp_path_factory):
     path = tmp_path_factory.mktemp("heads") / "egg.glb"
     data.write_mesh(path, make_egg())
     # At 5 frames per second, motions are large even in a small image.
-    small = dict(subjects=2, test=1, frames=4, fps=5.0, size=SIZE, gaussians=1300)
+    small = dict(subjects=2, test=1, frames=4, fps=5.0, size=SIZE, gaussians=1500)
     return Options(**small, head=str(path), background="black", sensor="ideal")
 
 
@@ -248,6 +248,14 @@ def test_a_room_is_behind_the_subject_in_the_image_alone(options, subject, frame
     assert (drawn[0].image != drawn[1].image)[far].mean() > 0.5
 
 
+def has_other_neighbours(groups):
+    """Where one of the eight pixels around belongs to another group."""
+    rows, columns = groups.shape
+    padded = np.pad(groups, 1, mode="edge")
+    shifts = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+    return np.any([x != groups for x in shifts], axis=0)
+
+
 @pytest.mark.thorough
 @pytest.mark.optimized
 @pytest.mark.parametrize("index", range(3))
@@ -262,9 +270,13 @@ def test_a_person_has_the_motion_of_its_mesh(index):
             off = np.linalg.norm(motion.flow - truth.flow, axis=-1)
             depth = np.abs(1 / np.where(sure, frame.inv_depth, 1) - truth.hits.depth)
             assert (frame.mask & ~truth.hit).sum() < 60
-            # Skin, eyes and mouth; and what is worn, whose locks and hems are many small steps.
-            bare = subject._head.groups[truth.hits.triangles] < len(PARTS)
             assert sure.sum() > 0.8 * truth.hit.sum()
+            # Gaussians reach up to a pixel over the edge of what they cover, so what is beside
+            # another surface may show that one. Then skin, eyes and mouth; and what is worn, whose
+            # locks and hems are many small steps.
+            groups = np.where(truth.hit, subject._head.groups[truth.hits.triangles], -1)
+            sure &= ~has_other_neighbours(groups)
+            bare = groups < len(PARTS)
             skin, worn = sure & bare, sure & ~bare
             assert off[skin].mean() < 0.002 and (off[skin] > 0.1).mean() < 1e-3
             assert depth[skin].mean() < 7e-5

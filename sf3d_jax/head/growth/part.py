@@ -39,10 +39,10 @@ class Part(NamedTuple):
 
 KINDS = ("hair", "wisps", "beard", "beard hairs", "lashes", "brows", "glasses", "clothes")
 
-# Hairs move as what they grow from, so that a pixel that sees both still has one motion: they are
-# one surface with it. "skin" is that of the person.
+# Loose hairs move as what they grow from, so that a pixel that sees both has one motion: they are
+# one surface with it. Brows stand off the skin that slides under them. "skin" is the person's.
 SURFACES = ("skin", "hair", "beard", "lashes", "glasses", "clothes")
-SURFACE_OF = {"wisps": "hair", "beard hairs": "beard", "brows": "skin"}
+SURFACE_OF = {"wisps": "hair", "beard hairs": "beard", "brows": "lashes"}
 
 
 def weave(columns: int, rows: int) -> Ints:

@@ -54,8 +54,7 @@ class Options:
 
         Missing arrays are 0; others are refused, as are angles above 2 pi.
       texture: image for a mesh with texture coordinates, or None for the texture in its file.
-      background: a colour, or "room" for a room out of focus, with parallax; it is in the image
-        alone.
+      background: a colour, or "room" for a textured room with parallax; it is in the image alone.
       light: "moving", lights that stay where they are, so that brightness changes as the head
         turns and highlights pass over it; "flicker", the same, while the brightest of them changes
         its brightness smoothly in time; or "baked", brightness of the rest pose at all times,

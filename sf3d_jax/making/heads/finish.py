@@ -1,8 +1,7 @@
 """How the skin, the eyes and the teeth of a procedural person shine.
 
-The gloss of skin comes from sebum: it is highest on the forehead, nose and chin, the T zone, and
-lowest on the cheeks and the neck (C. C. Zouboulis et al. 2009 and others measure three to four
-times as much sebum there).
+The gloss of skin comes from sebum: there is most of it on the forehead, nose and chin, the T zone,
+and least on the cheeks and the neck.
 """
 
 import numpy as np

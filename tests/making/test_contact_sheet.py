@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers.moving_wall import Wall
 
-from sf3d_jax.head import EXPRESSIONS, Person
-from sf3d_jax.making import Options, contact_sheet, draw_contact_sheet, open_subject, plan
+from sf3d_jax.head import EXPRESSIONS
+from sf3d_jax.making import Options, contact_sheet, draw_contact_sheet, plan
 from sf3d_jax.making.contact_sheet import SHOWN, arrange, list_expressions
 
 
@@ -39,24 +40,31 @@ def test_expressions_are_units_of_the_head_and_differ():
 
 
 def test_the_people_are_the_first_of_the_data_set(monkeypatch):
+    """Walls are drawn in place of heads."""
     opened = []
 
-    def open_as_seen(subject, options):
-        opened.append((subject.index, options))
-        return open_subject(subject, options)
+    def open_wall(subject, options):
+        opened.append((subject, options))
+        return Wall(subject, options)
 
-    monkeypatch.setattr(contact_sheet, "open_subject", open_as_seen)
-    options, said = Options(size=(32, 48), gaussians=1000, seed=3), []
-    sheet = draw_contact_sheet(options, people=1, side=16, progress=lambda *x: said.append(x))
-    assert sheet.shape == (16, 24 * len(SHOWN), 3) and sheet.dtype == np.uint8
-    assert said == [(1, 1, "000")]
-    ((index, shown),) = opened
-    assert index == 0 and dataclasses.replace(shown, motion=None) == dataclasses.replace(
-        options, subjects=1, test=0, frames=len(SHOWN), size=(16, 24)
-    )
-    number = plan(shown).subjects[0].draw_from("identity").integers(2**32)
-    assert number == plan(options).subjects[0].draw_from("identity").integers(2**32)
-    assert Person(int(number)).seed == number
+    monkeypatch.setattr(contact_sheet, "open_subject", open_wall)
+    options, said = Options(size=(32, 48), seed=3), []
+    sheet = draw_contact_sheet(options, people=2, side=16, progress=lambda *x: said.append(x))
+    assert said == [(1, 2, "000"), (2, 2, "001")]
+    for (subject, shown), own in zip(opened, plan(options).subjects, strict=False):
+        assert dataclasses.replace(shown, motion=None) == dataclasses.replace(
+            options, subjects=2, test=0, frames=len(SHOWN), size=(16, 24)
+        )
+        drawn = [x.draw_from("identity").integers(2**32) for x in (subject, own)]
+        assert drawn[0] == drawn[1]
+    pictures = [[Wall(*x).draw(k).image for k in range(len(SHOWN))] for x in opened]
+    np.testing.assert_array_equal(sheet, arrange(pictures))
+
+
+@pytest.mark.thorough
+def test_faces_show_their_expressions():
+    sheet = draw_contact_sheet(Options(gaussians=1000, seed=3), people=1, side=16)
+    assert sheet.shape == (16, 16 * len(SHOWN), 3) and sheet.dtype == np.uint8
     faces = np.split(sheet.astype(int), len(SHOWN), axis=1)
     assert all(face.std() > 10 for face in faces)
     assert all(np.abs(face - faces[0]).max() > 10 for face in faces[1:])

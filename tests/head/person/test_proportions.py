@@ -49,6 +49,14 @@ def measured():
     return {name: np.array([one[name] for one in people]) for name in PUBLISHED}, men
 
 
+def test_the_distances_of_a_person_are_those_drawn():
+    drawn = dict(zip(SURVEY, 10 * draw_distances(3, draw_profile(3)), strict=True))
+    for name, found in distances(person(3)).items():
+        # Landmarks are vertices, about a millimetre and a half apart.
+        assert abs(found - drawn[name]) < 3, name
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_people_have_the_proportions_of_the_survey(measured, name):
     values, men = measured

@@ -33,8 +33,8 @@ def count_rays(vertices, faces, normals, directions, start):
 
 
 def test_what_is_seen_is_what_rays_reach():
-    vertices, faces = make_cup()
-    normals, directions = Normals(faces)(vertices), spread_directions(40)
+    vertices, faces = make_cup(18)
+    normals, directions = Normals(faces)(vertices), spread_directions(24)
     found = find_visibility(vertices, faces, normals, directions, cell=0.002)
     free = count_rays(vertices, faces, normals, directions, start=0.003)
     above = found.above > 0

@@ -89,7 +89,7 @@ def _bisect(size: jax.Array, rank: jax.Array) -> jax.Array:
 
     def set_bit(i: jax.Array, below: jax.Array) -> jax.Array:
         trial = below | (jnp.ones((), kind) << jnp.asarray(jnp.iinfo(kind).bits - 2 - i, kind))
-        return jnp.where(jnp.sum(bits < trial) <= rank, trial, below)
+        return jnp.where(jnp.sum(bits < trial, dtype=rank.dtype) <= rank, trial, below)
 
     # Not a constant, since in a shard_map the start of a loop varies as its results do.
     nothing = jnp.minimum(bits.reshape(-1)[0], 0)

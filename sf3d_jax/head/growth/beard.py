@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from sf3d_jax.head.growth.part import Part, drop_vertices
-from sf3d_jax.head.growth.roots import bind, find_plane, list_skin
+from sf3d_jax.head.growth.roots import bind, find_plane, list_skin, normalize
 from sf3d_jax.head.growth.scalp import find_normals
 from sf3d_jax.head.growth.spikes import make_spikes
 from sf3d_jax.head.growth.styles import FULL, MOUSTACHE, Style
+from sf3d_jax.head.person.chance import draw_shares
 from sf3d_jax.head.person.landmarks import MOUTH_HEIGHT, Floats
 from sf3d_jax.head.person.rig import load_rig
 from sf3d_jax.head.skin.layers.complexion import find_lips
@@ -99,8 +100,7 @@ def find_area(points: Floats, style: Style, pattern: int) -> Array:
 def _grow_loose(skin: Floats, style: Style, grown: Array, seed: int, colors: _Colors) -> Part:
     """Single hairs of the beard, more of them along its edge."""
     template = load_rig().template
-    words = np.random.SeedSequence(seed, spawn_key=(_STREAM,)).generate_state(5 * _HAIRS, np.uint64)
-    dice = (words.reshape(_HAIRS, 5) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    dice = draw_shares(seed, (_STREAM,), 5 * _HAIRS).reshape(_HAIRS, 5)
     triangles = list_skin(template)
     share = grown[template.faces[triangles]].mean(1)
     edge = triangles[(share > 0.15) & (share < 0.95)]
@@ -109,7 +109,7 @@ def _grow_loose(skin: Floats, style: Style, grown: Array, seed: int, colors: _Co
     down = np.array([0.0, -1.0, 0.25]) - 0.25 * normal
     down = down - (down * normal).sum(1, keepdims=True) * normal
     down += 0.5 * (dice[:, 1:2] - 0.5) * np.cross(normal, [0.0, 1.0, 0.0])
-    ahead = _scale(_scale(down) + (0.35 + 0.4 * style.beard_length) * normal)
+    ahead = normalize(normalize(down) + (0.35 + 0.4 * style.beard_length) * normal)
     length = (0.35 + 0.5 * style.beard_length) * (0.6 + 0.6 * dice[:, 2])
     bend = -0.25 * normal + [0, -0.15, 0]
     made = make_spikes(middle - 0.03 * normal, ahead, bend, length, 0.03 + 0.03 * dice[:, 3], 1)
@@ -139,7 +139,3 @@ def _paint_beard(colors: _Colors, coordinates: Array, spacing: Array) -> Array:
     color = colors.hair + white[:, None] * (_GREY - colors.hair)
     depth = 0.5 + 0.5 * blend((x[:, 3] + 1.2) / 1.8)
     return color * (depth * np.maximum(1 + 0.3 * strands + 0.12 * wide, 0.2))[:, None]
-
-
-def _scale(x: Floats) -> Floats:
-    return x / np.maximum(np.sqrt((x * x).sum(1, keepdims=True)), 1e-12)

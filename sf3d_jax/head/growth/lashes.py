@@ -5,10 +5,11 @@ import functools
 import numpy as np
 
 from sf3d_jax.head.growth.part import Part
-from sf3d_jax.head.growth.roots import bind, find_plane, find_triangles, list_skin
+from sf3d_jax.head.growth.roots import bind, find_plane, find_triangles, list_skin, normalize
 from sf3d_jax.head.growth.spikes import make_spikes
 from sf3d_jax.head.growth.styles import Style
 from sf3d_jax.head.person import landmarks
+from sf3d_jax.head.person.chance import draw_shares
 from sf3d_jax.head.person.landmarks import EYE, EYE_RADIUS, FISSURE, Floats
 from sf3d_jax.head.person.rig import load_rig
 from sf3d_jax.head.skin.layers.hair import find_brow
@@ -69,7 +70,7 @@ def grow_brows(skin: Floats, style: Style, seed: int) -> Part:
     rise = np.clip(1.0 - 1.25 * t + 0.4 * (dice[:, 2] - 0.5), -0.45, 0.95)
     ahead = np.stack([side * np.sqrt(1 - rise * rise), rise, np.zeros_like(x)], 1)
     ahead -= (ahead * normal).sum(1, keepdims=True) * normal
-    ahead = _scale(_scale(ahead) + 0.22 * normal)
+    ahead = normalize(normalize(ahead) + 0.22 * normal)
     bend = -0.2 * normal + np.stack([0.15 * side, -0.15 + 0 * x, 0 * x], 1)
     keep = dice[:, 3] < hair.brow_density
     length = _LENGTHS[2] * (0.6 + 0.5 * dice[:, 4])
@@ -89,7 +90,7 @@ def _line_lid(dice: Floats, side: int, up: int) -> tuple[Floats, ...]:
     roots = EYE + _MARGIN * EYE_RADIUS * unit
     spread = 0.55 * x + 0.25 * (dice[:, 1] - 0.5)
     tilt = (0.05 if up > 0 else -0.5) + 0.15 * (dice[:, 2] - 0.5)
-    ahead = _scale(0.5 * unit + np.stack([spread, tilt, np.full(count, 0.55)], 1))
+    ahead = normalize(0.5 * unit + np.stack([spread, tilt, np.full(count, 0.55)], 1))
     bend = np.stack([0.15 * x, np.full(count, 0.45 if up > 0 else -0.1), np.full(count, -0.15)], 1)
     kind = 0 if up > 0 else 1
     # Longer towards the outer corner.
@@ -125,12 +126,6 @@ def _paint_plainly(color: Array, coordinates: Array, _: Array) -> Array:
     return np.broadcast_to(color, (len(coordinates), 3))
 
 
-def _scale(x: Floats) -> Floats:
-    return x / np.sqrt((x * x).sum(1, keepdims=True))
-
-
 def _draw(seed: int, stream: int, count: int) -> Floats:
     """Five numbers from 0 to 1 for each of some hairs."""
-    random = np.random.SeedSequence(seed, spawn_key=(_STREAM, stream))
-    words = random.generate_state(5 * count, np.uint64).reshape(count, 5)
-    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return draw_shares(seed, (_STREAM, stream), 5 * count).reshape(count, 5)

@@ -65,10 +65,11 @@ def find_plane(template: Template, triangles: Ints) -> tuple[Floats, Floats]:
 
 def _find_frames(vertices: Floats, triangles: Ints) -> tuple[Floats, tuple[Floats, ...]]:
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    first = _scale(b - a)
-    normal = _scale(np.cross(b - a, c - a))
+    first = normalize(b - a)
+    normal = normalize(np.cross(b - a, c - a))
     return (a + b + c) / 3, (first, normal, np.cross(normal, first))
 
 
-def _scale(x: Floats) -> Floats:
+def normalize(x: Floats) -> Floats:
+    """Vectors (N, 3) of length 1; 0 where they are 0."""
     return x / np.maximum(np.sqrt((x * x).sum(1, keepdims=True)), 1e-12)

@@ -12,6 +12,7 @@ import numpy as np
 from sf3d_jax.head.growth.domes import Dome, make_dome
 from sf3d_jax.head.growth.hairs import HairColor, comb, paint_strands
 from sf3d_jax.head.growth.part import Part, drop_vertices, weave
+from sf3d_jax.head.growth.roots import normalize
 from sf3d_jax.head.growth.styles import CURLY, LONG, MEDIUM, SHORT, Style
 from sf3d_jax.head.person.landmarks import EAR, Floats
 from sf3d_jax.head.person.rig import Rig, load_rig, turn_head
@@ -90,12 +91,11 @@ def find_normals(vertices: Floats, faces: np.ndarray) -> Floats:
     """Unit normals of vertices (V, 3), weighted by area; 0 where there is no face."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     normal = np.cross(b - a, c - a)
-    total = np.stack(
+    total: Floats = np.stack(
         [np.bincount(faces.ravel(), np.repeat(normal[:, i], 3), len(vertices)) for i in range(3)],
         1,
     )
-    length = np.sqrt((total * total).sum(1, keepdims=True))
-    return total / np.maximum(length, 1e-12)
+    return normalize(total)
 
 
 def _pair_first() -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sf3d_jax.head.person.chance import draw_shares
 from sf3d_jax.head.person.profile import Profile, draw_profile
 from sf3d_jax.head.skin.noise import Array
 from sf3d_jax.head.skin.traits import Hair, Traits
@@ -197,7 +198,4 @@ def _share(value: float, low: float, high: float) -> float:
 
 def _draw(seed: int, stream: int, count: int) -> list[float]:
     """Numbers from 0 to 1 of a stream; more of them do not change the first ones."""
-    words = np.random.SeedSequence(seed, spawn_key=(_GROWTH, stream)).generate_state(
-        count, np.uint64
-    )
-    return [int(word >> np.uint64(11)) * 2.0**-53 for word in words]
+    return draw_shares(seed, (_GROWTH, stream), count).tolist()

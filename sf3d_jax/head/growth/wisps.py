@@ -9,6 +9,7 @@ from sf3d_jax.head.growth.part import Part
 from sf3d_jax.head.growth.scalp import find_normals
 from sf3d_jax.head.growth.spikes import make_spikes
 from sf3d_jax.head.growth.styles import CURLY, LONG, MEDIUM, Style
+from sf3d_jax.head.person.chance import draw_shares
 from sf3d_jax.head.person.landmarks import Floats
 from sf3d_jax.head.person.rig import turn_head
 from sf3d_jax.head.person.rounding import snap
@@ -32,8 +33,7 @@ def grow_wisps(hair: Part, share: Floats, style: Style, seed: int, pattern: int)
     Returns:
       The wisps.
     """
-    random = np.random.SeedSequence(seed, spawn_key=(_STREAM,))
-    chosen, dice = _choose(hair, random)
+    chosen, dice = _choose(hair, seed)
     normals = find_normals(hair.vertices, hair.faces)[chosen]
     roots = hair.vertices[chosen] - 0.12 * normals
     cut = style.cut
@@ -73,11 +73,10 @@ def grow_wisps(hair: Part, share: Floats, style: Style, seed: int, pattern: int)
     )
 
 
-def _choose(hair: Part, random: np.random.SeedSequence) -> tuple[np.ndarray, Floats]:
+def _choose(hair: Part, seed: int) -> tuple[np.ndarray, Floats]:
     """Vertices of the hair that carry wisps, and six numbers from 0 to 1 for each."""
     count = _LINE + _LOOSE
-    words = random.generate_state(7 * count, np.uint64).reshape(count, 7)
-    dice = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    dice = draw_shares(seed, (_STREAM,), 7 * count).reshape(count, 7)
     rise, used = hair.coordinates[:, -1], np.unique(hair.faces)
     line = used[(rise[used] > 0.15) & (rise[used] < 1.6)]
     loose = used[(rise[used] > 1.6) & (np.abs(hair.vertices[used, 0]) > 3.0)]

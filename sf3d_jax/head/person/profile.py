@@ -7,7 +7,7 @@ they are the same bits on every machine.
 
 from typing import NamedTuple
 
-import numpy as np
+from sf3d_jax.head.person.chance import draw_shares
 
 # Tells the stream from those that others draw from the same seed: "prof" in ASCII.
 _PROFILE = 0x70726F66
@@ -41,10 +41,7 @@ def draw_profile(seed: int) -> Profile:
     Returns:
       The profile; equal seeds give equal profiles.
     """
-    words = np.random.SeedSequence(seed, spawn_key=(_PROFILE,)).generate_state(8, np.uint64)
-    age, group, spread, first, second, third, tone, _ = (
-        int(word >> np.uint64(11)) * 2.0**-53 for word in words
-    )
+    age, group, spread, first, second, third, tone = draw_shares(seed, (_PROFILE,), 7).tolist()
     side = 1.0 if group < 0.5 else -1.0
     return Profile(
         age=_YOUNGEST + (_OLDEST - _YOUNGEST) * age,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sf3d_jax.head.person.chance import draw_shares
 from sf3d_jax.head.person.landmarks import Floats
 from sf3d_jax.head.person.profile import Profile
 
@@ -68,10 +69,7 @@ def draw_distances(seed: int, profile: Profile) -> Floats:
     Returns:
       (11,), centimetres, in the order of `SURVEY`.
     """
-    words = np.random.SeedSequence(seed, spawn_key=(_MEASURES,)).generate_state(
-        3 * (len(SURVEY) + 1), np.uint64
-    )
-    uniform = (words >> np.uint64(11)).astype(float).reshape(-1, 3) * 2.0**-53
+    uniform = draw_shares(seed, (_MEASURES,), 3 * (len(SURVEY) + 1)).reshape(-1, 3)
     # The sum of three uniform numbers has the variance 1/4.
     normal = 2 * (uniform[:, 0] + uniform[:, 1] + uniform[:, 2] - 1.5)
     spread = _COMMON**0.5 * normal[0] + _OWN * normal[1:]

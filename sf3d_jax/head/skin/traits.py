@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sf3d_jax.head.person.chance import draw_shares
 from sf3d_jax.head.person.profile import Profile, draw_profile
 from sf3d_jax.head.skin.makeup import Makeup, draw_makeup
 from sf3d_jax.head.skin.pigments import Array, color_hair
@@ -158,7 +159,7 @@ def draw_traits(seed: int) -> Traits:
         lips=_between(0.22, 0.52, lips),
         teeth=min(1.0, 0.5 * teeth + 0.006 * profile.age),
         makeup=draw_makeup(_draw(seed, _MAKEUP, 10), profile, skin.melanin),
-        pattern=int(_stream(seed, _PATTERN).generate_state(1, np.uint32)[0]),
+        pattern=_draw_pattern(seed),
     )
 
 
@@ -236,13 +237,13 @@ def _find_paleness(melanin: float) -> float:
 
 def _draw(seed: int, stream: int, count: int) -> list[float]:
     """Numbers from 0 to 1 of a stream; more of them do not change the first ones."""
-    words = _stream(seed, stream).generate_state(count, np.uint64)
-    return [int(word >> np.uint64(11)) * 2.0**-53 for word in words]
-
-
-def _stream(seed: int, stream: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed, spawn_key=(_TEXTURE, stream))
+    return draw_shares(seed, (_TEXTURE, stream), count).tolist()
 
 
 def _between(low: float, high: float, share: float) -> float:
     return low + share * (high - low)
+
+
+def _draw_pattern(seed: int) -> int:
+    sequence = np.random.SeedSequence(seed, spawn_key=(_TEXTURE, _PATTERN))
+    return int(sequence.generate_state(1, np.uint32)[0])

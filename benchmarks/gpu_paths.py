@@ -6,18 +6,19 @@ of a loss, by all floating maps, of a loss by what is estimated.
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import gpu_inputs as inputs
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gpu_path import Path, Paths, camera, gradient, mean_of, with_gradient
+from gpu_rigid_paths import GRID, chains, rigid_fields, rigid_fits
 from losses import unsupervised
 from rasterizer import camera_of
 
 import sf3d_jax as sf3d
-from sf3d_jax import augment, fit, gaussians, losses, metrics, rigid_field, tracks
+from sf3d_jax import augment, fit, gaussians, losses, metrics
 from sf3d_jax.losses import masked_mean
 
 SIZE, BATCH, LARGE = (540, 960), (8, 384, 512), (8, 1080, 1920)
@@ -26,28 +27,6 @@ FIT_SIZE = (384, 512)
 # The head of 20,000 Gaussians has 193,709 intersections.
 HEAD, HEAD_SIDE, HEAD_INTERSECTIONS = 20_000, 512, 193_709
 HEAD_FEATURES = 12
-# The grid of an eighth of the image, its embeddings, and the radius of its windows; the radius of
-# windows of an image.
-GRID, EMBEDDING, REACH, RADIUS = (68, 120), 16, 16, 9
-# Bodies and points of each; points of a clip, and its frames.
-CLOUDS, TRACKED, FRAMES = (64, 1024), 512, 24
-
-Function = Callable[..., Any]
-
-
-class Path(NamedTuple):
-    """A function, and what it is called with.
-
-    Attributes:
-      function: of the arguments; to be jitted.
-      arguments: trees whose leaves are arrays or `gpu_inputs.Drawn`.
-    """
-
-    function: Function
-    arguments: tuple
-
-
-Paths = dict[str, Path]
 
 
 def make_paths() -> Paths:
@@ -100,33 +79,6 @@ ENLARGED = (
     "splat sum",
     "splat softmax",
 )
-
-
-def gradient(function: Function, wrt: tuple[int, ...]) -> Function:
-    """Of the sum of squares of all floating results, by the arguments `wrt`."""
-
-    def squares(*arguments):
-        leaves = jax.tree.leaves(function(*arguments))
-        return sum((x * x).sum() for x in leaves if jnp.issubdtype(x.dtype, jnp.floating))
-
-    return jax.grad(squares, wrt)
-
-
-def with_gradient(name: str, function: Function, arguments: tuple, wrt: tuple[int, ...]) -> Paths:
-    """The path, and its gradient."""
-    return {
-        name: Path(function, arguments),
-        f"{name} grad": Path(gradient(function, wrt), arguments),
-    }
-
-
-def camera(size: tuple[int, ...], shift: float = 0.0) -> sf3d.Camera:
-    """A pinhole with a field of view of 53 degrees, moved to the right."""
-    height, width = size[-2:]
-    pose = np.eye(3, 4, dtype=np.float32)
-    pose[0, 3] = -shift
-    middle = ((width - 1) / 2, (height - 1) / 2)
-    return sf3d.Camera.pinhole(width, width, *middle, (height, width), pose)
 
 
 def lens_camera(size: tuple[int, ...], model: str, shift: float = 0.0) -> sf3d.Camera:
@@ -258,10 +210,6 @@ def similarity(size: tuple[int, ...]) -> Paths:
     return paths
 
 
-def mean_of(loss: Function, *arguments: Any) -> jax.Array:
-    return masked_mean(*loss(*arguments))
-
-
 def smoothness(size: tuple[int, ...]) -> Paths:
     flow_and_image = (inputs.flow(size), inputs.image(size))
     moving = (inputs.vectors(size), inputs.inv_depth(size), camera(size))
@@ -350,63 +298,6 @@ def surfaces(size: tuple[int, ...]) -> Paths:
     return {
         "point_map": Path(sf3d.point_map, arguments),
         **with_gradient("normals", sf3d.normals, arguments, (0,)),
-    }
-
-
-def rigid_fits(size: tuple[int, int]) -> Paths:
-    """One rigid motion of points, of the camera, and of each body."""
-    flow, depth, change = inputs.flow(size), inputs.inv_depth(size), inputs.change(size)
-    points, motions = inputs.vectors(CLOUDS), inputs.vectors(CLOUDS)
-    both = (camera(size), camera(size, 0.1))
-    fit_motions = lambda points, motions: sf3d.fit_rigid(points, motions=motions)
-    with_change = lambda flow, depth, change, *cameras: sf3d.ego_motion(
-        flow, depth, *cameras, inv_depth_change=change
-    )
-    from_flow = lambda flow, *cameras: sf3d.ego_motion(flow, None, *cameras)[::3]
-    maps = (flow, depth, change)
-    return {
-        **with_gradient("fit_rigid", fit_motions, (points, motions), (0, 1)),
-        **with_gradient("ego_motion", with_change, (*maps, *both), (0, 1, 2)),
-        "ego_motion flow and depth": Path(sf3d.ego_motion, (flow, depth, *both)),
-        "ego_motion flow": Path(from_flow, (flow, *both)),
-        "rigid_bodies": Path(sf3d.rigid_bodies, (*maps, both[0])),
-    }
-
-
-def rigid_fields(size: tuple[int, int], grid: tuple[int, int]) -> Paths:
-    """A rigid motion for each pixel: of its window, and one step of RAFT-3D's layer."""
-    maps = lambda size: (inputs.flow(size), inputs.inv_depth(size), inputs.change(size))
-    local = functools.partial(rigid_field.local, radius=RADIUS)
-    field, depth, view = inputs.rigid_motions(size), inputs.inv_depth(size), camera(size)
-    refine = lambda field, flow, depth, change, view, confidence, affinity: rigid_field.refine(
-        field, flow, depth, change, view, confidence=confidence, affinity=affinity, radius=REACH
-    )
-    network = (inputs.positive(grid, 3), inputs.image(grid, EMBEDDING))
-    arguments = (inputs.rigid_motions(grid), *maps(grid), camera(grid), *network)
-    return {
-        **with_gradient("rigid_field.local", local, (*maps(size), view), (0, 1, 2)),
-        **with_gradient("rigid_field.motion", rigid_field.motion, (field, depth, view), (0, 1)),
-        **with_gradient("rigid_field.refine", refine, arguments, (0, 1, 2, 3, 5, 6)),
-    }
-
-
-def chains(size: tuple[int, int]) -> Paths:
-    """Steps of a clip made one, points followed through it, and smoothness over time."""
-    step = lambda *batch: tracks.Motion(
-        *(make((*batch, *size)) for make in (inputs.flow, inputs.inv_depth, inputs.change))
-    )
-    view, clip = camera(size), step(FRAMES - 1)
-    chain = lambda first, second, view: tracks.chain(first, second, view)[:3]
-    points = inputs.pixels((TRACKED,), size)
-    paths = (FRAMES - 1, TRACKED)
-    unsteady = functools.partial(mean_of, losses.temporal_smoothness)
-    scored = (inputs.pixels((FRAMES, TRACKED), size), inputs.mask((FRAMES, TRACKED)))
-    score = functools.partial(metrics.TapVid.update, size=size)
-    return {
-        **with_gradient("tracks.chain", chain, (step(), step(), view), (0, 1)),
-        "tracks.track": Path(tracks.track, (points, clip, view)),
-        "temporal_smoothness grad": Path(jax.grad(unsteady), (inputs.vectors(paths),)),
-        "TapVid.update": Path(score, (metrics.TapVid.empty(), *scored, *scored)),
     }
 
 
